@@ -1,0 +1,137 @@
+"""What a model says about a study, as frozen values.
+
+These values are the contract between the AI engine, which makes them, the templates in
+``sr_templates``, which turn them into DICOM objects, and the node, which moves them along.
+They hold no DICOM datasets and no framework tensors, so they pickle small and compare by value.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A coded concept (PS3.16, section 8): value, coding scheme designator, meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Which model, exactly, made a result.
+
+    ``weights_digest`` is the SHA-256 of the weights file in lower-case hex: two models with the
+    same name and version but other weights are different models.
+    """
+
+    name: str
+    version: str
+    weights_digest: str
+    title: str
+    manufacturer: str
+    research_only: bool
+
+    @property
+    def key(self) -> str:
+        """Name, version and the digest's first twelve digits, for logs and identifiers."""
+        return f"{self.name}/{self.version}+{self.weights_digest[:12]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A rectangle in a source image's pixel coordinates.
+
+    The origin is the top left corner of the top left pixel, x runs along columns; the right and
+    bottom edges are exclusive. Edges may lie outside the image where the model's input was padded.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class HeatMap:
+    """A class activation map on the model's feature grid.
+
+    ``values`` has shape (h, w), float32, 0 to 1 where 1 is the strongest activation of this map;
+    ``region`` is the part of the source image that the grid covers, edge to edge.
+    """
+
+    values: npt.NDArray[np.float32]
+    region: Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One label's verdict on one image: the probability and the threshold it is held against."""
+
+    label: str
+    title: str
+    code: Code
+    site: Code | None
+    probability: float
+    threshold: float
+    heat_map: HeatMap | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the probability reaches the threshold."""
+        return self.probability >= self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePrediction:
+    """The findings on one image (or one frame of it: ``frame_number`` counts from 1)."""
+
+    sop_instance_uid: str
+    findings: tuple[Finding, ...]
+    frame_number: int | None = None
+
+    @property
+    def positive(self) -> tuple[Finding, ...]:
+        """The findings at or above their thresholds, most probable first."""
+        found = (finding for finding in self.findings if finding.is_positive)
+        return tuple(sorted(found, key=lambda finding: -finding.probability))
+
+
+class RefusalReason(StrEnum):
+    """Why an image was not analysed."""
+
+    NO_PIXELS = "no pixel data"
+    UNDECODABLE = "pixel data cannot be decoded"
+    UNSUPPORTED_PHOTOMETRIC = "photometric interpretation not supported"
+    NOT_FRONTAL_CHEST = "not a frontal chest radiograph"
+    EMPTY_EXPOSURE = "image has no usable contrast"
+    TOO_SMALL = "image is too small"
+    MULTIFRAME = "more frames than the model accepts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An image that the model did not analyse, and why; ``detail`` never holds header values."""
+
+    sop_instance_uid: str
+    reason: RefusalReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What one model says about one study."""
+
+    model: ModelIdentity
+    images: tuple[ImagePrediction, ...]
+    refusals: tuple[Refusal, ...] = ()
+    calibration: str = "model default"
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether any image has a finding at or above its threshold."""
+        return any(image.positive for image in self.images)

@@ -1,0 +1,1 @@
+"""The node: receives studies, routes them to models and returns the results as DICOM."""

@@ -1,0 +1,1 @@
+"""Evidence as DICOM: structured reports and secondary captures built from predictions."""
