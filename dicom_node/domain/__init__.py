@@ -1,0 +1,1 @@
+"""Frozen values of the corridor, and the rules they keep. Imports no framework."""
