@@ -1,0 +1,237 @@
+"""The archive: takes an object's bytes as received and answers for them from then on."""
+
+import errno
+import hashlib
+import logging
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from dicom_node.archive import layout
+from dicom_node.archive.durable import DurableFolder
+from dicom_node.archive.elements import Buffer
+from dicom_node.archive.errors import NotInArchiveError
+from dicom_node.archive.header import Identified, read_header
+from dicom_node.archive.part10 import FileMeta, decode_head, encode_head, file_meta
+from dicom_node.archive.refused import RefusedObjects
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.reception import (
+    Announcement,
+    IdentifierMismatchError,
+    ObjectTooLargeError,
+    OutOfSpaceError,
+    StoredObject,
+    UnreadableDatasetError,
+    WriteError,
+)
+
+logger = logging.getLogger(__name__)
+
+_MIB = 1024 * 1024
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSettings:
+    """Where the archive lies and when it stops taking objects; sizes in bytes."""
+
+    root: Path
+    durable: bool = True
+    min_free_bytes: int = 512 * _MIB
+    max_object_bytes: int = 2048 * _MIB
+    refused_limit_bytes: int = 1024 * _MIB
+
+
+class StorageArchive:
+    """Part 10 files below one root. Many processes may store into it at the same time."""
+
+    def __init__(self, settings: ArchiveSettings) -> None:
+        """Use the folders of ``settings``; ``open`` creates them."""
+        self.settings = settings
+        self.root = settings.root
+        incoming = settings.root / layout.INCOMING
+        self._files = DurableFolder(settings.root, incoming, durable=settings.durable)
+        self._refused = RefusedObjects(
+            folder=settings.root / layout.REFUSED,
+            limit_bytes=settings.refused_limit_bytes,
+            files=self._files,
+        )
+
+    def open(self) -> int:
+        """Create the folders and remove what a crash left half written.
+
+        Only for the one process that starts before any other stores: it returns how many
+        abandoned temporary files it removed.
+
+        Raises
+        ------
+        WriteError
+            The folders cannot be created.
+        """
+        try:
+            for name in (layout.INCOMING, layout.REFUSED):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            return self._files.discard_incoming()
+        except OSError as error:
+            raise WriteError(f"the archive's folders cannot be used: {error.strerror}") from error
+
+    def store(self, dataset: Buffer, announced: Announcement) -> StoredObject:
+        """Make an object durable, bytes as they are, and say where it lies.
+
+        The same bytes under the same SOP Instance UID are stored once. Other bytes under that UID
+        are stored beside the first ones and flagged as a conflict: nothing is replaced.
+
+        Raises
+        ------
+        OutOfSpaceError
+            Less than the minimum is, or would be, free.
+        ObjectTooLargeError
+            Larger than the archive takes.
+        UnreadableDatasetError
+            No identifiers can be read from the bytes.
+        IdentifierMismatchError
+            The data set is another SOP Instance, or of another SOP Class.
+        WriteError
+            The operating system reported an error.
+        """
+        self._admit(len(dataset))
+        found = read_header(dataset, announced.transfer_syntax_uid)
+        if found.sop_class_uid != announced.sop_class_uid:
+            raise IdentifierMismatchError("SOPClassUID of the data set is not the announced one")
+        if found.sop_instance_uid != announced.sop_instance_uid:
+            raise IdentifierMismatchError("SOPInstanceUID of the data set is not the announced one")
+        meta = file_meta(announced, digest=hashlib.sha256(dataset).hexdigest())
+        folder = layout.series_folder(
+            calling_ae=announced.calling_ae,
+            received_at=announced.received_at,
+            study_uid=found.study_instance_uid,
+            series_uid=found.series_instance_uid,
+        )
+        try:
+            path, duplicate = self._place(folder, meta, dataset, announced.received_at)
+            received_at = received_time(self.root / path) if duplicate else announced.received_at
+        except OSError as error:
+            raise _as_not_stored(error) from error
+        instance = as_instance(found, meta, path=path, size=len(dataset), received_at=received_at)
+        return StoredObject(instance=instance, duplicate=duplicate)
+
+    def store_part10(
+        self, data: bytes, *, calling_ae: str, called_ae: str, received_at: datetime
+    ) -> StoredObject:
+        """Store the data set of a Part 10 file, under File Meta Information of our own.
+
+        Raises
+        ------
+        NotStoredError
+            As for ``store``; UnreadableDatasetError also where it is no Part 10 file.
+        """
+        meta, offset = decode_head(data)
+        announced = Announcement(
+            sop_class_uid=meta.sop_class_uid,
+            sop_instance_uid=meta.sop_instance_uid,
+            transfer_syntax_uid=meta.transfer_syntax_uid,
+            calling_ae=calling_ae,
+            called_ae=called_ae,
+            received_at=received_at,
+        )
+        return self.store(memoryview(data)[offset:], announced)
+
+    def refuse(
+        self, dataset: Buffer, announced: Announcement, *, status: int, reason: str
+    ) -> str | None:
+        """Keep the bytes of a refused object beside a file that says why, within a bound.
+
+        Returns the path relative to the root, or ``None`` where there was no room for it.
+        """
+        try:
+            self._admit(len(dataset))
+        except (OutOfSpaceError, ObjectTooLargeError, WriteError):
+            return None
+        return self._refused.keep(dataset, announced, status=status, reason=reason)
+
+    def path(self, stored: ReceivedInstance | str) -> Path:
+        """Return the absolute path of a stored object.
+
+        Raises
+        ------
+        NotInArchiveError
+            The path does not lie below the archive's root.
+        """
+        relative = PurePosixPath(stored if isinstance(stored, str) else stored.path)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise NotInArchiveError("a stored object's path lies below the archive's root")
+        return self.root / relative
+
+    def _admit(self, size: int) -> None:
+        if size > self.settings.max_object_bytes:
+            raise ObjectTooLargeError(
+                f"{size} bytes; the node takes at most {self.settings.max_object_bytes}"
+            )
+        try:
+            status = os.statvfs(self.root)
+        except OSError as error:
+            raise WriteError(f"the archive cannot be reached: {error.strerror}") from error
+        if status.f_bavail * status.f_frsize - size < self.settings.min_free_bytes:
+            raise OutOfSpaceError(f"less than {self.settings.min_free_bytes} bytes would be free")
+
+    def _place(
+        self, folder: PurePosixPath, meta: FileMeta, dataset: Buffer, received_at: datetime
+    ) -> tuple[PurePosixPath, bool]:
+        """Return where the object lies now, and whether the same bytes lay there before."""
+        first = folder / (layout.uid_name(meta.sop_instance_uid) + layout.SUFFIX)
+        later = folder / layout.conflict_name(meta.sop_instance_uid, meta.digest)
+        for path in (first, later):
+            target = self.root / path
+            if not target.exists():
+                try:
+                    self._files.place(target, (encode_head(meta), dataset), modified=received_at)
+                except FileExistsError:  # another receiver was faster: look at what it stored
+                    logger.debug("store.race digest=%s", meta.digest[:12])
+                else:
+                    return path, False
+            if _holds(target, meta.digest):
+                self._files.confirm(target)
+                return path, True
+        raise WriteError("a damaged file has the name that this object would get")
+
+
+def as_instance(
+    found: Identified, meta: FileMeta, *, path: PurePosixPath, size: int, received_at: datetime
+) -> ReceivedInstance:
+    """Put together what the data set, the file meta and the file system say of one object."""
+    return ReceivedInstance(
+        sop_class_uid=found.sop_class_uid,
+        sop_instance_uid=found.sop_instance_uid,
+        study_instance_uid=found.study_instance_uid,
+        series_instance_uid=found.series_instance_uid,
+        transfer_syntax_uid=meta.transfer_syntax_uid,
+        calling_ae=meta.calling_ae,
+        called_ae=meta.called_ae,
+        path=str(path),
+        digest=meta.digest,
+        size=size,
+        received_at=received_at,
+        conflict=layout.is_conflict(path.name),
+        header=found.header,
+    )
+
+
+def received_time(path: Path) -> datetime:
+    """Return when a stored file was received: its modification time, set when it was stored."""
+    return datetime.fromtimestamp(path.stat().st_mtime_ns // 1000 / 1_000_000, tz=UTC)
+
+
+def _holds(path: Path, digest: str) -> bool:
+    data = path.read_bytes()
+    try:
+        _, offset = decode_head(data)
+    except UnreadableDatasetError:  # damaged since: keep what came now beside it
+        return False
+    return hashlib.sha256(memoryview(data)[offset:]).hexdigest() == digest
+
+
+def _as_not_stored(error: OSError) -> OutOfSpaceError | WriteError:
+    if error.errno in _FULL:
+        return OutOfSpaceError("the disk is full")
+    return WriteError(f"the object could not be made durable: {error.strerror}")

@@ -1,0 +1,68 @@
+"""A composite instance as the node received it, before anything has interpreted its pixels."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodedValue:
+    """A coded concept as a source object wrote it (PS3.3 Section 8.8)."""
+
+    value: str
+    scheme: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceHeader:
+    """What routing and the index need from a data set; never who the patient is.
+
+    Attributes that the source left out, or wrote in a form that cannot be read, are ``None``.
+    """
+
+    modality: str | None = None
+    body_part_examined: str | None = None
+    view_position: str | None = None
+    laterality: str | None = None
+    manufacturer: str | None = None
+    manufacturer_model_name: str | None = None
+    device_serial_number: str | None = None
+    series_description: str | None = None
+    study_description: str | None = None
+    protocol_name: str | None = None
+    presentation_intent: str | None = None
+    patient_species: str | None = None
+    photometric_interpretation: str | None = None
+    series_number: int | None = None
+    instance_number: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    number_of_frames: int | None = None
+    image_type: tuple[str, ...] = ()
+    anatomic_region: CodedValue | None = None
+    view: CodedValue | None = None
+    has_pixels: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedInstance:
+    """One SOP Instance that lies in the archive.
+
+    ``path`` is relative to the archive's root. ``digest`` is the SHA-256 (hexadecimal) of the
+    data set's bytes as they came over the wire and ``size`` their number. ``conflict`` says that
+    another object with the same SOP Instance UID, but other bytes, was stored there before.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    calling_ae: str
+    called_ae: str
+    path: str
+    digest: str
+    size: int
+    received_at: datetime
+    conflict: bool
+    header: InstanceHeader

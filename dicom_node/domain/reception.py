@@ -1,0 +1,95 @@
+"""What receiving an object can end in: it is stored, or there is a reason why not.
+
+    NotStoredError
+    ├── UnreadableDatasetError      the bytes are not a data set in the syntax they came in
+    │   └── IdentifierMissingError  a data set without one of the UIDs that file it
+    ├── IdentifierMismatchError     the data set is not the SOP Instance that was announced
+    ├── ObjectTooLargeError         larger than the node takes
+    ├── OutOfSpaceError             the disk is, or would be, too full
+    └── WriteError                  the operating system could not make the object durable
+
+Messages name attributes and sizes, never values: they go into logs and DIMSE error comments.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.errors import NodeError
+
+# Who the node says it is, in associations (PS3.7 Annex D.3.3.2) and in files (PS3.10 Section 7.1).
+# UUID-derived (PS3.5 Annex B.2) and fixed for all time.
+IMPLEMENTATION_CLASS_UID = "2.25.25334653991536687132262642035451797206"
+IMPLEMENTATION_VERSION_NAME = "DICOM_NODE_1"
+
+
+class NotStoredError(NodeError):
+    """Base of every reason why an object was not stored."""
+
+
+class UnreadableDatasetError(NotStoredError):
+    """The bytes are not a data set in the transfer syntax they came in."""
+
+
+class IdentifierMissingError(UnreadableDatasetError):
+    """A UID without which an object cannot be filed is absent or empty."""
+
+
+class IdentifierMismatchError(NotStoredError):
+    """SOP Class or SOP Instance UID of the data set differ from those that were announced."""
+
+
+class ObjectTooLargeError(NotStoredError):
+    """The object is larger than the node takes."""
+
+
+class OutOfSpaceError(NotStoredError):
+    """The disk is too full to take an object."""
+
+
+class WriteError(NotStoredError):
+    """The object could not be made durable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What is known of an object before its data set has been looked at."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    calling_ae: str
+    called_ae: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object that is durable; ``duplicate`` when the very same bytes lay there before."""
+
+    instance: ReceivedInstance
+    duplicate: bool
+
+
+class InstanceStore(Protocol):
+    """Where a receiver puts objects."""
+
+    def store(self, dataset: bytes | memoryview, announced: Announcement) -> StoredObject:
+        """Make an object durable; return only when it is.
+
+        Raises
+        ------
+        NotStoredError
+            The object was not stored; the subclass says why.
+        """
+        ...
+
+    def refuse(
+        self, dataset: bytes | memoryview, announced: Announcement, *, status: int, reason: str
+    ) -> str | None:
+        """Keep a refused object's bytes and the reason; return where, or ``None`` if it could not.
+
+        Never raises on account of the disk: refusing must not fail.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""DICOM over the network: the only package that imports pynetdicom."""

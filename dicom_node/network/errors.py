@@ -1,0 +1,45 @@
+"""Errors of the network, as its callers need to tell them apart.
+
+NetworkError
+├── ReceptionError                the node cannot receive: port taken, no receiver
+├── ReceptionStoppedError         a receiver is ending and takes nothing more
+└── AssociationError              no association with a peer; ``retryable`` says if to try again
+    ├── ConnectionFailedError     no TCP connection
+    ├── AssociationRejectedError  A-ASSOCIATE-RJ
+    └── AssociationAbortedError   aborted, or no answer in time
+"""
+
+from dicom_node.errors import NodeError
+
+
+class NetworkError(NodeError):
+    """Base of every error of the network."""
+
+
+class ReceptionError(NetworkError):
+    """The node cannot receive."""
+
+
+class ReceptionStoppedError(NetworkError):
+    """This receiver is ending and takes nothing more."""
+
+
+class AssociationError(NetworkError):
+    """No association with a peer; ``retryable`` says whether trying again can help."""
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        """Say what failed and whether to try again."""
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class ConnectionFailedError(AssociationError):
+    """No TCP connection to the peer."""
+
+
+class AssociationRejectedError(AssociationError):
+    """The peer answered A-ASSOCIATE-RJ (PS3.8 Section 9.3.4)."""
+
+
+class AssociationAbortedError(AssociationError):
+    """The peer aborted the association, or did not answer in time."""

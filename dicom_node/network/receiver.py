@@ -1,0 +1,187 @@
+"""One receiver process: an AE that accepts associations until it is told to stop."""
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, MutableSequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from threading import Lock, Thread
+
+from pynetdicom import AE, _config
+
+from dicom_node.domain.reception import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    InstanceStore,
+)
+from dicom_node.network.access import AccessFactory
+from dicom_node.network.errors import ReceptionStoppedError
+from dicom_node.network.events import ReceptionEvent
+from dicom_node.network.logs import ForwardingHandler
+from dicom_node.network.slots import AssociationSlots
+from dicom_node.network.storage_scp import StorageScp
+from dicom_node.network.transport import ReceiverServer
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.25
+_ABORT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScpSettings:
+    """How the node receives; times in seconds, sizes in bytes."""
+
+    ae_title: str = "AINODE"
+    host: str = "0.0.0.0"  # noqa: S104  # modalities are other machines
+    port: int = 11112
+    receivers: int = 2
+    max_associations: int = 64
+    max_pdu_bytes: int = 128 * 1024
+    max_object_bytes: int = 2048 * 1024 * 1024
+    idle_timeout: float = 60.0
+    artim_timeout: float = 30.0
+    log_level: int = logging.INFO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverTask:
+    """What a receiver process needs to know; travels to it by pickle."""
+
+    index: int
+    settings: ScpSettings
+    store: Callable[[], InstanceStore]
+    access: AccessFactory
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverReady:
+    """The receiver accepts associations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop accepting; abort what is still open after ``graceful_timeout`` seconds."""
+
+    graceful_timeout: float
+
+
+Message = ReceptionEvent | ReceiverReady | logging.LogRecord
+
+
+class _Link:
+    """The pipe to the main process; many threads send."""
+
+    def __init__(self, channel: Connection) -> None:
+        self._channel = channel
+        self._lock = Lock()
+
+    def send(self, message: Message) -> None:
+        """Send a message.
+
+        Raises
+        ------
+        ReceptionStoppedError
+            The main process has gone.
+        """
+        try:
+            with self._lock:
+                self._channel.send(message)
+        except OSError as error:
+            raise ReceptionStoppedError("the node is stopping") from error
+
+    def send_log(self, record: logging.LogRecord) -> None:
+        """Send a log record; when nobody is there to read it, it is lost."""
+        try:
+            self.send(record)
+        except ReceptionStoppedError:
+            return
+
+    def wait_for_stop(self) -> Stop:
+        """Wait for the order to stop; the death of the main process is one."""
+        try:
+            order = self._channel.recv()
+        except (EOFError, OSError):
+            return Stop(0.0)
+        return order if isinstance(order, Stop) else Stop(0.0)
+
+
+def run_receiver(
+    task: ReceiverTask, listener: socket.socket, channel: Connection, counts: MutableSequence[int]
+) -> None:
+    """Receive until told to stop, or until the main process has gone: a receiver's main function.
+
+    Ends the process itself: pynetdicom's threads wait for their peers and would keep it alive.
+    """
+    # Ctrl-C reaches the whole process group; the main process is the one to act on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = _Link(channel)
+    root = logging.getLogger()
+    root.addHandler(ForwardingHandler(link.send_log))
+    root.setLevel(task.settings.log_level)
+    # Formats every PDU and message for the log; this process is pynetdicom's only user here.
+    _config.LOG_HANDLER_LEVEL = "none"
+    scp = StorageScp(
+        ae_title=task.settings.ae_title,
+        store=task.store(),
+        access=task.access(),
+        slots=AssociationSlots(counts, task.index, task.settings.max_associations),
+        emit=link.send,
+    )
+    server = ReceiverServer(
+        listener,
+        _application_entity(task.settings),
+        on_idle=scp.sweep,
+        ae_title=task.settings.ae_title,
+        contexts=[],
+        evt_handlers=scp.handlers(),
+    )
+    _serve(server, link)
+    os._exit(0)
+
+
+def _serve(server: ReceiverServer, link: _Link) -> None:
+    orders: list[Stop] = []
+
+    def obey() -> None:
+        orders.append(link.wait_for_stop())
+        server.shutdown()
+
+    def terminate(_signal: int, _frame: object) -> None:
+        Thread(target=server.shutdown, daemon=True).start()
+
+    signal.signal(signal.SIGTERM, terminate)
+    Thread(target=obey, name="stop-order", daemon=True).start()
+    link.send(ReceiverReady())
+    server.serve_forever(poll_interval=_POLL_SECONDS)
+    _finish(server, orders[0].graceful_timeout if orders else _ABORT_SECONDS)
+
+
+def _finish(server: ReceiverServer, graceful_timeout: float) -> None:
+    """Let open associations end by themselves, then abort those that do not."""
+    _join(server, graceful_timeout)
+    for association in server.active_associations:
+        association.abort(block=False)
+    _join(server, _ABORT_SECONDS)
+
+
+def _join(server: ReceiverServer, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    for association in server.active_associations:
+        association.join(max(0.0, deadline - time.monotonic()))
+
+
+def _application_entity(settings: ScpSettings) -> AE:
+    ae = AE(ae_title=settings.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.maximum_pdu_size = settings.max_pdu_bytes
+    ae.network_timeout = settings.idle_timeout
+    ae.acse_timeout = settings.artim_timeout
+    ae.dimse_timeout = settings.idle_timeout
+    # Ours is counted over all receivers, before pynetdicom looks at its own.
+    ae.maximum_associations = settings.max_associations + settings.receivers
+    return ae

@@ -1,0 +1,277 @@
+"""The storage SCP: verifies, stores and refuses, and says what it did (PS3.4 Annex B)."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any, cast
+from uuid import uuid4
+
+from pydicom.dataset import Dataset
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+from dicom_node.domain.reception import Announcement, InstanceStore
+from dicom_node.errors import NodeError
+from dicom_node.network.access import (
+    AccessPolicy,
+    AssociationRequest,
+    Operation,
+    Refusal,
+)
+from dicom_node.network.contexts import ContextTable
+from dicom_node.network.events import (
+    AssociationClosed,
+    AssociationOpened,
+    AssociationRefused,
+    CloseReason,
+    InstanceReceived,
+    ObjectRefused,
+    ReceptionEvent,
+)
+from dicom_node.network.logs import fields
+from dicom_node.network.slots import AssociationSlots
+from dicom_node.network.status import PROCESSING_FAILURE, SUCCESS, response, store_status
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Open:
+    """An association that was let in, from its request to its end."""
+
+    association_id: str
+    request: AssociationRequest
+    established: bool = False
+
+
+class StorageScp:
+    """Handles the events of pynetdicom's associations in one receiver process."""
+
+    def __init__(
+        self,
+        *,
+        ae_title: str,
+        store: InstanceStore,
+        access: AccessPolicy,
+        slots: AssociationSlots,
+        emit: Callable[[ReceptionEvent], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Answer as ``ae_title`` and tell ``emit`` what happens."""
+        self._ae_title = ae_title
+        self._store = store
+        self._access = access
+        self._slots = slots
+        self._emit = emit
+        self._now = now
+        self._contexts = ContextTable()
+        self._open: dict[Association, _Open] = {}
+
+    def handlers(self) -> list[tuple[Any, Callable[[Event], Any]]]:
+        """Return the event handlers to bind."""
+        return [
+            (evt.EVT_REQUESTED, self._on_requested),
+            (evt.EVT_SOP_COMMON, self._on_sop_common),
+            (evt.EVT_ESTABLISHED, self._on_established),
+            (evt.EVT_C_STORE, self._on_c_store),
+            (evt.EVT_RELEASED, self._on_released),
+            (evt.EVT_ABORTED, self._on_aborted),
+        ]
+
+    def sweep(self) -> None:
+        """Close what ended without an event, such as an association whose thread failed."""
+        for association in [open_ for open_ in self._open if not open_.is_alive()]:
+            self._close(association, CloseReason.ABORTED)
+
+    @property
+    def open_associations(self) -> int:
+        """How many associations are open, or being negotiated."""
+        return len(self._open)
+
+    def _on_requested(self, event: Event) -> None:
+        """Let the association in, or reject it (PS3.8 Section 9.3.4)."""
+        association = event.assoc
+        primitive = cast("A_ASSOCIATE", association.requestor.primitive)
+        request = AssociationRequest(
+            calling_ae=primitive.calling_ae_title.strip(),
+            called_ae=primitive.called_ae_title.strip(),
+            peer_address=str(association.requestor.address),
+        )
+        proposed = primitive.presentation_context_definition_list
+        permitted = self._permitted(request)
+        if isinstance(permitted, Refusal):
+            self._reject(association, request, permitted)
+            return
+        supported = self._contexts.supported(proposed, permitted)
+        if not supported and self._contexts.supported(proposed, frozenset(Operation)):
+            self._reject(association, request, Refusal.OPERATION_NOT_PERMITTED)
+        elif not self._slots.take():
+            self._reject(association, request, Refusal.TOO_MANY_ASSOCIATIONS)
+        else:
+            association.acceptor.supported_contexts = supported
+            self._open[association] = _Open(association_id=uuid4().hex, request=request)
+
+    def _permitted(self, request: AssociationRequest) -> frozenset[Operation] | Refusal:
+        if request.called_ae != self._ae_title:
+            return Refusal.CALLED_AE_UNKNOWN
+        try:
+            permitted = self._access(request)
+        except NodeError as error:
+            logger.error("access.failed %s", fields(error=error))  # noqa: TRY400  # said in full
+            return Refusal.ACCESS_UNDECIDED
+        except Exception as error:  # noqa: BLE001  # whatever the policy rests on: nobody gets in
+            _log_unexpected("access.failed", error)
+            return Refusal.ACCESS_UNDECIDED
+        return Refusal.CALLING_AE_UNKNOWN if permitted is None else permitted
+
+    def _reject(
+        self, association: Association, request: AssociationRequest, refusal: Refusal
+    ) -> None:
+        logger.warning(
+            "association.refused %s",
+            fields(
+                calling_ae=request.calling_ae,
+                called_ae=request.called_ae,
+                peer=request.peer_address,
+                reason=refusal.name.lower(),
+            ),
+        )
+        association.acse.send_reject(*refusal.value)
+        self._emit(
+            AssociationRefused(
+                calling_ae=request.calling_ae,
+                called_ae=request.called_ae,
+                peer_address=request.peer_address,
+                refusal=refusal,
+                at=self._now(),
+            )
+        )
+        # Waits until the A-ASSOCIATE-RJ is sent: the connection is closed as soon as we return.
+        association.kill()
+
+    def _on_sop_common(self, event: Event) -> Any:
+        """Have SOP Classes that pynetdicom does not know served as storage."""
+        primitive = cast("A_ASSOCIATE", event.assoc.requestor.primitive)
+        return self._contexts.unknown_storage(primitive.presentation_context_definition_list)
+
+    def _on_established(self, event: Event) -> None:
+        open_ = self._open[event.assoc]
+        open_.established = True
+        logger.info(
+            "association.opened %s",
+            fields(
+                association=open_.association_id,
+                calling_ae=open_.request.calling_ae,
+                peer=open_.request.peer_address,
+                contexts=len(event.assoc.accepted_contexts),
+            ),
+        )
+        self._emit(
+            AssociationOpened(
+                association_id=open_.association_id,
+                calling_ae=open_.request.calling_ae,
+                called_ae=open_.request.called_ae,
+                peer_address=open_.request.peer_address,
+                at=self._now(),
+            )
+        )
+
+    def _on_c_store(self, event: Event) -> int | Dataset:
+        """Answer 0x0000 only when the object is durable and the main process has been told.
+
+        Statuses: 0x0000; 0xA700, 0xA701 out of resources; 0xA900 not the announced instance;
+        0xC001, 0xC002 cannot understand; 0x0110 processing failure (PS3.4 Annex B.2.3).
+        """
+        open_ = self._open[event.assoc]
+        request = cast("C_STORE", event.request)
+        announced = Announcement(
+            sop_class_uid=str(request.AffectedSOPClassUID),
+            sop_instance_uid=str(request.AffectedSOPInstanceUID),
+            transfer_syntax_uid=str(event.context.transfer_syntax),
+            calling_ae=open_.request.calling_ae,
+            called_ae=open_.request.called_ae,
+            received_at=self._now(),
+        )
+        dataset = cast("BytesIO", request.DataSet).getbuffer()
+        try:
+            stored = self._store.store(dataset, announced)
+            self._emit(
+                InstanceReceived(
+                    association_id=open_.association_id,
+                    instance=stored.instance,
+                    duplicate=stored.duplicate,
+                )
+            )
+        except NodeError as error:
+            return self._refuse(open_, announced, dataset, store_status(error), str(error))
+        except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
+            _log_unexpected("instance.failed", error)
+            reason = f"unexpected {type(error).__name__}"
+            return self._refuse(open_, announced, dataset, PROCESSING_FAILURE, reason)
+        return SUCCESS
+
+    def _refuse(
+        self, open_: _Open, announced: Announcement, dataset: memoryview, status: int, reason: str
+    ) -> Dataset:
+        kept_as = self._store.refuse(dataset, announced, status=status, reason=reason)
+        logger.warning(
+            "instance.refused %s",
+            fields(
+                association=open_.association_id,
+                calling_ae=announced.calling_ae,
+                sop_instance=announced.sop_instance_uid,
+                status=f"0x{status:04X}",
+                reason=reason,
+                kept_as=kept_as,
+            ),
+        )
+        self._emit(
+            ObjectRefused(
+                association_id=open_.association_id,
+                status=status,
+                reason=reason,
+                sop_class_uid=announced.sop_class_uid,
+                sop_instance_uid=announced.sop_instance_uid,
+                kept_as=kept_as,
+                at=announced.received_at,
+            )
+        )
+        return response(status, reason)
+
+    def _on_released(self, event: Event) -> None:
+        self._close(event.assoc, CloseReason.RELEASED)
+
+    def _on_aborted(self, event: Event) -> None:
+        timed_out = event.assoc.dul.idle_timer_expired()
+        self._close(event.assoc, CloseReason.TIMEOUT if timed_out else CloseReason.ABORTED)
+
+    def _close(self, association: Association, reason: CloseReason) -> None:
+        open_ = self._open.pop(association, None)
+        if open_ is None:
+            return
+        self._slots.give_back()
+        if not open_.established:
+            return
+        logger.info(
+            "association.closed %s",
+            fields(
+                association=open_.association_id,
+                calling_ae=open_.request.calling_ae,
+                reason=reason.value,
+            ),
+        )
+        self._emit(
+            AssociationClosed(association_id=open_.association_id, reason=reason, at=self._now())
+        )
+
+
+def _log_unexpected(what: str, error: Exception) -> None:
+    """Log where an error arose without its message, which may quote a data set."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s %s\n%s", what, fields(error=type(error).__name__), frames)

@@ -1,0 +1,322 @@
+"""The storage SCU: sends stored objects as they are and says of each what became of it."""
+
+import socket
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+from pynetdicom import AE, _config, build_context, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.presentation import PresentationContext
+
+from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.network.errors import (
+    AssociationAbortedError,
+    AssociationError,
+    AssociationRejectedError,
+    ConnectionFailedError,
+)
+from dicom_node.network.status import is_success, is_transient, is_warning
+
+_VERIFICATION = "1.2.840.10008.1.1"
+_MAX_CONTEXTS = 128  # PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255
+_TRANSIENT = 2  # PS3.8 Table 9-21, Result
+# Re-encoding these as the default transfer syntax loses nothing (PS3.5 Section 10.1).
+_CONVERTIBLE = frozenset({str(ExplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A peer to which the node opens associations."""
+
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScuTimeouts:
+    """How long to wait, in seconds, for the connection, the association and each response."""
+
+    connection: float = 10.0
+    acse: float = 30.0
+    dimse: float = 60.0
+    network: float = 60.0
+
+
+class OutcomeKind(Enum):
+    """What became of one object."""
+
+    STORED = "stored"
+    STORED_WITH_WARNING = "stored with a warning"
+    REFUSED = "refused"
+    NO_CONTEXT = "no presentation context accepted"
+    NOT_SENT = "not sent"  # the association was lost before the response
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOutcome:
+    """What became of one object; ``status`` is the peer's DIMSE status where there was one."""
+
+    path: Path
+    sop_class_uid: str
+    sop_instance_uid: str
+    kind: OutcomeKind
+    status: int | None = None
+    comment: str = ""
+
+    @property
+    def stored(self) -> bool:
+        """Whether the peer has the object."""
+        return self.kind in (OutcomeKind.STORED, OutcomeKind.STORED_WITH_WARNING)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether sending the same object again can help."""
+        if self.kind is OutcomeKind.REFUSED and self.status is not None:
+            return is_transient(self.status)
+        return self.kind is OutcomeKind.NOT_SENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Object:
+    """An object to send, as its File Meta Information describes it."""
+
+    path: Path
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+    def proposals(self) -> tuple[tuple[str, str], ...]:
+        """Return the SOP Class and transfer syntax pairs under which it can be sent."""
+        as_is = (self.sop_class_uid, self.transfer_syntax_uid)
+        if self.transfer_syntax_uid in _CONVERTIBLE:
+            return as_is, (self.sop_class_uid, str(ImplicitVRLittleEndian))
+        return (as_is,)
+
+    def outcome(
+        self, kind: OutcomeKind, *, status: int | None = None, comment: str = ""
+    ) -> StoreOutcome:
+        """Return what became of it."""
+        return StoreOutcome(
+            path=self.path,
+            sop_class_uid=self.sop_class_uid,
+            sop_instance_uid=self.sop_instance_uid,
+            kind=kind,
+            status=status,
+            comment=comment,
+        )
+
+
+def store(
+    paths: Sequence[Path],
+    destination: Destination,
+    *,
+    calling_ae: str = "AINODE",
+    timeouts: ScuTimeouts | None = None,
+) -> tuple[StoreOutcome, ...]:
+    """Send Part 10 files by C-STORE and return the outcomes in the order of ``paths``.
+
+    One association, or more where the objects need more than 128 presentation contexts. Data sets
+    go out byte by byte as they are; only a peer that accepts nothing but Implicit VR Little
+    Endian gets an uncompressed object re-encoded (PS3.4 Annex B.3.1).
+
+    Raises
+    ------
+    ConnectionFailedError
+        No TCP connection.
+    AssociationRejectedError
+        The peer rejected the association.
+    AssociationAbortedError
+        The peer aborted before it accepted, or did not answer in time.
+    """
+    outcomes: dict[int, StoreOutcome] = {}
+    readable: list[tuple[int, _Object]] = []
+    for position, path in enumerate(paths):
+        described = _describe(path)
+        if isinstance(described, _Object):
+            readable.append((position, described))
+        else:
+            outcomes[position] = described
+    for batch in _batches(readable):
+        outcomes.update(_send_batch(batch, destination, calling_ae, timeouts or ScuTimeouts()))
+    return tuple(outcomes[position] for position in range(len(paths)))
+
+
+def echo(
+    destination: Destination, *, calling_ae: str = "AINODE", timeouts: ScuTimeouts | None = None
+) -> float:
+    """Verify a peer by C-ECHO and return the seconds from request to response (PS3.4 Annex A).
+
+    Raises
+    ------
+    AssociationError
+        As for ``store``; also where the peer did not accept verification.
+    """
+    contexts = [build_context(_VERIFICATION, ImplicitVRLittleEndian)]
+    with _association(destination, contexts, calling_ae, timeouts or ScuTimeouts()) as association:
+        if not association.is_established:
+            raise AssociationError(
+                f"{destination.ae_title} does not offer verification", retryable=False
+            )
+        begun = time.perf_counter()
+        response = association.send_c_echo()
+        if response.get("Status") != 0:
+            raise AssociationAbortedError(f"{destination.ae_title} did not answer C-ECHO")
+        return time.perf_counter() - begun
+
+
+def _describe(path: Path) -> _Object | StoreOutcome:
+    """Read what the File Meta Information says, or say that it cannot be read."""
+    try:
+        meta = read_file_meta_info(path)
+        return _Object(
+            path=path,
+            sop_class_uid=str(meta.MediaStorageSOPClassUID),
+            sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),
+            transfer_syntax_uid=str(meta.TransferSyntaxUID),
+        )
+    except (InvalidDicomError, AttributeError):
+        comment = "not a Part 10 file with complete File Meta Information"
+    except OSError as error:
+        comment = f"cannot be read: {error.strerror}"
+    return StoreOutcome(
+        path=path,
+        sop_class_uid="",
+        sop_instance_uid="",
+        kind=OutcomeKind.UNREADABLE,
+        comment=comment,
+    )
+
+
+_Batch = list[tuple[int, _Object]]
+
+
+def _batches(objects: Iterable[tuple[int, _Object]]) -> Iterator[_Batch]:
+    """Split into runs that need no more than 128 presentation contexts each."""
+    batch: _Batch = []
+    pairs: set[tuple[str, str]] = set()
+    for position, each in objects:
+        needed = pairs.union(each.proposals())
+        if len(needed) > _MAX_CONTEXTS:
+            yield batch
+            batch, needed = [], set(each.proposals())
+        batch.append((position, each))
+        pairs = needed
+    if batch:
+        yield batch
+
+
+def _send_batch(
+    batch: _Batch, destination: Destination, calling_ae: str, timeouts: ScuTimeouts
+) -> Iterator[tuple[int, StoreOutcome]]:
+    pairs = dict.fromkeys(pair for _, each in batch for pair in each.proposals())
+    contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+    with _association(destination, contexts, calling_ae, timeouts) as association:
+        accepted = {
+            (str(context.abstract_syntax), str(context.transfer_syntax[0]))
+            for context in association.accepted_contexts
+        }
+        for (position, each), message_id in zip(batch, count(1), strict=False):
+            yield position, _send(association, each, accepted, message_id % 65536)
+
+
+def _send(
+    association: Association, each: _Object, accepted: set[tuple[str, str]], message_id: int
+) -> StoreOutcome:
+    usable = [pair for pair in each.proposals() if pair in accepted]
+    if not usable:
+        wanted = f"SOP class {each.sop_class_uid}, transfer syntax {each.transfer_syntax_uid}"
+        return each.outcome(OutcomeKind.NO_CONTEXT, comment=f"{wanted} not accepted")
+    if not association.is_established:
+        return each.outcome(OutcomeKind.NOT_SENT, comment="the association was lost")
+    as_is = usable[0] == each.proposals()[0]
+    dataset: Path | Dataset = each.path if as_is else dcmread(each.path)
+    response = association.send_c_store(dataset, msg_id=message_id)
+    status = response.get("Status")
+    if status is None:
+        return each.outcome(
+            OutcomeKind.NOT_SENT, comment="the association ended without a response"
+        )
+    kind = OutcomeKind.REFUSED
+    if is_success(status):
+        kind = OutcomeKind.STORED_WITH_WARNING if is_warning(status) else OutcomeKind.STORED
+    return each.outcome(kind, status=status, comment=str(response.get("ErrorComment", "")))
+
+
+@contextmanager
+def _association(
+    destination: Destination,
+    contexts: list[PresentationContext],
+    calling_ae: str,
+    timeouts: ScuTimeouts,
+) -> Iterator[Association]:
+    """Open an association, and release it afterwards.
+
+    Yields an association without accepted contexts where the peer accepted none: pynetdicom has
+    aborted it already, and the caller says so of each object.
+    """
+    # pynetdicom's own switches: send files unchanged, and leave PDUs out of the log.
+    _config.STORE_SEND_CHUNKED_DATASET = True
+    _config.LOG_HANDLER_LEVEL = "none"
+    ae = AE(ae_title=calling_ae)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.connection_timeout = timeouts.connection
+    ae.acse_timeout = timeouts.acse
+    ae.dimse_timeout = timeouts.dimse
+    ae.network_timeout = timeouts.network
+    connected: list[bool] = []
+    association = ae.associate(
+        destination.host,
+        destination.port,
+        contexts=contexts,
+        ae_title=destination.ae_title,
+        evt_handlers=[(evt.EVT_CONN_OPEN, lambda event: connected.append(_no_delay(event)))],
+    )
+    try:
+        _check(association, destination, connected=bool(connected))
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def _no_delay(event: Event) -> bool:
+    # A message is two writes, and Nagle's algorithm holds the second one back until the peer's
+    # delayed acknowledgement of the first: 40 ms per object.
+    transport: Any = event.assoc.dul.socket
+    transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return True
+
+
+def _check(association: Association, destination: Destination, *, connected: bool) -> None:
+    """Raise the error that says why there is no association."""
+    peer = f"{destination.ae_title} at {destination.host} port {destination.port}"
+    if association.is_established or association.rejected_contexts:
+        return
+    if not connected:
+        raise ConnectionFailedError(f"{peer} cannot be reached")
+    if association.is_rejected:
+        primitive: Any = association.acceptor.primitive
+        raise AssociationRejectedError(
+            f"{peer} rejected the association: {primitive.reason_str}",
+            retryable=primitive.result == _TRANSIENT,
+        )
+    raise AssociationAbortedError(f"{peer} aborted the association, or did not answer in time")
