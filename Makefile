@@ -1,0 +1,74 @@
+# From python3 and pip alone: every target makes the environment that it needs, once.
+
+VENV    := .venv
+PY      := $(VENV)/bin/python
+PIP     := $(PY) -m pip --disable-pip-version-check --no-input
+SERVING := $(VENV)/.serving
+TESTING := $(VENV)/.testing
+
+CODE := dicom_node ai_engine sr_templates tests bench
+# An installed folder that does not exist yet is no reason for a tool to fail.
+PRESENT = $(wildcard $(CODE))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test bench lint format venv lock clean
+.DELETE_ON_ERROR:
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+# The shell, not make, expands the path, so it may hold blanks and dollar signs.
+demo: export STUDY := $(value STUDY)
+demo: $(SERVING) ## Run a study through the whole corridor; STUDY=path takes your own
+	@$(PY) -m dicom_node.demo $${STUDY:+"$$STUDY"}
+
+serve: $(SERVING) ## Run the node with the settings in config/
+	@$(VENV)/bin/dicom-node serve
+
+test: $(TESTING) ## Lint, check types and layers, and run every test this machine can run
+	@echo '── ruff'         && $(PY) -m ruff check $(PRESENT)
+	@echo '── format'       && $(PY) -m ruff format --check $(PRESENT)
+	@echo '── mypy'         && $(PY) -m mypy
+	@echo '── import-linter' && $(VENV)/bin/lint-imports --no-logo
+	@echo '── pytest'       && $(PY) -m pytest $(PYTEST)
+
+bench: $(TESTING) ## Print the benchmark table and write bench/results.json
+	@$(PY) -m bench
+
+lint: $(TESTING) ## Only the checks of `make test` that run nothing
+	@$(PY) -m ruff check $(PRESENT)
+	@$(PY) -m ruff format --check $(PRESENT)
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+format: $(TESTING) ## Format the code and mend what can be mended
+	@$(PY) -m ruff check --fix --exit-zero --quiet $(PRESENT)
+	@$(PY) -m ruff format $(PRESENT)
+
+venv: $(TESTING) ## Make the environment for development
+
+lock: ## Resolve the dependencies again (needs uv); OPTIONS=--upgrade takes newer versions
+	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-header \
+	  --no-annotate --no-emit-index-url $(OPTIONS) pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --no-header \
+	  --no-annotate --no-emit-index-url $(OPTIONS) -c requirements/dev.txt pyproject.toml \
+	  -o requirements/serve.txt
+
+clean: ## Remove what the tools and the demo left; never data/
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo
+	@find $(PRESENT) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@sh scripts/make-venv $(VENV)
+
+$(SERVING): requirements/serve.txt pyproject.toml | $(PY)
+	@echo 'Installing the packages of requirements/serve.txt (once, one to three minutes)…'
+	@$(PIP) install --quiet -r requirements/serve.txt
+	@$(PIP) install --quiet --no-deps -e .
+	@touch $@
+
+$(TESTING): requirements/dev.txt $(SERVING)
+	@echo 'Installing the packages of requirements/dev.txt (once, some minutes)…'
+	@$(PIP) install --quiet -r requirements/dev.txt
+	@touch $@
