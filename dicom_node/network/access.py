@@ -4,12 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from dicom_node.domain.application_entity import Operation
 
-class Operation(Enum):
-    """What a calling AE may be permitted to do here."""
-
-    ECHO = "echo"
-    STORE = "store"
+__all__ = ["AccessFactory", "AccessPolicy", "AssociationRequest", "Operation", "Refusal", "StaticAccess"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

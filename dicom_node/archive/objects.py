@@ -1,0 +1,63 @@
+"""What was received and what was made of it, read and written as data sets."""
+
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol
+
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from dicom_node.archive.storage import StorageArchive
+
+
+class _Clock(Protocol):
+    def __call__(self) -> datetime: ...
+
+
+class DicomObjects:
+    """Two archives side by side: one of received objects, one of evidence.
+
+    They are apart because the index is rebuilt from everything in the first.
+    """
+
+    def __init__(
+        self, *, received: StorageArchive, evidence: StorageArchive, ae_title: str, clock: _Clock
+    ) -> None:
+        self._received = received
+        self._evidence = evidence
+        self._ae_title = ae_title
+        self._clock = clock
+
+    def source_path(self, path: str) -> Path:
+        """Return where a received object lies."""
+        return self._received.path(path)
+
+    def evidence_path(self, path: str) -> Path:
+        """Return where a result object lies."""
+        return self._evidence.path(path)
+
+    def source(self, path: str) -> Dataset:
+        """Return a received object's data set without its pixel data."""
+        return dcmread(self.source_path(path), stop_before_pixels=True)
+
+    def evidence(self, path: str) -> Dataset:
+        """Return a result object's data set without its pixel data."""
+        return dcmread(self.evidence_path(path), stop_before_pixels=True)
+
+    def keep(self, dataset: Dataset) -> str:
+        """Store a result object durably as a Part 10 file; return its path."""
+        if not hasattr(dataset, "file_meta"):
+            dataset.file_meta = FileMetaDataset()
+        if "TransferSyntaxUID" not in dataset.file_meta:
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        encoded = BytesIO()
+        dcmwrite(encoded, dataset, enforce_file_format=True)
+        stored = self._evidence.store_part10(
+            encoded.getvalue(),
+            calling_ae=self._ae_title,
+            called_ae=self._ae_title,
+            received_at=self._clock(),
+        )
+        return stored.instance.path

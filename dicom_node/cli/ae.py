@@ -1,0 +1,185 @@
+"""``dicom-node ae``: who may call the node, and who gets its results."""
+
+import getpass
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from dicom_node.cli.context import invocation
+from dicom_node.domain.application_entity import ApplicationEntity, EvidenceKind, Role
+from dicom_node.errors import ConfigurationError, ConflictError
+from dicom_node.network.storage_scu import Destination
+from dicom_node.network.storage_scu import echo as send_echo
+from dicom_node.node import scu_timeouts, utc_now
+
+commands = typer.Typer(
+    help="Administer AE titles; a running node uses changes at once.", no_args_is_help=True
+)
+
+Title = Annotated[str, typer.Argument(help="The AE title, 1 to 16 characters.")]
+Host = Annotated[str | None, typer.Option(help="Its host name or IP address.")]
+Port = Annotated[int | None, typer.Option(help="The port that it listens on.")]
+Roles = Annotated[
+    list[Role] | None,
+    typer.Option("--role", help="What it is to the node; may be given several times."),
+]
+Destinations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--destination", help="AE title that gets the results of its studies; repeatable."
+    ),
+]
+QuietPeriod = Annotated[
+    float | None,
+    typer.Option(help="Seconds without an image after which a study is complete; 0 for none."),
+]
+Evidence = Annotated[
+    str | None, typer.Option(help="What it gets as a destination, comma-separated: sr,sc.")
+]
+Description = Annotated[str | None, typer.Option(help="A note for people.")]
+
+
+@commands.command("add")
+def add(
+    context: typer.Context,
+    title: Title,
+    host: Host = None,
+    port: Port = None,
+    role: Roles = None,
+    destination: Destinations = None,
+    quiet_period: QuietPeriod = None,
+    evidence: Evidence = None,
+    description: Description = None,
+) -> None:
+    """Add an AE title."""
+    run = invocation(context)
+    stores = run.stores()
+    if stores.ae_titles.find(title):
+        raise ConflictError(f"AE title {title} exists already: use `dicom-node ae set {title} …`.")
+    missing = [
+        name for name, value in (("--host", host), ("--port", port), ("--role", role)) if not value
+    ]
+    if missing:
+        raise ConfigurationError(f"`ae add {title}` needs {', '.join(missing)}.")
+    entity = ApplicationEntity(
+        title=title,
+        **_given(
+            host=host,
+            port=port,
+            role=role,
+            destination=destination,
+            quiet_period=quiet_period,
+            evidence=evidence,
+            description=description,
+        ),
+    )
+    stores.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    run.console.print(f"Added {entity.title}.")
+
+
+@commands.command("set")
+def change(
+    context: typer.Context,
+    title: Title,
+    host: Host = None,
+    port: Port = None,
+    role: Roles = None,
+    destination: Destinations = None,
+    quiet_period: QuietPeriod = None,
+    evidence: Evidence = None,
+    description: Description = None,
+) -> None:
+    """Change an AE title; options that are left out stay as they are."""
+    run = invocation(context)
+    stores = run.stores()
+    entity = replace(
+        stores.ae_titles.get(title),
+        **_given(
+            host=host,
+            port=port,
+            role=role,
+            destination=destination,
+            quiet_period=quiet_period,
+            evidence=evidence,
+            description=description,
+        ),
+    )
+    stores.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    run.console.print(f"Changed {entity.title}.")
+
+
+@commands.command("remove")
+def remove(context: typer.Context, title: Title) -> None:
+    """Remove an AE title; it is refused from its next association on."""
+    run = invocation(context)
+    run.stores().ae_titles.remove(title, actor=getpass.getuser(), at=utc_now())
+    run.console.print(f"Removed {title}.")
+
+
+@commands.command("list")
+def show(context: typer.Context) -> None:
+    """List the AE titles."""
+    run = invocation(context)
+    table = Table("Title", "Address", "Roles", "Results go to", "Quiet", "Gets", "Note", box=None)
+    for each in run.stores().ae_titles.all():
+        table.add_row(
+            each.title,
+            f"{each.host}:{each.port}",
+            ", ".join(sorted(each.roles)),
+            ", ".join(each.destinations) or "nobody",
+            f"{each.quiet_period:g} s",
+            ",".join(each.evidence),
+            each.description,
+        )
+    if table.row_count:
+        run.console.print(table)
+    else:
+        run.console.print("No AE titles yet: everybody is refused. `dicom-node ae add --help`")
+
+
+@commands.command("echo")
+def echo(context: typer.Context, title: Title) -> None:
+    """Send a C-ECHO to an administered AE title."""
+    run = invocation(context)
+    settings = run.settings()
+    entity = run.stores().ae_titles.get(title)
+    seconds = send_echo(
+        Destination(ae_title=entity.title, host=entity.host, port=entity.port),
+        calling_ae=settings.network.ae_title,
+        timeouts=scu_timeouts(settings),
+    )
+    run.console.print(f"{entity.title} answered in {seconds * 1000:.0f} ms.")
+
+
+def _given(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    role: list[Role] | None = None,
+    destination: list[str] | None,
+    quiet_period: float | None,
+    evidence: str | None,
+    description: str | None,
+) -> dict[str, Any]:
+    """Return the fields of an entry that options were given for."""
+    fields = {
+        "host": host,
+        "port": port,
+        "roles": frozenset(role) if role else None,
+        "destinations": tuple(destination) if destination else None,
+        "quiet_period": quiet_period,
+        "evidence": _kinds(evidence) if evidence is not None else None,
+        "description": description,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _kinds(listed: str) -> tuple[EvidenceKind, ...]:
+    names = [name.strip().lower() for name in listed.split(",") if name.strip()]
+    known = [kind.value for kind in EvidenceKind]
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ConfigurationError(f"unknown evidence {', '.join(unknown)}: use {', '.join(known)}.")
+    return tuple(EvidenceKind(name) for name in names)

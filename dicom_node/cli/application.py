@@ -1,0 +1,58 @@
+"""The tree of commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dicom_node import __version__
+from dicom_node.cli import ae, doctor, models, network, route, serve, status
+from dicom_node.cli.context import Invocation
+
+application = typer.Typer(
+    name="dicom-node",
+    help="A DICOM-native AI integration node: studies in, structured reports and overlays out.\n\n"
+    "Start with [bold]ae add[/] (who may send, where results go), then [bold]serve[/]; "
+    "[bold]status[/] shows what happened, [bold]doctor[/] what is wrong.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@application.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of node.toml, routes.toml, ae_titles.toml and models.toml.",
+            envvar="DICOM_NODE_CONFIG",
+        ),
+    ] = Path("config"),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Remember the options that come before the command."""
+    del version
+    context.obj = Invocation(config_dir=config, console=Console())
+
+
+application.command("serve")(serve.serve)
+application.command("status")(status.status)
+application.command("doctor")(doctor.doctor)
+application.command("migrate")(doctor.migrate_schema)
+application.command("echo")(network.echo)
+application.command("send")(network.send)
+application.add_typer(ae.commands, name="ae")
+application.add_typer(route.commands, name="route")
+application.add_typer(models.commands, name="models")

@@ -1,0 +1,39 @@
+"""What every command starts from: the configuration folder, and what it leads to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from dicom_node.node import Stores
+from dicom_node.persistence.database import migrate, schema_revision
+from dicom_node.settings import NodeSettings, load_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """The options given before the command, and where to print."""
+
+    config_dir: Path
+    console: Console
+
+    def settings(self) -> NodeSettings:
+        """Read the settings."""
+        return load_settings(self.config_dir)
+
+    def stores(self) -> Stores:
+        """Open the databases and archives, the schema brought up to date where it is not."""
+        stores = Stores(self.settings())
+        current, newest = schema_revision(stores.engine)
+        if current != newest:
+            migrate(stores.engine)
+        return stores
+
+
+def invocation(context: typer.Context) -> Invocation:
+    """Return what the options before the command say."""
+    found = context.find_object(Invocation)
+    if found is None:
+        raise typer.Abort
+    return found

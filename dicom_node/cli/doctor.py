@@ -1,0 +1,120 @@
+"""``dicom-node doctor`` and ``dicom-node migrate``: is everything as it must be?"""
+
+import functools
+import shutil
+from collections.abc import Callable
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+from rich.console import Console
+
+from dicom_node.archive.reading import iter_objects
+from dicom_node.cli.context import Invocation, invocation
+from dicom_node.configuration import load_routes
+from dicom_node.errors import NodeError
+from dicom_node.models import ModelCards
+from dicom_node.network.storage_scu import Destination
+from dicom_node.network.storage_scu import echo as send_echo
+from dicom_node.node import Stores, scu_timeouts
+from dicom_node.persistence.database import migrate, schema_revision
+from dicom_node.workflow.receive import batched
+
+
+class NotHealthyError(NodeError):
+    """A check of the doctor failed."""
+
+
+def doctor(
+    context: typer.Context,
+    rebuild_index: Annotated[
+        bool,
+        typer.Option(help="Read the index of instances back from the files (stop the node first)."),
+    ] = False,
+) -> None:
+    """Check configuration, disk, database, models and destinations; say what to do."""
+    run = invocation(context)
+    if rebuild_index:
+        _rebuild(run)
+        return
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("routes and models", lambda: _check_routes(run)),
+        ("disk", lambda: _check_disk(run)),
+        ("database", lambda: _check_database(run)),
+        ("this node", lambda: _check_node(run)),
+    )
+    failed = [name for name, check in checks if not _report(run.console, name, check)]
+    for entity in run.stores().ae_titles.all():
+        if "pacs" in entity.roles:
+            peer = Destination(ae_title=entity.title, host=entity.host, port=entity.port)
+            name = f"destination {entity.title}"
+            if not _report(run.console, name, functools.partial(_echo, run, peer)):
+                failed.append(name)
+    if failed:
+        raise NotHealthyError(f"{len(failed)} checks failed: {', '.join(failed)}")
+
+
+def migrate_schema(context: typer.Context) -> None:
+    """Bring the database schema up to date (serve does this by itself)."""
+    run = invocation(context)
+    stores = Stores(run.settings())
+    before, newest = schema_revision(stores.engine)
+    migrate(stores.engine)
+    run.console.print(f"Schema {before or 'empty'} → {newest}.", highlight=False)
+
+
+def _report(console: Console, name: str, check: Callable[[], str]) -> bool:
+    try:
+        said = check()
+    except (NodeError, OSError, sa.exc.SQLAlchemyError) as error:
+        console.print(f"[red]✗[/] {name}: {error}", highlight=False, soft_wrap=True)
+        return False
+    console.print(f"[green]✓[/] {name}: {said}", highlight=False, soft_wrap=True)
+    return True
+
+
+def _check_routes(run: Invocation) -> str:
+    cards = ModelCards(run.config_dir)
+    routes = load_routes(run.config_dir)
+    return ", ".join(f"{route.name} → {cards.verified(route.model).key}" for route in routes)
+
+
+def _check_disk(run: Invocation) -> str:
+    settings = run.settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.data_dir).free
+    if free < settings.network.min_free_bytes:
+        raise NotHealthyError(
+            f"{free / 1e9:.1f} GB free in {settings.data_dir}: studies are refused; make room or "
+            "lower network.min_free_bytes."
+        )
+    return f"{free / 1e9:.1f} GB free in {settings.data_dir}"
+
+
+def _check_database(run: Invocation) -> str:
+    stores = run.stores()
+    current, _ = schema_revision(stores.engine)
+    counts = stores.index.counts()
+    return f"schema {current}, {sum(counts.values())} studies"
+
+
+def _check_node(run: Invocation) -> str:
+    network = run.settings().network
+    peer = Destination(ae_title=network.ae_title, host="127.0.0.1", port=network.port)
+    return f"{network.ae_title} on port {network.port} {_echo(run, peer)}"
+
+
+def _echo(run: Invocation, peer: Destination) -> str:
+    settings = run.settings()
+    seconds = send_echo(peer, calling_ae=settings.network.ae_title, timeouts=scu_timeouts(settings))
+    return f"answered in {seconds * 1000:.0f} ms"
+
+
+def _rebuild(run: Invocation) -> None:
+    stores = run.stores()
+    stores.index.clear()
+    count = 0
+    for batch in batched(iter_objects(stores.received), 500):
+        stores.index.record(batch)
+        count += len(batch)
+    run.console.print(f"{count} objects read back into the index.")

@@ -1,0 +1,111 @@
+"""``dicom-node models``: the models, their training and their evaluation."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.syntax import Syntax
+from rich.table import Table
+
+from ai_engine.cards import render_card
+from ai_engine.errors import AiEngineError
+from dicom_node.cli.context import invocation
+from dicom_node.models import ModelCards, ModelUnavailableError
+
+commands = typer.Typer(help="List, train and evaluate models.", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
+
+
+@commands.command("list")
+def show_all(context: typer.Context) -> None:
+    """List every model and version; the active ones are marked."""
+    run = invocation(context)
+    cards = ModelCards(run.config_dir)
+    table = Table("", "Model", "Version", "Weights", "What it is", box=None)
+    for card in cards.registry.cards():
+        identity = card.identity
+        active = cards.versions.get(identity.name) == identity.version
+        table.add_row(
+            "●" if active else "",
+            identity.name,
+            identity.version,
+            identity.weights_digest[:12],
+            identity.title,
+        )
+    run.console.print(table)
+
+
+@commands.command("show")
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model.")],
+    version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
+) -> None:
+    """Show a model's card: what it reads, says, was trained on, and can not do."""
+    run = invocation(context)
+    cards = ModelCards(run.config_dir)
+    try:
+        card = cards.registry.card(name, version) if version else cards.active(name)
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    run.console.print(Syntax(render_card(card), "toml", word_wrap=True))
+
+
+@commands.command("train")
+def train(
+    context: typer.Context,
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")],
+    data: Data,
+    out: Out,
+    version: Annotated[str, typer.Option(help="Version of the new model.")] = "1.0.0",
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = True,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all without it.")] = None,
+) -> None:
+    """Train a model by a recipe; may be stopped and resumed."""
+    # TensorFlow costs seconds and half a gigabyte: only this command and evaluation pay for it.
+    from ai_engine.training.command import train as run_training  # noqa: PLC0415
+
+    run = invocation(context)
+    try:
+        card = run_training(
+            recipe=recipe,
+            data=data,
+            out=out,
+            version=version,
+            resume=resume,
+            threads=threads,
+            console=run.console,
+        )
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    run.console.print(f"Trained {card.identity.key} into {out}.", highlight=False)
+
+
+@commands.command("evaluate")
+def evaluate(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model.")],
+    data: Data,
+    out: Out,
+    version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
+    split: Annotated[str, typer.Option(help="Which part of the data set.")] = "test",
+) -> None:
+    """Evaluate a model: AUC with intervals, F1, calibration, plots."""
+    from ai_engine.evaluation.command import evaluate as run_evaluation  # noqa: PLC0415
+
+    run = invocation(context)
+    cards = ModelCards(run.config_dir)
+    try:
+        card = cards.registry.card(name, version) if version else cards.active(name)
+        run_evaluation(
+            card=card,
+            data=data,
+            out=out,
+            cache=run.settings().cache_dir,
+            split=split,
+            console=run.console,
+        )
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error

@@ -1,0 +1,47 @@
+"""``dicom-node route``: what config/routes.toml does with files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dicom_node.archive.external import read_external
+from dicom_node.cli.context import invocation
+from dicom_node.configuration import load_routes
+from dicom_node.models import ModelCards
+
+commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
+
+
+@commands.command("check")
+def check(context: typer.Context) -> None:
+    """Validate config/routes.toml, and that the models it names are there."""
+    run = invocation(context)
+    routes = load_routes(run.config_dir)
+    cards = ModelCards(run.config_dir)
+    for route in routes:
+        identity = cards.identity(route.model)
+        run.console.print(f"{route.name}: model {identity.key}", highlight=False)
+    run.console.print(f"{len(routes)} routes are fine.")
+
+
+@commands.command("explain")
+def explain(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="DICOM files.")],
+    calling: Annotated[
+        str, typer.Option("--from", help="Calling AE title to suppose.")
+    ] = "UNKNOWN",
+) -> None:
+    """Say for each file which routes want it, and which conditions hold or fail."""
+    run = invocation(context)
+    routes = load_routes(run.config_dir)
+    for path in files:
+        instance = read_external(path, calling_ae=calling)
+        run.console.print(f"[bold]{path}[/]", highlight=False)
+        for route in routes:
+            verdict = "[green]wanted by[/]" if route.matches(instance) else "[red]not for[/]"
+            run.console.print(f"  {verdict} {route.name} (model {route.model})", highlight=False)
+            for each in route.verdicts(instance):
+                mark = "[green]✓[/]" if each.holds else "[red]✗[/]"
+                run.console.print(f"    {mark} {each.condition}: {each.reason}", highlight=False)

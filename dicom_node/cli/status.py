@@ -1,0 +1,92 @@
+"""``dicom-node status``: what arrived, what became of it, what is under way."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dicom_node.cli.context import invocation
+from dicom_node.domain.study import StudyRecord
+from dicom_node.node import Stores
+
+
+def status(
+    context: typer.Context,
+    study: Annotated[
+        str, typer.Argument(help="A Study Instance UID; without it, recent ones.")
+    ] = "",
+    limit: Annotated[int, typer.Option(help="How many studies to show.")] = 20,
+) -> None:
+    """Show recent studies, or everything about one of them."""
+    run = invocation(context)
+    stores = run.stores()
+    if study:
+        _show_study(run.console, stores, stores.index.study(study))
+        return
+    recent = stores.index.recent(limit)
+    run.console.print(_studies(recent) if recent else "Nothing has been received yet.")
+    waiting = {
+        f"{destination} {state.value}": count
+        for (destination, state), count in sorted(stores.hotbase.delivery_counts().items())
+    }
+    for what, count in waiting.items():
+        run.console.print(f"Deliveries to {what}: {count}", highlight=False)
+    for held in stores.hotbase.held():
+        run.console.print(
+            f"Held back: {held['kind']} {held['sop_instance_uid']}: {'; '.join(held['problems'])}",
+            highlight=False,
+        )
+
+
+def _studies(records: tuple[StudyRecord, ...]) -> Table:
+    table = Table("Study", "From", "Images", "Revision", "State", "Why", box=None)
+    for each in records:
+        table.add_row(
+            each.study_instance_uid,
+            each.sender,
+            str(each.instance_count),
+            str(each.revision),
+            each.state.value,
+            each.reason,
+        )
+    return table
+
+
+def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
+    console.print(_studies((study,)))
+    for job in stores.hotbase.jobs(study.study_instance_uid):
+        console.print(
+            f"[bold]{job['route']}[/] by {job['model_name']} {job['model_version']}: "
+            f"{job['state']} {job['reason']}",
+            highlight=False,
+        )
+        findings = Table("Finding", "Probability", "Threshold", "Image", box=None)
+        for finding in stores.hotbase.findings(job["job_id"]):
+            findings.add_row(
+                finding["label"],
+                f"{finding['probability']:.3f}",
+                f"{finding['threshold']:.3f}",
+                finding["sop_instance_uid"],
+            )
+        if findings.row_count:
+            console.print(findings)
+        for refusal in stores.hotbase.refusals(job["job_id"]):
+            console.print(
+                f"  not analysed: {refusal['sop_instance_uid']}: {refusal['reason']}",
+                highlight=False,
+            )
+        for evidence in stores.hotbase.evidence(job["job_id"]):
+            held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
+            console.print(
+                f"  {evidence.kind.value}: {stores.objects.evidence_path(evidence.path)}{held}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        for delivery in stores.hotbase.deliveries_of(job["job_id"]):
+            console.print(
+                f"  to {delivery.destination}: {delivery.state.value} "
+                f"(tries: {delivery.attempts}) {delivery.last_error}",
+                highlight=False,
+                soft_wrap=True,
+            )

@@ -1,0 +1,102 @@
+"""Application entities: who may call the node, and who gets its results (PS3.8, PS3.15)."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dicom_node.errors import ConfigurationError
+
+_AE_TITLE = re.compile(r"[\x20-\x7e]{1,16}")
+
+
+class Role(StrEnum):
+    """What an application entity is to the node."""
+
+    MODALITY = "modality"
+    PACS = "pacs"
+    QUERY = "query"
+
+
+class Operation(StrEnum):
+    """What a calling application entity may ask of the node."""
+
+    ECHO = "echo"
+    STORE = "store"
+    FIND = "find"
+    MOVE = "move"
+
+
+class EvidenceKind(StrEnum):
+    """The kinds of result object that a destination can be given."""
+
+    SR = "sr"
+    SC = "sc"
+
+
+OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
+    Role.MODALITY: frozenset({Operation.ECHO, Operation.STORE}),
+    Role.PACS: frozenset({Operation.ECHO, Operation.STORE}),
+    Role.QUERY: frozenset({Operation.ECHO, Operation.FIND, Operation.MOVE}),
+}
+
+
+def checked_ae_title(title: str) -> str:
+    """Return ``title`` without padding when it is a valid AE value (PS3.5, section 6.2).
+
+    Raises
+    ------
+    ConfigurationError
+        When it is empty, longer than 16 characters, or holds a backslash or control characters.
+    """
+    trimmed = title.strip(" ")
+    if not trimmed or "\\" in trimmed or not _AE_TITLE.fullmatch(trimmed):
+        raise ConfigurationError(
+            f"{title!r} is not an AE title: use 1 to 16 characters of ASCII without backslashes."
+        )
+    return trimmed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationEntity:
+    """One administered AE title.
+
+    ``quiet_period`` (seconds) is how long a study from this sender must have been quiet to count
+    as complete; ``destinations`` are the titles that get the results of its studies; ``evidence``
+    is what this entity gets when it is itself a destination.
+    """
+
+    title: str
+    host: str
+    port: int
+    roles: frozenset[Role]
+    destinations: tuple[str, ...] = ()
+    quiet_period: float = 2.0
+    evidence: tuple[EvidenceKind, ...] = (EvidenceKind.SR, EvidenceKind.SC)
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises
+        ------
+        ConfigurationError
+            When a field cannot be used as written.
+        """
+        checked_ae_title(self.title)
+        for destination in self.destinations:
+            checked_ae_title(destination)
+        if not 1 <= self.port <= 65535:
+            raise ConfigurationError(f"AE {self.title}: port {self.port} is not in 1 to 65535.")
+        if not self.host:
+            raise ConfigurationError(f"AE {self.title}: give a host name or an IP address.")
+        if not self.roles:
+            raise ConfigurationError(f"AE {self.title}: give at least one role.")
+        if not 0 <= self.quiet_period <= 3600:
+            raise ConfigurationError(
+                f"AE {self.title}: the quiet period is {self.quiet_period} s; use 0 to 3600 s."
+            )
+
+    @property
+    def permitted(self) -> frozenset[Operation]:
+        """The operations that this entity's roles allow it to ask for."""
+        return frozenset[Operation]().union(*(OPERATIONS_OF_ROLE[role] for role in self.roles))

@@ -1,0 +1,65 @@
+"""Deliveries: getting one job's evidence to one destination."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands; ``DELIVERY_TRANSITIONS`` says what may follow what."""
+
+    PENDING = "pending"
+    RETRYING = "retrying"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.PENDING: frozenset(
+        {DeliveryState.RETRYING, DeliveryState.DELIVERED, DeliveryState.FAILED}
+    ),
+    DeliveryState.RETRYING: frozenset(
+        {DeliveryState.RETRYING, DeliveryState.DELIVERED, DeliveryState.FAILED}
+    ),
+    DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
+    DeliveryState.DELIVERED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The sending of one job's evidence to one destination."""
+
+    delivery_id: str
+    job_id: str
+    destination: str
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Exponential back-off with jitter, for as long as ``give_up_after`` allows."""
+
+    first_delay: timedelta = timedelta(seconds=5)
+    factor: float = 2.0
+    longest_delay: timedelta = timedelta(minutes=10)
+    jitter: float = 0.2
+    give_up_after: timedelta = timedelta(days=3)
+
+    def delay(self, attempts: int, chance: float) -> timedelta:
+        """Return how long to wait after ``attempts`` failures.
+
+        ``chance``, 0 to 1, is the caller's random draw: it spreads retries by ``jitter`` on either
+        side, so that destinations that come back are not met by everything at once.
+        """
+        # 2**40 times any first delay is beyond any longest delay: no need to compute more.
+        growth = self.factor ** min(attempts - 1, 40)
+        plain = min(self.first_delay * growth, self.longest_delay)
+        return plain * (1 + self.jitter * (2 * chance - 1))
+
+    def is_over(self, created_at: datetime, now: datetime) -> bool:
+        """Whether a delivery made at ``created_at`` has been tried long enough."""
+        return now - created_at >= self.give_up_after

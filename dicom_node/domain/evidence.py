@@ -1,0 +1,27 @@
+"""Evidence: the DICOM objects that say what a model found."""
+
+from dataclasses import dataclass
+
+from dicom_node.domain.application_entity import EvidenceKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceObject:
+    """One result object in the archive.
+
+    ``problems`` is what the gate found wrong with it; an object with problems is held: kept and
+    listed, never sent.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    kind: EvidenceKind
+    job_id: str
+    path: str
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the gate keeps this object back."""
+        return bool(self.problems)

@@ -1,0 +1,47 @@
+"""Jobs: one model's work on one set of instances."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ai_engine.prediction import ModelIdentity
+
+
+class JobState(StrEnum):
+    """Where a job stands; ``JOB_TRANSITIONS`` says what may follow what."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+# A failed job may be tried again when the study is analysed again; a finished one never is.
+JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.PENDING: frozenset({JobState.DONE, JobState.FAILED}),
+    JobState.FAILED: frozenset({JobState.PENDING, JobState.DONE}),
+    JobState.DONE: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a route asks of a model: which instances to look at, and who gets the results.
+
+    ``job_id`` derives from study, model and instances, so that the same images analysed again by
+    the same model are the same job, and a late image makes another one.
+    """
+
+    job_id: str
+    study_instance_uid: str
+    revision: int
+    route: str
+    model: ModelIdentity
+    sop_instance_uids: tuple[str, ...]
+    destinations: tuple[str, ...]
+
+
+def job_identifier(study: str, model: ModelIdentity, sop_instance_uids: Iterable[str]) -> str:
+    """Return the identifier of the job that ``model`` does on these instances of ``study``."""
+    parts = (study, model.name, model.version, model.weights_digest, *sorted(sop_instance_uids))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

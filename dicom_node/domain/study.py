@@ -1,0 +1,56 @@
+"""Studies as the node sees them: what arrived, and whether more is expected."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class StudyState(StrEnum):
+    """Where a study stands; ``STUDY_TRANSITIONS`` says what may follow what."""
+
+    RECEIVING = "receiving"
+    COMPLETE = "complete"
+    ANALYSED = "analysed"
+    NOT_ROUTED = "not routed"
+    FAILED = "failed"
+
+
+# A late instance reopens a study from any state: whatever was, is being received again.
+STUDY_TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
+    StudyState.RECEIVING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
+    StudyState.COMPLETE: frozenset(
+        {StudyState.RECEIVING, StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED}
+    ),
+    StudyState.ANALYSED: frozenset({StudyState.RECEIVING}),
+    StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING}),
+    StudyState.FAILED: frozenset({StudyState.RECEIVING}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """The index row of a study. ``revision`` counts how often it has been complete."""
+
+    study_instance_uid: str
+    state: StudyState
+    sender: str
+    revision: int
+    instance_count: int
+    first_received_at: datetime
+    last_received_at: datetime
+    reason: str = ""
+
+    def is_quiet(self, now: datetime, period: float) -> bool:
+        """Whether nothing has arrived for ``period`` seconds."""
+        return now - self.last_received_at >= timedelta(seconds=period)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStudy:
+    """A complete study: one revision of it, and the instances that the revision consists of."""
+
+    study_instance_uid: str
+    revision: int
+    sender: str
+    completed_at: datetime
+    sop_instance_uids: tuple[str, ...]

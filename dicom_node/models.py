@@ -1,0 +1,159 @@
+"""The models that routes may name, loaded and run on objects of the archive."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from ai_engine.cards import ModelCard
+from ai_engine.errors import AiEngineError, ImageRefusedError
+from ai_engine.inference.openvino_backend import Precision
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason
+from ai_engine.predictor import ChestRadiographPredictor, load_predictor
+from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from ai_engine.registry import ModelRegistry, read_active_versions, verify_weights
+from dicom_node.archive.objects import DicomObjects
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.errors import NodeError
+from dicom_node.settings import NodeSettings
+
+_LOG = logging.getLogger(__name__)
+# Decoded images that are kept between inference and the drawing of overlays.
+_KEPT_IMAGES = 8
+
+
+class ModelUnavailableError(NodeError):
+    """A model that a route names cannot be used."""
+
+
+class ModelCards:
+    """What config/models.toml and the model cards say; loads no weights."""
+
+    def __init__(self, config_dir: Path) -> None:
+        try:
+            self.registry = ModelRegistry()
+            self.versions = read_active_versions(config_dir / "models.toml")
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
+    def active(self, model: str) -> ModelCard:
+        """Return the card of the active version of ``model``.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When there is none.
+        """
+        try:
+            return self.registry.active(self.versions, model)
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
+    def identity(self, model: str) -> ModelIdentity:
+        """Return which version of ``model`` is active."""
+        return self.active(model).identity
+
+    def verified(self, model: str) -> ModelIdentity:
+        """Return the active version of ``model`` after checking its weights' digest."""
+        card = self.active(model)
+        try:
+            verify_weights(card)
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+        return card.identity
+
+
+class ModelHost:
+    """Runs models on received instances; safe to call from several threads."""
+
+    def __init__(self, settings: NodeSettings, config_dir: Path, objects: DicomObjects) -> None:
+        self._settings = settings
+        self._objects = objects
+        self._cards = ModelCards(config_dir)
+        self._chest_radiograph: ChestRadiographPredictor | None = None
+        self._lock = threading.Lock()
+        self._images: OrderedDict[str, Radiograph] = OrderedDict()
+
+    def load(self) -> None:
+        """Load the models, so that the first study does not wait for it.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When a model cannot be loaded.
+        """
+        inference = self._settings.inference
+        try:
+            self._chest_radiograph = load_predictor(
+                self._cards.registry,
+                self._cards.versions,
+                cache=self._settings.cache_dir,
+                precision=Precision(inference.precision),
+                threads=inference.threads or None,
+            )
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
+    def identity(self, model: str) -> ModelIdentity:
+        """Return which version of ``model`` is active."""
+        return self._cards.identity(model)
+
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
+        """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the model is not the one that is loaded, or fails.
+        """
+        predictor = self._chest_radiograph
+        if predictor is None or predictor.identity != model:
+            raise ModelUnavailableError(
+                f"model {model.key} is not loaded: restart the node after changing models.toml."
+            )
+        images: list[Radiograph] = []
+        refusals: list[Refusal] = []
+        for instance in instances:
+            try:
+                images.append(self._radiograph(instance))
+            except ImageRefusedError as error:
+                refusals.append(error.as_refusal(instance.sop_instance_uid))
+        try:
+            return predictor.predict(images, refusals=refusals)
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
+    def display_pixels(self, instance: ReceivedInstance) -> npt.NDArray[np.float32]:
+        """Return an analysed image as displayed: (rows, columns), 0 to 1, bright is dense."""
+        return self._radiograph(instance).pixels
+
+    def _radiograph(self, instance: ReceivedInstance) -> Radiograph:
+        with self._lock:
+            if instance.path in self._images:
+                self._images.move_to_end(instance.path)
+                return self._images[instance.path]
+        image = _read(self._objects.source_path(instance.path))
+        with self._lock:
+            self._images[instance.path] = image
+            while len(self._images) > _KEPT_IMAGES:
+                self._images.popitem(last=False)
+        return image
+
+
+def _read(path: Path) -> Radiograph:
+    try:
+        return read_radiograph(dcmread(path))
+    except InvalidDicomError as error:
+        raise ImageRefusedError(
+            RefusalReason.UNDECODABLE, "the file is not a DICOM object"
+        ) from error
+    except OSError as error:
+        raise ModelUnavailableError(
+            f"{path} cannot be read ({error.strerror}): was it removed from the archive?"
+        ) from error

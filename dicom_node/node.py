@@ -1,0 +1,317 @@
+"""The composition root: everything is built and wired here, once."""
+
+import functools
+import logging
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from dicom_node import __version__
+from dicom_node.access import database_access
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.objects import DicomObjects
+from dicom_node.archive.reading import iter_objects
+from dicom_node.configuration import load_ae_titles, load_routes
+from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.models import ModelHost
+from dicom_node.network.receiver import ScpSettings
+from dicom_node.network.receivers import ReceiverPool
+from dicom_node.network.sender import StorageSender
+from dicom_node.network.storage_scu import ScuTimeouts
+from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.persistence.hotbase import Hotbase
+from dicom_node.persistence.index import StudyIndex
+from dicom_node.reception import ReceptionDesk
+from dicom_node.settings import NodeSettings
+from dicom_node.telemetry import CorridorCollector, make_registry
+from dicom_node.web.application import make_application
+from dicom_node.web.server import WebServer
+from dicom_node.workflow.complete import Completion
+from dicom_node.workflow.deliver import Delivering
+from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
+from dicom_node.workflow.infer import Inference
+from dicom_node.workflow.pipeline import Corridor
+from dicom_node.workflow.receive import OpenAssociations, Reception
+from dicom_node.workflow.report import Reporting
+from dicom_node.workflow.route import Routing
+from sr_templates.context import EvidenceContext
+
+_LOG = logging.getLogger(__name__)
+# A delivery that nothing has tried this long after it was planned was stranded by a crash.
+_STRANDED_AFTER = timedelta(seconds=30)
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Stores:
+    """The databases and archives of a node; the command line uses them without a running node."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.settings = settings
+        self.engine = make_engine(settings.hotbase_url)
+        self.ae_titles = AeTitleStore(self.engine)
+        self.index = StudyIndex(self.engine)
+        self.hotbase = Hotbase(self.engine)
+        self.received = StorageArchive(archive_settings(settings))
+        self.evidence = StorageArchive(
+            ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
+        )
+        self.objects = DicomObjects(
+            received=self.received,
+            evidence=self.evidence,
+            ae_title=settings.network.ae_title,
+            clock=utc_now,
+        )
+
+    def prepare(self, config_dir: Path) -> None:
+        """Bring the schema up to date and fill an empty table of AE titles."""
+        migrate(self.engine)
+        added = self.ae_titles.fill_if_empty(load_ae_titles(config_dir), at=utc_now())
+        if added:
+            _LOG.info("AE titles taken from %s count=%d", config_dir / "ae_titles.toml", added)
+
+    def stored_since_last_index(self) -> Iterator[ReceivedInstance]:
+        """Yield the archive's objects that may be missing in the index."""
+        newest = self.index.newest()
+        # A day back: folders are named by the day of reception, and clocks may be set.
+        return iter_objects(self.received, newest.date() - timedelta(days=1) if newest else None)
+
+
+def archive_settings(settings: NodeSettings) -> ArchiveSettings:
+    """Return what the archive of received objects needs to know."""
+    return ArchiveSettings(
+        root=settings.archive_dir,
+        min_free_bytes=settings.network.min_free_bytes,
+        max_object_bytes=settings.network.max_object_bytes,
+    )
+
+
+class Node:
+    """A node that receives, analyses and returns, between ``start`` and ``stop``."""
+
+    def __init__(self, settings: NodeSettings, config_dir: Path) -> None:
+        """Build everything; nothing runs yet.
+
+        Raises
+        ------
+        ConfigurationError
+            When settings, routes, AE titles or models cannot be used.
+        """
+        self._settings = settings
+        self._stores = Stores(settings)
+        self._stores.prepare(config_dir)
+        self._associations = OpenAssociations()
+        self._models = ModelHost(settings, config_dir, self._stores.objects)
+        self._corridor = self._make_corridor(config_dir)
+        self._workflows = WorkflowEngine(_engine_settings(settings), self._corridor)
+        self._corridor.completion.start_with(self._workflows)
+        self._desk = ReceptionDesk(
+            reception=Reception(
+                index=self._stores.index,
+                associations=self._associations,
+                completion=self._corridor.completion,
+            ),
+            associations=self._associations,
+            stored=self._stores.stored_since_last_index,
+        )
+        self._receivers = ReceiverPool(
+            _scp_settings(settings),
+            store=functools.partial(StorageArchive, archive_settings(settings)),
+            access=functools.partial(
+                database_access, settings.hotbase_url, settings.network.ae_title
+            ),
+            on_events=self._desk.handle,
+        )
+        self._web = WebServer(
+            make_application(
+                registry=make_registry(self._collector()),
+                problems=self.problems,
+                version=__version__,
+            ),
+            host=settings.web.host,
+            port=settings.web.port,
+        )
+        self._clock = BackgroundScheduler(timezone=UTC)
+
+    @property
+    def port(self) -> int:
+        """The port that the node receives on."""
+        return self._receivers.port
+
+    @property
+    def web_port(self) -> int:
+        """The port of the HTTP side."""
+        return self._web.port
+
+    def start(self) -> None:
+        """Start everything, in the order in which each needs the one before.
+
+        Raises
+        ------
+        NodeError
+            When something cannot start; what had started is stopped again.
+        """
+        self._stores.received.open()
+        self._stores.evidence.open()
+        self._models.load()
+        self._workflows.start()
+        try:
+            self._desk.catch_up(always=True)
+            for study in self._stores.index.receiving():
+                self._corridor.completion.expect(study.study_instance_uid)
+            self._schedule()
+            self._web.start()
+            self._receivers.start()
+        except BaseException:
+            self.stop()
+            raise
+        _LOG.info(
+            "receiving ae_title=%s port=%d web_port=%d",
+            self._settings.network.ae_title,
+            self.port,
+            self.web_port,
+        )
+
+    def stop(self) -> None:
+        """Stop taking associations, let the running ones and their studies end, then stop."""
+        self._receivers.stop()
+        if self._clock.running:
+            self._clock.shutdown()
+        self._workflows.stop()
+        self._web.stop()
+        self._stores.engine.dispose()
+
+    def problems(self) -> tuple[str, ...]:
+        """Say what keeps the node from doing its work."""
+        found = [] if self._receivers.ready() else ["receivers are not listening"]
+        try:
+            self._stores.index.counts()
+        except sa.exc.SQLAlchemyError as error:
+            found.append(f"database cannot be read ({type(error).__name__})")
+        return tuple(found)
+
+    def _make_corridor(self, config_dir: Path) -> Corridor:
+        settings, stores = self._settings, self._stores
+        return Corridor(
+            completion=Completion(
+                index=stores.index,
+                results=stores.hotbase,
+                ae_titles=stores.ae_titles,
+                is_carried=self._associations.carries,
+                patience=settings.workflow.association_patience,
+                clock=utc_now,
+            ),
+            routing=Routing(
+                routes=load_routes(config_dir),
+                index=stores.index,
+                results=stores.hotbase,
+                ae_titles=stores.ae_titles,
+                models=self._models,
+                clock=utc_now,
+            ),
+            inference=Inference(
+                index=stores.index, results=stores.hotbase, models=self._models, clock=utc_now
+            ),
+            reporting=Reporting(
+                index=stores.index,
+                results=stores.hotbase,
+                archive=stores.objects,
+                models=self._models,
+                context=functools.partial(evidence_context, settings),
+                clock=utc_now,
+            ),
+            delivering=Delivering(
+                results=stores.hotbase,
+                ae_titles=stores.ae_titles,
+                sender=StorageSender(
+                    ae_title=settings.network.ae_title,
+                    timeouts=scu_timeouts(settings),
+                    path_of=stores.objects.evidence_path,
+                ),
+                policy=_retry_policy(settings),
+                chance=random.random,
+                clock=utc_now,
+            ),
+        )
+
+    def _schedule(self) -> None:
+        interval = self._settings.workflow.sweep_interval
+        self._clock.add_job(self._sweep, "interval", seconds=interval, max_instances=1)
+        self._clock.add_job(self._workflows.collect, "interval", hours=1)
+        self._clock.start()
+
+    def _sweep(self) -> None:
+        self._desk.catch_up()
+        self._corridor.completion.sweep()
+        for delivery in self._stores.hotbase.stranded_deliveries(utc_now() - _STRANDED_AFTER):
+            self._workflows.deliver_now(delivery)
+
+    def _collector(self) -> CorridorCollector:
+        return CorridorCollector(
+            studies=self._stores.index.counts,
+            deliveries=self._stores.hotbase.delivery_counts,
+            open_associations=self._associations.__len__,
+        )
+
+
+def evidence_context(settings: NodeSettings, made_at: datetime) -> EvidenceContext:
+    """Return what every result object says about the node."""
+    return EvidenceContext(
+        manufacturer=settings.evidence.manufacturer,
+        model_name="dicom-node",
+        software_version=__version__,
+        device_serial_number=settings.evidence.device_serial_number,
+        content_datetime=made_at,
+        institution_name=settings.evidence.institution or None,
+        series_number_base=settings.evidence.series_number_base,
+        max_overlay_side=settings.evidence.overlay_max_side,
+    )
+
+
+def scu_timeouts(settings: NodeSettings) -> ScuTimeouts:
+    """Return how long to wait for destinations."""
+    return ScuTimeouts(
+        connection=settings.network.connect_timeout,
+        dimse=settings.network.response_timeout,
+        network=settings.network.response_timeout,
+    )
+
+
+def _scp_settings(settings: NodeSettings) -> ScpSettings:
+    network = settings.network
+    return ScpSettings(
+        ae_title=network.ae_title,
+        host=network.host,
+        port=network.port,
+        receivers=network.receivers,
+        max_associations=network.max_associations,
+        max_pdu_bytes=network.max_pdu,
+        idle_timeout=network.idle_timeout,
+    )
+
+
+def _engine_settings(settings: NodeSettings) -> EngineSettings:
+    return EngineSettings(
+        database_url=settings.workflow_url,
+        executor_id=settings.workflow.executor_id,
+        parallel_studies=settings.workflow.parallel_studies,
+        keep_workflows=settings.workflow.keep_workflows,
+    )
+
+
+def _retry_policy(settings: NodeSettings) -> RetryPolicy:
+    workflow = settings.workflow
+    return RetryPolicy(
+        first_delay=timedelta(seconds=workflow.first_retry_delay),
+        longest_delay=timedelta(seconds=workflow.longest_retry_delay),
+        give_up_after=timedelta(seconds=workflow.give_up_after),
+    )

@@ -1,0 +1,1 @@
+"""SQLAlchemy tables, the stores on top of them, and Alembic migrations."""

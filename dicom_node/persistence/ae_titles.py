@@ -1,0 +1,112 @@
+"""Administered AE titles, with an audit trail."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_node.domain.application_entity import ApplicationEntity, EvidenceKind, Role
+from dicom_node.errors import NotFoundError
+from dicom_node.persistence.tables import AE_TITLES, AUDIT
+from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
+
+
+class AeTitleStore:
+    """The AE titles in the database: what is changed here, a running node uses at once."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def find(self, title: str) -> ApplicationEntity | None:
+        """Return the entry of ``title``, or None when it is unknown."""
+        query = sa.select(AE_TITLES).where(AE_TITLES.c.title == title.strip(" "))
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            row = connection.execute(query).mappings().first()
+        return _entity(row) if row else None
+
+    def get(self, title: str) -> ApplicationEntity:
+        """Return the entry of ``title``.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        """
+        found = self.find(title)
+        if found is None:
+            raise NotFoundError(
+                f"AE title {title.strip()} is not administered: `dicom-node ae list` shows those "
+                "that are, `dicom-node ae add` adds one."
+            )
+        return found
+
+    def all(self) -> tuple[ApplicationEntity, ...]:
+        """Return every entry, by title."""
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            rows = connection.execute(sa.select(AE_TITLES).order_by(AE_TITLES.c.title)).mappings()
+            return tuple(_entity(row) for row in rows)
+
+    def put(self, entity: ApplicationEntity, *, actor: str, at: datetime) -> None:
+        """Add ``entity``, or replace the entry of its title."""
+        with self._engine.begin() as connection:
+            insert_or_replace(connection, AE_TITLES, [_row(entity)])
+            _audit(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
+
+    def remove(self, title: str, *, actor: str, at: datetime) -> None:
+        """Remove the entry of ``title``.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        """
+        entity = self.get(title)
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(AE_TITLES).where(AE_TITLES.c.title == entity.title))
+            _audit(connection, "ae remove", entity.title, {}, actor=actor, at=at)
+
+    def fill_if_empty(self, entities: Iterable[ApplicationEntity], *, at: datetime) -> int:
+        """Add ``entities`` when no AE title was ever administered; return how many were added."""
+        with self._engine.begin() as connection:
+            if connection.scalar(sa.select(AUDIT.c.id).where(AUDIT.c.action.like("ae %")).limit(1)):
+                return 0
+            rows = [_row(entity) for entity in entities]
+            insert_or_ignore(connection, AE_TITLES, rows)
+            for row in rows:
+                _audit(connection, "ae put", row["title"], row, actor="ae_titles.toml", at=at)
+        return len(rows)
+
+
+def _audit(
+    connection: sa.Connection, action: str, subject: str, detail: Any, *, actor: str, at: datetime
+) -> None:
+    connection.execute(
+        sa.insert(AUDIT).values(at=at, actor=actor, action=action, subject=subject, detail=detail)
+    )
+
+
+def _row(entity: ApplicationEntity) -> dict[str, Any]:
+    return {
+        "title": entity.title.strip(" "),
+        "host": entity.host,
+        "port": entity.port,
+        "roles": sorted(role.value for role in entity.roles),
+        "destinations": list(entity.destinations),
+        "quiet_period": entity.quiet_period,
+        "evidence": [kind.value for kind in entity.evidence],
+        "description": entity.description,
+    }
+
+
+def _entity(row: sa.RowMapping) -> ApplicationEntity:
+    return ApplicationEntity(
+        title=row["title"],
+        host=row["host"],
+        port=row["port"],
+        roles=frozenset(Role(role) for role in row["roles"]),
+        destinations=tuple(row["destinations"]),
+        quiet_period=row["quiet_period"],
+        evidence=tuple(EvidenceKind(kind) for kind in row["evidence"]),
+        description=row["description"],
+    )

@@ -1,0 +1,254 @@
+"""The Hotbase: what models said, the evidence made of it, and where it went."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ai_engine.prediction import Prediction
+from dicom_node.domain.application_entity import EvidenceKind
+from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
+from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.tables import DELIVERIES, EVIDENCE, FINDINGS, JOBS, REFUSALS
+from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
+
+
+class Hotbase:
+    """Jobs, findings, evidence and deliveries."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def add_job(self, job: Job, *, at: datetime) -> JobState:
+        """Record ``job`` if it is new; return the state it is in."""
+        row = {
+            "job_id": job.job_id,
+            "study_instance_uid": job.study_instance_uid,
+            "revision": job.revision,
+            "route": job.route,
+            "model_name": job.model.name,
+            "model_version": job.model.version,
+            "weights_digest": job.model.weights_digest,
+            "sop_instance_uids": list(job.sop_instance_uids),
+            "state": JobState.PENDING,
+            "created_at": at,
+            "finished_at": None,
+            "reason": "",
+        }
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, JOBS, [row])
+            query = sa.select(JOBS.c.state).where(JOBS.c.job_id == job.job_id)
+            state = connection.execute(query).scalar_one()
+        return JobState(state)
+
+    def finish_job(self, job_id: str, state: JobState, *, at: datetime, reason: str = "") -> None:
+        """Move a job to ``state``; saying the same again changes nothing.
+
+        Raises
+        ------
+        ConflictError
+            When the job's state cannot be followed by ``state``.
+        """
+        allowed = [one for one, following in JOB_TRANSITIONS.items() if state in following]
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(JOBS)
+                .where(JOBS.c.job_id == job_id, JOBS.c.state.in_([*allowed, state]))
+                .values(state=state, finished_at=at, reason=reason)
+            )
+        if changed.rowcount != 1:
+            raise ConflictError(f"job {job_id} cannot become {state}: its state does not allow it")
+
+    def failures(self, job_ids: Sequence[str]) -> tuple[str, ...]:
+        """Say why jobs failed, those of these that did."""
+        query = sa.select(JOBS.c.route, JOBS.c.reason).where(
+            JOBS.c.job_id.in_(job_ids), JOBS.c.state == JobState.FAILED
+        )
+        return tuple(f"{row['route']}: {row['reason']}" for row in self._rows(query))
+
+    def predecessor(self, job: Job) -> str | None:
+        """Return the newest finished job of the same model on earlier images of the study."""
+        query = (
+            sa.select(JOBS.c.job_id)
+            .where(
+                JOBS.c.study_instance_uid == job.study_instance_uid,
+                JOBS.c.model_name == job.model.name,
+                JOBS.c.job_id != job.job_id,
+                JOBS.c.state == JobState.DONE,
+            )
+            .order_by(JOBS.c.finished_at.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            found: str | None = connection.scalar(query)
+            return found
+
+    def keep_prediction(self, job_id: str, prediction: Prediction) -> None:
+        """Record every finding and refusal of a prediction; repeating it changes nothing."""
+        findings = [
+            {
+                "job_id": job_id,
+                "sop_instance_uid": image.sop_instance_uid,
+                "label": finding.label,
+                "probability": finding.probability,
+                "threshold": finding.threshold,
+            }
+            for image in prediction.images
+            for finding in image.findings
+        ]
+        refusals = [{"job_id": job_id, **asdict(each)} for each in prediction.refusals]
+        with self._engine.begin() as connection:
+            insert_or_replace(connection, FINDINGS, findings)
+            insert_or_replace(connection, REFUSALS, refusals)
+
+    def findings(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return a job's findings as rows, most probable first."""
+        query = (
+            sa.select(FINDINGS)
+            .where(FINDINGS.c.job_id == job_id)
+            .order_by(FINDINGS.c.probability.desc())
+        )
+        return self._rows(query)
+
+    def refusals(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the images of a job that its model refused, as rows."""
+        return self._rows(sa.select(REFUSALS).where(REFUSALS.c.job_id == job_id))
+
+    def jobs(self, study_instance_uid: str) -> tuple[dict[str, Any], ...]:
+        """Return a study's jobs as rows, oldest first."""
+        query = (
+            sa.select(JOBS)
+            .where(JOBS.c.study_instance_uid == study_instance_uid)
+            .order_by(JOBS.c.created_at)
+        )
+        return self._rows(query)
+
+    def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
+        """Record result objects; repeating it changes nothing."""
+        rows = [{**asdict(each), "problems": list(each.problems)} for each in objects]
+        with self._engine.begin() as connection:
+            insert_or_replace(connection, EVIDENCE, rows)
+
+    def evidence(self, job_id: str) -> tuple[EvidenceObject, ...]:
+        """Return a job's result objects, in the order of their kinds."""
+        query = sa.select(EVIDENCE).where(EVIDENCE.c.job_id == job_id).order_by(EVIDENCE.c.kind)
+        return tuple(
+            EvidenceObject(
+                **{
+                    **row,
+                    "kind": EvidenceKind(row["kind"]),
+                    "problems": tuple(row["problems"]),
+                }
+            )
+            for row in self._rows(query)
+        )
+
+    def held(self) -> tuple[dict[str, Any], ...]:
+        """Return the result objects that the gate keeps back, as rows."""
+        rows = self._rows(sa.select(EVIDENCE))
+        return tuple(row for row in rows if row["problems"])
+
+    def plan_delivery(self, job_id: str, destination: str, *, at: datetime) -> Delivery:
+        """Record that a job's evidence goes to ``destination``; at most once for each pair."""
+        identity = hashlib.sha256(f"{job_id}\n{destination}".encode()).hexdigest()[:32]
+        row = {
+            "delivery_id": identity,
+            "job_id": job_id,
+            "destination": destination,
+            "state": DeliveryState.PENDING,
+            "attempts": 0,
+            "created_at": at,
+            "delivered_at": None,
+            "last_error": "",
+        }
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, DELIVERIES, [row])
+        return self.delivery(identity)
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        """Return one delivery.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such delivery.
+        """
+        found = self.deliveries(DELIVERIES.c.delivery_id == delivery_id)
+        if not found:
+            raise NotFoundError(f"delivery {delivery_id} does not exist")
+        return found[0]
+
+    def deliveries(
+        self, condition: sa.ColumnElement[bool], limit: int = 1000
+    ) -> tuple[Delivery, ...]:
+        """Return the deliveries for which ``condition`` holds, oldest first."""
+        query = (
+            sa.select(DELIVERIES).where(condition).order_by(DELIVERIES.c.created_at).limit(limit)
+        )
+        return tuple(
+            Delivery(
+                delivery_id=row["delivery_id"],
+                job_id=row["job_id"],
+                destination=row["destination"],
+                state=DeliveryState(row["state"]),
+                attempts=row["attempts"],
+                created_at=row["created_at"],
+                last_error=row["last_error"],
+            )
+            for row in self._rows(query)
+        )
+
+    def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
+        """Return the deliveries of one job."""
+        return self.deliveries(DELIVERIES.c.job_id == job_id)
+
+    def stranded_deliveries(self, before: datetime) -> tuple[Delivery, ...]:
+        """Return deliveries planned before a moment that nothing has tried."""
+        return self.deliveries(
+            sa.and_(DELIVERIES.c.state == DeliveryState.PENDING, DELIVERIES.c.created_at < before)
+        )
+
+    def delivery_counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """Return how many deliveries there are for each destination and state."""
+        columns = (DELIVERIES.c.destination, DELIVERIES.c.state)
+        query = sa.select(*columns, sa.func.count()).group_by(*columns)
+        with self._read() as connection:
+            return {
+                (destination, DeliveryState(state)): count
+                for destination, state, count in connection.execute(query)
+            }
+
+    def move_delivery(
+        self, delivery_id: str, state: DeliveryState, *, at: datetime, error: str = ""
+    ) -> None:
+        """Record the outcome of one try.
+
+        Raises
+        ------
+        ConflictError
+            When the delivery's state cannot be followed by ``state``.
+        """
+        allowed = [one for one, following in DELIVERY_TRANSITIONS.items() if state in following]
+        values: dict[str, Any] = {"state": state, "last_error": error}
+        if state is DeliveryState.DELIVERED:
+            values["delivered_at"] = at
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(DELIVERIES)
+                .where(DELIVERIES.c.delivery_id == delivery_id, DELIVERIES.c.state.in_(allowed))
+                .values(**values, attempts=DELIVERIES.c.attempts + 1)
+            )
+        if changed.rowcount != 1:
+            raise ConflictError(f"delivery {delivery_id} cannot become {state}")
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+    def _rows(self, query: sa.Select[Any]) -> tuple[dict[str, Any], ...]:
+        with self._read() as connection:
+            return tuple(dict(row) for row in connection.execute(query).mappings())

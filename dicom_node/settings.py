@@ -1,0 +1,205 @@
+"""Settings: defaults here, ``node.toml`` over them, the environment over both.
+
+Every setting can be given as ``DICOM_NODE_<SECTION>__<NAME>``. Secrets (a database URL with a
+password) come from the environment or from files, never from TOML. The table in
+``docs/settings.md`` is checked against these classes by a test.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from dicom_node.errors import ConfigurationError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class NetworkSettings(_Section):
+    """The DICOM side of the node."""
+
+    ae_title: str = "AINODE"
+    """The node's own AE title: what modalities must call, and what it calls itself."""
+    host: str = "0.0.0.0"  # noqa: S104 - modalities call from elsewhere; callers are checked by AE title
+    """The address to listen on."""
+    port: int = Field(default=11112, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    receivers: int = Field(default=2, ge=1, le=32)
+    """How many receiver processes share the port."""
+    max_associations: int = Field(default=32, ge=1)
+    """How many associations each receiver process holds at once."""
+    max_pdu: int = Field(default=131072, ge=4096, le=1048576)
+    """The largest PDU accepted, in bytes."""
+    max_object_bytes: int = Field(default=2 * 1024**3, ge=1024)
+    """The largest data set accepted, in bytes."""
+    idle_timeout: float = Field(default=60.0, gt=0)
+    """Seconds without traffic after which an association is aborted."""
+    min_free_bytes: int = Field(default=1024**3, ge=0)
+    """Free disk space under which C-STORE is answered with Out of Resources."""
+    connect_timeout: float = Field(default=10.0, gt=0)
+    """Seconds to wait for a destination to accept a connection."""
+    response_timeout: float = Field(default=60.0, gt=0)
+    """Seconds to wait for a destination's response to a message."""
+
+
+class WebSettings(_Section):
+    """The HTTP side of the node."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+
+
+class DatabaseSettings(_Section):
+    """Where rows live."""
+
+    url: str = ""
+    """SQLAlchemy URL of the index and Hotbase; empty: an SQLite file in the data folder."""
+    workflow_url: str = ""
+    """SQLAlchemy URL of the workflow store; empty: beside or, on PostgreSQL, in ``url``."""
+
+
+class WorkflowSettings(_Section):
+    """Completion, analysis and delivery."""
+
+    association_patience: float = Field(default=30.0, ge=0)
+    """Seconds of quiet after which a study is complete although its association is still open."""
+    parallel_studies: int = Field(default=2, ge=1)
+    """How many studies are analysed at once; more wait in a queue by priority."""
+    first_retry_delay: float = Field(default=5.0, gt=0)
+    """Seconds before a failed delivery is tried again; doubles with each try."""
+    longest_retry_delay: float = Field(default=600.0, gt=0)
+    """Upper limit of the time between two tries, in seconds."""
+    give_up_after: float = Field(default=259200.0, gt=0)
+    """Seconds after which a delivery that never succeeded is marked failed."""
+    sweep_interval: float = Field(default=10.0, gt=0)
+    """Seconds between two looks for studies and deliveries that a crash left behind."""
+    executor_id: str = Field(default="node-1", pattern="^[A-Za-z0-9._-]{1,64}$")
+    """Name of this node among those that share a workflow store; must outlive restarts."""
+    keep_workflows: float = Field(default=604800.0, gt=0)
+    """Seconds for which rows of finished workflows are kept."""
+
+
+class InferenceSettings(_Section):
+    """Running models."""
+
+    threads: int = Field(default=0, ge=0)
+    """CPU threads for one inference; 0 leaves it to the back end."""
+    precision: str = Field(default="f32", pattern="^(f32|bf16)$")
+    """Arithmetic of the CPU back end: f32, or bf16 (faster; differs slightly)."""
+
+
+class EvidenceSettings(_Section):
+    """What results look like."""
+
+    series_number_base: int = Field(default=9000, ge=1, le=2**31 - 1000)
+    """First Series Number of results, high so that they sort last in a study."""
+    overlay_max_side: int = Field(default=1280, ge=512, le=8192)
+    """Longest side of an overlay image, in pixels."""
+    manufacturer: str = "DICOM AI node"
+    """Manufacturer (0008,0070) in results."""
+    institution: str = ""
+    """Institution Name (0008,0080) in results; empty leaves it out."""
+    device_serial_number: str = "1"
+    """Device Serial Number (0018,1000) of this node in results."""
+
+
+class NodeSettings(BaseSettings):
+    """All settings of one node."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DICOM_NODE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+    toml_file: ClassVar[Path | None] = None
+
+    data_dir: Path = Path("data")
+    """Folder of the archive, the databases and caches."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """How much is logged."""
+    log_format: str = Field(default="text", pattern="^(text|json)$")
+    """One line of text or one JSON object per event."""
+    network: NetworkSettings = NetworkSettings()
+    web: WebSettings = WebSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    workflow: WorkflowSettings = WorkflowSettings()
+    inference: InferenceSettings = InferenceSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment over ``node.toml``."""
+        del dotenv_settings, file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=cls.toml_file)
+        return init_settings, env_settings, toml
+
+    @property
+    def archive_dir(self) -> Path:
+        """Folder of received and created DICOM files."""
+        return self.data_dir / "archive"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder of what can be made again: converted models."""
+        return self.data_dir / "cache"
+
+    @property
+    def hotbase_url(self) -> str:
+        """SQLAlchemy URL of the index and Hotbase."""
+        return self.database.url or f"sqlite:///{self.data_dir.resolve() / 'hotbase.sqlite'}"
+
+    @property
+    def workflow_url(self) -> str:
+        """SQLAlchemy URL of the workflow store."""
+        if self.database.workflow_url:
+            return self.database.workflow_url
+        if self.hotbase_url.startswith("sqlite"):
+            return f"sqlite:///{self.data_dir.resolve() / 'workflows.sqlite'}"
+        return self.hotbase_url
+
+
+def load_settings(config_dir: Path) -> NodeSettings:
+    """Read ``node.toml`` in ``config_dir`` and the environment.
+
+    Raises
+    ------
+    ConfigurationError
+        When a value cannot be used; the message names each setting and what is wrong with it.
+    """
+    located = type("LocatedSettings", (NodeSettings,), {"toml_file": config_dir / "node.toml"})
+    try:
+        settings = located()
+    except ValidationError as error:
+        raise ConfigurationError(_explained(error, config_dir)) from error
+    except ValueError as error:  # TOML that cannot be parsed
+        raise ConfigurationError(f"{config_dir / 'node.toml'}: {error}") from error
+    assert isinstance(settings, NodeSettings)  # noqa: S101 - narrows the type made above
+    return settings
+
+
+def _explained(error: ValidationError, config_dir: Path) -> str:
+    lines = [
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()
+    ]
+    source = f"in {config_dir / 'node.toml'} or the environment (DICOM_NODE_…)"
+    return f"Settings {source} cannot be used: " + "; ".join(lines)

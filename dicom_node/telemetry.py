@@ -1,0 +1,85 @@
+"""Logs and metrics. Neither ever carries patient data: objects are named by their UIDs."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.study import StudyState
+
+# These say the same as our own events, in more words, or repeat header values.
+_QUIET_LOGGERS = ("pynetdicom", "pydicom", "dbos", "apscheduler", "uvicorn.access", "alembic")
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        event = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            event["trace"] = self.formatException(record.exc_info)
+        return json.dumps(event, ensure_ascii=False)
+
+
+def configure_logging(level: str, style: str) -> None:
+    """Log to standard error, one event a line (``style`` is text or json)."""
+    handler = logging.StreamHandler(sys.stderr)
+    if style == "json":
+        handler.setFormatter(_JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class CorridorCollector(Collector):
+    """Where studies and deliveries stand, read from the database when Prometheus asks."""
+
+    def __init__(
+        self,
+        *,
+        studies: Callable[[], dict[StudyState, int]],
+        deliveries: Callable[[], dict[tuple[str, DeliveryState], int]],
+        open_associations: Callable[[], int],
+    ) -> None:
+        self._studies = studies
+        self._deliveries = deliveries
+        self._open_associations = open_associations
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the corridor's gauges."""
+        studies = GaugeMetricFamily("dicom_node_studies", "Studies by state.", labels=["state"])
+        counted = self._studies()
+        for state in StudyState:
+            studies.add_metric([state.value], counted.get(state, 0))
+        yield studies
+        deliveries = GaugeMetricFamily(
+            "dicom_node_deliveries",
+            "Deliveries by destination and state.",
+            labels=["destination", "state"],
+        )
+        for (destination, delivery_state), count in self._deliveries().items():
+            deliveries.add_metric([destination, delivery_state.value], count)
+        yield deliveries
+        yield GaugeMetricFamily(
+            "dicom_node_open_associations",
+            "Associations that are open now.",
+            value=self._open_associations(),
+        )
+
+
+def make_registry(collector: Collector) -> CollectorRegistry:
+    """Return a registry of its own for one node."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry

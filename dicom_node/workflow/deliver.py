@@ -1,0 +1,104 @@
+"""Delivery: evidence goes to each destination on its own, and is tried until it is there."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
+from dicom_node.domain.job import Job
+from dicom_node.errors import NodeError
+from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, Sender
+
+_LOG = logging.getLogger(__name__)
+
+
+class DeliveryError(NodeError):
+    """Objects were not stored by a destination; ``retryable`` says whether they may be later."""
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The next try of a delivery, and how many seconds to wait for it."""
+
+    delivery: Delivery
+    seconds: float
+
+
+class Delivering:
+    """Plans deliveries and tries them, one try at a time."""
+
+    def __init__(
+        self,
+        *,
+        results: ResultStore,
+        ae_titles: AeTitles,
+        sender: Sender,
+        policy: RetryPolicy,
+        chance: Callable[[], float],
+        clock: Clock,
+    ) -> None:
+        self._results = results
+        self._ae_titles = ae_titles
+        self._sender = sender
+        self._policy = policy
+        self._chance = chance
+        self._clock = clock
+
+    def plan(self, job: Job) -> tuple[Delivery, ...]:
+        """Record a delivery of a job's evidence to each of its destinations; return new ones."""
+        if not self._results.evidence(job.job_id):
+            return ()
+        planned = (
+            self._results.plan_delivery(job.job_id, destination, at=self._clock())
+            for destination in job.destinations
+        )
+        return tuple(each for each in planned if each.state is DeliveryState.PENDING)
+
+    def attempt(self, delivery_id: str) -> Retry | None:
+        """Try a delivery once and record the outcome; return the next try where there is one."""
+        delivery = self._results.delivery(delivery_id)
+        if delivery.state in (DeliveryState.DELIVERED, DeliveryState.FAILED):
+            return None
+        try:
+            self._send(delivery)
+        except NodeError as error:
+            return self._failed(delivery, error)
+        self._results.move_delivery(delivery_id, DeliveryState.DELIVERED, at=self._clock())
+        _LOG.info("delivered job=%s destination=%s", delivery.job_id, delivery.destination)
+        return None
+
+    def _send(self, delivery: Delivery) -> None:
+        destination = self._ae_titles.get(delivery.destination)
+        paths = [
+            each.path
+            for each in self._results.evidence(delivery.job_id)
+            if each.kind in destination.evidence and not each.is_held
+        ]
+        if paths:
+            self._sender.send(paths, destination)
+
+    def _failed(self, delivery: Delivery, error: NodeError) -> Retry | None:
+        # A destination that is not administered may be added; only a refusal is final.
+        final = isinstance(error, DeliveryError) and not error.retryable
+        if final or self._policy.is_over(delivery.created_at, self._clock()):
+            self._move(delivery, DeliveryState.FAILED, error)
+            return None
+        self._move(delivery, DeliveryState.RETRYING, error)
+        wait: timedelta = self._policy.delay(delivery.attempts + 1, self._chance())
+        return Retry(delivery=delivery, seconds=wait.total_seconds())
+
+    def _move(self, delivery: Delivery, state: DeliveryState, error: NodeError) -> None:
+        self._results.move_delivery(delivery.delivery_id, state, at=self._clock(), error=str(error))
+        _LOG.warning(
+            "not delivered job=%s destination=%s attempt=%d state=%s reason=%r",
+            delivery.job_id,
+            delivery.destination,
+            delivery.attempts + 1,
+            state.value,
+            str(error),
+        )

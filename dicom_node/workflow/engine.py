@@ -1,0 +1,181 @@
+"""Durable execution on DBOS: where the corridor's steps are checkpointed, retried and queued.
+
+The urgent path starts directly; what may wait goes through queues: studies while as many as
+allowed are being analysed, studies that wait for their quiet period, and retried deliveries, whose
+queue is partitioned by destination so that no destination waits for another.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from dbos import DBOS, Debouncer, SetEnqueueOptions, SetWorkflowID
+
+from dicom_node.domain.delivery import Delivery
+from dicom_node.errors import NodeError
+from dicom_node.workflow.pipeline import Corridor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LOG = logging.getLogger(__name__)
+_STUDIES = "studies"
+_DELIVERIES = "deliveries"
+# Work begun by one version is finished by the next as long as this stays the same. Change it when
+# the order or the meaning of the corridor's steps changes.
+_CORRIDOR_VERSION = "1"
+_STEP_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Where workflows are kept and how many run at once."""
+
+    database_url: str
+    executor_id: str
+    parallel_studies: int
+    keep_workflows: float
+    log_level: str = "WARNING"
+
+
+class _Steps:
+    """The steps of the workflow that runs in this thread."""
+
+    def __init__(self, engine: "WorkflowEngine") -> None:
+        self._engine = engine
+
+    @property
+    def workflow_id(self) -> str:
+        return DBOS.workflow_id or ""
+
+    def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return DBOS.run_step(
+            {
+                "name": name,
+                "retries_allowed": True,
+                "max_attempts": _STEP_TRIES,
+                # What the node itself refuses does not change by asking again.
+                "should_retry": lambda error: not isinstance(error, NodeError),
+            },
+            step,
+            *args,
+            **kwargs,
+        )
+
+    def deliver(self, delivery: Delivery) -> None:
+        self._engine.deliver_now(delivery)
+
+    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
+        self._engine.deliver_later(delivery, seconds)
+
+
+class WorkflowEngine:
+    """Runs the corridor's workflows; one per process, between ``start`` and ``stop``."""
+
+    def __init__(self, settings: EngineSettings, corridor: Corridor) -> None:
+        self._settings = settings
+        self._corridor = corridor
+        self._lock = threading.Lock()
+        self._direct: set[str] = set()
+        self._analyse: Callable[[str], None]
+        self._deliver: Callable[[str], None]
+        self._debouncer: Debouncer[[str], None]
+
+    def start(self) -> None:
+        """Open the workflow store and take up whatever the last run left unfinished."""
+        DBOS(
+            config={
+                "name": "dicom-node",
+                "system_database_url": self._settings.database_url,
+                "application_version": _CORRIDOR_VERSION,
+                "executor_id": self._settings.executor_id,
+                "log_level": self._settings.log_level,
+                "console_log_level": self._settings.log_level,
+                "notification_listener_polling_interval_sec": 0.1,
+            }
+        )
+        self._register()
+        DBOS.launch()
+        DBOS.register_queue(_STUDIES, worker_concurrency=self._settings.parallel_studies)
+        DBOS.register_queue(_DELIVERIES, partition_concurrency=2)
+        self._debouncer = Debouncer.create(self._analyse, queue=_STUDIES)
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Let running workflows end, up to ``timeout`` seconds; the rest is taken up next time."""
+        DBOS.destroy(workflow_completion_timeout_sec=int(timeout), destroy_registry=True)
+
+    def analyse_now(self, study_instance_uid: str) -> None:
+        """Start analysing a study, or queue it while as many as allowed are being analysed."""
+        workflow_id = str(uuid.uuid4())
+        with self._lock:
+            is_direct = len(self._direct) < self._settings.parallel_studies
+            if is_direct:
+                self._direct.add(workflow_id)
+        with SetWorkflowID(workflow_id):
+            if is_direct:
+                DBOS.start_workflow(self._analyse, study_instance_uid)
+            else:
+                DBOS.enqueue_workflow(_STUDIES, self._analyse, study_instance_uid)
+
+    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> None:
+        """Start analysing a study ``seconds`` after the last call for it."""
+        self._debouncer.debounce(study_instance_uid, seconds, study_instance_uid)
+
+    def deliver_now(self, delivery: Delivery) -> None:
+        """Start the first try of a delivery; asking again changes nothing."""
+        with SetWorkflowID(f"{delivery.delivery_id}-1"):
+            DBOS.start_workflow(self._deliver, delivery.delivery_id)
+
+    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
+        """Start the next try of a delivery after ``seconds``; asking again changes nothing."""
+        next_try = delivery.attempts + 2
+        with (
+            SetWorkflowID(f"{delivery.delivery_id}-{next_try}"),
+            SetEnqueueOptions(delay_seconds=seconds, queue_partition_key=delivery.destination),
+        ):
+            DBOS.enqueue_workflow(_DELIVERIES, self._deliver, delivery.delivery_id)
+
+    def collect(self) -> int:
+        """Delete the rows of workflows that ended long ago; return how many."""
+        cutoff = time.time() - self._settings.keep_workflows
+        ended = DBOS.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            end_time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(cutoff)),
+            limit=1000,
+            load_input=False,
+            load_output=False,
+        )
+        DBOS.delete_workflows([each.workflow_id for each in ended])
+        return len(ended)
+
+    def _register(self) -> None:
+        # DBOS finds workflows by name when it recovers them, so they must be registered before
+        # launch; they are registered here, not at import, because they close over the corridor.
+        def analyse_study(study_instance_uid: str) -> None:
+            self._guarded_analysis(study_instance_uid)
+
+        def deliver_evidence(delivery_id: str) -> None:
+            self._corridor.deliver(delivery_id, _Steps(self))
+
+        self._analyse = DBOS.workflow(name="analyse_study")(analyse_study)
+        self._deliver = DBOS.workflow(name="deliver_evidence")(deliver_evidence)
+
+    def _guarded_analysis(self, study_instance_uid: str) -> None:
+        steps = _Steps(self)
+        try:
+            self._corridor.analyse(study_instance_uid, steps)
+        except Exception as error:
+            # The outermost boundary of a workflow: whatever went wrong, the study must not look
+            # as if it were still being worked on. The error itself goes on to the workflow store.
+            _LOG.exception("analysis failed study=%s", study_instance_uid)
+            self._corridor.completion.abandon(
+                study_instance_uid, steps.workflow_id, f"internal error: {type(error).__name__}"
+            )
+            raise
+        finally:
+            with self._lock:
+                self._direct.discard(steps.workflow_id)

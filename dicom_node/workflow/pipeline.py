@@ -1,0 +1,56 @@
+"""The whole corridor on one screen.
+
+A modality's association brings instances (``receive``). When a study is complete (``complete``),
+routes turn it into jobs (``route``); a model makes a prediction for each job (``infer``); the
+prediction becomes evidence (``report``); the evidence goes to every destination (``deliver``).
+
+    Association → ReceivedInstance → StoredStudy → Job → Analysis → Evidence → Delivery
+
+Every arrow is a committed row or a durable step, so whatever stops the node, each step is done
+once and the corridor goes on where it was.
+"""
+
+from dataclasses import dataclass
+
+from dicom_node.domain.job import Job
+from dicom_node.workflow.complete import Completion
+from dicom_node.workflow.deliver import Delivering
+from dicom_node.workflow.infer import Inference
+from dicom_node.workflow.ports import DurableSteps
+from dicom_node.workflow.report import Reporting
+from dicom_node.workflow.route import Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corridor:
+    """The stages between a quiet study and its results in the PACS."""
+
+    completion: Completion
+    routing: Routing
+    inference: Inference
+    reporting: Reporting
+    delivering: Delivering
+
+    def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
+        """Take one study from its last image to the first try of every delivery."""
+        study = steps.run("complete", self.completion.claim, study_instance_uid, steps.workflow_id)
+        if study is None:
+            return
+        routed = steps.run("route", self.routing.route, study)
+        for job in routed.new_jobs:
+            self._work(job, steps)
+        for job in routed.jobs:
+            for delivery in steps.run("plan deliveries", self.delivering.plan, job):
+                steps.deliver(delivery)
+        steps.run("finish", self.completion.finish, study, routed)
+
+    def _work(self, job: Job, steps: DurableSteps) -> None:
+        analysis = steps.run("infer", self.inference.analyse, job)
+        if analysis is not None:
+            steps.run("report", self.reporting.report, analysis)
+
+    def deliver(self, delivery_id: str, steps: DurableSteps) -> None:
+        """Try one delivery once; what may be tried again is started later."""
+        retry = steps.run("deliver", self.delivering.attempt, delivery_id)
+        if retry is not None:
+            steps.deliver_later(retry.delivery, retry.seconds)

@@ -1,0 +1,158 @@
+"""What the corridor needs from outside, as Protocols. ``node`` plugs in the real ones."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import ParamSpec, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from ai_engine.prediction import ModelIdentity, Prediction
+from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.delivery import Delivery, DeliveryState
+from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.job import Job, JobState
+from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def __call__(self) -> datetime:
+        """Return the present moment, aware."""
+
+
+class DurableSteps(Protocol):
+    """Runs the steps of one workflow so that each is done once, crash or not."""
+
+    @property
+    def workflow_id(self) -> str:
+        """The workflow that is running."""
+
+    def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what ``step`` returned, now or before a crash."""
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Start the first try of a delivery beside this workflow, now."""
+
+    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
+        """Start the next try of a delivery after ``seconds``."""
+
+
+class StudyStarter(Protocol):
+    """Starts the analysis of studies."""
+
+    def analyse_now(self, study_instance_uid: str) -> None:
+        """Start at once."""
+
+    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> None:
+        """Start ``seconds`` after the last time this was called for the study."""
+
+
+class StudyStore(Protocol):
+    """The index of studies and instances."""
+
+    def record(self, instances: Sequence[ReceivedInstance]) -> frozenset[str]:
+        """Commit instances; return the studies that have new ones."""
+
+    def claim(self, study_instance_uid: str, *, by: str, at: datetime) -> StoredStudy | None:
+        """Freeze the next revision of a study for one workflow."""
+
+    def finish(self, study: StoredStudy, state: StudyState, reason: str = "") -> None:
+        """Record how a revision's analysis ended."""
+
+    def study(self, study_instance_uid: str) -> StudyRecord:
+        """Return one study's row."""
+
+    def instances(self, study_instance_uid: str) -> tuple[ReceivedInstance, ...]:
+        """Return a study's instances."""
+
+    def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
+        """Return the studies of which more may arrive."""
+
+
+class ResultStore(Protocol):
+    """The Hotbase."""
+
+    def add_job(self, job: Job, *, at: datetime) -> JobState:
+        """Record a job if it is new; return its state."""
+
+    def finish_job(self, job_id: str, state: JobState, *, at: datetime, reason: str = "") -> None:
+        """Move a job to a state."""
+
+    def failures(self, job_ids: Sequence[str]) -> tuple[str, ...]:
+        """Say why jobs failed, those of these that did."""
+
+    def predecessor(self, job: Job) -> str | None:
+        """Return the job whose results this job's results supersede."""
+
+    def keep_prediction(self, job_id: str, prediction: Prediction) -> None:
+        """Record what a model said."""
+
+    def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
+        """Record result objects."""
+
+    def evidence(self, job_id: str) -> tuple[EvidenceObject, ...]:
+        """Return a job's result objects."""
+
+    def plan_delivery(self, job_id: str, destination: str, *, at: datetime) -> Delivery:
+        """Record that a job's evidence goes to a destination."""
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        """Return one delivery."""
+
+    def move_delivery(
+        self, delivery_id: str, state: DeliveryState, *, at: datetime, error: str = ""
+    ) -> None:
+        """Record the outcome of one try."""
+
+    def stranded_deliveries(self, before: datetime) -> tuple[Delivery, ...]:
+        """Return deliveries planned before a moment that nothing has tried."""
+
+
+class AeTitles(Protocol):
+    """The administered AE titles."""
+
+    def find(self, title: str) -> ApplicationEntity | None:
+        """Return one entry, or None."""
+
+    def get(self, title: str) -> ApplicationEntity:
+        """Return one entry, or raise NotFoundError."""
+
+
+class ObjectArchive(Protocol):
+    """Part 10 files: what was received, and the evidence made of it."""
+
+    def source(self, path: str) -> Dataset:
+        """Return a received object's data set without its pixel data."""
+
+    def evidence(self, path: str) -> Dataset:
+        """Return a result object's data set without its pixel data."""
+
+    def keep(self, dataset: Dataset) -> str:
+        """Store a result object durably; return its path."""
+
+
+class Models(Protocol):
+    """The models that routes may name."""
+
+    def identity(self, model: str) -> ModelIdentity:
+        """Return which version of a model is active."""
+
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
+        """Run a model on instances of the archive."""
+
+    def display_pixels(self, instance: ReceivedInstance) -> npt.NDArray[np.float32]:
+        """Return an analysed image as it is displayed: (rows, columns), 0 to 1, bright is dense."""
+
+
+class Sender(Protocol):
+    """Sends stored objects to another application entity."""
+
+    def send(self, paths: Sequence[str], destination: ApplicationEntity) -> None:
+        """Send every object, or raise DeliveryError."""
