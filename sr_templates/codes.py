@@ -1,0 +1,154 @@
+"""The coded concepts that the templates use, by the names the Standard gives them (PS3.16).
+
+Every triple stands here once; the templates name concepts and never spell codes. What no standard
+scheme has (the probability of one named finding, the reasons for not analysing an image) stands in
+the node's own scheme, which each object declares in its Coding Scheme Identification Sequence.
+"""
+
+from types import MappingProxyType
+
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from ai_engine.prediction import Code as PredictionCode
+from ai_engine.prediction import RefusalReason
+
+# --- The node's own coding scheme (PS3.3 C.12.1.1.1: designators of private schemes start with 99)
+PRIVATE_SCHEME = "99AINODE"
+PRIVATE_SCHEME_NAME = "AI integration node result codes"
+
+# --- Document, observer and procedure (TID 1500, 1001 to 1004)
+IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
+PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
+OBSERVER_TYPE = Code("121005", "DCM", "Observer Type")
+DEVICE = Code("121007", "DCM", "Device")
+ENGLISH_US = Code("en-US", "RFC5646", "English (United States)")
+
+# --- Image library (TID 1600 to 1604)
+IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")
+IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")
+SOURCE = Code("260753009", "SCT", "Source")
+MODALITY = Code("121139", "DCM", "Modality")
+IMAGE_LATERALITY = Code("111027", "DCM", "Image Laterality")
+PIXEL_DATA_ROWS = Code("110910", "DCM", "Pixel Data Rows")
+PIXEL_DATA_COLUMNS = Code("110911", "DCM", "Pixel Data Columns")
+PATIENT_ORIENTATION_ROW = Code("111044", "DCM", "Patient Orientation Row")
+PATIENT_ORIENTATION_COLUMN = Code("111043", "DCM", "Patient Orientation Column")
+HORIZONTAL_PIXEL_SPACING = Code("111026", "DCM", "Horizontal Pixel Spacing")
+VERTICAL_PIXEL_SPACING = Code("111066", "DCM", "Vertical Pixel Spacing")
+
+# --- Findings (TID 1410, 1419)
+IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
+MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
+OUTLINE = Code("111041", "DCM", "Outline")
+PROBABILITY = Code("122157", "DCM", "Probability")
+THRESHOLD_VALUE = Code("122411", "DCM", "Threshold Value")
+PERCENT = Code("%", "UCUM", "percent")
+PIXELS = Code("{pixels}", "UCUM", "Pixels")
+MILLIMETER = Code("mm", "UCUM", "mm")
+
+# --- Image-level results (TID 1500 rows 12 to 14, with concepts of TID 4100 and its includes)
+QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+SUMMARY = Code("111017", "DCM", "CAD Processing and Findings Summary")
+SUMMARY_OF_ANALYSES = Code("111065", "DCM", "Summary of Analyses")
+NOT_ATTEMPTED = Code("111225", "DCM", "Not Attempted")
+FAILED = Code("111224", "DCM", "Failed")
+SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")
+COMMENT = Code("121106", "DCM", "Comment")
+REASON = Code("410666004", "SCT", "Reason")
+POSITIVE = Code("10828004", "SCT", "Positive")
+NEGATIVE = Code("260385009", "SCT", "Negative")
+
+# --- CID 6047 CAD Processing and Findings Summary
+ALL_SUCCEEDED_WITHOUT_FINDINGS = Code("111241", "DCM", "All algorithms succeeded; without findings")
+ALL_SUCCEEDED_WITH_FINDINGS = Code("111242", "DCM", "All algorithms succeeded; with findings")
+NOT_ALL_SUCCEEDED_WITHOUT_FINDINGS = Code(
+    "111243", "DCM", "Not all algorithms succeeded; without findings"
+)
+NOT_ALL_SUCCEEDED_WITH_FINDINGS = Code(
+    "111244", "DCM", "Not all algorithms succeeded; with findings"
+)
+NONE_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; without findings")
+
+# --- Equipment and derivation (CID 7005, 7202, 7203)
+PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
+PROCESSING_ALGORITHM = Code("processing-alg", PRIVATE_SCHEME, "Processing Algorithm")
+SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
+RESAMPLED = Code("113085", "DCM", "Spatial resampling")
+
+# --- Procedure reported (CID 100, with the commonest procedures of this node)
+CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain X-ray of chest")
+RADIOGRAPHY = Code("43468-8", "LN", "XR unspecified body region")
+COMPUTED_TOMOGRAPHY = Code("25045-6", "LN", "CT unspecified body region")
+IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
+
+# --- CID 29 Acquisition Modality and CID 244 Laterality, by the attributes' values
+MODALITIES = MappingProxyType(
+    {
+        "CR": Code("CR", "DCM", "Computed Radiography"),
+        "CT": Code("CT", "DCM", "Computed Tomography"),
+        "DX": Code("DX", "DCM", "Digital Radiography"),
+        "MG": Code("MG", "DCM", "Mammography"),
+        "MR": Code("MR", "DCM", "Magnetic Resonance"),
+        "RF": Code("RF", "DCM", "Radiofluoroscopy"),
+        "RG": Code("RG", "DCM", "Radiographic imaging"),
+        "US": Code("US", "DCM", "Ultrasound"),
+        "XA": Code("XA", "DCM", "X-Ray Angiography"),
+    }
+)
+LATERALITIES = MappingProxyType(
+    {"R": Code("24028007", "SCT", "Right"), "L": Code("7771000", "SCT", "Left")}
+)
+
+REFUSAL_REASONS = MappingProxyType(
+    {
+        RefusalReason.NO_PIXELS: Code("R-NO-PIXELS", PRIVATE_SCHEME, "No pixel data"),
+        RefusalReason.UNDECODABLE: Code(
+            "R-UNDECODABLE", PRIVATE_SCHEME, "Pixel data cannot be decoded"
+        ),
+        RefusalReason.UNSUPPORTED_PHOTOMETRIC: Code(
+            "R-PHOTOMETRIC", PRIVATE_SCHEME, "Photometric interpretation not supported"
+        ),
+        RefusalReason.NOT_FRONTAL_CHEST: Code(
+            "R-NOT-CHEST", PRIVATE_SCHEME, "Not a frontal chest radiograph"
+        ),
+        RefusalReason.EMPTY_EXPOSURE: Code(
+            "R-NO-CONTRAST", PRIVATE_SCHEME, "Image has no usable contrast"
+        ),
+        RefusalReason.TOO_SMALL: Code("R-TOO-SMALL", PRIVATE_SCHEME, "Image is too small"),
+        RefusalReason.MULTIFRAME: Code(
+            "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"
+        ),
+    }
+)
+
+
+def concept(code: PredictionCode) -> Code:
+    """Give a prediction's code as the SR content items take it."""
+    return Code(code.value, code.scheme, code.meaning[:64])
+
+
+def probability_of(finding: PredictionCode, title: str) -> Code:
+    """Name the probability of one finding, so that a viewer's label says which finding it is.
+
+    Viewers show a NUM's concept name and not the group's Finding; "Probability: 87 %" would not
+    say of what.
+    """
+    return Code(f"P-{finding.value}", PRIVATE_SCHEME, f"Probability of {_lower_first(title)}"[:64])
+
+
+def code_item(code: Code, *equivalents: Code) -> Dataset:
+    """Make an item of a code sequence (PS3.3 8.8), with equivalent codes (0008,0121) if any."""
+    item = Dataset()
+    keyword = "CodeValue" if len(code.value) <= 16 else "LongCodeValue"
+    setattr(item, keyword, code.value)
+    item.CodingSchemeDesignator = code.scheme_designator
+    item.CodeMeaning = code.meaning
+    if equivalents:
+        item.EquivalentCodeSequence = [code_item(equivalent) for equivalent in equivalents]
+    return item
+
+
+def _lower_first(title: str) -> str:
+    """Lower a title's first letter inside a phrase, but leave abbreviations alone."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

@@ -1,0 +1,101 @@
+"""TID 1410 Planar ROI Measurements: one group for each region of each positive finding.
+
+Viewers impose rules beyond the template, seen in OHIF 3.12: a group without a spatial coordinate
+takes the page down, the first UIDREF must be the tracking UID, groups that share one merge, only
+one SCOORD of a group is drawn, and a label shows the NUM's concept name but not the Finding.
+"""
+
+from collections.abc import Iterator
+
+from highdicom.sr import (
+    AlgorithmIdentification,
+    CodedConcept,
+    FindingSite,
+    ImageRegion,
+    Measurement,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    SourceImageForRegion,
+    TrackingIdentifier,
+)
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
+from sr_templates import codes
+from sr_templates.regions import Outline, outlines
+from sr_templates.source_image import frame_reference, rows_and_columns
+from sr_templates.uids import tracking_uid
+
+
+def planar_roi_groups(
+    image: ImagePrediction,
+    source: Dataset,
+    model: ModelIdentity,
+    algorithm: AlgorithmIdentification,
+) -> Iterator[PlanarROIMeasurementsAndQualitativeEvaluations]:
+    """Give the groups of one image, most probable finding first.
+
+    A positive finding whose heat map does not lie on the image gets no group: it stands among the
+    image-level results only.
+    """
+    for finding in image.positive:
+        for number, outline in enumerate(_outlines(finding, source), start=1):
+            uid = tracking_uid(str(source.StudyInstanceUID), model, image, finding, number)
+            name = finding.title if number == 1 else f"{finding.title} (area {number})"
+            yield PlanarROIMeasurementsAndQualitativeEvaluations(
+                tracking_identifier=TrackingIdentifier(uid=uid, identifier=name),
+                referenced_region=_region(outline, source, image.frame_number),
+                finding_type=CodedConcept.from_code(codes.concept(finding.code)),
+                finding_sites=_sites(finding),
+                geometric_purpose=CodedConcept.from_code(codes.OUTLINE),
+                algorithm_id=algorithm,
+                measurements=[
+                    _percentage(probability_concept(finding), finding.probability),
+                    _percentage(CodedConcept.from_code(codes.THRESHOLD_VALUE), finding.threshold),
+                ],
+            )
+
+
+def probability_concept(finding: Finding) -> CodedConcept:
+    """Name a finding's probability; inside its group that is the standard's plain Probability."""
+    name = CodedConcept.from_code(codes.probability_of(finding.code, finding.title))
+    name.EquivalentCodeSequence = [codes.code_item(codes.PROBABILITY)]
+    return name
+
+
+def percentage(share: float) -> float:
+    """Give a share of 1 in percent, with as many digits as matter beside a threshold."""
+    return round(100.0 * share, 4)
+
+
+def _outlines(finding: Finding, source: Dataset) -> tuple[Outline, ...]:
+    rows, columns = rows_and_columns(source)
+    if finding.heat_map is None or not rows:
+        return ()
+    return outlines(finding.heat_map, rows=rows, columns=columns)
+
+
+def _region(outline: Outline, source: Dataset, frame_number: int | None) -> ImageRegion:
+    """SCOORD (111030, DCM, "Image Region"), selected from one frame of the source."""
+    frame = frame_reference(source, frame_number)
+    return ImageRegion(
+        graphic_type="POLYLINE",
+        graphic_data=outline.points,
+        source_image=SourceImageForRegion(
+            referenced_sop_class_uid=source.SOPClassUID,
+            referenced_sop_instance_uid=source.SOPInstanceUID,
+            referenced_frame_numbers=None if frame is None else [frame],
+        ),
+    )
+
+
+def _sites(finding: Finding) -> list[FindingSite] | None:
+    if finding.site is None:
+        return None
+    return [FindingSite(anatomic_location=CodedConcept.from_code(codes.concept(finding.site)))]
+
+
+def _percentage(name: CodedConcept | Code, share: float) -> Measurement:
+    return Measurement(
+        name=name, value=percentage(share), unit=CodedConcept.from_code(codes.PERCENT)
+    )

@@ -1,0 +1,157 @@
+"""TID 1500 row 12, Qualitative Evaluations: what holds for whole images, and for the study.
+
+Image-level results stand here and not in measurement groups, because a group without a region makes
+OHIF fail. Rows 13 and 14 take any CODE and TEXT; the numbers behind a verdict and the image it
+holds for are its children, as the template is extensible.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from highdicom.sr import (
+    AlgorithmIdentification,
+    CodeContentItem,
+    CodedConcept,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    NumContentItem,
+    TextContentItem,
+)
+from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from ai_engine.prediction import Finding, ImagePrediction, Prediction, Refusal, RefusalReason
+from sr_templates import codes
+from sr_templates.planar_roi import percentage, probability_concept
+from sr_templates.source_image import reference
+
+
+def qualitative_evaluations(
+    prediction: Prediction,
+    sources: Mapping[str, Dataset],
+    algorithm: AlgorithmIdentification,
+) -> ContainerContentItem:
+    """Say how the analysis went, each label's verdict on each image, and what was not analysed.
+
+    Parameters
+    ----------
+    sources
+        The study's images by SOP Instance UID; every image of the prediction is among them.
+    """
+    container = ContainerContentItem(
+        name=CodedConcept.from_code(codes.QUALITATIVE_EVALUATIONS),
+        relationship_type=Relationship.CONTAINS,
+    )
+    content = ContentSequence(algorithm)
+    content.append(_code(codes.SUMMARY, summary(prediction), Relationship.CONTAINS))
+    for image in prediction.images:
+        source = sources[image.sop_instance_uid]
+        content.extend(_verdict(finding, image, source) for finding in image.findings)
+    for refusal in prediction.refusals:
+        content.append(_refusal(refusal, sources[refusal.sop_instance_uid]))
+    content.extend(
+        _text(sentence, Relationship.CONTAINS) for sentence in summary_sentences(prediction)
+    )
+    container.ContentSequence = content
+    return container
+
+
+def summary(prediction: Prediction) -> Code:
+    """CID 6047: whether all, some or no images could be analysed, and whether with findings."""
+    if not prediction.images:
+        return codes.NONE_SUCCEEDED
+    if prediction.refusals:
+        return (
+            codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS
+            if prediction.is_positive
+            else codes.NOT_ALL_SUCCEEDED_WITHOUT_FINDINGS
+        )
+    return (
+        codes.ALL_SUCCEEDED_WITH_FINDINGS
+        if prediction.is_positive
+        else codes.ALL_SUCCEEDED_WITHOUT_FINDINGS
+    )
+
+
+def summary_sentences(prediction: Prediction) -> Iterator[str]:
+    """Say the same for a reader of plain text."""
+    analysed, refused = len(prediction.images), len(prediction.refusals)
+    if analysed and refused:
+        yield f"Partly analysed: {_images(analysed)} analysed, {_images(refused)} not analysed."
+    elif analysed:
+        yield f"{_images(analysed).capitalize()} analysed."
+    else:
+        yield "Not analysed: no image could be analysed."
+    if analysed:
+        titles = dict.fromkeys(f.title for image in prediction.images for f in image.positive)
+        found = ", ".join(titles)
+        yield f"At or above threshold: {found}." if found else "No finding above threshold."
+    for reason in dict.fromkeys(refusal.reason for refusal in prediction.refusals):
+        yield f"Not analysed: {reason.value}."
+    if prediction.model.research_only:
+        yield "Demonstration - not for clinical use."
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _verdict(finding: Finding, image: ImagePrediction, source: Dataset) -> CodeContentItem:
+    """Row 13: the finding is the question, positive or negative the answer."""
+    item = _code(
+        codes.concept(finding.code),
+        codes.POSITIVE if finding.is_positive else codes.NEGATIVE,
+        Relationship.CONTAINS,
+    )
+    item.ContentSequence = ContentSequence(
+        [
+            _percentage(probability_concept(finding), finding.probability),
+            _percentage(CodedConcept.from_code(codes.THRESHOLD_VALUE), finding.threshold),
+            reference(
+                source,
+                codes.SOURCE_OF_MEASUREMENT,
+                Relationship.INFERRED_FROM,
+                image.frame_number,
+            ),
+        ]
+    )
+    return item
+
+
+def _refusal(refusal: Refusal, source: Dataset) -> CodeContentItem:
+    """CID 6042: not attempted, or tried and failed; with the coded reason and its words."""
+    status = codes.FAILED if refusal.reason is RefusalReason.UNDECODABLE else codes.NOT_ATTEMPTED
+    item = _code(codes.SUMMARY_OF_ANALYSES, status, Relationship.CONTAINS)
+    words = ": ".join(part for part in (refusal.reason.value, refusal.detail) if part)
+    item.ContentSequence = ContentSequence(
+        [
+            _code(codes.REASON, codes.REFUSAL_REASONS[refusal.reason], Relationship.HAS_PROPERTIES),
+            _text(words, Relationship.HAS_PROPERTIES),
+            reference(source, codes.SOURCE_OF_MEASUREMENT, Relationship.INFERRED_FROM),
+        ]
+    )
+    return item
+
+
+def _code(name: Code, value: Code, relationship: Relationship) -> CodeContentItem:
+    return CodeContentItem(
+        name=CodedConcept.from_code(name),
+        value=CodedConcept.from_code(value),
+        relationship_type=relationship,
+    )
+
+
+def _text(value: str, relationship: Relationship) -> TextContentItem:
+    return TextContentItem(
+        name=CodedConcept.from_code(codes.COMMENT), value=value, relationship_type=relationship
+    )
+
+
+def _percentage(name: CodedConcept, share: float) -> ContentItem:
+    return NumContentItem(
+        name=name,
+        value=percentage(share),
+        unit=CodedConcept.from_code(codes.PERCENT),
+        relationship_type=Relationship.HAS_PROPERTIES,
+    )

@@ -1,0 +1,44 @@
+"""The series that each kind of evidence fills (General Series module, PS3.3 C.7.3.1)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from ai_engine.prediction import ModelIdentity
+from sr_templates.repair import long_string
+
+
+class EvidenceKind(StrEnum):
+    """What the node can make of a prediction."""
+
+    STRUCTURED_REPORT = "sr"
+    SECONDARY_CAPTURE = "sc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSeries:
+    """How the series of one kind looks in a viewer's list.
+
+    ``offset`` is added to the context's series number base, so that the kinds keep their order.
+    """
+
+    offset: int
+    modality: str
+    heading: str
+
+    def description(self, model: ModelIdentity) -> str:
+        """Series Description (0008,103E): what it is, whether it is research, which model."""
+        status = " (research)" if model.research_only else ""
+        return long_string(f"{self.heading}{status}: {model.title}")
+
+
+SERIES = MappingProxyType(
+    {
+        EvidenceKind.STRUCTURED_REPORT: EvidenceSeries(
+            offset=0, modality="SR", heading="AI report"
+        ),
+        EvidenceKind.SECONDARY_CAPTURE: EvidenceSeries(
+            offset=1, modality="OT", heading="AI overlay"
+        ),
+    }
+)

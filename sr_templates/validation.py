@@ -1,0 +1,245 @@
+"""A gate in the process: what is wrong with an evidence object, before it is sent.
+
+This is not a validator of everything; it holds back what receivers reject, lose or misfile: missing
+required attributes, invalid values and UIDs, an object outside its source's study, a report whose
+tree lacks TID 1500's required rows or refers to instances that its evidence does not list.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from pydicom.config import RAISE
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
+from pydicom.valuerep import validate_value
+
+from sr_templates import codes
+from sr_templates.repair import is_uid
+
+# Type 1 must have a value, type 2 must be there (PS3.5 7.4). By module, as PS3.3 lists them.
+TYPE_1 = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "Modality",
+)
+TYPE_2 = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "SeriesNumber",
+    "Manufacturer",
+    "InstanceNumber",
+)
+TYPE_1_BY_CLASS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        Comprehensive3DSRStorage: (
+            "ContentDate",
+            "ContentTime",
+            "CompletionFlag",
+            "VerificationFlag",
+            "ValueType",
+            "ConceptNameCodeSequence",
+            "ContinuityOfContent",
+            "ContentTemplateSequence",
+            "ContentSequence",
+            "CurrentRequestedProcedureEvidenceSequence",
+            "SoftwareVersions",
+            "ManufacturerModelName",
+            "DeviceSerialNumber",
+        ),
+        SecondaryCaptureImageStorage: (
+            "ConversionType",
+            "ImageType",
+            "BurnedInAnnotation",
+            "SourceImageSequence",
+            "DerivationDescription",
+            "SamplesPerPixel",
+            "PhotometricInterpretation",
+            "PlanarConfiguration",
+            "Rows",
+            "Columns",
+            "BitsAllocated",
+            "BitsStored",
+            "HighBit",
+            "PixelRepresentation",
+            "PixelData",
+        ),
+    }
+)
+TYPE_1_ANY_KIND = ("ContentQualification", "ContributingEquipmentSequence")
+# What a grey source has and an RGB image may not: viewers would apply it.
+FORBIDDEN_IN_RGB = (
+    "WindowCenter",
+    "WindowWidth",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "VOILUTSequence",
+    "ModalityLUTSequence",
+    "PresentationLUTShape",
+)
+SAME_AS_SOURCE = ("StudyInstanceUID", "PatientID")
+
+
+def problems(dataset: Dataset, sources: Sequence[Dataset] = ()) -> tuple[str, ...]:
+    """Say what is wrong with an evidence object; an empty tuple lets it pass.
+
+    Parameters
+    ----------
+    dataset
+        A Comprehensive 3D SR or a Secondary Capture that this package built.
+    sources
+        Headers of the images it was made from, to compare the study with.
+
+    Returns
+    -------
+    tuple[str, ...]
+        One sentence each, naming attributes but never quoting patient data.
+    """
+    checks: tuple[Iterator[str], ...] = (
+        _attributes(dataset),
+        _values(dataset),
+        _study(dataset, sources),
+        _content(dataset),
+    )
+    return tuple(dict.fromkeys(problem for check in checks for problem in check))
+
+
+def _attributes(dataset: Dataset) -> Iterator[str]:
+    sop_class = str(dataset.get("SOPClassUID", ""))
+    if sop_class not in TYPE_1_BY_CLASS:
+        yield "SOPClassUID is not of a kind that this gate knows"
+    for keyword in TYPE_1 + TYPE_1_ANY_KIND + TYPE_1_BY_CLASS.get(sop_class, ()):
+        if keyword not in dataset or dataset[keyword].is_empty:
+            yield f"{_name(Tag(keyword))} has no value (type 1)"
+    for keyword in TYPE_2:
+        if keyword not in dataset:
+            yield f"{_name(Tag(keyword))} is missing (type 2)"
+
+
+def _values(dataset: Dataset) -> Iterator[str]:
+    """Check every value, in sequences too, against its value representation (PS3.5 6.2)."""
+    for element in dataset.iterall():
+        if element.VR == "UI":
+            yield from _uids(element)
+        elif element.VR not in ("SQ", "OB", "OW") and not element.is_empty:
+            yield from _value(element)
+
+
+def _uids(element: DataElement) -> Iterator[str]:
+    values = element.value if element.VM > 1 else [element.value]
+    if any(value and not is_uid(str(value)) for value in values):
+        yield f"{_name(element.tag)} is not a valid UID"
+
+
+def _value(element: DataElement) -> Iterator[str]:
+    values = element.value if element.VM > 1 else [element.value]
+    try:
+        for value in values:
+            validate_value(element.VR, str(value) if element.VR in ("DS", "IS") else value, RAISE)
+    except ValueError:
+        yield f"{_name(element.tag)} is not valid as {element.VR}"
+
+
+def _study(dataset: Dataset, sources: Sequence[Dataset]) -> Iterator[str]:
+    for keyword in SAME_AS_SOURCE:
+        of_sources = {str(source.get(keyword) or "") for source in sources}
+        if of_sources and of_sources != {str(dataset.get(keyword) or "")}:
+            yield f"{_name(Tag(keyword))} differs from the source image's"
+
+
+def _content(dataset: Dataset) -> Iterator[str]:
+    checks: Mapping[str, Callable[[Dataset], Iterator[str]]] = {
+        Comprehensive3DSRStorage: _report,
+        SecondaryCaptureImageStorage: _capture,
+    }
+    if (check := checks.get(str(dataset.get("SOPClassUID", "")))) is not None:
+        yield from check(dataset)
+
+
+def _capture(dataset: Dataset) -> Iterator[str]:
+    for keyword in FORBIDDEN_IN_RGB:
+        if keyword in dataset:
+            yield f"{_name(Tag(keyword))} has no place in an RGB image"
+    if {"Rows", "Columns", "PixelData"} <= set(dataset.dir()):
+        size = dataset.Rows * dataset.Columns * 3
+        if len(dataset.PixelData) != size + size % 2:
+            yield "Pixel Data (7FE0,0010) is not as long as rows, columns and samples say"
+
+
+def _report(dataset: Dataset) -> Iterator[str]:
+    """TID 1500: its root, the rows that must be there, and evidence for every reference."""
+    templates = dataset.get("ContentTemplateSequence") or [Dataset()]
+    if templates[0].get("TemplateIdentifier") != "1500":
+        yield "the root of the report is not TID 1500"
+    names = {_concept(item) for item in dataset.get("ContentSequence") or []}
+    for concept in (codes.PROCEDURE_REPORTED, codes.OBSERVER_TYPE, codes.IMAGING_MEASUREMENTS):
+        if (concept.value, concept.scheme_designator) not in names:
+            yield f"the report has no {concept.meaning}"
+    items = list(_items(dataset))
+    if any("ConceptNameCodeSequence" not in item for item in items):
+        yield "a content item has no concept name, which stops viewers"
+    yield from _groups(items)
+    if not _referenced(items) <= _evidence(dataset):
+        yield "the report refers to instances that its evidence sequence does not list"
+
+
+def _groups(items: Sequence[Dataset]) -> Iterator[str]:
+    groups = [item for item in items if _concept(item) == ("125007", "DCM")]
+    tracking = []
+    for group in groups:
+        children = list(group.get("ContentSequence") or [])
+        types = [child.get("ValueType") for child in children]
+        if types.count("SCOORD") != 1:
+            yield "a measurement group has no region, or several: viewers fail on it"
+        first = next((child for child in children if child.get("ValueType") == "UIDREF"), None)
+        if first is None or _concept(first) != ("112040", "DCM"):
+            yield "a measurement group's first UIDREF is not its tracking UID"
+        else:
+            tracking.append(first.UID)
+    if len(set(tracking)) < len(tracking):
+        yield "two measurement groups share a tracking UID"
+
+
+def _items(parent: Dataset) -> Iterator[Dataset]:
+    for item in parent.get("ContentSequence") or []:
+        yield item
+        yield from _items(item)
+
+
+def _concept(item: Dataset) -> tuple[str, str] | None:
+    names = item.get("ConceptNameCodeSequence")
+    if not names:
+        return None
+    return names[0].get("CodeValue", ""), names[0].get("CodingSchemeDesignator", "")
+
+
+def _referenced(items: Sequence[Dataset]) -> set[str]:
+    return {
+        str(reference.ReferencedSOPInstanceUID)
+        for item in items
+        for reference in item.get("ReferencedSOPSequence") or []
+    }
+
+
+def _evidence(dataset: Dataset) -> set[str]:
+    return {
+        str(reference.ReferencedSOPInstanceUID)
+        for study in dataset.get("CurrentRequestedProcedureEvidenceSequence") or []
+        for series in study.ReferencedSeriesSequence
+        for reference in series.ReferencedSOPSequence
+    }
+
+
+def _name(tag: BaseTag) -> str:
+    """Name an attribute as the Standard does: Patient's Age (0010,1010)."""
+    return f"{DataElement(tag, 'LO', None).name} {tag}".replace("((", "(").replace("))", ")")
