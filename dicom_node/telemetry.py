@@ -38,6 +38,8 @@ def configure_logging(level: str, style: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # With a handler of its own in place, DBOS adds none that would write past ours.
+    logging.getLogger("dbos").addHandler(logging.NullHandler())
     for name in _QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -6,7 +6,14 @@ from enum import Enum
 
 from dicom_node.domain.application_entity import Operation
 
-__all__ = ["AccessFactory", "AccessPolicy", "AssociationRequest", "Operation", "Refusal", "StaticAccess"]
+__all__ = [
+    "AccessFactory",
+    "AccessPolicy",
+    "AssociationRequest",
+    "Operation",
+    "Refusal",
+    "StaticAccess",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

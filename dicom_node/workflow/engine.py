@@ -1,8 +1,8 @@
 """Durable execution on DBOS: where the corridor's steps are checkpointed, retried and queued.
 
-The urgent path starts directly; what may wait goes through queues: studies while as many as
-allowed are being analysed, studies that wait for their quiet period, and retried deliveries, whose
-queue is partitioned by destination so that no destination waits for another.
+Studies start directly, because a queue's poll would cost more than the analysis; only a backlog
+beyond ``_DIRECT`` waits in a queue, as do studies that wait for their quiet period and retried
+deliveries, whose queue is partitioned by destination so that no destination waits for another.
 """
 
 import logging
@@ -29,6 +29,8 @@ _DELIVERIES = "deliveries"
 # the order or the meaning of the corridor's steps changes.
 _CORRIDOR_VERSION = "1"
 _STEP_TRIES = 3
+# Studies whose workflows are held in memory; those that are not being analysed cost a thread each.
+_DIRECT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class WorkflowEngine:
     def __init__(self, settings: EngineSettings, corridor: Corridor) -> None:
         self._settings = settings
         self._corridor = corridor
+        self._slots = threading.Semaphore(settings.parallel_studies)
         self._lock = threading.Lock()
         self._direct: set[str] = set()
         self._analyse: Callable[[str], None]
@@ -100,7 +103,7 @@ class WorkflowEngine:
         )
         self._register()
         DBOS.launch()
-        DBOS.register_queue(_STUDIES, worker_concurrency=self._settings.parallel_studies)
+        DBOS.register_queue(_STUDIES, worker_concurrency=_DIRECT)
         DBOS.register_queue(_DELIVERIES, partition_concurrency=2)
         self._debouncer = Debouncer.create(self._analyse, queue=_STUDIES)
 
@@ -109,10 +112,10 @@ class WorkflowEngine:
         DBOS.destroy(workflow_completion_timeout_sec=int(timeout), destroy_registry=True)
 
     def analyse_now(self, study_instance_uid: str) -> None:
-        """Start analysing a study, or queue it while as many as allowed are being analysed."""
+        """Start analysing a study, or queue it while many are waiting already."""
         workflow_id = str(uuid.uuid4())
         with self._lock:
-            is_direct = len(self._direct) < self._settings.parallel_studies
+            is_direct = len(self._direct) < _DIRECT
             if is_direct:
                 self._direct.add(workflow_id)
         with SetWorkflowID(workflow_id):
@@ -167,7 +170,8 @@ class WorkflowEngine:
     def _guarded_analysis(self, study_instance_uid: str) -> None:
         steps = _Steps(self)
         try:
-            self._corridor.analyse(study_instance_uid, steps)
+            with self._slots:
+                self._corridor.analyse(study_instance_uid, steps)
         except Exception as error:
             # The outermost boundary of a workflow: whatever went wrong, the study must not look
             # as if it were still being worked on. The error itself goes on to the workflow store.

@@ -1,0 +1,33 @@
+"""What every test can use."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dicom_node.persistence.database import make_engine, migrate
+
+pytest_plugins = ["tests.peers.fixtures"]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty database with the current schema."""
+    made = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
+    migrate(made)
+    yield made
+    made.dispose()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Turn a skip for a missing peer into a failure where peers are required (in CI)."""
+    report = yield
+    if report.skipped and os.environ.get("DICOM_NODE_REQUIRE_PEERS") and "installed" in str(
+        report.longrepr
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} needs a peer that is not installed: {report.longrepr}"
+    return report

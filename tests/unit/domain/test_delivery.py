@@ -1,0 +1,40 @@
+"""How long to wait between tries."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, DeliveryState, RetryPolicy
+from dicom_node.domain.job import JOB_TRANSITIONS, JobState
+from dicom_node.domain.study import STUDY_TRANSITIONS, StudyState
+from tests.unit.builders import EPOCH
+
+POLICY = RetryPolicy()
+
+
+def test_the_wait_doubles_until_the_longest() -> None:
+    waits = [POLICY.delay(attempts, 0.5).total_seconds() for attempts in range(1, 10)]
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 600, 600]
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1))
+def test_jitter_stays_within_its_bounds(attempts: int, chance: float) -> None:
+    plain = POLICY.delay(attempts, 0.5)
+    assert plain * 0.79 < POLICY.delay(attempts, chance) < plain * 1.21
+
+
+def test_a_delivery_is_given_up_after_the_limit_and_not_before() -> None:
+    assert not POLICY.is_over(EPOCH, EPOCH + timedelta(days=2, hours=23))
+    assert POLICY.is_over(EPOCH, EPOCH + timedelta(days=3))
+
+
+def test_every_state_has_its_transitions() -> None:
+    assert set(DELIVERY_TRANSITIONS) == set(DeliveryState)
+    assert set(JOB_TRANSITIONS) == set(JobState)
+    assert set(STUDY_TRANSITIONS) == set(StudyState)
+
+
+def test_a_delivered_or_done_state_is_final() -> None:
+    assert not DELIVERY_TRANSITIONS[DeliveryState.DELIVERED]
+    assert not JOB_TRANSITIONS[JobState.DONE]

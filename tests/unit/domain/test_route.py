@@ -1,0 +1,94 @@
+"""Routing rules: which images a route wants, and what it says when it does not."""
+
+import pytest
+
+from dicom_node.domain.instance import CodedValue
+from dicom_node.domain.route import Route, matching_routes, refusal_of
+from tests.unit.builders import an_instance
+
+CHEST = Route(
+    name="chest",
+    model="chest-radiograph",
+    modalities=frozenset({"CR", "DX"}),
+    body_parts=frozenset({"CHEST"}),
+    body_part_codes=frozenset({"SCT:51185008"}),
+    untagged_body_part=True,
+    views=frozenset({"AP", "PA"}),
+)
+
+
+def test_a_chest_radiograph_is_wanted() -> None:
+    assert CHEST.matches(an_instance())
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"modality": "CT"}, "modality CT is not one of CR, DX"),
+        ({"modality": None}, "modality (none) is not one of CR, DX"),
+        ({"body_part_examined": "HIP"}, "body part HIP is not one of CHEST"),
+        ({"view_position": "LL"}, "view LL is not one of AP, PA"),
+        ({"has_pixels": False}, "no pixel data"),
+        ({"patient_species": "Canis lupus familiaris"}, "the patient is an animal"),
+    ],
+)
+def test_anything_else_is_not_and_the_reason_says_why(
+    header: dict[str, object], reason: str
+) -> None:
+    instance = an_instance(**header)
+    assert not CHEST.matches(instance)
+    assert refusal_of([CHEST], [instance]) == f"chest: {reason}"
+
+
+def test_case_and_padding_of_header_values_do_not_matter() -> None:
+    assert CHEST.matches(an_instance(body_part_examined=" chest "))
+
+
+def test_an_anatomic_region_code_is_as_good_as_a_body_part() -> None:
+    region = CodedValue(value="51185008", scheme="SCT", meaning="Chest")
+    assert CHEST.matches(an_instance(body_part_examined=None, anatomic_region=region))
+
+
+def test_another_anatomic_region_is_not_taken_for_a_missing_one() -> None:
+    hip = CodedValue(value="24136001", scheme="SCT", meaning="Hip")
+    assert not CHEST.matches(an_instance(body_part_examined=None, anatomic_region=hip))
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_an_image_without_a_body_part_goes_where_the_route_says(accepts: bool) -> None:
+    route = Route(
+        name="chest",
+        model="m",
+        body_parts=frozenset({"CHEST"}),
+        untagged_body_part=accepts,
+    )
+    assert route.matches(an_instance(body_part_examined=None)) is accepts
+
+
+def test_patterns_match_without_regard_to_case() -> None:
+    route = Route(name="r", model="m", calling_ae_titles=("cr*",), manufacturers=("*acme*",))
+    assert route.matches(an_instance(manufacturer="ACME Corp."))
+    assert not route.matches(an_instance(manufacturer="Other"))
+    assert not route.matches(an_instance(calling_ae="CT1", manufacturer="Acme"))
+
+
+def test_a_description_that_does_not_match_is_not_repeated_in_the_reason() -> None:
+    route = Route(name="r", model="m", descriptions=("*chest*",))
+    instance = an_instance(study_description="Thorax of Doe^John")
+    assert "Doe" not in refusal_of([route], [instance])
+    assert not route.matches(instance)
+
+
+def test_a_pattern_is_data_and_never_code() -> None:
+    route = Route(name="r", model="m", descriptions=("__import__('os')",))
+    assert not route.matches(an_instance(study_description="anything"))
+
+
+def test_a_match_lists_only_the_instances_that_the_route_wants() -> None:
+    wanted, lateral = an_instance("1.1"), an_instance("1.2", view_position="LL")
+    (match,) = matching_routes([CHEST], [lateral, wanted])
+    assert match.sop_instance_uids == ("1.1",)
+
+
+def test_no_routes_is_a_reason_too() -> None:
+    assert refusal_of([], [an_instance()]) == "no routes are configured"

@@ -1,0 +1,127 @@
+"""Jobs, evidence and deliveries."""
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from dicom_node.domain.application_entity import EvidenceKind
+from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.job import Job, JobState
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.hotbase import Hotbase
+from dicom_node.persistence.index import StudyIndex
+from dicom_node.workflow.fakes import FAKE_MODEL, FakeModels
+from tests.unit.builders import EPOCH, STUDY, an_instance
+
+JOB = Job(
+    job_id="a" * 32,
+    study_instance_uid=STUDY,
+    revision=1,
+    route="chest",
+    model=FAKE_MODEL,
+    sop_instance_uids=("1.1",),
+    destinations=("PACS",),
+)
+
+
+@pytest.fixture
+def hotbase(engine: sa.Engine) -> Hotbase:
+    StudyIndex(engine).record([an_instance("1.1")])
+    made = Hotbase(engine)
+    made.add_job(JOB, at=EPOCH)
+    return made
+
+
+def test_a_job_is_recorded_once_and_keeps_its_state(hotbase: Hotbase) -> None:
+    hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+    assert hotbase.add_job(JOB, at=EPOCH) is JobState.DONE
+
+
+def test_saying_twice_that_a_job_is_done_is_harmless(hotbase: Hotbase) -> None:
+    hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+    hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+
+
+def test_a_job_that_is_done_cannot_fail(hotbase: Hotbase) -> None:
+    hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+    with pytest.raises(ConflictError):
+        hotbase.finish_job(JOB.job_id, JobState.FAILED, at=EPOCH)
+
+
+def test_failures_name_the_route_and_the_reason(hotbase: Hotbase) -> None:
+    hotbase.finish_job(JOB.job_id, JobState.FAILED, at=EPOCH, reason="model gone")
+    assert hotbase.failures([JOB.job_id]) == ("chest: model gone",)
+
+
+def test_the_predecessor_is_the_last_finished_job_of_the_model(hotbase: Hotbase) -> None:
+    successor = replace(JOB, job_id="b" * 32, revision=2)
+    assert hotbase.predecessor(successor) is None
+    hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+    assert hotbase.predecessor(successor) == JOB.job_id
+    assert hotbase.predecessor(replace(successor, model=replace(FAKE_MODEL, name="x"))) is None
+
+
+def test_a_prediction_is_kept_finding_by_finding(hotbase: Hotbase) -> None:
+    prediction = FakeModels().predict(FAKE_MODEL, [an_instance("1.1")])
+    hotbase.keep_prediction(JOB.job_id, prediction)
+    hotbase.keep_prediction(JOB.job_id, prediction)
+    (row,) = hotbase.findings(JOB.job_id)
+    assert (row["label"], row["probability"], row["threshold"]) == ("opacity", 0.9, 0.5)
+
+
+def test_evidence_comes_back_as_it_was_kept(hotbase: Hotbase) -> None:
+    held = EvidenceObject(
+        sop_instance_uid="2.1",
+        sop_class_uid="2.2",
+        series_instance_uid="2.3",
+        kind=EvidenceKind.SR,
+        job_id=JOB.job_id,
+        path="x.dcm",
+        problems=("a Type 1 attribute is missing",),
+    )
+    hotbase.keep_evidence([held])
+    assert hotbase.evidence(JOB.job_id) == (held,)
+    assert [row["sop_instance_uid"] for row in hotbase.held()] == ["2.1"]
+
+
+def test_a_delivery_is_planned_once_for_each_destination(hotbase: Hotbase) -> None:
+    first = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
+    hotbase.move_delivery(first.delivery_id, DeliveryState.DELIVERED, at=EPOCH)
+    again = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
+    other = hotbase.plan_delivery(JOB.job_id, "OTHER", at=EPOCH)
+    assert again.delivery_id == first.delivery_id != other.delivery_id
+    assert again.state is DeliveryState.DELIVERED
+    assert hotbase.delivery_counts() == {
+        ("PACS", DeliveryState.DELIVERED): 1,
+        ("OTHER", DeliveryState.PENDING): 1,
+    }
+
+
+def test_every_try_is_counted_and_its_error_kept(hotbase: Hotbase) -> None:
+    planned = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
+    for _ in range(2):
+        hotbase.move_delivery(
+            planned.delivery_id, DeliveryState.RETRYING, at=EPOCH, error="refused"
+        )
+    tried = hotbase.delivery(planned.delivery_id)
+    assert (tried.attempts, tried.last_error) == (2, "refused")
+
+
+def test_what_is_delivered_stays_delivered(hotbase: Hotbase) -> None:
+    planned = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
+    hotbase.move_delivery(planned.delivery_id, DeliveryState.DELIVERED, at=EPOCH)
+    with pytest.raises(ConflictError):
+        hotbase.move_delivery(planned.delivery_id, DeliveryState.FAILED, at=EPOCH)
+
+
+def test_an_unknown_delivery_is_a_clear_error(hotbase: Hotbase) -> None:
+    with pytest.raises(NotFoundError, match="delivery x does not exist"):
+        hotbase.delivery("x")
+
+
+def test_a_delivery_that_nothing_tried_is_stranded(hotbase: Hotbase) -> None:
+    planned = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
+    assert hotbase.stranded_deliveries(EPOCH) == ()
+    assert hotbase.stranded_deliveries(EPOCH.replace(year=2027)) == (planned,)

@@ -1,0 +1,140 @@
+"""When a study is complete."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from dicom_node.domain.study import StudyState
+from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.hotbase import Hotbase
+from dicom_node.persistence.index import StudyIndex
+from dicom_node.workflow.complete import Completion
+from dicom_node.workflow.fakes import FakeClock, RecordingStarter
+from dicom_node.workflow.receive import OpenAssociations, Reception
+from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
+
+
+class Desk:
+    """A reception with everything behind it, up to the start of an analysis."""
+
+    def __init__(self, engine: sa.Engine, quiet_period: float) -> None:
+        self.clock = FakeClock(EPOCH)
+        self.starter = RecordingStarter()
+        self.index = StudyIndex(engine)
+        self.associations = OpenAssociations()
+        ae_titles = AeTitleStore(engine)
+        ae_titles.put(an_entity("CR1", quiet_period=quiet_period), actor="test", at=EPOCH)
+        self.completion = Completion(
+            index=self.index,
+            results=Hotbase(engine),
+            ae_titles=ae_titles,
+            is_carried=self.associations.carries,
+            patience=30.0,
+            clock=self.clock,
+        )
+        self.completion.start_with(self.starter)
+        self.reception = Reception(
+            index=self.index, associations=self.associations, completion=self.completion
+        )
+
+    def receive(self, association: str, uid: str) -> None:
+        self.associations.opened(association)
+        instance = an_instance(uid, received_at=self.clock())
+        self.reception.received([(association, instance)])
+
+
+@pytest.fixture
+def desk(engine: sa.Engine) -> Desk:
+    return Desk(engine, quiet_period=2.0)
+
+
+def test_an_open_association_keeps_a_study_open(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.clock.advance(10)
+    assert desk.completion.claim(STUDY, "w") is None
+    assert desk.starter.awaited == []
+
+
+def test_the_end_of_the_association_starts_the_quiet_period(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended(["a1"])
+    assert desk.starter.awaited == [(STUDY, 2.0)]
+    assert desk.completion.claim(STUDY, "w") is None
+    desk.clock.advance(2)
+    assert desk.completion.claim(STUDY, "w") is not None
+
+
+def test_a_quiet_period_of_nothing_starts_at_once(engine: sa.Engine) -> None:
+    desk = Desk(engine, quiet_period=0)
+    desk.receive("a1", "1.1")
+    desk.reception.ended(["a1"])
+    assert desk.starter.started == [STUDY]
+    assert desk.completion.claim(STUDY, "w") is not None
+
+
+def test_a_study_waits_for_its_last_association(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.receive("a2", "1.2")
+    desk.reception.ended(["a1"])
+    assert desk.starter.awaited == []
+    desk.reception.ended(["a2"])
+    assert desk.starter.awaited == [(STUDY, 2.0)]
+
+
+def test_an_image_within_the_quiet_period_makes_the_study_wait_again(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended(["a1"])
+    desk.clock.advance(1)
+    desk.receive("a2", "1.2")
+    desk.clock.advance(1)
+    assert desk.completion.claim(STUDY, "w") is None
+    desk.reception.ended(["a2"])
+    desk.clock.advance(1)
+    study = desk.completion.claim(STUDY, "w")
+    assert study is not None
+    assert study.sop_instance_uids == ("1.1", "1.2")
+
+
+def test_an_association_that_is_kept_open_is_not_waited_for_for_ever(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.clock.advance(31.9)
+    assert desk.completion.sweep() == 0
+    desk.clock.advance(0.1)
+    assert desk.completion.sweep() == 1
+    assert desk.starter.started == [STUDY]
+    assert desk.completion.claim(STUDY, "w") is not None
+
+
+def test_an_unknown_sender_has_no_quiet_period(engine: sa.Engine) -> None:
+    desk = Desk(engine, quiet_period=5)
+    instance = an_instance("1.1", calling_ae="REMOVED", received_at=EPOCH)
+    desk.associations.opened("a1")
+    desk.reception.received([("a1", instance)])
+    desk.reception.ended(["a1"])
+    assert desk.starter.started == [STUDY]
+
+
+def test_an_association_that_brought_nothing_ends_quietly(desk: Desk) -> None:
+    desk.associations.opened("a1")
+    desk.reception.ended(["a1", "never opened"])
+    assert desk.starter.awaited == desk.starter.started == []
+
+
+def test_reconciling_indexes_what_only_the_archive_knows(desk: Desk) -> None:
+    stored = [an_instance("1.1", received_at=EPOCH), an_instance("1.2", received_at=EPOCH)]
+    desk.index.record(stored[:1])
+    assert desk.reception.reconcile(stored) == 1
+    assert desk.index.study(STUDY).instance_count == 2
+    assert desk.starter.awaited == [(STUDY, 2.0)]
+    assert desk.reception.reconcile(stored) == 0
+
+
+def test_an_analysis_that_broke_leaves_a_failed_study(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended(["a1"])
+    desk.clock.now += timedelta(seconds=5)
+    desk.completion.claim(STUDY, "w")
+    desk.completion.abandon(STUDY, "w", "internal error: MemoryError")
+    study = desk.index.study(STUDY)
+    assert (study.state, study.reason) == (StudyState.FAILED, "internal error: MemoryError")
