@@ -49,6 +49,7 @@ def options(
 
 application.command("serve")(serve.serve)
 application.command("status")(status.status)
+application.command("retry")(status.retry)
 application.command("doctor")(doctor.doctor)
 application.command("migrate")(doctor.migrate_schema)
 application.command("echo")(network.echo)

@@ -1,4 +1,4 @@
-"""``dicom-node status``: what arrived, what became of it, what is under way."""
+"""``dicom-node status`` and ``retry``: what arrived, what became of it, what is under way."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation
 from dicom_node.domain.study import StudyRecord
-from dicom_node.node import Stores
+from dicom_node.node import Stores, utc_now
 
 
 def status(
@@ -37,6 +37,20 @@ def status(
             f"Held back: {held['kind']} {held['sop_instance_uid']}: {'; '.join(held['problems'])}",
             highlight=False,
         )
+
+
+def retry(
+    context: typer.Context,
+    study: Annotated[
+        str, typer.Argument(help="A Study Instance UID; without it, all failed studies.")
+    ] = "",
+) -> None:
+    """Try failed studies and given-up deliveries again; a running node takes them up shortly."""
+    run = invocation(context)
+    stores = run.stores()
+    studies = stores.index.reopen_failed(study or None)
+    deliveries = 0 if study else stores.hotbase.retry_failed_deliveries(at=utc_now())
+    run.console.print(f"{studies} studies and {deliveries} deliveries will be tried again.")
 
 
 def _studies(records: tuple[StudyRecord, ...]) -> Table:

@@ -246,6 +246,16 @@ class Hotbase:
         if changed.rowcount != 1:
             raise ConflictError(f"delivery {delivery_id} cannot become {state}")
 
+    def retry_failed_deliveries(self, *, at: datetime) -> int:
+        """Let deliveries that were given up be tried again; return how many."""
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(DELIVERIES)
+                .where(DELIVERIES.c.state == DeliveryState.FAILED)
+                .values(state=DeliveryState.PENDING, created_at=at)
+            )
+        return changed.rowcount
+
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
 

@@ -101,6 +101,17 @@ class StudyIndex:
                 .values(state=state, reason=reason)
             )
 
+    def reopen_failed(self, study_instance_uid: str | None = None) -> int:
+        """Let failed studies (or one of them) be analysed again; return how many."""
+        condition = STUDIES.c.state == StudyState.FAILED
+        if study_instance_uid is not None:
+            condition &= STUDIES.c.study_instance_uid == study_instance_uid
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(STUDIES).where(condition).values(state=StudyState.RECEIVING)
+            )
+        return changed.rowcount
+
     def study(self, study_instance_uid: str) -> StudyRecord:
         """Return the index row of a study.
 

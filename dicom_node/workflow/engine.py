@@ -129,12 +129,12 @@ class WorkflowEngine:
         self._debouncer.debounce(study_instance_uid, seconds, study_instance_uid)
 
     def deliver_now(self, delivery: Delivery) -> None:
-        """Start the first try of a delivery; asking again changes nothing."""
-        with SetWorkflowID(f"{delivery.delivery_id}-1"):
+        """Start the next try of a delivery at once; asking again changes nothing."""
+        with SetWorkflowID(f"{delivery.delivery_id}-{delivery.attempts + 1}"):
             DBOS.start_workflow(self._deliver, delivery.delivery_id)
 
     def deliver_later(self, delivery: Delivery, seconds: float) -> None:
-        """Start the next try of a delivery after ``seconds``; asking again changes nothing."""
+        """Start the try after the one that just failed; asking again changes nothing."""
         next_try = delivery.attempts + 2
         with (
             SetWorkflowID(f"{delivery.delivery_id}-{next_try}"),

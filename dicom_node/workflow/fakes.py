@@ -147,7 +147,5 @@ def _opacity(columns: int, rows: int) -> Finding:
         site=Code(value="39607008", scheme="SCT", meaning="Lung structure"),
         probability=0.9,
         threshold=0.5,
-        heat_map=HeatMap(
-            values=values, region=Region(left=0, top=0, right=columns, bottom=rows)
-        ),
+        heat_map=HeatMap(values=values, region=Region(left=0, top=0, right=columns, bottom=rows)),
     )

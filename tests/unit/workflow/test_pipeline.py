@@ -1,0 +1,245 @@
+"""The corridor from a quiet study to planned deliveries, with a fake model and sender."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from pydicom import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.objects import DicomObjects
+from dicom_node.domain.application_entity import EvidenceKind
+from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.domain.reception import Announcement
+from dicom_node.domain.route import Route
+from dicom_node.domain.study import StudyState
+from dicom_node.errors import NodeError
+from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.hotbase import Hotbase
+from dicom_node.persistence.index import StudyIndex
+from dicom_node.workflow.complete import Completion
+from dicom_node.workflow.deliver import Delivering
+from dicom_node.workflow.fakes import FakeClock, FakeModels, FakeSender, InlineSteps
+from dicom_node.workflow.infer import Inference
+from dicom_node.workflow.pipeline import Corridor
+from dicom_node.workflow.report import Reporting
+from dicom_node.workflow.route import Routing
+from sr_templates.context import EvidenceContext
+from tests.unit.builders import EPOCH, STUDY, an_entity
+
+CHEST = Route(name="chest", model="any", modalities=frozenset({"DX"}))
+
+
+class Works:
+    """A corridor whose model, sender and clock are fakes; everything else is real."""
+
+    def __init__(self, engine: sa.Engine, folder: Path) -> None:
+        self.clock = FakeClock(EPOCH)
+        self.models = FakeModels()
+        self.index = StudyIndex(engine)
+        self.hotbase = Hotbase(engine)
+        self.received = StorageArchive(ArchiveSettings(root=folder / "received", durable=False))
+        self.evidence = StorageArchive(ArchiveSettings(root=folder / "evidence", durable=False))
+        self.objects = DicomObjects(
+            received=self.received,
+            evidence=self.evidence,
+            ae_title="AINODE",
+            clock=self.clock,
+        )
+        self.received.open()
+        self.evidence.open()
+        ae_titles = AeTitleStore(engine)
+        ae_titles.put(an_entity("CR1", quiet_period=0), actor="t", at=EPOCH)
+        stores = {"index": self.index, "results": self.hotbase, "clock": self.clock}
+        self.corridor = Corridor(
+            completion=Completion(
+                **stores, ae_titles=ae_titles, is_carried=lambda _: False, patience=30
+            ),
+            routing=Routing(**stores, routes=(CHEST,), ae_titles=ae_titles, models=self.models),
+            inference=Inference(**stores, models=self.models),
+            reporting=Reporting(
+                **stores, archive=self.objects, models=self.models, context=_context
+            ),
+            delivering=Delivering(
+                results=self.hotbase,
+                ae_titles=ae_titles,
+                sender=FakeSender(),
+                policy=RetryPolicy(),
+                chance=lambda: 0.5,
+                clock=self.clock,
+            ),
+        )
+
+    def receive(self, uid: str, **changes: str) -> None:
+        dataset = _radiograph(uid, **changes)
+        stored = self.received.store(
+            _encoded(dataset),
+            Announcement(
+                sop_class_uid=dataset.SOPClassUID,
+                sop_instance_uid=uid,
+                transfer_syntax_uid=ExplicitVRLittleEndian,
+                calling_ae="CR1",
+                called_ae="AINODE",
+                received_at=self.clock(),
+            ),
+        )
+        self.index.record([stored.instance])
+
+    def analyse(self, workflow_id: str = "w1") -> InlineSteps:
+        steps = InlineSteps(workflow_id=workflow_id)
+        self.corridor.analyse(STUDY, steps)
+        return steps
+
+    def reports(self) -> list[Dataset]:
+        return [
+            self.objects.evidence(each.path)
+            for job in self.hotbase.jobs(STUDY)
+            for each in self.hotbase.evidence(job["job_id"])
+            if each.kind is EvidenceKind.SR
+        ]
+
+
+def _context(made_at: datetime) -> EvidenceContext:
+    return EvidenceContext(
+        manufacturer="m",
+        model_name="n",
+        software_version="1",
+        device_serial_number="1",
+        content_datetime=made_at,
+    )
+
+
+def _radiograph(uid: str, **changes: str) -> Dataset:
+    dataset = Dataset()
+    dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
+    dataset.SOPInstanceUID = uid
+    dataset.StudyInstanceUID = STUDY
+    dataset.SeriesInstanceUID = f"{STUDY}.1"
+    dataset.StudyDate, dataset.StudyTime, dataset.StudyID = "20260101", "120000", "1"
+    dataset.PatientName, dataset.PatientID = "Test^Patient", "1"
+    dataset.PatientBirthDate = dataset.PatientSex = dataset.AccessionNumber = ""
+    dataset.ReferringPhysicianName = ""
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.Modality = "DX"
+    dataset.Rows = dataset.Columns = 64
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = 16
+    dataset.HighBit, dataset.PixelRepresentation = 15, 0
+    dataset.PixelData = np.zeros((64, 64), np.uint16).tobytes()
+    for keyword, value in changes.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def _encoded(dataset: Dataset) -> bytes:
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_dataset(buffer, dataset)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def works(engine: sa.Engine, tmp_path: Path) -> Works:
+    return Works(engine, tmp_path)
+
+
+def test_a_study_runs_through_every_stage_in_order(works: Works) -> None:
+    works.receive("1.2.3.1")
+    steps = works.analyse()
+    assert steps.names == ["complete", "route", "infer", "report", "plan deliveries", "finish"]
+    assert [each.destination for each in steps.delivered] == ["PACS"]
+    assert works.index.study(STUDY).state is StudyState.ANALYSED
+    (job,) = works.hotbase.jobs(STUDY)
+    kinds = [each.kind for each in works.hotbase.evidence(job["job_id"])]
+    assert kinds == [EvidenceKind.SC, EvidenceKind.SR]
+
+
+def test_the_report_lies_in_the_source_study(works: Works) -> None:
+    works.receive("1.2.3.1")
+    works.analyse()
+    (report,) = works.reports()
+    assert report.StudyInstanceUID == STUDY
+    assert (report.CompletionFlag, report.VerificationFlag) == ("COMPLETE", "UNVERIFIED")
+
+
+def test_a_step_that_is_repeated_after_a_crash_gives_the_same_objects(works: Works) -> None:
+    works.receive("1.2.3.1")
+    study = works.corridor.completion.claim(STUDY, "w1")
+    assert study is not None
+    routed = works.corridor.routing.route(study)
+    analysis = works.corridor.inference.analyse(routed.jobs[0])
+    assert analysis is not None
+    first = works.corridor.reporting.report(analysis)
+    works.clock.advance(60)
+    assert works.corridor.reporting.report(analysis) == first
+
+
+def test_a_study_that_is_sent_again_is_not_analysed_again(works: Works) -> None:
+    works.receive("1.2.3.1")
+    works.analyse("w1")
+    works.receive("1.2.3.1")
+    assert works.analyse("w2").names == ["complete"]
+    assert works.models.calls == 1
+
+
+def test_an_object_that_no_route_wants_reopens_the_study_but_repeats_no_work(
+    works: Works,
+) -> None:
+    works.receive("1.2.3.1")
+    works.analyse("w1")
+    works.receive("1.2.3.9", Modality="OT")
+    works.analyse("w2")
+    assert works.models.calls == 1
+    assert works.index.study(STUDY).state is StudyState.ANALYSED
+
+
+def test_a_late_image_leads_to_a_successor_and_no_duplicate(works: Works) -> None:
+    works.receive("1.2.3.1")
+    works.analyse("w1")
+    works.clock.advance(60)
+    works.receive("1.2.3.2")
+    works.analyse("w2")
+    first, second = works.reports()
+    assert first.SOPInstanceUID != second.SOPInstanceUID
+    assert first.SeriesInstanceUID == second.SeriesInstanceUID
+    predecessors = [
+        item.ReferencedSOPInstanceUID
+        for study in second.PredecessorDocumentsSequence
+        for series in study.ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+    ]
+    assert predecessors == [first.SOPInstanceUID]
+
+
+def test_a_study_that_no_route_wants_is_recorded_with_the_reason(works: Works) -> None:
+    works.receive("1.2.3.1", Modality="US")
+    steps = works.analyse()
+    study = works.index.study(STUDY)
+    assert steps.names == ["complete", "route", "finish"]
+    assert study.state is StudyState.NOT_ROUTED
+    assert study.reason == "chest: modality US is not one of DX"
+
+
+def test_a_model_that_fails_is_a_failed_study_with_the_reason(works: Works) -> None:
+    works.models.failure = NodeError("the weights are gone")
+    works.receive("1.2.3.1")
+    steps = works.analyse()
+    study = works.index.study(STUDY)
+    assert steps.delivered == []
+    assert (study.state, study.reason) == (StudyState.FAILED, "chest: the weights are gone")
+
+
+def test_a_failed_job_is_done_when_the_study_comes_again(works: Works) -> None:
+    works.models.failure = NodeError("the weights are gone")
+    works.receive("1.2.3.1")
+    works.analyse("w1")
+    works.models.failure = None
+    works.receive("1.2.3.9", Modality="OT")
+    works.analyse("w2")
+    assert works.index.study(STUDY).state is StudyState.ANALYSED
+    assert len(works.reports()) == 1
