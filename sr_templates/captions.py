@@ -1,6 +1,6 @@
 """Bands of text above and below an image: nothing is ever written on the anatomy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,77 +11,101 @@ RGB = tuple[int, int, int]
 Pixels = npt.NDArray[np.uint8]
 
 BACKGROUND: RGB = (14, 15, 18)
-TEXT: RGB = (240, 240, 236)
-SECONDARY_TEXT: RGB = (172, 175, 180)
+TEXT: RGB = (244, 244, 240)
+SECONDARY_TEXT: RGB = (178, 181, 186)
 WARNING_BACKGROUND: RGB = (255, 190, 11)
 WARNING_TEXT: RGB = (20, 16, 0)
+
+_LEADING = 1.42
+_SMALLEST = 11.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of a band: words at the left and, where there is room for both, at the right."""
+    """One line of a band.
+
+    ``left`` and ``right`` are written to the band's edges. ``between`` draws a picture of a given
+    width and height into what is left between them: a legend's colour bar.
+    """
 
     left: str
     right: str = ""
     color: RGB = TEXT
     scale: float = 1.0
     is_centred: bool = False
+    between: Callable[[int, int], Pixels] | None = None
 
 
-def band(lines: Sequence[Line], *, width: int, size: int, background: RGB = BACKGROUND) -> Pixels:
-    """Write lines of text below each other on a band as wide as the image.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """Lines below each other, as wide as the image."""
 
-    Parameters
-    ----------
-    width
-        The band's width in pixels; a line that is too long is set smaller, and in the end cut.
-    size
-        The text size in pixels of a line with scale 1.
+    lines: tuple[Line, ...]
+    background: RGB = BACKGROUND
 
-    Returns
-    -------
-    ndarray
-        The band, shape (height, width, 3), uint8 RGB.
+    def height(self, size: int) -> int:
+        """Height in pixels where a line with scale 1 has text of ``size`` pixels."""
+        return sum(_line_height(line, size) for line in self.lines) + _margin(size)
+
+
+def drawn(band: Band, *, width: int, size: int) -> Pixels:
+    """Draw a band, shape (height, width, 3), uint8 RGB.
+
+    A line that is too long for the width is set smaller, and cut where even that is not enough.
     """
-    margin = round(0.6 * size)
-    heights = [round(1.42 * size * line.scale) for line in lines]
-    image = Image.new("RGB", (width, sum(heights) + margin), background)
+    margin = _margin(size)
+    image = Image.new("RGB", (width, band.height(size)), band.background)
     draw = ImageDraw.Draw(image)
     top = margin / 2
-    for line, height in zip(lines, heights, strict=True):
-        _write(draw, line, size * line.scale, (margin, top + height / 2), width - 2 * margin)
+    for line in band.lines:
+        height = _line_height(line, size)
+        place = _Place(left=margin, right=width - margin, middle=top + height / 2)
+        _write(image, draw, line, size * line.scale, place)
         top += height
     return np.asarray(image)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    left: float
+    right: float
+    middle: float
+
+    @property
+    def room(self) -> float:
+        return self.right - self.left
+
+
 def _write(
-    draw: ImageDraw.ImageDraw,
-    line: Line,
-    size: float,
-    left_middle: tuple[float, float],
-    room: float,
+    image: Image.Image, draw: ImageDraw.ImageDraw, line: Line, size: float, place: _Place
 ) -> None:
-    x, y = left_middle
-    gap = 1.5 * size if line.right else 0.0
-    both, font = f"{line.left}{line.right}", _font(size)
-    while _width(font, both) + gap > room and font.size > _SMALLEST:
-        font = _font(max(_SMALLEST, font.size * 0.92))
-    if _width(font, both) + gap > room:
-        # Even the smallest size is too wide: cut the right side, then the left.
-        right_room = room - gap - _width(font, line.left)
-        right = _cut(line.right, lambda text: _width(font, text) <= right_room)
-        left = _cut(line.left, lambda text: _width(font, text) <= room)
-    else:
-        left, right = line.left, line.right
+    font = _fitting_font(line, size, place.room)
     if line.is_centred:
-        draw.text((x + room / 2, y), left, fill=line.color, font=font, anchor="mm")
+        centre = (place.left + place.room / 2, place.middle)
+        words = _cut(line.left, font, place.room)
+        draw.text(centre, words, fill=line.color, font=font, anchor="mm")
         return
-    draw.text((x, y), left, fill=line.color, font=font, anchor="lm")
-    if right:
-        draw.text((x + room, y), right, fill=line.color, font=font, anchor="rm")
+    gap = font.size
+    left = _cut(line.left, font, place.room)
+    right = _cut(line.right, font, place.room - gap - font.getlength(left))
+    draw.text((place.left, place.middle), left, fill=line.color, font=font, anchor="lm")
+    draw.text((place.right, place.middle), right, fill=line.color, font=font, anchor="rm")
+    if line.between is not None:
+        start = round(place.left + font.getlength(left) + gap / 2)
+        end = round(place.right - font.getlength(right) - gap / 2)
+        height = round(0.7 * font.size)
+        if end - start > 2 * height:
+            picture = Image.fromarray(line.between(end - start, height))
+            image.paste(picture, (start, round(place.middle - height / 2)))
 
 
-_SMALLEST = 10.0
+def _fitting_font(line: Line, size: float, room: float) -> ImageFont.FreeTypeFont:
+    """Give the largest size, up to ``size``, in which the whole line fits the room."""
+    font = _font(size)
+    words = f"{line.left} {line.right}"
+    while font.size > _SMALLEST and font.getlength(words) + font.size > room:
+        font = _font(max(_SMALLEST, 0.94 * font.size))
+    return font
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
@@ -92,14 +116,20 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _width(font: ImageFont.FreeTypeFont, text: str) -> float:
-    return font.getlength(text) if text else 0.0
-
-
-def _cut(text: str, fits: Callable[[str], bool]) -> str:
-    if fits(text):
+def _cut(text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
+    """Shorten text, with dots at its end, until it fits."""
+    if font.getlength(text) <= room:
         return text
     for end in range(len(text) - 1, 0, -1):
-        if fits(f"{text[:end].rstrip()}..."):
-            return f"{text[:end].rstrip()}..."
+        shortened = f"{text[:end].rstrip()}..."
+        if font.getlength(shortened) <= room:
+            return shortened
     return ""
+
+
+def _line_height(line: Line, size: int) -> int:
+    return round(_LEADING * size * line.scale)
+
+
+def _margin(size: int) -> int:
+    return round(0.6 * size)

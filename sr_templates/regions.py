@@ -16,6 +16,8 @@ MAX_REGIONS = 3
 # Feature grids are coarse (12 by 12 cells on 384 pixels); this many samples a cell draw a smooth
 # outline without inventing detail.
 SAMPLES_PER_CELL = 16
+# How far, in samples, a polygon's edge may be from the smooth outline it stands for.
+TOLERANCE = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -82,9 +84,9 @@ def _outline(
     columns: int,
 ) -> Outline | None:
     contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    ring = max(contours, key=cv2.contourArea)
-    ring = cv2.approxPolyDP(ring, epsilon=0.06 * SAMPLES_PER_CELL, closed=True)[:, 0, :]
-    points = _to_image(ring.astype(np.float64), dense.shape, heat_map)
+    ring = _rounded(max(contours, key=cv2.contourArea)[:, 0, :].astype(np.float32))
+    corners = cv2.approxPolyDP(ring[:, None, :], epsilon=TOLERANCE, closed=True)[:, 0, :]
+    points = _to_image(corners.astype(np.float64), dense.shape, heat_map)
     points[:, 0] = points[:, 0].clip(0, columns)
     points[:, 1] = points[:, 1].clip(0, rows)
     points = _without_repeats(points)
@@ -92,6 +94,13 @@ def _outline(
         return None
     closed = np.vstack([points, points[:1]]).astype(np.float32)
     return Outline(points=closed, activation=float(dense[area[1:-1, 1:-1]].sum()))
+
+
+def _rounded(ring: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Average each point of a closed ring with its neighbours, which takes the samples' stairs."""
+    reach = min(SAMPLES_PER_CELL // 3, (len(ring) - 1) // 2)
+    shifted = [np.roll(ring, shift, axis=0) for shift in range(-reach, reach + 1)]
+    return np.asarray(np.mean(shifted, axis=0), dtype=np.float32)
 
 
 def _to_image(
