@@ -7,6 +7,7 @@ from highdicom.sr import (
     ObservationContext,
     ObserverContext,
 )
+from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DT
 
@@ -32,6 +33,17 @@ def algorithm_identification(prediction: Prediction) -> AlgorithmIdentification:
             *thresholds(prediction),
         ],
     )
+
+
+def algorithm_statements(prediction: Prediction) -> AlgorithmIdentification:
+    """The same content for a container that has no row for TID 4019, as contained TEXT items.
+
+    A report without measurement groups has no other place that says which algorithm it is from.
+    """
+    items = algorithm_identification(prediction)
+    for item in items:
+        item.RelationshipType = Relationship.CONTAINS.value
+    return items
 
 
 def thresholds(prediction: Prediction) -> list[str]:

@@ -128,7 +128,6 @@ def _root(
     prediction: Prediction, sources: dict[str, Dataset], attributes: SourceAttributes
 ) -> ContainerContentItem:
     """TID 1500, row by row."""
-    algorithm = algorithm_identification(prediction)
     root = ContainerContentItem(
         name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
     )
@@ -138,7 +137,7 @@ def _root(
     content.extend(_procedures_reported(attributes))
     content.append(image_library(list(sources.values())))
     content.append(_imaging_measurements(prediction, sources))
-    content.append(qualitative_evaluations(prediction, sources, algorithm))
+    content.append(qualitative_evaluations(prediction, sources))
     root.ContentSequence = content
     return root
 

@@ -8,7 +8,6 @@ holds for are its children, as the template is extensible.
 from collections.abc import Iterator, Mapping
 
 from highdicom.sr import (
-    AlgorithmIdentification,
     CodeContentItem,
     CodedConcept,
     ContainerContentItem,
@@ -23,14 +22,13 @@ from pydicom.sr.coding import Code
 
 from ai_engine.prediction import Finding, ImagePrediction, Prediction, Refusal, RefusalReason
 from sr_templates import codes
+from sr_templates.algorithm_identification import algorithm_statements
 from sr_templates.planar_roi import percentage, probability_concept
 from sr_templates.source_image import reference
 
 
 def qualitative_evaluations(
-    prediction: Prediction,
-    sources: Mapping[str, Dataset],
-    algorithm: AlgorithmIdentification,
+    prediction: Prediction, sources: Mapping[str, Dataset]
 ) -> ContainerContentItem:
     """Say how the analysis went, each label's verdict on each image, and what was not analysed.
 
@@ -43,7 +41,7 @@ def qualitative_evaluations(
         name=CodedConcept.from_code(codes.QUALITATIVE_EVALUATIONS),
         relationship_type=Relationship.CONTAINS,
     )
-    content = ContentSequence(algorithm)
+    content = ContentSequence()
     content.append(_code(codes.SUMMARY, summary(prediction), Relationship.CONTAINS))
     for image in prediction.images:
         source = sources[image.sop_instance_uid]
@@ -53,6 +51,7 @@ def qualitative_evaluations(
     content.extend(
         _text(sentence, Relationship.CONTAINS) for sentence in summary_sentences(prediction)
     )
+    content.extend(algorithm_statements(prediction))
     container.ContentSequence = content
     return container
 
