@@ -1,0 +1,176 @@
+"""Model cards: what a model is, was made from, can do and can't (Mitchell et al., 2019).
+
+A card is ``card.toml`` beside its weights. It is the only source of a model's labels, codes,
+thresholds and input size.
+"""
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ai_engine.errors import ModelFolderError
+from ai_engine.prediction import Code, ModelIdentity
+
+CARD_NAME = "card.toml"
+
+
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    CLASSIFIER = "classifier"
+    GUARD = "guard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One output: its name, the words and codes it is reported with, and its default threshold."""
+
+    name: str
+    title: str
+    threshold: float
+    code: Code | None = None
+    site: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One measured figure with its 95 % interval, on a split and a group of its images."""
+
+    name: str
+    split: str
+    group: str
+    images: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """A model card. ``folder`` is where it was read; all else is what the file says.
+
+    ``input_size`` is rows and columns of the square grayscale input; with ``flip_averaging`` the
+    probabilities are the mean over the image and its mirror image. ``recipe``, ``command`` and
+    ``data`` say how to make the weights again.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    title: str
+    manufacturer: str
+    kind: ModelKind
+    architecture: str
+    input_size: int
+    flip_averaging: bool
+    weights_file: str
+    weights_digest: str
+    research_only: bool
+    intended_use: str
+    limitations: tuple[str, ...]
+    refuses: tuple[str, ...]
+    licence: str
+    attribution: str
+    recipe: str
+    command: str
+    data: str
+    labels: tuple[Label, ...]
+    metrics: tuple[Metric, ...] = ()
+
+    @property
+    def weights_path(self) -> Path:
+        """Where the weights are."""
+        return self.folder / self.weights_file
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model's identity, as results carry it."""
+        return ModelIdentity(
+            name=self.name,
+            version=self.version,
+            weights_digest=self.weights_digest,
+            title=self.title,
+            manufacturer=self.manufacturer,
+            research_only=self.research_only,
+        )
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the card in a model's folder.
+
+    Raises
+    ------
+    ModelFolderError
+        If the card is missing, isn't TOML, or lacks or misspells a field.
+    """
+    path = folder / CARD_NAME
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFolderError(f"{path}: no such model card; restore it or import again") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ModelFolderError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return _card(folder, table)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ModelFolderError(f"{path}: {error}; correct the card") from error
+
+
+def write_card(card: ModelCard) -> Path:
+    """Write a card into its folder."""
+    path = card.folder / CARD_NAME
+    path.write_text(render_card(card), encoding="utf-8")
+    return path
+
+
+def render_card(card: ModelCard) -> str:
+    """A card as TOML text: plain fields first, then one table for each label and metric."""
+    lines = [
+        f"{entry.name} = {_value(getattr(card, entry.name))}"
+        for entry in dataclasses.fields(card)
+        if entry.name not in {"folder", "labels", "metrics"}
+    ]
+    for title, rows in (("labels", card.labels), ("metrics", card.metrics)):
+        for row in rows:
+            lines += ["", f"[[{title}]]"]
+            lines += [
+                f"{entry.name} = {_value(getattr(row, entry.name))}"
+                for entry in dataclasses.fields(row)
+                if getattr(row, entry.name) is not None
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
+    labels = tuple(_label(row) for row in table.pop("labels"))
+    metrics = tuple(Metric(**row) for row in table.pop("metrics", ()))
+    kind = ModelKind(table.pop("kind"))
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return ModelCard(folder=folder, kind=kind, labels=labels, metrics=metrics, **plain)
+
+
+def _label(row: dict[str, Any]) -> Label:
+    codes = {key: Code(**row.pop(key)) for key in ("code", "site") if key in row}
+    return Label(**row, **codes)
+
+
+def _value(value: object) -> str:
+    """A TOML value; JSON's strings and numbers are TOML's."""
+    match value:
+        case Code():
+            fields = ", ".join(f"{key} = {_value(item)}" for key, item in _fields(value).items())
+            return f"{{ {fields} }}"
+        case tuple():
+            return "[" + "".join(f"\n    {_value(item)}," for item in value) + "\n]"
+        case float():
+            return repr(value)
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _fields(code: Code) -> dict[str, str]:
+    return {"value": code.value, "scheme": code.scheme, "meaning": code.meaning}

@@ -1,0 +1,86 @@
+"""Grad-CAM (Selvaraju et al., ICCV 2017), in closed form where the head allows it.
+
+Grad-CAM weighs each channel of the last feature map by the mean gradient of a label's score over
+the map. Behind global average pooling and a linear head that gradient is known without a backward
+pass: it is the head's weight divided by the number of cells, everywhere. So one forward pass gives
+the probabilities and the maps of all labels.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.prediction import HeatMap, Region
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def class_activation(features: FloatArray, head: FloatArray) -> FloatArray:
+    """Grad-CAM of every label behind global average pooling and a linear head.
+
+    Parameters
+    ----------
+    features
+        The last feature map, float32 (h, w, channels).
+    head
+        The head's kernel, float32 (channels, labels).
+
+    Returns
+    -------
+    ndarray
+        Float32 (labels, h, w), not below 0, in units of the label's logit.
+    """
+    cells = features.shape[0] * features.shape[1]
+    maps = np.tensordot(features, head / np.float32(cells), axes=1)
+    return np.maximum(np.moveaxis(maps, -1, 0), 0).astype(np.float32)
+
+
+def gradient_activation(features: FloatArray, gradients: FloatArray) -> FloatArray:
+    """Grad-CAM of one score from its gradients, for heads of any form.
+
+    Parameters
+    ----------
+    features
+        The feature map, float32 (h, w, channels).
+    gradients
+        Gradient of the score with respect to it, of the same shape.
+
+    Returns
+    -------
+    ndarray
+        Float32 (h, w), not below 0.
+    """
+    weights = gradients.mean(axis=(0, 1))
+    return np.maximum(features @ weights, 0).astype(np.float32)
+
+
+def heat_map(
+    activation: FloatArray, *, region: Region, inside: npt.NDArray[np.bool_] | None = None
+) -> HeatMap:
+    """Bring an activation onto its image: its strongest cell becomes 1.
+
+    Parameters
+    ----------
+    activation
+        Float32 (h, w), not below 0.
+    region
+        The part of the source image that the grid covers.
+    inside
+        Bool (rows, columns) of the network's input: False where it was padded. Cells count by the
+        part of them that lies inside, so that nothing outside the image is shown as a finding.
+
+    Returns
+    -------
+    HeatMap
+        All zeros where the label was not activated anywhere.
+    """
+    values = activation
+    if inside is not None:
+        rows, columns = activation.shape
+        share = cv2.resize(
+            inside.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA
+        )
+        values = activation * share
+    peak = float(values.max())
+    scaled = values / peak if peak > 0 else np.zeros_like(values)
+    return HeatMap(values=np.asarray(scaled, dtype=np.float32), region=region)

@@ -1,0 +1,57 @@
+"""The OpenVINO form of a model, made once and kept on disk by the digest of its weights."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from openvino import get_version
+
+from ai_engine.cards import ModelCard
+from ai_engine.inference.keras_process import run_on_openvino_keras
+from ai_engine.registry import verify_weights
+
+_MODEL = "model.xml"
+
+
+def converted_model(card: ModelCard, cache: Path) -> Path:
+    """Path of a model's IR, converted first where the cache doesn't have it yet.
+
+    Several processes may start at once: each writes a folder of its own and renames it into
+    place, and whoever comes second uses what is there.
+
+    Raises
+    ------
+    ModelFolderError
+        If the weights aren't those that the card describes.
+    BackendError
+        If the conversion fails.
+    """
+    verify_weights(card)
+    place = cache / _key(card)
+    if not (place / _MODEL).exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="converting-", dir=cache) as folder:
+            made = Path(folder) / "made"
+            made.mkdir()
+            run_on_openvino_keras(
+                "ai_engine.inference.export", str(card.folder), str(made / _MODEL)
+            )
+            _move_into_place(made, place)
+    return place / _MODEL
+
+
+def _key(card: ModelCard) -> str:
+    """The IR depends on the weights, the head and the input, and on who wrote it."""
+    release = get_version().split("-", maxsplit=1)[0]
+    shape = f"{card.architecture}-{len(card.labels)}-{card.input_size}"
+    return f"{shape}-{card.weights_digest[:32]}-openvino-{release}"
+
+
+def _move_into_place(made: Path, place: Path) -> None:
+    try:
+        made.rename(place)
+    except OSError:
+        if not (place / _MODEL).exists():
+            # Left behind half deleted; a complete folder only ever appears whole.
+            shutil.rmtree(place, ignore_errors=True)
+            made.rename(place)

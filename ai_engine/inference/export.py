@@ -1,0 +1,24 @@
+"""Write a model as OpenVINO IR: ``python -m ai_engine.inference.export MODEL_FOLDER TARGET``.
+
+It runs in a process of its own because Keras fixes its backend when it is first imported: here it
+is OpenVINO's, so that no TensorFlow is needed to serve a model.
+"""
+
+import sys
+from pathlib import Path
+
+from ai_engine.cards import read_card
+from ai_engine.models.catalogue import build
+from ai_engine.weights_file import assign_weights, read_weights
+
+
+def export(folder: Path, target: Path) -> None:
+    """Build the model of a folder, load its weights and write ``target`` (.xml, and .bin)."""
+    card = read_card(folder)
+    model = build(card.architecture, labels=len(card.labels), size=card.input_size)
+    assign_weights(model, read_weights(card.weights_path), source=card.weights_path)
+    model.export(str(target), format="openvino", verbose=False)
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,1 @@
+"""The published network architectures, one file each."""

@@ -1,0 +1,29 @@
+"""Architectures by the name that model cards and recipes use.
+
+The builders are imported only when asked for: they load Keras, which a running node doesn't need.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from ai_engine.errors import ModelFolderError
+
+BUILDERS = {
+    "densenet121": ("ai_engine.models.densenet", "build_densenet121"),
+    "guardnet": ("ai_engine.models.guardnet", "build_guardnet"),
+}
+
+
+def build(architecture: str, *, labels: int, size: int) -> Any:
+    """Build a Keras model with fresh weights on the process's Keras backend.
+
+    Raises
+    ------
+    ModelFolderError
+        If no architecture has that name.
+    """
+    if architecture not in BUILDERS:
+        known = ", ".join(sorted(BUILDERS))
+        raise ModelFolderError(f"architecture {architecture!r} is unknown; known are {known}")
+    module, function = BUILDERS[architecture]
+    return getattr(import_module(module), function)(labels=labels, size=size)

@@ -1,0 +1,229 @@
+"""From radiographs to a prediction: guard, network, thresholds, heat maps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.cards import Label, ModelCard
+from ai_engine.errors import ImageRefusedError, ModelFolderError
+from ai_engine.explain import class_activation, heat_map
+from ai_engine.inference.backend import Activation, Backend
+from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
+from ai_engine.prediction import Code, Finding, HeatMap, ImagePrediction, Prediction, Refusal
+from ai_engine.preprocessing.geometry import ModelView, letterbox
+from ai_engine.preprocessing.guard import ChestGuard, TagsHint
+from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.registry import ModelRegistry
+from ai_engine.weights_file import read_weights
+
+CHEST_MODEL = "chest-radiograph"
+GUARD_MODEL = "frontal-chest-guard"
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Thresholds of one device (paper 1, section IV): labels not named keep the model's own."""
+
+    name: str = "model default"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+class ChestRadiographPredictor:
+    """Analyses frontal chest radiographs. Build it once; it is safe to call from many threads."""
+
+    def __init__(
+        self, card: ModelCard, backend: Backend, *, head: FloatArray, guard: ChestGuard
+    ) -> None:
+        """Put the parts together; `load_predictor` does it from a registry.
+
+        Parameters
+        ----------
+        card
+            The model's card.
+        backend
+            Runs the model.
+        head
+            The kernel of its linear head, float32 (channels, labels), for the heat maps.
+        guard
+            Decides which images the model may see.
+
+        Raises
+        ------
+        ModelFolderError
+            If a label has no code: findings can't be reported without.
+        """
+        for label in card.labels:
+            _code(card, label)
+        self._card = card
+        self._backend = backend
+        self._head = head
+        self._guard = guard
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        return self._card
+
+    def predict(
+        self,
+        radiographs: Sequence[Radiograph],
+        *,
+        refusals: Sequence[Refusal] = (),
+        calibration: Calibration | None = None,
+        hints: Mapping[str, TagsHint] | None = None,
+    ) -> Prediction:
+        """Analyse the images of one study.
+
+        Parameters
+        ----------
+        radiographs
+            The images that could be read.
+        refusals
+            Those that couldn't; they are handed on.
+        calibration
+            Thresholds of the device; None takes the model's own.
+        hints
+            What the attributes say about an image, by SOP Instance UID.
+
+        Returns
+        -------
+        Prediction
+            Findings on the images that the guard passes, refusals for the others, in their order.
+        """
+        used = calibration or Calibration()
+        images, refused = [], list(refusals)
+        for radiograph in radiographs:
+            uid = radiograph.sop_instance_uid
+            try:
+                self._guard.check(radiograph, (hints or {}).get(uid))
+            except ImageRefusedError as error:
+                refused.append(error.as_refusal(uid))
+            else:
+                images.append(self._analyse(radiograph, used))
+        return Prediction(
+            model=self._card.identity,
+            images=tuple(images),
+            refusals=tuple(refused),
+            calibration=used.name,
+        )
+
+    def probabilities(self, radiograph: Radiograph) -> FloatArray:
+        """Probability of each label, float32 (labels,), past the guard: for evaluation."""
+        return self._run(self._view(radiograph))[0]
+
+    def heat_maps(self, radiograph: Radiograph) -> tuple[HeatMap, ...]:
+        """The heat map of each label, past the guard: for evaluation."""
+        view = self._view(radiograph)
+        return self._heat_maps(view, self._run(view)[1])
+
+    def _analyse(self, radiograph: Radiograph, calibration: Calibration) -> ImagePrediction:
+        view = self._view(radiograph)
+        probabilities, activations = self._run(view)
+        findings = tuple(
+            self._finding(label, float(probability), shown, calibration)
+            for label, probability, shown in zip(
+                self._card.labels, probabilities, self._heat_maps(view, activations), strict=True
+            )
+        )
+        return ImagePrediction(sop_instance_uid=radiograph.sop_instance_uid, findings=findings)
+
+    def _view(self, radiograph: Radiograph) -> ModelView:
+        return letterbox(
+            radiograph.pixels,
+            size=self._card.input_size,
+            content=radiograph.content,
+            aspect_ratio=radiograph.aspect_ratio,
+        )
+
+    def _run(self, view: ModelView) -> tuple[FloatArray, FloatArray]:
+        """Probabilities (labels,) and activation maps (labels, h, w), mirror image averaged in."""
+        values = [view.values]
+        if self._card.flip_averaging:
+            values.append(view.values[:, ::-1])
+        outputs: Activation = self._backend.predict(np.stack(values)[..., np.newaxis])
+        maps = [class_activation(features, self._head) for features in outputs.features]
+        maps[1:] = [mirrored[..., ::-1] for mirrored in maps[1:]]
+        return outputs.probabilities.mean(axis=0), np.mean(maps, axis=0, dtype=np.float32)
+
+    @staticmethod
+    def _heat_maps(view: ModelView, activations: FloatArray) -> tuple[HeatMap, ...]:
+        return tuple(
+            heat_map(activation, region=view.region, inside=view.mask)
+            for activation in activations
+        )
+
+    def _finding(
+        self, label: Label, probability: float, shown: HeatMap, calibration: Calibration
+    ) -> Finding:
+        return Finding(
+            label=label.name,
+            title=label.title,
+            code=_code(self._card, label),
+            site=label.site,
+            probability=probability,
+            threshold=calibration.thresholds.get(label.name, label.threshold),
+            heat_map=shown,
+        )
+
+
+def load_predictor(
+    registry: ModelRegistry,
+    versions: Mapping[str, str],
+    *,
+    cache: Path,
+    precision: Precision = Precision.F32,
+    threads: int | None = None,
+) -> ChestRadiographPredictor:
+    """Load the active chest model and its guard on OpenVINO.
+
+    Parameters
+    ----------
+    registry
+        Where the models are.
+    versions
+        The active version of each model (`ai_engine.registry.read_active_versions`).
+    cache
+        Folder for the models' OpenVINO form; made on the first call, in about ten seconds.
+    precision
+        Arithmetic of the chest model. The guard always runs in float32.
+    threads
+        Threads of one inference; None uses all cores.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelFolderError, BackendError
+        If a model isn't installed, is damaged or can't be converted.
+    """
+    card = registry.active(versions, CHEST_MODEL)
+    guard_card = registry.active(versions, GUARD_MODEL)
+    guard = ChestGuard(guard_card, OpenVinoBackend.load(guard_card, cache=cache, threads=1))
+    backend = OpenVinoBackend.load(card, cache=cache, precision=precision, threads=threads)
+    return ChestRadiographPredictor(card, backend, head=head_kernel(card), guard=guard)
+
+
+def head_kernel(card: ModelCard) -> FloatArray:
+    """The kernel of a model's linear head, float32 (channels, labels), as the weights store it.
+
+    Raises
+    ------
+    ModelFolderError
+        If the weights have no such head; such a model needs Grad-CAM's general form.
+    """
+    tensors = read_weights(card.weights_path)
+    if "head/kernel" not in tensors:
+        raise ModelFolderError(
+            f"{card.weights_path}: has no linear head (head/kernel); heat maps in closed form "
+            "need one"
+        )
+    return tensors["head/kernel"]
+
+
+def _code(card: ModelCard, label: Label) -> Code:
+    if label.code is None:
+        raise ModelFolderError(f"{card.folder}: label {label.name!r} has no code; add it to its card")
+    return label.code

@@ -1,0 +1,141 @@
+"""Which part of an image a network sees, and where that part lies in the source image."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.prediction import Region
+
+FloatImage = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+FLAT_LINE_SPREAD = 0.03
+"""A row or column whose grey values spread less than this (of 1) shows no anatomy."""
+
+LARGEST_TRIM = 0.35
+"""At most this part of an edge is taken for border; more would be a guess about anatomy."""
+
+_PROFILE_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ModelView:
+    """What a network sees of one image.
+
+    ``values`` is float32 (size, size): mean 0 and variance 1 over ``mask``, the pixels that come
+    from the image; outside it lies black padding. ``region`` is the square that the view covers,
+    in source pixels.
+    """
+
+    values: FloatImage
+    mask: Mask
+    region: Region
+
+
+def content_region(pixels: FloatImage) -> Region:
+    """Find the exposed area: the image without uniform borders and collimator shadows.
+
+    Parameters
+    ----------
+    pixels
+        Float32 (rows, columns), 0 to 1.
+
+    Returns
+    -------
+    Region
+        In pixels of the image. The whole image where no uniform border was found.
+    """
+    rows, columns = pixels.shape
+    small = cv2.resize(pixels, (_PROFILE_SIZE, _PROFILE_SIZE), interpolation=cv2.INTER_AREA)
+    top, bottom = _trim(_spread(small, axis=1))
+    left, right = _trim(_spread(small[top:bottom], axis=0))
+    return Region(
+        left=left * columns / _PROFILE_SIZE,
+        top=top * rows / _PROFILE_SIZE,
+        right=right * columns / _PROFILE_SIZE,
+        bottom=bottom * rows / _PROFILE_SIZE,
+    )
+
+
+def letterbox(
+    pixels: FloatImage, *, size: int, content: Region | None = None, aspect_ratio: float = 1.0
+) -> ModelView:
+    """Fit the content into a square, keeping its shape, and standardise it.
+
+    Parameters
+    ----------
+    pixels
+        Float32 (rows, columns), 0 to 1, bright is dense.
+    size
+        Rows and columns of the view.
+    content
+        The part of the image to show; the whole image if None.
+    aspect_ratio
+        Height of a source pixel over its width (PS3.3 C.7.6.3.1.7); the view's pixels are square.
+
+    Returns
+    -------
+    ModelView
+        The view, its mask and the region it covers.
+    """
+    rows, columns = pixels.shape
+    shown = content or Region(left=0, top=0, right=columns, bottom=rows)
+    width, height = shown.right - shown.left, (shown.bottom - shown.top) * aspect_ratio
+    scale = size / max(width, height)
+    reach_x, reach_y = size / scale, size / scale / aspect_ratio
+    center_x, center_y = (shown.left + shown.right) / 2, (shown.top + shown.bottom) / 2
+    region = Region(
+        left=center_x - reach_x / 2,
+        top=center_y - reach_y / 2,
+        right=center_x + reach_x / 2,
+        bottom=center_y + reach_y / 2,
+    )
+    values, mask = _resample(pixels, shown, size, (round(width * scale), round(height * scale)))
+    return ModelView(values=standardize(values, mask), mask=mask, region=region)
+
+
+def standardize(values: FloatImage, mask: Mask) -> FloatImage:
+    """Shift and scale so that the masked pixels have mean 0 and variance 1.
+
+    The padding is scaled along, so that it stays as dark as the darkest film.
+    """
+    inside = values[mask]
+    spread = float(inside.std()) if inside.size else 0.0
+    mean = float(inside.mean()) if inside.size else 0.0
+    return np.asarray((values - mean) / max(spread, 1e-4), dtype=np.float32)
+
+
+def _resample(
+    pixels: FloatImage, shown: Region, size: int, fitted: tuple[int, int]
+) -> tuple[FloatImage, Mask]:
+    """Area averaging over the whole pixels of the shown part, centred in the square."""
+    left, top = max(int(shown.left), 0), max(int(shown.top), 0)
+    part = pixels[top : max(round(shown.bottom), top + 1), left : max(round(shown.right), left + 1)]
+    width, height = (min(max(side, 1), size) for side in fitted)
+    x, y = (size - width) // 2, (size - height) // 2
+    values = np.zeros((size, size), dtype=np.float32)
+    values[y : y + height, x : x + width] = cv2.resize(
+        part, (width, height), interpolation=cv2.INTER_AREA
+    )
+    mask = np.zeros((size, size), dtype=np.bool_)
+    mask[y : y + height, x : x + width] = True
+    return values, mask
+
+
+def _spread(image: FloatImage, *, axis: int) -> npt.NDArray[np.float32]:
+    """How far the grey values of each line reach, without its five per cent extremes."""
+    low, high = np.percentile(image, (5, 95), axis=axis)
+    return np.asarray(high - low, dtype=np.float32)
+
+
+def _trim(spread: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """First and past-the-last line that are not part of a flat border."""
+    lines = len(spread)
+    shown = np.flatnonzero(spread > FLAT_LINE_SPREAD)
+    if shown.size == 0:
+        return 0, lines
+    limit = int(lines * LARGEST_TRIM)
+    first, last = int(shown[0]), int(shown[-1]) + 1
+    return min(first, limit), max(last, lines - limit)

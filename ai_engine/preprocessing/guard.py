@@ -1,0 +1,86 @@
+"""The guard: a chest model must only ever see upright frontal chest radiographs.
+
+It judges pixels. What the attributes say is the router's business; they help here only as a hint,
+where they contradict what a frontal chest can be.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ai_engine.cards import ModelCard
+from ai_engine.errors import ImageRefusedError
+from ai_engine.inference.backend import Backend
+from ai_engine.prediction import RefusalReason
+from ai_engine.preprocessing.geometry import letterbox
+from ai_engine.preprocessing.radiograph import Radiograph
+
+
+class Appearance(StrEnum):
+    """What an image looks like, in the order of the guard network's outputs."""
+
+    FRONTAL = "upright frontal chest"
+    QUARTER_TURN = "chest turned by 90 degrees"
+    HALF_TURN = "chest turned by 180 degrees"
+    THREE_QUARTER_TURN = "chest turned by 270 degrees"
+    INVERTED = "chest with inverted grey scale"
+    OTHER = "no frontal chest"
+
+
+OTHER_MODALITIES = frozenset({"CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", "IO", "PX"})
+"""Modalities whose images are never projection radiographs of the chest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagsHint:
+    """What the object's attributes say, where the caller knows and trusts them."""
+
+    modality: str | None = None
+    is_lateral: bool = False
+
+
+class ChestGuard:
+    """Refuses what a frontal chest model must not report on. Safe to call from several threads."""
+
+    def __init__(self, card: ModelCard, backend: Backend) -> None:
+        self._card = card
+        self._backend = backend
+        self._threshold = card.labels[0].threshold
+
+    def appearances(self, radiograph: Radiograph) -> dict[Appearance, float]:
+        """Probability of each appearance, the mean over the image and its mirror image."""
+        view = letterbox(
+            radiograph.pixels,
+            size=self._card.input_size,
+            content=radiograph.content,
+            aspect_ratio=radiograph.aspect_ratio,
+        ).values
+        outputs = self._backend.predict(np.stack([view, view[:, ::-1]])[..., np.newaxis])
+        plain, mirrored = (dict(zip(Appearance, row, strict=True)) for row in outputs.probabilities)
+        # The mirror image of a quarter turn is a quarter turn the other way.
+        turned = {
+            Appearance.QUARTER_TURN: Appearance.THREE_QUARTER_TURN,
+            Appearance.THREE_QUARTER_TURN: Appearance.QUARTER_TURN,
+        }
+        return {
+            key: float(plain[key] + mirrored[turned.get(key, key)]) / 2 for key in Appearance
+        }
+
+    def check(self, radiograph: Radiograph, hint: TagsHint | None = None) -> None:
+        """Pass an upright frontal chest radiograph.
+
+        Raises
+        ------
+        ImageRefusedError
+            For everything else; the detail says what the image looks like instead.
+        """
+        if hint is not None and (hint.is_lateral or hint.modality in OTHER_MODALITIES):
+            raise ImageRefusedError(
+                RefusalReason.NOT_FRONTAL_CHEST, "the attributes name another kind of image"
+            )
+        found = self.appearances(radiograph)
+        if found[Appearance.FRONTAL] < self._threshold:
+            others = {key: value for key, value in found.items() if key != Appearance.FRONTAL}
+            likely = max(others, key=others.__getitem__)
+            raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {likely.value}")

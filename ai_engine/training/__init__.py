@@ -1,0 +1,5 @@
+"""Training: recipes as data, one loop that runs them.
+
+Only `ai_engine.training.command` and what it imports load TensorFlow; the serving path imports
+nothing from here.
+"""

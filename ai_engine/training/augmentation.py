@@ -1,0 +1,107 @@
+"""Random variation of training images, as cheap as a training step on few cores needs it.
+
+The starting point is the view that serving builds (`ai_engine.preprocessing.geometry.letterbox`):
+without variation both give the same picture.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
+from ai_engine.prediction import Region
+from ai_engine.training.recipe import Augmentation
+
+ByteImage = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Sample:
+    """One image in memory: uint8 (rows, columns), and the exposed part of it."""
+
+    image: ByteImage
+    content: Region
+
+    def reduced(self, size: int) -> "Sample":
+        """The same with no more pixels than views of the given size can use."""
+        rows, columns = self.image.shape
+        factor = 1.3 * size / max(rows, columns)
+        if factor >= 0.8:
+            return self
+        image = cv2.resize(self.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        content = Region(
+            left=self.content.left * factor,
+            top=self.content.top * factor,
+            right=self.content.right * factor,
+            bottom=self.content.bottom * factor,
+        )
+        return Sample(image=np.asarray(image, dtype=np.uint8), content=content)
+
+
+def augmented_view(
+    sample: Sample, *, size: int, settings: Augmentation, rng: np.random.Generator
+) -> FloatImage:
+    """A varied, standardised view: float32 (size, size)."""
+    values, mask = _warp(sample, _random_affine(sample, size, settings, rng), size)
+    values = _vary_grey_levels(values, mask, settings, rng)
+    if rng.random() < settings.blur:
+        values = np.asarray(cv2.GaussianBlur(values, (0, 0), rng.uniform(0.3, 1.2) * size / 224))
+    if settings.noise:
+        deviation = rng.uniform(0, settings.noise)
+        values = values + rng.standard_normal(values.shape, dtype=np.float32) * np.float32(deviation)
+    values = standardize(values, mask)
+    if rng.random() < settings.erase:
+        _erase(values, rng)
+    return values
+
+
+def _random_affine(
+    sample: Sample, size: int, settings: Augmentation, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """The 2 x 3 matrix from source to view: letterbox, then flip, turn, stretch and shift."""
+    content = sample.content
+    width, height = content.right - content.left, content.bottom - content.top
+    scale = size / max(width, height) * np.exp(rng.uniform(-1, 1) * settings.zoom)
+    stretch = np.exp(rng.uniform(-1, 1) * settings.aspect)
+    angle = np.deg2rad(rng.uniform(-1, 1) * settings.rotation)
+    mirror = -1.0 if rng.random() < settings.flip else 1.0
+    cosine, sine = np.cos(angle), np.sin(angle)
+    linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag(
+        [scale * stretch * mirror, scale / stretch]
+    )
+    center = np.array([content.left + content.right, content.top + content.bottom]) / 2
+    target = size / 2 + rng.uniform(-1, 1, 2) * settings.shift * size
+    # OpenCV counts from pixel centres, regions from pixel edges: half a pixel on either side.
+    offset = target - linear @ (center - 0.5) - 0.5
+    return np.hstack([linear, offset[:, None]])
+
+
+def _warp(
+    sample: Sample, matrix: npt.NDArray[np.float64], size: int
+) -> tuple[FloatImage, Mask]:
+    values = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    whole = np.ones(sample.image.shape, dtype=np.uint8)
+    mask = cv2.warpAffine(whole, matrix, (size, size), flags=cv2.INTER_NEAREST)
+    return np.asarray(values, dtype=np.float32) / np.float32(255), np.asarray(mask, dtype=np.bool_)
+
+
+def _vary_grey_levels(
+    values: FloatImage, mask: Mask, settings: Augmentation, rng: np.random.Generator
+) -> FloatImage:
+    gamma = np.float32(np.exp(rng.uniform(-1, 1) * settings.gamma))
+    values = values**gamma
+    if rng.random() < settings.contrast:
+        steepness, level = rng.uniform(1, 5), rng.uniform(0.35, 0.65)
+        values = 1 / (1 + np.exp(np.float32(-steepness) * (values - np.float32(level))))
+        values = values * mask
+    return np.asarray(values, dtype=np.float32)
+
+
+def _erase(values: FloatImage, rng: np.random.Generator) -> None:
+    size = values.shape[0]
+    for _ in range(rng.integers(1, 4)):
+        height, width = rng.integers(size // 12, size // 4, 2)
+        top, left = rng.integers(0, size - height), rng.integers(0, size - width)
+        values[top : top + height, left : left + width] = rng.uniform(-1.5, 1.5)

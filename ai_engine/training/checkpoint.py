@@ -1,0 +1,77 @@
+"""Checkpoints of a training run: one safetensors file, replaced in one step."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from ai_engine.errors import RecipeError
+
+FILE_NAME = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Checkpoint:
+    """Where a run stands: the epochs done of a stage, and all its variables.
+
+    ``tensors`` holds ``network/…``, ``average/…`` and ``optimizer/…``, numbered in order.
+    """
+
+    stage: int
+    epoch: int
+    history: tuple[dict[str, Any], ...]
+    tensors: Mapping[str, npt.NDArray[Any]]
+
+    def group(self, name: str) -> list[npt.NDArray[Any]]:
+        """The tensors of one group in order."""
+        keys = sorted(key for key in self.tensors if key.startswith(f"{name}/"))
+        return [self.tensors[key] for key in keys]
+
+
+def numbered(name: str, values: list[npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Name tensors of one group so that they sort in order."""
+    return {f"{name}/{index:05d}": np.asarray(value) for index, value in enumerate(values)}
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, recipe_text: str) -> None:
+    """Write the run's checkpoint; a crash leaves the previous one."""
+    state = {"stage": checkpoint.stage, "epoch": checkpoint.epoch, "history": checkpoint.history}
+    metadata = {"state": json.dumps(state), "recipe": recipe_text}
+    path = folder / FILE_NAME
+    temporary = path.with_suffix(".new")
+    save_file(dict(checkpoint.tensors), temporary, metadata=metadata)
+    temporary.replace(path)
+
+
+def load_checkpoint(folder: Path, *, recipe_text: str) -> Checkpoint | None:
+    """Read the run's checkpoint, or None where the run hasn't written one.
+
+    Raises
+    ------
+    RecipeError
+        If the checkpoint was made by another recipe.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return None
+    with safe_open(path, framework="numpy") as stream:
+        metadata = stream.metadata()
+        tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - no dict
+    if metadata["recipe"] != recipe_text:
+        raise RecipeError(
+            f"{path}: made by a recipe with other settings; train into another folder, "
+            "or start over without resuming"
+        )
+    state = json.loads(metadata["state"])
+    return Checkpoint(
+        stage=state["stage"],
+        epoch=state["epoch"],
+        history=tuple(state["history"]),
+        tensors=tensors,
+    )
