@@ -11,62 +11,19 @@ import numpy.typing as npt
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from ai_engine.cards import ModelCard
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason
 from ai_engine.predictor import ChestRadiographPredictor, load_predictor
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
-from ai_engine.registry import ModelRegistry, read_active_versions, verify_weights
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.errors import NodeError
+from dicom_node.model_cards import ModelCards, ModelUnavailableError
 from dicom_node.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
 # Decoded images that are kept between inference and the drawing of overlays.
 _KEPT_IMAGES = 8
-
-
-class ModelUnavailableError(NodeError):
-    """A model that a route names cannot be used."""
-
-
-class ModelCards:
-    """What config/models.toml and the model cards say; loads no weights."""
-
-    def __init__(self, config_dir: Path) -> None:
-        try:
-            self.registry = ModelRegistry()
-            self.versions = read_active_versions(config_dir / "models.toml")
-        except AiEngineError as error:
-            raise ModelUnavailableError(str(error)) from error
-
-    def active(self, model: str) -> ModelCard:
-        """Return the card of the active version of ``model``.
-
-        Raises
-        ------
-        ModelUnavailableError
-            When there is none.
-        """
-        try:
-            return self.registry.active(self.versions, model)
-        except AiEngineError as error:
-            raise ModelUnavailableError(str(error)) from error
-
-    def identity(self, model: str) -> ModelIdentity:
-        """Return which version of ``model`` is active."""
-        return self.active(model).identity
-
-    def verified(self, model: str) -> ModelIdentity:
-        """Return the active version of ``model`` after checking its weights' digest."""
-        card = self.active(model)
-        try:
-            verify_weights(card)
-        except AiEngineError as error:
-            raise ModelUnavailableError(str(error)) from error
-        return card.identity
 
 
 class ModelHost:

@@ -12,7 +12,7 @@ from dicom_node.domain.application_entity import ApplicationEntity, EvidenceKind
 from dicom_node.errors import ConfigurationError, ConflictError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.node import scu_timeouts, utc_now
+from dicom_node.stores import scu_timeouts, utc_now
 
 commands = typer.Typer(
     help="Administer AE titles; a running node uses changes at once.", no_args_is_help=True

@@ -6,9 +6,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from dicom_node.node import Stores
 from dicom_node.persistence.database import migrate, schema_revision
 from dicom_node.settings import NodeSettings, load_settings
+from dicom_node.stores import Stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

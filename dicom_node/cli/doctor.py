@@ -13,11 +13,11 @@ from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.configuration import load_routes
 from dicom_node.errors import NodeError
-from dicom_node.models import ModelCards
+from dicom_node.model_cards import ModelCards
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.node import Stores, scu_timeouts
 from dicom_node.persistence.database import migrate, schema_revision
+from dicom_node.stores import Stores, scu_timeouts
 from dicom_node.workflow.receive import batched
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from ai_engine.cards import render_card
 from ai_engine.errors import AiEngineError
 from dicom_node.cli.context import invocation
-from dicom_node.models import ModelCards, ModelUnavailableError
+from dicom_node.model_cards import ModelCards, ModelUnavailableError
 
 commands = typer.Typer(help="List, train and evaluate models.", no_args_is_help=True)
 

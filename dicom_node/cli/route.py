@@ -8,7 +8,7 @@ import typer
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import invocation
 from dicom_node.configuration import load_routes
-from dicom_node.models import ModelCards
+from dicom_node.model_cards import ModelCards
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 

@@ -7,7 +7,6 @@ from types import FrameType
 import typer
 
 from dicom_node.cli.context import invocation
-from dicom_node.node import Node
 from dicom_node.telemetry import configure_logging
 
 
@@ -17,6 +16,9 @@ def serve(context: typer.Context) -> None:
     Running associations may end and their studies are finished first; whatever is still under way
     after that is taken up at the next start.
     """
+    # The other commands start in a fraction of the time that loading the models' back end takes.
+    from dicom_node.node import Node  # noqa: PLC0415
+
     run = invocation(context)
     settings = run.settings()
     configure_logging(settings.log_level, settings.log_format)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation
 from dicom_node.domain.study import StudyRecord
-from dicom_node.node import Stores, utc_now
+from dicom_node.stores import Stores, utc_now
 
 
 def status(

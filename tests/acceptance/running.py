@@ -1,0 +1,153 @@
+"""The node as its users run it: the public command, in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from dicom_node.domain.study import StudyRecord, StudyState
+from dicom_node.settings import NodeSettings
+from dicom_node.stores import Stores
+from tests.peers.dcmtk import Peer
+from tests.peers.process import free_port
+
+CONFIG = Path(__file__).parents[2] / "config"
+_COMMAND = Path(sys.executable).with_name("dicom-node")
+_SETTLED = {StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED}
+R = TypeVar("R")
+
+
+@dataclass(slots=True, kw_only=True)
+class RunningNode:
+    """A node with a data folder of its own on free ports; may be killed and started again."""
+
+    folder: Path
+    peer: Peer
+    web_port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the node says."""
+        return self.folder / "node.log"
+
+    def stores(self) -> Stores:
+        """Open the node's databases and archives, as its command line does."""
+        return Stores(
+            NodeSettings.model_validate(
+                {"data_dir": self.folder / "data", "network": {"ae_title": self.peer.ae_title}}
+            )
+        )
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run ``dicom-node`` with this node's settings."""
+        return subprocess.run(
+            [_COMMAND, "--config", CONFIG, *map(str, arguments)],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def add_ae(self, title: str, port: int, role: str, *options: str) -> None:
+        """Administer an AE title on this machine."""
+        done = self.run(
+            "ae", "add", title, "--host", "127.0.0.1", "--port", str(port), "--role", role, *options
+        )
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """Start ``dicom-node serve`` and wait until it receives."""
+        before = self._starts()
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [_COMMAND, "--config", CONFIG, "serve"],
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        self.wait_for("the node to receive", lambda: self._starts() > before, seconds=90)
+
+    def kill(self) -> None:
+        """End the node as a power cut would; its receivers notice and end too."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=10)
+
+    def stop(self) -> None:
+        """Ask the node to stop, and wait for it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=60)
+
+    def wait_for(self, what: str, probe: Callable[[], R], *, seconds: float = 60) -> R:
+        """Return the first true answer of ``probe``, or fail with the end of the node's log."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if answer := probe():
+                return answer
+            if self.process is not None and self.process.poll() not in (None, -signal.SIGKILL):
+                break
+            time.sleep(0.05)
+        tail = "\n".join(self.log.read_text().splitlines()[-40:]) if self.log.exists() else ""
+        pytest.fail(f"waited in vain for {what}; the node said:\n{tail}")
+
+    def settled(self, study_instance_uid: str, *, revision: int = 1) -> StudyRecord:
+        """Wait until a study's analysis has ended, and return how."""
+        stores = self.stores()
+
+        def ended() -> StudyRecord | None:
+            found = [
+                each
+                for each in stores.index.recent(1000)
+                if each.study_instance_uid == study_instance_uid
+            ]
+            done = found and found[0].state in _SETTLED and found[0].revision >= revision
+            return found[0] if done else None
+
+        record = self.wait_for("the study to be analysed", ended)
+        stores.engine.dispose()
+        assert record is not None
+        return record
+
+    def _starts(self) -> int:
+        return self.log.read_text().count("receiving ae_title") if self.log.exists() else 0
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DICOM_NODE_DATA_DIR": str(self.folder / "data"),
+            "DICOM_NODE_NETWORK__HOST": "127.0.0.1",
+            "DICOM_NODE_NETWORK__PORT": str(self.peer.port),
+            "DICOM_NODE_WEB__PORT": str(self.web_port),
+            "DICOM_NODE_WORKFLOW__SWEEP_INTERVAL": "1",
+            "DICOM_NODE_WORKFLOW__FIRST_RETRY_DELAY": "1",
+            **self.environment,
+        }
+
+
+@contextmanager
+def running_node(folder: Path, **environment: str) -> Iterator[RunningNode]:
+    """Make a node that is not started yet; whatever runs at the end is stopped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    node = RunningNode(
+        folder=folder,
+        peer=Peer(ae_title="AINODE", port=free_port()),
+        web_port=free_port(),
+        environment=environment,
+    )
+    try:
+        yield node
+    finally:
+        node.stop()

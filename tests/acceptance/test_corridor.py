@@ -1,0 +1,243 @@
+"""A modality's C-STORE comes back to the PACS as a structured report and an overlay.
+
+Real parts throughout: DCMTK sends, the node runs by its public command, Orthanc is the PACS.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+
+from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.study import StudyState
+from tests.acceptance.conftest import MODALITY, Hospital
+from tests.acceptance.running import RunningNode
+from tests.peers.data import dicom_files, dicom_folder
+from tests.peers.dcmtk import dcmsend, echoscu, run, storescp
+from tests.peers.process import free_port, program
+
+pytestmark = pytest.mark.peer
+
+CHEST = "canon-dx-chest-pa-monochrome1-j2k.dcm"
+
+
+def _chest(name: str = CHEST) -> Path:
+    return dicom_folder("received") / name
+
+
+def _send(hospital: Hospital, *paths: Path) -> None:
+    done = dcmsend(hospital.node.peer, paths, calling=MODALITY)
+    assert done.returncode == 0, done.stderr
+
+
+def _copy(source: Path, folder: Path, **changes: str) -> Path:
+    dataset = dcmread(source)
+    for keyword, value in changes.items():
+        setattr(dataset, keyword, value)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    path = folder / f"{dataset.SOPInstanceUID}.dcm"
+    dataset.save_as(path)
+    return path
+
+
+def _errors_of_dciodvfy(dataset: Dataset, folder: Path) -> list[str]:
+    path = folder / f"{dataset.SOPInstanceUID}.dcm"
+    dataset.save_as(path, enforce_file_format=True)
+    done = subprocess.run(
+        [program("dciodvfy", "dicom3tools"), path],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        check=False,
+    )
+    return [line for line in done.stderr.splitlines() if line.startswith("Error")]
+
+
+def test_a_radiograph_comes_back_as_a_report_and_an_overlay(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    source = dcmread(_chest(), stop_before_pixels=True)
+    _send(hospital, _chest())
+    reports, overlays = hospital.wait_for_reports()
+    assert len(reports) == 1
+    assert overlays
+    for made in (*reports, *overlays):
+        assert made.StudyInstanceUID == source.StudyInstanceUID
+        assert made.PatientID == source.PatientID
+        assert _errors_of_dciodvfy(made, tmp_path) == []
+    (report,) = reports
+    assert (report.CompletionFlag, report.VerificationFlag) == ("COMPLETE", "UNVERIFIED")
+    dump = run("dsrdump", tmp_path / f"{report.SOPInstanceUID}.dcm")
+    assert dump.returncode == 0
+    assert "Image Measurement Report" in dump.stdout or "Imaging Measurement Report" in dump.stdout
+
+
+def test_orthanc_forwards_a_stable_study_and_gets_the_results_without_a_loop(
+    hospital: Hospital,
+) -> None:
+    hospital.pacs.upload(_chest())
+    hospital.wait_for_reports()
+    study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
+    hospital.node.settled(study)
+    # What the node returned makes the study stable once more; nothing may come of that.
+    hospital.node.wait_for("Orthanc to see the study stable again", lambda: _is_stable(hospital))
+    reports, _ = hospital.results()
+    assert len(reports) == 1
+    assert hospital.node.stores().index.study(study).instance_count == 1
+
+
+def _is_stable(hospital: Hospital) -> bool:
+    return all(each["IsStable"] for each in hospital.pacs.get("/studies?expand"))
+
+
+def test_a_study_that_is_sent_twice_has_one_result(hospital: Hospital) -> None:
+    _send(hospital, _chest())
+    before = hospital.wait_for_reports()
+    _send(hospital, _chest())
+    _send(hospital, _chest("siim-cxr-pa-jpeg-baseline.dcm"))
+    hospital.wait_for_reports(2)
+    reports, overlays = hospital.results()
+    study = before[0][0].StudyInstanceUID
+    assert [each.SOPInstanceUID for each in reports if each.StudyInstanceUID == study] == [
+        before[0][0].SOPInstanceUID
+    ]
+    assert len([each for each in overlays if each.StudyInstanceUID == study]) == len(before[1])
+
+
+def test_a_late_image_leads_to_a_successor_that_names_its_predecessor(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    _send(hospital, _chest())
+    ((first,), _) = hospital.wait_for_reports()
+    late = _copy(_chest(), tmp_path, SOPInstanceUID="1.2.826.0.1.3680043.8.498.1")
+    _send(hospital, late)
+    reports, _ = hospital.wait_for_reports(2)
+    (second,) = [each for each in reports if each.SOPInstanceUID != first.SOPInstanceUID]
+    reference = second.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
+    assert reference.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == first.SOPInstanceUID
+    assert second.SeriesInstanceUID == first.SeriesInstanceUID
+
+
+def test_an_ae_title_is_effective_in_a_running_node(node: RunningNode) -> None:
+    refused = echoscu(node.peer, calling="NEWCOMER")
+    assert refused.returncode != 0
+    assert "Calling AE Title Not Recognized" in refused.stdout + refused.stderr
+    node.add_ae("NEWCOMER", 104, "modality")
+    assert echoscu(node.peer, calling="NEWCOMER").returncode == 0
+    assert node.run("ae", "remove", "NEWCOMER").returncode == 0
+    assert echoscu(node.peer, calling="NEWCOMER").returncode != 0
+
+
+def test_a_destination_that_is_away_gets_its_results_when_it_is_back(
+    node: RunningNode, tmp_path: Path
+) -> None:
+    port = free_port()
+    node.add_ae("PACS", port, "pacs")
+    node.add_ae(MODALITY, 104, "modality", "--destination", "PACS", "--quiet-period", "0")
+    assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
+    hotbase = node.stores().hotbase
+
+    def states() -> set[DeliveryState]:
+        return {state for _, state in hotbase.delivery_counts()}
+
+    node.wait_for("a failed try", lambda: states() == {DeliveryState.RETRYING})
+    with storescp(tmp_path / "pacs", ae_title="PACS", port=port) as pacs:
+        node.wait_for("the delivery", lambda: states() == {DeliveryState.DELIVERED})
+        assert len(pacs.files()) >= 2
+
+
+def test_one_dead_destination_does_not_hold_up_another(node: RunningNode, tmp_path: Path) -> None:
+    node.add_ae("DEAD", free_port(), "pacs")
+    with storescp(tmp_path / "pacs", ae_title="ALIVE") as pacs:
+        node.add_ae("ALIVE", pacs.peer.port, "pacs")
+        node.add_ae(
+            MODALITY,
+            104,
+            "modality",
+            "--destination",
+            "DEAD",
+            "--destination",
+            "ALIVE",
+            "--quiet-period",
+            "0",
+        )
+        assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
+        node.wait_for("results at the living", lambda: len(pacs.files()) >= 2)
+    counts = node.stores().hotbase.delivery_counts()
+    assert ("DEAD", DeliveryState.DELIVERED) not in counts
+
+
+def test_a_node_that_is_killed_finishes_its_work_at_the_next_start(hospital: Hospital) -> None:
+    names = [
+        path for path in dicom_files("received") if "chest" in path.name or "siim" in path.name
+    ]
+    done = dcmsend(hospital.node.peer, names, calling=MODALITY)
+    assert done.returncode == 0, done.stderr
+    hospital.node.kill()
+    hospital.node.start()
+    studies = {dcmread(path, stop_before_pixels=True).StudyInstanceUID for path in names}
+    for study in studies:
+        hospital.node.settled(study)
+    reports, overlays = hospital.wait_for_reports(len(studies))
+    by_study = [each.StudyInstanceUID for each in reports]
+    assert sorted(by_study) == sorted(studies)
+    assert len({each.SOPInstanceUID for each in overlays}) == len(overlays)
+
+
+def test_the_index_is_rebuilt_from_the_files(hospital: Hospital) -> None:
+    _send(hospital, _chest())
+    study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
+    hospital.node.settled(study)
+    hospital.node.stop()
+    before = hospital.node.stores().index.instances(study)
+    for name in ("hotbase.sqlite", "hotbase.sqlite-wal", "hotbase.sqlite-shm"):
+        (hospital.node.folder / "data" / name).unlink(missing_ok=True)
+    done = hospital.node.run("doctor", "--rebuild-index")
+    assert done.returncode == 0, done.stderr
+    assert hospital.node.stores().index.instances(study) == before
+
+
+def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(hospital: Hospital) -> None:
+    others = [
+        path
+        for path in dicom_files("received")
+        if any(word in path.name for word in ("hip", "tibia", "dog", "mammogram", "us-", "mr-"))
+    ]
+    assert len(others) == 6
+    _send(hospital, *others)
+    for path in others:
+        dataset = dcmread(path, stop_before_pixels=True)
+        record = hospital.node.settled(dataset.StudyInstanceUID)
+        stores = hospital.node.stores()
+        analysed = [
+            finding
+            for job in stores.hotbase.jobs(dataset.StudyInstanceUID)
+            for finding in stores.hotbase.findings(job["job_id"])
+        ]
+        assert analysed == [], path.name
+        if record.state is StudyState.NOT_ROUTED:
+            assert record.reason
+        else:
+            refused = [
+                refusal["reason"]
+                for job in stores.hotbase.jobs(dataset.StudyInstanceUID)
+                for refusal in stores.hotbase.refusals(job["job_id"])
+            ]
+            assert refused, path.name
+    _, overlays = hospital.results()
+    assert overlays == []
+
+
+def test_broken_objects_do_not_stop_the_node(hospital: Hospital) -> None:
+    for path in dicom_files("malformed"):
+        # What DCMTK cannot read itself it does not send; each alone, so that the rest is sent.
+        dcmsend(hospital.node.peer, [path], calling=MODALITY)
+    _send(hospital, _chest())
+    study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
+    assert hospital.node.settled(study).state is StudyState.ANALYSED
+    for record in hospital.node.stores().index.recent(100):
+        settled = hospital.node.settled(record.study_instance_uid)
+        assert settled.state in (StudyState.ANALYSED, StudyState.NOT_ROUTED)
+        assert settled.state is StudyState.ANALYSED or settled.reason
