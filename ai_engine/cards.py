@@ -38,9 +38,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One measured figure with its 95 % interval, on a split and a group of its images."""
+    """One measured figure of a label with its 95 % interval, on a group of a split's images."""
 
     name: str
+    label: str
     split: str
     group: str
     images: int
@@ -149,12 +150,14 @@ def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
     labels = tuple(_label(row) for row in table.pop("labels"))
     metrics = tuple(Metric(**row) for row in table.pop("metrics", ()))
     kind = ModelKind(table.pop("kind"))
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    plain: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
     return ModelCard(folder=folder, kind=kind, labels=labels, metrics=metrics, **plain)
 
 
 def _label(row: dict[str, Any]) -> Label:
-    codes = {key: Code(**row.pop(key)) for key in ("code", "site") if key in row}
+    codes: dict[str, Any] = {key: Code(**row.pop(key)) for key in ("code", "site") if key in row}
     return Label(**row, **codes)
 
 

@@ -51,7 +51,7 @@ def gradient_activation(features: FloatArray, gradients: FloatArray) -> FloatArr
         Float32 (h, w), not below 0.
     """
     weights = gradients.mean(axis=(0, 1))
-    return np.maximum(features @ weights, 0).astype(np.float32)
+    return np.asarray(np.maximum(features @ weights, 0), dtype=np.float32)
 
 
 def heat_map(
@@ -77,9 +77,7 @@ def heat_map(
     values = activation
     if inside is not None:
         rows, columns = activation.shape
-        share = cv2.resize(
-            inside.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA
-        )
+        share = cv2.resize(inside.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
         values = activation * share
     peak = float(values.max())
     scaled = values / peak if peak > 0 else np.zeros_like(values)

@@ -153,8 +153,7 @@ class ChestRadiographPredictor:
     @staticmethod
     def _heat_maps(view: ModelView, activations: FloatArray) -> tuple[HeatMap, ...]:
         return tuple(
-            heat_map(activation, region=view.region, inside=view.mask)
-            for activation in activations
+            heat_map(activation, region=view.region, inside=view.mask) for activation in activations
         )
 
     def _finding(
@@ -225,5 +224,7 @@ def head_kernel(card: ModelCard) -> FloatArray:
 
 def _code(card: ModelCard, label: Label) -> Code:
     if label.code is None:
-        raise ModelFolderError(f"{card.folder}: label {label.name!r} has no code; add it to its card")
+        raise ModelFolderError(
+            f"{card.folder}: label {label.name!r} has no code; add it to its card"
+        )
     return label.code

@@ -6,9 +6,9 @@ import numpy as np
 
 from ai_engine.cards import Label, ModelCard, ModelKind, write_card
 from ai_engine.inference.backend import Activation, FloatArray
+from ai_engine.prediction import Code
 from ai_engine.predictor import CHEST_MODEL, GUARD_MODEL, ChestRadiographPredictor
 from ai_engine.preprocessing.guard import Appearance, ChestGuard
-from ai_engine.prediction import Code
 
 PNEUMONIA = Code(value="233604007", scheme="SCT", meaning="Pneumonia")
 LUNG = Code(value="39607008", scheme="SCT", meaning="Lung")
@@ -63,9 +63,7 @@ def fake_predictor(
 
 def chest_card(folder: Path, *, version: str = "0.0.1", digest: str = "0" * 64) -> ModelCard:
     """A card for a chest model whose weights mean nothing."""
-    label = Label(
-        name="Pneumonia", title="Pneumonia", threshold=0.5, code=PNEUMONIA, site=LUNG
-    )
+    label = Label(name="Pneumonia", title="Pneumonia", threshold=0.5, code=PNEUMONIA, site=LUNG)
     return _card(folder, CHEST_MODEL, version, digest, (label,))
 
 

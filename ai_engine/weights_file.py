@@ -65,7 +65,7 @@ def read_weights(path: Path) -> dict[str, npt.NDArray[np.float32]]:
 def model_tensors(model: Any) -> dict[str, npt.NDArray[np.float32]]:
     """All variables of a Keras model by path."""
     return {
-        variable.path: np.asarray(variable, dtype=np.float32)
+        variable.path: np.asarray(variable.numpy(), dtype=np.float32)
         for variable in model.weights
         if "seed" not in variable.path
     }

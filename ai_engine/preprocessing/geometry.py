@@ -48,7 +48,10 @@ def content_region(pixels: FloatImage) -> Region:
         In pixels of the image. The whole image where no uniform border was found.
     """
     rows, columns = pixels.shape
-    small = cv2.resize(pixels, (_PROFILE_SIZE, _PROFILE_SIZE), interpolation=cv2.INTER_AREA)
+    small = np.asarray(
+        cv2.resize(pixels, (_PROFILE_SIZE, _PROFILE_SIZE), interpolation=cv2.INTER_AREA),
+        dtype=np.float32,
+    )
     top, bottom = _trim(_spread(small, axis=1))
     left, right = _trim(_spread(small[top:bottom], axis=0))
     return Region(

@@ -1,8 +1,10 @@
-"""From stored values to display values (PS3.3 C.11.1, C.11.2; PS3.4 N.2): modality LUT, VOI, polarity.
+"""From stored values to display values: modality LUT, VOI, polarity (PS3.3 C.11.1, C.11.2).
 
 Stored values have few distinct levels, so the whole chain is computed once for each level and
 looked up for each pixel.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -98,12 +100,10 @@ def _padding_levels(dataset: Dataset, levels: npt.NDArray[np.int_]) -> npt.NDArr
     if first is None:
         return np.zeros(levels.shape, dtype=np.bool_)
     last = dataset.get("PixelPaddingRangeLimit", first)
-    return (levels >= min(first, last)) & (levels <= max(first, last))
+    return np.asarray((levels >= min(first, last)) & (levels <= max(first, last)))
 
 
-def _histogram(
-    stored: npt.NDArray[np.generic], lowest: int, levels: int
-) -> npt.NDArray[np.int_]:
+def _histogram(stored: npt.NDArray[np.generic], lowest: int, levels: int) -> npt.NDArray[np.int_]:
     sparse = stored[::_STATISTICS_STEP, ::_STATISTICS_STEP].astype(np.int64).ravel() - lowest
     return np.bincount(sparse, minlength=levels)
 
@@ -127,7 +127,8 @@ def _voi_lut(dataset: Dataset, modality: FloatArray) -> FloatArray | None:
     if not dataset.get("VOILUTSequence"):
         return None
     shown = np.asarray(apply_voi(modality.astype(np.int64), dataset, index=0), dtype=np.float64)
-    return np.clip(shown / (2 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1), 0, 1)
+    brightest = 2 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1
+    return np.asarray(np.clip(shown / brightest, 0, 1))
 
 
 def _first_window(dataset: Dataset, modality: FloatArray) -> FloatArray | None:
@@ -144,10 +145,8 @@ def _first_window(dataset: Dataset, modality: FloatArray) -> FloatArray | None:
 
 def _first(value: object) -> float | None:
     """First number of an attribute that may be absent, empty, single or multiple."""
-    values = value if isinstance(value, (list, tuple)) or hasattr(value, "__iter__") else [value]
-    for item in values:  # type: ignore[attr-defined]
-        return None if item is None or item == "" else float(item)
-    return None
+    item = next(iter(value), None) if isinstance(value, Sequence) else value
+    return None if item in {None, ""} else float(str(item))
 
 
 def _is_absurd(shown: FloatArray, counts: npt.NDArray[np.int_]) -> bool:
@@ -162,8 +161,6 @@ def _quantiles(
     """Percentiles of the pixels, from the levels' values and how often each occurs."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(counts[order]) / counts.sum()
-    low, high = (
-        values[order[min(np.searchsorted(reached, part / 100), len(order) - 1)]]
-        for part in percentiles
-    )
+    places = np.minimum(np.searchsorted(reached, np.array(percentiles) / 100), len(order) - 1)
+    low, high = values[order[places]]
     return float(low), float(high)

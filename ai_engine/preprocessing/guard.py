@@ -63,9 +63,7 @@ class ChestGuard:
             Appearance.QUARTER_TURN: Appearance.THREE_QUARTER_TURN,
             Appearance.THREE_QUARTER_TURN: Appearance.QUARTER_TURN,
         }
-        return {
-            key: float(plain[key] + mirrored[turned.get(key, key)]) / 2 for key in Appearance
-        }
+        return {key: float(plain[key] + mirrored[turned.get(key, key)]) / 2 for key in Appearance}
 
     def check(self, radiograph: Radiograph, hint: TagsHint | None = None) -> None:
         """Pass an upright frontal chest radiograph.

@@ -54,12 +54,12 @@ class Radiograph:
     @property
     def rows(self) -> int:
         """Rows of the source image."""
-        return self.pixels.shape[0]
+        return int(self.pixels.shape[0])
 
     @property
     def columns(self) -> int:
         """Columns of the source image."""
-        return self.pixels.shape[1]
+        return int(self.pixels.shape[1])
 
 
 def read_radiograph(dataset: Dataset) -> Radiograph:
@@ -143,7 +143,7 @@ def _grey_of(colour: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """The one channel of a grey image that is stored as colour."""
     sparse = colour[::2, ::2].astype(np.int64)
     apart = sparse.max(axis=2) - sparse.min(axis=2)
-    scale = np.iinfo(colour.dtype).max / 255
+    scale = 257 if colour.dtype.itemsize == 2 else 1
     if np.percentile(apart, 99.9) > GREY_TOLERANCE * scale:
         raise ImageRefusedError(RefusalReason.UNSUPPORTED_PHOTOMETRIC, "the image is in colour")
     return colour[..., 1]

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
 from ai_engine.prediction import Region
+from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
 from ai_engine.training.recipe import Augmentation
 
 ByteImage = npt.NDArray[np.uint8]
@@ -50,7 +50,9 @@ def augmented_view(
         values = np.asarray(cv2.GaussianBlur(values, (0, 0), rng.uniform(0.3, 1.2) * size / 224))
     if settings.noise:
         deviation = rng.uniform(0, settings.noise)
-        values = values + rng.standard_normal(values.shape, dtype=np.float32) * np.float32(deviation)
+        values = values + rng.standard_normal(values.shape, dtype=np.float32) * np.float32(
+            deviation
+        )
     values = standardize(values, mask)
     if rng.random() < settings.erase:
         _erase(values, rng)
@@ -78,9 +80,7 @@ def _random_affine(
     return np.hstack([linear, offset[:, None]])
 
 
-def _warp(
-    sample: Sample, matrix: npt.NDArray[np.float64], size: int
-) -> tuple[FloatImage, Mask]:
+def _warp(sample: Sample, matrix: npt.NDArray[np.float64], size: int) -> tuple[FloatImage, Mask]:
     values = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_LINEAR)
     whole = np.ones(sample.image.shape, dtype=np.uint8)
     mask = cv2.warpAffine(whole, matrix, (size, size), flags=cv2.INTER_NEAREST)

@@ -42,9 +42,7 @@ class TrainingSet:
         return TrainingSet(samples=samples, targets=self.targets)
 
 
-def load_training_set(
-    dataset: CxrDataset, items: Sequence[CxrItem], recipe: Recipe
-) -> TrainingSet:
+def load_training_set(dataset: CxrDataset, items: Sequence[CxrItem], recipe: Recipe) -> TrainingSet:
     """Read the images of some items and put their targets beside them."""
     samples = []
     for item in items:

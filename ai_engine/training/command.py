@@ -5,33 +5,20 @@ Importing this module loads no TensorFlow; calling `train` does.
 
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ai_engine.cards import ModelCard
-from ai_engine.datasets.cxr import Split, read_cxr
+from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
 from ai_engine.training.recipe import Recipe, load_recipe
 
+if TYPE_CHECKING:
+    from ai_engine.training.loop import TrainedNetwork
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRequest:
-    """What to train: recipe (a name or a TOML file), data, and where the run and model go."""
-
-    recipe: str
-    data: Path
-    out: Path
-    version: str = "1.0.0"
-
-    @property
-    def command(self) -> str:
-        """The command line that repeats this run."""
-        words = ["dicom-node", "models", "train", "--recipe", self.recipe]
-        words += ["--data", self.data.name, "--version", self.version]
-        return shlex.join(words)
+_SHOWN = frozenset({"loss", "valid_auc", "valid_loss"})
 
 
 def train(
@@ -78,24 +65,59 @@ def train(
     dataset = read_cxr(data)
     out.mkdir(parents=True, exist_ok=True)
     _prepare_tensorflow(settings, threads)
+    from ai_engine.training import publish  # noqa: PLC0415 - loads matplotlib
+
+    publication = publish.Publication(
+        recipe=settings,
+        out=out,
+        version=version,
+        command=_command_line(recipe, data, version),
+        dataset=dataset,
+    )
+    if settings.architecture == "guardnet":
+        tensors, history = _train_guard(settings, dataset, console)
+        return publish.publish_guard(publication, tensors, history)
+    trained = _train_classifier(settings, dataset, out, resume, console)
+    return publish.publish_classifier(publication, trained.tensors, trained.history)
+
+
+def _train_classifier(
+    recipe: Recipe, dataset: CxrDataset, out: Path, resume: bool, console: Console | None
+) -> "TrainedNetwork":
     from ai_engine.training.batches import load_training_set  # noqa: PLC0415 - after TensorFlow
     from ai_engine.training.loop import TrainingRun  # noqa: PLC0415 - loads TensorFlow
-    from ai_engine.training.publish import publish  # noqa: PLC0415 - loads matplotlib
 
+    train_items = dataset.part(Split.TRAIN)
     run = TrainingRun(
-        settings,
-        train=load_training_set(dataset, dataset.part(Split.TRAIN), settings),
-        valid=load_training_set(dataset, dataset.part(Split.VALID), settings),
+        recipe,
+        train=load_training_set(dataset, train_items, recipe),
+        valid=load_training_set(dataset, dataset.part(Split.VALID), recipe),
         folder=out,
     )
-    with _progress(settings, len(dataset.part(Split.TRAIN)), console) as report:
-        trained = run.run(resume=resume, progress=report)
-    request = TrainingRequest(recipe=recipe, data=data, out=out, version=version)
-    return publish(trained, settings, request, dataset)
+    steps = len(train_items) // recipe.batch_size
+    with EpochProgress(recipe, steps, console) as report:
+        return run.run(resume=resume, progress=report)
+
+
+def _train_guard(
+    recipe: Recipe, dataset: CxrDataset, console: Console | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    from ai_engine.training.batches import load_training_set  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.training.guard_run import epoch_steps, train_guard  # noqa: PLC0415 - the same
+
+    samples = load_training_set(dataset, dataset.part(Split.TRAIN), recipe).samples
+    with EpochProgress(recipe, epoch_steps(recipe, len(samples)), console) as report:
+        return train_guard(recipe, samples, report), report.history
+
+
+def _command_line(recipe: str, data: Path, version: str) -> str:
+    """The command that repeats the run; folders by their last name, which is no one's machine."""
+    words = ["dicom-node", "models", "train", "--recipe", Path(recipe).name]
+    return shlex.join([*words, "--data", data.name, "--version", version])
 
 
 def _prepare_tensorflow(recipe: Recipe, threads: int | None) -> None:
-    """Keras on TensorFlow in half precision where it is safe, and the recipe's seed."""
+    """Keras on TensorFlow, the recipe's seed, and half precision where it saves time."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 - its backend must be chosen first
@@ -103,17 +125,17 @@ def _prepare_tensorflow(recipe: Recipe, threads: int | None) -> None:
 
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    small = recipe.architecture == "guardnet"
+    keras.mixed_precision.set_global_policy("float32" if small else "mixed_bfloat16")
     keras.utils.set_random_seed(recipe.seed)
 
 
-class _progress:  # noqa: N801 - used as a context manager
-    """A progress bar over all epochs, or nothing without a console."""
+class EpochProgress:
+    """A progress bar over all epochs, or nothing without a console; keeps each epoch's figures."""
 
-    def __init__(self, recipe: Recipe, images: int, console: Console | None) -> None:
+    def __init__(self, recipe: Recipe, steps: int, console: Console | None) -> None:
+        self.history: list[dict[str, Any]] = []
         self._console = console
-        steps = images // recipe.batch_size
-        self._total = steps * sum(stage.epochs for stage in recipe.stages)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -122,9 +144,10 @@ class _progress:  # noqa: N801 - used as a context manager
             console=console,
             disable=console is None,
         )
-        self._task = self._bar.add_task(recipe.name, total=self._total)
+        total = steps * sum(stage.epochs for stage in recipe.stages)
+        self._task = self._bar.add_task(recipe.name, total=total)
 
-    def __enter__(self) -> "_progress":
+    def __enter__(self) -> "EpochProgress":
         self._bar.start()
         return self
 
@@ -132,9 +155,12 @@ class _progress:  # noqa: N801 - used as a context manager
         self._bar.stop()
 
     def __call__(self, event: dict[str, Any]) -> None:
+        """Take a step's or an epoch's event."""
         if "step" in event:
             self._bar.advance(self._task)
-        elif self._console is not None:
-            entry = event["epoch_done"]
-            words = [f"{key} {value:.3f}" for key, value in entry.items() if isinstance(value, float)]
+            return
+        entry = event["epoch_done"]
+        self.history.append(entry)
+        if self._console is not None:
+            words = [f"{key} {value:.3f}" for key, value in entry.items() if key in _SHOWN]
             self._console.print(f"{entry['size']} px: {', '.join(words)}")

@@ -31,6 +31,9 @@ TURNS = {
 }
 """Quarter turns, counterclockwise."""
 
+VIEWS_PER_CHEST = 8
+"""Views in an epoch, for each chest."""
+
 PLAIN_SHARE = 0.35
 """How many views are shown as serving would build them, without variation."""
 
@@ -38,13 +41,13 @@ PLAIN_SHARE = 0.35
 def guard_batches(
     samples: Sequence[Sample], recipe: Recipe, *, size: int, seed: Sequence[int]
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """One epoch: views (n, size, size, 1) and one-hot appearances (n, 6); 8 views of each chest."""
+    """One epoch: views (n, size, size, 1) and one-hot appearances (n, 6)."""
     rng = np.random.default_rng(seed)
     kinds = list(SHARES)
-    for _ in range(8 * len(samples) // recipe.batch_size):
+    for _ in range(VIEWS_PER_CHEST * len(samples) // recipe.batch_size):
         chosen = rng.choice(len(kinds), size=recipe.batch_size, p=list(SHARES.values()))
         views = [
-            _view(samples[rng.integers(len(samples))], kinds[kind], recipe, size, rng)
+            _view(samples[int(rng.integers(len(samples)))], kinds[kind], recipe, size, rng)
             for kind in chosen
         ]
         yield np.stack(views)[..., np.newaxis], np.eye(len(kinds), dtype=np.float32)[chosen]
@@ -76,11 +79,12 @@ def _other(sample: Sample, size: int, rng: np.random.Generator) -> Sample:
     if rng.random() < 0.45:
         pixels = distorted_chest(sample.image.astype(np.float32) / np.float32(255), rng)
         if rng.random() < 0.5:
-            pixels = cv2.resize(pixels, (2 * size, 2 * size), interpolation=cv2.INTER_AREA)
+            side = 2 * size
+            pixels = np.asarray(cv2.resize(pixels, (side, side)), dtype=np.float32)
         if rng.random() < 0.2:
             pixels = 1 - pixels
     else:
         pixels = drawn_other(rng)
-    turned = np.ascontiguousarray(np.rot90(pixels, rng.integers(4)))
+    turned = np.ascontiguousarray(np.rot90(pixels, int(rng.integers(4))))
     content = content_region(turned)
     return Sample(image=(turned * 255).astype(np.uint8), content=content)

@@ -30,10 +30,10 @@ def drawn_other(rng: np.random.Generator) -> FloatImage:
         _limb, _limb, _breast, _slice, _slice, _symmetric, _symmetric, _head, _ultrasound,
         _screen, _clouds, _ellipses, _lateral_trunk, _lateral_trunk,
     )  # fmt: skip
-    image = ways[rng.integers(len(ways))](rng)
-    image = image + _cloud(rng, rng.uniform(1.0, 2.5)) * rng.uniform(0, 0.25)
-    image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.5))
-    return _collimated(np.clip(image, 0, 1).astype(np.float32), rng)
+    drawn = ways[rng.integers(len(ways))](rng)
+    clouded = drawn + _cloud(rng, rng.uniform(1.0, 2.5)) * rng.uniform(0, 0.25)
+    blurred = np.asarray(cv2.GaussianBlur(clouded, (0, 0), rng.uniform(0.3, 1.5)))
+    return _collimated(np.clip(blurred, 0, 1).astype(np.float32), rng)
 
 
 def _small_part(chest: FloatImage, rng: np.random.Generator) -> FloatImage:
@@ -94,8 +94,9 @@ def _swirled(chest: FloatImage, rng: np.random.Generator) -> FloatImage:
     from_x = np.cos(turn) * x - np.sin(turn) * y
     from_y = np.sin(turn) * x + np.cos(turn) * y
     half = SIDE / 2
-    maps = ((part * half + half).astype(np.float32) for part in (from_x, from_y))
-    return np.asarray(cv2.remap(square, *maps, cv2.INTER_LINEAR), dtype=np.float32)
+    columns = np.asarray(from_x * half + half, dtype=np.float32)
+    rows = np.asarray(from_y * half + half, dtype=np.float32)
+    return np.asarray(cv2.remap(square, columns, rows, cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _grid() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -113,14 +114,14 @@ def _ellipse(
     cosine, sine = np.cos(angle), np.sin(angle)
     across = (cosine * x + sine * y) / axes[0]
     along = (cosine * y - sine * x) / axes[1]
-    return np.sqrt(np.clip(1 - across**2 - along**2, 0, 1))
+    return np.asarray(np.sqrt(np.clip(1 - across**2 - along**2, 0, 1)))
 
 
 def _bar(angle: float, offset: float, width: float) -> npt.NDArray[np.float64]:
     """Depth of a long cylinder along the beam."""
     y, x = _grid()
     across = (np.cos(angle) * x + np.sin(angle) * y - offset) / width
-    return np.sqrt(np.clip(1 - across**2, 0, 1))
+    return np.asarray(np.sqrt(np.clip(1 - across**2, 0, 1)))
 
 
 def _limb(rng: np.random.Generator) -> FloatImage:
@@ -205,7 +206,7 @@ def _lateral_trunk(rng: np.random.Generator) -> FloatImage:
     body = body + np.clip(y - rng.uniform(0.1, 0.6), 0, 1) * rng.uniform(0, 0.5)
     if rng.random() < 0.5:
         body = body[:, ::-1]
-    return np.asarray(np.rot90(body, rng.integers(4)), dtype=np.float32)
+    return np.asarray(np.rot90(np.asarray(body), int(rng.integers(4))), dtype=np.float32)
 
 
 def _ultrasound(rng: np.random.Generator) -> FloatImage:
@@ -254,7 +255,7 @@ def _cloud(rng: np.random.Generator, slope: float) -> npt.NDArray[np.float64]:
     frequency[0, 0] = 1
     spectrum = np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) / frequency**slope
     noise = np.fft.irfft2(spectrum, (SIDE, SIDE))
-    return (noise - noise.min()) / np.ptp(noise)
+    return np.asarray((noise - noise.min()) / np.ptp(noise))
 
 
 def _collimated(image: FloatImage, rng: np.random.Generator) -> FloatImage:

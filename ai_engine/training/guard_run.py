@@ -12,11 +12,16 @@ import numpy.typing as npt
 from ai_engine.models.guardnet import build_guardnet
 from ai_engine.preprocessing.guard import Appearance
 from ai_engine.training.augmentation import Sample
-from ai_engine.training.guard_batches import guard_batches
+from ai_engine.training.guard_batches import VIEWS_PER_CHEST, guard_batches
 from ai_engine.training.recipe import Recipe
 from ai_engine.weights_file import model_tensors
 
 Progress = Callable[[dict[str, Any]], None]
+
+
+def epoch_steps(recipe: Recipe, images: int) -> int:
+    """Batches in one epoch."""
+    return VIEWS_PER_CHEST * images // recipe.batch_size
 
 
 def train_guard(
@@ -26,7 +31,7 @@ def train_guard(
     stage = recipe.stages[0]
     network = build_guardnet(labels=len(Appearance), size=stage.size)
     model = keras.Model(network.input, network.output[0])
-    steps = 8 * len(samples) // recipe.batch_size
+    steps = epoch_steps(recipe, len(samples))
     warm_up = round(stage.warm_up_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,

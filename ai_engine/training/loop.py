@@ -124,13 +124,11 @@ class TrainingRun:
         averaged = list(zip(self._average, self._variables, strict=True))
         keep = self._recipe.average_decay
 
-        @tf.function
+        @tf.function  # type: ignore[untyped-decorator]
         def step(images: Any, targets: Any) -> Any:
             with tf.GradientTape() as tape:
                 loss = training_loss(targets, self._network(images, training=True), self._weights)
-            optimizer.apply_gradients(
-                zip(tape.gradient(loss, variables), variables, strict=True)
-            )
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
             for average, variable in averaged:
                 average.assign_sub((average - variable) * (1 - keep))
             return loss

@@ -11,7 +11,7 @@ from ai_engine.training.batches import ATTRIBUTES
 from ai_engine.training.recipe import Recipe
 
 
-class FusedBatchNormalization(layers.BatchNormalization):
+class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped
     """Batch normalisation that trains through TensorFlow's fused operation.
 
     Keras computes the moments of a half-precision batch in float32 with separate operations; on
@@ -66,9 +66,7 @@ def loss_weights(recipe: Recipe) -> Any:
 
 def training_loss(targets: Any, logits: Any, weights: Any) -> Any:
     """Weighted sum of cross entropies, and of the squared error of the last column, the age."""
-    crossed = tf.nn.sigmoid_cross_entropy_with_logits(
-        labels=targets[:, :-1], logits=logits[:, :-1]
-    )
+    crossed = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets[:, :-1], logits=logits[:, :-1])
     squared = tf.square(targets[:, -1:] - logits[:, -1:])
     each = tf.concat([crossed, squared], axis=1)
     return tf.reduce_mean(tf.reduce_sum(each * weights, axis=1))

@@ -1,1 +1,151 @@
-def publish(*a): print(a[0].history, len(a[0].tensors))
+"""From a finished training run to a model folder: weights, thresholds, card, pictures."""
+
+import dataclasses
+import json
+import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.cards import Label, Metric, ModelCard, ModelKind, write_card
+from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.errors import RecipeError
+from ai_engine.evaluation.command import evaluation_predictor
+from ai_engine.evaluation.guard import guard_metrics
+from ai_engine.evaluation.metrics import best_f1_threshold
+from ai_engine.evaluation.report import measure_split
+from ai_engine.evaluation.scoring import score_split
+from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.labels import reported_label
+from ai_engine.preprocessing.guard import Appearance, ChestGuard
+from ai_engine.training.curves import draw_curves
+from ai_engine.training.recipe import Recipe
+from ai_engine.weights_file import write_weights
+
+GUARD_THRESHOLD = 0.5
+WEIGHTS_FILE = "weights.safetensors"
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """Where a model goes and what its card says of its making."""
+
+    recipe: Recipe
+    out: Path
+    version: str
+    command: str
+    dataset: CxrDataset
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder, laid out for a registry."""
+        return self.out / self.recipe.name / self.version
+
+
+def publish_classifier(
+    publication: Publication, tensors: Tensors, history: Sequence[dict[str, Any]]
+) -> ModelCard:
+    """Write a classifier's folder; thresholds and figures come from the validation split.
+
+    The validation images are scored by the finished file as it will be served, in OpenVINO.
+    """
+    names = publication.recipe.labels
+    card = _write_draft(
+        publication, tensors, tuple(reported_label(name, threshold=0.5) for name in names)
+    )
+    _write_history(publication.out, history)
+    items = publication.dataset.part(Split.VALID)
+    with tempfile.TemporaryDirectory(prefix="converted-") as cache:
+        backend = OpenVinoBackend.load(card, cache=Path(cache))
+        scored = score_split(evaluation_predictor(card, backend), publication.dataset, items)
+    labels = tuple(
+        reported_label(
+            name, threshold=round(best_f1_threshold(scored.truth(name), scored.scores(name)), 4)
+        )
+        for name in names
+    )
+    metrics = measure_split(scored, labels, Split.VALID.value)
+    return _finish(card, labels, metrics)
+
+
+def publish_guard(
+    publication: Publication, tensors: Tensors, history: Sequence[dict[str, Any]]
+) -> ModelCard:
+    """Write a guard's folder, with what it lets pass and catches of the validation split."""
+    labels = tuple(
+        Label(name=kind.name, title=kind.value, threshold=GUARD_THRESHOLD) for kind in Appearance
+    )
+    card = _write_draft(publication, tensors, labels)
+    _write_history(publication.out, history)
+    with tempfile.TemporaryDirectory(prefix="converted-") as cache:
+        guard = ChestGuard(card, OpenVinoBackend.load(card, cache=Path(cache)))
+        metrics = guard_metrics(guard, publication.dataset, Split.VALID)
+    return _finish(card, labels, metrics)
+
+
+def card_text(name: str) -> dict[str, Any]:
+    """The words of a model's card: title, intended use, limitations, licence.
+
+    Raises
+    ------
+    RecipeError
+        If there are none for a model of that name.
+    """
+    source = files("ai_engine.training") / "cards" / f"{name}.toml"
+    if not source.is_file():
+        raise RecipeError(f"recipe name {name!r} has no card text; add training/cards/{name}.toml")
+    table = tomllib.loads(source.read_text("utf-8"))
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def _write_draft(
+    publication: Publication, tensors: Tensors, labels: tuple[Label, ...]
+) -> ModelCard:
+    recipe, folder = publication.recipe, publication.folder
+    digest = write_weights(folder / WEIGHTS_FILE, tensors)
+    counts = ", ".join(f"{len(publication.dataset.part(split))} {split.value}" for split in Split)
+    card = ModelCard(
+        folder=folder,
+        name=recipe.name,
+        version=publication.version,
+        kind=ModelKind.GUARD if recipe.architecture == "guardnet" else ModelKind.CLASSIFIER,
+        architecture=recipe.architecture,
+        input_size=recipe.input_size,
+        flip_averaging=recipe.flip_averaging,
+        weights_file=WEIGHTS_FILE,
+        weights_digest=digest,
+        research_only=True,
+        recipe=_one_line(recipe),
+        command=publication.command,
+        data=f"NIH ChestX-ray14 sample, split by patient: {counts} images",
+        labels=labels,
+        **card_text(recipe.name),
+    )
+    write_card(card)
+    return card
+
+
+def _finish(card: ModelCard, labels: tuple[Label, ...], metrics: tuple[Metric, ...]) -> ModelCard:
+    finished = dataclasses.replace(card, labels=labels, metrics=metrics)
+    write_card(finished)
+    return finished
+
+
+def _write_history(out: Path, history: Sequence[dict[str, Any]]) -> None:
+    (out / "history.json").write_text(json.dumps(list(history), indent=2) + "\n", "utf-8")
+    draw_curves(history, out / "curves.png")
+
+
+def _one_line(recipe: Recipe) -> str:
+    stages = ", then ".join(
+        f"{stage.epochs} epochs at {stage.size} px from {stage.learning_rate:g}"
+        for stage in recipe.stages
+    )
+    return f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}, AdamW: {stages}"

@@ -114,7 +114,10 @@ def parse_recipe(text: str, *, where: str) -> Recipe:
     return _build(
         Recipe,
         {
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()},
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in table.items()
+            },
             "stages": tuple(_build(Stage, stage, f"{where}, stages") for stage in stages),
             "augmentation": _build(Augmentation, augmentation, f"{where}, augmentation"),
         },

@@ -1,0 +1,131 @@
+"""What ``dicom-node models evaluate`` does. No TensorFlow: the model runs as it is served."""
+
+import dataclasses
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from ai_engine.cards import ModelCard, write_card
+from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, read_cxr
+from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
+from ai_engine.evaluation.pointing import play_pointing_game
+from ai_engine.evaluation.report import EvaluationReport, measure_split
+from ai_engine.evaluation.scoring import ScoredSplit, score_split
+from ai_engine.inference.backend import Backend
+from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.predictor import ChestRadiographPredictor, head_kernel
+from ai_engine.preprocessing.guard import ChestGuard
+
+
+def evaluate(
+    *,
+    card: ModelCard,
+    data: Path,
+    out: Path,
+    cache: Path,
+    split: str = "test",
+    record: bool = False,
+    backend: Backend | None = None,
+    console: Console | None = None,
+) -> EvaluationReport:
+    """Measure a chest model on one split.
+
+    Parameters
+    ----------
+    card
+        The model.
+    data
+        Folder in the layout of `ai_engine.datasets.cxr`.
+    out
+        Where ``report.json``, ``roc.png``, ``precision_recall.png`` and ``calibration.png`` go.
+    cache
+        Folder for the model's OpenVINO form.
+    split
+        ``train``, ``valid`` or ``test``.
+    record
+        Whether to put the figures into the model's card, in place of older ones of the split.
+    backend
+        Runs the model instead of OpenVINO in float32.
+    console
+        Where progress and the table are shown; None shows nothing.
+
+    Raises
+    ------
+    ModelFolderError, DatasetError
+        If the model or the data can't be used as they are.
+    """
+    dataset = read_cxr(data)
+    chosen = dataset.part(Split(split))
+    used = backend or OpenVinoBackend.load(card, cache=cache)
+    predictor = evaluation_predictor(card, used)
+    scored = score_with_progress(predictor, dataset, chosen, console)
+    unseen = frozenset(item.file for item in dataset.items if item.split is not Split.TRAIN)
+    report = EvaluationReport(
+        model=card.identity.key,
+        split=split,
+        images=len(chosen),
+        patients=len(set(scored.patients)),
+        metrics=measure_split(scored, card.labels, split),
+        pointing=play_pointing_game(predictor, dataset, unseen) if dataset.boxes else None,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    report.write(out / "report.json")
+    draw_roc(scored, card.labels[0].name, out / "roc.png")
+    draw_precision_recall(
+        scored, card.labels[0].name, card.labels[0].threshold, out / "precision_recall.png"
+    )
+    draw_calibration(scored, card.labels[0].name, out / "calibration.png")
+    if record:
+        record_metrics(card, report)
+    if console is not None:
+        console.print(report_table(report))
+    return report
+
+
+def evaluation_predictor(card: ModelCard, backend: Backend) -> ChestRadiographPredictor:
+    """A predictor for measuring: its guard is never asked."""
+    return ChestRadiographPredictor(
+        card, backend, head=head_kernel(card), guard=ChestGuard(card, backend)
+    )
+
+
+def score_with_progress(
+    predictor: ChestRadiographPredictor,
+    dataset: CxrDataset,
+    items: tuple[CxrItem, ...],
+    console: Console | None,
+) -> ScoredSplit:
+    """Score items, with a progress bar where there is a console."""
+    shown = track(items, "scoring", console=console, disable=console is None)
+    return score_split(predictor, dataset, shown)
+
+
+def record_metrics(card: ModelCard, report: EvaluationReport) -> ModelCard:
+    """Put a report's figures into a card's file, in place of older ones of the same split."""
+    kept = tuple(metric for metric in card.metrics if metric.split != report.split)
+    updated = dataclasses.replace(card, metrics=(*kept, *report.metrics))
+    write_card(updated)
+    return updated
+
+
+def report_table(report: EvaluationReport) -> Table:
+    """The report as a table for a terminal."""
+    table = Table(title=f"{report.model} on {report.split} ({report.images} images)")
+    for heading in ("label", "group", "images", "measure", "value", "95 % interval"):
+        table.add_column(heading)
+    for metric in report.metrics:
+        table.add_row(
+            metric.label,
+            metric.group,
+            str(metric.images),
+            metric.name,
+            f"{metric.value:.3f}",
+            f"{metric.low:.3f} to {metric.high:.3f}",
+        )
+    if report.pointing is not None:
+        game = report.pointing
+        chance = game.expected_by_chance
+        table.caption = f"pointing game: {game.hits} of {game.boxes} (chance {chance:.1f})"
+    return table

@@ -1,0 +1,93 @@
+"""Figures for one label: ranking, decisions, calibration, and how far they can be trusted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+Truth = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.float64]
+Measure = Callable[[Truth, Scores], float]
+
+BOOTSTRAP_ROUNDS = 1000
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A measured value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def best_f1_threshold(truth: Truth, scores: Scores) -> float:
+    """The threshold with the best F1, halfway between two scores (paper 1's calibration).
+
+    Raises
+    ------
+    ValueError
+        If there are no positives.
+    """
+    if not truth.any():
+        raise ValueError("a threshold needs at least one positive image")
+    precision, recall, thresholds = precision_recall_curve(truth, scores)
+    f1 = 2 * precision[:-1] * recall[:-1] / np.maximum(precision[:-1] + recall[:-1], 1e-12)
+    best = int(np.argmax(f1))
+    below = thresholds[best - 1] if best else thresholds[best]
+    return float((thresholds[best] + below) / 2)
+
+
+def measures(threshold: float) -> dict[str, Measure]:
+    """The measures by name; decisions are made at the threshold."""
+    return {
+        "auc": lambda truth, scores: float(roc_auc_score(truth, scores)),
+        "average_precision": lambda truth, scores: float(average_precision_score(truth, scores)),
+        "f1": lambda truth, scores: float(f1_score(truth, scores >= threshold, zero_division=0)),
+        "precision": lambda truth, scores: float(
+            precision_score(truth, scores >= threshold, zero_division=0)
+        ),
+        "recall": lambda truth, scores: float(recall_score(truth, scores >= threshold)),
+        "specificity": lambda truth, scores: float(recall_score(~truth, scores < threshold)),
+        "calibration_error": calibration_error,
+    }
+
+
+def calibration_error(truth: Truth, scores: Scores) -> float:
+    """Expected calibration error over ten bins of equal width (Guo et al., 2017)."""
+    bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    error = 0.0
+    for index in np.unique(bins):
+        inside = bins == index
+        error += inside.mean() * abs(float(truth[inside].mean()) - float(scores[inside].mean()))
+    return float(error)
+
+
+def bootstrap(
+    measure: Measure, truth: Truth, scores: Scores, patients: Sequence[str], *, seed: int = 0
+) -> Interval:
+    """A measure with its percentile interval over patients drawn with replacement.
+
+    Images of one patient resemble each other, so patients are drawn, not images. Draws that lack
+    positives or negatives are left out: no measure is defined on them.
+    """
+    rng = np.random.default_rng(seed)
+    names = np.array(patients)
+    rows = [np.flatnonzero(names == name) for name in np.unique(names)]
+    values = []
+    for _ in range(BOOTSTRAP_ROUNDS):
+        drawn = np.concatenate([rows[index] for index in rng.integers(len(rows), size=len(rows))])
+        if truth[drawn].any() and not truth[drawn].all():
+            values.append(measure(truth[drawn], scores[drawn]))
+    low, high = np.percentile(values, (2.5, 97.5))
+    return Interval(value=measure(truth, scores), low=float(low), high=float(high))
