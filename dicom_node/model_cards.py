@@ -5,7 +5,7 @@ from pathlib import Path
 from ai_engine.cards import ModelCard
 from ai_engine.errors import AiEngineError
 from ai_engine.prediction import ModelIdentity
-from ai_engine.registry import ModelRegistry, read_active_versions, verify_weights
+from ai_engine.registry import ModelRegistry, read_active_versions, shipped_weights, verify_weights
 from dicom_node.errors import NodeError
 
 
@@ -16,9 +16,16 @@ class ModelUnavailableError(NodeError):
 class ModelCards:
     """What config/models.toml and the model cards say; loads no weights."""
 
-    def __init__(self, config_dir: Path) -> None:
+    def __init__(self, config_dir: Path, models_dir: Path) -> None:
+        """Read the cards of the shipped models and of those in ``models_dir``, which win.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When config/models.toml cannot be used.
+        """
         try:
-            self.registry = ModelRegistry()
+            self.registry = ModelRegistry(shipped_weights(), models_dir)
             self.versions = read_active_versions(config_dir / "models.toml")
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error

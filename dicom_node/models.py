@@ -32,7 +32,7 @@ class ModelHost:
     def __init__(self, settings: NodeSettings, config_dir: Path, objects: DicomObjects) -> None:
         self._settings = settings
         self._objects = objects
-        self._cards = ModelCards(config_dir)
+        self._cards = ModelCards(config_dir, settings.models_dir)
         self._chest_radiograph: ChestRadiographPredictor | None = None
         self._lock = threading.Lock()
         self._images: OrderedDict[str, Radiograph] = OrderedDict()
@@ -70,7 +70,7 @@ class ModelHost:
             When the model is not the one that is loaded, or fails.
         """
         predictor = self._chest_radiograph
-        if predictor is None or predictor.identity != model:
+        if predictor is None or predictor.card.identity != model:
             raise ModelUnavailableError(
                 f"model {model.key} is not loaded: restart the node after changing models.toml."
             )

@@ -158,6 +158,11 @@ class NodeSettings(BaseSettings):
         return self.data_dir / "archive"
 
     @property
+    def models_dir(self) -> Path:
+        """Folder of models that were trained or imported here, beside the shipped ones."""
+        return self.data_dir / "models"
+
+    @property
     def cache_dir(self) -> Path:
         """Folder of what can be made again: converted models."""
         return self.data_dir / "cache"

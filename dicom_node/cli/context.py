@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from dicom_node.model_cards import ModelCards
 from dicom_node.persistence.database import migrate, schema_revision
 from dicom_node.settings import NodeSettings, load_settings
 from dicom_node.stores import Stores
@@ -21,6 +22,10 @@ class Invocation:
     def settings(self) -> NodeSettings:
         """Read the settings."""
         return load_settings(self.config_dir)
+
+    def model_cards(self) -> ModelCards:
+        """Read which models there are."""
+        return ModelCards(self.config_dir, self.settings().models_dir)
 
     def stores(self) -> Stores:
         """Open the databases and archives, the schema brought up to date where it is not."""

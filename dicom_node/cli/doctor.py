@@ -13,7 +13,6 @@ from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.configuration import load_routes
 from dicom_node.errors import NodeError
-from dicom_node.model_cards import ModelCards
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.persistence.database import migrate, schema_revision
@@ -74,7 +73,7 @@ def _report(console: Console, name: str, check: Callable[[], str]) -> bool:
 
 
 def _check_routes(run: Invocation) -> str:
-    cards = ModelCards(run.config_dir)
+    cards = run.model_cards()
     routes = load_routes(run.config_dir)
     return ", ".join(f"{route.name} → {cards.verified(route.model).key}" for route in routes)
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from ai_engine.cards import render_card
 from ai_engine.errors import AiEngineError
 from dicom_node.cli.context import invocation
-from dicom_node.model_cards import ModelCards, ModelUnavailableError
+from dicom_node.model_cards import ModelUnavailableError
 
 commands = typer.Typer(help="List, train and evaluate models.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 def show_all(context: typer.Context) -> None:
     """List every model and version; the active ones are marked."""
     run = invocation(context)
-    cards = ModelCards(run.config_dir)
+    cards = run.model_cards()
     table = Table("", "Model", "Version", "Weights", "What it is", box=None)
     for card in cards.registry.cards():
         identity = card.identity
@@ -45,7 +45,7 @@ def show(
 ) -> None:
     """Show a model's card: what it reads, says, was trained on, and can not do."""
     run = invocation(context)
-    cards = ModelCards(run.config_dir)
+    cards = run.model_cards()
     try:
         card = cards.registry.card(name, version) if version else cards.active(name)
     except AiEngineError as error:
@@ -96,7 +96,7 @@ def evaluate(
     from ai_engine.evaluation.command import evaluate as run_evaluation  # noqa: PLC0415
 
     run = invocation(context)
-    cards = ModelCards(run.config_dir)
+    cards = run.model_cards()
     try:
         card = cards.registry.card(name, version) if version else cards.active(name)
         run_evaluation(

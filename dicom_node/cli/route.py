@@ -8,7 +8,6 @@ import typer
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import invocation
 from dicom_node.configuration import load_routes
-from dicom_node.model_cards import ModelCards
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 
@@ -18,7 +17,7 @@ def check(context: typer.Context) -> None:
     """Validate config/routes.toml, and that the models it names are there."""
     run = invocation(context)
     routes = load_routes(run.config_dir)
-    cards = ModelCards(run.config_dir)
+    cards = run.model_cards()
     for route in routes:
         identity = cards.identity(route.model)
         run.console.print(f"{route.name}: model {identity.key}", highlight=False)

@@ -5,6 +5,7 @@ beyond ``_DIRECT`` waits in a queue, as do studies that wait for their quiet per
 deliveries, whose queue is partitioned by destination so that no destination waits for another.
 """
 
+import functools
 import logging
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, Debouncer, SetEnqueueOptions, SetWorkflowID
+from dbos import error as dbos_error
 
 from dicom_node.domain.delivery import Delivery
 from dicom_node.errors import NodeError
@@ -60,8 +62,7 @@ class _Steps:
                 "name": name,
                 "retries_allowed": True,
                 "max_attempts": _STEP_TRIES,
-                # What the node itself refuses does not change by asking again.
-                "should_retry": lambda error: not isinstance(error, NodeError),
+                "should_retry": functools.partial(_may_pass, name, self.workflow_id),
             },
             step,
             *args,
@@ -73,6 +74,21 @@ class _Steps:
 
     def deliver_later(self, delivery: Delivery, seconds: float) -> None:
         self._engine.deliver_later(delivery, seconds)
+
+
+def _may_pass(step: str, workflow_id: str, error: BaseException) -> bool:
+    """Whether trying a step again may help: what the node itself refuses stays refused."""
+    if isinstance(error, NodeError):
+        return False
+    _LOG.error("step failed step=%r workflow=%s", step, workflow_id, exc_info=error)
+    return True
+
+
+def _cause(failure: Exception) -> Exception:
+    """What made a step fail for the last time, where it was tried several times."""
+    if isinstance(failure, dbos_error.DBOSMaxStepRetriesExceeded):
+        return failure.errors[-1]
+    return failure
 
 
 class WorkflowEngine:
@@ -172,12 +188,13 @@ class WorkflowEngine:
         try:
             with self._slots:
                 self._corridor.analyse(study_instance_uid, steps)
-        except Exception as error:
+        except Exception as failure:
             # The outermost boundary of a workflow: whatever went wrong, the study must not look
             # as if it were still being worked on. The error itself goes on to the workflow store.
-            _LOG.exception("analysis failed study=%s", study_instance_uid)
+            cause = _cause(failure)
+            _LOG.error("analysis failed study=%s", study_instance_uid, exc_info=cause)
             self._corridor.completion.abandon(
-                study_instance_uid, steps.workflow_id, f"internal error: {type(error).__name__}"
+                study_instance_uid, steps.workflow_id, f"internal error: {type(cause).__name__}"
             )
             raise
         finally:

@@ -1,0 +1,126 @@
+"""Seconds from a modality's last C-STORE response to report and overlay stored in the PACS.
+
+    .venv/bin/python -m bench.corridor [--studies N]
+
+A real Orthanc is the PACS, configured by the files in ``orthanc/``; the study is one synthetic
+DX radiograph of 2500 rows by 2048 columns, uncompressed, quiet period 0. The clock starts when
+the modality has the response to its last C-STORE, before it releases the association, and stops
+when Orthanc lists every result; Orthanc is asked every 5 ms.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pynetdicom import AE
+from rich.console import Console
+
+from dicom_node.demo.phantom.chest import ChestOptions
+from dicom_node.demo.synthetic import StudyUids, make_radiograph
+from dicom_node.domain.study import StudyState
+from tests.acceptance.running import RunningNode, running_node
+from tests.peers.orthanc import Orthanc, orthanc
+
+_CALLING = "BENCH_DX"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorridorTimes:
+    """Seconds over all studies, and how many results each had."""
+
+    studies: int
+    results: int
+    median: float
+    percentile_95: float
+    fastest: float
+
+
+def measure(folder: Path, studies: int) -> CorridorTimes:
+    """Send ``studies`` studies one after the other and time each."""
+    with (
+        running_node(folder / "node") as node,
+        orthanc(folder / "orthanc", node=node.peer, stable_age=600) as pacs,
+    ):
+        node.add_ae("ORTHANC", pacs.peer.port, "pacs")
+        node.add_ae(_CALLING, 104, "modality", "--destination", "ORTHANC", "--quiet-period", "0")
+        node.start()
+        options = ChestOptions(rows=2500, columns=2048)
+        template = make_radiograph(StudyUids.fresh(), datetime.now(UTC), options).dataset
+        expected = _warm_up(template, node, pacs)
+        times = [_one(template, node, pacs, expected) for _ in range(studies)]
+    return CorridorTimes(
+        studies=studies,
+        results=expected,
+        median=float(np.median(times)),
+        percentile_95=float(np.percentile(times, 95)),
+        fastest=min(times),
+    )
+
+
+def _warm_up(template: Dataset, node: RunningNode, pacs: Orthanc) -> int:
+    """Send the first study, which nobody times; return how many results it has."""
+    study, _ = _send(template, node)
+    record = node.settled(study)
+    if record.state is not StudyState.ANALYSED:
+        sys.exit(f"the synthetic study was not analysed: {record.state} {record.reason}")
+    stores = node.stores()
+    results = sum(
+        not each.is_held
+        for job in stores.hotbase.jobs(study)
+        for each in stores.hotbase.evidence(job["job_id"])
+    )
+    node.wait_for("the first results", lambda: _count(pacs) >= results)
+    return results
+
+
+def _one(template: Dataset, node: RunningNode, pacs: Orthanc, expected: int) -> float:
+    before = _count(pacs)
+    _, answered = _send(template, node)
+    while _count(pacs) < before + expected:
+        time.sleep(0.005)
+        if time.perf_counter() - answered > 60:
+            sys.exit("no results in the PACS after 60 s")
+    return time.perf_counter() - answered
+
+
+def _send(template: Dataset, node: RunningNode) -> tuple[str, float]:
+    """Send the radiograph as a new study; return its UID and when the response was there."""
+    template.StudyInstanceUID = generate_uid()
+    template.SeriesInstanceUID = generate_uid()
+    template.SOPInstanceUID = template.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    modality = AE(ae_title=_CALLING)
+    modality.add_requested_context(template.SOPClassUID, ExplicitVRLittleEndian)
+    association = modality.associate(
+        "127.0.0.1", node.peer.port, ae_title=node.peer.ae_title, max_pdu=0
+    )
+    response = association.send_c_store(template)
+    answered = time.perf_counter()
+    association.release()
+    if response.get("Status") != 0x0000:
+        sys.exit(f"the node did not store the radiograph: {response}")
+    return str(template.StudyInstanceUID), answered
+
+
+def _count(pacs: Orthanc) -> int:
+    return int(pacs.get("/statistics")["CountInstances"])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=20)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        times = measure(Path(folder), arguments.studies)
+    Console().print(asdict(times))
+
+
+if __name__ == "__main__":
+    main()
