@@ -32,6 +32,7 @@ from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.receive import OpenAssociations, Reception
 from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
+from dicom_node.workflow.slots import Slots
 from sr_templates.context import EvidenceContext
 
 _LOG = logging.getLogger(__name__)
@@ -185,6 +186,7 @@ class Node:
                 chance=random.random,
                 clock=utc_now,
             ),
+            slots=Slots(settings.workflow.parallel_studies),
         )
 
     def _schedule(self) -> None:
@@ -238,7 +240,6 @@ def _engine_settings(settings: NodeSettings) -> EngineSettings:
     return EngineSettings(
         database_url=settings.workflow_url,
         executor_id=settings.workflow.executor_id,
-        parallel_studies=settings.workflow.parallel_studies,
         keep_workflows=settings.workflow.keep_workflows,
     )
 

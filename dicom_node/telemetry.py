@@ -14,7 +14,7 @@ from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 
 # These say the same as our own events, in more words, or repeat header values.
-_QUIET_LOGGERS = ("pynetdicom", "pydicom", "dbos", "apscheduler", "uvicorn.access", "alembic")
+_QUIET_LOGGERS = ("pynetdicom", "pydicom", "dbos", "apscheduler", "uvicorn", "alembic")
 
 
 class _JsonFormatter(logging.Formatter):

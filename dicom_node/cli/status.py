@@ -54,7 +54,11 @@ def retry(
 
 
 def _studies(records: tuple[StudyRecord, ...]) -> Table:
-    table = Table("Study", "From", "Images", "Revision", "State", "Why", box=None)
+    table = Table(box=None)
+    table.add_column("Study", overflow="fold")  # whole, so that it can be copied
+    for heading in ("From", "Images", "Revision", "State"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Why")
     for each in records:
         table.add_row(
             each.study_instance_uid,

@@ -39,6 +39,7 @@ class Job:
     model: ModelIdentity
     sop_instance_uids: tuple[str, ...]
     destinations: tuple[str, ...]
+    urgent: bool = False
 
 
 def job_identifier(study: str, model: ModelIdentity, sop_instance_uids: Iterable[str]) -> str:

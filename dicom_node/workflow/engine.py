@@ -37,11 +37,10 @@ _DIRECT = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Where workflows are kept and how many run at once."""
+    """Where workflows are kept, and for how long."""
 
     database_url: str
     executor_id: str
-    parallel_studies: int
     keep_workflows: float
     log_level: str = "WARNING"
 
@@ -97,7 +96,6 @@ class WorkflowEngine:
     def __init__(self, settings: EngineSettings, corridor: Corridor) -> None:
         self._settings = settings
         self._corridor = corridor
-        self._slots = threading.Semaphore(settings.parallel_studies)
         self._lock = threading.Lock()
         self._direct: set[str] = set()
         self._analyse: Callable[[str], None]
@@ -186,8 +184,7 @@ class WorkflowEngine:
     def _guarded_analysis(self, study_instance_uid: str) -> None:
         steps = _Steps(self)
         try:
-            with self._slots:
-                self._corridor.analyse(study_instance_uid, steps)
+            self._corridor.analyse(study_instance_uid, steps)
         except Exception as failure:
             # The outermost boundary of a workflow: whatever went wrong, the study must not look
             # as if it were still being worked on. The error itself goes on to the workflow store.

@@ -19,6 +19,7 @@ from dicom_node.workflow.infer import Inference
 from dicom_node.workflow.ports import DurableSteps
 from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
+from dicom_node.workflow.slots import Slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Corridor:
     inference: Inference
     reporting: Reporting
     delivering: Delivering
+    slots: Slots
 
     def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
         """Take one study from its last image to the first try of every delivery."""
@@ -45,9 +47,10 @@ class Corridor:
         steps.run("finish", self.completion.finish, study, routed)
 
     def _work(self, job: Job, steps: DurableSteps) -> None:
-        analysis = steps.run("infer", self.inference.analyse, job)
-        if analysis is not None:
-            steps.run("report", self.reporting.report, analysis)
+        with self.slots.one(urgent=job.urgent):
+            analysis = steps.run("infer", self.inference.analyse, job)
+            if analysis is not None:
+                steps.run("report", self.reporting.report, analysis)
 
     def deliver(self, delivery_id: str, steps: DurableSteps) -> None:
         """Try one delivery once; what may be tried again is started later."""

@@ -78,4 +78,5 @@ class Routing:
             model=model,
             sop_instance_uids=match.sop_instance_uids,
             destinations=match.route.destinations or (sender.destinations if sender else ()),
+            urgent=match.route.urgent,
         )

@@ -29,6 +29,7 @@ from dicom_node.workflow.infer import Inference
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
+from dicom_node.workflow.slots import Slots
 from sr_templates.context import EvidenceContext
 from tests.unit.builders import EPOCH, STUDY, an_entity
 
@@ -73,6 +74,7 @@ class Works:
                 chance=lambda: 0.5,
                 clock=self.clock,
             ),
+            slots=Slots(1),
         )
 
     def receive(self, uid: str, **changes: str) -> None:
