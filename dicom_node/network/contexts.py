@@ -5,13 +5,11 @@ from collections.abc import Iterable
 from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 from pynetdicom import AllStoragePresentationContexts, build_context
-from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.network.access import Operation
 
 _VERIFICATION = "1.2.840.10008.1.1"
-_STORAGE_SERVICE_CLASS = UID("1.2.840.10008.4.2")
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 # Below that root, but not composite instances of a patient: protocols and inventories.
 _NOT_COMPOSITE = ("1.2.840.10008.5.1.4.1.1.200.", "1.2.840.10008.5.1.4.1.1.201.")
@@ -50,24 +48,6 @@ class ContextTable:
                 known = [uid for uid in context.transfer_syntax if uid in self.transfer_syntaxes]
                 syntaxes.setdefault(sop_class, {}).update(dict.fromkeys(known))
         return [build_context(uid, list(known)) for uid, known in syntaxes.items() if known]
-
-    def unknown_storage(
-        self, proposed: Iterable[PresentationContext]
-    ) -> dict[UID, SOPClassCommonExtendedNegotiation]:
-        """Name the Storage Service Class for SOP Classes that pynetdicom has not heard of.
-
-        This is the answer that a requestor's SOP Class Common Extended Negotiation would have
-        given (PS3.7 Annex D.3.3.6); nothing is sent back to the requestor.
-        """
-        items = {}
-        for context in proposed:
-            sop_class = UID(str(context.abstract_syntax))
-            if sop_class not in self._storage and self.is_storage(sop_class):
-                item = SOPClassCommonExtendedNegotiation()
-                item.sop_class_uid = sop_class
-                item.service_class_uid = _STORAGE_SERVICE_CLASS
-                items[sop_class] = item
-        return items
 
     def _operation(self, sop_class: str) -> Operation | None:
         if sop_class == _VERIFICATION:

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
@@ -124,20 +125,21 @@ def run_receiver(
     root.setLevel(task.settings.log_level)
     # Formats every PDU and message for the log; this process is pynetdicom's only user here.
     _config.LOG_HANDLER_LEVEL = "none"
+    slots = AssociationSlots(counts, task.index, task.settings.max_associations)
     scp = StorageScp(
         ae_title=task.settings.ae_title,
         store=task.store(),
         access=task.access(),
-        slots=AssociationSlots(counts, task.index, task.settings.max_associations),
+        slots=slots,
         emit=link.send,
     )
     server = ReceiverServer(
         listener,
         _application_entity(task.settings),
-        on_idle=scp.sweep,
-        ae_title=task.settings.ae_title,
-        contexts=[],
-        evt_handlers=scp.handlers(),
+        max_object_bytes=task.settings.max_object_bytes,
+        slots=slots,
+        handlers=scp.handlers(),
+        on_end=scp.on_end,
     )
     _serve(server, link)
     os._exit(0)
@@ -183,5 +185,5 @@ def _application_entity(settings: ScpSettings) -> AE:
     ae.acse_timeout = settings.artim_timeout
     ae.dimse_timeout = settings.idle_timeout
     # Ours is counted over all receivers, before pynetdicom looks at its own.
-    ae.maximum_associations = settings.max_associations + settings.receivers
+    ae.maximum_associations = sys.maxsize
     return ae

@@ -40,6 +40,7 @@ EventSink = Callable[[Sequence[ReceptionEvent]], None]
 # When the sink is this far behind, receivers wait with their answers instead of filling memory.
 _WAITING_EVENTS = 10_000
 _BATCH = 500
+_GATHER_SECONDS = 0.005
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _STABLE_SECONDS = 60.0
 _EXIT_SECONDS = 5.0
@@ -212,6 +213,8 @@ class ReceiverPool:
                 elif isinstance(source, Connection):
                     self._take(receivers[source])
             self._restart_due()
+            # Wakes up for what a few milliseconds bring together, not for each event.
+            time.sleep(_GATHER_SECONDS)
         self._events.put(None)
 
     def _take(self, receiver: _Receiver) -> None:

@@ -13,21 +13,26 @@ class AssociationSlots:
     """
 
     def __init__(self, counts: MutableSequence[int], index: int, limit: int) -> None:
-        """Count in ``counts[index]``; the sum of all is kept below ``limit``."""
+        """Count in ``counts[index]``; ``limit`` is for the sum of all."""
         self._counts = counts
         self._index = index
         self._limit = limit
         self._lock = Lock()
 
-    def take(self) -> bool:
-        """Take a slot; ``False`` when all are taken."""
+    def enter(self) -> None:
+        """Count a connection."""
         with self._lock:
-            if sum(self._counts) >= self._limit:
-                return False
             self._counts[self._index] += 1
-            return True
 
-    def give_back(self) -> None:
-        """Give a slot back."""
+    def leave(self) -> None:
+        """Count a connection no longer."""
         with self._lock:
             self._counts[self._index] -= 1
+
+    def exceeded(self, *, by: int = 0) -> bool:
+        """Tell whether more connections are open than the limit and ``by`` allow."""
+        return sum(self._counts) > self._limit + by
+
+    def lead(self) -> int:
+        """Return how many connections more are open here than in the least busy receiver."""
+        return self._counts[self._index] - min(self._counts)

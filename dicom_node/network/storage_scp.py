@@ -77,22 +77,16 @@ class StorageScp:
         """Return the event handlers to bind."""
         return [
             (evt.EVT_REQUESTED, self._on_requested),
-            (evt.EVT_SOP_COMMON, self._on_sop_common),
             (evt.EVT_ESTABLISHED, self._on_established),
             (evt.EVT_C_STORE, self._on_c_store),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
         ]
 
-    def sweep(self) -> None:
-        """Close what ended without an event, such as an association whose thread failed."""
-        for association in [open_ for open_ in self._open if not open_.is_alive()]:
-            self._close(association, CloseReason.ABORTED)
-
-    @property
-    def open_associations(self) -> int:
-        """How many associations are open, or being negotiated."""
-        return len(self._open)
+    def on_end(self, association: Association) -> None:
+        """Take note that an association's thread ends, and close what ended without an event."""
+        self._slots.leave()
+        self._close(association, CloseReason.ABORTED)
 
     def _on_requested(self, event: Event) -> None:
         """Let the association in, or reject it (PS3.8 Section 9.3.4)."""
@@ -111,7 +105,7 @@ class StorageScp:
         supported = self._contexts.supported(proposed, permitted)
         if not supported and self._contexts.supported(proposed, frozenset(Operation)):
             self._reject(association, request, Refusal.OPERATION_NOT_PERMITTED)
-        elif not self._slots.take():
+        elif self._slots.exceeded():
             self._reject(association, request, Refusal.TOO_MANY_ASSOCIATIONS)
         else:
             association.acceptor.supported_contexts = supported
@@ -154,11 +148,6 @@ class StorageScp:
         )
         # Waits until the A-ASSOCIATE-RJ is sent: the connection is closed as soon as we return.
         association.kill()
-
-    def _on_sop_common(self, event: Event) -> Any:
-        """Have SOP Classes that pynetdicom does not know served as storage."""
-        primitive = cast("A_ASSOCIATE", event.assoc.requestor.primitive)
-        return self._contexts.unknown_storage(primitive.presentation_context_definition_list)
 
     def _on_established(self, event: Event) -> None:
         open_ = self._open[event.assoc]
@@ -255,7 +244,6 @@ class StorageScp:
         open_ = self._open.pop(association, None)
         if open_ is None:
             return
-        self._slots.give_back()
         if not open_.established:
             return
         logger.info(

@@ -1,7 +1,8 @@
-"""The listening socket, and what pynetdicom's transport needs to serve many senders well."""
+"""The listening socket, and the server that accepts associations from it."""
 
 import logging
 import socket
+import time
 from collections.abc import Callable
 from socketserver import BaseServer
 from typing import Any, cast
@@ -12,13 +13,16 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from dicom_node.network.errors import ReceptionError
 from dicom_node.network.logs import fields
+from dicom_node.network.reactor import ReceivingAssociation
+from dicom_node.network.slots import AssociationSlots
 
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 128
-# An A-ASSOCIATE-RQ with 128 contexts of 60 transfer syntaxes is about 400 KB; the maximum PDU
-# length that was negotiated binds P-DATA-TF only (PS3.8 Annex D.1).
-_LARGEST_OTHER_PDU = 1024 * 1024
+# Connections beyond the limit that are told so; more are closed without a word.
+_POLITELY_REJECTED = 32
+# How long a receiver leaves a new connection to one that has fewer, for each that it has more.
+_YIELD_SECONDS, _LONGEST_YIELD_SECONDS = 0.01, 0.05
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -59,13 +63,18 @@ class ReceiverServer(ThreadedAssociationServer):
         listener: socket.socket,
         ae: ApplicationEntity,
         *,
-        on_idle: Callable[[], None],
-        **options: Any,
+        max_object_bytes: int,
+        slots: AssociationSlots,
+        handlers: list[tuple[Any, Callable[..., Any]]],
+        on_end: Callable[[Association], None],
     ) -> None:
-        """Accept from ``listener``; ``options`` are those of pynetdicom's server."""
+        """Accept from ``listener``, with pynetdicom event ``handlers`` on every association."""
         self._listener = listener
-        self._on_idle = on_idle
-        super().__init__(ae, listener.getsockname(), request_handler=_Connection, **options)
+        self.max_object_bytes = max_object_bytes
+        self.slots = slots
+        self.handlers = handlers
+        self.on_end = on_end
+        super().__init__(ae, listener.getsockname(), ae.ae_title, [], request_handler=_Connection)
 
     def server_bind(self) -> None:
         """Take over the socket that listens already."""
@@ -77,16 +86,35 @@ class ReceiverServer(ThreadedAssociationServer):
         """Do nothing: the socket listens."""
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection; a peer that falls silent within a PDU must not hold it for ever."""
+        """Accept a connection, unless a receiver with less to do is about to.
+
+        Raises
+        ------
+        OSError
+            Another receiver has taken it, or far too many are open.
+        """
+        lead = self.slots.lead()
+        if lead:
+            time.sleep(min(lead * _YIELD_SECONDS, _LONGEST_YIELD_SECONDS))
         connection, address = super().get_request()
+        self.slots.enter()
+        if self.slots.exceeded(by=_POLITELY_REJECTED):
+            self.slots.leave()
+            connection.close()
+            raise OSError("too many connections to reject each by an A-ASSOCIATE-RJ")
+        # A peer that falls silent within a PDU must not hold its connection for ever.
         connection.settimeout(self.ae.network_timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection, address
 
-    def service_actions(self) -> None:
-        """Called between connections, a few times a second."""
-        super().service_actions()
-        self._on_idle()
+    def handle_error(self, _request: Any, client_address: Any) -> None:
+        """Take note that an accepted connection did not become an association."""
+        self.slots.leave()
+        logger.error(
+            "connection.failed %s",
+            fields(peer=client_address[0]),
+            exc_info=True,  # noqa: LOG014  # called while an exception is being handled
+        )
 
     def server_close(self) -> None:
         """Close this process's hold on the socket, not the socket of the others."""
@@ -101,34 +129,29 @@ class ReceiverServer(ThreadedAssociationServer):
 class _Connection(RequestHandler):
     """One accepted connection on its way to becoming an association."""
 
+    server: ReceiverServer
+
     def _create_association(self) -> Association:
-        association = super()._create_association()
-        # Nothing is supported until the association request has been looked at, so that an error
-        # on the way there cannot let anybody in.
-        association.acceptor.supported_contexts = []
-        transport: Any = association.dul.socket
-        limit = max(self.ae.maximum_pdu_size, _LARGEST_OTHER_PDU)
-        transport.recv = _exact_receiver(transport, limit)
+        """Return an association that accepts nothing yet.
+
+        What it accepts is decided when the association request has been looked at, so that an
+        error on the way there cannot let anybody in.
+        """
+        server = self.server
+        association = ReceivingAssociation(
+            server,
+            self.request,
+            max_object_bytes=server.max_object_bytes,
+            on_end=server.on_end,
+        )
+        association.name = "AcceptorThread"  # by this pynetdicom knows its acceptors
+        association.requestor.address_info = self.remote
+        acceptor = association.acceptor
+        acceptor.address_info = self.local
+        acceptor.ae_title = server.ae_title
+        acceptor.maximum_length = server.ae.maximum_pdu_size
+        acceptor.implementation_class_uid = server.ae.implementation_class_uid
+        acceptor.implementation_version_name = server.ae.implementation_version_name
+        for event, handler in server.handlers:
+            association.bind(event, handler)
         return association
-
-
-def _exact_receiver(transport: Any, limit: int) -> Callable[[int], bytearray]:
-    """Return a replacement of pynetdicom's ``recv``, which reads 4 KiB at a time."""
-
-    def receive(count: int) -> bytearray:
-        if count > limit:
-            # pynetdicom would allocate whatever a peer announces, up to 4 GiB.
-            logger.warning("pdu.too_long %s", fields(announced=count, limit=limit))
-            raise OSError("the announced PDU is longer than the node takes")
-        data = bytearray(count)
-        view = memoryview(data)
-        filled = 0
-        while filled < count:
-            received = transport.socket.recv_into(view[filled:])
-            if not received:
-                view.release()
-                return data[:filled]
-            filled += received
-        return data
-
-    return receive

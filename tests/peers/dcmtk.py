@@ -48,7 +48,9 @@ def run(
     )
 
 
-def echoscu(peer: Peer, *, calling: str, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+def echoscu(
+    peer: Peer, *, calling: str, options: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Verify a peer; its exit status is 0 when the peer answered."""
     return run("echoscu", *options, *_titles(peer, calling), peer.host, str(peer.port))
 

@@ -1,0 +1,91 @@
+-- Forwards every stable study to the node by C-STORE, once, and never the node's own results.
+
+local NODE = 'ainode'  -- its name in DicomModalities
+local FORWARDED = 'ForwardedToNode'  -- its name in UserMetadata
+
+-- Instances of each forwarding job that has not ended.
+local underway = {}
+
+-- Kinds of object that the node makes: of these, who made it is looked up.
+local RESULT_CLASSES = {
+  ['1.2.840.10008.5.1.4.1.1.7'] = true,  -- Secondary Capture Image
+  ['1.2.840.10008.5.1.4.1.1.11.1'] = true,  -- Grayscale Softcopy Presentation State
+  ['1.2.840.10008.5.1.4.1.1.66.4'] = true,  -- Segmentation
+  ['1.2.840.10008.5.1.4.1.1.88.33'] = true,  -- Comprehensive SR
+  ['1.2.840.10008.5.1.4.1.1.88.34'] = true,  -- Comprehensive 3D SR
+  ['1.2.840.10008.5.1.4.1.1.88.59'] = true,  -- Key Object Selection
+}
+
+local function NodeAeTitle()
+  return os.getenv('NODE_AE_TITLE') or 'AINODE'
+end
+
+-- The node names each algorithm in Contributing Equipment (PS3.3 C.12.1.5); so do other makers,
+-- and their results are no input for it either.
+local ALGORITHM_PURPOSES = {
+  ['109102'] = true,  -- DCM, Processing Equipment
+  ['processing-alg'] = true,  -- the node's own code, Processing Algorithm
+}
+
+local function IsAlgorithmResult(instance)
+  local tags = ParseJson(RestApiGet('/instances/' .. instance .. '/simplified-tags'))
+  for _, equipment in ipairs(tags['ContributingEquipmentSequence'] or {}) do
+    for _, purpose in ipairs(equipment['PurposeOfReferenceCodeSequence'] or {}) do
+      if ALGORITHM_PURPOSES[purpose['CodeValue']] then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+local function Metadata(instance)
+  return ParseJson(RestApiGet('/instances/' .. instance .. '/metadata?expand'))
+end
+
+local function MustBeForwarded(instance)
+  local metadata = Metadata(instance)
+  if metadata[FORWARDED] ~= nil or metadata['RemoteAET'] == NodeAeTitle() then
+    return false
+  end
+  return not (RESULT_CLASSES[metadata['SopClassUid']] and IsAlgorithmResult(instance))
+end
+
+function OnStableStudy(studyId, tags, metadata)
+  local instances = {}
+  for _, each in ipairs(ParseJson(RestApiGet('/studies/' .. studyId .. '/instances'))) do
+    if MustBeForwarded(each['ID']) then
+      table.insert(instances, each['ID'])
+    end
+  end
+  if #instances == 0 then
+    return
+  end
+  local job = ParseJson(RestApiPost('/modalities/' .. NODE .. '/store', DumpJson({
+    Resources = instances,
+    Asynchronous = true,
+  })))
+  underway[job['ID']] = instances
+  print('forwarding study ' .. studyId .. ': ' .. #instances .. ' instances, job ' .. job['ID'])
+end
+
+function OnJobSuccess(jobId)
+  for _, instance in ipairs(underway[jobId] or {}) do
+    RestApiPut('/instances/' .. instance .. '/metadata/' .. FORWARDED, NodeAeTitle())
+  end
+  underway[jobId] = nil
+end
+
+-- The job stays in Orthanc's list, to be sent again from there or with the study's next image.
+function OnJobFailure(jobId)
+  if underway[jobId] ~= nil then
+    print('forwarding failed, job ' .. jobId)
+    underway[jobId] = nil
+  end
+end
+
+-- Without a password, nobody but this machine is answered, whatever RemoteAccessAllowed says.
+function IncomingHttpRequestFilter(method, uri, ip, username, httpHeaders)
+  local password = os.getenv('PACS_PASSWORD') or ''
+  return password ~= '' or ip == '127.0.0.1' or ip == '::1'
+end

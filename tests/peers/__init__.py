@@ -1,0 +1,1 @@
+"""Real peers for tests: DCMTK's tools and Orthanc, on free ports, stopped by process id."""

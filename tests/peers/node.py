@@ -1,0 +1,92 @@
+"""The node's own receiving side, for tests: a receiver pool and what it reported."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Condition
+from typing import TypeVar
+
+import pytest
+
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.network.access import AccessFactory, Operation, StaticAccess
+from dicom_node.network.events import AssociationClosed, ReceptionEvent
+from dicom_node.network.receiver import ScpSettings
+from dicom_node.network.receivers import ReceiverPool
+from tests.peers.dcmtk import Peer
+
+AE_TITLE = "AINODE"
+MODALITY, PACS = "MODALITY", "PACS"
+ACCESS = {MODALITY: frozenset(Operation), PACS: frozenset({Operation.ECHO})}
+_WAIT_SECONDS = 30.0
+
+Event = TypeVar("Event", bound=ReceptionEvent)
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Takes the pool's events and lets a test wait for them."""
+
+    events: list[ReceptionEvent] = field(default_factory=list)
+    changed: Condition = field(default_factory=Condition)
+
+    def __call__(self, events: Sequence[ReceptionEvent]) -> None:
+        """Take a batch."""
+        with self.changed:
+            self.events.extend(events)
+            self.changed.notify_all()
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        """Return the events of one kind, in order."""
+        with self.changed:
+            return [event for event in self.events if isinstance(event, kind)]
+
+    def wait_for(self, kind: type[Event], count: int = 1) -> list[Event]:
+        """Wait until there are ``count`` events of a kind, and return them."""
+        with self.changed:
+            if not self.changed.wait_for(lambda: len(self.of(kind)) >= count, _WAIT_SECONDS):
+                pytest.fail(f"{len(self.of(kind))} of {count} {kind.__name__} after a long wait")
+        return self.of(kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """A running pool, its archive and its events."""
+
+    pool: ReceiverPool
+    archive: StorageArchive
+    recorder: Recorder
+
+    @property
+    def peer(self) -> Peer:
+        """Where it listens."""
+        return Peer(ae_title=AE_TITLE, port=self.pool.port)
+
+    def closed(self, count: int = 1) -> list[AssociationClosed]:
+        """Wait until ``count`` associations have closed: everything before that has arrived."""
+        return self.recorder.wait_for(AssociationClosed, count)
+
+
+@contextmanager
+def reception(
+    root: Path,
+    *,
+    access: AccessFactory | None = None,
+    archive: Callable[[Path], ArchiveSettings] = lambda root: ArchiveSettings(root=root),
+    **scp: object,
+) -> Iterator[Reception]:
+    """Run a pool of receivers on a free port, storing below ``root``."""
+    settings = archive(root)
+    store = StorageArchive(settings)
+    store.open()
+    recorder = Recorder()
+    pool = ReceiverPool(
+        ScpSettings(**{"host": "127.0.0.1", "port": 0, "receivers": 1, **scp}),  # type: ignore[arg-type]
+        store=functools.partial(StorageArchive, settings),
+        access=access or functools.partial(StaticAccess, ACCESS),
+        on_events=recorder,
+    )
+    with pool:
+        yield Reception(pool=pool, archive=store, recorder=recorder)
