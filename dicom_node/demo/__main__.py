@@ -1,0 +1,42 @@
+"""``python -m dicom_node.demo [STUDY]``: what ``make demo`` runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dicom_node.demo.run import DemoOptions, run
+from dicom_node.errors import NodeError
+
+
+def demo(
+    study: Annotated[
+        Path | None,
+        typer.Argument(help="A DICOM file or a folder of them; without it, a synthetic chest."),
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo"),
+    config: Annotated[Path, typer.Option(help="Folder of routes.toml and models.toml.")] = Path(
+        "config"
+    ),
+) -> None:
+    """Send a study through a real node into a small PACS, and show what comes back."""
+    path = study.expanduser() if study else None
+    passed = run(DemoOptions(study=path, results=results, config_dir=config), Console())
+    raise typer.Exit(0 if passed else 1)
+
+
+def main() -> None:
+    """Run the demonstration; a known error is told in one line and ends with status 1."""
+    try:
+        command = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+        command.command()(demo)
+        command(prog_name="python -m dicom_node.demo")
+    except NodeError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
