@@ -1,6 +1,7 @@
 """Who works when there is not room for all."""
 
 import threading
+from contextlib import suppress
 
 from dicom_node.workflow.slots import Slots
 
@@ -48,11 +49,8 @@ def test_no_more_work_at_once_than_there_are_places() -> None:
 def test_a_place_is_given_back_after_an_error() -> None:
     slots = Slots(1)
     for _ in range(2):
-        try:
-            with slots.one(urgent=True):
-                raise ValueError
-        except ValueError:
-            continue
+        with suppress(ValueError), slots.one(urgent=True):
+            raise ValueError
     assert slots._free == 1
 
 

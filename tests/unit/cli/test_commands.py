@@ -1,0 +1,99 @@
+"""The command line, as far as no running node is needed."""
+
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+from typer.testing import CliRunner, Result
+
+from dicom_node.cli.application import application
+from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+
+CONFIG = Path(__file__).parents[3] / "config"
+
+
+@pytest.fixture(autouse=True)
+def _own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def dicom_node(*arguments: str) -> Result:
+    """Run ``dicom-node``; a known error is raised as it is."""
+    result = CliRunner().invoke(application, ["--config", str(CONFIG), *arguments])
+    if isinstance(result.exception, NodeError):
+        raise result.exception
+    return result
+
+
+def test_the_help_teaches_where_to_start() -> None:
+    said = dicom_node("--help").output
+    assert "Start with ae add" in said
+    for command in ("serve", "status", "doctor", "echo", "send", "ae", "route", "models"):
+        assert command in said
+
+
+def test_ae_titles_are_added_listed_changed_and_removed() -> None:
+    assert "everybody is refused" in dicom_node("ae", "list").output
+    dicom_node(
+        "ae", "add", "CR1", "--host", "10.0.0.1", "--port", "104", "--role", "modality",
+        "--destination", "PACS", "--quiet-period", "0",
+    )  # fmt: skip
+    dicom_node("ae", "set", "CR1", "--port", "11104", "--evidence", "sr")
+    listed = dicom_node("ae", "list").output
+    assert "10.0.0.1:11104" in listed
+    assert "PACS" in listed
+    assert "0 s" in listed
+    dicom_node("ae", "remove", "CR1")
+    assert "everybody is refused" in dicom_node("ae", "list").output
+
+
+def test_an_ae_title_is_not_added_twice() -> None:
+    added = ("ae", "add", "CR1", "--host", "h", "--port", "104", "--role", "modality")
+    dicom_node(*added)
+    with pytest.raises(ConflictError, match="ae set CR1"):
+        dicom_node(*added)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("ae", "add", "CR1"), ConfigurationError, "needs --host, --port, --role"),
+        (("ae", "set", "CR1", "--port", "1"), NotFoundError, "CR1 is not administered"),
+        (("ae", "remove", "CR1"), NotFoundError, "CR1 is not administered"),
+        (("ae", "echo", "CR1"), NotFoundError, "CR1 is not administered"),
+        (("send", "no-such-file"), ConfigurationError, "no-such-file does not exist"),
+        (("send", str(CONFIG), "--to", "PACS@nowhere"), ConfigurationError, "TITLE@HOST:PORT"),
+        (("status", "1.2.3"), NotFoundError, r"study 1\.2\.3 is not in the index"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_the_way_out(
+    arguments: tuple[str, ...], error: type[NodeError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        dicom_node(*arguments)
+
+
+def test_unknown_evidence_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="unknown evidence pdf"):
+        dicom_node(
+            "ae", "add", "P", "--host", "h", "--port", "1", "--role", "pacs", "--evidence", "pdf"
+        )
+
+
+def test_a_route_is_explained_condition_by_condition() -> None:
+    path = get_testdata_file("CT_small.dcm")
+    said = dicom_node("route", "explain", str(path)).output
+    assert "not for chest-radiograph" in said
+    assert "✗ modality: modality CT is not one of CR, DX, RG, XR" in said
+    assert "✓ pixels: has pixel data" in said
+
+
+def test_status_of_an_empty_node() -> None:
+    assert "Nothing has been received yet" in dicom_node("status").output
+
+
+def test_migrating_an_empty_database_says_from_where_to_where() -> None:
+    assert "Schema empty → " in dicom_node("migrate").output
+    current = dicom_node("migrate").output.split()
+    assert current[1] == current[3].rstrip(".")
