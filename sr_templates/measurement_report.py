@@ -8,6 +8,7 @@ from highdicom.sr import (
     ContainerContentItem,
     ContentSequence,
     LanguageOfContentItemAndDescendants,
+    TextContentItem,
 )
 from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
@@ -25,7 +26,7 @@ from sr_templates.patient_study import SourceAttributes
 from sr_templates.planar_roi import planar_roi_groups
 from sr_templates.qualitative_evaluations import qualitative_evaluations
 from sr_templates.series import EvidenceKind
-from sr_templates.source_image import hierarchical_references, sources_by_uid
+from sr_templates.source_image import hierarchical_references, sources_by_uid, uid_of
 from sr_templates.uids import document_uid
 
 _RADIOGRAPHY = frozenset({"CR", "DX", "RG"})
@@ -61,18 +62,19 @@ def build_measurement_report(
     Raises
     ------
     EvidenceError
-        The sources are none or of several studies, or lack an image of the prediction.
+        The sources are none or of several studies, have invalid UIDs, or lack an image of the
+        prediction.
     """
     by_uid = sources_by_uid(prediction, sources)
     attributes = SourceAttributes(sources[0])
     report = new_instance(
         sop_class_uid=Comprehensive3DSRStorage,
         sop_instance_uid=document_uid(
-            str(sources[0].StudyInstanceUID),
+            uid_of(sources[0], "StudyInstanceUID"),
             prediction,
             tuple(by_uid),
             EvidenceKind.STRUCTURED_REPORT,
-            tuple(str(predecessor.SOPInstanceUID) for predecessor in predecessors),
+            tuple(uid_of(predecessor, "SOPInstanceUID") for predecessor in predecessors),
         ),
         instance_number=1 + max((int(p.InstanceNumber or 0) for p in predecessors), default=0),
         kind=EvidenceKind.STRUCTURED_REPORT,
@@ -176,7 +178,11 @@ def _likely_procedure(attributes: SourceAttributes) -> Code:
 def _imaging_measurements(
     prediction: Prediction, sources: dict[str, Dataset]
 ) -> ContainerContentItem:
-    """Row 6. Written even without groups: OHIF reads it without asking whether it is there."""
+    """Row 6, with row 7's groups (TID 1410); without any, it says so.
+
+    It is written and filled even then, because older viewers read it without asking whether it is
+    there, and highdicom's reader expects something in it.
+    """
     container = ContainerContentItem(
         name=CodedConcept.from_code(codes.IMAGING_MEASUREMENTS),
         relationship_type=Relationship.CONTAINS,
@@ -189,9 +195,17 @@ def _imaging_measurements(
             image, sources[image.sop_instance_uid], prediction.model, algorithm
         )
     ]
-    if groups:
-        container.ContentSequence = ContentSequence([item for group in groups for item in group])
+    items = [item for group in groups for item in group]
+    container.ContentSequence = ContentSequence(items or [_nothing_to_outline()])
     return container
+
+
+def _nothing_to_outline() -> TextContentItem:
+    return TextContentItem(
+        name=CodedConcept.from_code(codes.COMMENT),
+        value="No region on any image to report.",
+        relationship_type=Relationship.CONTAINS,
+    )
 
 
 def _add_content(report: Dataset, root: ContainerContentItem) -> None:

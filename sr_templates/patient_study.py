@@ -82,6 +82,8 @@ ENUMERATED = MappingProxyType(
         "TypeOfPatientID": {"TEXT": "TEXT", "RFID": "RFID", "BARCODE": "BARCODE"},
     }
 )
+# Zero stands for "not measured" in many headers, and is not a size or weight that anybody has.
+MEASURED = frozenset({"PatientSize", "PatientWeight"})
 # An identifier that is cut short is another identifier: too long means left out.
 IDENTIFIERS = frozenset({"PatientID", "AccessionNumber", "StudyID", "AdmissionID"})
 
@@ -145,7 +147,8 @@ class SourceAttributes:
             return None
         if keyword in ENUMERATED:
             return ENUMERATED[keyword].get(part.upper())
-        return repaired(vr, part)
+        value = repaired(vr, part)
+        return None if keyword in MEASURED and value and float(value) <= 0 else value
 
     def _log(self, keyword: str, text: str, kept: list[str]) -> None:
         if not kept:

@@ -23,7 +23,7 @@ from pydicom.sr.coding import Code
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
 from sr_templates import codes
 from sr_templates.regions import Outline, outlines
-from sr_templates.source_image import frame_reference, rows_and_columns
+from sr_templates.source_image import frame_reference, is_image, rows_and_columns, uid_of
 from sr_templates.uids import tracking_uid
 
 
@@ -40,10 +40,11 @@ def planar_roi_groups(
     """
     for finding in image.positive:
         for number, outline in enumerate(_outlines(finding, source), start=1):
-            uid = tracking_uid(str(source.StudyInstanceUID), model, image, finding, number)
-            name = finding.title if number == 1 else f"{finding.title} (area {number})"
+            uid = tracking_uid(uid_of(source, "StudyInstanceUID"), model, image, finding, number)
             yield PlanarROIMeasurementsAndQualitativeEvaluations(
-                tracking_identifier=TrackingIdentifier(uid=uid, identifier=name),
+                tracking_identifier=TrackingIdentifier(
+                    uid=uid, identifier=_identifier(finding, image.frame_number, number)
+                ),
                 referenced_region=_region(outline, source, image.frame_number),
                 finding_type=CodedConcept.from_code(codes.concept(finding.code)),
                 finding_sites=_sites(finding),
@@ -54,6 +55,14 @@ def planar_roi_groups(
                     _percentage(CodedConcept.from_code(codes.THRESHOLD_VALUE), finding.threshold),
                 ],
             )
+
+
+def _identifier(finding: Finding, frame_number: int | None, number: int) -> str:
+    """Tracking Identifier: the finding's name, which is what a viewer lists."""
+    area = f"area {number}" if number > 1 else ""
+    frame = f"frame {frame_number}" if frame_number is not None else ""
+    details = ", ".join(part for part in (area, frame) if part)
+    return f"{finding.title} ({details})" if details else finding.title
 
 
 def probability_concept(finding: Finding) -> CodedConcept:
@@ -69,9 +78,9 @@ def percentage(share: float) -> float:
 
 
 def _outlines(finding: Finding, source: Dataset) -> tuple[Outline, ...]:
-    rows, columns = rows_and_columns(source)
-    if finding.heat_map is None or not rows:
+    if finding.heat_map is None or not is_image(source):
         return ()
+    rows, columns = rows_and_columns(source)
     return outlines(finding.heat_map, rows=rows, columns=columns)
 
 
@@ -82,8 +91,8 @@ def _region(outline: Outline, source: Dataset, frame_number: int | None) -> Imag
         graphic_type="POLYLINE",
         graphic_data=outline.points,
         source_image=SourceImageForRegion(
-            referenced_sop_class_uid=source.SOPClassUID,
-            referenced_sop_instance_uid=source.SOPInstanceUID,
+            referenced_sop_class_uid=uid_of(source, "SOPClassUID"),
+            referenced_sop_instance_uid=uid_of(source, "SOPInstanceUID"),
             referenced_frame_numbers=None if frame is None else [frame],
         ),
     )

@@ -20,7 +20,13 @@ from sr_templates.overlay import NO_FINDING, WARNING, draw_overlay, percent
 from sr_templates.patient_study import SourceAttributes
 from sr_templates.repair import long_string
 from sr_templates.series import EvidenceKind
-from sr_templates.source_image import frame_reference, named_instances, sop_reference
+from sr_templates.source_image import (
+    check_identity,
+    frame_reference,
+    named_instances,
+    sop_reference,
+    uid_of,
+)
 from sr_templates.uids import image_uid
 
 
@@ -67,9 +73,10 @@ def build_overlays(
     Raises
     ------
     EvidenceError
-        The prediction does not speak of this image.
+        The prediction does not speak of this image, or the image's UIDs are not valid.
     """
-    uid = str(source.SOPInstanceUID)
+    check_identity(source)
+    uid = uid_of(source, "SOPInstanceUID")
     if uid not in named_instances(prediction):
         raise EvidenceError("the prediction does not speak of this image: nothing to draw")
     attributes = SourceAttributes(source)
@@ -127,7 +134,7 @@ def _new_capture(shot: _Shot, context: EvidenceContext) -> Dataset:
     capture = new_instance(
         sop_class_uid=SecondaryCaptureImageStorage,
         sop_instance_uid=image_uid(
-            str(shot.source.StudyInstanceUID),
+            uid_of(shot.source, "StudyInstanceUID"),
             shot.prediction,
             shot.image,
             shot.finding,

@@ -4,11 +4,38 @@ from collections.abc import Iterable, Sequence
 
 from highdicom.sr import CodedConcept, CompositeContentItem, ImageContentItem
 from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
+from pydicom.tag import Tag
 
 from ai_engine.prediction import Prediction
+from sr_templates.character_set import CharacterSet, text_of
 from sr_templates.errors import EvidenceError
+from sr_templates.repair import is_uid
+
+IDENTITY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+# Classes without the Multi-frame module (PS3.3 annex A): a reference to one has no frame number.
+SINGLE_FRAME_CLASSES = frozenset(
+    {
+        uid.ComputedRadiographyImageStorage,
+        uid.DigitalXRayImageStorageForPresentation,
+        uid.DigitalXRayImageStorageForProcessing,
+        uid.DigitalMammographyXRayImageStorageForPresentation,
+        uid.DigitalMammographyXRayImageStorageForProcessing,
+        uid.DigitalIntraOralXRayImageStorageForPresentation,
+        uid.DigitalIntraOralXRayImageStorageForProcessing,
+        uid.CTImageStorage,
+        uid.MRImageStorage,
+        uid.UltrasoundImageStorage,
+        uid.SecondaryCaptureImageStorage,
+        uid.PositronEmissionTomographyImageStorage,
+        uid.VLEndoscopicImageStorage,
+        uid.VLMicroscopicImageStorage,
+        uid.VLSlideCoordinatesMicroscopicImageStorage,
+        uid.VLPhotographicImageStorage,
+    }
+)
 
 
 def sources_by_uid(prediction: Prediction, sources: Sequence[Dataset]) -> dict[str, Dataset]:
@@ -17,14 +44,17 @@ def sources_by_uid(prediction: Prediction, sources: Sequence[Dataset]) -> dict[s
     Raises
     ------
     EvidenceError
-        There is no source, they are of several studies, or one that the prediction names is absent.
+        There is no source, one cannot be referred to, they are of several studies, or one that the
+        prediction names is absent.
     """
     if not sources:
         raise EvidenceError("no source image was given: a result needs a study to belong to")
-    studies = {str(source.StudyInstanceUID) for source in sources}
+    for source in sources:
+        check_identity(source)
+    studies = {uid_of(source, "StudyInstanceUID") for source in sources}
     if len(studies) > 1:
         raise EvidenceError(f"the sources are of {len(studies)} studies: build one result for each")
-    by_uid = {str(source.SOPInstanceUID): source for source in sources}
+    by_uid = {uid_of(source, "SOPInstanceUID"): source for source in sources}
     missing = named_instances(prediction) - by_uid.keys()
     if missing:
         raise EvidenceError(f"{len(missing)} instances of the prediction are not in the sources")
@@ -37,20 +67,45 @@ def named_instances(prediction: Prediction) -> set[str]:
     return analysed | {refusal.sop_instance_uid for refusal in prediction.refusals}
 
 
+def uid_of(source: Dataset, keyword: str) -> str:
+    """Read a UID as it stands, valid or not."""
+    return text_of(source, Tag(keyword), CharacterSet(terms=(), is_stated=False))
+
+
+def check_identity(source: Dataset) -> None:
+    """Raise EvidenceError where an instance lacks the valid UIDs by which results refer to it."""
+    for keyword in IDENTITY:
+        if not is_uid(uid_of(source, keyword)):
+            raise EvidenceError(
+                f"{keyword} {Tag(keyword)} of a source is not a valid UID: no result can refer to"
+                " the image or join its study"
+            )
+
+
 def is_image(source: Dataset) -> bool:
-    """Whether the instance has an image's pixel matrix: only such may be an IMAGE reference."""
-    return rows_and_columns(source) != (0, 0)
+    """Whether the instance is of an image class and has a pixel matrix.
+
+    Only such may be an IMAGE reference; DCMTK refuses to read a report with another.
+    """
+    sop_class = uid.UID(uid_of(source, "SOPClassUID"))
+    return "Image Storage" in sop_class.name and rows_and_columns(source) != (0, 0)
 
 
 def rows_and_columns(source: Dataset) -> tuple[int, int]:
     """Rows and Columns (0028,0010), (0028,0011), or (0, 0) where they are absent or damaged."""
-    rows, columns = (_unsigned(source, keyword) for keyword in ("Rows", "Columns"))
+    try:
+        rows, columns = int(source.get("Rows") or 0), int(source.get("Columns") or 0)
+    except (TypeError, ValueError):
+        return 0, 0
     return (rows, columns) if rows and columns else (0, 0)
 
 
 def number_of_frames(source: Dataset) -> int:
-    """Number of Frames (0028,0008); 1 where the image has none stated."""
-    return max(1, _unsigned(source, "NumberOfFrames"))
+    """Number of Frames (0028,0008); 1 where none is stated or the class has no frames."""
+    if uid_of(source, "SOPClassUID") in SINGLE_FRAME_CLASSES:
+        return 1
+    text = uid_of(source, "NumberOfFrames").strip()
+    return max(1, int(text)) if text.isdigit() else 1
 
 
 def reference(
@@ -63,14 +118,14 @@ def reference(
     if not is_image(source):
         return CompositeContentItem(
             name=CodedConcept.from_code(name),
-            referenced_sop_class_uid=source.SOPClassUID,
-            referenced_sop_instance_uid=source.SOPInstanceUID,
+            referenced_sop_class_uid=uid_of(source, "SOPClassUID"),
+            referenced_sop_instance_uid=uid_of(source, "SOPInstanceUID"),
             relationship_type=relationship,
         )
     return ImageContentItem(
         name=CodedConcept.from_code(name),
-        referenced_sop_class_uid=source.SOPClassUID,
-        referenced_sop_instance_uid=source.SOPInstanceUID,
+        referenced_sop_class_uid=uid_of(source, "SOPClassUID"),
+        referenced_sop_instance_uid=uid_of(source, "SOPInstanceUID"),
         referenced_frame_numbers=frame_reference(source, frame_number),
         relationship_type=relationship,
     )
@@ -85,17 +140,17 @@ def hierarchical_references(instances: Iterable[Dataset]) -> list[Dataset]:
     """Items of Hierarchical SOP Instance Reference macros (PS3.3 C.17.2.1), one for each study."""
     studies: dict[str, dict[str, dict[str, Dataset]]] = {}
     for instance in instances:
-        series = studies.setdefault(str(instance.StudyInstanceUID), {})
-        items = series.setdefault(str(instance.SeriesInstanceUID), {})
-        items[str(instance.SOPInstanceUID)] = sop_reference(instance)
-    return [_study_item(uid, series) for uid, series in studies.items()]
+        series = studies.setdefault(uid_of(instance, "StudyInstanceUID"), {})
+        items = series.setdefault(uid_of(instance, "SeriesInstanceUID"), {})
+        items[uid_of(instance, "SOPInstanceUID")] = sop_reference(instance)
+    return [_study_item(study_uid, series) for study_uid, series in studies.items()]
 
 
 def sop_reference(instance: Dataset) -> Dataset:
     """SOP Instance Reference macro (PS3.3 10.8)."""
     item = Dataset()
-    item.ReferencedSOPClassUID = str(instance.SOPClassUID)
-    item.ReferencedSOPInstanceUID = str(instance.SOPInstanceUID)
+    item.ReferencedSOPClassUID = uid_of(instance, "SOPClassUID")
+    item.ReferencedSOPInstanceUID = uid_of(instance, "SOPInstanceUID")
     return item
 
 
@@ -109,12 +164,3 @@ def _study_item(study_uid: str, series: dict[str, dict[str, Dataset]]) -> Datase
         item.ReferencedSOPSequence = list(instances.values())
         study.ReferencedSeriesSequence.append(item)
     return study
-
-
-def _unsigned(source: Dataset, keyword: str) -> int:
-    """Read a count; a damaged one (wrong length, not a number) reads as none."""
-    try:
-        value = source.get(keyword)
-        return max(0, int(value)) if value is not None else 0
-    except (TypeError, ValueError):
-        return 0

@@ -16,6 +16,7 @@ from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from pydicom.valuerep import validate_value
 
 from sr_templates import codes
+from sr_templates.character_set import CharacterSet, text_of
 from sr_templates.repair import is_uid
 
 # Type 1 must have a value, type 2 must be there (PS3.5 7.4). By module, as PS3.3 lists them.
@@ -152,7 +153,9 @@ def _value(element: DataElement) -> Iterator[str]:
 
 def _study(dataset: Dataset, sources: Sequence[Dataset]) -> Iterator[str]:
     for keyword in SAME_AS_SOURCE:
-        of_sources = {str(source.get(keyword) or "") for source in sources}
+        of_sources = {
+            text_of(source, Tag(keyword), CharacterSet.of(source)).strip() for source in sources
+        }
         if of_sources and of_sources != {str(dataset.get(keyword) or "")}:
             yield f"{_name(Tag(keyword))} differs from the source image's"
 
