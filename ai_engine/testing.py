@@ -54,7 +54,7 @@ def fake_predictor(
     version: str = "0.0.1",
 ) -> ChestRadiographPredictor:
     """A predictor without any weights, instantly made: one label, pneumonia, threshold 0.5."""
-    guard = ChestGuard(guard_card(Path()), FakeGuardBackend(appearance))
+    guard = ChestGuard(guard_card(Path(), threshold=0.5), FakeGuardBackend(appearance))
     backend = FakeChestBackend(probability=probability, cell=cell)
     head = np.ones((1, 1), dtype=np.float32)
     card = chest_card(Path(), version=version)
@@ -67,9 +67,13 @@ def chest_card(folder: Path, *, version: str = "0.0.1", digest: str = "0" * 64) 
     return _card(folder, CHEST_MODEL, version, digest, (label,))
 
 
-def guard_card(folder: Path, *, version: str = "0.0.1", digest: str = "0" * 64) -> ModelCard:
-    """A card for a guard whose weights mean nothing; its threshold lets everything pass."""
-    labels = tuple(Label(name=kind.name, title=kind.value, threshold=0.0) for kind in Appearance)
+def guard_card(
+    folder: Path, *, version: str = "0.0.1", digest: str = "0" * 64, threshold: float = 0.0
+) -> ModelCard:
+    """A card for a guard whose weights mean nothing; a threshold of 0 lets everything pass."""
+    labels = tuple(
+        Label(name=kind.name, title=kind.value, threshold=threshold) for kind in Appearance
+    )
     return _card(folder, GUARD_MODEL, version, digest, labels)
 
 

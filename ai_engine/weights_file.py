@@ -43,6 +43,7 @@ def write_weights(path: Path, tensors: Tensors) -> str:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(halved, path, metadata={"format": "keras-paths"})
+    path.chmod(0o644)
     return digest(path)
 
 

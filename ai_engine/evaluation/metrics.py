@@ -5,14 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import (
-    average_precision_score,
-    f1_score,
-    precision_recall_curve,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 Truth = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
@@ -53,14 +46,21 @@ def measures(threshold: float) -> dict[str, Measure]:
     return {
         "auc": lambda truth, scores: float(roc_auc_score(truth, scores)),
         "average_precision": lambda truth, scores: float(average_precision_score(truth, scores)),
-        "f1": lambda truth, scores: float(f1_score(truth, scores >= threshold, zero_division=0)),
-        "precision": lambda truth, scores: float(
-            precision_score(truth, scores >= threshold, zero_division=0)
-        ),
-        "recall": lambda truth, scores: float(recall_score(truth, scores >= threshold)),
-        "specificity": lambda truth, scores: float(recall_score(~truth, scores < threshold)),
+        "f1": lambda truth, scores: _f1(truth, scores >= threshold),
+        "precision": lambda truth, scores: _share(truth, scores >= threshold),
+        "recall": lambda truth, scores: _share(scores >= threshold, truth),
+        "specificity": lambda truth, scores: _share(scores < threshold, ~truth),
         "calibration_error": calibration_error,
     }
+
+
+def _share(hits: Truth, among: Truth) -> float:
+    """How many of some images are hits; 0 where there are none."""
+    return float((hits & among).sum() / max(among.sum(), 1))
+
+
+def _f1(truth: Truth, called: Truth) -> float:
+    return float(2 * (truth & called).sum() / max(truth.sum() + called.sum(), 1))
 
 
 def calibration_error(truth: Truth, scores: Scores) -> float:
@@ -74,7 +74,13 @@ def calibration_error(truth: Truth, scores: Scores) -> float:
 
 
 def bootstrap(
-    measure: Measure, truth: Truth, scores: Scores, patients: Sequence[str], *, seed: int = 0
+    measure: Measure,
+    truth: Truth,
+    scores: Scores,
+    patients: Sequence[str],
+    *,
+    rounds: int = BOOTSTRAP_ROUNDS,
+    seed: int = 0,
 ) -> Interval:
     """A measure with its percentile interval over patients drawn with replacement.
 
@@ -85,7 +91,7 @@ def bootstrap(
     names = np.array(patients)
     rows = [np.flatnonzero(names == name) for name in np.unique(names)]
     values = []
-    for _ in range(BOOTSTRAP_ROUNDS):
+    for _ in range(rounds):
         drawn = np.concatenate([rows[index] for index in rng.integers(len(rows), size=len(rows))])
         if truth[drawn].any() and not truth[drawn].all():
             values.append(measure(truth[drawn], scores[drawn]))

@@ -2,15 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ai_engine.cards import Label, Metric
 from ai_engine.datasets.cxr import View
-from ai_engine.evaluation.metrics import bootstrap, measures
+from ai_engine.evaluation.metrics import BOOTSTRAP_ROUNDS, Interval, bootstrap, measures
 from ai_engine.evaluation.pointing import PointingResult
 from ai_engine.evaluation.scoring import ScoredSplit
 
@@ -40,7 +41,9 @@ class EvaluationReport:
         path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def measure_split(scored: ScoredSplit, labels: Sequence[Label], split: str) -> tuple[Metric, ...]:
+def measure_split(
+    scored: ScoredSplit, labels: Sequence[Label], split: str, *, rounds: int = BOOTSTRAP_ROUNDS
+) -> tuple[Metric, ...]:
     """All measures of all labels, over all images and within each view.
 
     The view alone tells something about the label, so a model that only knew the view would look
@@ -49,33 +52,29 @@ def measure_split(scored: ScoredSplit, labels: Sequence[Label], split: str) -> t
     views = np.array([item.view for item in scored.items])
     groups = {"all": np.ones(len(views), dtype=np.bool_)}
     groups |= {view.value: views == view for view in View}
-    found: list[Metric] = []
-    for label in labels:
-        for group, chosen in groups.items():
-            found += _measure_group(scored, label, split, group, np.flatnonzero(chosen))
-    return tuple(found)
+    return tuple(
+        Metric(
+            name=name,
+            label=label.name,
+            split=split,
+            group=group,
+            images=int(chosen.sum()),
+            value=round(interval.value, 4),
+            low=round(interval.low, 4),
+            high=round(interval.high, 4),
+        )
+        for label in labels
+        for group, chosen in groups.items()
+        for name, interval in _measure_group(scored, label, np.flatnonzero(chosen), rounds)
+    )
 
 
 def _measure_group(
-    scored: ScoredSplit, label: Label, split: str, group: str, rows: np.ndarray
-) -> list[Metric]:
+    scored: ScoredSplit, label: Label, rows: npt.NDArray[np.intp], rounds: int
+) -> Iterator[tuple[str, Interval]]:
     truth, scores = scored.truth(label.name)[rows], scored.scores(label.name)[rows]
     if min(truth.sum(), (~truth).sum()) < SMALLEST_GROUP:
-        return []
+        return
     patients = [scored.patients[row] for row in rows]
-    found = []
     for name, measure in measures(label.threshold).items():
-        interval = bootstrap(measure, truth, scores, patients)
-        found.append(
-            Metric(
-                name=name,
-                label=label.name,
-                split=split,
-                group=group,
-                images=len(rows),
-                value=round(interval.value, 4),
-                low=round(interval.low, 4),
-                high=round(interval.high, 4),
-            )
-        )
-    return found
+        yield name, bootstrap(measure, truth, scores, patients, rounds=rounds)

@@ -27,7 +27,7 @@ from ai_engine.training.curves import draw_curves
 from ai_engine.training.recipe import Recipe
 from ai_engine.weights_file import write_weights
 
-GUARD_THRESHOLD = 0.5
+GUARD_THRESHOLD = 0.6
 WEIGHTS_FILE = "weights.safetensors"
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]

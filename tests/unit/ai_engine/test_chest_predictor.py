@@ -1,0 +1,110 @@
+"""The predictor puts guard, network, thresholds and heat maps together."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ai_engine.cards import Label
+from ai_engine.errors import ImageRefusedError, ModelFolderError
+from ai_engine.inference.backend import Activation
+from ai_engine.prediction import Refusal, RefusalReason, Region
+from ai_engine.predictor import Calibration, ChestRadiographPredictor
+from ai_engine.preprocessing.guard import Appearance, ChestGuard, TagsHint
+from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.testing import (
+    FakeChestBackend,
+    FakeGuardBackend,
+    chest_card,
+    fake_predictor,
+    guard_card,
+)
+
+
+def radiograph(uid: str = "1.2.3", rows: int = 480, columns: int = 480) -> Radiograph:
+    pixels = np.random.default_rng(1).random((rows, columns), dtype=np.float32)
+    content = Region(left=0, top=0, right=columns, bottom=rows)
+    return Radiograph(sop_instance_uid=uid, pixels=pixels, content=content)
+
+
+def test_a_finding_carries_code_probability_threshold_and_map() -> None:
+    prediction = fake_predictor(probability=0.8, cell=(6, 3)).predict([radiograph()])
+    assert prediction.is_positive
+    assert prediction.calibration == "model default"
+    (finding,) = prediction.images[0].positive
+    assert finding.code.value == "233604007"
+    assert finding.site is not None
+    assert finding.probability == pytest.approx(0.8)
+    assert finding.threshold == 0.5
+    assert finding.heat_map is not None
+    # The mirror image's map is turned back before it is averaged in: one peak, not two.
+    assert finding.heat_map.values.shape == (12, 12)
+    assert finding.heat_map.values[6, 3] == 1
+    assert np.count_nonzero(finding.heat_map.values) == 1
+
+
+def test_the_map_covers_the_padded_square_of_a_tall_image() -> None:
+    prediction = fake_predictor().predict([radiograph(rows=600, columns=300)])
+    shown = prediction.images[0].findings[0].heat_map
+    assert shown is not None
+    assert shown.region == Region(left=-150, top=0, right=450, bottom=600)
+
+
+def test_a_devices_calibration_overrides_the_threshold() -> None:
+    calibration = Calibration(name="room 3", thresholds={"Pneumonia": 0.95})
+    prediction = fake_predictor(probability=0.9).predict([radiograph()], calibration=calibration)
+    assert not prediction.is_positive
+    assert prediction.calibration == "room 3"
+    assert prediction.images[0].findings[0].threshold == 0.95
+
+
+def test_what_the_guard_refuses_is_reported_beside_earlier_refusals() -> None:
+    earlier = Refusal(sop_instance_uid="1", reason=RefusalReason.NO_PIXELS, detail="none")
+    predictor = fake_predictor(appearance=Appearance.INVERTED)
+    prediction = predictor.predict([radiograph("2")], refusals=[earlier])
+    assert prediction.images == ()
+    assert [refusal.sop_instance_uid for refusal in prediction.refusals] == ["1", "2"]
+    assert prediction.refusals[1].reason is RefusalReason.NOT_FRONTAL_CHEST
+    assert "inverted" in prediction.refusals[1].detail
+
+
+def test_one_refused_image_doesnt_keep_the_others_from_analysis() -> None:
+    hints = {"2": TagsHint(modality="CT"), "3": TagsHint(is_lateral=True)}
+    shown = [radiograph("1"), radiograph("2"), radiograph("3")]
+    prediction = fake_predictor().predict(shown, hints=hints)
+    assert [image.sop_instance_uid for image in prediction.images] == ["1"]
+    assert [refusal.sop_instance_uid for refusal in prediction.refusals] == ["2", "3"]
+
+
+def test_many_threads_get_their_own_answers() -> None:
+    predictor = fake_predictor()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: predictor.predict([radiograph(str(n))]), range(24)))
+    assert [one.images[0].sop_instance_uid for one in found] == [str(n) for n in range(24)]
+
+
+def test_labels_without_a_code_are_refused_at_the_start() -> None:
+    nameless = (Label(name="x", title="x", threshold=0.5),)
+    card = dataclasses.replace(chest_card(Path("models")), labels=nameless)
+    guard = ChestGuard(guard_card(Path()), FakeGuardBackend())
+    with pytest.raises(ModelFolderError, match="'x' has no code"):
+        ChestRadiographPredictor(card, FakeChestBackend(), head=np.ones((1, 1)), guard=guard)
+
+
+class TurningBackend:
+    """Sees a quarter turn in the image and, rightly, the opposite one in its mirror image."""
+
+    def predict(self, batch: np.ndarray) -> Activation:
+        rows = [[0, 0.9, 0, 0, 0, 0.1], [0, 0, 0, 0.9, 0, 0.1]]
+        return Activation(
+            probabilities=np.array(rows, np.float32), features=np.zeros((2, 1, 1, 1), np.float32)
+        )
+
+
+def test_the_guard_knows_that_mirroring_reverses_quarter_turns() -> None:
+    guard = ChestGuard(guard_card(Path(), threshold=0.5), TurningBackend())
+    assert guard.appearances(radiograph())[Appearance.QUARTER_TURN] == pytest.approx(0.9)
+    with pytest.raises(ImageRefusedError, match="90 degrees"):
+        guard.check(radiograph())

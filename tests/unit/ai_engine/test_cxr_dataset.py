@@ -1,0 +1,79 @@
+"""The reader of chest radiograph folders says what is wrong with a folder, and where."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ai_engine.datasets.cxr import Split, View, read_cxr
+from ai_engine.errors import DatasetError
+
+HEADER = "file,patient_id,age,sex,view,split,Pneumonia,No_Finding"
+ROWS = ("a.jpg,1,60,M,AP,train,1,0", "b.jpg,2,40,F,PA,valid,0,1", "c.jpg,3,30,F,PA,test,0,1")
+
+
+def folder(tmp_path: Path, *, rows: tuple[str, ...] = ROWS, header: str = HEADER) -> Path:
+    (tmp_path / "images").mkdir(exist_ok=True)
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.jpg"), np.full((8, 8), 99, np.uint8))
+    (tmp_path / "labels.csv").write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_items_carry_labels_view_and_split(tmp_path: Path) -> None:
+    dataset = read_cxr(folder(tmp_path))
+    assert dataset.labels == ("Pneumonia", "No_Finding")
+    (item,) = dataset.part(Split.TRAIN)
+    assert (item.view, item.labels, item.age) == (View.AP, {"Pneumonia"}, 60)
+    assert dataset.image(item).shape == (8, 8)
+
+
+def test_boxes_are_read_with_nihs_other_spelling(tmp_path: Path) -> None:
+    place = folder(tmp_path, header=HEADER.replace("No_Finding", "Infiltration"))
+    (place / "boxes.csv").write_text(
+        "file,label,x,y,width,height\na.jpg,Infiltrate,1,2,3,4\n", encoding="utf-8"
+    )
+    (box,) = read_cxr(place).boxes
+    assert box.label == "Infiltration"
+    assert (box.region.left, box.region.bottom) == (1, 6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (("d.jpg,1,60,M,AP,train,1,0",), r"d\.jpg: named in the table but missing"),
+        (("a.jpg,1,60,M,AP,train,2,0",), "line 2: label 'Pneumonia' must be 0 or 1"),
+        (("a.jpg,1,60,M,LL,train,1,0",), "line 2: 'LL' is not a valid View"),
+        (("a.jpg,1,60,M,AP,tests,1,0",), "line 2: 'tests' is not a valid Split"),
+        (("a.jpg,1,old,M,AP,train,1,0",), "line 2: could not convert"),
+        ((ROWS[0], "b.jpg,1,60,M,AP,test,1,0"), r"a\.jpg and b\.jpg are of one patient"),
+    ],
+)
+def test_wrong_rows_are_named(tmp_path: Path, rows: tuple[str, ...], words: str) -> None:
+    with pytest.raises(DatasetError, match=words):
+        read_cxr(folder(tmp_path, rows=rows))
+
+
+def test_a_missing_table_or_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="column 'view' is missing"):
+        read_cxr(folder(tmp_path, header=HEADER.replace("view", "direction")))
+    with pytest.raises(DatasetError, match=r"labels\.csv: no such file"):
+        read_cxr(tmp_path / "absent")
+
+
+def test_a_box_of_an_unknown_label_is_named(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    (place / "boxes.csv").write_text(
+        "file,label,x,y,width,height\na.jpg,Gout,1,2,3,4\n", encoding="utf-8"
+    )
+    with pytest.raises(DatasetError, match=r"boxes\.csv, line 2: label 'Gout'"):
+        read_cxr(place)
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    (place / "images" / "a.jpg").write_text("nothing", encoding="utf-8")
+    dataset = read_cxr(place)
+    with pytest.raises(DatasetError, match=r"a\.jpg: not an image"):
+        dataset.image(dataset.items[0])

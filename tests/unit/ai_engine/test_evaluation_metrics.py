@@ -1,0 +1,116 @@
+"""Figures are right on cases whose answer is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ai_engine.cards import Label
+from ai_engine.datasets.cxr import CxrItem, Split, View
+from ai_engine.evaluation.guard import wilson
+from ai_engine.evaluation.metrics import (
+    best_f1_threshold,
+    bootstrap,
+    calibration_error,
+    measures,
+)
+from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
+from ai_engine.evaluation.pointing import peak
+from ai_engine.evaluation.report import EvaluationReport, measure_split
+from ai_engine.evaluation.scoring import ScoredSplit
+from ai_engine.prediction import HeatMap, Region
+
+TRUTH = np.array([False, False, False, True, True, True])
+SCORES = np.array([0.1, 0.2, 0.6, 0.4, 0.8, 0.9])
+
+
+def scored(count: int = 60) -> ScoredSplit:
+    rng = np.random.default_rng(1)
+    items = tuple(
+        CxrItem(
+            file=f"{n}.jpg",
+            patient_id=str(n // 2),
+            age=50,
+            sex="F",
+            view=View.AP if n % 3 else View.PA,
+            split=Split.TEST,
+            labels=frozenset({"Pneumonia"} if n % 2 else ()),
+        )
+        for n in range(count)
+    )
+    truth = np.arange(count) % 2
+    probabilities = np.clip(0.3 + 0.3 * truth + rng.normal(0, 0.2, count), 0.01, 0.99)
+    return ScoredSplit(items=items, labels=("Pneumonia",), probabilities=probabilities[:, None])
+
+
+def test_best_threshold_lies_between_the_scores_it_parts() -> None:
+    # Calling everything from 0.4 up positive finds all three with one false alarm: F1 6/7.
+    assert best_f1_threshold(TRUTH, SCORES) == pytest.approx(0.3)
+    with pytest.raises(ValueError, match="positive"):
+        best_f1_threshold(np.zeros(3, dtype=np.bool_), np.ones(3))
+
+
+def test_decisions_are_counted_at_the_threshold() -> None:
+    found = {name: measure(TRUTH, SCORES) for name, measure in measures(0.5).items()}
+    assert found["precision"] == pytest.approx(2 / 3)
+    assert found["recall"] == pytest.approx(2 / 3)
+    assert found["specificity"] == pytest.approx(2 / 3)
+    assert found["auc"] == pytest.approx(8 / 9)
+
+
+def test_calibration_error_is_zero_only_for_honest_probabilities() -> None:
+    honest = np.repeat([0.25, 0.75], 4)
+    truth = np.array([1, 0, 0, 0, 1, 1, 1, 0], dtype=np.bool_)
+    assert calibration_error(truth, honest) == pytest.approx(0)
+    assert calibration_error(truth, 1 - honest) == pytest.approx(0.5)
+
+
+def test_intervals_widen_when_images_belong_to_few_patients() -> None:
+    split = scored(80)
+    truth, scores = split.truth("Pneumonia"), split.scores("Pneumonia")
+    auc = measures(0.5)["auc"]
+    single = bootstrap(auc, truth, scores, [str(n) for n in range(80)], rounds=200)
+    few = bootstrap(auc, truth, scores, [str(n % 8) for n in range(80)], rounds=200)
+    assert single.low < single.value < single.high
+    assert single.value == few.value
+    assert few != single
+
+
+def test_wilson_interval_stays_inside_zero_and_one() -> None:
+    sure = wilson(127, 127)
+    assert sure.value == 1
+    assert 0.96 < sure.low < sure.high <= 1 + 1e-9
+
+
+def test_report_measures_within_each_view_and_writes_itself(tmp_path: Path) -> None:
+    label = Label(name="Pneumonia", title="Pneumonia", threshold=0.5)
+    metrics = measure_split(scored(), [label], "test", rounds=40)
+    assert {metric.group for metric in metrics} == {"all", "AP", "PA"}
+    assert all(
+        metric.low <= metric.value <= metric.high for metric in metrics if "auc" in metric.name
+    )
+    report = EvaluationReport(
+        model="m", split="test", images=60, patients=30, metrics=metrics, pointing=None
+    )
+    report.write(tmp_path / "report.json")
+    assert '"average_precision"' in (tmp_path / "report.json").read_text(encoding="utf-8")
+    assert report.value("auc", "AP") > 0.5
+
+
+def test_groups_with_hardly_any_positives_are_left_out() -> None:
+    label = Label(name="Pneumonia", title="Pneumonia", threshold=0.5)
+    assert measure_split(scored(8), [label], "test") == ()
+
+
+def test_pictures_are_drawn(tmp_path: Path) -> None:
+    draw_roc(scored(), "Pneumonia", tmp_path / "roc.png")
+    draw_precision_recall(scored(), "Pneumonia", 0.5, tmp_path / "pr.png")
+    draw_calibration(scored(), "Pneumonia", tmp_path / "calibration.png")
+    assert all(path.stat().st_size > 2000 for path in tmp_path.iterdir())
+
+
+def test_a_maps_peak_is_its_strongest_cells_centre() -> None:
+    values = np.zeros((4, 4), dtype=np.float32)
+    values[1, 3] = 1
+    shown = HeatMap(values=values, region=Region(left=-40, top=0, right=120, bottom=160))
+    assert peak(shown) == (100, 60)

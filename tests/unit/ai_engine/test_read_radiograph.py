@@ -1,0 +1,117 @@
+"""DICOM objects become radiographs, or are refused with a reason that betrays nothing."""
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from ai_engine.errors import ImageRefusedError
+from ai_engine.prediction import RefusalReason
+from ai_engine.preprocessing.radiograph import pixel_aspect_ratio, read_radiograph
+
+NAME = "Doe^Jane"
+
+
+def grey(rows: int = 300, columns: int = 280) -> np.ndarray:
+    y, x = np.mgrid[:rows, :columns]
+    return ((x * 7 + y * 13) % 4096).astype(np.uint16)
+
+
+def dataset_of(pixels: np.ndarray, **attributes: object) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPInstanceUID = "1.2.3"
+    dataset.PatientName = NAME
+    dataset.Rows, dataset.Columns = pixels.shape[:2]
+    dataset.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
+    if pixels.ndim == 3:
+        dataset.PlanarConfiguration = 0
+    dataset.PhotometricInterpretation = "MONOCHROME2" if pixels.ndim == 2 else "RGB"
+    dataset.BitsAllocated = pixels.dtype.itemsize * 8
+    dataset.BitsStored = 12 if dataset.BitsAllocated == 16 else 8
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = 0
+    dataset.PixelData = pixels.tobytes()
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def reason_for(dataset: Dataset) -> RefusalReason:
+    with pytest.raises(ImageRefusedError) as refused:
+        read_radiograph(dataset)
+    assert NAME not in str(refused.value)
+    assert refused.value.as_refusal("1.2.3").reason is refused.value.reason
+    return refused.value.reason
+
+
+def test_grey_images_keep_their_grid_and_order() -> None:
+    read = read_radiograph(dataset_of(grey()))
+    assert (read.rows, read.columns) == (300, 280)
+    assert read.sop_instance_uid == "1.2.3"
+    assert read.pixels.dtype == np.float32
+    order = np.argsort(grey().ravel(), kind="stable")
+    assert (np.diff(read.pixels.ravel()[order]) >= 0).all()
+
+
+def test_colour_with_three_equal_channels_is_grey() -> None:
+    channel = (grey() // 16).astype(np.uint8)
+    coloured = read_radiograph(dataset_of(np.repeat(channel[..., None], 3, axis=2)))
+    plain = read_radiograph(dataset_of(channel))
+    np.testing.assert_array_equal(coloured.pixels, plain.pixels)
+
+
+def test_real_colour_is_refused() -> None:
+    pixels = np.zeros((300, 300, 3), dtype=np.uint8)
+    pixels[..., 0] = 200
+    pixels[:150] = 50
+    assert reason_for(dataset_of(pixels)) is RefusalReason.UNSUPPORTED_PHOTOMETRIC
+
+
+def test_several_frames_are_refused_before_decoding() -> None:
+    dataset = dataset_of(grey(), NumberOfFrames=2)
+    assert reason_for(dataset) is RefusalReason.MULTIFRAME
+
+
+def test_no_pixels_are_refused() -> None:
+    dataset = dataset_of(grey())
+    del dataset.PixelData
+    assert reason_for(dataset) is RefusalReason.NO_PIXELS
+
+
+@pytest.mark.parametrize("shape", [(255, 400), (400, 255)])
+def test_small_images_are_refused(shape: tuple[int, int]) -> None:
+    assert reason_for(dataset_of(grey(*shape))) is RefusalReason.TOO_SMALL
+
+
+def test_truncated_pixels_are_refused() -> None:
+    dataset = dataset_of(grey())
+    dataset.PixelData = dataset.PixelData[:1000]
+    assert reason_for(dataset) is RefusalReason.UNDECODABLE
+
+
+def test_missing_pixel_attributes_are_refused() -> None:
+    dataset = dataset_of(grey())
+    del dataset.BitsAllocated
+    assert reason_for(dataset) is RefusalReason.UNDECODABLE
+
+
+def test_a_blank_exposure_is_refused() -> None:
+    assert reason_for(dataset_of(np.full((300, 300), 9, np.uint16))) is RefusalReason.EMPTY_EXPOSURE
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "ratio"),
+    [
+        ("PixelAspectRatio", ["4", "3"], 4 / 3),
+        ("PixelSpacing", ["0.2", "0.1"], 2.0),
+        ("ImagerPixelSpacing", ["0.14", "0.14"], 1.0),
+        ("PixelSpacing", ["0", "0.1"], 1.0),
+    ],
+)
+def test_pixel_shape_comes_from_the_attributes(
+    keyword: str, value: list[str], ratio: float
+) -> None:
+    assert pixel_aspect_ratio(dataset_of(grey(), **{keyword: value})) == pytest.approx(ratio)
