@@ -25,8 +25,10 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Turn a skip for a missing peer into a failure where peers are required (in CI)."""
     report = yield
-    if report.skipped and os.environ.get("DICOM_NODE_REQUIRE_PEERS") and "installed" in str(
-        report.longrepr
+    if (
+        report.skipped
+        and os.environ.get("DICOM_NODE_REQUIRE_PEERS")
+        and "installed" in str(report.longrepr)
     ):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} needs a peer that is not installed: {report.longrepr}"

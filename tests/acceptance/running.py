@@ -44,7 +44,11 @@ class RunningNode:
         """Open the node's databases and archives, as its command line does."""
         return Stores(
             NodeSettings.model_validate(
-                {"data_dir": self.folder / "data", "network": {"ae_title": self.peer.ae_title}}
+                {
+                    "data_dir": self.folder / "data",
+                    "network": {"ae_title": self.peer.ae_title},
+                    "database": {"url": self.environment.get("DICOM_NODE_DATABASE__URL", "")},
+                }
             )
         )
 

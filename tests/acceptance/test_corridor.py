@@ -12,9 +12,10 @@ from pydicom import Dataset, dcmread
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from tests.acceptance.conftest import MODALITY, Hospital
-from tests.acceptance.running import RunningNode
+from tests.acceptance.running import RunningNode, running_node
 from tests.peers.data import dicom_files, dicom_folder
 from tests.peers.dcmtk import dcmsend, echoscu, run, storescp
+from tests.peers.postgresql import PostgreSql
 from tests.peers.process import free_port, program
 
 pytestmark = pytest.mark.peer
@@ -184,6 +185,21 @@ def test_a_node_that_is_killed_finishes_its_work_at_the_next_start(hospital: Hos
     by_study = [each.StudyInstanceUID for each in reports]
     assert sorted(by_study) == sorted(studies)
     assert len({each.SOPInstanceUID for each in overlays}) == len(overlays)
+
+
+def test_the_whole_corridor_runs_on_postgresql(postgres: PostgreSql, tmp_path: Path) -> None:
+    url = postgres.database("corridor")
+    with (
+        running_node(tmp_path / "node", DICOM_NODE_DATABASE__URL=url) as node,
+        storescp(tmp_path / "pacs", ae_title="PACS") as pacs,
+    ):
+        node.add_ae("PACS", pacs.peer.port, "pacs")
+        node.add_ae(MODALITY, 104, "modality", "--destination", "PACS", "--quiet-period", "0")
+        node.start()
+        assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
+        node.wait_for("results in the PACS", lambda: len(pacs.files()) >= 2)
+        study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
+        assert node.settled(study).state is StudyState.ANALYSED
 
 
 def test_the_index_is_rebuilt_from_the_files(hospital: Hospital) -> None:

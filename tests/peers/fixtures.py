@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import dcmtk, node, orthanc
+from tests.peers import dcmtk, node, orthanc, postgresql
 
 
 @pytest.fixture
@@ -26,4 +26,11 @@ def dcmtk_storescp(tmp_path: Path) -> Iterator[dcmtk.StoreScp]:
 def plain_orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[orthanc.Orthanc]:
     """An Orthanc paired with no node that runs, for tests that only need a peer."""
     with orthanc.orthanc(tmp_path_factory.mktemp("orthanc")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.PostgreSql]:
+    """A PostgreSQL server with no databases of ours yet."""
+    with postgresql.postgresql(tmp_path_factory.mktemp("postgresql")) as running:
         yield running

@@ -1,0 +1,69 @@
+"""A real PostgreSQL on a free port, with a cluster of its own that ends with the tests."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.peers.process import answers, free_port, running
+
+_BIN = Path("/usr/lib/postgresql")
+_USER = "node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgreSql:
+    """A running server; every ``database`` is a new one."""
+
+    port: int
+
+    def database(self, name: str) -> str:
+        """Create a database and return its URL."""
+        admin = sa.create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+        admin.dispose()
+        return self._url(name).replace("+psycopg", "")
+
+    def _url(self, name: str) -> str:
+        return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[PostgreSql]:
+    """Make a cluster in ``folder`` and run it; it refuses to run as root, so it does not."""
+    found = sorted(_BIN.glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
+    binaries = found[-1].parent
+    cluster = folder / "cluster"
+    cluster.mkdir(parents=True)
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        account = pwd.getpwnam("postgres")
+        os.chown(cluster, account.pw_uid, account.pw_gid)
+        for parent in (folder, *folder.parents):
+            if parent.owner() == "root" and parent.stat().st_mode & 0o011 != 0o011:
+                parent.chmod(parent.stat().st_mode | 0o011)
+    subprocess.run(
+        [*as_user, binaries / "initdb", "-D", cluster, "-U", _USER, "-A", "trust", "--no-sync"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    port = free_port()
+    command = [
+        *as_user, str(binaries / "postgres"), "-D", str(cluster), "-p", str(port),
+        "-c", "listen_addresses=127.0.0.1", "-k", str(cluster), "-c", "fsync=off",
+    ]  # fmt: skip
+    with running(command, log=folder / "postgresql.log", ready=lambda: answers(port)):
+        yield PostgreSql(port=port)
+    shutil.rmtree(cluster, ignore_errors=True)
