@@ -72,8 +72,10 @@ class EncodedDataset:
         self._short = struct.Struct(order + "H")
         self._explicit = self._looks_explicit(declared=transfer_syntax_uid not in _IMPLICIT_VR)
 
-    def elements(self, start: int = 0, end: int | None = None) -> Iterator[Element]:
-        """Yield the elements from ``start`` on, up to ``end`` or an item's end.
+    def elements(
+        self, start: int = 0, end: int | None = None, *, group: int | None = None
+    ) -> Iterator[Element]:
+        """Yield the elements from ``start`` on, up to ``end``, an item's end or another group.
 
         Raises
         ------
@@ -84,7 +86,7 @@ class EncodedDataset:
         position = start
         while position + 8 <= end:
             tag, vr, value, length = self._element_at(position, explicit=self._explicit)
-            if tag in (ITEM_END, SEQUENCE_END):
+            if tag in (ITEM_END, SEQUENCE_END) or group not in (None, tag >> 16):
                 return
             if length == UNDEFINED_LENGTH:
                 position = self._end_of_undefined(value, explicit=self._nested_explicit(vr))

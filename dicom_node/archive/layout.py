@@ -24,7 +24,7 @@ def device_folder(calling_ae: str) -> str:
     name = quote(calling_ae, safe=" ").replace("~", "%7E")
     if name.startswith((".", " ")) or name.endswith(" "):
         name = "".join(f"%{byte:02X}" for byte in calling_ae.encode())
-    return name or "%00"
+    return name or "%"
 
 
 def uid_name(uid: str) -> str:

@@ -82,9 +82,7 @@ def decode_head(data: Buffer) -> tuple[FileMeta, int]:
     head = EncodedDataset(memoryview(data)[132:], _EXPLICIT_LITTLE)
     values: dict[int, bytes] = {}
     offset = 132
-    for element in head.elements():
-        if element.tag >> 16 != 0x0002:
-            break
+    for element in head.elements(group=0x0002):
         values[element.tag & 0xFFFF] = head.value(element)
         offset = 132 + element.end
     meta = _decoded(values)

@@ -1,0 +1,99 @@
+"""The archive can be read back: the index can be rebuilt from nothing but the files."""
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dicom_node.archive import ArchiveSettings, StorageArchive, iter_objects, read_instance
+from dicom_node.archive.errors import NotInArchiveError
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.reception import UnreadableDatasetError
+from tests.peers.data import dicom_files
+from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> StorageArchive:
+    opened = StorageArchive(ArchiveSettings(root=tmp_path / "archive", durable=False))
+    opened.open()
+    return opened
+
+
+def store(archive: StorageArchive, number: int, **announced: object) -> ReceivedInstance:
+    dataset = make_dataset(number)
+    return archive.store(encoded(dataset), announcement(dataset, **announced)).instance
+
+
+def test_reads_back_exactly_what_storing_reported(archive: StorageArchive) -> None:
+    stored = [
+        store(archive, 1),
+        store(archive, 2, calling_ae="CT 1", called_ae="OTHER"),
+        store(archive, 3, received_at=RECEIVED_AT + timedelta(days=1, microseconds=7)),
+    ]
+    changed = make_dataset(1, BodyPartExamined="HIP")
+    stored.append(archive.store(encoded(changed), announcement(changed)).instance)
+
+    by_path = sorted(stored, key=lambda instance: instance.path)
+
+    assert sorted(iter_objects(archive, verify=True), key=lambda each: each.path) == by_path
+
+
+def test_reads_back_real_objects(archive: StorageArchive) -> None:
+    stored = [
+        archive.store_part10(
+            path.read_bytes(), calling_ae="PACS", called_ae="AINODE", received_at=RECEIVED_AT
+        ).instance
+        for path in dicom_files("received")
+    ]
+
+    assert {each.path: each for each in iter_objects(archive)} == {
+        each.path: each for each in stored
+    }
+
+
+def test_begins_at_a_day(archive: StorageArchive) -> None:
+    store(archive, 1)
+    later = store(archive, 2, received_at=RECEIVED_AT + timedelta(days=2))
+
+    since = (RECEIVED_AT + timedelta(days=1)).date()
+
+    assert list(iter_objects(archive, since)) == [later]
+
+
+def test_leaves_out_refused_objects_and_half_written_ones(archive: StorageArchive) -> None:
+    archive.refuse(b"x" * 99, announcement(make_dataset()), status=0xC001, reason="x")
+    (archive.root / ".incoming" / "half.dcm").write_bytes(b"half")
+
+    assert list(iter_objects(archive)) == []
+
+
+def test_one_damaged_file_does_not_hide_the_others(
+    archive: StorageArchive, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = store(archive, 1)
+    for number, damage in ((2, b""), (3, b"x" * 500)):
+        archive.path(store(archive, number)).write_bytes(damage)
+
+    with caplog.at_level(logging.WARNING):
+        assert list(iter_objects(archive)) == [kept]
+
+    assert caplog.text.count("archive.unreadable") == 2
+
+
+def test_verification_finds_a_changed_byte(archive: StorageArchive) -> None:
+    instance = store(archive, 1)
+    path = archive.path(instance)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+    read_instance(archive, instance.path)
+    with pytest.raises(UnreadableDatasetError, match="not the one that was received"):
+        read_instance(archive, instance.path, verify=True)
+
+
+def test_says_what_is_not_there(archive: StorageArchive) -> None:
+    with pytest.raises(NotInArchiveError):
+        read_instance(archive, "A/20260101/1/1/1.dcm")
