@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ai_engine.cards import ModelCard, write_card
-from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, read_cxr
+from ai_engine.cards import ModelCard, ModelKind, write_card
+from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
+from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
 from ai_engine.evaluation.pointing import play_pointing_game
 from ai_engine.evaluation.report import EvaluationReport, measure_split
@@ -30,7 +31,7 @@ def evaluate(
     backend: Backend | None = None,
     console: Console | None = None,
 ) -> EvaluationReport:
-    """Measure a chest model on one split.
+    """Measure a chest model, or a guard, on one split.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ def evaluate(
     data
         Folder in the layout of `ai_engine.datasets.cxr`.
     out
-        Where ``report.json``, ``roc.png``, ``precision_recall.png`` and ``calibration.png`` go.
+        Where ``report.json`` goes, and a chest model's ``roc.png``, ``precision_recall.png`` and
+        ``calibration.png``.
     cache
         Folder for the model's OpenVINO form.
     split
@@ -57,26 +59,18 @@ def evaluate(
         If the model or the data can't be used as they are.
     """
     dataset = read_cxr(data)
-    chosen = dataset.part(Split(split))
     used = backend or OpenVinoBackend.load(card, cache=cache)
-    predictor = evaluation_predictor(card, used)
-    scored = score_with_progress(predictor, dataset, chosen, console)
-    unseen = frozenset(item.file for item in dataset.items if item.split is not Split.TRAIN)
-    report = EvaluationReport(
-        model=card.identity.key,
-        split=split,
-        images=len(chosen),
-        patients=len(set(scored.patients)),
-        metrics=measure_split(scored, card.labels, split),
-        pointing=play_pointing_game(predictor, dataset, unseen) if dataset.boxes else None,
-    )
     out.mkdir(parents=True, exist_ok=True)
+    if card.kind is ModelKind.GUARD:
+        report = _evaluate_guard(ChestGuard(card, used), card, dataset, Split(split))
+    else:
+        predictor = evaluation_predictor(card, used)
+        items = dataset.part(Split(split))
+        shown = track(items, "scoring", console=console, disable=console is None)
+        scored = score_split(predictor, dataset, shown)
+        _draw(scored, card, out)
+        report = _classifier_report(predictor, dataset, scored, split)
     report.write(out / "report.json")
-    draw_roc(scored, card.labels[0].name, out / "roc.png")
-    draw_precision_recall(
-        scored, card.labels[0].name, card.labels[0].threshold, out / "precision_recall.png"
-    )
-    draw_calibration(scored, card.labels[0].name, out / "calibration.png")
     if record:
         record_metrics(card, report)
     if console is not None:
@@ -84,22 +78,46 @@ def evaluate(
     return report
 
 
+def _draw(scored: ScoredSplit, card: ModelCard, out: Path) -> None:
+    first = card.labels[0]
+    draw_roc(scored, first.name, out / "roc.png")
+    draw_precision_recall(scored, first.name, first.threshold, out / "precision_recall.png")
+    draw_calibration(scored, first.name, out / "calibration.png")
+
+
+def _classifier_report(
+    predictor: ChestRadiographPredictor, dataset: CxrDataset, scored: ScoredSplit, split: str
+) -> EvaluationReport:
+    unseen = frozenset(item.file for item in dataset.items if item.split is not Split.TRAIN)
+    return EvaluationReport(
+        model=predictor.card.identity.key,
+        split=split,
+        images=len(scored.items),
+        patients=len(set(scored.patients)),
+        metrics=measure_split(scored, predictor.card.labels, split),
+        pointing=play_pointing_game(predictor, dataset, unseen) if dataset.boxes else None,
+    )
+
+
+def _evaluate_guard(
+    guard: ChestGuard, card: ModelCard, dataset: CxrDataset, split: Split
+) -> EvaluationReport:
+    items = dataset.part(split)
+    return EvaluationReport(
+        model=card.identity.key,
+        split=split.value,
+        images=len(items),
+        patients=len({item.patient_id for item in items}),
+        metrics=guard_metrics(guard, dataset, split),
+        pointing=None,
+    )
+
+
 def evaluation_predictor(card: ModelCard, backend: Backend) -> ChestRadiographPredictor:
     """A predictor for measuring: its guard is never asked."""
     return ChestRadiographPredictor(
         card, backend, head=head_kernel(card), guard=ChestGuard(card, backend)
     )
-
-
-def score_with_progress(
-    predictor: ChestRadiographPredictor,
-    dataset: CxrDataset,
-    items: tuple[CxrItem, ...],
-    console: Console | None,
-) -> ScoredSplit:
-    """Score items, with a progress bar where there is a console."""
-    shown = track(items, "scoring", console=console, disable=console is None)
-    return score_split(predictor, dataset, shown)
 
 
 def record_metrics(card: ModelCard, report: EvaluationReport) -> ModelCard:

@@ -27,8 +27,8 @@ def distorted_chest(chest: FloatImage, rng: np.random.Generator) -> FloatImage:
 def drawn_other(rng: np.random.Generator) -> FloatImage:
     """A drawing of something that is no chest: float32 (128, 128), 0 to 1."""
     ways: tuple[Maker, ...] = (
-        _limb, _limb, _breast, _slice, _slice, _symmetric, _symmetric, _head, _ultrasound,
-        _screen, _clouds, _ellipses, _lateral_trunk, _lateral_trunk,
+        _limb, _limb, _limb, _limb, _hand, _breast, _slice, _slice, _symmetric, _symmetric,
+        _head, _ultrasound, _screen, _clouds, _ellipses, _lateral_trunk, _lateral_trunk,
     )  # fmt: skip
     drawn = ways[rng.integers(len(ways))](rng)
     clouded = drawn + _cloud(rng, rng.uniform(1.0, 2.5)) * rng.uniform(0, 0.25)
@@ -125,17 +125,32 @@ def _bar(angle: float, offset: float, width: float) -> npt.NDArray[np.float64]:
 
 
 def _limb(rng: np.random.Generator) -> FloatImage:
-    """Soft tissue around one or two bones, some with a joint."""
-    angle, offset = rng.uniform(-1.6, 1.6), rng.uniform(-0.4, 0.4)
-    width = rng.uniform(0.25, 0.7)
-    image = _bar(angle, offset, width) * rng.uniform(0.3, 0.6)
+    """Soft tissue around one or two bones, often upright, some with a joint, some both sides."""
+    angle = rng.normal(0, 0.15) if rng.random() < 0.5 else rng.uniform(-1.6, 1.6)
+    offset, width = rng.uniform(-0.4, 0.4), rng.uniform(0.2, 0.75)
+    density = rng.uniform(0.2, 0.8)
+    image = np.maximum(_bar(angle, offset, width), rng.uniform(0, 0.3)) * density
     for _ in range(rng.integers(1, 5)):
         place = offset + rng.uniform(-0.6, 0.6) * width
-        bone = _bar(angle + rng.normal(0, 0.08), place, width * rng.uniform(0.08, 0.3))
+        bone = _bar(angle + rng.normal(0, 0.08), place, width * rng.uniform(0.08, 0.45))
         image = image + (bone - 0.4 * np.roll(bone, 3, axis=1) * bone) * rng.uniform(0.2, 0.6)
     if rng.random() < 0.6:
-        at = (rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6))
-        image = image + _ellipse(at, (rng.uniform(0.1, 0.4), rng.uniform(0.1, 0.3))) * 0.4
+        at = (offset + rng.uniform(-0.3, 0.3), rng.uniform(-0.8, 0.8))
+        joint = _ellipse(at, (width * rng.uniform(0.4, 1.1), rng.uniform(0.1, 0.4)))
+        image = image + joint * rng.uniform(-0.2, 0.5)
+    if rng.random() < 0.25:
+        image = np.maximum(image, image[:, ::-1])
+    return np.asarray(image, dtype=np.float32)
+
+
+def _hand(rng: np.random.Generator) -> FloatImage:
+    """Several narrow bones that spread from one end: hands and feet."""
+    image = _ellipse((0.0, 0.5), (rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.6))) * 0.4
+    for finger in np.linspace(-1, 1, int(rng.integers(3, 6))):
+        angle = finger * rng.uniform(0.2, 0.5)
+        bone = _bar(angle, finger * rng.uniform(0.2, 0.5), rng.uniform(0.04, 0.1))
+        flesh = _bar(angle, finger * 0.35, rng.uniform(0.1, 0.18))
+        image = np.maximum(image, flesh * 0.4) + bone * rng.uniform(0.1, 0.4)
     return np.asarray(image, dtype=np.float32)
 
 
