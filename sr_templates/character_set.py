@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydicom.charset import decode_bytes, python_encoding
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 _SPECIFIC_CHARACTER_SET = Tag(0x0008, 0x0005)
@@ -97,9 +98,9 @@ def _plain(source: Dataset, tag: BaseTag) -> str:
         return ""
     if isinstance(element.value, bytes):
         return element.value.decode("ascii", errors="replace").strip("\0 ")
-    if isinstance(element.value, str) or not hasattr(element.value, "__iter__"):
-        return str(element.value)
-    return "\\".join(str(value) for value in element.value)
+    if isinstance(element.value, MultiValue | list | tuple):
+        return "\\".join(str(value) for value in element.value)
+    return str(element.value)
 
 
 def _corrected(term: str) -> str:

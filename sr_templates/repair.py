@@ -58,6 +58,10 @@ def _decimal(text: str) -> str | None:
     return number if len(number) <= 16 else f"{float(number):.10g}"[:16]
 
 
+def _integer(text: str) -> str | None:
+    return text if re.fullmatch(r"[+-]?\d{1,10}", text) and abs(int(text)) < 2**31 else None
+
+
 def _code_string(text: str) -> str | None:
     upper = text.upper()
     return upper if re.fullmatch(r"[A-Z0-9 _]{1,16}", upper) else None
@@ -102,6 +106,7 @@ _BY_VR: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
         "CS": _code_string,
         "DA": _date,
         "DS": _decimal,
+        "IS": _integer,
         "LO": _short("LO"),
         "LT": _long("LT"),
         "PN": _person_name,
