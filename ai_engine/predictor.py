@@ -69,6 +69,11 @@ class ChestRadiographPredictor:
         """The model's card."""
         return self._card
 
+    @property
+    def guard(self) -> ChestGuard:
+        """What decides which images the model may see."""
+        return self._guard
+
     def predict(
         self,
         radiographs: Sequence[Radiograph],

@@ -26,6 +26,9 @@ LEAST_CONTRAST = 0.15
 LARGEST_CLIPPING = 0.6
 """So is one that shows more of the pixels than this as plain black or white."""
 
+LEAST_LEVELS = 8
+"""A detector's noise alone spans a few levels; an exposure spans hundreds."""
+
 MOST_LEVELS = 2**16
 """Levels of the deepest radiographs."""
 
@@ -51,7 +54,7 @@ def display_pixels(dataset: Dataset, stored: npt.NDArray[np.generic]) -> npt.NDA
     Raises
     ------
     ImageRefusedError
-        If the image holds one grey value only, or more levels than any radiograph.
+        If the image has no contrast, or more levels than any radiograph.
     """
     lowest, highest = int(stored.min()), int(stored.max())
     if highest - lowest > MOST_LEVELS:
@@ -60,8 +63,7 @@ def display_pixels(dataset: Dataset, stored: npt.NDArray[np.generic]) -> npt.NDA
     padding = _padding_levels(dataset, levels)
     counts = _histogram(stored, lowest, len(levels))
     counts[padding] = 0
-    if np.count_nonzero(counts) < 2:
-        raise ImageRefusedError(RefusalReason.EMPTY_EXPOSURE, "all pixels have one value")
+    _require_contrast(levels, counts)
     table = _display_table(dataset, levels, counts)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         table = 1 - table
@@ -101,6 +103,16 @@ def _padding_levels(dataset: Dataset, levels: npt.NDArray[np.int_]) -> npt.NDArr
         return np.zeros(levels.shape, dtype=np.bool_)
     last = dataset.get("PixelPaddingRangeLimit", first)
     return np.asarray((levels >= min(first, last)) & (levels <= max(first, last)))
+
+
+def _require_contrast(levels: npt.NDArray[np.int_], counts: npt.NDArray[np.int_]) -> None:
+    if not counts.any():
+        raise ImageRefusedError(RefusalReason.EMPTY_EXPOSURE, "all pixels are padding")
+    low, high = _quantiles(levels.astype(np.float64), counts, ROBUST_PERCENTILES)
+    if high - low < LEAST_LEVELS:
+        raise ImageRefusedError(
+            RefusalReason.EMPTY_EXPOSURE, f"fewer than {LEAST_LEVELS} grey levels are used"
+        )
 
 
 def _histogram(stored: npt.NDArray[np.generic], lowest: int, levels: int) -> npt.NDArray[np.int_]:

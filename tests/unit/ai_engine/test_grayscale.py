@@ -124,10 +124,18 @@ def test_signed_values_work() -> None:
     assert shown.max() == 1
 
 
-def test_constant_images_are_an_empty_exposure() -> None:
+@pytest.mark.parametrize("spread", [1, 5])
+def test_images_without_contrast_are_an_empty_exposure(spread: int) -> None:
+    stored = 700 + np.random.default_rng(1).integers(0, spread, (64, 64))
+    stored[0, 0] = 4000
     with pytest.raises(ImageRefusedError) as refused:
-        display_pixels(image(), np.full((32, 32), 7))
+        display_pixels(image(), stored)
     assert refused.value.reason is RefusalReason.EMPTY_EXPOSURE
+
+
+def test_images_of_padding_only_are_an_empty_exposure() -> None:
+    with pytest.raises(ImageRefusedError, match="padding"):
+        display_pixels(image(PixelPaddingValue=0), np.zeros((64, 64), dtype=np.int64))
 
 
 def test_deeper_pixels_than_any_radiograph_are_refused() -> None:

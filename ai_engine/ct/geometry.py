@@ -1,0 +1,122 @@
+"""Slices in anatomical order, and what must hold before a volume may be measured.
+
+Order and spacing come from Image Position and Image Orientation (PS3.3 C.7.6.2.1.1), never from
+instance numbers, slice locations or the order of arrival.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.slices import Slice
+
+MINIMUM_SLICES = 20
+"""Paper 5, section 3: chest CT has 30 to 300 slices; below 20 it is a sample of the lungs."""
+
+MAXIMUM_SPACING = 10.0
+"""mm between slices; MosMedData, which paper 5 trained on, has 8."""
+
+TILT_TOLERANCE = 2.0
+"""Degrees between the slices' normal and their stacking direction."""
+
+AXIAL_COSINE = 0.9
+"""Least cosine between normal and body axis, and between columns and the patient's left."""
+
+SAME = 1e-3
+GAP = 1.5
+UNEVEN = 0.1
+"""Direction cosines agree within SAME; a step above GAP median steps is a hole, and one that
+differs by UNEVEN of the median is uneven."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Slices from head to feet, with the distance between them in mm."""
+
+    slices: tuple[Slice, ...]
+    step: float
+
+
+def stack_slices(slices: Sequence[Slice]) -> Stack:
+    """Put the slices of one series in anatomical order, from head to feet.
+
+    Raises
+    ------
+    CtRefusedError
+        If they aren't one evenly spaced axial stack without tilt, gaps or duplicates.
+    """
+    if len(slices) < MINIMUM_SLICES:
+        detail = f"{len(slices)} slices, at least {MINIMUM_SLICES} are needed"
+        raise CtRefusedError(CtRefusalReason.TOO_FEW_SLICES, detail)
+    _require_alike(slices)
+    normal = _axial_normal(slices[0])
+    positions = np.array([entry.position for entry in slices])
+    along = positions @ normal
+    order = np.argsort(-along, kind="stable")
+    step = _even_step(-np.diff(along[order]))
+    _require_no_tilt(slices, positions[order], normal)
+    return Stack(slices=tuple(slices[index] for index in order), step=step)
+
+
+def _require_alike(slices: Sequence[Slice]) -> None:
+    if len({entry.series_uid for entry in slices}) > 1:
+        raise CtRefusedError(CtRefusalReason.MIXED_SERIES, "send one series at a time")
+    first = slices[0]
+    for entry in slices:
+        same = (
+            entry.shape == first.shape
+            and np.allclose(entry.spacing, first.spacing, rtol=SAME, atol=0.0)
+            and np.allclose(entry.rows_along, first.rows_along, atol=SAME)
+            and np.allclose(entry.columns_along, first.columns_along, atol=SAME)
+        )
+        if not same:
+            detail = "the slices do not fit on each other; send one reconstruction at a time"
+            raise CtRefusedError(CtRefusalReason.MIXED_GEOMETRY, detail)
+    if min(first.spacing) <= 0 or min(first.shape) < 2:
+        raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, "pixel spacing or size is not positive")
+
+
+def _axial_normal(entry: Slice) -> Floats:
+    """The slices' unit normal, turned towards the head."""
+    columns, rows = np.array(entry.columns_along), np.array(entry.rows_along)
+    lengths = np.linalg.norm(columns), np.linalg.norm(rows)
+    if not np.allclose(lengths, 1.0, atol=0.01) or abs(columns @ rows) > 0.01:
+        detail = "the orientation is not a pair of perpendicular unit vectors"
+        raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, detail)
+    normal = np.cross(columns, rows)
+    normal = normal / np.linalg.norm(normal)
+    if abs(normal[2]) < AXIAL_COSINE or abs(columns[0]) < AXIAL_COSINE:
+        raise CtRefusedError(CtRefusalReason.NOT_AXIAL, "send the axial reconstruction")
+    return np.asarray(normal if normal[2] > 0 else -normal)
+
+
+def _even_step(steps: Floats) -> float:
+    step = float(np.median(steps))
+    if step < 0.01 or steps.min() < 0.1 * step:
+        detail = "the same part was reconstructed or sent twice; send each slice once"
+        raise CtRefusedError(CtRefusalReason.DUPLICATED_SLICES, detail)
+    holes = int(np.count_nonzero(steps > GAP * step))
+    if holes:
+        detail = f"{holes} gaps in the stack; send the whole series"
+        raise CtRefusedError(CtRefusalReason.MISSING_SLICES, detail)
+    if np.abs(steps - step).max() > UNEVEN * step:
+        raise CtRefusedError(CtRefusalReason.UNEVEN_SPACING, "send one reconstruction at a time")
+    if step > MAXIMUM_SPACING:
+        detail = f"lungs are measured on slices at most {MAXIMUM_SPACING:g} mm apart"
+        raise CtRefusedError(CtRefusalReason.TOO_THICK, detail)
+    return step
+
+
+def _require_no_tilt(slices: Sequence[Slice], positions: Floats, normal: Floats) -> None:
+    """Refuse sheared stacks: whole, and between neighbours; and a tilt stated in the header."""
+    steps = np.vstack([np.diff(positions, axis=0), positions[-1] - positions[0]])
+    cosines = np.abs(steps @ normal) / np.linalg.norm(steps, axis=1)
+    sheared = bool(np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0))).max() > TILT_TOLERANCE)
+    if sheared or any(abs(entry.gantry_tilt) > TILT_TOLERANCE for entry in slices):
+        detail = "the slices are sheared or the gantry is stated as tilted; send a series without"
+        raise CtRefusedError(CtRefusalReason.GANTRY_TILT, detail)

@@ -1,0 +1,160 @@
+"""What is known of each CT slice before its pixels are decoded.
+
+Single-frame CT Image Storage (PS3.3 A.3) has one slice per object; Enhanced CT (PS3.3 A.38) and
+its legacy converted form have one per frame, described in functional groups (PS3.3 C.7.6.16).
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydicom import Dataset
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
+
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+
+Vector = tuple[float, float, float]
+
+CT_CLASSES = frozenset(
+    {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
+)
+PROJECTIONS = frozenset({"MIP", "MAX_IP", "MINIP", "MIN_IP", "MEAN_IP", "PROJECTION IMAGE"})
+MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceReference:
+    """Where a slice comes from; ``frame_number`` counts from 1 in multi-frame objects."""
+
+    sop_instance_uid: str
+    frame_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Slice:
+    """One slice's place in space (mm, patient coordinates) and the way to its pixels.
+
+    ``spacing`` is between rows and between columns; ``gantry_tilt`` is in degrees, as stated.
+    """
+
+    dataset: Dataset
+    reference: SliceReference
+    series_uid: str
+    shape: tuple[int, int]
+    position: Vector
+    rows_along: Vector
+    columns_along: Vector
+    spacing: tuple[float, float]
+    slope: float
+    intercept: float
+    gantry_tilt: float
+    contrast: bool
+
+
+def read_slices(datasets: Sequence[Dataset]) -> tuple[Slice, ...]:
+    """Read every slice's header, in the order given.
+
+    Raises
+    ------
+    CtRefusedError
+        If one of the objects isn't an axial CT slice in Hounsfield units with a known place.
+    """
+    return tuple(entry for dataset in datasets for entry in _slices(dataset))
+
+
+def _slices(dataset: Dataset) -> Iterator[Slice]:
+    if dataset.get("SOPClassUID") not in CT_CLASSES or dataset.get("Modality") != "CT":
+        raise CtRefusedError(CtRefusalReason.NOT_CT, "send the slices of one chest CT series")
+    _require_slice(dataset)
+    frames = dataset.get("PerFrameFunctionalGroupsSequence")
+    if frames is None:
+        yield _read(dataset, (dataset,), None)
+        return
+    shared = list(dataset.get("SharedFunctionalGroupsSequence") or ())
+    for number, frame in enumerate(frames, start=1):
+        yield _read(dataset, _groups(frame, *shared), number)
+
+
+def _require_slice(dataset: Dataset) -> None:
+    kinds = {str(kind).upper() for kind in _many(dataset.get("ImageType"))}
+    if "LOCALIZER" in kinds:
+        raise CtRefusedError(CtRefusalReason.LOCALIZER, "leave localizers out of the series")
+    if kinds & PROJECTIONS:
+        raise CtRefusedError(
+            CtRefusalReason.PROJECTION, "send the slices that the projections were made from"
+        )
+
+
+def _groups(*levels: Dataset) -> tuple[Dataset, ...]:
+    """The functional group macros of a frame, its own before the shared ones."""
+    return tuple(
+        element.value[0]
+        for level in levels
+        for element in level
+        if element.VR == "SQ" and element.value
+    )
+
+
+def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Slice:
+    try:
+        orientation = _floats(_first(places, "ImageOrientationPatient"), 6)
+        position = _floats(_first(places, "ImagePositionPatient"), 3)
+        spacing = _floats(_first(places, "PixelSpacing"), 2)
+        shape = (int(dataset.Rows), int(dataset.Columns))
+        series_uid, sop_uid = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
+        tilt = float(dataset.get("GantryDetectorTilt") or 0.0)
+    except MALFORMED:
+        detail = "a slice lacks what places it in space, or states it wrongly"
+        raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, detail) from None
+    slope, intercept = _rescale(places)
+    return Slice(
+        dataset=dataset,
+        reference=SliceReference(sop_instance_uid=sop_uid, frame_number=frame),
+        series_uid=series_uid,
+        shape=shape,
+        position=(position[0], position[1], position[2]),
+        rows_along=(orientation[3], orientation[4], orientation[5]),
+        columns_along=(orientation[0], orientation[1], orientation[2]),
+        spacing=(spacing[0], spacing[1]),
+        slope=slope,
+        intercept=intercept,
+        gantry_tilt=tilt,
+        contrast=bool(dataset.get("ContrastBolusAgent") or "ContrastBolusAgentSequence" in dataset),
+    )
+
+
+def _rescale(places: Sequence[Dataset]) -> tuple[float, float]:
+    """Rescale slope and intercept (PS3.3 C.8.2.1): type 1 in CT images, in Hounsfield units."""
+    try:
+        slope, intercept = (
+            *_floats(_first(places, "RescaleSlope"), 1),
+            *_floats(_first(places, "RescaleIntercept"), 1),
+        )
+        unit = next((str(place.RescaleType) for place in places if "RescaleType" in place), "HU")
+    except MALFORMED:
+        slope, intercept, unit = 0.0, 0.0, ""
+    if slope == 0.0 or unit.strip().upper() not in {"HU", "HU_MOD", ""}:
+        detail = "the rescale to Hounsfield units is missing or leads to another unit"
+        raise CtRefusedError(CtRefusalReason.NO_HOUNSFIELD_UNITS, detail)
+    return slope, intercept
+
+
+def _first(places: Sequence[Dataset], keyword: str) -> object:
+    return next(place[keyword].value for place in places if keyword in place)
+
+
+def _floats(value: object, count: int) -> tuple[float, ...]:
+    numbers = tuple(float(str(part)) for part in _many(value))
+    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
+        raise ValueError
+    return numbers
+
+
+def _many(value: object) -> tuple[object, ...]:
+    if value is None or isinstance(value, str):
+        return (value,) if value else ()
+    return tuple(value) if hasattr(value, "__iter__") else (value,)

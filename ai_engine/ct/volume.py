@@ -1,0 +1,127 @@
+"""A CT series as one volume of Hounsfield units."""
+
+import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import JPEGLSTransferSyntaxes
+
+from ai_engine.ct.geometry import Stack, stack_slices
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.slices import Slice, SliceReference, Vector, read_slices
+
+AIR = -1024
+LIMITS = (AIR, 3071)
+"""Hounsfield units of the 12 bit scale; padding outside the scanner's circle lies below."""
+
+# What pydicom and its decoders raise on pixel data that is damaged or unsupported.
+DECODING_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+Hounsfield = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CtVolume:
+    """One series' slices from head to feet.
+
+    ``hounsfield`` is int16 (slices, rows, columns) in Hounsfield units, clipped to −1024 … 3071.
+    ``spacing`` is the distance in mm between slices, rows and columns. ``rows_along`` and
+    ``columns_along`` are the directions in which row and column numbers grow, in patient
+    coordinates (x to the patient's left, y to the back, z to the head; PS3.3 C.7.6.2.1.1).
+    ``references`` and ``positions`` name each slice and the place of its first pixel in mm.
+    """
+
+    hounsfield: Hounsfield
+    spacing: tuple[float, float, float]
+    rows_along: Vector
+    columns_along: Vector
+    references: tuple[SliceReference, ...]
+    positions: tuple[Vector, ...]
+    contrast: bool = False
+
+    @property
+    def sop_instance_uids(self) -> tuple[str, ...]:
+        """The SOP Instance UID of each slice; multi-frame objects repeat theirs."""
+        return tuple(reference.sop_instance_uid for reference in self.references)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in millilitres."""
+        return float(np.prod(self.spacing)) / 1000.0
+
+    @property
+    def left_is_high(self) -> bool:
+        """Whether column numbers grow towards the patient's left."""
+        return self.columns_along[0] > 0
+
+
+def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
+    """Decode one series into a volume; the order of ``datasets`` doesn't matter.
+
+    Raises
+    ------
+    CtRefusedError
+        If the objects aren't one measurable axial CT series, or a slice can't be decoded.
+    """
+    stack = stack_slices(read_slices(datasets))
+    first = stack.slices[0]
+    return CtVolume(
+        hounsfield=_decode(stack, threads),
+        spacing=(stack.step, *first.spacing),
+        rows_along=first.rows_along,
+        columns_along=first.columns_along,
+        references=tuple(entry.reference for entry in stack.slices),
+        positions=tuple(entry.position for entry in stack.slices),
+        contrast=any(entry.contrast for entry in stack.slices),
+    )
+
+
+def _decode(stack: Stack, threads: int) -> Hounsfield:
+    volume = np.empty((len(stack.slices), *stack.slices[0].shape), np.int16)
+
+    def fill(index: int) -> None:
+        volume[index] = _hounsfield(stack.slices[index])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, range(len(volume))))
+    volume.flags.writeable = False
+    return volume
+
+
+def _hounsfield(entry: Slice) -> Hounsfield:
+    try:
+        syntax = entry.dataset.file_meta.TransferSyntaxUID
+        frame = entry.reference.frame_number
+        stored = pixel_array(
+            entry.dataset,
+            raw=True,
+            index=None if frame is None else frame - 1,
+            # Four times as fast as pydicom's first choice.
+            decoding_plugin="pyjpegls" if syntax in JPEGLSTransferSyntaxes else "",
+        )
+        if stored.shape != entry.shape:
+            raise ValueError("not one slice of the size that the header states")  # noqa: TRY301
+    except DECODING_ERRORS:
+        detail = "a slice is damaged or compressed in an unsupported way; send the series again"
+        raise CtRefusedError(CtRefusalReason.UNDECODABLE, detail) from None
+    if entry.slope == 1.0 and entry.intercept.is_integer():
+        values = stored.astype(np.int32) + int(entry.intercept)
+    else:
+        values = np.rint(stored * entry.slope + entry.intercept)
+    return np.clip(values, *LIMITS).astype(np.int16)

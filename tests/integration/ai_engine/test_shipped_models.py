@@ -1,0 +1,168 @@
+"""The shipped models on real images: what must be analysed is, and nothing else is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from ai_engine.cards import ModelKind
+from ai_engine.datasets.cxr import Split, read_cxr
+from ai_engine.errors import ImageRefusedError
+from ai_engine.evaluation.guard import MISTAKES, passes
+from ai_engine.evaluation.scoring import as_radiograph
+from ai_engine.prediction import RefusalReason
+from ai_engine.predictor import ChestRadiographPredictor
+from ai_engine.preprocessing.geometry import content_region
+from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from ai_engine.registry import ModelRegistry, read_active_versions, verify_weights
+
+ROOT = Path(__file__).parents[3]
+CHESTS = (
+    "canon-dx-chest-pa-monochrome1-j2k",
+    "nih-cxr-as-secondary-capture",
+    "philips-cr-chest-pa-monochrome1-j2k",
+    "philips-cr-chest-pa-monochrome1-jpegls",
+    "siim-cxr-pa-jpeg-baseline",
+)
+OTHERS = {
+    "cr-hip-j2k": RefusalReason.NOT_FRONTAL_CHEST,
+    "cr-tibia-rle": RefusalReason.NOT_FRONTAL_CHEST,
+    "mammogram-as-rg-j2k": RefusalReason.NOT_FRONTAL_CHEST,
+    "mr-j2k": RefusalReason.NOT_FRONTAL_CHEST,
+    "siim-cxr-pa-relabelled-monochrome1": RefusalReason.NOT_FRONTAL_CHEST,
+    "dx-dog-thorax": RefusalReason.TOO_SMALL,
+    "us-j2k": RefusalReason.UNSUPPORTED_PHOTOMETRIC,
+}
+
+
+@pytest.fixture(scope="module")
+def received(test_data: Path) -> Path:
+    return test_data / "dicom" / "received"
+
+
+@pytest.fixture(scope="module")
+def test_radiographs(test_data: Path) -> list[Radiograph]:
+    dataset = read_cxr(test_data / "cxr")
+    return [as_radiograph(dataset, item) for item in dataset.part(Split.TEST)]
+
+
+def spoiled(radiograph: Radiograph, mistake: Callable[[np.ndarray], np.ndarray]) -> Radiograph:
+    pixels = np.ascontiguousarray(mistake(radiograph.pixels))
+    return Radiograph(
+        sop_instance_uid=radiograph.sop_instance_uid,
+        pixels=pixels,
+        content=content_region(pixels),
+    )
+
+
+def test_active_models_are_complete() -> None:
+    registry = ModelRegistry()
+    versions = read_active_versions(ROOT / "config" / "models.toml")
+    for name in versions:
+        card = registry.active(versions, name)
+        verify_weights(card)
+        assert card.research_only
+        assert card.limitations
+        assert {metric.split for metric in card.metrics} == {"valid", "test"}
+        if card.kind is ModelKind.CLASSIFIER:
+            assert all(label.code and label.site for label in card.labels)
+            assert {metric.group for metric in card.metrics} == {"all", "AP", "PA"}
+            assert "any other abnormality" in " ".join(card.limitations)
+
+
+@pytest.mark.parametrize("name", CHESTS)
+def test_real_frontal_chests_are_analysed(
+    name: str, received: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    shown = read_radiograph(dcmread(received / f"{name}.dcm"))
+    prediction = shipped_predictor.predict([shown])
+    assert prediction.refusals == ()
+    (finding,) = prediction.images[0].findings
+    assert 0 < finding.probability < 1
+    assert finding.heat_map is not None
+    assert finding.heat_map.values.max() in {0, 1}
+
+
+@pytest.mark.parametrize(("name", "reason"), OTHERS.items())
+def test_everything_else_is_refused(
+    name: str,
+    reason: RefusalReason,
+    received: Path,
+    shipped_predictor: ChestRadiographPredictor,
+) -> None:
+    try:
+        shown = read_radiograph(dcmread(received / f"{name}.dcm"))
+    except ImageRefusedError as refused:
+        assert refused.reason is reason
+    else:
+        prediction = shipped_predictor.predict([shown])
+        assert prediction.images == ()
+        assert prediction.refusals[0].reason is reason
+
+
+def test_lossless_and_lossy_copies_of_one_radiograph_agree(
+    received: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    pair = [
+        shipped_predictor.predict([read_radiograph(dcmread(received / f"{name}.dcm"))])
+        for name in CHESTS
+        if name.startswith("philips")
+    ]
+    first, second = (one.images[0].findings[0].probability for one in pair)
+    assert first == pytest.approx(second, abs=0.02)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # these files are broken on purpose
+def test_malformed_objects_are_refused_or_analysed_but_never_crash(
+    test_data: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    for path in sorted((test_data / "dicom" / "malformed").iterdir()):
+        try:
+            shown = read_radiograph(dcmread(path))
+        except (InvalidDicomError, ImageRefusedError):
+            continue
+        assert shipped_predictor.predict([shown]).images == ()
+
+
+def test_slices_of_a_chest_ct_are_refused(
+    test_data: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    paths = sorted((test_data / "dicom" / "ct-nlst").iterdir())[::12]
+    shown = [read_radiograph(dcmread(path)) for path in paths]
+    prediction = shipped_predictor.predict(shown)
+    assert prediction.images == ()
+    assert len(prediction.refusals) == len(paths)
+
+
+def test_unseen_chests_pass_the_guard(
+    test_radiographs: list[Radiograph], shipped_predictor: ChestRadiographPredictor
+) -> None:
+    passed = sum(passes(shipped_predictor.guard, shown) for shown in test_radiographs)
+    assert passed / len(test_radiographs) >= 0.98
+
+
+@pytest.mark.parametrize("kind", MISTAKES, ids=lambda kind: kind.name)
+def test_turned_and_inverted_chests_are_caught(
+    kind: object,
+    test_radiographs: list[Radiograph],
+    shipped_predictor: ChestRadiographPredictor,
+) -> None:
+    chosen = test_radiographs[::2]
+    mistake = next(change for name, change in MISTAKES.items() if name is kind)
+    passed = sum(passes(shipped_predictor.guard, spoiled(shown, mistake)) for shown in chosen)
+    assert passed / len(chosen) <= 0.05
+
+
+def test_normal_and_abnormal_chests_are_told_apart(
+    test_data: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    dataset = read_cxr(test_data / "cxr")
+    items = dataset.part(Split.TEST)[::4]
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for item in items:
+        probability = shipped_predictor.probabilities(as_radiograph(dataset, item))[0]
+        found["Pneumonia" in item.labels].append(float(probability))
+    assert np.median(found[True]) > np.median(found[False]) + 0.2
