@@ -12,7 +12,6 @@ import argparse
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE
 from rich.console import Console
 
+from bench.rows import Row, as_table
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.study import StudyState
@@ -31,18 +31,7 @@ from tests.peers.orthanc import Orthanc, orthanc
 _CALLING = "BENCH_DX"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorridorTimes:
-    """Seconds over all studies, and how many results each had."""
-
-    studies: int
-    results: int
-    median: float
-    percentile_95: float
-    fastest: float
-
-
-def measure(folder: Path, studies: int) -> CorridorTimes:
+def measure(folder: Path, studies: int) -> list[Row]:
     """Send ``studies`` studies one after the other and time each."""
     with (
         running_node(folder / "node") as node,
@@ -55,13 +44,20 @@ def measure(folder: Path, studies: int) -> CorridorTimes:
         template = make_radiograph(StudyUids.fresh(), datetime.now(UTC), options).dataset
         expected = _warm_up(template, node, pacs)
         times = [_one(template, node, pacs, expected) for _ in range(studies)]
-    return CorridorTimes(
-        studies=studies,
-        results=expected,
-        median=float(np.median(times)),
-        percentile_95=float(np.percentile(times, 95)),
-        fastest=min(times),
+    condition = (
+        f"{studies} studies of one 2500 × 2048 DX, quiet period 0, {expected} results each, "
+        "until stored in Orthanc"
     )
+    name = "Last C-STORE response to results"
+    return [
+        Row(name=f"{name}, median", value=float(np.median(times)), unit="s", condition=condition),
+        Row(
+            name=f"{name}, 95th percentile",
+            value=float(np.percentile(times, 95)),
+            unit="s",
+            condition=condition,
+        ),
+    ]
 
 
 def _warm_up(template: Dataset, node: RunningNode, pacs: Orthanc) -> int:
@@ -118,8 +114,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=20)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        times = measure(Path(folder), arguments.studies)
-    Console().print(asdict(times))
+        Console().print(as_table(measure(Path(folder), arguments.studies)))
 
 
 if __name__ == "__main__":

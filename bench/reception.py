@@ -22,7 +22,9 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.uid import generate_uid
+from rich.console import Console
 
+from bench.rows import Row, as_table
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.network.access import Operation, StaticAccess
 from dicom_node.network.receiver import ScpSettings
@@ -31,6 +33,7 @@ from tests.peers.process import answers, free_port, running
 
 _CALLING, _CALLED, _PDU = "BENCH", "AINODE", "131072"
 _ASSOCIATIONS = (1, 4)
+_SLICES = Path(os.environ.get("DICOM_NODE_TEST_DATA", "../shared/data")) / "dicom/ct-nlst"
 _PROPOSE = {True: "-x=", False: "-xt"}  # uncompressed, or JPEG-LS lossless
 
 Server = Callable[[Path], AbstractContextManager[int]]
@@ -106,36 +109,48 @@ def measure(server: Server, folders: Sequence[Path], *, uncompressed: bool) -> f
         return send(port, folders, uncompressed=uncompressed)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = Path(os.environ.get("DICOM_NODE_TEST_DATA", "../shared/data")) / "dicom/ct-nlst"
-    parser.add_argument("--folder", type=Path, default=default, help="Part 10 files to send")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--receivers", type=int, default=2)
-    options = parser.parse_args(arguments)
+def measure_all(source: Path | None = None, *, rounds: int = 3, receivers: int = 2) -> list[Row]:
+    """Return instances per second of every server, and the node's ratio to ``storescp``."""
+    source = source or _SLICES
+    if not source.is_dir():
+        return []
     servers: dict[str, Server] = {
-        "node": functools.partial(node, receivers=options.receivers, durable=True),
-        "no fsync": functools.partial(node, receivers=options.receivers, durable=False),
-        "storescp": storescp,
+        "node": functools.partial(node, receivers=receivers, durable=True),
+        "node without fsync": functools.partial(node, receivers=receivers, durable=False),
+        "storescp --fork": storescp,
     }
-    print("instances/s   associations  " + "".join(f"{name:>10}" for name in servers), end="")
-    print("  node/storescp  no fsync/storescp")
-    for uncompressed, kind in ((True, "0.5 MB, plain"), (False, "as it is")):
+    rows: list[Row] = []
+    for uncompressed, kind in ((True, "CT slices of 0.5 MB"), (False, "the same as JPEG-LS")):
         with tempfile.TemporaryDirectory(prefix="bench-objects-") as name:
-            folders = prepare(
-                options.folder, Path(name), max(_ASSOCIATIONS), uncompressed=uncompressed
-            )
+            folders = prepare(source, Path(name), max(_ASSOCIATIONS), uncompressed=uncompressed)
             for associations in _ASSOCIATIONS:
                 best = dict.fromkeys(servers, 0.0)
-                for _ in range(options.rounds):
+                for _ in range(rounds):
                     for server, run in servers.items():
                         rate = measure(run, folders[:associations], uncompressed=uncompressed)
                         best[server] = max(best[server], rate)
-                print(f"{kind:13} {associations:12}  ", end="")
-                print("".join(f"{rate:10.0f}" for rate in best.values()), end="")
-                print(f"{best['node'] / best['storescp']:15.2f}", end="")
-                print(f"{best['no fsync'] / best['storescp']:19.2f}", flush=True)
+                rows += _rows(best, f"{kind}, {associations} associations, best of {rounds}")
+    return rows
+
+
+def _rows(best: dict[str, float], condition: str) -> list[Row]:
+    rows = [
+        Row(name=f"Receiving: {name}", value=rate, unit="instances/s", condition=condition)
+        for name, rate in best.items()
+    ]
+    ratio = best["node"] / best["storescp --fork"]
+    return [*rows, Row(name="Node to storescp", value=ratio, unit="×", condition=condition)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=_SLICES, help="Part 10 files to send")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--receivers", type=int, default=2)
+    options = parser.parse_args(arguments)
+    rows = measure_all(options.folder, rounds=options.rounds, receivers=options.receivers)
+    Console().print(as_table(rows))
 
 
 if __name__ == "__main__":

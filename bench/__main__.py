@@ -1,0 +1,35 @@
+"""``make bench``: every benchmark, a table, and ``bench/results.json``."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import corridor, evidence, inference, reception
+from bench.rows import as_table, write
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> None:
+    """Run what the machine can run."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--studies", type=int, default=20, help="studies through the corridor")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the reception")
+    options = parser.parse_args()
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        rows = [
+            *evidence.measure(),
+            *inference.measure(),
+            *corridor.measure(Path(folder), options.studies),
+            *reception.measure_all(rounds=options.rounds),
+        ]
+    console.print(as_table(rows))
+    write(rows, RESULTS)
+    console.print(f"Written to {RESULTS}")
+
+
+if __name__ == "__main__":
+    main()
