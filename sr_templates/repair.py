@@ -72,8 +72,14 @@ def _uid(text: str) -> str | None:
 
 
 def _person_name(text: str) -> str | None:
-    groups = [_CONTROL.sub(" ", group).strip()[:64] for group in text.split("=")[:3]]
+    """Three groups of five components of a name (PS3.5 6.2.1); what is beyond is not a name."""
+    groups = [_name_group(group) for group in text.split("=")[:3]]
     return "=".join(groups).rstrip("=") or None
+
+
+def _name_group(group: str) -> str:
+    components = _CONTROL.sub(" ", group).strip().split("^")[:5]
+    return "^".join(components)[:64].rstrip()
 
 
 def _short(vr: str) -> Callable[[str], str | None]:

@@ -40,6 +40,8 @@ from sr_templates.repair import is_uid, long_string, repaired
         ("LO", "one\ntwo", "one two"),
         ("LO", "x" * 70, "x" * 64),
         ("PN", "Doe^Jane\r\n", "Doe^Jane"),
+        ("PN", "A^B^C^D^E^F^G=H=I=J", "A^B^C^D^E=H=I"),
+        ("PN", "Doe^Jane^^^", "Doe^Jane^^^"),
         ("PN", "<script>alert(1)</script>", "<script>alert(1)</script>"),
         ("PN", f"{'x' * 80}=Ideographic", f"{'x' * 64}=Ideographic"),
         ("UI", "1.2.3", "1.2.3"),
