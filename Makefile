@@ -11,7 +11,7 @@ CODE := dicom_node ai_engine sr_templates tests bench
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench lint format venv lock clean
+.PHONY: help demo serve test bench faults lint format venv lock clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -34,6 +34,9 @@ test: $(TESTING) ## Lint, check types and layers, and run every test this machin
 
 bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 	@$(PY) -m bench
+
+faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost
+	@DICOM_NODE_FAULT_ROUNDS=20 $(PY) -m pytest tests/acceptance/test_faults.py --timeout 1800
 
 lint: $(TESTING) ## Only the checks of `make test` that run nothing
 	@$(PY) -m ruff check $(PRESENT)
