@@ -19,29 +19,47 @@ AE_TITLE = "AINODE"
 _COMMAND = Path(sys.executable).with_name("dicom-node")
 _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
-_COMMAND_SECONDS = 60.0
 _LOG_LINES = 15
-# Of the user's configuration only this: his own destinations and databases are not for play.
+# Of the user's configuration only this: the user's own destinations and databases are not for play.
 _CONFIGURATION = ("routes.toml", "models.toml")
+_AE_TITLES = """
+[[ae]]
+title = "{modality}"
+host = "127.0.0.1"
+port = 104  # nothing is ever sent to it
+roles = ["modality"]
+destinations = ["{pacs}"]
+quiet_period = 0
+
+[[ae]]
+title = "{pacs}"
+host = "127.0.0.1"
+port = {pacs_port}
+roles = ["pacs"]
+"""
 
 
 class NodeProcess:
     """``dicom-node serve`` with a folder of its own, while the ``with`` block runs."""
 
-    def __init__(self, folder: Path, *, config_dir: Path) -> None:
-        """Lay out ``folder``; routes and models come from ``config_dir``."""
+    def __init__(self, folder: Path, *, config_dir: Path, modality: str, pacs: Destination) -> None:
+        """Lay out ``folder``: routes and models as in ``config_dir``, and two AE titles.
+
+        Raises
+        ------
+        NodeError
+            When the configuration cannot be read.
+        """
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
+        self._modality = modality
         self._config_dir = folder / "config"
         self._config_dir.mkdir(parents=True, exist_ok=True)
-        for name in _CONFIGURATION:
-            try:
-                shutil.copyfile(config_dir / name, self._config_dir / name)
-            except OSError as error:
-                raise DemoError(
-                    f"{config_dir / name} cannot be read ({error.strerror}): run this in the "
-                    "project's folder, or name the folder with --config."
-                ) from error
+        _copy_configuration(config_dir, self._config_dir)
+        (self._config_dir / "ae_titles.toml").write_text(
+            _AE_TITLES.format(modality=modality, pacs=pacs.ae_title, pacs_port=pacs.port),
+            encoding="utf-8",
+        )
         # A model that the user has trained and promoted is the one to demonstrate.
         models = load_settings(config_dir).models_dir.resolve()
         if models.is_dir():
@@ -97,29 +115,8 @@ class NodeProcess:
             self._process.kill()
             self._process.wait()
 
-    def command(self, *arguments: str) -> None:
-        """Run ``dicom-node`` with this node's settings.
-
-        Raises
-        ------
-        DemoError
-            When the command fails; the message repeats what it said.
-        """
-        done = subprocess.run(  # noqa: S603 - the project's own command
-            [_COMMAND, "--config", self._config_dir, *arguments],
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            check=False,
-        )
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip()
-            raise DemoError(f"`dicom-node {' '.join(arguments)}` failed: {said}")
-
-    def wait_until_ready(self, calling_ae: str) -> None:
-        """Return when the node answers a C-ECHO from an AE title that it knows.
+    def wait_until_ready(self) -> None:
+        """Return when the node answers a C-ECHO from the modality.
 
         Raises
         ------
@@ -130,7 +127,7 @@ class NodeProcess:
         while time.monotonic() < deadline:
             self.require_running()
             try:
-                echo(self.address, calling_ae=calling_ae, timeouts=ScuTimeouts(connection=1.0))
+                echo(self.address, calling_ae=self._modality, timeouts=ScuTimeouts(connection=1.0))
             except AssociationError:
                 time.sleep(0.05)
             else:
@@ -158,7 +155,19 @@ class NodeProcess:
         }
 
 
-def _free_port() -> int:
+def _copy_configuration(source: Path, target: Path) -> None:
+    for name in _CONFIGURATION:
+        try:
+            shutil.copyfile(source / name, target / name)
+        except OSError as error:
+            raise DemoError(
+                f"{source / name} cannot be read ({error.strerror}): run this in the project's "
+                "folder, or name the folder with --config."
+            ) from error
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -13,21 +13,22 @@ from dicom_node.network.access import StaticAccess
 from dicom_node.network.events import InstanceReceived, ReceptionEvent
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
-
-AE_TITLE = "DEMO_PACS"
+from dicom_node.network.storage_scu import Destination
 
 
 class DemoPacs:
-    """Receives on a free port of this machine while its ``with`` block runs."""
+    """Receives on a port of this machine while its ``with`` block runs."""
 
-    def __init__(self, folder: Path, *, sender: str) -> None:
+    def __init__(self, folder: Path, *, address: Destination, sender: str) -> None:
         """Keep objects in ``folder``; nobody but ``sender``, an AE title, may store any."""
         settings = ArchiveSettings(root=folder, durable=False, min_free_bytes=0)
         self._archive = StorageArchive(settings)
         self._objects: dict[str, ReceivedInstance] = {}
         self._changed = Condition()
         self._pool = ReceiverPool(
-            ScpSettings(ae_title=AE_TITLE, host="127.0.0.1", port=0, receivers=1),
+            ScpSettings(
+                ae_title=address.ae_title, host=address.host, port=address.port, receivers=1
+            ),
             store=functools.partial(StorageArchive, settings),
             access=functools.partial(
                 StaticAccess, {sender: frozenset({Operation.ECHO, Operation.STORE})}
@@ -49,11 +50,6 @@ class DemoPacs:
     ) -> None:
         """Stop receiving."""
         self._pool.stop(graceful_timeout=0.0)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return self._pool.port
 
     def count(self) -> int:
         """Return how many objects it holds."""

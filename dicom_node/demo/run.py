@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,17 +11,17 @@ from rich.console import Console
 
 from dicom_node.demo import results, showing
 from dicom_node.demo.errors import DemoError
-from dicom_node.demo.node_process import AE_TITLE, NodeProcess
+from dicom_node.demo.node_process import AE_TITLE, NodeProcess, free_port
 from dicom_node.demo.outcomes import Outcomes, StudyOutcome
-from dicom_node.demo.pacs import AE_TITLE as PACS_TITLE
 from dicom_node.demo.pacs import DemoPacs
 from dicom_node.demo.report_reading import read_report
 from dicom_node.demo.study_files import by_study, files_below
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.study import StudyState
-from dicom_node.network.storage_scu import store
+from dicom_node.network.storage_scu import Destination, store
 
 MODALITY_TITLE = "DEMO_CR"
+PACS_TITLE = "DEMO_PACS"
 
 Studies = Mapping[str, tuple[Path, ...]]
 """The files of each study, by Study Instance UID."""
@@ -47,45 +46,38 @@ def run(options: DemoOptions, console: Console) -> bool:
     """
     given = files_below(options.study) if options.study else ()
     results.clear(options.results)
-    work = options.results / results.WORK
     with ExitStack() as stack:
         with _step(console, "A modality, a node and a PACS are ready on this machine"):
-            node = stack.enter_context(NodeProcess(work, config_dir=options.config_dir))
-            pacs = stack.enter_context(DemoPacs(work / "pacs", sender=AE_TITLE))
-            files = given + _prepare(options, node, pacs)
+            node, pacs = _make(options)
+            stack.enter_context(node)
+            files = given or (_draw_sample(options),)  # while the node starts
+            stack.enter_context(pacs)
+            node.wait_until_ready()
         studies = _send(files, node, console)
         watched = stack.enter_context(closing(Outcomes(node, pacs)))
         passed = _follow(watched, studies, options, console)
+        _conclude(options, console)
+        with console.status("Stopping the node and the PACS …"):
+            stack.close()
     results.clear_work(options.results)
-    _conclude(options, console)
     return passed
 
 
-def _prepare(options: DemoOptions, node: NodeProcess, pacs: DemoPacs) -> tuple[Path, ...]:
-    """Introduce the AE titles to each other and draw the sample; all while the node starts."""
-    modality = ("--role", "modality", "--destination", PACS_TITLE, "--quiet-period", "0")
-    with ThreadPoolExecutor(max_workers=1) as other:
-        sample = other.submit(_sample, options)
-        # Nothing is ever sent to the modality, so any port will do for it.
-        _add_ae(node, MODALITY_TITLE, 104, modality)
-        _add_ae(node, PACS_TITLE, pacs.port, ("--role", "pacs"))
-        node.wait_until_ready(MODALITY_TITLE)
-        return sample.result()
+def _make(options: DemoOptions) -> tuple[NodeProcess, DemoPacs]:
+    """Make a node and a PACS that know each other, and nobody else but the modality."""
+    work = options.results / results.WORK
+    address = Destination(ae_title=PACS_TITLE, host="127.0.0.1", port=free_port())
+    node = NodeProcess(work, config_dir=options.config_dir, modality=MODALITY_TITLE, pacs=address)
+    return node, DemoPacs(work / "pacs", address=address, sender=AE_TITLE)
 
 
-def _add_ae(node: NodeProcess, title: str, port: int, more: tuple[str, ...]) -> None:
-    node.command("ae", "add", title, "--host", "127.0.0.1", "--port", str(port), *more)
-
-
-def _sample(options: DemoOptions) -> tuple[Path, ...]:
-    if options.study is not None:
-        return ()
+def _draw_sample(options: DemoOptions) -> Path:
     folder = options.results / results.WORK / "sent"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "synthetic-chest.dcm"
     made = make_radiograph(StudyUids.fresh(), datetime.now(UTC))
     made.dataset.save_as(path, enforce_file_format=True)
-    return (path,)
+    return path
 
 
 def _send(files: tuple[Path, ...], node: NodeProcess, console: Console) -> Studies:
