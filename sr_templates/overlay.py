@@ -13,6 +13,8 @@ WARNING = "DEMONSTRATION - NOT FOR CLINICAL USE"
 NO_FINDING = "No finding above threshold"
 # A smaller image is enlarged, because captions need room to be readable.
 SMALLEST_SIDE = 768
+# A line has room for this many verdicts; the report has them all.
+NAMED_VERDICTS = 2
 
 
 def draw_overlay(
@@ -31,7 +33,8 @@ def draw_overlay(
     pixels
         Display-ready image, shape (rows, columns), float32, 0 black to 1 white.
     image
-        The verdicts on the image; all are named where ``finding`` is None.
+        The verdicts on the image; the nearest to their thresholds are named where ``finding`` is
+        None.
     finding
         The finding to show, or None to state that none reaches its threshold.
     max_side
@@ -121,7 +124,7 @@ def _warning(model: ModelIdentity) -> list[Band]:
 def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ...]:
     if finding is None:
         first = Line(left=NO_FINDING, scale=1.3)
-        return first, Line(left=_all_verdicts(image), color=captions.SECONDARY_TEXT, scale=0.85)
+        return first, Line(left=_verdicts(image), color=captions.SECONDARY_TEXT, scale=0.85)
     probability = percent(finding.probability, finding.threshold)
     threshold = percent(finding.threshold, finding.probability)
     status = "AI finding, not verified" + ("" if finding.heat_map else ", not localised")
@@ -136,12 +139,16 @@ def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ..
     )
 
 
-def _all_verdicts(image: ImagePrediction) -> str:
-    return "    ".join(
+def _verdicts(image: ImagePrediction) -> str:
+    """Name the verdicts that came nearest to their thresholds."""
+    nearest = sorted(image.findings, key=lambda one: one.threshold - one.probability)
+    named = [
         f"{one.title} {percent(one.probability, one.threshold)}"
         f" (threshold {percent(one.threshold, one.probability)})"
-        for one in image.findings
-    )
+        for one in nearest[:NAMED_VERDICTS]
+    ]
+    others = len(nearest) - len(named)
+    return "    ".join([*named, *([f"and {others} more"] if others else [])])
 
 
 def _footer(finding: Finding | None, model: ModelIdentity) -> tuple[Line, ...]:

@@ -9,6 +9,7 @@ import highdicom as hd
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 from pydicom.uid import (
     Comprehensive3DSRStorage,
     EnhancedCTImageStorage,
@@ -287,7 +288,7 @@ def test_the_imaging_procedure_is_reported(attributes: dict[str, Any], meaning: 
 
 
 def test_a_coded_procedure_of_the_study_is_reported_as_it_is() -> None:
-    procedure = codes.code_item(codes.Code("36643-5", "LN", "XR Chest 2 Views"))
+    procedure = codes.code_item(Code("36643-5", "LN", "XR Chest 2 Views"))
     report = a_report(None, a_source(ProcedureCodeSequence=[procedure]))
     assert values_of(report, codes.PROCEDURE_REPORTED) == ["XR Chest 2 Views"]
 
@@ -375,7 +376,7 @@ def test_frames_are_named_where_the_class_has_frames() -> None:
         report,
         codes.IMAGING_MEASUREMENTS,
         codes.MEASUREMENT_GROUP,
-        codes.Code("111030", "DCM", "Image Region"),
+        Code("111030", "DCM", "Image Region"),
     )[0].ContentSequence[0]
     assert image.ReferencedSOPSequence[0].ReferencedFrameNumber == 3
 
