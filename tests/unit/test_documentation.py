@@ -1,6 +1,7 @@
-"""The documentation agrees with the code: settings, commands, links."""
+"""The project's pages and files agree with the code: settings, commands, links, requirements."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,23 @@ def test_the_readme_names_every_target_of_the_makefile() -> None:
 def test_links_lead_to_files(page: Path) -> None:
     targets = _LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in targets if not (page.parent / link).exists()] == []
+
+
+def _pins(name: str) -> set[str]:
+    return set((ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines())
+
+
+def test_what_serves_is_pinned_like_what_was_tested() -> None:
+    assert _pins("serve.txt") <= _pins("dev.txt")
+
+
+def test_every_dependency_is_pinned_and_no_registry_is_named() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.split(r"[\[<>=]", each, maxsplit=1)[0] for each in project["dependencies"]}
+    pinned = {line.partition("==")[0] for line in _pins("serve.txt")}
+    assert wanted <= pinned
+    assert not [line for line in _pins("dev.txt") if "://" in line or line.startswith("-")]
+
+
+def test_serving_needs_no_tensorflow() -> None:
+    assert not [line for line in _pins("serve.txt") if line.startswith("tensorflow")]
