@@ -24,6 +24,8 @@ _PATIENCE = 90.0
 _GLANCE = 0.1
 """Seconds between two looks at the node's records while nothing arrives."""
 
+_UNDER_WAY = (DeliveryState.PENDING, DeliveryState.RETRYING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyOutcome:
@@ -85,26 +87,22 @@ class Outcomes:
             return None
         jobs = [job["job_id"] for job in self._hotbase.jobs(study)]
         deliveries = [each for job in jobs for each in self._hotbase.deliveries_of(job)]
-        if any(
-            each.state in (DeliveryState.PENDING, DeliveryState.RETRYING) for each in deliveries
-        ):
+        if any(each.state in _UNDER_WAY for each in deliveries):
             return None
         evidence = [each for job in jobs for each in self._hotbase.evidence(job)]
-        arrived = {each: self._pacs.find(each.sop_instance_uid) for each in evidence}
         troubles = [
-            f"a result was held back: {'; '.join(each.problems)}"
-            for each in evidence
-            if each.is_held
+            *(f"a result was held back: {'; '.join(e.problems)}" for e in evidence if e.is_held),
+            *(each.last_error for each in deliveries if each.state is DeliveryState.FAILED),
         ]
-        troubles += [each.last_error for each in deliveries if each.state is DeliveryState.FAILED]
-        if None in arrived.values() and not troubles:
+        arrived = [(each.kind, self._pacs.find(each.sop_instance_uid)) for each in evidence]
+        if any(path is None for _, path in arrived) and not troubles:
             return None
         return StudyOutcome(
             study_instance_uid=study,
             state=record.state,
-            reason="; ".join([record.reason, *troubles] if record.reason else troubles),
-            reports=tuple(p for e, p in arrived.items() if p and e.kind is EvidenceKind.SR),
-            overlays=tuple(p for e, p in arrived.items() if p and e.kind is EvidenceKind.SC),
+            reason="; ".join(filter(None, [record.reason, *troubles])),
+            reports=tuple(path for kind, path in arrived if path and kind is EvidenceKind.SR),
+            overlays=tuple(path for kind, path in arrived if path and kind is EvidenceKind.SC),
         )
 
     def _explained(self, studies: list[str]) -> str:
