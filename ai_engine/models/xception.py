@@ -1,0 +1,40 @@
+"""Xception (Chollet, CVPR 2017) with three classes: paper 4, sections VI and VII.
+
+The network is Keras' own. Paper 4, section V, explains its separable convolution as pointwise
+first, then depthwise; Chollet notes (section 2) that in stacked blocks the order does not matter,
+and his own network, which paper 4 names, convolves depthwise first. That one is built here.
+
+Importing this module imports Keras, on whichever backend the process has chosen.
+"""
+
+import keras
+
+from ai_engine.models.heads import classifier, three_channels
+
+OPACITY_CLASSES = ("Normal", "Lung Opacity", "No Lung Opacity / Not Normal")
+"""The classes of the RSNA data set in the order of the outputs, which paper 4 lists as normal,
+lung opacity and non-normal."""
+
+
+def build_xception(*, labels: int = len(OPACITY_CLASSES), size: int = 299) -> keras.Model:
+    """Build the classifier with fresh weights.
+
+    Parameters
+    ----------
+    labels
+        Classes of which one holds.
+    size
+        Rows and columns of the input, at least 71; 299 is Chollet's, paper 4 states none.
+
+    Returns
+    -------
+    keras.Model
+        Input float32 (n, size, size, 1); the network sees it three times over, so that ImageNet
+        weights fit. Outputs: probabilities float32 (n, labels) that sum to 1, and the last feature
+        map (n, size / 32, size / 32, 2048), sides rounded up.
+    """
+    image = keras.Input((size, size, 1), name="image")
+    base = keras.applications.Xception(
+        include_top=False, weights=None, input_tensor=three_channels(image)
+    )
+    return classifier(image, base.output, labels=labels, name="xception", activation="softmax")
