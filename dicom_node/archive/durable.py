@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from dicom_node.archive.elements import Buffer
 
 _REMEMBERED_FOLDERS = 8192
+# Whole microseconds: a float of seconds loses one now and then.
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class DurableFolder:
@@ -36,7 +38,7 @@ class DurableFolder:
         OSError
             The file could not be written.
         """
-        when = int(modified.timestamp() * 1_000_000) * 1000
+        when = (modified - _EPOCH) // _MICROSECOND * 1000
         temporary = self._incoming / f"{uuid4().hex}.part"
         try:
             with temporary.open("xb") as file:
@@ -100,3 +102,14 @@ class DurableFolder:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def modified_at(path: Path) -> datetime:
+    """Return the modification time of a file that was placed, exactly as it was given.
+
+    Raises
+    ------
+    OSError
+        The file is gone.
+    """
+    return _EPOCH + path.stat().st_mtime_ns // 1000 * _MICROSECOND

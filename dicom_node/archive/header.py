@@ -42,6 +42,7 @@ _INTEGER_STRINGS = {
 _SHORTS = {0x00280010: "rows", 0x00280011: "columns"}
 _CODES = {0x00082218: "anatomic_region", 0x00540220: "view"}
 _IMAGE_TYPE = 0x00080008
+_FIRST_ALLOWED = 0x00040000  # PS3.5 Section 7.1: groups 0000 and 0002 have their own places
 _LAST_WANTED = max(_CODES)
 # (7FE0,0008) and (7FE0,0009) are float and double float pixel data; both byte orders.
 _PIXEL_DATA = re.compile(rb"\xe0\x7f[\x08\x09\x10]\x00|\x7f\xe0\x00[\x08\x09\x10]")
@@ -79,6 +80,9 @@ def read_header(data: Buffer, transfer_syntax_uid: str) -> Identified:
     try:
         for element in dataset.elements():
             if element.tag > _LAST_WANTED:
+                break
+            if element.tag < _FIRST_ALLOWED:
+                broken = UnreadableDatasetError("a command or File Meta element in the data set")
                 break
             found[element.tag] = element
             position = element.end

@@ -8,10 +8,11 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 from dicom_node.archive import layout
+from dicom_node.archive.durable import modified_at
 from dicom_node.archive.errors import ArchiveError, NotInArchiveError
 from dicom_node.archive.header import read_header
 from dicom_node.archive.part10 import decode_head
-from dicom_node.archive.storage import StorageArchive, as_instance, received_time
+from dicom_node.archive.storage import StorageArchive, as_instance
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import UnreadableDatasetError
 
@@ -37,7 +38,7 @@ def read_instance(
     try:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        received_at = received_time(path)
+        received_at = modified_at(path)
     except FileNotFoundError as error:
         raise NotInArchiveError("there is no such file in the archive") from error
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped

@@ -5,11 +5,11 @@ import hashlib
 import logging
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from dicom_node.archive import layout
-from dicom_node.archive.durable import DurableFolder
+from dicom_node.archive.durable import DurableFolder, modified_at
 from dicom_node.archive.elements import Buffer
 from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.header import Identified, read_header
@@ -110,7 +110,7 @@ class StorageArchive:
         )
         try:
             path, duplicate = self._place(folder, meta, dataset, announced.received_at)
-            received_at = received_time(self.root / path) if duplicate else announced.received_at
+            received_at = modified_at(self.root / path) if duplicate else announced.received_at
         except OSError as error:
             raise _as_not_stored(error) from error
         instance = as_instance(found, meta, path=path, size=len(dataset), received_at=received_at)
@@ -215,11 +215,6 @@ def as_instance(
         conflict=layout.is_conflict(path.name),
         header=found.header,
     )
-
-
-def received_time(path: Path) -> datetime:
-    """Return when a stored file was received: its modification time, set when it was stored."""
-    return datetime.fromtimestamp(path.stat().st_mtime_ns // 1000 / 1_000_000, tz=UTC)
 
 
 def _holds(path: Path, digest: str) -> bool:

@@ -12,6 +12,7 @@ import queue
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -31,10 +32,12 @@ from dicom_node.network.responses import encode_store_response
 
 # The ARTIM and idle timers are looked at this often.
 _TICK_SECONDS = 0.25
+_LONGEST_PATIENCE_SECONDS = 3600.0
 # An A-ASSOCIATE-RQ with 128 contexts of 60 transfer syntaxes is about 400 KB; the maximum PDU
 # length that was negotiated binds P-DATA-TF only (PS3.8 Annex D.1).
 _LARGEST_OTHER_PDU = 1024 * 1024
-# No asynchronous operations are negotiated, so a peer has one request underway (PS3.7 D.3.3.3).
+# No asynchronous operations are negotiated, so a peer should have one request underway
+# (PS3.7 D.3.3.3). One that does not wait for responses waits here.
 _WAITING_MESSAGES = 4
 # PS3.8 Section 9.3.5.1 and Annex E.2: item length, context ID, message control header.
 _PDV_HEAD, _LAST_COMMAND = 6, b"\x03"
@@ -58,8 +61,8 @@ class ReceivingAssociation(Association):
         self._transport = _Transport(self, connection, server.ae)
         self.dimse = _Messages(self, max_object_bytes)
         self._serving = self._storing = False
-        self.dul.to_user_queue = _NotifyingQueue(self._wake_up)
-        self.dul.to_provider_queue = _NotifyingQueue(self._transport.ring)
+        self.dul.to_user_queue = _IndicationQueue(self._wake_up, self.dul.is_alive)
+        self.dul.to_provider_queue = _RequestQueue(self._transport.ring)
         self.dul._run_loop_delay = 0  # noqa: SLF001  # waiting is the transport's business
         self.set_socket(self._transport)
 
@@ -74,8 +77,12 @@ class ReceivingAssociation(Association):
     def _wake_up(self) -> None:
         self.dimse.msg_queue.put((None, None))
 
+    def is_over(self) -> bool:
+        """Tell whether nothing is served any more."""
+        return self._kill
+
     def store(self, request: Any, context_id: int | None) -> bool:
-        """Serve a C-STORE at once, on the thread that received it; ``False`` if that cannot be."""
+        """Serve a C-STORE on this thread; ``False`` where pynetdicom has to say why not."""
         context = self._accepted_cx.get(context_id or 0)
         if not self._serving or context is None or not request.is_valid_request:
             return False
@@ -89,17 +96,22 @@ class ReceivingAssociation(Association):
     def _run_reactor(self) -> None:
         """Serve until the association ends: pynetdicom's loop but for the waiting."""
         self._serving = True
+        self._transport.set_timeout(self.network_timeout)
         while not self._kill:
             try:
                 context_id, message = self.dimse.msg_queue.get(timeout=_TICK_SECONDS)
             except queue.Empty:
                 context_id, message = None, None
-            # A C-STORE that came before the association was announced as open has waited here.
-            early = isinstance(message, C_STORE) and self.store(message, context_id)
-            if message is not None and context_id is not None and not early:
-                self._serve_request(message, context_id)
+            if message is not None and context_id is not None:
+                self._serve_waiting(message, context_id)
             if self._has_ended():
                 self.kill()
+
+    def _serve_waiting(self, message: Any, context_id: int) -> None:
+        """Serve what had to wait: the first message may be here before anyone knows of us."""
+        if not (isinstance(message, C_STORE) and self.store(message, context_id)):
+            self._serve_request(message, context_id)
+        self.dimse.msg_queue.task_done()
 
     def _has_ended(self) -> bool:
         """Answer a release, notice an abort; tell whether the association is over."""
@@ -121,29 +133,70 @@ class ReceivingAssociation(Association):
         return not self.dul.is_alive()
 
 
-class _NotifyingQueue(queue.Queue[Any]):
-    """A queue that tells somebody who is not waiting on it."""
+class _RequestQueue(queue.Queue[Any]):
+    """What we ask of the upper layer; wakes the thread that waits for the peer's data."""
 
-    def __init__(self, notify: Callable[[], None]) -> None:
+    def __init__(self, wake_up: Callable[[], None]) -> None:
         super().__init__()
-        self._notify = notify
+        self._wake_up = wake_up
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         super().put(item, block, timeout)
-        self._notify()
+        self._wake_up()
+
+
+class _IndicationQueue(queue.Queue[Any]):
+    """What the upper layer says of the association; wakes the thread that waits for messages."""
+
+    def __init__(self, wake_up: Callable[[], None], is_alive: Callable[[], bool]) -> None:
+        super().__init__()
+        self._wake_up = wake_up
+        self._is_alive = is_alive
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(item, block, timeout)
+        self._wake_up()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Wait no longer than there is somebody who could put something."""
+        deadline = time.monotonic() + timeout if block and timeout else 0.0
+        while block and self._is_alive() and (not timeout or time.monotonic() < deadline):
+            try:
+                return super().get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                continue
+        return super().get(block=False)
 
 
 class _MessageQueue(queue.Queue[Any]):
-    """Where messages wait to be served; a C-STORE as a rule does not."""
+    """Where messages wait to be served; a C-STORE with nothing before it does not wait."""
 
-    def __init__(self, store: Callable[[Any, int | None], bool]) -> None:
-        super().__init__()
-        self._store = store
+    def __init__(self, association: ReceivingAssociation) -> None:
+        super().__init__(_WAITING_MESSAGES)
+        self._association = association
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         context_id, message = item
-        if not (isinstance(message, C_STORE) and self._store(message, context_id)):
-            super().put(item, block, timeout)
+        first = isinstance(message, C_STORE) and not self.unfinished_tasks
+        if message is None:
+            self._wake_up(item)
+        elif not (first and self._association.store(message, context_id)):
+            while not (self._association.is_over() or self._enqueue(item)):
+                continue
+
+    def _enqueue(self, item: Any) -> bool:
+        try:
+            super().put(item, timeout=_TICK_SECONDS)
+        except queue.Full:
+            return False
+        return True
+
+    def _wake_up(self, nothing: Any) -> None:
+        """Wake the one who waits; it is awake where messages wait already."""
+        with self.mutex:
+            if not self._qsize():
+                self._put(nothing)
+                self.not_empty.notify()
 
 
 class _Transport(AssociationSocket):
@@ -153,6 +206,7 @@ class _Transport(AssociationSocket):
         self, association: Association, connection: socket.socket, ae: ApplicationEntity
     ) -> None:
         super().__init__(association, client_socket=connection)
+        self._patience = ae.network_timeout or _LONGEST_PATIENCE_SECONDS
         self._largest_pdu = max(ae.maximum_pdu_size, _LARGEST_OTHER_PDU)
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -171,6 +225,11 @@ class _Transport(AssociationSocket):
         if self._bell.fileno() in woken_by:
             self._bell.recv(4096)
         return connection.fileno() in woken_by
+
+    def set_timeout(self, seconds: float | None) -> None:
+        """Wait so long for the rest of a PDU, once the association is open."""
+        if self.socket is not None:
+            self.socket.settimeout(seconds)
 
     def ring(self) -> None:
         """Wake the thread that waits for data, where another one calls."""
@@ -200,7 +259,10 @@ class _Transport(AssociationSocket):
         data = bytearray(nr_bytes)
         view = memoryview(data)
         filled = 0
+        deadline = time.monotonic() + self._patience
         while filled < nr_bytes:
+            if time.monotonic() > deadline:
+                raise TimeoutError("a PDU came too slowly")
             received = self.socket.recv_into(view[filled:]) if self.socket else 0
             if not received:
                 return bytearray(view[:filled])
@@ -237,7 +299,7 @@ class _Messages(DIMSEServiceProvider):
     def __init__(self, association: ReceivingAssociation, max_object_bytes: int) -> None:
         super().__init__(association)
         self._max_object_bytes = max_object_bytes
-        self.msg_queue = _MessageQueue(association.store)
+        self.msg_queue = _MessageQueue(association)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Put the fragments of a message together."""
@@ -245,8 +307,6 @@ class _Messages(DIMSEServiceProvider):
             self.message = DIMSEMessage()
             self.message.data_set = BoundedBuffer(self._max_object_bytes)
         super().receive_primitive(primitive)
-        if self.msg_queue.qsize() > _WAITING_MESSAGES:
-            self.dul.event_queue.put("Evt19")  # invalid PDU: the state machine aborts
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
         """Send a message; the response that every object gets, the short way."""

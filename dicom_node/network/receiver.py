@@ -18,10 +18,11 @@ from dicom_node.domain.reception import (
     IMPLEMENTATION_VERSION_NAME,
     InstanceStore,
 )
+from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessFactory
 from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import ReceptionEvent
-from dicom_node.network.logs import ForwardingHandler
+from dicom_node.network.logs import ForwardingHandler, fields
 from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.storage_scp import StorageScp
 from dicom_node.network.transport import ReceiverServer
@@ -125,15 +126,30 @@ def run_receiver(
     root.setLevel(task.settings.log_level)
     # Formats every PDU and message for the log; this process is pynetdicom's only user here.
     _config.LOG_HANDLER_LEVEL = "none"
+    try:
+        server = _server(task, listener, link.send, counts)
+    except NodeError as error:
+        logger.critical("receiver.failed %s", fields(index=task.index, reason=error))
+        sys.exit(1)
+    _serve(server, link)
+    os._exit(0)
+
+
+def _server(
+    task: ReceiverTask,
+    listener: socket.socket,
+    emit: Callable[[ReceptionEvent], None],
+    counts: MutableSequence[int],
+) -> ReceiverServer:
     slots = AssociationSlots(counts, task.index, task.settings.max_associations)
     scp = StorageScp(
         ae_title=task.settings.ae_title,
         store=task.store(),
         access=task.access(),
         slots=slots,
-        emit=link.send,
+        emit=emit,
     )
-    server = ReceiverServer(
+    return ReceiverServer(
         listener,
         _application_entity(task.settings),
         max_object_bytes=task.settings.max_object_bytes,
@@ -141,8 +157,6 @@ def run_receiver(
         handlers=scp.handlers(),
         on_end=scp.on_end,
     )
-    _serve(server, link)
-    os._exit(0)
 
 
 def _serve(server: ReceiverServer, link: _Link) -> None:

@@ -93,7 +93,7 @@ class ReceiverPool:
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return int(self._listener.getsockname()[1])
+        return self._port
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -115,6 +115,7 @@ class ReceiverPool:
             The port is taken, or a receiver did not start.
         """
         self._listener = listen(self._settings.host, self._settings.port)
+        self._port = int(self._listener.getsockname()[1])
         for index in range(self._settings.receivers):
             self._spawn(index)
         self._threads = [
@@ -142,6 +143,7 @@ class ReceiverPool:
             self._stopping = True
             receivers = list(self._receivers.values())
         os.write(self._wake, b"x")
+        self._listener.close()  # the receivers close theirs: from then on callers are refused
         for receiver in receivers:
             self._order_stop(receiver, graceful_timeout)
         deadline = time.monotonic() + graceful_timeout + _EXIT_SECONDS
@@ -151,7 +153,6 @@ class ReceiverPool:
                 receiver.process.kill()
         for thread in self._threads:
             thread.join()
-        self._listener.close()
         os.close(self._wake)
         os.close(self._wake_reader)
         logger.info("reception.stopped")

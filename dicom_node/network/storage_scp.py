@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import Any, cast
 from uuid import uuid4
 
@@ -16,7 +15,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-from dicom_node.domain.reception import Announcement, InstanceStore
+from dicom_node.domain.reception import Announcement, InstanceStore, ObjectTooLargeError
 from dicom_node.errors import NodeError
 from dicom_node.network.access import (
     AccessPolicy,
@@ -25,6 +24,7 @@ from dicom_node.network.access import (
     Refusal,
 )
 from dicom_node.network.contexts import ContextTable
+from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import (
     AssociationClosed,
     AssociationOpened,
@@ -35,6 +35,7 @@ from dicom_node.network.events import (
     ReceptionEvent,
 )
 from dicom_node.network.logs import fields
+from dicom_node.network.reactor import BoundedBuffer
 from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.status import PROCESSING_FAILURE, SUCCESS, response, store_status
 
@@ -137,7 +138,7 @@ class StorageScp:
             ),
         )
         association.acse.send_reject(*refusal.value)
-        self._emit(
+        self._tell(
             AssociationRefused(
                 calling_ae=request.calling_ae,
                 called_ae=request.called_ae,
@@ -161,7 +162,7 @@ class StorageScp:
                 contexts=len(event.assoc.accepted_contexts),
             ),
         )
-        self._emit(
+        self._tell(
             AssociationOpened(
                 association_id=open_.association_id,
                 calling_ae=open_.request.calling_ae,
@@ -187,28 +188,43 @@ class StorageScp:
             called_ae=open_.request.called_ae,
             received_at=self._now(),
         )
-        dataset = cast("BytesIO", request.DataSet).getbuffer()
+        buffer = cast("BoundedBuffer", request.DataSet)
         try:
-            stored = self._store.store(dataset, announced)
-            self._emit(
-                InstanceReceived(
-                    association_id=open_.association_id,
-                    instance=stored.instance,
-                    duplicate=stored.duplicate,
-                )
-            )
+            self._take(open_, buffer, announced)
+        except ReceptionStoppedError as error:  # it is durable, but nobody knows of it yet
+            return response(store_status(error), str(error))
         except NodeError as error:
-            return self._refuse(open_, announced, dataset, store_status(error), str(error))
+            return self._refuse(open_, announced, buffer, store_status(error), str(error))
         except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
             _log_unexpected("instance.failed", error)
             reason = f"unexpected {type(error).__name__}"
-            return self._refuse(open_, announced, dataset, PROCESSING_FAILURE, reason)
+            return self._refuse(open_, announced, buffer, PROCESSING_FAILURE, reason)
         return SUCCESS
 
+    def _take(self, open_: _Open, buffer: BoundedBuffer, announced: Announcement) -> None:
+        """Store the object and tell the main process, or raise the error that says why not."""
+        if buffer.overflowed:
+            raise ObjectTooLargeError(f"{buffer.size} bytes are more than the node takes")
+        stored = self._store.store(buffer.getbuffer(), announced)
+        self._emit(
+            InstanceReceived(
+                association_id=open_.association_id,
+                instance=stored.instance,
+                duplicate=stored.duplicate,
+            )
+        )
+
     def _refuse(
-        self, open_: _Open, announced: Announcement, dataset: memoryview, status: int, reason: str
+        self,
+        open_: _Open,
+        announced: Announcement,
+        buffer: BoundedBuffer,
+        status: int,
+        reason: str,
     ) -> Dataset:
-        kept_as = self._store.refuse(dataset, announced, status=status, reason=reason)
+        dataset, kept_as = buffer.getbuffer(), None
+        if len(dataset):
+            kept_as = self._store.refuse(dataset, announced, status=status, reason=reason)
         logger.warning(
             "instance.refused %s",
             fields(
@@ -220,7 +236,7 @@ class StorageScp:
                 kept_as=kept_as,
             ),
         )
-        self._emit(
+        self._tell(
             ObjectRefused(
                 association_id=open_.association_id,
                 status=status,
@@ -233,6 +249,13 @@ class StorageScp:
         )
         return response(status, reason)
 
+    def _tell(self, event: ReceptionEvent) -> None:
+        """Tell the main process what it can do without when it is gone."""
+        try:
+            self._emit(event)
+        except ReceptionStoppedError:
+            logger.debug("event.unsent %s", fields(kind=type(event).__name__))
+
     def _on_released(self, event: Event) -> None:
         self._close(event.assoc, CloseReason.RELEASED)
 
@@ -242,9 +265,7 @@ class StorageScp:
 
     def _close(self, association: Association, reason: CloseReason) -> None:
         open_ = self._open.pop(association, None)
-        if open_ is None:
-            return
-        if not open_.established:
+        if open_ is None or not open_.established:
             return
         logger.info(
             "association.closed %s",
@@ -254,7 +275,7 @@ class StorageScp:
                 reason=reason.value,
             ),
         )
-        self._emit(
+        self._tell(
             AssociationClosed(association_id=open_.association_id, reason=reason, at=self._now())
         )
 

@@ -296,6 +296,14 @@ def _association(
     finally:
         if association.is_established:
             association.release()
+        _close_connection(association)
+
+
+def _close_connection(association: Association) -> None:
+    # Where the peer broke the connection off, pynetdicom leaves our end of it open.
+    transport: Any = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.close()
 
 
 def _no_delay(event: Event) -> bool:

@@ -103,7 +103,7 @@ class ReceiverServer(ThreadedAssociationServer):
             connection.close()
             raise OSError("too many connections to reject each by an A-ASSOCIATE-RJ")
         # A peer that falls silent within a PDU must not hold its connection for ever.
-        connection.settimeout(self.ae.network_timeout)
+        connection.settimeout(self.ae.acse_timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection, address
 

@@ -11,7 +11,14 @@ from typing import TypeVar
 import pytest
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
-from dicom_node.network.access import AccessFactory, Operation, StaticAccess
+from dicom_node.errors import ConfigurationError
+from dicom_node.network.access import (
+    AccessFactory,
+    AccessPolicy,
+    AssociationRequest,
+    Operation,
+    StaticAccess,
+)
 from dicom_node.network.events import AssociationClosed, ReceptionEvent
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
@@ -23,6 +30,34 @@ ACCESS = {MODALITY: frozenset(Operation), PACS: frozenset({Operation.ECHO})}
 _WAIT_SECONDS = 30.0
 
 Event = TypeVar("Event", bound=ReceptionEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class FileAccess:
+    """A policy that reads the permitted calling AE titles from a file, one a line, each time."""
+
+    path: Path
+
+    def __call__(self, request: AssociationRequest) -> frozenset[Operation] | None:
+        """Look the calling AE title up; fail where there is no file."""
+        titles = self.path.read_text().splitlines()
+        return frozenset(Operation) if request.calling_ae in titles else None
+
+
+@dataclass(frozen=True, slots=True)
+class FileAccessFactory:
+    """Makes ``FileAccess`` in each receiver."""
+
+    path: Path
+
+    def __call__(self) -> AccessPolicy:
+        """Return the policy."""
+        return FileAccess(self.path)
+
+
+def no_access() -> AccessPolicy:
+    """Fail as a factory does whose database is away."""
+    raise ConfigurationError("the AE table cannot be read")
 
 
 @dataclass(slots=True)

@@ -209,6 +209,14 @@ def test_inflates_only_as_much_as_a_header_needs() -> None:
     assert found.header.has_pixels
 
 
+def test_refuses_file_meta_information_within_a_data_set() -> None:
+    """It would become part of the stored file's own."""
+    meta = b"\x02\x00\x10\x00UI\x04\x001.2\0"
+
+    with pytest.raises(UnreadableDatasetError, match="File Meta"):
+        read_header(meta + encoded(make_dataset()), ExplicitVRLittleEndian)
+
+
 def test_refuses_a_broken_deflated_stream() -> None:
     with pytest.raises(UnreadableDatasetError):
         read_header(b"\xff" * 64, DeflatedExplicitVRLittleEndian)
