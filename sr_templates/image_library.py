@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from sr_templates import codes
-from sr_templates.patient_study import SourceAttributes
+from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import is_image, reference, rows_and_columns
 
 _ACQUISITION = Relationship.HAS_ACQ_CONTEXT

@@ -22,10 +22,10 @@ from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.image_library import image_library
 from sr_templates.instance import new_instance
-from sr_templates.patient_study import SourceAttributes
 from sr_templates.planar_roi import planar_roi_groups
 from sr_templates.qualitative_evaluations import qualitative_evaluations
 from sr_templates.series import EvidenceKind
+from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import hierarchical_references, sources_by_uid, uid_of
 from sr_templates.uids import document_uid
 

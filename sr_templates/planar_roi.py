@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
+    ContentSequence,
     FindingSite,
+    GraphicTypeValues,
     ImageRegion,
     Measurement,
     PlanarROIMeasurementsAndQualitativeEvaluations,
+    RelationshipTypeValues,
+    ScoordContentItem,
     SourceImageForRegion,
     TrackingIdentifier,
 )
@@ -85,17 +89,25 @@ def _outlines(finding: Finding, source: Dataset) -> tuple[Outline, ...]:
 
 
 def _region(outline: Outline, source: Dataset, frame_number: int | None) -> ImageRegion:
-    """SCOORD (111030, DCM, "Image Region"), selected from one frame of the source."""
+    """SCOORD (111030, DCM, "Image Region"), selected from one frame of the source.
+
+    Built from its parts, because highdicom's constructor reads its tables of all IODs to look for
+    tiled images, which takes half a second of a process's first report.
+    """
     frame = frame_reference(source, frame_number)
-    return ImageRegion(
-        graphic_type="POLYLINE",
+    item = ScoordContentItem(
+        name=CodedConcept.from_code(codes.IMAGE_REGION),
+        graphic_type=GraphicTypeValues.POLYLINE,
         graphic_data=outline.points,
-        source_image=SourceImageForRegion(
-            referenced_sop_class_uid=uid_of(source, "SOPClassUID"),
-            referenced_sop_instance_uid=uid_of(source, "SOPInstanceUID"),
-            referenced_frame_numbers=None if frame is None else [frame],
-        ),
+        relationship_type=RelationshipTypeValues.CONTAINS,
     )
+    selected_from = SourceImageForRegion(
+        referenced_sop_class_uid=uid_of(source, "SOPClassUID"),
+        referenced_sop_instance_uid=uid_of(source, "SOPInstanceUID"),
+        referenced_frame_numbers=None if frame is None else [frame],
+    )
+    item.ContentSequence = ContentSequence([selected_from])
+    return ImageRegion.from_dataset(item, copy=False)
 
 
 def _sites(finding: Finding) -> list[FindingSite] | None:

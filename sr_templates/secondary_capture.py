@@ -17,9 +17,9 @@ from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.instance import new_instance
 from sr_templates.overlay import NO_FINDING, WARNING, draw_overlay, percent
-from sr_templates.patient_study import SourceAttributes
 from sr_templates.repair import long_string
 from sr_templates.series import EvidenceKind
+from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import (
     check_identity,
     frame_reference,

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from pydicom.config import RAISE
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from pydicom.valuerep import validate_value
@@ -184,9 +185,9 @@ def _report(dataset: Dataset) -> Iterator[str]:
     templates = dataset.get("ContentTemplateSequence") or [Dataset()]
     if templates[0].get("TemplateIdentifier") != "1500":
         yield "the root of the report is not TID 1500"
-    names = {_concept(item) for item in dataset.get("ContentSequence") or []}
+    rows = list(dataset.get("ContentSequence") or [])
     for concept in (codes.PROCEDURE_REPORTED, codes.OBSERVER_TYPE, codes.IMAGING_MEASUREMENTS):
-        if (concept.value, concept.scheme_designator) not in names:
+        if not any(_is_named(row, concept) for row in rows):
             yield f"the report has no {concept.meaning}"
     items = list(_items(dataset))
     if any("ConceptNameCodeSequence" not in item for item in items):
@@ -197,7 +198,7 @@ def _report(dataset: Dataset) -> Iterator[str]:
 
 
 def _groups(items: Sequence[Dataset]) -> Iterator[str]:
-    groups = [item for item in items if _concept(item) == ("125007", "DCM")]
+    groups = [item for item in items if _is_named(item, codes.MEASUREMENT_GROUP)]
     tracking = []
     for group in groups:
         children = list(group.get("ContentSequence") or [])
@@ -205,7 +206,7 @@ def _groups(items: Sequence[Dataset]) -> Iterator[str]:
         if types.count("SCOORD") != 1:
             yield "a measurement group has no region, or several: viewers fail on it"
         first = next((child for child in children if child.get("ValueType") == "UIDREF"), None)
-        if first is None or _concept(first) != ("112040", "DCM"):
+        if first is None or not _is_named(first, codes.TRACKING_UNIQUE_IDENTIFIER):
             yield "a measurement group's first UIDREF is not its tracking UID"
         else:
             tracking.append(first.UID)
@@ -219,11 +220,10 @@ def _items(parent: Dataset) -> Iterator[Dataset]:
         yield from _items(item)
 
 
-def _concept(item: Dataset) -> tuple[str, str] | None:
-    names = item.get("ConceptNameCodeSequence")
-    if not names:
-        return None
-    return names[0].get("CodeValue", ""), names[0].get("CodingSchemeDesignator", "")
+def _is_named(item: Dataset, concept: Code) -> bool:
+    names = item.get("ConceptNameCodeSequence") or [Dataset()]
+    stated = names[0].get("CodeValue"), names[0].get("CodingSchemeDesignator")
+    return stated == (concept.value, concept.scheme_designator)
 
 
 def _referenced(items: Sequence[Dataset]) -> set[str]:

@@ -376,7 +376,7 @@ def test_frames_are_named_where_the_class_has_frames() -> None:
         report,
         codes.IMAGING_MEASUREMENTS,
         codes.MEASUREMENT_GROUP,
-        Code("111030", "DCM", "Image Region"),
+        codes.IMAGE_REGION,
     )[0].ContentSequence[0]
     assert image.ReferencedSOPSequence[0].ReferencedFrameNumber == 3
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
-from sr_templates.patient_study import SourceAttributes, copy_patient_and_study
+from sr_templates.patient_study import copy_patient_and_study
+from sr_templates.source_attributes import SourceAttributes
 from tests.unit.sr_templates.builders import a_source, raw_source
 
 
@@ -105,6 +107,14 @@ def test_a_study_said_to_be_de_identified_without_a_method_does_not_say_so() -> 
     assert "PatientIdentityRemoved" not in copied(a_source(PatientIdentityRemoved="YES"))
     by_method = a_source(PatientIdentityRemoved="YES", DeidentificationMethod="Profile")
     assert copied(by_method).PatientIdentityRemoved == "YES"
+
+
+def test_a_code_that_is_too_long_is_left_out_and_never_cut() -> None:
+    item = Dataset()
+    item.CodingSchemeDesignator, item.CodeMeaning = "99SITE", "XR chest"
+    source = raw_source(CodeValue="12345678901234567")
+    item[Tag("CodeValue")] = source.get_item(Tag("CodeValue"))
+    assert "ProcedureCodeSequence" not in copied(a_source(ProcedureCodeSequence=[item]))
 
 
 def test_incomplete_codes_are_left_out(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,8 +16,8 @@ from pydicom.uid import (
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
 from sr_templates.errors import EvidenceError
 from sr_templates.measurement_report import build_measurement_report
-from sr_templates.patient_study import SourceAttributes
 from sr_templates.secondary_capture import build_overlays, pixel_aspect
+from sr_templates.source_attributes import SourceAttributes
 from sr_templates.validation import problems
 from tests.unit.sr_templates.builders import (
     IMAGE,
