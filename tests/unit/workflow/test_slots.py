@@ -22,28 +22,28 @@ def test_urgent_work_overtakes_what_waits_and_the_rest_keeps_its_order() -> None
 
 def test_no_more_work_at_once_than_there_are_places() -> None:
     slots = Slots(2)
-    together = threading.Barrier(2)
-    third = threading.Event()
+    both_inside = threading.Barrier(3)
+    leave, third_inside = threading.Event(), threading.Event()
 
     def pair() -> None:
         with slots.one(urgent=False):
-            together.wait(10)
-            assert not third.wait(0.1)
+            both_inside.wait(10)
+            leave.wait(10)
 
-    def single() -> None:
+    def third() -> None:
         with slots.one(urgent=False):
-            third.set()
+            third_inside.set()
 
-    pairs = [threading.Thread(target=pair) for _ in range(2)]
-    for thread in pairs:
+    threads = [threading.Thread(target=work) for work in (pair, pair, third)]
+    for thread in threads[:2]:
         thread.start()
-    while slots._free:
-        pairs[0].join(0.01)
-    last = threading.Thread(target=single)
-    last.start()
-    for thread in (*pairs, last):
+    both_inside.wait(10)
+    threads[2].start()
+    assert not third_inside.wait(0.2)
+    leave.set()
+    assert third_inside.wait(10)
+    for thread in threads:
         thread.join(10)
-    assert third.is_set()
 
 
 def test_a_place_is_given_back_after_an_error() -> None:
