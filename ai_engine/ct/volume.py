@@ -36,29 +36,22 @@ DECODING_ERRORS = (
 Hounsfield = npt.NDArray[np.int16]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class CtVolume:
-    """One series' slices from head to feet.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeGeometry:
+    """Where a volume's voxels are, in patient coordinates (PS3.3 C.7.6.2.1.1).
 
-    ``hounsfield`` is int16 (slices, rows, columns) in Hounsfield units, clipped to −1024 … 3071.
-    ``spacing`` is the distance in mm between slices, rows and columns. ``rows_along`` and
-    ``columns_along`` are the directions in which row and column numbers grow, in patient
-    coordinates (x to the patient's left, y to the back, z to the head; PS3.3 C.7.6.2.1.1).
-    ``references`` and ``positions`` name each slice and the place of its first pixel in mm.
+    ``shape`` is (slices, rows, columns), ``spacing`` the distance in mm between them; slices run
+    from head to feet. ``rows_along`` and ``columns_along`` are the directions in which row and
+    column numbers grow (x to the patient's left, y to the back, z to the head). ``references``
+    and ``positions`` name each slice and the place of its first voxel's centre in mm.
     """
 
-    hounsfield: Hounsfield
+    shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
     rows_along: Vector
     columns_along: Vector
     references: tuple[SliceReference, ...]
     positions: tuple[Vector, ...]
-    contrast: bool = False
-
-    @property
-    def sop_instance_uids(self) -> tuple[str, ...]:
-        """The SOP Instance UID of each slice; multi-frame objects repeat theirs."""
-        return tuple(reference.sop_instance_uid for reference in self.references)
 
     @property
     def voxel_ml(self) -> float:
@@ -69,6 +62,30 @@ class CtVolume:
     def left_is_high(self) -> bool:
         """Whether column numbers grow towards the patient's left."""
         return self.columns_along[0] > 0
+
+    def place(self, index: int, row: float, column: float) -> Vector:
+        """The patient coordinates in mm of a voxel's centre; slices are counted from 0."""
+        across = np.array(self.columns_along) * column * self.spacing[2]
+        down = np.array(self.rows_along) * row * self.spacing[1]
+        x, y, z = np.array(self.positions[index]) + across + down
+        return float(x), float(y), float(z)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CtVolume:
+    """One series: int16 (slices, rows, columns) Hounsfield units, clipped to −1024 … 3071.
+
+    ``contrast`` says whether a contrast agent is stated.
+    """
+
+    hounsfield: Hounsfield
+    geometry: VolumeGeometry
+    contrast: bool = False
+
+    @property
+    def sop_instance_uids(self) -> tuple[str, ...]:
+        """The SOP Instance UID of each slice; multi-frame objects repeat theirs."""
+        return tuple(reference.sop_instance_uid for reference in self.geometry.references)
 
 
 def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
@@ -81,15 +98,18 @@ def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
     """
     stack = stack_slices(read_slices(datasets))
     first = stack.slices[0]
-    return CtVolume(
-        hounsfield=_decode(stack, threads),
+    hounsfield = _decode(stack, threads)
+    slices, rows, columns = hounsfield.shape
+    geometry = VolumeGeometry(
+        shape=(slices, rows, columns),
         spacing=(stack.step, *first.spacing),
         rows_along=first.rows_along,
         columns_along=first.columns_along,
         references=tuple(entry.reference for entry in stack.slices),
         positions=tuple(entry.position for entry in stack.slices),
-        contrast=any(entry.contrast for entry in stack.slices),
     )
+    contrast = any(entry.contrast for entry in stack.slices)
+    return CtVolume(hounsfield=hounsfield, geometry=geometry, contrast=contrast)
 
 
 def _decode(stack: Stack, threads: int) -> Hounsfield:
@@ -116,7 +136,7 @@ def _hounsfield(entry: Slice) -> Hounsfield:
             decoding_plugin="pyjpegls" if syntax in JPEGLSTransferSyntaxes else "",
         )
         if stored.shape != entry.shape:
-            raise ValueError("not one slice of the size that the header states")  # noqa: TRY301
+            raise ValueError("not one slice of the size that the header states")
     except DECODING_ERRORS:
         detail = "a slice is damaged or compressed in an unsupported way; send the series again"
         raise CtRefusedError(CtRefusalReason.UNDECODABLE, detail) from None

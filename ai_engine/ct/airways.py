@@ -1,0 +1,110 @@
+"""Trachea and main bronchi, so that their air isn't counted as lung.
+
+The trachea is the longest chain of round dark spots from slice to slice. From it the airways are
+grown at rising thresholds until they leak into the lungs (Mori et al., explosion-controlled
+region growing, 1996); the last threshold before the leak is kept.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from ai_engine.ct.grid import CoarseGrid
+from ai_engine.ct.morphology import Mask, dilate
+
+LUMEN = -900
+"""Hounsfield units below which a spot may be the trachea's lumen on the coarse grid."""
+
+AREAS = (50.0, 700.0)
+"""mm²: from a child's trachea to one much widened."""
+
+ROUNDNESS = 0.55
+"""Least part of its bounding rectangle that a spot fills; a disc fills 0.79."""
+
+DRIFT = 8.0
+"""mm that the trachea's centre may move from one slice to the next."""
+
+SHORTEST = 25.0
+"""mm of trachea below which it counts as not found."""
+
+THRESHOLDS = range(-990, -700, 10)
+MOST_GROWTH = 15.0
+MOST_VOLUME = 150.0
+"""ml: a leak is a growth beyond MOST_GROWTH and half of what was there, or beyond MOST_VOLUME."""
+
+WALL = 2.5
+"""mm around the lumen that are airway wall."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Spot:
+    index: int
+    centre: tuple[float, float]
+    mask: Mask
+
+
+def find_airways(grid: CoarseGrid, air: Mask) -> Mask:
+    """Trachea and main bronchi with their walls; empty where there is no trachea.
+
+    ``air`` is the air inside the body, bool of the grid's shape.
+    """
+    seed = _trachea(grid, air)
+    if not seed.any():
+        return seed
+    return dilate(_grow(grid, air, seed), WALL, grid.spacing)
+
+
+def _trachea(grid: CoarseGrid, air: Mask) -> Mask:
+    chains: list[list[_Spot]] = []
+    for spot in _spots(grid, air):
+        for chain in chains:
+            last = chain[-1]
+            moved = math.dist(last.centre, spot.centre)
+            if last.index == spot.index - 1 and moved < DRIFT:
+                chain.append(spot)
+                break
+        else:
+            chains.append([spot])
+    longest = max(chains, key=len, default=[])
+    seed = np.zeros_like(air)
+    if len(longest) * grid.spacing[0] >= SHORTEST:
+        for spot in longest:
+            seed[spot.index] |= spot.mask
+    return seed
+
+
+def _spots(grid: CoarseGrid, air: Mask) -> Iterator[_Spot]:
+    _, height, width = grid.spacing
+    for index, plane in enumerate(air & (grid.hounsfield < LUMEN)):
+        count, labels, statistics, centres = cv2.connectedComponentsWithStats(
+            plane.astype(np.uint8), connectivity=4
+        )
+        for number in range(1, count):
+            _, _, columns, rows, pixels = (int(value) for value in statistics[number])
+            across, down = columns * width, rows * height
+            round_enough = pixels >= ROUNDNESS * columns * rows and max(across, down) <= 2 * min(
+                across, down
+            )
+            if round_enough and AREAS[0] <= pixels * height * width <= AREAS[1]:
+                x, y = centres[number]
+                centre = (float(y * height), float(x * width))
+                yield _Spot(index=index, centre=centre, mask=np.asarray(labels == number))
+
+
+def _grow(grid: CoarseGrid, air: Mask, seed: Mask) -> Mask:
+    grown, volume = seed, float(np.count_nonzero(seed)) * grid.voxel_ml
+    for threshold in THRESHOLDS:
+        labels, _ = ndimage.label(air & (grid.hounsfield < threshold))
+        touched = np.unique(labels[seed & (labels > 0)])
+        if not len(touched):
+            continue
+        candidate = np.isin(labels, touched) | seed
+        larger = float(np.count_nonzero(candidate)) * grid.voxel_ml
+        if larger > MOST_VOLUME or larger > 1.5 * volume + MOST_GROWTH:
+            break
+        grown, volume = candidate, larger
+    return grown

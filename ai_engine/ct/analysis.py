@@ -1,0 +1,98 @@
+"""From the slices of one chest CT to its figures, findings and explanation (paper 5)."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from pydicom import Dataset
+
+from ai_engine.ct.cautions import find_cautions
+from ai_engine.ct.contours import outline
+from ai_engine.ct.explanation import explain, slice_ranges
+from ai_engine.ct.high_attenuation import HighAttenuation
+from ai_engine.ct.inhomogeneity import measure
+from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks, find_lungs
+from ai_engine.ct.mask_source import MaskSource
+from ai_engine.ct.masks import pack_mask
+from ai_engine.ct.regions import LABELS, Regions, find_regions
+from ai_engine.ct.results import CtAnalysis, KeySlice, Pattern, Side
+from ai_engine.ct.volume import CtVolume, read_volume
+
+
+def analyse_ct(
+    datasets: Sequence[Dataset], *, source: MaskSource | None = None, threads: int = 2
+) -> CtAnalysis:
+    """Analyse one CT series; the order of its slices doesn't matter.
+
+    Parameters
+    ----------
+    datasets
+        The objects of one series, with pixel data, compressed or not.
+    source
+        Where the inhomogeneity mask comes from; high-attenuation areas unless given.
+    threads
+        How many threads decode and draw slices.
+
+    Raises
+    ------
+    CtRefusedError
+        If the objects aren't one measurable axial chest CT, with the reason.
+    """
+    return analyse_volume(read_volume(datasets, threads=threads), source=source, threads=threads)
+
+
+def analyse_volume(
+    volume: CtVolume, *, source: MaskSource | None = None, threads: int = 2
+) -> CtAnalysis:
+    """Analyse a volume that was read already.
+
+    Raises
+    ------
+    CtRefusedError
+        If there are no lungs in it.
+    """
+    source = source or HighAttenuation()
+    lungs = find_lungs(volume, threads=threads)
+    mask = source.find(volume, lungs, threads=threads)
+    regions = find_regions(volume.geometry, lungs, mask)
+    measurements = measure(volume, lungs, regions.labels > 0)
+    ranges = slice_ranges([_patterns(plane) for plane in regions.labels])
+    return CtAnalysis(
+        method=source.identity,
+        geometry=volume.geometry,
+        measurements=measurements,
+        findings=regions.findings,
+        ranges=ranges,
+        explanation=explain(ranges),
+        cautions=find_cautions(volume, lungs, measurements[2]),
+        key_slices=tuple(_key_slices(volume, lungs, regions)),
+        right_lung=pack_mask(lungs.labels == RIGHT),
+        left_lung=pack_mask(lungs.labels == LEFT),
+        inhomogeneity=tuple(
+            (pattern, pack_mask(regions.labels == LABELS[pattern]))
+            for pattern in Pattern
+            if any(finding.pattern is pattern for finding in regions.findings)
+        ),
+    )
+
+
+def _patterns(plane: Labels) -> frozenset[Pattern]:
+    present = np.bincount(plane.ravel(), minlength=len(LABELS) + 1) > 0
+    return frozenset(pattern for pattern, label in LABELS.items() if present[label])
+
+
+def _key_slices(volume: CtVolume, lungs: LungMasks, regions: Regions) -> Iterator[KeySlice]:
+    """For each lung with inhomogeneity, the slice with its largest area."""
+    dense = regions.labels > 0
+    for side, label in ((Side.RIGHT, RIGHT), (Side.LEFT, LEFT)):
+        areas = [
+            np.count_nonzero(plane & (labels == label))
+            for plane, labels in zip(dense, lungs.labels, strict=True)
+        ]
+        index = int(np.argmax(areas))
+        if areas[index]:
+            yield KeySlice(
+                side=side,
+                number=index + 1,
+                reference=volume.geometry.references[index],
+                image=outline(volume.hounsfield[index], dense[index]),
+            )

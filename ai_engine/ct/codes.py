@@ -1,0 +1,34 @@
+"""The coded concepts of CT results (PS3.16 and SNOMED CT).
+
+What no standard scheme has (the percentage of inhomogeneity, its grades, a type that wasn't
+decided) stands in the node's own scheme.
+"""
+
+from ai_engine.prediction import Code
+
+PRIVATE_SCHEME = "99AINODE"
+
+RIGHT_LUNG = Code(value="3341006", scheme="SCT", meaning="Right lung")
+LEFT_LUNG = Code(value="44029006", scheme="SCT", meaning="Left lung")
+BOTH_LUNGS = Code(value="74101002", scheme="SCT", meaning="Both lungs")
+
+VOLUME = Code(value="118565006", scheme="SCT", meaning="Volume")
+MEAN_ATTENUATION = Code(value="112181", scheme="DCM", meaning="Mean Attenuation Coefficient")
+INHOMOGENEITY_PERCENTAGE = Code(
+    value="ct-inhomogeneity", scheme=PRIVATE_SCHEME, meaning="Percentage of lung inhomogeneity"
+)
+HIGH_ATTENUATION_PERCENTAGE = Code(
+    value="ct-haa", scheme=PRIVATE_SCHEME, meaning="High attenuation area (-600 to -250 HU)"
+)
+
+MILLILITRE = Code(value="ml", scheme="UCUM", meaning="milliliter")
+PERCENT = Code(value="%", scheme="UCUM", meaning="percent")
+HOUNSFIELD_UNIT = Code(value="[hnsf'U]", scheme="UCUM", meaning="Hounsfield unit")
+
+GROUND_GLASS = Code(value="1217294009", scheme="SCT", meaning="Ground glass opacity")
+CONSOLIDATION = Code(value="95436008", scheme="SCT", meaning="Lung consolidation")
+NODULE = Code(value="786838002", scheme="SCT", meaning="Nodule of lung")
+ATELECTASIS = Code(value="46621007", scheme="SCT", meaning="Atelectasis")
+UNDECIDED = Code(
+    value="ct-undecided", scheme=PRIVATE_SCHEME, meaning="Lung inhomogeneity, type not decided"
+)

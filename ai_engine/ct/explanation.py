@@ -1,0 +1,45 @@
+"""Which slices show what, in words (paper 5, section 5.7 and Fig. 7)."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ai_engine.ct.results import Pattern, SliceRange
+
+
+def slice_ranges(patterns: Sequence[frozenset[Pattern]]) -> tuple[SliceRange, ...]:
+    """Join consecutive slices with the same patterns; ``patterns`` has one set per slice."""
+    ranges = []
+    first = 1
+    for found, group in groupby(patterns):
+        last = first + len(list(group)) - 1
+        ordered = tuple(pattern for pattern in Pattern if pattern in found)
+        ranges.append(SliceRange(first=first, last=last, patterns=ordered))
+        first = last + 1
+    return tuple(ranges)
+
+
+def explain(ranges: Sequence[SliceRange]) -> tuple[str, ...]:
+    """One sentence on the number of slices, then one for each range."""
+    total = ranges[-1].last if ranges else 0
+    opening = f"There are {total} slices in total, counted from the head."
+    return opening, *(_sentence(entry) for entry in ranges)
+
+
+def _sentence(entry: SliceRange) -> str:
+    where = f"slice {entry.first}"
+    if entry.last > entry.first:
+        where = f"slices {entry.first}-{entry.last}"
+    if not entry.patterns:
+        return f"Areas of inhomogeneity were not found on {where}."
+    kinds = [pattern.value for pattern in entry.patterns if pattern is not Pattern.UNDECIDED]
+    undecided = Pattern.UNDECIDED in entry.patterns
+    end = f"are determined on {where} and are highlighted with a red outline."
+    if not kinds:
+        return f"Areas of inhomogeneity whose type was not decided {end}"
+    types = f"the {_listed(kinds)} type{'s' if len(kinds) > 1 else ''}"
+    besides = ", and others whose type was not decided," if undecided else ""
+    return f"Areas of inhomogeneity of {types}{besides} {end}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

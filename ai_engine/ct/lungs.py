@@ -1,0 +1,147 @@
+"""Right and left lung by Hounsfield threshold and morphology.
+
+Found on the coarse grid: air inside the body, without trachea and main bronchi, parted into right
+and left; closed, so that vessels, nodules and narrow lesions at the pleura belong to the lung;
+then drawn at full resolution. A lung or lobe without air (large consolidation, atelectasis or
+effusion) has no contrast to the chest wall and isn't found this way; `statements` says where that
+is to be suspected.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from ai_engine.ct.airways import find_airways
+from ai_engine.ct.grid import CoarseGrid, enlarge, reduce_volume
+from ai_engine.ct.hilum import find_hilum
+from ai_engine.ct.morphology import Mask, box, close_gaps, fill_slices
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.separation import separate
+from ai_engine.ct.volume import CtVolume, Hounsfield
+
+LUNG_WALL = -400
+"""Hounsfield units halfway between aerated lung (about -850) and soft tissue (about 40)."""
+
+CLOSING = 8.0
+"""mm: dents and vessels up to twice as wide belong to the lung; the hilum's larger ones don't."""
+
+LEAST_LUNGS_ML = 300.0
+"""ml of both lungs below which there are no lungs to measure."""
+
+RIGHT = 1
+LEFT = 2
+
+Labels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LungMasks:
+    """The lungs of a volume.
+
+    ``labels`` is uint8 (slices, rows, columns): 0 outside, 1 the patient's right lung, 2 the left.
+    ``coarse_labels`` is the same on ``grid``, where ``airways`` holds trachea and main bronchi.
+    """
+
+    labels: Labels
+    grid: CoarseGrid
+    coarse_labels: Labels
+    airways: Mask
+
+
+def find_lungs(volume: CtVolume, *, threads: int = 2) -> LungMasks:
+    """Find both lungs.
+
+    Raises
+    ------
+    CtRefusedError
+        If there are no lungs in the volume.
+    """
+    grid = reduce_volume(volume)
+    air = _air_inside(grid)
+    airways = find_airways(grid, air)
+    aerated = separate(grid, air & ~airways, left_is_high=volume.geometry.left_is_high)
+    if sum(int(np.count_nonzero(lung)) for lung in aerated) * grid.voxel_ml < LEAST_LUNGS_ML:
+        detail = f"less than {LEAST_LUNGS_ML:g} ml of lung found; send a chest CT"
+        raise CtRefusedError(CtRefusalReason.NO_LUNGS, detail)
+    closed = [_close(lung, airways, grid) for lung in aerated]
+    hilum = find_hilum(closed, aerated, airways, grid)
+    right, left = (lung & ~hilum for lung in closed)
+    coarse = np.where(right & ~aerated[1], RIGHT, 0).astype(np.uint8)
+    coarse[left & (coarse == 0)] = LEFT
+    dense = (coarse > 0) & ~(aerated[0] | aerated[1])
+    outline = _Outline(grid=grid, lungs=coarse, dense=dense, excluded=airways | hilum)
+    labels = _refine(volume, outline, threads)
+    return LungMasks(labels=labels, grid=grid, coarse_labels=coarse, airways=airways)
+
+
+def _air_inside(grid: CoarseGrid) -> Mask:
+    """Air that doesn't reach the sides of the volume: not around the body, nor in the table."""
+    labels, _ = ndimage.label(grid.hounsfield < LUNG_WALL)
+    edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
+    outside = np.zeros(int(labels.max()) + 1, bool)
+    outside[0] = True
+    for edge in edges:
+        outside[edge.ravel()] = True
+    return np.asarray(~outside[labels])
+
+
+def _close(lung: Mask, airways: Mask, grid: CoarseGrid) -> Mask:
+    if not lung.any():
+        return lung
+    part = box(lung, margin=2)
+    closed = np.zeros_like(lung)
+    closed[part] = fill_slices(close_gaps(lung[part], CLOSING, grid.spacing))
+    return closed & ~airways
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Outline:
+    """What full resolution needs of the coarse grid.
+
+    The lungs, the dense parts over which they were closed, and what is no lung whatever its values.
+    """
+
+    grid: CoarseGrid
+    lungs: Labels
+    dense: Mask
+    excluded: Mask
+
+
+def _refine(volume: CtVolume, outline: _Outline, threads: int) -> Labels:
+    """Draw the borders at full resolution.
+
+    Away from the border the coarse mask stands. Near it the volume's own values decide, except
+    where the mask was closed over something dense.
+    """
+    labels = np.zeros(volume.hounsfield.shape, np.uint8)
+    reach = max(1, round(outline.grid.spacing[1] / volume.geometry.spacing[1]))
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+
+    def draw(index: int) -> None:
+        at = outline.grid.coarse_slice(index)
+        if outline.lungs[at].any():
+            labels[index] = _draw(volume.hounsfield[index], outline, at, np.asarray(brush))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(draw, range(len(labels))))
+    labels.flags.writeable = False
+    return labels
+
+
+def _draw(plane: Hounsfield, outline: _Outline, at: int, brush: Labels) -> Labels:
+    shape = (plane.shape[0], plane.shape[1])
+    lung = np.asarray(cv2.blur(plane, (3, 3))) < LUNG_WALL
+    lung |= enlarge(outline.dense[at], shape)
+    lung &= ~enlarge(outline.excluded[at], shape)
+    drawn = np.zeros(shape, np.uint8)
+    for side in (RIGHT, LEFT):
+        mine = outline.lungs[at] == side
+        if mine.any():
+            whole = enlarge(mine, shape).view(np.uint8)
+            wide, core = cv2.dilate(whole, brush) > 0, cv2.erode(whole, brush) > 0
+            drawn[(drawn == 0) & (core | (wide & lung))] = side
+    return drawn

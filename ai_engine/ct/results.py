@@ -1,0 +1,180 @@
+"""What the analysis of one CT series says, as frozen values.
+
+Like ``ai_engine.prediction``, they hold no datasets and no framework tensors.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.ct import codes
+from ai_engine.ct.masks import PackedMask
+from ai_engine.ct.slices import SliceReference, Vector
+from ai_engine.ct.volume import VolumeGeometry
+from ai_engine.prediction import Code, ModelIdentity
+
+
+class Side(StrEnum):
+    """The patient's lungs."""
+
+    RIGHT = "right lung"
+    LEFT = "left lung"
+    BOTH = "both lungs"
+
+    @property
+    def code(self) -> Code:
+        """The SNOMED CT code of the lung."""
+        return _SIDES[self]
+
+
+class Pattern(StrEnum):
+    """The four patterns of inhomogeneity (paper 5, section 3), and none of them."""
+
+    GROUND_GLASS = "ground-glass"
+    CONSOLIDATION = "consolidation"
+    NODULE = "nodule"
+    ATELECTASIS = "atelectasis"
+    UNDECIDED = "undecided"
+
+    @property
+    def code(self) -> Code:
+        """The code that a region of this pattern is reported with."""
+        return _PATTERNS[self]
+
+
+class Severity(StrEnum):
+    """Grades by percentage of inhomogeneity (paper 5, section 6)."""
+
+    GRADE_1 = "healthy lungs (up to 2 %)"
+    GRADE_2 = "2 to 25 %"
+    GRADE_3 = "25 to 50 %"
+    GRADE_4 = "50 to 75 %"
+    GRADE_5 = "over 75 %"
+
+    @property
+    def grade(self) -> int:
+        """1 to 5."""
+        return tuple(Severity).index(self) + 1
+
+
+class Caution(StrEnum):
+    """What a reader must know before using the figures."""
+
+    CUT_OFF = "The lungs are not wholly inside the scan; volumes are of the imaged part."
+    CONTRAST = "A contrast agent is stated; it raises attenuation and thus the percentages."
+    THICK = "Slices are more than 3 mm apart; small lesions may be missed."
+    NOT_INFLATED = (
+        "Mean lung attenuation is high: little inspiration or widespread disease; "
+        "the percentages may be too high."
+    )
+    RIGHT_SMALL = (
+        "The right lung found is small beside the left; airless parts may be missing from it, "
+        "and its percentage may be too low."
+    )
+    LEFT_SMALL = (
+        "The left lung found is small beside the right; airless parts may be missing from it, "
+        "and its percentage may be too low."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LungMeasurement:
+    """One lung's figures, or both lungs' together.
+
+    ``volume_ml`` is of the lung's mask without airways and hilum, ``inhomogeneity_ml`` of the part
+    of the inhomogeneity mask inside it; ``percentage`` is their ratio (paper 5, equations 1 and
+    2), None where there is no such lung. ``high_attenuation_percentage`` is the part of the lung's
+    voxels from −600 to −250 HU without any selection, as epidemiology reports it; healthy
+    never-smokers have a median of 4.3 % (Easthausen et al., Respirology 2020). ``mean_hounsfield``
+    is the lung's mean.
+    """
+
+    side: Side
+    volume_ml: float
+    inhomogeneity_ml: float
+    percentage: float | None
+    high_attenuation_percentage: float | None
+    mean_hounsfield: float | None
+    severity: Severity | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtFinding:
+    """One connected region of inhomogeneity.
+
+    ``slices`` are its first and last slice, counted from 1 at the head; ``largest_slice`` is the
+    one with its largest area, and ``centre`` the mean of its voxels in patient coordinates (mm).
+    """
+
+    pattern: Pattern
+    side: Side
+    volume_ml: float
+    percentage: float
+    mean_hounsfield: float
+    slices: tuple[int, int]
+    largest_slice: int
+    centre: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRange:
+    """Consecutive slices with the same patterns; counted from 1 at the head, both ends included.
+
+    ``patterns`` is empty where no inhomogeneity was found.
+    """
+
+    first: int
+    last: int
+    patterns: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class KeySlice:
+    """The slice of a lung with its largest area of inhomogeneity, outlined in red.
+
+    ``number`` counts from 1 at the head; ``image`` is uint8 RGB (rows, columns, 3) on the source
+    slice's own grid.
+    """
+
+    side: Side
+    number: int
+    reference: SliceReference
+    image: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtAnalysis:
+    """All that is known of one series.
+
+    ``measurements`` are of the right lung, the left lung and both, in this order; ``findings`` the
+    regions, the largest first; ``explanation`` the sentences of paper 5's Fig. 7. Masks have the
+    shape and slice order of ``geometry``.
+    """
+
+    method: ModelIdentity
+    geometry: VolumeGeometry
+    measurements: tuple[LungMeasurement, LungMeasurement, LungMeasurement]
+    findings: tuple[CtFinding, ...]
+    ranges: tuple[SliceRange, ...]
+    explanation: tuple[str, ...]
+    cautions: tuple[Caution, ...]
+    key_slices: tuple[KeySlice, ...]
+    right_lung: PackedMask
+    left_lung: PackedMask
+    inhomogeneity: tuple[tuple[Pattern, PackedMask], ...]
+
+
+_SIDES = {
+    Side.RIGHT: codes.RIGHT_LUNG,
+    Side.LEFT: codes.LEFT_LUNG,
+    Side.BOTH: codes.BOTH_LUNGS,
+}
+_PATTERNS = {
+    Pattern.GROUND_GLASS: codes.GROUND_GLASS,
+    Pattern.CONSOLIDATION: codes.CONSOLIDATION,
+    Pattern.NODULE: codes.NODULE,
+    Pattern.ATELECTASIS: codes.ATELECTASIS,
+    Pattern.UNDECIDED: codes.UNDECIDED,
+}

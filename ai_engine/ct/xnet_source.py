@@ -1,0 +1,65 @@
+"""XNet as the source of the inhomogeneity mask (paper 5, sections 5.2 to 5.6).
+
+The paper resizes each slice to 160 × 160 and normalises it without saying how; here it is the
+window from −1000 to 400 HU, scaled to 0 … 1. Weights must have been trained on the same input.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.ct.lungs import LungMasks
+from ai_engine.ct.mask_source import draw_slices
+from ai_engine.ct.morphology import Mask
+from ai_engine.ct.volume import CtVolume, Hounsfield
+from ai_engine.prediction import ModelIdentity
+
+SIZE = 160
+WINDOW = (-1000.0, 400.0)
+BATCH = 8
+"""Slices at a time; all activations of a batch take about 0.7 GB in float32."""
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class MaskNetwork(Protocol):
+    """A segmentation network on any back end."""
+
+    def predict(self, batch: FloatArray) -> FloatArray:
+        """Probabilities of inhomogeneity: float32 (n, 160, 160, 1) to the same."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class XNetSource:
+    """Finds inhomogeneous areas with a trained network, slice by slice."""
+
+    identity: ModelIdentity
+    network: MaskNetwork
+    threshold: float = 0.5
+
+    def find(self, volume: CtVolume, lungs: LungMasks, *, threads: int) -> Mask:
+        """The inhomogeneous areas inside the lungs, bool (slices, rows, columns)."""
+        indices = [int(index) for index in np.flatnonzero(lungs.labels.any(axis=(1, 2)))]
+        probabilities: dict[int, FloatArray] = {}
+        for start in range(0, len(indices), BATCH):
+            chosen = indices[start : start + BATCH]
+            batch = np.stack([network_input(volume.hounsfield[index]) for index in chosen])
+            probabilities.update(zip(chosen, self.network.predict(batch), strict=True))
+
+        def draw(index: int) -> Mask:
+            rows, columns = volume.hounsfield.shape[1:]
+            plane = cv2.resize(probabilities[index][..., 0], (columns, rows))
+            return np.asarray(plane >= self.threshold)
+
+        return draw_slices(lungs, draw, threads=threads)
+
+
+def network_input(plane: Hounsfield) -> FloatArray:
+    """One slice as the network takes it: float32 (160, 160, 1), 0 to 1."""
+    low, high = WINDOW
+    small = cv2.resize(plane.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.clip((small - low) / (high - low), 0.0, 1.0))[..., None]
