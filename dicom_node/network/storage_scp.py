@@ -35,7 +35,7 @@ from dicom_node.network.events import (
     ReceptionEvent,
 )
 from dicom_node.network.logs import fields
-from dicom_node.network.reactor import BoundedBuffer
+from dicom_node.network.messages import BoundedBuffer
 from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.status import PROCESSING_FAILURE, SUCCESS, response, store_status
 

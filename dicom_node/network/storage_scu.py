@@ -1,6 +1,5 @@
 """The storage SCU: sends stored objects as they are and says of each what became of it."""
 
-import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,12 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
@@ -21,10 +20,13 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.dsutils import split_dataset
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import AddressInformation
 
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.network.connection import ClosingSocket
 from dicom_node.network.errors import (
     AssociationAbortedError,
     AssociationError,
@@ -102,6 +104,7 @@ class _Object:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    odd: bool
 
     def proposals(self) -> tuple[tuple[str, str], ...]:
         """Return the SOP Class and transfer syntax pairs under which it can be sent."""
@@ -134,8 +137,8 @@ def store(
     """Send Part 10 files by C-STORE and return the outcomes in the order of ``paths``.
 
     One association, or more where the objects need more than 128 presentation contexts. Data sets
-    go out byte by byte as they are; only a peer that accepts nothing but Implicit VR Little
-    Endian gets an uncompressed object re-encoded (PS3.4 Annex B.3.1).
+    go out byte by byte as they are. Re-encoded is only an uncompressed object for a peer that
+    accepts nothing but Implicit VR Little Endian, and one whose odd length cannot be sent.
 
     Raises
     ------
@@ -185,12 +188,13 @@ def echo(
 def _describe(path: Path) -> _Object | StoreOutcome:
     """Read what the File Meta Information says, or say that it cannot be read."""
     try:
-        meta = read_file_meta_info(path)
+        meta, offset = split_dataset(path)
         return _Object(
             path=path,
             sop_class_uid=str(meta.MediaStorageSOPClassUID),
             sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),
             transfer_syntax_uid=str(meta.TransferSyntaxUID),
+            odd=(path.stat().st_size - offset) % 2 == 1,
         )
     except (InvalidDicomError, AttributeError):
         comment = "not a Part 10 file with complete File Meta Information"
@@ -233,8 +237,16 @@ def _send_batch(
             (str(context.abstract_syntax), str(context.transfer_syntax[0]))
             for context in association.accepted_contexts
         }
-        for (position, each), message_id in zip(batch, count(1), strict=False):
-            yield position, _send(association, each, accepted, message_id % 65536)
+        lost = False
+        for (position, each), number in zip(batch, count(), strict=False):
+            if lost:
+                yield position, each.outcome(OutcomeKind.NOT_SENT, comment="association lost")
+                continue
+            outcome = _send(association, each, accepted, number % 0xFFFF + 1)
+            lost = outcome.kind is OutcomeKind.NOT_SENT
+            yield position, outcome
+        if lost:
+            association.abort()
 
 
 def _send(
@@ -244,11 +256,12 @@ def _send(
     if not usable:
         wanted = f"SOP class {each.sop_class_uid}, transfer syntax {each.transfer_syntax_uid}"
         return each.outcome(OutcomeKind.NO_CONTEXT, comment=f"{wanted} not accepted")
-    if not association.is_established:
+    as_is = usable[0] == each.proposals()[0] and not each.odd
+    try:
+        dataset = each.path if as_is else _even(dcmread(each.path))
+        response = association.send_c_store(dataset, msg_id=message_id)
+    except RuntimeError:  # pynetdicom's word for an association that is no longer established
         return each.outcome(OutcomeKind.NOT_SENT, comment="the association was lost")
-    as_is = usable[0] == each.proposals()[0]
-    dataset: Path | Dataset = each.path if as_is else dcmread(each.path)
-    response = association.send_c_store(dataset, msg_id=message_id)
     status = response.get("Status")
     if status is None:
         return each.outcome(
@@ -258,6 +271,30 @@ def _send(
     if is_success(status):
         kind = OutcomeKind.STORED_WITH_WARNING if is_warning(status) else OutcomeKind.STORED
     return each.outcome(kind, status=status, comment=str(response.get("ErrorComment", "")))
+
+
+def _even(dataset: Dataset) -> Dataset:
+    """Pad pixel data to an even length (PS3.5 Section 8.1.1), as fragments must have (PS3.8 E.1).
+
+    There are files without that byte; some peers abort when they are sent as they are.
+    """
+    if len(dataset.get("PixelData", b"")) % 2:
+        dataset.PixelData += b"\0"
+    return dataset
+
+
+class _SendingEntity(AE):
+    """An AE whose connections send at once, and are closed."""
+
+    def _create_socket(
+        self,
+        assoc: Association,
+        address: AddressInformation,
+        tls_args: tuple[SSLContext, str] | None,
+    ) -> ClosingSocket:
+        connection = ClosingSocket(assoc, address=address)
+        connection.tls_args = tls_args
+        return connection.no_delay()
 
 
 @contextmanager
@@ -275,20 +312,20 @@ def _association(
     # pynetdicom's own switches: send files unchanged, and leave PDUs out of the log.
     _config.STORE_SEND_CHUNKED_DATASET = True
     _config.LOG_HANDLER_LEVEL = "none"
-    ae = AE(ae_title=calling_ae)
+    ae = _SendingEntity(ae_title=calling_ae)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.connection_timeout = timeouts.connection
     ae.acse_timeout = timeouts.acse
     ae.dimse_timeout = timeouts.dimse
     ae.network_timeout = timeouts.network
-    connected: list[bool] = []
+    connected: list[Event] = []
     association = ae.associate(
         destination.host,
         destination.port,
         contexts=contexts,
         ae_title=destination.ae_title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, lambda event: connected.append(_no_delay(event)))],
+        evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
     )
     try:
         _check(association, destination, connected=bool(connected))
@@ -296,22 +333,6 @@ def _association(
     finally:
         if association.is_established:
             association.release()
-        _close_connection(association)
-
-
-def _close_connection(association: Association) -> None:
-    # Where the peer broke the connection off, pynetdicom leaves our end of it open.
-    transport: Any = association.dul.socket
-    if transport is not None and transport.socket is not None:
-        transport.socket.close()
-
-
-def _no_delay(event: Event) -> bool:
-    # A message is two writes, and Nagle's algorithm holds the second one back until the peer's
-    # delayed acknowledgement of the first: 40 ms per object.
-    transport: Any = event.assoc.dul.socket
-    transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return True
 
 
 def _check(association: Association, destination: Destination, *, connected: bool) -> None:

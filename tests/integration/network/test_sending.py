@@ -1,0 +1,224 @@
+"""What is sent arrives byte by byte, and every failure is told apart."""
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pynetdicom import AllStoragePresentationContexts
+
+from dicom_node.network.errors import (
+    AssociationAbortedError,
+    AssociationError,
+    AssociationRejectedError,
+    ConnectionFailedError,
+)
+from dicom_node.network.storage_scu import (
+    Destination,
+    OutcomeKind,
+    ScuTimeouts,
+    StoreOutcome,
+    echo,
+    store,
+)
+from tests.peers import dcmtk
+from tests.peers.data import dicom_files
+from tests.peers.dcmtk import Peer
+from tests.peers.node import MODALITY, Reception
+from tests.peers.objects import dataset_bytes, make_dataset, write_part10
+from tests.peers.process import free_port
+from tests.peers.scp import answering_scp
+
+
+def to(peer: Peer) -> Destination:
+    return Destination(ae_title=peer.ae_title, host=peer.host, port=peer.port)
+
+
+def kinds(outcomes: Sequence[StoreOutcome]) -> list[OutcomeKind]:
+    return [outcome.kind for outcome in outcomes]
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> list[Path]:
+    return [write_part10(tmp_path / f"{number}.dcm", make_dataset(number)) for number in (1, 2, 3)]
+
+
+@pytest.mark.peer
+def test_dcmtk_receives_every_real_object_byte_by_byte(
+    dcmtk_storescp: dcmtk.StoreScp,
+) -> None:
+    sources = dicom_files("received")
+
+    outcomes = store(sources, to(dcmtk_storescp.peer))
+
+    assert kinds(outcomes) == [OutcomeKind.STORED] * len(sources)
+    assert [outcome.path for outcome in outcomes] == sources
+    sent = {outcome.sop_instance_uid: dataset_bytes(outcome.path) for outcome in outcomes}
+    arrived = {
+        str(dcmread(path, stop_before_pixels=True).SOPInstanceUID): dataset_bytes(path)
+        for path in dcmtk_storescp.files()
+    }
+    assert arrived.keys() == sent.keys()
+    for uid, data in sent.items():
+        # One real object lacks the byte that pads its pixel data to an even length.
+        padded = len(data) % 2 == 1
+        assert arrived[uid] == data or (padded and len(arrived[uid]) == len(data) + 1)
+
+
+def test_the_node_receives_what_the_node_sends(reception: Reception) -> None:
+    sources = dicom_files("received")
+
+    outcomes = store(sources, to(reception.peer), calling_ae=MODALITY)
+
+    assert kinds(outcomes) == [OutcomeKind.STORED] * len(sources)
+
+
+@pytest.mark.peer
+def test_a_peer_that_takes_only_the_default_syntax_gets_that(
+    tmp_path: Path, objects: list[Path]
+) -> None:
+    compressed = [path for path in dicom_files("received") if "j2k" in path.name][:1]
+    with dcmtk.storescp(tmp_path / "peer", options=["+xi"]) as peer:
+        outcomes = store([*objects, *compressed], to(peer.peer))
+        (first, *_) = peer.files()
+        received = dcmread(first)
+
+    assert kinds(outcomes) == [OutcomeKind.STORED] * 3 + [OutcomeKind.NO_CONTEXT]
+    assert not outcomes[-1].retryable
+    assert "1.2.840.10008.1.2.4.9" in outcomes[-1].comment
+    assert received.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+    assert received.PixelData == make_dataset().PixelData
+
+
+def test_a_peer_that_accepts_nothing_says_so_for_each_object(objects: list[Path]) -> None:
+    with answering_scp(syntaxes=["1.2.840.10008.1.2.4.50"]) as scp:
+        outcomes = store(objects, to(scp.peer))
+
+    assert kinds(outcomes) == [OutcomeKind.NO_CONTEXT] * 3
+    assert not any(outcome.retryable or outcome.stored for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"),
+    [
+        (0x0000, OutcomeKind.STORED, False),
+        (0xB000, OutcomeKind.STORED_WITH_WARNING, False),
+        (0xB007, OutcomeKind.STORED_WITH_WARNING, False),
+        (0xA700, OutcomeKind.REFUSED, True),
+        (0x0110, OutcomeKind.REFUSED, True),
+        (0xA900, OutcomeKind.REFUSED, False),
+        (0xC001, OutcomeKind.REFUSED, False),
+    ],
+)
+def test_each_status_has_its_outcome(
+    objects: list[Path], status: int, kind: OutcomeKind, retryable: bool
+) -> None:
+    with answering_scp([0x0000, status], comment="because") as scp:
+        outcomes = store(objects[:2], to(scp.peer))
+
+    assert outcomes[0].kind is OutcomeKind.STORED
+    assert outcomes[1].kind is kind
+    assert outcomes[1].status == status
+    assert outcomes[1].comment == "because"
+    assert outcomes[1].retryable is retryable
+    assert outcomes[1].stored is (kind is not OutcomeKind.REFUSED)
+
+
+def test_what_is_no_part_10_file_is_said_to_be_unreadable(
+    tmp_path: Path, objects: list[Path]
+) -> None:
+    text = tmp_path / "readme.txt"
+    text.write_text("not DICOM")
+    with answering_scp() as scp:
+        outcomes = store([text, objects[0], tmp_path / "absent.dcm"], to(scp.peer))
+
+    assert kinds(outcomes) == [
+        OutcomeKind.UNREADABLE,
+        OutcomeKind.STORED,
+        OutcomeKind.UNREADABLE,
+    ]
+    assert [outcome.path for outcome in outcomes] == [text, objects[0], tmp_path / "absent.dcm"]
+
+
+def test_nothing_to_send_needs_no_association(tmp_path: Path) -> None:
+    nowhere = Destination(ae_title="NOWHERE", host="127.0.0.1", port=free_port())
+
+    assert store([], nowhere) == ()
+    assert kinds(store([tmp_path / "absent.dcm"], nowhere)) == [OutcomeKind.UNREADABLE]
+
+
+def test_more_than_128_contexts_take_more_than_one_association(tmp_path: Path) -> None:
+    classes = [str(each.abstract_syntax) for each in AllStoragePresentationContexts][:80]
+    paths = [
+        write_part10(
+            tmp_path / f"{number}.dcm",
+            make_dataset(number, SOPClassUID=sop_class, SOPInstanceUID=generate_uid()),
+        )
+        for number, sop_class in enumerate(classes)
+    ]
+    with answering_scp() as scp:
+        outcomes = store(paths, to(scp.peer))
+        associations = scp.associations
+
+    assert all(outcome.stored for outcome in outcomes)
+    assert [outcome.path for outcome in outcomes] == paths
+    assert associations == 2
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("option", ["--abort-during", "--abort-after"])
+def test_an_association_lost_on_the_way_leaves_the_rest_to_be_sent_again(
+    tmp_path: Path, objects: list[Path], option: str
+) -> None:
+    with dcmtk.storescp(tmp_path / "peer", options=["+xa", option]) as peer:
+        outcomes = store(objects, to(peer.peer))
+
+    assert outcomes[-1].kind is OutcomeKind.NOT_SENT
+    assert all(outcome.retryable or outcome.stored for outcome in outcomes)
+
+
+def test_a_peer_that_is_not_there_cannot_be_reached(objects: list[Path]) -> None:
+    nowhere = Destination(ae_title="NOWHERE", host="127.0.0.1", port=free_port())
+
+    with pytest.raises(ConnectionFailedError, match="NOWHERE") as failure:
+        store(objects, nowhere)
+
+    assert failure.value.retryable
+
+
+def test_a_peer_that_does_not_know_us_rejects_for_good(
+    reception: Reception, objects: list[Path]
+) -> None:
+    with pytest.raises(AssociationRejectedError, match=r"Calling AE title not recognised") as known:
+        store(objects, to(reception.peer), calling_ae="STRANGER")
+
+    assert not known.value.retryable
+
+
+@pytest.mark.peer
+def test_a_peer_that_refuses_everybody_is_told_apart(tmp_path: Path, objects: list[Path]) -> None:
+    with (
+        dcmtk.storescp(tmp_path / "peer", options=["--refuse"]) as peer,
+        pytest.raises(AssociationRejectedError),
+    ):
+        store(objects, to(peer.peer))
+
+
+def test_a_peer_that_does_not_answer_is_given_up(objects: list[Path]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        peer = Destination(ae_title="SILENT", host="127.0.0.1", port=silent.getsockname()[1])
+        with pytest.raises(AssociationAbortedError) as failure:
+            store(objects, peer, timeouts=ScuTimeouts(acse=0.3))
+
+    assert failure.value.retryable
+
+
+def test_echo_measures_the_round_trip(reception: Reception) -> None:
+    assert 0 < echo(to(reception.peer), calling_ae=MODALITY) < 10
+
+
+def test_echo_to_a_peer_without_verification_is_an_error() -> None:
+    with answering_scp() as scp, pytest.raises(AssociationError, match="verification"):
+        echo(to(scp.peer))
