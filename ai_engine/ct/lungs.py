@@ -16,18 +16,16 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ai_engine.ct.airways import find_airways
+from ai_engine.ct.closing import close_lungs
 from ai_engine.ct.grid import CoarseGrid, enlarge, reduce_volume
 from ai_engine.ct.hilum import find_hilum
-from ai_engine.ct.morphology import Mask, box, close_gaps, fill_slices
+from ai_engine.ct.morphology import Mask
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.separation import separate
 from ai_engine.ct.volume import CtVolume, Hounsfield
 
 LUNG_WALL = -400
 """Hounsfield units halfway between aerated lung (about -850) and soft tissue (about 40)."""
-
-CLOSING = 8.0
-"""mm: dents and vessels up to twice as wide belong to the lung; the hilum's larger ones don't."""
 
 LEAST_LUNGS_ML = 300.0
 """ml of both lungs below which there are no lungs to measure."""
@@ -67,12 +65,12 @@ def find_lungs(volume: CtVolume, *, threads: int = 2) -> LungMasks:
     if sum(int(np.count_nonzero(lung)) for lung in aerated) * grid.voxel_ml < LEAST_LUNGS_ML:
         detail = f"less than {LEAST_LUNGS_ML:g} ml of lung found; send a chest CT"
         raise CtRefusedError(CtRefusalReason.NO_LUNGS, detail)
-    closed = [_close(lung, airways, grid) for lung in aerated]
-    hilum = find_hilum(closed, aerated, airways, grid)
-    right, left = (lung & ~hilum for lung in closed)
-    coarse = np.where(right & ~aerated[1], RIGHT, 0).astype(np.uint8)
-    coarse[left & (coarse == 0)] = LEFT
-    dense = (coarse > 0) & ~(aerated[0] | aerated[1])
+    closed = close_lungs(aerated, airways, grid)
+    either = aerated[0] | aerated[1]
+    hilum = find_hilum(closed, either, airways, grid)
+    coarse = np.where(closed.right & ~hilum, RIGHT, 0).astype(np.uint8)
+    coarse[closed.left & ~hilum] = LEFT
+    dense = (coarse > 0) & ~either
     outline = _Outline(grid=grid, lungs=coarse, dense=dense, excluded=airways | hilum)
     labels = _refine(volume, outline, threads)
     return LungMasks(labels=labels, grid=grid, coarse_labels=coarse, airways=airways)
@@ -87,15 +85,6 @@ def _air_inside(grid: CoarseGrid) -> Mask:
     for edge in edges:
         outside[edge.ravel()] = True
     return np.asarray(~outside[labels])
-
-
-def _close(lung: Mask, airways: Mask, grid: CoarseGrid) -> Mask:
-    if not lung.any():
-        return lung
-    part = box(lung, margin=2)
-    closed = np.zeros_like(lung)
-    closed[part] = fill_slices(close_gaps(lung[part], CLOSING, grid.spacing))
-    return closed & ~airways
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -8,22 +8,35 @@ columns), and nothing lies beyond the grid's edge.
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 Mask = npt.NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 
+LARGEST_BALL = 9.0
+"""mm of radius that are dilated at once."""
+
 
 def dilate(mask: Mask, radius: float, spacing: Spacing) -> Mask:
-    """All voxels within ``radius`` mm of the mask."""
+    """All voxels within ``radius`` mm of the mask.
+
+    Balls add up: a large one is several small ones after each other, many times as fast and, by
+    rounding to voxels, slightly smaller.
+    """
     if not mask.any():
         return mask
+    steps = max(1, int(np.ceil(radius / LARGEST_BALL)))
+    for _ in range(steps):
+        mask = _dilate_once(mask, radius / steps, spacing)
+    return mask
+
+
+def _dilate_once(mask: Mask, radius: float, spacing: Spacing) -> Mask:
     part = box(mask, margin=int(np.ceil(radius / min(spacing))))
     planes = mask[part].view(np.uint8)
     grown = np.zeros_like(planes)
     for away in range(int(radius / spacing[0]) + 1):
         disc = _disc(float(np.sqrt(radius**2 - (away * spacing[0]) ** 2)), spacing)
-        discs = np.stack([cv2.dilate(plane, disc) for plane in planes])
+        discs = np.asarray([cv2.dilate(plane, disc) for plane in planes], dtype=np.uint8)
         grown[away:] |= discs[: len(discs) - away]
         grown[: len(grown) - away] |= discs[away:]
     dilated = np.zeros_like(mask)
@@ -53,11 +66,6 @@ def remove_thin(mask: Mask, radius: float, spacing: Spacing) -> Mask:
     opened = np.zeros_like(mask)
     opened[part] = dilate(core, radius, spacing)
     return opened
-
-
-def fill_slices(mask: Mask) -> Mask:
-    """Fill the holes of every slice."""
-    return np.stack([ndimage.binary_fill_holes(plane) for plane in mask])
 
 
 def box(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
