@@ -18,6 +18,7 @@ from dicom_node.models import ModelHost
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.sender import StorageSender
+from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.reception import ReceptionDesk
 from dicom_node.settings import NodeSettings
 from dicom_node.stores import Stores, archive_settings, scu_timeouts, utc_now
@@ -239,6 +240,7 @@ def _scp_settings(settings: NodeSettings) -> ScpSettings:
 def _engine_settings(settings: NodeSettings) -> EngineSettings:
     return EngineSettings(
         database_url=settings.workflow_url,
+        database_engine=make_workflow_engine(settings.workflow_url),
         executor_id=settings.workflow.executor_id,
         keep_workflows=settings.workflow.keep_workflows,
     )

@@ -35,7 +35,7 @@ class NetworkSettings(_Section):
     receivers: int = Field(default=2, ge=1, le=32)
     """How many receiver processes share the port."""
     max_associations: int = Field(default=32, ge=1)
-    """How many associations each receiver process holds at once."""
+    """How many associations the node holds at once, over all receiver processes."""
     max_pdu: int = Field(default=131072, ge=4096, le=1048576)
     """The largest PDU accepted, in bytes."""
     max_object_bytes: int = Field(default=2 * 1024**3, ge=1024)

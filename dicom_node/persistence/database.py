@@ -1,5 +1,7 @@
 """Engines, and the schema they must have."""
 
+import sqlite3
+import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,6 +28,14 @@ def make_engine(url: str) -> sa.Engine:
     ConfigurationError
         When the URL cannot be parsed or its driver is not installed.
     """
+    engine = _engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _tune_sqlite)
+        sa.event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
@@ -35,11 +45,24 @@ def make_engine(url: str) -> sa.Engine:
         raise ConfigurationError(
             "database.url cannot be used: give sqlite:///FILE or postgresql://USER@HOST/NAME."
         ) from error
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        sa.event.listen(engine, "connect", _tune_sqlite)
-        sa.event.listen(engine, "begin", _begin_immediate)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    return engine
+
+
+def make_workflow_engine(url: str) -> sa.Engine | None:
+    """Return the engine that DBOS is to use for its store; None: it makes the right one itself.
+
+    Raises
+    ------
+    ConfigurationError
+        When the URL cannot be used.
+    """
+    engine = _engine(url)
+    if engine.dialect.name != "sqlite":
+        engine.dispose()
+        return None
+    sa.event.listen(engine, "connect", _tune_workflow_store)
     return engine
 
 
@@ -72,6 +95,23 @@ def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _tune_workflow_store(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = "IMMEDIATE"
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+    if sqlite3.sqlite_version_info < (3, 42):
+        # DBOS asks for unixepoch('subsec'), which SQLite knows since 3.42; Debian 12 has 3.40.
+        connection.create_function("unixepoch", 1, _unixepoch)
+
+
+def _unixepoch(modifier: str) -> float:
+    if modifier != "subsec":
+        raise ValueError("only unixepoch('subsec') is provided")
+    return time.time()
 
 
 def _begin_immediate(connection: sa.Connection) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+import sqlalchemy as sa
 from dbos import DBOS, Debouncer, SetEnqueueOptions, SetWorkflowID
 from dbos import error as dbos_error
 
@@ -40,6 +41,7 @@ class EngineSettings:
     """Where workflows are kept, and for how long."""
 
     database_url: str
+    database_engine: sa.Engine | None
     executor_id: str
     keep_workflows: float
     log_level: str = "WARNING"
@@ -108,6 +110,7 @@ class WorkflowEngine:
             config={
                 "name": "dicom-node",
                 "system_database_url": self._settings.database_url,
+                "system_database_engine": self._settings.database_engine,
                 "application_version": _CORRIDOR_VERSION,
                 "executor_id": self._settings.executor_id,
                 "log_level": self._settings.log_level,

@@ -245,3 +245,19 @@ def test_a_failed_job_is_done_when_the_study_comes_again(works: Works) -> None:
     works.analyse("w2")
     assert works.index.study(STUDY).state is StudyState.ANALYSED
     assert len(works.reports()) == 1
+
+
+def test_evidence_that_cannot_be_kept_is_a_failed_job_and_may_be_retried(
+    works: Works, tmp_path: Path
+) -> None:
+    works.receive("1.2.3.1")
+    (tmp_path / "evidence").rename(tmp_path / "away")
+    steps = works.analyse("w1")
+    study = works.index.study(STUDY)
+    assert steps.delivered == []
+    assert study.state is StudyState.FAILED
+    assert "the archive cannot be reached" in study.reason
+    (tmp_path / "away").rename(tmp_path / "evidence")
+    assert works.index.reopen_failed(STUDY) == 1
+    assert [each.destination for each in works.analyse("w2").delivered] == ["PACS"]
+    assert works.index.study(STUDY).state is StudyState.ANALYSED
