@@ -3,8 +3,9 @@
 local NODE = 'ainode'  -- its name in DicomModalities
 local FORWARDED = 'ForwardedToNode'  -- its name in UserMetadata
 
--- Instances of each forwarding job that has not ended.
+-- Instances of each forwarding job that has not succeeded yet, and the jobs that failed.
 local underway = {}
+local failed = {}
 
 -- Kinds of object that the node makes: of these, who made it is looked up.
 local RESULT_CLASSES = {
@@ -51,20 +52,42 @@ local function MustBeForwarded(instance)
   return not (RESULT_CLASSES[metadata['SopClassUid']] and IsAlgorithmResult(instance))
 end
 
+-- The node was away: whatever comes next is the occasion to try again.
+local function RetryFailed()
+  for jobId in pairs(failed) do
+    failed[jobId] = nil
+    print('forwarding again, job ' .. jobId)
+    if RestApiPost('/jobs/' .. jobId .. '/resubmit', '') == nil then
+      underway[jobId] = nil  -- no longer in Orthanc's list: its instances are free to go again
+    end
+  end
+end
+
 function OnStableStudy(studyId, tags, metadata)
+  RetryFailed()
   local instances = {}
+  local waiting = {}
+  for _, ofJob in pairs(underway) do
+    for _, instance in ipairs(ofJob) do
+      waiting[instance] = true
+    end
+  end
   for _, each in ipairs(ParseJson(RestApiGet('/studies/' .. studyId .. '/instances'))) do
-    if MustBeForwarded(each['ID']) then
+    if not waiting[each['ID']] and MustBeForwarded(each['ID']) then
       table.insert(instances, each['ID'])
     end
   end
   if #instances == 0 then
     return
   end
-  local job = ParseJson(RestApiPost('/modalities/' .. NODE .. '/store', DumpJson({
+  local answer = RestApiPost('/modalities/' .. NODE .. '/store', DumpJson({
     Resources = instances,
     Asynchronous = true,
-  })))
+  }))
+  if answer == nil then
+    return  -- Orthanc has logged why
+  end
+  local job = ParseJson(answer)
   underway[job['ID']] = instances
   print('forwarding study ' .. studyId .. ': ' .. #instances .. ' instances, job ' .. job['ID'])
 end
@@ -76,11 +99,11 @@ function OnJobSuccess(jobId)
   underway[jobId] = nil
 end
 
--- The job stays in Orthanc's list, to be sent again from there or with the study's next image.
+-- It stays in Orthanc's list of jobs, and is tried again with the next study that is stable.
 function OnJobFailure(jobId)
   if underway[jobId] ~= nil then
     print('forwarding failed, job ' .. jobId)
-    underway[jobId] = nil
+    failed[jobId] = true
   end
 end
 
