@@ -25,6 +25,9 @@ TILT_TOLERANCE = 2.0
 AXIAL_COSINE = 0.9
 """Least cosine between normal and body axis, and between columns and the patient's left."""
 
+ASTRAY = 2.0
+"""mm that a slice may lie off the straight line from the first to the last."""
+
 SAME = 1e-3
 GAP = 1.5
 UNEVEN = 0.1
@@ -113,10 +116,14 @@ def _even_step(steps: Floats) -> float:
 
 
 def _require_no_tilt(slices: Sequence[Slice], positions: Floats, normal: Floats) -> None:
-    """Refuse sheared stacks: whole, and between neighbours; and a tilt stated in the header."""
-    steps = np.vstack([np.diff(positions, axis=0), positions[-1] - positions[0]])
-    cosines = np.abs(steps @ normal) / np.linalg.norm(steps, axis=1)
-    sheared = bool(np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0))).max() > TILT_TOLERANCE)
+    """Refuse stacks that are sheared or stated as tilted, and slices beside the stack's line."""
+    whole = positions[-1] - positions[0]
+    cosine = abs(whole @ normal) / np.linalg.norm(whole)
+    sheared = np.degrees(np.arccos(min(1.0, float(cosine)))) > TILT_TOLERANCE
     if sheared or any(abs(entry.gantry_tilt) > TILT_TOLERANCE for entry in slices):
         detail = "the slices are sheared or the gantry is stated as tilted; send a series without"
         raise CtRefusedError(CtRefusalReason.GANTRY_TILT, detail)
+    line = np.linspace(positions[0], positions[-1], len(positions))
+    if np.abs(positions - line).max() > ASTRAY:
+        detail = "slices lie beside each other; send one reconstruction at a time"
+        raise CtRefusedError(CtRefusalReason.MIXED_GEOMETRY, detail)

@@ -144,7 +144,10 @@ def _rescale(places: Sequence[Dataset]) -> tuple[float, float]:
 
 
 def _first(places: Sequence[Dataset], keyword: str) -> object:
-    return next(place[keyword].value for place in places if keyword in place)
+    for place in places:
+        if keyword in place:
+            return place[keyword].value
+    raise KeyError(keyword)
 
 
 def _floats(value: object, count: int) -> tuple[float, ...]:

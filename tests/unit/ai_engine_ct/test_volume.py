@@ -1,0 +1,96 @@
+"""Slices become a volume in anatomical order, in Hounsfield units."""
+
+import copy
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import EnhancedCTImageStorage
+
+from ai_engine.ct.testing import ct_datasets, phantom
+from ai_engine.ct.volume import CtVolume, read_volume
+
+
+@pytest.fixture(scope="module")
+def original() -> CtVolume:
+    return phantom(shape=(24, 32, 44), spacing=(6.0, 8.0, 8.0))
+
+
+def test_order_of_arrival_and_instance_numbers_do_not_matter(original: CtVolume) -> None:
+    slices = ct_datasets(original)
+    slices = slices[1::2] + slices[22::-2]
+    for number, entry in enumerate(slices, start=1):
+        entry.InstanceNumber = number
+    volume = read_volume(slices)
+    assert np.array_equal(volume.hounsfield, original.hounsfield)
+    assert volume.geometry == original.geometry
+    assert volume.sop_instance_uids == original.sop_instance_uids
+
+
+def test_slices_run_from_head_to_feet(original: CtVolume) -> None:
+    heights = [place[2] for place in read_volume(ct_datasets(original)).geometry.positions]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_rescale_is_applied_whatever_its_slope(original: CtVolume) -> None:
+    slices = ct_datasets(original)
+    for entry in slices:
+        halved = np.frombuffer(entry.PixelData, np.uint16) // 2
+        entry.PixelData = halved.astype(np.uint16).tobytes()
+        entry.RescaleSlope = 2
+    difference = read_volume(slices).hounsfield.astype(int) - original.hounsfield
+    assert np.abs(difference).max() <= 1
+
+
+def test_padding_outside_the_scanner_is_clipped_to_air(original: CtVolume) -> None:
+    slices = ct_datasets(original)
+    for entry in slices:
+        entry.RescaleIntercept = -3000
+    assert read_volume(slices).hounsfield.min() == -1024
+
+
+def test_an_enhanced_object_gives_the_same_volume(original: CtVolume) -> None:
+    volume = read_volume([_enhanced(ct_datasets(original))])
+    assert np.array_equal(volume.hounsfield, original.hounsfield)
+    assert volume.geometry.positions == original.geometry.positions
+    assert [entry.frame_number for entry in volume.geometry.references] == list(range(24, 0, -1))
+
+
+def test_places_are_patient_coordinates(original: CtVolume) -> None:
+    geometry = original.geometry
+    x, y, z = geometry.positions[3]
+    assert geometry.place(3, 2, 5) == pytest.approx((x + 5 * 8.0, y + 2 * 8.0, z))
+
+
+def _enhanced(slices: list[Dataset]) -> Dataset:
+    """One multi-frame object, its frames from feet to head."""
+    slices = slices[::-1]
+    whole = copy.deepcopy(slices[0])
+    whole.SOPClassUID = EnhancedCTImageStorage
+    shared, values, measures, orientation = (Dataset() for _ in range(4))
+    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 1, -1024, "HU"
+    measures.PixelSpacing = whole.PixelSpacing
+    orientation.ImageOrientationPatient = whole.ImageOrientationPatient
+    shared.PixelValueTransformationSequence = Sequence([values])
+    shared.PixelMeasuresSequence = Sequence([measures])
+    shared.PlaneOrientationSequence = Sequence([orientation])
+    whole.SharedFunctionalGroupsSequence = Sequence([shared])
+    frames = []
+    for entry in slices:
+        frame, place = Dataset(), Dataset()
+        place.ImagePositionPatient = entry.ImagePositionPatient
+        frame.PlanePositionSequence = Sequence([place])
+        frames.append(frame)
+    whole.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    for keyword in (
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "PixelSpacing",
+        "RescaleSlope",
+        "RescaleIntercept",
+    ):
+        delattr(whole, keyword)
+    whole.NumberOfFrames = len(slices)
+    whole.PixelData = b"".join(entry.PixelData for entry in slices)
+    return whole
