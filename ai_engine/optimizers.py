@@ -25,7 +25,8 @@ class RAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras is untyped
         """Update one variable."""
         gradient = ops.cast(gradient, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype)
-        step = ops.cast(self.iterations + 1, "float32")
+        # In double precision: the term below is a small difference of large numbers.
+        step = ops.cast(self.iterations + 1, "float64")
         place = self._get_variable_index(variable)
         momentum, velocity = self._momentums[place], self._velocities[place]
         self.assign_add(momentum, (gradient - momentum) * (1 - self.beta_1))

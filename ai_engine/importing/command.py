@@ -40,7 +40,7 @@ thresholds on your own images before any report is read.""",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
-    """What to import, and as what. The licence of the weights is only known where they came from."""
+    """What to import, and as what; the weights' licence is known where they came from."""
 
     file: Path
     profile: SourceProfile

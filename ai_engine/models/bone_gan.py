@@ -43,10 +43,10 @@ class SelfAttention(layers.Layer):  # type: ignore[misc]  # Keras is untyped
     def build(self, input_shape: Any) -> None:
         """Make the four 1 x 1 convolutions and the weight."""
         channels = input_shape[-1]
-        self.query = _spectral(layers.Conv2D(max(channels // 8, 1), 1, use_bias=False), "query")
-        self.key = _spectral(layers.Conv2D(max(channels // 8, 1), 1, use_bias=False), "key")
-        self.value = _spectral(layers.Conv2D(max(channels // 2, 1), 1, use_bias=False), "value")
-        self.back = _spectral(layers.Conv2D(channels, 1, use_bias=False), "back")
+        self.query = _pointwise(max(channels // 8, 1), "query")
+        self.key = _pointwise(max(channels // 8, 1), "key")
+        self.value = _pointwise(max(channels // 2, 1), "value")
+        self.back = _pointwise(channels, "back")
         for part in (self.query, self.key, self.value):
             part.build(input_shape)
         self.back.build((*input_shape[:-1], max(channels // 2, 1)))
@@ -157,6 +157,10 @@ def _conv(x: Any, filters: int, name: str, *, kernel: int = 3, strides: int = 1)
 
 def _spectral(layer: Any, name: str) -> Any:
     return layers.SpectralNormalization(layer, name=name)
+
+
+def _pointwise(filters: int, name: str) -> Any:
+    return _spectral(layers.Conv2D(filters, 1, use_bias=False, name="conv"), name)
 
 
 def _enlarged(image: Any, name: str | None = None) -> Any:

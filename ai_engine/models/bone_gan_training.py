@@ -86,8 +86,11 @@ class BoneGan:
         radiographs, bones
             Float32 (n, size, size, 1) from -1 to 1, at the finest scale's size.
         """
-        judged = self._update_discriminators(radiographs, bones)
-        adversarial, distance = self._update_generator(radiographs, bones)
+        import tensorflow as tf  # noqa: PLC0415 - only training loads it
+
+        pair = [tf.convert_to_tensor(one, tf.float32) for one in (radiographs, bones)]
+        judged = self._update_discriminators(*pair)
+        adversarial, distance = self._update_generator(*pair)
         return StepLosses(
             discriminator=float(judged), adversarial=float(adversarial), distance=float(distance)
         )

@@ -27,7 +27,7 @@ def build_efficientnet_b4(*, labels: int, size: int = 384) -> keras.Model:
     image = keras.Input((size, size, 1), name="image")
     base = keras.applications.EfficientNetB4(include_top=False, weights=None, input_tensor=image)
     base = keras.models.clone_model(base, clone_function=_adapted)
-    return classifier(base.input, base.output, labels=labels, name="efficientnetb4")
+    return classifier(base.inputs[0], base.outputs[0], labels=labels, name="efficientnetb4")
 
 
 def _adapted(layer: Any) -> Any:
