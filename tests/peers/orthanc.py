@@ -3,7 +3,7 @@
 import base64
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +88,7 @@ def orthanc(
     ae_title: str = "ORTHANC",
     stable_age: int = 1,
     environment: Mapping[str, str] | None = None,
+    ready: Callable[[Orthanc], bool] = Orthanc.alive,
 ) -> Iterator[Orthanc]:
     """Run Orthanc with exactly the files of ``orthanc/``, on free ports, paired with ``node``."""
     executable = program("Orthanc", "orthanc")
@@ -115,5 +116,7 @@ def orthanc(
         **(environment or {}),
     }
     command = [executable, program_folder / "orthanc.json"]
-    with running(command, log=server.log, ready=server.alive, environment=settings, folder=folder):
+    with running(
+        command, log=server.log, ready=lambda: ready(server), environment=settings, folder=folder
+    ):
         yield server

@@ -1,8 +1,11 @@
 """A real Orthanc with exactly the files of ``orthanc/``: forwards once, and never in a circle."""
 
+import base64
 import functools
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from urllib.error import HTTPError
@@ -18,7 +21,7 @@ from dicom_node.network.storage_scu import Destination, echo, store
 from tests.peers import dcmtk, node, orthanc
 from tests.peers.node import AE_TITLE, Reception
 from tests.peers.objects import make_dataset, write_part10
-from tests.peers.process import free_port, wait_until
+from tests.peers.process import answers, free_port, wait_until
 
 pytestmark = pytest.mark.peer
 PACS = "ORTHANC"
@@ -157,6 +160,24 @@ def test_the_node_is_known_and_strangers_are_not(pacs: orthanc.Orthanc) -> None:
 def test_nothing_is_served_without_the_password(pacs: orthanc.Orthanc) -> None:
     with pytest.raises(HTTPError, match="401"):
         urlopen(f"{pacs.url}/system", timeout=10)  # noqa: S310  # loopback
+
+
+@pytest.mark.parametrize(("password", "status"), [("", 403), (orthanc.PASSWORD, 200)])
+def test_other_machines_are_not_answered_while_there_is_no_password(
+    tmp_path: Path, password: str, status: int
+) -> None:
+    """All of 127.0.0.0/8 is this machine, but only 127.0.0.1 is let in without a password."""
+    settings = {"PACS_REMOTE_ACCESS": "true", "PACS_PASSWORD": password}
+    with orthanc.orthanc(
+        tmp_path, environment=settings, ready=lambda server: answers(server.http_port)
+    ) as open_to_all:
+        connection = HTTPConnection(
+            "127.0.0.1", open_to_all.http_port, timeout=10, source_address=("127.0.0.2", 0)
+        )
+        with closing(connection):
+            credentials = base64.b64encode(f"{orthanc.USER}:{password}".encode()).decode()
+            connection.request("GET", "/system", headers={"Authorization": f"Basic {credentials}"})
+            assert connection.getresponse().status == status
 
 
 def test_the_dicomweb_plugin_serves_what_was_stored(study: Study) -> None:
