@@ -1,5 +1,6 @@
 """The tree of commands."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,8 @@ def options(
 ) -> None:
     """Remember the options that come before the command."""
     del version
-    context.obj = Invocation(config_dir=config, console=Console())
+    resources = context.with_resource(ExitStack())
+    context.obj = Invocation(config_dir=config, console=Console(), resources=resources)
 
 
 application.command("serve")(serve.serve)

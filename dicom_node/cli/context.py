@@ -1,5 +1,6 @@
 """What every command starts from: the configuration folder, and what it leads to."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from dicom_node.stores import Stores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """The options given before the command, and where to print."""
+    """The options given before the command, where to print, and what to close at the end."""
 
     config_dir: Path
     console: Console
+    resources: ExitStack
 
     def settings(self) -> NodeSettings:
         """Read the settings."""
@@ -30,6 +32,7 @@ class Invocation:
     def stores(self) -> Stores:
         """Open the databases and archives, the schema brought up to date where it is not."""
         stores = Stores(self.settings())
+        self.resources.callback(stores.engine.dispose)
         current, newest = schema_revision(stores.engine)
         if current != newest:
             migrate(stores.engine)

@@ -15,8 +15,8 @@ from dicom_node.configuration import load_routes
 from dicom_node.errors import NodeError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.persistence.database import migrate, schema_revision
-from dicom_node.stores import Stores, scu_timeouts
+from dicom_node.persistence.database import make_engine, migrate, schema_revision
+from dicom_node.stores import scu_timeouts
 from dicom_node.workflow.receive import batched
 
 
@@ -56,9 +56,10 @@ def doctor(
 def migrate_schema(context: typer.Context) -> None:
     """Bring the database schema up to date (serve does this by itself)."""
     run = invocation(context)
-    stores = Stores(run.settings())
-    before, newest = schema_revision(stores.engine)
-    migrate(stores.engine)
+    engine = make_engine(run.settings().hotbase_url)
+    run.resources.callback(engine.dispose)
+    before, newest = schema_revision(engine)
+    migrate(engine)
     run.console.print(f"Schema {before or 'empty'} → {newest}.", highlight=False)
 
 
