@@ -132,9 +132,9 @@ def _keras_hub() -> ModuleType:
     try:
         # Optional and slow to load.
         import keras_hub  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise BackendError(
-            "opacity detection needs KerasHub, which is not installed here: "
+            f"opacity detection needs KerasHub, which can't be loaded here ({error}): "
             "install the package keras-hub and start again"
         ) from error
     module: ModuleType = keras_hub
