@@ -78,6 +78,11 @@ PROCESSING_ALGORITHM = Code("processing-alg", PRIVATE_SCHEME, "Processing Algori
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 RESAMPLED = Code("113085", "DCM", "Spatial resampling")
 
+# --- Segmentation (CID 7150, 7162, 7203)
+MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+SEGMENTED = Code("113076", "DCM", "Segmentation")
+
 # --- Procedure reported (CID 100, with the commonest procedures of this node)
 CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain X-ray of chest")
 RADIOGRAPHY = Code("43468-8", "LN", "XR unspecified body region")

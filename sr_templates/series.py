@@ -13,6 +13,7 @@ class EvidenceKind(StrEnum):
 
     STRUCTURED_REPORT = "sr"
     SECONDARY_CAPTURE = "sc"
+    SEGMENTATION = "seg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,5 +41,6 @@ SERIES = MappingProxyType(
         EvidenceKind.SECONDARY_CAPTURE: EvidenceSeries(
             offset=1, modality="OT", heading="AI overlay"
         ),
+        EvidenceKind.SEGMENTATION: EvidenceSeries(offset=2, modality="SEG", heading="AI regions"),
     }
 )

@@ -1,0 +1,73 @@
+"""What the gate asks of the objects that go with a report and its overlays.
+
+Each check says in sentences what is wrong, without quoting a value.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from pydicom.dataset import Dataset
+from pydicom.uid import SegmentationStorage
+
+_FRAMES = (
+    "ImageType",
+    "NumberOfFrames",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "DimensionOrganizationSequence",
+    "DimensionIndexSequence",
+    "ReferencedSeriesSequence",
+    "ContentLabel",
+    "ContentDate",
+    "ContentTime",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+)
+# Type 1 by class, as PS3.3 lists them in each information object's modules.
+LAYER_TYPE_1: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        SegmentationStorage: (
+            *_FRAMES,
+            "SegmentationType",
+            "SegmentSequence",
+            "LossyImageCompression",
+            "PixelData",
+        ),
+    }
+)
+
+
+def _segmentation(dataset: Dataset) -> Iterator[str]:
+    """PS3.3 C.8.20.2: numbered segments, each tracked and with a frame; one bit a pixel."""
+    segments = list(dataset.get("SegmentSequence") or [])
+    if [item.get("SegmentNumber") for item in segments] != list(range(1, len(segments) + 1)):
+        yield "the segments are not numbered from 1 without gaps"
+    tracking = [item.get("TrackingUID") for item in segments]
+    if None in tracking or len(set(tracking)) < len(tracking):
+        yield "a segment has no tracking UID, or shares one"
+    frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
+    shown = [frame.get("SegmentIdentificationSequence") or [Dataset()] for frame in frames]
+    numbers = {item[0].get("ReferencedSegmentNumber") for item in shown}
+    if numbers != {item.get("SegmentNumber") for item in segments}:
+        yield "the frames do not show the segments that are described"
+    if any("DerivationImageSequence" not in frame for frame in frames):
+        yield "a frame does not say which image it is derived from"
+    yield from _frame_pixels(dataset, "PixelData", bits=1)
+
+
+def _frame_pixels(dataset: Dataset, keyword: str, *, bits: int) -> Iterator[str]:
+    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    if len(frames) != dataset.get("NumberOfFrames"):
+        yield "Number of Frames (0028,0008) is not the number of functional groups"
+    values = int(dataset.get("Rows") or 0) * int(dataset.get("Columns") or 0) * len(frames)
+    size = -(-values * bits // 8)
+    if len(dataset.get(keyword) or b"") != size + size % 2:
+        yield "the pixel data is not as long as rows, columns and frames say"
+
+
+LAYER_CHECKS: Mapping[str, Callable[[Dataset], Iterator[str]]] = MappingProxyType(
+    {SegmentationStorage: _segmentation}
+)

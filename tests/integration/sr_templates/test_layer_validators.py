@@ -1,0 +1,82 @@
+"""Every layer beside report and overlays passes the validators, from every kind of source.
+
+The sources are those of the report's matrix: pydicom's own files and the real material.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from sr_templates.errors import EvidenceError
+from sr_templates.segmentation import build_segmentation
+from sr_templates.validation import problems
+from tests.integration.sr_templates.test_evidence_validators import (
+    PYDICOM_FILES,
+    REAL_FILES,
+    header_of,
+    positive,
+)
+from tests.integration.sr_templates.validators import dciodvfy_errors
+from tests.unit.sr_templates.builders import a_context, raw_source
+
+CONTEXT = a_context()
+Builder = Callable[[Dataset], list[Dataset]]
+
+
+def segmentations(source: Dataset) -> list[Dataset]:
+    return build_segmentation(positive(source), source, CONTEXT)
+
+
+BUILDERS: tuple[Builder, ...] = (segmentations,)
+
+
+def complaints_about(layer: Dataset, source: Dataset, folder: Path) -> list[str]:
+    """Write one object and let every reader have its say, without the values it quotes."""
+    path = folder / f"{layer.SOPInstanceUID}.dcm"
+    layer.save_as(path, enforce_file_format=True)
+    return [*problems(pydicom.dcmread(path), [source]), *dciodvfy_errors(path)]
+
+
+def all_complaints(build: Builder, source: Dataset, folder: Path) -> list[str]:
+    return [
+        complaint
+        for layer in build(source)
+        for complaint in complaints_about(layer, source, folder)
+    ]
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("path", PYDICOM_FILES + REAL_FILES, ids=lambda path: path.stem)
+def test_a_layer_is_valid_or_held_with_a_reason(build: Builder, path: Path, tmp_path: Path) -> None:
+    source = header_of(path)
+    try:
+        complaints = all_complaints(build, source, tmp_path)
+    except EvidenceError:
+        return
+    assert complaints == []
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"PatientAge": "62"},
+        {"PatientName": "Люкceмбypг^Юрий"},
+        {"PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう"},
+        {"AccessionNumber": "A" * 40},
+        {"BodyPartExamined": "Thorax (ap)"},
+        {"PatientOrientation": "L"},
+    ],
+    ids="-".join,
+)
+def test_a_layer_from_a_source_with_odd_values_is_valid(
+    build: Builder, values: dict[str, str], tmp_path: Path
+) -> None:
+    source = raw_source("utf-8", **values)
+    source.SpecificCharacterSet = "ISO_IR 192"
+    layers = build(source)
+    assert layers
+    assert [c for layer in layers for c in complaints_about(layer, source, tmp_path)] == []
