@@ -75,11 +75,11 @@ class DurableFolder:
     def _link(self, temporary: Path, path: Path) -> None:
         # A hard link, unlike a rename, fails where the name is taken: two receivers that get the
         # same instance at once cannot replace one another's file.
-        self._ensure(path.parent)
         try:
+            self._ensure(path.parent)
             path.hardlink_to(temporary)
         except FileNotFoundError:
-            self._known.clear()  # the folder was removed since (retention): make it again
+            self._known.clear()  # a folder was removed since (retention): make it again
             self._ensure(path.parent)
             path.hardlink_to(temporary)
 

@@ -8,9 +8,23 @@ import pytest
 from tests.peers import dcmtk, node, orthanc, postgresql
 
 
+@pytest.fixture(scope="session")
+def shared_reception(tmp_path_factory: pytest.TempPathFactory) -> Iterator[node.Reception]:
+    """One receiver process for the whole session: use ``reception``."""
+    with node.reception(tmp_path_factory.mktemp("node") / "archive") as running:
+        yield running
+
+
 @pytest.fixture
-def reception(tmp_path: Path) -> Iterator[node.Reception]:
-    """One receiver process on a free port, with an archive of its own."""
+def reception(shared_reception: node.Reception) -> Iterator[node.Reception]:
+    """One receiver process on a free port, as if it had just started: do not end it."""
+    yield shared_reception
+    shared_reception.forget()
+
+
+@pytest.fixture
+def own_reception(tmp_path: Path) -> Iterator[node.Reception]:
+    """One receiver process on a free port, for tests that end it."""
     with node.reception(tmp_path / "archive") as running:
         yield running
 

@@ -1,6 +1,7 @@
 """The node's own receiving side, for tests: a receiver pool and what it reported."""
 
 import functools
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,11 @@ from dicom_node.network.access import (
     Operation,
     StaticAccess,
 )
-from dicom_node.network.events import AssociationClosed, ReceptionEvent
+from dicom_node.network.events import AssociationClosed, AssociationOpened, ReceptionEvent
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from tests.peers.dcmtk import Peer
+from tests.peers.process import wait_until
 
 AE_TITLE = "AINODE"
 MODALITY, PACS = "MODALITY", "PACS"
@@ -98,6 +100,20 @@ class Reception:
     def peer(self) -> Peer:
         """Where it listens."""
         return Peer(ae_title=AE_TITLE, port=self.pool.port)
+
+    def forget(self) -> None:
+        """Wait until nothing is underway, and empty the archive and the record of events."""
+        wait_until(lambda: sum(self.pool._counts) == 0, "all associations to end")
+        wait_until(self.pool.ready, "all receivers to be ready")
+        opened = {event.association_id for event in self.recorder.of(AssociationOpened)}
+        self.closed(len(opened))
+        with self.recorder.changed:
+            self.recorder.events.clear()
+        for entry in self.archive.root.iterdir():
+            if not entry.name.startswith("."):
+                shutil.rmtree(entry)
+        for path in self.archive.root.glob(".refused/*"):
+            path.unlink()
 
     def closed(self, count: int = 1) -> list[AssociationClosed]:
         """Wait until ``count`` associations have closed: everything before that has arrived."""

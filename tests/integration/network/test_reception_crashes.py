@@ -47,13 +47,13 @@ def on_disk(archive: StorageArchive) -> set[str]:
     return {each.sop_instance_uid for each in iter_objects(archive, verify=True)}
 
 
-def can_store(reception: Reception, number: int) -> bool:
-    association = associate(reception.peer, MODALITY)
+def can_store(own_reception: Reception, number: int) -> bool:
+    association = associate(own_reception.peer, MODALITY)
     if not association.is_established:
         return False
     association.release()
     dataset = make_dataset(number)
-    with raw_scu(reception.peer, MODALITY) as scu:
+    with raw_scu(own_reception.peer, MODALITY) as scu:
         status, _ = scu.store(
             encoded(dataset), sop_instance=dataset.SOPInstanceUID, syntax=ExplicitVRLittleEndian
         )
@@ -62,25 +62,25 @@ def can_store(reception: Reception, number: int) -> bool:
 
 @pytest.mark.parametrize("kill_at", [3, 8])
 def test_a_killed_receiver_loses_nothing_that_it_answered_for(
-    reception: Reception, kill_at: int
+    own_reception: Reception, kill_at: int
 ) -> None:
-    (victim,) = reception.pool.pids
+    (victim,) = own_reception.pool.pids
 
-    answered = send_until_it_breaks(reception.peer, 1, kill_at, victim)
+    answered = send_until_it_breaks(own_reception.peer, 1, kill_at, victim)
 
     assert len(answered) >= kill_at
-    assert set(answered) <= on_disk(reception.archive)
-    (closed,) = reception.closed()
+    assert set(answered) <= on_disk(own_reception.archive)
+    (closed,) = own_reception.closed()
     assert closed.reason is CloseReason.LOST
     reported = {
-        event.instance.sop_instance_uid for event in reception.recorder.of(InstanceReceived)
+        event.instance.sop_instance_uid for event in own_reception.recorder.of(InstanceReceived)
     }
     assert set(answered) <= reported
 
-    wait_until(reception.pool.ready, "another receiver to take its place")
-    assert reception.pool.pids != (victim,)
-    assert can_store(reception, 1000)
-    assert sum(reception.pool._counts) <= 1
+    wait_until(own_reception.pool.ready, "another receiver to take its place")
+    assert own_reception.pool.pids != (victim,)
+    assert can_store(own_reception, 1000)
+    assert sum(own_reception.pool._counts) <= 1
 
 
 def test_while_one_receiver_is_down_the_other_serves(tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_while_one_receiver_is_down_the_other_serves(tmp_path: Path) -> None:
 
 
 def test_a_half_received_object_of_a_killed_receiver_is_cleared_away_at_the_next_start(
-    reception: Reception,
+    own_reception: Reception,
 ) -> None:
-    (reception.archive.root / ".incoming" / "0123.part").write_bytes(b"half an object")
+    (own_reception.archive.root / ".incoming" / "0123.part").write_bytes(b"half an object")
 
-    assert StorageArchive(reception.archive.settings).open() == 1
+    assert StorageArchive(own_reception.archive.settings).open() == 1
 
 
 _MAIN = """
@@ -152,14 +152,14 @@ def test_a_killed_main_process_takes_its_receivers_with_it_and_loses_nothing(
 
 
 def test_closing_is_reported_once_for_each_association_of_a_killed_receiver(
-    reception: Reception,
+    own_reception: Reception,
 ) -> None:
-    associations = [associate(reception.peer, MODALITY) for _ in range(3)]
-    wait_until(lambda: sum(reception.pool._counts) == 3, "three associations")
+    associations = [associate(own_reception.peer, MODALITY) for _ in range(3)]
+    wait_until(lambda: sum(own_reception.pool._counts) == 3, "three associations")
 
-    os.kill(reception.pool.pids[0], signal.SIGKILL)
+    os.kill(own_reception.pool.pids[0], signal.SIGKILL)
 
-    closed = reception.recorder.wait_for(AssociationClosed, 3)
+    closed = own_reception.recorder.wait_for(AssociationClosed, 3)
     assert len({event.association_id for event in closed}) == 3
     for association in associations:
         hang_up(association)

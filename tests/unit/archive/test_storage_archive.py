@@ -211,15 +211,18 @@ def test_a_full_disk_found_while_writing_is_out_of_space(
         archive.store(encoded(dataset), announcement(dataset))
 
 
-def test_stores_again_after_retention_removed_the_folder(archive: StorageArchive) -> None:
-    dataset = make_dataset()
+@pytest.mark.parametrize("level", range(4), ids=["series", "study", "day", "device"])
+@pytest.mark.parametrize("series", ["1.2.826.0.1.3680043.4.1", "1.2.826.0.1.3680043.4.2"])
+def test_stores_again_after_retention_removed_a_folder(
+    archive: StorageArchive, level: int, series: str
+) -> None:
+    dataset, following = make_dataset(1), make_dataset(2, SeriesInstanceUID=series)
     first = archive.store(encoded(dataset), announcement(dataset))
-    shutil.rmtree(archive.path(first.instance).parents[1])
+    shutil.rmtree(archive.path(first.instance).parents[level])
 
-    second = archive.store(encoded(dataset), announcement(dataset))
+    second = archive.store(encoded(following), announcement(following))
 
-    assert not second.duplicate
-    assert files(archive) == [first.instance.path]
+    assert files(archive) == [second.instance.path]
 
 
 def test_every_file_and_folder_is_synchronised_before_store_returns(
