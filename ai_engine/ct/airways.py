@@ -14,7 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 from ai_engine.ct.grid import CoarseGrid
-from ai_engine.ct.morphology import Mask, dilate
+from ai_engine.ct.morphology import Mask, box, dilate
+from ai_engine.ct.volume import Hounsfield
 
 LUMEN = -900
 """Hounsfield units below which a spot may be the trachea's lumen on the coarse grid."""
@@ -31,7 +32,7 @@ DRIFT = 8.0
 SHORTEST = 25.0
 """mm of trachea below which it counts as not found."""
 
-THRESHOLDS = range(-990, -700, 10)
+THRESHOLDS = range(-990, -700, 15)
 MOST_GROWTH = 15.0
 MOST_VOLUME = 150.0
 """ml: a leak is a growth beyond MOST_GROWTH and half of what was there, or beyond MOST_VOLUME."""
@@ -55,7 +56,10 @@ def find_airways(grid: CoarseGrid, air: Mask) -> Mask:
     seed = _trachea(grid, air)
     if not seed.any():
         return seed
-    return dilate(_grow(grid, air, seed), WALL, grid.spacing)
+    part = box(air)
+    grown = np.zeros_like(air)
+    grown[part] = _grow(air[part], grid.hounsfield[part], seed[part], grid.voxel_ml)
+    return dilate(grown, WALL, grid.spacing)
 
 
 def _trachea(grid: CoarseGrid, air: Mask) -> Mask:
@@ -95,15 +99,15 @@ def _spots(grid: CoarseGrid, air: Mask) -> Iterator[_Spot]:
                 yield _Spot(index=index, centre=centre, mask=np.asarray(labels == number))
 
 
-def _grow(grid: CoarseGrid, air: Mask, seed: Mask) -> Mask:
-    grown, volume = seed, float(np.count_nonzero(seed)) * grid.voxel_ml
+def _grow(air: Mask, hounsfield: Hounsfield, seed: Mask, voxel_ml: float) -> Mask:
+    grown, volume = seed, float(np.count_nonzero(seed)) * voxel_ml
     for threshold in THRESHOLDS:
-        labels, _ = ndimage.label(air & (grid.hounsfield < threshold))
-        touched = np.unique(labels[seed & (labels > 0)])
-        if not len(touched):
-            continue
-        candidate = np.isin(labels, touched) | seed
-        larger = float(np.count_nonzero(candidate)) * grid.voxel_ml
+        labels, count = ndimage.label(air & (hounsfield < threshold))
+        touched = np.zeros(count + 1, bool)
+        touched[labels[seed]] = True
+        touched[0] = False
+        candidate = touched[labels] | seed
+        larger = float(np.count_nonzero(candidate)) * voxel_ml
         if larger > MOST_VOLUME or larger > 1.5 * volume + MOST_GROWTH:
             break
         grown, volume = candidate, larger

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from ai_engine.ct.grid import CoarseGrid
-from ai_engine.ct.morphology import Mask, box, close_gaps, dilate, remove_thin
+from ai_engine.ct.morphology import Mask, box, close_gaps, dilate, fill_planes, remove_thin
 
 NARROW = 8.0
 WIDE = 25.0
@@ -62,9 +62,13 @@ def _narrow(lung: Mask, grid: CoarseGrid) -> Mask:
     The top of the diaphragm is a hole in an axial slice, but not in a coronal one.
     """
     closed = _ball_closed(lung, NARROW, grid)
-    axial = np.stack([ndimage.binary_fill_holes(plane) for plane in closed])
-    coronal = [ndimage.binary_fill_holes(closed[:, row]) for row in range(closed.shape[1])]
-    return np.asarray(closed | (axial & np.stack(coronal, axis=1)))
+    if not closed.any():
+        return closed
+    part = box(closed)
+    axial = fill_planes(closed[part])
+    coronal = fill_planes(closed[part].swapaxes(0, 1)).swapaxes(0, 1)
+    closed[part] |= axial & coronal
+    return closed
 
 
 def _lesions(dents: Mask, forbidden: Mask, grid: CoarseGrid) -> Mask:

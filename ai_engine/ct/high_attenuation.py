@@ -39,6 +39,15 @@ BORDER = 2.0
 
 VERSION = "1.0.0"
 
+LIMITATIONS = (
+    "Hazy areas thinner than 6 mm and solid areas thinner than 8 mm are not found.",
+    "Dense areas that touch the mediastinum, the hilum or the spine are not told from them and "
+    "are mostly left out; at the pleura, the part next to the chest wall may be left out.",
+    "A lung or lobe without any air is not found, so that the percentage may be too low.",
+    "Areas below -600 HU, such as faint ground-glass opacity or emphysema, are not measured.",
+)
+"""For whoever reports the results."""
+
 
 class HighAttenuation:
     """Finds dense areas in the lungs by threshold and opening."""

@@ -68,6 +68,11 @@ def remove_thin(mask: Mask, radius: float, spacing: Spacing) -> Mask:
     return opened
 
 
+def fill_planes(mask: Mask) -> Mask:
+    """Fill the holes of every plane along the first axis."""
+    return np.stack([_fill_plane(plane) for plane in mask])
+
+
 def box(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
     """The smallest box around a mask that isn't empty, widened by ``margin`` voxels."""
     sides = []
@@ -83,3 +88,11 @@ def _disc(radius: float, spacing: Spacing) -> npt.NDArray[np.uint8]:
     down, across = np.ogrid[-rows : rows + 1, -columns : columns + 1]
     reach = (down * spacing[1]) ** 2 + (across * spacing[2]) ** 2
     return np.asarray(reach <= radius**2 + 1e-9).astype(np.uint8)
+
+
+def _fill_plane(plane: Mask) -> Mask:
+    image = np.ascontiguousarray(plane).view(np.uint8)
+    edges, _ = cv2.findContours(image, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(image)
+    cv2.drawContours(filled, edges, -1, 1, cv2.FILLED)
+    return filled.view(bool)

@@ -12,6 +12,7 @@ the definitions of the Fleischner Society's glossary (Hansell et al., Radiology 
   areas in a small lung, which may be consolidation or a lobe's atelectasis.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ai_engine.ct.grid import CoarseGrid
-from ai_engine.ct.morphology import Mask, box, dilate, remove_thin
+from ai_engine.ct.lungs import Labels
+from ai_engine.ct.morphology import Mask, dilate, remove_thin
 from ai_engine.ct.results import Pattern
 
 DENSE = -250
@@ -50,6 +52,9 @@ FLATNESS = 2.5
 LARGE_ML = 5.0
 """ml from which a dense region may be consolidation: a ball of 21 mm."""
 
+SMALLEST_ML = 0.05
+"""ml below which connected voxels are crumbs of a mask rather than regions: a ball of 4.6 mm."""
+
 Numbers = npt.NDArray[np.int32]
 
 
@@ -73,7 +78,7 @@ def part_regions(mask: Mask, grid: CoarseGrid) -> Numbers:
     """Number the regions of a mask on the coarse grid from 1; 0 is outside.
 
     Dense cores and hazy areas are regions of their own; each of the mask's other voxels belongs to
-    the nearest of them in the same connected part.
+    the nearest of them in the same connected part. Crumbs below SMALLEST_ML are left out.
     """
     around = np.ones((3, 3, 3), bool)
     if not mask.any():
@@ -87,17 +92,43 @@ def part_regions(mask: Mask, grid: CoarseGrid) -> Numbers:
     regions = np.zeros(mask.shape, np.int32)
     for part, place in enumerate(ndimage.find_objects(parts), start=1):
         mine = parts[place] == part
+        if np.count_nonzero(mine) * grid.voxel_ml < SMALLEST_ML:
+            continue
         own = np.where(mine, seeds[place], 0)
         regions[place][mine] = _nearest(own, grid)[mine] if own.any() else count + more + part
     return _renumbered(regions)
 
 
-def describe(region: Mask, lungs: Mask, grid: CoarseGrid) -> Shape:
-    """Measure one region, bool of the grid's shape."""
-    part = box(region, margin=int(np.ceil(SHELL / min(grid.spacing))))
-    inside, values = region[part], grid.hounsfield[part]
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Region:
+    """One region in its part of the coarse grid: ``mask`` is bool of the shape of ``place``."""
+
+    place: tuple[slice, slice, slice]
+    mask: Mask
+
+    @property
+    def voxels(self) -> npt.NDArray[np.intp]:
+        """Where its voxels are on the grid: (n, 3)."""
+        return np.argwhere(self.mask) + np.array([side.start for side in self.place])
+
+
+def each_region(numbers: Numbers, grid: CoarseGrid) -> Iterator[Region]:
+    """The numbered regions, each with a margin in which its surroundings are seen."""
+    margin = [int(np.ceil(SHELL / step)) for step in grid.spacing]
+    for number, found in enumerate(ndimage.find_objects(numbers), start=1):
+        depth, rows, columns = (
+            slice(max(side.start - width, 0), side.stop + width)
+            for side, width in zip(found, margin, strict=True)
+        )
+        place = (depth, rows, columns)
+        yield Region(place=place, mask=numbers[place] == number)
+
+
+def describe(region: Region, lungs: Labels, grid: CoarseGrid) -> Shape:
+    """Measure one region; ``lungs`` has the grid's shape and is 0 outside the lungs."""
+    inside, values = region.mask, grid.hounsfield[region.place]
     shell = dilate(inside, SHELL, grid.spacing) & ~dilate(inside, SHELL / 2, grid.spacing)
-    shell &= lungs[part]
+    shell &= lungs[region.place] > 0
     points = np.argwhere(inside) * np.array(grid.spacing)
     return Shape(
         volume_ml=len(points) * grid.voxel_ml,

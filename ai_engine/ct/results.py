@@ -111,7 +111,6 @@ class CtFinding:
     pattern: Pattern
     side: Side
     volume_ml: float
-    percentage: float
     mean_hounsfield: float
     slices: tuple[int, int]
     largest_slice: int
