@@ -3,7 +3,7 @@
 Found on the coarse grid: air inside the body, without trachea and main bronchi, parted into right
 and left; closed, so that vessels, nodules and narrow lesions at the pleura belong to the lung;
 then drawn at full resolution. A lung or lobe without air (large consolidation, atelectasis or
-effusion) has no contrast to the chest wall and isn't found this way; `statements` says where that
+effusion) has no contrast to the chest wall and isn't found this way; ``cautions`` says where that
 is to be suspected.
 """
 

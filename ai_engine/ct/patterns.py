@@ -109,7 +109,8 @@ class Region:
     @property
     def voxels(self) -> npt.NDArray[np.intp]:
         """Where its voxels are on the grid: (n, 3)."""
-        return np.argwhere(self.mask) + np.array([side.start for side in self.place])
+        starts = np.array([side.start for side in self.place])
+        return np.asarray(np.argwhere(self.mask) + starts)
 
 
 def each_region(numbers: Numbers, grid: CoarseGrid) -> Iterator[Region]:
