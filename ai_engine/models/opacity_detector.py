@@ -7,6 +7,7 @@ optional package: it is imported where a detector is built, and its absence is s
 Importing this module loads no Keras; building does.
 """
 
+import math
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,10 @@ DETECTOR_SIZE = 512
 BOX_FORMAT = "xyxy"
 PYRAMID_LEVELS = (3, 7)
 """Finest and coarsest level: strides of 8 to 128 pixels, anchors of 32 to 512 pixels."""
+
+HEAD_DEVIATION = 0.01
+PRIOR = 0.01
+"""How probable an opacity is in any anchor before anything is learned."""
 
 Images = npt.NDArray[np.float32]
 
@@ -82,12 +87,14 @@ def build_opacity_detector(
         iou_threshold=overlap,
         confidence_threshold=confidence,
     )
-    return hub.models.RetinaNetObjectDetector(
+    detector = hub.models.RetinaNetObjectDetector(
         backbone=backbone,
         num_classes=1,
         bounding_box_format=BOX_FORMAT,
         prediction_decoder=decoder,
     )
+    _start_heads(detector)
+    return detector
 
 
 def detect_opacities(detector: Any, images: Images) -> tuple[tuple[DetectedOpacity, ...], ...]:
@@ -126,6 +133,22 @@ def boxes_of_image(
             region = Region(left=left, top=top, right=right, bottom=bottom)
             found.append(DetectedOpacity(region=region, confidence=score))
     return tuple(sorted(found, key=lambda opacity: -opacity.confidence))
+
+
+def _start_heads(detector: Any) -> None:
+    """Fresh weights of the heads as Lin et al. have them (section 4.1, "Initialization").
+
+    KerasHub 0.32 starts them five times wider and gives the prior to the box head, so that the
+    first steps diverge.
+    """
+    import keras  # noqa: PLC0415 - loaded with KerasHub anyway
+
+    for head in (detector.box_head, detector.classification_head):
+        for conv in (*head.conv_layers, head.prediction_layer):
+            conv.kernel.assign(keras.random.normal(conv.kernel.shape, stddev=HEAD_DEVIATION))
+            conv.bias.assign(keras.ops.zeros(conv.bias.shape))
+    bias = detector.classification_head.prediction_layer.bias
+    bias.assign(keras.ops.full(bias.shape, math.log(PRIOR / (1 - PRIOR))))
 
 
 def _keras_hub() -> ModuleType:

@@ -7,6 +7,8 @@ and his own network, which paper 4 names, convolves depthwise first. That one is
 Importing this module imports Keras, on whichever backend the process has chosen.
 """
 
+from dataclasses import dataclass
+
 import keras
 
 from ai_engine.models.heads import classifier, three_channels
@@ -14,6 +16,24 @@ from ai_engine.models.heads import classifier, three_channels
 OPACITY_CLASSES = ("Normal", "Lung Opacity", "No Lung Opacity / Not Normal")
 """The classes of the RSNA data set in the order of the outputs, which paper 4 lists as normal,
 lung opacity and non-normal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDecay:
+    """Stochastic gradient descent whose rate is multiplied by ``factor`` every few epochs."""
+
+    learning_rate: float
+    momentum: float
+    factor: float
+    every_epochs: int
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        return float(self.learning_rate * self.factor ** (epoch // self.every_epochs))
+
+
+OPACITY_TRAINING = StepDecay(learning_rate=0.045, momentum=0.9, factor=0.94, every_epochs=2)
+"""Paper 4, section III. It is printed for ImageNet and is the only schedule that paper 4 states."""
 
 
 def build_xception(*, labels: int = len(OPACITY_CLASSES), size: int = 299) -> keras.Model:

@@ -111,6 +111,13 @@ def test_xception_is_keras_own_and_its_classes_exclude_each_other() -> None:
     assert features.shape == (2, 3, 3, 2048)
 
 
+def test_paper_4s_learning_rate_falls_every_second_epoch() -> None:
+    from ai_engine.models.xception import OPACITY_TRAINING  # noqa: PLC0415
+
+    rates = [OPACITY_TRAINING.rate(epoch) for epoch in range(4)]
+    np.testing.assert_allclose(rates, [0.045, 0.045, 0.0423, 0.0423])
+
+
 def test_unet_has_vgg16_as_its_encoder() -> None:
     from ai_engine.models.unet_vgg16 import DECODER_CHANNELS, build_unet_vgg16  # noqa: PLC0415
 

@@ -26,6 +26,8 @@ def test_a_detector_trains_a_step_and_finds_boxes_inside_the_image() -> None:
     detector.compile(
         optimizer=keras.optimizers.SGD(1e-4), box_loss="auto", classification_loss="auto"
     )
+    before = detector(images)["cls_logits"]
+    assert np.median(1 / (1 + np.exp(-np.asarray(before)))) < 0.1
     # Not train_on_batch: KerasHub 0.32 can't take boxes and labels there.
     target = {"boxes": boxes, "labels": labels}
     history = detector.fit(images, target, batch_size=2, shuffle=False, verbose=0)
