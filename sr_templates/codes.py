@@ -83,6 +83,14 @@ MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Str
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 SEGMENTED = Code("113076", "DCM", "Segmentation")
 
+# --- Key object selection (TID 2010, CID 7010, 7011)
+OF_INTEREST = Code("113000", "DCM", "Of Interest")
+REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
+DOCUMENT_TITLE_MODIFIER = Code("113011", "DCM", "Document Title Modifier")
+KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
+INAPPROPRIATE_PROCESSING = Code("111219", "DCM", "Inappropriate image processing")
+OTHER_FAILURE = Code("111220", "DCM", "Other failure")
+
 # --- Procedure reported (CID 100, with the commonest procedures of this node)
 CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain X-ray of chest")
 RADIOGRAPHY = Code("43468-8", "LN", "XR unspecified body region")

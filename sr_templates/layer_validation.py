@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from pydicom.dataset import Dataset
-from pydicom.uid import SegmentationStorage
+from pydicom.uid import (
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    SegmentationStorage,
+)
 
 _FRAMES = (
     "ImageType",
@@ -35,6 +39,26 @@ LAYER_TYPE_1: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "SegmentSequence",
             "LossyImageCompression",
             "PixelData",
+        ),
+        GrayscaleSoftcopyPresentationStateStorage: (
+            "ContentLabel",
+            "PresentationCreationDate",
+            "PresentationCreationTime",
+            "ReferencedSeriesSequence",
+            "DisplayedAreaSelectionSequence",
+            "GraphicAnnotationSequence",
+            "GraphicLayerSequence",
+            "PresentationLUTShape",
+        ),
+        KeyObjectSelectionDocumentStorage: (
+            "ContentDate",
+            "ContentTime",
+            "ValueType",
+            "ConceptNameCodeSequence",
+            "ContinuityOfContent",
+            "ContentTemplateSequence",
+            "ContentSequence",
+            "CurrentRequestedProcedureEvidenceSequence",
         ),
     }
 )
@@ -68,6 +92,45 @@ def _frame_pixels(dataset: Dataset, keyword: str, *, bits: int) -> Iterator[str]
         yield "the pixel data is not as long as rows, columns and frames say"
 
 
+def _presentation_state(dataset: Dataset) -> Iterator[str]:
+    """PS3.3 C.10.5, C.10.7: what is drawn is on a layer that is there, and outlines are closed."""
+    layers = {item.get("GraphicLayer") for item in dataset.get("GraphicLayerSequence") or []}
+    for annotation in dataset.get("GraphicAnnotationSequence") or []:
+        if annotation.get("GraphicLayer") not in layers:
+            yield "an annotation is on a layer that is not described"
+        for graphic in annotation.get("GraphicObjectSequence") or []:
+            data = list(graphic.get("GraphicData") or [])
+            if len(data) != 2 * int(graphic.get("NumberOfGraphicPoints") or 0):
+                yield "an outline has not as many coordinates as points"
+            elif data[:2] != data[-2:]:
+                yield "an outline is not closed"
+    if ("RescaleSlope" in dataset) != ("RescaleType" in dataset):
+        yield "the rescale is not complete"
+
+
+def _key_objects(dataset: Dataset) -> Iterator[str]:
+    """TID 2010: something is selected, and all of it is in the evidence."""
+    selected = {
+        str(reference.ReferencedSOPInstanceUID)
+        for item in dataset.get("ContentSequence") or []
+        for reference in item.get("ReferencedSOPSequence") or []
+    }
+    evidence = {
+        str(reference.ReferencedSOPInstanceUID)
+        for study in dataset.get("CurrentRequestedProcedureEvidenceSequence") or []
+        for series in study.ReferencedSeriesSequence
+        for reference in series.ReferencedSOPSequence
+    }
+    if not selected:
+        yield "nothing is selected"
+    if selected != evidence:
+        yield "the selection and its evidence sequence do not list the same instances"
+
+
 LAYER_CHECKS: Mapping[str, Callable[[Dataset], Iterator[str]]] = MappingProxyType(
-    {SegmentationStorage: _segmentation}
+    {
+        SegmentationStorage: _segmentation,
+        GrayscaleSoftcopyPresentationStateStorage: _presentation_state,
+        KeyObjectSelectionDocumentStorage: _key_objects,
+    }
 )

@@ -14,6 +14,9 @@ class EvidenceKind(StrEnum):
     STRUCTURED_REPORT = "sr"
     SECONDARY_CAPTURE = "sc"
     SEGMENTATION = "seg"
+    PRESENTATION_STATE = "pr"
+    KEY_OBJECT_SELECTION = "ko"
+    REJECTION = "rejection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,5 +45,14 @@ SERIES = MappingProxyType(
             offset=1, modality="OT", heading="AI overlay"
         ),
         EvidenceKind.SEGMENTATION: EvidenceSeries(offset=2, modality="SEG", heading="AI regions"),
+        EvidenceKind.PRESENTATION_STATE: EvidenceSeries(
+            offset=3, modality="PR", heading="AI outlines"
+        ),
+        EvidenceKind.KEY_OBJECT_SELECTION: EvidenceSeries(
+            offset=6, modality="KO", heading="AI key images"
+        ),
+        EvidenceKind.REJECTION: EvidenceSeries(
+            offset=7, modality="KO", heading="AI results rejected"
+        ),
     }
 )

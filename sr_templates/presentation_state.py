@@ -1,0 +1,173 @@
+"""Grayscale Softcopy Presentation State (PS3.3 A.33.1): outlines and words over the image itself.
+
+The image stays as it is. A viewer draws the state's one layer over it, and can take it away.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pydicom.dataset import Dataset
+from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
+
+from ai_engine.prediction import ImagePrediction, Prediction
+from sr_templates.annotations import LAYER, graphic_annotation, graphic_layer
+from sr_templates.body_part import add_body_part
+from sr_templates.character_set import declare
+from sr_templates.context import EvidenceContext
+from sr_templates.errors import EvidenceError
+from sr_templates.grayscale import add_grayscale
+from sr_templates.instance import new_instance
+from sr_templates.repair import long_string
+from sr_templates.secondary_capture import pixel_aspect
+from sr_templates.series import EvidenceKind
+from sr_templates.source_attributes import SourceAttributes
+from sr_templates.source_image import (
+    frame_reference,
+    is_image,
+    rows_and_columns,
+    sop_reference,
+    uid_of,
+)
+from sr_templates.tracked_regions import analysed_images, tracked_regions
+from sr_templates.uids import image_uid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """One image to annotate."""
+
+    prediction: Prediction
+    source: Dataset
+    attributes: SourceAttributes
+    image: ImagePrediction
+    number: int
+
+
+def build_presentation_state(
+    prediction: Prediction,
+    source: Dataset,
+    context: EvidenceContext,
+    *,
+    frame_number: int | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> list[Dataset]:
+    """Annotate one image with its positive findings: the report's outlines, and what they are.
+
+    Parameters
+    ----------
+    prediction
+        What the model says about the study; the image is found in it by its SOP Instance UID.
+    source
+        The image's header; pixels are not needed.
+    context
+        Who makes the object and when.
+    frame_number
+        Which frame, where the prediction speaks of several frames of one instance; all if None.
+    value_range
+        The values to show as black and white (the other way round for MONOCHROME1), after the
+        Modality LUT. Needed only for an image of more than 8 bits that states no window.
+
+    Returns
+    -------
+    list[Dataset]
+        One state for each analysed image or frame with a positive finding, localised or not.
+
+    Raises
+    ------
+    EvidenceError
+        The prediction does not speak of this image, its UIDs are not valid, it is not grey, or
+        nothing says which of its values are black and white.
+    """
+    attributes = SourceAttributes(source)
+    return [
+        _state(
+            _Subject(
+                prediction=prediction,
+                source=source,
+                attributes=attributes,
+                image=image,
+                number=number,
+            ),
+            context,
+            value_range,
+        )
+        for number, image in analysed_images(prediction, source, frame_number)
+        if image.positive
+    ]
+
+
+def _state(
+    subject: _Subject, context: EvidenceContext, value_range: tuple[float, float] | None
+) -> Dataset:
+    if not is_image(subject.source):
+        raise EvidenceError("the source has no pixel matrix: there is nothing to draw on")
+    state = new_instance(
+        sop_class_uid=GrayscaleSoftcopyPresentationStateStorage,
+        sop_instance_uid=image_uid(
+            uid_of(subject.source, "StudyInstanceUID"),
+            subject.prediction,
+            subject.image,
+            None,
+            EvidenceKind.PRESENTATION_STATE,
+        ),
+        instance_number=subject.number,
+        kind=EvidenceKind.PRESENTATION_STATE,
+        model=subject.prediction.model,
+        attributes=subject.attributes,
+        context=context,
+    )
+    add_body_part(state, subject.attributes)
+    _add_identification(state)
+    _add_relationship(state, subject)
+    _add_displayed_area(state, subject)
+    _add_annotation(state, subject)
+    add_grayscale(state, subject.source, subject.attributes, value_range)
+    declare(state, subject.attributes.character_set)
+    return state
+
+
+def _add_identification(state: Dataset) -> None:
+    """Presentation State Identification module (PS3.3 C.11.10)."""
+    state.PresentationCreationDate = state.ContentDate
+    state.PresentationCreationTime = state.ContentTime
+    del state.ContentDate, state.ContentTime
+    state.ContentLabel = "AI_FINDINGS"
+    state.ContentDescription = long_string("AI findings, not verified")
+    state.ContentCreatorName = None
+
+
+def _add_relationship(state: Dataset, subject: _Subject) -> None:
+    """Presentation State Relationship module (PS3.3 C.11.11): the one image it is for."""
+    reference = sop_reference(subject.source)
+    if (frame := frame_reference(subject.source, subject.image.frame_number)) is not None:
+        reference.ReferencedFrameNumber = frame
+    series = Dataset()
+    series.SeriesInstanceUID = uid_of(subject.source, "SeriesInstanceUID")
+    series.ReferencedImageSequence = [reference]
+    state.ReferencedSeriesSequence = [series]
+
+
+def _add_displayed_area(state: Dataset, subject: _Subject) -> None:
+    """Displayed Area module (PS3.3 C.10.4): all of the image, neither turned nor flipped."""
+    rows, columns = rows_and_columns(subject.source)
+    area = Dataset()
+    area.DisplayedAreaTopLeftHandCorner = [1, 1]
+    area.DisplayedAreaBottomRightHandCorner = [columns, rows]
+    area.PresentationSizeMode = "SCALE TO FIT"
+    aspect = Fraction(pixel_aspect(subject.attributes)).limit_denominator(1000)
+    area.PresentationPixelAspectRatio = [aspect.numerator, aspect.denominator]
+    state.DisplayedAreaSelectionSequence = [area]
+
+
+def _add_annotation(state: Dataset, subject: _Subject) -> None:
+    """Graphic Annotation and Graphic Layer modules (PS3.3 C.10.5, C.10.7)."""
+    regions = tracked_regions(subject.prediction, subject.image, subject.source)
+    state.GraphicAnnotationSequence = [
+        graphic_annotation(
+            subject.image,
+            regions,
+            subject.prediction.model,
+            shape=rows_and_columns(subject.source),
+        )
+    ]
+    state.GraphicLayerSequence = [graphic_layer(LAYER)]
