@@ -45,7 +45,6 @@ def small() -> dict[str, Any]:
     return {
         "efficientnetb4": efficientnet.build_efficientnet_b4(labels=3, size=32),
         "dual_branch": dual_branch.build_dual_branch(size=64),
-        "unet_vgg16": unet_vgg16.build_unet_vgg16(size=32),
         "bone_generator": bone_gan.build_generator(scales=(16, 32), channels=4),
     }
 

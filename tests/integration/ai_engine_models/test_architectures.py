@@ -151,10 +151,10 @@ def test_paper_2s_modules_are_densenet121_at_224() -> None:
 
     trunk = DENSENET121 - 2 * 7 * 7 * 64 - 1025 * IMAGENET
     for build, labels, size in (
-        (end_to_end.build_chest_abnormalities, 14, 224),
+        (end_to_end.build_chest_abnormalities, 14, end_to_end.INPUT_SIZE),
         (end_to_end.build_xray_type, 14, 32),
     ):
-        model = build() if size == end_to_end.INPUT_SIZE else build(size=size)
+        model = build(size=size)
         assert tuple(model.inputs[0].shape) == (None, size, size, 1)
         assert tuple(model.outputs[1].shape) == (None, size // 32, size // 32, 1024)
         assert model.count_params() == trunk + 1025 * labels

@@ -48,7 +48,6 @@ def test_exported_networks_take_batches_of_any_size(built: dict[str, Any]) -> No
     assert built["exported"] == {
         "efficientnetb4": [[2, 3], [2, 1, 1, 1792]],
         "dual_branch": [[2, 13], [2, 4, 4, 1024], [2, 4, 4, 1024], [2, 13], [2, 13]],
-        "unet_vgg16": [[2, 32, 32, 1]],
         "bone_generator": [[2, 16, 16, 1], [2, 32, 32, 1]],
     }
 

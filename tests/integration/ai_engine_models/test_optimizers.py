@@ -15,12 +15,13 @@ RATE, BETA_1, BETA_2, EPSILON, STEPS = 0.05, 0.9, 0.999, 1e-8, 12
 
 def gradient(variable: np.ndarray) -> np.ndarray:
     """Of a valley that is steeper along one axis."""
-    return variable * np.array([1.0, 10.0, 0.1])
+    return np.asarray(variable * np.array([1.0, 10.0, 0.1]))
 
 
 def rectified_adam(start: np.ndarray, decay: float) -> list[np.ndarray]:
     """Liu et al. (2020), algorithm 2, with decoupled decay."""
-    variable, first, second, path = start.copy(), 0.0, 0.0, []
+    variable, path = start.copy(), []
+    first, second = np.zeros_like(start), np.zeros_like(start)
     longest = 2 / (1 - BETA_2) - 1
     for step in range(1, STEPS + 1):
         slope = gradient(variable)
@@ -43,7 +44,8 @@ def rectified_adam(start: np.ndarray, decay: float) -> list[np.ndarray]:
 
 def coupled_adam(start: np.ndarray, decay: float) -> list[np.ndarray]:
     """Kingma and Ba (2015) on the gradient plus the decay, with their epsilon hat."""
-    variable, first, second, path = start.copy(), 0.0, 0.0, []
+    variable, path = start.copy(), []
+    first, second = np.zeros_like(start), np.zeros_like(start)
     for step in range(1, STEPS + 1):
         slope = gradient(variable) + decay * variable
         first = BETA_1 * first + (1 - BETA_1) * slope

@@ -85,4 +85,5 @@ def randomized(network: DenseNet, seed: int) -> DenseNet:
                 (module.running_var, 0.7, 1.3),
             ):
                 nn.init.uniform_(tensor, low, high, generator=generator)
-    return network.eval()
+    network.eval()
+    return network
