@@ -11,6 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from sr_templates.errors import EvidenceError
+from sr_templates.key_object_selection import build_key_object_selection, build_rejection
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.segmentation import build_segmentation
 from sr_templates.validation import problems
@@ -20,8 +21,8 @@ from tests.integration.sr_templates.test_evidence_validators import (
     header_of,
     positive,
 )
-from tests.integration.sr_templates.validators import dciodvfy_errors
-from tests.unit.sr_templates.builders import a_context, raw_source
+from tests.integration.sr_templates.validators import dciodvfy_errors, dsrdump_complaints
+from tests.unit.sr_templates.builders import a_context, a_model, raw_source
 
 CONTEXT = a_context()
 Builder = Callable[[Dataset], list[Dataset]]
@@ -36,7 +37,17 @@ def presentation_states(source: Dataset) -> list[Dataset]:
     return build_presentation_state(prediction, source, CONTEXT, value_range=(0, 4095))
 
 
-BUILDERS: tuple[Builder, ...] = (segmentations, presentation_states)
+def key_objects(source: Dataset) -> list[Dataset]:
+    selected = build_key_object_selection(positive(source), [source], CONTEXT)
+    rejected = build_rejection(
+        selected, a_model(), CONTEXT, comment="Not seen", rejected_by="Roe^Richard"
+    )
+    return [*selected, rejected]
+
+
+BUILDERS: tuple[Builder, ...] = (segmentations, presentation_states, key_objects)
+# What DCMTK says of every key object selection, whoever wrote it.
+_KEY_OBJECT_LIMIT = "Check for template constraints not yet supported"
 HELD = ("not a valid UID", "not a grey one", "no pixel matrix")
 
 
@@ -44,7 +55,10 @@ def complaints_about(layer: Dataset, source: Dataset, folder: Path) -> list[str]
     """Write one object and let every reader have its say, without the values it quotes."""
     path = folder / f"{layer.SOPInstanceUID}.dcm"
     layer.save_as(path, enforce_file_format=True)
-    return [*problems(pydicom.dcmread(path), [source]), *dciodvfy_errors(path)]
+    complaints = [*problems(pydicom.dcmread(path), [source]), *dciodvfy_errors(path)]
+    if layer.Modality == "KO":
+        complaints += [line for line in dsrdump_complaints(path) if _KEY_OBJECT_LIMIT not in line]
+    return complaints
 
 
 def all_complaints(build: Builder, source: Dataset, folder: Path) -> list[str]:
