@@ -49,6 +49,7 @@ class _Open:
     association_id: str
     request: AssociationRequest
     established: bool = False
+    closed: bool = False
 
 
 class StorageScp:
@@ -86,8 +87,9 @@ class StorageScp:
 
     def on_end(self, association: Association) -> None:
         """Take note that an association's thread ends, and close what ended without an event."""
-        self._slots.leave()
         self._close(association, CloseReason.ABORTED)
+        if self._open.pop(association, None) is None:
+            self._slots.leave()
 
     def _on_requested(self, event: Event) -> None:
         """Let the association in, or reject it (PS3.8 Section 9.3.4)."""
@@ -264,8 +266,12 @@ class StorageScp:
         self._close(event.assoc, CloseReason.TIMEOUT if timed_out else CloseReason.ABORTED)
 
     def _close(self, association: Association, reason: CloseReason) -> None:
-        open_ = self._open.pop(association, None)
-        if open_ is None or not open_.established:
+        open_ = self._open.get(association)
+        if open_ is None or open_.closed:
+            return
+        open_.closed = True
+        self._slots.leave()
+        if not open_.established:
             return
         logger.info(
             "association.closed %s",
