@@ -84,6 +84,9 @@ MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Str
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 SEGMENTED = Code("113076", "DCM", "Segmentation")
 
+# --- Encapsulated document (CID 7020)
+IMAGING_REPORT = Code("18748-4", "LN", "Diagnostic Imaging Report")
+
 # --- Key object selection (TID 2010, CID 7010, 7011)
 OF_INTEREST = Code("113000", "DCM", "Of Interest")
 REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")

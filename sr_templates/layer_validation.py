@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    EncapsulatedPDFStorage,
     GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
     SegmentationStorage,
@@ -49,6 +50,17 @@ LAYER_TYPE_1: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "GraphicAnnotationSequence",
             "GraphicLayerSequence",
             "PresentationLUTShape",
+        ),
+        EncapsulatedPDFStorage: (
+            "ConversionType",
+            "BurnedInAnnotation",
+            "ContentDate",
+            "ContentTime",
+            "DocumentTitle",
+            "SourceInstanceSequence",
+            "MIMETypeOfEncapsulatedDocument",
+            "EncapsulatedDocument",
+            "EncapsulatedDocumentLength",
         ),
         KeyObjectSelectionDocumentStorage: (
             "ContentDate",
@@ -127,10 +139,21 @@ def _key_objects(dataset: Dataset) -> Iterator[str]:
         yield "the selection and its evidence sequence do not list the same instances"
 
 
+def _document(dataset: Dataset) -> Iterator[str]:
+    """PS3.3 C.24.2: the document is a whole PDF of the length that is stated."""
+    data = bytes(dataset.get("EncapsulatedDocument") or b"")
+    length = int(dataset.get("EncapsulatedDocumentLength") or 0)
+    if len(data) != length + length % 2:
+        yield "the document is not as long as it says"
+    if not data.startswith(b"%PDF-") or b"%%EOF" not in data[-16:]:
+        yield "the document is not a whole PDF"
+
+
 LAYER_CHECKS: Mapping[str, Callable[[Dataset], Iterator[str]]] = MappingProxyType(
     {
         SegmentationStorage: _segmentation,
         GrayscaleSoftcopyPresentationStateStorage: _presentation_state,
+        EncapsulatedPDFStorage: _document,
         KeyObjectSelectionDocumentStorage: _key_objects,
     }
 )

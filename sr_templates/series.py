@@ -15,6 +15,7 @@ class EvidenceKind(StrEnum):
     SECONDARY_CAPTURE = "sc"
     SEGMENTATION = "seg"
     PRESENTATION_STATE = "pr"
+    ENCAPSULATED_REPORT = "pdf"
     KEY_OBJECT_SELECTION = "ko"
     REJECTION = "rejection"
 
@@ -47,6 +48,9 @@ SERIES = MappingProxyType(
         EvidenceKind.SEGMENTATION: EvidenceSeries(offset=2, modality="SEG", heading="AI regions"),
         EvidenceKind.PRESENTATION_STATE: EvidenceSeries(
             offset=3, modality="PR", heading="AI outlines"
+        ),
+        EvidenceKind.ENCAPSULATED_REPORT: EvidenceSeries(
+            offset=5, modality="DOC", heading="AI report, printable"
         ),
         EvidenceKind.KEY_OBJECT_SELECTION: EvidenceSeries(
             offset=6, modality="KO", heading="AI key images"

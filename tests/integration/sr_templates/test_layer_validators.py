@@ -10,10 +10,12 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from sr_templates.encapsulated_report import build_encapsulated_report
 from sr_templates.errors import EvidenceError
 from sr_templates.key_object_selection import build_key_object_selection, build_rejection
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.segmentation import build_segmentation
+from sr_templates.source_image import rows_and_columns
 from sr_templates.validation import problems
 from tests.integration.sr_templates.test_evidence_validators import (
     PYDICOM_FILES,
@@ -22,7 +24,7 @@ from tests.integration.sr_templates.test_evidence_validators import (
     positive,
 )
 from tests.integration.sr_templates.validators import dciodvfy_errors, dsrdump_complaints
-from tests.unit.sr_templates.builders import a_context, a_model, raw_source
+from tests.unit.sr_templates.builders import a_context, a_model, raw_source, some_pixels
 
 CONTEXT = a_context()
 Builder = Callable[[Dataset], list[Dataset]]
@@ -45,7 +47,12 @@ def key_objects(source: Dataset) -> list[Dataset]:
     return [*selected, rejected]
 
 
-BUILDERS: tuple[Builder, ...] = (segmentations, presentation_states, key_objects)
+def pages(source: Dataset) -> list[Dataset]:
+    pixels = some_pixels(*rows_and_columns(source))
+    return build_encapsulated_report(positive(source), source, pixels, CONTEXT)
+
+
+BUILDERS: tuple[Builder, ...] = (segmentations, presentation_states, key_objects, pages)
 # What DCMTK says of every key object selection, whoever wrote it.
 _KEY_OBJECT_LIMIT = "Check for template constraints not yet supported"
 HELD = ("not a valid UID", "not a grey one", "no pixel matrix")

@@ -1,0 +1,176 @@
+"""One page for people: what the model says of one image, with its picture, as PDF."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from io import BytesIO
+
+from fpdf import FPDF
+from fpdf.fonts import TTFFont
+from PIL import Image
+
+from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
+from sr_templates.captions import WARNING_BACKGROUND
+from sr_templates.overlay import NO_FINDING, WARNING, percent
+
+# Noto Sans holds Latin, Greek and Cyrillic; embedded, the page looks the same anywhere.
+FONT = "notosans"
+NOT_SHOWN = "(in a script that this page's font does not have)"
+MARGIN = 15.0
+WIDTH = 180.0
+BOTTOM = 284.0
+HEADING_WIDTH = 34.0
+# Widths of the table's columns in mm.
+COLUMNS = (84.0, 30.0, 30.0, 36.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What stands on the page.
+
+    ``facts`` (patient and study) and ``references`` (model and instances) are pairs of a heading
+    and a value; ``patient_name`` is a DICOM person name; ``picture`` is a PNG.
+    """
+
+    model: ModelIdentity
+    image: ImagePrediction
+    patient_name: str
+    facts: Sequence[tuple[str, str]]
+    references: Sequence[tuple[str, str]]
+    picture: bytes
+    made_at: datetime
+
+
+def draw_page(page: Page) -> bytes:
+    """Draw the page as one sheet of A4; the same page always gives the same bytes."""
+    pdf = _blank(page)
+    letters = _letters(pdf)
+    if page.model.research_only:
+        pdf.set_fill_color(*WARNING_BACKGROUND)
+        _line(pdf, WARNING, size=11, height=9, align="C", fill=True)
+    _line(pdf, written(f"AI report: {page.model.title}", letters), size=17, height=11)
+    _line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
+    patient = ("Patient", name_written(page.patient_name, letters))
+    _pairs(pdf, [patient, *page.facts], letters, size=9)
+    _findings(pdf, page.image, letters)
+    room = BOTTOM - 3 - pdf.get_y() - 4.2 * len(page.references)
+    _picture(pdf, page.picture, room)
+    _pairs(pdf, page.references, letters, size=7)
+    return bytes(pdf.output())
+
+
+def name_written(name: str, letters: Set[int]) -> str:
+    """Give the first group of a person name that the font can write, as "Family, Given"."""
+    for group in name.split("="):
+        family, *given = (part.strip() for part in group.split("^"))
+        words = ", ".join(part for part in (family, " ".join(filter(None, given))) if part)
+        if words and written(words, letters) == words:
+            return words
+    return NOT_SHOWN if name else ""
+
+
+def written(text: str, letters: Set[int]) -> str:
+    """Give a text as it is, or say that the font lacks its script: never a wrong name in its place.
+
+    fpdf2 would log the letters that it lacks, and a patient's name has no place in a log.
+    """
+    line = " ".join(text.split())
+    return line if all(ord(letter) in letters for letter in line) else NOT_SHOWN
+
+
+def _blank(page: Page) -> FPDF:
+    pdf = FPDF(format="A4")
+    pdf.set_creation_date(page.made_at)
+    pdf.set_title("AI report")
+    pdf.set_lang("en-US")
+    pdf.set_margin(MARGIN)
+    pdf.set_auto_page_break(False)
+    pdf.add_page()
+    font = files("fontpkg_noto_sans") / "files" / "NotoSans[wdth,wght].ttf"
+    pdf.add_font(FONT, fname=str(font))
+    return pdf
+
+
+def _letters(pdf: FPDF) -> frozenset[int]:
+    """Give the code points that the page's font can draw."""
+    font = pdf.fonts[FONT]
+    if not isinstance(font, TTFFont):
+        raise TypeError("the page's font is not the embedded one")
+    return frozenset(font.cmap)
+
+
+def _line(
+    pdf: FPDF, words: str, *, size: float, height: float, align: str = "L", fill: bool = False
+) -> None:
+    _cell(pdf, words, WIDTH, size=size, height=height, align=align, fill=fill)
+    pdf.ln(height)
+
+
+def _cell(
+    pdf: FPDF,
+    words: str,
+    width: float,
+    *,
+    size: float,
+    height: float,
+    align: str = "L",
+    fill: bool = False,
+) -> None:
+    """Write one line into a width, set smaller where it is too long."""
+    pdf.set_font(FONT, size=size)
+    needed = pdf.get_string_width(words) + 2 * pdf.c_margin
+    if needed > width:
+        pdf.set_font(FONT, size=size * width / needed * 0.99)
+    pdf.cell(width, height, words, align=align, fill=fill)
+
+
+def _pairs(pdf: FPDF, pairs: Sequence[tuple[str, str]], letters: Set[int], *, size: float) -> None:
+    height = 0.58 * size
+    for heading, value in pairs:
+        pdf.set_text_color(95)
+        _cell(pdf, heading, HEADING_WIDTH, size=size, height=height)
+        pdf.set_text_color(0)
+        _cell(pdf, written(value, letters), WIDTH - HEADING_WIDTH, size=size, height=height)
+        pdf.ln(height)
+    pdf.ln(2)
+
+
+def _findings(pdf: FPDF, image: ImagePrediction, letters: Set[int]) -> None:
+    """Table of every label's verdict, positive ones first."""
+    if not image.positive:
+        _line(pdf, NO_FINDING, size=11, height=7)
+    pdf.set_fill_color(232)
+    _row(pdf, ("Finding", "Probability", "Threshold", "Result"), fill=True)
+    others = sorted(
+        (one for one in image.findings if not one.is_positive), key=lambda one: -one.probability
+    )
+    for finding in (*image.positive, *others):
+        _row(pdf, _verdict(finding, letters), fill=False)
+    pdf.ln(3)
+
+
+def _verdict(finding: Finding, letters: Set[int]) -> tuple[str, ...]:
+    return (
+        written(finding.title, letters),
+        percent(finding.probability, finding.threshold),
+        percent(finding.threshold, finding.probability),
+        "positive" if finding.is_positive else "negative",
+    )
+
+
+def _row(pdf: FPDF, words: Sequence[str], *, fill: bool) -> None:
+    for text, width in zip(words, COLUMNS, strict=True):
+        _cell(pdf, text, width, size=9.5, height=6, fill=fill)
+    pdf.ln(6)
+
+
+def _picture(pdf: FPDF, png: bytes, room: float) -> None:
+    """Put the picture into the middle of the width, as large as the room allows."""
+    with Image.open(BytesIO(png)) as picture:
+        across, down = picture.size
+    width = min(WIDTH, room * across / down)
+    height = width * down / across
+    left = MARGIN + (WIDTH - width) / 2
+    pdf.image(BytesIO(png), x=left, y=pdf.get_y(), w=width, h=height)
+    pdf.ln(height + 3)
