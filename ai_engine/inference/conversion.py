@@ -44,7 +44,7 @@ def _key(card: ModelCard) -> str:
     """The IR depends on the weights, the head and the input, and on who wrote it."""
     release = get_version().split("-", maxsplit=1)[0]
     shape = f"{card.architecture}-{len(card.labels)}-{card.input_size}"
-    return f"{shape}-{card.weights_digest[:32]}-openvino-{release}"
+    return f"{shape}-{card.weights_digest[:32]}-nchw-openvino-{release}"
 
 
 def _move_into_place(made: Path, place: Path) -> None:

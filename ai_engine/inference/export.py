@@ -14,6 +14,9 @@ from ai_engine.weights_file import assign_weights, read_weights
 
 def export(folder: Path, target: Path) -> None:
     """Build the model of a folder, load its weights and write ``target`` (.xml, and .bin)."""
+    import keras  # noqa: PLC0415 - only this process has chosen a backend for it
+
+    keras.config.set_image_data_format("channels_first")
     card = read_card(folder)
     model = build(card.architecture, labels=len(card.labels), size=card.input_size)
     assign_weights(model, read_weights(card.weights_path), source=card.weights_path)

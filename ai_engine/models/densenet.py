@@ -15,6 +15,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from ai_engine.models.layout import channel_axis, enter_layout, leave_layout
+
 GROWTH_RATE = 32
 BLOCKS = (6, 12, 24, 16)
 STEM_CHANNELS = 64
@@ -50,7 +52,7 @@ def build_densenet121(
         feature map (n, size / 32, size / 32, 1024), after the last ReLU.
     """
     image = keras.Input((size, size, 1), name="image")
-    x = _stem(image, normalization)
+    x = _stem(enter_layout(image), normalization)
     for index, depth in enumerate(BLOCKS, start=2):
         x = _dense_block(x, depth, f"conv{index}", normalization)
         if index < len(BLOCKS) + 1:
@@ -59,11 +61,12 @@ def build_densenet121(
     pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(features)
     logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
     probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
-    return keras.Model(image, [probabilities, features], name="densenet121")
+    return keras.Model(image, [probabilities, leave_layout(features)], name="densenet121")
 
 
 def _normalize(x: Any, name: str, normalization: NormalizationLayer) -> Any:
-    x = normalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    axis = channel_axis()
+    x = normalization(axis=axis, momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -83,11 +86,11 @@ def _dense_block(x: Any, depth: int, name: str, normalization: NormalizationLaye
         y = layers.Conv2D(4 * GROWTH_RATE, 1, use_bias=False, name=f"{layer}_1_conv")(y)
         y = _normalize(y, f"{layer}_1", normalization)
         y = layers.Conv2D(GROWTH_RATE, 3, padding="same", use_bias=False, name=f"{layer}_2_conv")(y)
-        x = layers.Concatenate(name=f"{layer}_concat")([x, y])
+        x = layers.Concatenate(axis=channel_axis(), name=f"{layer}_concat")([x, y])
     return x
 
 
 def _transition(x: Any, name: str, normalization: NormalizationLayer) -> Any:
     x = _normalize(x, name, normalization)
-    x = layers.Conv2D(x.shape[-1] // 2, 1, use_bias=False, name=f"{name}_conv")(x)
+    x = layers.Conv2D(x.shape[channel_axis()] // 2, 1, use_bias=False, name=f"{name}_conv")(x)
     return layers.AveragePooling2D(2, name=f"{name}_pool")(x)

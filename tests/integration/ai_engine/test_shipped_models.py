@@ -160,7 +160,7 @@ def test_normal_and_abnormal_chests_are_told_apart(
     test_data: Path, shipped_predictor: ChestRadiographPredictor
 ) -> None:
     dataset = read_cxr(test_data / "cxr")
-    items = dataset.part(Split.TEST)[::4]
+    items = dataset.part(Split.TEST)[::6]
     found: dict[bool, list[float]] = {True: [], False: []}
     for item in items:
         probability = shipped_predictor.probabilities(as_radiograph(dataset, item))[0]
