@@ -1,4 +1,4 @@
-"""Body part and side at the level of the series (PS3.3 C.7.3.1), for objects that are no images."""
+"""Body part and side at the level of the series (PS3.3 C.7.3.1)."""
 
 from pydicom.dataset import Dataset
 

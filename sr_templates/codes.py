@@ -84,6 +84,12 @@ MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Str
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 SEGMENTED = Code("113076", "DCM", "Segmentation")
 
+# --- Parametric map (CID 7180 has no class activation, CID 7203 no way to compute one)
+QUANTITY = Code("246205007", "SCT", "Quantity")
+NO_UNITS = Code("1", "UCUM", "no units")
+CLASS_ACTIVATION = Code("class-activation", PRIVATE_SCHEME, "Class activation")
+ACTIVATION_MAPPED = Code("activation-map", PRIVATE_SCHEME, "Class activation mapping")
+
 # --- Encapsulated document (CID 7020)
 IMAGING_REPORT = Code("18748-4", "LN", "Diagnostic Imaging Report")
 

@@ -11,6 +11,7 @@ from pydicom.uid import (
     EncapsulatedPDFStorage,
     GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     SegmentationStorage,
 )
 
@@ -50,6 +51,13 @@ LAYER_TYPE_1: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "GraphicAnnotationSequence",
             "GraphicLayerSequence",
             "PresentationLUTShape",
+        ),
+        ParametricMapStorage: (
+            *_FRAMES,
+            "FrameOfReferenceUID",
+            "LossyImageCompression",
+            "PresentationLUTShape",
+            "FloatPixelData",
         ),
         EncapsulatedPDFStorage: (
             "ConversionType",
@@ -92,6 +100,17 @@ def _segmentation(dataset: Dataset) -> Iterator[str]:
     if any("DerivationImageSequence" not in frame for frame in frames):
         yield "a frame does not say which image it is derived from"
     yield from _frame_pixels(dataset, "PixelData", bits=1)
+
+
+def _parametric_map(dataset: Dataset) -> Iterator[str]:
+    """PS3.3 A.75.5: values that say what they mean, in a plane; 32 bits each."""
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+    for keyword in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+        if keyword not in shared:
+            yield "the map does not say in which plane it lies"
+    if "RealWorldValueMappingSequence" not in shared:
+        yield "the map does not say what its values mean"
+    yield from _frame_pixels(dataset, "FloatPixelData", bits=32)
 
 
 def _frame_pixels(dataset: Dataset, keyword: str, *, bits: int) -> Iterator[str]:
@@ -153,6 +172,7 @@ LAYER_CHECKS: Mapping[str, Callable[[Dataset], Iterator[str]]] = MappingProxyTyp
     {
         SegmentationStorage: _segmentation,
         GrayscaleSoftcopyPresentationStateStorage: _presentation_state,
+        ParametricMapStorage: _parametric_map,
         EncapsulatedPDFStorage: _document,
         KeyObjectSelectionDocumentStorage: _key_objects,
     }

@@ -15,6 +15,7 @@ class EvidenceKind(StrEnum):
     SECONDARY_CAPTURE = "sc"
     SEGMENTATION = "seg"
     PRESENTATION_STATE = "pr"
+    PARAMETRIC_MAP = "pm"
     ENCAPSULATED_REPORT = "pdf"
     KEY_OBJECT_SELECTION = "ko"
     REJECTION = "rejection"
@@ -48,6 +49,9 @@ SERIES = MappingProxyType(
         EvidenceKind.SEGMENTATION: EvidenceSeries(offset=2, modality="SEG", heading="AI regions"),
         EvidenceKind.PRESENTATION_STATE: EvidenceSeries(
             offset=3, modality="PR", heading="AI outlines"
+        ),
+        EvidenceKind.PARAMETRIC_MAP: EvidenceSeries(
+            offset=4, modality="OT", heading="AI activation map"
         ),
         EvidenceKind.ENCAPSULATED_REPORT: EvidenceSeries(
             offset=5, modality="DOC", heading="AI report, printable"

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from sr_templates.encapsulated_report import build_encapsulated_report
 from sr_templates.errors import EvidenceError
 from sr_templates.key_object_selection import build_key_object_selection, build_rejection
+from sr_templates.parametric_map import build_parametric_map
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.segmentation import build_segmentation
 from sr_templates.source_image import rows_and_columns
@@ -52,10 +53,15 @@ def pages(source: Dataset) -> list[Dataset]:
     return build_encapsulated_report(positive(source), source, pixels, CONTEXT)
 
 
+def maps(source: Dataset) -> list[Dataset]:
+    return build_parametric_map(positive(source), source, CONTEXT)
+
+
+# Those that any radiograph can have.
 BUILDERS: tuple[Builder, ...] = (segmentations, presentation_states, key_objects, pages)
 # What DCMTK says of every key object selection, whoever wrote it.
 _KEY_OBJECT_LIMIT = "Check for template constraints not yet supported"
-HELD = ("not a valid UID", "not a grey one", "no pixel matrix")
+HELD = ("not a valid UID", "not a grey one", "no pixel matrix", "lies in no plane")
 
 
 def complaints_about(layer: Dataset, source: Dataset, folder: Path) -> list[str]:
@@ -76,7 +82,7 @@ def all_complaints(build: Builder, source: Dataset, folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [*BUILDERS, maps], ids=lambda build: build.__name__)
 @pytest.mark.parametrize("path", PYDICOM_FILES + REAL_FILES, ids=lambda path: path.stem)
 def test_a_layer_is_valid_or_held_with_a_reason(build: Builder, path: Path, tmp_path: Path) -> None:
     source = header_of(path)
