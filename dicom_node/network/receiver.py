@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
 
+from pydicom.config import IGNORE
+from pydicom.config import settings as pydicom_settings
 from pynetdicom import AE, _config
 
 from dicom_node.domain.reception import (
@@ -124,8 +126,10 @@ def run_receiver(
     root = logging.getLogger()
     root.addHandler(ForwardingHandler(link.send_log))
     root.setLevel(task.settings.log_level)
-    # Formats every PDU and message for the log; this process is pynetdicom's only user here.
+    # This process does nothing but receive: PDUs are not formatted for the log, and what pydicom
+    # would warn of in identifiers is for those who decode the objects.
     _config.LOG_HANDLER_LEVEL = "none"
+    pydicom_settings.reading_validation_mode = IGNORE
     try:
         server = _server(task, listener, link.send, counts)
     except NodeError as error:

@@ -87,7 +87,6 @@ class ReceiverPool:
         self._pauses: dict[int, float] = {}
         self._stopping = False
         self._events: queue.Queue[ReceptionEvent | None] = queue.Queue(_WAITING_EVENTS)
-        self._wake_reader, self._wake = os.pipe()
         self._threads: list[Thread] = []
 
     @property
@@ -116,6 +115,7 @@ class ReceiverPool:
         """
         self._listener = listen(self._settings.host, self._settings.port)
         self._port = int(self._listener.getsockname()[1])
+        self._wake_reader, self._wake = os.pipe()
         for index in range(self._settings.receivers):
             self._spawn(index)
         self._threads = [
@@ -146,10 +146,11 @@ class ReceiverPool:
         self._listener.close()  # the receivers close theirs: from then on callers are refused
         for receiver in receivers:
             self._order_stop(receiver, graceful_timeout)
-        deadline = time.monotonic() + graceful_timeout + _EXIT_SECONDS
-        for receiver in receivers:
-            receiver.process.join(max(0.1, deadline - time.monotonic()))
-            if receiver.process.is_alive():
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._receivers, timeout=graceful_timeout + _EXIT_SECONDS
+            )
+            for receiver in self._receivers.values():
                 receiver.process.kill()
         for thread in self._threads:
             thread.join()
@@ -280,7 +281,14 @@ class ReceiverPool:
         for index in due:
             del self._restarts[index]
             if not self._stopping:
-                self._spawn(index)
+                self._respawn(index)
+
+    def _respawn(self, index: int) -> None:
+        try:
+            self._spawn(index)
+        except OSError as error:  # no memory or process to spare just now
+            logger.critical("receiver.unstarted %s", fields(index=index, reason=error.strerror))
+            self._restarts[index] = time.monotonic() + _LONGEST_PAUSE
 
     # The event thread ------------------------------------------------------------------------
 
