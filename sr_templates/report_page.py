@@ -21,6 +21,9 @@ MARGIN = 15.0
 WIDTH = 180.0
 BOTTOM = 284.0
 HEADING_WIDTH = 34.0
+# A model with many labels gets lower rows, so that the picture keeps its room.
+ROW_HEIGHT = 6.0
+TABLE_HEIGHT = 100.0
 # Widths of the table's columns in mm.
 COLUMNS = (84.0, 30.0, 30.0, 36.0)
 
@@ -141,12 +144,14 @@ def _findings(pdf: FPDF, image: ImagePrediction, letters: Set[int]) -> None:
     if not image.positive:
         _line(pdf, NO_FINDING, size=11, height=7)
     pdf.set_fill_color(232)
-    _row(pdf, ("Finding", "Probability", "Threshold", "Result"), fill=True)
+    height = min(ROW_HEIGHT, TABLE_HEIGHT / (1 + len(image.findings)))
+    headings = ("Finding", "Probability", "Threshold", "Result")
+    _row(pdf, headings, height=height, fill=True)
     others = sorted(
         (one for one in image.findings if not one.is_positive), key=lambda one: -one.probability
     )
     for finding in (*image.positive, *others):
-        _row(pdf, _verdict(finding, letters), fill=False)
+        _row(pdf, _verdict(finding, letters), height=height, fill=False)
     pdf.ln(3)
 
 
@@ -159,10 +164,10 @@ def _verdict(finding: Finding, letters: Set[int]) -> tuple[str, ...]:
     )
 
 
-def _row(pdf: FPDF, words: Sequence[str], *, fill: bool) -> None:
+def _row(pdf: FPDF, words: Sequence[str], *, height: float, fill: bool) -> None:
     for text, width in zip(words, COLUMNS, strict=True):
-        _cell(pdf, text, width, size=9.5, height=6, fill=fill)
-    pdf.ln(6)
+        _cell(pdf, text, width, size=1.6 * height, height=height, fill=fill)
+    pdf.ln(height)
 
 
 def _picture(pdf: FPDF, png: bytes, room: float) -> None:

@@ -58,6 +58,13 @@ def test_a_page_is_made_without_a_region_too(finding: Any) -> None:
     assert problems(document, [a_source()]) == ()
 
 
+def test_many_labels_still_fit_on_one_page() -> None:
+    labels = [a_negative(label=str(number)) for number in range(40)]
+    (document,) = pages(a_prediction(an_image(a_finding(), *labels)))
+    assert pdf_of(document).count(b"/Type /Page\n") == 1
+    assert problems(document) == ()
+
+
 def test_the_same_prediction_gives_the_same_bytes_in_its_own_series() -> None:
     (one,), (other,) = pages(), pages()
     assert one == other
