@@ -44,7 +44,7 @@ def plain_orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[orthanc.
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.PostgreSql]:
+def postgres() -> Iterator[postgresql.PostgreSql]:
     """A PostgreSQL server with no databases of ours yet."""
-    with postgresql.postgresql(tmp_path_factory.mktemp("postgresql")) as running:
+    with postgresql.postgresql() as running:
         yield running

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,22 +38,22 @@ class PostgreSql:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[PostgreSql]:
-    """Make a cluster in ``folder`` and run it; it refuses to run as root, so it does not."""
+def postgresql() -> Iterator[PostgreSql]:
+    """Make a cluster in a folder of its own and run it; it refuses to run as root.
+
+    Not in pytest's temporary folder: that one lets nobody but its owner in.
+    """
     found = sorted(_BIN.glob("*/bin/initdb"))
     if not found:
         pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
     binaries = found[-1].parent
+    folder = Path(tempfile.mkdtemp(prefix="test-postgresql-"))
     cluster = folder / "cluster"
-    cluster.mkdir(parents=True)
     as_user: list[str] = []
     if os.geteuid() == 0:
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         account = pwd.getpwnam("postgres")
-        os.chown(cluster, account.pw_uid, account.pw_gid)
-        for parent in (folder, *folder.parents):
-            if parent.owner() == "root" and parent.stat().st_mode & 0o011 != 0o011:
-                parent.chmod(parent.stat().st_mode | 0o011)
+        os.chown(folder, account.pw_uid, account.pw_gid)
     subprocess.run(
         [*as_user, binaries / "initdb", "-D", cluster, "-U", _USER, "-A", "trust", "--no-sync"],
         check=True,
@@ -66,4 +67,4 @@ def postgresql(folder: Path) -> Iterator[PostgreSql]:
     ]  # fmt: skip
     with running(command, log=folder / "postgresql.log", ready=lambda: answers(port)):
         yield PostgreSql(port=port)
-    shutil.rmtree(cluster, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
