@@ -170,6 +170,7 @@ class Node:
             reporting=Reporting(
                 index=stores.index,
                 results=stores.hotbase,
+                ae_titles=stores.ae_titles,
                 archive=stores.objects,
                 models=self._models,
                 context=functools.partial(evidence_context, settings),

@@ -36,7 +36,8 @@ QuietPeriod = Annotated[
     typer.Option(help="Seconds without an image after which a study is complete; 0 for none."),
 ]
 Evidence = Annotated[
-    str | None, typer.Option(help="What it gets as a destination, comma-separated: sr,sc.")
+    str | None,
+    typer.Option(help="What it gets as a destination, comma-separated: sr,sc,seg,pr,pm,pdf,ko."),
 ]
 Description = Annotated[str | None, typer.Option(help="A note for people.")]
 

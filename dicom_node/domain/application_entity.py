@@ -27,10 +27,19 @@ class Operation(StrEnum):
 
 
 class EvidenceKind(StrEnum):
-    """The kinds of result object that a destination can be given."""
+    """The kinds of result object that a destination can be given.
+
+    Structured report, colour overlay, segmentation, presentation state, parametric map,
+    encapsulated PDF, key object selection.
+    """
 
     SR = "sr"
     SC = "sc"
+    SEG = "seg"
+    PR = "pr"
+    PM = "pm"
+    PDF = "pdf"
+    KO = "ko"
 
 
 OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {

@@ -1,7 +1,7 @@
 """Reporting: a prediction becomes evidence in the archive."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pydicom import Dataset
@@ -13,11 +13,18 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.infer import Analysis, job_instances
-from dicom_node.workflow.ports import Clock, Models, ObjectArchive, ResultStore, StudyStore
+from dicom_node.workflow.layers import layers_of_image, layers_of_study
+from dicom_node.workflow.ports import (
+    AeTitles,
+    Clock,
+    Models,
+    ObjectArchive,
+    ResultStore,
+    StudyStore,
+)
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.measurement_report import build_measurement_report
-from sr_templates.secondary_capture import build_overlays
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
@@ -31,6 +38,7 @@ class Reporting:
         *,
         index: StudyStore,
         results: ResultStore,
+        ae_titles: AeTitles,
         archive: ObjectArchive,
         models: Models,
         context: Callable[[datetime], EvidenceContext],
@@ -38,6 +46,7 @@ class Reporting:
     ) -> None:
         self._index = index
         self._results = results
+        self._ae_titles = ae_titles
         self._archive = archive
         self._models = models
         self._context = context
@@ -63,23 +72,34 @@ class Reporting:
         return evidence
 
     def _made(self, analysis: Analysis) -> Iterator[EvidenceObject]:
-        instances = job_instances(self._index, analysis.job)
+        job, prediction = analysis.job, analysis.prediction
+        instances = job_instances(self._index, job)
         sources = {each.sop_instance_uid: self._archive.source(each.path) for each in instances}
         context = self._context(analysis.made_at)
+        headers = tuple(sources.values())
         report = build_measurement_report(
-            analysis.prediction,
-            tuple(sources.values()),
-            context,
-            predecessors=self._predecessors(analysis.job),
+            prediction, headers, context, predecessors=self._predecessors(job)
         )
-        yield self._kept(analysis.job, EvidenceKind.SR, report, tuple(sources.values()))
+        yield self._kept(job, EvidenceKind.SR, report, headers)
+        wanted = self._wanted(job)
         for instance in instances:
-            if not _was_analysed(analysis.prediction, instance):
+            if not _was_analysed(prediction, instance):
                 continue
             source = sources[instance.sop_instance_uid]
             pixels = self._models.display_pixels(instance)
-            for overlay in build_overlays(analysis.prediction, source, pixels, context):
-                yield self._kept(analysis.job, EvidenceKind.SC, overlay, (source,))
+            layers = layers_of_image(prediction, source, pixels, context)
+            for kind, made in _built(layers, wanted):
+                yield self._kept(job, kind, made, (source,))
+        for kind, made in _built(layers_of_study(prediction, headers, context), wanted):
+            yield self._kept(job, kind, made, headers)
+
+    def _wanted(self, job: Job) -> frozenset[EvidenceKind]:
+        """Return what at least one of the job's destinations gets; overlays in any case."""
+        kinds = {EvidenceKind.SC}
+        for title in job.destinations:
+            destination = self._ae_titles.find(title)
+            kinds |= set(destination.evidence) if destination else set()
+        return frozenset(kinds)
 
     def _predecessors(self, job: Job) -> tuple[Dataset, ...]:
         previous = self._results.predecessor(job)
@@ -108,6 +128,21 @@ class Reporting:
             path=self._archive.keep(dataset),
             problems=found,
         )
+
+
+def _built(
+    layers: Mapping[EvidenceKind, Callable[[], Sequence[Dataset]]], wanted: frozenset[EvidenceKind]
+) -> Iterator[tuple[EvidenceKind, Dataset]]:
+    """Build the wanted layers; one that a source cannot carry is left out, and it is said why."""
+    for kind, build in layers.items():
+        if kind not in wanted:
+            continue
+        try:
+            made = build()
+        except EvidenceError as error:
+            _LOG.warning("evidence left out kind=%s reason=%r", kind.value, str(error))
+            continue
+        yield from ((kind, each) for each in made)
 
 
 def _was_analysed(prediction: Prediction, instance: ReceivedInstance) -> bool:

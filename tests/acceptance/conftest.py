@@ -31,9 +31,13 @@ class Hospital:
     node: RunningNode
     pacs: Orthanc
 
+    def objects(self) -> list[Dataset]:
+        """Return everything that the PACS holds."""
+        return [self._dataset(uid) for uid in self.pacs.instances()]
+
     def results(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return the reports and the overlays that the PACS holds."""
-        datasets = [self._dataset(uid) for uid in self.pacs.instances()]
+        datasets = self.objects()
         reports = [each for each in datasets if each.SOPClassUID == _SR]
         overlays = [
             each

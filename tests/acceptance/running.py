@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from tests.peers.dcmtk import Peer
 from tests.peers.process import free_port
 
 CONFIG = Path(__file__).parents[2] / "config"
+# Converted models are named by their digests, so every test may use the same ones.
+_CONVERTED = Path(tempfile.gettempdir()) / f"dicom-node-test-models-{os.getuid()}"
 _COMMAND = Path(sys.executable).with_name("dicom-node")
 _SETTLED = {StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED}
 R = TypeVar("R")
@@ -144,7 +147,9 @@ class RunningNode:
 @contextmanager
 def running_node(folder: Path, **environment: str) -> Iterator[RunningNode]:
     """Make a node that is not started yet; whatever runs at the end is stopped."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    _CONVERTED.mkdir(exist_ok=True)
+    (folder / "data" / "cache").symlink_to(_CONVERTED)
     node = RunningNode(
         folder=folder,
         peer=Peer(ae_title="AINODE", port=free_port()),

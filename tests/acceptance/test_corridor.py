@@ -75,6 +75,29 @@ def test_a_radiograph_comes_back_as_a_report_and_an_overlay(
     assert "Image Measurement Report" in dump.stdout or "Imaging Measurement Report" in dump.stdout
 
 
+def test_a_destination_gets_the_kinds_of_evidence_that_it_is_administered_to_get(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    assert (
+        hospital.node.run("ae", "set", "ORTHANC", "--evidence", "sr,seg,pr,pdf,ko").returncode == 0
+    )
+    _send(hospital, _chest())
+    study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
+    assert hospital.node.settled(study).state is StudyState.ANALYSED
+    hospital.wait_for_reports()
+    positive = any(
+        finding["probability"] >= finding["threshold"]
+        for job in hospital.node.stores().hotbase.jobs(study)
+        for finding in hospital.node.stores().hotbase.findings(job["job_id"])
+    )
+    modalities = {made.Modality for made in hospital.objects()}
+    assert "OT" not in modalities
+    # Segmentation, presentation state and key images exist only where something was found.
+    assert modalities == ({"SR", "DOC", "SEG", "PR", "KO"} if positive else {"SR", "DOC"})
+    for made in hospital.objects():
+        assert _errors_of_dciodvfy(made, tmp_path) == []
+
+
 def test_orthanc_forwards_a_stable_study_and_gets_the_results_without_a_loop(
     hospital: Hospital,
 ) -> None:

@@ -19,7 +19,7 @@ FIELD_HEIGHT = 42.0
 BITS = 12
 _FINEST_ROWS = 1250  # rays; the rows between are interpolated, as a detector's blur would
 _LESION_CENTER = (-8.4, 24.2)
-_LESION_RADIUS = 2.6
+_LESION_RADIUS = 3.2
 _LEAD = 3900
 _UNEVENNESS = 0.22  # centimetres by which nobody is symmetrical
 
@@ -93,7 +93,7 @@ def _lengths(grid: Grid, options: ChestOptions, rng: np.random.Generator) -> tup
 def _opacity(grid: Grid, aerated: Plane, rng: np.random.Generator) -> Plane:
     """Return the length of consolidated lung: a cluster of filled lobules without sharp edges."""
     plane = np.zeros_like(aerated)
-    add_ball(grid, plane, _LESION_CENTER, (_LESION_RADIUS, 0.8 * _LESION_RADIUS), 3.0)
+    add_ball(grid, plane, _LESION_CENTER, (_LESION_RADIUS, 0.8 * _LESION_RADIUS), 6.0)
     for _ in range(24):
         away, turn = _LESION_RADIUS * np.sqrt(rng.uniform(0, 0.8)), rng.uniform(0, 2 * np.pi)
         place = (
@@ -102,7 +102,7 @@ def _opacity(grid: Grid, aerated: Plane, rng: np.random.Generator) -> Plane:
         )
         size = float(rng.uniform(0.5, 1.2))
         add_ball(grid, plane, place, (size, size), 0.9 * size)
-    return np.asarray(np.minimum(grid.blurred(plane, 0.25), 0.4 * aerated), dtype=np.float32)
+    return np.asarray(np.minimum(grid.blurred(plane, 0.25), 0.7 * aerated), dtype=np.float32)
 
 
 def _unevenness(grid: Grid, rng: np.random.Generator) -> Plane:

@@ -75,9 +75,9 @@ def test_what_cannot_be_done_is_said_with_the_way_out(
 
 
 def test_unknown_evidence_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="unknown evidence pdf"):
+    with pytest.raises(ConfigurationError, match="unknown evidence xml"):
         dicom_node(
-            "ae", "add", "P", "--host", "h", "--port", "1", "--role", "pacs", "--evidence", "pdf"
+            "ae", "add", "P", "--host", "h", "--port", "1", "--role", "pacs", "--evidence", "xml"
         )
 
 

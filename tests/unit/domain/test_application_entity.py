@@ -9,8 +9,13 @@ from dicom_node.errors import ConfigurationError
 from tests.unit.builders import an_entity
 
 
-@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\\"),
-               min_size=1, max_size=16))
+@given(
+    st.text(
+        st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\\"),
+        min_size=1,
+        max_size=16,
+    )
+)
 def test_printable_titles_of_up_to_sixteen_characters_are_kept(title: str) -> None:
     assert checked_ae_title(f" {title} ") == title
 

@@ -13,7 +13,7 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects
-from dicom_node.domain.application_entity import EvidenceKind
+from dicom_node.domain.application_entity import EvidenceKind, Role
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.reception import Announcement
 from dicom_node.domain.route import Route
@@ -54,7 +54,7 @@ class Works:
         )
         self.received.open()
         self.evidence.open()
-        ae_titles = AeTitleStore(engine)
+        self.ae_titles = ae_titles = AeTitleStore(engine)
         ae_titles.put(an_entity("CR1", quiet_period=0), actor="t", at=EPOCH)
         stores = {"index": self.index, "results": self.hotbase, "clock": self.clock}
         self.corridor = Corridor(
@@ -64,7 +64,11 @@ class Works:
             routing=Routing(**stores, routes=(CHEST,), ae_titles=ae_titles, models=self.models),
             inference=Inference(**stores, models=self.models),
             reporting=Reporting(
-                **stores, archive=self.objects, models=self.models, context=_context
+                **stores,
+                ae_titles=ae_titles,
+                archive=self.objects,
+                models=self.models,
+                context=_context,
             ),
             delivering=Delivering(
                 results=self.hotbase,
@@ -261,3 +265,18 @@ def test_evidence_that_cannot_be_kept_is_a_failed_job_and_may_be_retried(
     assert works.index.reopen_failed(STUDY) == 1
     assert [each.destination for each in works.analyse("w2").delivered] == ["PACS"]
     assert works.index.study(STUDY).state is StudyState.ANALYSED
+
+
+def test_a_destination_that_wants_every_kind_gets_what_the_source_can_carry(works: Works) -> None:
+    works.ae_titles.put(
+        an_entity("PACS", roles=frozenset({Role.PACS}), evidence=tuple(EvidenceKind)),
+        actor="t",
+        at=EPOCH,
+    )
+    works.receive("1.2.3.1", WindowCenter="32768", WindowWidth="65536")
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    made = works.hotbase.evidence(job["job_id"])
+    # A projection has no plane in space for a parametric map to lie in.
+    assert {each.kind for each in made} == set(EvidenceKind) - {EvidenceKind.PM}
+    assert [each.problems for each in made] == [()] * len(made)

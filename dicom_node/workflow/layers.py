@@ -1,0 +1,45 @@
+"""Which template makes which kind of evidence beside the report."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from ai_engine.prediction import Prediction
+from dicom_node.domain.application_entity import EvidenceKind
+from sr_templates.context import EvidenceContext
+from sr_templates.encapsulated_report import build_encapsulated_report
+from sr_templates.key_object_selection import build_key_object_selection
+from sr_templates.parametric_map import build_parametric_map
+from sr_templates.presentation_state import build_presentation_state
+from sr_templates.secondary_capture import build_overlays
+from sr_templates.segmentation import build_segmentation
+
+Layers = Mapping[EvidenceKind, Callable[[], Sequence[Dataset]]]
+
+
+def layers_of_image(
+    prediction: Prediction,
+    source: Dataset,
+    pixels: npt.NDArray[np.float32],
+    context: EvidenceContext,
+) -> Layers:
+    """Return how each kind of evidence about one image is built.
+
+    ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header.
+    """
+    return {
+        EvidenceKind.SC: lambda: build_overlays(prediction, source, pixels, context),
+        EvidenceKind.SEG: lambda: build_segmentation(prediction, source, context),
+        EvidenceKind.PR: lambda: build_presentation_state(prediction, source, context),
+        EvidenceKind.PM: lambda: build_parametric_map(prediction, source, context),
+        EvidenceKind.PDF: lambda: build_encapsulated_report(prediction, source, pixels, context),
+    }
+
+
+def layers_of_study(
+    prediction: Prediction, sources: Sequence[Dataset], context: EvidenceContext
+) -> Layers:
+    """Return how each kind of evidence about a whole study is built."""
+    return {EvidenceKind.KO: lambda: build_key_object_selection(prediction, sources, context)}
