@@ -14,7 +14,7 @@ from dicom_node.domain.study import StudyState
 from tests.acceptance.conftest import MODALITY, Hospital
 from tests.acceptance.running import RunningNode, running_node
 from tests.peers.data import dicom_files, dicom_folder
-from tests.peers.dcmtk import dcmsend, echoscu, run, storescp
+from tests.peers.dcmtk import dcmsend, echoscu, run, storescp, storescu
 from tests.peers.postgresql import PostgreSql
 from tests.peers.process import free_port, program
 
@@ -60,7 +60,9 @@ def test_a_radiograph_comes_back_as_a_report_and_an_overlay(
     hospital: Hospital, tmp_path: Path
 ) -> None:
     source = dcmread(_chest(), stop_before_pixels=True)
-    _send(hospital, _chest())
+    # -xv: JPEG 2000 lossless is proposed, and the object goes over the wire as it is.
+    done = storescu(hospital.node.peer, [_chest()], calling=MODALITY, options=["-xv"])
+    assert done.returncode == 0, done.stderr
     reports, overlays = hospital.wait_for_reports()
     assert len(reports) == 1
     assert overlays
