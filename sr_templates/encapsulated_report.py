@@ -1,26 +1,22 @@
 """Encapsulated PDF (PS3.3 A.45.1): a page for whoever reads neither reports nor layers."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
-from ai_engine.prediction import ImagePrediction, Prediction
+from ai_engine.prediction import Prediction
 from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
-from sr_templates.instance import new_instance
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.overlay import as_png, draw_overlay
 from sr_templates.repair import long_string
 from sr_templates.report_page import Page, draw_page
 from sr_templates.secondary_capture import pixel_aspect
-from sr_templates.series import EvidenceKind
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import frame_reference, sop_reference, uid_of
-from sr_templates.tracked_regions import analysed_images
-from sr_templates.uids import image_uid
+from sr_templates.source_image import uid_of
+from sr_templates.subject import Subject, image_subjects
 
 PICTURE_SIDE = 1024
 FACTS = (
@@ -61,52 +57,16 @@ def build_encapsulated_report(
     EvidenceError
         The prediction does not speak of this image, or the image's UIDs are not valid.
     """
-    attributes = SourceAttributes(source)
     return [
-        _document(
-            _Subject(
-                prediction=prediction,
-                source=source,
-                attributes=attributes,
-                image=image,
-                number=number,
-            ),
-            pixels,
-            context,
-        )
-        for number, image in analysed_images(prediction, source, frame_number)
+        _document(subject, pixels, context)
+        for subject in image_subjects(prediction, source, frame_number)
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    """One image to report on."""
-
-    prediction: Prediction
-    source: Dataset
-    attributes: SourceAttributes
-    image: ImagePrediction
-    number: int
-
-
 def _document(
-    subject: _Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext
+    subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext
 ) -> Dataset:
-    document = new_instance(
-        sop_class_uid=EncapsulatedPDFStorage,
-        sop_instance_uid=image_uid(
-            uid_of(subject.source, "StudyInstanceUID"),
-            subject.prediction,
-            subject.image,
-            None,
-            EvidenceKind.ENCAPSULATED_REPORT,
-        ),
-        instance_number=subject.number,
-        kind=EvidenceKind.ENCAPSULATED_REPORT,
-        model=subject.prediction.model,
-        attributes=subject.attributes,
-        context=context,
-    )
+    document = subject.new_object(EvidenceKind.PDF, EncapsulatedPDFStorage, context)
     _add_document(document, subject)
     pdf = draw_page(_page(subject, pixels, context))
     document.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
@@ -115,25 +75,21 @@ def _document(
     return document
 
 
-def _add_document(document: Dataset, subject: _Subject) -> None:
+def _add_document(document: Dataset, subject: Subject) -> None:
     """SC Equipment and Encapsulated Document modules (PS3.3 C.8.6.1, C.24.2)."""
     document.ConversionType = "WSD"
     document.AcquisitionDateTime = None
     # The page names the patient.
     document.BurnedInAnnotation = "YES"
     document.RecognizableVisualFeatures = "NO"
-    reference = sop_reference(subject.source)
-    if (frame := frame_reference(subject.source, subject.image.frame_number)) is not None:
-        reference.ReferencedFrameNumber = frame
-    reference.PurposeOfReferenceCodeSequence = [codes.code_item(codes.SOURCE_IMAGE)]
-    document.SourceInstanceSequence = [reference]
+    document.SourceInstanceSequence = [subject.source_reference()]
     document.DocumentTitle = long_string(f"AI report: {subject.prediction.model.title}")
     document.ConceptNameCodeSequence = [codes.code_item(codes.IMAGING_REPORT)]
     document.VerificationFlag = "UNVERIFIED"
     document.MIMETypeOfEncapsulatedDocument = "application/pdf"
 
 
-def _page(subject: _Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext) -> Page:
+def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext) -> Page:
     attributes = subject.attributes
     overlay = draw_overlay(
         pixels,
@@ -161,7 +117,7 @@ def _fact(attributes: SourceAttributes, keyword: str) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:]}" if is_date else text
 
 
-def _references(subject: _Subject, context: EvidenceContext) -> list[tuple[str, str]]:
+def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, str]]:
     model, frame = subject.prediction.model, subject.image.frame_number
     place = "" if frame is None else f", frame {frame}"
     return [

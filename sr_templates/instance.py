@@ -9,9 +9,10 @@ from ai_engine.prediction import ModelIdentity
 from sr_templates import codes
 from sr_templates.algorithm_identification import contributing_equipment
 from sr_templates.context import EvidenceContext
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.patient_study import copy_patient_and_study
 from sr_templates.repair import long_string
-from sr_templates.series import SERIES, EvidenceKind
+from sr_templates.series import SERIES
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.uids import series_uid
 

@@ -24,9 +24,9 @@ from sr_templates.algorithm_identification import observation_context
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.instance import new_instance
 from sr_templates.overlay import WARNING, percent
-from sr_templates.series import EvidenceKind
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import (
     check_identity,
@@ -68,7 +68,7 @@ def build_key_object_selection(
     if not positive:
         return []
     selected = list(dict.fromkeys(image.sop_instance_uid for image in positive))
-    kind = EvidenceKind.KEY_OBJECT_SELECTION
+    kind = EvidenceKind.KO
     document = _document(
         sources[0],
         prediction.model,

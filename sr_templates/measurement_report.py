@@ -20,11 +20,11 @@ from sr_templates import codes
 from sr_templates.algorithm_identification import algorithm_identification, observation_context
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.image_library import image_library
 from sr_templates.instance import new_instance
 from sr_templates.planar_roi import planar_roi_groups
 from sr_templates.qualitative_evaluations import qualitative_evaluations
-from sr_templates.series import EvidenceKind
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import hierarchical_references, sources_by_uid, uid_of
 from sr_templates.uids import document_uid
@@ -73,11 +73,11 @@ def build_measurement_report(
             uid_of(sources[0], "StudyInstanceUID"),
             prediction,
             tuple(by_uid),
-            EvidenceKind.STRUCTURED_REPORT,
+            EvidenceKind.SR,
             tuple(uid_of(predecessor, "SOPInstanceUID") for predecessor in predecessors),
         ),
         instance_number=1 + max((int(p.InstanceNumber or 0) for p in predecessors), default=0),
-        kind=EvidenceKind.STRUCTURED_REPORT,
+        kind=EvidenceKind.SR,
         model=prediction.model,
         attributes=attributes,
         context=context,

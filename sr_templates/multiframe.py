@@ -8,16 +8,14 @@ from pydicom.tag import Tag
 
 from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import frame_reference, sop_reference, uid_of
+from sr_templates.source_image import sop_reference, uid_of
+from sr_templates.subject import Subject
 from sr_templates.uids import derived_uid
 
 
-def derivation(source: Dataset, frame_number: int | None, how: Code) -> Dataset:
+def derivation(subject: Subject, how: Code) -> Dataset:
     """Item of Derivation Image Sequence (PS3.3 C.7.6.16.2.6): from which frame, how, pixel-wise."""
-    reference = sop_reference(source)
-    if (frame := frame_reference(source, frame_number)) is not None:
-        reference.ReferencedFrameNumber = frame
-    reference.PurposeOfReferenceCodeSequence = [codes.code_item(codes.SOURCE_IMAGE)]
+    reference = subject.source_reference()
     reference.SpatialLocationsPreserved = "YES"
     item = Dataset()
     item.DerivationCodeSequence = [codes.code_item(how)]

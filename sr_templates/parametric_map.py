@@ -5,21 +5,19 @@ no plane of the patient, and inventing one would let viewers measure and fuse wh
 radiographs have no map, and the segmentation says where the finding is.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import ParametricMapStorage
 
-from ai_engine.prediction import Finding, HeatMap, ImagePrediction, Prediction
+from ai_engine.prediction import Finding, HeatMap, Prediction
 from sr_templates import codes
 from sr_templates.body_part import add_body_part
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.geometry import Plane, place
 from sr_templates.heat_map import placed
-from sr_templates.instance import new_instance
 from sr_templates.multiframe import (
     add_common_instance_reference,
     add_dimension,
@@ -29,26 +27,10 @@ from sr_templates.multiframe import (
 )
 from sr_templates.overlay import WARNING
 from sr_templates.repair import long_string
-from sr_templates.series import EvidenceKind
-from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import is_image, rows_and_columns, uid_of
-from sr_templates.tracked_regions import analysed_images
-from sr_templates.uids import image_uid
+from sr_templates.source_image import is_image, rows_and_columns
+from sr_templates.subject import Subject, finding_subjects
 
 IMAGE_TYPE = ["DERIVED", "PRIMARY", "VOLUME", "OTHER"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    """One finding's map on one image."""
-
-    prediction: Prediction
-    source: Dataset
-    attributes: SourceAttributes
-    image: ImagePrediction
-    finding: Finding
-    heat_map: HeatMap
-    number: int
 
 
 def build_parametric_map(
@@ -82,63 +64,35 @@ def build_parametric_map(
         The prediction does not speak of this image, its UIDs are not valid, or its header puts it
         into no plane of a frame of reference, as with every projection radiograph.
     """
-    attributes = SourceAttributes(source)
     found = [
-        (image, finding, finding.heat_map)
-        for _, image in analysed_images(prediction, source, frame_number)
-        for finding in image.positive
-        if finding.heat_map is not None and is_image(source)
+        (subject, subject.finding, subject.finding.heat_map)
+        for subject in finding_subjects(prediction, source, frame_number)
+        if subject.finding is not None and subject.finding.heat_map is not None and is_image(source)
     ]
-    if found and Plane.of(attributes) is None:
+    if found and Plane.of(found[0][0].attributes) is None:
         raise EvidenceError(
             "the image lies in no plane of a frame of reference, as projections do: a parametric"
             " map cannot refer to it"
         )
-    return [
-        _map(
-            _Subject(
-                prediction=prediction,
-                source=source,
-                attributes=attributes,
-                image=image,
-                finding=finding,
-                heat_map=heat_map,
-                number=number,
-            ),
-            context,
-        )
-        for number, (image, finding, heat_map) in enumerate(found, start=1)
-    ]
+    return [_map(subject, finding, heat_map, context) for subject, finding, heat_map in found]
 
 
-def _map(subject: _Subject, context: EvidenceContext) -> Dataset:
-    dataset = new_instance(
-        sop_class_uid=ParametricMapStorage,
-        sop_instance_uid=image_uid(
-            uid_of(subject.source, "StudyInstanceUID"),
-            subject.prediction,
-            subject.image,
-            subject.finding,
-            EvidenceKind.PARAMETRIC_MAP,
-        ),
-        instance_number=subject.number,
-        kind=EvidenceKind.PARAMETRIC_MAP,
-        model=subject.prediction.model,
-        attributes=subject.attributes,
-        context=context,
-    )
+def _map(
+    subject: Subject, finding: Finding, heat_map: HeatMap, context: EvidenceContext
+) -> Dataset:
+    dataset = subject.new_object(EvidenceKind.PM, ParametricMapStorage, context)
     add_body_part(dataset, subject.attributes)
-    _add_map_image(dataset, subject)
-    _add_functional_groups(dataset, subject)
+    _add_map_image(dataset, subject, finding)
+    _add_functional_groups(dataset, subject, finding)
     add_common_instance_reference(dataset, subject.source)
-    _add_pixels(dataset, subject)
+    _add_pixels(dataset, heat_map, rows_and_columns(subject.source))
     declare(dataset, subject.attributes.character_set)
     return dataset
 
 
-def _add_map_image(dataset: Dataset, subject: _Subject) -> None:
+def _add_map_image(dataset: Dataset, subject: Subject, finding: Finding) -> None:
     """Parametric Map Image module (PS3.3 C.8.32.2)."""
-    words = f"{subject.finding.title}: model activation"
+    words = f"{finding.title}: model activation"
     if subject.prediction.model.research_only:
         dataset.ImageComments = WARNING
     dataset.ImageType = IMAGE_TYPE
@@ -153,16 +107,14 @@ def _add_map_image(dataset: Dataset, subject: _Subject) -> None:
     add_lossy_compression(dataset, subject.attributes)
 
 
-def _add_functional_groups(dataset: Dataset, subject: _Subject) -> None:
+def _add_functional_groups(dataset: Dataset, subject: Subject, finding: Finding) -> None:
     """One frame in the source's plane (PS3.3 A.75.5)."""
     shared, frame = Dataset(), Dataset()
-    frame.DerivationImageSequence = [
-        derivation(subject.source, subject.image.frame_number, codes.ACTIVATION_MAPPED)
-    ]
+    frame.DerivationImageSequence = [derivation(subject, codes.ACTIVATION_MAPPED)]
     frame_type = Dataset()
     frame_type.FrameType = IMAGE_TYPE
     shared.ParametricMapFrameTypeSequence = [frame_type]
-    shared.RealWorldValueMappingSequence = [_meaning(subject)]
+    shared.RealWorldValueMappingSequence = [_meaning(finding)]
     shared.FrameVOILUTSequence = [_window()]
     shared.PixelValueTransformationSequence = [_identity()]
     add_frames(dataset, shared, [frame])
@@ -170,7 +122,7 @@ def _add_functional_groups(dataset: Dataset, subject: _Subject) -> None:
     place(dataset, subject.attributes, shared, [frame])
 
 
-def _meaning(subject: _Subject) -> Dataset:
+def _meaning(finding: Finding) -> Dataset:
     """Item of Real World Value Mapping Sequence (PS3.3 C.7.6.16.2.11): 0 none, 1 strongest."""
     quantity = Dataset()
     quantity.ValueType = "CODE"
@@ -181,7 +133,7 @@ def _meaning(subject: _Subject) -> Dataset:
     item.DoubleFloatRealWorldValueLastValueMapped = 1.0
     item.RealWorldValueSlope = 1.0
     item.RealWorldValueIntercept = 0.0
-    item.LUTExplanation = long_string(f"{subject.finding.title}: 0 none, 1 strongest")
+    item.LUTExplanation = long_string(f"{finding.title}: 0 none, 1 strongest")
     item.LUTLabel = "ACTIVATION"
     item.MeasurementUnitsCodeSequence = [codes.code_item(codes.NO_UNITS)]
     item.QuantityDefinitionSequence = [quantity]
@@ -204,10 +156,10 @@ def _identity() -> Dataset:
     return item
 
 
-def _add_pixels(dataset: Dataset, subject: _Subject) -> None:
+def _add_pixels(dataset: Dataset, heat_map: HeatMap, shape: tuple[int, int]) -> None:
     """Floating Point Image Pixel module (PS3.3 C.7.6.24)."""
-    rows, columns = rows_and_columns(subject.source)
-    values = placed(subject.heat_map, (rows, columns), rows=rows, columns=columns)
+    rows, columns = shape
+    values = placed(heat_map, shape, rows=rows, columns=columns)
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.Rows, dataset.Columns = rows, columns

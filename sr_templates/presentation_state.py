@@ -3,44 +3,24 @@
 The image stays as it is. A viewer draws the state's one layer over it, and can take it away.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from pydicom.dataset import Dataset
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
-from ai_engine.prediction import ImagePrediction, Prediction
+from ai_engine.prediction import Prediction
 from sr_templates.annotations import LAYER, graphic_annotation, graphic_layer
 from sr_templates.body_part import add_body_part
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.grayscale import add_grayscale
-from sr_templates.instance import new_instance
 from sr_templates.repair import long_string
 from sr_templates.secondary_capture import pixel_aspect
-from sr_templates.series import EvidenceKind
-from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import (
-    frame_reference,
-    is_image,
-    rows_and_columns,
-    sop_reference,
-    uid_of,
-)
-from sr_templates.tracked_regions import analysed_images, tracked_regions
-from sr_templates.uids import image_uid
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    """One image to annotate."""
-
-    prediction: Prediction
-    source: Dataset
-    attributes: SourceAttributes
-    image: ImagePrediction
-    number: int
+from sr_templates.source_image import is_image, rows_and_columns, uid_of
+from sr_templates.subject import Subject, image_subjects
+from sr_templates.tracked_regions import tracked_regions
 
 
 def build_presentation_state(
@@ -78,44 +58,19 @@ def build_presentation_state(
         The prediction does not speak of this image, its UIDs are not valid, it is not grey, or
         nothing says which of its values are black and white.
     """
-    attributes = SourceAttributes(source)
     return [
-        _state(
-            _Subject(
-                prediction=prediction,
-                source=source,
-                attributes=attributes,
-                image=image,
-                number=number,
-            ),
-            context,
-            value_range,
-        )
-        for number, image in analysed_images(prediction, source, frame_number)
-        if image.positive
+        _state(subject, context, value_range)
+        for subject in image_subjects(prediction, source, frame_number)
+        if subject.image.positive
     ]
 
 
 def _state(
-    subject: _Subject, context: EvidenceContext, value_range: tuple[float, float] | None
+    subject: Subject, context: EvidenceContext, value_range: tuple[float, float] | None
 ) -> Dataset:
     if not is_image(subject.source):
         raise EvidenceError("the source has no pixel matrix: there is nothing to draw on")
-    state = new_instance(
-        sop_class_uid=GrayscaleSoftcopyPresentationStateStorage,
-        sop_instance_uid=image_uid(
-            uid_of(subject.source, "StudyInstanceUID"),
-            subject.prediction,
-            subject.image,
-            None,
-            EvidenceKind.PRESENTATION_STATE,
-        ),
-        instance_number=subject.number,
-        kind=EvidenceKind.PRESENTATION_STATE,
-        model=subject.prediction.model,
-        attributes=subject.attributes,
-        context=context,
-    )
+    state = subject.new_object(EvidenceKind.PR, GrayscaleSoftcopyPresentationStateStorage, context)
     add_body_part(state, subject.attributes)
     _add_identification(state)
     _add_relationship(state, subject)
@@ -136,18 +91,15 @@ def _add_identification(state: Dataset) -> None:
     state.ContentCreatorName = None
 
 
-def _add_relationship(state: Dataset, subject: _Subject) -> None:
+def _add_relationship(state: Dataset, subject: Subject) -> None:
     """Presentation State Relationship module (PS3.3 C.11.11): the one image it is for."""
-    reference = sop_reference(subject.source)
-    if (frame := frame_reference(subject.source, subject.image.frame_number)) is not None:
-        reference.ReferencedFrameNumber = frame
     series = Dataset()
     series.SeriesInstanceUID = uid_of(subject.source, "SeriesInstanceUID")
-    series.ReferencedImageSequence = [reference]
+    series.ReferencedImageSequence = [subject.reference()]
     state.ReferencedSeriesSequence = [series]
 
 
-def _add_displayed_area(state: Dataset, subject: _Subject) -> None:
+def _add_displayed_area(state: Dataset, subject: Subject) -> None:
     """Displayed Area module (PS3.3 C.10.4): all of the image, neither turned nor flipped."""
     rows, columns = rows_and_columns(subject.source)
     area = Dataset()
@@ -159,9 +111,9 @@ def _add_displayed_area(state: Dataset, subject: _Subject) -> None:
     state.DisplayedAreaSelectionSequence = [area]
 
 
-def _add_annotation(state: Dataset, subject: _Subject) -> None:
+def _add_annotation(state: Dataset, subject: Subject) -> None:
     """Graphic Annotation and Graphic Layer modules (PS3.3 C.10.5, C.10.7)."""
-    regions = tracked_regions(subject.prediction, subject.image, subject.source)
+    regions = tracked_regions(subject)
     state.GraphicAnnotationSequence = [
         graphic_annotation(
             subject.image,

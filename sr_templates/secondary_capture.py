@@ -1,45 +1,21 @@
 """Secondary Capture Image (PS3.3 A.8.1): the overlay for viewers that read nothing else."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from ai_engine.prediction import Finding, ImagePrediction, Prediction
+from ai_engine.prediction import Finding, Prediction
 from sr_templates import codes
 from sr_templates.anatomy import SIDES, UNPAIRED_BODY_PARTS
 from sr_templates.captions import Pixels
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
-from sr_templates.errors import EvidenceError
-from sr_templates.instance import new_instance
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.overlay import NO_FINDING, WARNING, draw_overlay, percent
 from sr_templates.repair import long_string
-from sr_templates.series import EvidenceKind
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import (
-    check_identity,
-    frame_reference,
-    named_instances,
-    sop_reference,
-    uid_of,
-)
-from sr_templates.uids import image_uid
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shot:
-    """One capture to make: a finding (or None, where there is none) on one image."""
-
-    prediction: Prediction
-    image: ImagePrediction
-    finding: Finding | None
-    number: int
-    source: Dataset
-    attributes: SourceAttributes
+from sr_templates.subject import Subject, finding_subjects
 
 
 def build_overlays(
@@ -75,32 +51,10 @@ def build_overlays(
     EvidenceError
         The prediction does not speak of this image, or the image's UIDs are not valid.
     """
-    check_identity(source)
-    uid = uid_of(source, "SOPInstanceUID")
-    if uid not in named_instances(prediction):
-        raise EvidenceError("the prediction does not speak of this image: nothing to draw")
-    attributes = SourceAttributes(source)
     return [
-        _capture(shot, pixels, context)
-        for shot in _shots(prediction, source, attributes)
-        if shot.image.sop_instance_uid == uid and frame_number in (None, shot.image.frame_number)
+        _capture(subject, pixels, context)
+        for subject in finding_subjects(prediction, source, frame_number)
     ]
-
-
-def _shots(
-    prediction: Prediction, source: Dataset, attributes: SourceAttributes
-) -> Iterator[_Shot]:
-    """Number the captures through the whole prediction, so that no two share a number."""
-    pairs = [(image, one) for image in prediction.images for one in image.positive or (None,)]
-    for number, (image, finding) in enumerate(pairs, start=1):
-        yield _Shot(
-            prediction=prediction,
-            image=image,
-            finding=finding,
-            number=number,
-            source=source,
-            attributes=attributes,
-        )
 
 
 def pixel_aspect(attributes: SourceAttributes) -> float:
@@ -113,64 +67,48 @@ def pixel_aspect(attributes: SourceAttributes) -> float:
     return 1.0
 
 
-def _capture(shot: _Shot, pixels: npt.NDArray[np.float32], context: EvidenceContext) -> Dataset:
+def _capture(
+    subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext
+) -> Dataset:
     overlay = draw_overlay(
         pixels,
-        shot.image,
-        shot.finding,
-        shot.prediction.model,
+        subject.image,
+        subject.finding,
+        subject.prediction.model,
         max_side=context.max_overlay_side,
-        pixel_aspect=pixel_aspect(shot.attributes),
+        pixel_aspect=pixel_aspect(subject.attributes),
     )
-    capture = _new_capture(shot, context)
-    _add_derivation(capture, shot)
-    _copy_anatomy(capture, shot.attributes)
+    capture = subject.new_object(EvidenceKind.SC, SecondaryCaptureImageStorage, context)
+    _add_conversion(capture, context)
+    _add_derivation(capture, subject)
+    _copy_anatomy(capture, subject.attributes)
     _add_pixels(capture, overlay)
-    declare(capture, shot.attributes.character_set)
+    declare(capture, subject.attributes.character_set)
     return capture
 
 
-def _new_capture(shot: _Shot, context: EvidenceContext) -> Dataset:
-    capture = new_instance(
-        sop_class_uid=SecondaryCaptureImageStorage,
-        sop_instance_uid=image_uid(
-            uid_of(shot.source, "StudyInstanceUID"),
-            shot.prediction,
-            shot.image,
-            shot.finding,
-            EvidenceKind.SECONDARY_CAPTURE,
-        ),
-        instance_number=shot.number,
-        kind=EvidenceKind.SECONDARY_CAPTURE,
-        model=shot.prediction.model,
-        attributes=shot.attributes,
-        context=context,
-    )
-    # SC Equipment and SC Image modules (PS3.3 C.8.6.1, C.8.6.2).
+def _add_conversion(capture: Dataset, context: EvidenceContext) -> None:
+    """SC Equipment and SC Image modules (PS3.3 C.8.6.1, C.8.6.2)."""
     capture.ConversionType = "WSD"
     capture.SecondaryCaptureDeviceManufacturer = long_string(context.manufacturer)
     capture.SecondaryCaptureDeviceManufacturerModelName = long_string(context.model_name)
     capture.SecondaryCaptureDeviceSoftwareVersions = long_string(context.software_version)
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
-    return capture
 
 
-def _add_derivation(capture: Dataset, shot: _Shot) -> None:
+def _add_derivation(capture: Dataset, subject: Subject) -> None:
     """General Image and General Reference modules (PS3.3 C.7.6.1, C.12.4): from what, and how."""
     capture.ImageType = ["DERIVED", "SECONDARY"]
     capture.BurnedInAnnotation = "YES"
-    capture.ImageComments = _comment(shot.finding, shot.prediction)
+    capture.ImageComments = _comment(subject.finding, subject.prediction)
     capture.DerivationDescription = (
         "Heat map of the model's class activation blended over the image, with captions"
-        if shot.finding is not None and shot.finding.heat_map is not None
+        if subject.finding is not None and subject.finding.heat_map is not None
         else "Image with captions that state the model's result"
     )
     capture.DerivationCodeSequence = [codes.code_item(codes.RESAMPLED)]
-    item = sop_reference(shot.source)
-    if (frame := frame_reference(shot.source, shot.image.frame_number)) is not None:
-        item.ReferencedFrameNumber = frame
-    item.PurposeOfReferenceCodeSequence = [codes.code_item(codes.SOURCE_IMAGE)]
+    item = subject.source_reference()
     item.SpatialLocationsPreserved = "NO"
     capture.SourceImageSequence = [item]
 

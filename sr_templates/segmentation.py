@@ -5,19 +5,19 @@ position, orientation and pixel measures only where a segmentation does not say 
 is derived (PS3.3 A.51.3 and A.51.5); these always do, so that radiographs of every kind have them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import SegmentationStorage
 
-from ai_engine.prediction import Finding, ImagePrediction, Prediction
+from ai_engine.prediction import Finding, Prediction
 from sr_templates import codes
 from sr_templates.algorithm_identification import thresholds
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.geometry import place
-from sr_templates.instance import new_instance
 from sr_templates.multiframe import (
     add_common_instance_reference,
     add_dimension,
@@ -28,26 +28,12 @@ from sr_templates.multiframe import (
 from sr_templates.overlay import WARNING, percent
 from sr_templates.polygons import Mask, filled
 from sr_templates.repair import long_string
-from sr_templates.series import EvidenceKind
-from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import rows_and_columns, uid_of
-from sr_templates.tracked_regions import TrackedRegion, analysed_images, tracked_regions
-from sr_templates.uids import image_uid
+from sr_templates.source_image import rows_and_columns
+from sr_templates.subject import Subject, image_subjects
+from sr_templates.tracked_regions import TrackedRegion, tracked_regions
 
 # Recommended Display CIELab Value (0062,000D): the overlay's orange, then a yellow and a magenta.
 COLORS = ((43908, 43947, 51914), (55705, 34181, 53456), (34078, 52942, 27756))
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Subject:
-    """One image to segment, with the regions that its findings have on it."""
-
-    prediction: Prediction
-    source: Dataset
-    attributes: SourceAttributes
-    image: ImagePrediction
-    number: int
-    regions: tuple[TrackedRegion, ...]
 
 
 def build_segmentation(
@@ -81,53 +67,30 @@ def build_segmentation(
     EvidenceError
         The prediction does not speak of this image, or the image's UIDs are not valid.
     """
-    attributes = SourceAttributes(source)
     return [
-        _segmentation(
-            _Subject(
-                prediction=prediction,
-                source=source,
-                attributes=attributes,
-                image=image,
-                number=number,
-                regions=regions,
-            ),
-            context,
-        )
-        for number, image in analysed_images(prediction, source, frame_number)
-        if (regions := tracked_regions(prediction, image, source))
+        _segmentation(subject, regions, context)
+        for subject in image_subjects(prediction, source, frame_number)
+        if (regions := tracked_regions(subject))
     ]
 
 
-def _segmentation(subject: _Subject, context: EvidenceContext) -> Dataset:
-    segmentation = new_instance(
-        sop_class_uid=SegmentationStorage,
-        sop_instance_uid=image_uid(
-            uid_of(subject.source, "StudyInstanceUID"),
-            subject.prediction,
-            subject.image,
-            None,
-            EvidenceKind.SEGMENTATION,
-        ),
-        instance_number=subject.number,
-        kind=EvidenceKind.SEGMENTATION,
-        model=subject.prediction.model,
-        attributes=subject.attributes,
-        context=context,
-    )
+def _segmentation(
+    subject: Subject, regions: Sequence[TrackedRegion], context: EvidenceContext
+) -> Dataset:
+    segmentation = subject.new_object(EvidenceKind.SEG, SegmentationStorage, context)
     _add_segmentation_image(segmentation, subject)
     segmentation.SegmentSequence = [
         _segment(number, region, subject.prediction)
-        for number, region in enumerate(subject.regions, start=1)
+        for number, region in enumerate(regions, start=1)
     ]
-    _add_functional_groups(segmentation, subject)
+    _add_functional_groups(segmentation, subject, len(regions))
     add_common_instance_reference(segmentation, subject.source)
-    _add_pixels(segmentation, subject)
+    _add_pixels(segmentation, regions, rows_and_columns(subject.source))
     declare(segmentation, subject.attributes.character_set)
     return segmentation
 
 
-def _add_segmentation_image(segmentation: Dataset, subject: _Subject) -> None:
+def _add_segmentation_image(segmentation: Dataset, subject: Subject) -> None:
     """Segmentation Image module (PS3.3 C.8.20.2), without its segments."""
     segmentation.ImageType = ["DERIVED", "PRIMARY"]
     segmentation.ContentLabel = "AI_REGIONS"
@@ -188,10 +151,10 @@ def _algorithm(prediction: Prediction) -> Dataset:
     return item
 
 
-def _add_functional_groups(segmentation: Dataset, subject: _Subject) -> None:
+def _add_functional_groups(segmentation: Dataset, subject: Subject, segments: int) -> None:
     """One frame for each segment (PS3.3 A.51.5)."""
     shared = Dataset()
-    frames = [_frame(number, subject) for number in range(1, len(subject.regions) + 1)]
+    frames = [_frame(number, subject) for number in range(1, segments + 1)]
     add_frames(segmentation, shared, frames)
     add_dimension(
         segmentation, "ReferencedSegmentNumber", "SegmentIdentificationSequence", frames, "Segment"
@@ -199,23 +162,21 @@ def _add_functional_groups(segmentation: Dataset, subject: _Subject) -> None:
     place(segmentation, subject.attributes, shared, frames)
 
 
-def _frame(segment_number: int, subject: _Subject) -> Dataset:
+def _frame(segment_number: int, subject: Subject) -> Dataset:
     identification = Dataset()
     identification.ReferencedSegmentNumber = segment_number
     frame = Dataset()
     frame.SegmentIdentificationSequence = [identification]
-    frame.DerivationImageSequence = [
-        derivation(subject.source, subject.image.frame_number, codes.SEGMENTED)
-    ]
+    frame.DerivationImageSequence = [derivation(subject, codes.SEGMENTED)]
     return frame
 
 
-def _add_pixels(segmentation: Dataset, subject: _Subject) -> None:
+def _add_pixels(
+    segmentation: Dataset, regions: Sequence[TrackedRegion], shape: tuple[int, int]
+) -> None:
     """Image Pixel module (PS3.3 C.7.6.3): one bit a pixel, packed without gaps (PS3.5 8.1.1)."""
-    rows, columns = rows_and_columns(subject.source)
-    masks: list[Mask] = [
-        filled(region.points, rows=rows, columns=columns) for region in subject.regions
-    ]
+    rows, columns = shape
+    masks: list[Mask] = [filled(region.points, rows=rows, columns=columns) for region in regions]
     segmentation.SamplesPerPixel = 1
     segmentation.PhotometricInterpretation = "MONOCHROME2"
     segmentation.Rows, segmentation.Columns = rows, columns

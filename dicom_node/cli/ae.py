@@ -8,11 +8,12 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
-from dicom_node.domain.application_entity import ApplicationEntity, EvidenceKind, Role
+from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity, Role
 from dicom_node.errors import ConfigurationError, ConflictError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.stores import scu_timeouts, utc_now
+from sr_templates.evidence_kind import EvidenceKind
 
 commands = typer.Typer(
     help="Administer AE titles; a running node uses changes at once.", no_args_is_help=True
@@ -179,7 +180,7 @@ def _given(
 
 def _kinds(listed: str) -> tuple[EvidenceKind, ...]:
     names = [name.strip().lower() for name in listed.split(",") if name.strip()]
-    known = [kind.value for kind in EvidenceKind]
+    known = [kind.value for kind in ADMINISTERED_EVIDENCE]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise ConfigurationError(f"unknown evidence {', '.join(unknown)}: use {', '.join(known)}.")

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from dicom_node.demo.errors import DemoError
 from dicom_node.demo.node_process import NodeProcess
 from dicom_node.demo.pacs import DemoPacs
-from dicom_node.domain.application_entity import EvidenceKind
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.database import make_engine
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
+from sr_templates.evidence_kind import EvidenceKind
 
 _PATIENCE = 90.0
 """Seconds without any change after which waiting is given up."""

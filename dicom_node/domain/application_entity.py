@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dicom_node.errors import ConfigurationError
+from sr_templates.evidence_kind import EvidenceKind
 
 _AE_TITLE = re.compile(r"[\x20-\x7e]{1,16}")
 
@@ -26,21 +27,8 @@ class Operation(StrEnum):
     MOVE = "move"
 
 
-class EvidenceKind(StrEnum):
-    """The kinds of result object that a destination can be given.
-
-    Structured report, colour overlay, segmentation, presentation state, parametric map,
-    encapsulated PDF, key object selection.
-    """
-
-    SR = "sr"
-    SC = "sc"
-    SEG = "seg"
-    PR = "pr"
-    PM = "pm"
-    PDF = "pdf"
-    KO = "ko"
-
+# What a destination can be given. A rejection goes wherever that which it rejects went.
+ADMINISTERED_EVIDENCE = tuple(kind for kind in EvidenceKind if kind is not EvidenceKind.REJECTION)
 
 OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
     Role.MODALITY: frozenset({Operation.ECHO, Operation.STORE}),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dicom_node.domain.application_entity import EvidenceKind
+from sr_templates.evidence_kind import EvidenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

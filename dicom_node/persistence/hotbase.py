@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ai_engine.prediction import Prediction
-from dicom_node.domain.application_entity import EvidenceKind
 from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.tables import DELIVERIES, EVIDENCE, FINDINGS, JOBS, REFUSALS
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
+from sr_templates.evidence_kind import EvidenceKind
 
 
 class Hotbase:

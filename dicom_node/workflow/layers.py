@@ -7,9 +7,9 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from ai_engine.prediction import Prediction
-from dicom_node.domain.application_entity import EvidenceKind
 from sr_templates.context import EvidenceContext
 from sr_templates.encapsulated_report import build_encapsulated_report
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.key_object_selection import build_key_object_selection
 from sr_templates.parametric_map import build_parametric_map
 from sr_templates.presentation_state import build_presentation_state

@@ -7,7 +7,6 @@ from datetime import datetime
 from pydicom import Dataset
 
 from ai_engine.prediction import Prediction
-from dicom_node.domain.application_entity import EvidenceKind
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
@@ -24,6 +23,7 @@ from dicom_node.workflow.ports import (
 )
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.validation import problems
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from dicom_node.domain.application_entity import EvidenceKind
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.job import Job, JobState
@@ -13,6 +12,7 @@ from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.workflow.fakes import FAKE_MODEL, FakeModels
+from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_instance
 
 JOB = Job(

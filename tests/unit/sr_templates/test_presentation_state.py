@@ -14,6 +14,7 @@ from ai_engine.prediction import Prediction
 from sr_templates.annotations import label_places
 from sr_templates.errors import EvidenceError
 from sr_templates.presentation_state import build_presentation_state
+from sr_templates.subject import image_subjects
 from sr_templates.tracked_regions import tracked_regions
 from sr_templates.validation import problems
 from tests.peers.process import program
@@ -48,7 +49,7 @@ def test_the_outlines_are_the_reports_polygons_with_its_tracking_uids() -> None:
     prediction = a_prediction(an_image(a_finding(heat_map=TWO_AREAS)))
     (state,) = states(prediction)
     drawn = state.GraphicAnnotationSequence[0].GraphicObjectSequence
-    regions = tracked_regions(prediction, prediction.images[0], a_source())
+    regions = tracked_regions(next(image_subjects(prediction, a_source())))
     assert [item.TrackingUID for item in drawn] == [region.uid for region in regions]
     for item, region in zip(drawn, regions, strict=True):
         assert np.allclose(np.reshape(item.GraphicData, (-1, 2)), region.points, atol=1e-4)
@@ -159,7 +160,7 @@ def test_labels_stay_on_the_image_and_clear_of_each_other() -> None:
     ]
     image = an_image(*findings)
     prediction = a_prediction(image)
-    places = label_places(tracked_regions(prediction, image, a_source()), (200, 160))
+    places = label_places(tracked_regions(next(image_subjects(prediction, a_source()))), (200, 160))
     assert len(places) >= 4
     for index, place in enumerate(places):
         assert place.left >= 0 and place.top >= 0 and place.right <= 160 and place.bottom <= 200

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from dicom_node.domain.application_entity import EvidenceKind, Role
+from dicom_node.domain.application_entity import Role
 from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.persistence.ae_titles import AeTitleStore
@@ -11,6 +11,7 @@ from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.workflow.deliver import Delivering, DeliveryError
 from dicom_node.workflow.fakes import FakeClock, FakeSender
+from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity, an_instance
 from tests.unit.persistence.test_hotbase import JOB
 

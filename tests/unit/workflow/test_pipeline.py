@@ -13,7 +13,7 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects
-from dicom_node.domain.application_entity import EvidenceKind, Role
+from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.reception import Announcement
 from dicom_node.domain.route import Route
@@ -31,6 +31,7 @@ from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
 from dicom_node.workflow.slots import Slots
 from sr_templates.context import EvidenceContext
+from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_entity
 
 CHEST = Route(name="chest", model="any", modalities=frozenset({"DX"}))
@@ -269,7 +270,7 @@ def test_evidence_that_cannot_be_kept_is_a_failed_job_and_may_be_retried(
 
 def test_a_destination_that_wants_every_kind_gets_what_the_source_can_carry(works: Works) -> None:
     works.ae_titles.put(
-        an_entity("PACS", roles=frozenset({Role.PACS}), evidence=tuple(EvidenceKind)),
+        an_entity("PACS", roles=frozenset({Role.PACS}), evidence=ADMINISTERED_EVIDENCE),
         actor="t",
         at=EPOCH,
     )
@@ -278,5 +279,5 @@ def test_a_destination_that_wants_every_kind_gets_what_the_source_can_carry(work
     (job,) = works.hotbase.jobs(STUDY)
     made = works.hotbase.evidence(job["job_id"])
     # A projection has no plane in space for a parametric map to lie in.
-    assert {each.kind for each in made} == set(EvidenceKind) - {EvidenceKind.PM}
+    assert {each.kind for each in made} == set(ADMINISTERED_EVIDENCE) - {EvidenceKind.PM}
     assert [each.problems for each in made] == [()] * len(made)

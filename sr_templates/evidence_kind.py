@@ -1,0 +1,21 @@
+"""The kinds of result object, by the names that users administer them with."""
+
+from enum import StrEnum
+
+
+class EvidenceKind(StrEnum):
+    """What the node can make of a prediction.
+
+    Structured report, colour overlay (Secondary Capture), segmentation, presentation state,
+    parametric map, encapsulated PDF, key object selection, and the key object selection that
+    rejects what was sent before.
+    """
+
+    SR = "sr"
+    SC = "sc"
+    SEG = "seg"
+    PR = "pr"
+    PM = "pm"
+    PDF = "pdf"
+    KO = "ko"
+    REJECTION = "rejection"
