@@ -1,0 +1,215 @@
+"""The Warehouse: what experts have validated, filed by device (paper 1, section V).
+
+A record is one decided review item with its lineage: the images, the AI's report, the model, the
+verifying object, who, when, and what changed. Calibration, drift, fine-tuning and export read it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from ai_engine.prediction import ModelIdentity, Region
+from dicom_node.domain.device import Device
+from dicom_node.domain.review import FindingConcept, Judgement, Laterality, Reviewer
+
+
+class TruthSource(StrEnum):
+    """Where the truth of a label comes from; sample weights go by it."""
+
+    EXPERT = "expert"  # somebody said so
+    PASSED_OVER = "passed over"  # the model denied it, and the expert did not object
+    CONSENSUS = "consensus"  # two readers said the same
+    ADJUDICATION = "adjudication"  # a third reader decided between two
+    OUTSIDE = "outside"  # a verified report of another workstation
+
+
+SOURCE_WEIGHTS: dict[TruthSource, float] = {
+    TruthSource.EXPERT: 1.0,
+    TruthSource.PASSED_OVER: 0.8,
+    TruthSource.CONSENSUS: 1.2,
+    TruthSource.ADJUDICATION: 1.2,
+    TruthSource.OUTSIDE: 0.9,
+}
+
+
+class Verification(StrEnum):
+    """What the verdict became as a DICOM object."""
+
+    VERIFIED = "verified"  # a VERIFIED successor report
+    ATTESTED = "attested"  # a successor by somebody who may not verify
+    REJECTED = "rejected"  # a key object selection that rejects the whole result
+    OUTSIDE = "outside"  # a report that another workstation made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseImage:
+    """An image of a record.
+
+    ``path`` is below the Warehouse's folder, under the device's name; empty where the file was
+    gone when the record was filed, and ``archived_path`` says where it had been received.
+    """
+
+    sop_instance_uid: str
+    series_instance_uid: str
+    path: str
+    archived_path: str
+    digest: str
+    modality: str = ""
+    view_position: str = ""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the file was gone when the record was filed."""
+        return not self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelTruth:
+    """Whether a label holds for an image, beside what the model had said.
+
+    ``value`` None: the expert could not tell. ``probability`` is as predicted (calibrated as the
+    record's ``calibration`` says) and ``threshold`` as applied; both None for a label that the
+    model did not judge on this image. ``judgement`` None: passed over.
+    """
+
+    record_id: str
+    device_id: str
+    model_name: str
+    model_version: str
+    weights_digest: str
+    patient_key: str
+    sop_instance_uid: str
+    frame_number: int | None
+    label: str
+    value: bool | None
+    source: TruthSource
+    weight: float
+    decided_at: datetime
+    probability: float | None = None
+    threshold: float | None = None
+    judgement: Judgement | None = None
+
+    @property
+    def predicted(self) -> bool | None:
+        """What the model had said."""
+        if self.probability is None or self.threshold is None:
+            return None
+        return self.probability >= self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledBox:
+    """Where a finding is that an expert confirmed or drew, in the image's pixel coordinates.
+
+    ``drawn`` tells a box that the expert drew from one that encloses the model's outline.
+    """
+
+    record_id: str
+    sop_instance_uid: str
+    frame_number: int | None
+    label: str
+    box: Region
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference between the AI's report and the expert's: its value, and theirs."""
+
+    image_uid: str
+    frame_number: int | None
+    label: str
+    judgement: Judgement
+    by_model: str
+    by_expert: str
+    changed_to: str = ""
+    laterality: Laterality | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseRecord:
+    """One decided item; ``record_id`` is the item's (and the job's) identifier.
+
+    ``patient_key`` is a digest that is the same for all studies of a patient, for patient-wise
+    splits; it is not a pseudonym to publish. ``verdict_object_uid`` is the verifying SR, or the
+    key object selection that rejects the result.
+    """
+
+    record_id: str
+    study_instance_uid: str
+    device: Device
+    patient_key: str
+    modality: str
+    body_part: str
+    route: str
+    model: ModelIdentity
+    calibration: str
+    ai_report_uid: str
+    verdict_object_uid: str
+    verification: Verification
+    reviewers: tuple[Reviewer, ...]
+    decided_at: datetime
+    filed_at: datetime
+    images: tuple[WarehouseImage, ...]
+    truths: tuple[LabelTruth, ...]
+    boxes: tuple[LabelledBox, ...] = ()
+    changes: tuple[Change, ...] = ()
+    concepts: tuple[FindingConcept, ...] = ()
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCount:
+    """How many images of a device have a label, do not have it, or cannot be told."""
+
+    device_id: str
+    label: str
+    positive: int
+    negative: int
+    unsure: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseFilter:
+    """Which records or truths to read; what is empty or None holds for all."""
+
+    device_id: str = ""
+    model_name: str = ""
+    model_version: str = ""
+    label: str = ""
+    decided_from: datetime | None = None
+    decided_until: datetime | None = None
+
+
+ALL_RECORDS = WarehouseFilter()
+
+
+class Warehouse(Protocol):
+    """The store of validated data."""
+
+    def file(self, record: WarehouseRecord) -> None:
+        """Keep a record; filing the same one again changes nothing."""
+        ...
+
+    def record(self, record_id: str) -> WarehouseRecord:
+        """Return one record; raises NotFoundError for one that is unknown."""
+        ...
+
+    def records(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[WarehouseRecord]:
+        """Yield records, oldest verdict first; ``label`` is not looked at."""
+        ...
+
+    def truths(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[LabelTruth]:
+        """Yield label truths, oldest verdict first, those that cannot be told among them."""
+        ...
+
+    def devices(self) -> Mapping[str, Device]:
+        """Return the devices that have records, by identifier."""
+        ...
+
+    def counts(self) -> tuple[LabelCount, ...]:
+        """Return the counts by device and label, in that order."""
+        ...

@@ -1,0 +1,232 @@
+"""Who may claim and decide review items, and what verdicts mean."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ai_engine.prediction import Region
+from dicom_node.domain.review import (
+    REVIEW_TRANSITIONS,
+    FindingVerdict,
+    Judgement,
+    Priority,
+    Reviewer,
+    ReviewerRole,
+    ReviewState,
+    Verdict,
+)
+from dicom_node.domain.review_rules import (
+    agree,
+    check_verdict,
+    claimed,
+    decided,
+    decided_outside,
+    extended,
+    released,
+    superseded,
+    truths_of,
+    uncertainty_of,
+)
+from dicom_node.domain.worklist import (
+    AlreadyDecidedError,
+    AlreadyReadError,
+    ClaimExpiredError,
+    HeldByOtherError,
+    NotClaimedError,
+    SupersededError,
+    UnusableVerdictError,
+)
+from dicom_node.workflow.review_fakes import fake_details
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LEASE = timedelta(minutes=15)
+DETAILS = fake_details(probabilities=(("opacity", 0.9), ("effusion", 0.1)))
+ITEM, FINDINGS = DETAILS.item, DETAILS.findings
+IMAGE = DETAILS.images[0].sop_instance_uid
+
+
+def reviewer(name: str) -> Reviewer:
+    return Reviewer(
+        user_name=name,
+        person_name=f"{name.capitalize()}^Doctor",
+        organisation="Clinic",
+        role=ReviewerRole.VERIFIER,
+    )
+
+
+ADA, BEN, CARA = reviewer("ada"), reviewer("ben"), reviewer("cara")
+
+
+def say(judgement: Judgement, label: str = "opacity", **more: object) -> FindingVerdict:
+    return FindingVerdict(image_uid=IMAGE, label=label, judgement=judgement, **more)  # type: ignore[arg-type]
+
+
+def verdict(by: Reviewer, *findings: FindingVerdict, rejected: bool = False) -> Verdict:
+    return Verdict(item_id=ITEM.item_id, reviewer=by, findings=findings, rejected=rejected)
+
+
+CONFIRMS = (say(Judgement.CONFIRMED),)
+
+
+def test_only_the_holder_of_a_claim_in_force_decides() -> None:
+    with pytest.raises(NotClaimedError):
+        decided(ITEM, verdict(ADA, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW)
+    held = claimed(ITEM, ADA, readers=(), now=NOW, lease=LEASE)
+    with pytest.raises(HeldByOtherError, match="held by ada"):
+        decided(held, verdict(BEN, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW)
+    with pytest.raises(HeldByOtherError):
+        claimed(held, BEN, readers=(), now=NOW, lease=LEASE)
+    with pytest.raises(ClaimExpiredError):
+        decided(held, verdict(ADA, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW + LEASE)
+    done = decided(held, verdict(ADA, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW)
+    assert (done.state, done.decided_by, done.holder) == (ReviewState.DECIDED, ("ada",), "")
+    with pytest.raises(AlreadyDecidedError, match="by ada"):
+        claimed(done, BEN, readers=(), now=NOW, lease=LEASE)
+
+
+def test_an_expired_claim_is_anybodys_and_an_extended_one_is_not() -> None:
+    held = claimed(ITEM, ADA, readers=(), now=NOW, lease=LEASE)
+    assert held.state_at(NOW + LEASE) is ReviewState.WAITING
+    taken = claimed(held, BEN, readers=(), now=NOW + LEASE, lease=LEASE)
+    assert taken.holder == "ben"
+    kept = extended(held, ADA, now=NOW + LEASE / 2, lease=LEASE)
+    with pytest.raises(HeldByOtherError):
+        claimed(kept, BEN, readers=(), now=NOW + LEASE, lease=LEASE)
+    assert released(kept, BEN) == kept
+    assert released(kept, ADA).state is ReviewState.WAITING
+
+
+def test_two_readers_who_agree_decide_together() -> None:
+    item = replace(ITEM, readers=2)
+    held = claimed(item, ADA, readers=(), now=NOW, lease=LEASE)
+    first = verdict(ADA, *CONFIRMS)
+    waiting = decided(held, first, findings=FINDINGS, earlier=(), now=NOW)
+    assert (waiting.state, waiting.readings) == (ReviewState.WAITING, 1)
+    with pytest.raises(AlreadyReadError, match="second reader"):
+        claimed(waiting, ADA, readers=("ada",), now=NOW, lease=LEASE)
+    held = claimed(waiting, BEN, readers=("ada",), now=NOW, lease=LEASE)
+    done = decided(held, verdict(BEN, *CONFIRMS), findings=FINDINGS, earlier=(first,), now=NOW)
+    assert (done.state, done.decided_by) == (ReviewState.DECIDED, ("ada", "ben"))
+
+
+def test_readers_who_differ_need_a_third() -> None:
+    item = replace(ITEM, readers=2, readings=1)
+    first = verdict(ADA, *CONFIRMS)
+    held = claimed(item, BEN, readers=("ada",), now=NOW, lease=LEASE)
+    second = verdict(BEN, say(Judgement.REJECTED))
+    disputed = decided(held, second, findings=FINDINGS, earlier=(first,), now=NOW)
+    assert (disputed.state, disputed.disputed) == (ReviewState.ADJUDICATING, True)
+    with pytest.raises(AlreadyReadError, match="adjudicator"):
+        claimed(disputed, BEN, readers=("ada", "ben"), now=NOW, lease=LEASE)
+    held = claimed(disputed, CARA, readers=("ada", "ben"), now=NOW, lease=LEASE)
+    assert held.state_at(NOW + LEASE) is ReviewState.ADJUDICATING
+    assert released(held, CARA).state is ReviewState.ADJUDICATING
+    done = decided(
+        held,
+        verdict(CARA, *CONFIRMS),
+        findings=FINDINGS,
+        earlier=(first, second),
+        now=NOW,
+    )
+    assert (done.state, done.decided_by) == (ReviewState.DECIDED, ("cara",))
+
+
+def test_a_superseded_item_is_nobodys() -> None:
+    old = superseded(claimed(ITEM, ADA, readers=(), now=NOW, lease=LEASE), "f" * 32)
+    for act in (
+        lambda: claimed(old, ADA, readers=(), now=NOW, lease=LEASE),
+        lambda: extended(old, ADA, now=NOW, lease=LEASE),
+        lambda: decided(old, verdict(ADA, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW),
+        lambda: decided_outside(old, "PACS", NOW),
+    ):
+        with pytest.raises(SupersededError, match="f" * 32):
+            act()
+
+
+def test_a_workstation_closes_an_item_whoever_holds_it() -> None:
+    held = claimed(ITEM, ADA, readers=(), now=NOW, lease=LEASE)
+    done = decided_outside(held, "WORKSTATION", NOW)
+    assert (done.state, done.decided_by) == (ReviewState.DECIDED, ("WORKSTATION",))
+
+
+@pytest.mark.parametrize(
+    ("findings", "why"),
+    [
+        ((), "Opacity"),
+        ((*CONFIRMS, *CONFIRMS), "twice"),
+        ((*CONFIRMS, say(Judgement.ADDED, "mass")), "not a label"),
+        ((*CONFIRMS, say(Judgement.ADDED, "other")), "comment"),
+        ((*CONFIRMS, say(Judgement.REJECTED, "effusion")), "add it instead"),
+        ((say(Judgement.ADDED),), "confirm or change"),
+        (
+            (say(Judgement.CHANGED, box=Region(left=5, top=5, right=5, bottom=9)),),
+            "no area",
+        ),
+        ((replace(CONFIRMS[0], image_uid="9.9"),), "not one of the item's"),
+    ],
+)
+def test_a_verdict_that_does_not_fit_says_why(
+    findings: tuple[FindingVerdict, ...], why: str
+) -> None:
+    with pytest.raises(UnusableVerdictError, match=why):
+        check_verdict(verdict(ADA, *findings), FINDINGS)
+
+
+@pytest.mark.parametrize(
+    ("findings", "opacity", "effusion"),
+    [
+        ((say(Judgement.CONFIRMED),), True, False),
+        ((say(Judgement.REJECTED),), False, False),
+        ((say(Judgement.UNSURE),), None, False),
+        ((say(Judgement.CHANGED, changed_to="effusion"),), False, True),
+        ((say(Judgement.CHANGED, box=Region(left=0, top=0, right=9, bottom=9)),), True, False),
+        ((say(Judgement.CONFIRMED), say(Judgement.ADDED, "effusion")), True, True),
+        ((say(Judgement.CONFIRMED), say(Judgement.UNSURE, "effusion")), True, None),
+        ((say(Judgement.CHANGED, changed_to="other", comment="a nipple"),), False, False),
+    ],
+)
+def test_what_a_verdict_means_for_each_label(
+    findings: tuple[FindingVerdict, ...], opacity: bool | None, effusion: bool | None
+) -> None:
+    given = verdict(ADA, *findings)
+    check_verdict(given, FINDINGS)
+    truths = {each.label: each for each in truths_of(FINDINGS, given)}
+    assert (truths["opacity"].value, truths["effusion"].value) == (opacity, effusion)
+    assert truths["opacity"].explicit
+
+
+def test_a_result_rejected_as_a_whole_says_nothing_of_its_labels() -> None:
+    given = verdict(ADA, rejected=True)
+    check_verdict(given, FINDINGS)
+    assert truths_of(FINDINGS, given) == ()
+    assert not agree(FINDINGS, given, verdict(BEN, *CONFIRMS))
+
+
+def test_readers_agree_on_labels_not_on_words_or_boxes() -> None:
+    worded = verdict(ADA, replace(CONFIRMS[0], comment="faint"))
+    boxed = verdict(BEN, say(Judgement.CHANGED, box=Region(left=0, top=0, right=9, bottom=9)))
+    assert agree(FINDINGS, worded, boxed)
+
+
+def test_uncertainty_is_one_on_the_threshold_and_falls_on_either_side() -> None:
+    def nearest(probability: float, threshold: float) -> float:
+        details = fake_details(probabilities=(("opacity", probability),), threshold=threshold)
+        return uncertainty_of(details.findings)
+
+    assert nearest(0.3, 0.3) == 1.0
+    assert nearest(0.0, 0.3) == nearest(1.0, 0.3) == 0.0
+    assert nearest(0.15, 0.3) == pytest.approx(0.5)
+    assert uncertainty_of(()) == 0.0
+    assert nearest(1.0, 1.0) == 1.0
+
+
+def test_priority_follows_the_route_and_then_the_finding() -> None:
+    assert fake_details(urgent=True).item.priority is Priority.HIGH
+    assert fake_details().item.priority is Priority.MEDIUM
+    assert fake_details(probabilities=(("opacity", 0.1),)).item.priority is Priority.LOW
+
+
+def test_nothing_follows_a_final_state() -> None:
+    assert REVIEW_TRANSITIONS[ReviewState.DECIDED] == frozenset()
+    assert REVIEW_TRANSITIONS[ReviewState.SUPERSEDED] == frozenset()
