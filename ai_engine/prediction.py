@@ -70,7 +70,11 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One label's verdict on one image: the probability and the threshold it is held against."""
+    """One label's verdict on one image: the probability and the threshold it is held against.
+
+    ``score`` is the model's own probability, before the calibration of the device mapped it to
+    ``probability``; None where nothing did. Calibration and drift work on it.
+    """
 
     label: str
     title: str
@@ -79,11 +83,31 @@ class Finding:
     probability: float
     threshold: float
     heat_map: HeatMap | None = None
+    score: float | None = None
+
+    @property
+    def own_probability(self) -> float:
+        """The model's own probability, before any calibration."""
+        return self.probability if self.score is None else self.score
 
     @property
     def is_positive(self) -> bool:
         """Whether the probability reaches the threshold."""
         return self.probability >= self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageQuality:
+    """What a device made of an image, in figures that do not depend on any model.
+
+    Grey values are 0 to 1, on the exposed part of the image as displayed; `ai_engine.drift.quality`
+    says how each figure is taken.
+    """
+
+    exposure: float
+    contrast: float
+    noise: float
+    sharpness: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +117,7 @@ class ImagePrediction:
     sop_instance_uid: str
     findings: tuple[Finding, ...]
     frame_number: int | None = None
+    quality: ImageQuality | None = None
 
     @property
     def positive(self) -> tuple[Finding, ...]:
@@ -111,6 +136,7 @@ class RefusalReason(StrEnum):
     EMPTY_EXPOSURE = "image has no usable contrast"
     TOO_SMALL = "image is too small"
     MULTIFRAME = "more frames than the model accepts"
+    SUSPENDED = "model is suspended for this device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.cards import Label, ModelCard
+from ai_engine.drift.quality import image_quality
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.explain import class_activation, heat_map
 from ai_engine.inference.backend import Activation, Backend
@@ -27,10 +29,17 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Thresholds of one device (paper 1, section IV): labels not named keep the model's own."""
+    """How one device's probabilities are decided (paper 1, section IV).
+
+    Labels that are not named keep the model's own threshold, and their probability as it is.
+    """
 
     name: str = "model default"
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    points: Mapping[str, OperatingPoint] = field(default_factory=dict)
+
+    def point(self, label: Label) -> OperatingPoint:
+        """How a label is decided."""
+        return self.points.get(label.name) or OperatingPoint(score_threshold=label.threshold)
 
 
 class ChestRadiographPredictor:
@@ -91,7 +100,7 @@ class ChestRadiographPredictor:
         refusals
             Those that couldn't; they are handed on.
         calibration
-            Thresholds of the device; None takes the model's own.
+            Probability maps and thresholds of the device; None takes the model's own thresholds.
         hints
             What the attributes say about an image, by SOP Instance UID.
 
@@ -135,7 +144,11 @@ class ChestRadiographPredictor:
                 self._card.labels, probabilities, self._heat_maps(view, activations), strict=True
             )
         )
-        return ImagePrediction(sop_instance_uid=radiograph.sop_instance_uid, findings=findings)
+        return ImagePrediction(
+            sop_instance_uid=radiograph.sop_instance_uid,
+            findings=findings,
+            quality=image_quality(radiograph),
+        )
 
     def _view(self, radiograph: Radiograph) -> ModelView:
         return letterbox(
@@ -162,16 +175,18 @@ class ChestRadiographPredictor:
         )
 
     def _finding(
-        self, label: Label, probability: float, shown: HeatMap, calibration: Calibration
+        self, label: Label, score: float, shown: HeatMap, calibration: Calibration
     ) -> Finding:
+        point = calibration.point(label)
         return Finding(
             label=label.name,
             title=label.title,
             code=_code(self._card, label),
             site=label.site,
-            probability=probability,
-            threshold=calibration.thresholds.get(label.name, label.threshold),
+            probability=point.probability(score),
+            threshold=point.threshold,
             heat_map=shown,
+            score=score,
         )
 
 

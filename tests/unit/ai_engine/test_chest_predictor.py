@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ai_engine.calibration.operating_point import OperatingPoint
+from ai_engine.calibration.probability import LogisticMap, Method
 from ai_engine.cards import Label
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Activation
@@ -52,12 +54,25 @@ def test_the_map_covers_the_padded_square_of_a_tall_image() -> None:
     assert shown.region == Region(left=-150, top=0, right=450, bottom=600)
 
 
-def test_a_devices_calibration_overrides_the_threshold() -> None:
-    calibration = Calibration(name="room 3", thresholds={"Pneumonia": 0.95})
+def test_a_devices_calibration_maps_probabilities_and_overrides_the_threshold() -> None:
+    halved = LogisticMap(slope=0.5, method=Method.TEMPERATURE)
+    point = OperatingPoint(score_threshold=0.95, probability_map=halved)
+    calibration = Calibration(name="room 3", points={"Pneumonia": point})
     prediction = fake_predictor(probability=0.9).predict([radiograph()], calibration=calibration)
     assert not prediction.is_positive
     assert prediction.calibration == "room 3"
-    assert prediction.images[0].findings[0].threshold == 0.95
+    finding = prediction.images[0].findings[0]
+    assert finding.own_probability == pytest.approx(0.9)
+    assert finding.probability == pytest.approx(0.75)
+    assert finding.threshold == pytest.approx(1 / (1 + (0.05 / 0.95) ** 0.5))
+
+
+def test_a_calibration_leaves_other_labels_as_they_are() -> None:
+    calibration = Calibration(name="room 3", points={"Effusion": OperatingPoint(score_threshold=1)})
+    prediction = fake_predictor(probability=0.9).predict([radiograph()], calibration=calibration)
+    finding = prediction.images[0].findings[0]
+    assert finding.threshold == 0.5
+    assert finding.probability == pytest.approx(0.9)
 
 
 def test_what_the_guard_refuses_is_reported_beside_earlier_refusals() -> None:
