@@ -143,6 +143,9 @@ REFUSAL_REASONS = MappingProxyType(
         RefusalReason.MULTIFRAME: Code(
             "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"
         ),
+        RefusalReason.SUSPENDED: Code(
+            "R-SUSPENDED", PRIVATE_SCHEME, "Model is suspended for this device"
+        ),
     }
 )
 
