@@ -23,6 +23,13 @@ class ModelKind(StrEnum):
 
     CLASSIFIER = "classifier"
     GUARD = "guard"
+    CLASSICAL_CT = "classical-ct"
+    SEGMENTER_CT = "segmenter-ct"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether its models have a weights file; a classical method has settings instead."""
+        return self is not ModelKind.CLASSICAL_CT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,8 @@ class ModelCard:
 
     ``input_size`` is rows and columns of the square grayscale input; with ``flip_averaging`` the
     probabilities are the mean over the image and its mirror image. ``recipe``, ``command`` and
-    ``data`` say how to make the weights again.
+    ``data`` say how to make the weights again. A classical method has neither input size nor
+    weights; its ``weights_digest`` is of its settings.
     """
 
     folder: Path
@@ -66,9 +74,6 @@ class ModelCard:
     manufacturer: str
     kind: ModelKind
     architecture: str
-    input_size: int
-    flip_averaging: bool
-    weights_file: str
     weights_digest: str
     research_only: bool
     intended_use: str
@@ -76,10 +81,13 @@ class ModelCard:
     refuses: tuple[str, ...]
     licence: str
     attribution: str
-    recipe: str
-    command: str
-    data: str
-    labels: tuple[Label, ...]
+    input_size: int = 0
+    flip_averaging: bool = False
+    weights_file: str = ""
+    recipe: str = ""
+    command: str = ""
+    data: str = ""
+    labels: tuple[Label, ...] = ()
     metrics: tuple[Metric, ...] = ()
 
     @property
@@ -134,6 +142,7 @@ def render_card(card: ModelCard) -> str:
         f"{entry.name} = {_value(getattr(card, entry.name))}"
         for entry in dataclasses.fields(card)
         if entry.name not in {"folder", "labels", "metrics"}
+        and getattr(card, entry.name) != entry.default
     ]
     for title, rows in (("labels", card.labels), ("metrics", card.metrics)):
         for row in rows:
@@ -147,13 +156,16 @@ def render_card(card: ModelCard) -> str:
 
 
 def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
-    labels = tuple(_label(row) for row in table.pop("labels"))
+    labels = tuple(_label(row) for row in table.pop("labels", ()))
     metrics = tuple(Metric(**row) for row in table.pop("metrics", ()))
     kind = ModelKind(table.pop("kind"))
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
-    return ModelCard(folder=folder, kind=kind, labels=labels, metrics=metrics, **plain)
+    card = ModelCard(folder=folder, kind=kind, labels=labels, metrics=metrics, **plain)
+    if kind.has_weights and not (card.input_size and card.weights_file):
+        raise ValueError(f"a {kind.value} needs input_size and weights_file")
+    return card
 
 
 def _label(row: dict[str, Any]) -> Label:

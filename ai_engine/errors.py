@@ -6,7 +6,8 @@
     ├── BackendError          an inference back end cannot be started
     ├── DatasetError          a data set's folder or table is not what training needs
     ├── RecipeError           a training recipe cannot be used as written
-    └── ImageRefusedError     one image that must not or cannot be analysed, with its reason
+    ├── ImageRefusedError     one image that must not or cannot be analysed, with its reason
+    └── CtRefusedError        one CT series that must not or cannot be measured (ai_engine.ct)
 
 A message names what failed, on which file, and what to do next. It never holds header values.
 """

@@ -1,4 +1,4 @@
-"""What a model says about a study, as frozen values.
+"""What a model says about the images of a study, as frozen values.
 
 These values are the contract between the AI engine, which makes them, the templates in
 ``sr_templates``, which turn them into DICOM objects, and the node, which moves them along.
@@ -150,7 +150,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What one model says about one study."""
+    """What one model says about the images of one study."""
 
     model: ModelIdentity
     images: tuple[ImagePrediction, ...]
@@ -161,3 +161,13 @@ class Prediction:
     def is_positive(self) -> bool:
         """Whether any image has a finding at or above its threshold."""
         return any(image.positive for image in self.images)
+
+    @property
+    def analysed(self) -> frozenset[str]:
+        """The SOP Instance UIDs of the images that were analysed."""
+        return frozenset(image.sop_instance_uid for image in self.images)
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """The SOP Instance UIDs of the images that were not."""
+        return frozenset(refusal.sop_instance_uid for refusal in self.refusals)

@@ -1,20 +1,20 @@
 """From the slices of one chest CT to its figures, findings and explanation (paper 5)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from pydicom import Dataset
 
 from ai_engine.ct.cautions import find_cautions
-from ai_engine.ct.contours import outline
 from ai_engine.ct.explanation import explain, slice_ranges
 from ai_engine.ct.high_attenuation import HighAttenuation
 from ai_engine.ct.inhomogeneity import measure
-from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks, find_lungs
+from ai_engine.ct.key_slices import largest_areas, select_key_slices
+from ai_engine.ct.lungs import LEFT, RIGHT, Labels, find_lungs
 from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.masks import pack_mask
-from ai_engine.ct.regions import LABELS, Regions, find_regions
-from ai_engine.ct.results import CtAnalysis, KeySlice, Pattern, Side
+from ai_engine.ct.regions import LABELS, find_regions, measure_patterns
+from ai_engine.ct.results import CtAnalysis, Pattern
 from ai_engine.ct.volume import CtVolume, read_volume
 
 
@@ -64,7 +64,9 @@ def analyse_volume(
         ranges=ranges,
         explanation=explain(ranges),
         cautions=find_cautions(volume, lungs, measurements[2]),
-        key_slices=tuple(_key_slices(volume, lungs, regions)),
+        patterns=measure_patterns(volume.geometry, lungs, regions),
+        key_slices=select_key_slices(volume.geometry, lungs, regions),
+        outlines=largest_areas(volume.geometry, lungs, regions),
         right_lung=pack_mask(lungs.labels == RIGHT),
         left_lung=pack_mask(lungs.labels == LEFT),
         inhomogeneity=tuple(
@@ -78,21 +80,3 @@ def analyse_volume(
 def _patterns(plane: Labels) -> frozenset[Pattern]:
     present = np.bincount(plane.ravel(), minlength=len(LABELS) + 1) > 0
     return frozenset(pattern for pattern, label in LABELS.items() if present[label])
-
-
-def _key_slices(volume: CtVolume, lungs: LungMasks, regions: Regions) -> Iterator[KeySlice]:
-    """For each lung with inhomogeneity, the slice with its largest area."""
-    dense = regions.labels > 0
-    for side, label in ((Side.RIGHT, RIGHT), (Side.LEFT, LEFT)):
-        areas = [
-            np.count_nonzero(plane & (labels == label))
-            for plane, labels in zip(dense, lungs.labels, strict=True)
-        ]
-        index = int(np.argmax(areas))
-        if areas[index]:
-            yield KeySlice(
-                side=side,
-                number=index + 1,
-                reference=volume.geometry.references[index],
-                image=outline(volume.hounsfield[index], dense[index]),
-            )

@@ -1,28 +1,32 @@
-"""Slices with the inhomogeneous areas outlined in red (paper 5, sections 5.7 and Fig. 4 to 6)."""
+"""Outlines of areas on a slice (paper 5, section 5.7), for pictures and as regions in reports."""
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ai_engine.ct.morphology import Mask
-from ai_engine.ct.volume import Hounsfield
 
-LUNG_WINDOW = (-600.0, 1500.0)
-"""Centre and width in Hounsfield units."""
+Ring = tuple[tuple[float, float], ...]
+"""A closed polygon in pixel coordinates, (x, y), the last point equal to the first; (0, 0) is the
+top left corner of the top left pixel (PS3.3 C.18.6.1.2)."""
 
-RED = (255, 0, 0)
+FINER = 2
+TOLERANCE = 0.6
+"""Finer samples per pixel, so that a line runs along the pixels' edges and not through their
+centres, and samples that a simplified line may deviate."""
 
 
-def outline(plane: Hounsfield, mask: Mask) -> npt.NDArray[np.uint8]:
-    """One slice in the lung window, with the mask's outline around its areas.
+def outlines(mask: Mask) -> tuple[Ring, ...]:
+    """The rings around a mask's areas and around the holes in them, the largest first.
 
-    ``plane`` is int16 and ``mask`` bool (rows, columns); the result uint8 RGB (rows, columns, 3).
-    The line runs just outside the area, so that the area itself stays visible.
+    ``mask`` is bool (rows, columns).
     """
-    centre, width = LUNG_WINDOW
-    grey = (plane.astype(np.float32) - (centre - width / 2)) * (255.0 / width)
-    image = cv2.cvtColor(np.clip(grey, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-    wider = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
-    contours, _ = cv2.findContours(wider, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(image, contours, -1, RED, 1)
-    return np.asarray(image, dtype=np.uint8)
+    fine = np.repeat(np.repeat(mask.view(np.uint8), FINER, axis=0), FINER, axis=1)
+    contours, _ = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    largest_first = sorted(contours, key=cv2.contourArea, reverse=True)
+    return tuple(_ring(np.asarray(cv2.approxPolyDP(c, TOLERANCE, True))) for c in largest_first)
+
+
+def _ring(corners: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> Ring:
+    points = (corners[:, 0, :] + 0.5) / FINER
+    closed = np.vstack([points, points[:1]])
+    return tuple((float(x), float(y)) for x, y in closed)

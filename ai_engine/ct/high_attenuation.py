@@ -39,15 +39,6 @@ BORDER = 2.0
 
 VERSION = "1.0.0"
 
-LIMITATIONS = (
-    "Hazy areas thinner than 6 mm and solid areas thinner than 8 mm are not found.",
-    "Dense areas that touch the mediastinum, the hilum or the spine are not told from them and "
-    "are mostly left out; at the pleura, the part next to the chest wall may be left out.",
-    "A lung or lobe without any air is not found, so that the percentage may be too low.",
-    "Areas below -600 HU, such as faint ground-glass opacity or emphysema, are not measured.",
-)
-"""For whoever reports the results."""
-
 
 class HighAttenuation:
     """Finds dense areas in the lungs by threshold and opening."""
@@ -63,6 +54,15 @@ class HighAttenuation:
             title="Lung high-attenuation areas (classical, by threshold and morphology)",
             manufacturer="AI integration node",
             research_only=True,
+        )
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The settings that decide what is in the mask, in words."""
+        low, high = HIGH_ATTENUATION
+        return (
+            f"high attenuation {low} to {high} HU; denser than {high} HU inside the lungs counts",
+            f"least thickness: hazy {2 * HAZY_RADIUS:g} mm, any {2 * ANY_RADIUS:g} mm",
         )
 
     def find(self, volume: CtVolume, lungs: LungMasks, *, threads: int) -> Mask:

@@ -20,6 +20,11 @@ class MaskSource(Protocol):
         """What made the mask, as results name it."""
         ...
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The settings that decide what is in the mask, in words."""
+        ...
+
     def find(self, volume: CtVolume, lungs: LungMasks, *, threads: int) -> Mask:
         """The inhomogeneous areas inside the lungs, bool (slices, rows, columns)."""
         ...

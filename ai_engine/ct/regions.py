@@ -10,7 +10,7 @@ from ai_engine.ct.inhomogeneity import is_small
 from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks
 from ai_engine.ct.morphology import Mask
 from ai_engine.ct.patterns import Region, decide, describe, each_region, part_regions
-from ai_engine.ct.results import CtFinding, Pattern, Side
+from ai_engine.ct.results import CtFinding, Pattern, PatternMeasurement, Side
 from ai_engine.ct.volume import VolumeGeometry
 
 LABELS = {pattern: number for number, pattern in enumerate(Pattern, start=1)}
@@ -46,6 +46,34 @@ def find_regions(geometry: VolumeGeometry, lungs: LungMasks, mask: Mask) -> Regi
             findings.append(finding)
     findings.sort(key=lambda finding: (-finding.volume_ml, finding.slices, finding.centre))
     return Regions(findings=tuple(findings), labels=_spread(patterns, mask, lungs.grid))
+
+
+def measure_patterns(
+    geometry: VolumeGeometry, lungs: LungMasks, regions: Regions
+) -> tuple[PatternMeasurement, ...]:
+    """How much of each lung and of both shows each pattern that was found."""
+    pairs = len(LABELS) + 1
+    counts = np.zeros((3, pairs), np.int64)
+    for plane, inside in zip(regions.labels, lungs.labels, strict=True):
+        numbers = inside.astype(np.intp) * pairs + plane
+        counts += np.bincount(numbers.ravel(), minlength=counts.size).reshape(counts.shape)
+    rows = {Side.RIGHT: counts[RIGHT], Side.LEFT: counts[LEFT]}
+    rows[Side.BOTH] = rows[Side.RIGHT] + rows[Side.LEFT]
+    return tuple(
+        PatternMeasurement(
+            pattern=pattern,
+            side=side,
+            volume_ml=float(row[label]) * geometry.voxel_ml,
+            percentage=100.0 * float(row[label]) / float(row.sum()),
+            regions=sum(
+                finding.pattern is pattern and side in (finding.side, Side.BOTH)
+                for finding in regions.findings
+            ),
+        )
+        for pattern, label in LABELS.items()
+        for side, row in rows.items()
+        if row[label]
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

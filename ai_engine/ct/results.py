@@ -6,10 +6,8 @@ Like ``ai_engine.prediction``, they hold no datasets and no framework tensors.
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
-
 from ai_engine.ct import codes
+from ai_engine.ct.contours import Ring
 from ai_engine.ct.masks import PackedMask
 from ai_engine.ct.slices import SliceReference, Vector
 from ai_engine.ct.volume import VolumeGeometry
@@ -129,18 +127,48 @@ class SliceRange:
     patterns: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class KeySlice:
-    """The slice of a lung with its largest area of inhomogeneity, outlined in red.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternMeasurement:
+    """How much of one lung, or of both, shows a pattern; ``percentage`` is of that lung's volume.
 
-    ``number`` counts from 1 at the head; ``image`` is uint8 RGB (rows, columns, 3) on the source
-    slice's own grid.
+    ``regions`` counts the connected regions.
     """
 
+    pattern: Pattern
     side: Side
+    volume_ml: float
+    percentage: float
+    regions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """The outline of a lung or a pattern on the slice where it is largest.
+
+    ``what`` is whose it is; ``number`` counts slices from 1 at the head; ``ring`` is the largest
+    closed polygon there.
+    """
+
+    what: Side | Pattern
     number: int
     reference: SliceReference
-    image: npt.NDArray[np.uint8]
+    ring: Ring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySlice:
+    """A slice to look at: where a lung has most inhomogeneity, or a pattern is largest.
+
+    Without any inhomogeneity it is the slice with most lung. ``number`` counts from 1 at the head;
+    ``areas`` are the outlines of the inhomogeneity and ``lungs`` of the lungs; ``patterns`` says
+    what is seen.
+    """
+
+    number: int
+    reference: SliceReference
+    patterns: tuple[Pattern, ...]
+    areas: tuple[Ring, ...]
+    lungs: tuple[Ring, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +176,9 @@ class CtAnalysis:
     """All that is known of one series.
 
     ``measurements`` are of the right lung, the left lung and both, in this order; ``findings`` the
-    regions, the largest first; ``explanation`` the sentences of paper 5's Fig. 7. Masks have the
-    shape and slice order of ``geometry``.
+    regions, the largest first; ``explanation`` the sentences of paper 5's Fig. 7. ``patterns`` are
+    those found, each in the lungs that show it and in both; ``outlines`` are of both lungs and of
+    each pattern. Masks have the shape and slice order of ``geometry``.
     """
 
     method: ModelIdentity
@@ -159,10 +188,17 @@ class CtAnalysis:
     ranges: tuple[SliceRange, ...]
     explanation: tuple[str, ...]
     cautions: tuple[Caution, ...]
+    patterns: tuple[PatternMeasurement, ...]
     key_slices: tuple[KeySlice, ...]
+    outlines: tuple[Area, ...]
     right_lung: PackedMask
     left_lung: PackedMask
     inhomogeneity: tuple[tuple[Pattern, PackedMask], ...]
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether there is any inhomogeneity."""
+        return bool(self.findings)
 
 
 _SIDES = {

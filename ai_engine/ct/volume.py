@@ -112,6 +112,18 @@ def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
     return CtVolume(hounsfield=hounsfield, geometry=geometry, contrast=contrast)
 
 
+def slice_hounsfield(dataset: Dataset, frame_number: int | None = None) -> Hounsfield:
+    """One slice of an object: int16 (rows, columns) Hounsfield units; frames count from 1.
+
+    Raises
+    ------
+    CtRefusedError
+        If it isn't a CT slice, or can't be decoded.
+    """
+    entries = read_slices([dataset])
+    return _hounsfield(entries[(frame_number or 1) - 1])
+
+
 def _decode(stack: Stack, threads: int) -> Hounsfield:
     volume = np.empty((len(stack.slices), *stack.slices[0].shape), np.int16)
 

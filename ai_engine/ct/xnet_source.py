@@ -41,6 +41,15 @@ class XNetSource:
     network: MaskNetwork
     threshold: float = 0.5
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The settings that decide what is in the mask, in words."""
+        low, high = WINDOW
+        return (
+            f"window {low:g} to {high:g} HU at {SIZE} x {SIZE} pixels",
+            f"threshold {self.threshold:g}",
+        )
+
     def find(self, volume: CtVolume, lungs: LungMasks, *, threads: int) -> Mask:
         """The inhomogeneous areas inside the lungs, bool (slices, rows, columns)."""
         indices = [int(index) for index in np.flatnonzero(lungs.labels.any(axis=(1, 2)))]

@@ -58,10 +58,7 @@ def test_shuffled_slices_give_the_same_result(slices: list[Dataset], analysis: C
     order = np.random.default_rng(5).permutation(len(slices))
     shuffled = analyse_ct([slices[index] for index in order])
     for field in dataclasses.fields(CtAnalysis):
-        if field.name != "key_slices":
-            assert getattr(shuffled, field.name) == getattr(analysis, field.name), field.name
-    for one, other in zip(shuffled.key_slices, analysis.key_slices, strict=True):
-        assert np.array_equal(one.image, other.image)
+        assert getattr(shuffled, field.name) == getattr(analysis, field.name), field.name
 
 
 @pytest.mark.skipif(
@@ -156,7 +153,7 @@ def test_lesions_put_into_real_lungs_are_found(volume: CtVolume) -> None:
     ]
     painted = hazy.sum() * volume.geometry.voxel_ml
     assert found.measurements[0].inhomogeneity_ml == pytest.approx(painted, rel=0.1)
-    assert found.key_slices[0].number == pytest.approx(41, abs=2)
+    assert [key.number for key in found.key_slices] == pytest.approx([41, 61], abs=2)
 
 
 def _headers(entry: Dataset) -> Dataset:

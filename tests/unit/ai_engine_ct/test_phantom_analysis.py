@@ -51,7 +51,9 @@ def test_healthy_lungs_have_no_inhomogeneity(healthy: CtAnalysis) -> None:
     assert [lung.percentage for lung in healthy.measurements] == [0.0, 0.0, 0.0]
     assert {lung.severity for lung in healthy.measurements} == {Severity.GRADE_1}
     assert healthy.findings == ()
-    assert healthy.key_slices == ()
+    assert healthy.patterns == ()
+    (shown,) = healthy.key_slices
+    assert (shown.patterns, shown.areas, len(shown.lungs)) == ((), (), 2)
     assert healthy.cautions == ()
     assert healthy.explanation[1:] == ("Areas of inhomogeneity were not found on slices 1-100.",)
 
@@ -105,14 +107,40 @@ def test_masks_lie_in_the_lungs_and_pickle_small(diseased: CtAnalysis) -> None:
     assert len(pickle.dumps((diseased.right_lung, diseased.inhomogeneity))) < 60_000
 
 
-def test_key_slices_show_the_largest_area_of_each_lung_in_red(diseased: CtAnalysis) -> None:
-    right, left = diseased.key_slices
-    assert (right.side, left.side) == (Side.RIGHT, Side.LEFT)
-    assert right.number == pytest.approx(55, abs=8)
-    assert right.image.shape == (128, 176, 3)
-    red = (right.image == (255, 0, 0)).all(axis=2)
-    assert red.any()
-    assert right.reference == diseased.geometry.references[right.number - 1]
+def test_key_slices_show_where_most_is_seen(diseased: CtAnalysis) -> None:
+    nodule, glass = diseased.key_slices
+    assert (nodule.patterns, glass.patterns) == ((Pattern.NODULE,), (Pattern.GROUND_GLASS,))
+    assert glass.number == pytest.approx(55, abs=8)
+    assert glass.reference == diseased.geometry.references[glass.number - 1]
+
+
+def test_outlines_run_around_the_areas_that_they_name(diseased: CtAnalysis) -> None:
+    """In pixels of 2 mm: the hazy ball is 30 mm in radius, in the middle of the right lung."""
+    outlined = {area.what: area for area in diseased.outlines}
+    assert set(outlined) == {Side.RIGHT, Side.LEFT, Pattern.GROUND_GLASS, Pattern.NODULE}
+    ring = np.array(outlined[Pattern.GROUND_GLASS].ring)
+    assert np.array_equal(ring[0], ring[-1])
+    distances = np.hypot(*(ring - (88 - 37.5, 64)).T)
+    assert distances == pytest.approx(np.full(len(ring), 15.0), abs=1.5)
+    (area,) = diseased.key_slices[1].areas
+    assert len(area) == pytest.approx(len(ring), abs=20)
+
+
+def test_patterns_are_measured_in_each_lung_that_shows_them(diseased: CtAnalysis) -> None:
+    rows = {(row.pattern, row.side): row for row in diseased.patterns}
+    assert set(rows) == {
+        (Pattern.GROUND_GLASS, Side.RIGHT),
+        (Pattern.GROUND_GLASS, Side.BOTH),
+        (Pattern.NODULE, Side.LEFT),
+        (Pattern.NODULE, Side.BOTH),
+    }
+    right, left, both = diseased.measurements
+    assert rows[Pattern.GROUND_GLASS, Side.RIGHT].percentage == pytest.approx(right.percentage)
+    assert rows[Pattern.NODULE, Side.LEFT].percentage == pytest.approx(left.percentage)
+    assert both.percentage == pytest.approx(
+        sum(row.percentage for (_, side), row in rows.items() if side is Side.BOTH)
+    )
+    assert {row.regions for row in diseased.patterns} == {1}
 
 
 def test_sides_are_the_patient_s_however_the_image_is_turned() -> None:

@@ -1,0 +1,138 @@
+"""From a CT study's objects to a prediction: choice of the series, analysis, refusals."""
+
+from collections.abc import Callable, Sequence
+
+from pydicom import Dataset
+
+from ai_engine.cards import ModelCard
+from ai_engine.ct.analysis import analyse_ct
+from ai_engine.ct.high_attenuation import HighAttenuation
+from ai_engine.ct.mask_source import MaskSource
+from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
+from ai_engine.ct.refusal import CtRefusedError
+from ai_engine.ct.results import CtAnalysis
+from ai_engine.ct.series import CtSeries, LeftOut, list_series, why_chosen
+from ai_engine.errors import ModelFolderError
+from ai_engine.prediction import ModelIdentity
+
+MOST_TRIES = 3
+"""Series that are tried one after the other, until one can be measured."""
+
+Load = Callable[[str], Dataset]
+"""Gives the whole data set of a SOP Instance UID, pixel data included."""
+
+
+class CtPredictor:
+    """Measures lung inhomogeneity on chest CT. Safe to call from many threads."""
+
+    def __init__(self, card: ModelCard, source: MaskSource, *, threads: int = 2) -> None:
+        """Put the parts together.
+
+        Parameters
+        ----------
+        card
+            The model's card.
+        source
+            Where the inhomogeneity mask comes from.
+        threads
+            How many threads decode and draw slices.
+
+        Raises
+        ------
+        ModelFolderError
+            If the card describes another method or other settings than ``source`` has.
+        """
+        made_by, stated = source.identity, card.identity
+        if (made_by.name, made_by.version, made_by.weights_digest) != (
+            stated.name,
+            stated.version,
+            stated.weights_digest,
+        ):
+            raise ModelFolderError(
+                f"{card.folder}: the card is of {stated.key}, the method is {made_by.key}; "
+                "correct the card or restore the method"
+            )
+        self._card = card
+        self._source = source
+        self._threads = threads
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model's identity."""
+        return self._card.identity
+
+    def predict(self, headers: Sequence[Dataset], load: Load) -> CtPrediction:
+        """Analyse one study.
+
+        Parameters
+        ----------
+        headers
+            The objects of the study, of one or more series, in any order; pixels aren't needed.
+        load
+            Reads an object whole; called for the chosen series only.
+        """
+        series, others = list_series(headers)
+        refusals: list[SeriesRefusal] = []
+        for number, one in enumerate(series[:MOST_TRIES]):
+            try:
+                analysis = self._analyse(one, load)
+            except CtRefusedError as error:
+                refusals.append(_refusal(one, error))
+                continue
+            rest = (*series[:number], *series[number + 1 :])
+            left_out = (*others, *(_left_out(each) for each in series[number + 1 :]))
+            return self._prediction(analysis, why_chosen(one, rest), refusals, left_out)
+        left_out = (*others, *(_left_out(each) for each in series[MOST_TRIES:]))
+        words = "No series could be analysed." if series else "There are no slices to analyse."
+        return self._prediction(None, words, refusals, left_out)
+
+    def _analyse(self, series: CtSeries, load: Load) -> CtAnalysis:
+        if series.problem is not None:
+            raise series.problem
+        datasets = [load(uid) for uid in series.sop_instance_uids]
+        return analyse_ct(datasets, source=self._source, threads=self._threads)
+
+    def _prediction(
+        self,
+        analysis: CtAnalysis | None,
+        choice: str,
+        refusals: Sequence[SeriesRefusal],
+        left_out: Sequence[LeftOut],
+    ) -> CtPrediction:
+        return CtPrediction(
+            model=self.identity,
+            analysis=analysis,
+            choice=choice,
+            refusals=tuple(refusals),
+            left_out=tuple(left_out),
+            parameters=self._source.parameters,
+            limitations=self._card.limitations,
+        )
+
+
+def load_classical(card: ModelCard, *, threads: int = 2) -> CtPredictor:
+    """The classical method of a card.
+
+    Raises
+    ------
+    ModelFolderError
+        If the card names another method, or other settings.
+    """
+    return CtPredictor(card, HighAttenuation(), threads=threads)
+
+
+def _refusal(series: CtSeries, error: CtRefusedError) -> SeriesRefusal:
+    return SeriesRefusal(
+        series_instance_uid=series.series_instance_uid,
+        sop_instance_uids=series.sop_instance_uids,
+        reason=error.reason,
+        detail=error.detail,
+    )
+
+
+def _left_out(series: CtSeries) -> LeftOut:
+    return LeftOut(
+        series_instance_uid=series.series_instance_uid,
+        sop_instance_uids=series.sop_instance_uids,
+        reason=f"another series was analysed ({series.words})",
+    )

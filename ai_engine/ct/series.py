@@ -1,0 +1,153 @@
+"""Which series of a study is analysed, and why: one is, the others are left out with a reason.
+
+Anything that could be a chest CT has several series: localizers, sagittal and coronal
+reformations, the same slices by several kernels or in several thicknesses. The thinnest axial one
+with a soft or a lung kernel is measured (paper 5 works on axial slices).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom import Dataset
+
+from ai_engine.ct.geometry import AXIAL_COSINE, MINIMUM_SLICES
+from ai_engine.ct.kernels import Kernel, kernel_of
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.slices import Slice, read_slices
+
+NOT_SLICES = frozenset({CtRefusalReason.LOCALIZER, CtRefusalReason.PROJECTION})
+"""What is taken out of a series, where the rest of it may be measured without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Objects that aren't analysed because they needn't be, and why."""
+
+    series_instance_uid: str
+    sop_instance_uids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CtSeries:
+    """One series' objects that claim to be slices, as far as their headers say.
+
+    ``step`` is mm between slices, 0 where it isn't known; ``problem`` says why it can't be measured
+    by its headers alone, None where it may be.
+    """
+
+    series_instance_uid: str
+    headers: tuple[Dataset, ...]
+    count: int
+    step: float
+    kernel: Kernel
+    is_axial: bool
+    problem: CtRefusedError | None
+
+    @property
+    def sop_instance_uids(self) -> tuple[str, ...]:
+        """Its objects, in the order of their UIDs."""
+        return tuple(sorted(str(header.SOPInstanceUID) for header in self.headers))
+
+    @property
+    def words(self) -> str:
+        """What it is: number of slices, distance, direction, kernel."""
+        step = f" {self.step:g} mm apart" if self.step else ""
+        direction = "axial" if self.is_axial else "not axial"
+        return f"{self.count} {direction} slices{step}, {self.kernel.words}"
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Smaller is better: measurable, enough slices, no bone kernel, thin, soft, many."""
+        return (
+            self.problem is not None,
+            not self.is_axial,
+            self.count < MINIMUM_SLICES,
+            self.kernel is Kernel.BONE,
+            round(self.step, 1) or np.inf,
+            self.kernel,
+            -self.count,
+            self.series_instance_uid,
+        )
+
+
+def list_series(headers: Iterable[Dataset]) -> tuple[tuple[CtSeries, ...], tuple[LeftOut, ...]]:
+    """A study's series, the best first, and the objects that are no slices.
+
+    Parameters
+    ----------
+    headers
+        The objects' data sets; pixel data isn't looked at.
+    """
+    groups: dict[str, list[Dataset]] = {}
+    others: dict[tuple[str, str], list[str]] = {}
+    for header in headers:
+        uid = str(header.get("SeriesInstanceUID", ""))
+        if (reason := _not_a_slice(header)) is not None:
+            others.setdefault((uid, reason.value), []).append(str(header.SOPInstanceUID))
+        else:
+            groups.setdefault(uid, []).append(header)
+    series = sorted((_series(uid, group) for uid, group in groups.items()), key=lambda s: s.rank)
+    left_out = tuple(
+        LeftOut(series_instance_uid=uid, sop_instance_uids=tuple(sorted(uids)), reason=reason)
+        for (uid, reason), uids in sorted(others.items())
+    )
+    return tuple(series), left_out
+
+
+def why_chosen(chosen: CtSeries, others: Sequence[CtSeries]) -> str:
+    """Say which series was analysed, and why that one."""
+    if not others:
+        return f"Analysed: the only series of slices ({chosen.words})."
+    return (
+        f"Analysed: {chosen.words}; among {len(others) + 1} series, the thinnest axial one whose "
+        "kernel is not for bone."
+    )
+
+
+def _not_a_slice(header: Dataset) -> CtRefusalReason | None:
+    try:
+        read_slices([header])
+    except CtRefusedError as error:
+        return error.reason if error.reason in NOT_SLICES else None
+    return None
+
+
+def _series(uid: str, headers: Sequence[Dataset]) -> CtSeries:
+    problem: CtRefusedError | None = None
+    slices: tuple[Slice, ...] = ()
+    try:
+        slices = read_slices(headers)
+    except CtRefusedError as error:
+        problem = error
+    return CtSeries(
+        series_instance_uid=uid,
+        headers=tuple(headers),
+        count=len(slices) or len(headers),
+        step=_step(slices),
+        kernel=kernel_of(_first(headers[0].get("ConvolutionKernel"))),
+        is_axial=bool(slices) and all(_is_axial(entry) for entry in slices),
+        problem=problem,
+    )
+
+
+def _first(value: object) -> str:
+    """The first of a kernel's names; multi-frame objects state it in functional groups."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    values = list(value) if isinstance(value, Iterable) else [value]
+    return str(values[0]) if values else ""
+
+
+def _is_axial(entry: Slice) -> bool:
+    normal = np.cross(entry.columns_along, entry.rows_along)
+    return bool(abs(normal[2]) >= AXIAL_COSINE and abs(entry.columns_along[0]) >= AXIAL_COSINE)
+
+
+def _step(slices: Sequence[Slice]) -> float:
+    if len(slices) < 2:
+        return 0.0
+    normal = np.cross(slices[0].columns_along, slices[0].rows_along)
+    along = np.sort([float(np.dot(entry.position, normal)) for entry in slices])
+    return float(np.round(np.median(np.diff(along)), 3))
