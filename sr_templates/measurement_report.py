@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from highdicom.sr import (
-    CodeContentItem,
     CodedConcept,
     ContainerContentItem,
     ContentSequence,
@@ -12,7 +11,6 @@ from highdicom.sr import (
 )
 from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.prediction import Prediction
@@ -25,11 +23,14 @@ from sr_templates.image_library import image_library
 from sr_templates.instance import new_instance
 from sr_templates.planar_roi import planar_roi_groups
 from sr_templates.qualitative_evaluations import qualitative_evaluations
+from sr_templates.report_document import (
+    complete_document,
+    next_instance_number,
+    procedures_reported,
+)
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import hierarchical_references, sources_by_uid, uid_of
+from sr_templates.source_image import sources_by_uid, uid_of
 from sr_templates.uids import document_uid
-
-_RADIOGRAPHY = frozenset({"CR", "DX", "RG"})
 
 
 def build_measurement_report(
@@ -76,54 +77,17 @@ def build_measurement_report(
             EvidenceKind.SR,
             tuple(uid_of(predecessor, "SOPInstanceUID") for predecessor in predecessors),
         ),
-        instance_number=1 + max((int(p.InstanceNumber or 0) for p in predecessors), default=0),
+        instance_number=next_instance_number(predecessors),
         kind=EvidenceKind.SR,
         model=prediction.model,
         attributes=attributes,
         context=context,
     )
-    _add_document_series(report)
-    _add_document_general(report, list(by_uid.values()), predecessors)
-    _add_content(report, _root(prediction, by_uid, attributes))
+    complete_document(
+        report, _root(prediction, by_uid, attributes), list(by_uid.values()), predecessors
+    )
     declare(report, attributes.character_set)
     return report
-
-
-def _add_document_series(report: Dataset) -> None:
-    """SR Document Series module (PS3.3 C.17.1); no performed procedure step is known here."""
-    report.ReferencedPerformedProcedureStepSequence = []
-
-
-def _add_document_general(
-    report: Dataset, sources: Sequence[Dataset], predecessors: Sequence[Dataset]
-) -> None:
-    """SR Document General module (PS3.3 C.17.2)."""
-    report.PreliminaryFlag = "PRELIMINARY"
-    report.CompletionFlag = "COMPLETE"
-    report.VerificationFlag = "UNVERIFIED"
-    report.PerformedProcedureCodeSequence = []
-    if report.AccessionNumber:
-        report.ReferencedRequestSequence = [_request(report)]
-    report.CurrentRequestedProcedureEvidenceSequence = hierarchical_references(sources)
-    if predecessors:
-        report.PredecessorDocumentsSequence = hierarchical_references(predecessors)
-
-
-def _request(report: Dataset) -> Dataset:
-    """Item of Referenced Request Sequence: the request is known by its accession number only."""
-    item = Dataset()
-    item.StudyInstanceUID = report.StudyInstanceUID
-    item.AccessionNumber = report.AccessionNumber
-    item.ReferencedStudySequence = []
-    item.RequestedProcedureCodeSequence = []
-    for keyword in (
-        "PlacerOrderNumberImagingServiceRequest",
-        "FillerOrderNumberImagingServiceRequest",
-        "RequestedProcedureID",
-        "RequestedProcedureDescription",
-    ):
-        setattr(item, keyword, None)
-    return item
 
 
 def _root(
@@ -136,43 +100,12 @@ def _root(
     content = ContentSequence()
     content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
     content.extend(observation_context(prediction.model))
-    content.extend(_procedures_reported(attributes))
+    content.extend(procedures_reported(attributes))
     content.append(image_library(list(sources.values())))
     content.append(_imaging_measurements(prediction, sources))
     content.append(qualitative_evaluations(prediction, sources))
     root.ContentSequence = content
     return root
-
-
-def _procedures_reported(attributes: SourceAttributes) -> list[CodeContentItem]:
-    """Row 4: the imaging procedure, as the study codes it or as modality and body part tell."""
-    coded = [_as_concept(item) for item in attributes.code_items("ProcedureCodeSequence")]
-    return [
-        CodeContentItem(
-            name=CodedConcept.from_code(codes.PROCEDURE_REPORTED),
-            value=value,
-            relationship_type=Relationship.HAS_CONCEPT_MOD,
-        )
-        for value in coded or [CodedConcept.from_code(_likely_procedure(attributes))]
-    ]
-
-
-def _as_concept(item: Dataset) -> CodedConcept:
-    return CodedConcept(
-        value=item.get("CodeValue") or item.LongCodeValue,
-        scheme_designator=item.CodingSchemeDesignator,
-        meaning=item.CodeMeaning,
-        scheme_version=item.get("CodingSchemeVersion"),
-    )
-
-
-def _likely_procedure(attributes: SourceAttributes) -> Code:
-    modality, body_part = (
-        "".join(attributes.values(keyword)[:1]) for keyword in ("Modality", "BodyPartExamined")
-    )
-    if modality in _RADIOGRAPHY:
-        return codes.CHEST_RADIOGRAPHY if body_part == "CHEST" else codes.RADIOGRAPHY
-    return codes.COMPUTED_TOMOGRAPHY if modality == "CT" else codes.IMAGING_PROCEDURE
 
 
 def _imaging_measurements(
@@ -206,9 +139,3 @@ def _nothing_to_outline() -> TextContentItem:
         value="No region on any image to report.",
         relationship_type=Relationship.CONTAINS,
     )
-
-
-def _add_content(report: Dataset, root: ContainerContentItem) -> None:
-    """SR Document Content module (PS3.3 C.17.3): the root content item is the object itself."""
-    for element in root:
-        report[element.tag] = element

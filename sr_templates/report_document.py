@@ -1,0 +1,107 @@
+"""What every structured report of the node has around its content (PS3.3 C.17.1 to C.17.3)."""
+
+from collections.abc import Sequence
+
+from highdicom.sr import CodeContentItem, CodedConcept, ContainerContentItem
+from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from sr_templates import codes
+from sr_templates.source_attributes import SourceAttributes
+from sr_templates.source_image import hierarchical_references
+
+_RADIOGRAPHY = frozenset({"CR", "DX", "RG"})
+
+
+def next_instance_number(predecessors: Sequence[Dataset]) -> int:
+    """Number a report after those that it replaces, whose series it shares."""
+    return 1 + max((int(p.InstanceNumber or 0) for p in predecessors), default=0)
+
+
+def complete_document(
+    report: Dataset,
+    root: ContainerContentItem,
+    evidence: Sequence[Dataset],
+    predecessors: Sequence[Dataset],
+) -> None:
+    """Add document series, general and content modules: COMPLETE and UNVERIFIED.
+
+    Parameters
+    ----------
+    root
+        The content tree.
+    evidence
+        Headers of every instance that the content refers to.
+    predecessors
+        Headers of the reports that this one replaces.
+    """
+    # No performed procedure step is known here (PS3.3 C.17.1).
+    report.ReferencedPerformedProcedureStepSequence = []
+    _add_document_general(report, evidence, predecessors)
+    # The root content item is the object itself (PS3.3 C.17.3).
+    for element in root:
+        report[element.tag] = element
+
+
+def procedures_reported(attributes: SourceAttributes) -> list[CodeContentItem]:
+    """Row 4: the imaging procedure, as the study codes it or as modality and body part tell."""
+    coded = [_as_concept(item) for item in attributes.code_items("ProcedureCodeSequence")]
+    return [
+        CodeContentItem(
+            name=CodedConcept.from_code(codes.PROCEDURE_REPORTED),
+            value=value,
+            relationship_type=Relationship.HAS_CONCEPT_MOD,
+        )
+        for value in coded or [CodedConcept.from_code(_likely_procedure(attributes))]
+    ]
+
+
+def _as_concept(item: Dataset) -> CodedConcept:
+    return CodedConcept(
+        value=item.get("CodeValue") or item.LongCodeValue,
+        scheme_designator=item.CodingSchemeDesignator,
+        meaning=item.CodeMeaning,
+        scheme_version=item.get("CodingSchemeVersion"),
+    )
+
+
+def _likely_procedure(attributes: SourceAttributes) -> Code:
+    modality, body_part = (
+        "".join(attributes.values(keyword)[:1]) for keyword in ("Modality", "BodyPartExamined")
+    )
+    if modality in _RADIOGRAPHY:
+        return codes.CHEST_RADIOGRAPHY if body_part == "CHEST" else codes.RADIOGRAPHY
+    return codes.COMPUTED_TOMOGRAPHY if modality == "CT" else codes.IMAGING_PROCEDURE
+
+
+def _add_document_general(
+    report: Dataset, sources: Sequence[Dataset], predecessors: Sequence[Dataset]
+) -> None:
+    """SR Document General module (PS3.3 C.17.2)."""
+    report.PreliminaryFlag = "PRELIMINARY"
+    report.CompletionFlag = "COMPLETE"
+    report.VerificationFlag = "UNVERIFIED"
+    report.PerformedProcedureCodeSequence = []
+    if report.AccessionNumber:
+        report.ReferencedRequestSequence = [_request(report)]
+    report.CurrentRequestedProcedureEvidenceSequence = hierarchical_references(sources)
+    if predecessors:
+        report.PredecessorDocumentsSequence = hierarchical_references(predecessors)
+
+
+def _request(report: Dataset) -> Dataset:
+    """Item of Referenced Request Sequence: the request is known by its accession number only."""
+    item = Dataset()
+    item.StudyInstanceUID = report.StudyInstanceUID
+    item.AccessionNumber = report.AccessionNumber
+    item.ReferencedStudySequence = []
+    item.RequestedProcedureCodeSequence = []
+    for keyword in (
+        "PlacerOrderNumberImagingServiceRequest",
+        "FillerOrderNumberImagingServiceRequest",
+        "RequestedProcedureID",
+        "RequestedProcedureDescription",
+    ):
+        setattr(item, keyword, None)
+    return item
