@@ -3,6 +3,7 @@
     AiEngineError
     ├── ModelNotFoundError    no model of that name and version, or none is active
     ├── ModelFolderError      a card or weights file that cannot be used as it is
+    ├── WeightImportError     a file of foreign weights that cannot be imported
     ├── BackendError          an inference back end cannot be started
     ├── DatasetError          a data set's folder or table is not what training needs
     ├── RecipeError           a training recipe cannot be used as written
@@ -25,6 +26,10 @@ class ModelNotFoundError(AiEngineError):
 
 class ModelFolderError(AiEngineError):
     """A model card or a weights file is missing, damaged or contradicts the other."""
+
+
+class WeightImportError(AiEngineError):
+    """A file of weights can't be imported; the message names file, layer, and what was expected."""
 
 
 class BackendError(AiEngineError):

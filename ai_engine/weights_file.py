@@ -1,4 +1,4 @@
-"""Weights as safetensors: kernels in half precision, normalisation and biases in full.
+"""Weights as safetensors: kernels in half precision unless asked for, the rest in single.
 
 Tensors are named by the Keras variable's path (``stem_conv/kernel``).
 """
@@ -35,10 +35,10 @@ def digest(path: Path) -> str:
         ) from None
 
 
-def write_weights(path: Path, tensors: Tensors) -> str:
-    """Write a weights file and return its digest."""
+def write_weights(path: Path, tensors: Tensors, *, exact: bool = False) -> str:
+    """Write a weights file and return its digest; ``exact`` keeps kernels in single precision."""
     halved = {
-        name: value.astype(np.float16 if value.ndim > 1 else np.float32)
+        name: value.astype(np.float16 if value.ndim > 1 and not exact else np.float32)
         for name, value in tensors.items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,8 @@
 """Which models there are, and which version of each is active; loads no weights."""
 
+import threading
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from ai_engine.cards import ModelCard
@@ -7,6 +10,15 @@ from ai_engine.errors import AiEngineError
 from ai_engine.prediction import ModelIdentity
 from ai_engine.registry import ModelRegistry, read_active_versions, shipped_weights, verify_weights
 from dicom_node.errors import NodeError
+from dicom_node.promotions import (
+    JOURNAL_NAME,
+    Change,
+    Promotion,
+    PromotionError,
+    PromotionJournal,
+    active_versions,
+    version_before,
+)
 
 
 class ModelUnavailableError(NodeError):
@@ -14,7 +26,10 @@ class ModelUnavailableError(NodeError):
 
 
 class ModelCards:
-    """What config/models.toml and the model cards say; loads no weights."""
+    """What config/models.toml, the promotions since and the model cards say; loads no weights.
+
+    A promotion by another process is seen at the next question.
+    """
 
     def __init__(self, config_dir: Path, models_dir: Path) -> None:
         """Read the cards of the shipped models and of those in ``models_dir``, which win.
@@ -23,12 +38,28 @@ class ModelCards:
         ------
         ModelUnavailableError
             When config/models.toml cannot be used.
+        PromotionError
+            When the journal of promotions is damaged.
         """
         try:
             self.registry = ModelRegistry(shipped_weights(), models_dir)
-            self.versions = read_active_versions(config_dir / "models.toml")
+            self._base = read_active_versions(config_dir / "models.toml")
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
+        self.journal = PromotionJournal(models_dir / JOURNAL_NAME)
+        self._lock = threading.Lock()
+        self._seen = self.journal.fingerprint()
+        self._versions = active_versions(self._base, self.journal.entries())
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The active version of each model, now."""
+        with self._lock:
+            found = self.journal.fingerprint()
+            if found != self._seen:
+                self._versions = active_versions(self._base, self.journal.entries())
+                self._seen = found
+            return self._versions
 
     def active(self, model: str) -> ModelCard:
         """Return the card of the active version of ``model``.
@@ -49,9 +80,76 @@ class ModelCards:
 
     def verified(self, model: str) -> ModelIdentity:
         """Return the active version of ``model`` after checking its weights' digest."""
-        card = self.active(model)
+        return self._verified(self.active(model)).identity
+
+    def promote(self, model: str, version: str, *, by: str, at: datetime) -> Promotion:
+        """Make a version active, for this and every running process.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When there is no such version, or its weights are not those that its card describes.
+        PromotionError
+            When it is active already, or the journal cannot be written.
+        """
+        try:
+            card = self._verified(self.registry.card(model, version))
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+        with self.journal.changing():
+            before = active_versions(self._base, self.journal.entries()).get(model, "")
+            return self._record(
+                Promotion(
+                    at=at,
+                    by=by,
+                    change=Change.PROMOTE,
+                    model=model,
+                    before=before,
+                    after=version,
+                    weights_digest=card.weights_digest,
+                )
+            )
+
+    def rollback(self, model: str, *, by: str, at: datetime) -> Promotion:
+        """Take the newest promotion of a model back.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the version before is not installed any more, or damaged.
+        PromotionError
+            When there is none to take back, or the journal cannot be written.
+        """
+        with self.journal.changing():
+            entries = self.journal.entries()
+            before = active_versions(self._base, entries).get(model, "")
+            version = version_before(self._base, entries, model)
+            try:
+                card = self._verified(self.registry.card(model, version)) if version else None
+            except AiEngineError as error:
+                raise ModelUnavailableError(str(error)) from error
+            return self._record(
+                Promotion(
+                    at=at,
+                    by=by,
+                    change=Change.ROLLBACK,
+                    model=model,
+                    before=before,
+                    after=version,
+                    weights_digest=card.weights_digest if card else "",
+                )
+            )
+
+    def _record(self, entry: Promotion) -> Promotion:
+        if entry.before == entry.after:
+            raise PromotionError(f"model {entry.model}/{entry.after} is active already.")
+        self.journal.add(entry)
+        return entry
+
+    @staticmethod
+    def _verified(card: ModelCard) -> ModelCard:
         try:
             verify_weights(card)
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
-        return card.identity
+        return card

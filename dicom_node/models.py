@@ -14,7 +14,12 @@ from pydicom.errors import InvalidDicomError
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason
-from ai_engine.predictor import ChestRadiographPredictor, load_predictor
+from ai_engine.predictor import (
+    CHEST_MODEL,
+    GUARD_MODEL,
+    ChestRadiographPredictor,
+    load_predictor,
+)
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
@@ -24,6 +29,10 @@ from dicom_node.settings import NodeSettings
 _LOG = logging.getLogger(__name__)
 # Decoded images that are kept between inference and the drawing of overlays.
 _KEPT_IMAGES = 8
+# The active version, and the one that jobs planned before a promotion still name.
+_KEPT_MODELS = 2
+
+_Versions = tuple[ModelIdentity, ModelIdentity]
 
 
 class ModelHost:
@@ -33,7 +42,8 @@ class ModelHost:
         self._settings = settings
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
-        self._chest_radiograph: ChestRadiographPredictor | None = None
+        self._predictors: OrderedDict[_Versions, ChestRadiographPredictor] = OrderedDict()
+        self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._images: OrderedDict[str, Radiograph] = OrderedDict()
 
@@ -45,35 +55,23 @@ class ModelHost:
         ModelUnavailableError
             When a model cannot be loaded.
         """
-        inference = self._settings.inference
-        try:
-            self._chest_radiograph = load_predictor(
-                self._cards.registry,
-                self._cards.versions,
-                cache=self._settings.cache_dir,
-                precision=Precision(inference.precision),
-                threads=inference.threads or None,
-            )
-        except AiEngineError as error:
-            raise ModelUnavailableError(str(error)) from error
+        self._predictor(self.identity(CHEST_MODEL))
 
     def identity(self, model: str) -> ModelIdentity:
-        """Return which version of ``model`` is active."""
+        """Return which version of ``model`` is active now."""
         return self._cards.identity(model)
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
 
+        A job keeps the version it was planned with, also when another one was promoted since.
+
         Raises
         ------
         ModelUnavailableError
-            When the model is not the one that is loaded, or fails.
+            When the model cannot be loaded, or fails.
         """
-        predictor = self._chest_radiograph
-        if predictor is None or predictor.card.identity != model:
-            raise ModelUnavailableError(
-                f"model {model.key} is not loaded: restart the node after changing models.toml."
-            )
+        predictor = self._predictor(model)
         images: list[Radiograph] = []
         refusals: list[Refusal] = []
         for instance in instances:
@@ -85,6 +83,41 @@ class ModelHost:
             return predictor.predict(images, refusals=refusals)
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
+
+    def _predictor(self, model: ModelIdentity) -> ChestRadiographPredictor:
+        with self._loading:
+            key = (model, self.identity(GUARD_MODEL))
+            if key not in self._predictors:
+                self._predictors[key] = self._loaded(model)
+                while len(self._predictors) > _KEPT_MODELS:
+                    self._predictors.popitem(last=False)
+            self._predictors.move_to_end(key)
+            return self._predictors[key]
+
+    def _loaded(self, model: ModelIdentity) -> ChestRadiographPredictor:
+        if model.name != CHEST_MODEL:
+            raise ModelUnavailableError(
+                f"model {model.key} is not one that this node can run on radiographs: name "
+                f"{CHEST_MODEL} in config/routes.toml."
+            )
+        inference = self._settings.inference
+        try:
+            predictor = load_predictor(
+                self._cards.registry,
+                {**self._cards.versions, model.name: model.version},
+                cache=self._settings.cache_dir,
+                precision=Precision(inference.precision),
+                threads=inference.threads or None,
+            )
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+        if predictor.card.identity != model:
+            raise ModelUnavailableError(
+                f"model {model.key} is not installed any more: its folder now holds "
+                f"{predictor.card.identity.key}; send the study again to have that one."
+            )
+        _LOG.info("model loaded model=%s", model.key)
+        return predictor
 
     def display_pixels(self, instance: ReceivedInstance) -> npt.NDArray[np.float32]:
         """Return an analysed image as displayed: (rows, columns), 0 to 1, bright is dense."""

@@ -3,20 +3,17 @@
 Nothing here loads Keras, TensorFlow or PyTorch.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.numpy import save_file
-
 from ai_engine.cards import Label, ModelCard, ModelKind, write_card
+from ai_engine.errors import WeightImportError
 from ai_engine.importing.convert import convert_densenet121
-from ai_engine.importing.errors import WeightImportError
 from ai_engine.importing.keras_h5 import read_keras_h5
 from ai_engine.importing.profiles import SourceProfile, card_labels
 from ai_engine.importing.pytorch_file import read_pytorch
-from ai_engine.importing.source import Array, SourceTensors
-from ai_engine.weights_file import digest
+from ai_engine.importing.source import SourceTensors
+from ai_engine.weights_file import digest, write_weights
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -58,7 +55,7 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
     Returns
     -------
     ModelCard
-        A draft: labels without a code can't be reported, and the figures are still to be measured.
+        The folder's card. Its figures are still to be measured.
 
     Raises
     ------
@@ -74,7 +71,7 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
         input_scale=profile.input_scale,
     )
     folder = request.out / request.name / request.version
-    weights_digest = write_exact_weights(folder / WEIGHTS_FILE, tensors)
+    weights_digest = write_weights(folder / WEIGHTS_FILE, tensors, exact=True)
     labels = card_labels(profile.labels, source.thresholds)
     card = draft_card(request, folder=folder, weights_digest=weights_digest, labels=labels)
     write_card(card)
@@ -93,14 +90,6 @@ def read_source(file: Path) -> SourceTensors:
         known = ", ".join(READERS)
         raise WeightImportError(f"{file}: no reader for this kind of file; known are {known}")
     return READERS[file.suffix](file)
-
-
-def write_exact_weights(path: Path, tensors: Mapping[str, Array]) -> str:
-    """Write tensors in single precision and return the file's digest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(dict(tensors), path, metadata={"format": "keras-paths"})
-    path.chmod(0o644)
-    return digest(path)
 
 
 def draft_card(

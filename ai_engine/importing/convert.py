@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_engine.importing.errors import WeightImportError
+from ai_engine.errors import WeightImportError
 from ai_engine.importing.layout import STEM_KERNEL, densenet121_shapes
 from ai_engine.importing.source import Array, Framework, SourceTensors
 

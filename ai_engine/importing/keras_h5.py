@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ai_engine.importing.errors import WeightImportError
+from ai_engine.errors import WeightImportError
 from ai_engine.importing.names import keras_path
 from ai_engine.importing.source import Array, Framework, SourceTensors
 

@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass
 
 from ai_engine.cards import Label
-from ai_engine.importing.errors import WeightImportError
-from ai_engine.labels import FINDINGS, LUNG
+from ai_engine.errors import WeightImportError
+from ai_engine.labels import FINDINGS, site_of
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -116,5 +116,5 @@ def _label(name: str, threshold: float) -> Label:
         title=name.replace("_", " ") if code is None else code.meaning,
         threshold=DEFAULT_THRESHOLD if math.isnan(threshold) else threshold,
         code=code,
-        site=None if code is None else LUNG,
+        site=None if code is None else site_of(name),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from ai_engine.importing.errors import WeightImportError
+from ai_engine.errors import WeightImportError
 from ai_engine.importing.names import torch_path
 from ai_engine.importing.pickled import (
     PICKLE_FAULTS,

@@ -1,4 +1,4 @@
-"""``dicom-node models``: the models, their training and their evaluation."""
+"""``dicom-node models``: the models, their training, evaluation and comparison."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +9,14 @@ from rich.table import Table
 
 from ai_engine.cards import render_card
 from ai_engine.errors import AiEngineError
+from dicom_node.cli import model_versions
 from dicom_node.cli.context import invocation
 from dicom_node.model_cards import ModelUnavailableError
 
-commands = typer.Typer(help="List, train and evaluate models.", no_args_is_help=True)
+commands = typer.Typer(
+    help="List, import, promote, train, evaluate and compare models.", no_args_is_help=True
+)
+commands.add_typer(model_versions.commands)
 
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ai_engine.importing.errors import WeightImportError
+from ai_engine.errors import WeightImportError
 from ai_engine.importing.pickled import StoredTensor
 from ai_engine.importing.pytorch_file import _values, read_pytorch
 from tests.unit.ai_engine_models.torch_files import (

@@ -10,10 +10,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from ai_engine.cards import read_card
-from ai_engine.errors import AiEngineError
+from ai_engine.errors import AiEngineError, WeightImportError
 from ai_engine.importing.command import ImportRequest, import_densenet121
 from ai_engine.importing.convert import convert_densenet121
-from ai_engine.importing.errors import WeightImportError
 from ai_engine.importing.keras_h5 import read_keras_h5
 from ai_engine.importing.layout import STEM_KERNEL, densenet121_shapes
 from ai_engine.importing.profiles import (

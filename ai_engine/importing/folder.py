@@ -1,0 +1,36 @@
+"""A finished model folder, as training writes it or another site hands it on, taken over whole."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from ai_engine.cards import CARD_NAME, ModelCard, read_card, write_card
+from ai_engine.errors import ModelFolderError
+from ai_engine.registry import verify_weights
+
+
+def install_model(source: Path, models: Path) -> ModelCard:
+    """Copy a model folder into a registry's folder as ``<model>/<version>/``.
+
+    Raises
+    ------
+    ModelFolderError
+        If its card or weights can't be used, or the version is installed already with others.
+    """
+    card = read_card(source)
+    verify_weights(card)
+    place = models / card.name / card.version
+    installed = dataclasses.replace(card, folder=place)
+    if (place / CARD_NAME).exists():
+        if read_card(place).weights_digest != card.weights_digest:
+            raise ModelFolderError(
+                f"{place}: {card.name}/{card.version} is installed with other weights; results "
+                "must stay traceable, so give the new model another version in its card"
+            )
+        return installed
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(card.weights_path, installed.weights_path)
+    verify_weights(installed)
+    # The card comes last: a folder without one is no model yet.
+    write_card(installed)
+    return installed

@@ -1,0 +1,136 @@
+"""``dicom-node models import|promote|rollback|history``: versions, and which one is active."""
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ai_engine.cards import ModelCard
+from ai_engine.errors import AiEngineError
+from ai_engine.importing.command import ImportRequest, import_densenet121
+from ai_engine.importing.folder import install_model
+from ai_engine.importing.profiles import profile_named, with_labels
+from dicom_node.cli.context import Invocation, invocation
+from dicom_node.model_cards import ModelUnavailableError
+from dicom_node.promotions import Promotion
+
+commands = typer.Typer()
+
+Model = Annotated[str, typer.Argument(help="The model.")]
+By = Annotated[str, typer.Option(help="Who decides; without it, who is logged in.")]
+
+
+@commands.command("import")
+def import_model(
+    context: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(help="A model folder with card.toml, or weights: .h5, .pt, .pth, .tar."),
+    ],
+    kind: Annotated[
+        str, typer.Option(help="Whose weights: chexnet or torchxrayvision. Not for folders.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="The model that gets a version.")] = "chest-radiograph",
+    version: Annotated[str, typer.Option(help="The new version.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="An output, in order, where they aren't the kind's.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "",
+) -> None:
+    """Install a model beside the others; nothing changes until it is promoted."""
+    run = invocation(context)
+    models = run.settings().models_dir
+    try:
+        if source.is_dir():
+            card = install_model(source, models)
+        else:
+            card = _import_weights(source, models, kind, name, version, label or [], licence)
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    run.console.print(
+        f"Installed {card.identity.key} in {card.folder}.\n"
+        f"Compare it, then: dicom-node models promote {card.name} {card.version}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@commands.command("promote")
+def promote(
+    context: typer.Context,
+    name: Model,
+    version: Annotated[str, typer.Argument(help="The version to make active.")],
+    by: By = "",
+) -> None:
+    """Make a version active. A running node uses it from the next study on."""
+    run = invocation(context)
+    _say(run, run.model_cards().promote(name, version, by=_who(by), at=datetime.now(UTC)))
+
+
+@commands.command("rollback")
+def rollback(context: typer.Context, name: Model, by: By = "") -> None:
+    """Take the newest promotion of a model back. A running node follows."""
+    run = invocation(context)
+    _say(run, run.model_cards().rollback(name, by=_who(by), at=datetime.now(UTC)))
+
+
+@commands.command("history")
+def history(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Without it, all.")] = ""
+) -> None:
+    """List who promoted which version when, oldest first."""
+    run = invocation(context)
+    table = Table("When", "Who", "What", "Model", "Before", "After", "Weights", box=None)
+    for entry in run.model_cards().journal.entries():
+        if name in ("", entry.model):
+            table.add_row(
+                entry.at.isoformat(timespec="seconds"),
+                entry.by,
+                entry.change,
+                entry.model,
+                entry.before or "none",
+                entry.after or "none",
+                entry.weights_digest[:12],
+            )
+    run.console.print(table)
+
+
+def _import_weights(
+    file: Path, models: Path, kind: str, name: str, version: str, labels: list[str], licence: str
+) -> ModelCard:
+    if not kind or not version:
+        raise ModelUnavailableError(
+            f"{file} holds bare weights: say whose with --kind chexnet or --kind torchxrayvision, "
+            "and give the new version with --version."
+        )
+    if (models / name / version).exists():
+        raise ModelUnavailableError(
+            f"{models / name / version} exists: results must stay traceable, so choose another "
+            "--version."
+        )
+    profile = profile_named(kind)
+    request = ImportRequest(
+        file=file,
+        profile=with_labels(profile, tuple(labels)) if labels else profile,
+        out=models,
+        name=name,
+        version=version,
+        **({"licence": licence} if licence else {}),
+    )
+    return import_densenet121(request)
+
+
+def _who(by: str) -> str:
+    return by or getpass.getuser()
+
+
+def _say(run: Invocation, entry: Promotion) -> None:
+    run.console.print(
+        f"{entry.model}: {entry.before or 'none'} → {entry.after or 'none'} ({entry.by}). "
+        f"Take it back with: dicom-node models rollback {entry.model}",
+        highlight=False,
+        soft_wrap=True,
+    )

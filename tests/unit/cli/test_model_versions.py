@@ -1,0 +1,124 @@
+"""``dicom-node models import|promote|rollback|history``."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from typer.testing import CliRunner, Result
+
+from ai_engine.cards import read_card
+from ai_engine.importing.layout import densenet121_shapes
+from ai_engine.registry import shipped_weights
+from dicom_node.cli.application import application
+from dicom_node.errors import NodeError
+from dicom_node.model_cards import ModelUnavailableError
+
+CONFIG = Path(__file__).parents[3] / "config"
+NAME = "frontal-chest-guard"
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the user's own models."""
+    monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "data" / "models"
+
+
+def dicom_node(*arguments: str) -> Result:
+    """Run ``dicom-node``; a known error is raised as it is."""
+    result = CliRunner().invoke(application, ["--config", str(CONFIG), "models", *arguments])
+    if isinstance(result.exception, NodeError):
+        raise result.exception
+    assert result.exception is None, result.exception
+    return result
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A model folder as training leaves it: the shipped guard as 1.1.0."""
+    folder = tmp_path / "trained"
+    (source,) = (shipped_weights() / NAME).iterdir()
+    shutil.copytree(source, folder)
+    card = (folder / "card.toml").read_text()
+    (folder / "card.toml").write_text(card.replace(f'"{source.name}"', '"1.1.0"', 1))
+    return folder
+
+
+def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
+    assert "promote frontal-chest-guard 1.1.0" in dicom_node("import", str(trained)).output
+    assert "→ 1.1.0 (kate)" in dicom_node("promote", NAME, "1.1.0", "--by", "kate").output
+    active = [line for line in dicom_node("list").output.splitlines() if "●" in line]
+    assert any(NAME in line and "1.1.0" in line for line in active)
+    dicom_node("rollback", NAME, "--by", "tom")
+    said = dicom_node("history", NAME).output
+    assert "kate" in said
+    assert "tom" in said
+    assert "rollback" in said
+
+
+def test_a_folder_is_installed_once_and_never_overwritten(trained: Path, models: Path) -> None:
+    dicom_node("import", str(trained))
+    dicom_node("import", str(trained))
+    installed = models / NAME / "1.1.0" / "card.toml"
+    text = installed.read_text()
+    digest = read_card(installed.parent).weights_digest
+    installed.write_text(text.replace(digest, "0" * 64))
+    with pytest.raises(ModelUnavailableError, match="another version"):
+        dicom_node("import", str(trained))
+
+
+def test_bare_weights_become_a_model_with_a_card(tmp_path: Path, models: Path) -> None:
+    file = tmp_path / "chexnet.safetensors"
+    _write_torch_densenet(file)
+    dicom_node("import", str(file), "--kind", "chexnet", "--version", "2.0.0", "--licence", "MIT")
+    card = read_card(models / "chest-radiograph" / "2.0.0")
+    assert card.licence == "MIT"
+    assert len(card.labels) == 14
+    assert all(label.code for label in card.labels)
+    with pytest.raises(ModelUnavailableError, match="choose another"):
+        dicom_node("import", str(file), "--kind", "chexnet", "--version", "2.0.0")
+
+
+def test_bare_weights_need_a_kind_and_a_version(tmp_path: Path) -> None:
+    file = tmp_path / "weights.h5"
+    file.write_bytes(b"no h5")
+    with pytest.raises(ModelUnavailableError, match="--kind chexnet"):
+        dicom_node("import", str(file))
+    with pytest.raises(ModelUnavailableError, match=r"weights\.h5: not a readable H5"):
+        dicom_node("import", str(file), "--kind", "chexnet", "--version", "2.0.0")
+
+
+def _write_torch_densenet(path: Path) -> None:
+    """Zeros under torchvision's names, in its order of axes."""
+    tensors = {}
+    for name, shape in densenet121_shapes(labels=14, input_channels=3).items():
+        turned = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]
+        tensors[_torch_name(name)] = np.zeros(turned, dtype=np.float32)
+    save_file(tensors, path)
+
+
+def _torch_name(path: str) -> str:
+    layer, part = path.rsplit("/", maxsplit=1)
+    words = {
+        "kernel": "weight",
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
+        "bias": "bias",
+    }
+    edges = {"stem_conv": "conv0", "stem_bn": "norm0", "features_bn": "norm5"}
+    if layer == "head":
+        return f"classifier.{words[part]}"
+    if layer in edges:
+        return f"features.{edges[layer]}.{words[part]}"
+    if layer.startswith("pool"):
+        kind = "norm" if layer.endswith("_bn") else "conv"
+        return f"features.transition{int(layer[4]) - 1}.{kind}.{words[part]}"
+    block, index, number, kind = layer.removeprefix("conv").replace("block", "").split("_")
+    place = f"features.denseblock{int(block) - 1}.denselayer{index}"
+    step = f"norm{int(number) + 1}" if kind == "bn" else f"conv{number}"
+    return f"{place}.{step}.{words[part]}"
