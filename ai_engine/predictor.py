@@ -88,7 +88,7 @@ class ChestRadiographPredictor:
         radiographs: Sequence[Radiograph],
         *,
         refusals: Sequence[Refusal] = (),
-        calibration: Calibration | None = None,
+        calibrations: Mapping[str, Calibration] | None = None,
         hints: Mapping[str, TagsHint] | None = None,
     ) -> Prediction:
         """Analyse the images of one study.
@@ -99,8 +99,9 @@ class ChestRadiographPredictor:
             The images that could be read.
         refusals
             Those that couldn't; they are handed on.
-        calibration
-            Probability maps and thresholds of the device; None takes the model's own thresholds.
+        calibrations
+            The calibration of each image's device, by SOP Instance UID; the model's own thresholds
+            decide those that are not named.
         hints
             What the attributes say about an image, by SOP Instance UID.
 
@@ -109,8 +110,7 @@ class ChestRadiographPredictor:
         Prediction
             Findings on the images that the guard passes, refusals for the others, in their order.
         """
-        used = calibration or Calibration()
-        images, refused = [], list(refusals)
+        images, refused, names = [], list(refusals), []
         for radiograph in radiographs:
             uid = radiograph.sop_instance_uid
             try:
@@ -118,12 +118,14 @@ class ChestRadiographPredictor:
             except ImageRefusedError as error:
                 refused.append(error.as_refusal(uid))
             else:
-                images.append(self._analyse(radiograph, used))
+                calibration = (calibrations or {}).get(uid, Calibration())
+                names.append(calibration.name)
+                images.append(self._analyse(radiograph, calibration))
         return Prediction(
             model=self._card.identity,
             images=tuple(images),
             refusals=tuple(refused),
-            calibration=used.name,
+            calibration="; ".join(dict.fromkeys(names)) or Calibration().name,
         )
 
     def probabilities(self, radiograph: Radiograph) -> FloatArray:

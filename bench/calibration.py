@@ -101,9 +101,7 @@ def outcomes(
     card: ModelCard, replayed: dict[str, tuple[LabelCases, ...]], *, seed: int = 0
 ) -> list[Outcome]:
     """Calibrate every device on one half and measure on the other, where there are cases enough."""
-    parents = {
-        label.name: OperatingPoint(score_threshold=label.threshold) for label in card.labels
-    }
+    parents = {label.name: OperatingPoint(score_threshold=label.threshold) for label in card.labels}
     found = []
     for device, labels in replayed.items():
         split = [halves(cases, seed) for cases in labels]

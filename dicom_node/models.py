@@ -22,6 +22,7 @@ from ai_engine.predictor import (
 )
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from dicom_node.archive.objects import DicomObjects
+from dicom_node.device_calibrations import Calibrations, calibrations_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.model_cards import ModelCards, ModelUnavailableError
 from dicom_node.settings import NodeSettings
@@ -38,8 +39,15 @@ _Versions = tuple[ModelIdentity, ModelIdentity]
 class ModelHost:
     """Runs models on received instances; safe to call from several threads."""
 
-    def __init__(self, settings: NodeSettings, config_dir: Path, objects: DicomObjects) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        config_dir: Path,
+        objects: DicomObjects,
+        calibrations: Calibrations,
+    ) -> None:
         self._settings = settings
+        self._calibrations = calibrations
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
         self._predictors: OrderedDict[_Versions, ChestRadiographPredictor] = OrderedDict()
@@ -80,7 +88,11 @@ class ModelHost:
             except ImageRefusedError as error:
                 refusals.append(error.as_refusal(instance.sop_instance_uid))
         try:
-            return predictor.predict(images, refusals=refusals)
+            return predictor.predict(
+                images,
+                refusals=refusals,
+                calibrations=calibrations_of(instances, model, self._calibrations),
+            )
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
 

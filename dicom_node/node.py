@@ -34,6 +34,7 @@ from dicom_node.workflow.receive import OpenAssociations, Reception
 from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
 from dicom_node.workflow.slots import Slots
+from dicom_node.workflow.watch import DeviceWatch
 from sr_templates.context import EvidenceContext
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +57,9 @@ class Node:
         self._stores = Stores(settings)
         self._stores.prepare(config_dir)
         self._associations = OpenAssociations()
-        self._models = ModelHost(settings, config_dir, self._stores.objects)
+        self._models = ModelHost(
+            settings, config_dir, self._stores.objects, self._stores.calibrations
+        )
         self._corridor = self._make_corridor(config_dir)
         self._workflows = WorkflowEngine(_engine_settings(settings), self._corridor)
         self._corridor.completion.start_with(self._workflows)
@@ -165,7 +168,11 @@ class Node:
                 clock=utc_now,
             ),
             inference=Inference(
-                index=stores.index, results=stores.hotbase, models=self._models, clock=utc_now
+                index=stores.index,
+                results=stores.hotbase,
+                models=self._models,
+                watch=DeviceWatch(stores.observations),
+                clock=utc_now,
             ),
             reporting=Reporting(
                 index=stores.index,

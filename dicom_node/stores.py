@@ -12,9 +12,11 @@ from dicom_node.configuration import load_ae_titles
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.network.storage_scu import ScuTimeouts
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.calibrations import CalibrationStore
 from dicom_node.persistence.database import make_engine, migrate
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
+from dicom_node.persistence.observations import ObservationStore
 from dicom_node.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ class Stores:
         self.ae_titles = AeTitleStore(self.engine)
         self.index = StudyIndex(self.engine)
         self.hotbase = Hotbase(self.engine)
+        self.calibrations = CalibrationStore(self.engine)
+        self.observations = ObservationStore(self.engine)
         self.received = StorageArchive(archive_settings(settings))
         self.evidence = StorageArchive(
             ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)

@@ -10,6 +10,7 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
+from dicom_node.workflow.watch import DeviceWatch, with_refusals
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,11 +28,18 @@ class Inference:
     """Runs the model that a job names."""
 
     def __init__(
-        self, *, index: StudyStore, results: ResultStore, models: Models, clock: Clock
+        self,
+        *,
+        index: StudyStore,
+        results: ResultStore,
+        models: Models,
+        watch: DeviceWatch,
+        clock: Clock,
     ) -> None:
         self._index = index
         self._results = results
         self._models = models
+        self._watch = watch
         self._clock = clock
 
     def analyse(self, job: Job) -> Analysis | None:
@@ -41,8 +49,10 @@ class Inference:
         or the files cannot be used at all.
         """
         started = time.perf_counter()
+        instances = job_instances(self._index, job)
+        admitted, refused = self._watch.admitted(job.model, instances)
         try:
-            prediction = self._models.predict(job.model, job_instances(self._index, job))
+            prediction = with_refusals(self._models.predict(job.model, admitted), refused)
         except NodeError as error:
             _LOG.error(
                 "job failed job=%s model=%s reason=%r", job.job_id, job.model.key, str(error)
@@ -52,6 +62,7 @@ class Inference:
             )
             return None
         self._results.keep_prediction(job.job_id, prediction)
+        self._watch.observe(job.job_id, prediction, instances, at=self._clock())
         _LOG.info(
             "job inferred job=%s model=%s images=%d refused=%d seconds=%.3f",
             job.job_id,

@@ -14,6 +14,7 @@ from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
+from dicom_node.domain.observation import Observation, Suspension
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 
 P = ParamSpec("P")
@@ -113,6 +114,16 @@ class ResultStore(Protocol):
 
     def stranded_deliveries(self, before: datetime) -> tuple[Delivery, ...]:
         """Return deliveries planned before a moment that nothing has tried."""
+
+
+class DeviceLedger(Protocol):
+    """What was observed of each device, and which models are suspended for it."""
+
+    def observe(self, observations: Sequence[Observation]) -> None:
+        """Keep the observations of one job."""
+
+    def suspension(self, device_id: str, model_name: str) -> Suspension | None:
+        """Return why a model may not look at a device's images, or None."""
 
 
 class AeTitles(Protocol):

@@ -5,7 +5,10 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
+from dicom_node.persistence import calibration_tables
 from dicom_node.persistence.tables import METADATA, UtcDateTime
+
+_TABLE_MODULES = (calibration_tables,)  # importing them puts their tables into METADATA
 
 
 def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:

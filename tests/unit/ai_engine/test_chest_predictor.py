@@ -58,7 +58,9 @@ def test_a_devices_calibration_maps_probabilities_and_overrides_the_threshold() 
     halved = LogisticMap(slope=0.5, method=Method.TEMPERATURE)
     point = OperatingPoint(score_threshold=0.95, probability_map=halved)
     calibration = Calibration(name="room 3", points={"Pneumonia": point})
-    prediction = fake_predictor(probability=0.9).predict([radiograph()], calibration=calibration)
+    prediction = fake_predictor(probability=0.9).predict(
+        [radiograph()], calibrations={"1.2.3": calibration}
+    )
     assert not prediction.is_positive
     assert prediction.calibration == "room 3"
     finding = prediction.images[0].findings[0]
@@ -67,9 +69,20 @@ def test_a_devices_calibration_maps_probabilities_and_overrides_the_threshold() 
     assert finding.threshold == pytest.approx(1 / (1 + (0.05 / 0.95) ** 0.5))
 
 
+def test_images_of_two_devices_are_decided_by_their_own_calibrations() -> None:
+    strict = Calibration(name="room 3", points={"Pneumonia": OperatingPoint(score_threshold=0.95)})
+    prediction = fake_predictor(probability=0.9).predict(
+        [radiograph("1"), radiograph("2")], calibrations={"2": strict}
+    )
+    assert [bool(image.positive) for image in prediction.images] == [True, False]
+    assert prediction.calibration == "model default; room 3"
+
+
 def test_a_calibration_leaves_other_labels_as_they_are() -> None:
     calibration = Calibration(name="room 3", points={"Effusion": OperatingPoint(score_threshold=1)})
-    prediction = fake_predictor(probability=0.9).predict([radiograph()], calibration=calibration)
+    prediction = fake_predictor(probability=0.9).predict(
+        [radiograph()], calibrations={"1.2.3": calibration}
+    )
     finding = prediction.images[0].findings[0]
     assert finding.threshold == 0.5
     assert finding.probability == pytest.approx(0.9)

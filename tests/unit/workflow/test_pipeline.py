@@ -15,6 +15,8 @@ from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.domain.device import device_of
+from dicom_node.domain.observation import Suspension
 from dicom_node.domain.reception import Announcement
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
@@ -22,17 +24,19 @@ from dicom_node.errors import NodeError
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
+from dicom_node.persistence.observations import ObservationStore
 from dicom_node.workflow.complete import Completion
 from dicom_node.workflow.deliver import Delivering
-from dicom_node.workflow.fakes import FakeClock, FakeModels, FakeSender, InlineSteps
+from dicom_node.workflow.fakes import FAKE_MODEL, FakeClock, FakeModels, FakeSender, InlineSteps
 from dicom_node.workflow.infer import Inference
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
 from dicom_node.workflow.slots import Slots
+from dicom_node.workflow.watch import DeviceWatch
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
-from tests.unit.builders import EPOCH, STUDY, an_entity
+from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
 
 CHEST = Route(name="chest", model="any", modalities=frozenset({"DX"}))
 
@@ -45,6 +49,7 @@ class Works:
         self.models = FakeModels()
         self.index = StudyIndex(engine)
         self.hotbase = Hotbase(engine)
+        self.observations = ObservationStore(engine)
         self.received = StorageArchive(ArchiveSettings(root=folder / "received", durable=False))
         self.evidence = StorageArchive(ArchiveSettings(root=folder / "evidence", durable=False))
         self.objects = DicomObjects(
@@ -63,7 +68,7 @@ class Works:
                 **stores, ae_titles=ae_titles, is_carried=lambda _: False, patience=30
             ),
             routing=Routing(**stores, routes=(CHEST,), ae_titles=ae_titles, models=self.models),
-            inference=Inference(**stores, models=self.models),
+            inference=Inference(**stores, models=self.models, watch=DeviceWatch(self.observations)),
             reporting=Reporting(
                 **stores,
                 ae_titles=ae_titles,
@@ -239,6 +244,37 @@ def test_a_model_that_fails_is_a_failed_study_with_the_reason(works: Works) -> N
     study = works.index.study(STUDY)
     assert steps.delivered == []
     assert (study.state, study.reason) == (StudyState.FAILED, "chest: the weights are gone")
+
+
+def test_a_suspended_model_leaves_a_report_that_says_so(works: Works) -> None:
+    device = device_of(an_instance("1.1")).device_id
+    works.observations.suspend(
+        Suspension(
+            device_id=device,
+            model_name=FAKE_MODEL.name,
+            at=EPOCH,
+            actor="t",
+            reason="experts reject half of it",
+        )
+    )
+    works.receive("1.1")
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    (refusal,) = works.hotbase.refusals(job["job_id"])
+    assert refusal["reason"] == "model is suspended for this device"
+    assert "experts reject half of it" in refusal["detail"]
+    (report,) = works.reports()
+    assert "Model is suspended for this device" in str(report)
+    assert list(works.observations.of_jobs([job["job_id"]])) == []
+
+
+def test_what_a_model_saw_of_a_device_is_kept(works: Works) -> None:
+    works.receive("1.1")
+    works.analyse()
+    device = device_of(an_instance("1.1")).device_id
+    (seen,) = works.observations.observations(device, FAKE_MODEL.name)
+    assert seen.sop_instance_uid == "1.1"
+    assert seen.scores == {"opacity": 0.9}
 
 
 def test_a_failed_job_is_done_when_the_study_comes_again(works: Works) -> None:
