@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from dicom_node.domain.evidence import Parcel
+
 
 class DeliveryState(StrEnum):
     """Where a delivery stands; ``DELIVERY_TRANSITIONS`` says what may follow what."""
@@ -28,7 +30,7 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The sending of one job's evidence to one destination."""
+    """The sending of one parcel of a job's evidence to one destination."""
 
     delivery_id: str
     job_id: str
@@ -37,6 +39,7 @@ class Delivery:
     attempts: int
     created_at: datetime
     last_error: str = ""
+    parcel: Parcel = Parcel.RESULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,16 @@
 """Evidence: the DICOM objects that say what a model found."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sr_templates.evidence_kind import EvidenceKind
+
+
+class Parcel(StrEnum):
+    """Which of a job's objects are delivered together."""
+
+    RESULT = "result"  # what the model said
+    VERDICT = "verdict"  # what an expert said of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +28,7 @@ class EvidenceObject:
     job_id: str
     path: str
     problems: tuple[str, ...] = ()
+    parcel: Parcel = Parcel.RESULT
 
     @property
     def is_held(self) -> bool:

@@ -256,7 +256,7 @@ class FindingConcept:
 class ReviewDetails:
     """Everything a study view shows of an item.
 
-    ``images`` are those that were analysed, in the order of series and instance numbers;
+    ``images`` are those that the job was about, by series and instance number;
     ``vocabulary`` is what may be added. ``readings`` holds earlier verdicts only where they may
     be seen: by an adjudicator, and by all once the item is decided. A second reader reads blind.
     """

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ai_engine.prediction import Prediction
 from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
-from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.tables import DELIVERIES, EVIDENCE, FINDINGS, JOBS, REFUSALS
@@ -134,15 +134,20 @@ class Hotbase:
         with self._engine.begin() as connection:
             insert_or_replace(connection, EVIDENCE, rows)
 
-    def evidence(self, job_id: str) -> tuple[EvidenceObject, ...]:
-        """Return a job's result objects, in the order of their kinds."""
-        query = sa.select(EVIDENCE).where(EVIDENCE.c.job_id == job_id).order_by(EVIDENCE.c.kind)
+    def evidence(self, job_id: str, parcel: Parcel = Parcel.RESULT) -> tuple[EvidenceObject, ...]:
+        """Return the objects of one of a job's parcels, in the order of their kinds."""
+        query = (
+            sa.select(EVIDENCE)
+            .where(EVIDENCE.c.job_id == job_id, EVIDENCE.c.parcel == parcel.value)
+            .order_by(EVIDENCE.c.kind)
+        )
         return tuple(
             EvidenceObject(
                 **{
                     **row,
                     "kind": EvidenceKind(row["kind"]),
                     "problems": tuple(row["problems"]),
+                    "parcel": Parcel(row["parcel"]),
                 }
             )
             for row in self._rows(query)
@@ -153,9 +158,12 @@ class Hotbase:
         rows = self._rows(sa.select(EVIDENCE))
         return tuple(row for row in rows if row["problems"])
 
-    def plan_delivery(self, job_id: str, destination: str, *, at: datetime) -> Delivery:
-        """Record that a job's evidence goes to ``destination``; at most once for each pair."""
-        identity = hashlib.sha256(f"{job_id}\n{destination}".encode()).hexdigest()[:32]
+    def plan_delivery(
+        self, job_id: str, destination: str, *, at: datetime, parcel: Parcel = Parcel.RESULT
+    ) -> Delivery:
+        """Record that a parcel of a job goes to ``destination``; at most once."""
+        named = (job_id, destination) if parcel is Parcel.RESULT else (job_id, destination, parcel)
+        identity = hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
         row = {
             "delivery_id": identity,
             "job_id": job_id,
@@ -165,6 +173,7 @@ class Hotbase:
             "created_at": at,
             "delivered_at": None,
             "last_error": "",
+            "parcel": parcel,
         }
         with self._engine.begin() as connection:
             insert_or_ignore(connection, DELIVERIES, [row])
@@ -199,6 +208,7 @@ class Hotbase:
                 attempts=row["attempts"],
                 created_at=row["created_at"],
                 last_error=row["last_error"],
+                parcel=Parcel(row["parcel"]),
             )
             for row in self._rows(query)
         )

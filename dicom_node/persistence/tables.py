@@ -151,6 +151,7 @@ EVIDENCE = sa.Table(
     sa.Column("kind", sa.String(8), nullable=False),
     sa.Column("path", sa.String(512), nullable=False),
     sa.Column("problems", sa.JSON, nullable=False),
+    sa.Column("parcel", sa.String(16), nullable=False, server_default="result"),
 )
 
 DELIVERIES = sa.Table(
@@ -164,5 +165,6 @@ DELIVERIES = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("delivered_at", UtcDateTime),
     sa.Column("last_error", sa.Text, nullable=False),
+    sa.Column("parcel", sa.String(16), nullable=False, server_default="result"),
     sa.Index(None, "state", "created_at"),
 )

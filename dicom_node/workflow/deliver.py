@@ -5,10 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
+from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.job import Job
 from dicom_node.errors import NodeError
 from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, Sender
+from sr_templates.evidence_kind import EvidenceKind
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,6 +62,19 @@ class Delivering:
         )
         return tuple(each for each in planned if each.state is DeliveryState.PENDING)
 
+    def plan_verdict(self, job_id: str) -> tuple[Delivery, ...]:
+        """Record a delivery of an expert's verdict to wherever the job's results go."""
+        if not self._results.evidence(job_id, Parcel.VERDICT):
+            return ()
+        destinations = dict.fromkeys(
+            each.destination for each in self._results.deliveries_of(job_id)
+        )
+        planned = (
+            self._results.plan_delivery(job_id, title, at=self._clock(), parcel=Parcel.VERDICT)
+            for title in destinations
+        )
+        return tuple(each for each in planned if each.state is DeliveryState.PENDING)
+
     def attempt(self, delivery_id: str) -> Retry | None:
         """Try a delivery once and record the outcome; return the next try where there is one."""
         delivery = self._results.delivery(delivery_id)
@@ -76,8 +92,8 @@ class Delivering:
         destination = self._ae_titles.get(delivery.destination)
         paths = [
             each.path
-            for each in self._results.evidence(delivery.job_id)
-            if each.kind in destination.evidence and not each.is_held
+            for each in self._results.evidence(delivery.job_id, delivery.parcel)
+            if _is_wanted(each, destination) and not each.is_held
         ]
         if paths:
             self._sender.send(paths, destination)
@@ -102,3 +118,8 @@ class Delivering:
             state.value,
             str(error),
         )
+
+
+def _is_wanted(evidence: EvidenceObject, destination: ApplicationEntity) -> bool:
+    # Whoever got a result must hear that it was rejected.
+    return evidence.kind in (EvidenceKind.REJECTION, *destination.evidence)

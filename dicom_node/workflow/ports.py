@@ -11,7 +11,7 @@ from pydicom import Dataset
 from ai_engine.prediction import ModelIdentity, Prediction
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery, DeliveryState
-from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
@@ -98,11 +98,16 @@ class ResultStore(Protocol):
     def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
         """Record result objects."""
 
-    def evidence(self, job_id: str) -> tuple[EvidenceObject, ...]:
-        """Return a job's result objects."""
+    def evidence(self, job_id: str, parcel: Parcel = Parcel.RESULT) -> tuple[EvidenceObject, ...]:
+        """Return the objects of one of a job's parcels."""
 
-    def plan_delivery(self, job_id: str, destination: str, *, at: datetime) -> Delivery:
-        """Record that a job's evidence goes to a destination."""
+    def plan_delivery(
+        self, job_id: str, destination: str, *, at: datetime, parcel: Parcel = Parcel.RESULT
+    ) -> Delivery:
+        """Record that a parcel of a job's evidence goes to a destination."""
+
+    def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
+        """Return the deliveries of one job."""
 
     def delivery(self, delivery_id: str) -> Delivery:
         """Return one delivery."""

@@ -5,10 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from dicom_node.persistence import calibration_tables
-from dicom_node.persistence.tables import METADATA, UtcDateTime
-
-_TABLE_MODULES = (calibration_tables,)  # importing them puts their tables into METADATA
+from dicom_node.persistence.schema import HOTBASE
+from dicom_node.persistence.tables import UtcDateTime
 
 
 def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -18,7 +16,7 @@ def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[Fal
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=METADATA,
+    target_metadata=HOTBASE,
     render_as_batch=True,
     render_item=_render,
 )

@@ -7,12 +7,12 @@ from alembic.runtime.migration import MigrationContext
 
 from dicom_node.errors import ConfigurationError
 from dicom_node.persistence.database import make_engine, migrate, schema_revision
-from dicom_node.persistence.tables import METADATA
+from dicom_node.persistence.schema import HOTBASE
 
 
 def test_the_migrated_schema_is_the_one_in_the_code(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        assert compare_metadata(MigrationContext.configure(connection), HOTBASE) == []
 
 
 def test_migrating_again_changes_nothing(engine: sa.Engine) -> None:

@@ -1,0 +1,182 @@
+"""Milliseconds for a page of the worklist, with a million items in the Hotbase.
+
+Every order, alone and with each filter, from the first page and from pages deep in the list.
+"""
+
+import argparse
+import itertools
+import json
+import random
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+from rich.console import Console
+
+from bench.rows import Row, as_table
+from dicom_node.domain.device import Device
+from dicom_node.domain.review import Priority, Reviewer, ReviewerRole, ReviewItem, ReviewState
+from dicom_node.domain.worklist import ItemFilter, Page, Sort
+from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.persistence.review_rows import item_row
+from dicom_node.persistence.review_tables import REVIEW_ITEMS
+from dicom_node.persistence.worklist import HotbaseWorklist
+from dicom_node.workflow.review_fakes import fake_details
+from tests.peers.postgresql import postgresql
+
+ITEMS = 1_000_000
+LIMITS = {"SQLite": 100.0, "PostgreSQL": 50.0}
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_BATCH = 10_000
+_DEVICES = tuple(
+    Device(calling_ae=f"CR{number % 7}", manufacturer="Bench", serial_number=str(number))
+    for number in range(40)
+)
+_LABELS = ("", "", "", "opacity", "effusion", "nodule", "pneumothorax")
+_PARTS = ("CHEST",) * 50 + ("KNEE",)
+_READER = Reviewer(
+    user_name="bench", person_name="Bench", organisation="", role=ReviewerRole.VERIFIER
+)
+
+
+def measure(items: int = ITEMS) -> list[Row]:
+    """Fill each database once, and ask it for pages."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        rows = _measured("SQLite", f"sqlite:///{Path(folder) / 'hotbase.sqlite'}", items)
+    if shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        with postgresql() as server:
+            rows += _measured("PostgreSQL", server.database(f"bench_{uuid.uuid4().hex}"), items)
+    return rows
+
+
+def _measured(name: str, url: str, items: int) -> list[Row]:
+    engine = make_engine(url)
+    migrate(engine)
+    _fill(engine, items)
+    worklist = HotbaseWorklist(
+        engine, images=lambda _: (), clock=lambda: _START, lease=timedelta(minutes=15)
+    )
+    times: list[float] = []
+    slowest: dict[str, float] = {}
+    for wanted, sort in itertools.product(_filters(), Sort):
+        page = Page()
+        for _ in range(8):
+            started = time.perf_counter()
+            found = worklist.items(wanted, sort, page)
+            times.append((time.perf_counter() - started) * 1000)
+            what = f"{sort.value} {_words(wanted)}"
+            slowest[what] = max(slowest.get(what, 0.0), times[-1])
+            if not found.next:
+                break
+            page = Page(after=found.next)
+    started = time.perf_counter()
+    worklist.next_for(_READER)
+    following = (time.perf_counter() - started) * 1000
+    started = time.perf_counter()
+    worklist.counts()
+    counting = (time.perf_counter() - started) * 1000
+    engine.dispose()
+    worst = max(slowest, key=lambda each: slowest[each])
+    condition = f"{name}, {items:,} items, {len(times)} pages of 50, all orders and filters"
+    limit = f"limit {LIMITS[name]:.0f} ms"
+    return [
+        Row(
+            name="Worklist page, median",
+            value=float(np.median(times)),
+            unit="ms",
+            condition=condition,
+        ),
+        Row(
+            name="Worklist page, 95th percentile",
+            value=float(np.percentile(times, 95)),
+            unit="ms",
+            condition=f"{condition}; {limit}",
+        ),
+        Row(name="Worklist page, slowest", value=slowest[worst], unit="ms", condition=worst),
+        Row(name="Next item for a reader", value=following, unit="ms", condition=name),
+        Row(name="Counts of all states", value=counting, unit="ms", condition=name),
+    ]
+
+
+def _filters() -> tuple[ItemFilter, ...]:
+    return (
+        ItemFilter(),
+        ItemFilter(device_id=_DEVICES[3].device_id),
+        ItemFilter(modality="CR"),
+        ItemFilter(modality="CT"),
+        ItemFilter(body_part="KNEE"),
+        ItemFilter(label="pneumothorax"),
+        ItemFilter(route="chest-radiograph"),
+        ItemFilter(priority=Priority.HIGH),
+        ItemFilter(received_from=_START + timedelta(days=200)),
+        ItemFilter(states=frozenset({ReviewState.DECIDED})),
+        ItemFilter(states=frozenset({ReviewState.ADJUDICATING})),
+        ItemFilter(states=frozenset({ReviewState.CLAIMED}), holder="reader-3"),
+        ItemFilter(device_id=_DEVICES[3].device_id, label="opacity"),
+    )
+
+
+def _words(wanted: ItemFilter) -> str:
+    plain = {
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name in ItemFilter.__dataclass_fields__
+        if (value := getattr(wanted, name)) != getattr(ItemFilter(), name)
+    }
+    return json.dumps(plain, default=str)
+
+
+def _fill(engine: sa.Engine, items: int) -> None:
+    made = _items(items)
+    while batch := [item_row(each) for each in itertools.islice(made, _BATCH)]:
+        with engine.begin() as connection:
+            connection.execute(sa.insert(REVIEW_ITEMS), batch)
+    if engine.dialect.name == "postgresql":  # its autovacuum would do so by and by
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def _items(count: int) -> Iterator[ReviewItem]:
+    """Half of them open, a hundredth claimed or disputed, as after some months of work."""
+    chance = random.Random(5)  # noqa: S311 - reproducible, not secret
+    plain = fake_details().item
+    for number in range(count):
+        state = chance.choices(tuple(ReviewState), weights=(500, 6, 4, 450, 40))[0]
+        received = _START + timedelta(seconds=30 * number)
+        label = chance.choice(_LABELS)
+        yield replace(
+            plain,
+            item_id=f"{chance.getrandbits(128):032x}",
+            study_instance_uid=f"2.25.{number}",
+            device=chance.choice(_DEVICES),
+            modality="CT" if number % 500 == 0 else chance.choice(("CR", "DX")),
+            body_part=chance.choice(_PARTS),
+            received_at=received,
+            created_at=received,
+            priority=Priority.HIGH
+            if number % 100 == 0
+            else (Priority.MEDIUM if label else Priority.LOW),
+            uncertainty=chance.random(),
+            leading_label=label,
+            state=state,
+            holder=f"reader-{number % 20}" if state is ReviewState.CLAIMED else "",
+            claimed_until=_START if state is ReviewState.CLAIMED else None,
+            decided_at=received if state is ReviewState.DECIDED else None,
+        )
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m bench.worklist", description=__doc__)
+    parser.add_argument("--items", type=int, default=ITEMS, help="how many items")
+    Console().print(as_table(measure(parser.parse_args().items)))
+
+
+if __name__ == "__main__":
+    main()
