@@ -16,6 +16,7 @@ class Role(StrEnum):
     MODALITY = "modality"
     PACS = "pacs"
     QUERY = "query"
+    WORKLIST = "worklist"
 
 
 class Operation(StrEnum):
@@ -25,6 +26,7 @@ class Operation(StrEnum):
     STORE = "store"
     FIND = "find"
     MOVE = "move"
+    WORKLIST = "worklist"
 
 
 # What a destination can be given. A rejection goes wherever that which it rejects went.
@@ -34,6 +36,7 @@ OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
     Role.MODALITY: frozenset({Operation.ECHO, Operation.STORE}),
     Role.PACS: frozenset({Operation.ECHO, Operation.STORE}),
     Role.QUERY: frozenset({Operation.ECHO, Operation.FIND, Operation.MOVE}),
+    Role.WORKLIST: frozenset({Operation.ECHO, Operation.WORKLIST}),
 }
 
 

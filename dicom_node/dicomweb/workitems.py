@@ -1,0 +1,308 @@
+"""UPS-RS: the worklist over HTTP (PS3.18 Section 11).
+
+A thin face over ``procedure_steps.service``, like the DIMSE one. Data sets travel in the DICOM JSON
+Model. The ``Warning`` header says what a status code alone cannot, in the Standard's words.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from pydicom.config import IGNORE
+from pydicom.config import settings as pydicom_settings
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+
+from dicom_node.dicomweb.query import BadQueryError, read_search
+from dicom_node.domain.procedure_step import UpsStatus
+from dicom_node.procedure_steps.errors import REASONS, StepRefusedError, UnusableQueryError
+from dicom_node.procedure_steps.service import ProcedureSteps
+
+_LOG = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/dicom+json"
+_ACCEPTED = frozenset({MEDIA_TYPE, "application/json", "application/*", "*/*"})
+_LARGEST_PAYLOAD = 4 * 1024 * 1024
+# What every found work item says, asked for or not (PS3.4 Table CC.2.5-3, return key type 1).
+_ALWAYS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "ProcedureStepState",
+    "ScheduledProcedureStepPriority",
+    "ScheduledProcedureStepModificationDateTime",
+    "ProcedureStepLabel",
+    "WorklistLabel",
+    "ScheduledProcedureStepStartDateTime",
+    "ScheduledWorkitemCodeSequence",
+    "ScheduledHumanPerformersSequence",
+    "InputReadinessState",
+    "StudyInstanceUID",
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "ReferencedRequestSequence",
+)
+# PS3.18 Tables 11.4.3-1 to 11.8.3-1; what is not named here is a conflict.
+_HTTP_STATUS: dict[UpsStatus, int] = {
+    UpsStatus.UNKNOWN_STEP: 404,
+    UpsStatus.NOT_AUTHORIZED: 403,
+    UpsStatus.WRONG_TRANSACTION_UID: 400,
+    UpsStatus.INVALID_ATTRIBUTE_VALUE: 400,
+    UpsStatus.MISSING_ATTRIBUTE: 400,
+    UpsStatus.MISSING_ATTRIBUTE_VALUE: 400,
+    UpsStatus.NOT_SCHEDULED: 400,
+    UpsStatus.SCHEDULED_BY_CREATION_ONLY: 400,
+}
+_INCONSISTENT = "The submitted request is inconsistent with the state of the UPS Instance."
+_WARNINGS: dict[UpsStatus, str] = {
+    UpsStatus.CREATED_WITH_MODIFICATIONS: "The Workitem was created with modifications.",
+    UpsStatus.ATTRIBUTES_NOT_SUPPORTED: "Requested optional Attributes are not supported.",
+    UpsStatus.NO_LONGER_UPDATABLE: _INCONSISTENT,
+    UpsStatus.ALREADY_IN_PROGRESS: _INCONSISTENT,
+    UpsStatus.NOT_IN_PROGRESS: _INCONSISTENT,
+    UpsStatus.FINAL_STATE_REQUIREMENTS: _INCONSISTENT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkitemLimits:
+    """How much one search may give."""
+
+    max_results: int = 1000
+
+
+def workitems_router(
+    steps: ProcedureSteps,
+    *,
+    caller: Callable[[Request], str],
+    limits: WorkitemLimits,
+    prefix: str = "/dicom-web",
+) -> APIRouter:
+    """Return the routes of UPS-RS.
+
+    Parameters
+    ----------
+    steps : ProcedureSteps
+        What is served.
+    caller : callable
+        Says as which AE title a request is made; raises HTTPException where it may not be.
+    limits : WorkitemLimits
+        How much one search may give.
+    prefix : str
+        Where the service lies on the node.
+    """
+    # What pydicom would say of a payload's values does not go to the log: they name patients.
+    pydicom_settings.reading_validation_mode = IGNORE
+    router = APIRouter(prefix=f"{prefix}/workitems", tags=["UPS-RS"])
+    face = _Face(steps, limits)
+    performer = Annotated[str, Depends(caller)]
+    payload = Annotated[Dataset, Depends(_payload)]
+
+    @router.get("")
+    def search(request: Request, _by: performer) -> Response:
+        return face.search(request)
+
+    @router.post("")
+    def create(request: Request, by: performer, dataset: payload) -> Response:
+        return face.create(request, dataset, by)
+
+    @router.get("/{uid}")
+    def retrieve(request: Request, uid: str, _by: performer) -> Response:
+        return face.retrieve(request, uid)
+
+    @router.post("/{uid}")
+    def update(request: Request, uid: str, by: performer, dataset: payload) -> Response:
+        return face.update(request, uid, dataset, by)
+
+    @router.put("/{uid}/state")
+    def change_state(request: Request, uid: str, by: performer, dataset: payload) -> Response:
+        return face.change_state(request, uid, dataset, by)
+
+    @router.post("/{uid}/cancelrequest")
+    def cancel(request: Request, uid: str, by: performer, dataset: payload) -> Response:
+        return face.request_cancel(request, uid, dataset, by)
+
+    @router.api_route("/{uid}/subscribers/{title}", methods=["POST", "DELETE"])
+    def subscribe(uid: str, title: str, _by: performer) -> Response:
+        del uid, title
+        raise HTTPException(501, "event reports are not supported: search the worklist again")
+
+    return router
+
+
+class _Face:
+    """One method for each transaction of PS3.18 Section 11."""
+
+    def __init__(self, steps: ProcedureSteps, limits: WorkitemLimits) -> None:
+        self._steps = steps
+        self._limits = limits
+
+    def search(self, request: Request) -> Response:
+        """Search for work items (Section 11.9)."""
+        _check_accept(request)
+        try:
+            search = read_search(
+                request.query_params.multi_items(), always=_ALWAYS, most=self._limits.max_results
+            )
+            matches = self._steps.find(search.keys)
+            found = list(islice(matches, search.offset, search.offset + search.limit + 1))
+        except (BadQueryError, UnusableQueryError) as error:
+            raise HTTPException(400, str(error)) from error
+        shown = found[: search.limit]
+        headers = {"Cache-Control": "no-cache"}
+        if len(found) > len(shown):
+            headers["Warning"] = _warning(
+                request, "There are additional results that can be requested."
+            )
+        if not shown:
+            return Response(status_code=204, headers=headers)
+        return _json([each.to_json_dict() for each in shown], headers=headers)
+
+    def create(self, request: Request, dataset: Dataset, by: str) -> Response:
+        """Create a work item (Section 11.4)."""
+        named = _named(request, "workitem", "AffectedSOPInstanceUID")
+        uid = named or str(
+            dataset.get("SOPInstanceUID")
+            or dataset.get("AffectedSOPInstanceUID")
+            or generate_uid(prefix=None)
+        )
+        with _refusals(request):
+            created = self._steps.create(uid, dataset, requester=by)
+        where = f"{_service(request)}/workitems/{created.uid}"
+        return Response(
+            status_code=201,
+            headers={
+                "Location": where,
+                "Content-Location": where,
+                **_warnings(request, created.status),
+            },
+        )
+
+    def retrieve(self, request: Request, uid: str) -> Response:
+        """Retrieve a work item (Section 11.5)."""
+        _check_accept(request)
+        with _refusals(request):
+            dataset = self._steps.get(uid)
+        return _json([dataset.to_json_dict()], headers={"Cache-Control": "no-cache"})
+
+    def update(self, request: Request, uid: str, dataset: Dataset, by: str) -> Response:
+        """Update a work item (Section 11.6)."""
+        key = _named(request, "transaction-uid", "TransactionUID") or str(
+            dataset.get("TransactionUID") or ""
+        )
+        with _refusals(request, key):
+            status = self._steps.update(uid, dataset, transaction_uid=key, performer=by)
+        return _done(request, 200, uid, status)
+
+    def change_state(self, request: Request, uid: str, dataset: Dataset, by: str) -> Response:
+        """Change the state of a work item (Section 11.7)."""
+        key = str(dataset.get("TransactionUID") or "")
+        with _refusals(request, key):
+            status = self._steps.change_state(
+                uid,
+                str(dataset.get("ProcedureStepState") or ""),
+                transaction_uid=key,
+                performer=by,
+            )
+        return _done(request, 200, uid, status)
+
+    def request_cancel(self, request: Request, uid: str, dataset: Dataset, by: str) -> Response:
+        """Request a cancellation (Section 11.8)."""
+        with _refusals(request):
+            status = self._steps.request_cancel(uid, dataset, requester=by)
+        return _done(request, 202, uid, status)
+
+
+class _refusals:  # noqa: N801 - read as a statement
+    """Answers a refused request with its HTTP status and Warning."""
+
+    def __init__(self, request: Request, transaction_uid: str = "") -> None:
+        self._request = request
+        self._key = transaction_uid
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Turn a refusal into an HTTP error."""
+        if not isinstance(error, StepRefusedError):
+            return
+        text = _WARNINGS.get(error.status, f"{REASONS[error.status]}.")
+        if error.status is UpsStatus.WRONG_TRANSACTION_UID:
+            text = f"The Transaction UID is {'incorrect' if self._key else 'missing'}."
+        _LOG.info("work item refused status=0x%04X reason=%s", error.status, error)
+        raise HTTPException(
+            _HTTP_STATUS.get(error.status, 409),
+            str(error),
+            headers={"Warning": _warning(self._request, text)},
+        ) from error
+
+
+async def _payload(request: Request) -> Dataset:
+    """Read the one data set of a request, an object or an array of one object."""
+    kind = request.headers.get("Content-Type", MEDIA_TYPE).partition(";")[0].strip().lower()
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_PAYLOAD:
+            raise HTTPException(413, f"more than {_LARGEST_PAYLOAD} bytes")
+    if not body:
+        return Dataset()
+    if kind not in (MEDIA_TYPE, "application/json"):
+        raise HTTPException(415, f"send {MEDIA_TYPE}")
+    try:
+        return _dataset(json.loads(body))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise HTTPException(400, "the payload is no data set in the DICOM JSON Model") from error
+
+
+def _dataset(parsed: Any) -> Dataset:
+    items = parsed if isinstance(parsed, list) else [parsed]
+    if len(items) != 1 or not isinstance(items[0], dict):
+        raise HTTPException(400, "the payload is not one data set")
+    return Dataset.from_json(items[0])
+
+
+def _check_accept(request: Request) -> None:
+    accepted = request.headers.get("Accept", MEDIA_TYPE).lower().split(",")
+    if not any(each.partition(";")[0].strip() in _ACCEPTED for each in accepted):
+        raise HTTPException(406, f"the worklist gives {MEDIA_TYPE}")
+
+
+def _named(request: Request, *names: str) -> str:
+    """Return a UID that the query gives by one of these names, or as a bare value."""
+    for name in names:
+        if name in request.query_params:
+            return request.query_params[name]
+    bare = request.url.query
+    return bare if bare and "=" not in bare else ""
+
+
+def _service(request: Request) -> str:
+    return str(request.url).partition("/workitems")[0]
+
+
+def _warning(request: Request, text: str) -> str:
+    return f"299 {_service(request)}: {text}"
+
+
+def _warnings(request: Request, status: UpsStatus) -> dict[str, str]:
+    if status is UpsStatus.SUCCESS:
+        return {}
+    return {"Warning": _warning(request, _WARNINGS.get(status, f"{REASONS[status]}."))}
+
+
+def _done(request: Request, code: int, uid: str, status: UpsStatus) -> Response:
+    where = f"{_service(request)}/workitems/{uid}"
+    return Response(
+        status_code=code, headers={"Content-Location": where, **_warnings(request, status)}
+    )
+
+
+def _json(content: Any, *, headers: dict[str, str]) -> Response:
+    return Response(json.dumps(content), media_type=MEDIA_TYPE, headers=headers)

@@ -1,0 +1,328 @@
+"""The worklist SCP: Unified Procedure Steps and Modality Worklist (PS3.4 Annexes CC and K).
+
+A thin face: it takes requests apart and puts answers together. What is asked for is decided by
+``procedure_steps.service``, which knows nothing of associations.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydicom.config import IGNORE
+from pydicom.config import settings as pydicom_settings
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    generate_uid,
+)
+from pynetdicom import AE, _config, build_context, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.presentation import PresentationContext
+
+from dicom_node.domain.procedure_step import UpsStatus
+from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.errors import NodeError
+from dicom_node.network.access import AccessPolicy, AssociationRequest, Operation, Refusal
+from dicom_node.network.logs import fields
+from dicom_node.network.slots import AssociationSlots
+from dicom_node.network.status import response
+from dicom_node.network.transport import ReceiverServer, listen
+from dicom_node.procedure_steps.codes import (
+    MODALITY_WORKLIST,
+    UPS_PULL,
+    UPS_PUSH,
+    UPS_QUERY,
+    UPS_WATCH,
+    VERIFICATION,
+)
+from dicom_node.procedure_steps.errors import REASONS, StepRefusedError, UnusableQueryError
+from dicom_node.procedure_steps.service import ProcedureSteps
+
+logger = logging.getLogger(__name__)
+
+# What the worklist SCP accepts, and what of it an AE title must be permitted.
+WORKLIST_SOP_CLASSES: dict[str, Operation] = {
+    VERIFICATION: Operation.ECHO,
+    MODALITY_WORKLIST: Operation.WORKLIST,
+    UPS_PUSH: Operation.WORKLIST,
+    UPS_PULL: Operation.WORKLIST,
+    UPS_WATCH: Operation.WORKLIST,
+    UPS_QUERY: Operation.WORKLIST,
+}
+WORKLIST_TRANSFER_SYNTAXES: tuple[str, ...] = (
+    str(ExplicitVRLittleEndian),
+    str(ImplicitVRLittleEndian),
+    str(DeflatedExplicitVRLittleEndian),
+    str(ExplicitVRBigEndian),
+)
+# PS3.4 Tables CC.2.1-1, CC.2.2-1 and CC.2.3-1
+_CHANGE_STATE, _REQUEST_CANCEL, _SUBSCRIPTIONS = 1, 2, (3, 4, 5)
+_SUCCESS, _CANCELED, _PENDING = 0x0000, 0xFE00, 0xFF00
+_OUT_OF_RESOURCES, _QUERY_MISMATCH, _UNABLE = 0xA700, 0xA900, 0xC001
+_LARGEST_REQUEST = 4 * 1024 * 1024
+_POLL_SECONDS = 0.25
+
+Answer = tuple[Dataset | int, Dataset | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistScpSettings:
+    """How the worklist is served; times in seconds."""
+
+    ae_title: str
+    host: str
+    port: int
+    max_associations: int = 64
+    max_results: int = 1000
+    idle_timeout: float = 300.0
+    artim_timeout: float = 30.0
+
+
+class WorklistScp:
+    """An application entity of its own port, in threads of the main process."""
+
+    def __init__(
+        self, settings: WorklistScpSettings, *, steps: ProcedureSteps, access: AccessPolicy
+    ) -> None:
+        """Serve ``steps`` to those whom ``access`` permits it."""
+        self._settings = settings
+        self._steps = steps
+        self._access = access
+        self._slots = AssociationSlots([0], 0, settings.max_associations)
+        self._server: ReceiverServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; known once started."""
+        return int(self._server.server_address[1]) if self._server else self._settings.port
+
+    def start(self) -> None:
+        """Listen and serve.
+
+        Raises
+        ------
+        ReceptionError
+            The port cannot be used.
+        """
+        # Neither PDUs nor what pydicom would say of a value go to the log: they name patients.
+        _config.LOG_HANDLER_LEVEL = "none"
+        pydicom_settings.reading_validation_mode = IGNORE
+        self._server = ReceiverServer(
+            listen(self._settings.host, self._settings.port),
+            _application_entity(self._settings),
+            max_object_bytes=_LARGEST_REQUEST,
+            slots=self._slots,
+            handlers=self._handlers(),
+            on_end=self._on_end,
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="worklist", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop accepting and abort what is open: nothing is lost that was answered."""
+        if self._server is None:
+            return
+        self._server.shutdown()
+        for association in self._server.active_associations:
+            association.abort(block=False)
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _handlers(self) -> list[tuple[Any, Callable[[Event], Any]]]:
+        return [
+            (evt.EVT_REQUESTED, self._on_requested),
+            (evt.EVT_C_FIND, self._on_find),
+            (evt.EVT_N_CREATE, _answered(self._create)),
+            (evt.EVT_N_GET, _answered(self._get)),
+            (evt.EVT_N_SET, _answered(self._set)),
+            (evt.EVT_N_ACTION, _answered(self._action)),
+        ]
+
+    def _on_end(self, _association: Association) -> None:
+        self._slots.leave()
+
+    def _on_requested(self, event: Event) -> None:
+        """Let the association in, or reject it (PS3.8 Section 9.3.4)."""
+        association = event.assoc
+        primitive = cast("A_ASSOCIATE", association.requestor.primitive)
+        request = AssociationRequest(
+            calling_ae=primitive.calling_ae_title.strip(),
+            called_ae=primitive.called_ae_title.strip(),
+            peer_address=str(association.requestor.address),
+        )
+        decided = self._decided(request, primitive.presentation_context_definition_list)
+        if not isinstance(decided, Refusal):
+            association.acceptor.supported_contexts = decided
+            logger.info(
+                "worklist.association %s",
+                fields(calling_ae=request.calling_ae, peer=request.peer_address),
+            )
+            return
+        logger.warning(
+            "worklist.refused %s",
+            fields(
+                calling_ae=request.calling_ae,
+                called_ae=request.called_ae,
+                peer=request.peer_address,
+                reason=decided.name.lower(),
+            ),
+        )
+        association.acse.send_reject(*decided.value)
+        association.kill()
+
+    def _decided(
+        self, request: AssociationRequest, proposed: Iterable[PresentationContext]
+    ) -> list[PresentationContext] | Refusal:
+        if request.called_ae != self._settings.ae_title:
+            return Refusal.CALLED_AE_UNKNOWN
+        try:
+            permitted = self._access(request)
+        except Exception as error:  # noqa: BLE001  # whatever the policy rests on: nobody gets in
+            logger.error("access.failed %s", fields(error=type(error).__name__))  # noqa: TRY400
+            return Refusal.ACCESS_UNDECIDED
+        if permitted is None:
+            return Refusal.CALLING_AE_UNKNOWN
+        if self._slots.exceeded():
+            return Refusal.TOO_MANY_ASSOCIATIONS
+        supported = supported_contexts(proposed, permitted)
+        if not supported and supported_contexts(proposed, frozenset(Operation)):
+            return Refusal.OPERATION_NOT_PERMITTED
+        return supported
+
+    def _on_find(self, event: Event) -> Iterator[tuple[Dataset | int, Dataset | None]]:
+        """Answer a query.
+
+        Statuses: 0xFF00 for each match; 0xFE00 canceled; 0xA700 more matches than are given;
+        0xA900 the identifier does not fit; 0xC001 unable to process (PS3.4 Sections C.4.1.1.4,
+        CC.2.8.4, K.4.1.1.4).
+        """
+        modality = str(event.context.abstract_syntax) == MODALITY_WORKLIST
+        find = self._steps.find_modality_worklist if modality else self._steps.find
+        count = 0
+        try:
+            for match in find(event.identifier):
+                if event.is_cancelled:
+                    yield _CANCELED, None
+                    break
+                if count >= self._settings.max_results:
+                    text = f"more than {count} match: narrow the query"
+                    yield response(_OUT_OF_RESOURCES, text), None
+                    break
+                count += 1
+                yield _PENDING, match
+        except UnusableQueryError as error:
+            yield response(_QUERY_MISMATCH, str(error)), None
+        except NodeError as error:
+            yield response(_UNABLE, str(error)), None
+        logger.info(
+            "worklist.query %s",
+            fields(calling_ae=_caller(event), modality_worklist=modality, matches=count),
+        )
+
+    def _create(self, event: Event) -> Answer:
+        request = cast("Any", event.request)
+        # Without one, the SCP names the new instance (PS3.7 Section 10.1.5.1.4).
+        uid = str(request.AffectedSOPInstanceUID or generate_uid(prefix=None))
+        dataset = event.attribute_list
+        created = self._steps.create(uid, dataset, requester=_caller(event))
+        if request.AffectedSOPInstanceUID:
+            return int(created.status), None
+        named = Dataset()
+        named.AffectedSOPInstanceUID = uid
+        return _SUCCESS, named
+
+    def _get(self, event: Event) -> Answer:
+        request = cast("Any", event.request)
+        tags = tuple(event.attribute_identifiers)
+        return _SUCCESS, self._steps.get(str(request.RequestedSOPInstanceUID), tags)
+
+    def _set(self, event: Event) -> Answer:
+        request = cast("Any", event.request)
+        dataset = event.modification_list
+        status = self._steps.update(
+            str(request.RequestedSOPInstanceUID),
+            dataset,
+            transaction_uid=str(dataset.get("TransactionUID") or ""),
+            performer=_caller(event),
+        )
+        return int(status), None
+
+    def _action(self, event: Event) -> Answer:
+        request = cast("Any", event.request)
+        uid, action = str(request.RequestedSOPInstanceUID), event.action_type
+        has_information = request.ActionInformation is not None
+        information = event.action_information if has_information else Dataset()
+        if action == _CHANGE_STATE:
+            status = self._steps.change_state(
+                uid,
+                str(information.get("ProcedureStepState") or ""),
+                transaction_uid=str(information.get("TransactionUID") or ""),
+                performer=_caller(event),
+            )
+        elif action == _REQUEST_CANCEL:
+            status = self._steps.request_cancel(uid, information, requester=_caller(event))
+        elif action in _SUBSCRIPTIONS:
+            raise StepRefusedError(UpsStatus.NO_EVENT_REPORTS)
+        else:
+            raise StepRefusedError(UpsStatus.NO_SUCH_ACTION)
+        return int(status), None
+
+
+def supported_contexts(
+    proposed: Iterable[PresentationContext], operations: frozenset[Operation]
+) -> list[PresentationContext]:
+    """Return what to accept of a proposal."""
+    wanted = dict.fromkeys(str(context.abstract_syntax) for context in proposed)
+    return [
+        build_context(uid, list(WORKLIST_TRANSFER_SYNTAXES))
+        for uid in wanted
+        if WORKLIST_SOP_CLASSES.get(uid) in operations
+    ]
+
+
+def _answered(handle: Callable[[Event], Answer]) -> Callable[[Event], Answer]:
+    """Return a handler that answers a refusal with its status, and any error with some status."""
+
+    def handler(event: Event) -> Answer:
+        try:
+            return handle(event)
+        except StepRefusedError as error:
+            status, text = int(error.status), str(error)
+        except NodeError as error:
+            status, text = int(UpsStatus.PROCESSING_FAILURE), str(error)
+        except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
+            logger.error("worklist.failed %s", fields(error=type(error).__name__))  # noqa: TRY400
+            status, text = int(UpsStatus.PROCESSING_FAILURE), REASONS[UpsStatus.PROCESSING_FAILURE]
+        logger.info(
+            "worklist.request_refused %s",
+            fields(calling_ae=_caller(event), status=f"0x{status:04X}", reason=text),
+        )
+        return response(status, text), None
+
+    return handler
+
+
+def _caller(event: Event) -> str:
+    return str(event.assoc.requestor.ae_title).strip()
+
+
+def _application_entity(settings: WorklistScpSettings) -> AE:
+    ae = AE(ae_title=settings.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.network_timeout = settings.idle_timeout
+    ae.acse_timeout = settings.artim_timeout
+    ae.dimse_timeout = settings.idle_timeout
+    ae.maximum_associations = sys.maxsize  # counted by slots, before pynetdicom looks at its own
+    return ae

@@ -1,0 +1,1 @@
+"""The worklist as DICOM, whatever carries it: DIMSE (``network``) or HTTP (``dicomweb``)."""

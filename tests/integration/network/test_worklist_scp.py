@@ -1,0 +1,251 @@
+"""The worklist SCP with real peers: DCMTK's findscu for Modality Worklist, pynetdicom for UPS."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pynetdicom import AE
+from pynetdicom.association import Association
+
+from dicom_node.domain.application_entity import Operation
+from dicom_node.domain.procedure_step import Subject
+from dicom_node.network.access import StaticAccess
+from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
+from dicom_node.procedure_steps.codes import (
+    MODALITY_WORKLIST,
+    UPS_PULL,
+    UPS_PUSH,
+    UPS_WATCH,
+    VERIFICATION,
+)
+from dicom_node.procedure_steps.fakes import FakeAnalyses, FakeSteps
+from dicom_node.procedure_steps.presentation import Station
+from dicom_node.procedure_steps.service import ProcedureSteps
+from dicom_node.workflow.fakes import FakeClock
+from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
+from tests.peers import dcmtk
+from tests.unit.procedure_steps.requests import KEY, a_performance, a_request
+
+COUNT = 5
+PERMITTED = {
+    "WS1": frozenset({Operation.ECHO, Operation.WORKLIST}),
+    "WS2": frozenset({Operation.ECHO, Operation.WORKLIST}),
+    "CR1": frozenset({Operation.ECHO, Operation.STORE}),
+}
+
+
+@pytest.fixture
+def worklist() -> FakeWorklist:
+    made = FakeWorklist(clock=FakeClock())
+    for number in range(1, COUNT + 1):
+        made.add(fake_details(number))
+    return made
+
+
+@pytest.fixture
+def scp(worklist: FakeWorklist) -> Iterator[WorklistScp]:
+    store = FakeSteps(worklist=worklist)
+    for number in range(1, COUNT + 1):
+        study = f"1.2.3.{number}"
+        store.subjects[study] = Subject(
+            study_instance_uid=study,
+            patient_id=f"P{number}",
+            patient_name="Müller^Jörg" if number == 1 else f"Test^{number}",
+            accession_number=f"A{number}",
+        )
+    steps = ProcedureSteps(
+        store=store,
+        worklist=worklist,
+        analyses=FakeAnalyses(known={"1.2.3.1": 1}),
+        station=Station(ae_title="AINODE"),
+        clock=worklist.clock,
+    )
+    settings = WorklistScpSettings(ae_title="AINODE", host="127.0.0.1", port=0, max_results=COUNT)
+    running = WorklistScp(settings, steps=steps, access=StaticAccess(PERMITTED))
+    running.start()
+    yield running
+    running.stop()
+
+
+@contextmanager
+def associated(
+    scp: WorklistScp, calling: str = "WS1", called: str = "AINODE"
+) -> Iterator[Association]:
+    ae = AE(ae_title=calling)
+    for sop_class in (VERIFICATION, MODALITY_WORKLIST, UPS_PUSH, UPS_PULL, UPS_WATCH):
+        ae.add_requested_context(sop_class)
+    association = ae.associate("127.0.0.1", scp.port, ae_title=called)
+    yield association
+    if association.is_established:
+        association.release()
+
+
+def dataset(**values: Any) -> Dataset:
+    made = Dataset()
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def found(association: Association, sop_class: str = UPS_PULL, **keys: Any) -> list[Dataset]:
+    answers = list(association.send_c_find(dataset(**keys), sop_class))
+    assert answers[-1][0].Status == 0x0000
+    return [identifier for status, identifier in answers[:-1] if identifier is not None]
+
+
+def change(association: Association, uid: str, state: str, key: str = KEY) -> int:
+    """Ask for a change of state under UPS Pull; the instance is one of UPS Push (CC.2.1.2)."""
+    information = dataset(ProcedureStepState=state, TransactionUID=key)
+    status, _ = association.send_n_action(information, 1, UPS_PUSH, uid, meta_uid=UPS_PULL)
+    return int(status.Status)
+
+
+@pytest.mark.peer
+def test_findscu_reads_the_modality_worklist(scp: WorklistScp, tmp_path: Path) -> None:
+    peer = dcmtk.Peer(ae_title="AINODE", port=scp.port)
+    done = dcmtk.run(
+        "findscu", "-W", "-X", "-od", tmp_path, "-aet", "WS1", "-aec", "AINODE",
+        "-k", "PatientName=m*", "-k", "PatientID", "-k", "StudyInstanceUID",
+        "-k", "(0040,0100)[0].Modality=CR", "-k", "(0040,0100)[0].ScheduledStationAETitle",
+        peer.host, str(peer.port),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob("*.dcm")
+    item = dcmread(file, force=True)
+    assert item.PatientName == "Müller^Jörg"
+    assert item.PatientID == "P1"
+    assert item.StudyInstanceUID == "1.2.3.1"
+    assert item.ScheduledProcedureStepSequence[0].ScheduledStationAETitle == "AINODE"
+
+
+@pytest.mark.peer
+def test_findscu_may_stop_a_query(scp: WorklistScp) -> None:
+    done = dcmtk.run(
+        "findscu", "-W", "-v", "--cancel", "2", "-aet", "WS1", "-aec", "AINODE",
+        "-k", "PatientID", "127.0.0.1", str(scp.port),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Received Final Find Response" in done.stdout + done.stderr
+
+
+@pytest.mark.peer
+def test_a_device_that_only_stores_is_refused(scp: WorklistScp) -> None:
+    done = dcmtk.run(
+        "findscu", "-W", "-aet", "CR1", "-aec", "AINODE", "-k", "PatientID",
+        "127.0.0.1", str(scp.port),
+    )  # fmt: skip
+    assert done.returncode != 0
+    stranger = dcmtk.echoscu(dcmtk.Peer(ae_title="AINODE", port=scp.port), calling="NOBODY")
+    assert stranger.returncode != 0
+
+
+def test_unknown_callers_and_wrong_names_are_rejected(scp: WorklistScp) -> None:
+    for calling, called in (("NOBODY", "AINODE"), ("WS1", "OTHER")):
+        with associated(scp, calling, called) as association:
+            assert association.is_rejected
+
+
+def test_of_two_workstations_one_claims_and_the_other_learns_so(scp: WorklistScp) -> None:
+    with associated(scp, "WS1") as first, associated(scp, "WS2") as second:
+        (waiting,) = found(first, ProcedureStepState="SCHEDULED", PatientID="P1", SOPInstanceUID="")
+        uid = waiting.SOPInstanceUID
+        assert change(first, uid, "IN PROGRESS") == 0x0000
+        assert change(second, uid, "IN PROGRESS", "2.25.99") == 0xC302
+        assert change(second, uid, "COMPLETED", "2.25.99") == 0xC301
+        assert change(second, uid, "SCHEDULED", "2.25.99") == 0xC303
+        assert change(first, uid, "COMPLETED") == 0xC304
+        assert not found(second, ProcedureStepState="SCHEDULED", PatientID="P1")
+        assert change(first, uid, "CANCELED") == 0x0000
+        (again,) = found(second, ProcedureStepState="SCHEDULED", PatientID="P1", SOPInstanceUID="")
+        assert again.SOPInstanceUID != uid
+        assert change(second, again.SOPInstanceUID, "IN PROGRESS", "2.25.99") == 0x0000
+
+
+def test_of_many_that_claim_at_once_exactly_one_succeeds(scp: WorklistScp) -> None:
+    statuses: list[int] = []
+
+    def claim(number: int) -> None:
+        with associated(scp, f"WS{number % 2 + 1}") as association:
+            statuses.append(change(association, "2.25.2", "IN PROGRESS", f"2.25.{number + 1000}"))
+
+    threads = [Thread(target=claim, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [0x0000] + [0xC302] * 7
+
+
+def test_a_step_is_read_and_written(scp: WorklistScp) -> None:
+    with associated(scp) as association:
+        status, step = association.send_n_get(
+            [0x00741000, 0x00100020], UPS_PUSH, "2.25.1", meta_uid=UPS_PULL
+        )
+        assert status.Status == 0x0000
+        assert step.ProcedureStepState == "SCHEDULED"
+        assert step.PatientID == "P1"
+        assert "ProcedureStepLabel" not in step
+        modification = a_performance()
+        modification.TransactionUID = "2.25.1"
+        status, _ = association.send_n_set(modification, UPS_PUSH, "2.25.1", meta_uid=UPS_PULL)
+        assert status.Status == 0x0000
+        status, _ = association.send_n_get([], UPS_PUSH, "2.25.404", meta_uid=UPS_PULL)
+        assert status.Status == 0xC307
+
+
+def test_a_pacs_puts_a_study_up_for_review(scp: WorklistScp) -> None:
+    with associated(scp) as association:
+        status, _ = association.send_n_create(a_request("1.2.3.3"), UPS_PUSH, "1.9.1")
+        assert status.Status == 0x0000
+        status, _ = association.send_n_create(a_request("1.2.3.3"), UPS_PUSH, "1.9.1")
+        assert status.Status == 0x0111
+        performer = dataset(HumanPerformerName="reader*")
+        (step,) = found(
+            association,
+            SOPInstanceUID="",
+            WorklistLabel="WARD*",
+            ScheduledHumanPerformersSequence=Sequence([performer]),
+        )
+        assert step.SOPInstanceUID == "1.9.1"
+        reason = dataset(ReasonForCancellation="Not needed")
+        status, _ = association.send_n_action(reason, 2, UPS_PUSH, "1.9.1")
+        assert status.Status == 0x0000
+        status, _ = association.send_n_action(reason, 2, UPS_PUSH, "1.9.1")
+        assert status.Status == 0xB304
+
+
+def test_subscriptions_and_unknown_actions_are_refused_in_so_many_words(scp: WorklistScp) -> None:
+    lock = dataset(ReceivingAE="WS1", DeletionLock="FALSE")
+    with associated(scp) as association:
+        status, _ = association.send_n_action(lock, 3, UPS_PUSH, "2.25.1", meta_uid=UPS_WATCH)
+        assert status.Status == 0xC315
+        status, _ = association.send_n_action(lock, 9, UPS_PUSH, "2.25.1", meta_uid=UPS_WATCH)
+        assert status.Status == 0x0123
+
+
+def test_more_matches_than_are_given_are_not_passed_over_in_silence(
+    scp: WorklistScp, worklist: FakeWorklist
+) -> None:
+    worklist.add(fake_details(COUNT + 1))
+    with associated(scp) as association:
+        answers = list(association.send_c_find(dataset(PatientID=""), UPS_PULL))
+    assert len(answers) == COUNT + 1
+    assert answers[-1][0].Status == 0xA700
+    assert "narrow" in answers[-1][0].ErrorComment
+
+
+def test_a_query_that_cannot_be_matched_is_refused(scp: WorklistScp) -> None:
+    wrong = dataset(
+        ReferencedRequestSequence=Sequence(
+            [dataset(AccessionNumber="1"), dataset(AccessionNumber="2")]
+        )
+    )
+    with associated(scp) as association:
+        answers = list(association.send_c_find(wrong, UPS_PULL))
+    assert [status.Status for status, _ in answers] == [0xA900]
