@@ -44,6 +44,13 @@ def place(
     if (plane := Plane.of(attributes)) is not None:
         _add_plane(dataset, plane, shared, frames)
         return
+    if spacing := pixel_spacing(attributes):
+        measures = Dataset()
+        measures.PixelSpacing = list(spacing)
+        # A projection is no slice, but readers (highdicom) ask for a thickness beside the spacing,
+        # and validators for one that is not zero.
+        measures.SliceThickness = "1"
+        shared.PixelMeasuresSequence = [measures]
     orientation = attributes.values("PatientOrientation")
     dataset.PatientOrientation = orientation if len(orientation) == 2 else None
 
@@ -72,3 +79,15 @@ def _add_plane(dataset: Dataset, plane: Plane, shared: Dataset, frames: Sequence
 def _numbers(attributes: SourceAttributes, keyword: str, count: int) -> tuple[str, ...]:
     values = tuple(attributes.values(keyword))
     return values if len(values) == count else ()
+
+
+def pixel_spacing(attributes: SourceAttributes) -> tuple[str, ...]:
+    """Distance of rows and of columns in mm as the source states it; () where it does not.
+
+    A projection's is at the detector unless the source was calibrated (PS3.3 10.7.1.3).
+    """
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+        spacing = _numbers(attributes, keyword, 2)
+        if spacing and min(map(float, spacing)) > 0:
+            return spacing
+    return ()

@@ -16,8 +16,9 @@ from sr_templates import codes
 from sr_templates.algorithm_identification import thresholds
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
+from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
-from sr_templates.geometry import place
+from sr_templates.geometry import pixel_spacing, place
 from sr_templates.multiframe import (
     add_common_instance_reference,
     add_dimension,
@@ -65,7 +66,8 @@ def build_segmentation(
     Raises
     ------
     EvidenceError
-        The prediction does not speak of this image, or the image's UIDs are not valid.
+        The prediction does not speak of this image, the image's UIDs are not valid, or it states
+        no distance of its pixels: OHIF's page fails on a segmentation without one.
     """
     return [
         _segmentation(subject, regions, context)
@@ -77,6 +79,10 @@ def build_segmentation(
 def _segmentation(
     subject: Subject, regions: Sequence[TrackedRegion], context: EvidenceContext
 ) -> Dataset:
+    if not pixel_spacing(subject.attributes):
+        raise EvidenceError(
+            "the image states no pixel spacing: viewers fail on a segmentation without one"
+        )
     segmentation = subject.new_object(EvidenceKind.SEG, SegmentationStorage, context)
     _add_segmentation_image(segmentation, subject)
     segmentation.SegmentSequence = [

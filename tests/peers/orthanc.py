@@ -43,11 +43,22 @@ class Orthanc:
 
     def request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """Send a request with the test's user and password; return the answer's bytes."""
+        with urlopen(self._request(method, path, body), timeout=_TIMEOUT) as response:  # noqa: S310
+            return bytes(response.read())
+
+    def fetch(self, path: str, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
+        """GET with these headers; return status, content type and bytes."""
+        request = self._request("GET", path)
+        for name, value in headers.items():
+            request.add_header(name, value)
+        with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
+            return response.status, response.headers["Content-Type"], bytes(response.read())
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> Request:
         credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         request = Request(self.url + path, data=body, method=method)  # noqa: S310  # loopback
         request.add_header("Authorization", f"Basic {credentials}")
-        with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
-            return bytes(response.read())
+        return request
 
     def upload(self, path: Path) -> str:
         """Store a file by REST; return Orthanc's identifier of the instance."""

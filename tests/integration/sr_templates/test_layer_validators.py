@@ -61,7 +61,13 @@ def maps(source: Dataset) -> list[Dataset]:
 BUILDERS: tuple[Builder, ...] = (segmentations, presentation_states, key_objects, pages)
 # What DCMTK says of every key object selection, whoever wrote it.
 _KEY_OBJECT_LIMIT = "Check for template constraints not yet supported"
-HELD = ("not a valid UID", "not a grey one", "no pixel matrix", "lies in no plane")
+HELD = (
+    "not a valid UID",
+    "not a grey one",
+    "no pixel matrix",
+    "no pixel spacing",
+    "lies in no plane",
+)
 
 
 def complaints_about(layer: Dataset, source: Dataset, folder: Path) -> list[str]:

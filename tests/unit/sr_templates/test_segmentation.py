@@ -201,3 +201,15 @@ def test_a_segmentation_with_a_fault_is_held_with_one_sentence(change: Any, prob
     (segmentation,) = segmentations()
     change(segmentation)
     assert problem in problems(segmentation)
+
+
+def test_a_projection_states_the_spacing_on_its_detector() -> None:
+    (made,) = build_segmentation(a_prediction(), a_source(), a_context())
+    (measures,) = made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
+    assert [float(value) for value in measures.PixelSpacing] == [0.2, 0.2]
+    assert "FrameOfReferenceUID" not in made
+
+
+def test_a_source_without_any_spacing_gets_none_because_viewers_fail_on_it() -> None:
+    with pytest.raises(EvidenceError, match="no pixel spacing"):
+        build_segmentation(a_prediction(), a_source(ImagerPixelSpacing=None), a_context())

@@ -1,0 +1,31 @@
+"""A headless Chromium, driven by Playwright, as a user's browser is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.peers.process import program
+
+# WebGL without a graphics card, and no shared memory limits of containers.
+_OPTIONS = (
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-dev-shm-usage",
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run the machine's Chromium; skip the test where there is none."""
+    executable = program("chromium", "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=list(_OPTIONS), chromium_sandbox=False
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
