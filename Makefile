@@ -11,7 +11,7 @@ CODE := dicom_node ai_engine sr_templates tests bench
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench faults lint format venv lock clean
+.PHONY: help demo serve test bench faults lint format venv lock ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -57,6 +57,10 @@ lock: ## Resolve the dependencies again (needs uv); OPTIONS=--upgrade takes newe
 	uv pip compile --quiet --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url $(OPTIONS) -c requirements/dev.txt pyproject.toml \
 	  -o requirements/serve.txt
+
+ui: ## Build the pages' scripts (needs Node.js and npm)
+	@command -v npm >/dev/null || { echo 'make ui needs Node.js with npm' >&2; exit 1; }
+	cd dicom_node/web/ui && npm ci --no-audit --no-fund && npm run --silent build
 
 clean: ## Remove what the tools and the demo left; never data/
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo

@@ -18,6 +18,7 @@ from dicom_node.models import ModelHost
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.sender import StorageSender
+from dicom_node.pages import make_pages
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.reception import ReceptionDesk
 from dicom_node.settings import NodeSettings
@@ -85,6 +86,7 @@ class Node:
                 registry=make_registry(self._collector()),
                 problems=self.problems,
                 version=__version__,
+                pages=make_pages(settings, self._stores, None, version=__version__),
             ),
             host=settings.web.host,
             port=settings.web.port,

@@ -57,6 +57,8 @@ class WebSettings(_Section):
     """The address to listen on."""
     port: int = Field(default=8080, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
+    https: bool = False
+    """Whether browsers reach the node by HTTPS, through a proxy; cookies then need it."""
 
 
 class DatabaseSettings(_Section):

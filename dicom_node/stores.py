@@ -17,6 +17,7 @@ from dicom_node.persistence.database import make_engine, migrate
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.persistence.observations import ObservationStore
+from dicom_node.persistence.users import UserStore
 from dicom_node.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Stores:
         self.settings = settings
         self.engine = make_engine(settings.hotbase_url)
         self.ae_titles = AeTitleStore(self.engine)
+        self.users = UserStore(self.engine)
         self.index = StudyIndex(self.engine)
         self.hotbase = Hotbase(self.engine)
         self.calibrations = CalibrationStore(self.engine)

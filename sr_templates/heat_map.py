@@ -52,11 +52,7 @@ def placed(
 
 def blended(grey: npt.NDArray[np.float32], activation: npt.NDArray[np.float32]) -> Pixels:
     """Blend activation over a grey image of the same shape, both 0 to 1; give uint8 RGB."""
-    share = np.clip((activation - ONSET) / (1.0 - ONSET), 0.0, 1.0)
-    # The fade-in ends early, so that hue and not opacity tells strong from weak.
-    alpha = STRONGEST_BLEND * np.minimum(1.0, 2.5 * share) * (0.55 + 0.45 * share)
-    first, last = COLOR_LEVELS
-    color = _colors((first + share * (last - first) + 0.5).astype(np.uint8))
+    color, alpha = _tint(activation)
     brightness = (1.0 - KEPT_BRIGHTNESS) + 1.25 * KEPT_BRIGHTNESS * grey
     tint = color * brightness[:, :, None].astype(np.float32)
     mixed = cv2.blendLinear(
@@ -66,6 +62,30 @@ def blended(grey: npt.NDArray[np.float32], activation: npt.NDArray[np.float32]) 
         alpha.astype(np.float32),
     )
     return np.asarray(np.clip(mixed + 0.5, 0.0, 255.0), dtype=np.uint8)
+
+
+def as_layer(activation: npt.NDArray[np.float32]) -> bytes:
+    """Return activation, 0 to 1, as a PNG file to lay over the image: colour, and how much of it.
+
+    A viewer chooses the opacity, so alpha takes the whole range: 255 where a blended overlay has
+    its strongest share of colour.
+    """
+    color, alpha = _tint(activation)
+    layer = np.dstack([color[:, :, ::-1], 255.0 * alpha / STRONGEST_BLEND])
+    _, encoded = cv2.imencode(".png", np.clip(layer + 0.5, 0.0, 255.0).astype(np.uint8))
+    return encoded.tobytes()
+
+
+def _tint(
+    activation: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the colour of activation and the share of it that a pixel gets."""
+    share = np.clip((activation - ONSET) / (1.0 - ONSET), 0.0, 1.0)
+    # The fade-in ends early, so that hue and not opacity tells strong from weak.
+    alpha = STRONGEST_BLEND * np.minimum(1.0, 2.5 * share) * (0.55 + 0.45 * share)
+    first, last = COLOR_LEVELS
+    color = _colors((first + share * (last - first) + 0.5).astype(np.uint8))
+    return color, np.asarray(alpha, dtype=np.float32)
 
 
 def draw_contours(body: Pixels, heat_map: HeatMap, *, rows: int, columns: int) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from dicom_node import __version__
-from dicom_node.cli import ae, doctor, models, network, route, serve, status
+from dicom_node.cli import ae, doctor, models, network, route, serve, status, users
 from dicom_node.cli.context import Invocation
 
 application = typer.Typer(
@@ -59,3 +59,4 @@ application.command("send")(network.send)
 application.add_typer(ae.commands, name="ae")
 application.add_typer(route.commands, name="route")
 application.add_typer(models.commands, name="models")
+application.add_typer(users.commands, name="users")

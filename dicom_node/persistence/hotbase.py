@@ -13,7 +13,13 @@ from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryS
 from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.tables import DELIVERIES, EVIDENCE, FINDINGS, JOBS, REFUSALS
+from dicom_node.persistence.tables import (
+    DELIVERIES,
+    EVIDENCE,
+    FINDINGS,
+    JOBS,
+    REFUSALS,
+)
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
 
@@ -141,17 +147,29 @@ class Hotbase:
             .where(EVIDENCE.c.job_id == job_id, EVIDENCE.c.parcel == parcel.value)
             .order_by(EVIDENCE.c.kind)
         )
-        return tuple(
-            EvidenceObject(
-                **{
-                    **row,
-                    "kind": EvidenceKind(row["kind"]),
-                    "problems": tuple(row["problems"]),
-                    "parcel": Parcel(row["parcel"]),
-                }
-            )
-            for row in self._rows(query)
+        return tuple(_evidence(row) for row in self._rows(query))
+
+    def evidence_of_study(self, study_instance_uid: str) -> tuple[EvidenceObject, ...]:
+        """Return every object made of a study, whatever it was made for."""
+        query = (
+            sa.select(EVIDENCE)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(JOBS.c.study_instance_uid == study_instance_uid)
+            .order_by(EVIDENCE.c.sop_instance_uid)
         )
+        return tuple(_evidence(row) for row in self._rows(query))
+
+    def evidence_object(self, sop_instance_uid: str) -> tuple[EvidenceObject, str] | None:
+        """Return one result object with its Study Instance UID, or None."""
+        query = (
+            sa.select(EVIDENCE, JOBS.c.study_instance_uid)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(EVIDENCE.c.sop_instance_uid == sop_instance_uid)
+        )
+        for row in self._rows(query):
+            study: str = row.pop("study_instance_uid")
+            return _evidence(row), study
+        return None
 
     def held(self) -> tuple[dict[str, Any], ...]:
         """Return the result objects that the gate keeps back, as rows."""
@@ -272,3 +290,14 @@ class Hotbase:
     def _rows(self, query: sa.Select[Any]) -> tuple[dict[str, Any], ...]:
         with self._read() as connection:
             return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def _evidence(row: dict[str, Any]) -> EvidenceObject:
+    return EvidenceObject(
+        **{
+            **row,
+            "kind": EvidenceKind(row["kind"]),
+            "problems": tuple(row["problems"]),
+            "parcel": Parcel(row["parcel"]),
+        }
+    )

@@ -131,6 +131,15 @@ class StudyIndex:
         with self._read() as connection:
             return _instances(connection, study_instance_uid)
 
+    def instance(self, sop_instance_uid: str) -> ReceivedInstance | None:
+        """Return one instance, or None when it is not in the index."""
+        query = sa.select(INSTANCES.c.received).where(
+            INSTANCES.c.sop_instance_uid == sop_instance_uid
+        )
+        with self._read() as connection:
+            found = connection.scalar(query)
+        return _JSON.validate_python(found) if found is not None else None
+
     def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which more may arrive, the longest quiet first."""
         with self._read() as connection:

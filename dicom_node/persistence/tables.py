@@ -67,6 +67,20 @@ AUDIT = sa.Table(
     sa.Column("detail", sa.JSON, nullable=False),
 )
 
+# Who may sign in to the pages; the hash is Argon2's own string.
+USERS = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("title", sa.String(255), nullable=False),
+    sa.Column("organization", sa.String(64), nullable=False),
+    sa.Column("roles", sa.JSON, nullable=False),
+    sa.Column("password_hash", sa.String(255), nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
 STUDIES = sa.Table(
     "studies",
     METADATA,

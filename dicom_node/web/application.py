@@ -1,13 +1,43 @@
-"""The node's HTTP application: health and metrics."""
+"""The node's HTTP application: health, metrics, and the pages where there are any."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.middleware.sessions import SessionMiddleware
+
+from dicom_node.web import problems as problem_pages
+from dicom_node.web import sign_in
+from dicom_node.web.frame import STATIC, Frame, Section
+from dicom_node.web.security import SecurityHeaders
+from dicom_node.web.sessions import COOKIE, SESSION_SECONDS, Accounts, check_csrf, signed_in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """The pages, who may see them, and what programs get under the same sign-in.
+
+    ``https`` says that browsers reach the node by HTTPS: cookies are then sent by nothing else.
+    """
+
+    frame: Frame
+    accounts: Accounts
+    secret: str
+    clock: Callable[[], datetime]
+    https: bool = False
+    sections: Sequence[Section] = ()
+    services: Sequence[APIRouter] = field(default=())
 
 
 def make_application(
-    *, registry: CollectorRegistry, problems: Callable[[], tuple[str, ...]], version: str
+    *,
+    registry: CollectorRegistry,
+    problems: Callable[[], tuple[str, ...]],
+    version: str,
+    pages: Pages | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -19,8 +49,12 @@ def make_application(
         Says what keeps the node from doing its work; nothing when it is healthy.
     version : str
         The node's version.
+    pages : Pages, optional
+        What people see; health and metrics alone without them.
     """
-    application = FastAPI(title="DICOM AI node", version=version, docs_url=None, redoc_url=None)
+    application = FastAPI(
+        title="DICOM AI node", version=version, docs_url=None, redoc_url=None, openapi_url=None
+    )
 
     @application.get("/health")
     def health(response: Response) -> dict[str, object]:
@@ -32,4 +66,28 @@ def make_application(
     def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    if pages is not None:
+        _add_pages(application, pages)
     return application
+
+
+def _add_pages(application: FastAPI, pages: Pages) -> None:
+    application.state.accounts = pages.accounts
+    pages.frame.show(pages.sections)
+    application.include_router(sign_in.make_router(pages.frame, pages.accounts, pages.clock))
+    guarded = [Depends(signed_in), Depends(check_csrf)]
+    for section in pages.sections:
+        application.include_router(section.router, dependencies=guarded)
+    for service in pages.services:
+        application.include_router(service, dependencies=guarded)
+    application.mount("/static", StaticFiles(directory=STATIC), name="static")
+    problem_pages.add_handlers(application, pages.frame)
+    application.add_middleware(
+        SessionMiddleware,
+        secret_key=pages.secret,
+        session_cookie=COOKIE,
+        max_age=SESSION_SECONDS,
+        same_site="lax",
+        https_only=pages.https,
+    )
+    application.add_middleware(SecurityHeaders, https=pages.https)

@@ -1,0 +1,77 @@
+"""Data sets of the archive as the DICOM JSON Model (PS3.18 Annex F)."""
+
+import functools
+import logging
+from pathlib import Path
+from typing import Any
+
+from pydicom import DataElement, Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+
+from dicom_node.dicomweb.catalogue import ArchivedObject
+from dicom_node.dicomweb.errors import UnknownResourceError
+
+_LOG = logging.getLogger(__name__)
+_BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+# A longer binary value travels as bulk data of its own, not within the metadata.
+_INLINE_BYTES = 1024
+_KEPT_HEADERS = 2048
+PIXEL_DATA = "7FE00010"
+AVAILABLE_TRANSFER_SYNTAX = "00083002"
+
+JsonDataset = dict[str, dict[str, Any]]
+
+
+@functools.lru_cache(maxsize=_KEPT_HEADERS)
+def header(path: Path) -> Dataset:
+    """Return an object's data set up to its pixel data; archived files never change.
+
+    Raises
+    ------
+    UnknownResourceError
+        When the file is gone or is no DICOM object.
+    """
+    try:
+        return dcmread(path, stop_before_pixels=True)
+    except (OSError, InvalidDicomError) as error:
+        raise UnknownResourceError(
+            "the archive's file cannot be read: `dicom-node doctor` checks the archive"
+        ) from error
+
+
+def metadata(archived: ArchivedObject, *, root: str) -> JsonDataset:
+    """Return an object's attributes, large binary ones as ``BulkDataURI`` below ``root``."""
+    dataset = header(archived.path)
+    base = (
+        f"{root}/studies/{archived.study_instance_uid}/series/{archived.series_instance_uid}"
+        f"/instances/{archived.sop_instance_uid}/bulkdata"
+    )
+    found: JsonDataset = {}
+    for element in dataset:
+        if (encoded := _encoded(element, base)) is not None:
+            found[f"{element.tag:08X}"] = encoded
+    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    found[AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [syntax]}
+    if "Rows" in dataset:
+        wide = int(dataset.get("BitsAllocated", 16) or 16) > 8
+        vr = "OW" if wide and not dataset.file_meta.TransferSyntaxUID.is_compressed else "OB"
+        found[PIXEL_DATA] = {"vr": vr, "BulkDataURI": f"{base}/{PIXEL_DATA}"}
+    return dict(sorted(found.items()))
+
+
+def as_json(dataset: Dataset) -> JsonDataset:
+    """Return a small data set without bulk data, as search results are."""
+    found = {f"{each.tag:08X}": _encoded(each, "") for each in dataset}
+    return {tag: encoded for tag, encoded in found.items() if encoded is not None}
+
+
+def _encoded(element: DataElement, base: str) -> dict[str, Any] | None:
+    if element.VR in _BINARY and element.value and len(element.value) > _INLINE_BYTES and base:
+        return {"vr": element.VR, "BulkDataURI": f"{base}/{element.tag:08X}"}
+    try:
+        encoded: dict[str, Any] = element.to_json_dict(None, bulk_data_threshold=2**31)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        # One value that breaks its own representation must not hide the other attributes.
+        _LOG.warning("attribute left out of metadata tag=%s vr=%s", element.tag, element.VR)
+        return None
+    return encoded

@@ -1,0 +1,33 @@
+"""What DICOMweb says when it cannot answer; the router makes a status of each.
+
+DicomWebError
+├── UnknownResourceError     404: no such study, series, instance, frame or bulk data
+├── NotAcceptableError       406: no representation that the client accepts
+└── BadSearchError           400: a query that cannot be understood
+"""
+
+from dicom_node.errors import NodeError
+
+
+class DicomWebError(NodeError):
+    """DICOMweb cannot answer a request."""
+
+    status = 500
+
+
+class UnknownResourceError(DicomWebError):
+    """What the path names does not exist."""
+
+    status = 404
+
+
+class NotAcceptableError(DicomWebError):
+    """The resource exists, but not in a form that the client accepts."""
+
+    status = 406
+
+
+class BadSearchError(DicomWebError):
+    """A search's parameters cannot be understood."""
+
+    status = 400

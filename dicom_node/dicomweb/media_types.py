@@ -1,0 +1,110 @@
+"""Media types (PS3.18 Section 8.7): what a client accepts, and which of it is served."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+
+from dicom_node.dicomweb.errors import NotAcceptableError
+
+DICOM = "application/dicom"
+DICOM_JSON = "application/dicom+json"
+OCTET_STREAM = "application/octet-stream"
+MULTIPART = "multipart/related"
+ANY_TRANSFER_SYNTAX = "*"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+
+# PS3.18 Table 8.7.3-5: how a compressed frame travels as bulk data.
+FRAME_MEDIA_TYPES = {
+    "1.2.840.10008.1.2.4.50": "image/jpeg",
+    "1.2.840.10008.1.2.4.51": "image/jpeg",
+    "1.2.840.10008.1.2.4.57": "image/jpeg",
+    "1.2.840.10008.1.2.4.70": "image/jpeg",
+    "1.2.840.10008.1.2.4.80": "image/jls",
+    "1.2.840.10008.1.2.4.81": "image/jls",
+    "1.2.840.10008.1.2.4.90": "image/jp2",
+    "1.2.840.10008.1.2.4.91": "image/jp2",
+    "1.2.840.10008.1.2.4.92": "image/jpx",
+    "1.2.840.10008.1.2.4.93": "image/jpx",
+    "1.2.840.10008.1.2.4.110": "image/jxl",
+    "1.2.840.10008.1.2.4.112": "image/jxl",
+    "1.2.840.10008.1.2.4.201": "image/jphc",
+    "1.2.840.10008.1.2.4.202": "image/jphc",
+    "1.2.840.10008.1.2.4.203": "image/jphc",
+    "1.2.840.10008.1.2.5": "image/dicom-rle",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """One media type of an Accept header.
+
+    For ``multipart/related``, ``name`` is the type of the parts. ``transfer_syntax`` is empty where
+    the client names none.
+    """
+
+    name: str
+    multipart: bool = False
+    transfer_syntax: str = ""
+    quality: float = field(default=1.0, compare=False)
+
+    def takes(self, name: str) -> bool:
+        """Whether a part or payload of media type ``name`` is accepted."""
+        return self.name in (name, "*/*", name.partition("/")[0] + "/*")
+
+
+def accepted(header: str | None) -> tuple[Accepted, ...]:
+    """Return what an Accept header takes, the best first; everything where there is none."""
+    found = [_accepted(part) for part in _split(header or "*/*")]
+    return tuple(sorted(found, key=lambda each: -each.quality))
+
+
+def require(header: str | None, *names: str) -> str:
+    """Return the first of ``names`` that the client accepts.
+
+    Raises
+    ------
+    NotAcceptableError
+        When it accepts none.
+    """
+    for wanted in accepted(header):
+        for name in names:
+            if wanted.takes(name) and (wanted.quality > 0):
+                return name
+    raise NotAcceptableError(f"this resource is served as {' or '.join(names)}")
+
+
+def _accepted(text: str) -> Accepted:
+    message = Message()
+    message["Content-Type"] = text
+    name = message.get_content_type() if "/" in text else "*/*"
+    if text.lstrip().startswith("*/*"):  # the email package takes it for no type at all
+        name = "*/*"
+    parameters = {key.lower(): str(value) for key, value in message.get_params(failobj=[])[1:]}
+    syntax = parameters.get("transfer-syntax", "")
+    quality = _number(parameters.get("q", "1"))
+    if name == MULTIPART:
+        parts = parameters.get("type", "*/*").lower()
+        return Accepted(name=parts, multipart=True, transfer_syntax=syntax, quality=quality)
+    return Accepted(name=name, transfer_syntax=syntax, quality=quality)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _split(header: str) -> Iterator[str]:
+    """Split at commas that are not within quotes."""
+    part: list[str] = []
+    quoted = False
+    for character in header:
+        quoted ^= character == '"'
+        if character == "," and not quoted:
+            yield "".join(part).strip()
+            part = []
+        else:
+            part.append(character)
+    if "".join(part).strip():
+        yield "".join(part).strip()

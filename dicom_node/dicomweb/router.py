@@ -1,0 +1,183 @@
+"""The routes of DICOMweb (PS3.18 Sections 10.4 and 10.6); read only."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from dicom_node.dicomweb import media_types
+from dicom_node.dicomweb.catalogue import ArchivedObject, Catalogue
+from dicom_node.dicomweb.data_sets import JsonDataset, metadata
+from dicom_node.dicomweb.errors import BadSearchError, UnknownResourceError
+from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, render
+from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
+from dicom_node.dicomweb.search import Level, Search, results
+
+PREFIX = "/dicom-web"
+# A search without a study looks at the headers of this many of the newest studies.
+_STUDIES_SEARCHED = 1000
+
+Accept = Annotated[str | None, Header()]
+_STUDY = "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+
+
+def make_router(catalogue: Catalogue) -> APIRouter:
+    """Return the routes over what ``catalogue`` holds; who may call them is the caller's matter."""
+    router = APIRouter(prefix=PREFIX, default_response_class=JSONResponse)
+    _add_retrieval(router, catalogue)
+    _add_rendering(router, catalogue)
+    _add_search(router, catalogue)
+    return router
+
+
+def _add_retrieval(router: APIRouter, catalogue: Catalogue) -> None:
+    @router.get(_INSTANCE + "/frames/{numbers}")
+    def retrieve_frames(
+        study: str, series: str, instance: str, numbers: str, accept: Accept = None
+    ) -> Response:
+        found = _one(catalogue, study, series, instance)
+        return frames(found, _numbers(numbers), media_types.accepted(accept))
+
+    @router.get(_INSTANCE + "/bulkdata/{tag}")
+    def retrieve_bulk_data(
+        study: str, series: str, instance: str, tag: str, accept: Accept = None
+    ) -> Response:
+        found = _one(catalogue, study, series, instance)
+        return bulk_data(found, tag, media_types.accepted(accept))
+
+    @router.get(_STUDY + "/metadata")
+    @router.get(_SERIES + "/metadata")
+    @router.get(_INSTANCE + "/metadata")
+    def retrieve_metadata(
+        request: Request,
+        study: str,
+        series: str | None = None,
+        instance: str | None = None,
+        accept: Accept = None,
+    ) -> Response:
+        media_types.require(accept, media_types.DICOM_JSON, "application/json")
+        found = _chosen(catalogue, study, series, instance)
+        return _dicom_json([metadata(each, root=_root(request)) for each in found])
+
+    @router.get(_STUDY)
+    @router.get(_SERIES)
+    @router.get(_INSTANCE)
+    def retrieve_instances(
+        study: str, series: str | None = None, instance: str | None = None, accept: Accept = None
+    ) -> Response:
+        found = _chosen(catalogue, study, series, instance)
+        return instances(found, media_types.accepted(accept))
+
+
+def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
+    @router.get(_INSTANCE + "/rendered")
+    @router.get(_INSTANCE + "/frames/{numbers}/rendered")
+    def retrieve_rendered(
+        request: Request,
+        study: str,
+        series: str,
+        instance: str,
+        numbers: str = "1",
+    ) -> Response:
+        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        rendering = Rendering.from_query(request.query_params)
+        found = _one(catalogue, study, series, instance)
+        body = render(found.path, _numbers(numbers)[0], media_type, rendering)
+        return Response(body, media_type=media_type)
+
+
+def _add_search(router: APIRouter, catalogue: Catalogue) -> None:
+    @router.get("/studies")
+    def search_studies(request: Request, accept: Accept = None) -> Response:
+        return _searched(catalogue, Level.STUDY, request, accept)
+
+    @router.get("/series")
+    @router.get(_STUDY + "/series")
+    def search_series(
+        request: Request, study: str | None = None, accept: Accept = None
+    ) -> Response:
+        return _searched(catalogue, Level.SERIES, request, accept, study=study)
+
+    @router.get("/instances")
+    @router.get(_STUDY + "/instances")
+    @router.get(_SERIES + "/instances")
+    def search_instances(
+        request: Request,
+        study: str | None = None,
+        series: str | None = None,
+        accept: Accept = None,
+    ) -> Response:
+        return _searched(catalogue, Level.INSTANCE, request, accept, study=study, series=series)
+
+
+def _searched(
+    catalogue: Catalogue,
+    level: Level,
+    request: Request,
+    accept: str | None,
+    *,
+    study: str | None = None,
+    series: str | None = None,
+) -> Response:
+    media_types.require(accept, media_types.DICOM_JSON, "application/json")
+    search = Search.from_query(request.query_params.multi_items())
+    found: list[JsonDataset] = []
+    wanted = search.offset + search.limit
+    for uid in _studies(catalogue, search, study):
+        if len(found) > wanted:
+            break
+        objects = [
+            each for each in catalogue.objects(uid) if series in (None, each.series_instance_uid)
+        ]
+        found += results(objects, level, search, root=_root(request))
+    response = _dicom_json(found[search.offset : wanted])
+    if len(found) > wanted:
+        # PS3.18 Section 8.3.4.4.1.
+        response.headers["Warning"] = '299 - "There are additional results that can be requested"'
+    return response
+
+
+def _studies(catalogue: Catalogue, search: Search, study: str | None) -> Iterator[str]:
+    named = study or search.matching.get("StudyInstanceUID")
+    if named:
+        yield from named.replace("\\", ",").split(",")
+    else:
+        yield from catalogue.studies(_STUDIES_SEARCHED)
+
+
+def _chosen(
+    catalogue: Catalogue, study: str, series: str | None, instance: str | None
+) -> Sequence[ArchivedObject]:
+    found = [
+        each
+        for each in catalogue.objects(study)
+        if series in (None, each.series_instance_uid) and instance in (None, each.sop_instance_uid)
+    ]
+    if not found:
+        raise UnknownResourceError("no such study, series or instance is in the archive")
+    return found
+
+
+def _one(catalogue: Catalogue, study: str, series: str, instance: str) -> ArchivedObject:
+    found = catalogue.find(instance)
+    if found is None or (found.study_instance_uid, found.series_instance_uid) != (study, series):
+        raise UnknownResourceError("no such study, series or instance is in the archive")
+    return found
+
+
+def _numbers(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.isdigit() for part in parts):
+        raise BadSearchError("frames are numbers from 1, separated by commas")
+    return [int(part) for part in parts]
+
+
+def _root(request: Request) -> str:
+    return str(request.base_url).rstrip("/") + PREFIX
+
+
+def _dicom_json(found: list[JsonDataset]) -> JSONResponse:
+    return JSONResponse(found, media_type=media_types.DICOM_JSON)

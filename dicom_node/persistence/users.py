@@ -1,0 +1,154 @@
+"""The people who may sign in, with their password hashes, and an audit trail."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_node.domain.user import User, UserRole
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.tables import AUDIT, USERS
+
+
+class UserStore:
+    """Users in the database: what is changed here, a running node uses at once."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def all(self) -> tuple[User, ...]:
+        """Return every user, by name."""
+        with self._read() as connection:
+            rows = connection.execute(sa.select(USERS).order_by(USERS.c.name)).mappings()
+            return tuple(_user(row) for row in rows)
+
+    def find(self, name: str) -> User | None:
+        """Return one user, or None."""
+        with self._read() as connection:
+            row = connection.execute(sa.select(USERS).where(USERS.c.name == name)).mappings()
+            found = row.first()
+        return _user(found) if found else None
+
+    def get(self, name: str) -> User:
+        """Return one user.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        """
+        found = self.find(name)
+        if found is None:
+            raise NotFoundError(f"user {name} does not exist: `dicom-node users list` shows all.")
+        return found
+
+    def password_hash(self, name: str) -> str | None:
+        """Return the hash of a user's password; None for one who does not exist."""
+        with self._read() as connection:
+            found: str | None = connection.scalar(
+                sa.select(USERS.c.password_hash).where(USERS.c.name == name)
+            )
+            return found
+
+    def add(self, user: User, password_hash: str, *, actor: str, at: datetime) -> None:
+        """Add a user.
+
+        Raises
+        ------
+        ConflictError
+            When there is one of that name.
+        """
+        values = {**_row(user), "password_hash": password_hash, "created_at": at}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(USERS).values(**values))
+                _audit(connection, "user add", user.name, sorted(user.roles), actor=actor, at=at)
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(f"user {user.name} exists already.") from error
+
+    def change(self, user: User, *, actor: str, at: datetime) -> None:
+        """Replace what is known about a user; sessions begun before this end.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        """
+        values = _row(user)
+        detail = [*sorted(user.roles), *(["disabled"] if user.disabled else [])]
+        self._update(user.name, values, "user change", detail, actor=actor, at=at)
+
+    def set_password(self, name: str, password_hash: str, *, actor: str, at: datetime) -> None:
+        """Give a user another password; sessions begun before this end.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        """
+        values = {"password_hash": password_hash}
+        self._update(name, values, "user password", [], actor=actor, at=at)
+
+    def _update(
+        self,
+        name: str,
+        values: dict[str, Any],
+        action: str,
+        detail: Sequence[str],
+        *,
+        actor: str,
+        at: datetime,
+    ) -> None:
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(USERS)
+                .where(USERS.c.name == name)
+                .values({**values, "epoch": USERS.c.epoch + 1})
+            )
+            if changed.rowcount != 1:
+                raise NotFoundError(
+                    f"user {name} does not exist: `dicom-node users list` shows all."
+                )
+            _audit(connection, action, name, detail, actor=actor, at=at)
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+
+def _audit(
+    connection: sa.Connection,
+    action: str,
+    subject: str,
+    detail: Sequence[str],
+    *,
+    actor: str,
+    at: datetime,
+) -> None:
+    connection.execute(
+        sa.insert(AUDIT).values(
+            at=at, actor=actor, action=action, subject=subject, detail=list(detail)
+        )
+    )
+
+
+def _row(user: User) -> dict[str, Any]:
+    return {
+        "name": user.name,
+        "title": user.title,
+        "organization": user.organization,
+        "roles": sorted(role.value for role in user.roles),
+        "disabled": user.disabled,
+        "epoch": user.epoch,
+    }
+
+
+def _user(row: sa.RowMapping) -> User:
+    return User(
+        name=row["name"],
+        title=row["title"],
+        organization=row["organization"],
+        roles=frozenset(UserRole(role) for role in row["roles"]),
+        disabled=row["disabled"],
+        epoch=row["epoch"],
+    )

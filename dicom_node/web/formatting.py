@@ -1,0 +1,43 @@
+"""How pages write times, ages and names."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def age(then: datetime, now: datetime) -> str:
+    """Return how long ago something was, in the largest unit that fits."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return "now"
+
+
+def percent(value: float) -> str:
+    """Return a share of 1 as a percentage without decimals, never rounded to certainty."""
+    if 0.995 <= value < 1.0:
+        return "> 99 %"
+    if 0.0 < value < 0.005:
+        return "< 1 %"
+    return f"{value * 100:.0f} %"
+
+
+def clock(moment: datetime) -> str:
+    """Return the time of day where the node stands."""
+    return moment.astimezone().strftime("%H:%M")
+
+
+def day(moment: datetime) -> str:
+    """Return day and time where the node stands."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "age": age,
+    "percent": percent,
+    "clock": clock,
+    "day": day,
+}

@@ -1,0 +1,92 @@
+"""What a request gets that cannot be answered: a page for people, JSON for programs."""
+
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from markupsafe import escape
+from starlette.exceptions import HTTPException
+
+from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+from dicom_node.web.frame import Frame
+from dicom_node.web.sessions import NotAllowedError, NotSignedInError, StaleFormError, signed_in
+
+# The first class that an error is of decides.
+_STATUSES: tuple[tuple[type[NodeError], int], ...] = (
+    (NotSignedInError, 401),
+    (NotAllowedError, 403),
+    (StaleFormError, 403),
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (ConfigurationError, 422),
+)
+
+
+def status_of(error: NodeError) -> int:
+    """Return the HTTP status that says what an error says; errors may bring their own."""
+    own = getattr(error, "status", None)
+    if isinstance(own, int):
+        return own
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+
+
+def add_handlers(application: FastAPI, frame: Frame) -> None:
+    """Answer the node's own errors, and wrong addresses and parameters, in the caller's words."""
+
+    def node_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, NodeError)  # noqa: S101 - what the handler is registered for
+        if isinstance(error, NotSignedInError) and not _is_program(request):
+            return _to_sign_in(request)
+        return _answer(request, frame, status_of(error), str(error))
+
+    def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
+        return _answer(request, frame, error.status_code, str(error.detail))
+
+    def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+        named = ", ".join(str(each["loc"][-1]) for each in error.errors())
+        return _answer(request, frame, 422, f"these cannot be used: {named}.")
+
+    application.add_exception_handler(NodeError, node_error)
+    application.add_exception_handler(HTTPException, http_error)
+    application.add_exception_handler(RequestValidationError, invalid)
+
+
+def _answer(request: Request, frame: Frame, status: int, words: str) -> Response:
+    if "HX-Request" in request.headers:
+        # The page stays as it is; what went wrong appears above it.
+        return HTMLResponse(
+            f'<p class="notice notice-problem" role="alert">{escape(_sentence(words))}</p>',
+            status_code=status,
+            headers={"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"},
+        )
+    if _is_program(request):
+        return JSONResponse({"problem": words}, status_code=status)
+    try:
+        user = signed_in(request)
+    except NodeError:
+        user = None
+    return frame.page(
+        request, user, "problem.html", status=status, code=status, words=_sentence(words)
+    )
+
+
+def _to_sign_in(request: Request) -> Response:
+    if "HX-Request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+    path = request.url.path if request.method == "GET" else "/"
+    return RedirectResponse(f"/sign-in?to={quote(path)}", status_code=303)
+
+
+def _is_program(request: Request) -> bool:
+    """Whether the answer is for a program: it does not ask for a page."""
+    return "HX-Request" not in request.headers and "text/html" not in request.headers.get(
+        "Accept", ""
+    )
+
+
+def _sentence(words: str) -> str:
+    text = words[:1].upper() + words[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,137 @@
+"""Who is signed in: signed session cookies, checked against the users of this moment."""
+
+import hmac
+import secrets
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from dicom_node.domain.user import User
+from dicom_node.errors import NodeError
+
+COOKIE = "dicom_node_session"
+# A working day; every request starts it anew.
+SESSION_SECONDS = 8 * 3600
+_SECRET_BYTES = 48
+
+
+class NotSignedInError(NodeError):
+    """Nobody is signed in, or no longer."""
+
+
+class NotAllowedError(NodeError):
+    """Who is signed in may not do this."""
+
+
+class StaleFormError(NodeError):
+    """A form without the token of the session that it came from."""
+
+
+class Accounts(Protocol):
+    """The people who may sign in."""
+
+    def all(self) -> tuple[User, ...]:
+        """Return every user."""
+
+    def find(self, name: str) -> User | None:
+        """Return one user, or None."""
+
+    def password_hash(self, name: str) -> str | None:
+        """Return the hash of a user's password, or None."""
+
+
+def session_secret(path: Path) -> str:
+    """Return the key that signs cookies, made at first use; only the node's user may read it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_suffix(".new")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(_SECRET_BYTES), encoding="ascii")
+        made.replace(path)
+    return path.read_text(encoding="ascii")
+
+
+def begin(request: Request, user: User) -> None:
+    """Start the session of somebody who has shown the right password."""
+    request.session.clear()
+    request.session.update({"user": user.name, "epoch": user.epoch})
+    csrf_token(request)
+
+
+def end(request: Request) -> None:
+    """End the session."""
+    request.session.clear()
+
+
+def csrf_token(request: Request) -> str:
+    """Return the session's token for forms, made when there is none yet."""
+    token: str = request.session.setdefault("csrf", secrets.token_urlsafe(32))
+    return token
+
+
+async def check_csrf(request: Request) -> None:
+    """Refuse a request that changes something and does not come from one of our own forms.
+
+    Raises
+    ------
+    StaleFormError
+        When the token of the session is neither in the header nor in the form.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    sent = request.headers.get("X-CSRF-Token")
+    if sent is None:
+        sent = str((await request.form()).get("csrf_token", ""))
+    expected = request.session.get("csrf", "")
+    if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
+        raise StaleFormError("this page is out of date: load it again.")
+
+
+def signed_in(request: Request) -> User:
+    """Return who is signed in.
+
+    Raises
+    ------
+    NotSignedInError
+        When nobody is, or the user was disabled or given another password since.
+    """
+    accounts: Accounts = request.app.state.accounts
+    name = request.session.get("user")
+    user = accounts.find(name) if name else None
+    if user is None or user.disabled or user.epoch != request.session.get("epoch"):
+        raise NotSignedInError("sign in first.")
+    return user
+
+
+SignedIn = Annotated[User, Depends(signed_in)]
+
+
+def reviewing(user: SignedIn) -> User:
+    """Return who is signed in, if they may review.
+
+    Raises
+    ------
+    NotAllowedError
+        When their roles do not include it.
+    """
+    if not user.may_review:
+        raise NotAllowedError("reviewing needs the role expert or reader.")
+    return user
+
+
+def administering(user: SignedIn) -> User:
+    """Return who is signed in, if they may administer.
+
+    Raises
+    ------
+    NotAllowedError
+        When their roles do not include it.
+    """
+    if not user.may_administer:
+        raise NotAllowedError("this needs the role admin.")
+    return user
+
+
+Reviewing = Annotated[User, Depends(reviewing)]
+Administering = Annotated[User, Depends(administering)]

@@ -1,0 +1,85 @@
+"""The sign-in page."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from dicom_node.passwords import is_right
+from dicom_node.web.attempts import SignInAttempts
+from dicom_node.web.frame import Frame
+from dicom_node.web.sessions import (
+    Accounts,
+    NotSignedInError,
+    begin,
+    check_csrf,
+    end,
+    signed_in,
+)
+
+_LOG = logging.getLogger(__name__)
+PATH = "/sign-in"
+
+
+def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime]) -> APIRouter:
+    """Return the routes for signing in and out."""
+    router = APIRouter(dependencies=[Depends(check_csrf)])
+    attempts = SignInAttempts(clock)
+
+    @router.get("/")
+    def home(request: Request) -> Response:
+        return RedirectResponse(frame.home(signed_in(request)), status_code=303)
+
+    @router.get(PATH)
+    def show(request: Request, to: str = "") -> Response:
+        try:
+            user = signed_in(request)
+        except NotSignedInError:
+            closed = not accounts.all()
+            return frame.page(request, None, "sign_in.html", closed=closed, to=to, problem="")
+        return RedirectResponse(_local(to) or frame.home(user), status_code=303)
+
+    @router.post(PATH)
+    def sign_in(
+        request: Request,
+        name: Annotated[str, Form()] = "",
+        password: Annotated[str, Form()] = "",
+        to: Annotated[str, Form()] = "",
+    ) -> Response:
+        name = name.strip().lower()
+        address = request.client.host if request.client else ""
+        if wait := attempts.wait(name, address):
+            minutes = -(-int(wait.total_seconds()) // 60)
+            problem = f"Too many tries. Wait {minutes} min, then try again."
+            return _again(request, frame, to, problem, status=429)
+        user = accounts.find(name)
+        if not is_right(password, accounts.password_hash(name)) or user is None or user.disabled:
+            attempts.failed(name, address)
+            # What was typed as a name may be a password: it stays out of the log.
+            _LOG.warning("sign-in refused address=%s known=%s", address, user is not None)
+            return _again(request, frame, to, "Name or password is not right.", status=403)
+        attempts.succeeded(name, address)
+        begin(request, user)
+        _LOG.info("signed in user=%s address=%s", user.name, address)
+        return RedirectResponse(_local(to) or frame.home(user), status_code=303)
+
+    @router.post("/sign-out")
+    def sign_out(request: Request) -> Response:
+        end(request)
+        return RedirectResponse(PATH, status_code=303)
+
+    return router
+
+
+def _again(request: Request, frame: Frame, to: str, problem: str, *, status: int) -> Response:
+    return frame.page(
+        request, None, "sign_in.html", status=status, closed=False, to=to, problem=problem
+    )
+
+
+def _local(path: str) -> str:
+    """Return ``path`` if it leads to a page of the node; nothing for another site's address."""
+    return path if path.startswith("/") and path[1:2] not in ("/", "\\") else ""

@@ -1,0 +1,31 @@
+/* For every page: HTMX, the session's token, and keys that press what is marked with data-key. */
+import htmx from 'htmx.org';
+
+window.htmx = htmx;
+
+const isTyping = (target) => target.matches?.('input:not([type=radio],[type=checkbox],[type=range]), textarea, select');
+
+document.addEventListener('keydown', (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (event.key === 'Enter' && event.target.matches?.('a, button, summary')) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const wanted = [...document.querySelectorAll('[data-key]')].find((each) => each.dataset.key === key && !each.disabled);
+  if (wanted) {
+    event.preventDefault();
+    wanted.click();
+  }
+});
+
+/* What went wrong before is no longer news once something works again. */
+document.addEventListener('htmx:afterRequest', (event) => {
+  if (event.detail.successful && event.detail.requestConfig?.verb === 'post') {
+    document.getElementById('notices')?.replaceChildren();
+  }
+});
+document.addEventListener('htmx:sendError', () => {
+  const said = document.createElement('p');
+  said.className = 'notice notice-problem';
+  said.setAttribute('role', 'alert');
+  said.textContent = 'The node does not answer. Nothing was signed; try again.';
+  document.getElementById('notices')?.replaceChildren(said);
+});

@@ -1,0 +1,162 @@
+/* The study view: image, layers and form, tied together by keys. */
+import { Layers } from './layers.js';
+import { VerdictForm } from './verdict.js';
+
+/* Big, and not needed to read the panel: it comes when the page stands. */
+const { Viewer, preload } = await import('./viewer.js');
+
+const stage = document.getElementById('stage');
+const message = document.getElementById('viewer-message');
+const position = document.getElementById('image-position');
+const windowText = document.getElementById('image-window');
+const stack = document.getElementById('stack');
+const keys = document.getElementById('keys');
+let form = null;
+let shown = null;
+
+const viewer = new Viewer(document.getElementById('viewport'), {
+  rendered: () => layers.place(),
+  image: (index) => {
+    stack.value = String(index + 1);
+    position.textContent = viewer.images.length > 1 ? `${index + 1} / ${viewer.images.length}` : '';
+    layers.place();
+  },
+  window: ({ lower, upper }) => { windowText.textContent = `C ${Math.round((lower + upper) / 2)}  W ${Math.round(upper - lower)}`; },
+  box: (uid, corners) => {
+    const title = form?.box(uid, corners);
+    if (title) viewer.labelBox(uid, title);
+  },
+});
+const layers = new Layers(viewer);
+const started = viewer.start();
+
+async function open(panel) {
+  const data = JSON.parse(panel.dataset.view);
+  form = new VerdictForm(panel, data, {
+    choose: (number) => {
+      const finding = data.findings[number];
+      if (finding.layer) layers.choose(String(number));
+      const index = viewer.images.findIndex((image) => image.sop === finding.image && (!finding.frame || image.frame === finding.frame));
+      if (index >= 0 && index !== viewer.index) viewer.goTo(index);
+    },
+    draw: () => tool('RectangleROI'),
+    removeBox: (uid) => viewer.removeBox(uid),
+    image: () => viewer.image ?? data.images[0],
+  });
+  if (shown === data.item) return;
+  shown = data.item;
+  message.hidden = false;
+  message.textContent = 'Loading the images…';
+  stage.dataset.shown = '';
+  try {
+    await started;
+    await show(data);
+    message.hidden = true;
+    stage.dataset.shown = data.item;
+  } catch (error) {
+    message.textContent = `The images cannot be shown: ${error?.message ?? error?.error?.message ?? error}`;
+    return;
+  }
+  follow(data.item);
+}
+
+async function show(data) {
+  if (data.images.length === 0) throw new Error('this result names no image.');
+  const positive = data.findings.find((each) => each.positive);
+  const first = Math.max(0, data.images.findIndex((image) => image.sop === positive?.image));
+  tool('WindowLevel');
+  await viewer.show(data.images, first);
+  stack.max = String(data.images.length);
+  document.getElementById('stack-field').hidden = data.images.length < 2;
+  document.querySelector('[data-act=invert]').setAttribute('aria-pressed', 'false');
+  layers.show(data.findings);
+}
+
+/* While this study is read, the next one comes. */
+async function follow(item) {
+  const answer = await fetch(`/worklist/items/${item}/next`, { headers: { Accept: 'application/json' } });
+  if (answer.ok && shown === item) {
+    const { images } = await answer.json();
+    if (images.length > 0) await preload(images);
+    stage.dataset.preloaded = item;
+  }
+}
+
+function tool(name) {
+  if (name === 'RectangleROI' && !form?.beginBox()) return;
+  viewer.use(name);
+  stage.querySelectorAll('[data-tool]').forEach((button) => {
+    button.setAttribute('aria-pressed', String(button.dataset.tool === name));
+  });
+}
+
+const acts = {
+  invert: () => stage.querySelector('[data-act=invert]').setAttribute('aria-pressed', String(viewer.invert())),
+  reset: () => {
+    viewer.reset();
+    stage.querySelector('[data-act=invert]').setAttribute('aria-pressed', 'false');
+  },
+  keys: () => {
+    keys.hidden = !keys.hidden;
+    document.getElementById('show-keys').setAttribute('aria-expanded', String(!keys.hidden));
+  },
+};
+
+const byKey = {
+  a: () => form.agree(),
+  Enter: () => form.sign(),
+  y: () => form.judge('confirmed'),
+  n: () => form.judge('rejected'),
+  x: () => form.judge('changed'),
+  u: () => form.judge('unsure'),
+  d: () => form.add(),
+  b: () => tool('RectangleROI'),
+  w: () => tool('WindowLevel'),
+  p: () => tool('Pan'),
+  z: () => tool('Zoom'),
+  s: () => tool('StackScroll'),
+  i: acts.invert,
+  r: acts.reset,
+  h: () => layers.toggle(),
+  l: () => layers.next(),
+  o: () => { layers.showBoxes.checked = !layers.showBoxes.checked; layers.place(); },
+  '[': () => layers.stronger(-10),
+  ']': () => layers.stronger(10),
+  ArrowUp: () => viewer.goTo(viewer.index - 1),
+  ArrowDown: () => viewer.goTo(viewer.index + 1),
+  '?': acts.keys,
+  Escape: () => { if (!keys.hidden) acts.keys(); else document.activeElement?.blur(); },
+};
+
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const { target } = event;
+  const typing = target.matches('input:not([type=radio],[type=checkbox],[type=range]), textarea, select');
+  if (typing && event.key !== 'Escape') {
+    // Enter within a field must not sign a verdict that is still being written.
+    if (event.key === 'Enter') event.preventDefault();
+    return;
+  }
+  if (target.matches('input[type=radio],input[type=range]') && event.key.startsWith('Arrow')) return;
+  if (event.key === 'Enter' && target.matches('button:not(#sign), a, summary')) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const act = /^[1-9]$/.test(key) ? () => form.choose(form.rows[Number(key) - 1]) : byKey[key];
+  if (act && form) {
+    event.preventDefault();
+    act();
+  }
+});
+
+stage.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (button?.dataset.tool) tool(button.dataset.tool);
+  if (button?.dataset.act) acts[button.dataset.act]();
+});
+document.getElementById('show-keys').addEventListener('click', acts.keys);
+stack.addEventListener('input', () => viewer.goTo(Number(stack.value) - 1));
+
+const current = () => document.getElementById('panel');
+document.addEventListener('htmx:afterSettle', () => {
+  if (current() && form?.panel !== current()) open(current());
+});
+open(current());

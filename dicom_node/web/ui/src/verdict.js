@@ -1,0 +1,208 @@
+/* The form beside the image: what the expert says, by pointer or by key. */
+const NAMES = {
+  agree: 'You agree with the model.', reject: 'You reject the result as a whole.',
+};
+
+export class VerdictForm {
+  /* `on` has functions: choose(findingNumber), draw(), removeBox(uid), image() → {sop, frame}. */
+  constructor(panel, data, on) {
+    this.panel = panel;
+    this.data = data;
+    this.on = on;
+    this.form = panel.querySelector('#verdict');
+    this.mine = panel.dataset.mine === '1';
+    this.row = null;
+    this.nextRow = data.findings.length;
+    this.boxes = new Map();
+    this.form.addEventListener('change', (event) => this.#changed(event.target));
+    panel.addEventListener('click', (event) => this.#clicked(event));
+    panel.addEventListener('focusin', (event) => this.choose(event.target.closest('.finding'), { focus: false }));
+    this.choose(this.rows[0] ?? null, { focus: false });
+    this.#summarise();
+  }
+
+  get rows() { return [...this.form.querySelectorAll('.finding')]; }
+
+  get overall() { return this.form.elements.overall.value; }
+
+  agree() { this.#setOverall('agree'); }
+
+  choose(row, { focus = true } = {}) {
+    if (!row || row === this.row) return;
+    this.row?.classList.remove('chosen');
+    this.row = row;
+    row.classList.add('chosen');
+    if (focus) {
+      row.scrollIntoView({ block: 'nearest' });
+      row.querySelector('input[type=radio]:checked, input[type=radio], select')?.focus();
+    }
+    if (row.dataset.finding !== undefined) this.on.choose(Number(row.dataset.finding));
+  }
+
+  judge(judgement) {
+    const radio = this.row?.querySelector(`input[type=radio][value=${judgement}]`);
+    if (!radio || !this.mine) return;
+    radio.checked = true;
+    radio.focus();
+    this.#changed(radio);
+  }
+
+  add(label = '') {
+    if (!this.mine) return;
+    const row = document.getElementById('added-row').content.firstElementChild.cloneNode(true);
+    const number = this.nextRow;
+    this.nextRow += 1;
+    row.dataset.row = String(number);
+    row.querySelectorAll('[data-name]').forEach((field) => { field.name = `${field.dataset.name}.${number}`; });
+    const { sop, frame } = this.on.image();
+    this.#field(row, 'image').value = sop;
+    this.#field(row, 'frame').value = frame ?? '';
+    if (label) this.#field(row, 'label').value = label;
+    document.getElementById('added').append(row);
+    this.#setOverall('correct');
+    this.#number();
+    this.choose(row);
+    row.querySelector('select').focus();
+  }
+
+  remove(row) {
+    this.#forgetBox(row);
+    row.remove();
+    this.row = null;
+    this.choose(this.rows[0] ?? null, { focus: false });
+    this.#number();
+    this.#summarise();
+  }
+
+  /* The name of the finding that a box would belong to; a new finding where none is chosen. */
+  beginBox() {
+    if (!this.mine) return false;
+    if (!this.row) this.add();
+    return true;
+  }
+
+  box(uid, corners) {
+    const known = [...this.boxes].find(([, one]) => one === uid)?.[0];
+    const row = known ?? this.row;
+    if (!row) return '';
+    if (!known) {
+      this.#forgetBox(row);
+      this.boxes.set(row, uid);
+    }
+    this.#field(row, 'box').value = corners.map((value) => value.toFixed(1)).join(',');
+    const { sop, frame } = this.on.image();
+    if (row.classList.contains('added')) {
+      this.#field(row, 'image').value = sop;
+      this.#field(row, 'frame').value = frame ?? '';
+    } else if (!row.querySelector('input[type=radio]:checked')) {
+      row.querySelector('input[value=changed]').checked = true;
+    }
+    row.classList.add('has-box');
+    row.querySelector('.draw').firstChild.textContent = 'Drawn · again ';
+    this.#setOverall('correct');
+    return this.#title(row);
+  }
+
+  take(number) {
+    const reading = this.data.readings[number];
+    this.rows.filter((row) => row.classList.contains('added')).forEach((row) => this.remove(row));
+    this.form.elements.comment.value = reading.comment;
+    if (reading.rejected) {
+      this.#setOverall('reject');
+      return;
+    }
+    for (const said of reading.findings) {
+      let row = this.rows.find((each) => this.#field(each, 'label').value === said.label && this.#field(each, 'image').value === said.image);
+      if (said.judgement === 'added') {
+        this.add(said.label);
+        row = this.row;
+        this.#field(row, 'image').value = said.image;
+        this.#field(row, 'frame').value = said.frame ?? '';
+      } else if (row) {
+        row.querySelector(`input[type=radio][value=${said.judgement}]`).checked = true;
+        this.#field(row, 'changed_to').value = said.changed_to;
+      }
+      if (!row) continue;
+      this.#field(row, 'laterality').value = said.laterality;
+      this.#field(row, 'comment').value = said.comment;
+      this.#field(row, 'box').value = said.box ? said.box.join(',') : '';
+      this.#open(row);
+    }
+    this.#setOverall('correct');
+  }
+
+  sign() {
+    const button = document.getElementById('sign');
+    if (!button.disabled) button.click();
+  }
+
+  #title(row) {
+    const select = row.querySelector('select[name^=label]');
+    return select ? select.selectedOptions[0].textContent : this.data.findings[Number(row.dataset.finding)].title;
+  }
+
+  #field(row, name) { return row.querySelector(`[name="${name}.${row.dataset.row}"]`); }
+
+  #forgetBox(row) {
+    const uid = this.boxes.get(row);
+    if (uid) this.on.removeBox(uid);
+    this.boxes.delete(row);
+  }
+
+  #open(row) {
+    const said = row.querySelector('input[type=radio]:checked')?.value;
+    const more = row.querySelector('.more');
+    if (more && !row.classList.contains('added')) {
+      more.hidden = !said;
+      more.querySelector('.changed-only').hidden = said !== 'changed';
+    }
+  }
+
+  #changed(field) {
+    const row = field.closest('.finding');
+    if (row) {
+      this.choose(row, { focus: false });
+      this.#open(row);
+      this.#setOverall('correct');
+    }
+    this.#summarise();
+  }
+
+  #clicked(event) {
+    const button = event.target.closest('button');
+    if (!button) return;
+    const row = button.closest('.finding');
+    if (button.classList.contains('add')) this.add(button.dataset.label);
+    if (button.classList.contains('remove')) this.remove(row);
+    if (button.classList.contains('take')) this.take(Number(button.dataset.reading));
+    if (button.classList.contains('draw')) {
+      this.choose(row, { focus: false });
+      this.on.draw();
+    }
+  }
+
+  #setOverall(value) {
+    if (!this.mine) return;
+    this.form.elements.overall.value = value;
+    this.rows.forEach((row) => this.#open(row));
+    this.#summarise();
+  }
+
+  #number() {
+    this.rows.forEach((row, index) => {
+      row.querySelector('legend kbd').textContent = index < 9 ? String(index + 1) : '';
+    });
+  }
+
+  #summarise() {
+    const { overall } = this;
+    const open = this.rows.filter((row) => !row.classList.contains('added') && !row.querySelector('input[type=radio]:checked'));
+    const summary = document.getElementById('summary');
+    const ready = this.mine && (overall === 'agree' || overall === 'reject' || (overall === 'correct' && open.length === 0));
+    document.getElementById('sign').disabled = !ready;
+    this.form.classList.toggle('is-correcting', overall === 'correct');
+    if (!this.mine) summary.textContent = '';
+    else if (overall === 'correct') summary.textContent = open.length ? `Still to say: ${open.map((row) => this.#title(row)).join(', ')}.` : 'Your corrections are complete.';
+    else summary.textContent = NAMES[overall] ?? 'Agree, or say what is different.';
+  }
+}

@@ -1,0 +1,85 @@
+"""The queue: what waits, in which order, and who holds what."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from dicom_node.domain.review import Reviewer, ReviewItem, ReviewState
+from dicom_node.domain.user import User
+from dicom_node.domain.worklist import Sort, Worklist
+from dicom_node.errors import ConflictError
+from dicom_node.web.frame import Frame
+from dicom_node.web.sessions import Reviewing
+from dicom_node.web.worklist.people import reviewer
+from dicom_node.web.worklist.query import QueueQuery, Shown
+
+PATH = "/worklist"
+_CLAIM_TRIES = 20
+SORT_TITLES = {
+    Sort.TRIAGE: "Triage",
+    Sort.UNCERTAINTY: "Uncertainty",
+    Sort.OLDEST: "Oldest",
+    Sort.NEWEST: "Newest",
+}
+
+
+def add_routes(
+    router: APIRouter, frame: Frame, worklist: Worklist, clock: Callable[[], datetime]
+) -> None:
+    """Add the queue's routes."""
+
+    @router.get(PATH)
+    def queue(request: Request, user: Reviewing) -> Response:
+        query = QueueQuery.from_words(request.query_params)
+        request.session["queue"] = query.url().partition("?")[2]
+        page = worklist.items(query.filter_for(user), query.sort, query.page)
+        return frame.page(
+            request,
+            user,
+            "queue_rows.html" if "HX-Request" in request.headers else "queue.html",
+            query=query,
+            items=page.items,
+            next_page=query.url(after=page.next) if page.next else "",
+            counts=_counts(worklist.counts()),
+            choices=worklist.choices(),
+            sorts=SORT_TITLES,
+            now=clock(),
+        )
+
+    @router.post(PATH + "/next")
+    def next_item(request: Request, user: Reviewing) -> Response:
+        item = claim_next(worklist, reviewer(user), user, request)
+        where = f"{PATH}/items/{item.item_id}" if item else last_queue(request).url()
+        return RedirectResponse(where, status_code=303)
+
+
+def last_queue(request: Request) -> QueueQuery:
+    """Return the queue that this session looked at last."""
+    return QueueQuery.from_words(dict(parse_qsl(request.session.get("queue", ""))))
+
+
+def claim_next(
+    worklist: Worklist, who: Reviewer, user: User, request: Request
+) -> ReviewItem | None:
+    """Claim the first item of the last queue that nobody else takes first; None without one."""
+    query = last_queue(request)
+    wanted = query.filter_for(user)
+    if query.shown not in (Shown.OPEN, Shown.WAITING, Shown.ADJUDICATING) or query.mine:
+        wanted = QueueQuery().filter_for(user)
+    for _ in range(_CLAIM_TRIES):
+        item = worklist.next_for(who, wanted, query.sort)
+        if item is None:
+            return None
+        try:
+            return worklist.claim(item.item_id, who)
+        except ConflictError:  # somebody was faster: take the one after it
+            continue
+    return None
+
+
+def _counts(counts: Mapping[ReviewState, int]) -> dict[Shown, int]:
+    """Return how many items each choice of the queue would show."""
+    return {shown: sum(counts.get(state, 0) for state in shown.states) for shown in Shown}

@@ -1,0 +1,144 @@
+"""The pages over a real archive of synthetic radiographs, with a worklist in memory."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from ai_engine.prediction import Region
+from dicom_node.demo.phantom.chest import ChestOptions
+from dicom_node.demo.synthetic import StudyUids, make_radiograph
+from dicom_node.domain.review import ReviewDetails
+from dicom_node.domain.user import User, UserRole
+from dicom_node.pages import make_pages
+from dicom_node.passwords import hashed
+from dicom_node.persistence.database import migrate
+from dicom_node.settings import NodeSettings
+from dicom_node.stores import Stores
+from dicom_node.web.application import make_application
+from dicom_node.web.server import WebServer
+from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
+from tests.peers.objects import write_part10
+
+PASSWORD = "a quiet dark room"  # noqa: S105 - opens nothing but this test
+PEOPLE = {
+    "ada": (UserRole.EXPERT, UserRole.ADMIN),
+    "bert": (UserRole.EXPERT,),
+    "cleo": (UserRole.EXPERT,),
+    "rita": (UserRole.READER,),
+    "otto": (UserRole.ADMIN,),
+}
+_WITH_OPACITY = (("opacity", 0.91), ("cardiomegaly", 0.56), ("effusion", 0.31), ("nodule", 0.04))
+_NORMAL = (("opacity", 0.07), ("cardiomegaly", 0.12), ("effusion", 0.03), ("nodule", 0.02))
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadingRoom:
+    """Pages on a free port of this machine."""
+
+    stores: Stores
+    worklist: FakeWorklist
+    url: str = ""
+    items: list[str] = field(default_factory=list)
+
+
+def settings_in(folder: Path) -> NodeSettings:
+    """Return settings whose data lie in ``folder``, on a free port."""
+    return NodeSettings.model_validate({"data_dir": folder, "web": {"port": 0}})
+
+
+@contextmanager
+def reading_room(
+    folder: Path, *, studies: Sequence[bool] = (True, False, True, False), rows: int = 640
+) -> Iterator[ReadingRoom]:
+    """Serve the pages; ``studies`` says of each study whether the model has found something."""
+    settings = settings_in(folder)
+    stores = Stores(settings)
+    migrate(stores.engine)
+    stores.received.open()
+    stores.evidence.open()
+    room = ReadingRoom(stores=stores, worklist=FakeWorklist(clock=lambda: datetime.now(UTC)))
+    add_people(stores)
+    for number, found in enumerate(studies, start=1):
+        add_study(room, number, found=found, rows=rows)
+    application = make_application(
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="test",
+        pages=make_pages(settings, stores, room.worklist, version="test"),
+    )
+    server = WebServer(application, host="127.0.0.1", port=0)
+    server.start()
+    room.url = f"http://127.0.0.1:{server.port}"
+    try:
+        yield room
+    finally:
+        server.stop()
+        stores.engine.dispose()
+
+
+def add_people(stores: Stores) -> None:
+    """Let PEOPLE sign in with PASSWORD."""
+    password = hashed(PASSWORD)
+    for name, roles in PEOPLE.items():
+        user = User(
+            name=name, title=f"{name.title()}^Test", organization="Test", roles=frozenset(roles)
+        )
+        stores.users.add(user, password, actor="test", at=datetime.now(UTC))
+
+
+def add_study(
+    room: ReadingRoom, number: int, *, found: bool, rows: int = 640, readers: int = 1
+) -> ReviewDetails:
+    """Put a synthetic radiograph into the archive, and its review on the worklist."""
+    uids = StudyUids(
+        study=f"1.2.3.{number}", series=f"1.2.3.{number}.1", instance=f"1.2.3.{number}.1.1"
+    )
+    options = ChestOptions(seed=number, rows=rows, columns=round(rows * 0.82), with_lesion=found)
+    made = make_radiograph(uids, datetime.now(UTC), options)
+    file = write_part10(room.stores.settings.data_dir / "made.dcm", made.dataset)
+    stored = room.stores.received.store_part10(
+        file.read_bytes(), calling_ae="CR1", called_ae="AINODE", received_at=datetime.now(UTC)
+    )
+    room.stores.index.record([stored.instance])
+    details = fake_details(
+        number,
+        probabilities=_WITH_OPACITY if found else _NORMAL,
+        readers=readers,
+        received_at=datetime.now(UTC) - timedelta(minutes=7 * (10 - number)),
+    )
+    image = replace(details.images[0], rows=rows, columns=options.columns)
+    scale = rows / 512
+    details = replace(
+        details,
+        item=replace(details.item, modality="DX"),
+        images=(image,),
+        findings=tuple(
+            replace(
+                each,
+                boxes=tuple(_scaled(box, scale) for box in each.boxes),
+                heat_map=replace(
+                    each.heat_map,
+                    region=Region(left=0, top=0, right=options.columns, bottom=rows),
+                )
+                if each.heat_map
+                else None,
+            )
+            for each in details.findings
+        ),
+    )
+    room.worklist.add(details)
+    room.items.append(details.item.item_id)
+    return details
+
+
+def _scaled(box: Region, scale: float) -> Region:
+    return Region(
+        left=box.left * scale * 0.82,
+        top=box.top * scale,
+        right=box.right * scale * 0.82,
+        bottom=box.bottom * scale,
+    )
