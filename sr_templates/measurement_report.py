@@ -129,11 +129,12 @@ def _imaging_measurements(
         )
     ]
     items = [item for group in groups for item in group]
-    container.ContentSequence = ContentSequence(items or [_nothing_to_outline()])
+    container.ContentSequence = ContentSequence(items or [nothing_to_outline()])
     return container
 
 
-def _nothing_to_outline() -> TextContentItem:
+def nothing_to_outline() -> TextContentItem:
+    """What stands among the measurements where there are none."""
     return TextContentItem(
         name=CodedConcept.from_code(codes.COMMENT),
         value="No region on any image to report.",

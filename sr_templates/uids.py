@@ -20,12 +20,12 @@ def derived_uid(*parts: str) -> str:
 
 def device_uid(model: ModelIdentity) -> str:
     """Device UID (0018,1002) of one model: changes with every version and every retraining."""
-    return derived_uid("device", *_model(model))
+    return derived_uid("device", *model_parts(model))
 
 
 def series_uid(study_instance_uid: str, model: ModelIdentity, kind: str) -> str:
     """Series of one kind of evidence: successors stay in it, another model's are elsewhere."""
-    return derived_uid("series", study_instance_uid, *_model(model), kind)
+    return derived_uid("series", study_instance_uid, *model_parts(model), kind)
 
 
 def document_uid(
@@ -39,7 +39,7 @@ def document_uid(
     return derived_uid(
         "instance",
         study_instance_uid,
-        *_model(prediction.model),
+        *model_parts(prediction.model),
         kind,
         *_operating_point(prediction),
         *sorted(inputs),
@@ -59,7 +59,7 @@ def image_uid(
     return derived_uid(
         "instance",
         study_instance_uid,
-        *_model(prediction.model),
+        *model_parts(prediction.model),
         kind,
         prediction.calibration,
         *_thresholds(image),
@@ -80,7 +80,7 @@ def tracking_uid(
     return derived_uid(
         "tracking",
         study_instance_uid,
-        *_model(model),
+        *model_parts(model),
         image.sop_instance_uid,
         str(image.frame_number),
         finding.label,
@@ -88,7 +88,8 @@ def tracking_uid(
     )
 
 
-def _model(model: ModelIdentity) -> tuple[str, str, str]:
+def model_parts(model: ModelIdentity) -> tuple[str, str, str]:
+    """What tells one model from another: name, version and weights."""
     return model.name, model.version, model.weights_digest
 
 

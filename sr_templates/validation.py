@@ -205,8 +205,8 @@ def _groups(items: Sequence[Dataset]) -> Iterator[str]:
     tracking = []
     for group in groups:
         children = list(group.get("ContentSequence") or [])
-        types = [child.get("ValueType") for child in children]
-        if types.count("SCOORD") != 1:
+        regions = [item for item in (*children, *_coordinates(children)) if _is_region(item)]
+        if len(regions) != 1:
             yield "a measurement group has no region, or several: viewers fail on it"
         first = next((child for child in children if child.get("ValueType") == "UIDREF"), None)
         if first is None or not _is_named(first, codes.TRACKING_UNIQUE_IDENTIFIER):
@@ -215,6 +215,17 @@ def _groups(items: Sequence[Dataset]) -> Iterator[str]:
             tracking.append(first.UID)
     if len(set(tracking)) < len(tracking):
         yield "two measurement groups share a tracking UID"
+
+
+def _coordinates(children: Sequence[Dataset]) -> Iterator[Dataset]:
+    """What a group's numbers were measured with (TID 320), which viewers draw as its region."""
+    for child in children:
+        if child.get("ValueType") == "NUM":
+            yield from child.get("ContentSequence") or []
+
+
+def _is_region(item: Dataset) -> bool:
+    return bool(item.get("ValueType") == "SCOORD")
 
 
 def _items(parent: Dataset) -> Iterator[Dataset]:

@@ -8,6 +8,7 @@ from ai_engine.prediction import Code
 
 PRIVATE_SCHEME = "99AINODE"
 
+LUNG = Code(value="39607008", scheme="SCT", meaning="Lung")
 RIGHT_LUNG = Code(value="3341006", scheme="SCT", meaning="Right lung")
 LEFT_LUNG = Code(value="44029006", scheme="SCT", meaning="Left lung")
 BOTH_LUNGS = Code(value="74101002", scheme="SCT", meaning="Both lungs")

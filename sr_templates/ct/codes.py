@@ -1,0 +1,80 @@
+"""The coded concepts of CT results that stand beside `ai_engine.ct.codes` (PS3.16)."""
+
+from types import MappingProxyType
+
+from pydicom.sr.coding import Code
+
+from ai_engine.ct.refusal import CtRefusalReason
+from ai_engine.ct.results import Severity, Side
+from sr_templates.codes import PRIVATE_SCHEME
+
+SERIES_INSTANCE_UID = Code("112002", "DCM", "Series Instance UID")
+TISSUE = Code("85756007", "SCT", "Tissue")
+ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
+
+INHOMOGENEITY_VOLUME = Code("ct-inhomogen-ml", PRIVATE_SCHEME, "Volume of lung inhomogeneity")
+REGIONS = Code("ct-regions", PRIVATE_SCHEME, "Number of regions")
+COUNT = Code("1", "UCUM", "no units")
+SEVERITY = Code("ct-severity", PRIVATE_SCHEME, "Severity of lung inhomogeneity")
+
+SEVERITY_OF = MappingProxyType(
+    {
+        Side.RIGHT: Code("ct-severity-r", PRIVATE_SCHEME, "Severity, right lung"),
+        Side.LEFT: Code("ct-severity-l", PRIVATE_SCHEME, "Severity, left lung"),
+        Side.BOTH: Code("ct-severity-b", PRIVATE_SCHEME, "Severity, both lungs"),
+    }
+)
+# Viewers show a number's name and nothing else of its context, so the lung is in the name.
+PART_OF = MappingProxyType(
+    {
+        Side.RIGHT: Code("ct-part-r", PRIVATE_SCHEME, "Part of right lung"),
+        Side.LEFT: Code("ct-part-l", PRIVATE_SCHEME, "Part of left lung"),
+        Side.BOTH: Code("ct-part-b", PRIVATE_SCHEME, "Part of both lungs"),
+    }
+)
+GRADES = MappingProxyType(
+    {
+        severity: Code(
+            f"ct-grade-{severity.grade}", PRIVATE_SCHEME, f"Grade {severity.grade}: {severity}"
+        )
+        for severity in Severity
+    }
+)
+REFUSAL_REASONS = MappingProxyType(
+    {
+        CtRefusalReason.NOT_CT: Code("R-NOT-CT", PRIVATE_SCHEME, "Not CT images"),
+        CtRefusalReason.LOCALIZER: Code("R-LOCALIZER", PRIVATE_SCHEME, "Localizer"),
+        CtRefusalReason.PROJECTION: Code("R-PROJECTION", PRIVATE_SCHEME, "Projections"),
+        CtRefusalReason.NO_GEOMETRY: Code(
+            "R-NO-GEOMETRY", PRIVATE_SCHEME, "Position, orientation or spacing missing"
+        ),
+        CtRefusalReason.NO_HOUNSFIELD_UNITS: Code(
+            "R-NO-HU", PRIVATE_SCHEME, "Values are not Hounsfield units"
+        ),
+        CtRefusalReason.TOO_FEW_SLICES: Code("R-FEW-SLICES", PRIVATE_SCHEME, "Too few slices"),
+        CtRefusalReason.MIXED_SERIES: Code(
+            "R-MIXED-SERIES", PRIVATE_SCHEME, "Slices of more than one series"
+        ),
+        CtRefusalReason.MIXED_GEOMETRY: Code(
+            "R-MIXED-GEOMETRY", PRIVATE_SCHEME, "Slices of different orientation or size"
+        ),
+        CtRefusalReason.NOT_AXIAL: Code("R-NOT-AXIAL", PRIVATE_SCHEME, "Slices are not axial"),
+        CtRefusalReason.GANTRY_TILT: Code("R-GANTRY-TILT", PRIVATE_SCHEME, "Gantry tilt"),
+        CtRefusalReason.DUPLICATED_SLICES: Code(
+            "R-DOUBLE-SLICES", PRIVATE_SCHEME, "More than one slice at one position"
+        ),
+        CtRefusalReason.MISSING_SLICES: Code(
+            "R-MISSING-SLICES", PRIVATE_SCHEME, "Slices are missing"
+        ),
+        CtRefusalReason.UNEVEN_SPACING: Code(
+            "R-UNEVEN", PRIVATE_SCHEME, "Slices are not evenly spaced"
+        ),
+        CtRefusalReason.TOO_THICK: Code("R-TOO-THICK", PRIVATE_SCHEME, "Slices are too far apart"),
+        CtRefusalReason.UNDECODABLE: Code(
+            "R-UNDECODABLE", PRIVATE_SCHEME, "Pixel data cannot be decoded"
+        ),
+        CtRefusalReason.NO_LUNGS: Code(
+            "R-NO-LUNGS", PRIVATE_SCHEME, "No lungs in the field of view"
+        ),
+    }
+)

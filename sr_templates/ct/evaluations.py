@@ -1,0 +1,186 @@
+"""TID 1500 row 12 of a CT report: how it went, grades, explanation, what was not analysed."""
+
+from collections.abc import Iterator
+
+from highdicom.sr import (
+    CodeContentItem,
+    CodedConcept,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    NumContentItem,
+    TextContentItem,
+    UIDRefContentItem,
+)
+from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom.sr.coding import Code
+
+from ai_engine.ct import codes as engine_codes
+from ai_engine.ct.prediction import SeriesRefusal
+from ai_engine.ct.refusal import CtRefusalReason
+from ai_engine.ct.results import KeySlice, LungMeasurement, Side, SliceRange
+from sr_templates import codes
+from sr_templates.ct import codes as ct_codes
+from sr_templates.ct.algorithm import ct_algorithm_statements
+from sr_templates.ct.subject import CtSubject
+from sr_templates.ct.volumetric_roi import lung_numbers, rounded
+from sr_templates.source_image import reference
+
+WARNING = "Demonstration - not for clinical use."
+
+
+def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
+    """Say how it went, the lungs' grades, and which slices show what (paper 5, Fig. 7)."""
+    prediction = subject.prediction
+    container = ContainerContentItem(
+        name=CodedConcept.from_code(codes.QUALITATIVE_EVALUATIONS),
+        relationship_type=Relationship.CONTAINS,
+    )
+    content = ContentSequence()
+    content.append(_code(codes.SUMMARY, _summary(subject), Relationship.CONTAINS))
+    content.append(_text(prediction.choice))
+    if prediction.analysis is not None:
+        content.extend(_grades(prediction.analysis.measurements))
+        content.append(_text(figures_in_words(prediction.analysis.measurements)))
+        content.extend(_explanation(subject))
+        content.extend(_text(caution.value) for caution in prediction.analysis.cautions)
+    content.extend(_refusal(refusal, subject) for refusal in prediction.refusals)
+    content.extend(_text(words) for words in left_out_in_words(subject))
+    content.extend(_text(f"Limitation: {words}") for words in prediction.limitations)
+    if prediction.model.research_only:
+        content.append(_text(WARNING))
+    content.extend(ct_algorithm_statements(prediction))
+    container.ContentSequence = content
+    return container
+
+
+def figures_in_words(rows: tuple[LungMeasurement, ...]) -> str:
+    """Say volumes and percentages in one sentence, for readers of plain text."""
+    return "; ".join(
+        f"{row.side}: {row.volume_ml:.0f} ml, inhomogeneity {row.percentage:.1f} %"
+        for row in rows
+        if row.percentage is not None
+    ).capitalize()
+
+
+def left_out_in_words(subject: CtSubject) -> Iterator[str]:
+    """Say what needn't be analysed, and why."""
+    for each in subject.prediction.left_out:
+        count = len(each.sop_instance_uids)
+        images = "1 image" if count == 1 else f"{count} images"
+        yield f"Not analysed: {images}, {each.reason}."
+
+
+def refusal_in_words(refusal: SeriesRefusal) -> str:
+    """Say why a series was not analysed."""
+    return f"Not analysed, because {refusal.reason.value}: {refusal.detail}."
+
+
+def _summary(subject: CtSubject) -> Code:
+    """CID 6047: whether all, some or no series could be analysed, and whether with findings."""
+    prediction = subject.prediction
+    if prediction.analysis is None:
+        return codes.NONE_SUCCEEDED
+    if prediction.refusals:
+        return (
+            codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS
+            if prediction.is_positive
+            else codes.NOT_ALL_SUCCEEDED_WITHOUT_FINDINGS
+        )
+    return (
+        codes.ALL_SUCCEEDED_WITH_FINDINGS
+        if prediction.is_positive
+        else codes.ALL_SUCCEEDED_WITHOUT_FINDINGS
+    )
+
+
+def _grades(rows: tuple[LungMeasurement, ...]) -> Iterator[CodeContentItem]:
+    """Each lung's grade (paper 5, section 6), with the figures behind it."""
+    for row in rows:
+        if row.severity is None:
+            continue
+        item = _code(
+            ct_codes.SEVERITY_OF[row.side], ct_codes.GRADES[row.severity], Relationship.CONTAINS
+        )
+        numbers = [
+            _number(
+                CodedConcept.from_code(codes.concept(engine_codes.VOLUME)),
+                rounded(row.volume_ml),
+                CodedConcept.from_code(codes.concept(engine_codes.MILLILITRE)),
+            ),
+            *(_number(*figure) for figure in lung_numbers(row)),
+        ]
+        if row.side is not Side.BOTH:
+            numbers = numbers[1:2]
+        item.ContentSequence = ContentSequence(numbers)
+        yield item
+
+
+def _explanation(subject: CtSubject) -> Iterator[TextContentItem]:
+    """Fig. 7's sentences; those on slices with inhomogeneity refer to the key images in them."""
+    analysis = subject.analysis
+    opening, *sentences = analysis.explanation
+    yield _text(opening)
+    for sentence, span in zip(sentences, analysis.ranges, strict=True):
+        item = _text(sentence)
+        images = [_image(key, subject) for key in analysis.key_slices if _shows(key, span)]
+        if images:
+            item.ContentSequence = ContentSequence(images)
+        yield item
+
+
+def _shows(key: KeySlice, span: SliceRange) -> bool:
+    return bool(key.areas) and span.first <= key.number <= span.last
+
+
+def _image(key: KeySlice, subject: CtSubject) -> ContentItem:
+    return reference(
+        subject.sources[key.reference.sop_instance_uid],
+        codes.SOURCE_OF_MEASUREMENT,
+        Relationship.INFERRED_FROM,
+        key.reference.frame_number,
+    )
+
+
+def _refusal(refusal: SeriesRefusal, subject: CtSubject) -> CodeContentItem:
+    """CID 6042: not attempted, or tried and failed; the coded reason, its words, the series."""
+    failed = refusal.reason is CtRefusalReason.UNDECODABLE
+    status = codes.FAILED if failed else codes.NOT_ATTEMPTED
+    item = _code(codes.SUMMARY_OF_ANALYSES, status, Relationship.CONTAINS)
+    reason = ct_codes.REFUSAL_REASONS[refusal.reason]
+    children = [
+        _code(codes.REASON, reason, Relationship.HAS_PROPERTIES),
+        _text(refusal_in_words(refusal), Relationship.HAS_PROPERTIES),
+        UIDRefContentItem(
+            name=CodedConcept.from_code(ct_codes.SERIES_INSTANCE_UID),
+            value=refusal.series_instance_uid,
+            relationship_type=Relationship.HAS_PROPERTIES,
+        ),
+        reference(
+            subject.sources[refusal.sop_instance_uids[0]],
+            codes.SOURCE_OF_MEASUREMENT,
+            Relationship.INFERRED_FROM,
+        ),
+    ]
+    item.ContentSequence = ContentSequence(children)
+    return item
+
+
+def _code(name: Code, value: Code, relationship: Relationship) -> CodeContentItem:
+    return CodeContentItem(
+        name=CodedConcept.from_code(name),
+        value=CodedConcept.from_code(value),
+        relationship_type=relationship,
+    )
+
+
+def _text(value: str, relationship: Relationship = Relationship.CONTAINS) -> TextContentItem:
+    return TextContentItem(
+        name=CodedConcept.from_code(codes.COMMENT), value=value, relationship_type=relationship
+    )
+
+
+def _number(name: CodedConcept, value: float, unit: CodedConcept) -> NumContentItem:
+    return NumContentItem(
+        name=name, value=value, unit=unit, relationship_type=Relationship.HAS_PROPERTIES
+    )
