@@ -32,6 +32,10 @@ class ModelKind(StrEnum):
         return self is not ModelKind.CLASSICAL_CT
 
 
+CT_KINDS = frozenset({ModelKind.CLASSICAL_CT, ModelKind.SEGMENTER_CT})
+"""The kinds that look at a whole CT study instead of one image after the other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """One output: its name, the words and codes it is reported with, and its default threshold."""

@@ -78,6 +78,19 @@ class ModelCards:
         """Return which version of ``model`` is active."""
         return self.active(model).identity
 
+    def card(self, identity: ModelIdentity) -> ModelCard:
+        """Return the card of one version, the active one or another.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When that version is not installed.
+        """
+        try:
+            return self.registry.card(identity.name, identity.version)
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
     def verified(self, model: str) -> ModelIdentity:
         """Return the active version of ``model`` after checking its weights' digest."""
         return self._verified(self.active(model)).identity

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.cards import CT_KINDS
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason
@@ -21,7 +22,9 @@ from ai_engine.predictor import (
     load_predictor,
 )
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from ai_engine.result import Result
 from dicom_node.archive.objects import DicomObjects
+from dicom_node.ct_models import CtModels
 from dicom_node.device_calibrations import Calibrations, calibrations_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.model_cards import ModelCards, ModelUnavailableError
@@ -50,6 +53,7 @@ class ModelHost:
         self._calibrations = calibrations
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
+        self._ct = CtModels(objects, threads=settings.inference.threads)
         self._predictors: OrderedDict[_Versions, ChestRadiographPredictor] = OrderedDict()
         self._loading = threading.Lock()
         self._lock = threading.Lock()
@@ -69,7 +73,7 @@ class ModelHost:
         """Return which version of ``model`` is active now."""
         return self._cards.identity(model)
 
-    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
 
         A job keeps the version it was planned with, also when another one was promoted since.
@@ -79,6 +83,14 @@ class ModelHost:
         ModelUnavailableError
             When the model cannot be loaded, or fails.
         """
+        card = self._cards.card(model)
+        if card.kind in CT_KINDS:
+            return self._ct.predict(card, instances)
+        return self._predict_radiographs(model, instances)
+
+    def _predict_radiographs(
+        self, model: ModelIdentity, instances: Sequence[ReceivedInstance]
+    ) -> Prediction:
         predictor = self._predictor(model)
         images: list[Radiograph] = []
         refusals: list[Refusal] = []
@@ -131,8 +143,12 @@ class ModelHost:
         _LOG.info("model loaded model=%s", model.key)
         return predictor
 
-    def display_pixels(self, instance: ReceivedInstance) -> npt.NDArray[np.float32]:
+    def display_pixels(
+        self, instance: ReceivedInstance, frame_number: int | None = None
+    ) -> npt.NDArray[np.float32]:
         """Return an analysed image as displayed: (rows, columns), 0 to 1, bright is dense."""
+        if instance.header.modality == "CT":
+            return self._ct.display_pixels(instance, frame_number)
         return self._radiograph(instance).pixels
 
     def _radiograph(self, instance: ReceivedInstance) -> Radiograph:

@@ -76,8 +76,8 @@ def build_key_object_selection(
         kind=kind,
         uid=document_uid(uid_of(sources[0], "StudyInstanceUID"), prediction, tuple(by_uid), kind),
     )
-    root = _root(codes.OF_INTEREST, observation_context(prediction.model))
-    root.ContentSequence.append(_description(_summary(positive, prediction.model)))
+    root = selection_root(codes.OF_INTEREST, observation_context(prediction.model))
+    root.ContentSequence.append(description(_summary(positive, prediction.model)))
     root.ContentSequence.extend(
         reference(
             by_uid[image.sop_instance_uid],
@@ -87,7 +87,7 @@ def build_key_object_selection(
         )
         for image in positive
     )
-    _finish(document, root, [by_uid[uid] for uid in selected])
+    finish_selection(document, root, [by_uid[uid] for uid in selected])
     return [document]
 
 
@@ -134,13 +134,15 @@ def build_rejection(
     kind = EvidenceKind.REJECTION
     uid = derived_uid("instance", study, kind, reason.value, comment, *sorted(by_uid))
     document = _document(rejected[0], model, context, kind=kind, uid=uid)
-    root = _root(codes.REJECTED_FOR_QUALITY, _observer(model, rejected_by), modifier=reason)
+    root = selection_root(
+        codes.REJECTED_FOR_QUALITY, _observer(model, rejected_by), modifier=reason
+    )
     if comment:
-        root.ContentSequence.append(_description(comment))
+        root.ContentSequence.append(description(comment))
     root.ContentSequence.extend(
         reference(instance, codes.SOURCE, Relationship.CONTAINS) for instance in by_uid.values()
     )
-    _finish(document, root, list(by_uid.values()))
+    finish_selection(document, root, list(by_uid.values()))
     return document
 
 
@@ -163,7 +165,7 @@ def _document(
     )
 
 
-def _root(
+def selection_root(
     title: Code, observer: ObservationContext, *, modifier: Code | None = None
 ) -> ContainerContentItem:
     """TID 2010, rows 1 to 6: title, modifier (a reason, for a rejection), language and observer."""
@@ -194,7 +196,8 @@ def _observer(model: ModelIdentity, name: str | None) -> ObservationContext:
     )
 
 
-def _description(words: str) -> TextContentItem:
+def description(words: str) -> TextContentItem:
+    """TID 2010, row 7: why the objects were selected."""
     return TextContentItem(
         name=CodedConcept.from_code(codes.KEY_OBJECT_DESCRIPTION),
         value=words,
@@ -216,7 +219,9 @@ def _summary(images: Sequence[ImagePrediction], model: ModelIdentity) -> str:
     return f"AI findings, not verified: {words}" + (f". {WARNING}" if model.research_only else "")
 
 
-def _finish(document: Dataset, root: ContainerContentItem, instances: Sequence[Dataset]) -> None:
+def finish_selection(
+    document: Dataset, root: ContainerContentItem, instances: Sequence[Dataset]
+) -> None:
     """Key Object Document modules (PS3.3 C.17.6.1, C.17.6.2), and the content tree (C.17.3)."""
     document.ReferencedPerformedProcedureStepSequence = []
     document.CurrentRequestedProcedureEvidenceSequence = hierarchical_references(instances)

@@ -48,11 +48,11 @@ def draw_overlay(
         Shape (height, width, 3), uint8 RGB.
     """
     size = max(14, round(max_side / 50))
-    above = [*_warning(model), Band(lines=_headline(image, finding))]
+    above = [*warning(model), Band(lines=_headline(image, finding))]
     below = [Band(lines=_footer(finding, model))]
     captions_height = sum(band.height(size) for band in above + below)
-    shape = _body_shape(pixels, pixel_aspect, max_side, captions_height)
-    body = _centred(_body(pixels, finding, shape), min_width=min(max_side, 24 * size))
+    shape = body_shape(pixels, pixel_aspect, max_side, captions_height)
+    body = centred(_body(pixels, finding, shape), min_width=min(max_side, 24 * size))
     width = body.shape[1]
     return np.vstack(
         [
@@ -75,7 +75,7 @@ def percent(share: float, beside: float) -> str:
     return f"{100 * share:.1f} %" if is_close else f"{100 * share:.0f} %"
 
 
-def _body_shape(
+def body_shape(
     pixels: npt.NDArray[np.float32], pixel_aspect: float, max_side: int, captions_height: int
 ) -> tuple[int, int]:
     """Shape of the image's part: at most what the limit leaves, at least readable."""
@@ -90,7 +90,7 @@ def _body(
     pixels: npt.NDArray[np.float32], finding: Finding | None, shape: tuple[int, int]
 ) -> Pixels:
     rows, columns = pixels.shape
-    grey = _resized(pixels, shape)
+    grey = resized(pixels, shape)
     if finding is None or finding.heat_map is None:
         plain = (grey * 255.0 + 0.5).astype(np.uint8)
         return np.repeat(plain[:, :, None], 3, axis=2)
@@ -100,21 +100,23 @@ def _body(
     return body
 
 
-def _resized(pixels: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+def resized(pixels: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Give a display-ready image another shape, values kept between 0 and 1."""
     shrinks = shape[0] < pixels.shape[0] and shape[1] < pixels.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     resized = cv2.resize(pixels, (shape[1], shape[0]), interpolation=interpolation)
     return np.clip(np.nan_to_num(resized), 0.0, 1.0).astype(np.float32)
 
 
-def _centred(body: Pixels, min_width: int) -> Pixels:
+def centred(body: Pixels, min_width: int) -> Pixels:
     """Put a narrow image in the middle of a width that has room for words."""
     missing = max(0, min_width - body.shape[1])
     left = missing // 2
     return np.pad(body, ((0, 0), (left, missing - left), (0, 0)))
 
 
-def _warning(model: ModelIdentity) -> list[Band]:
+def warning(model: ModelIdentity) -> list[Band]:
+    """Give the band that says what a demonstration is; none for a model in use."""
     if not model.research_only:
         return []
     line = Line(left=WARNING, color=captions.WARNING_TEXT, is_centred=True)

@@ -79,15 +79,15 @@ def _capture(
         pixel_aspect=pixel_aspect(subject.attributes),
     )
     capture = subject.new_object(EvidenceKind.SC, SecondaryCaptureImageStorage, context)
-    _add_conversion(capture, context)
+    add_conversion(capture, context)
     _add_derivation(capture, subject)
-    _copy_anatomy(capture, subject.attributes)
-    _add_pixels(capture, overlay)
+    copy_anatomy(capture, subject.attributes)
+    add_pixels(capture, overlay)
     declare(capture, subject.attributes.character_set)
     return capture
 
 
-def _add_conversion(capture: Dataset, context: EvidenceContext) -> None:
+def add_conversion(capture: Dataset, context: EvidenceContext) -> None:
     """SC Equipment and SC Image modules (PS3.3 C.8.6.1, C.8.6.2)."""
     capture.ConversionType = "WSD"
     capture.SecondaryCaptureDeviceManufacturer = long_string(context.manufacturer)
@@ -113,7 +113,7 @@ def _add_derivation(capture: Dataset, subject: Subject) -> None:
     capture.SourceImageSequence = [item]
 
 
-def _copy_anatomy(capture: Dataset, attributes: SourceAttributes) -> None:
+def copy_anatomy(capture: Dataset, attributes: SourceAttributes) -> None:
     """Say how the patient lies in the image: captions around it do not change that."""
     orientation = attributes.values("PatientOrientation")
     capture.PatientOrientation = orientation if len(orientation) == 2 else None
@@ -141,7 +141,7 @@ def _comment(finding: Finding | None, prediction: Prediction) -> str:
     return f"{words}. {WARNING}" if prediction.model.research_only else words
 
 
-def _add_pixels(capture: Dataset, overlay: Pixels) -> None:
+def add_pixels(capture: Dataset, overlay: Pixels) -> None:
     """Image Pixel module (PS3.3 C.7.6.3): 8-bit RGB, which takes neither window nor rescale."""
     capture.SamplesPerPixel = 3
     capture.PhotometricInterpretation = "RGB"

@@ -1,10 +1,15 @@
 """``dicom-node route``: what config/routes.toml does with files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydicom import dcmread
+from rich.console import Console
 
+from ai_engine.cards import CT_KINDS
+from ai_engine.ct.series import list_series
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import invocation
 from dicom_node.configuration import load_routes
@@ -35,6 +40,7 @@ def explain(
     """Say for each file which routes want it, and which conditions hold or fail."""
     run = invocation(context)
     routes = load_routes(run.config_dir)
+    wanted: dict[str, list[Path]] = {}
     for path in files:
         instance = read_external(path, calling_ae=calling)
         run.console.print(f"[bold]{path}[/]", highlight=False)
@@ -44,3 +50,20 @@ def explain(
             for each in route.verdicts(instance):
                 mark = "[green]✓[/]" if each.holds else "[red]✗[/]"
                 run.console.print(f"    {mark} {each.condition}: {each.reason}", highlight=False)
+            if route.matches(instance):
+                wanted.setdefault(route.model, []).append(path)
+    for model, paths in wanted.items():
+        if run.model_cards().active(model).kind in CT_KINDS:
+            _explain_series(run.console, model, paths)
+
+
+def _explain_series(console: Console, model: str, paths: Sequence[Path]) -> None:
+    """Say which of the wanted files' series a CT model would measure, and what of the others."""
+    series, left_out = list_series([dcmread(path, stop_before_pixels=True) for path in paths])
+    console.print(f"[bold]Series for {model}[/], best first", highlight=False)
+    for number, each in enumerate(series, start=1):
+        problem = f"; cannot be measured: {each.problem}" if each.problem else ""
+        console.print(f"  {number}. {each.words}{problem}", highlight=False)
+    for others in left_out:
+        count = len(others.sop_instance_uids)
+        console.print(f"  left out: {count} of {others.reason}", highlight=False)

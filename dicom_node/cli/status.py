@@ -89,6 +89,11 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
             )
         if findings.row_count:
             console.print(findings)
+        measurements = Table("Measurement", "Where", "Value", box=None)
+        for row in stores.hotbase.measurements(job["job_id"]):
+            measurements.add_row(row["name"], row["site"], f"{row['value']:.2f} {row['unit']}")
+        if measurements.row_count:
+            console.print(measurements)
         for refusal in stores.hotbase.refusals(job["job_id"]):
             console.print(
                 f"  not analysed: {refusal['sop_instance_uid']}: {refusal['reason']}",

@@ -26,7 +26,8 @@ class Route:
 
     Empty conditions hold for everything. ``untagged_body_part`` says what happens to an instance
     that names no body part: with True the model's own guard decides from the pixels.
-    ``destinations`` replaces the sender's own when it is given.
+    ``excluded_image_types`` are values of Image Type (0008,0008) that an instance may not have,
+    such as LOCALIZER. ``destinations`` replaces the sender's own when it is given.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Route:
     body_part_codes: frozenset[str] = frozenset()
     untagged_body_part: bool = False
     views: frozenset[str] = frozenset()
+    excluded_image_types: frozenset[str] = frozenset()
     calling_ae_titles: tuple[str, ...] = ()
     manufacturers: tuple[str, ...] = ()
     descriptions: tuple[str, ...] = ()
@@ -135,6 +137,16 @@ def _view(route: Route, instance: ReceivedInstance) -> Verdict:
     return _one_of("view", route.views, instance.header.view_position)
 
 
+def _image_type(route: Route, instance: ReceivedInstance) -> Verdict:
+    present = {value.strip().upper() for value in instance.header.image_type}
+    unwanted = sorted(present & route.excluded_image_types)
+    return Verdict(
+        condition="image type",
+        holds=not unwanted,
+        reason=f"image type {', '.join(unwanted)} is excluded" if unwanted else "not excluded",
+    )
+
+
 def _calling_ae_title(route: Route, instance: ReceivedInstance) -> Verdict:
     return _like("calling AE title", route.calling_ae_titles, instance.calling_ae)
 
@@ -162,6 +174,7 @@ _CONDITIONS: tuple[Callable[[Route, ReceivedInstance], Verdict], ...] = (
     _modality,
     _body_part,
     _view,
+    _image_type,
     _calling_ae_title,
     _manufacturer,
     _description,

@@ -8,16 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ai_engine.prediction import Prediction
+from ai_engine.result import Result
 from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.result_rows import result_rows
 from dicom_node.persistence.tables import (
     DELIVERIES,
     EVIDENCE,
     FINDINGS,
     JOBS,
+    MEASUREMENTS,
     REFUSALS,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
@@ -94,23 +96,16 @@ class Hotbase:
             found: str | None = connection.scalar(query)
             return found
 
-    def keep_prediction(self, job_id: str, prediction: Prediction) -> None:
-        """Record every finding and refusal of a prediction; repeating it changes nothing."""
-        findings = [
-            {
-                "job_id": job_id,
-                "sop_instance_uid": image.sop_instance_uid,
-                "label": finding.label,
-                "probability": finding.probability,
-                "threshold": finding.threshold,
-            }
-            for image in prediction.images
-            for finding in image.findings
-        ]
-        refusals = [{"job_id": job_id, **asdict(each)} for each in prediction.refusals]
+    def keep_prediction(self, job_id: str, prediction: Result) -> None:
+        """Record findings, measurements and refusals; repeating it changes nothing."""
         with self._engine.begin() as connection:
-            insert_or_replace(connection, FINDINGS, findings)
-            insert_or_replace(connection, REFUSALS, refusals)
+            for table, rows in result_rows(job_id, prediction).items():
+                insert_or_replace(connection, table, rows)
+
+    def measurements(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return what a job's model measured, as rows."""
+        query = sa.select(MEASUREMENTS).where(MEASUREMENTS.c.job_id == job_id)
+        return self._rows(query.order_by(MEASUREMENTS.c.name, MEASUREMENTS.c.site))
 
     def findings(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Return a job's findings as rows, most probable first."""

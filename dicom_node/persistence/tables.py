@@ -155,6 +155,17 @@ REFUSALS = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
 )
 
+# What a model measured on a series: volumes, percentages, grades; ``site`` is where.
+MEASUREMENTS = sa.Table(
+    "measurements",
+    METADATA,
+    sa.Column("job_id", sa.String(32), sa.ForeignKey(JOBS.c.job_id), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("site", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("unit", sa.String(16), nullable=False),
+)
+
 EVIDENCE = sa.Table(
     "evidence",
     METADATA,

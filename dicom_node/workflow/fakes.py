@@ -116,8 +116,11 @@ class FakeModels:
         )
         return Prediction(model=model, images=images)
 
-    def display_pixels(self, instance: ReceivedInstance) -> npt.NDArray[np.float32]:
+    def display_pixels(
+        self, instance: ReceivedInstance, frame_number: int | None = None
+    ) -> npt.NDArray[np.float32]:
         """Return a grey ramp of the instance's size."""
+        del frame_number
         rows, columns = instance.header.rows or 64, instance.header.columns or 64
         ramp = np.linspace(0, 1, columns, dtype=np.float32)
         return np.tile(ramp, (rows, 1))

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from ai_engine.prediction import Prediction
+from ai_engine.result import Result
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
@@ -20,7 +20,7 @@ class Analysis:
     """A job with what its model said, and when."""
 
     job: Job
-    prediction: Prediction
+    prediction: Result
     made_at: datetime
 
 
@@ -67,8 +67,8 @@ class Inference:
             "job inferred job=%s model=%s images=%d refused=%d seconds=%.3f",
             job.job_id,
             job.model.key,
-            len(prediction.images),
-            len(prediction.refusals),
+            len(prediction.analysed),
+            len(prediction.refused),
             time.perf_counter() - started,
         )
         return Analysis(job=job, prediction=prediction, made_at=self._clock())

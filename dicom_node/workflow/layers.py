@@ -6,8 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from ai_engine.ct.prediction import CtPrediction
 from ai_engine.prediction import Prediction
 from sr_templates.context import EvidenceContext
+from sr_templates.ct.key_object_selection import build_key_slice_selection
+from sr_templates.ct.secondary_capture import PixelsOf, build_key_slices
+from sr_templates.ct.segmentation import build_ct_segmentation
 from sr_templates.encapsulated_report import build_encapsulated_report
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.key_object_selection import build_key_object_selection
@@ -43,3 +47,20 @@ def layers_of_study(
 ) -> Layers:
     """Return how each kind of evidence about a whole study is built."""
     return {EvidenceKind.KO: lambda: build_key_object_selection(prediction, sources, context)}
+
+
+def layers_of_ct(
+    prediction: CtPrediction,
+    sources: Sequence[Dataset],
+    pixels_of: PixelsOf,
+    context: EvidenceContext,
+) -> Layers:
+    """Return how each kind of evidence about a CT study is built.
+
+    ``pixels_of`` gives a slice as displayed: (rows, columns), 0 to 1.
+    """
+    return {
+        EvidenceKind.SC: lambda: build_key_slices(prediction, sources, pixels_of, context),
+        EvidenceKind.SEG: lambda: build_ct_segmentation(prediction, sources, context),
+        EvidenceKind.KO: lambda: build_key_slice_selection(prediction, sources, context),
+    }

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from ai_engine.prediction import ModelIdentity, Prediction
+from ai_engine.prediction import ModelIdentity
+from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, Parcel
@@ -92,7 +93,7 @@ class ResultStore(Protocol):
     def predecessor(self, job: Job) -> str | None:
         """Return the job whose results this job's results supersede."""
 
-    def keep_prediction(self, job_id: str, prediction: Prediction) -> None:
+    def keep_prediction(self, job_id: str, prediction: Result) -> None:
         """Record what a model said."""
 
     def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
@@ -160,10 +161,12 @@ class Models(Protocol):
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of a model is active."""
 
-    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run a model on instances of the archive."""
 
-    def display_pixels(self, instance: ReceivedInstance) -> npt.NDArray[np.float32]:
+    def display_pixels(
+        self, instance: ReceivedInstance, frame_number: int | None = None
+    ) -> npt.NDArray[np.float32]:
         """Return an analysed image as it is displayed: (rows, columns), 0 to 1, bright is dense."""
 
 

@@ -2,17 +2,22 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 from pydicom import Dataset
 
+from ai_engine.ct.prediction import CtPrediction
+from ai_engine.ct.slices import SliceReference
 from ai_engine.prediction import Prediction
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.infer import Analysis, job_instances
-from dicom_node.workflow.layers import layers_of_image, layers_of_study
+from dicom_node.workflow.layers import layers_of_ct, layers_of_image, layers_of_study
 from dicom_node.workflow.ports import (
     AeTitles,
     Clock,
@@ -22,12 +27,29 @@ from dicom_node.workflow.ports import (
     StudyStore,
 )
 from sr_templates.context import EvidenceContext
+from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What evidence of one job is made from: its images, their headers, and the kinds wanted."""
+
+    job: Job
+    instances: tuple[ReceivedInstance, ...]
+    sources: Mapping[str, Dataset]
+    context: EvidenceContext
+    wanted: frozenset[EvidenceKind]
+
+    @property
+    def headers(self) -> tuple[Dataset, ...]:
+        """The images' headers."""
+        return tuple(self.sources.values())
 
 
 class Reporting:
@@ -72,25 +94,55 @@ class Reporting:
         return evidence
 
     def _made(self, analysis: Analysis) -> Iterator[EvidenceObject]:
-        job, prediction = analysis.job, analysis.prediction
+        job = analysis.job
         instances = job_instances(self._index, job)
-        sources = {each.sop_instance_uid: self._archive.source(each.path) for each in instances}
-        context = self._context(analysis.made_at)
-        headers = tuple(sources.values())
+        work = _Work(
+            job=job,
+            instances=instances,
+            sources={each.sop_instance_uid: self._archive.source(each.path) for each in instances},
+            context=self._context(analysis.made_at),
+            wanted=self._wanted(job),
+        )
+        match analysis.prediction:
+            case CtPrediction() as prediction:
+                return self._made_of_ct(prediction, work)
+            case Prediction() as prediction:
+                return self._made_of_images(prediction, work)
+
+    def _made_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[EvidenceObject]:
+        job, headers, context = work.job, work.headers, work.context
         report = build_measurement_report(
             prediction, headers, context, predecessors=self._predecessors(job)
         )
         yield self._kept(job, EvidenceKind.SR, report, headers)
-        wanted = self._wanted(job)
-        for instance in instances:
-            if not _was_analysed(prediction, instance):
+        for instance in work.instances:
+            if instance.sop_instance_uid not in prediction.analysed:
                 continue
-            source = sources[instance.sop_instance_uid]
+            source = work.sources[instance.sop_instance_uid]
             pixels = self._models.display_pixels(instance)
             layers = layers_of_image(prediction, source, pixels, context)
-            for kind, made in _built(layers, wanted):
+            for kind, made in _built(layers, work.wanted):
                 yield self._kept(job, kind, made, (source,))
-        for kind, made in _built(layers_of_study(prediction, headers, context), wanted):
+        for kind, made in _built(layers_of_study(prediction, headers, context), work.wanted):
+            yield self._kept(job, kind, made, headers)
+
+    def _made_of_ct(self, prediction: CtPrediction, work: "_Work") -> Iterator[EvidenceObject]:
+        job, headers, context = work.job, work.headers, work.context
+        by_uid = {each.sop_instance_uid: each for each in work.instances}
+
+        def pixels_of(place: SliceReference) -> npt.NDArray[np.float32]:
+            return self._models.display_pixels(by_uid[place.sop_instance_uid], place.frame_number)
+
+        report = build_ct_report(
+            prediction,
+            headers,
+            context,
+            segmented=EvidenceKind.SEG in work.wanted,
+            predecessors=self._predecessors(job),
+        )
+        yield self._kept(job, EvidenceKind.SR, report, headers)
+        layers = layers_of_ct(prediction, headers, pixels_of, context)
+        for kind, made in _built(layers, work.wanted):
             yield self._kept(job, kind, made, headers)
 
     def _wanted(self, job: Job) -> frozenset[EvidenceKind]:
@@ -143,7 +195,3 @@ def _built(
             _LOG.warning("evidence left out kind=%s reason=%r", kind.value, str(error))
             continue
         yield from ((kind, each) for each in made)
-
-
-def _was_analysed(prediction: Prediction, instance: ReceivedInstance) -> bool:
-    return any(image.sop_instance_uid == instance.sop_instance_uid for image in prediction.images)

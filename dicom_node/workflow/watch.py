@@ -1,11 +1,15 @@
 """Watching devices: whose images a model may see, and what it saw of each."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 
+from ai_engine.ct.prediction import CtPrediction
+from ai_engine.ct.series import LeftOut
 from ai_engine.prediction import ImagePrediction, ModelIdentity, Prediction, Refusal, RefusalReason
+from ai_engine.result import Result
 from dicom_node.domain.device import device_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.observation import Observation
@@ -48,12 +52,17 @@ class DeviceWatch:
     def observe(
         self,
         job_id: str,
-        prediction: Prediction,
+        prediction: Result,
         instances: Sequence[ReceivedInstance],
         *,
         at: datetime,
     ) -> None:
-        """Keep the quality and the scores of every image that was analysed."""
+        """Keep the quality and the scores of every image that was analysed.
+
+        Calibration and drift are about probabilities of single images: a CT's measurements are not.
+        """
+        if not isinstance(prediction, Prediction):
+            return
         devices = {each.sop_instance_uid: device_of(each).device_id for each in instances}
         self._ledger.observe(
             tuple(
@@ -63,9 +72,20 @@ class DeviceWatch:
         )
 
 
-def with_refusals(prediction: Prediction, refusals: Sequence[Refusal]) -> Prediction:
+def with_refusals(prediction: Result, refusals: Sequence[Refusal]) -> Result:
     """Return a prediction with further images that were not analysed."""
-    return replace(prediction, refusals=(*prediction.refusals, *refusals))
+    match prediction:
+        case Prediction():
+            return replace(prediction, refusals=(*prediction.refusals, *refusals))
+        case CtPrediction():
+            return replace(prediction, left_out=(*prediction.left_out, *_left_out(refusals)))
+
+
+def _left_out(refusals: Sequence[Refusal]) -> Iterator[LeftOut]:
+    """Say the same of a CT's slices: once for all that have the same reason."""
+    for (reason, detail), alike in groupby(refusals, lambda each: (each.reason, each.detail)):
+        uids = tuple(each.sop_instance_uid for each in alike)
+        yield LeftOut(series_instance_uid="", sop_instance_uids=uids, reason=f"{reason}, {detail}")
 
 
 def _observation(
