@@ -3,10 +3,15 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydicom.uid import SecondaryCaptureImageStorage
+
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.storage_scu import Destination, ScuTimeouts, StoreOutcome, store
 from dicom_node.workflow.deliver import DeliveryError
+
+# Overlays in colour are the large objects among the evidence.
+COMPRESSED_CLASSES = frozenset({str(SecondaryCaptureImageStorage)})
 
 
 class StorageSender:
@@ -30,7 +35,13 @@ class StorageSender:
         peer = Destination(ae_title=destination.title, host=destination.host, port=destination.port)
         files = [self._path_of(path) for path in paths]
         try:
-            outcomes = store(files, peer, calling_ae=self._ae_title, timeouts=self._timeouts)
+            outcomes = store(
+                files,
+                peer,
+                calling_ae=self._ae_title,
+                timeouts=self._timeouts,
+                compress=COMPRESSED_CLASSES,
+            )
         except AssociationError as error:
             raise DeliveryError(str(error), retryable=error.retryable) from error
         failed = [outcome for outcome in outcomes if not outcome.stored]

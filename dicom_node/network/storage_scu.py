@@ -17,6 +17,9 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
 )
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
@@ -40,6 +43,9 @@ _MAX_CONTEXTS = 128  # PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255
 _TRANSIENT = 2  # PS3.8 Table 9-21, Result
 # Re-encoding these as the default transfer syntax loses nothing (PS3.5 Section 10.1).
 _CONVERTIBLE = frozenset({str(ExplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian)})
+# What an uncompressed image may travel as without loss, smallest first: a colour overlay of 3.3 MB
+# becomes 0.85, 0.94 and 2.7 MB, in 40, 160 and 40 ms.
+_LOSSLESS = (str(JPEGLSLossless), str(JPEG2000Lossless), str(RLELossless))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +111,26 @@ class _Object:
     sop_instance_uid: str
     transfer_syntax_uid: str
     odd: bool
+    compressible: bool
 
     def proposals(self) -> tuple[tuple[str, str], ...]:
-        """Return the SOP Class and transfer syntax pairs under which it can be sent."""
-        as_is = (self.sop_class_uid, self.transfer_syntax_uid)
+        """Return the SOP Class and transfer syntax pairs under which it can be sent, best first."""
+        syntaxes = [self.transfer_syntax_uid]
         if self.transfer_syntax_uid in _CONVERTIBLE:
-            return as_is, (self.sop_class_uid, str(ImplicitVRLittleEndian))
-        return (as_is,)
+            syntaxes.append(str(ImplicitVRLittleEndian))
+        if self.compressible:
+            syntaxes = [*_LOSSLESS, *syntaxes]
+        return tuple((self.sop_class_uid, syntax) for syntax in syntaxes)
+
+    def encoded(self, transfer_syntax_uid: str) -> Path | Dataset:
+        """Return the object as it goes out under one of its proposals."""
+        if transfer_syntax_uid == self.transfer_syntax_uid and not self.odd:
+            return self.path
+        dataset = _even(dcmread(self.path))
+        if transfer_syntax_uid in _LOSSLESS and transfer_syntax_uid != self.transfer_syntax_uid:
+            # Nothing is lost, so the object keeps its SOP Instance UID (PS3.3 C.7.6.1.1.5).
+            dataset.compress(transfer_syntax_uid, generate_instance_uid=False)
+        return dataset
 
     def outcome(
         self, kind: OutcomeKind, *, status: int | None = None, comment: str = ""
@@ -133,12 +152,15 @@ def store(
     *,
     calling_ae: str = "AINODE",
     timeouts: ScuTimeouts | None = None,
+    compress: frozenset[str] = frozenset(),
 ) -> tuple[StoreOutcome, ...]:
     """Send Part 10 files by C-STORE and return the outcomes in the order of ``paths``.
 
     One association, or more where the objects need more than 128 presentation contexts. Data sets
     go out byte by byte as they are. Re-encoded is only an uncompressed object for a peer that
-    accepts nothing but Implicit VR Little Endian, and one whose odd length cannot be sent.
+    accepts nothing but Implicit VR Little Endian, and one whose odd length cannot be sent; and
+    uncompressed images of the SOP classes in ``compress``, which are compressed without loss where
+    the peer accepts that.
 
     Raises
     ------
@@ -152,7 +174,7 @@ def store(
     outcomes: dict[int, StoreOutcome] = {}
     readable: list[tuple[int, _Object]] = []
     for position, path in enumerate(paths):
-        described = _describe(path)
+        described = _describe(path, compress)
         if isinstance(described, _Object):
             readable.append((position, described))
         else:
@@ -185,7 +207,7 @@ def echo(
         return time.perf_counter() - begun
 
 
-def _describe(path: Path) -> _Object | StoreOutcome:
+def _describe(path: Path, compress: frozenset[str]) -> _Object | StoreOutcome:
     """Read what the File Meta Information says, or say that it cannot be read."""
     try:
         meta, offset = split_dataset(path)
@@ -195,6 +217,8 @@ def _describe(path: Path) -> _Object | StoreOutcome:
             sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),
             transfer_syntax_uid=str(meta.TransferSyntaxUID),
             odd=(path.stat().st_size - offset) % 2 == 1,
+            compressible=str(meta.MediaStorageSOPClassUID) in compress
+            and str(meta.TransferSyntaxUID) == ExplicitVRLittleEndian,
         )
     except (InvalidDicomError, AttributeError):
         comment = "not a Part 10 file with complete File Meta Information"
@@ -256,9 +280,8 @@ def _send(
     if not usable:
         wanted = f"SOP class {each.sop_class_uid}, transfer syntax {each.transfer_syntax_uid}"
         return each.outcome(OutcomeKind.NO_CONTEXT, comment=f"{wanted} not accepted")
-    as_is = usable[0] == each.proposals()[0] and not each.odd
+    dataset = each.encoded(usable[0][1])
     try:
-        dataset = each.path if as_is else _even(dcmread(each.path))
         response = association.send_c_store(dataset, msg_id=message_id)
     except RuntimeError:  # pynetdicom's word for an association that is no longer established
         return each.outcome(OutcomeKind.NOT_SENT, comment="the association was lost")

@@ -1,0 +1,72 @@
+"""A colour overlay goes out compressed without loss where its receiver takes that."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from dicom_node.network.sender import COMPRESSED_CLASSES
+from dicom_node.network.storage_scu import Destination, store
+from sr_templates.secondary_capture import build_overlays
+from tests.integration.sr_templates.validators import dciodvfy_errors
+from tests.peers import dcmtk
+from tests.unit.sr_templates.builders import a_context, a_prediction, a_source, some_pixels
+
+pytestmark = pytest.mark.peer
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Path:
+    (made,) = build_overlays(a_prediction(), a_source(), some_pixels(), a_context())
+    made.save_as(tmp_path / "overlay.dcm", enforce_file_format=True)
+    return tmp_path / "overlay.dcm"
+
+
+def sent(overlay: Path, folder: Path, option: str) -> tuple[Dataset, Path]:
+    with dcmtk.storescp(folder / "peer", options=[option]) as peer:
+        to = Destination(ae_title=peer.peer.ae_title, host=peer.peer.host, port=peer.peer.port)
+        (outcome,) = store([overlay], to, compress=COMPRESSED_CLASSES)
+        assert outcome.stored, outcome
+        (arrived,) = peer.files()
+        return dcmread(arrived), arrived
+
+
+@pytest.mark.parametrize(
+    ("option", "syntax"),
+    [
+        ("+xt", JPEGLSLossless),
+        ("+xv", JPEG2000Lossless),
+        ("+xr", RLELossless),
+        ("+xe", ExplicitVRLittleEndian),
+        ("+xi", ImplicitVRLittleEndian),
+        ("+xa", JPEGLSLossless),
+    ],
+)
+def test_an_overlay_arrives_pixel_by_pixel_as_its_receiver_wants_it(
+    overlay: Path, tmp_path: Path, option: str, syntax: str
+) -> None:
+    arrived, path = sent(overlay, tmp_path, option)
+    kept = dcmread(overlay)
+    assert arrived.file_meta.TransferSyntaxUID == syntax
+    assert arrived.SOPInstanceUID == kept.SOPInstanceUID
+    assert np.array_equal(arrived.pixel_array, kept.pixel_array)
+    if arrived.file_meta.TransferSyntaxUID.is_compressed:
+        assert len(arrived.PixelData) < len(kept.PixelData)
+    assert dciodvfy_errors(path) == []
+
+
+def test_nothing_is_compressed_unasked(overlay: Path, tmp_path: Path) -> None:
+    with dcmtk.storescp(tmp_path / "peer") as peer:
+        to = Destination(ae_title=peer.peer.ae_title, host=peer.peer.host, port=peer.peer.port)
+        store([overlay], to)
+        (arrived,) = peer.files()
+        assert dcmread(arrived).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
