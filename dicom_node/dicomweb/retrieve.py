@@ -127,7 +127,7 @@ def _file(archived: ArchivedObject, wanted: str) -> bytes:
 
 
 def _value(dataset: Dataset, tag: str) -> bytes:
-    number = int(tag, 16) if _TAG.fullmatch(tag) else -1
-    if number not in dataset or not isinstance(dataset[number].value, bytes):
-        raise UnknownResourceError(f"this object has no bulk data {tag[:8]}")
+    number = int(tag, 16) if _TAG.fullmatch(tag) else None
+    if number is None or number not in dataset or not isinstance(dataset[number].value, bytes):
+        raise UnknownResourceError("this object has no such bulk data")
     return bytes(dataset[number].value)

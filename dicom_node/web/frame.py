@@ -24,6 +24,7 @@ from dicom_node.web.sessions import csrf_token
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
+_NOWHERE = "/welcome"
 _NOTICE = "For investigational use. Not for clinical decisions."
 
 
@@ -58,7 +59,7 @@ class Frame:
 
     def home(self, user: User) -> str:
         """Return the path of the first section that is for ``user``."""
-        return next((each.path for each in self._sections if each.is_for(user)), "/sign-out")
+        return next((each.path for each in self._sections if each.is_for(user)), _NOWHERE)
 
     def page(
         self,

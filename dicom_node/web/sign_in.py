@@ -33,6 +33,10 @@ def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime])
     def home(request: Request) -> Response:
         return RedirectResponse(frame.home(signed_in(request)), status_code=303)
 
+    @router.get("/welcome")
+    def welcome(request: Request) -> Response:
+        return frame.page(request, signed_in(request), "welcome.html")
+
     @router.get(PATH)
     def show(request: Request, to: str = "") -> Response:
         try:

@@ -5,6 +5,7 @@ findings has fields that end in the row's number: ``image.0``, ``label.0``, ``ju
 """
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 
 from ai_engine.prediction import Region
 from dicom_node.domain.review import (
@@ -94,7 +95,7 @@ def _box(text: str) -> Region | None:
         left, top, right, bottom = (float(part) for part in text.split(","))
     except ValueError as error:
         raise UnusableVerdictError("a box has four numbers: left, top, right, bottom") from error
-    if not (left < right and top < bottom):
+    if not (left < right and top < bottom and all(map(isfinite, (left, top, right, bottom)))):
         raise UnusableVerdictError("a box needs some width and height: draw it again")
     return Region(left=left, top=top, right=right, bottom=bottom)
 

@@ -1,0 +1,232 @@
+"""WADO-RS: what is retrieved, in which form, and what is said when it cannot be."""
+
+import io
+from email import message_from_bytes
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from fastapi.testclient import TestClient
+from PIL import Image
+from pydicom import Dataset, dcmread
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from dicom_node.dicomweb.catalogue import ArchivedObject
+from dicom_node.dicomweb.errors import DicomWebError
+from dicom_node.dicomweb.router import make_router
+from tests.peers.objects import make_dataset, write_part10
+
+_NATIVE = 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1'
+_AS_STORED = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+_PIXELS = np.arange(64 * 48, dtype=np.uint16).reshape(64, 48)
+
+
+class Folder:
+    """A catalogue of the objects of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.found: list[ArchivedObject] = []
+
+    def add(self, dataset: Dataset, syntax: str | None = None) -> ArchivedObject:
+        """Write an object, compressed where a transfer syntax is named."""
+        path = self.folder / f"{len(self.found)}.dcm"
+        write_part10(path, dataset)
+        if syntax is not None:
+            compressed = dcmread(path)
+            compressed.compress(syntax, generate_instance_uid=False)
+            compressed.save_as(path)
+        archived = ArchivedObject(
+            study_instance_uid=dataset.StudyInstanceUID,
+            series_instance_uid=dataset.SeriesInstanceUID,
+            sop_instance_uid=dataset.SOPInstanceUID,
+            path=path,
+        )
+        self.found.append(archived)
+        return archived
+
+    def studies(self, limit: int) -> list[str]:
+        """Return the studies."""
+        return list(dict.fromkeys(each.study_instance_uid for each in self.found))[:limit]
+
+    def objects(self, study_instance_uid: str) -> list[ArchivedObject]:
+        """Return the objects of a study."""
+        return [each for each in self.found if each.study_instance_uid == study_instance_uid]
+
+    def find(self, sop_instance_uid: str) -> ArchivedObject | None:
+        """Return one object."""
+        found = [each for each in self.found if each.sop_instance_uid == sop_instance_uid]
+        return found[0] if found else None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """A catalogue without objects."""
+    return Folder(tmp_path)
+
+
+@pytest.fixture
+def client(folder: Folder) -> TestClient:
+    """DICOMweb over the folder."""
+    application = FastAPI()
+    application.include_router(make_router(folder))
+
+    @application.exception_handler(DicomWebError)
+    def refuse(_request: object, error: DicomWebError) -> JSONResponse:
+        return JSONResponse({"problem": str(error)}, status_code=error.status)
+
+    return TestClient(application)
+
+
+def radiograph(number: int = 1, **attributes: object) -> Dataset:
+    """A 64 by 48 radiograph of 12 bits."""
+    return make_dataset(
+        number,
+        **{
+            "Rows": 64,
+            "Columns": 48,
+            "BitsAllocated": 16,
+            "BitsStored": 12,
+            "HighBit": 11,
+            "PixelData": _PIXELS.tobytes(),
+            **attributes,
+        },
+    )
+
+
+def address(archived: ArchivedObject) -> str:
+    """The address of an instance."""
+    return (
+        f"/dicom-web/studies/{archived.study_instance_uid}/series/{archived.series_instance_uid}"
+        f"/instances/{archived.sop_instance_uid}"
+    )
+
+
+def parts(response: object) -> list[tuple[str, bytes]]:
+    """The parts of a multipart answer, read by Python's own parser."""
+    head = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()  # type: ignore[attr-defined]
+    message = message_from_bytes(head + response.content)  # type: ignore[attr-defined]
+    return [(each["Content-Type"], each.get_payload(decode=True)) for each in message.get_payload()]
+
+
+@pytest.mark.parametrize("syntax", [None, RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_frames_come_as_native_pixels_whatever_they_are_stored_in(
+    folder: Folder, client: TestClient, syntax: str | None
+) -> None:
+    archived = folder.add(radiograph(), syntax)
+    answer = client.get(f"{address(archived)}/frames/1", headers={"Accept": _NATIVE})
+    ((content_type, body),) = parts(answer)
+    assert content_type == "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
+    assert np.array_equal(np.frombuffer(body, "<u2").reshape(64, 48), _PIXELS)
+
+
+def test_a_compressed_frame_comes_as_it_is_stored_when_that_is_asked_for(
+    folder: Folder, client: TestClient
+) -> None:
+    archived = folder.add(radiograph(), JPEGLSLossless)
+    answer = client.get(f"{address(archived)}/frames/1", headers={"Accept": _AS_STORED})
+    ((content_type, body),) = parts(answer)
+    assert content_type == f"application/octet-stream; transfer-syntax={JPEGLSLossless}"
+    assert body.startswith(b"\xff\xd8\xff\xf7")
+    typed = 'multipart/related; type="image/jls"'
+    answer = client.get(f"{address(archived)}/frames/1", headers={"Accept": typed})
+    assert parts(answer)[0][0].startswith("image/jls")
+
+
+def test_frames_of_a_multiframe_object_are_told_apart(folder: Folder, client: TestClient) -> None:
+    many = radiograph(NumberOfFrames=3, PixelData=b"".join(bytes([n]) * 6144 for n in range(3)))
+    archived = folder.add(many)
+    answer = client.get(f"{address(archived)}/frames/3,1", headers={"Accept": _NATIVE})
+    assert [body[0] for _, body in parts(answer)] == [2, 0]
+    assert client.get(f"{address(archived)}/frames/4").status_code == 404
+
+
+def test_instances_come_in_explicit_little_endian_or_as_they_are_stored(
+    folder: Folder, client: TestClient
+) -> None:
+    archived = folder.add(radiograph(), RLELossless)
+    decoded = client.get(address(archived), headers={"Accept": "application/dicom"})
+    found = dcmread(io.BytesIO(decoded.content))
+    assert np.array_equal(found.pixel_array, _PIXELS)
+    wanted = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+    ((_, body),) = parts(client.get(address(archived), headers={"Accept": wanted}))
+    assert body == archived.path.read_bytes()
+
+
+def test_metadata_leaves_pixels_and_large_values_to_bulk_data(
+    folder: Folder, client: TestClient
+) -> None:
+    archived = folder.add(radiograph(ICCProfile=bytes(2000), PatientName="Muster^Maria"))
+    (found,) = client.get(f"{address(archived)}/metadata").json()
+    assert found["00100010"]["Value"] == [{"Alphabetic": "Muster^Maria"}]
+    assert found["00083002"]["Value"] == ["1.2.840.10008.1.2.1"]
+    profile = client.get(found["00282000"]["BulkDataURI"], headers={"Accept": "*/*"})
+    assert parts(profile)[0][1] == bytes(2000)
+    pixels = client.get(found["7FE00010"]["BulkDataURI"], headers={"Accept": _NATIVE})
+    assert parts(pixels)[0][1] == _PIXELS.tobytes()
+
+
+@pytest.mark.parametrize(("media_type", "form"), [("image/jpeg", "JPEG"), ("image/png", "PNG")])
+def test_a_rendered_image_is_one_that_any_browser_shows(
+    folder: Folder, client: TestClient, media_type: str, form: str
+) -> None:
+    archived = folder.add(radiograph())
+    answer = client.get(
+        f"{address(archived)}/rendered?viewport=24,24", headers={"Accept": media_type}
+    )
+    image = Image.open(io.BytesIO(answer.content))
+    assert (image.format, image.size) == (form, (18, 24))
+
+
+def test_a_rendered_image_takes_the_window_that_is_asked_for(
+    folder: Folder, client: TestClient
+) -> None:
+    archived = folder.add(radiograph())
+    png = {"Accept": "image/png"}
+    answer = client.get(f"{address(archived)}/rendered?window=100,2,linear", headers=png)
+    shown = np.asarray(Image.open(io.BytesIO(answer.content)))
+    assert shown[0, 0] == 0
+    assert shown[63, 47] == 255
+    inverted = folder.add(radiograph(2, PhotometricInterpretation="MONOCHROME1"))
+    answer = client.get(f"{address(inverted)}/rendered?window=100,2,linear", headers=png)
+    assert np.asarray(Image.open(io.BytesIO(answer.content)))[0, 0] == 255
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "status"),
+    [
+        ("/frames/0", "*/*", 404),
+        ("/frames/one", "*/*", 400),
+        ("/frames/1", "video/mp4", 406),
+        ("/rendered?window=1", "*/*", 400),
+        ("/rendered?viewport=0,5", "*/*", 400),
+        ("/rendered?quality=101", "*/*", 400),
+        ("/rendered", "text/plain", 406),
+        ("/metadata", "application/dicom+xml", 406),
+        ("/bulkdata/00100010", "*/*", 404),
+        ("/bulkdata/nonsense", "*/*", 404),
+        ("", "text/html", 406),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_the_status_of_the_standard(
+    folder: Folder, client: TestClient, path: str, accept: str, status: int
+) -> None:
+    archived = folder.add(radiograph())
+    answer = client.get(address(archived) + path, headers={"Accept": accept})
+    assert answer.status_code == status
+    assert answer.json()["problem"]
+
+
+def test_damaged_and_missing_pixels_are_said_so(folder: Folder, client: TestClient) -> None:
+    short = folder.add(radiograph(1, PixelData=bytes(100)))
+    assert client.get(f"{address(short)}/frames/1").status_code == 404
+    without = folder.add(make_dataset(2, Rows=None, PixelData=None))
+    assert client.get(f"{address(without)}/frames/1").status_code == 404
+    broken = folder.add(radiograph(3), JPEG2000Lossless)
+    broken.path.write_bytes(broken.path.read_bytes()[:-400])
+    assert client.get(f"{address(broken)}/frames/1").status_code in (404, 406)
+    unknown = address(short).replace(short.study_instance_uid, "1.9.9")
+    assert client.get(f"{unknown}/metadata").status_code == 404
+    assert client.get(unknown).status_code == 404

@@ -1,0 +1,167 @@
+"""Signing in: closed by default, slow for guessers, over at once when somebody is disabled."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry
+
+from dicom_node.pages import make_pages
+from dicom_node.passwords import hashed, is_right
+from dicom_node.persistence.database import migrate
+from dicom_node.stores import Stores
+from dicom_node.web.application import make_application
+from dicom_node.web.attempts import SignInAttempts
+from dicom_node.web.sessions import session_secret
+from dicom_node.workflow.fakes import FakeClock
+from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
+from tests.peers.reading_room import PASSWORD, add_people, settings_in
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[Stores]:
+    """A node's stores, without people."""
+    made = Stores(settings_in(tmp_path))
+    migrate(made.engine)
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def client(stores: Stores) -> TestClient:
+    """The pages, with one result on the worklist."""
+    worklist = FakeWorklist()
+    worklist.add(fake_details())
+    application = make_application(
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="test",
+        pages=make_pages(stores.settings, stores, worklist, version="test"),
+    )
+    return TestClient(application, headers={"Accept": "text/html"})
+
+
+def sign_in(client: TestClient, name: str, password: str = PASSWORD, to: str = "") -> int:
+    """Sign in as a browser does; return the status before any redirection."""
+    page = client.get("/sign-in")
+    token = _TOKEN.search(page.text)
+    form = {"name": name, "password": password, "to": to, "csrf_token": token[1] if token else ""}
+    return client.post("/sign-in", data=form, follow_redirects=False).status_code
+
+
+def test_without_people_the_page_says_how_to_make_the_first(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.url.path == "/sign-in"
+    assert "dicom-node users add NAME --role expert --role admin" in page.text
+    assert "password" not in re.findall(r'<input[^>]*name="([^"]+)"', page.text)
+
+
+def test_whoever_has_the_password_gets_the_page_that_was_asked_for(
+    stores: Stores, client: TestClient
+) -> None:
+    add_people(stores)
+    asked = client.get("/worklist", follow_redirects=False)
+    assert asked.headers["Location"] == "/sign-in?to=/worklist"
+    assert sign_in(client, " Ada ") == 303
+    assert client.get("/worklist").status_code == 200
+
+
+@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example"])
+def test_signing_in_leads_nowhere_but_to_the_node(
+    stores: Stores, client: TestClient, to: str
+) -> None:
+    add_people(stores)
+    token = _TOKEN.search(client.get("/sign-in").text)
+    assert token
+    form = {"name": "ada", "password": PASSWORD, "to": to, "csrf_token": token[1]}
+    answer = client.post("/sign-in", data=form, follow_redirects=False)
+    assert answer.headers["Location"] == "/worklist"
+
+
+def test_the_sixth_wrong_password_is_not_even_looked_at(stores: Stores, client: TestClient) -> None:
+    add_people(stores)
+    assert [sign_in(client, "ada", "wrong") for _ in range(6)] == [403] * 5 + [429]
+    assert sign_in(client, "ada") == 429
+    assert sign_in(client, "bert") == 303
+
+
+def test_a_form_from_elsewhere_changes_nothing(stores: Stores, client: TestClient) -> None:
+    add_people(stores)
+    assert client.post("/sign-in", data={"name": "ada", "password": PASSWORD}).status_code == 403
+    assert sign_in(client, "ada") == 303
+    assert client.post("/worklist/next").status_code == 403
+    assert client.post("/worklist/next", headers={"X-CSRF-Token": "guess"}).status_code == 403
+
+
+def test_a_session_ends_when_the_person_is_disabled_or_the_password_changes(
+    stores: Stores, client: TestClient
+) -> None:
+    add_people(stores)
+    now = datetime.now(UTC)
+    assert sign_in(client, "ada") == 303
+    stores.users.change(replace(stores.users.get("ada"), disabled=True), actor="test", at=now)
+    assert client.get("/worklist").url.path == "/sign-in"
+    assert sign_in(client, "ada") == 403
+    assert sign_in(client, "bert") == 303
+    stores.users.set_password("bert", hashed("another password"), actor="test", at=now)
+    assert client.get("/worklist").url.path == "/sign-in"
+
+
+def test_programs_are_told_in_their_words(stores: Stores, client: TestClient) -> None:
+    answer = client.get("/dicom-web/studies", headers={"Accept": "application/dicom+json"})
+    assert (answer.status_code, answer.json()) == (401, {"problem": "sign in first."})
+    htmx = client.get("/worklist", headers={"HX-Request": "true"})
+    assert (htmx.status_code, htmx.headers["HX-Redirect"]) == (401, "/sign-in")
+
+
+def test_an_administrator_alone_reviews_nothing(stores: Stores, client: TestClient) -> None:
+    add_people(stores)
+    assert sign_in(client, "otto") == 303
+    assert client.get("/").url.path == "/welcome"
+    assert client.get("/worklist").status_code == 403
+
+
+def test_pages_run_nothing_from_elsewhere_and_are_not_kept(client: TestClient) -> None:
+    headers = client.get("/sign-in").headers
+    assert "script-src 'self';" in headers["Content-Security-Policy"]
+    assert "unsafe-eval" not in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    cookie = headers["Set-Cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+
+
+def test_a_password_is_kept_as_a_hash_that_only_it_fits(stores: Stores) -> None:
+    add_people(stores)
+    kept = stores.users.password_hash("ada")
+    assert kept is not None
+    assert kept.startswith("$argon2id$")
+    assert is_right(PASSWORD, kept)
+    assert not is_right(PASSWORD + " ", kept)
+    assert not is_right(PASSWORD, None)
+
+
+def test_the_key_of_the_sessions_is_made_once_and_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "session.key"
+    first = session_secret(path)
+    assert len(first) >= 48
+    assert session_secret(path) == first
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_failures_are_forgotten_after_a_while() -> None:
+    clock = FakeClock()
+    attempts = SignInAttempts(clock)
+    for _ in range(5):
+        attempts.failed("ada", "127.0.0.1")
+    assert attempts.wait("ada", "127.0.0.1") == timedelta(minutes=15)
+    assert attempts.wait("ada", "127.0.0.2") == timedelta()
+    clock.now += timedelta(minutes=16)
+    assert attempts.wait("ada", "127.0.0.1") == timedelta()

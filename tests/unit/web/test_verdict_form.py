@@ -1,0 +1,70 @@
+"""From the study view's form to a verdict."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from ai_engine.prediction import Region
+from dicom_node.domain.review import Judgement, Laterality, Reviewer, ReviewerRole
+from dicom_node.domain.worklist import UnusableVerdictError
+from dicom_node.web.worklist.verdict_form import verdict
+from dicom_node.workflow.review_fakes import fake_details
+
+_WHO = Reviewer(user_name="ada", person_name="Ada", organisation="Test", role=ReviewerRole.VERIFIER)
+_DETAILS = fake_details()
+_IMAGE = _DETAILS.images[0].sop_instance_uid
+_ROW = {"label.0": "opacity", "image.0": _IMAGE, "frame.0": "", "judgement.0": "changed"}
+
+
+def test_agreeing_confirms_every_positive_finding_and_nothing_else() -> None:
+    said = verdict({"overall": "agree", **_ROW}, _DETAILS, _WHO)
+    assert [(each.label, each.judgement) for each in said.findings] == [
+        ("opacity", Judgement.CONFIRMED)
+    ]
+
+
+def test_a_correction_says_what_where_and_which_side() -> None:
+    form = {
+        "overall": "correct",
+        **_ROW,
+        "changed_to.0": "effusion",
+        "laterality.0": "L",
+        "box.0": "10,20.5,110,220",
+        "comment.0": "  at the\tbase ",
+        "label.7": "nodule",
+        "image.7": _IMAGE,
+        "judgement.7": "added",
+    }
+    first, second = verdict(form, _DETAILS, _WHO).findings
+    assert (first.changed_to, first.laterality) == ("effusion", Laterality.LEFT)
+    assert first.box == Region(left=10, top=20.5, right=110, bottom=220)
+    assert first.comment == "at the base"
+    assert (second.label, second.judgement) == ("nodule", Judgement.ADDED)
+
+
+def test_what_a_finding_would_be_counts_only_where_it_is_changed() -> None:
+    form = {"overall": "correct", **_ROW, "judgement.0": "rejected", "changed_to.0": "effusion"}
+    assert verdict(form, _DETAILS, _WHO).findings[0].changed_to == ""
+
+
+def test_rejecting_the_result_says_nothing_of_findings() -> None:
+    said = verdict({"overall": "reject", "comment": "rotated", **_ROW}, _DETAILS, _WHO)
+    assert (said.rejected, said.findings, said.comment) == (True, (), "rotated")
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({}, "say first"),
+        ({"overall": "maybe"}, "say first"),
+        ({"overall": "correct", **_ROW, "judgement.0": "perhaps"}, "opacity cannot be read"),
+        ({"overall": "correct", **_ROW, "laterality.0": "X"}, "opacity cannot be read"),
+        ({"overall": "correct", **_ROW, "box.0": "1,2,3"}, "four numbers"),
+        ({"overall": "correct", **_ROW, "box.0": "9,2,3,4"}, "width and height"),
+        ({"overall": "correct", **_ROW, "box.0": "-inf,2,inf,4"}, "width and height"),
+        ({"overall": "agree", "comment": "x" * 1025}, "at most 1024"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_words(form: Mapping[str, str], words: str) -> None:
+    with pytest.raises(UnusableVerdictError, match=words):
+        verdict(form, _DETAILS, _WHO)
