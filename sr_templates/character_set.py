@@ -60,6 +60,11 @@ class CharacterSet:
         )
 
 
+def readable_character_sets() -> tuple[str, ...]:
+    """Return the Defined Terms of Specific Character Set that are understood in sources."""
+    return tuple(sorted(term for term in python_encoding if term.startswith("ISO")))
+
+
 def text_of(source: Dataset, tag: BaseTag, character_set: CharacterSet) -> str:
     """Give an element's whole value as decoded text, "" where it is absent or empty."""
     element: object = source.get_item(tag)

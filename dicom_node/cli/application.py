@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from dicom_node import __version__
-from dicom_node.cli import ae, doctor, models, network, route, serve, status, users
+from dicom_node.cli import ae, conformance, doctor, models, network, route, serve, status, users
 from dicom_node.cli.context import Invocation
 
 application = typer.Typer(
@@ -53,6 +53,7 @@ application.command("serve")(serve.serve)
 application.command("status")(status.status)
 application.command("retry")(status.retry)
 application.command("doctor")(doctor.doctor)
+application.command("conformance")(conformance.conformance)
 application.command("migrate")(doctor.migrate_schema)
 application.command("echo")(network.echo)
 application.command("send")(network.send)

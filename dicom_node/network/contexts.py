@@ -27,6 +27,11 @@ class ContextTable:
         named = {uid for uid, entry in UID_dictionary.items() if entry[1] == "Transfer Syntax"}
         self.transfer_syntaxes = frozenset(named - _NO_DATASET | {_GE_PRIVATE})
 
+    @property
+    def storage_sop_classes(self) -> tuple[str, ...]:
+        """The storage SOP Classes that are known by name, sorted."""
+        return tuple(sorted(map(str, self._storage)))
+
     def is_storage(self, sop_class: str) -> bool:
         """Tell whether a SOP Class is stored here; private and unknown ones are taken as such."""
         if sop_class in self._storage or UID(sop_class).is_private:

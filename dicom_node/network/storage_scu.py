@@ -38,7 +38,7 @@ from dicom_node.network.errors import (
 )
 from dicom_node.network.status import is_success, is_transient, is_warning
 
-_VERIFICATION = "1.2.840.10008.1.1"
+VERIFICATION = "1.2.840.10008.1.1"
 _MAX_CONTEXTS = 128  # PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255
 _TRANSIENT = 2  # PS3.8 Table 9-21, Result
 # Re-encoding these as the default transfer syntax loses nothing (PS3.5 Section 10.1).
@@ -102,6 +102,14 @@ class StoreOutcome:
         return self.kind is OutcomeKind.NOT_SENT
 
 
+def proposed_syntaxes(transfer_syntax_uid: str, *, compress: bool) -> tuple[str, ...]:
+    """Return the transfer syntaxes that are proposed for an object in one of them, best first."""
+    syntaxes: tuple[str, ...] = (str(transfer_syntax_uid),)
+    if transfer_syntax_uid in _CONVERTIBLE:
+        syntaxes += (str(ImplicitVRLittleEndian),)
+    return _LOSSLESS + syntaxes if compress else syntaxes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Object:
     """An object to send, as its File Meta Information describes it."""
@@ -115,11 +123,7 @@ class _Object:
 
     def proposals(self) -> tuple[tuple[str, str], ...]:
         """Return the SOP Class and transfer syntax pairs under which it can be sent, best first."""
-        syntaxes = [self.transfer_syntax_uid]
-        if self.transfer_syntax_uid in _CONVERTIBLE:
-            syntaxes.append(str(ImplicitVRLittleEndian))
-        if self.compressible:
-            syntaxes = [*_LOSSLESS, *syntaxes]
+        syntaxes = proposed_syntaxes(self.transfer_syntax_uid, compress=self.compressible)
         return tuple((self.sop_class_uid, syntax) for syntax in syntaxes)
 
     def encoded(self, transfer_syntax_uid: str) -> Path | Dataset:
@@ -194,7 +198,7 @@ def echo(
     AssociationError
         As for ``store``; also where the peer did not accept verification.
     """
-    contexts = [build_context(_VERIFICATION, ImplicitVRLittleEndian)]
+    contexts = [build_context(VERIFICATION, ImplicitVRLittleEndian)]
     with _association(destination, contexts, calling_ae, timeouts or ScuTimeouts()) as association:
         if not association.is_established:
             raise AssociationError(

@@ -97,3 +97,11 @@ def test_migrating_an_empty_database_says_from_where_to_where() -> None:
     assert "Schema empty → " in dicom_node("migrate").output
     current = dicom_node("migrate").output.split()
     assert current[1] == current[3].rstrip(".")
+
+
+def test_the_conformance_statement_is_printed_or_written(tmp_path: Path) -> None:
+    printed = dicom_node("conformance").output
+    assert printed.startswith("# AI integration node: DICOM Conformance Statement")
+    path = tmp_path / "statement.md"
+    dicom_node("conformance", "--output", str(path))
+    assert path.read_text() == printed
