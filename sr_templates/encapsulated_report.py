@@ -68,25 +68,33 @@ def _document(
 ) -> Dataset:
     document = subject.new_object(EvidenceKind.PDF, EncapsulatedPDFStorage, context)
     _add_document(document, subject)
-    pdf = draw_page(_page(subject, pixels, context))
-    document.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
-    document.EncapsulatedDocumentLength = len(pdf)
+    add_pdf(document, draw_page(_page(subject, pixels, context)))
     declare(document, subject.attributes.character_set)
     return document
 
 
 def _add_document(document: Dataset, subject: Subject) -> None:
-    """SC Equipment and Encapsulated Document modules (PS3.3 C.8.6.1, C.24.2)."""
+    document.SourceInstanceSequence = [subject.source_reference()]
+    add_document(document, title=subject.prediction.model.title)
+
+
+def add_document(document: Dataset, *, title: str) -> None:
+    """SC Equipment and Encapsulated Document modules (PS3.3 C.8.6.1, C.24.2), without the PDF."""
     document.ConversionType = "WSD"
     document.AcquisitionDateTime = None
     # The page names the patient.
     document.BurnedInAnnotation = "YES"
     document.RecognizableVisualFeatures = "NO"
-    document.SourceInstanceSequence = [subject.source_reference()]
-    document.DocumentTitle = long_string(f"AI report: {subject.prediction.model.title}")
+    document.DocumentTitle = long_string(f"AI report: {title}")
     document.ConceptNameCodeSequence = [codes.code_item(codes.IMAGING_REPORT)]
     document.VerificationFlag = "UNVERIFIED"
     document.MIMETypeOfEncapsulatedDocument = "application/pdf"
+
+
+def add_pdf(document: Dataset, pdf: bytes) -> None:
+    """Put the PDF in, padded to an even length (PS3.3 C.24.2)."""
+    document.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+    document.EncapsulatedDocumentLength = len(pdf)
 
 
 def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext) -> Page:
@@ -103,14 +111,14 @@ def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceCo
         model=subject.prediction.model,
         image=subject.image,
         patient_name="".join(attributes.values("PatientName")[:1]),
-        facts=[(heading, _fact(attributes, keyword)) for heading, keyword in FACTS],
+        facts=[(heading, fact_of(attributes, keyword)) for heading, keyword in FACTS],
         references=_references(subject, context),
         picture=as_png(overlay),
         made_at=context.content_datetime,
     )
 
 
-def _fact(attributes: SourceAttributes, keyword: str) -> str:
+def fact_of(attributes: SourceAttributes, keyword: str) -> str:
     """Give a header's value, dates as 1960-01-02."""
     text = "".join(attributes.values(keyword)[:1])
     is_date = keyword.endswith("Date") and text

@@ -47,19 +47,19 @@ class Page:
 
 def draw_page(page: Page) -> bytes:
     """Draw the page as one sheet of A4; the same page always gives the same bytes."""
-    pdf = _blank(page)
-    letters = _letters(pdf)
+    pdf = blank_page(page.made_at)
+    letters = letters_of(pdf)
     if page.model.research_only:
         pdf.set_fill_color(*WARNING_BACKGROUND)
-        _line(pdf, WARNING, size=11, height=9, align="C", fill=True)
-    _line(pdf, written(f"AI report: {page.model.title}", letters), size=17, height=11)
-    _line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
+        write_line(pdf, WARNING, size=11, height=9, align="C", fill=True)
+    write_line(pdf, written(f"AI report: {page.model.title}", letters), size=17, height=11)
+    write_line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
     patient = ("Patient", name_written(page.patient_name, letters))
-    _pairs(pdf, [patient, *page.facts], letters, size=9)
+    write_pairs(pdf, [patient, *page.facts], letters, size=9)
     _findings(pdf, page.image, letters)
     room = BOTTOM - 3 - pdf.get_y() - 4.2 * len(page.references)
     _picture(pdf, page.picture, room)
-    _pairs(pdf, page.references, letters, size=7)
+    write_pairs(pdf, page.references, letters, size=7)
     return bytes(pdf.output())
 
 
@@ -82,9 +82,10 @@ def written(text: str, letters: Set[int]) -> str:
     return line if all(ord(letter) in letters for letter in line) else NOT_SHOWN
 
 
-def _blank(page: Page) -> FPDF:
+def blank_page(made_at: datetime) -> FPDF:
+    """Give an empty sheet of A4 with the embedded font; ``made_at`` is its creation date."""
     pdf = FPDF(format="A4")
-    pdf.set_creation_date(page.made_at)
+    pdf.set_creation_date(made_at)
     pdf.set_title("AI report")
     pdf.set_lang("en-US")
     pdf.set_margin(MARGIN)
@@ -95,7 +96,7 @@ def _blank(page: Page) -> FPDF:
     return pdf
 
 
-def _letters(pdf: FPDF) -> frozenset[int]:
+def letters_of(pdf: FPDF) -> frozenset[int]:
     """Give the code points that the page's font can draw."""
     font = pdf.fonts[FONT]
     if not isinstance(font, TTFFont):
@@ -103,14 +104,15 @@ def _letters(pdf: FPDF) -> frozenset[int]:
     return frozenset(font.cmap)
 
 
-def _line(
+def write_line(
     pdf: FPDF, words: str, *, size: float, height: float, align: str = "L", fill: bool = False
 ) -> None:
-    _cell(pdf, words, WIDTH, size=size, height=height, align=align, fill=fill)
+    """Write one line over the whole width."""
+    write_cell(pdf, words, WIDTH, size=size, height=height, align=align, fill=fill)
     pdf.ln(height)
 
 
-def _cell(
+def write_cell(
     pdf: FPDF,
     words: str,
     width: float,
@@ -128,13 +130,16 @@ def _cell(
     pdf.cell(width, height, words, align=align, fill=fill)
 
 
-def _pairs(pdf: FPDF, pairs: Sequence[tuple[str, str]], letters: Set[int], *, size: float) -> None:
+def write_pairs(
+    pdf: FPDF, pairs: Sequence[tuple[str, str]], letters: Set[int], *, size: float
+) -> None:
+    """Write headings in grey with their values beside them."""
     height = 0.58 * size
     for heading, value in pairs:
         pdf.set_text_color(95)
-        _cell(pdf, heading, HEADING_WIDTH, size=size, height=height)
+        write_cell(pdf, heading, HEADING_WIDTH, size=size, height=height)
         pdf.set_text_color(0)
-        _cell(pdf, written(value, letters), WIDTH - HEADING_WIDTH, size=size, height=height)
+        write_cell(pdf, written(value, letters), WIDTH - HEADING_WIDTH, size=size, height=height)
         pdf.ln(height)
     pdf.ln(2)
 
@@ -142,7 +147,7 @@ def _pairs(pdf: FPDF, pairs: Sequence[tuple[str, str]], letters: Set[int], *, si
 def _findings(pdf: FPDF, image: ImagePrediction, letters: Set[int]) -> None:
     """Table of every label's verdict, positive ones first."""
     if not image.positive:
-        _line(pdf, NO_FINDING, size=11, height=7)
+        write_line(pdf, NO_FINDING, size=11, height=7)
     pdf.set_fill_color(232)
     height = min(ROW_HEIGHT, TABLE_HEIGHT / (1 + len(image.findings)))
     headings = ("Finding", "Probability", "Threshold", "Result")
@@ -166,7 +171,7 @@ def _verdict(finding: Finding, letters: Set[int]) -> tuple[str, ...]:
 
 def _row(pdf: FPDF, words: Sequence[str], *, height: float, fill: bool) -> None:
     for text, width in zip(words, COLUMNS, strict=True):
-        _cell(pdf, text, width, size=1.6 * height, height=height, fill=fill)
+        write_cell(pdf, text, width, size=1.6 * height, height=height, fill=fill)
     pdf.ln(height)
 
 

@@ -105,7 +105,7 @@ def _even_step(steps: Floats) -> float:
         raise CtRefusedError(CtRefusalReason.DUPLICATED_SLICES, detail)
     holes = int(np.count_nonzero(steps > GAP * step))
     if holes:
-        detail = f"{holes} gaps in the stack; send the whole series"
+        detail = f"{holes} gap{'s' * (holes > 1)} in the stack; send the whole series"
         raise CtRefusedError(CtRefusalReason.MISSING_SLICES, detail)
     if np.abs(steps - step).max() > UNEVEN * step:
         raise CtRefusedError(CtRefusalReason.UNEVEN_SPACING, "send one reconstruction at a time")

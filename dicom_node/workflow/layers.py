@@ -9,6 +9,7 @@ from pydicom import Dataset
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.prediction import Prediction
 from sr_templates.context import EvidenceContext
+from sr_templates.ct.encapsulated_report import build_ct_page
 from sr_templates.ct.key_object_selection import build_key_slice_selection
 from sr_templates.ct.secondary_capture import PixelsOf, build_key_slices
 from sr_templates.ct.segmentation import build_ct_segmentation
@@ -62,5 +63,6 @@ def layers_of_ct(
     return {
         EvidenceKind.SC: lambda: build_key_slices(prediction, sources, pixels_of, context),
         EvidenceKind.SEG: lambda: build_ct_segmentation(prediction, sources, context),
+        EvidenceKind.PDF: lambda: build_ct_page(prediction, sources, pixels_of, context),
         EvidenceKind.KO: lambda: build_key_slice_selection(prediction, sources, context),
     }

@@ -1,0 +1,148 @@
+"""A page for people: a CT's figures, the slices that show them, and what the method can't say."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+
+from fpdf import FPDF
+
+from ai_engine.ct.prediction import CtPrediction
+from ai_engine.ct.results import CtAnalysis, LungMeasurement, Side
+from sr_templates.captions import WARNING_BACKGROUND
+from sr_templates.ct.volumetric_roi import title
+from sr_templates.overlay import WARNING
+from sr_templates.report_page import (
+    BOTTOM,
+    FONT,
+    MARGIN,
+    WIDTH,
+    blank_page,
+    letters_of,
+    name_written,
+    write_cell,
+    write_line,
+    write_pairs,
+    written,
+)
+
+COLUMNS = (38.0, 26.0, 30.0, 30.0, 26.0, 30.0)
+"""Widths of the lungs' table in mm."""
+
+HEADINGS = (
+    "",
+    "Volume",
+    "Inhomogeneity",
+    "High attenuation",
+    "Mean",
+    "Grade",
+)
+LINE = 4.4
+MOST_SENTENCES = 12
+"""Sentences of the explanation that the page has room for; the report has them all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtPage:
+    """What stands on the page; ``pictures`` are PNGs of key slices, all of one size."""
+
+    prediction: CtPrediction
+    analysis: CtAnalysis
+    patient_name: str
+    facts: Sequence[tuple[str, str]]
+    references: Sequence[tuple[str, str]]
+    pictures: Sequence[bytes]
+    made_at: datetime
+
+
+def draw_ct_page(page: CtPage) -> bytes:
+    """Draw the page as one sheet of A4; the same page always gives the same bytes."""
+    model = page.prediction.model
+    pdf = blank_page(page.made_at)
+    letters = letters_of(pdf)
+    if model.research_only:
+        pdf.set_fill_color(*WARNING_BACKGROUND)
+        write_line(pdf, WARNING, size=11, height=9, align="C", fill=True)
+    write_line(pdf, written(f"AI report: {model.title}", letters), size=17, height=11)
+    write_line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
+    patient = ("Patient", name_written(page.patient_name, letters))
+    write_pairs(pdf, [patient, *page.facts], letters, size=9)
+    _table(pdf, page.analysis)
+    _paragraphs(pdf, [*_patterns(page.analysis), *_words(page)])
+    room = BOTTOM - 3 - pdf.get_y() - LINE * len(page.references)
+    _pictures(pdf, page.pictures, room)
+    write_pairs(pdf, page.references, letters, size=7)
+    return bytes(pdf.output())
+
+
+def _table(pdf: FPDF, analysis: CtAnalysis) -> None:
+    pdf.set_fill_color(232)
+    _row(pdf, HEADINGS, fill=True)
+    for row in analysis.measurements:
+        _row(pdf, _figures(row), fill=False)
+    pdf.ln(2)
+
+
+def _figures(row: LungMeasurement) -> tuple[str, ...]:
+    if row.percentage is None or row.severity is None:
+        return title(row.side), "not found", "", "", "", ""
+    return (
+        title(row.side),
+        f"{row.volume_ml:.0f} ml",
+        f"{row.percentage:.1f} %",
+        f"{row.high_attenuation_percentage:.1f} %",
+        f"{row.mean_hounsfield:.0f} HU",
+        f"{row.severity.grade} of 5",
+    )
+
+
+def _row(pdf: FPDF, words: Sequence[str], *, fill: bool) -> None:
+    for text, width in zip(words, COLUMNS, strict=True):
+        write_cell(pdf, text, width, size=9.5, height=6, fill=fill)
+    pdf.ln(6)
+
+
+def _patterns(analysis: CtAnalysis) -> Iterator[str]:
+    """Each pattern with its part of both lungs."""
+    for row in analysis.patterns:
+        if row.side is Side.BOTH:
+            count = "1 region" if row.regions == 1 else f"{row.regions} regions"
+            yield (
+                f"{title(row.pattern)}: {row.volume_ml:.1f} ml, {row.percentage:.2f} % of both "
+                f"lungs, {count}."
+            )
+
+
+def _words(page: CtPage) -> Iterator[str]:
+    yield page.prediction.choice
+    sentences = page.analysis.explanation
+    yield " ".join(sentences[:MOST_SENTENCES])
+    if len(sentences) > MOST_SENTENCES:
+        yield f"{len(sentences) - MOST_SENTENCES} more sentences are in the structured report."
+    yield from (f"Caution: {caution.value}" for caution in page.analysis.cautions)
+    yield from page.prediction.limitations[:1]
+
+
+def _paragraphs(pdf: FPDF, paragraphs: Sequence[str]) -> None:
+    pdf.set_font(FONT, size=8.5)
+    for words in paragraphs:
+        pdf.multi_cell(WIDTH, LINE, words, align="L", new_x="LMARGIN", new_y="NEXT")
+        pdf.ln(0.8)
+    pdf.ln(1.5)
+
+
+def _pictures(pdf: FPDF, pictures: Sequence[bytes], room: float) -> None:
+    """Put the pictures beside each other, as large as width and room allow."""
+    gap = 3.0
+    side = min((WIDTH - gap * (len(pictures) - 1)) / len(pictures), room)
+    left = MARGIN + (WIDTH - side * len(pictures) - gap * (len(pictures) - 1)) / 2
+    for number, png in enumerate(pictures):
+        pdf.image(
+            BytesIO(png),
+            x=left + number * (side + gap),
+            y=pdf.get_y(),
+            w=side,
+            h=side,
+            keep_aspect_ratio=True,
+        )
+    pdf.ln(side + 3)

@@ -1,0 +1,97 @@
+"""A real chest CT comes back measured, whatever the order of its slices, or says why it is not."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+
+from dicom_node.domain.study import StudyState
+from tests.acceptance.running import RunningNode
+from tests.integration.sr_templates.validators import dciodvfy_errors, dsrdump_complaints
+from tests.peers.data import dicom_folder
+from tests.peers.dcmtk import StoreScp, dcmsend, storescp
+
+pytestmark = pytest.mark.peer
+
+CT = "CT1"
+SECONDS = 10.0
+"""From the last slice's response to the report, on two cores with nothing else to do."""
+
+
+def _slices() -> list[Path]:
+    return sorted(dicom_folder("ct-nlst").glob("*.dcm"))
+
+
+def _pair(node: RunningNode, pacs: StoreScp, evidence: str) -> None:
+    node.add_ae("PACS", pacs.peer.port, "pacs", "--evidence", evidence)
+    node.add_ae(CT, 104, "modality", "--destination", "PACS", "--quiet-period", "1")
+
+
+def _received(pacs: StoreScp) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in pacs.files():
+        found.setdefault(str(dcmread(path, stop_before_pixels=True).Modality), []).append(path)
+    return found
+
+
+def _words(report: Dataset) -> str:
+    items = [report]
+    said = []
+    while items:
+        item = items.pop()
+        items.extend(item.get("ContentSequence") or [])
+        said.append(str(item.get("TextValue", "")))
+    return "\n".join(said)
+
+
+def test_a_chest_ct_comes_back_with_its_lungs_measured(node: RunningNode, tmp_path: Path) -> None:
+    slices = _slices()
+    with storescp(tmp_path / "pacs", ae_title="PACS") as pacs:
+        _pair(node, pacs, "sr,sc,seg,ko,pdf")
+        # File names are by UID, so that this is not the order of the slices.
+        assert dcmsend(node.peer, slices, calling=CT).returncode == 0
+        sent = time.monotonic()
+        study = dcmread(slices[0], stop_before_pixels=True).StudyInstanceUID
+        assert node.settled(study).state is StudyState.ANALYSED
+        node.wait_for("all results", lambda: set(_received(pacs)) >= {"SR", "OT", "SEG"})
+        took = time.monotonic() - sent
+        received = _received(pacs)
+        for path in pacs.files():
+            assert dciodvfy_errors(path) == []
+        assert dsrdump_complaints(received["SR"][0]) == []
+    report = dcmread(received["SR"][0])
+    assert "There are 143 slices in total" in _words(report)
+    segmentation = dcmread(received["SEG"][0])
+    assert [item.SegmentLabel for item in segmentation.SegmentSequence] == [
+        "Right lung",
+        "Left lung",
+    ]
+    measured = {
+        (row["name"], row["site"]): row["value"]
+        for job in node.stores().hotbase.jobs(study)
+        for row in node.stores().hotbase.measurements(job["job_id"])
+    }
+    assert measured["volume", "right lung"] == pytest.approx(2244, abs=10)
+    assert measured["volume", "left lung"] == pytest.approx(1964, abs=10)
+    if os.getloadavg()[0] < (os.cpu_count() or 1):
+        assert took < SECONDS
+
+
+def test_a_ct_with_missing_slices_says_so_instead(node: RunningNode, tmp_path: Path) -> None:
+    ordered = sorted(
+        _slices(), key=lambda path: dcmread(path, stop_before_pixels=True).ImagePositionPatient[2]
+    )
+    with storescp(tmp_path / "pacs", ae_title="PACS") as pacs:
+        _pair(node, pacs, "sr,sc,seg,ko,pdf")
+        assert dcmsend(node.peer, ordered[:40] + ordered[50:], calling=CT).returncode == 0
+        study = dcmread(ordered[0], stop_before_pixels=True).StudyInstanceUID
+        assert node.settled(study).state is StudyState.ANALYSED
+        node.wait_for("the report", lambda: "SR" in _received(pacs))
+        received = _received(pacs)
+        assert dciodvfy_errors(received["SR"][0]) == []
+    assert set(received) == {"SR"}
+    assert "Not analysed, because slices are missing: 1 gap in the stack" in _words(
+        dcmread(received["SR"][0])
+    )

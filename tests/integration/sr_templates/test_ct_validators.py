@@ -1,0 +1,48 @@
+"""Evidence of a CT study passes the validators that users have."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_node.workflow.layers import layers_of_ct
+from sr_templates.ct.measurement_report import build_ct_report
+from tests.integration.sr_templates.validators import (
+    dciodvfy_errors,
+    dsrdump_complaints,
+    template_errors,
+)
+from tests.unit.sr_templates.builders import a_context
+from tests.unit.sr_templates_ct.builders import a_study, pixels_of
+
+pytestmark = pytest.mark.peer
+
+REPORTS = [(60, True), (60, False), (12, True)]
+
+
+@pytest.mark.parametrize(("slices", "segmented"), REPORTS)
+def test_reports_are_valid(tmp_path: Path, slices: int, segmented: bool) -> None:
+    study = a_study(slices=slices)
+    made = build_ct_report(study.prediction, study.datasets, a_context(), segmented=segmented)
+    path = tmp_path / "sr.dcm"
+    made.save_as(path, enforce_file_format=True)
+    assert dciodvfy_errors(path) == []
+    assert dsrdump_complaints(path) == []
+
+
+@pytest.mark.parametrize(("slices", "segmented"), REPORTS)
+def test_reports_follow_tid_1500_row_by_row(tmp_path: Path, slices: int, segmented: bool) -> None:
+    study = a_study(slices=slices)
+    made = build_ct_report(study.prediction, study.datasets, a_context(), segmented=segmented)
+    path = tmp_path / "sr.dcm"
+    made.save_as(path, enforce_file_format=True)
+    assert template_errors(path) == []
+
+
+def test_layers_are_valid(tmp_path: Path) -> None:
+    study = a_study()
+    layers = layers_of_ct(study.prediction, study.datasets, pixels_of(study), a_context())
+    for kind, build in layers.items():
+        for number, made in enumerate(build()):
+            path = tmp_path / f"{kind}-{number}.dcm"
+            made.save_as(path, enforce_file_format=True)
+            assert dciodvfy_errors(path) == [], path.name
