@@ -36,6 +36,7 @@ from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
 from dicom_node.workflow.slots import Slots
 from dicom_node.workflow.watch import DeviceWatch
+from dicom_node.workstations import Workstations
 from sr_templates.context import EvidenceContext
 
 _LOG = logging.getLogger(__name__)
@@ -81,12 +82,14 @@ class Node:
             ),
             on_events=self._desk.handle,
         )
+        self._workstations = Workstations(settings, self._stores)
         self._web = WebServer(
             make_application(
                 registry=make_registry(self._collector()),
                 problems=self.problems,
                 version=__version__,
                 pages=make_pages(settings, self._stores, None, version=__version__),
+                machines=self._workstations.routers,
             ),
             host=settings.web.host,
             port=settings.web.port,
@@ -102,6 +105,11 @@ class Node:
     def web_port(self) -> int:
         """The port of the HTTP side."""
         return self._web.port
+
+    @property
+    def worklist_port(self) -> int:
+        """The port of the worklist for other systems, where it is switched on."""
+        return self._workstations.port
 
     def start(self) -> None:
         """Start everything, in the order in which each needs the one before.
@@ -121,6 +129,7 @@ class Node:
                 self._corridor.completion.expect(study.study_instance_uid)
             self._schedule()
             self._web.start()
+            self._workstations.start()
             self._receivers.start()
         except BaseException:
             self.stop()
@@ -135,6 +144,7 @@ class Node:
     def stop(self) -> None:
         """Stop taking associations, let the running ones and their studies end, then stop."""
         self._receivers.stop()
+        self._workstations.stop()
         if self._clock.running:
             self._clock.shutdown()
         self._workflows.stop()
@@ -209,6 +219,7 @@ class Node:
     def _sweep(self) -> None:
         self._desk.catch_up()
         self._corridor.completion.sweep()
+        self._workstations.sweep()
         for delivery in self._stores.hotbase.stranded_deliveries(utc_now() - _STRANDED_AFTER):
             self._workflows.deliver_now(delivery)
 

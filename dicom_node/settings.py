@@ -115,6 +115,27 @@ class EvidenceSettings(_Section):
     """Device Serial Number (0018,1000) of this node in results."""
 
 
+class WorklistSettings(_Section):
+    """The worklist for other systems: Unified Procedure Steps and Modality Worklist."""
+
+    enabled: bool = False
+    """Whether the node listens for worklist queries."""
+    port: int = Field(default=11113, ge=0, le=65535)
+    """The port of the worklist; 0 takes a free one."""
+    max_associations: int = Field(default=64, ge=1)
+    """How many associations the worklist holds at once."""
+    max_results: int = Field(default=1000, ge=1, le=100000)
+    """How many matches one query gives; more are refused with the advice to narrow it."""
+    idle_timeout: float = Field(default=300.0, gt=0)
+    """Seconds without traffic after which a worklist's association is aborted."""
+    lock_hours: float = Field(default=8.0, gt=0)
+    """Hours after which a performer's unused lock of a step ends."""
+    label: str = Field(default="AI RESULTS", min_length=1, max_length=64)
+    """Worklist Label (0074,1202) of the node's own steps."""
+    token_file: str = ""
+    """File of AE titles and bearer tokens for UPS-RS over HTTP; empty: nobody may."""
+
+
 class NodeSettings(BaseSettings):
     """All settings of one node."""
 
@@ -139,6 +160,7 @@ class NodeSettings(BaseSettings):
     workflow: WorkflowSettings = WorkflowSettings()
     inference: InferenceSettings = InferenceSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    worklist: WorklistSettings = WorklistSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -6,12 +6,13 @@ Model. The ``Warning`` header says what a status code alone cannot, in the Stand
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.routing import APIRoute
 from pydicom.config import IGNORE
 from pydicom.config import settings as pydicom_settings
 from pydicom.dataset import Dataset
@@ -98,7 +99,7 @@ def workitems_router(
     """
     # What pydicom would say of a payload's values does not go to the log: they name patients.
     pydicom_settings.reading_validation_mode = IGNORE
-    router = APIRouter(prefix=f"{prefix}/workitems", tags=["UPS-RS"])
+    router = APIRouter(prefix=f"{prefix}/workitems", tags=["UPS-RS"], route_class=_Transaction)
     face = _Face(steps, limits)
     performer = Annotated[str, Depends(caller)]
     payload = Annotated[Dataset, Depends(_payload)]
@@ -133,6 +134,27 @@ def workitems_router(
         raise HTTPException(501, "event reports are not supported: search the worklist again")
 
     return router
+
+
+class _Transaction(APIRoute):
+    """Answers refusals itself: a page's error handler would lose the headers that explain them."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of one request."""
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except HTTPException as error:
+                return Response(
+                    json.dumps({"detail": error.detail}),
+                    status_code=error.status_code,
+                    media_type="application/json",
+                    headers=error.headers,
+                )
+
+        return answer
 
 
 class _Face:

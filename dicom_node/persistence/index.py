@@ -112,6 +112,24 @@ class StudyIndex:
             )
         return changed.rowcount
 
+    def reopen(self, study_instance_uid: str) -> int | None:
+        """Let a study be analysed once more; return the revision it will be, None if unknown."""
+        with self._engine.begin() as connection:
+            query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid == study_instance_uid)
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                return None
+            state, revision = StudyState(row["state"]), int(row["revision"])
+            if state is StudyState.COMPLETE:  # being analysed: that is the analysis
+                return revision
+            if StudyState.RECEIVING in STUDY_TRANSITIONS[state]:
+                connection.execute(
+                    sa.update(STUDIES)
+                    .where(STUDIES.c.study_instance_uid == study_instance_uid)
+                    .values(state=StudyState.RECEIVING)
+                )
+            return revision + 1
+
     def study(self, study_instance_uid: str) -> StudyRecord:
         """Return the index row of a study.
 

@@ -6,15 +6,12 @@ the step holds the item, so that the node's page and other workstations never wo
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.uid import RE_VALID_UID
 
 from dicom_node.domain.procedure_step import (
     REQUEST_FOR_STATE,
@@ -37,13 +34,19 @@ from dicom_node.domain.worklist import (
     Worklist,
 )
 from dicom_node.errors import ConflictError
-from dicom_node.procedure_steps.codes import ANALYSIS_CODES, REVIEW_CODES, UPS_PUSH
+from dicom_node.procedure_steps.changes import (
+    add_cancellation,
+    attributes_of,
+    merged,
+    replacing,
+)
 from dicom_node.procedure_steps.errors import StepRefusedError
 from dicom_node.procedure_steps.matching import matches, matching_keys
 from dicom_node.procedure_steps.modality_worklist import modality_worklist_dataset
 from dicom_node.procedure_steps.narrowing import modality_query, step_query
 from dicom_node.procedure_steps.ports import Analyses, Ending, StepStore
-from dicom_node.procedure_steps.presentation import Station, moment, ups_dataset
+from dicom_node.procedure_steps.presentation import Station, ups_dataset
+from dicom_node.procedure_steps.requesting import is_uid, kind_of, study_of
 from dicom_node.procedure_steps.requirements import (
     check_completion,
     check_creation,
@@ -141,14 +144,14 @@ class ProcedureSteps:
         StepRefusedError
             The step exists (0111), or lacks what it needs, or the node does not have the study.
         """
-        if not _is_uid(uid):
+        if not is_uid(uid):
             raise StepRefusedError(UpsStatus.INVALID_ATTRIBUTE_VALUE, "the UID is not valid")
         if self._store.step(uid) is not None:
             raise StepRefusedError(UpsStatus.DUPLICATE_SOP_INSTANCE)
         check_creation(dataset)
-        study = _study_of(dataset)
+        study = study_of(dataset)
         accepted = settable(dataset)
-        if _kind_of(dataset) is StepKind.ANALYSIS:
+        if kind_of(dataset) is StepKind.ANALYSIS:
             self._create_analysis(uid, study, accepted.attributes, requester)
         else:
             self._create_review(uid, study, accepted.attributes, requester)
@@ -172,7 +175,7 @@ class ProcedureSteps:
         self._check(StepRequest.UPDATE, step, transaction_uid)
         check_update(dataset)
         accepted = settable(dataset)
-        attributes = _merged(step, accepted.attributes)
+        attributes = merged(step, accepted.attributes)
         if not self._store.update(step, attributes.to_json_dict(), at=self._clock()):
             raise StepRefusedError(
                 UpsStatus.PROCESSING_FAILURE, "the step changed meanwhile: read it and try again"
@@ -262,7 +265,7 @@ class ProcedureSteps:
             uid=uid,
             round=taken.round + 1,
             requester=requester,
-            attributes=_replacing(taken, attributes).to_json_dict(),
+            attributes=replacing(taken, attributes).to_json_dict(),
         )
         self._end(taken, StepState.CANCELED, "Replaced by a request", successor)
 
@@ -289,7 +292,7 @@ class ProcedureSteps:
             raise StepRefusedError(UpsStatus.DUPLICATE_SOP_INSTANCE)
 
     def _claim(self, step: ProcedureStep, transaction_uid: str, performer: str) -> None:
-        if not _is_uid(transaction_uid):
+        if not is_uid(transaction_uid):
             raise StepRefusedError(UpsStatus.WRONG_TRANSACTION_UID)
         if step.item is not None:
             try:
@@ -307,7 +310,7 @@ class ProcedureSteps:
         raise StepRefusedError(UpsStatus.ALREADY_IN_PROGRESS)
 
     def _complete(self, step: ProcedureStep) -> None:
-        check_completion(_attributes(step))
+        check_completion(attributes_of(step))
         if step.item is None or not self._has_verdict(step):
             raise StepRefusedError(
                 UpsStatus.FINAL_STATE_REQUIREMENTS, "no verified report has been received"
@@ -330,9 +333,9 @@ class ProcedureSteps:
         reason: str,
         successor: ProcedureStep | None,
     ) -> None:
-        attributes = _attributes(step)
+        attributes = attributes_of(step)
         if state is StepState.CANCELED:
-            _add_cancellation(attributes, self._clock(), reason)
+            add_cancellation(attributes, self._clock(), reason)
         ending = Ending(state=state, attributes=attributes.to_json_dict(), successor=successor)
         if not self._store.end(step, ending, at=self._clock()):
             raise StepRefusedError(
@@ -351,7 +354,7 @@ class ProcedureSteps:
             performer="",
             locked_at=None,
             requester="",
-            attributes=_replacing(step, Dataset()).to_json_dict(),
+            attributes=replacing(step, Dataset()).to_json_dict(),
         )
 
     def _has_verdict(self, step: ProcedureStep) -> bool:
@@ -395,52 +398,6 @@ class ProcedureSteps:
         return ups_dataset(step, self._station, inputs, outputs)
 
 
-def _is_uid(text: str) -> bool:
-    return len(text) <= 64 and re.fullmatch(RE_VALID_UID, text) is not None
-
-
-def _study_of(dataset: Dataset) -> str:
-    """Return the study that a new step is about, wherever its requester has written it.
-
-    Raises
-    ------
-    StepRefusedError
-        No study is named, or more than one.
-    """
-    named = {str(dataset.get("StudyInstanceUID") or "")}
-    for keyword in ("InputInformationSequence", "ReferencedRequestSequence"):
-        named |= {str(each.get("StudyInstanceUID") or "") for each in dataset.get(keyword) or ()}
-    studies = named - {""}
-    if not studies:
-        raise StepRefusedError(UpsStatus.MISSING_ATTRIBUTE_VALUE, "no StudyInstanceUID is given")
-    if len(studies) > 1:
-        raise StepRefusedError(
-            UpsStatus.INVALID_ATTRIBUTE_VALUE, "more than one study: make a step for each"
-        )
-    return studies.pop()
-
-
-def _kind_of(dataset: Dataset) -> StepKind:
-    """Return what a new step asks for; without a work item code, a review.
-
-    Raises
-    ------
-    StepRefusedError
-        The node does nothing of that kind.
-    """
-    codes = {
-        str(each.get("CodeValue")) for each in dataset.get("ScheduledWorkitemCodeSequence") or ()
-    }
-    if not codes or codes & REVIEW_CODES.keys():
-        return StepKind.REVIEW
-    if codes & ANALYSIS_CODES.keys():
-        return StepKind.ANALYSIS
-    known = ", ".join(sorted(REVIEW_CODES | ANALYSIS_CODES))
-    raise StepRefusedError(
-        UpsStatus.INVALID_ATTRIBUTE_VALUE, f"work item code unknown here: use {known} (DCM)"
-    )
-
-
 def _reviewer(performer: str) -> Reviewer:
     """Return a workstation as a reviewer: it claims, and verifies by the report that it stores."""
     return Reviewer(
@@ -454,33 +411,3 @@ def _reviewer(performer: str) -> Reviewer:
 def _claim_status(error: ConflictError) -> UpsStatus:
     fitting = (status for kind, status in _REFUSED_CLAIMS if isinstance(error, kind))
     return next(fitting, UpsStatus.PROCESSING_FAILURE)
-
-
-def _attributes(step: ProcedureStep) -> Dataset:
-    return Dataset.from_json(dict(step.attributes or {}))
-
-
-def _merged(step: ProcedureStep, changes: Dataset) -> Dataset:
-    attributes = _attributes(step)
-    attributes.update(changes)
-    return attributes
-
-
-def _replacing(step: ProcedureStep, attributes: Dataset) -> Dataset:
-    """Return ``attributes`` with a reference to the step that is replaced (PS3.3 C.30.2)."""
-    replaced = Dataset()
-    replaced.ReferencedSOPClassUID = UPS_PUSH
-    replaced.ReferencedSOPInstanceUID = step.uid
-    attributes.ReplacedProcedureStepSequence = Sequence([replaced])
-    return attributes
-
-
-def _add_cancellation(attributes: Dataset, at: datetime, reason: str) -> None:
-    """Say when and why a step ended, where its performer has not (code X of Table CC.2.5-3)."""
-    sequence = attributes.get("ProcedureStepProgressInformationSequence") or Sequence([Dataset()])
-    progress = sequence[0]
-    if not progress.get("ProcedureStepCancellationDateTime"):
-        progress.ProcedureStepCancellationDateTime = moment(at)
-    if reason and not progress.get("ReasonForCancellation"):
-        progress.ReasonForCancellation = reason
-    attributes.ProcedureStepProgressInformationSequence = sequence

@@ -38,6 +38,7 @@ def make_application(
     problems: Callable[[], tuple[str, ...]],
     version: str,
     pages: Pages | None = None,
+    machines: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Return the application.
 
@@ -51,6 +52,8 @@ def make_application(
         The node's version.
     pages : Pages, optional
         What people see; health and metrics alone without them.
+    machines : sequence of APIRouter
+        What programs are served without a sign-in; each says itself who may use it.
     """
     application = FastAPI(
         title="DICOM AI node", version=version, docs_url=None, redoc_url=None, openapi_url=None
@@ -68,6 +71,8 @@ def make_application(
 
     if pages is not None:
         _add_pages(application, pages)
+    for service in machines:
+        application.include_router(service)
     return application
 
 

@@ -1,0 +1,122 @@
+"""Workstations on a whole node's stores: DCMTK finds, one claims over DIMSE, another over HTTP."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pynetdicom import AE
+
+from dicom_node.domain.application_entity import ApplicationEntity, Role
+from dicom_node.persistence.database import migrate
+from dicom_node.persistence.worklist import HotbaseWorklist
+from dicom_node.procedure_steps.codes import UPS_PULL, UPS_PUSH
+from dicom_node.settings import NetworkSettings, NodeSettings, WorklistSettings
+from dicom_node.stores import Stores, utc_now
+from dicom_node.web.application import make_application
+from dicom_node.workflow.review_fakes import fake_details
+from dicom_node.workstations import Workstations
+from tests.peers import dcmtk
+from tests.peers.objects import announcement, encoded, make_dataset
+
+TOKEN = "a-token-of-the-second-workstation"  # noqa: S105 - opens nothing but this test
+STEP = "2.25.1"
+
+
+@dataclass(frozen=True)
+class House:
+    workstations: Workstations
+    web: TestClient
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A node with one received study whose result waits, and two workstations."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"WS2 {TOKEN}\n", encoding="utf-8")
+    settings = NodeSettings(
+        data_dir=tmp_path / "data",
+        network=NetworkSettings(host="127.0.0.1", min_free_bytes=0),
+        worklist=WorklistSettings(enabled=True, port=0, token_file=str(tokens)),
+    )
+    stores = Stores(settings)
+    migrate(stores.engine)
+    stores.received.open()
+    for title, role in (("WS1", Role.WORKLIST), ("WS2", Role.WORKLIST), ("CR1", Role.MODALITY)):
+        entity = ApplicationEntity(title=title, host="127.0.0.1", port=104, roles=frozenset({role}))
+        stores.ae_titles.put(entity, actor="test", at=utc_now())
+    image = make_dataset(PatientName="Test^Worklist", PatientID="W1", AccessionNumber="ACC1")
+    stored = stores.received.store(encoded(image), announcement(image))
+    stores.index.record([stored.instance])
+    details = fake_details(1)
+    worklist = HotbaseWorklist(
+        stores.engine, images=lambda _: (), clock=utc_now, lease=timedelta(minutes=15)
+    )
+    item = replace(details.item, study_instance_uid=image.StudyInstanceUID, received_at=utc_now())
+    worklist.add(item, details.findings)
+    workstations = Workstations(settings, stores)
+    workstations.start()
+    application: FastAPI = make_application(
+        registry=CollectorRegistry(), problems=tuple, version="1", machines=workstations.routers
+    )
+    yield House(
+        workstations,
+        TestClient(application, headers={"Authorization": f"Bearer {TOKEN}"}),
+    )
+    workstations.stop()
+    stores.engine.dispose()
+
+
+@pytest.mark.peer
+def test_findscu_finds_by_the_patient_that_the_stored_image_names(
+    house: House, tmp_path: Path
+) -> None:
+    peer = dcmtk.Peer(ae_title="AINODE", port=house.workstations.port)
+    done = dcmtk.run(
+        "findscu", "-W", "-X", "-od", tmp_path, "-aet", "WS1", "-aec", "AINODE",
+        "-k", "PatientID=W*", "-k", "PatientName", "-k", "AccessionNumber",
+        "-k", "StudyInstanceUID", peer.host, str(peer.port),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob("rsp*.dcm")
+    found = dcmread(file, force=True)
+    assert (found.PatientName, found.AccessionNumber) == ("Test^Worklist", "ACC1")
+
+
+def test_who_claims_over_dimse_holds_it_over_http_too(house: House) -> None:
+    claim = Dataset()
+    claim.ProcedureStepState = "IN PROGRESS"
+    claim.TransactionUID = "2.25.1001"
+    ae = AE(ae_title="WS1")
+    ae.add_requested_context(UPS_PULL)
+    association = ae.associate("127.0.0.1", house.workstations.port, ae_title="AINODE")
+    assert association.is_established
+    status, _ = association.send_n_action(claim, 1, UPS_PUSH, STEP, meta_uid=UPS_PULL)
+    association.release()
+    assert status.Status == 0x0000
+    house.workstations.sweep()
+    other = Dataset()
+    other.ProcedureStepState = "IN PROGRESS"
+    other.TransactionUID = "2.25.1002"
+    answer = house.web.put(
+        f"/dicom-web/workitems/{STEP}/state",
+        content=json.dumps(other.to_json_dict()),
+        headers={"Content-Type": "application/dicom+json"},
+    )
+    assert answer.status_code == 409
+    (step,) = house.web.get(f"/dicom-web/workitems/{STEP}").json()
+    assert step["00741000"]["Value"] == ["IN PROGRESS"]
+
+
+def test_a_modality_may_not_ask_for_the_worklist(house: House) -> None:
+    ae = AE(ae_title="CR1")
+    ae.add_requested_context(UPS_PULL)
+    association = ae.associate("127.0.0.1", house.workstations.port, ae_title="AINODE")
+    assert association.is_rejected

@@ -1,0 +1,247 @@
+"""Procedure steps on the Hotbase: found by what peers ask for, changed by one at a time."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+
+import pytest
+import sqlalchemy as sa
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from dicom_node.domain.procedure_step import ProcedureStep, StepKind, StepState, Subject
+from dicom_node.domain.review import Reviewer, ReviewerRole
+from dicom_node.domain.study import StudyState
+from dicom_node.persistence.index import StudyIndex
+from dicom_node.persistence.procedure_steps import HotbaseSteps
+from dicom_node.persistence.step_rows import analysis_state, item_id_of
+from dicom_node.persistence.worklist import HotbaseWorklist
+from dicom_node.procedure_steps.errors import StepRefusedError
+from dicom_node.procedure_steps.fakes import FakeAnalyses
+from dicom_node.procedure_steps.ports import Ending, StepQuery
+from dicom_node.procedure_steps.presentation import Station
+from dicom_node.procedure_steps.service import ProcedureSteps
+from dicom_node.workflow.fakes import FakeClock
+from dicom_node.workflow.review_fakes import fake_details
+from tests.unit.builders import an_instance
+from tests.unit.procedure_steps.requests import KEY, a_request
+
+LEASE = timedelta(minutes=15)
+NAMES = {"1.2.3.1": "Müller^Jörg", "1.2.3.2": "Yamada^Tarou=山田^太郎", "1.2.3.3": "[x]^100%_"}
+ADA = Reviewer(user_name="ada", person_name="Ada", organisation="", role=ReviewerRole.VERIFIER)
+
+
+def read_subject(study: str) -> Subject:
+    number = study.rsplit(".", 1)[-1]
+    return Subject(
+        study_instance_uid=study,
+        patient_name=NAMES.get(study, ""),
+        patient_id=f"P{number}",
+        accession_number=f"A{number}",
+    )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(now=datetime(2026, 1, 1, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def worklist(engine: sa.Engine, clock: FakeClock) -> HotbaseWorklist:
+    made = HotbaseWorklist(engine, images=lambda _: (), clock=clock, lease=LEASE)
+    for number in (1, 2, 3):
+        details = fake_details(
+            number,
+            urgent=number == 3,
+            received_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number),
+        )
+        made.add(details.item, details.findings)
+    return made
+
+
+@pytest.fixture
+def store(engine: sa.Engine, clock: FakeClock, worklist: HotbaseWorklist) -> HotbaseSteps:
+    return HotbaseSteps(engine, worklist=worklist, clock=clock, read_subject=read_subject)
+
+
+@pytest.fixture
+def steps(store: HotbaseSteps, worklist: HotbaseWorklist, clock: FakeClock) -> ProcedureSteps:
+    return ProcedureSteps(
+        store=store,
+        worklist=worklist,
+        analyses=FakeAnalyses(known={"1.2.3.1": 1}),
+        station=Station(ae_title="AINODE"),
+        clock=clock,
+    )
+
+
+def uids(store: HotbaseSteps, **wanted: object) -> list[str]:
+    return [each.uid for each in store.steps(StepQuery(**wanted))]  # type: ignore[arg-type]
+
+
+def test_steps_come_by_triage(store: HotbaseSteps) -> None:
+    assert uids(store) == ["2.25.3", "2.25.1", "2.25.2"]
+
+
+NARROWED: list[tuple[dict[str, object], list[str]]] = [
+    ({"patient_id": "P2"}, ["2.25.2"]),
+    ({"patient_id": "P*"}, ["2.25.3", "2.25.1", "2.25.2"]),
+    ({"patient_id": "?1"}, ["2.25.1"]),
+    ({"patient_id": "p1"}, []),
+    ({"patient_name": "MÜLLER*"}, ["2.25.1"]),
+    ({"patient_name": "yam*"}, ["2.25.2"]),
+    ({"patient_name": "山田*"}, ["2.25.2"]),
+    ({"patient_name": "[x]^100%_"}, ["2.25.3"]),
+    ({"patient_name": "[x]^1%0_*"}, []),
+    ({"accession_number": "A3"}, ["2.25.3"]),
+    ({"study_instance_uids": ("1.2.3.1", "1.2.3.2")}, ["2.25.1", "2.25.2"]),
+    ({"uids": ("2.25.2", "2.25.404", "1.2")}, ["2.25.2"]),
+    ({"states": frozenset({StepState.CANCELED})}, []),
+    (
+        {"scheduled_from": datetime(2026, 1, 1, 2, tzinfo=UTC)},
+        ["2.25.3", "2.25.2"],
+    ),
+]
+
+
+def test_queries_are_narrowed(store: HotbaseSteps) -> None:
+    for wanted, found in NARROWED:
+        assert uids(store, **wanted) == found, wanted
+
+
+def test_who_a_study_is_of_is_read_once(store: HotbaseSteps) -> None:
+    assert store.fill_subjects() == 3
+    assert store.fill_subjects() == 0
+
+
+def test_a_claim_on_the_page_shows_until_it_expires(
+    store: HotbaseSteps, worklist: HotbaseWorklist, clock: FakeClock
+) -> None:
+    worklist.claim(f"{1:032x}", ADA)
+    claimed = store.step("2.25.1")
+    assert claimed is not None
+    assert claimed.state is StepState.IN_PROGRESS
+    clock.advance(LEASE.total_seconds() + 1)
+    expired = store.step("2.25.1")
+    assert expired is not None
+    assert expired.state is StepState.SCHEDULED
+
+
+def test_of_many_that_lock_at_once_exactly_one_succeeds(steps: ProcedureSteps) -> None:
+    together, statuses = Barrier(8), []
+
+    def claim(number: int) -> None:
+        together.wait()
+        try:
+            status = steps.change_state(
+                "2.25.1",
+                "IN PROGRESS",
+                transaction_uid=f"2.25.{number + 100}",
+                performer=f"WS{number % 3}",
+            )
+        except StepRefusedError as error:
+            status = error.status
+        statuses.append(int(status))
+
+    threads = [Thread(target=claim, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [0x0000] + [0xC302] * 7
+
+
+def test_a_step_goes_from_hand_to_hand(
+    store: HotbaseSteps, steps: ProcedureSteps, clock: FakeClock
+) -> None:
+    steps.change_state("2.25.1", "IN PROGRESS", transaction_uid=KEY, performer="WS1")
+    assert [each.uid for each in store.locked()] == ["2.25.1"]
+    clock.advance(1)
+    steps.change_state("2.25.1", "CANCELED", transaction_uid=KEY, performer="WS1")
+    assert store.locked() == ()
+    current = store.current(f"{1:032x}")
+    assert current is not None
+    assert (current.state, current.round) == (StepState.SCHEDULED, 1)
+    assert uids(store, patient_id="P1") == [current.uid, "2.25.1"]
+    assert uids(store, states=frozenset({StepState.CANCELED}), patient_id="P1") == [
+        current.uid,
+        "2.25.1",
+    ]
+
+
+def test_a_requested_review_is_found_by_what_was_asked(steps: ProcedureSteps) -> None:
+    steps.create("1.9.1", a_request("1.2.3.2"), requester="PACS")
+    performer = Dataset()
+    performer.HumanPerformerName = "reader*"
+    query = Dataset()
+    query.SOPInstanceUID = ""
+    query.ScheduledProcedureStepStartDateTime = "20260102"
+    query.ScheduledHumanPerformersSequence = Sequence([performer])
+    assert [each.SOPInstanceUID for each in steps.find(query)] == ["1.9.1"]
+
+
+def test_a_change_that_was_made_meanwhile_is_noticed(store: HotbaseSteps, clock: FakeClock) -> None:
+    read = store.step("2.25.1")
+    assert read is not None
+    assert store.update(read, {}, at=clock())
+    clock.advance(1)
+    again = store.step("2.25.1")
+    assert again is not None
+    assert store.update(again, {}, at=clock())
+    assert not store.update(again, {}, at=clock() + timedelta(seconds=1))
+    ending = Ending(state=StepState.CANCELED, attributes={}, successor=replace(read, uid="1.9.9"))
+    assert not store.end(again, ending, at=clock())
+    assert store.step("1.9.9") is None
+
+
+def test_an_analysis_follows_its_study(engine: sa.Engine, store: HotbaseSteps) -> None:
+    index = StudyIndex(engine)
+    index.record([an_instance()])
+    study = an_instance().study_instance_uid
+    revision = index.reopen(study)
+    assert revision == 1
+    assert index.reopen("1.2.404") is None
+    step = ProcedureStep(
+        uid="1.9.5",
+        kind=StepKind.ANALYSIS,
+        study_instance_uid=study,
+        subject=Subject(study_instance_uid=study),
+        state=StepState.IN_PROGRESS,
+        scheduled_at=datetime(2026, 1, 1, tzinfo=UTC),
+        modified_at=datetime(2026, 1, 1, tzinfo=UTC),
+        asked_revision=revision,
+    )
+    assert store.add(step)
+    assert not store.add(step)
+    claimed = index.claim(study, by="w", at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert claimed is not None
+    running = store.step("1.9.5")
+    assert running is not None
+    assert running.state is StepState.IN_PROGRESS
+    index.finish(claimed, StudyState.ANALYSED)
+    done = store.step("1.9.5")
+    assert done is not None
+    assert done.state is StepState.COMPLETED
+    assert index.reopen(study) == 2
+    inputs, _ = store.references(done)
+    assert [each.sop_instance_uid for each in inputs] == [an_instance().sop_instance_uid]
+
+
+@pytest.mark.parametrize(
+    ("revision", "state", "shown"),
+    [
+        (1, StudyState.ANALYSED, StepState.IN_PROGRESS),
+        (2, StudyState.COMPLETE, StepState.IN_PROGRESS),
+        (2, StudyState.ANALYSED, StepState.COMPLETED),
+        (2, StudyState.NOT_ROUTED, StepState.CANCELED),
+        (2, StudyState.FAILED, StepState.CANCELED),
+        (3, StudyState.RECEIVING, StepState.COMPLETED),
+    ],
+)
+def test_how_far_an_analysis_is(revision: int, state: StudyState, shown: StepState) -> None:
+    assert analysis_state(2, revision, state) is shown
+
+
+@pytest.mark.parametrize("uid", ["1.2.3", "2.25.", "2.25.x", f"2.25.{2**128}", "2.25.²"])
+def test_uids_of_others_name_no_review_item(uid: str) -> None:
+    assert item_id_of(uid) is None
