@@ -21,6 +21,7 @@ from dicom_node.network.sender import StorageSender
 from dicom_node.pages import make_pages
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.reception import ReceptionDesk
+from dicom_node.reviews import review_stages
 from dicom_node.settings import NodeSettings
 from dicom_node.stores import Stores, archive_settings, scu_timeouts, utc_now
 from dicom_node.telemetry import CorridorCollector, make_registry
@@ -42,6 +43,8 @@ from sr_templates.context import EvidenceContext
 _LOG = logging.getLogger(__name__)
 # A delivery that nothing has tried this long after it was planned was stranded by a crash.
 _STRANDED_AFTER = timedelta(seconds=30)
+# A verdict that is this old and known nowhere was given outside this process, or left by a crash.
+_UNTOLD_AFTER = timedelta(seconds=2)
 
 
 class Node:
@@ -59,6 +62,7 @@ class Node:
         self._stores = Stores(settings)
         self._stores.prepare(config_dir)
         self._associations = OpenAssociations()
+        self._worklist = self._stores.worklist(on_decided=self._conclude)
         self._models = ModelHost(
             settings, config_dir, self._stores.objects, self._stores.calibrations
         )
@@ -88,7 +92,7 @@ class Node:
                 registry=make_registry(self._collector()),
                 problems=self.problems,
                 version=__version__,
-                pages=make_pages(settings, self._stores, None, version=__version__),
+                pages=make_pages(settings, self._stores, self._worklist, version=__version__),
                 machines=self._workstations.routers,
             ),
             host=settings.web.host,
@@ -149,7 +153,7 @@ class Node:
             self._clock.shutdown()
         self._workflows.stop()
         self._web.stop()
-        self._stores.engine.dispose()
+        self._stores.close()
 
     def problems(self) -> tuple[str, ...]:
         """Say what keeps the node from doing its work."""
@@ -162,6 +166,8 @@ class Node:
 
     def _make_corridor(self, config_dir: Path) -> Corridor:
         settings, stores = self._settings, self._stores
+        routes = load_routes(config_dir)
+        context = functools.partial(evidence_context, settings)
         return Corridor(
             completion=Completion(
                 index=stores.index,
@@ -172,7 +178,7 @@ class Node:
                 clock=utc_now,
             ),
             routing=Routing(
-                routes=load_routes(config_dir),
+                routes=routes,
                 index=stores.index,
                 results=stores.hotbase,
                 ae_titles=stores.ae_titles,
@@ -192,7 +198,7 @@ class Node:
                 ae_titles=stores.ae_titles,
                 archive=stores.objects,
                 models=self._models,
-                context=functools.partial(evidence_context, settings),
+                context=context,
                 clock=utc_now,
             ),
             delivering=Delivering(
@@ -207,6 +213,7 @@ class Node:
                 chance=random.random,
                 clock=utc_now,
             ),
+            review=review_stages(stores, self._worklist, routes, context),
             slots=Slots(settings.workflow.parallel_studies),
         )
 
@@ -222,6 +229,13 @@ class Node:
         self._workstations.sweep()
         for delivery in self._stores.hotbase.stranded_deliveries(utc_now() - _STRANDED_AFTER):
             self._workflows.deliver_now(delivery)
+        # Also what the command line has decided. A new attempt each minute, should one fail.
+        minute = int(utc_now().timestamp() // 60)
+        for item_id in self._worklist.unconcluded(utc_now() - _UNTOLD_AFTER):
+            self._workflows.conclude_now(item_id, attempt=minute)
+
+    def _conclude(self, item_id: str) -> None:
+        self._workflows.conclude_now(item_id)
 
     def _collector(self) -> CorridorCollector:
         return CorridorCollector(

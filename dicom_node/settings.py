@@ -66,6 +66,8 @@ class DatabaseSettings(_Section):
 
     url: str = ""
     """SQLAlchemy URL of the index and Hotbase; empty: an SQLite file in the data folder."""
+    warehouse_url: str = ""
+    """SQLAlchemy URL of the Warehouse; empty: an SQLite file in the data folder."""
     workflow_url: str = ""
     """SQLAlchemy URL of the workflow store; empty: beside or, on PostgreSQL, in ``url``."""
 
@@ -89,6 +91,13 @@ class WorkflowSettings(_Section):
     """Name of this node among those that share a workflow store; must outlive restarts."""
     keep_workflows: float = Field(default=604800.0, gt=0)
     """Seconds for which rows of finished workflows are kept."""
+
+
+class ReviewSettings(_Section):
+    """Experts at work."""
+
+    claim_seconds: float = Field(default=900.0, ge=30, le=86400)
+    """Seconds for which a claimed item is held without a sign of life from its reader."""
 
 
 class InferenceSettings(_Section):
@@ -158,6 +167,7 @@ class NodeSettings(BaseSettings):
     web: WebSettings = WebSettings()
     database: DatabaseSettings = DatabaseSettings()
     workflow: WorkflowSettings = WorkflowSettings()
+    review: ReviewSettings = ReviewSettings()
     inference: InferenceSettings = InferenceSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     worklist: WorklistSettings = WorklistSettings()
@@ -195,6 +205,18 @@ class NodeSettings(BaseSettings):
     def hotbase_url(self) -> str:
         """SQLAlchemy URL of the index and Hotbase."""
         return self.database.url or f"sqlite:///{self.data_dir.resolve() / 'hotbase.sqlite'}"
+
+    @property
+    def warehouse_dir(self) -> Path:
+        """Folder of validated images, by device."""
+        return self.data_dir / "warehouse"
+
+    @property
+    def warehouse_url(self) -> str:
+        """SQLAlchemy URL of the Warehouse."""
+        if self.database.warehouse_url:
+            return self.database.warehouse_url
+        return f"sqlite:///{self.data_dir.resolve() / 'warehouse.sqlite'}"
 
     @property
     def workflow_url(self) -> str:

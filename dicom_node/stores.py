@@ -1,23 +1,32 @@
 """The databases and archives of a node, for the node itself and for the command line."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.archive.reading import iter_objects
+from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.configuration import load_ae_titles
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.network.storage_scu import ScuTimeouts
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.calibrations import CalibrationStore
-from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.persistence.database import (
+    WAREHOUSE_MIGRATIONS,
+    make_engine,
+    migrate,
+    schema_revision,
+)
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.persistence.observations import ObservationStore
+from dicom_node.persistence.outside import OutsideReportStore
 from dicom_node.persistence.users import UserStore
+from dicom_node.persistence.warehouse import WarehouseStore
+from dicom_node.persistence.worklist import HotbaseWorklist
 from dicom_node.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +53,9 @@ class Stores:
         self.evidence = StorageArchive(
             ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
         )
+        self.outside = OutsideReportStore(self.engine)
+        self.warehouse_engine = make_engine(settings.warehouse_url)
+        self.warehouse = WarehouseStore(self.warehouse_engine)
         self.objects = DicomObjects(
             received=self.received,
             evidence=self.evidence,
@@ -51,9 +63,48 @@ class Stores:
             clock=utc_now,
         )
 
-    def prepare(self, config_dir: Path) -> None:
-        """Bring the schema up to date and fill an empty table of AE titles."""
+    @property
+    def warehouse_files(self) -> DeviceFolders:
+        """The validated images."""
+        return DeviceFolders(self.settings.warehouse_dir, self.objects.source_path)
+
+    def worklist(
+        self, on_decided: Callable[[str], None] = lambda _item_id: None
+    ) -> HotbaseWorklist:
+        """Return the worklist; ``on_decided`` is told of each item that is decided through it."""
+        return HotbaseWorklist(
+            self.engine,
+            images=self.item_instances,
+            clock=utc_now,
+            lease=timedelta(seconds=self.settings.review.claim_seconds),
+            on_decided=on_decided,
+        )
+
+    def item_instances(self, item_id: str) -> tuple[ReceivedInstance, ...]:
+        """Return the instances that a review item, which is a job's, is about."""
+        study, wanted = self.hotbase.job_instances(item_id)
+        names = frozenset(wanted)
+        return tuple(each for each in self.index.instances(study) if each.sop_instance_uid in names)
+
+    def close(self) -> None:
+        """Close the databases."""
+        self.engine.dispose()
+        self.warehouse_engine.dispose()
+
+    def migrate(self) -> None:
+        """Bring the schemas of both databases up to date; doing it again changes nothing."""
         migrate(self.engine)
+        migrate(self.warehouse_engine, WAREHOUSE_MIGRATIONS)
+
+    def schemas_are_current(self) -> bool:
+        """Whether both databases have the newest schema that this version knows."""
+        hotbase = schema_revision(self.engine)
+        warehouse = schema_revision(self.warehouse_engine, WAREHOUSE_MIGRATIONS)
+        return all(current == newest for current, newest in (hotbase, warehouse))
+
+    def prepare(self, config_dir: Path) -> None:
+        """Bring the schemas up to date and fill an empty table of AE titles."""
+        self.migrate()
         added = self.ae_titles.fill_if_empty(load_ae_titles(config_dir), at=utc_now())
         if added:
             _LOG.info("AE titles taken from %s count=%d", config_dir / "ae_titles.toml", added)

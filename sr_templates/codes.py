@@ -61,6 +61,8 @@ COMMENT = Code("121106", "DCM", "Comment")
 REASON = Code("410666004", "SCT", "Reason")
 POSITIVE = Code("10828004", "SCT", "Positive")
 NEGATIVE = Code("260385009", "SCT", "Negative")
+UNDETERMINED = Code("373068000", "SCT", "Undetermined")
+LATERALITY = Code("272741003", "SCT", "Laterality")
 
 # --- CID 6047 CAD Processing and Findings Summary
 ALL_SUCCEEDED_WITHOUT_FINDINGS = Code("111241", "DCM", "All algorithms succeeded; without findings")
@@ -121,7 +123,11 @@ MODALITIES = MappingProxyType(
     }
 )
 LATERALITIES = MappingProxyType(
-    {"R": Code("24028007", "SCT", "Right"), "L": Code("7771000", "SCT", "Left")}
+    {
+        "R": Code("24028007", "SCT", "Right"),
+        "L": Code("7771000", "SCT", "Left"),
+        "B": Code("51440002", "SCT", "Right and left"),
+    }
 )
 
 REFUSAL_REASONS = MappingProxyType(

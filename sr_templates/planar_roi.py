@@ -7,6 +7,8 @@ one SCOORD of a group is drawn, and a label shows the NUM's concept name but not
 
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
@@ -49,7 +51,7 @@ def planar_roi_groups(
                 tracking_identifier=TrackingIdentifier(
                     uid=uid, identifier=_identifier(finding, image.frame_number, number)
                 ),
-                referenced_region=_region(outline, source, image.frame_number),
+                referenced_region=image_region(outline.points, source, image.frame_number),
                 finding_type=CodedConcept.from_code(codes.concept(finding.code)),
                 finding_sites=_sites(finding),
                 geometric_purpose=CodedConcept.from_code(codes.OUTLINE),
@@ -88,7 +90,9 @@ def _outlines(finding: Finding, source: Dataset) -> tuple[Outline, ...]:
     return outlines(finding.heat_map, rows=rows, columns=columns)
 
 
-def _region(outline: Outline, source: Dataset, frame_number: int | None) -> ImageRegion:
+def image_region(
+    points: npt.NDArray[np.float32], source: Dataset, frame_number: int | None
+) -> ImageRegion:
     """SCOORD (111030, DCM, "Image Region"), selected from one frame of the source.
 
     Built from its parts, because highdicom's constructor reads its tables of all IODs to look for
@@ -98,7 +102,7 @@ def _region(outline: Outline, source: Dataset, frame_number: int | None) -> Imag
     item = ScoordContentItem(
         name=CodedConcept.from_code(codes.IMAGE_REGION),
         graphic_type=GraphicTypeValues.POLYLINE,
-        graphic_data=outline.points,
+        graphic_data=points,
         relationship_type=RelationshipTypeValues.CONTAINS,
     )
     selected_from = SourceImageForRegion(

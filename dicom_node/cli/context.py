@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from dicom_node.model_cards import ModelCards
-from dicom_node.persistence.database import migrate, schema_revision
 from dicom_node.settings import NodeSettings, load_settings
 from dicom_node.stores import Stores
 
@@ -32,10 +31,9 @@ class Invocation:
     def stores(self) -> Stores:
         """Open the databases and archives, the schema brought up to date where it is not."""
         stores = Stores(self.settings())
-        self.resources.callback(stores.engine.dispose)
-        current, newest = schema_revision(stores.engine)
-        if current != newest:
-            migrate(stores.engine)
+        self.resources.callback(stores.close)
+        if not stores.schemas_are_current():
+            stores.migrate()
         return stores
 
 

@@ -15,7 +15,13 @@ from dicom_node.configuration import load_routes
 from dicom_node.errors import NodeError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.persistence.database import make_engine, migrate, schema_revision
+from dicom_node.persistence.database import (
+    MIGRATIONS,
+    WAREHOUSE_MIGRATIONS,
+    make_engine,
+    migrate,
+    schema_revision,
+)
 from dicom_node.stores import scu_timeouts
 from dicom_node.workflow.receive import batched
 
@@ -54,13 +60,18 @@ def doctor(
 
 
 def migrate_schema(context: typer.Context) -> None:
-    """Bring the database schema up to date (serve does this by itself)."""
+    """Bring the schemas of Hotbase and Warehouse up to date (serve does this by itself)."""
     run = invocation(context)
-    engine = make_engine(run.settings().hotbase_url)
-    run.resources.callback(engine.dispose)
-    before, newest = schema_revision(engine)
-    migrate(engine)
-    run.console.print(f"Schema {before or 'empty'} → {newest}.", highlight=False)
+    settings = run.settings()
+    for name, url, migrations in (
+        ("Hotbase", settings.hotbase_url, MIGRATIONS),
+        ("Warehouse", settings.warehouse_url, WAREHOUSE_MIGRATIONS),
+    ):
+        engine = make_engine(url)
+        run.resources.callback(engine.dispose)
+        before, newest = schema_revision(engine, migrations)
+        migrate(engine, migrations)
+        run.console.print(f"{name}: schema {before or 'empty'} → {newest}.", highlight=False)
 
 
 def _report(console: Console, name: str, check: Callable[[], str]) -> bool:

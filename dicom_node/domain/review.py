@@ -169,6 +169,7 @@ class FindingUnderReview:
     """One label's verdict by the model on one image, with what is needed to look at it.
 
     ``boxes`` enclose the outlines that the report has, in the image's pixel coordinates.
+    ``score`` is the model's own probability, before the device's calibration.
     ``heat_map`` is None where the model gave none.
     """
 
@@ -180,6 +181,7 @@ class FindingUnderReview:
     probability: float
     threshold: float
     frame_number: int | None = None
+    score: float | None = None
     boxes: tuple[Region, ...] = ()
     heat_map: HeatMap | None = None
 

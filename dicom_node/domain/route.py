@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,9 @@ class Route:
     Empty conditions hold for everything. ``untagged_body_part`` says what happens to an instance
     that names no body part: with True the model's own guard decides from the pixels.
     ``excluded_image_types`` are values of Image Type (0008,0008) that an instance may not have,
-    such as LOCALIZER. ``destinations`` replaces the sender's own when it is given.
+    such as LOCALIZER. ``destinations`` replaces the sender's own when it is given. With two
+    ``readers``, two experts read each result without seeing each other's verdict, and a third
+    decides where they differ.
     """
 
     name: str
@@ -43,6 +46,18 @@ class Route:
     descriptions: tuple[str, ...] = ()
     urgent: bool = False
     destinations: tuple[str, ...] = ()
+    readers: int = 1
+
+    def __post_init__(self) -> None:
+        """Check what cannot be checked by type.
+
+        Raises
+        ------
+        ConfigurationError
+            When the route asks for a number of readers that there is no procedure for.
+        """
+        if self.readers not in (1, 2):
+            raise ConfigurationError(f"route {self.name}: readers is {self.readers}; use 1 or 2.")
 
     def verdicts(self, instance: ReceivedInstance) -> tuple[Verdict, ...]:
         """Return every condition of this route with what it says of ``instance``."""

@@ -70,8 +70,8 @@ class LabelTruth:
     """Whether a label holds for an image, beside what the model had said.
 
     ``value`` None: the expert could not tell. ``probability`` is as predicted (calibrated as the
-    record's ``calibration`` says) and ``threshold`` as applied; both None for a label that the
-    model did not judge on this image. ``judgement`` None: passed over.
+    record's ``calibration`` says), ``score`` before that, ``threshold`` as applied; all None for a
+    label that the model did not judge on this image. ``judgement`` None: passed over.
     """
 
     record_id: str
@@ -89,6 +89,7 @@ class LabelTruth:
     decided_at: datetime
     probability: float | None = None
     threshold: float | None = None
+    score: float | None = None
     judgement: Judgement | None = None
 
     @property

@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from dicom_node.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+WAREHOUSE_MIGRATIONS = Path(__file__).parent / "warehouse_migrations"
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -66,24 +67,36 @@ def make_workflow_engine(url: str) -> sa.Engine | None:
     return engine
 
 
-def migrate(engine: sa.Engine) -> None:
+def migrate(engine: sa.Engine, migrations: Path = MIGRATIONS) -> None:
     """Bring the schema up to date; running it again changes nothing."""
     with engine.begin() as connection:
-        config = _alembic_config()
+        config = _alembic_config(migrations)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def schema_revision(engine: sa.Engine) -> tuple[str | None, str | None]:
+def schema_revision(
+    engine: sa.Engine, migrations: Path = MIGRATIONS
+) -> tuple[str | None, str | None]:
     """Return the schema's revision and the newest one that this version knows."""
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    return current, ScriptDirectory.from_config(_alembic_config()).get_current_head()
+        current = _context(connection, migrations).get_current_revision()
+    return current, ScriptDirectory.from_config(_alembic_config(migrations)).get_current_head()
 
 
-def _alembic_config() -> Config:
+def version_table(migrations: Path) -> str:
+    """Name the table that holds a schema's revision: both schemas may share one database."""
+    return "alembic_version" if migrations == MIGRATIONS else "warehouse_version"
+
+
+def _context(connection: sa.Connection, migrations: Path) -> MigrationContext:
+    options = {"version_table": version_table(migrations)}
+    return MigrationContext.configure(connection, opts=options)
+
+
+def _alembic_config(migrations: Path) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(migrations))
     config.set_main_option("path_separator", "os")
     return config
 

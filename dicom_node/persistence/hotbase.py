@@ -129,6 +129,41 @@ class Hotbase:
         )
         return self._rows(query)
 
+    def job_instances(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        """Return the study of a job, and the SOP Instance UIDs that it is about.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such job.
+        """
+        query = sa.select(JOBS.c.study_instance_uid, JOBS.c.sop_instance_uids).where(
+            JOBS.c.job_id == job_id
+        )
+        for row in self._rows(query):
+            return row["study_instance_uid"], tuple(row["sop_instance_uids"])
+        raise NotFoundError(f"job {job_id} does not exist")
+
+    def own_objects(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+        """Return which of these objects the node made, each with its job."""
+        query = sa.select(EVIDENCE.c.sop_instance_uid, EVIDENCE.c.job_id).where(
+            EVIDENCE.c.sop_instance_uid.in_(sop_instance_uids)
+        )
+        return {row["sop_instance_uid"]: row["job_id"] for row in self._rows(query)}
+
+    def own_series(self, series_instance_uid: str) -> str | None:
+        """Return the newest job whose reports are in this series."""
+        query = (
+            sa.select(EVIDENCE.c.job_id)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(EVIDENCE.c.series_instance_uid == series_instance_uid)
+            .order_by(JOBS.c.created_at.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            found: str | None = connection.scalar(query)
+            return found
+
     def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
         """Record result objects; repeating it changes nothing."""
         rows = [{**asdict(each), "problems": list(each.problems)} for each in objects]

@@ -143,6 +143,7 @@ def finding_row(item_id: str, position: int, finding: FindingUnderReview) -> dic
         "site": asdict(finding.site) if finding.site else None,
         "probability": finding.probability,
         "threshold": finding.threshold,
+        "score": finding.score,
         "boxes": [asdict(box) for box in finding.boxes],
         "heat_map": values,
         "heat_map_place": place,
@@ -160,6 +161,7 @@ def finding_of(row: sa.RowMapping) -> FindingUnderReview:
         probability=row["probability"],
         threshold=row["threshold"],
         frame_number=row["frame_number"],
+        score=row["score"],
         boxes=tuple(Region(**box) for box in row["boxes"]),
         heat_map=_heat_map(row["heat_map"], row["heat_map_place"]),
     )

@@ -110,6 +110,7 @@ REVIEW_FINDINGS = sa.Table(
     sa.Column("site", sa.JSON),
     sa.Column("probability", sa.Float, nullable=False),
     sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("score", sa.Float),
     sa.Column("boxes", sa.JSON, nullable=False),
     # the map's values as one byte each, and where it lies: for looking, not for measuring
     sa.Column("heat_map", sa.LargeBinary),

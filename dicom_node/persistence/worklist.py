@@ -6,12 +6,13 @@ decide at once exactly one succeeds, and the others learn why not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.outside import OutsideReport
 from dicom_node.domain.review import (
     FindingUnderReview,
     ReviewDetails,
@@ -50,6 +51,7 @@ from dicom_node.persistence.review_rows import (
 from dicom_node.persistence.review_tables import (
     IS_OPEN,
     IS_UNCONCLUDED,
+    OUTSIDE_REPORTS,
     REVIEW_CHOICES,
     REVIEW_FINDINGS,
     REVIEW_ITEMS,
@@ -170,6 +172,16 @@ class HotbaseWorklist:
         with self._read() as connection:
             return _item(connection, item_id)
 
+    def of_study(self, study_instance_uid: str) -> tuple[ReviewItem, ...]:
+        """Return a study's items, newest first."""
+        query = (
+            sa.select(REVIEW_ITEMS)
+            .where(_ITEMS.study_instance_uid == study_instance_uid)
+            .order_by(_ITEMS.created_at.desc())
+        )
+        with self._read() as connection:
+            return tuple(item_of(row) for row in connection.execute(query).mappings())
+
     def findings(self, item_id: str) -> tuple[FindingUnderReview, ...]:
         """Return what the model said, in its order."""
         with self._read() as connection:
@@ -261,14 +273,18 @@ class HotbaseWorklist:
             self._on_decided(item.item_id)
         return item
 
-    def decide_outside(self, verdict: Verdict) -> ReviewItem:
-        """Record what another workstation's report says; it needs no claim."""
-        now = self._clock()
+    def decide_outside(self, verdict: Verdict, report: OutsideReport) -> ReviewItem:
+        """Record what another workstation's report says, and the report; it needs no claim."""
+        now = report.seen_at
         given = replace(verdict, decided_at=now)
         by = verdict.reviewer.user_name
-        return self._changed(
-            verdict.item_id, lambda _, item: decided_outside(item, by, now), reading=given
-        )
+
+        def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
+            changed = decided_outside(item, by, now)
+            insert_or_ignore(connection, OUTSIDE_REPORTS, [asdict(report)])
+            return changed
+
+        return self._changed(verdict.item_id, rule, reading=given)
 
     def conclude(self, item_id: str, *, at: datetime) -> None:
         """Note that an item's verdict has become objects and a Warehouse record."""
@@ -307,6 +323,7 @@ class HotbaseWorklist:
                     if reading is not None:
                         connection.execute(_reading_of(reading))
                     return changed
+                connection.rollback()  # what the rule itself has written
         raise ConflictError(f"Item {item_id} is being changed by many at once: try again.")
 
     def _read(self) -> sa.Connection:

@@ -30,7 +30,7 @@ _STUDIES = "studies"
 _DELIVERIES = "deliveries"
 # Work begun by one version is finished by the next as long as this stays the same. Change it when
 # the order or the meaning of the corridor's steps changes.
-_CORRIDOR_VERSION = "1"
+_CORRIDOR_VERSION = "2"
 _STEP_TRIES = 3
 # Studies whose workflows are held in memory; those that are not being analysed cost a thread each.
 _DIRECT = 64
@@ -76,6 +76,9 @@ class _Steps:
     def deliver_later(self, delivery: Delivery, seconds: float) -> None:
         self._engine.deliver_later(delivery, seconds)
 
+    def conclude(self, item_id: str) -> None:
+        self._engine.conclude_now(item_id)
+
 
 def _may_pass(step: str, workflow_id: str, error: BaseException) -> bool:
     """Whether trying a step again may help: what the node itself refuses stays refused."""
@@ -102,6 +105,7 @@ class WorkflowEngine:
         self._direct: set[str] = set()
         self._analyse: Callable[[str], None]
         self._deliver: Callable[[str], None]
+        self._conclude: Callable[[str], None]
         self._debouncer: Debouncer[[str], None]
 
     def start(self) -> None:
@@ -159,6 +163,11 @@ class WorkflowEngine:
         ):
             DBOS.enqueue_workflow(_DELIVERIES, self._deliver, delivery.delivery_id)
 
+    def conclude_now(self, item_id: str, attempt: int = 1) -> None:
+        """Start making a verdict known; asking again with the same ``attempt`` changes nothing."""
+        with SetWorkflowID(f"review-{item_id}-{attempt}"):
+            DBOS.start_workflow(self._conclude, item_id)
+
     def collect(self) -> int:
         """Delete the rows of workflows that ended long ago; return how many."""
         cutoff = time.time() - self._settings.keep_workflows
@@ -181,6 +190,10 @@ class WorkflowEngine:
         def deliver_evidence(delivery_id: str) -> None:
             self._corridor.deliver(delivery_id, _Steps(self))
 
+        def conclude_review(item_id: str) -> None:
+            self._corridor.conclude(item_id, _Steps(self))
+
+        self._conclude = DBOS.workflow(name="conclude_review")(conclude_review)
         self._analyse = DBOS.workflow(name="analyse_study")(analyse_study)
         self._deliver = DBOS.workflow(name="deliver_evidence")(deliver_evidence)
 

@@ -59,6 +59,7 @@ class InlineSteps:
     names: list[str] = field(default_factory=list)
     delivered: list[Delivery] = field(default_factory=list)
     delayed: list[tuple[Delivery, float]] = field(default_factory=list)
+    concluded: list[str] = field(default_factory=list)
 
     def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a step."""
@@ -72,6 +73,10 @@ class InlineSteps:
     def deliver_later(self, delivery: Delivery, seconds: float) -> None:
         """Note a delivery to be tried later."""
         self.delayed.append((delivery, seconds))
+
+    def conclude(self, item_id: str) -> None:
+        """Note a verdict to be made known."""
+        self.concluded.append(item_id)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,12 @@ prediction becomes evidence (``report``); the evidence goes to every destination
 
     Association → ReceivedInstance → StoredStudy → Job → Analysis → Evidence → Delivery
 
+What was reported waits for an expert (``review``). The verdict becomes evidence too (``conclude``),
+which goes where the result went, and a record in the Warehouse (``file``).
+
+    Analysis → ReviewItem → Verdict → Evidence → Delivery
+                               └────→ WarehouseRecord
+
 Every arrow is a committed row or a durable step, so whatever stops the node, each step is done
 once and the corridor goes on where it was.
 """
@@ -18,6 +24,7 @@ from dicom_node.workflow.deliver import Delivering
 from dicom_node.workflow.infer import Inference
 from dicom_node.workflow.ports import DurableSteps
 from dicom_node.workflow.report import Reporting
+from dicom_node.workflow.review_stages import ReviewStages
 from dicom_node.workflow.route import Routing
 from dicom_node.workflow.slots import Slots
 
@@ -31,6 +38,7 @@ class Corridor:
     inference: Inference
     reporting: Reporting
     delivering: Delivering
+    review: ReviewStages
     slots: Slots
 
     def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
@@ -38,6 +46,8 @@ class Corridor:
         study = steps.run("complete", self.completion.claim, study_instance_uid, steps.workflow_id)
         if study is None:
             return
+        for item_id in steps.run("outside verdicts", self.review.outside.take, study):
+            steps.conclude(item_id)
         routed = steps.run("route", self.routing.route, study)
         for job in routed.new_jobs:
             self._work(job, steps)
@@ -50,7 +60,15 @@ class Corridor:
         with self.slots.one(urgent=job.urgent):
             analysis = steps.run("infer", self.inference.analyse, job)
             if analysis is not None:
-                steps.run("report", self.reporting.report, analysis)
+                evidence = steps.run("report", self.reporting.report, analysis)
+                steps.run("await review", self.review.reviewing.enqueue, analysis, evidence)
+
+    def conclude(self, item_id: str, steps: DurableSteps) -> None:
+        """Make a verdict known: as DICOM objects, and as a record in the Warehouse."""
+        steps.run("report verdict", self.review.concluding.report, item_id)
+        for delivery in steps.run("plan deliveries", self.delivering.plan_verdict, item_id):
+            steps.deliver(delivery)
+        steps.run("file", self.review.filing.file, item_id)
 
     def deliver(self, delivery_id: str, steps: DurableSteps) -> None:
         """Try one delivery once; what may be tried again is started later."""

@@ -45,6 +45,9 @@ class DurableSteps(Protocol):
     def deliver_later(self, delivery: Delivery, seconds: float) -> None:
         """Start the next try of a delivery after ``seconds``."""
 
+    def conclude(self, item_id: str) -> None:
+        """Start making a verdict known beside this workflow, now."""
+
 
 class StudyStarter(Protocol):
     """Starts the analysis of studies."""

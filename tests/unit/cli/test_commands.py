@@ -94,9 +94,12 @@ def test_status_of_an_empty_node() -> None:
 
 
 def test_migrating_an_empty_database_says_from_where_to_where() -> None:
-    assert "Schema empty → " in dicom_node("migrate").output
-    current = dicom_node("migrate").output.split()
-    assert current[1] == current[3].rstrip(".")
+    said = dicom_node("migrate").output
+    assert "Hotbase: schema empty → " in said
+    assert "Warehouse: schema empty → " in said
+    for line in dicom_node("migrate").output.splitlines():
+        before, newest = line.partition("schema ")[2].rstrip(".").split(" → ")
+        assert before == newest
 
 
 def test_the_conformance_statement_is_printed_or_written(tmp_path: Path) -> None:

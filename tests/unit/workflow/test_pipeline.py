@@ -1,6 +1,6 @@
 """The corridor from a quiet study to planned deliveries, with a fake model and sender."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,11 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects
+from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.device import device_of
+from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.observation import Suspension
 from dicom_node.domain.reception import Announcement
 from dicom_node.domain.route import Route
@@ -25,12 +27,20 @@ from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.persistence.observations import ObservationStore
+from dicom_node.persistence.outside import OutsideReportStore
+from dicom_node.persistence.worklist import HotbaseWorklist
 from dicom_node.workflow.complete import Completion
+from dicom_node.workflow.conclude import Concluding
 from dicom_node.workflow.deliver import Delivering
 from dicom_node.workflow.fakes import FAKE_MODEL, FakeClock, FakeModels, FakeSender, InlineSteps
+from dicom_node.workflow.file import Filing
 from dicom_node.workflow.infer import Inference
+from dicom_node.workflow.outside import OutsideVerdicts
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.report import Reporting
+from dicom_node.workflow.review import Reviewing
+from dicom_node.workflow.review_fakes import FakeWarehouse
+from dicom_node.workflow.review_stages import ReviewStages
 from dicom_node.workflow.route import Routing
 from dicom_node.workflow.slots import Slots
 from dicom_node.workflow.watch import DeviceWatch
@@ -46,6 +56,8 @@ class Works:
 
     def __init__(self, engine: sa.Engine, folder: Path) -> None:
         self.clock = FakeClock(EPOCH)
+        self.engine = engine
+        self.folder = folder
         self.models = FakeModels()
         self.index = StudyIndex(engine)
         self.hotbase = Hotbase(engine)
@@ -84,7 +96,52 @@ class Works:
                 chance=lambda: 0.5,
                 clock=self.clock,
             ),
+            review=self._review(),
             slots=Slots(1),
+        )
+
+    def _review(self) -> ReviewStages:
+        def instances(item_id: str) -> tuple[ReceivedInstance, ...]:
+            study, wanted = self.hotbase.job_instances(item_id)
+            found = self.index.instances(study)
+            return tuple(each for each in found if each.sop_instance_uid in wanted)
+
+        lease = timedelta(minutes=15)
+        self.worklist = HotbaseWorklist(
+            self.engine, images=instances, clock=self.clock, lease=lease
+        )
+        self.outside = OutsideReportStore(self.engine)
+        self.warehouse = FakeWarehouse()
+        common = {
+            "worklist": self.worklist,
+            "outside": self.outside,
+            "results": self.hotbase,
+            "instances": instances,
+            "archive": self.objects,
+        }
+        return ReviewStages(
+            reviewing=Reviewing(
+                index=self.index,
+                worklist=self.worklist,
+                archive=self.objects,
+                routes=(CHEST,),
+                clock=self.clock,
+            ),
+            outside=OutsideVerdicts(
+                index=self.index,
+                own=self.hotbase,
+                worklist=self.worklist,
+                outside=self.outside,
+                archive=self.objects,
+                clock=self.clock,
+            ),
+            concluding=Concluding(**common, context=_context),
+            filing=Filing(
+                **common,
+                files=DeviceFolders(self.folder / "warehouse", self.objects.source_path),
+                warehouse=self.warehouse,
+                clock=self.clock,
+            ),
         )
 
     def receive(self, uid: str, **changes: str) -> None:
@@ -163,7 +220,16 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
 def test_a_study_runs_through_every_stage_in_order(works: Works) -> None:
     works.receive("1.2.3.1")
     steps = works.analyse()
-    assert steps.names == ["complete", "route", "infer", "report", "plan deliveries", "finish"]
+    assert steps.names == [
+        "complete",
+        "outside verdicts",
+        "route",
+        "infer",
+        "report",
+        "await review",
+        "plan deliveries",
+        "finish",
+    ]
     assert [each.destination for each in steps.delivered] == ["PACS"]
     assert works.index.study(STUDY).state is StudyState.ANALYSED
     (job,) = works.hotbase.jobs(STUDY)
@@ -232,7 +298,7 @@ def test_a_study_that_no_route_wants_is_recorded_with_the_reason(works: Works) -
     works.receive("1.2.3.1", Modality="US")
     steps = works.analyse()
     study = works.index.study(STUDY)
-    assert steps.names == ["complete", "route", "finish"]
+    assert steps.names == ["complete", "outside verdicts", "route", "finish"]
     assert study.state is StudyState.NOT_ROUTED
     assert study.reason == "chest: modality US is not one of DX"
 

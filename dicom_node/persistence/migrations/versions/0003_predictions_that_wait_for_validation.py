@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("site", sa.JSON(), nullable=True),
         sa.Column("probability", sa.Float(), nullable=False),
         sa.Column("threshold", sa.Float(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=True),
         sa.Column("boxes", sa.JSON(), nullable=False),
         sa.Column("heat_map", sa.LargeBinary(), nullable=True),
         sa.Column("heat_map_place", sa.JSON(), nullable=True),

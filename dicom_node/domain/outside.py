@@ -1,0 +1,17 @@
+"""Reports of other workstations that speak of the node's results."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideReport:
+    """A received report on a review item, and what came of it: ``message`` says why not closed."""
+
+    sop_instance_uid: str
+    item_id: str
+    study_instance_uid: str
+    path: str
+    closed: bool
+    message: str
+    seen_at: datetime

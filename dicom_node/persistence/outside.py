@@ -1,0 +1,42 @@
+"""Reports of other workstations, in the Hotbase."""
+
+from dataclasses import asdict
+
+import sqlalchemy as sa
+
+from dicom_node.domain.outside import OutsideReport
+from dicom_node.persistence.review_tables import OUTSIDE_REPORTS
+from dicom_node.persistence.upsert import insert_or_ignore
+
+
+class OutsideReportStore:
+    """What came of each report that another workstation sent about a result of the node."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def known(self, sop_instance_uid: str) -> bool:
+        """Whether a report has been looked at before."""
+        return bool(self._found(OUTSIDE_REPORTS.c.sop_instance_uid == sop_instance_uid))
+
+    def keep(self, report: OutsideReport) -> None:
+        """Record what came of a report; the first word on it stays."""
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, OUTSIDE_REPORTS, [asdict(report)])
+
+    def closing(self, item_id: str) -> OutsideReport | None:
+        """Return the report that closed an item, where one did."""
+        found = self._found(
+            sa.and_(OUTSIDE_REPORTS.c.item_id == item_id, OUTSIDE_REPORTS.c.closed.is_(sa.true()))
+        )
+        return found[0] if found else None
+
+    def of_item(self, item_id: str) -> tuple[OutsideReport, ...]:
+        """Return every report about an item, oldest first."""
+        return self._found(OUTSIDE_REPORTS.c.item_id == item_id)
+
+    def _found(self, condition: sa.ColumnElement[bool]) -> tuple[OutsideReport, ...]:
+        query = sa.select(OUTSIDE_REPORTS).where(condition).order_by(OUTSIDE_REPORTS.c.seen_at)
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            rows = connection.execute(query).mappings()
+            return tuple(OutsideReport(**row) for row in rows)

@@ -1,0 +1,202 @@
+"""Outside verdicts: a report that another workstation made of a result closes its item.
+
+A report speaks of a result when it names the node's report as predecessor or evidence, or lies in
+its series. It closes the item when it is verified or replaces the node's report, and when all of
+its findings are labels of the model; otherwise it is stored, and a message says why the item stays
+open.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydicom import Dataset
+
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.outside import OutsideReport
+from dicom_node.domain.review import (
+    FindingUnderReview,
+    FindingVerdict,
+    Judgement,
+    Reviewer,
+    ReviewerRole,
+    ReviewItem,
+    Verdict,
+)
+from dicom_node.domain.study import StoredStudy
+from dicom_node.errors import NodeError, NotFoundError
+from dicom_node.workflow.ports import Clock, ObjectArchive, StudyStore
+from dicom_node.workflow.review_ports import OutsideStore, OwnObjects, ReviewStore
+from sr_templates.report_reading import (
+    ReportedFinding,
+    evidence_of,
+    predecessors_of,
+    reported_findings,
+)
+
+_LOG = logging.getLogger(__name__)
+# Enhanced, Comprehensive and Comprehensive 3D SR (PS3.4 B.5): those that hold coded findings.
+_REPORTS = frozenset({"1.2.840.10008.5.1.4.1.1.88.22", "1.2.840.10008.5.1.4.1.1.88.33",
+                      "1.2.840.10008.5.1.4.1.1.88.34"})  # fmt: skip
+
+
+class OutsideVerdicts:
+    """Takes verdicts from the reports that a study has received."""
+
+    def __init__(
+        self,
+        *,
+        index: StudyStore,
+        own: OwnObjects,
+        worklist: ReviewStore,
+        outside: OutsideStore,
+        archive: ObjectArchive,
+        clock: Clock,
+    ) -> None:
+        self._index = index
+        self._own = own
+        self._worklist = worklist
+        self._outside = outside
+        self._archive = archive
+        self._clock = clock
+
+    def take(self, study: StoredStudy) -> tuple[str, ...]:
+        """Look at the study's reports that are new; return the items that they have decided.
+
+        Doing this again after a crash decides nothing twice and returns the same items.
+        """
+        reports = [
+            each
+            for each in self._index.instances(study.study_instance_uid)
+            if each.sop_class_uid in _REPORTS
+        ]
+        own = self._own.own_objects([each.sop_instance_uid for each in reports])
+        decided = []
+        for each in reports:
+            if each.sop_instance_uid in own or self._outside.known(each.sop_instance_uid):
+                continue
+            if (item_id := self._taken(each)) is not None:
+                decided.append(item_id)
+        return tuple(decided)
+
+    def _taken(self, instance: ReceivedInstance) -> str | None:
+        try:
+            report = self._archive.source(instance.path)
+        except OSError as error:
+            _LOG.warning("report not read sop=%s reason=%s", instance.sop_instance_uid, error)
+            return None
+        item_id = self._item_of(report)
+        if item_id is None:
+            return None
+        seen = OutsideReport(
+            sop_instance_uid=instance.sop_instance_uid,
+            item_id=item_id,
+            study_instance_uid=instance.study_instance_uid,
+            path=instance.path,
+            closed=True,
+            message="",
+            seen_at=self._clock(),
+        )
+        try:
+            self._worklist.decide_outside(self._verdict(item_id, report, instance), seen)
+        except NodeError as error:
+            self._outside.keep(replace(seen, closed=False, message=str(error)))
+            _LOG.warning(
+                "outside report does not close item=%s report=%s reason=%r",
+                item_id,
+                instance.sop_instance_uid,
+                str(error),
+            )
+            return None
+        _LOG.info("decided outside item=%s report=%s", item_id, instance.sop_instance_uid)
+        return item_id
+
+    def _item_of(self, report: Dataset) -> str | None:
+        """Return the item that a report speaks of, where it is one that can decide."""
+        replaced = self._own.own_objects(predecessors_of(report))
+        series = self._own.own_series(str(report.get("SeriesInstanceUID", "")))
+        used = self._own.own_objects(evidence_of(report))
+        verified = report.get("VerificationFlag") == "VERIFIED"
+        found = next(iter(replaced.values()), None)
+        if found is None and verified:
+            found = next(iter(used.values()), None) or series
+        return found
+
+    def _verdict(self, item_id: str, report: Dataset, instance: ReceivedInstance) -> Verdict:
+        item = self._worklist.item(item_id)
+        findings = self._worklist.findings(item_id)
+        said = reported_findings(report)
+        return Verdict(
+            item_id=item_id,
+            reviewer=_reader_of(report, instance),
+            findings=_judged(item, findings, said),
+            comment=f"Report {instance.sop_instance_uid} of another workstation",
+        )
+
+
+def _reader_of(report: Dataset, instance: ReceivedInstance) -> Reviewer:
+    """Return who verified a report; its user name is the AE title that sent it."""
+    observers = report.get("VerifyingObserverSequence") or []
+    last = observers[-1] if observers else Dataset()
+    verified = report.get("VerificationFlag") == "VERIFIED"
+    return Reviewer(
+        user_name=instance.calling_ae.strip(),
+        person_name=str(last.get("VerifyingObserverName", "") or ""),
+        organisation=str(last.get("VerifyingOrganization", "") or ""),
+        role=ReviewerRole.VERIFIER if verified else ReviewerRole.ATTESTOR,
+    )
+
+
+def _judged(
+    item: ReviewItem, findings: Sequence[FindingUnderReview], said: Sequence[ReportedFinding]
+) -> tuple[FindingVerdict, ...]:
+    """Translate a report's findings into a verdict on each of the model's.
+
+    A positive finding of the model that the report does not name is not there: the report replaces
+    the node's, and says what is.
+
+    Raises
+    ------
+    NotFoundError
+        When the report names a finding that the model does not know, or none that can be read.
+    """
+    codes = {(each.code.value, each.code.scheme) for each in findings}
+    images = {each.image_uid for each in findings}
+    unknown = sorted({each.meaning for each in said if each.present and each.code not in codes})
+    if unknown:
+        raise NotFoundError(
+            f"the report names findings that model {item.model.name} does not know "
+            f"({'; '.join(unknown)}): it is stored, and the item stays open for a reader"
+        )
+    if not any(each.code in codes for each in said):
+        raise NotFoundError(
+            "no finding of the model could be read from the report: it is stored, and the item "
+            "stays open for a reader"
+        )
+    # A statement without an image is about the study's only one, where there is only one.
+    only = next(iter(images)) if len(images) == 1 else ""
+    present: dict[tuple[str, tuple[str, str]], bool | None] = {}
+    for each in said:
+        present.setdefault((each.image_uid or only, each.code), each.present)
+    judged = []
+    for finding in findings:
+        place = (finding.image_uid, (finding.code.value, finding.code.scheme))
+        judgement = _judgement(finding, present.get(place, False))
+        if judgement is not None:
+            judged.append(
+                FindingVerdict(
+                    image_uid=finding.image_uid,
+                    frame_number=finding.frame_number,
+                    label=finding.label,
+                    judgement=judgement,
+                )
+            )
+    return tuple(judged)
+
+
+def _judgement(finding: FindingUnderReview, present: bool | None) -> Judgement | None:
+    if present is None:
+        return Judgement.UNSURE
+    if finding.is_positive:
+        return Judgement.CONFIRMED if present else Judgement.REJECTED
+    return Judgement.ADDED if present else None

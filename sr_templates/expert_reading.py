@@ -1,0 +1,54 @@
+"""What experts say of a report, as the templates take it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ai_engine.prediction import Code, Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """A person who has read; ``name`` is a DICOM person name (PS3.5 6.2)."""
+
+    name: str
+    organisation: str
+    may_verify: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """Whether one finding is on one image, by an expert; ``present`` None: it cannot be told.
+
+    ``reported_as`` is the code under which the predecessor outlines it, which differs from
+    ``code`` where the expert calls it something else; None where it has no outline there.
+    ``box`` replaces those outlines. ``probability`` and ``threshold`` are the model's, where it
+    judged this finding. ``words`` say how the statement came about.
+    """
+
+    image_uid: str
+    frame_number: int | None
+    title: str
+    code: Code
+    site: Code | None
+    present: bool | None
+    words: str
+    probability: float | None = None
+    threshold: float | None = None
+    reported_as: Code | None = None
+    laterality: str = ""
+    box: Region | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertReading:
+    """A verdict on a report: who says what, and when. ``decided_at`` is aware."""
+
+    observers: tuple[Observer, ...]
+    decided_at: datetime
+    statements: tuple[Statement, ...]
+    comment: str = ""
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether somebody who may verify has read it."""
+        return any(observer.may_verify for observer in self.observers)

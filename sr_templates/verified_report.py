@@ -1,0 +1,370 @@
+"""The expert's report: a successor of the AI's, VERIFIED where its reader may verify.
+
+It has the shape of the report that it replaces (``measurement_report``), in the same series with
+the next instance number, so that viewers show it in the other's place. The observer is a person;
+verification is a legal act (PS3.3 C.17.2), so a reader without the right to it stands in the
+Participant Sequence as an attestor and the report stays UNVERIFIED.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from highdicom.sr import (
+    CodeContentItem,
+    CodedConcept,
+    ContainerContentItem,
+    ContentSequence,
+    FindingSite,
+    LanguageOfContentItemAndDescendants,
+    Measurement,
+    NumContentItem,
+    ObservationContext,
+    ObserverContext,
+    PersonObserverIdentifyingAttributes,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    TextContentItem,
+    TrackingIdentifier,
+)
+from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.uid import Comprehensive3DSRStorage
+from pydicom.valuerep import DT
+
+from ai_engine.prediction import ModelIdentity, Region
+from sr_templates import codes
+from sr_templates.character_set import declare
+from sr_templates.context import EvidenceContext
+from sr_templates.errors import EvidenceError
+from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.expert_reading import ExpertReading, Observer, Statement
+from sr_templates.image_library import image_library
+from sr_templates.instance import new_instance
+from sr_templates.planar_roi import image_region, percentage
+from sr_templates.repair import long_string
+from sr_templates.report_document import (
+    complete_document,
+    next_instance_number,
+    procedures_reported,
+)
+from sr_templates.report_reading import ReportedRegion, reported_regions
+from sr_templates.source_attributes import SourceAttributes
+from sr_templates.source_image import check_identity, is_image, reference, uid_of
+from sr_templates.uids import derived_uid
+
+_SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality")
+_PRESENCE = {True: codes.POSITIVE, False: codes.NEGATIVE, None: codes.UNDETERMINED}
+Points = npt.NDArray[np.float32]
+
+
+def build_verified_report(
+    predecessor: Dataset,
+    sources: Sequence[Dataset],
+    model: ModelIdentity,
+    reading: ExpertReading,
+    context: EvidenceContext,
+) -> Dataset:
+    """Report what an expert says of an AI report.
+
+    Parameters
+    ----------
+    predecessor
+        The AI's report, with its content: regions that the expert leaves as they are come from it.
+    sources
+        Headers of the images that the reading speaks of, all of one study.
+    model
+        The model that made the predecessor; it remains contributing equipment.
+    reading
+        Who says what.
+    context
+        Who makes the object and when.
+
+    Raises
+    ------
+    EvidenceError
+        Nobody has read, there is no source or one without valid UIDs, or a statement is about an
+        image that is not among the sources.
+    """
+    _check(predecessor, sources, reading)
+    by_uid = {uid_of(source, "SOPInstanceUID"): source for source in sources}
+    attributes = SourceAttributes(sources[0])
+    report = new_instance(
+        sop_class_uid=Comprehensive3DSRStorage,
+        sop_instance_uid=_document_uid(predecessor, reading),
+        instance_number=next_instance_number([predecessor]),
+        kind=EvidenceKind.SR,
+        model=model,
+        attributes=attributes,
+        context=context,
+    )
+    for keyword in _SERIES:
+        if keyword in predecessor:
+            report[keyword] = predecessor[keyword]
+    root = _root(predecessor, by_uid, attributes, reading)
+    complete_document(report, root, list(by_uid.values()), [predecessor])
+    _add_verification(report, reading)
+    declare(report, attributes.character_set)
+    return report
+
+
+def _check(predecessor: Dataset, sources: Sequence[Dataset], reading: ExpertReading) -> None:
+    if not reading.observers:
+        raise EvidenceError("nobody has read the report: there is nothing to verify")
+    if not sources:
+        raise EvidenceError("no source image was given: a result needs a study to belong to")
+    for instance in (predecessor, *sources):
+        check_identity(instance)
+    known = {uid_of(source, "SOPInstanceUID") for source in sources}
+    if any(each.image_uid not in known for each in reading.statements):
+        raise EvidenceError("the reading speaks of an image that is not among the sources")
+
+
+def _document_uid(predecessor: Dataset, reading: ExpertReading) -> str:
+    names = [each.name for each in reading.observers]
+    return derived_uid(
+        "verdict",
+        uid_of(predecessor, "SOPInstanceUID"),
+        reading.decided_at.isoformat(),
+        *sorted(names),
+    )
+
+
+def _add_verification(report: Dataset, reading: ExpertReading) -> None:
+    report.PreliminaryFlag = "FINAL"
+    verifying = [each for each in reading.observers if each.may_verify]
+    attesting = [each for each in reading.observers if not each.may_verify]
+    if verifying:
+        report.VerificationFlag = "VERIFIED"
+        report.VerifyingObserverSequence = [_verifying(each, reading) for each in verifying]
+    if attesting:
+        report.ParticipantSequence = [_attestor(each, reading) for each in attesting]
+
+
+def _verifying(observer: Observer, reading: ExpertReading) -> Dataset:
+    item = Dataset()
+    item.VerifyingObserverName = observer.name
+    item.VerifyingObserverIdentificationCodeSequence = []
+    item.VerifyingOrganization = long_string(observer.organisation or "not stated")
+    item.VerificationDateTime = _moment(reading)
+    return item
+
+
+def _attestor(observer: Observer, reading: ExpertReading) -> Dataset:
+    """Item of Participant Sequence (0040,A07A) with the person macro of PS3.3 Table C.17-3b."""
+    item = Dataset()
+    item.ParticipationType = "ATTEST"
+    item.ParticipationDateTime = _moment(reading)
+    item.ObserverType = "PSN"
+    item.PersonName = observer.name
+    item.PersonIdentificationCodeSequence = []
+    item.InstitutionName = long_string(observer.organisation) or None
+    item.InstitutionCodeSequence = []
+    return item
+
+
+def _moment(reading: ExpertReading) -> DT:
+    return DT(reading.decided_at.strftime("%Y%m%d%H%M%S.%f%z"))
+
+
+def _root(
+    predecessor: Dataset,
+    sources: Mapping[str, Dataset],
+    attributes: SourceAttributes,
+    reading: ExpertReading,
+) -> ContainerContentItem:
+    """TID 1500, row by row."""
+    root = ContainerContentItem(
+        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
+    )
+    content = ContentSequence()
+    content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
+    content.extend(person_context(reading.observers[-1]))
+    content.extend(procedures_reported(attributes))
+    content.append(image_library(list(sources.values())))
+    content.append(_imaging_measurements(predecessor, sources, reading))
+    content.append(_qualitative_evaluations(sources, reading))
+    root.ContentSequence = content
+    return root
+
+
+def person_context(observer: Observer) -> ObservationContext:
+    """TID 1001, 1002 and 1003: the observer is a person."""
+    return ObservationContext(
+        observer_person_context=ObserverContext(
+            observer_type=CodedConcept.from_code(codes.PERSON),
+            observer_identifying_attributes=PersonObserverIdentifyingAttributes(
+                name=observer.name, organization_name=observer.organisation or None
+            ),
+        )
+    )
+
+
+def _imaging_measurements(
+    predecessor: Dataset, sources: Mapping[str, Dataset], reading: ExpertReading
+) -> ContainerContentItem:
+    """Row 6 with a group (TID 1410) for each region of what is there; filled even without any."""
+    container = ContainerContentItem(
+        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENTS),
+        relationship_type=Relationship.CONTAINS,
+    )
+    outlined = reported_regions(predecessor)
+    items = [
+        item
+        for statement in reading.statements
+        if statement.present and is_image(sources[statement.image_uid])
+        for group in _groups(statement, sources[statement.image_uid], outlined)
+        for item in group
+    ]
+    nothing = _text("No region on any image to report.", Relationship.CONTAINS)
+    container.ContentSequence = ContentSequence(items or [nothing])
+    return container
+
+
+def _groups(
+    statement: Statement, source: Dataset, outlined: Sequence[ReportedRegion]
+) -> Iterator[PlanarROIMeasurementsAndQualitativeEvaluations]:
+    for number, (tracking, points) in enumerate(_regions(statement, outlined), start=1):
+        words = statement.title if number == 1 else f"{statement.title} (area {number})"
+        yield PlanarROIMeasurementsAndQualitativeEvaluations(
+            tracking_identifier=TrackingIdentifier(uid=tracking, identifier=words),
+            referenced_region=image_region(points, source, statement.frame_number),
+            finding_type=CodedConcept.from_code(codes.concept(statement.code)),
+            finding_sites=_sites(statement),
+            geometric_purpose=CodedConcept.from_code(codes.OUTLINE),
+            measurements=[
+                Measurement(name=name, value=value, unit=CodedConcept.from_code(codes.PERCENT))
+                for name, value in _numbers(statement)
+            ]
+            or None,
+        )
+
+
+def _regions(
+    statement: Statement, outlined: Sequence[ReportedRegion]
+) -> Iterator[tuple[str, Points]]:
+    """Give tracking UID and polygon of each region; a drawn box tracks the outline it replaces."""
+    shown = [each for each in outlined if _is_outline_of(statement, each)]
+    if statement.box is None:
+        yield from ((each.tracking_uid, each.points) for each in shown)
+        return
+    drawn = derived_uid(
+        "drawn",
+        statement.image_uid,
+        str(statement.frame_number),
+        statement.code.scheme,
+        statement.code.value,
+        repr(statement.box),
+    )
+    yield (shown[0].tracking_uid if shown else drawn), _rectangle(statement.box)
+
+
+def _is_outline_of(statement: Statement, region: ReportedRegion) -> bool:
+    reported = statement.reported_as
+    return (
+        reported is not None
+        and region.code == (reported.value, reported.scheme)
+        and region.image_uid == statement.image_uid
+        and statement.frame_number in (None, region.frame_number)
+    )
+
+
+def _rectangle(box: Region) -> Points:
+    corners = (
+        (box.left, box.top),
+        (box.right, box.top),
+        (box.right, box.bottom),
+        (box.left, box.bottom),
+        (box.left, box.top),
+    )
+    return np.asarray(corners, np.float32)
+
+
+def _sites(statement: Statement) -> list[FindingSite] | None:
+    if statement.site is None:
+        return None
+    side = codes.LATERALITIES.get(statement.laterality)
+    return [
+        FindingSite(
+            anatomic_location=CodedConcept.from_code(codes.concept(statement.site)),
+            laterality=CodedConcept.from_code(side) if side else None,
+        )
+    ]
+
+
+def _qualitative_evaluations(
+    sources: Mapping[str, Dataset], reading: ExpertReading
+) -> ContainerContentItem:
+    """Row 12: each statement with the model's numbers and how it came about, then the comment."""
+    container = ContainerContentItem(
+        name=CodedConcept.from_code(codes.QUALITATIVE_EVALUATIONS),
+        relationship_type=Relationship.CONTAINS,
+    )
+    content = ContentSequence(
+        [_evaluation(each, sources[each.image_uid]) for each in reading.statements]
+    )
+    content.append(_text(_summary(reading), Relationship.CONTAINS))
+    if reading.comment:
+        content.append(_text(reading.comment, Relationship.CONTAINS))
+    container.ContentSequence = content
+    return container
+
+
+def _evaluation(statement: Statement, source: Dataset) -> CodeContentItem:
+    item = _code(codes.concept(statement.code), _PRESENCE[statement.present], Relationship.CONTAINS)
+    children = ContentSequence(
+        [
+            NumContentItem(
+                name=name,
+                value=value,
+                unit=CodedConcept.from_code(codes.PERCENT),
+                relationship_type=Relationship.HAS_PROPERTIES,
+            )
+            for name, value in _numbers(statement)
+        ]
+    )
+    if side := codes.LATERALITIES.get(statement.laterality):
+        children.append(_code(codes.LATERALITY, side, Relationship.HAS_CONCEPT_MOD))
+    children.append(_text(statement.words, Relationship.HAS_PROPERTIES))
+    children.append(
+        reference(
+            source,
+            codes.SOURCE_OF_MEASUREMENT,
+            Relationship.INFERRED_FROM,
+            statement.frame_number,
+        )
+    )
+    item.ContentSequence = children
+    return item
+
+
+def _numbers(statement: Statement) -> Iterator[tuple[CodedConcept, float]]:
+    if statement.probability is None or statement.threshold is None:
+        return
+    name = CodedConcept.from_code(codes.probability_of(statement.code, statement.title))
+    name.EquivalentCodeSequence = [codes.code_item(codes.PROBABILITY)]
+    yield name, percentage(statement.probability)
+    yield CodedConcept.from_code(codes.THRESHOLD_VALUE), percentage(statement.threshold)
+
+
+def _summary(reading: ExpertReading) -> str:
+    count = len(reading.observers)
+    who = "one reader" if count == 1 else f"{count} readers"
+    what = "Verified" if reading.is_verified else "Attested, not verified,"
+    there = dict.fromkeys(each.title for each in reading.statements if each.present)
+    found = f"Findings: {', '.join(there)}." if there else "No finding."
+    return f"{what} by {who}. {found}"
+
+
+def _code(name: Code, value: Code, relationship: Relationship) -> CodeContentItem:
+    return CodeContentItem(
+        name=CodedConcept.from_code(name),
+        value=CodedConcept.from_code(value),
+        relationship_type=relationship,
+    )
+
+
+def _text(value: str, relationship: Relationship) -> TextContentItem:
+    return TextContentItem(
+        name=CodedConcept.from_code(codes.COMMENT), value=value, relationship_type=relationship
+    )

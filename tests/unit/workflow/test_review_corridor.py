@@ -1,0 +1,294 @@
+"""From a reported analysis to a verified report and a Warehouse record, all stages real."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from ai_engine.prediction import Region
+from dicom_node.domain.evidence import Parcel
+from dicom_node.domain.reception import Announcement
+from dicom_node.domain.review import (
+    FindingVerdict,
+    Judgement,
+    Laterality,
+    Reviewer,
+    ReviewerRole,
+    ReviewItem,
+    ReviewState,
+    Verdict,
+)
+from dicom_node.domain.warehouse import TruthSource, Verification, WarehouseRecord
+from dicom_node.workflow.fakes import InlineSteps
+from dicom_node.workflow.statements import statements_of
+from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.expert_reading import ExpertReading, Observer
+from sr_templates.report_reading import reported_findings, reported_regions
+from sr_templates.verified_report import build_verified_report
+from tests.unit.builders import STUDY
+from tests.unit.workflow.test_pipeline import Works, _context, _encoded
+
+IMAGE = "1.2.3.1"
+ADA = Reviewer(
+    user_name="ada", person_name="Expert^Ada", organisation="Clinic", role=ReviewerRole.VERIFIER
+)
+
+
+@pytest.fixture
+def works(engine: sa.Engine, tmp_path: Path) -> Works:
+    made = Works(engine, tmp_path)
+    made.receive(IMAGE, BodyPartExamined="CHEST", Manufacturer="Maker")
+    made.analyse("first")
+    return made
+
+
+def only_item(works: Works) -> ReviewItem:
+    (item,) = works.worklist.items().items
+    return item
+
+
+def say(judgement: Judgement, **more: object) -> FindingVerdict:
+    return FindingVerdict(image_uid=IMAGE, label="opacity", judgement=judgement, **more)  # type: ignore[arg-type]
+
+
+def decide(works: Works, verdict: Verdict) -> None:
+    works.worklist.claim(verdict.item_id, verdict.reviewer)
+    works.worklist.decide(verdict)
+
+
+def concluded(works: Works, *findings: FindingVerdict, **more: object) -> WarehouseRecord:
+    item = only_item(works)
+    decide(works, Verdict(item_id=item.item_id, reviewer=ADA, findings=findings, **more))  # type: ignore[arg-type]
+    works.corridor.conclude(item.item_id, InlineSteps())
+    return works.warehouse.record(item.item_id)
+
+
+def verdict_objects(works: Works, record: WarehouseRecord) -> list[Dataset]:
+    return [
+        works.objects.evidence(each.path)
+        for each in works.hotbase.evidence(record.record_id, Parcel.VERDICT)
+    ]
+
+
+def test_a_reported_analysis_waits_with_what_an_expert_needs(works: Works) -> None:
+    item = only_item(works)
+    assert (item.state, item.modality, item.body_part) == (ReviewState.WAITING, "DX", "CHEST")
+    assert item.device.device_id.startswith("cr1-maker")
+    assert item.leading_label == "opacity"
+    details = works.worklist.open(item.item_id, ADA)
+    (finding,) = details.findings
+    (box,) = finding.boxes
+    assert 0 <= box.left < box.right <= 64
+    assert finding.score == finding.probability == 0.9
+    assert [image.sop_instance_uid for image in details.images] == [IMAGE]
+    assert [each.label for each in details.vocabulary] == ["opacity", "other"]
+
+
+def test_a_confirmed_item_becomes_a_verified_report_and_a_record(works: Works) -> None:
+    (ai_report,) = works.reports()
+    record = concluded(works, say(Judgement.CONFIRMED))
+    (report,) = verdict_objects(works, record)
+    assert report.VerificationFlag == "VERIFIED"
+    assert report.SeriesInstanceUID == ai_report.SeriesInstanceUID
+    assert reported_regions(report)[0].tracking_uid == reported_regions(ai_report)[0].tracking_uid
+    assert record.ai_report_uid == ai_report.SOPInstanceUID
+    assert record.verdict_object_uid == report.SOPInstanceUID
+    assert record.verification is Verification.VERIFIED
+    assert record.reviewers == (ADA,)
+    (truth,) = record.truths
+    assert (truth.label, truth.value, truth.source) == ("opacity", True, TruthSource.EXPERT)
+    assert (truth.probability, truth.threshold) == (0.9, 0.5)
+    (labelled,) = record.boxes
+    assert not labelled.drawn
+    assert works.worklist.unconcluded(works.clock()) == ()
+
+
+def test_images_are_filed_by_device_and_outlive_the_hotbase(works: Works) -> None:
+    record = concluded(works, say(Judgement.CONFIRMED))
+    (image,) = record.images
+    assert image.path == f"{record.device.device_id}/{STUDY}/{IMAGE}.dcm"
+    works.objects.source_path(image.archived_path).unlink()
+    assert (works.folder / "warehouse" / image.path).stat().st_size > 0
+
+
+def test_an_image_whose_file_is_gone_does_not_lose_the_verdict(
+    works: Works, caplog: pytest.LogCaptureFixture
+) -> None:
+    (instance,) = works.index.instances(STUDY)
+    works.objects.source_path(instance.path).unlink()
+    record = concluded(works, say(Judgement.CONFIRMED))
+    (image,) = record.images
+    assert image.is_missing
+    assert image.archived_path == instance.path
+    assert [each.value for each in record.truths] == [True]
+    assert "send the study again" in caplog.text
+
+
+def test_the_verdict_goes_where_the_result_went(works: Works) -> None:
+    item = only_item(works)
+    decide(works, Verdict(item_id=item.item_id, reviewer=ADA, findings=(say(Judgement.CONFIRMED),)))
+    steps = InlineSteps()
+    works.corridor.conclude(item.item_id, steps)
+    (delivery,) = steps.delivered
+    assert (delivery.destination, delivery.parcel) == ("PACS", Parcel.VERDICT)
+    results = works.hotbase.deliveries_of(item.item_id)
+    assert {each.parcel for each in results} == {Parcel.RESULT, Parcel.VERDICT}
+    again = InlineSteps()
+    works.corridor.conclude(item.item_id, again)
+    assert again.delivered == [delivery], "the same delivery, which a workflow id keeps single"
+    assert len(works.hotbase.evidence(item.item_id, Parcel.VERDICT)) == 1
+
+
+def test_what_the_expert_changed_is_in_the_report_and_the_record(works: Works) -> None:
+    box = Region(left=4, top=8, right=20, bottom=30)
+    record = concluded(
+        works,
+        say(
+            Judgement.CHANGED,
+            box=box,
+            laterality=Laterality.LEFT,
+            comment="a nodule, left",
+            changed_to="other",
+        ),
+        comment="Rotated",
+    )
+    (report,) = verdict_objects(works, record)
+    (region,) = reported_regions(report)
+    assert region.points.min(axis=0).tolist() == [4, 8]
+    assert {(each.meaning, each.present) for each in reported_findings(report)} == {
+        ("Pulmonary opacity", False),
+        ("Clinical finding", True),
+    }
+    (change,) = record.changes
+    assert (change.label, change.changed_to) == ("opacity", "other")
+    assert change.by_model == "positive (0.9000, threshold 0.5000)"
+    (labelled,) = record.boxes
+    assert (labelled.label, labelled.drawn, labelled.box) == ("other", True, box)
+    assert [each.value for each in record.truths] == [False]
+
+
+def test_a_rejected_result_becomes_a_rejection_of_everything_that_was_sent(works: Works) -> None:
+    record = concluded(works, rejected=True, comment="Another patient")
+    (rejection,) = works.hotbase.evidence(record.record_id, Parcel.VERDICT)
+    assert rejection.kind is EvidenceKind.REJECTION
+    assert rejection.problems == ()
+    assert record.verification is Verification.REJECTED
+    assert record.truths == record.boxes == ()
+
+
+def test_who_may_not_verify_attests(works: Works) -> None:
+    item = only_item(works)
+    trainee = replace(ADA, user_name="ben", role=ReviewerRole.ATTESTOR)
+    decide(
+        works, Verdict(item_id=item.item_id, reviewer=trainee, findings=(say(Judgement.REJECTED),))
+    )
+    works.corridor.conclude(item.item_id, InlineSteps())
+    record = works.warehouse.record(item.item_id)
+    assert record.verification is Verification.ATTESTED
+    (report,) = verdict_objects(works, record)
+    assert report.VerificationFlag == "UNVERIFIED"
+    assert len(report.ParticipantSequence) == 1
+
+
+def test_a_late_image_supersedes_what_waits(works: Works) -> None:
+    before = only_item(works)
+    works.clock.advance(60)
+    works.receive("1.2.3.2")
+    works.analyse("second")
+    after = only_item(works)
+    assert after.item_id != before.item_id
+    old = works.worklist.item(before.item_id)
+    assert (old.state, old.superseded_by) == (ReviewState.SUPERSEDED, after.item_id)
+
+
+def send_report(works: Works, report: Dataset, uid: str) -> InlineSteps:
+    """Let another workstation store its report, and the node look at the study again."""
+    report.SOPInstanceUID = uid
+    stored = works.received.store(
+        _encoded(report),
+        Announcement(
+            sop_class_uid=report.SOPClassUID,
+            sop_instance_uid=uid,
+            transfer_syntax_uid=ExplicitVRLittleEndian,
+            calling_ae="WORKSTATION",
+            called_ae="AINODE",
+            received_at=works.clock(),
+        ),
+    )
+    works.index.record([stored.instance])
+    return works.analyse(f"after {uid}")
+
+
+def outside_report(works: Works, *findings: FindingVerdict, verified: bool = True) -> Dataset:
+    """Make a report of the node's result as another workstation would."""
+    item = only_item(works)
+    (ai_report,) = works.reports()
+    (instance,) = works.index.instances(STUDY)
+    verdict = Verdict(item_id=item.item_id, reviewer=ADA, findings=findings)
+    return build_verified_report(
+        ai_report,
+        [works.objects.source(instance.path)],
+        item.model,
+        ExpertReading(
+            observers=(Observer(name="Else^Some", organisation="Else", may_verify=verified),),
+            decided_at=works.clock(),
+            statements=statements_of(works.worklist.findings(item.item_id), verdict),
+        ),
+        _context(works.clock()),
+    )
+
+
+@pytest.mark.parametrize("verified", [True, False], ids=["verified", "corrected"])
+def test_a_report_of_another_workstation_closes_the_item(works: Works, verified: bool) -> None:
+    item = only_item(works)
+    report = outside_report(works, say(Judgement.REJECTED), verified=verified)
+    steps = send_report(works, report, "1.2.3.7")
+    assert steps.concluded == [item.item_id]
+    closed = works.worklist.item(item.item_id)
+    assert (closed.state, closed.decided_by) == (ReviewState.DECIDED, ("WORKSTATION",))
+    works.corridor.conclude(item.item_id, InlineSteps())
+    record = works.warehouse.record(item.item_id)
+    assert (record.verification, record.verdict_object_uid) == (Verification.OUTSIDE, "1.2.3.7")
+    assert [(each.value, each.source) for each in record.truths] == [(False, TruthSource.OUTSIDE)]
+    assert works.hotbase.evidence(item.item_id, Parcel.VERDICT) == ()
+    assert send_report(works, report, "1.2.3.8").concluded == [], "decided already"
+
+
+def test_a_report_with_unknown_findings_is_stored_and_leaves_the_item_open(works: Works) -> None:
+    item = only_item(works)
+    report = outside_report(
+        works, say(Judgement.CHANGED, changed_to="other", comment="a rib fracture")
+    )
+    assert send_report(works, report, "1.2.3.7").concluded == []
+    assert works.worklist.item(item.item_id).is_open
+    (noted,) = works.outside.of_item(item.item_id)
+    assert "does not know" in noted.message
+    assert "stays open" in noted.message
+
+
+def test_a_report_without_findings_says_so(works: Works) -> None:
+    report = outside_report(works, say(Judgement.CONFIRMED))
+    report.ContentSequence = []
+    assert send_report(works, report, "1.2.3.7").concluded == []
+    (noted,) = works.outside.of_item(only_item(works).item_id)
+    assert "no finding of the model could be read" in noted.message
+
+
+def test_the_nodes_own_report_and_reports_on_other_things_close_nothing(works: Works) -> None:
+    (own,) = works.reports()
+    foreign = outside_report(works, say(Judgement.CONFIRMED))
+    assert send_report(works, own, own.SOPInstanceUID).concluded == []
+    del foreign.PredecessorDocumentsSequence
+    foreign.SeriesInstanceUID = "1.2.9"
+    assert send_report(works, foreign, "1.2.3.8").concluded == []
+    assert only_item(works).state is ReviewState.WAITING
+
+
+def test_the_nodes_verdict_that_a_pacs_sends_back_is_not_an_outside_one(works: Works) -> None:
+    record = concluded(works, say(Judgement.CONFIRMED))
+    (report,) = verdict_objects(works, record)
+    assert send_report(works, report, report.SOPInstanceUID).concluded == []
+    assert works.outside.of_item(record.record_id) == ()
