@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
 
-from ai_engine.cards import ModelCard
+from ai_engine.cards import ModelCard, ModelKind
 from ai_engine.ct.display import displayed_slice
 from ai_engine.ct.prediction import CtPrediction
-from ai_engine.ct.predictor import CtPredictor, load_classical
+from ai_engine.ct.predictor import CtPredictor, load_classical, load_segmenter
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.volume import DECODING_ERRORS
 from ai_engine.errors import AiEngineError
@@ -26,9 +26,13 @@ _THREADS = 2
 class CtModels:
     """Runs CT models on received instances; safe to call from several threads."""
 
-    def __init__(self, objects: DicomObjects, *, threads: int) -> None:
-        """Keep where objects are; ``threads`` is how many one study may use, 0 for the default."""
+    def __init__(self, objects: DicomObjects, *, cache: Path, threads: int) -> None:
+        """Keep where objects and converted models are.
+
+        ``threads`` is how many one study may use, 0 for the default.
+        """
         self._objects = objects
+        self._cache = cache
         self._threads = threads or _THREADS
         self._lock = threading.Lock()
         self._predictors: dict[ModelIdentity, CtPredictor] = {}
@@ -39,16 +43,22 @@ class CtModels:
         Raises
         ------
         ModelUnavailableError
-            When the card is not of the method that this program holds.
+            When the card is not of the method that this program holds, or its weights cannot be
+            used.
         """
         with self._lock:
             if card.identity not in self._predictors:
                 try:
-                    made = load_classical(card, threads=self._threads)
+                    made = self._made(card)
                 except AiEngineError as error:
                     raise ModelUnavailableError(str(error)) from error
                 self._predictors[card.identity] = made
             return self._predictors[card.identity]
+
+    def _made(self, card: ModelCard) -> CtPredictor:
+        if card.kind is ModelKind.SEGMENTER_CT:
+            return load_segmenter(card, cache=self._cache, threads=self._threads)
+        return load_classical(card, threads=self._threads)
 
     def predict(self, card: ModelCard, instances: Sequence[ReceivedInstance]) -> CtPrediction:
         """Run the model of a card on a study; what cannot be measured is refused with the reason.

@@ -53,7 +53,7 @@ class ModelHost:
         self._calibrations = calibrations
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
-        self._ct = CtModels(objects, threads=settings.inference.threads)
+        self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
         self._predictors: OrderedDict[_Versions, ChestRadiographPredictor] = OrderedDict()
         self._loading = threading.Lock()
         self._lock = threading.Lock()

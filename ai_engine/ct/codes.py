@@ -15,9 +15,6 @@ BOTH_LUNGS = Code(value="74101002", scheme="SCT", meaning="Both lungs")
 
 VOLUME = Code(value="118565006", scheme="SCT", meaning="Volume")
 MEAN_ATTENUATION = Code(value="112181", scheme="DCM", meaning="Mean Attenuation Coefficient")
-INHOMOGENEITY_PERCENTAGE = Code(
-    value="ct-inhomogeneity", scheme=PRIVATE_SCHEME, meaning="Percentage of lung inhomogeneity"
-)
 HIGH_ATTENUATION_PERCENTAGE = Code(
     value="ct-haa", scheme=PRIVATE_SCHEME, meaning="High attenuation area (-600 to -250 HU)"
 )

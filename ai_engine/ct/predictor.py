@@ -1,6 +1,7 @@
 """From a CT study's objects to a prediction: choice of the series, analysis, refusals."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pydicom import Dataset
 
@@ -119,6 +120,28 @@ def load_classical(card: ModelCard, *, threads: int = 2) -> CtPredictor:
         If the card names another method, or other settings.
     """
     return CtPredictor(card, HighAttenuation(), threads=threads)
+
+
+def load_segmenter(card: ModelCard, *, cache: Path, threads: int = 2) -> CtPredictor:
+    """A trained XNet of a card, on OpenVINO; converted into ``cache`` first where needed.
+
+    Raises
+    ------
+    ModelFolderError, BackendError
+        If the weights aren't those of the card, or can't be converted.
+    """
+    # A node that measures classically needs no inference engine for it.
+    from ai_engine.ct.xnet_source import SIZE, OnNetwork, XNetSource  # noqa: PLC0415
+    from ai_engine.inference.conversion import converted_model  # noqa: PLC0415
+    from ai_engine.inference.openvino_network import OpenVinoNetwork  # noqa: PLC0415
+
+    if card.input_size != SIZE or len(card.labels) != 1:
+        raise ModelFolderError(
+            f"{card.folder}: XNet has {SIZE} x {SIZE} pixels and one label; correct the card"
+        )
+    network = OnNetwork(OpenVinoNetwork(converted_model(card, cache), threads=threads))
+    source = XNetSource(identity=card.identity, network=network, threshold=card.labels[0].threshold)
+    return CtPredictor(card, source, threads=threads)
 
 
 def _refusal(series: CtSeries, error: CtRefusedError) -> SeriesRefusal:

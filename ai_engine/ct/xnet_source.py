@@ -15,6 +15,8 @@ from ai_engine.ct.lungs import LungMasks
 from ai_engine.ct.mask_source import draw_slices
 from ai_engine.ct.morphology import Mask
 from ai_engine.ct.volume import CtVolume, Hounsfield
+from ai_engine.errors import BackendError
+from ai_engine.inference.network import Network
 from ai_engine.prediction import ModelIdentity
 
 SIZE = 160
@@ -31,6 +33,27 @@ class MaskNetwork(Protocol):
     def predict(self, batch: FloatArray) -> FloatArray:
         """Probabilities of inhomogeneity: float32 (n, 160, 160, 1) to the same."""
         ...
+
+
+class OnNetwork:
+    """A mask network on any back end that has one input and one output."""
+
+    def __init__(self, network: Network) -> None:
+        """Take a network as it was loaded.
+
+        Raises
+        ------
+        BackendError
+            If it has several inputs or outputs.
+        """
+        if len(network.inputs) != 1 or len(network.outputs) != 1:
+            raise BackendError("a mask network has one input and one output; load XNet's weights")
+        self._network = network
+
+    def predict(self, batch: FloatArray) -> FloatArray:
+        """Probabilities of inhomogeneity: float32 (n, 160, 160, 1) to the same."""
+        (name,), (mask,) = self._network.inputs, self._network.outputs
+        return self._network.run({name: batch})[mask]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -11,6 +11,7 @@ from ai_engine.errors import ModelFolderError
 BUILDERS = {
     "densenet121": ("ai_engine.models.densenet", "build_densenet121"),
     "guardnet": ("ai_engine.models.guardnet", "build_guardnet"),
+    "xnet": ("ai_engine.models.xnet", "build_xnet"),
 }
 
 

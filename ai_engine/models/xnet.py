@@ -29,6 +29,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from ai_engine.models.layout import channel_axis, enter_layout, leave_layout
+
 SIZE = 160
 FILTERS = (64, 128, 256, 512)
 """Channels at each level, from full resolution down to an eighth."""
@@ -73,7 +75,7 @@ def build_xnet(*, labels: int = 1, size: int = SIZE, dropout: float = 0.5) -> ke
     if size % 8:
         raise ValueError(f"XNet halves its input three times: {size} is no multiple of 8")
     image = keras.Input((size, size, 1), name="image")
-    full = _block(image, FILTERS[0], "conv1")
+    full = _block(enter_layout(image), FILTERS[0], "conv1")
     half = _block(_down(full, "pool1"), FILTERS[1], "conv2")
     quarter = _block(_down(half, "pool2"), FILTERS[2], "conv3")
     deep = _deepest(_down(quarter, "pool3"), ("conv4", "conv5"), dropout)
@@ -86,14 +88,14 @@ def build_xnet(*, labels: int = 1, size: int = SIZE, dropout: float = 0.5) -> ke
     x = _up_and_join(x, half, FILTERS[1], "13")
     x = _block(layers.UpSampling2D(2, name="up14")(x), FILTERS[0], "conv14")
     x = layers.Conv2D(labels + 1, 1, name="head")(x)
-    x = layers.BatchNormalization(name="head_bn", dtype="float32")(x)
-    classes = layers.Softmax(name="classes", dtype="float32")(x)
-    return keras.Model(image, classes[..., 1:], name="xnet")
+    x = layers.BatchNormalization(channel_axis(), name="head_bn", dtype="float32")(x)
+    classes = layers.Softmax(channel_axis(), name="classes", dtype="float32")(x)
+    return keras.Model(image, leave_layout(classes)[..., 1:], name="xnet")
 
 
 def _block(x: Any, filters: int, name: str) -> Any:
     x = layers.Conv2D(filters, 3, padding="same", name=name)(x)
-    x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(channel_axis(), name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -110,4 +112,4 @@ def _deepest(x: Any, names: tuple[str, str], dropout: float) -> Any:
 def _up_and_join(x: Any, skip: Any, filters: int, number: str) -> Any:
     x = layers.UpSampling2D(2, name=f"up{number}")(x)
     x = _block(x, filters, f"conv{number}")
-    return layers.Concatenate(name=f"join{number}")([skip, x])
+    return layers.Concatenate(channel_axis(), name=f"join{number}")([skip, x])

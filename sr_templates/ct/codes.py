@@ -5,7 +5,7 @@ from types import MappingProxyType
 from pydicom.sr.coding import Code
 
 from ai_engine.ct.refusal import CtRefusalReason
-from ai_engine.ct.results import Severity, Side
+from ai_engine.ct.results import Pattern, Severity, Side
 from sr_templates.codes import PRIVATE_SCHEME
 
 SERIES_INSTANCE_UID = Code("112002", "DCM", "Series Instance UID")
@@ -24,12 +24,26 @@ SEVERITY_OF = MappingProxyType(
         Side.BOTH: Code("ct-severity-b", PRIVATE_SCHEME, "Severity, both lungs"),
     }
 )
-# Viewers show a number's name and nothing else of its context, so the lung is in the name.
+_LETTERS = {Side.RIGHT: "r", Side.LEFT: "l", Side.BOTH: "b"}
+_PATTERNS = {
+    Pattern.GROUND_GLASS: ("ggo", "Ground-glass"),
+    Pattern.CONSOLIDATION: ("con", "Consolidation"),
+    Pattern.NODULE: ("nod", "Nodule"),
+    Pattern.ATELECTASIS: ("ate", "Atelectasis"),
+    Pattern.UNDECIDED: ("und", "Undecided type"),
+}
+# Viewers show a number's name and nothing else of its group, so pattern and lung are in the name.
+INHOMOGENEITY_OF = MappingProxyType(
+    {
+        side: Code(f"ct-inhom-{letter}", PRIVATE_SCHEME, f"Inhomogeneity of {side}")
+        for side, letter in _LETTERS.items()
+    }
+)
 PART_OF = MappingProxyType(
     {
-        Side.RIGHT: Code("ct-part-r", PRIVATE_SCHEME, "Part of right lung"),
-        Side.LEFT: Code("ct-part-l", PRIVATE_SCHEME, "Part of left lung"),
-        Side.BOTH: Code("ct-part-b", PRIVATE_SCHEME, "Part of both lungs"),
+        (pattern, side): Code(f"ct-{short}-{letter}", PRIVATE_SCHEME, f"{name} in {side}")
+        for pattern, (short, name) in _PATTERNS.items()
+        for side, letter in _LETTERS.items()
     }
 )
 GRADES = MappingProxyType(

@@ -110,7 +110,7 @@ class _Group:
         yield self._volume(rows[Side.BOTH].volume_ml)
         for side, row in rows.items():
             yield Measurement(
-                name=_coded(ct_codes.PART_OF[side]),
+                name=_coded(ct_codes.PART_OF[pattern, side]),
                 value=rounded(row.percentage),
                 unit=_coded(codes.PERCENT),
             )
@@ -201,7 +201,7 @@ def title(what: Side | Pattern) -> str:
 def lung_numbers(row: LungMeasurement) -> Iterator[tuple[CodedConcept, float, CodedConcept]]:
     """Give a lung's figures beside its volume: name, value, unit. None for a lung not found."""
     if row.percentage is not None:
-        name = _concept(engine_codes.INHOMOGENEITY_PERCENTAGE)
+        name = _coded(ct_codes.INHOMOGENEITY_OF[row.side])
         yield name, rounded(row.percentage), _coded(codes.PERCENT)
         name, unit = _coded(ct_codes.INHOMOGENEITY_VOLUME), _concept(engine_codes.MILLILITRE)
         yield name, rounded(row.inhomogeneity_ml), unit

@@ -80,14 +80,14 @@ def test_the_report_has_a_group_for_each_lung_and_pattern(study: Study, report: 
     assert list(by_name) == ["Right lung", "Left lung", "Ground-glass", "Nodule"]
     right, _, _ = study.prediction.analysis.measurements
     assert by_name["Right lung"]["Volume"] == (round(right.volume_ml, 2), "ml")
-    assert by_name["Right lung"]["Percentage of lung inhomogeneity"] == (
+    assert by_name["Right lung"]["Inhomogeneity of right lung"] == (
         round(right.percentage, 2),
         "%",
     )
     assert set(by_name["Ground-glass"]) == {
         "Volume",
-        "Part of right lung",
-        "Part of both lungs",
+        "Ground-glass in right lung",
+        "Ground-glass in both lungs",
         "Number of regions",
     }
 
