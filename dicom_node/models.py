@@ -151,6 +151,10 @@ class ModelHost:
             return self._ct.display_pixels(instance, frame_number)
         return self._radiograph(instance).pixels
 
+    def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
+        """Return the values, after the modality LUT, that show an analysed radiograph well."""
+        return self._radiograph(instance).value_range
+
     def _radiograph(self, instance: ReceivedInstance) -> Radiograph:
         with self._lock:
             if instance.path in self._images:

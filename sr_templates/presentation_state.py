@@ -4,6 +4,7 @@ The image stays as it is. A viewer draws the state's one layer over it, and can 
 """
 
 from fractions import Fraction
+from types import MappingProxyType
 
 from pydicom.dataset import Dataset
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
@@ -18,9 +19,24 @@ from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.grayscale import add_grayscale
 from sr_templates.repair import long_string
 from sr_templates.secondary_capture import pixel_aspect
+from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import is_image, rows_and_columns, uid_of
 from sr_templates.subject import Subject, image_subjects
 from sr_templates.tracked_regions import tracked_regions
+
+# What each Shutter Shape (0018,1600) needs (PS3.3 Table C.7-17).
+SHUTTERS = MappingProxyType(
+    {
+        "RECTANGULAR": (
+            "ShutterLeftVerticalEdge",
+            "ShutterRightVerticalEdge",
+            "ShutterUpperHorizontalEdge",
+            "ShutterLowerHorizontalEdge",
+        ),
+        "CIRCULAR": ("CenterOfCircularShutter", "RadiusOfCircularShutter"),
+        "POLYGONAL": ("VerticesOfThePolygonalShutter",),
+    }
+)
 
 
 def build_presentation_state(
@@ -75,6 +91,7 @@ def _state(
     _add_identification(state)
     _add_relationship(state, subject)
     _add_displayed_area(state, subject)
+    _add_shutter(state, subject.attributes)
     _add_annotation(state, subject)
     add_grayscale(state, subject.source, subject.attributes, value_range)
     declare(state, subject.attributes.character_set)
@@ -109,6 +126,26 @@ def _add_displayed_area(state: Dataset, subject: Subject) -> None:
     aspect = Fraction(pixel_aspect(subject.attributes)).limit_denominator(1000)
     area.PresentationPixelAspectRatio = [aspect.numerator, aspect.denominator]
     state.DisplayedAreaSelectionSequence = [area]
+
+
+def _add_shutter(state: Dataset, attributes: SourceAttributes) -> None:
+    """Display Shutter module (PS3.3 C.7.6.11): a viewer takes that, too, from the state alone.
+
+    A shape that lacks one of its attributes is left out; without any shape there is no shutter.
+    """
+    shapes = [
+        shape
+        for shape in attributes.values("ShutterShape")
+        if shape in SHUTTERS and all(attributes.values(keyword) for keyword in SHUTTERS[shape])
+    ]
+    if not shapes:
+        return
+    state.ShutterShape = shapes
+    for keyword in (keyword for shape in shapes for keyword in SHUTTERS[shape]):
+        setattr(state, keyword, attributes.values(keyword))
+    # Type 1 here: what is outside is black unless the image says otherwise.
+    outside = attributes.values("ShutterPresentationValue") or ["0"]
+    state.ShutterPresentationValue = int(outside[0])
 
 
 def _add_annotation(state: Dataset, subject: Subject) -> None:

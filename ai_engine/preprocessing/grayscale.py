@@ -71,6 +71,24 @@ def display_pixels(dataset: Dataset, stored: npt.NDArray[np.generic]) -> npt.NDA
     return table.astype(np.float32)[stored.astype(np.int64) - lowest]
 
 
+def value_range(dataset: Dataset, stored: npt.NDArray[np.generic]) -> tuple[float, float]:
+    """Values after the modality LUT that show an image well as black and white, whatever it states.
+
+    Parameters
+    ----------
+    dataset
+        The image's attributes.
+    stored
+        Integer (rows, columns), as decoded; padding pixels do not count.
+    """
+    lowest, highest = int(stored.min()), int(stored.max())
+    levels = np.arange(lowest, highest + 1)
+    counts = _histogram(stored, lowest, len(levels))
+    counts[_padding_levels(dataset, levels)] = 0
+    modality = np.asarray(apply_modality_lut(levels, dataset), dtype=np.float64)
+    return _quantiles(modality, counts, ROBUST_PERCENTILES)
+
+
 def window(
     values: FloatArray, *, center: float, width: float, function: str = "LINEAR"
 ) -> FloatArray:

@@ -14,7 +14,7 @@ from pydicom.pixels.utils import pixel_array
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason, Region
 from ai_engine.preprocessing.geometry import content_region
-from ai_engine.preprocessing.grayscale import display_pixels
+from ai_engine.preprocessing.grayscale import display_pixels, value_range
 
 SMALLEST_SIDE = 256
 """Rows and columns below this hold too little for a model that was made for 384."""
@@ -50,6 +50,7 @@ class Radiograph:
     pixels: npt.NDArray[np.float32]
     content: Region
     aspect_ratio: float = 1.0
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     @property
     def rows(self) -> int:
@@ -82,12 +83,14 @@ def read_radiograph(dataset: Dataset) -> Radiograph:
         stored = _decode(dataset)
     with _refusing("grayscale attributes are invalid"):
         pixels = display_pixels(dataset, stored)
+        shown = value_range(dataset, stored)
         ratio = pixel_aspect_ratio(dataset)
     return Radiograph(
         sop_instance_uid=str(dataset.SOPInstanceUID),
         pixels=pixels,
         content=content_region(pixels),
         aspect_ratio=ratio,
+        value_range=shown,
     )
 
 

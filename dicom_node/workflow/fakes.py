@@ -130,6 +130,11 @@ class FakeModels:
         ramp = np.linspace(0, 1, columns, dtype=np.float32)
         return np.tile(ramp, (rows, 1))
 
+    def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
+        """Return the range of a 12-bit image."""
+        del instance
+        return 0.0, 4095.0
+
 
 @dataclass(slots=True)
 class FakeSender:

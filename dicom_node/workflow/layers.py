@@ -29,15 +29,20 @@ def layers_of_image(
     source: Dataset,
     pixels: npt.NDArray[np.float32],
     context: EvidenceContext,
+    *,
+    value_range: tuple[float, float],
 ) -> Layers:
     """Return how each kind of evidence about one image is built.
 
-    ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header.
+    ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header;
+    ``value_range`` are the values to show as black and white where the header states none.
     """
     return {
         EvidenceKind.SC: lambda: build_overlays(prediction, source, pixels, context),
         EvidenceKind.SEG: lambda: build_segmentation(prediction, source, context),
-        EvidenceKind.PR: lambda: build_presentation_state(prediction, source, context),
+        EvidenceKind.PR: lambda: build_presentation_state(
+            prediction, source, context, value_range=value_range
+        ),
         EvidenceKind.PM: lambda: build_parametric_map(prediction, source, context),
         EvidenceKind.PDF: lambda: build_encapsulated_report(prediction, source, pixels, context),
     }

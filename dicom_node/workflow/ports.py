@@ -172,6 +172,9 @@ class Models(Protocol):
     ) -> npt.NDArray[np.float32]:
         """Return an analysed image as it is displayed: (rows, columns), 0 to 1, bright is dense."""
 
+    def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
+        """Return the values, after the modality LUT, that show an analysed radiograph well."""
+
 
 class Sender(Protocol):
     """Sends stored objects to another application entity."""

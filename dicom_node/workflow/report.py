@@ -120,7 +120,13 @@ class Reporting:
                 continue
             source = work.sources[instance.sop_instance_uid]
             pixels = self._models.display_pixels(instance)
-            layers = layers_of_image(prediction, source, pixels, context)
+            layers = layers_of_image(
+                prediction,
+                source,
+                pixels,
+                context,
+                value_range=self._models.value_range(instance),
+            )
             for kind, made in _built(layers, work.wanted):
                 yield self._kept(job, kind, made, (source,))
         for kind, made in _built(layers_of_study(prediction, headers, context), work.wanted):

@@ -6,7 +6,7 @@ from pydicom import Dataset
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
-from ai_engine.preprocessing.grayscale import display_pixels, window
+from ai_engine.preprocessing.grayscale import display_pixels, value_range, window
 
 
 def image(**attributes: object) -> Dataset:
@@ -143,3 +143,12 @@ def test_deeper_pixels_than_any_radiograph_are_refused() -> None:
     with pytest.raises(ImageRefusedError) as refused:
         display_pixels(image(), stored)
     assert refused.value.reason is RefusalReason.UNDECODABLE
+
+
+def test_the_range_of_values_is_that_of_the_exposed_pixels_after_the_modality_lut() -> None:
+    stored = ramp(1000, 1200)
+    stored[:10] = 0
+    shown = image(PixelPaddingValue=0, RescaleSlope=2, RescaleIntercept=-1000)
+    low, high = value_range(shown, stored)
+    assert 1000 <= low < 1100
+    assert 1350 < high <= 1400

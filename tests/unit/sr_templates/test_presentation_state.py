@@ -237,3 +237,23 @@ def test_a_state_with_a_fault_is_held_with_one_sentence(change: Any, problem: st
     (state,) = states()
     change(state)
     assert problem in problems(state)
+
+
+def test_the_sources_shutter_is_said_again() -> None:
+    (state,) = states(
+        ShutterShape=["RECTANGULAR", "CIRCULAR"],
+        ShutterLeftVerticalEdge="10",
+        ShutterRightVerticalEdge="150",
+        ShutterUpperHorizontalEdge="5",
+        ShutterLowerHorizontalEdge="190",
+    )
+    # The circle has no centre, so it is no shutter.
+    assert state.ShutterShape == "RECTANGULAR"
+    assert (state.ShutterLeftVerticalEdge, state.ShutterLowerHorizontalEdge) == (10, 190)
+    assert state.ShutterPresentationValue == 0
+    assert problems(state, [a_source(**GREY)]) == ()
+
+
+def test_a_source_without_a_shutter_gets_none() -> None:
+    (state,) = states()
+    assert not [element for element in state if element.keyword.startswith("Shutter")]
