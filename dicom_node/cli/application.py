@@ -8,7 +8,19 @@ import typer
 from rich.console import Console
 
 from dicom_node import __version__
-from dicom_node.cli import ae, conformance, doctor, models, network, route, serve, status, users
+from dicom_node.cli import (
+    ae,
+    conformance,
+    doctor,
+    models,
+    network,
+    review,
+    route,
+    serve,
+    status,
+    users,
+    warehouse,
+)
 from dicom_node.cli.context import Invocation
 
 application = typer.Typer(
@@ -61,3 +73,5 @@ application.add_typer(ae.commands, name="ae")
 application.add_typer(route.commands, name="route")
 application.add_typer(models.commands, name="models")
 application.add_typer(users.commands, name="users")
+application.add_typer(review.commands, name="review")
+application.add_typer(warehouse.commands, name="warehouse")

@@ -1,0 +1,213 @@
+"""``dicom-node review``: the worklist without a browser, for scripts and trials."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dicom_node.cli.context import invocation
+from dicom_node.domain.review import (
+    FindingUnderReview,
+    FindingVerdict,
+    Judgement,
+    Reviewer,
+    ReviewItem,
+    ReviewState,
+    Verdict,
+)
+from dicom_node.domain.worklist import EVERYTHING_OPEN, ItemFilter, Page, Sort
+from dicom_node.errors import ConflictError
+from dicom_node.stores import Stores, utc_now
+from dicom_node.web.worklist.people import reviewer
+
+commands = typer.Typer(
+    help="Results that wait for an expert: look, claim, decide. "
+    "A running node makes a verdict known within seconds.",
+    no_args_is_help=True,
+)
+
+Item = Annotated[str, typer.Argument(help="The item, as `review list` names it.")]
+Person = Annotated[
+    str, typer.Option("--as", help="Who reviews: a person of `dicom-node users`.", metavar="USER")
+]
+Labels = list[str]
+
+
+@commands.command("list")
+def list_items(
+    context: typer.Context,
+    state: Annotated[
+        list[ReviewState] | None, typer.Option(help="Only these states; open ones if not given.")
+    ] = None,
+    sort: Annotated[Sort, typer.Option(help="In which order.")] = Sort.TRIAGE,
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
+) -> None:
+    """List what waits for a reader, and how many items there are in each state."""
+    run = invocation(context)
+    worklist = run.stores().worklist()
+    wanted = ItemFilter(states=frozenset(state)) if state else EVERYTHING_OPEN
+    found = worklist.items(wanted, sort, Page(size=limit)).items
+    run.console.print(_items(found) if found else "Nothing waits.")
+    counts = ", ".join(f"{count} {each.value}" for each, count in worklist.counts().items())
+    if counts:
+        run.console.print(f"All in all: {counts}.", highlight=False)
+
+
+@commands.command("show")
+def show(context: typer.Context, item: Item) -> None:
+    """Show an item: what the model says, what experts say, and what came from elsewhere."""
+    run = invocation(context)
+    stores = run.stores()
+    worklist = stores.worklist()
+    run.console.print(_items([worklist.item(item)]))
+    run.console.print(_findings(worklist.findings(item)))
+    for reading in worklist.readings(item):
+        run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
+    for report in stores.outside.of_item(item):
+        run.console.print(
+            f"Report from outside {report.sop_instance_uid}: "
+            f"{'closed the item' if report.closed else report.message}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@commands.command("claim")
+def claim(context: typer.Context, item: Item, person: Person) -> None:
+    """Hold an item, so that nobody else reads it meanwhile."""
+    run = invocation(context)
+    stores = run.stores()
+    held = stores.worklist().claim(item, _reviewer(stores, person))
+    run.console.print(f"Held by {held.holder} until {held.claimed_until:%H:%M:%S} UTC.")
+
+
+@commands.command("release")
+def release(context: typer.Context, item: Item, person: Person) -> None:
+    """Give a claimed item back."""
+    run = invocation(context)
+    stores = run.stores()
+    run.console.print(f"{stores.worklist().release(item, _reviewer(stores, person)).state.value}.")
+
+
+@commands.command("decide")
+def decide(
+    context: typer.Context,
+    item: Item,
+    person: Person,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Everything that is not named is as the model says.")
+    ] = False,
+    reject: Annotated[Labels | None, typer.Option(help="Not there, on any image.")] = None,
+    unsure: Annotated[Labels | None, typer.Option(help="Cannot be told.")] = None,
+    add: Annotated[Labels | None, typer.Option(help="There, though the model denies it.")] = None,
+    reject_result: Annotated[
+        bool, typer.Option("--reject-result", help="Nothing of the result may be used.")
+    ] = False,
+    comment: Annotated[str, typer.Option(help="What else is to be said.")] = "",
+) -> None:
+    """Decide an item; it is claimed first where it is not held. LABELs hold for all images."""
+    run = invocation(context)
+    stores = run.stores()
+    who = _reviewer(stores, person)
+    worklist = stores.worklist()
+    named = {
+        **dict.fromkeys(reject or [], Judgement.REJECTED),
+        **dict.fromkeys(unsure or [], Judgement.UNSURE),
+        **dict.fromkeys(add or [], Judgement.ADDED),
+    }
+    findings = worklist.findings(item)
+    unknown = sorted(named.keys() - {each.label for each in findings})
+    if unknown:
+        raise ConflictError(
+            f"Item {item}: the model has no label {', '.join(unknown)}; `review show` lists them."
+        )
+    verdict = Verdict(
+        item_id=item,
+        reviewer=who,
+        findings=() if reject_result else _judged(findings, named, confirm=confirm),
+        rejected=reject_result,
+        comment=comment,
+    )
+    worklist.claim(item, who)
+    run.console.print(_outcome(worklist.decide(verdict)))
+
+
+def _judged(
+    findings: Sequence[FindingUnderReview], named: dict[str, Judgement], *, confirm: bool
+) -> tuple[FindingVerdict, ...]:
+    judged = []
+    for each in findings:
+        judgement = named.get(each.label)
+        if judgement is Judgement.REJECTED and not each.is_positive:
+            judgement = None
+        if judgement is Judgement.ADDED and each.is_positive:
+            judgement = Judgement.CONFIRMED
+        if judgement is None and confirm:
+            judgement = Judgement.CONFIRMED
+        if judgement is not None:
+            judged.append(
+                FindingVerdict(
+                    image_uid=each.image_uid,
+                    frame_number=each.frame_number,
+                    label=each.label,
+                    judgement=judgement,
+                )
+            )
+    return tuple(judged)
+
+
+def _reviewer(stores: Stores, name: str) -> Reviewer:
+    user = stores.users.get(name)
+    if user.disabled or not user.may_review:
+        raise ConflictError(f"User {name} may not review: give the role expert or reader.")
+    return reviewer(user)
+
+
+def _outcome(item: ReviewItem) -> str:
+    return {
+        ReviewState.DECIDED: "Decided.",
+        ReviewState.WAITING: "Recorded; a second reader is wanted.",
+        ReviewState.ADJUDICATING: "Recorded; the readers differ, and a third one must decide.",
+    }.get(item.state, item.state.value)
+
+
+def _items(items: Sequence[ReviewItem]) -> Table:
+    table = Table(box=None)
+    table.add_column("Item", overflow="fold")  # whole, so that it can be copied
+    for heading in ("State", "Priority", "Leading finding", "Uncertainty", "Device", "Received"):
+        table.add_column(heading)
+    now = utc_now()
+    for each in items:
+        held = f" by {each.holder}" if each.is_held(now) else ""
+        table.add_row(
+            each.item_id,
+            each.state_at(now).value + held,
+            each.priority.name.lower(),
+            each.leading_label or "none",
+            f"{each.uncertainty:.2f}",
+            each.device.device_id,
+            f"{each.received_at:%Y-%m-%d %H:%M}",
+        )
+    return table
+
+
+def _findings(findings: Sequence[FindingUnderReview]) -> Table:
+    table = Table("Label", "Probability", "Threshold", "Verdict", "Image", box=None)
+    for each in findings:
+        table.add_row(
+            each.label,
+            f"{each.probability:.3f}",
+            f"{each.threshold:.3f}",
+            "positive" if each.is_positive else "negative",
+            each.image_uid,
+        )
+    return table
+
+
+def _said(reading: Verdict) -> str:
+    if reading.rejected:
+        return "result rejected"
+    return (
+        ", ".join(f"{each.label} {each.judgement.value}" for each in reading.findings) or "normal"
+    )
