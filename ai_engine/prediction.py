@@ -137,6 +137,7 @@ class RefusalReason(StrEnum):
     TOO_SMALL = "image is too small"
     MULTIFRAME = "more frames than the model accepts"
     SUSPENDED = "model is suspended for this device"
+    ANALYSIS_FAILED = "analysis failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

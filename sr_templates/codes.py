@@ -146,6 +146,7 @@ REFUSAL_REASONS = MappingProxyType(
             "R-NO-CONTRAST", PRIVATE_SCHEME, "Image has no usable contrast"
         ),
         RefusalReason.TOO_SMALL: Code("R-TOO-SMALL", PRIVATE_SCHEME, "Image is too small"),
+        RefusalReason.ANALYSIS_FAILED: Code("R-FAILED", PRIVATE_SCHEME, "Analysis failed"),
         RefusalReason.MULTIFRAME: Code(
             "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"
         ),

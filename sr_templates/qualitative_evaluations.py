@@ -26,6 +26,9 @@ from sr_templates.algorithm_identification import algorithm_statements
 from sr_templates.planar_roi import percentage, probability_concept
 from sr_templates.source_image import reference
 
+# Reasons that come up only when an analysis is under way.
+TRIED = frozenset({RefusalReason.UNDECODABLE, RefusalReason.ANALYSIS_FAILED})
+
 
 def qualitative_evaluations(
     prediction: Prediction, sources: Mapping[str, Dataset]
@@ -120,7 +123,7 @@ def _verdict(finding: Finding, image: ImagePrediction, source: Dataset) -> CodeC
 
 def _refusal(refusal: Refusal, source: Dataset) -> CodeContentItem:
     """CID 6042: not attempted, or tried and failed; with the coded reason and its words."""
-    status = codes.FAILED if refusal.reason is RefusalReason.UNDECODABLE else codes.NOT_ATTEMPTED
+    status = codes.FAILED if refusal.reason in TRIED else codes.NOT_ATTEMPTED
     item = _code(codes.SUMMARY_OF_ANALYSES, status, Relationship.CONTAINS)
     words = ": ".join(part for part in (refusal.reason.value, refusal.detail) if part)
     item.ContentSequence = ContentSequence(

@@ -10,6 +10,7 @@ class Parcel(StrEnum):
     """Which of a job's objects are delivered together."""
 
     RESULT = "result"  # what the model said
+    FAILURE = "failure"  # that there is no result, and why
     VERDICT = "verdict"  # what an expert said of it
 
 

@@ -53,11 +53,14 @@ class Delivering:
         self._clock = clock
 
     def plan(self, job: Job) -> tuple[Delivery, ...]:
-        """Record a delivery of a job's evidence to each of its destinations; return new ones."""
-        if not self._results.evidence(job.job_id):
-            return ()
+        """Record a delivery of a job's evidence to each of its destinations; return new ones.
+
+        A failure is told in a parcel of its own, so that the result of a later try follows it.
+        """
         planned = (
-            self._results.plan_delivery(job.job_id, destination, at=self._clock())
+            self._results.plan_delivery(job.job_id, destination, at=self._clock(), parcel=parcel)
+            for parcel in (Parcel.FAILURE, Parcel.RESULT)
+            if self._results.evidence(job.job_id, parcel)
             for destination in job.destinations
         )
         return tuple(each for each in planned if each.state is DeliveryState.PENDING)

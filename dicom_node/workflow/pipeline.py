@@ -59,7 +59,9 @@ class Corridor:
     def _work(self, job: Job, steps: DurableSteps) -> None:
         with self.slots.one(urgent=job.urgent):
             analysis = steps.run("infer", self.inference.analyse, job)
-            if analysis is not None:
+            if analysis is None:
+                steps.run("report failure", self.reporting.report_failure, job)
+            else:
                 evidence = steps.run("report", self.reporting.report, analysis)
                 steps.run("await review", self.review.reviewing.enqueue, analysis, evidence)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -11,8 +11,8 @@ from pydicom import Dataset
 
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.slices import SliceReference
-from ai_engine.prediction import Prediction
-from dicom_node.domain.evidence import EvidenceObject
+from ai_engine.prediction import Prediction, Refusal, RefusalReason
+from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
@@ -93,6 +93,33 @@ class Reporting:
         self._results.finish_job(job.job_id, JobState.DONE, at=self._clock())
         return evidence
 
+    def report_failure(self, job: Job) -> tuple[EvidenceObject, ...]:
+        """Return the report that says that a job failed, durable in the archive and recorded.
+
+        There is one for each job, however often it fails; and none where an earlier report of the
+        same model stands, because viewers show only the newest one of a series.
+        """
+        if self._results.predecessor(job) or self._results.evidence(job.job_id, Parcel.FAILURE):
+            return ()
+        refusals = tuple(
+            Refusal(sop_instance_uid=uid, reason=RefusalReason.ANALYSIS_FAILED, detail="")
+            for uid in job.sop_instance_uids
+        )
+        prediction = Prediction(model=job.model, images=(), refusals=refusals)
+        try:
+            headers = tuple(
+                self._archive.source(each.path) for each in job_instances(self._index, job)
+            )
+            report = build_measurement_report(prediction, headers, self._context(self._clock()))
+            evidence = replace(
+                self._kept(job, EvidenceKind.SR, report, headers), parcel=Parcel.FAILURE
+            )
+        except (EvidenceError, NodeError) as error:
+            _LOG.error("failure not reported job=%s reason=%r", job.job_id, str(error))
+            return ()
+        self._results.keep_evidence((evidence,))
+        return (evidence,)
+
     def _made(self, analysis: Analysis) -> Iterator[EvidenceObject]:
         job = analysis.job
         instances = job_instances(self._index, job)
@@ -160,13 +187,14 @@ class Reporting:
         return frozenset(kinds)
 
     def _predecessors(self, job: Job) -> tuple[Dataset, ...]:
+        """Return what a report replaces: an earlier one, and one that this job had failed."""
         previous = self._results.predecessor(job)
-        if previous is None:
-            return ()
+        reports = (
+            *(self._results.evidence(previous) if previous else ()),
+            *self._results.evidence(job.job_id, Parcel.FAILURE),
+        )
         return tuple(
-            self._archive.evidence(each.path)
-            for each in self._results.evidence(previous)
-            if each.kind is EvidenceKind.SR
+            self._archive.evidence(each.path) for each in reports if each.kind is EvidenceKind.SR
         )
 
     def _kept(

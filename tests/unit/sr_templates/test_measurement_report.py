@@ -20,6 +20,7 @@ from ai_engine.prediction import Prediction, Refusal, RefusalReason
 from sr_templates import codes
 from sr_templates.errors import EvidenceError
 from sr_templates.measurement_report import build_measurement_report
+from sr_templates.qualitative_evaluations import TRIED
 from sr_templates.uids import device_uid
 from sr_templates.validation import problems
 from tests.unit.sr_templates.builders import (
@@ -208,7 +209,7 @@ def test_a_refused_study_says_why_in_code_and_in_words(reason: RefusalReason) ->
     assert values_of(report, codes.QUALITATIVE_EVALUATIONS, codes.SUMMARY) == [
         "No algorithms succeeded; without findings"
     ]
-    expected = "Failed" if reason is RefusalReason.UNDECODABLE else "Not Attempted"
+    expected = "Failed" if reason in TRIED else "Not Attempted"
     assert values_of(report, *container) == [expected]
     assert values_of(report, *container, codes.REASON) == [codes.REFUSAL_REASONS[reason].meaning]
     (words,) = children(report, *container, codes.COMMENT)

@@ -17,6 +17,7 @@ from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.device import device_of
+from dicom_node.domain.evidence import Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.observation import Suspension
 from dicom_node.domain.reception import Announcement
@@ -303,13 +304,55 @@ def test_a_study_that_no_route_wants_is_recorded_with_the_reason(works: Works) -
     assert study.reason == "chest: modality US is not one of DX"
 
 
-def test_a_model_that_fails_is_a_failed_study_with_the_reason(works: Works) -> None:
+def test_a_model_that_fails_is_a_failed_study_whose_report_says_so(works: Works) -> None:
     works.models.failure = NodeError("the weights are gone")
     works.receive("1.2.3.1")
     steps = works.analyse()
     study = works.index.study(STUDY)
-    assert steps.delivered == []
     assert (study.state, study.reason) == (StudyState.FAILED, "chest: the weights are gone")
+    (job,) = works.hotbase.jobs(STUDY)
+    (told,) = works.hotbase.evidence(job["job_id"], Parcel.FAILURE)
+    assert (told.kind, told.problems) == (EvidenceKind.SR, ())
+    text = str(works.objects.evidence(told.path))
+    assert "No algorithms succeeded; without findings" in text
+    assert "Analysis failed" in text
+    # What went wrong inside the node is for its operators, not for the patient's record.
+    assert "weights are gone" not in text
+    assert [(each.destination, each.parcel) for each in steps.delivered] == [
+        ("PACS", Parcel.FAILURE)
+    ]
+
+
+def test_the_result_of_a_later_try_supersedes_the_report_of_the_failure(works: Works) -> None:
+    works.models.failure = NodeError("the weights are gone")
+    works.receive("1.2.3.1")
+    works.analyse("w1")
+    assert works.index.reopen_failed(STUDY) == 1
+    assert works.analyse("w2").delivered, "the first failure is still to be delivered"
+    assert works.index.reopen_failed(STUDY) == 1
+    works.models.failure = None
+    steps = works.analyse("w3")
+    assert Parcel.RESULT in [each.parcel for each in steps.delivered]
+    (job,) = works.hotbase.jobs(STUDY)
+    (told,) = works.hotbase.evidence(job["job_id"], Parcel.FAILURE)
+    (report,) = works.reports()
+    (study,) = report.PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert series.SeriesInstanceUID == report.SeriesInstanceUID
+    assert [one.ReferencedSOPInstanceUID for one in series.ReferencedSOPSequence] == [
+        told.sop_instance_uid
+    ]
+    assert report.InstanceNumber == 2
+
+
+def test_a_failure_does_not_hide_the_report_on_the_images_before(works: Works) -> None:
+    works.receive("1.2.3.1")
+    works.analyse("w1")
+    works.models.failure = NodeError("the weights are gone")
+    works.receive("1.2.3.2")
+    steps = works.analyse("w2")
+    assert works.index.study(STUDY).state is StudyState.FAILED
+    assert Parcel.FAILURE not in [each.parcel for each in steps.delivered]
 
 
 def test_a_suspended_model_leaves_a_report_that_says_so(works: Works) -> None:
