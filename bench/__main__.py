@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import corridor, evidence, inference, reception
+from bench import corridor, evidence, inference, reception, worklist
 from bench.rows import as_table, write
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -17,6 +17,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--studies", type=int, default=20, help="studies through the corridor")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the reception")
+    parser.add_argument(
+        "--items", type=int, default=worklist.ITEMS, help="review items in the worklist"
+    )
     options = parser.parse_args()
     console = Console()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -25,6 +28,7 @@ def main() -> None:
             *inference.measure(),
             *corridor.measure(Path(folder), options.studies),
             *reception.measure_all(rounds=options.rounds),
+            *worklist.measure(options.items),
         ]
     console.print(as_table(rows))
     write(rows, RESULTS)
