@@ -62,6 +62,11 @@ class CtPredictor:
         """The model's identity."""
         return self._card.identity
 
+    @property
+    def source(self) -> MaskSource:
+        """Where the inhomogeneity mask comes from."""
+        return self._source
+
     def predict(self, headers: Sequence[Dataset], load: Load) -> CtPrediction:
         """Analyse one study.
 

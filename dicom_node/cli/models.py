@@ -7,7 +7,7 @@ import typer
 from rich.syntax import Syntax
 from rich.table import Table
 
-from ai_engine.cards import render_card
+from ai_engine.cards import CT_KINDS, render_card
 from ai_engine.errors import AiEngineError
 from dicom_node.cli import model_versions
 from dicom_node.cli.context import invocation
@@ -96,13 +96,18 @@ def evaluate(
     version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
     split: Annotated[str, typer.Option(help="Which part of the data set.")] = "test",
 ) -> None:
-    """Evaluate a model: AUC with intervals, F1, calibration, plots."""
+    """Evaluate a model: AUC with intervals, F1, calibration, plots; a CT model on MosMedData."""
     from ai_engine.evaluation.command import evaluate as run_evaluation  # noqa: PLC0415
+    from ai_engine.evaluation.ct_command import evaluate_ct  # noqa: PLC0415
 
     run = invocation(context)
     cards = run.model_cards()
     try:
         card = cards.registry.card(name, version) if version else cards.active(name)
+        if card.kind in CT_KINDS:
+            cache = run.settings().cache_dir
+            evaluate_ct(card=card, data=data, out=out, cache=cache, console=run.console)
+            return
         run_evaluation(
             card=card,
             data=data,

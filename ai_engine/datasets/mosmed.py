@@ -1,0 +1,124 @@
+"""Reader for MosMedData: Chest CT Scans with COVID-19 Related Findings, as it is distributed.
+
+    studies/CT-0/study_0001.nii.gz … studies/CT-4/study_1110.nii.gz
+    masks/study_0255_mask.nii.gz                                    (50 of the CT-1 studies)
+
+The folder is the grade: CT-0 no pneumonia, CT-1 to CT-4 up to 25, 50, 75 and 100 % of the lungs.
+Source: Morozov, Andreychenko et al., arXiv 2005.06465. Reading NIfTI needs nibabel, which the
+``train`` extra brings.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.ct.morphology import Mask
+from ai_engine.ct.slices import SliceReference
+from ai_engine.ct.volume import LIMITS, CtVolume, VolumeGeometry
+from ai_engine.errors import DatasetError
+
+GRADES = 5
+STUDY = re.compile(r"(study_\d+)\.nii(\.gz)?")
+MASK = re.compile(r"(study_\d+)_mask\.nii(\.gz)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MosMedStudy:
+    """One study: ``grade`` is 0 to 4, ``mask_path`` None where no lesions were drawn."""
+
+    name: str
+    grade: int
+    path: Path
+    mask_path: Path | None
+
+
+def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
+    """List the studies, by name.
+
+    Raises
+    ------
+    DatasetError
+        If the folder isn't laid out like this, a study is in two grades, or a mask has no study.
+    """
+    if not (folder / "studies").is_dir():
+        raise DatasetError(
+            f"{folder}: no folder 'studies' with CT-0 to CT-4; name the unpacked set"
+        )
+    masks = {
+        found.group(1): path
+        for path in sorted((folder / "masks").glob("*"))
+        if (found := MASK.fullmatch(path.name))
+    }
+    studies: dict[str, MosMedStudy] = {}
+    for grade in range(GRADES):
+        for path in sorted((folder / "studies" / f"CT-{grade}").glob("*")):
+            found = STUDY.fullmatch(path.name)
+            if found is None:
+                continue
+            name = found.group(1)
+            if name in studies:
+                raise DatasetError(f"{path}: the study is in CT-{studies[name].grade} as well")
+            studies[name] = MosMedStudy(
+                name=name, grade=grade, path=path, mask_path=masks.get(name)
+            )
+    if not studies:
+        raise DatasetError(f"{folder}/studies: no study_NNNN.nii.gz in CT-0 to CT-4")
+    if lost := sorted(set(masks) - set(studies)):
+        raise DatasetError(f"{masks[lost[0]]}: there is no study for this mask")
+    return tuple(studies[name] for name in sorted(studies))
+
+
+def load_volume(study: MosMedStudy) -> CtVolume:
+    """A study as a volume from head to feet, its values clipped to −1024 … 3071 HU.
+
+    Raises
+    ------
+    DatasetError
+        If the file isn't a NIfTI volume.
+    """
+    values, spacing = _load(study.path)
+    shape = (values.shape[0], values.shape[1], values.shape[2])
+    return CtVolume(
+        hounsfield=np.clip(np.rint(values), *LIMITS).astype(np.int16),
+        geometry=VolumeGeometry(
+            shape=shape,
+            spacing=spacing,
+            rows_along=(0.0, 1.0, 0.0),
+            columns_along=(1.0, 0.0, 0.0),
+            references=tuple(
+                SliceReference(sop_instance_uid=f"{study.name}-{number}")
+                for number in range(1, shape[0] + 1)
+            ),
+            positions=tuple((0.0, 0.0, -index * spacing[0]) for index in range(shape[0])),
+        ),
+    )
+
+
+def load_mask(study: MosMedStudy) -> Mask | None:
+    """The lesions that were drawn, bool (slices, rows, columns) like the volume; None without.
+
+    Raises
+    ------
+    DatasetError
+        If the file isn't a NIfTI volume.
+    """
+    return None if study.mask_path is None else _load(study.mask_path)[0] > 0.5
+
+
+def _load(path: Path) -> tuple[npt.NDArray[np.float32], tuple[float, float, float]]:
+    """Values as (slices from head to feet, rows to the back, columns to the left), and mm."""
+    import nibabel  # noqa: PLC0415 - only for this data set
+    from nibabel.filebasedimages import ImageFileError  # noqa: PLC0415
+
+    try:
+        image = nibabel.as_closest_canonical(nibabel.load(path))
+        values = np.asanyarray(image.dataobj, dtype=np.float32)
+        width, height, depth = (float(step) for step in image.header.get_zooms()[:3])
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
+        raise DatasetError(f"{path}: not a readable NIfTI volume; fetch it again") from error
+    # Canonical NIfTI runs to the patient's right, front and head.
+    turned = values.transpose(2, 1, 0)[::-1, ::-1, ::-1]
+    return np.ascontiguousarray(turned), (depth, height, width)
