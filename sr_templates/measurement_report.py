@@ -39,6 +39,7 @@ def build_measurement_report(
     context: EvidenceContext,
     *,
     predecessors: Sequence[Dataset] = (),
+    companions: Sequence[Dataset] = (),
 ) -> Dataset:
     """Report what one model says about one study, including that it says nothing, and why.
 
@@ -54,6 +55,9 @@ def build_measurement_report(
     predecessors
         Headers of the reports that this one replaces. It stays in their series, with the next
         instance number.
+    companions
+        Headers of the other objects made of the prediction, which the report lists as evidence
+        beside the images (PS3.3 C.17.2.3).
 
     Returns
     -------
@@ -83,9 +87,8 @@ def build_measurement_report(
         attributes=attributes,
         context=context,
     )
-    complete_document(
-        report, _root(prediction, by_uid, attributes), list(by_uid.values()), predecessors
-    )
+    evidence = [*by_uid.values(), *companions]
+    complete_document(report, _root(prediction, by_uid, attributes), evidence, predecessors)
     declare(report, attributes.character_set)
     return report
 

@@ -82,6 +82,14 @@ def check_identity(source: Dataset) -> None:
             )
 
 
+def identity_of(instance: Dataset) -> Dataset:
+    """Return only what references to an instance need of it."""
+    header = Dataset()
+    for keyword in IDENTITY:
+        setattr(header, keyword, uid_of(instance, keyword))
+    return header
+
+
 def is_image(source: Dataset) -> bool:
     """Whether the instance is of an image class and has a pixel matrix.
 

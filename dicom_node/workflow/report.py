@@ -1,7 +1,7 @@
 """Reporting: a prediction becomes evidence in the archive."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.infer import Analysis, job_instances
-from dicom_node.workflow.layers import layers_of_ct, layers_of_image, layers_of_study
+from dicom_node.workflow.layers import Layers, layers_of_ct, layers_of_image, layers_of_study
 from dicom_node.workflow.ports import (
     AeTitles,
     Clock,
@@ -31,9 +31,11 @@ from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.measurement_report import build_measurement_report
+from sr_templates.source_image import identity_of
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
+_Layer = tuple[EvidenceObject, Dataset]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +139,19 @@ class Reporting:
                 return self._made_of_images(prediction, work)
 
     def _made_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[EvidenceObject]:
-        job, headers, context = work.job, work.headers, work.context
+        layers = tuple(self._layers_of_images(prediction, work))
         report = build_measurement_report(
-            prediction, headers, context, predecessors=self._predecessors(job)
+            prediction,
+            work.headers,
+            work.context,
+            predecessors=self._predecessors(work.job),
+            companions=_companions(layers),
         )
-        yield self._kept(job, EvidenceKind.SR, report, headers)
+        yield self._kept(work.job, EvidenceKind.SR, report, work.headers)
+        yield from (kept for kept, _ in layers)
+
+    def _layers_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[_Layer]:
+        context = work.context
         for instance in work.instances:
             if instance.sop_instance_uid not in prediction.analysed:
                 continue
@@ -154,29 +164,35 @@ class Reporting:
                 context,
                 value_range=self._models.value_range(instance),
             )
-            for kind, made in _built(layers, work.wanted):
-                yield self._kept(job, kind, made, (source,))
-        for kind, made in _built(layers_of_study(prediction, headers, context), work.wanted):
-            yield self._kept(job, kind, made, headers)
+            yield from self._kept_layers(work, layers, (source,))
+        layers = layers_of_study(prediction, work.headers, context)
+        yield from self._kept_layers(work, layers, work.headers)
 
     def _made_of_ct(self, prediction: CtPrediction, work: "_Work") -> Iterator[EvidenceObject]:
-        job, headers, context = work.job, work.headers, work.context
         by_uid = {each.sop_instance_uid: each for each in work.instances}
 
         def pixels_of(place: SliceReference) -> npt.NDArray[np.float32]:
             return self._models.display_pixels(by_uid[place.sop_instance_uid], place.frame_number)
 
+        described = layers_of_ct(prediction, work.headers, pixels_of, work.context)
+        layers = tuple(self._kept_layers(work, described, work.headers))
         report = build_ct_report(
             prediction,
-            headers,
-            context,
+            work.headers,
+            work.context,
             segmented=EvidenceKind.SEG in work.wanted,
-            predecessors=self._predecessors(job),
+            predecessors=self._predecessors(work.job),
+            companions=_companions(layers),
         )
-        yield self._kept(job, EvidenceKind.SR, report, headers)
-        layers = layers_of_ct(prediction, headers, pixels_of, context)
+        yield self._kept(work.job, EvidenceKind.SR, report, work.headers)
+        yield from (kept for kept, _ in layers)
+
+    def _kept_layers(
+        self, work: "_Work", layers: Layers, sources: tuple[Dataset, ...]
+    ) -> Iterator[_Layer]:
+        """Build and keep the wanted layers; each comes with the header that others refer to."""
         for kind, made in _built(layers, work.wanted):
-            yield self._kept(job, kind, made, headers)
+            yield self._kept(work.job, kind, made, sources), identity_of(made)
 
     def _wanted(self, job: Job) -> frozenset[EvidenceKind]:
         """Return what at least one of the job's destinations gets; overlays in any case."""
@@ -216,8 +232,13 @@ class Reporting:
         )
 
 
+def _companions(layers: Iterable[_Layer]) -> tuple[Dataset, ...]:
+    """Return the objects that a report goes with; one that is held goes nowhere."""
+    return tuple(header for kept, header in layers if not kept.is_held)
+
+
 def _built(
-    layers: Mapping[EvidenceKind, Callable[[], Sequence[Dataset]]], wanted: frozenset[EvidenceKind]
+    layers: Layers, wanted: frozenset[EvidenceKind]
 ) -> Iterator[tuple[EvidenceKind, Dataset]]:
     """Build the wanted layers; one that a source cannot carry is left out, and it is said why."""
     for kind, build in layers.items():

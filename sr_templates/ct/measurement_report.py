@@ -38,6 +38,7 @@ def build_ct_report(
     *,
     segmented: bool,
     predecessors: Sequence[Dataset] = (),
+    companions: Sequence[Dataset] = (),
 ) -> Dataset:
     """Report what one model says about a CT study, including that it says nothing, and why.
 
@@ -54,6 +55,8 @@ def build_ct_report(
         segments; else the groups have outlines as their regions.
     predecessors
         Headers of the reports that this one replaces.
+    companions
+        Headers of the other objects made of the prediction, listed as evidence.
 
     Returns
     -------
@@ -81,6 +84,7 @@ def build_ct_report(
     evidence = list(subject.sources.values())
     if segmented:
         evidence.append(subject.segmentation())
+    evidence += companions
     complete_document(report, _root(subject, segmented=segmented), evidence, predecessors)
     declare(report, subject.attributes.character_set)
     return report

@@ -145,12 +145,15 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
     slices = [_slice(number) for number in (1, 2, 3)]
     in_ct = a_prediction(an_image(uid=slices[1].SOPInstanceUID))
     with orthanc(folder / "pacs") as pacs, ohif(pacs) as url, chromium() as browser:
-        objects = [
-            chest,
-            build_measurement_report(prediction, [chest], context),
+        layers = [
             *build_overlays(prediction, chest, pixels, context),
             *build_segmentation(prediction, chest, context),
             *build_presentation_state(prediction, chest, context),
+        ]
+        objects = [
+            chest,
+            build_measurement_report(prediction, [chest], context, companions=layers),
+            *layers,
             *slices,
             *build_segmentation(in_ct, slices[1], context),
         ]

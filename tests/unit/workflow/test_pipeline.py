@@ -427,3 +427,13 @@ def test_a_destination_that_wants_every_kind_gets_what_the_source_can_carry(work
     # A projection has no plane in space for a parametric map to lie in.
     assert {each.kind for each in made} == set(ADMINISTERED_EVIDENCE) - {EvidenceKind.PM}
     assert [each.problems for each in made] == [()] * len(made)
+    # The report lists them all as evidence, beside the image.
+    (report,) = works.reports()
+    (study,) = report.CurrentRequestedProcedureEvidenceSequence
+    listed = {
+        one.ReferencedSOPInstanceUID
+        for series in study.ReferencedSeriesSequence
+        for one in series.ReferencedSOPSequence
+    }
+    others = {each.sop_instance_uid for each in made if each.kind is not EvidenceKind.SR}
+    assert listed == {"1.2.3.1", *others}
