@@ -22,13 +22,29 @@ class ReportedFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedMeasurement:
+    """One figure of a volume: where it was measured, what, how much, in which unit (UCUM)."""
+
+    where: str
+    name: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report's findings, what was not analysed and why, and the algorithm that says so."""
+    """A report's findings, what was not analysed and why, and the algorithm that says so.
+
+    ``measurements`` are of volumes, and ``statements`` the sentences that go with them; a report on
+    radiographs has none.
+    """
 
     algorithm: str
     findings: tuple[ReportedFinding, ...]
     refusals: tuple[str, ...]
     is_research: bool
+    measurements: tuple[ReportedMeasurement, ...] = ()
+    statements: tuple[str, ...] = ()
 
 
 def read_report(path: Path) -> Report:
@@ -40,11 +56,14 @@ def read_report(path: Path) -> Report:
         if _named(container, codes.QUALITATIVE_EVALUATIONS)
         for item in _children(container)
     ]
+    measurements = tuple(_measurements(report))
     return Report(
         algorithm=_algorithm(report),
         findings=tuple(_findings(evaluations)),
         refusals=tuple(_refusals(evaluations)),
         is_research=report.get("ContentQualification") == "RESEARCH",
+        measurements=measurements,
+        statements=tuple(_statements(evaluations)) if measurements else (),
     )
 
 
@@ -65,6 +84,37 @@ def _findings(items: list[Dataset]) -> Iterator[ReportedFinding]:
             threshold=_share(threshold),
             is_positive=is_positive,
         )
+
+
+def _measurements(report: Dataset) -> Iterator[ReportedMeasurement]:
+    """Give the figures of the groups that are about volumes (TID 1411)."""
+    for container in _children(report):
+        if not _named(container, codes.IMAGING_MEASUREMENTS):
+            continue
+        for group in _children(container):
+            numbers = [item for item in _children(group) if item.ValueType == "NUM"]
+            if any(_named(each, codes.VOLUME) for each in numbers):
+                where = next(each for each in _children(group) if each.ValueType == "TEXT")
+                yield from (_measurement(where.TextValue, each) for each in numbers)
+
+
+def _measurement(where: str, item: Dataset) -> ReportedMeasurement:
+    measured = item.MeasuredValueSequence[0]
+    return ReportedMeasurement(
+        where=where,
+        name=item.ConceptNameCodeSequence[0].CodeMeaning,
+        value=float(measured.NumericValue),
+        unit=measured.MeasurementUnitsCodeSequence[0].CodeValue,
+    )
+
+
+def _statements(items: list[Dataset]) -> Iterator[str]:
+    """Give the comments on the study, but not what holds for every study."""
+    for item in items:
+        if item.ValueType == "TEXT" and _named(item, codes.COMMENT):
+            words = str(item.TextValue)
+            if not words.startswith(("Limitation:", "Demonstration")):
+                yield words
 
 
 def _refusals(items: list[Dataset]) -> Iterator[str]:

@@ -9,6 +9,8 @@ from dicom_node.demo.report_reading import Report
 from dicom_node.demo.results import ResultFiles
 from dicom_node.network.storage_scu import StoreOutcome
 
+_UNITS = {"[hnsf'U]": "HU", "1": ""}
+
 
 def show_step(console: Console, text: str, seconds: float) -> None:
     """Say that something is done, and how long it took."""
@@ -54,8 +56,23 @@ def show_report(console: Console, report: Report) -> None:
         )
     if table.row_count:
         console.print(table)
+    if report.measurements:
+        console.print(_measured(report, title))
+    for statement in report.statements:
+        console.print(f"  {statement}", highlight=False)
     for refusal in report.refusals:
         console.print(f"  [yellow]image not analysed[/]: {refusal}", highlight=False)
+
+
+def _measured(report: Report, title: str) -> Table:
+    table = Table("Where", "What", "Value", box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    previous = ""
+    for each in report.measurements:
+        unit = _UNITS.get(each.unit, each.unit)
+        where = "" if each.where == previous else each.where
+        table.add_row(where, each.name, f"{each.value:g} {unit}".rstrip())
+        previous = each.where
+    return table
 
 
 def show_reason(console: Console, outcome: StudyOutcome) -> None:

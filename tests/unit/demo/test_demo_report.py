@@ -21,7 +21,9 @@ from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.report_reading import Report, read_report
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from sr_templates.context import EvidenceContext
+from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.measurement_report import build_measurement_report
+from tests.unit.sr_templates_ct.builders import a_study
 
 MADE_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CONTEXT = EvidenceContext(
@@ -105,3 +107,25 @@ def test_a_refusal_is_read_with_its_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "said"), [(0, "0 files"), (1, "1 file"), (2, "2 files")])
 def test_counts_agree_with_their_nouns(count: int, said: str) -> None:
     assert showing.counted(count, "file") == said
+
+
+def test_a_ct_s_figures_and_sentences_are_shown(tmp_path: Path) -> None:
+    study = a_study()
+    made = build_ct_report(study.prediction, study.datasets, CONTEXT, segmented=True)
+    path = tmp_path / "sr.dcm"
+    made.save_as(path, enforce_file_format=True)
+    report = read_report(path)
+    assert report.findings == ()
+    assert {each.where for each in report.measurements} == {
+        "Right lung",
+        "Left lung",
+        "Ground-glass",
+        "Nodule",
+    }
+    console = Console(record=True, width=120)
+    showing.show_report(console, report)
+    shown = console.export_text()
+    assert "found by ct-high-attenuation 1.0.0 (research only)" in shown
+    assert "Inhomogeneity of right lung" in shown
+    assert "There are 60 slices in total, counted from the head." in shown
+    assert "Limitation" not in shown
