@@ -41,7 +41,7 @@ FINDINGS = {
     "Pleural_Thickening": _own("pleural-thickening", "Pleural thickening"),
     "Hernia": _sct("39839004", "Diaphragmatic hernia"),
     "No_Finding": _own("no-finding", "No finding"),
-    "Abnormal": _own("abnormal", "Abnormal radiograph"),
+    "Abnormal": _sct("168734001", "Standard chest X-ray abnormal"),
     "Pleural Effusion": _sct("60046008", "Pleural effusion"),
     "Enlarged Cardiomediastinum": _own("enlarged-mediastinum", "Enlarged cardiomediastinum"),
     "Lung Lesion": _own("lung-lesion", "Lung lesion"),
@@ -67,6 +67,9 @@ _OTHER_SITES = {
     "Support Devices": CHEST,
 }
 
+TITLES = {"Abnormal": "Abnormal chest radiograph"}
+"""Words shown to people where the code's meaning is awkward."""
+
 
 def reported_label(name: str, *, threshold: float) -> Label:
     """The label as a card holds it.
@@ -83,7 +86,8 @@ def reported_label(name: str, *, threshold: float) -> Label:
             "add it to ai_engine/labels.py or make it an auxiliary label"
         )
     code = FINDINGS[name]
-    return Label(name=name, title=code.meaning, threshold=threshold, code=code, site=site_of(name))
+    title = TITLES.get(name, code.meaning)
+    return Label(name=name, title=title, threshold=threshold, code=code, site=site_of(name))
 
 
 def site_of(name: str) -> Code:

@@ -80,9 +80,8 @@ class CorridorCollector(Collector):
         )
 
 
-def make_registry(*collectors: Collector) -> CollectorRegistry:
+def make_registry(collector: Collector) -> CollectorRegistry:
     """Return a registry of its own for one node."""
     registry = CollectorRegistry()
-    for collector in collectors:
-        registry.register(collector)
+    registry.register(collector)
     return registry

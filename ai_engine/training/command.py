@@ -117,7 +117,7 @@ def _command_line(recipe: str, data: Path, version: str) -> str:
 
 
 def _prepare_tensorflow(recipe: Recipe, threads: int | None) -> None:
-    """Keras on TensorFlow, the recipe's seed, and half precision where it saves time."""
+    """Keras on TensorFlow, the recipe's seed and arithmetic."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 - its backend must be chosen first
@@ -125,8 +125,7 @@ def _prepare_tensorflow(recipe: Recipe, threads: int | None) -> None:
 
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-    small = recipe.architecture == "guardnet"
-    keras.mixed_precision.set_global_policy("float32" if small else "mixed_bfloat16")
+    keras.mixed_precision.set_global_policy(recipe.precision)
     keras.utils.set_random_seed(recipe.seed)
 
 

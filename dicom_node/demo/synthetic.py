@@ -41,7 +41,7 @@ class SyntheticRadiograph:
     """The object, ready to be saved or sent, and where its opacity lies, if it has one."""
 
     dataset: Dataset
-    lesion: Lesion | None
+    lesions: tuple[Lesion, ...]
 
 
 def make_radiograph(
@@ -66,7 +66,7 @@ def make_radiograph(
     _add_detector(dataset, chest)
     _add_pixels(dataset, chest)
     dataset.file_meta = _file_meta(uids)
-    return SyntheticRadiograph(dataset=dataset, lesion=chest.lesion)
+    return SyntheticRadiograph(dataset=dataset, lesions=chest.lesions)
 
 
 def _add_patient_and_study(dataset: Dataset, uids: StudyUids, taken_at: datetime) -> None:

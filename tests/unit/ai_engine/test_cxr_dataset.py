@@ -25,7 +25,8 @@ def test_items_carry_labels_view_and_split(tmp_path: Path) -> None:
     dataset = read_cxr(folder(tmp_path))
     assert dataset.labels == ("Pneumonia", "No_Finding")
     (item,) = dataset.part(Split.TRAIN)
-    assert (item.view, item.labels, item.age) == (View.AP, {"Pneumonia"}, 60)
+    assert (item.view, item.labels, item.age) == (View.AP, {"Pneumonia", "Abnormal"}, 60)
+    assert [item.labels for item in dataset.part(Split.TEST)] == [{"No_Finding"}]
     assert dataset.image(item).shape == (8, 8)
 
 

@@ -1,1 +1,0 @@
-"""The pages of devices: how each is calibrated, and whether it drifts."""

