@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.datastructures import FormData
 
 from dicom_node.domain.worklist import Worklist
@@ -18,15 +18,23 @@ async def _form(request: Request) -> FormData:
 
 
 Form = Annotated[FormData, Depends(_form)]
+# Whether the study view is to be opened, or is open already.
+LeadsThere = Annotated[bool, Query(alias="open")]
 
 
 def add_routes(router: APIRouter, worklist: Worklist, view: StudyView) -> None:
     """Add the routes that change an item."""
 
     @router.post(ITEM + "/claim")
-    def claim(request: Request, item_id: str, user: Reviewing) -> Response:
+    def claim(
+        request: Request,
+        item_id: str,
+        user: Reviewing,
+        *,
+        leads_there: Annotated[bool, Query(alias="open")] = False,
+    ) -> Response:
         worklist.claim(item_id, reviewer(user))
-        if "HX-Request" in request.headers:
+        if "HX-Request" in request.headers and not leads_there:
             return view.panel(request, user, item_id)
         return _go(request, f"{PATH}/items/{item_id}")
 

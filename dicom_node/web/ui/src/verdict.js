@@ -155,6 +155,7 @@ export class VerdictForm {
     if (more && !row.classList.contains('added')) {
       more.hidden = !said;
       more.querySelector('.changed-only').hidden = said !== 'changed';
+      more.classList.toggle('only-comment', said === 'rejected' || said === 'unsure');
     }
   }
 

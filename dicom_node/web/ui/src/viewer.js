@@ -1,7 +1,7 @@
 /* The image viewer: one Cornerstone3D stack viewport, with boxes that findings own. */
 import {
   Enums, PanTool, RectangleROITool, RenderingEngine, StackScrollTool, ToolEnums, ToolGroupManager,
-  WindowLevelTool, ZoomTool, addTool, annotation, imageLoader, initCore, initLoader, initTools, wadors,
+  WindowLevelTool, ZoomTool, addTool, annotation, eventTarget, imageLoader, initCore, initLoader, initTools, wadors,
 } from './cornerstone.js';
 
 const NATIVE = 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1';
@@ -86,8 +86,7 @@ export class Viewer {
     this.element.addEventListener(Events.VOI_MODIFIED, (event) => this.on.window(event.detail.range));
     this.element.addEventListener(Events.STACK_NEW_IMAGE, () => this.on.image(this.index));
     for (const name of [ToolEnums.Events.ANNOTATION_COMPLETED, ToolEnums.Events.ANNOTATION_MODIFIED]) {
-      document.addEventListener(name, (event) => this.#boxed(event.detail.annotation));
-      window.addEventListener(name, (event) => this.#boxed(event.detail.annotation));
+      eventTarget.addEventListener(name, (event) => this.#boxed(event.detail.annotation));
     }
     new ResizeObserver(() => this.engine.resize(true, true)).observe(this.element);
     this.element.addEventListener('contextmenu', (event) => event.preventDefault());

@@ -1,0 +1,56 @@
+"""`dicom-node users`: who may sign in."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dicom_node.cli.application import application
+from dicom_node.errors import ConfigurationError, ConflictError, NotFoundError
+
+CONFIG = Path(__file__).parents[3] / "config"
+_SECRET = "a quiet dark room"  # noqa: S105 - opens nothing but this test
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands work on a data folder of their own."""
+    monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path))
+
+
+def run(*arguments: str, typed: str = "") -> str:
+    """Run a command; return what it says, or raise what it raised."""
+    done = CliRunner().invoke(
+        application, ["--config", str(CONFIG), "users", *arguments], input=typed
+    )
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_somebody_is_added_listed_disabled_and_let_in_again() -> None:
+    assert "Nobody may sign in yet" in run("list")
+    typed = f"{_SECRET}\n{_SECRET}\n"
+    assert "Added ada (admin, expert)." in run(
+        "add", "ada", "--role", "expert", "--role", "admin", "--title", "Lovelace^Ada", typed=typed
+    )
+    assert "Lovelace^Ada" in run("list")
+    run("disable", "ada")
+    assert "disabled" in run("list")
+    run("enable", "ada")
+    assert "disabled" not in run("list")
+    assert _SECRET not in run("password", "ada", typed=typed)
+
+
+def test_what_cannot_be_is_refused_in_words() -> None:
+    typed = f"{_SECRET}\n{_SECRET}\n"
+    run("add", "ada", "--role", "reader", typed=typed)
+    with pytest.raises(ConflictError, match="ada exists already"):
+        run("add", "ada", "--role", "reader", typed=typed)
+    with pytest.raises(ConfigurationError, match="is not a user name"):
+        run("add", "../ada", "--role", "reader", typed=typed)
+    with pytest.raises(ConfigurationError, match="10 to 1024 characters"):
+        run("password", "ada", typed="short\nshort\n")
+    with pytest.raises(NotFoundError, match="users list"):
+        run("disable", "bert")
