@@ -27,6 +27,7 @@ _LAPTOP = {"width": 1280, "height": 800}
 _TABLET = {"width": 1024, "height": 768}
 _PATIENCE = 60_000
 Shot = Callable[[Page, str], None]
+Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +56,29 @@ def shot(tmp_path: Path) -> Shot:
     return keep
 
 
-def signed_in(browser: Browser, room: ReadingRoom, name: str, **options: object) -> Page:
-    """Open a browser window of somebody who has signed in; any script error fails the test."""
-    context = browser.new_context(**{"viewport": _LAPTOP, **options})  # type: ignore[arg-type]
-    context.set_default_timeout(_PATIENCE)
-    page = context.new_page()
-    page.on("pageerror", lambda error: pytest.fail(f"a script of the page failed: {error}"))
-    page.goto(room.url)
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/worklist")
-    return page
+@pytest.fixture
+def visit(browser: Browser, room: ReadingRoom) -> Iterator[Visit]:
+    """Open browser windows of people who sign in; any script error fails the test."""
+    errors: list[str] = []
+    contexts = []
+
+    def open_window(name: str, **options: object) -> Page:
+        context = browser.new_context(**{"viewport": _LAPTOP, **options})  # type: ignore[arg-type]
+        contexts.append(context)
+        context.set_default_timeout(_PATIENCE)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(room.url)
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/worklist")
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert errors == []
 
 
 def wait_for_images(page: Page, item_id: str) -> None:
@@ -85,10 +97,10 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 
 def test_a_normal_study_takes_two_keys_and_the_next_one_opens(
-    browser: Browser, room: ReadingRoom, shot: Shot
+    visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
     first, normal, second, _ = room.items
-    page = signed_in(browser, room, "ada")
+    page = visit("ada")
     shot(page, "queue")
     page.keyboard.press("Enter")
     wait_for_images(page, first)
@@ -112,10 +124,10 @@ def test_a_normal_study_takes_two_keys_and_the_next_one_opens(
 
 
 def test_a_missed_finding_is_added_with_a_box_where_it_was_drawn(
-    browser: Browser, room: ReadingRoom, shot: Shot
+    visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
     item = room.items[0]
-    page = signed_in(browser, room, "ada")
+    page = visit("ada")
     page.keyboard.press("Enter")
     wait_for_images(page, item)
     page.keyboard.press("1")
@@ -145,13 +157,13 @@ def test_a_missed_finding_is_added_with_a_box_where_it_was_drawn(
 
 
 def test_what_somebody_else_holds_can_be_seen_and_not_decided(
-    browser: Browser, room: ReadingRoom, shot: Shot
+    visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
     item = room.items[0]
     bert = Reviewer(
         user_name="bert", person_name="Bert", organisation="Test", role=ReviewerRole.VERIFIER
     )
-    page = signed_in(browser, room, "ada")
+    page = visit("ada")
     # Bert is faster: the row still says that nobody holds it.
     room.worklist.claim(item, bert)
     page.locator(f'form[action$="{item}/claim"] button').click()
@@ -169,10 +181,10 @@ def test_what_somebody_else_holds_can_be_seen_and_not_decided(
 
 
 def test_a_verdict_that_comes_too_late_says_so_and_keeps_the_page(
-    browser: Browser, room: ReadingRoom
+    visit: Visit, room: ReadingRoom
 ) -> None:
     item = room.items[0]
-    page = signed_in(browser, room, "ada")
+    page = visit("ada")
     page.keyboard.press("Enter")
     wait_for_images(page, item)
     ada = Reviewer(
@@ -192,7 +204,7 @@ def test_a_verdict_that_comes_too_late_says_so_and_keeps_the_page(
 
 
 def test_a_third_reader_sees_both_readings_and_may_take_one(
-    browser: Browser, room: ReadingRoom, shot: Shot
+    visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
     details = add_study(room, 5, found=True, readers=2)
     item = details.item.item_id
@@ -207,7 +219,7 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
             if each.is_positive
         )
         room.worklist.decide(Verdict(item_id=item, reviewer=who, findings=findings))
-    page = signed_in(browser, room, "ada")
+    page = visit("ada")
     page.locator(".tabs").get_by_text("Adjudicating").click()
     expect(page.locator("table.rows tbody tr")).to_have_count(1)
     page.get_by_role("button", name="Read", exact=True).click()
@@ -226,9 +238,9 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
 
 
 def test_the_image_is_windowed_inverted_and_comes_back(
-    browser: Browser, room: ReadingRoom, shot: Shot
+    visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
-    page = signed_in(browser, room, "ada")
+    page = visit("ada")
     page.keyboard.press("Enter")
     wait_for_images(page, room.items[0])
     before = page.locator("#image-window").text_content()
@@ -246,8 +258,8 @@ def test_the_image_is_windowed_inverted_and_comes_back(
     expect(page.locator("[data-act=invert]")).to_have_attribute("aria-pressed", "false")
 
 
-def test_a_tablet_reads_by_touch(browser: Browser, room: ReadingRoom, shot: Shot) -> None:
-    page = signed_in(browser, room, "rita", viewport=_TABLET, has_touch=True, is_mobile=True)
+def test_a_tablet_reads_by_touch(visit: Visit, room: ReadingRoom, shot: Shot) -> None:
+    page = visit("rita", viewport=_TABLET, has_touch=True, is_mobile=True)
     shot(page, "tablet-queue")
     page.get_by_role("button", name="Start reading").tap()
     wait_for_images(page, room.items[0])
@@ -260,8 +272,8 @@ def test_a_tablet_reads_by_touch(browser: Browser, room: ReadingRoom, shot: Shot
     assert not verdict.reviewer.may_verify
 
 
-def test_a_claim_is_given_back(browser: Browser, room: ReadingRoom) -> None:
-    page = signed_in(browser, room, "ada")
+def test_a_claim_is_given_back(visit: Visit, room: ReadingRoom) -> None:
+    page = visit("ada")
     page.keyboard.press("Enter")
     wait_for_images(page, room.items[0])
     assert room.worklist.item(room.items[0]).is_held(datetime.now(UTC))

@@ -57,7 +57,8 @@ async function open(panel) {
     message.textContent = `The images cannot be shown: ${error?.message ?? error?.error?.message ?? error}`;
     return;
   }
-  follow(data.item);
+  // Only a head start: what fails here is loaded, or complained about, when its turn comes.
+  follow(data.item).catch(() => {});
 }
 
 async function show(data) {
