@@ -59,7 +59,7 @@ def measure(items: int = ITEMS) -> list[Row]:
 def _measured(name: str, url: str, items: int) -> list[Row]:
     engine = make_engine(url)
     migrate(engine)
-    _fill(engine, items)
+    fill(engine, items)
     worklist = HotbaseWorklist(
         engine, images=lambda _: (), clock=lambda: _START, lease=timedelta(minutes=15)
     )
@@ -132,7 +132,7 @@ def _words(wanted: ItemFilter) -> str:
     return json.dumps(plain, default=str)
 
 
-def _fill(engine: sa.Engine, items: int) -> None:
+def fill(engine: sa.Engine, items: int) -> None:
     made = _items(items)
     while batch := [item_row(each) for each in itertools.islice(made, _BATCH)]:
         with engine.begin() as connection:

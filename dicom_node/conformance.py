@@ -187,9 +187,10 @@ def _character_sets() -> Iterator[str]:
 
 def _security() -> Iterator[str]:
     yield from _title(2, "5 Security")
-    yield "Unknown calling AE titles, and calls for another called AE title, are rejected. What"
-    yield "DICOM traffic carries is readable on the wire wherever it is not protected by TLS; keep"
-    yield "it in a network that you trust."
+    yield "Unknown calling AE titles, and calls for another called AE title, are rejected. With a"
+    yield "certificate configured, the node receives on a second port and calls destinations by the"
+    yield "BCP 195 TLS profile (PS3.15 Section B.12), with certificates on both sides. Other"
+    yield "traffic is readable on the wire: keep it in a network that you trust."
 
 
 def _created_objects(settings: NodeSettings) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import functools
 import logging
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from dicom_node.models import ModelHost
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.sender import StorageSender
+from dicom_node.network.tls import server_context
 from dicom_node.pages import make_pages
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.reception import ReceptionDesk
 from dicom_node.reviews import review_stages
 from dicom_node.settings import NodeSettings
-from dicom_node.stores import Stores, archive_settings, scu_timeouts, utc_now
+from dicom_node.stores import Stores, address_of, archive_settings, scu_timeouts, tls_files, utc_now
 from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
@@ -78,13 +80,14 @@ class Node:
             associations=self._associations,
             stored=self._stores.stored_since_last_index,
         )
-        self._receivers = ReceiverPool(
-            _scp_settings(settings),
-            store=functools.partial(StorageArchive, archive_settings(settings)),
-            access=functools.partial(
-                database_access, settings.hotbase_url, settings.network.ae_title
-            ),
-            on_events=self._desk.handle,
+        self._receivers = self._make_receivers(_scp_settings(settings))
+        files = tls_files(settings)
+        self._secure_receivers = (
+            self._make_receivers(
+                replace(_scp_settings(settings), port=settings.tls.port, receivers=1, tls=files)
+            )
+            if files is not None and server_context(files)
+            else None
         )
         self._workstations = Workstations(settings, self._stores)
         self._web = WebServer(
@@ -104,6 +107,11 @@ class Node:
     def port(self) -> int:
         """The port that the node receives on."""
         return self._receivers.port
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port that the node receives on by TLS, where it has a certificate."""
+        return self._secure_receivers.port if self._secure_receivers else None
 
     @property
     def web_port(self) -> int:
@@ -134,6 +142,8 @@ class Node:
             self._schedule()
             self._web.start()
             self._workstations.start()
+            if self._secure_receivers is not None:
+                self._secure_receivers.start()
             self._receivers.start()
         except BaseException:
             self.stop()
@@ -148,6 +158,8 @@ class Node:
     def stop(self) -> None:
         """Stop taking associations, let the running ones and their studies end, then stop."""
         self._receivers.stop()
+        if self._secure_receivers is not None:
+            self._secure_receivers.stop()
         self._workstations.stop()
         if self._clock.running:
             self._clock.shutdown()
@@ -158,11 +170,22 @@ class Node:
     def problems(self) -> tuple[str, ...]:
         """Say what keeps the node from doing its work."""
         found = [] if self._receivers.ready() else ["receivers are not listening"]
+        if self._secure_receivers is not None and not self._secure_receivers.ready():
+            found.append("the TLS receiver is not listening")
         try:
             self._stores.index.counts()
         except sa.exc.SQLAlchemyError as error:
             found.append(f"database cannot be read ({type(error).__name__})")
         return tuple(found)
+
+    def _make_receivers(self, settings: ScpSettings) -> ReceiverPool:
+        url, ae_title = self._settings.hotbase_url, self._settings.network.ae_title
+        return ReceiverPool(
+            settings,
+            store=functools.partial(StorageArchive, archive_settings(self._settings)),
+            access=functools.partial(database_access, url, ae_title),
+            on_events=self._desk.handle,
+        )
 
     def _make_corridor(self, config_dir: Path) -> Corridor:
         settings, stores = self._settings, self._stores
@@ -208,6 +231,7 @@ class Node:
                     ae_title=settings.network.ae_title,
                     timeouts=scu_timeouts(settings),
                     path_of=stores.objects.evidence_path,
+                    address=functools.partial(address_of, settings),
                 ),
                 policy=_retry_policy(settings),
                 chance=random.random,

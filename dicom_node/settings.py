@@ -145,6 +145,23 @@ class WorklistSettings(_Section):
     """File of AE titles and bearer tokens for UPS-RS over HTTP; empty: nobody may."""
 
 
+class TlsSettings(_Section):
+    """DICOM over TLS."""
+
+    certificate: str = ""
+    """PEM file with this node's certificate; empty: no TLS."""
+    private_key: str = ""
+    """PEM file with the certificate's key, readable by the node only."""
+    trusted: str = ""
+    """PEM file with the certificates, or their authorities, that peers' must lead to."""
+    port: int = Field(default=2762, ge=0, le=65535)
+    """The port on which the node receives by TLS beside the plain one; 0 takes a free one."""
+    verify_clients: bool = True
+    """Whether callers must show a trusted certificate."""
+    worklist: bool = False
+    """Whether the worklist's port speaks TLS."""
+
+
 class NodeSettings(BaseSettings):
     """All settings of one node."""
 
@@ -171,6 +188,7 @@ class NodeSettings(BaseSettings):
     inference: InferenceSettings = InferenceSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     worklist: WorklistSettings = WorklistSettings()
+    tls: TlsSettings = TlsSettings()
 
     @classmethod
     def settings_customise_sources(

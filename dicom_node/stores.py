@@ -10,8 +10,11 @@ from dicom_node.archive.objects import DicomObjects
 from dicom_node.archive.reading import iter_objects
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.configuration import load_ae_titles
+from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.network.storage_scu import ScuTimeouts
+from dicom_node.errors import ConfigurationError
+from dicom_node.network.storage_scu import Destination, ScuTimeouts
+from dicom_node.network.tls import TlsFiles, client_context
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.calibrations import CalibrationStore
 from dicom_node.persistence.database import (
@@ -122,6 +125,52 @@ def archive_settings(settings: NodeSettings) -> ArchiveSettings:
         root=settings.archive_dir,
         min_free_bytes=settings.network.min_free_bytes,
         max_object_bytes=settings.network.max_object_bytes,
+    )
+
+
+def tls_files(settings: NodeSettings) -> TlsFiles | None:
+    """Return the files that TLS needs, or None where the node has no certificate.
+
+    Raises
+    ------
+    ConfigurationError
+        When some are named and others are not.
+    """
+    tls = settings.tls
+    named = [tls.certificate, tls.private_key, tls.trusted]
+    if not any(named):
+        return None
+    if not all(named):
+        raise ConfigurationError(
+            "TLS needs three files: set tls.certificate, tls.private_key and tls.trusted."
+        )
+    return TlsFiles(
+        certificate=Path(tls.certificate),
+        private_key=Path(tls.private_key),
+        trusted=Path(tls.trusted),
+        verify_clients=tls.verify_clients,
+    )
+
+
+def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination:
+    """Return how an administered AE title is called.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is called by TLS, and the node has no usable certificate.
+    """
+    files = tls_files(settings) if entity.tls else None
+    if entity.tls and files is None:
+        raise ConfigurationError(
+            f"AE {entity.title} is called by TLS, but the node has no certificate: set "
+            "tls.certificate, tls.private_key and tls.trusted."
+        )
+    return Destination(
+        ae_title=entity.title,
+        host=entity.host,
+        port=entity.port,
+        tls=client_context(files) if files else None,
     )
 
 

@@ -13,14 +13,10 @@ from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.procedure_step import Subject
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.persistence.procedure_steps import HotbaseSteps
-from dicom_node.persistence.worklist import HotbaseWorklist
 from dicom_node.procedure_steps.presentation import Station
 from dicom_node.procedure_steps.service import ProcedureSteps
 from dicom_node.settings import NodeSettings
-from dicom_node.stores import Stores, utc_now
-
-# Workstations send no heartbeats: the sweep extends what they have locked, far more often.
-_LEASE = timedelta(minutes=15)
+from dicom_node.stores import Stores, tls_files, utc_now
 
 
 class Workstations:
@@ -36,9 +32,7 @@ class Workstations:
         """
         self._settings = settings.worklist
         self._stores = stores
-        worklist = HotbaseWorklist(
-            stores.engine, images=lambda _item: (), clock=utc_now, lease=_LEASE
-        )
+        worklist = stores.worklist()
         self._store = HotbaseSteps(
             stores.engine, worklist=worklist, clock=utc_now, read_subject=self._read_subject
         )
@@ -85,7 +79,10 @@ class Workstations:
         self._scp.stop()
 
     def sweep(self) -> None:
-        """Hold what performers have locked, and read who new studies are of."""
+        """Hold what performers have locked, and read who new studies are of.
+
+        Workstations send no heartbeats: their claims are extended here, before they expire.
+        """
         if self._settings.enabled or self._router is not None:
             self.steps.keep_locks()
             self._store.fill_subjects()
@@ -157,4 +154,5 @@ def _scp_settings(settings: NodeSettings) -> WorklistScpSettings:
         max_associations=worklist.max_associations,
         max_results=worklist.max_results,
         idle_timeout=worklist.idle_timeout,
+        tls=tls_files(settings) if settings.tls.worklist else None,
     )

@@ -10,9 +10,8 @@ from rich.table import Table
 from dicom_node.cli.context import invocation
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity, Role
 from dicom_node.errors import ConfigurationError, ConflictError
-from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.stores import scu_timeouts, utc_now
+from dicom_node.stores import address_of, scu_timeouts, utc_now
 from sr_templates.evidence_kind import EvidenceKind
 
 commands = typer.Typer(
@@ -40,6 +39,10 @@ Evidence = Annotated[
     str | None,
     typer.Option(help="What it gets as a destination, comma-separated: sr,sc,seg,pr,pm,pdf,ko."),
 ]
+Tls = Annotated[
+    bool | None,
+    typer.Option("--tls/--no-tls", help="Whether it is called by TLS."),
+]
 Description = Annotated[str | None, typer.Option(help="A note for people.")]
 
 
@@ -54,6 +57,7 @@ def add(
     quiet_period: QuietPeriod = None,
     evidence: Evidence = None,
     description: Description = None,
+    tls: Tls = None,
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
@@ -75,6 +79,7 @@ def add(
             quiet_period=quiet_period,
             evidence=evidence,
             description=description,
+            tls=tls,
         ),
     )
     stores.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
@@ -92,6 +97,7 @@ def change(
     quiet_period: QuietPeriod = None,
     evidence: Evidence = None,
     description: Description = None,
+    tls: Tls = None,
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
@@ -106,6 +112,7 @@ def change(
             quiet_period=quiet_period,
             evidence=evidence,
             description=description,
+            tls=tls,
         ),
     )
     stores.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
@@ -128,7 +135,7 @@ def show(context: typer.Context) -> None:
     for each in run.stores().ae_titles.all():
         table.add_row(
             each.title,
-            f"{each.host}:{each.port}",
+            f"{each.host}:{each.port}{' TLS' if each.tls else ''}",
             ", ".join(sorted(each.roles)),
             ", ".join(each.destinations) or "nobody",
             f"{each.quiet_period:g} s",
@@ -148,7 +155,7 @@ def echo(context: typer.Context, title: Title) -> None:
     settings = run.settings()
     entity = run.stores().ae_titles.get(title)
     seconds = send_echo(
-        Destination(ae_title=entity.title, host=entity.host, port=entity.port),
+        address_of(settings, entity),
         calling_ae=settings.network.ae_title,
         timeouts=scu_timeouts(settings),
     )
@@ -164,6 +171,7 @@ def _given(
     quiet_period: float | None,
     evidence: str | None,
     description: str | None,
+    tls: bool | None,
 ) -> dict[str, Any]:
     """Return the fields of an entry that options were given for."""
     fields = {
@@ -174,6 +182,7 @@ def _given(
         "quiet_period": quiet_period,
         "evidence": _kinds(evidence) if evidence is not None else None,
         "description": description,
+        "tls": tls,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

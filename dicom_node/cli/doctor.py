@@ -12,6 +12,7 @@ from rich.console import Console
 from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.configuration import load_routes
+from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
@@ -22,7 +23,7 @@ from dicom_node.persistence.database import (
     migrate,
     schema_revision,
 )
-from dicom_node.stores import scu_timeouts
+from dicom_node.stores import address_of, scu_timeouts
 from dicom_node.workflow.receive import batched
 
 
@@ -51,9 +52,8 @@ def doctor(
     failed = [name for name, check in checks if not _report(run.console, name, check)]
     for entity in run.stores().ae_titles.all():
         if "pacs" in entity.roles:
-            peer = Destination(ae_title=entity.title, host=entity.host, port=entity.port)
             name = f"destination {entity.title}"
-            if not _report(run.console, name, functools.partial(_echo, run, peer)):
+            if not _report(run.console, name, functools.partial(_echo_entity, run, entity)):
                 failed.append(name)
     if failed:
         raise NotHealthyError(f"{len(failed)} checks failed: {', '.join(failed)}")
@@ -113,6 +113,10 @@ def _check_node(run: Invocation) -> str:
     network = run.settings().network
     peer = Destination(ae_title=network.ae_title, host="127.0.0.1", port=network.port)
     return f"{network.ae_title} on port {network.port} {_echo(run, peer)}"
+
+
+def _echo_entity(run: Invocation, entity: ApplicationEntity) -> str:
+    return _echo(run, address_of(run.settings(), entity))
 
 
 def _echo(run: Invocation, peer: Destination) -> str:

@@ -62,7 +62,7 @@ class ApplicationEntity:
 
     ``quiet_period`` (seconds) is how long a study from this sender must have been quiet to count
     as complete; ``destinations`` are the titles that get the results of its studies; ``evidence``
-    is what this entity gets when it is itself a destination.
+    is what this entity gets when it is itself a destination. ``tls`` says that it is called by TLS.
     """
 
     title: str
@@ -73,6 +73,7 @@ class ApplicationEntity:
     quiet_period: float = 2.0
     evidence: tuple[EvidenceKind, ...] = (EvidenceKind.SR, EvidenceKind.SC)
     description: str = ""
+    tls: bool = False
 
     def __post_init__(self) -> None:
         """Check every field.

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from ssl import SSLSocket
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
@@ -64,6 +65,8 @@ class WaitingSocket(ClosingSocket):
         if connection is None or not self._is_connected:
             return False
         self._acknowledge(connection)
+        if isinstance(connection, SSLSocket) and connection.pending():
+            return True  # decrypted already: nothing more need come
         # Each turn of the reactor handles one event: do not wait while there are others.
         patience = TICK_SECONDS * 1000 if self.event_queue.empty() else 0
         woken_by = {descriptor for descriptor, _ in self._poll.poll(patience)}

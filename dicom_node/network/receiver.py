@@ -27,6 +27,7 @@ from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.logs import ForwardingHandler, fields
 from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.storage_scp import StorageScp
+from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class ScpSettings:
     max_object_bytes: int = 2048 * 1024 * 1024
     idle_timeout: float = 60.0
     artim_timeout: float = 30.0
+    tls: TlsFiles | None = None
     log_level: int = logging.INFO
 
 
@@ -160,6 +162,7 @@ def _server(
         slots=slots,
         handlers=scp.handlers(),
         on_end=scp.on_end,
+        tls=server_context(task.settings.tls) if task.settings.tls else None,
     )
 
 

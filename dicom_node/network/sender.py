@@ -6,6 +6,7 @@ from pathlib import Path
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.errors import ConfigurationError
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.storage_scu import Destination, ScuTimeouts, StoreOutcome, store
 from dicom_node.workflow.deliver import DeliveryError
@@ -18,11 +19,17 @@ class StorageSender:
     """A storage SCU with this node's AE title (PS3.4, Annex B)."""
 
     def __init__(
-        self, *, ae_title: str, timeouts: ScuTimeouts, path_of: Callable[[str], Path]
+        self,
+        *,
+        ae_title: str,
+        timeouts: ScuTimeouts,
+        path_of: Callable[[str], Path],
+        address: Callable[[ApplicationEntity], Destination],
     ) -> None:
         self._ae_title = ae_title
         self._timeouts = timeouts
         self._path_of = path_of
+        self._address = address
 
     def send(self, paths: Sequence[str], destination: ApplicationEntity) -> None:
         """Send every object over one association.
@@ -32,7 +39,10 @@ class StorageSender:
         DeliveryError
             When any object was not stored; retryable unless every failure is final.
         """
-        peer = Destination(ae_title=destination.title, host=destination.host, port=destination.port)
+        try:
+            peer = self._address(destination)
+        except ConfigurationError as error:
+            raise DeliveryError(str(error), retryable=True) from error
         files = [self._path_of(path) for path in paths]
         try:
             outcomes = store(

@@ -55,6 +55,7 @@ class Destination:
     ae_title: str
     host: str
     port: int
+    tls: SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,6 +353,7 @@ def _association(
         destination.port,
         contexts=contexts,
         ae_title=destination.ae_title,
+        tls_args=(destination.tls, destination.host) if destination.tls else None,
         evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
     )
     try:

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 from socketserver import BaseServer
+from ssl import SSLContext
 from typing import Any, cast
 
 from pynetdicom.ae import ApplicationEntity
@@ -67,8 +68,10 @@ class ReceiverServer(ThreadedAssociationServer):
         slots: AssociationSlots,
         handlers: list[tuple[Any, Callable[..., Any]]],
         on_end: Callable[[Association], None],
+        tls: SSLContext | None = None,
     ) -> None:
         """Accept from ``listener``, with pynetdicom event ``handlers`` on every association."""
+        self._tls = tls
         self._listener = listener
         self.max_object_bytes = max_object_bytes
         self.slots = slots
@@ -105,7 +108,16 @@ class ReceiverServer(ThreadedAssociationServer):
         # A peer that falls silent within a PDU must not hold its connection for ever.
         connection.settimeout(self.ae.acse_timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection, address
+        return self._secured(connection), address
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        """Speak TLS where that is wanted; the first read shakes hands, on the association's thread.
+
+        A peer that is slow to do so, or never does, holds up nobody else.
+        """
+        if self._tls is None:
+            return connection
+        return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
         """Take note that an accepted connection did not become an association."""

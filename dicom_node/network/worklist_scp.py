@@ -34,6 +34,7 @@ from dicom_node.network.access import AccessPolicy, AssociationRequest, Operatio
 from dicom_node.network.logs import fields
 from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.status import response
+from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer, listen
 from dicom_node.procedure_steps.codes import (
     MODALITY_WORKLIST,
@@ -84,6 +85,7 @@ class WorklistScpSettings:
     max_results: int = 1000
     idle_timeout: float = 300.0
     artim_timeout: float = 30.0
+    tls: TlsFiles | None = None
 
 
 class WorklistScp:
@@ -123,6 +125,7 @@ class WorklistScp:
             slots=self._slots,
             handlers=self._handlers(),
             on_end=self._on_end,
+            tls=server_context(self._settings.tls) if self._settings.tls else None,
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="worklist", daemon=True

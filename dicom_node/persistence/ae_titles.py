@@ -97,6 +97,7 @@ def _row(entity: ApplicationEntity) -> dict[str, Any]:
         "quiet_period": entity.quiet_period,
         "evidence": [kind.value for kind in entity.evidence],
         "description": entity.description,
+        "tls": entity.tls,
     }
 
 
@@ -110,4 +111,5 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         quiet_period=row["quiet_period"],
         evidence=tuple(EvidenceKind(kind) for kind in row["evidence"]),
         description=row["description"],
+        tls=row["tls"],
     )

@@ -54,6 +54,7 @@ AE_TITLES = sa.Table(
     sa.Column("quiet_period", sa.Float, nullable=False),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Column("description", sa.String(255), nullable=False),
+    sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 AUDIT = sa.Table(

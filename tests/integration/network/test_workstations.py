@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 
 from dicom_node.domain.application_entity import ApplicationEntity, Role
-from dicom_node.persistence.database import migrate
-from dicom_node.persistence.worklist import HotbaseWorklist
 from dicom_node.procedure_steps.codes import UPS_PULL, UPS_PUSH
 from dicom_node.settings import NetworkSettings, NodeSettings, WorklistSettings
 from dicom_node.stores import Stores, utc_now
@@ -47,7 +44,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         worklist=WorklistSettings(enabled=True, port=0, token_file=str(tokens)),
     )
     stores = Stores(settings)
-    migrate(stores.engine)
+    stores.migrate()
     stores.received.open()
     for title, role in (("WS1", Role.WORKLIST), ("WS2", Role.WORKLIST), ("CR1", Role.MODALITY)):
         entity = ApplicationEntity(title=title, host="127.0.0.1", port=104, roles=frozenset({role}))
@@ -56,11 +53,8 @@ def house(tmp_path: Path) -> Iterator[House]:
     stored = stores.received.store(encoded(image), announcement(image))
     stores.index.record([stored.instance])
     details = fake_details(1)
-    worklist = HotbaseWorklist(
-        stores.engine, images=lambda _: (), clock=utc_now, lease=timedelta(minutes=15)
-    )
     item = replace(details.item, study_instance_uid=image.StudyInstanceUID, received_at=utc_now())
-    worklist.add(item, details.findings)
+    stores.worklist().add(item, details.findings)
     workstations = Workstations(settings, stores)
     workstations.start()
     application: FastAPI = make_application(
@@ -71,7 +65,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         TestClient(application, headers={"Authorization": f"Bearer {TOKEN}"}),
     )
     workstations.stop()
-    stores.engine.dispose()
+    stores.close()
 
 
 @pytest.mark.peer

@@ -1,0 +1,157 @@
+"""DICOM over TLS with DCMTK on the other side (PS3.15 Section B.12)."""
+
+import functools
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.domain.application_entity import ApplicationEntity, Operation, Role
+from dicom_node.errors import ConfigurationError
+from dicom_node.network.access import StaticAccess
+from dicom_node.network.errors import AssociationError
+from dicom_node.network.receiver import ScpSettings
+from dicom_node.network.receivers import ReceiverPool
+from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.tls import TlsFiles, client_context, server_context
+from dicom_node.settings import NodeSettings, TlsSettings
+from dicom_node.stores import address_of
+from tests.peers import dcmtk
+from tests.peers.objects import make_dataset, write_part10
+
+pytestmark = pytest.mark.peer
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody's certificate and key."""
+
+    certificate: Path
+    private_key: Path
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Identity]:
+    """Self-signed certificates of a node, a modality and a stranger."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("certificates")
+    made = {}
+    for name in ("node", "modality", "stranger"):
+        certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+        subprocess.run(
+            [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", key, "-out", certificate],
+            check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        made[name] = Identity(certificate, key)
+    return made
+
+
+def files(identities: dict[str, Identity], name: str, trusts: str) -> TlsFiles:
+    return TlsFiles(
+        certificate=identities[name].certificate,
+        private_key=identities[name].private_key,
+        trusted=identities[trusts].certificate,
+    )
+
+
+@pytest.fixture
+def secure_port(tmp_path: Path, identities: dict[str, Identity]) -> Iterator[int]:
+    """The TLS port of a receiver that trusts the modality."""
+    settings = ScpSettings(
+        host="127.0.0.1",
+        port=0,
+        receivers=1,
+        tls=files(identities, "node", trusts="modality"),
+    )
+    permitted = {"CR1": frozenset({Operation.ECHO, Operation.STORE})}
+    archive = ArchiveSettings(root=tmp_path / "archive", min_free_bytes=0)
+    StorageArchive(archive).open()
+    pool = ReceiverPool(
+        settings,
+        store=functools.partial(StorageArchive, archive),
+        access=functools.partial(StaticAccess, permitted),
+        on_events=lambda _events: None,
+    )
+    pool.start()
+    yield pool.port
+    pool.stop()
+
+
+def secured(identities: dict[str, Identity], name: str) -> tuple[str | Path, ...]:
+    own = identities[name]
+    return ("+tls", own.private_key, own.certificate, "+cf", identities["node"].certificate)
+
+
+def test_dcmtk_stores_by_tls(
+    secure_port: int, identities: dict[str, Identity], tmp_path: Path
+) -> None:
+    large = make_dataset(Rows=1024, Columns=1024, PixelData=bytes(1024 * 1024))
+    paths = [write_part10(tmp_path / "large.dcm", large)]
+    paths += [write_part10(tmp_path / f"{n}.dcm", make_dataset(n)) for n in range(2, 8)]
+    peer = dcmtk.Peer(ae_title="AINODE", port=secure_port)
+    done = dcmtk.storescu(peer, paths, calling="CR1", options=secured(identities, "modality"))
+    assert done.returncode == 0, done.stderr
+    stored = [path for path in (tmp_path / "archive").rglob("*.dcm") if path.is_file()]
+    assert len(stored) == len(paths)
+
+
+def test_who_is_not_trusted_or_speaks_plainly_gets_nowhere(
+    secure_port: int, identities: dict[str, Identity]
+) -> None:
+    peer = dcmtk.Peer(ae_title="AINODE", port=secure_port)
+    stranger = secured(identities, "stranger")
+    assert dcmtk.echoscu(peer, calling="CR1", options=[str(each) for each in stranger]).returncode
+    assert dcmtk.echoscu(peer, calling="CR1", options=("-ta", "5")).returncode
+    known = [str(each) for each in secured(identities, "modality")]
+    assert dcmtk.echoscu(peer, calling="CR1", options=known).returncode == 0
+    assert dcmtk.echoscu(peer, calling="NOBODY", options=known).returncode
+
+
+def test_the_node_sends_by_tls_to_whom_it_trusts(
+    identities: dict[str, Identity], tmp_path: Path
+) -> None:
+    own = identities["modality"]
+    options = (
+        "+tls", str(own.private_key), str(own.certificate),
+        "+cf", str(identities["node"].certificate),
+    )  # fmt: skip
+    path = write_part10(tmp_path / "image.dcm", make_dataset())
+    with dcmtk.storescp(tmp_path / "scp", options=options) as scp:
+
+        def destination(trusts: str) -> Destination:
+            context = client_context(files(identities, "node", trusts))
+            peer = scp.peer
+            return Destination(ae_title=peer.ae_title, host=peer.host, port=peer.port, tls=context)
+
+        (outcome,) = store([path], destination(trusts="modality"))
+        assert outcome.stored
+        assert len(scp.files()) == 1
+        with pytest.raises(AssociationError):
+            store([path], destination(trusts="stranger"))
+
+
+def test_files_that_do_not_fit_are_named(identities: dict[str, Identity]) -> None:
+    wrong = TlsFiles(
+        certificate=identities["node"].certificate,
+        private_key=identities["modality"].private_key,
+        trusted=identities["modality"].certificate,
+    )
+    with pytest.raises(ConfigurationError, match="key must fit"):
+        server_context(wrong)
+
+
+def test_a_destination_by_tls_needs_a_certificate_of_the_nodes_own() -> None:
+    entity = ApplicationEntity(
+        title="PACS", host="127.0.0.1", port=2762, roles=frozenset({Role.PACS}), tls=True
+    )
+    with pytest.raises(ConfigurationError, match="has no certificate"):
+        address_of(NodeSettings(), entity)
+    with pytest.raises(ConfigurationError, match="three files"):
+        address_of(NodeSettings(tls=TlsSettings(certificate="node.pem")), entity)
