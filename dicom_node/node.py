@@ -9,12 +9,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 
 from dicom_node import __version__
 from dicom_node.access import database_access
 from dicom_node.archive import StorageArchive
 from dicom_node.configuration import load_routes
+from dicom_node.device_jobs import DeviceJobs
+from dicom_node.device_metrics import DriftCollector
 from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.model_cards import ModelCards
 from dicom_node.models import ModelHost
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
@@ -68,6 +72,7 @@ class Node:
         self._models = ModelHost(
             settings, config_dir, self._stores.objects, self._stores.calibrations
         )
+        self._jobs = DeviceJobs(self._stores, ModelCards(config_dir, settings.models_dir))
         self._corridor = self._make_corridor(config_dir)
         self._workflows = WorkflowEngine(_engine_settings(settings), self._corridor)
         self._corridor.completion.start_with(self._workflows)
@@ -92,10 +97,16 @@ class Node:
         self._workstations = Workstations(settings, self._stores)
         self._web = WebServer(
             make_application(
-                registry=make_registry(self._collector()),
+                registry=make_registry(self._collector(), self._drift_collector()),
                 problems=self.problems,
                 version=__version__,
-                pages=make_pages(settings, self._stores, self._worklist, version=__version__),
+                pages=make_pages(
+                    settings,
+                    self._stores,
+                    self._worklist,
+                    version=__version__,
+                    devices=self._jobs.desk(),
+                ),
                 machines=self._workstations.routers,
             ),
             host=settings.web.host,
@@ -245,6 +256,14 @@ class Node:
         interval = self._settings.workflow.sweep_interval
         self._clock.add_job(self._sweep, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._workflows.collect, "interval", hours=1)
+        care = self._settings
+        for schedule, job in (
+            (care.calibration.schedule, self._jobs.calibrate_all),
+            (care.drift.schedule, self._jobs.watch_all),
+        ):
+            if schedule:
+                trigger = CronTrigger.from_crontab(schedule, timezone=UTC)
+                self._clock.add_job(job, trigger, max_instances=1, coalesce=True)
         self._clock.start()
 
     def _sweep(self) -> None:
@@ -266,6 +285,12 @@ class Node:
             studies=self._stores.index.counts,
             deliveries=self._stores.hotbase.delivery_counts,
             open_associations=self._associations.__len__,
+        )
+
+    def _drift_collector(self) -> DriftCollector:
+        return DriftCollector(
+            measured=lambda: self._jobs.measured,
+            suspensions=self._stores.observations.suspensions,
         )
 
 

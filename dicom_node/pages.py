@@ -11,6 +11,8 @@ from dicom_node.domain.worklist import Worklist
 from dicom_node.settings import NodeSettings
 from dicom_node.stores import Stores, utc_now
 from dicom_node.web.application import Pages
+from dicom_node.web.devices.ports import DeviceDesk
+from dicom_node.web.devices.router import make_calibration, make_drift
 from dicom_node.web.frame import Frame, Section
 from dicom_node.web.sessions import session_secret
 from dicom_node.web.worklist.router import make_router as make_worklist
@@ -18,9 +20,16 @@ from dicom_node.web.worklist.study import StudyHeading
 
 
 def make_pages(
-    settings: NodeSettings, stores: Stores, worklist: Worklist | None, *, version: str
+    settings: NodeSettings,
+    stores: Stores,
+    worklist: Worklist | None,
+    *,
+    version: str,
+    devices: DeviceDesk | None = None,
 ) -> Pages:
     """Return the pages over a node's stores; without a worklist there is no such section.
+
+    ``devices`` is what the pages of calibration and drift read; None leaves them out.
 
     A further page is one more ``Section`` here (see ``dicom_node.web.frame``).
     """
@@ -32,6 +41,12 @@ def make_pages(
         sections.append(
             Section(title="Worklist", path="/worklist", router=router, is_for=_may_review)
         )
+    if devices is not None:
+        calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
+        sections += [
+            Section(title="Calibration", path="/calibration", router=calibration),
+            Section(title="Drift", path="/drift", router=drift),
+        ]
     return Pages(
         frame=frame,
         accounts=stores.users,

@@ -6,9 +6,10 @@ password) come from the environment or from files, never from TOML. The table in
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -109,6 +110,51 @@ class InferenceSettings(_Section):
     """Arithmetic of the CPU back end: f32, or bf16 (faster; differs slightly)."""
 
 
+def _require_cron(schedule: str) -> str:
+    if schedule:
+        CronTrigger.from_crontab(schedule)
+    return schedule
+
+
+_Schedule = Annotated[str, AfterValidator(_require_cron)]
+
+
+class CalibrationSettings(_Section):
+    """Thresholds of each device, from what experts have validated."""
+
+    schedule: _Schedule = "0 3 * * *"
+    """When devices are calibrated: minute, hour, day, month, weekday (UTC); empty: only by hand."""
+    objective: str = Field(
+        default="f1", pattern=r"^(f1|(sensitivity|specificity)=0?\.[0-9]*[1-9][0-9]*)$"
+    )
+    """What thresholds achieve: f1, sensitivity=0.95 or specificity=0.9."""
+    min_positives: int = Field(default=10, ge=2)
+    """Validated cases with a finding that a device needs for a threshold of its own."""
+    min_negatives: int = Field(default=10, ge=2)
+    """Validated cases without the finding that it needs."""
+
+
+class DriftSettings(_Section):
+    """When a device is said to have drifted."""
+
+    schedule: _Schedule = "15 * * * *"
+    """When devices are measured: minute, hour, day, month, weekday (UTC); empty: never."""
+    recent_days: int = Field(default=14, ge=1)
+    """The days that are compared with those before them."""
+    reference_days: int = Field(default=90, ge=1)
+    """The days before, that they are compared with."""
+    alert_psi: float = Field(default=0.25, gt=0)
+    """Population stability index from which a shift of scores or image quality is an alert."""
+    alert_p_value: float = Field(default=0.01, gt=0, lt=1)
+    """A shift is an alert only if chance explains it less often than this."""
+    alert_acceptance: float = Field(default=0.8, ge=0, le=1)
+    """Share of recent verdicts that accept the model, below which there is an alert."""
+    floor_acceptance: float = Field(default=0.0, ge=0, le=1)
+    """Share below which a model is suspended for a device; 0 never suspends."""
+    fewest_verdicts: int = Field(default=20, ge=1)
+    """Fewer recent verdicts than this neither alert nor suspend."""
+
+
 class EvidenceSettings(_Section):
     """What results look like."""
 
@@ -189,6 +235,8 @@ class NodeSettings(BaseSettings):
     evidence: EvidenceSettings = EvidenceSettings()
     worklist: WorklistSettings = WorklistSettings()
     tls: TlsSettings = TlsSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    drift: DriftSettings = DriftSettings()
 
     @classmethod
     def settings_customise_sources(

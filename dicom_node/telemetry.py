@@ -80,8 +80,9 @@ class CorridorCollector(Collector):
         )
 
 
-def make_registry(collector: Collector) -> CollectorRegistry:
+def make_registry(*collectors: Collector) -> CollectorRegistry:
     """Return a registry of its own for one node."""
     registry = CollectorRegistry()
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
     return registry

@@ -12,7 +12,7 @@ from ai_engine.calibration.resampling import Values, Weights, patient_draws
 DRAWS = 300
 """Draws that a threshold is chosen over."""
 
-NEEDED_WINS = 0.75
+NEEDED_WINS = 0.9
 """In this part of the draws a new threshold must do at least as well on patients left out."""
 
 

@@ -2,6 +2,8 @@
 
     labels.csv      file, patient_id, age, sex, view (AP or PA), split (train, valid or test),
                     then one 0/1 column per label
+                    (``device`` before them, if it is there, says what took the image; an empty age
+                    is unknown)
     boxes.csv       file, label, x, y, width, height in the images' pixels (optional)
     images/         the 8-bit grayscale images named in the tables
 
@@ -45,11 +47,15 @@ ABNORMAL = "Abnormal"
 """Label of every item without `NO_FINDING`, where the table has that column."""
 
 FIELDS = ("file", "patient_id", "age", "sex", "view", "split")
+OPTIONAL_FIELDS = ("device",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CxrItem:
-    """One radiograph of the table. ``age`` is in years, ``labels`` are those that are present."""
+    """One radiograph of the table. ``labels`` are those that are present.
+
+    ``age`` is in years, not a number where it is unknown.
+    """
 
     file: str
     patient_id: str
@@ -58,6 +64,7 @@ class CxrItem:
     view: View
     split: Split
     labels: frozenset[str]
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +117,7 @@ def read_cxr(folder: Path) -> CxrDataset:
     missing = [name for name in FIELDS if name not in columns]
     if missing:
         raise DatasetError(f"{table}: column {missing[0]!r} is missing; add it")
-    labels = tuple(name for name in columns if name not in FIELDS)
+    labels = tuple(name for name in columns if name not in (*FIELDS, *OPTIONAL_FIELDS))
     items = tuple(_item(row, labels, f"{table}, line {line}") for line, row in rows)
     _require_images(folder, (item.file for item in items))
     _require_separate_patients(table, items)
@@ -139,11 +146,12 @@ def _item(row: dict[str, str], labels: Iterable[str], where: str) -> CxrItem:
         return CxrItem(
             file=row["file"],
             patient_id=row["patient_id"],
-            age=float(row["age"]),
+            age=float(row["age"] or "nan"),
             sex=row["sex"],
             view=View(row["view"]),
             split=Split(row["split"]),
             labels=_present(row, labels),
+            device=row.get("device", ""),
         )
     except ValueError as error:
         raise DatasetError(f"{where}: {error}; correct this line") from error

@@ -1,5 +1,6 @@
 """Batches of views and targets, made beside the training step on a thread of their own."""
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +123,8 @@ def _mix(
 
 def _targets(item: CxrItem, recipe: Recipe) -> list[float]:
     labels = (*recipe.labels, *recipe.auxiliary_labels)
-    age = float(np.clip((item.age - AGE_CENTER) / AGE_SPREAD, -3, 3))
+    years = AGE_CENTER if math.isnan(item.age) else item.age
+    age = float(np.clip((years - AGE_CENTER) / AGE_SPREAD, -3, 3))
     return [
         *(float(label in item.labels) for label in labels),
         float(item.sex == "M"),

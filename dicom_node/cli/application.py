@@ -10,8 +10,10 @@ from rich.console import Console
 from dicom_node import __version__
 from dicom_node.cli import (
     ae,
+    calibrate,
     conformance,
     doctor,
+    drift,
     models,
     network,
     review,
@@ -66,6 +68,7 @@ application.command("status")(status.status)
 application.command("retry")(status.retry)
 application.command("doctor")(doctor.doctor)
 application.command("conformance")(conformance.conformance)
+application.command("drift")(drift.drift)
 application.command("migrate")(doctor.migrate_schema)
 application.command("echo")(network.echo)
 application.command("send")(network.send)
@@ -75,3 +78,4 @@ application.add_typer(models.commands, name="models")
 application.add_typer(users.commands, name="users")
 application.add_typer(review.commands, name="review")
 application.add_typer(warehouse.commands, name="warehouse")
+application.add_typer(calibrate.commands, name="calibrate")

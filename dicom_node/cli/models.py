@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ai_engine.cards import CT_KINDS, render_card
 from ai_engine.errors import AiEngineError
-from dicom_node.cli import model_versions
+from dicom_node.cli import drift, model_versions
 from dicom_node.cli.context import invocation
 from dicom_node.model_cards import ModelUnavailableError
 
@@ -17,6 +17,7 @@ commands = typer.Typer(
     help="List, import, promote, train, evaluate and compare models.", no_args_is_help=True
 )
 commands.add_typer(model_versions.commands)
+commands.add_typer(drift.commands)
 
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]

@@ -32,6 +32,10 @@ def status(
     }
     for what, count in waiting.items():
         run.console.print(f"Deliveries to {what}: {count}", highlight=False)
+    for each in stores.observations.suspensions():
+        run.console.print(
+            f"Suspended: {each.model_name} for {each.device_id}: {each.reason}", highlight=False
+        )
     for held in stores.hotbase.held():
         run.console.print(
             f"Held back: {held['kind']} {held['sop_instance_uid']}: {'; '.join(held['problems'])}",

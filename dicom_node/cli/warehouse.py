@@ -1,11 +1,24 @@
 """``dicom-node warehouse``: what experts have validated."""
 
+import functools
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
 import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.domain.evidence import Parcel
+from dicom_node.domain.warehouse import WarehouseFilter, WarehouseRecord
+from dicom_node.errors import ConfigurationError
+from dicom_node.export.formats import EXPORTS, ExportFormat
+from dicom_node.export.pseudonyms import kept_pseudonyms
+from dicom_node.export.sources import Sources
+from dicom_node.export.summary import ExportSummary
+from dicom_node.stores import Stores
 
-commands = typer.Typer(help="Validated data, by device.", no_args_is_help=True)
+commands = typer.Typer(help="Count and export what experts have validated.", no_args_is_help=True)
 
 
 @commands.command("counts")
@@ -25,3 +38,62 @@ def counts(context: typer.Context) -> None:
             str(each.unsure),
         )
     run.console.print(table if table.row_count else "Nothing has been validated yet.")
+
+
+@commands.command("export")
+def export(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="An empty or new folder.")],
+    form: Annotated[
+        ExportFormat,
+        typer.Option("--format", help="dicom: images and reports; nih: tables and PNG; coco."),
+    ] = ExportFormat.DICOM,
+    device: Annotated[str, typer.Option(help="Only this device.")] = "",
+    model: Annotated[str, typer.Option(help="Only what this model had judged.")] = "",
+    since: Annotated[datetime | None, typer.Option(help="Only verdicts from this day on.")] = None,
+) -> None:
+    """Export de-identified images with their labels, reports or boxes.
+
+    De-identified by DICOM PS3.15 Annex E (Basic Profile; modified dates, patient characteristics,
+    clean structured content and clean graphics options). Pseudonyms, UIDs and the shift of dates
+    stay the same from export to export; their key is the file export.key in the data folder.
+    Pixels are not searched for text: images that may have annotation burned in are left out.
+    """
+    run = invocation(context)
+    if out.exists() and any(out.iterdir()):
+        raise ConfigurationError(f"{out} is not empty: give a new folder, so that nothing mixes.")
+    stores = run.stores()
+    sources = Sources(
+        image=lambda image: stores.warehouse_files.path(image.path),
+        report=functools.partial(_verdict_path, stores),
+        pseudonyms=kept_pseudonyms(run.settings().data_dir / "export.key"),
+    )
+    wanted = WarehouseFilter(
+        device_id=device,
+        model_name=model,
+        decided_from=since.replace(tzinfo=UTC) if since else None,
+    )
+    summary = EXPORTS[form](stores.warehouse.records(wanted), sources, out)
+    run.console.print(_table(summary))
+    run.console.print(
+        f"{sum(summary.images.values())} images, {summary.reports} reports and {summary.boxes} "
+        f"boxes in {out}.",
+        highlight=False,
+    )
+    for reason, count in sorted(summary.skipped.items()):
+        run.console.print(f"[yellow]Left out[/] {count}: {reason}", highlight=False)
+
+
+def _verdict_path(stores: Stores, record: WarehouseRecord) -> Path | None:
+    """Where the object that verifies a record is, if it is the node's own."""
+    for kept in stores.hotbase.evidence(record.record_id, Parcel.VERDICT):
+        if kept.sop_instance_uid == record.verdict_object_uid:
+            return stores.objects.evidence_path(kept.path)
+    return None
+
+
+def _table(summary: ExportSummary) -> Table:
+    table = Table("Device", "Label", "With it", "Without it", box=None)
+    for device, label, positive, negative in summary.rows():
+        table.add_row(device, label, str(positive), str(negative))
+    return table

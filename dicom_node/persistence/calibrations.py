@@ -45,7 +45,7 @@ class CalibrationStore:
         self._engine = engine
 
     def add(
-        self, calibration: DeviceCalibration, model: ModelIdentity, *, actor: str, why: str = "made"
+        self, calibration: DeviceCalibration, model: ModelIdentity, *, actor: str
     ) -> CalibrationVersion:
         """Keep a calibration as the next version, and use it from now on."""
         series = _Series(calibration.device, model)
@@ -63,7 +63,7 @@ class CalibrationStore:
                     body=calibration.to_json(),
                 )
             )
-            _use(connection, series, number, at=calibration.made_at, actor=actor, why=why)
+            _use(connection, series, number, at=calibration.made_at, actor=actor, why="made")
         return CalibrationVersion(number=number, calibration=calibration, made_by=actor)
 
     def own(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:

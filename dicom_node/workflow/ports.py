@@ -1,6 +1,6 @@
 """What the corridor needs from outside, as Protocols. ``node`` plugs in the real ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from ai_engine.calibration.device import DeviceCalibration
 from ai_engine.prediction import ModelIdentity
 from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.calibration import CalibrationVersion
 from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.instance import ReceivedInstance
@@ -133,6 +135,41 @@ class DeviceLedger(Protocol):
 
     def suspension(self, device_id: str, model_name: str) -> Suspension | None:
         """Return why a model may not look at a device's images, or None."""
+
+
+class Observations(Protocol):
+    """What was observed of each device, to be read."""
+
+    def observations(
+        self,
+        device_id: str,
+        model_name: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Observation]:
+        """Yield a device's observations, oldest first."""
+
+    def devices(self, model_name: str) -> tuple[str, ...]:
+        """Return the devices whose images a model has seen."""
+
+    def suspension(self, device_id: str, model_name: str) -> Suspension | None:
+        """Return why a model may not look at a device's images, or None."""
+
+    def suspend(self, suspension: Suspension) -> None:
+        """Let a model look at no more images of a device."""
+
+
+class CalibrationKeeper(Protocol):
+    """The calibrations of devices."""
+
+    def own(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:
+        """Return the version that a device itself uses, or None."""
+
+    def add(
+        self, calibration: DeviceCalibration, model: ModelIdentity, *, actor: str
+    ) -> CalibrationVersion:
+        """Keep a calibration as the next version, and use it from now on."""
 
 
 class AeTitles(Protocol):

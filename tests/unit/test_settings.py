@@ -15,7 +15,10 @@ def test_the_shipped_configuration_is_valid_and_closed() -> None:
     settings = load_settings(CONFIG)
     assert (settings.network.ae_title, settings.network.port) == ("AINODE", 11112)
     assert load_ae_titles(CONFIG) == ()
-    assert [route.name for route in load_routes(CONFIG)] == ["chest-radiograph"]
+    assert [route.name for route in load_routes(CONFIG)] == [
+        "chest-radiograph",
+        "chest-ct",
+    ]
 
 
 def test_the_environment_wins_over_the_file(

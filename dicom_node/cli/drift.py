@@ -1,0 +1,117 @@
+"""``dicom-node drift`` and ``models suspend|resume|suspended``."""
+
+import getpass
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ai_engine.drift.agreement import Rate
+from ai_engine.drift.shift import Shift
+from ai_engine.predictor import CHEST_MODEL
+from dicom_node.cli.context import invocation
+from dicom_node.device_jobs import DeviceJobs
+from dicom_node.domain.observation import Suspension
+from dicom_node.stores import utc_now
+
+commands = typer.Typer()
+
+Model = Annotated[str, typer.Argument(help="The model.")]
+Device = Annotated[str, typer.Option(help="The device's identifier.")]
+By = Annotated[str, typer.Option(help="Who decides; without it, who is logged in.")]
+
+
+def drift(
+    context: typer.Context, model: Annotated[str, typer.Option(help="The model.")] = CHEST_MODEL
+) -> None:
+    """Compare each device's recent images, scores and verdicts with what they were before."""
+    run = invocation(context)
+    stores, cards = run.stores(), run.model_cards()
+    jobs, identity = DeviceJobs(stores, cards), cards.identity(model)
+    devices = stores.observations.devices(model)
+    if not devices:
+        run.console.print(f"Nothing has been analysed by {identity.key} yet.", highlight=False)
+        return
+    table = Table(
+        "Device", "Score shift (PSI)", "Image shift (PSI)", "Accepted", "Kappa", "State", box=None
+    )
+    alerts = []
+    for device in devices:
+        found = jobs.watch.measure(device, identity)
+        table.add_row(
+            device,
+            _shifts(found.scores),
+            _shifts(found.quality),
+            _rate(found.acceptance),
+            ", ".join(
+                f"{each.label} {each.kappa:.2f}" for each in found.labels if each.kappa is not None
+            ),
+            "[red]suspended[/]" if found.suspension else "in use",
+        )
+        alerts += [f"{device}: {alert}" for alert in found.alerts]
+    run.console.print(table)
+    for alert in alerts:
+        run.console.print(f"[yellow]![/] {alert}", highlight=False)
+
+
+@commands.command("suspend")
+def suspend(
+    context: typer.Context,
+    name: Model,
+    device: Device,
+    why: Annotated[str, typer.Option(help="The reason; reports will state it.")],
+    by: By = "",
+) -> None:
+    """Let a model look at no more images of a device; reports say so and why."""
+    run = invocation(context)
+    identity = run.model_cards().identity(name)
+    run.stores().observations.suspend(
+        Suspension(
+            device_id=device,
+            model_name=identity.name,
+            at=utc_now(),
+            actor=by or getpass.getuser(),
+            reason=why,
+        )
+    )
+    run.console.print(
+        f"{name} looks at no more images of {device}: dicom-node models resume takes it back.",
+        highlight=False,
+    )
+
+
+@commands.command("resume")
+def resume(context: typer.Context, name: Model, device: Device, by: By = "") -> None:
+    """Let a suspended model look at a device's images again."""
+    run = invocation(context)
+    lifted = run.stores().observations.resume(
+        device, name, actor=by or getpass.getuser(), at=utc_now()
+    )
+    run.console.print(f"{name} looks at {device} again (it was: {lifted.reason}).", highlight=False)
+
+
+@commands.command("suspended")
+def suspended(context: typer.Context) -> None:
+    """List which models are suspended for which devices, and why."""
+    run = invocation(context)
+    found = run.stores().observations.suspensions()
+    if not found:
+        run.console.print("No model is suspended.")
+        return
+    table = Table("Device", "Model", "Since", "By", "Why", box=None)
+    for each in found:
+        since = each.at.isoformat(timespec="seconds")
+        table.add_row(each.device_id, each.model_name, since, each.actor, each.reason)
+    run.console.print(table)
+
+
+def _shifts(shifts: Mapping[str, Shift | None]) -> str:
+    known = [f"{name} {found.psi:.2f}" for name, found in shifts.items() if found is not None]
+    return ", ".join(known) or "too few images"
+
+
+def _rate(found: Rate | None) -> str:
+    if found is None:
+        return "no verdicts"
+    return f"{found.value:.0%} of {found.among} ({found.low:.0%} to {found.high:.0%})"

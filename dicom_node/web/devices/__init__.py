@@ -1,0 +1,1 @@
+"""The pages of devices: how each is calibrated, and whether it drifts."""

@@ -1,0 +1,140 @@
+"""The figures of the device pages, drawn as SVG in the pages' colours."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ai_engine.calibration.cases import LabelCases
+from ai_engine.calibration.operating_point import OperatingPoint
+from ai_engine.drift.agreement import Period
+
+_SURFACE, _LINE, _TEXT, _WORDS = "#13181d", "#2b343d", "#dbe2e8", "#9aa7b3"
+_ACCENT, _WARM, _GOOD = "#6fb3e8", "#e3b45c", "#7cc7a0"
+_SIZE = (4.6, 3.9)
+_BINS = 8
+_STEPS = 201
+
+
+def roc(cases: LabelCases, point: OperatingPoint, parent: OperatingPoint) -> bytes:
+    """ROC of some cases, with the thresholds of device and parent on it."""
+    thresholds = np.concatenate([[np.inf], np.sort(np.unique(cases.scores))[::-1]])
+    found = [_rates(cases, threshold) for threshold in thresholds]
+    with _axes() as (axes, result):
+        axes.plot([0, 1], [0, 1], color=_LINE, lw=1)
+        axes.plot([each[1] for each in found], [each[0] for each in found], color=_ACCENT, lw=1.8)
+        for used, colour, name in ((parent, _WARM, "parent"), (point, _GOOD, "in use")):
+            sensitivity, alarms = _rates(cases, used.score_threshold)
+            axes.plot([alarms], [sensitivity], "o", color=colour, ms=7, label=name)
+        axes.set_xlabel("1 − specificity")
+        axes.set_ylabel("sensitivity")
+        axes.legend(frameon=False, labelcolor=_TEXT, loc="lower right")
+    return result.getvalue()
+
+
+def reliability(cases: LabelCases, point: OperatingPoint) -> bytes:
+    """How often a finding is there, by its probability before and after the device's map.
+
+    Bins hold equally many cases; a bin's bar is as long as chance may move it (one standard error).
+    """
+    with _axes() as (axes, result):
+        axes.plot([0, 1], [0, 1], color=_LINE, lw=1)
+        mapped = point.probability_map.apply(cases.scores)
+        for values, colour, name in (
+            (cases.scores, _WARM, "the model's own"),
+            (mapped, _GOOD, "calibrated"),
+        ):
+            said, seen, error = zip(*_binned(values, cases), strict=True)
+            axes.errorbar(
+                said,
+                seen,
+                yerr=error,
+                color=colour,
+                lw=1.4,
+                marker="o",
+                ms=5,
+                capsize=2,
+                label=name,
+            )
+        axes.set_xlabel("probability")
+        axes.set_ylabel("share with the finding")
+        axes.legend(frameon=False, labelcolor=_TEXT, loc="upper left")
+    return result.getvalue()
+
+
+def thresholds(cases: LabelCases, point: OperatingPoint) -> bytes:
+    """F1, sensitivity and specificity over the threshold, on the scale that reports show."""
+    grid = np.linspace(0, 1, _STEPS)
+    mapped = point.probability_map.apply(cases.scores)
+    called = mapped[np.newaxis] >= grid[:, np.newaxis]
+    hits = (called & cases.truth).sum(axis=1)
+    curves = {
+        "F1": (2 * hits / np.maximum(called.sum(axis=1) + cases.positives, 1), _GOOD),
+        "sensitivity": (hits / cases.positives, _ACCENT),
+        "specificity": ((~called & ~cases.truth).sum(axis=1) / cases.negatives, _WARM),
+    }
+    with _axes() as (axes, result):
+        for name, (values, colour) in curves.items():
+            axes.plot(grid, values, color=colour, lw=1.6, label=name)
+        axes.axvline(point.threshold, color=_TEXT, lw=1, ls="--")
+        axes.set_xlabel("threshold (dashed: in use)")
+        axes.legend(frameon=False, labelcolor=_TEXT, loc="lower center", ncols=3, fontsize=8)
+    return result.getvalue()
+
+
+def acceptance(periods: Sequence[Period], floor: float) -> bytes:
+    """The share of accepted verdicts by week, with intervals, and the floor."""
+    with _axes(size=(7.6, 2.9), both=False) as (axes, result):
+        days = [period.start for period in periods]
+        values = np.array([period.rate.value for period in periods])
+        low = values - [period.rate.low for period in periods]
+        high = np.array([period.rate.high for period in periods]) - values
+        axes.errorbar(
+            days, values, yerr=[low, high], color=_GOOD, lw=1.4, marker="o", ms=5, capsize=2
+        )
+        if floor:
+            axes.axhline(floor, color=_WARM, lw=1, ls="--")
+        axes.set_ylabel("verdicts accepted")
+        axes.tick_params(axis="x", rotation=30, labelsize=8)
+    return result.getvalue()
+
+
+def _rates(cases: LabelCases, threshold: float) -> tuple[float, float]:
+    """Sensitivity, and the share of false alarms."""
+    called = cases.scores >= threshold
+    return float(called[cases.truth].mean()), float(called[~cases.truth].mean())
+
+
+def _binned(values: Any, cases: LabelCases) -> Iterator[tuple[float, float, float]]:
+    order = np.argsort(values, kind="stable")
+    for part in np.array_split(order, min(_BINS, max(len(order) // 5, 1))):
+        share = float(cases.truth[part].mean())
+        error = float(np.sqrt(share * (1 - share) / len(part)))
+        yield float(values[part].mean()), share, error
+
+
+@contextmanager
+def _axes(
+    *, size: tuple[float, float] = _SIZE, both: bool = True
+) -> Iterator[tuple[Any, io.BytesIO]]:
+    """Axes from 0 to 1 to draw on; the SVG is in the buffer afterwards."""
+    # Costs half a second and 30 MB: only who looks at a figure pays for it.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=size, layout="constrained", facecolor=_SURFACE)
+    axes = figure.subplots()
+    axes.set_facecolor(_SURFACE)
+    axes.set_ylim(-0.02, 1.02)
+    if both:
+        axes.set_xlim(-0.02, 1.02)
+    axes.tick_params(colors=_WORDS)
+    axes.xaxis.label.set_color(_WORDS)
+    axes.yaxis.label.set_color(_WORDS)
+    axes.grid(color=_LINE, lw=0.5)
+    for spine in axes.spines.values():
+        spine.set_color(_LINE)
+    result = io.BytesIO()
+    yield axes, result
+    figure.savefig(result, format="svg", metadata={"Date": None})

@@ -1,0 +1,146 @@
+"""The routes of the calibration and drift pages; administrators and experts may look."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ai_engine.calibration.cases import LabelCases
+from ai_engine.calibration.device import EVERY_DEVICE
+from ai_engine.cards import ModelCard
+from dicom_node.errors import NotFoundError
+from dicom_node.web.devices import drawing
+from dicom_node.web.devices.ports import DeviceDesk
+from dicom_node.web.frame import Frame
+from dicom_node.web.sessions import SignedIn
+from dicom_node.workflow.calibrate import parent_points
+
+CALIBRATION = "/calibration"
+DRIFT = "/drift"
+ALL_DEVICES = "all"
+"""What URLs call all devices together."""
+
+_Draw = Callable[[DeviceDesk, ModelCard, str, LabelCases], bytes]
+
+
+def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
+    """Return the routes of the calibration page."""
+    router = APIRouter()
+
+    @router.get(CALIBRATION)
+    def calibration(
+        request: Request, user: SignedIn, device: str = ALL_DEVICES, model: str = ""
+    ) -> Response:
+        card = _card(desk, model)
+        key = _key(desk, device)
+        used = desk.book.in_use(key, card.identity)
+        found = desk.calibrating.cases(card, key)
+        return frame.page(
+            request,
+            user,
+            "calibration.html",
+            card=card,
+            cards=desk.cards(),
+            device=device,
+            devices=desk.devices(),
+            used=used,
+            is_own=used is not None and used.calibration.device == key,
+            labels={each.label: each for each in used.calibration.labels} if used else {},
+            cases=found.cases,
+            without_score=found.without_score,
+            uses=desk.book.history(key, card.identity)[::-1],
+        )
+
+    @router.get(CALIBRATION + "/{device}/{label}/{figure}.svg")
+    def figure(user: SignedIn, device: str, label: str, figure: str, model: str = "") -> Response:
+        del user
+        card, key = _card(desk, model), _key(desk, device)
+        found = {each.label: each for each in desk.calibrating.cases(card, key).cases}
+        if figure not in _FIGURES or label not in found:
+            raise NotFoundError(f"there is no figure {figure} of label {label}.")
+        cases = found[label]
+        if not cases.positives or not cases.negatives:
+            raise NotFoundError(f"label {label} has no cases of both kinds to draw.")
+        return _svg(_FIGURES[figure](desk, card, key, cases))
+
+    return router
+
+
+def make_drift(frame: Frame, desk: DeviceDesk) -> APIRouter:
+    """Return the routes of the drift page."""
+    router = APIRouter()
+
+    @router.get(DRIFT)
+    def drift(request: Request, user: SignedIn, model: str = "") -> Response:
+        card = _card(desk, model)
+        return frame.page(
+            request,
+            user,
+            "drift.html",
+            card=card,
+            cards=desk.cards(),
+            devices=desk.devices(),
+            drifts=[
+                desk.watch.measure(device, card.identity) for device in desk.watched(card.name)
+            ],
+            floor=desk.floor,
+        )
+
+    @router.get(DRIFT + "/{device}/acceptance.svg")
+    def acceptance(user: SignedIn, device: str, model: str = "") -> Response:
+        del user
+        card = _card(desk, model)
+        if device not in desk.watched(card.name):
+            raise NotFoundError(f"device {device} is not known.")
+        measured = desk.watch.measure(device, card.identity)
+        return _svg(drawing.acceptance(measured.periods, desk.floor))
+
+    return router
+
+
+def _card(desk: DeviceDesk, model: str) -> ModelCard:
+    cards = {card.name: card for card in desk.cards()}
+    if model and model not in cards:
+        raise NotFoundError(f"model {model} is not active or has no probabilities.")
+    if not cards:
+        raise NotFoundError("no active model has probabilities to calibrate.")
+    return cards[model] if model else next(iter(cards.values()))
+
+
+def _key(desk: DeviceDesk, device: str) -> str:
+    if device == ALL_DEVICES:
+        return EVERY_DEVICE
+    if device not in desk.devices():
+        raise NotFoundError(f"device {device} has no validated cases.")
+    return device
+
+
+def _points(desk: DeviceDesk, card: ModelCard, key: str, label: str) -> tuple[Any, Any]:
+    """The operating point in use, and the one that a device without its own would have."""
+    everywhere = None if key == EVERY_DEVICE else desk.book.own(EVERY_DEVICE, card.identity)
+    parents = parent_points(card, everywhere)
+    used = desk.book.in_use(key, card.identity)
+    return (used.calibration.points if used else parents).get(label, parents[label]), parents[label]
+
+
+def _roc(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases) -> bytes:
+    return drawing.roc(cases, *_points(desk, card, key, cases.label))
+
+
+def _reliability(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases) -> bytes:
+    return drawing.reliability(cases, _points(desk, card, key, cases.label)[0])
+
+
+def _thresholds(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases) -> bytes:
+    return drawing.thresholds(cases, _points(desk, card, key, cases.label)[0])
+
+
+_FIGURES: Mapping[str, _Draw] = {
+    "roc": _roc,
+    "reliability": _reliability,
+    "thresholds": _thresholds,
+}
+
+
+def _svg(drawn: bytes) -> Response:
+    return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})

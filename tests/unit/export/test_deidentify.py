@@ -1,0 +1,200 @@
+"""De-identification: nothing that names anybody is left, and what belongs together stays so."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, generate_uid
+
+from dicom_node.export.deidentify import NotDeidentifiableError, deidentified, walk
+from dicom_node.export.pseudonyms import Pseudonyms, kept_pseudonyms
+from tests.peers.data import dicom_files
+from tests.unit.export.images import small_radiograph
+
+KEYS = Pseudonyms(b"k" * 32)
+NAMING = {
+    "PatientName": "Doe^Jane",
+    "PatientID": "4711-SECRET",
+    "PatientBirthDate": "19510203",
+    "OtherPatientIDs": "ALIAS-99",
+    "ReferringPhysicianName": "House^Gregory",
+    "OperatorsName": "Operator^Olga",
+    "InstitutionName": "Hospital of Somewhere",
+    "InstitutionAddress": "1 Long Street",
+    "AccessionNumber": "ACC-12345",
+    "StationName": "STATION-7",
+    "DeviceSerialNumber": "SERIAL-77",
+    "PatientComments": "called her sister Ann",
+    "StudyDescription": "Chest of Mrs Doe",
+    "RequestAttributesSequence": None,
+}
+
+
+def an_image(**changes: object) -> Dataset:
+    made = small_radiograph()
+    for keyword, value in NAMING.items():
+        if value is not None:
+            setattr(made, keyword, value)
+    nested = Dataset()
+    nested.ReferencedSOPInstanceUID = made.SOPInstanceUID
+    nested.PatientName = "Doe^Jane"
+    nested.add_new(0x00091001, "LO", "4711-SECRET")
+    made.SourceImageSequence = [nested]
+    made.add_new(0x00090010, "LO", "VENDOR")
+    made.add_new(0x00091010, "LO", "4711-SECRET")
+    made.StudyDate = "20260304"
+    made.AcquisitionDateTime = "20260305101500.123"
+    made.PatientAge, made.PatientSex = "094Y", "F"
+    for keyword, value in changes.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def a_report(source: Dataset) -> Dataset:
+    report = Dataset()
+    report.file_meta = FileMetaDataset()
+    report.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    report.SOPClassUID = ComprehensiveSRStorage
+    report.SOPInstanceUID = generate_uid()
+    report.StudyInstanceUID = source.StudyInstanceUID
+    report.PatientID, report.PatientName = source.PatientID, source.PatientName
+    report.ContentDate = "20260306"
+    report.ContentSequence = [
+        text_item("121106", "Mrs Doe must see Dr House"),
+        text_item("111001", "chest-radiograph"),
+        name_item("House^Gregory"),
+    ]
+    return report
+
+
+def text_item(code: str, text: str) -> Dataset:
+    item = Dataset()
+    item.ValueType = "TEXT"
+    item.ConceptNameCodeSequence = [coded(code)]
+    item.TextValue = text
+    return item
+
+
+def name_item(name: str) -> Dataset:
+    item = Dataset()
+    item.ValueType = "PNAME"
+    item.ConceptNameCodeSequence = [coded("121008")]
+    item.PersonName = name
+    return item
+
+
+def coded(value: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", "meaning"
+    return code
+
+
+def cleaned(dataset: Dataset, patient: str = "p1") -> Dataset:
+    return deidentified(dataset, patient_key=patient, pseudonyms=KEYS)
+
+
+def test_nothing_that_names_anybody_is_left_at_any_level() -> None:
+    text = str(cleaned(an_image()))
+    for value in NAMING.values():
+        assert value is None or value not in text
+    assert "VENDOR" not in text
+
+
+def test_what_research_needs_is_kept() -> None:
+    before = an_image()
+    pixels, rows = before.PixelData, before.Rows
+    after = cleaned(before)
+    assert (after.PixelData, after.Rows) == (pixels, rows)
+    assert (after.Modality, after.ViewPosition) == (before.Modality, before.ViewPosition)
+    assert (after.PatientSex, after.PatientAge) == ("F", "090Y")
+
+
+def test_it_says_how_it_was_done() -> None:
+    after = cleaned(an_image())
+    assert after.PatientIdentityRemoved == "YES"
+    assert after.LongitudinalTemporalInformationModified == "MODIFIED"
+    codes = [item.CodeValue for item in after.DeidentificationMethodCodeSequence]
+    assert codes == ["113100", "113103", "113104", "113107", "113108"]
+
+
+def test_dates_keep_their_distance_and_move_alike_for_a_patient() -> None:
+    first, second = cleaned(an_image()), cleaned(an_image(StudyDate="20260318"))
+    days = (
+        datetime.strptime(second.StudyDate, "%Y%m%d").replace(tzinfo=UTC)
+        - datetime.strptime(first.StudyDate, "%Y%m%d").replace(tzinfo=UTC)
+    ).days
+    assert days == 14
+    assert first.StudyDate < "20250304"
+    assert first.AcquisitionDateTime[8:] == "101500.123"
+    other = cleaned(an_image(), "p2")
+    assert other.StudyDate != first.StudyDate
+
+
+def test_references_lead_to_the_same_objects_afterwards() -> None:
+    image = an_image()
+    report = a_report(image)
+    study = str(image.StudyInstanceUID)
+    image, report = cleaned(image), cleaned(report)
+    assert str(image.StudyInstanceUID) != study
+    assert image.StudyInstanceUID == report.StudyInstanceUID
+    assert image.SourceImageSequence[0].ReferencedSOPInstanceUID == image.SOPInstanceUID
+    assert image.file_meta.MediaStorageSOPInstanceUID == image.SOPInstanceUID
+    assert image.PatientID == report.PatientID
+
+
+def test_a_reports_names_and_free_text_go_and_its_codes_stay() -> None:
+    report = cleaned(a_report(an_image()))
+    comment, algorithm, observer = report.ContentSequence
+    assert comment.TextValue == "REMOVED"
+    assert algorithm.TextValue == "chest-radiograph"
+    assert observer.PersonName == "REMOVED"
+    assert comment.ConceptNameCodeSequence[0].CodeValue == "121106"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"BurnedInAnnotation": "YES"}, "burned into the pixels"),
+        ({"EncapsulatedDocument": b"%PDF"}, "encapsulated document"),
+        (
+            {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "BurnedInAnnotation": None},
+            "does not say whether",
+        ),
+    ],
+)
+def test_what_may_show_a_name_is_refused(changes: dict[str, object], why: str) -> None:
+    with pytest.raises(NotDeidentifiableError, match=why):
+        cleaned(an_image(**changes))
+
+
+def test_pseudonyms_stay_the_same_and_depend_on_the_key(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "export.key"
+    first = kept_pseudonyms(path)
+    assert kept_pseudonyms(path) == first
+    assert path.stat().st_mode & 0o077 == 0
+    assert first.patient("x") == kept_pseudonyms(path).patient("x")
+    assert first.patient("x") != kept_pseudonyms(tmp_path / "other.key").patient("x")
+    assert len(first.uid("1.2.3")) <= 64
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # real objects are not always valid
+def test_real_objects_lose_every_name_they_came_with() -> None:
+    found = 0
+    for path in (*dicom_files("received"), *dicom_files("reference-sr")):
+        dataset = dcmread(path)
+        names = {
+            str(element.value)
+            for element in walk(dataset)
+            if element.VR == "PN" and len(str(element.value or "")) > 4
+        }
+        names |= {str(dataset.get("PatientID") or "no id")}
+        try:
+            after = cleaned(dataset)
+        except NotDeidentifiableError:
+            continue
+        found += 1
+        kept = {str(each.value) for each in walk(after) if each.VR in {"PN", "LO", "SH", "UT"}}
+        assert not names & kept, path.name
+    assert found >= 10

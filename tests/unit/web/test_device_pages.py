@@ -1,0 +1,161 @@
+"""The pages of calibration and drift: what they say, what they draw, and to whom."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry
+
+from ai_engine.calibration.cases import Minimum
+from ai_engine.calibration.objective import Objective
+from dicom_node.domain.device import Device
+from dicom_node.domain.observation import Suspension
+from dicom_node.pages import make_pages
+from dicom_node.persistence.calibration_tables import CALIBRATION_USES
+from dicom_node.persistence.database import migrate
+from dicom_node.stores import Stores
+from dicom_node.web.application import make_application
+from dicom_node.web.devices.ports import DeviceDesk
+from dicom_node.workflow.calibrate import Calibrating
+from dicom_node.workflow.drift import DriftRules, DriftWatch
+from dicom_node.workflow.fakes import FakeClock
+from tests.peers.reading_room import PASSWORD, add_people, settings_in
+from tests.unit.builders import EPOCH
+from tests.unit.validated import CARD, LABEL, Validated, cases_of
+from tests.unit.web.test_sign_in import sign_in
+
+SHIFTED = Device(calling_ae="CR1", manufacturer="Acme", model_name="Shifted")
+RARE = Device(calling_ae="CR2", model_name="<b>Rare</b>")
+
+
+def device_desk(stores: Stores, validated: Validated) -> DeviceDesk:
+    """The desk over a Warehouse in memory."""
+    clock = FakeClock(EPOCH + timedelta(days=8))
+    stores.observations.observe(validated.observations)
+    return DeviceDesk(
+        cards=lambda: (CARD,),
+        devices=validated.warehouse.devices,
+        watched=stores.observations.devices,
+        book=stores.calibrations,
+        calibrating=Calibrating(
+            warehouse=validated.warehouse,
+            calibrations=stores.calibrations,
+            card=lambda _name: CARD,
+            minimum=Minimum(),
+            clock=clock,
+        ),
+        watch=DriftWatch(
+            warehouse=validated.warehouse,
+            observations=stores.observations,
+            rules=DriftRules(),
+            clock=clock,
+        ),
+        floor=0.75,
+    )
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """The stores that all tests share; each starts without calibrations."""
+    made = Stores(settings_in(tmp_path_factory.mktemp("node")))
+    migrate(made.engine)
+    add_people(made)
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def validated() -> Validated:
+    made = Validated()
+    cases_of(SHIFTED, made, 120, shift=-4, seed=1)
+    cases_of(RARE, made, 5, shift=0, seed=2)
+    return made
+
+
+@pytest.fixture
+def desk(stores: Stores, validated: Validated) -> DeviceDesk:
+    with stores.engine.begin() as connection:
+        connection.execute(sa.delete(CALIBRATION_USES))
+    return device_desk(stores, validated)
+
+
+@pytest.fixture
+def client(stores: Stores, desk: DeviceDesk) -> TestClient:
+    application = make_application(
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="test",
+        pages=make_pages(stores.settings, stores, None, version="test", devices=desk),
+    )
+    made = TestClient(application, headers={"Accept": "text/html"})
+    assert sign_in(made, "otto", PASSWORD) == 303
+    return made
+
+
+def test_before_any_calibration_the_models_own_thresholds_are_named(client: TestClient) -> None:
+    page = client.get("/calibration").text
+    assert "the model's own thresholds decide" in page.replace("&#39;", "'")
+    assert "125 validated images" in page
+
+
+def test_a_device_shows_its_version_its_figures_and_its_history(
+    client: TestClient, desk: DeviceDesk
+) -> None:
+    desk.calibrating.calibrate(CARD.name, objective=Objective(), actor="otto")
+    page = client.get("/calibration", params={"device": SHIFTED.device_id}).text
+    version = desk.book.own(SHIFTED.device_id, CARD.identity)
+    assert version is not None
+    assert version.name in page
+    assert f"Threshold {version.calibration.labels[0].point.threshold:.3f}" in page
+    assert "History" in page
+    rare = client.get("/calibration", params={"device": RARE.device_id}).text
+    assert "This device has none of its own" in rare
+    assert "<b>Rare</b>" not in rare
+
+
+@pytest.mark.parametrize("figure", ["roc", "reliability", "thresholds"])
+def test_every_curve_is_drawn(client: TestClient, figure: str) -> None:
+    answer = client.get(f"/calibration/{SHIFTED.device_id}/{LABEL}/{figure}.svg")
+    assert answer.headers["Content-Type"] == "image/svg+xml"
+    assert answer.text.count("<path") > 20
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/calibration?device=nowhere",
+        "/calibration?model=nothing",
+        f"/calibration/all/{LABEL}/pie.svg",
+        "/calibration/all/Mass/roc.svg",
+        "/drift/nowhere/acceptance.svg",
+    ],
+)
+def test_what_there_is_not_is_said_to_be_missing(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_drift_says_what_is_accepted_and_what_is_suspended(
+    client: TestClient, stores: Stores
+) -> None:
+    stores.observations.suspend(
+        Suspension(
+            device_id=SHIFTED.device_id,
+            model_name=CARD.name,
+            at=EPOCH,
+            actor="otto",
+            reason="half of it is rejected",
+        )
+    )
+    page = client.get("/drift").text
+    assert "half of it is rejected" in page
+    assert "Experts accepted" in page
+    drawn = client.get(f"/drift/{SHIFTED.device_id}/acceptance.svg")
+    assert drawn.status_code == 200
+
+
+def test_nobody_who_is_not_signed_in_sees_anything(client: TestClient) -> None:
+    client.cookies.clear()
+    for path in ("/calibration", "/drift", f"/calibration/all/{LABEL}/roc.svg"):
+        assert client.get(path, follow_redirects=False).status_code in {303, 401}

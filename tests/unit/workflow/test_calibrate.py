@@ -1,0 +1,119 @@
+"""The Warehouse's cases become calibrations: of all devices, and of each that has enough."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from ai_engine.calibration.cases import Minimum
+from ai_engine.calibration.device import EVERY_DEVICE, Source
+from ai_engine.calibration.objective import Objective, parse_objective
+from dicom_node.domain.device import Device
+from dicom_node.errors import NotFoundError
+from dicom_node.persistence.calibrations import CalibrationStore
+from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.workflow.calibrate import Calibrating
+from dicom_node.workflow.fakes import FakeClock
+from tests.unit.validated import CARD, LABEL, Validated, cases_of
+
+SHIFTED = Device(calling_ae="CR1", model_name="Shifted")
+RARE = Device(calling_ae="CR2", model_name="Rare")
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
+    made = make_engine(f"sqlite:///{tmp_path_factory.mktemp('db') / 'hotbase.sqlite'}")
+    migrate(made)
+    yield made
+    made.dispose()
+
+
+class Office:
+    """Calibration over a Warehouse that the test fills; versions start anew each time."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        with engine.begin() as connection:
+            for table in ("calibrations", "calibration_uses"):
+                connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - names above
+        self.validated = Validated()
+        self.calibrations = CalibrationStore(engine)
+
+    def calibrating(self, minimum: Minimum | None = None) -> Calibrating:
+        return Calibrating(
+            warehouse=self.validated.warehouse,
+            calibrations=self.calibrations,
+            card=lambda _name: CARD,
+            minimum=minimum or Minimum(),
+            clock=FakeClock(),
+        )
+
+
+@pytest.fixture
+def office(engine: sa.Engine) -> Office:
+    return Office(engine)
+
+
+def test_a_shifted_device_gets_its_own_threshold_and_a_rare_one_its_parents(
+    office: Office,
+) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    cases_of(RARE, office.validated, 6, shift=0, seed=2)
+    office.calibrating().calibrate(CARD.name, objective=Objective(), actor="t")
+    everywhere = office.calibrations.own(EVERY_DEVICE, CARD.identity)
+    shifted = office.calibrations.in_use(SHIFTED.device_id, CARD.identity)
+    rare = office.calibrations.in_use(RARE.device_id, CARD.identity)
+    assert everywhere is not None
+    assert everywhere.calibration.labels[0].cases == 156
+    assert shifted is not None
+    assert shifted.calibration.labels[0].source is Source.DEVICE
+    assert shifted.calibration.parent == everywhere.calibration.calibration_id
+    # Nothing of its own was made of six cases: the calibration of all devices decides.
+    assert rare is not None
+    assert rare == everywhere
+
+
+def test_calibrating_again_on_the_same_cases_keeps_nothing_new(office: Office) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    calibrating = office.calibrating()
+    first = calibrating.calibrate(CARD.name, objective=Objective(), actor="t")
+    again = calibrating.calibrate(CARD.name, objective=Objective(), actor="t")
+    assert all(each.version is not None for each in first)
+    assert all(each.unchanged and each.version is None for each in again)
+
+
+def test_a_dry_run_says_what_it_would_do_and_keeps_nothing(office: Office) -> None:
+    cases_of(SHIFTED, office.validated, 120, shift=-4, seed=1)
+    (tried,) = office.calibrating().calibrate(
+        CARD.name,
+        objective=parse_objective("sensitivity=0.9"),
+        actor="t",
+        device_id=SHIFTED.device_id,
+        dry_run=True,
+    )
+    assert tried.version is None
+    assert tried.calibration.labels[0].source is Source.DEVICE
+    assert office.calibrations.in_use(SHIFTED.device_id, CARD.identity) is None
+
+
+def test_cases_of_one_class_keep_the_models_threshold_and_say_so(office: Office) -> None:
+    for _ in range(40):
+        office.validated.add(RARE, score=0.9, truth=True)
+    _, own = office.calibrating().calibrate(CARD.name, objective=Objective(), actor="t")
+    assert own.calibration.points[LABEL].score_threshold == CARD.labels[0].threshold
+    assert "0 without it (at least 10 needed)" in own.calibration.labels[0].reason
+
+
+def test_verdicts_that_cannot_be_used_are_counted_or_left_out(office: Office) -> None:
+    office.validated.add(RARE, score=0.9, truth=None)
+    office.validated.add(RARE, score=0.9, truth=True, with_score=False)
+    office.validated.add(RARE, score=0.9, truth=True)
+    found = office.calibrating().cases(CARD, RARE.device_id)
+    assert found.without_score == 1
+    assert len(found.cases[0]) == 1
+
+
+def test_a_device_without_cases_is_not_known(office: Office) -> None:
+    with pytest.raises(NotFoundError, match="device nowhere has no validated cases"):
+        office.calibrating().calibrate(
+            CARD.name, objective=Objective(), actor="t", device_id="nowhere"
+        )

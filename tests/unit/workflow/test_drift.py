@@ -1,0 +1,129 @@
+"""Drift is measured per device, raises alerts, and suspends only below the floor."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from ai_engine.prediction import ImageQuality
+from dicom_node.domain.device import Device
+from dicom_node.domain.observation import Observation, Suspension
+from dicom_node.workflow.drift import DRIFT_JOB, DeviceDrift, DriftRules, DriftWatch
+from dicom_node.workflow.fakes import FakeClock
+from tests.unit.builders import EPOCH
+from tests.unit.validated import CARD, LABEL, Validated
+
+DEVICE = Device(calling_ae="CR1")
+NOW = EPOCH + timedelta(days=100)
+
+
+class Ledger:
+    """Observations and suspensions in memory."""
+
+    def __init__(self, observations: list[Observation]) -> None:
+        self._all = observations
+        self.suspended: dict[str, Suspension] = {}
+
+    def observations(self, device_id, model_name, *, since=None, until=None):
+        return iter(each for each in self._all if since is None or each.observed_at >= since)
+
+    def of_jobs(self, job_ids):
+        return iter(each for each in self._all if each.job_id in job_ids)
+
+    def devices(self, model_name: str) -> tuple[str, ...]:
+        return tuple(sorted({each.device_id for each in self._all}))
+
+    def suspension(self, device_id: str, model_name: str) -> Suspension | None:
+        return self.suspended.get(device_id)
+
+    def suspend(self, suspension: Suspension) -> None:
+        self.suspended[suspension.device_id] = suspension
+
+
+def history(*, moved: float = 0.0, darker: float = 0.0, rejected: float = 0.0) -> Validated:
+    """Eighty days as always, then fourteen with scores, exposure and verdicts changed."""
+    validated = Validated()
+    rng = np.random.default_rng(1)
+    for index in range(200):
+        recent = index >= 140
+        at = NOW - timedelta(days=7 if recent else 50, minutes=index)
+        score = float(np.clip(rng.beta(2, 5) + (moved if recent else 0), 0, 1))
+        wrong = recent and rng.random() < rejected
+        validated.add(
+            DEVICE,
+            score=score,
+            truth=(score >= 0.5) != wrong,
+            at=at,
+            quality=ImageQuality(
+                exposure=float(rng.normal(0.5 - (darker if recent else 0), 0.05)),
+                contrast=float(rng.normal(0.5, 0.05)),
+                noise=0.01,
+                sharpness=0.02,
+            ),
+        )
+    return validated
+
+
+def measured(validated: Validated, **rules: float) -> tuple[DeviceDrift, Ledger]:
+    ledger = Ledger(validated.observations)
+    watch = DriftWatch(
+        warehouse=validated.warehouse,
+        observations=ledger,
+        rules=DriftRules(**rules),  # type: ignore[arg-type]
+        clock=FakeClock(NOW),
+    )
+    (found,) = watch.check(CARD.identity)
+    return found, ledger
+
+
+def test_a_device_that_is_as_always_raises_nothing() -> None:
+    found, ledger = measured(history(), floor_acceptance=0.9)
+    assert found.alerts == ()
+    assert found.acceptance is not None
+    assert found.acceptance.value == 1.0
+    assert found.labels[0].kappa == pytest.approx(1.0)
+    assert ledger.suspended == {}
+
+
+def test_scores_that_moved_are_an_alert_with_their_figures() -> None:
+    found, _ = measured(history(moved=0.3))
+    shifted = found.scores[LABEL]
+    assert shifted is not None
+    assert shifted.psi > 0.25
+    assert any(alert.startswith(f"score of {LABEL} has shifted: PSI") for alert in found.alerts)
+
+
+def test_darker_images_are_an_alert_before_any_verdict_says_so() -> None:
+    found, _ = measured(history(darker=0.15))
+    assert [alert.split(" has")[0] for alert in found.alerts] == ["image exposure"]
+
+
+def test_rejections_are_an_alert_and_below_the_floor_a_suspension() -> None:
+    validated = history(rejected=0.5)
+    alerted, ledger = measured(validated)
+    assert any(alert.startswith("experts accepted") for alert in alerted.alerts)
+    assert ledger.suspended == {}
+    _, ledger = measured(validated, floor_acceptance=0.75)
+    suspension = ledger.suspended[DEVICE.device_id]
+    assert suspension.actor == DRIFT_JOB
+    assert "the floor is 75%" in suspension.reason
+
+
+def test_an_interval_that_reaches_the_floor_does_not_suspend() -> None:
+    found, ledger = measured(history(rejected=0.3), floor_acceptance=0.85)
+    assert found.acceptance is not None
+    assert found.acceptance.value < 0.85 < found.acceptance.high
+    assert ledger.suspended == {}
+
+
+def test_too_few_verdicts_never_suspend() -> None:
+    validated = history(rejected=1.0)
+    _, ledger = measured(validated, floor_acceptance=0.99, fewest_verdicts=100)
+    assert ledger.suspended == {}
+
+
+def test_each_week_has_its_acceptance() -> None:
+    found, _ = measured(history(rejected=0.5))
+    assert len(found.periods) == 2
+    assert found.periods[0].rate.value == 1.0
+    assert found.periods[1].rate.value < 0.7
