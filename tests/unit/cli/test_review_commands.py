@@ -1,6 +1,7 @@
 """`dicom-node review` and `warehouse`, as scripts use them."""
 
 import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def dicom_node(*arguments: str) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stores:
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     """A node that has one result waiting, and people of every kind."""
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
@@ -58,7 +59,8 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stores:
     for name, role in (("ada", UserRole.EXPERT), ("root", UserRole.ADMIN)):
         user = User(name=name, title=f"{name}^Doctor", organization="", roles=frozenset({role}))
         made.users.add(user, "hash", actor="t", at=now)
-    return made
+    yield made
+    made.close()
 
 
 def test_an_item_is_listed_shown_claimed_and_decided(stores: Stores) -> None:

@@ -30,7 +30,7 @@ def stores(tmp_path: Path) -> Iterator[Stores]:
     made = Stores(settings_in(tmp_path))
     migrate(made.engine)
     yield made
-    made.engine.dispose()
+    made.close()
 
 
 @pytest.fixture
