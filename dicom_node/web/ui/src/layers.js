@@ -92,7 +92,8 @@ export class Layers {
       }).forEach(([name, value]) => rect.setAttribute(name, String(value)));
       const title = document.createElementNS(SVG, 'text');
       title.setAttribute('x', String(Math.min(left, right) + 4));
-      title.setAttribute('y', String(Math.min(top, bottom) - 6));
+      // Boxes of several findings often start at the same height: the others are named below.
+      title.setAttribute('y', String(each === chosen ? Math.min(top, bottom) - 6 : Math.max(top, bottom) + 15));
       title.textContent = each.title;
       group.append(rect, title);
       return group;
