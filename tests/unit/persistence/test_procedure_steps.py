@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from dicom_node.domain.outside import OutsideReport
 from dicom_node.domain.procedure_step import ProcedureStep, StepKind, StepState, Subject
-from dicom_node.domain.review import Reviewer, ReviewerRole
+from dicom_node.domain.review import FindingVerdict, Judgement, Reviewer, ReviewerRole, Verdict
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.persistence.procedure_steps import HotbaseSteps
@@ -24,7 +25,7 @@ from dicom_node.procedure_steps.service import ProcedureSteps
 from dicom_node.workflow.fakes import FakeClock
 from dicom_node.workflow.review_fakes import fake_details
 from tests.unit.builders import an_instance
-from tests.unit.procedure_steps.requests import KEY, a_request
+from tests.unit.procedure_steps.requests import KEY, a_performance, a_request
 
 LEASE = timedelta(minutes=15)
 NAMES = {"1.2.3.1": "Müller^Jörg", "1.2.3.2": "Yamada^Tarou=山田^太郎", "1.2.3.3": "[x]^100%_"}
@@ -167,6 +168,36 @@ def test_a_step_goes_from_hand_to_hand(
         current.uid,
         "2.25.1",
     ]
+
+
+def test_a_report_from_outside_lets_its_performer_complete(
+    steps: ProcedureSteps, worklist: HotbaseWorklist, clock: FakeClock
+) -> None:
+    steps.change_state("2.25.1", "IN PROGRESS", transaction_uid=KEY, performer="WS1")
+    clock.advance(1)
+    steps.update("2.25.1", a_performance(), transaction_uid=KEY, performer="WS1")
+    with pytest.raises(StepRefusedError) as early:
+        steps.change_state("2.25.1", "COMPLETED", transaction_uid=KEY, performer="WS1")
+    assert early.value.status == 0xC304
+    findings = tuple(
+        FindingVerdict(image_uid=each.image_uid, label=each.label, judgement=Judgement.CONFIRMED)
+        for each in worklist.findings(f"{1:032x}")
+    )
+    report = OutsideReport(
+        sop_instance_uid="1.9.7",
+        item_id=f"{1:032x}",
+        study_instance_uid="1.2.3.1",
+        path="report.dcm",
+        closed=True,
+        message="",
+        seen_at=clock(),
+    )
+    verdict = Verdict(item_id=report.item_id, reviewer=ADA, findings=findings)
+    worklist.decide_outside(verdict, report)
+    assert steps.get("2.25.1").ProcedureStepState == "IN PROGRESS"
+    status = steps.change_state("2.25.1", "COMPLETED", transaction_uid=KEY, performer="WS1")
+    assert status == 0x0000
+    assert steps.get("2.25.1").ProcedureStepState == "COMPLETED"
 
 
 def test_a_requested_review_is_found_by_what_was_asked(steps: ProcedureSteps) -> None:
