@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 import sqlalchemy as sa
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SegmentationStorage
 
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.prediction import ModelIdentity
@@ -118,13 +118,14 @@ def test_a_report_refers_to_a_segmentation_only_where_one_is_made(works: Works) 
     made = works.hotbase.evidence(analysed(works))
     assert {each.kind for each in made} == {EvidenceKind.SR, EvidenceKind.SC}
     (report,) = [works.objects.evidence(each.path) for each in made if each.kind is EvidenceKind.SR]
-    listed = [
-        item.ReferencedSOPInstanceUID
+    listed = {
+        item.ReferencedSOPClassUID
         for study in report.CurrentRequestedProcedureEvidenceSequence
         for series in study.ReferencedSeriesSequence
         for item in series.ReferencedSOPSequence
-    ]
-    assert sorted(listed) == sorted(each.SOPInstanceUID for each in a_study().datasets)
+    }
+    assert CTImageStorage in listed
+    assert SegmentationStorage not in listed
 
 
 def test_a_study_with_too_few_slices_is_reported_with_the_reason(works: Works) -> None:
