@@ -284,6 +284,7 @@ class Node:
         return CorridorCollector(
             studies=self._stores.index.counts,
             deliveries=self._stores.hotbase.delivery_counts,
+            held=self._stores.hotbase.held_counts,
             open_associations=self._associations.__len__,
         )
 

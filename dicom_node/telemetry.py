@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
+from sr_templates.evidence_kind import EvidenceKind
 
 # These say the same as our own events, in more words, or repeat header values.
 _QUIET_LOGGERS = ("pynetdicom", "pydicom", "dbos", "apscheduler", "uvicorn", "alembic")
@@ -52,10 +53,12 @@ class CorridorCollector(Collector):
         *,
         studies: Callable[[], dict[StudyState, int]],
         deliveries: Callable[[], dict[tuple[str, DeliveryState], int]],
+        held: Callable[[], dict[EvidenceKind, int]],
         open_associations: Callable[[], int],
     ) -> None:
         self._studies = studies
         self._deliveries = deliveries
+        self._held = held
         self._open_associations = open_associations
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -73,6 +76,14 @@ class CorridorCollector(Collector):
         for (destination, delivery_state), count in self._deliveries().items():
             deliveries.add_metric([destination, delivery_state.value], count)
         yield deliveries
+        held = GaugeMetricFamily(
+            "dicom_node_evidence_held",
+            "Result objects that the gate holds back, by kind.",
+            labels=["kind"],
+        )
+        for kind, count in self._held().items():
+            held.add_metric([kind.value], count)
+        yield held
         yield GaugeMetricFamily(
             "dicom_node_open_associations",
             "Associations that are open now.",

@@ -46,6 +46,10 @@ class DicomObjects:
         """Return a result object's data set without its pixel data."""
         return dcmread(self.evidence_path(path), stop_before_pixels=True)
 
+    def whole_evidence(self, path: str) -> Dataset:
+        """Return a result object's data set with everything in it."""
+        return dcmread(self.evidence_path(path))
+
     def keep(self, dataset: Dataset) -> str:
         """Store a result object durably as a Part 10 file; return its path."""
         if not hasattr(dataset, "file_meta"):

@@ -14,6 +14,7 @@ from dicom_node.cli import (
     conformance,
     doctor,
     drift,
+    evidence,
     models,
     network,
     review,
@@ -73,6 +74,7 @@ application.command("migrate")(doctor.migrate_schema)
 application.command("echo")(network.echo)
 application.command("send")(network.send)
 application.add_typer(ae.commands, name="ae")
+application.add_typer(evidence.commands, name="evidence")
 application.add_typer(route.commands, name="route")
 application.add_typer(models.commands, name="models")
 application.add_typer(users.commands, name="users")

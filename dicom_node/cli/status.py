@@ -36,10 +36,10 @@ def status(
         run.console.print(
             f"Suspended: {each.model_name} for {each.device_id}: {each.reason}", highlight=False
         )
-    for held in stores.hotbase.held():
+    if held := stores.hotbase.held_counts():
+        kinds = ", ".join(f"{count} {kind.value}" for kind, count in held.items())
         run.console.print(
-            f"Held back: {held['kind']} {held['sop_instance_uid']}: {'; '.join(held['problems'])}",
-            highlight=False,
+            f"Held back: {kinds}; dicom-node evidence held says why.", highlight=False
         )
 
 
@@ -107,6 +107,12 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
             held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
             console.print(
                 f"  {evidence.kind.value}: {stores.objects.evidence_path(evidence.path)}{held}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        for left_out in stores.hotbase.left_out(job["job_id"]):
+            console.print(
+                f"  {left_out.kind.value}: left out: {left_out.reason}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -24,7 +24,8 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
         {DeliveryState.RETRYING, DeliveryState.DELIVERED, DeliveryState.FAILED}
     ),
     DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
-    DeliveryState.DELIVERED: frozenset(),
+    # Something is added to what was delivered: an object that the gate had held back.
+    DeliveryState.DELIVERED: frozenset({DeliveryState.PENDING}),
 }
 
 

@@ -35,3 +35,12 @@ class EvidenceObject:
     def is_held(self) -> bool:
         """Whether the gate keeps this object back."""
         return bool(self.problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A kind of evidence that a destination wants and a job's images cannot carry, and why."""
+
+    job_id: str
+    kind: EvidenceKind
+    reason: str

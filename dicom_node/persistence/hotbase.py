@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ai_engine.result import Result
 from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
-from dicom_node.domain.evidence import EvidenceObject, Parcel
+from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.result_rows import result_rows
@@ -19,11 +19,15 @@ from dicom_node.persistence.tables import (
     EVIDENCE,
     FINDINGS,
     JOBS,
+    LEFT_OUT,
     MEASUREMENTS,
     REFUSALS,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
+
+# Compared as text, which both databases can do with a list.
+_IS_HELD = sa.cast(EVIDENCE.c.problems, sa.Text) != "[]"
 
 
 class Hotbase:
@@ -201,10 +205,75 @@ class Hotbase:
             return _evidence(row), study
         return None
 
-    def held(self) -> tuple[dict[str, Any], ...]:
-        """Return the result objects that the gate keeps back, as rows."""
-        rows = self._rows(sa.select(EVIDENCE))
-        return tuple(row for row in rows if row["problems"])
+    def held(
+        self, study_instance_uid: str = "", limit: int = 1000
+    ) -> tuple[tuple[EvidenceObject, str], ...]:
+        """Return what the gate keeps back, of one study or of all, each with its study."""
+        query = (
+            sa.select(EVIDENCE, JOBS.c.study_instance_uid)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(_IS_HELD)
+            .order_by(JOBS.c.created_at, EVIDENCE.c.kind, EVIDENCE.c.sop_instance_uid)
+            .limit(limit)
+        )
+        if study_instance_uid:
+            query = query.where(JOBS.c.study_instance_uid == study_instance_uid)
+        rows = self._rows(query)
+        studies = [str(row.pop("study_instance_uid")) for row in rows]
+        return tuple(zip(map(_evidence, rows), studies, strict=True))
+
+    def held_counts(self) -> dict[EvidenceKind, int]:
+        """Return how many objects of each kind the gate keeps back."""
+        query = (
+            sa.select(EVIDENCE.c.kind, sa.func.count()).where(_IS_HELD).group_by(EVIDENCE.c.kind)
+        )
+        with self._read() as connection:
+            return {EvidenceKind(kind): count for kind, count in connection.execute(query)}
+
+    def leave_out(self, left_out: LeftOut) -> None:
+        """Record that a job has no evidence of some kind; repeating it changes nothing."""
+        row = {
+            "job_id": left_out.job_id,
+            "kind": left_out.kind,
+            "reason": left_out.reason[:255],
+        }
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, LEFT_OUT, [row])
+
+    def left_out(self, job_id: str) -> tuple[LeftOut, ...]:
+        """Return which kinds of evidence a job has none of, and why."""
+        query = sa.select(LEFT_OUT).where(LEFT_OUT.c.job_id == job_id).order_by(LEFT_OUT.c.kind)
+        return tuple(
+            LeftOut(job_id=job_id, kind=EvidenceKind(row["kind"]), reason=row["reason"])
+            for row in self._rows(query)
+        )
+
+    def reopen_job(self, job_id: str) -> None:
+        """Let a job be done once more, for the sake of evidence that is held back."""
+        allowed = [one for one, after in JOB_TRANSITIONS.items() if JobState.PENDING in after]
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(JOBS)
+                .where(JOBS.c.job_id == job_id, JOBS.c.state.in_(allowed))
+                .values(state=JobState.PENDING)
+            )
+            connection.execute(sa.delete(LEFT_OUT).where(LEFT_OUT.c.job_id == job_id))
+
+    def reopen_deliveries(self, job_id: str, parcel: Parcel, *, at: datetime) -> None:
+        """Let a parcel be sent once more, because an object was added to it."""
+        allowed = [
+            one for one, after in DELIVERY_TRANSITIONS.items() if DeliveryState.PENDING in after
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(DELIVERIES)
+                .where(
+                    DELIVERIES.c.job_id == job_id,
+                    DELIVERIES.c.parcel == parcel,
+                    DELIVERIES.c.state.in_(allowed),
+                )
+                .values(state=DeliveryState.PENDING, created_at=at, delivered_at=None)
+            )
 
     def plan_delivery(
         self, job_id: str, destination: str, *, at: datetime, parcel: Parcel = Parcel.RESULT

@@ -180,6 +180,15 @@ EVIDENCE = sa.Table(
     sa.Column("parcel", sa.String(16), nullable=False, server_default="result"),
 )
 
+# Kinds of evidence that a job's images cannot carry.
+LEFT_OUT = sa.Table(
+    "left_out",
+    METADATA,
+    sa.Column("job_id", sa.String(32), sa.ForeignKey(JOBS.c.job_id), primary_key=True),
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("reason", sa.String(255), primary_key=True),
+)
+
 DELIVERIES = sa.Table(
     "deliveries",
     METADATA,

@@ -93,13 +93,20 @@ class Delivering:
 
     def _send(self, delivery: Delivery) -> None:
         destination = self._ae_titles.get(delivery.destination)
-        paths = [
-            each.path
+        wanted = [
+            each
             for each in self._results.evidence(delivery.job_id, delivery.parcel)
-            if _is_wanted(each, destination) and not each.is_held
+            if _is_wanted(each, destination)
         ]
+        paths = [each.path for each in wanted if not each.is_held]
         if paths:
             self._sender.send(paths, destination)
+        elif wanted:
+            raise DeliveryError(
+                "nothing to send: every object for this destination is held back (dicom-node "
+                "evidence held says why)",
+                retryable=False,
+            )
 
     def _failed(self, delivery: Delivery, error: NodeError) -> Retry | None:
         # A destination that is not administered may be added; only a refusal is final.

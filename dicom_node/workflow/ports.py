@@ -14,7 +14,7 @@ from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.calibration import CalibrationVersion
 from dicom_node.domain.delivery import Delivery, DeliveryState
-from dicom_node.domain.evidence import EvidenceObject, Parcel
+from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
@@ -79,6 +79,9 @@ class StudyStore(Protocol):
     def instances(self, study_instance_uid: str) -> tuple[ReceivedInstance, ...]:
         """Return a study's instances."""
 
+    def reopen(self, study_instance_uid: str) -> int | None:
+        """Let a study be analysed once more."""
+
     def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which more may arrive."""
 
@@ -106,6 +109,18 @@ class ResultStore(Protocol):
 
     def evidence(self, job_id: str, parcel: Parcel = Parcel.RESULT) -> tuple[EvidenceObject, ...]:
         """Return the objects of one of a job's parcels."""
+
+    def leave_out(self, left_out: LeftOut) -> None:
+        """Record that a job has no evidence of some kind, and why."""
+
+    def held(self, study_instance_uid: str = "") -> tuple[tuple[EvidenceObject, str], ...]:
+        """Return what the gate keeps back, each object with its study."""
+
+    def reopen_job(self, job_id: str) -> None:
+        """Let a job be done once more."""
+
+    def reopen_deliveries(self, job_id: str, parcel: Parcel, *, at: datetime) -> None:
+        """Let a parcel be sent once more."""
 
     def plan_delivery(
         self, job_id: str, destination: str, *, at: datetime, parcel: Parcel = Parcel.RESULT
@@ -190,6 +205,9 @@ class ObjectArchive(Protocol):
 
     def evidence(self, path: str) -> Dataset:
         """Return a result object's data set without its pixel data."""
+
+    def whole_evidence(self, path: str) -> Dataset:
+        """Return a result object's data set with everything in it."""
 
     def keep(self, dataset: Dataset) -> str:
         """Store a result object durably; return its path."""

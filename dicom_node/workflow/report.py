@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from pydicom import Dataset
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.slices import SliceReference
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
-from dicom_node.domain.evidence import EvidenceObject, Parcel
+from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
@@ -40,13 +41,17 @@ _Layer = tuple[EvidenceObject, Dataset]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """What evidence of one job is made from: its images, their headers, and the kinds wanted."""
+    """What evidence of one job is made from: its images, their headers, and the kinds wanted.
+
+    ``earlier`` is what was made before, by SOP Instance UID, where the job is done once more.
+    """
 
     job: Job
     instances: tuple[ReceivedInstance, ...]
     sources: Mapping[str, Dataset]
     context: EvidenceContext
     wanted: frozenset[EvidenceKind]
+    earlier: Mapping[str, EvidenceObject]
 
     @property
     def headers(self) -> tuple[Dataset, ...]:
@@ -79,18 +84,22 @@ class Reporting:
     def report(self, analysis: Analysis) -> tuple[EvidenceObject, ...]:
         """Return the evidence of a job, each object durable in the archive and recorded.
 
-        The objects' UIDs derive from the job, so doing this again gives the same objects. A job
-        whose evidence cannot be built or kept has failed, and says why.
+        The objects' UIDs derive from the job, so doing this again gives the same objects: those
+        that passed the gate before stay as they were sent, those that were held are replaced. A
+        job whose evidence cannot be built or kept has failed, and says why.
         """
         job = analysis.job
+        earlier = {each.sop_instance_uid: each for each in self._results.evidence(job.job_id)}
         try:
-            evidence = tuple(self._made(analysis))
+            evidence = tuple(self._made(analysis, earlier))
         except (EvidenceError, NodeError) as error:
             _LOG.error("job not reported job=%s reason=%r", job.job_id, str(error))
             self._results.finish_job(
                 job.job_id, JobState.FAILED, at=self._clock(), reason=str(error)
             )
             return ()
+        if any(_is_added(each, earlier) for each in evidence):
+            self._results.reopen_deliveries(job.job_id, Parcel.RESULT, at=self._clock())
         self._results.keep_evidence(evidence)
         self._results.finish_job(job.job_id, JobState.DONE, at=self._clock())
         return evidence
@@ -101,7 +110,11 @@ class Reporting:
         There is one for each job, however often it fails; and none where an earlier report of the
         same model stands, because viewers show only the newest one of a series.
         """
-        if self._results.predecessor(job) or self._results.evidence(job.job_id, Parcel.FAILURE):
+        stands = (
+            *self._results.evidence(job.job_id, Parcel.FAILURE),
+            *self._results.evidence(job.job_id),
+        )
+        if self._results.predecessor(job) or any(not each.is_held for each in stands):
             return ()
         refusals = tuple(
             Refusal(sop_instance_uid=uid, reason=RefusalReason.ANALYSIS_FAILED, detail="")
@@ -119,10 +132,14 @@ class Reporting:
         except (EvidenceError, NodeError) as error:
             _LOG.error("failure not reported job=%s reason=%r", job.job_id, str(error))
             return ()
+        if not evidence.is_held:
+            self._results.reopen_deliveries(job.job_id, Parcel.FAILURE, at=self._clock())
         self._results.keep_evidence((evidence,))
         return (evidence,)
 
-    def _made(self, analysis: Analysis) -> Iterator[EvidenceObject]:
+    def _made(
+        self, analysis: Analysis, earlier: Mapping[str, EvidenceObject]
+    ) -> Iterator[EvidenceObject]:
         job = analysis.job
         instances = job_instances(self._index, job)
         work = _Work(
@@ -131,6 +148,7 @@ class Reporting:
             sources={each.sop_instance_uid: self._archive.source(each.path) for each in instances},
             context=self._context(analysis.made_at),
             wanted=self._wanted(job),
+            earlier=earlier,
         )
         match analysis.prediction:
             case CtPrediction() as prediction:
@@ -147,7 +165,7 @@ class Reporting:
             predecessors=self._predecessors(work.job),
             companions=_companions(layers),
         )
-        yield self._kept(work.job, EvidenceKind.SR, report, work.headers)
+        yield self._kept(work.job, EvidenceKind.SR, report, work.headers, work.earlier)
         yield from (kept for kept, _ in layers)
 
     def _layers_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[_Layer]:
@@ -184,15 +202,31 @@ class Reporting:
             predecessors=self._predecessors(work.job),
             companions=_companions(layers),
         )
-        yield self._kept(work.job, EvidenceKind.SR, report, work.headers)
+        yield self._kept(work.job, EvidenceKind.SR, report, work.headers, work.earlier)
         yield from (kept for kept, _ in layers)
 
     def _kept_layers(
         self, work: "_Work", layers: Layers, sources: tuple[Dataset, ...]
     ) -> Iterator[_Layer]:
         """Build and keep the wanted layers; each comes with the header that others refer to."""
-        for kind, made in _built(layers, work.wanted):
-            yield self._kept(work.job, kind, made, sources), identity_of(made)
+        for kind, made in self._built(work, layers):
+            kept = self._kept(work.job, kind, made, sources, work.earlier)
+            yield kept, identity_of(made)
+
+    def _built(self, work: "_Work", layers: Layers) -> Iterator[tuple[EvidenceKind, Dataset]]:
+        """Build the wanted layers; what a source cannot carry is left out, with the reason."""
+        for kind, build in layers.items():
+            if kind not in work.wanted:
+                continue
+            try:
+                made = build()
+            except EvidenceError as error:
+                _LOG.warning("evidence left out kind=%s reason=%r", kind.value, str(error))
+                self._results.leave_out(
+                    LeftOut(job_id=work.job.job_id, kind=kind, reason=str(error))
+                )
+                continue
+            yield from ((kind, each) for each in made)
 
     def _wanted(self, job: Job) -> frozenset[EvidenceKind]:
         """Return what at least one of the job's destinations gets; overlays in any case."""
@@ -210,12 +244,23 @@ class Reporting:
             *self._results.evidence(job.job_id, Parcel.FAILURE),
         )
         return tuple(
-            self._archive.evidence(each.path) for each in reports if each.kind is EvidenceKind.SR
+            self._archive.evidence(each.path)
+            for each in reports
+            # What was held back went nowhere: no archive has it to be replaced.
+            if each.kind is EvidenceKind.SR and not each.is_held
         )
 
     def _kept(
-        self, job: Job, kind: EvidenceKind, dataset: Dataset, sources: tuple[Dataset, ...]
+        self,
+        job: Job,
+        kind: EvidenceKind,
+        dataset: Dataset,
+        sources: tuple[Dataset, ...],
+        earlier: Mapping[str, EvidenceObject] = MappingProxyType({}),
     ) -> EvidenceObject:
+        before = earlier.get(str(dataset.SOPInstanceUID))
+        if before is not None and not before.is_held:
+            return before
         found = problems(dataset, sources)
         if found:
             _LOG.error(
@@ -237,16 +282,7 @@ def _companions(layers: Iterable[_Layer]) -> tuple[Dataset, ...]:
     return tuple(header for kept, header in layers if not kept.is_held)
 
 
-def _built(
-    layers: Layers, wanted: frozenset[EvidenceKind]
-) -> Iterator[tuple[EvidenceKind, Dataset]]:
-    """Build the wanted layers; one that a source cannot carry is left out, and it is said why."""
-    for kind, build in layers.items():
-        if kind not in wanted:
-            continue
-        try:
-            made = build()
-        except EvidenceError as error:
-            _LOG.warning("evidence left out kind=%s reason=%r", kind.value, str(error))
-            continue
-        yield from ((kind, each) for each in made)
+def _is_added(made: EvidenceObject, earlier: Mapping[str, EvidenceObject]) -> bool:
+    """Whether an object may go where nothing of its UID went before."""
+    before = earlier.get(made.sop_instance_uid)
+    return not made.is_held and (before is None or before.is_held)

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.domain.delivery import DeliveryState
-from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.hotbase import Hotbase
@@ -83,7 +83,32 @@ def test_evidence_comes_back_as_it_was_kept(hotbase: Hotbase) -> None:
     )
     hotbase.keep_evidence([held])
     assert hotbase.evidence(JOB.job_id) == (held,)
-    assert [row["sop_instance_uid"] for row in hotbase.held()] == ["2.1"]
+    passed = replace(held, sop_instance_uid="2.9", problems=())
+    hotbase.keep_evidence([passed])
+    assert hotbase.held() == hotbase.held(STUDY) == ((held, STUDY),)
+    assert hotbase.held("1.2.3") == ()
+    assert hotbase.held_counts() == {EvidenceKind.SR: 1}
+
+
+def test_what_was_left_out_is_said_once_and_forgotten_with_the_next_try(hotbase: Hotbase) -> None:
+    left_out = LeftOut(job_id=JOB.job_id, kind=EvidenceKind.SEG, reason="no pixel spacing")
+    hotbase.leave_out(left_out)
+    hotbase.leave_out(left_out)
+    assert hotbase.left_out(JOB.job_id) == (left_out,)
+    hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+    hotbase.reopen_job(JOB.job_id)
+    assert hotbase.left_out(JOB.job_id) == ()
+    assert hotbase.add_job(JOB, at=EPOCH) is JobState.PENDING
+
+
+def test_a_parcel_that_was_delivered_can_be_delivered_once_more(hotbase: Hotbase) -> None:
+    told = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH, parcel=Parcel.FAILURE)
+    first = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
+    for each in (told, first):
+        hotbase.move_delivery(each.delivery_id, DeliveryState.DELIVERED, at=EPOCH)
+    hotbase.reopen_deliveries(JOB.job_id, Parcel.RESULT, at=EPOCH)
+    assert hotbase.delivery(first.delivery_id).state is DeliveryState.PENDING
+    assert hotbase.delivery(told.delivery_id).state is DeliveryState.DELIVERED
 
 
 def test_a_delivery_is_planned_once_for_each_destination(hotbase: Hotbase) -> None:

@@ -6,12 +6,14 @@ from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
+from sr_templates.evidence_kind import EvidenceKind
 
 
 def client(*problems: str) -> TestClient:
     collector = CorridorCollector(
         studies=lambda: {StudyState.ANALYSED: 3},
         deliveries=lambda: {("PACS", DeliveryState.RETRYING): 2},
+        held=lambda: {EvidenceKind.SEG: 2},
         open_associations=lambda: 1,
     )
     application = make_application(
@@ -37,4 +39,5 @@ def test_metrics_show_where_studies_and_deliveries_stand() -> None:
     assert 'dicom_node_studies{state="analysed"} 3.0' in said
     assert 'dicom_node_studies{state="failed"} 0.0' in said
     assert 'dicom_node_deliveries{destination="PACS",state="retrying"} 2.0' in said
+    assert 'dicom_node_evidence_held{kind="seg"} 2.0' in said
     assert "dicom_node_open_associations 1.0" in said

@@ -1,0 +1,69 @@
+"""``dicom-node evidence``: which results the gate holds back, why, and another chance for them."""
+
+from typing import Annotated
+
+import typer
+
+from dicom_node.cli.context import invocation
+from dicom_node.stores import Stores, utc_now
+from dicom_node.workflow.gate import Gate
+
+commands = typer.Typer(
+    help="Results that broke a rule of the Standard and were therefore held back, not sent.",
+    no_args_is_help=True,
+)
+
+Study = Annotated[str, typer.Argument(help="A Study Instance UID; without it, all studies.")]
+
+
+@commands.command("held")
+def held(context: typer.Context, study: Study = "") -> None:
+    """List what is held back: which study, where the file lies, what is wrong with it."""
+    run = invocation(context)
+    stores = run.stores()
+    found = stores.hotbase.held(study)
+    shown = ""
+    for each, of_study in found:
+        if of_study != shown:
+            run.console.print(f"Study {of_study}", highlight=False, soft_wrap=True)
+            shown = of_study
+        path = stores.objects.evidence_path(each.path)
+        run.console.print(f"  {each.kind.value}: {path}", highlight=False, soft_wrap=True)
+        for problem in each.problems:
+            run.console.print(f"    {problem}", highlight=False, markup=False, soft_wrap=True)
+    if not found:
+        run.console.print("Nothing is held back.")
+        return
+    run.console.print(
+        "None of these was sent. After an update or a correction of the settings, dicom-node "
+        "evidence retry checks them again, and makes again what still fails.",
+        highlight=False,
+    )
+
+
+@commands.command("retry")
+def retry(context: typer.Context, study: Study = "") -> None:
+    """Check held results again: what passes is sent, the rest is made anew by the running node."""
+    run = invocation(context)
+    seen = _gate(run.stores()).look_again(study)
+    run.console.print(
+        f"{len(seen.released)} objects pass now and will be sent; {len(seen.reopened)} jobs will "
+        "be done again to make theirs anew.",
+        highlight=False,
+    )
+    if seen.kept:
+        run.console.print(
+            f"{len(seen.kept)} reports of verdicts still fail and stay held: dicom-node evidence "
+            "held says why.",
+            highlight=False,
+        )
+
+
+def _gate(stores: Stores) -> Gate:
+    return Gate(
+        index=stores.index,
+        results=stores.hotbase,
+        archive=stores.objects,
+        instances=stores.item_instances,
+        clock=utc_now,
+    )

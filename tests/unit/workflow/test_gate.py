@@ -1,0 +1,247 @@
+"""A result that breaks a rule is held, listed and explained; after a correction it goes out."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydicom import Dataset
+
+from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
+from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.evidence import EvidenceObject, Parcel
+from dicom_node.domain.job import JobState
+from dicom_node.domain.study import StudyState
+from dicom_node.errors import NodeError
+from dicom_node.workflow import layers, report
+from dicom_node.workflow.fakes import FakeSender, InlineSteps
+from dicom_node.workflow.gate import Gate
+from sr_templates.errors import EvidenceError
+from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.validation import problems
+from tests.unit.builders import EPOCH, STUDY, an_entity
+from tests.unit.workflow.test_pipeline import Works
+
+MISSING = "Burned In Annotation (0028,0301) has no value (type 1)"
+
+
+class Guarded:
+    """A corridor that sends to PACS, with the gate beside it."""
+
+    def __init__(self, engine: sa.Engine, folder: Path) -> None:
+        self.works = Works(engine, folder)
+        self.works.ae_titles.put(
+            an_entity("PACS", roles=frozenset({Role.PACS})), actor="t", at=EPOCH
+        )
+        self.hotbase = self.works.hotbase
+        self.gate = Gate(
+            index=self.works.index,
+            results=self.hotbase,
+            archive=self.works.objects,
+            instances=self._instances,
+            clock=self.works.clock,
+        )
+        self._runs = 0
+
+    def _instances(self, job_id: str) -> tuple:
+        study, wanted = self.hotbase.job_instances(job_id)
+        found = self.works.index.instances(study)
+        return tuple(each for each in found if each.sop_instance_uid in wanted)
+
+    @property
+    def job_id(self) -> str:
+        """The job that was done first."""
+        return str(self.hotbase.jobs(STUDY)[0]["job_id"])
+
+    def held(self) -> list[EvidenceObject]:
+        """Return what the gate holds."""
+        return [each for each, _ in self.hotbase.held(STUDY)]
+
+    def run(self) -> InlineSteps:
+        """Analyse the study, and try each delivery once."""
+        self._runs += 1
+        self.works.clock.advance(60)
+        steps = self.works.analyse(f"w{self._runs}")
+        self.deliver(steps)
+        return steps
+
+    def deliver(self, steps: InlineSteps) -> None:
+        """Try what a run wants to be delivered."""
+        for each in steps.delivered:
+            self.works.corridor.deliver(each.delivery_id, steps)
+
+    def sent(self) -> list[set[EvidenceKind]]:
+        """Return which kinds each sending took."""
+        sender = self.works.corridor.delivering._sender
+        assert isinstance(sender, FakeSender)
+        kinds = {
+            each.path: each.kind
+            for job in self.hotbase.jobs(STUDY)
+            for parcel in Parcel
+            for each in self.hotbase.evidence(job["job_id"], parcel)
+        }
+        return [{kinds[path] for path in paths} for _, paths in sender.sent]
+
+
+@pytest.fixture
+def guarded(engine: sa.Engine, tmp_path: Path) -> Guarded:
+    return Guarded(engine, tmp_path)
+
+
+def broken_overlays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the overlay's template forget an attribute, as a fault of this program would."""
+    build = layers.build_overlays
+
+    def forgetful(*arguments: object, **named: object) -> list[Dataset]:
+        made = build(*arguments, **named)
+        for each in made:
+            del each.BurnedInAnnotation
+        return made
+
+    monkeypatch.setattr(layers, "build_overlays", forgetful)
+
+
+def strict_gate(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Let the gate ask too much of objects of one modality, as a fault of its own would."""
+
+    def too_strict(dataset: Dataset, sources: object = ()) -> tuple[str, ...]:
+        return ("a rule that does not exist",) if dataset.Modality == kind else ()
+
+    monkeypatch.setattr(report, "problems", too_strict)
+
+
+def test_a_broken_object_is_held_with_its_reason_and_the_others_are_sent(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_overlays(monkeypatch)
+    guarded.works.receive("1.2.3.1")
+    guarded.run()
+    assert guarded.sent() == [{EvidenceKind.SR}]
+    assert [(each.kind, each.problems) for each in guarded.held()] == [
+        (EvidenceKind.SC, (MISSING,))
+    ]
+    assert guarded.hotbase.held_counts() == {EvidenceKind.SC: 1}
+    # The report names only what can be fetched.
+    (made,) = guarded.works.reports()
+    assert guarded.held()[0].sop_instance_uid not in str(made)
+
+
+def test_what_a_template_broke_is_made_again_after_its_correction(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as fault:
+        broken_overlays(fault)
+        guarded.works.receive("1.2.3.1")
+        guarded.run()
+        (before,) = guarded.held()
+        (reported,) = guarded.works.reports()
+        # Without the correction, another try changes nothing that anybody sees.
+        assert guarded.gate.look_again().reopened == (guarded.job_id,)
+        guarded.run()
+        assert [each.sop_instance_uid for each in guarded.held()] == [before.sop_instance_uid]
+        assert guarded.sent() == [{EvidenceKind.SR}]
+    seen = guarded.gate.look_again(STUDY)
+    assert (seen.released, seen.reopened, seen.kept) == ((), (guarded.job_id,), ())
+    guarded.run()
+    assert guarded.held() == []
+    assert guarded.works.index.study(STUDY).state is StudyState.ANALYSED
+    assert guarded.hotbase.jobs(STUDY)[0]["state"] == JobState.DONE
+    assert guarded.sent() == [{EvidenceKind.SR}, {EvidenceKind.SR, EvidenceKind.SC}]
+    (overlay,) = (
+        each for each in guarded.hotbase.evidence(guarded.job_id) if each.kind is EvidenceKind.SC
+    )
+    assert overlay.sop_instance_uid == before.sop_instance_uid
+    assert problems(guarded.works.objects.whole_evidence(overlay.path)) == ()
+    # What was sent before is sent again as it was, not made anew under the same UID.
+    (again,) = guarded.works.reports()
+    assert again == reported
+
+
+def test_what_the_gate_held_by_mistake_goes_out_without_another_analysis(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as fault:
+        strict_gate(fault, "SR")
+        guarded.works.receive("1.2.3.1")
+        guarded.run()
+    assert guarded.sent() == [{EvidenceKind.SC}]
+    calls = guarded.works.models.calls
+    seen = guarded.gate.look_again()
+    assert ([each.kind for each in seen.released], seen.reopened) == ([EvidenceKind.SR], ())
+    assert guarded.held() == []
+    guarded.works.clock.advance(60)
+    steps = InlineSteps()
+    steps.delivered.extend(guarded.hotbase.stranded_deliveries(guarded.works.clock()))
+    guarded.deliver(steps)
+    assert guarded.sent()[-1] == {EvidenceKind.SR, EvidenceKind.SC}
+    assert guarded.works.models.calls == calls
+
+
+def test_a_delivery_of_nothing_but_held_objects_has_failed_and_says_why(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pacs = an_entity("PACS", roles=frozenset({Role.PACS}), evidence=frozenset({EvidenceKind.SR}))
+    guarded.works.ae_titles.put(pacs, actor="t", at=EPOCH)
+    strict_gate(monkeypatch, "SR")
+    guarded.works.receive("1.2.3.1")
+    guarded.run()
+    (delivery,) = guarded.hotbase.deliveries_of(guarded.job_id)
+    assert delivery.state is DeliveryState.FAILED
+    assert "held back (dicom-node evidence held" in delivery.last_error
+    assert guarded.sent() == []
+    monkeypatch.undo()
+    assert len(guarded.gate.look_again().released) == 1
+    (delivery,) = guarded.hotbase.deliveries_of(guarded.job_id)
+    assert delivery.state is DeliveryState.PENDING
+
+
+def test_a_report_that_was_held_is_no_predecessor(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as fault:
+        strict_gate(fault, "SR")
+        guarded.works.receive("1.2.3.1")
+        guarded.run()
+    guarded.works.receive("1.2.3.2")
+    guarded.run()
+    second = guarded.works.reports()[-1]
+    assert "PredecessorDocumentsSequence" not in second
+
+
+def test_a_failure_of_the_second_try_leaves_what_was_sent(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_overlays(monkeypatch)
+    guarded.works.receive("1.2.3.1")
+    guarded.run()
+    guarded.gate.look_again()
+    guarded.works.models.failure = NodeError("the weights are gone")
+    guarded.run()
+    # A report of the failure would hide the result that the archive has.
+    assert guarded.hotbase.evidence(guarded.job_id, Parcel.FAILURE) == ()
+    assert guarded.works.index.study(STUDY).reason == "chest: the weights are gone"
+
+
+def test_a_kind_that_an_image_cannot_carry_is_on_record_with_the_reason(guarded: Guarded) -> None:
+    pacs = an_entity("PACS", roles=frozenset({Role.PACS}), evidence=ADMINISTERED_EVIDENCE)
+    guarded.works.ae_titles.put(pacs, actor="t", at=EPOCH)
+    guarded.works.receive("1.2.3.1")
+    guarded.run()
+    reasons = {each.kind: each.reason for each in guarded.hotbase.left_out(guarded.job_id)}
+    assert set(reasons) == {EvidenceKind.SEG, EvidenceKind.PM}
+    assert "no pixel spacing" in reasons[EvidenceKind.SEG]
+    assert "no plane" in reasons[EvidenceKind.PM]
+
+
+def test_a_report_that_cannot_be_built_is_a_failed_study_with_the_reason(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impossible(*arguments: object, **named: object) -> Dataset:
+        raise EvidenceError("SOPInstanceUID of a source is not a valid UID")
+
+    monkeypatch.setattr(report, "build_measurement_report", impossible)
+    guarded.works.receive("1.2.3.1")
+    guarded.run()
+    study = guarded.works.index.study(STUDY)
+    assert study.state is StudyState.FAILED
+    assert "not a valid UID" in study.reason
+    assert guarded.sent() == []
