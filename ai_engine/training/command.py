@@ -3,7 +3,6 @@
 Importing this module loads no TensorFlow; calling `train` does.
 """
 
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ai_engine.cards import ModelCard
 from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
 from ai_engine.training.recipe import Recipe, load_recipe
+from ai_engine.training.tensorflow_session import tensorflow_session
 
 if TYPE_CHECKING:
     from ai_engine.training.loop import TrainedNetwork
@@ -64,21 +64,21 @@ def train(
     settings = load_recipe(recipe)
     dataset = read_cxr(data)
     out.mkdir(parents=True, exist_ok=True)
-    _prepare_tensorflow(settings, threads)
-    from ai_engine.training import publish  # noqa: PLC0415 - loads matplotlib
+    with tensorflow_session(seed=settings.seed, precision=settings.precision, threads=threads):
+        from ai_engine.training import publish  # noqa: PLC0415 - loads matplotlib
 
-    publication = publish.Publication(
-        recipe=settings,
-        out=out,
-        version=version,
-        command=_command_line(recipe, data, version),
-        dataset=dataset,
-    )
-    if settings.architecture == "guardnet":
-        tensors, history = _train_guard(settings, dataset, console)
-        return publish.publish_guard(publication, tensors, history)
-    trained = _train_classifier(settings, dataset, out, resume, console)
-    return publish.publish_classifier(publication, trained.tensors, trained.history)
+        publication = publish.Publication(
+            recipe=settings,
+            out=out,
+            version=version,
+            command=_command_line(recipe, data, version),
+            dataset=dataset,
+        )
+        if settings.architecture == "guardnet":
+            tensors, history = _train_guard(settings, dataset, console)
+            return publish.publish_guard(publication, tensors, history)
+        trained = _train_classifier(settings, dataset, out, resume, console)
+        return publish.publish_classifier(publication, trained.tensors, trained.history)
 
 
 def _train_classifier(
@@ -114,19 +114,6 @@ def _command_line(recipe: str, data: Path, version: str) -> str:
     """The command that repeats the run; folders by their last name, which is no one's machine."""
     words = ["dicom-node", "models", "train", "--recipe", Path(recipe).name]
     return shlex.join([*words, "--data", data.name, "--version", version])
-
-
-def _prepare_tensorflow(recipe: Recipe, threads: int | None) -> None:
-    """Keras on TensorFlow, the recipe's seed and arithmetic."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras  # noqa: PLC0415 - its backend must be chosen first
-    import tensorflow as tf  # noqa: PLC0415 - slow, and not for the serving path
-
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-    keras.mixed_precision.set_global_policy(recipe.precision)
-    keras.utils.set_random_seed(recipe.seed)
 
 
 class EpochProgress:

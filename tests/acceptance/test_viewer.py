@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
@@ -132,7 +132,9 @@ class Viewer:
     def picture(self, page: Page, name: str) -> Picture:
         """Photograph the viewport; the file stays beside the test's other output."""
         path = self.folder / f"{name}.png"
-        page.locator(".viewport-element").screenshot(path=path)
+        viewport = page.locator(".viewport-element")
+        expect(viewport).to_have_count(1, timeout=30_000)  # the one before goes a moment later
+        viewport.screenshot(path=path)
         return np.asarray(cv2.imread(str(path)), dtype=np.uint8)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian
-from pynetdicom import AE, build_context
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 from tests.peers.dcmtk import Peer
 from tests.peers.objects import CR_IMAGE
@@ -64,6 +65,37 @@ def associate(
     ae.dimse_timeout = ae.acse_timeout = ae.network_timeout = 30
     contexts = [build_context(sop_class, syntax) for sop_class, syntax in dict.fromkeys(pairs)]
     return ae.associate(peer.host, peer.port, contexts=contexts, ae_title=peer.ae_title)
+
+
+def rejection(
+    peer: Peer,
+    calling: str,
+    pairs: Sequence[tuple[str, str]] = ((CR_IMAGE, ExplicitVRLittleEndian),),
+) -> tuple[int, int, int] | None:
+    """Ask for an association; return result, source and reason of its rejection, None without one.
+
+    What came over the wire is asked, not ``is_rejected``: pynetdicom's SCU calls an association
+    aborted if the peer rejected it and hung up before the SCU's own thread looked.
+    """
+    received: list[tuple[int, int, int]] = []
+
+    def note(event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            received.append((event.pdu.result, event.pdu.source, event.pdu.reason_diagnostic))
+
+    ae = AE(ae_title=calling)
+    ae.acse_timeout = ae.network_timeout = 30
+    contexts = [build_context(sop_class, syntax) for sop_class, syntax in dict.fromkeys(pairs)]
+    association = ae.associate(
+        peer.host,
+        peer.port,
+        contexts=contexts,
+        ae_title=peer.ae_title,
+        evt_handlers=[(evt.EVT_PDU_RECV, note)],
+    )
+    if association.is_established:
+        association.abort()
+    return received[0] if received else None
 
 
 def hang_up(association: Association) -> None:

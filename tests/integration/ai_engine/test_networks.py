@@ -150,6 +150,8 @@ def test_a_guard_is_trained_published_and_evaluated(folder: Path, tmp_path: Path
     recipe.write_text(GUARD_RECIPE, encoding="utf-8")
     out = tmp_path / "run"
     card = train(recipe=str(recipe), data=folder, out=out, version="0.9.0")
+
+    assert keras.mixed_precision.dtype_policy().name == "float32", "others build networks too"
     assert card == read_card(out / "frontal-chest-guard" / "0.9.0")
     assert card.kind is ModelKind.GUARD
     assert card.command == "dicom-node models train --recipe guard.toml --data tiny --version 0.9.0"

@@ -33,7 +33,7 @@ from tests.peers.objects import (
     make_dataset,
     write_part10,
 )
-from tests.peers.raw_scu import associate, raw_scu
+from tests.peers.raw_scu import associate, raw_scu, rejection
 
 
 def received(reception: Reception, count: int) -> list[InstanceReceived]:
@@ -304,13 +304,13 @@ def test_a_new_ae_title_may_store_at_once_in_a_running_node(tmp_path: Path) -> N
     table = tmp_path / "titles"
     table.write_text("")
     with node.reception(tmp_path / "archive", access=node.FileAccessFactory(table)) as running:
-        assert associate(running.peer, "NEW").is_rejected
+        assert rejection(running.peer, "NEW") == Refusal.CALLING_AE_UNKNOWN.value
 
         table.write_text("NEW\n")
         assert store_one(running, calling="NEW")[0] == 0x0000
 
         table.unlink()
-        assert associate(running.peer, "NEW").is_rejected
+        assert rejection(running.peer, "NEW") == Refusal.ACCESS_UNDECIDED.value
         refusals = [event.refusal for event in running.recorder.wait_for(AssociationRefused, 2)]
 
     assert refusals == [Refusal.CALLING_AE_UNKNOWN, Refusal.ACCESS_UNDECIDED]

@@ -10,12 +10,13 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.procedure_step import Subject
-from dicom_node.network.access import StaticAccess
+from dicom_node.network.access import Refusal, StaticAccess
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.procedure_steps.codes import (
     MODALITY_WORKLIST,
@@ -30,6 +31,7 @@ from dicom_node.procedure_steps.service import ProcedureSteps
 from dicom_node.workflow.fakes import FakeClock
 from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
 from tests.peers import dcmtk
+from tests.peers.raw_scu import rejection
 from tests.unit.procedure_steps.requests import KEY, a_performance, a_request
 
 COUNT = 5
@@ -74,13 +76,11 @@ def scp(worklist: FakeWorklist) -> Iterator[WorklistScp]:
 
 
 @contextmanager
-def associated(
-    scp: WorklistScp, calling: str = "WS1", called: str = "AINODE"
-) -> Iterator[Association]:
+def associated(scp: WorklistScp, calling: str = "WS1") -> Iterator[Association]:
     ae = AE(ae_title=calling)
     for sop_class in (VERIFICATION, MODALITY_WORKLIST, UPS_PUSH, UPS_PULL, UPS_WATCH):
         ae.add_requested_context(sop_class)
-    association = ae.associate("127.0.0.1", scp.port, ae_title=called)
+    association = ae.associate("127.0.0.1", scp.port, ae_title="AINODE")
     yield association
     if association.is_established:
         association.release()
@@ -146,9 +146,10 @@ def test_a_device_that_only_stores_is_refused(scp: WorklistScp) -> None:
 
 
 def test_unknown_callers_and_wrong_names_are_rejected(scp: WorklistScp) -> None:
-    for calling, called in (("NOBODY", "AINODE"), ("WS1", "OTHER")):
-        with associated(scp, calling, called) as association:
-            assert association.is_rejected
+    asked = [(UPS_PULL, ExplicitVRLittleEndian)]
+    node, other = (dcmtk.Peer(ae_title=title, port=scp.port) for title in ("AINODE", "OTHER"))
+    assert rejection(node, "NOBODY", asked) == Refusal.CALLING_AE_UNKNOWN.value
+    assert rejection(other, "WS1", asked) == Refusal.CALLED_AE_UNKNOWN.value
 
 
 def test_of_two_workstations_one_claims_and_the_other_learns_so(scp: WorklistScp) -> None:

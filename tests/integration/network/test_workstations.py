@@ -11,9 +11,11 @@ from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
 from dicom_node.domain.application_entity import ApplicationEntity, Role
+from dicom_node.network.access import Refusal
 from dicom_node.procedure_steps.codes import UPS_PULL, UPS_PUSH
 from dicom_node.settings import NetworkSettings, NodeSettings, WorklistSettings
 from dicom_node.stores import Stores, utc_now
@@ -22,6 +24,7 @@ from dicom_node.workflow.review_fakes import fake_details
 from dicom_node.workstations import Workstations
 from tests.peers import dcmtk
 from tests.peers.objects import announcement, encoded, make_dataset
+from tests.peers.raw_scu import rejection
 
 TOKEN = "a-token-of-the-second-workstation"  # noqa: S105 - opens nothing but this test
 STEP = "2.25.1"
@@ -110,7 +113,6 @@ def test_who_claims_over_dimse_holds_it_over_http_too(house: House) -> None:
 
 
 def test_a_modality_may_not_ask_for_the_worklist(house: House) -> None:
-    ae = AE(ae_title="CR1")
-    ae.add_requested_context(UPS_PULL)
-    association = ae.associate("127.0.0.1", house.workstations.port, ae_title="AINODE")
-    assert association.is_rejected
+    node = dcmtk.Peer(ae_title="AINODE", port=house.workstations.port)
+    asked = [(UPS_PULL, ExplicitVRLittleEndian)]
+    assert rejection(node, "CR1", asked) == Refusal.OPERATION_NOT_PERMITTED.value

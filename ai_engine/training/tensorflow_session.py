@@ -1,0 +1,37 @@
+"""Keras on TensorFlow for the time of one run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def tensorflow_session(*, seed: int, precision: str, threads: int | None = None) -> Iterator[None]:
+    """Load Keras on TensorFlow; seed it, and compute in ``precision`` until the end of the block.
+
+    The precision is Keras' global policy: left behind, it would change every network that the
+    process builds later.
+
+    Parameters
+    ----------
+    seed
+        Of Python, NumPy and TensorFlow.
+    precision
+        Name of a Keras dtype policy: ``float32``, ``mixed_bfloat16``, ``mixed_float16``.
+    threads
+        Threads that TensorFlow uses; None leaves it to TensorFlow (all cores).
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras  # noqa: PLC0415 - its backend must be chosen first
+    import tensorflow as tf  # noqa: PLC0415 - slow, and not for the serving path
+
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_global_policy(precision)
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
