@@ -149,6 +149,21 @@ class Refusal:
     detail: str
 
 
+class RemarkKind(StrEnum):
+    """What a reader must know of how a result came about."""
+
+    TAGS_DISAGREE = "header and pixels disagree"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """One such thing about one image; ``detail`` is a sentence for people."""
+
+    kind: RemarkKind
+    sop_instance_uid: str
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What one model says about the images of one study."""
@@ -157,6 +172,7 @@ class Prediction:
     images: tuple[ImagePrediction, ...]
     refusals: tuple[Refusal, ...] = ()
     calibration: str = "model default"
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def is_positive(self) -> bool:

@@ -16,13 +16,15 @@ from ai_engine.inference.backend import Activation, Backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.prediction import Code, Finding, HeatMap, ImagePrediction, Prediction, Refusal
 from ai_engine.preprocessing.geometry import ModelView, letterbox
-from ai_engine.preprocessing.guard import ChestGuard, TagsHint
+from ai_engine.preprocessing.guard import ChestGuard, TagsHint, Veto
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.registry import ModelRegistry
 from ai_engine.weights_file import read_weights
 
 CHEST_MODEL = "chest-radiograph"
 GUARD_MODEL = "frontal-chest-guard"
+VETOES = {"paper2-xray-or-not": "X-ray", "paper2-type": "Chest"}
+"""Paper 2's modules I and II, and what each must see. They guard only where they are active."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -221,10 +223,29 @@ def load_predictor(
         If a model isn't installed, is damaged or can't be converted.
     """
     card = registry.active(versions, CHEST_MODEL)
-    guard_card = registry.active(versions, GUARD_MODEL)
-    guard = ChestGuard(guard_card, OpenVinoBackend.load(guard_card, cache=cache, threads=1))
+    guard = load_guard(registry, versions, cache=cache, threads=threads)
     backend = OpenVinoBackend.load(card, cache=cache, precision=precision, threads=threads)
     return ChestRadiographPredictor(card, backend, head=head_kernel(card), guard=guard)
+
+
+def load_guard(
+    registry: ModelRegistry, versions: Mapping[str, str], *, cache: Path, threads: int | None = None
+) -> ChestGuard:
+    """Load the active guard on OpenVINO, with those of `VETOES` that are active.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelFolderError, BackendError
+        If a model isn't installed, is damaged or can't be converted.
+    """
+    vetoes = []
+    for name, expected in VETOES.items():
+        if name in versions:
+            module = registry.active(versions, name)
+            backend = OpenVinoBackend.load(module, cache=cache, threads=threads)
+            vetoes.append(Veto(module, backend, expected=expected))
+    card = registry.active(versions, GUARD_MODEL)
+    return ChestGuard(card, OpenVinoBackend.load(card, cache=cache, threads=1), vetoes)
 
 
 def head_kernel(card: ModelCard) -> FloatArray:

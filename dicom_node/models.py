@@ -8,26 +8,28 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 
 from ai_engine.cards import CT_KINDS
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.openvino_backend import Precision
-from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal
 from ai_engine.predictor import (
     CHEST_MODEL,
     GUARD_MODEL,
+    VETOES,
     ChestRadiographPredictor,
     load_predictor,
 )
-from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from ai_engine.preprocessing.guard import TagsHint
+from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.result import Result
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.ct_models import CtModels
 from dicom_node.device_calibrations import Calibrations, calibrations_of
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.route import SecondLook, is_radiograph
 from dicom_node.model_cards import ModelCards, ModelUnavailableError
+from dicom_node.second_look import look_at, read_image
 from dicom_node.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +38,9 @@ _KEPT_IMAGES = 8
 # The active version, and the one that jobs planned before a promotion still name.
 _KEPT_MODELS = 2
 
-_Versions = tuple[ModelIdentity, ModelIdentity]
+_LATERAL_VIEWS = frozenset({"LL", "RL", "LATERAL"})
+
+_Versions = tuple[ModelIdentity, ...]
 
 
 class ModelHost:
@@ -57,6 +61,7 @@ class ModelHost:
         self._predictors: OrderedDict[_Versions, ChestRadiographPredictor] = OrderedDict()
         self._loading = threading.Lock()
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._images: OrderedDict[str, Radiograph] = OrderedDict()
 
     def load(self) -> None:
@@ -72,6 +77,20 @@ class ModelHost:
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of ``model`` is active now."""
         return self._cards.identity(model)
+
+    def look(self, instance: ReceivedInstance) -> SecondLook:
+        """Let the guard say what an instance shows whose tags are missing or doubtful.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the guard, or the file, cannot be used.
+        """
+        guard = self._predictor(self.identity(CHEST_MODEL)).guard
+        path = self._objects.source_path(instance.path)
+        # One at a time: routing has no slots, and a radiograph takes a hundred megabytes.
+        with self._looking:
+            return look_at(guard, instance, path, lambda: self._radiograph(instance))
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
@@ -104,13 +123,15 @@ class ModelHost:
                 images,
                 refusals=refusals,
                 calibrations=calibrations_of(instances, model, self._calibrations),
+                hints={each.sop_instance_uid: _hint(each) for each in instances},
             )
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
 
     def _predictor(self, model: ModelIdentity) -> ChestRadiographPredictor:
         with self._loading:
-            key = (model, self.identity(GUARD_MODEL))
+            vetoes = (name for name in VETOES if name in self._cards.versions)
+            key = (model, *(self.identity(name) for name in (GUARD_MODEL, *vetoes)))
             if key not in self._predictors:
                 self._predictors[key] = self._loaded(model)
                 while len(self._predictors) > _KEPT_MODELS:
@@ -160,7 +181,7 @@ class ModelHost:
             if instance.path in self._images:
                 self._images.move_to_end(instance.path)
                 return self._images[instance.path]
-        image = _read(self._objects.source_path(instance.path))
+        image = read_image(self._objects.source_path(instance.path))
         with self._lock:
             self._images[instance.path] = image
             while len(self._images) > _KEPT_IMAGES:
@@ -168,14 +189,10 @@ class ModelHost:
         return image
 
 
-def _read(path: Path) -> Radiograph:
-    try:
-        return read_radiograph(dcmread(path))
-    except InvalidDicomError as error:
-        raise ImageRefusedError(
-            RefusalReason.UNDECODABLE, "the file is not a DICOM object"
-        ) from error
-    except OSError as error:
-        raise ModelUnavailableError(
-            f"{path} cannot be read ({error.strerror}): was it removed from the archive?"
-        ) from error
+def _hint(instance: ReceivedInstance) -> TagsHint:
+    """What the guard may trust of the tags: a radiograph's modality is its SOP class's."""
+    header = instance.header
+    return TagsHint(
+        modality=None if is_radiograph(instance) else header.modality,
+        is_lateral=(header.view_position or "").strip().upper() in _LATERAL_VIEWS,
+    )

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from ai_engine.prediction import Code as PredictionCode
-from ai_engine.prediction import RefusalReason
+from ai_engine.prediction import RefusalReason, RemarkKind
 
 # --- The node's own coding scheme (PS3.3 C.12.1.1.1: designators of private schemes start with 99)
 PRIVATE_SCHEME = "99AINODE"
@@ -128,6 +128,16 @@ LATERALITIES = MappingProxyType(
         "R": Code("24028007", "SCT", "Right"),
         "L": Code("7771000", "SCT", "Left"),
         "B": Code("51440002", "SCT", "Right and left"),
+    }
+)
+
+# What a reader must know of how a result came about; no standard scheme has concepts for it.
+REMARK = Code("REMARK", PRIVATE_SCHEME, "Remark on the analysis")
+REMARKS = MappingProxyType(
+    {
+        RemarkKind.TAGS_DISAGREE: Code(
+            "R-TAGS-DISAGREE", PRIVATE_SCHEME, "Header and pixels disagree"
+        ),
     }
 )
 

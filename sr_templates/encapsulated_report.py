@@ -132,6 +132,11 @@ def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, s
         ("Model", f"{model.name} {model.version}, {model.manufacturer}"),
         ("Weights SHA-256", model.weights_digest),
         ("Calibration", subject.prediction.calibration),
+        *(
+            (remark.kind.value.capitalize(), remark.detail)
+            for remark in subject.prediction.remarks
+            if remark.sop_instance_uid == subject.image.sop_instance_uid
+        ),
         ("Made", f"{context.content_datetime:%Y-%m-%d %H:%M:%S %z} by {context.model_name}"),
         ("Study", uid_of(subject.source, "StudyInstanceUID")),
         ("Image", uid_of(subject.source, "SOPInstanceUID") + place),

@@ -20,7 +20,14 @@ from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from ai_engine.prediction import Finding, ImagePrediction, Prediction, Refusal, RefusalReason
+from ai_engine.prediction import (
+    Finding,
+    ImagePrediction,
+    Prediction,
+    Refusal,
+    RefusalReason,
+    Remark,
+)
 from sr_templates import codes
 from sr_templates.algorithm_identification import algorithm_statements
 from sr_templates.planar_roi import percentage, probability_concept
@@ -51,6 +58,8 @@ def qualitative_evaluations(
         content.extend(_verdict(finding, image, source) for finding in image.findings)
     for refusal in prediction.refusals:
         content.append(_refusal(refusal, sources[refusal.sop_instance_uid]))
+    for remark in prediction.remarks:
+        content.append(_remark(remark, sources[remark.sop_instance_uid]))
     content.extend(
         _text(sentence, Relationship.CONTAINS) for sentence in summary_sentences(prediction)
     )
@@ -91,6 +100,7 @@ def summary_sentences(prediction: Prediction) -> Iterator[str]:
         yield f"At or above threshold: {found}." if found else "No finding above threshold."
     for reason in dict.fromkeys(refusal.reason for refusal in prediction.refusals):
         yield f"Not analysed: {reason.value}."
+    yield from dict.fromkeys(remark.detail for remark in prediction.remarks)
     if prediction.model.research_only:
         yield "Demonstration - not for clinical use."
 
@@ -130,6 +140,18 @@ def _refusal(refusal: Refusal, source: Dataset) -> CodeContentItem:
         [
             _code(codes.REASON, codes.REFUSAL_REASONS[refusal.reason], Relationship.HAS_PROPERTIES),
             _text(words, Relationship.HAS_PROPERTIES),
+            reference(source, codes.SOURCE_OF_MEASUREMENT, Relationship.INFERRED_FROM),
+        ]
+    )
+    return item
+
+
+def _remark(remark: Remark, source: Dataset) -> CodeContentItem:
+    """Row 13: a coded remark, its words, and the image that it is about."""
+    item = _code(codes.REMARK, codes.REMARKS[remark.kind], Relationship.CONTAINS)
+    item.ContentSequence = ContentSequence(
+        [
+            _text(remark.detail, Relationship.HAS_PROPERTIES),
             reference(source, codes.SOURCE_OF_MEASUREMENT, Relationship.INFERRED_FROM),
         ]
     )

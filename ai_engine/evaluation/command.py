@@ -10,6 +10,7 @@ from rich.table import Table
 from ai_engine.cards import ModelCard, ModelKind, write_card
 from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
 from ai_engine.evaluation.guard import guard_metrics
+from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
 from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
 from ai_engine.evaluation.pointing import play_pointing_game
 from ai_engine.evaluation.report import EvaluationReport, measure_split
@@ -28,6 +29,7 @@ def evaluate(
     cache: Path,
     split: str = "test",
     record: bool = False,
+    objects: Path | None = None,
     backend: Backend | None = None,
     console: Console | None = None,
 ) -> EvaluationReport:
@@ -48,6 +50,9 @@ def evaluate(
         ``train``, ``valid`` or ``test``.
     record
         Whether to put the figures into the model's card, in place of older ones of the split.
+    objects
+        Folder of DICOM files that a guard is asked about one by one; ``objects.json`` has its
+        answers.
     backend
         Runs the model instead of OpenVINO in float32.
     console
@@ -62,7 +67,10 @@ def evaluate(
     used = backend or OpenVinoBackend.load(card, cache=cache)
     out.mkdir(parents=True, exist_ok=True)
     if card.kind is ModelKind.GUARD:
-        report = _evaluate_guard(ChestGuard(card, used), card, dataset, Split(split))
+        guard = ChestGuard(card, used)
+        report = _evaluate_guard(guard, card, dataset, Split(split))
+        if objects is not None:
+            _judge_objects(guard, objects, out, console)
     else:
         predictor = evaluation_predictor(card, used)
         items = dataset.part(Split(split))
@@ -111,6 +119,13 @@ def _evaluate_guard(
         metrics=guard_metrics(guard, dataset, split),
         pointing=None,
     )
+
+
+def _judge_objects(guard: ChestGuard, folder: Path, out: Path, console: Console | None) -> None:
+    verdicts = judge_objects(guard, folder)
+    write_objects(verdicts, out / "objects.json")
+    if console is not None:
+        console.print(objects_table(verdicts))
 
 
 def evaluation_predictor(card: ModelCard, backend: Backend) -> ChestRadiographPredictor:

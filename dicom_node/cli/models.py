@@ -96,8 +96,14 @@ def evaluate(
     out: Out,
     version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
     split: Annotated[str, typer.Option(help="Which part of the data set.")] = "test",
+    objects: Annotated[
+        Path | None, typer.Option(help="For a guard: DICOM files to ask it about one by one.")
+    ] = None,
 ) -> None:
-    """Evaluate a model: AUC with intervals, F1, calibration, plots; a CT model on MosMedData."""
+    """Evaluate a model: AUC with intervals, F1, calibration, plots; a CT model on MosMedData.
+
+    A guard is measured by what it lets pass of the data set's images, turned and inverted too.
+    """
     from ai_engine.evaluation.command import evaluate as run_evaluation  # noqa: PLC0415
     from ai_engine.evaluation.ct_command import evaluate_ct  # noqa: PLC0415
 
@@ -115,6 +121,7 @@ def evaluate(
             out=out,
             cache=run.settings().cache_dir,
             split=split,
+            objects=objects,
             console=run.console,
         )
     except AiEngineError as error:

@@ -13,6 +13,7 @@ from ai_engine.ct.series import list_series
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import invocation
 from dicom_node.configuration import load_routes
+from dicom_node.second_look import FileGuard
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 
@@ -40,17 +41,25 @@ def explain(
     """Say for each file which routes want it, and which conditions hold or fail."""
     run = invocation(context)
     routes = load_routes(run.config_dir)
+    guard = FileGuard(run.model_cards(), cache=run.settings().cache_dir)
     wanted: dict[str, list[Path]] = {}
     for path in files:
         instance = read_external(path, calling_ae=calling)
         run.console.print(f"[bold]{path}[/]", highlight=False)
         for route in routes:
-            verdict = "[green]wanted by[/]" if route.matches(instance) else "[red]not for[/]"
+            look = guard.look(path, instance) if route.doubts(instance) else None
+            wants = route.matches(instance) or (look and look.body_part in route.body_parts)
+            verdict = "[green]wanted by[/]" if wants else "[red]not for[/]"
             run.console.print(f"  {verdict} {route.name} (model {route.model})", highlight=False)
             for each in route.verdicts(instance):
                 mark = "[green]✓[/]" if each.holds else "[red]✗[/]"
                 run.console.print(f"    {mark} {each.condition}: {each.reason}", highlight=False)
-            if route.matches(instance):
+            if look:
+                mark = "[green]✓[/]" if wants else "[red]✗[/]"
+                run.console.print(
+                    f"    {mark} pixels decide: they show {look.words}", highlight=False
+                )
+            if wants:
                 wanted.setdefault(route.model, []).append(path)
     for model, paths in wanted.items():
         if run.model_cards().active(model).kind in CT_KINDS:

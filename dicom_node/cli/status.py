@@ -98,11 +98,7 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
             measurements.add_row(row["name"], row["site"], f"{row['value']:.2f} {row['unit']}")
         if measurements.row_count:
             console.print(measurements)
-        for refusal in stores.hotbase.refusals(job["job_id"]):
-            console.print(
-                f"  not analysed: {refusal['sop_instance_uid']}: {refusal['reason']}",
-                highlight=False,
-            )
+        _show_remarks(console, stores, job["job_id"])
         for evidence in stores.hotbase.evidence(job["job_id"]):
             held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
             console.print(
@@ -123,3 +119,20 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def _show_remarks(console: Console, stores: Stores, job_id: str) -> None:
+    """Say what was not analysed and why, and what else must be known of a job's result."""
+    for refusal in stores.hotbase.refusals(job_id):
+        console.print(
+            f"  not analysed: {refusal['sop_instance_uid']}: {refusal['reason']} "
+            f"({refusal['detail']})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for remark in stores.hotbase.remarks(job_id):
+        console.print(
+            f"  {remark['kind']}: {remark['sop_instance_uid']}: {remark['detail']}",
+            highlight=False,
+            soft_wrap=True,
+        )

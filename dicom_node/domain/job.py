@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ai_engine.prediction import ModelIdentity
+from dicom_node.domain.route import TagDoubt
 
 
 class JobState(StrEnum):
@@ -30,7 +31,8 @@ class Job:
     """What a route asks of a model: which instances to look at, and who gets the results.
 
     ``job_id`` derives from study, model and instances, so that the same images analysed again by
-    the same model are the same job, and a late image makes another one.
+    the same model are the same job, and a late image makes another one. ``doubts`` are of images
+    that are looked at although their tags say that they should not be.
     """
 
     job_id: str
@@ -41,6 +43,7 @@ class Job:
     sop_instance_uids: tuple[str, ...]
     destinations: tuple[str, ...]
     urgent: bool = False
+    doubts: tuple[TagDoubt, ...] = ()
 
 
 def job_identifier(study: str, model: ModelIdentity, sop_instance_uids: Iterable[str]) -> str:

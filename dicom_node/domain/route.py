@@ -4,12 +4,46 @@ A route is a set of conditions; every one that is given must hold. Patterns are 
 matched without regard to case, and nothing a user writes is ever evaluated as code.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
+
+BODY_PART = "body part"
+MODALITY = "modality"
+# SOP classes (PS3.4 B.5) whose images are projection radiographs, whatever Modality says.
+_RADIOGRAPHS = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
+        "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
+        "1.2.840.10008.5.1.4.1.1.1.1.1",  # Digital X-Ray, for processing
+    }
+)
+# Modalities that say nothing about how an image was made.
+_VAGUE_MODALITIES = frozenset({"", "OT", "SC"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondLook:
+    """What a guard sees in the pixels of an image whose tags are missing or doubtful.
+
+    ``body_part`` is in the words of Body Part Examined (0018,0015), and empty where the guard does
+    not recognise what it was made to recognise; ``words`` say what it sees instead.
+    """
+
+    body_part: str = ""
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagDoubt:
+    """One image whose tags say one thing and whose pixels another; the pixels decided."""
+
+    sop_instance_uid: str
+    tags: str
+    pixels: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +60,9 @@ class Route:
     """One entry of config/routes.toml.
 
     Empty conditions hold for everything. ``untagged_body_part`` says what happens to an instance
-    that names no body part: with True the model's own guard decides from the pixels.
+    that names no body part: with True the model's own guard decides from the pixels. With
+    ``pixels_decide`` it is also asked about images that name another body part, or a modality that
+    says nothing or contradicts the SOP class; the view and all else stand as the tags say.
     ``excluded_image_types`` are values of Image Type (0008,0008) that an instance may not have,
     such as LOCALIZER. ``destinations`` replaces the sender's own when it is given. With two
     ``readers``, two experts read each result without seeing each other's verdict, and a third
@@ -39,6 +75,7 @@ class Route:
     body_parts: frozenset[str] = frozenset()
     body_part_codes: frozenset[str] = frozenset()
     untagged_body_part: bool = False
+    pixels_decide: bool = False
     views: frozenset[str] = frozenset()
     excluded_image_types: frozenset[str] = frozenset()
     calling_ae_titles: tuple[str, ...] = ()
@@ -67,35 +104,67 @@ class Route:
         """Whether every condition holds for ``instance``."""
         return all(verdict.holds for verdict in self.verdicts(instance))
 
+    def doubts(self, instance: ReceivedInstance) -> tuple[Verdict, ...]:
+        """Return the conditions that keep ``instance`` out, if pixels may overrule all of them."""
+        failed = tuple(verdict for verdict in self.verdicts(instance) if not verdict.holds)
+        if not self.pixels_decide or not all(_is_doubtful(each, instance) for each in failed):
+            return ()
+        return failed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteMatch:
-    """A route with the instances of a study that it wants."""
+    """A route with the instances of a study that it wants; some only because of their pixels."""
 
     route: Route
     sop_instance_uids: tuple[str, ...]
+    doubts: tuple[TagDoubt, ...] = ()
+
+
+Looks = Mapping[str, SecondLook]
+"""What the pixels of images show, by SOP Instance UID, of those that were looked at."""
+
+
+def doubtful_instances(
+    routes: Iterable[Route], instances: Iterable[ReceivedInstance]
+) -> tuple[ReceivedInstance, ...]:
+    """Return the instances whose pixels a route wants to be asked, each once."""
+    present = tuple(routes)
+    return tuple(each for each in instances if any(route.doubts(each) for route in present))
 
 
 def matching_routes(
-    routes: Iterable[Route], instances: Iterable[ReceivedInstance]
+    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks | None = None
 ) -> tuple[RouteMatch, ...]:
     """Return the routes that want at least one of ``instances``, in the order of ``routes``."""
     present = tuple(instances)
-    matches = (
-        RouteMatch(
-            route=route,
-            sop_instance_uids=tuple(
-                sorted(each.sop_instance_uid for each in present if route.matches(each))
-            ),
-        )
-        for route in routes
-    )
+    matches = (_match(route, present, looks or {}) for route in routes)
     return tuple(match for match in matches if match.sop_instance_uids)
 
 
-def refusal_of(routes: Iterable[Route], instances: Iterable[ReceivedInstance]) -> str:
+def _match(route: Route, instances: tuple[ReceivedInstance, ...], looks: Looks) -> RouteMatch:
+    plain = [each.sop_instance_uid for each in instances if route.matches(each)]
+    doubts = tuple(
+        TagDoubt(
+            sop_instance_uid=each.sop_instance_uid,
+            tags=", ".join(verdict.reason for verdict in failed),
+            pixels=look.words,
+        )
+        for each in instances
+        if (failed := route.doubts(each))
+        and (look := looks.get(each.sop_instance_uid))
+        and look.body_part in route.body_parts
+    )
+    wanted = sorted((*plain, *(doubt.sop_instance_uid for doubt in doubts)))
+    return RouteMatch(route=route, sop_instance_uids=tuple(wanted), doubts=doubts)
+
+
+def refusal_of(
+    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks | None = None
+) -> str:
     """Say why no route wants any of ``instances``: per route, the conditions that failed."""
     present = tuple(instances)
+    seen = sorted({look.words for look in (looks or {}).values()})
     reasons = []
     for route in routes:
         failed = {
@@ -105,7 +174,24 @@ def refusal_of(routes: Iterable[Route], instances: Iterable[ReceivedInstance]) -
             if not verdict.holds
         }
         reasons.append(f"{route.name}: {', '.join(sorted(failed))}")
+    if seen:
+        reasons.append(f"the pixels were asked too: {', '.join(seen)}")
     return "; ".join(reasons) or "no routes are configured"
+
+
+def is_radiograph(instance: ReceivedInstance) -> bool:
+    """Whether the SOP class says that an image is a projection radiograph."""
+    return instance.sop_class_uid in _RADIOGRAPHS
+
+
+def _is_doubtful(failed: Verdict, instance: ReceivedInstance) -> bool:
+    """Whether pixels may overrule a condition that does not hold."""
+    if failed.condition == BODY_PART:
+        return True
+    modality = (instance.header.modality or "").strip().upper()
+    return failed.condition == MODALITY and (
+        modality in _VAGUE_MODALITIES or is_radiograph(instance)
+    )
 
 
 def _has_pixels(_route: Route, instance: ReceivedInstance) -> Verdict:
@@ -127,23 +213,23 @@ def _species(_route: Route, instance: ReceivedInstance) -> Verdict:
 
 
 def _modality(route: Route, instance: ReceivedInstance) -> Verdict:
-    return _one_of("modality", route.modalities, instance.header.modality)
+    return _one_of(MODALITY, route.modalities, instance.header.modality)
 
 
 def _body_part(route: Route, instance: ReceivedInstance) -> Verdict:
     if not route.body_parts and not route.body_part_codes:
-        return Verdict(condition="body part", holds=True, reason="any body part")
+        return Verdict(condition=BODY_PART, holds=True, reason="any body part")
     region = instance.header.anatomic_region
     code = f"{region.scheme}:{region.value}" if region else None
     if code and code in route.body_part_codes:
         reason = f"anatomic region code {code} is wanted"
-        return Verdict(condition="body part", holds=True, reason=reason)
+        return Verdict(condition=BODY_PART, holds=True, reason=reason)
     if not instance.header.body_part_examined and not code:
         reason = "no body part in the header" + (
             ", so the model's guard decides" if route.untagged_body_part else ""
         )
-        return Verdict(condition="body part", holds=route.untagged_body_part, reason=reason)
-    return _one_of("body part", route.body_parts, instance.header.body_part_examined)
+        return Verdict(condition=BODY_PART, holds=route.untagged_body_part, reason=reason)
+    return _one_of(BODY_PART, route.body_parts, instance.header.body_part_examined)
 
 
 def _view(route: Route, instance: ReceivedInstance) -> Verdict:

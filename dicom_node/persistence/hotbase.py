@@ -22,6 +22,7 @@ from dicom_node.persistence.tables import (
     LEFT_OUT,
     MEASUREMENTS,
     REFUSALS,
+    REMARKS,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
@@ -123,6 +124,11 @@ class Hotbase:
     def refusals(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Return the images of a job that its model refused, as rows."""
         return self._rows(sa.select(REFUSALS).where(REFUSALS.c.job_id == job_id))
+
+    def remarks(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return what must be known of how a job's result came about, as rows."""
+        query = sa.select(REMARKS).where(REMARKS.c.job_id == job_id)
+        return self._rows(query.order_by(REMARKS.c.kind, REMARKS.c.sop_instance_uid))
 
     def jobs(self, study_instance_uid: str) -> tuple[dict[str, Any], ...]:
         """Return a study's jobs as rows, oldest first."""

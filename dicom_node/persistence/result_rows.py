@@ -10,7 +10,7 @@ from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.prediction import Prediction
 from ai_engine.result import Result
-from dicom_node.persistence.tables import FINDINGS, MEASUREMENTS, REFUSALS
+from dicom_node.persistence.tables import FINDINGS, MEASUREMENTS, REFUSALS, REMARKS
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -22,6 +22,10 @@ def result_rows(job_id: str, prediction: Result) -> Mapping[sa.Table, Rows]:
             return {
                 FINDINGS: list(_findings(job_id, prediction)),
                 REFUSALS: [{"job_id": job_id, **asdict(each)} for each in prediction.refusals],
+                REMARKS: [
+                    {"job_id": job_id, **asdict(each), "kind": each.kind.value}
+                    for each in prediction.remarks
+                ],
             }
         case CtPrediction(analysis=analysis):
             measured = [] if analysis is None else list(_measurements(job_id, analysis))

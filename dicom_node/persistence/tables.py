@@ -156,6 +156,16 @@ REFUSALS = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
 )
 
+# What a reader must know of how a result came about, such as a header that the pixels belie.
+REMARKS = sa.Table(
+    "remarks",
+    METADATA,
+    sa.Column("job_id", sa.String(32), sa.ForeignKey(JOBS.c.job_id), primary_key=True),
+    sa.Column("sop_instance_uid", UID, primary_key=True),
+    sa.Column("kind", sa.String(64), primary_key=True),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
 # What a model measured on a series: volumes, percentages, grades; ``site`` is where.
 MEASUREMENTS = sa.Table(
     "measurements",

@@ -30,7 +30,7 @@ _STUDIES = "studies"
 _DELIVERIES = "deliveries"
 # Work begun by one version is finished by the next as long as this stays the same. Change it when
 # the order or the meaning of the corridor's steps changes.
-_CORRIDOR_VERSION = "3"
+_CORRIDOR_VERSION = "4"
 _STEP_TRIES = 3
 # Studies whose workflows are held in memory; those that are not being analysed cost a thread each.
 _DIRECT = 64

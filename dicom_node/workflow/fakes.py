@@ -20,6 +20,7 @@ from ai_engine.prediction import (
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.route import SecondLook
 from dicom_node.errors import NodeError
 from dicom_node.workflow.deliver import DeliveryError
 
@@ -101,11 +102,16 @@ class FakeModels:
 
     failure: NodeError | None = None
     calls: int = 0
+    looks: dict[str, SecondLook] = field(default_factory=dict)
 
     def identity(self, model: str) -> ModelIdentity:
         """Return the fake model, whatever was asked for."""
         del model
         return FAKE_MODEL
+
+    def look(self, instance: ReceivedInstance) -> SecondLook:
+        """Return what a test put into ``looks``, or that nothing is recognised."""
+        return self.looks.get(instance.sop_instance_uid, SecondLook(words="no frontal chest"))
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
         """Return one positive finding on each instance."""

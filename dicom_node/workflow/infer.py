@@ -2,9 +2,11 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ai_engine.prediction import Prediction, RefusalReason, Remark, RemarkKind
 from ai_engine.result import Result
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
@@ -52,7 +54,9 @@ class Inference:
         instances = job_instances(self._index, job)
         admitted, refused = self._watch.admitted(job.model, instances)
         try:
-            prediction = with_refusals(self._models.predict(job.model, admitted), refused)
+            prediction = with_remarks(
+                with_refusals(self._models.predict(job.model, admitted), refused), job, instances
+            )
         except NodeError as error:
             _LOG.error(
                 "job failed job=%s model=%s reason=%r", job.job_id, job.model.key, str(error)
@@ -72,6 +76,50 @@ class Inference:
             time.perf_counter() - started,
         )
         return Analysis(job=job, prediction=prediction, made_at=self._clock())
+
+
+def with_remarks(prediction: Result, job: Job, instances: Iterable[ReceivedInstance]) -> Result:
+    """Add where the header says one thing and the pixels another, and say it in the log."""
+    if not isinstance(prediction, Prediction):
+        return prediction
+    remarks = (*_overruled(prediction, job), *_belied(prediction, instances))
+    for each in remarks:
+        _LOG.warning("tags and pixels disagree sop=%s what=%r", each.sop_instance_uid, each.detail)
+    return replace(prediction, remarks=(*prediction.remarks, *remarks))
+
+
+def _overruled(prediction: Prediction, job: Job) -> Iterator[Remark]:
+    """Images that were looked at because of their pixels, against their tags."""
+    for doubt in job.doubts:
+        outcome = (
+            "was analysed" if doubt.sop_instance_uid in prediction.analysed else "was looked at"
+        )
+        yield _disagreement(
+            doubt.sop_instance_uid,
+            f"The header speaks against it ({doubt.tags}), but the image {outcome}, because its "
+            f"pixels show: {doubt.pixels}.",
+        )
+
+
+def _belied(prediction: Prediction, instances: Iterable[ReceivedInstance]) -> Iterator[Remark]:
+    """Images that the guard refused although the header names a body part that a route wants."""
+    named = {
+        each.sop_instance_uid: each.header.body_part_examined
+        for each in instances
+        if each.header.body_part_examined
+    }
+    for refusal in prediction.refusals:
+        uid = refusal.sop_instance_uid
+        if refusal.reason is RefusalReason.NOT_FRONTAL_CHEST and uid in named:
+            yield _disagreement(
+                uid,
+                f"The header says body part {named[uid]}, but the image was not analysed, because "
+                f"it {refusal.detail}.",
+            )
+
+
+def _disagreement(sop_instance_uid: str, detail: str) -> Remark:
+    return Remark(kind=RemarkKind.TAGS_DISAGREE, sop_instance_uid=sop_instance_uid, detail=detail)
 
 
 def job_instances(index: StudyStore, job: Job) -> tuple[ReceivedInstance, ...]:

@@ -18,6 +18,7 @@ from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
+from dicom_node.domain.route import SecondLook
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 
 P = ParamSpec("P")
@@ -218,6 +219,9 @@ class Models(Protocol):
 
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of a model is active."""
+
+    def look(self, instance: ReceivedInstance) -> SecondLook:
+        """Say what the pixels of an instance show, whose tags are missing or doubtful."""
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run a model on instances of the archive."""

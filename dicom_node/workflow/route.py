@@ -1,11 +1,22 @@
 """Routing: a complete study becomes jobs, or a reason why not."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState, job_identifier
-from dicom_node.domain.route import Route, RouteMatch, matching_routes, refusal_of
+from dicom_node.domain.route import (
+    Looks,
+    Route,
+    RouteMatch,
+    SecondLook,
+    doubtful_instances,
+    matching_routes,
+    refusal_of,
+)
 from dicom_node.domain.study import StoredStudy
+from dicom_node.errors import NodeError
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
 
 _LOG = logging.getLogger(__name__)
@@ -58,14 +69,30 @@ class Routing:
             for each in self._index.instances(study.study_instance_uid)
             if each.sop_instance_uid in wanted
         )
-        jobs = tuple(self._job(study, match) for match in matching_routes(self._routes, instances))
+        looks = self._looks(instances)
+        matches = matching_routes(self._routes, instances, looks)
+        jobs = tuple(self._job(study, match) for match in matches)
         if not jobs:
-            reason = refusal_of(self._routes, instances)
+            reason = refusal_of(self._routes, instances, looks)
             _LOG.info("study not routed study=%s reason=%r", study.study_instance_uid, reason)
             return Routed(jobs=(), reason=reason)
         states = {job.job_id: self._results.add_job(job, at=self._clock()) for job in jobs}
         finished = frozenset(one for one, state in states.items() if state is JobState.DONE)
         return Routed(jobs=jobs, finished=finished)
+
+    def _looks(self, instances: Iterable[ReceivedInstance]) -> Looks:
+        """Ask the pixels of those images whose tags keep them out of a route that doubts these."""
+        return {
+            each.sop_instance_uid: self._look(each)
+            for each in doubtful_instances(self._routes, instances)
+        }
+
+    def _look(self, instance: ReceivedInstance) -> SecondLook:
+        try:
+            return self._models.look(instance)
+        except NodeError as error:
+            _LOG.error("pixels not asked sop=%s reason=%r", instance.sop_instance_uid, str(error))
+            return SecondLook(words="they could not be looked at")
 
     def _job(self, study: StoredStudy, match: RouteMatch) -> Job:
         model = self._models.identity(match.route.model)
@@ -79,4 +106,5 @@ class Routing:
             sop_instance_uids=match.sop_instance_uids,
             destinations=match.route.destinations or (sender.destinations if sender else ()),
             urgent=match.route.urgent,
+            doubts=match.doubts,
         )

@@ -271,6 +271,50 @@ def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(hospital: Hos
     assert overlays == []
 
 
+def test_pixels_decide_where_tags_are_wrong_and_the_disagreement_is_told(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    """A chest tagged HIP, a chest without a word on what it is, and a hip tagged CHEST."""
+    hidden = _copy(
+        _chest(),
+        tmp_path,
+        SOPInstanceUID="1.2.826.0.1.3680043.8.498.2",
+        StudyInstanceUID="1.2.826.0.1.3680043.8.498.2.1",
+        BodyPartExamined="HIP",
+    )
+    bare = _copy(
+        _chest("nih-cxr-as-secondary-capture.dcm"),
+        tmp_path,
+        SOPInstanceUID="1.2.826.0.1.3680043.8.498.3",
+        StudyInstanceUID="1.2.826.0.1.3680043.8.498.3.1",
+        Modality="OT",
+    )
+    claimed = _copy(
+        _chest("cr-hip-j2k.dcm"),
+        tmp_path,
+        SOPInstanceUID="1.2.826.0.1.3680043.8.498.4",
+        StudyInstanceUID="1.2.826.0.1.3680043.8.498.4.1",
+        BodyPartExamined="CHEST",
+    )
+    _send(hospital, hidden, bare, claimed)
+    said = {}
+    for path in (hidden, bare, claimed):
+        study = dcmread(path, stop_before_pixels=True).StudyInstanceUID
+        assert hospital.node.settled(study).state is StudyState.ANALYSED
+        said[path] = hospital.node.run("status", study).stdout
+    for path in (hidden, bare):
+        assert "Pneumonia" in said[path]
+    assert "body part HIP is not one of CHEST" in said[hidden]
+    assert "modality OT is not one of" in said[bare]
+    assert "not analysed" in said[claimed]
+    assert "says body part CHEST, but the image was not analysed" in said[claimed]
+    reports, _ = hospital.wait_for_reports(3)
+    for report in reports:
+        assert "R-TAGS-DISAGREE" in report.to_json()
+        assert _errors_of_dciodvfy(report, tmp_path) == []
+    assert hospital.node.log.read_text().count("tags and pixels disagree") == 3
+
+
 def test_broken_objects_do_not_stop_the_node(hospital: Hospital) -> None:
     for path in dicom_files("malformed"):
         # What DCMTK cannot read itself it does not send; each alone, so that the rest is sent.

@@ -9,12 +9,12 @@ import pytest
 
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.probability import LogisticMap, Method
-from ai_engine.cards import Label
+from ai_engine.cards import Label, ModelCard
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Activation
 from ai_engine.prediction import Refusal, RefusalReason, Region
 from ai_engine.predictor import Calibration, ChestRadiographPredictor
-from ai_engine.preprocessing.guard import Appearance, ChestGuard, TagsHint
+from ai_engine.preprocessing.guard import OVERRULING, Appearance, ChestGuard, TagsHint, Veto
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.testing import (
     FakeChestBackend,
@@ -104,6 +104,50 @@ def test_one_refused_image_doesnt_keep_the_others_from_analysis() -> None:
     prediction = fake_predictor().predict(shown, hints=hints)
     assert [image.sop_instance_uid for image in prediction.images] == ["1"]
     assert [refusal.sop_instance_uid for refusal in prediction.refusals] == ["2", "3"]
+
+
+class _Certain:
+    """A classifier that is certain of one class."""
+
+    def __init__(self, seen: int) -> None:
+        self.seen = seen
+
+    def predict(self, batch: np.ndarray) -> Activation:
+        rows = np.zeros((len(batch), 2), dtype=np.float32)
+        rows[:, self.seen] = 1
+        return Activation(probabilities=rows, features=np.zeros((len(batch), 1, 1, 1), np.float32))
+
+
+def types_card() -> ModelCard:
+    labels = tuple(Label(name=name, title=name, threshold=0.5) for name in ("Hand", "Chest"))
+    return dataclasses.replace(guard_card(Path()), title="Types", input_size=32, labels=labels)
+
+
+def test_a_trained_module_of_paper_2_has_a_veto_and_says_what_it_sees() -> None:
+    def guarded(seen: int) -> ChestGuard:
+        veto = Veto(types_card(), _Certain(seen), expected="Chest")
+        return ChestGuard(guard_card(Path()), FakeGuardBackend(), [veto])
+
+    guarded(1).check(radiograph())
+    with pytest.raises(ImageRefusedError, match=r"looks like: Hand \(Types\)"):
+        guarded(0).check(radiograph())
+
+
+def test_a_module_that_cannot_see_what_it_must_is_refused() -> None:
+    with pytest.raises(ModelFolderError, match="no label 'X-ray' among Hand, Chest"):
+        Veto(types_card(), _Certain(0), expected="X-ray")
+
+
+def test_overruling_tags_needs_more_certainty_than_passing() -> None:
+    class Doubtful(FakeGuardBackend):
+        def predict(self, batch: np.ndarray) -> Activation:
+            sure = super().predict(batch)
+            return dataclasses.replace(sure, probabilities=sure.probabilities * np.float32(0.8))
+
+    guard = ChestGuard(guard_card(Path(), threshold=0.6), Doubtful())
+    guard.check(radiograph())
+    with pytest.raises(ImageRefusedError):
+        guard.check(radiograph(), least=OVERRULING)
 
 
 def test_many_threads_get_their_own_answers() -> None:

@@ -1,9 +1,18 @@
 """Routing rules: which images a route wants, and what it says when it does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from dicom_node.domain.instance import CodedValue
-from dicom_node.domain.route import Route, matching_routes, refusal_of
+from dicom_node.domain.route import (
+    Route,
+    SecondLook,
+    TagDoubt,
+    doubtful_instances,
+    matching_routes,
+    refusal_of,
+)
 from tests.unit.builders import an_instance
 
 CHEST = Route(
@@ -92,3 +101,63 @@ def test_a_match_lists_only_the_instances_that_the_route_wants() -> None:
 
 def test_no_routes_is_a_reason_too() -> None:
     assert refusal_of([], [an_instance()]) == "no routes are configured"
+
+
+DOUBTING = replace(CHEST, pixels_decide=True)
+A_CHEST = SecondLook(body_part="CHEST", words="upright frontal chest")
+SOMETHING = SecondLook(words="no frontal chest")
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"body_part_examined": "HIP"},
+        {"modality": "OT", "sop_class_uid": SECONDARY_CAPTURE},
+        {"modality": None, "sop_class_uid": SECONDARY_CAPTURE, "body_part_examined": None},
+        {"modality": "MG"},  # of an object whose SOP class is that of a radiograph
+        {"modality": "OT", "body_part_examined": "KNEE", "sop_class_uid": SECONDARY_CAPTURE},
+    ],
+)
+def test_pixels_are_asked_where_tags_are_missing_or_doubtful(header: dict[str, object]) -> None:
+    instance = an_instance(**header)
+    assert doubtful_instances([DOUBTING], [instance]) == (instance,)
+    assert doubtful_instances([CHEST], [instance]) == ()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        {"view_position": "LL", "body_part_examined": "HIP"},
+        {"has_pixels": False, "body_part_examined": "HIP"},
+        {"patient_species": "Canis lupus familiaris", "body_part_examined": "HIP"},
+        {"modality": "CT", "sop_class_uid": CT_IMAGE},
+        {"modality": "CT", "sop_class_uid": SECONDARY_CAPTURE},
+    ],
+)
+def test_other_tags_stand_whatever_the_pixels_show(header: dict[str, object]) -> None:
+    assert doubtful_instances([DOUBTING], [an_instance(**header)]) == ()
+
+
+def test_pixels_that_show_a_chest_overrule_a_tag_and_the_doubt_is_kept() -> None:
+    plain, doubted = an_instance("1.1"), an_instance("1.2", body_part_examined="HIP")
+    (match,) = matching_routes([DOUBTING], [plain, doubted], {"1.2": A_CHEST})
+    assert match.sop_instance_uids == ("1.1", "1.2")
+    assert match.doubts == (
+        TagDoubt(
+            sop_instance_uid="1.2",
+            tags="body part HIP is not one of CHEST",
+            pixels="upright frontal chest",
+        ),
+    )
+
+
+def test_pixels_that_show_something_else_leave_the_tags_alone_and_are_named() -> None:
+    doubted = an_instance("1.2", body_part_examined="HIP")
+    looks = {"1.2": SOMETHING}
+    assert matching_routes([DOUBTING], [doubted], looks) == ()
+    assert refusal_of([DOUBTING], [doubted], looks) == (
+        "chest: body part HIP is not one of CHEST; the pixels were asked too: no frontal chest"
+    )

@@ -5,7 +5,7 @@ from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.coding import Code
 
 from ai_engine.prediction import Code as PredictionCode
-from ai_engine.prediction import RefusalReason
+from ai_engine.prediction import RefusalReason, RemarkKind
 from sr_templates import codes
 
 ALL = {
@@ -34,6 +34,13 @@ def test_each_refusal_has_a_code_with_its_words() -> None:
     assert set(codes.REFUSAL_REASONS) == set(RefusalReason)
     for reason, code in codes.REFUSAL_REASONS.items():
         assert code.meaning.lower() == reason.value.lower()
+        assert len(code.value) <= 16
+
+
+def test_each_remark_has_a_code_with_its_words() -> None:
+    assert set(codes.REMARKS) == set(RemarkKind)
+    for kind, code in codes.REMARKS.items():
+        assert code.meaning.lower() == kind.value.lower()
         assert len(code.value) <= 16
 
 

@@ -1,0 +1,120 @@
+"""The shipped guard on real objects whose tags were made wrong."""
+
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from ai_engine.predictor import ChestRadiographPredictor
+from dicom_node.archive.external import read_external
+from dicom_node.domain.route import Route, SecondLook, matching_routes
+from dicom_node.second_look import look_at, read_image
+
+CHEST = Route(
+    name="chest",
+    model="chest-radiograph",
+    modalities=frozenset({"CR", "DX", "RG", "XR"}),
+    body_parts=frozenset({"CHEST"}),
+    untagged_body_part=True,
+    pixels_decide=True,
+    views=frozenset({"PA", "AP"}),
+)
+FRONTAL = "canon-dx-chest-pa-monochrome1-j2k"
+CAPTURE = "nih-cxr-as-secondary-capture"
+
+
+@pytest.fixture(scope="module")
+def received(test_data: Path) -> Path:
+    return test_data / "dicom" / "received"
+
+
+def changed(source: Path, folder: Path, **tags: str | None) -> Path:
+    dataset = dcmread(source)
+    for keyword, value in tags.items():
+        if value is None:
+            dataset.pop(keyword, None)
+        else:
+            setattr(dataset, keyword, value)
+    if "SOPClassUID" in tags:
+        dataset.file_meta.MediaStorageSOPClassUID = tags["SOPClassUID"]
+    path = folder / "changed.dcm"
+    dataset.save_as(path)
+    return path
+
+
+def wanted(path: Path, predictor: ChestRadiographPredictor) -> tuple[bool, SecondLook | None]:
+    instance = read_external(path, calling_ae="CR1")
+    looks = {}
+    if CHEST.doubts(instance):
+        looks[instance.sop_instance_uid] = look_at(
+            predictor.guard, instance, path, lambda: read_image(path)
+        )
+    look = looks.get(instance.sop_instance_uid)
+    return bool(matching_routes([CHEST], [instance], looks)), look
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        (FRONTAL, {"BodyPartExamined": "HIP"}),
+        (FRONTAL, {"Modality": "OT", "BodyPartExamined": None}),
+        (CAPTURE, {"Modality": "OT", "BodyPartExamined": None}),
+        (CAPTURE, {"Modality": "OT", "BodyPartExamined": "HAND"}),
+    ],
+)
+def test_a_chest_is_recognised_behind_wrong_and_missing_tags(
+    name: str,
+    tags: dict[str, str | None],
+    received: Path,
+    tmp_path: Path,
+    shipped_predictor: ChestRadiographPredictor,
+) -> None:
+    is_wanted, look = wanted(changed(received / f"{name}.dcm", tmp_path, **tags), shipped_predictor)
+    assert look == SecondLook(body_part="CHEST", words="upright frontal chest")
+    assert is_wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("cr-hip-j2k", {}),
+        ("cr-tibia-rle", {}),
+        ("mammogram-as-rg-j2k", {"ViewPosition": None}),
+        ("mammogram-as-rg-j2k", {"ViewPosition": None, "Modality": "OT"}),
+        ("siim-cxr-pa-relabelled-monochrome1", {"BodyPartExamined": "HIP"}),
+    ],
+)
+def test_other_pixels_leave_the_tags_as_they_are(
+    name: str,
+    tags: dict[str, str | None],
+    received: Path,
+    tmp_path: Path,
+    shipped_predictor: ChestRadiographPredictor,
+) -> None:
+    is_wanted, look = wanted(changed(received / f"{name}.dcm", tmp_path, **tags), shipped_predictor)
+    assert look is not None
+    assert look.body_part == ""
+    assert not is_wanted
+
+
+def test_a_picture_that_was_drawn_from_an_image_is_no_radiograph(
+    received: Path, tmp_path: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    drawn = changed(
+        received / f"{CAPTURE}.dcm",
+        tmp_path,
+        Modality="OT",
+        BurnedInAnnotation="YES",
+        SOPClassUID=SecondaryCaptureImageStorage,
+    )
+    is_wanted, look = wanted(drawn, shipped_predictor)
+    assert look == SecondLook(words="an image derived from others")
+    assert not is_wanted
+
+
+@pytest.mark.parametrize("name", ["us-j2k", "mr-j2k"])
+def test_other_modalities_are_not_even_looked_at(
+    name: str, received: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    assert wanted(received / f"{name}.dcm", shipped_predictor) == (False, None)
