@@ -44,7 +44,7 @@ def template_errors(path: Path) -> list[str]:
     """Return the Error lines of PixelMed's validator, which knows TID 1500 row by row."""
     jars = [_JAVA_FOLDER / f"{name}.jar" for name in _JARS]
     if not jars[0].exists():
-        pytest.skip("no PixelMed on this machine (Debian package libpixelmed-java)")
+        pytest.skip("PixelMed is not installed (Debian package libpixelmed-java)")
     result = _run(
         [
             program("java", "default-jre-headless"),
