@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.domain.application_entity import ApplicationEntity, Operation, Role
@@ -18,8 +19,10 @@ from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.storage_scu import Destination, store
 from dicom_node.network.tls import TlsFiles, client_context, server_context
-from dicom_node.settings import NodeSettings, TlsSettings
-from dicom_node.stores import address_of
+from dicom_node.settings import NetworkSettings, NodeSettings, TlsSettings, WorklistSettings
+from dicom_node.stores import Stores, address_of, utc_now
+from dicom_node.workflow.review_fakes import fake_details
+from dicom_node.workstations import Workstations
 from tests.peers import dcmtk
 from tests.peers.objects import make_dataset, write_part10
 
@@ -135,6 +138,51 @@ def test_the_node_sends_by_tls_to_whom_it_trusts(
         assert len(scp.files()) == 1
         with pytest.raises(AssociationError):
             store([path], destination(trusts="stranger"))
+
+
+@pytest.fixture
+def secure_worklist(tmp_path: Path, identities: dict[str, Identity]) -> Iterator[int]:
+    """The worklist's port of a node whose settings want TLS there; one result waits."""
+    own = identities["node"]
+    settings = NodeSettings(
+        data_dir=tmp_path / "data",
+        network=NetworkSettings(host="127.0.0.1"),
+        worklist=WorklistSettings(enabled=True, port=0),
+        tls=TlsSettings(
+            certificate=str(own.certificate),
+            private_key=str(own.private_key),
+            trusted=str(identities["modality"].certificate),
+            worklist=True,
+        ),
+    )
+    stores = Stores(settings)
+    stores.migrate()
+    entity = ApplicationEntity(
+        title="WS1", host="127.0.0.1", port=104, roles=frozenset({Role.WORKLIST})
+    )
+    stores.ae_titles.put(entity, actor="test", at=utc_now())
+    details = fake_details(1)
+    stores.worklist().add(details.item, details.findings)
+    workstations = Workstations(settings, stores)
+    workstations.start()
+    yield workstations.port
+    workstations.stop()
+    stores.close()
+
+
+def test_the_worklist_speaks_tls_only_where_the_settings_say_so(
+    secure_worklist: int, identities: dict[str, Identity], tmp_path: Path
+) -> None:
+    query = (
+        "-W", "-X", "-od", tmp_path, "-aet", "WS1", "-aec", "AINODE", "-k", "StudyInstanceUID",
+        "127.0.0.1", str(secure_worklist),
+    )  # fmt: skip
+    asked = dcmtk.run("findscu", *secured(identities, "modality"), *query)
+    assert asked.returncode == 0, asked.stderr
+    (match,) = tmp_path.glob("rsp*.dcm")
+    assert dcmread(match, force=True).StudyInstanceUID == "1.2.3.1"
+    assert dcmtk.run("findscu", *secured(identities, "stranger"), *query).returncode
+    assert dcmtk.run("findscu", "-ta", "5", *query).returncode
 
 
 def test_files_that_do_not_fit_are_named(identities: dict[str, Identity]) -> None:

@@ -81,6 +81,14 @@ def test_devices_are_calibrated_and_taken_back_by_command(stores: Stores) -> Non
         dicom_node("calibrate", "--objective", "best")
 
 
+def test_the_warehouse_counts_by_device_and_label(stores: Stores) -> None:
+    truths = list(stores.warehouse.truths())
+    found = sum(each.value is True for each in truths)
+    counted = dicom_node("warehouse", "counts").output
+    (row,) = [line for line in counted.splitlines() if line.strip().startswith(DEVICE.device_id)]
+    assert row.split()[-3:] == [str(found), str(len(truths) - found), "0"]
+
+
 def test_a_model_is_suspended_for_a_device_and_status_says_so(stores: Stores) -> None:
     assert DEVICE.device_id in dicom_node("drift").output
     named = (CHEST_MODEL, "--device", DEVICE.device_id)

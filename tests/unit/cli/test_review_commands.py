@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,85 @@ def test_a_verdict_that_cannot_be_used_says_why_and_holds_nothing_up(stores: Sto
         dicom_node("review", "claim", ITEM, "--as", "nobody")
     with pytest.raises(NotFoundError, match="review list"):
         dicom_node("review", "show", "f" * 32)
+
+
+def test_a_result_is_rejected_whole_and_what_cannot_be_told_is_said(stores: Stores) -> None:
+    worklist = stores.worklist()
+    other = fake_details(2)
+    worklist.add(other.item, other.findings)
+    said = dicom_node(
+        "review", "decide", ITEM, "--as", "ada", "--reject-result", "--comment", "Another patient"
+    ).output
+    assert "Decided." in said
+    (rejection,) = worklist.readings(ITEM)
+    assert (rejection.rejected, rejection.comment) == (True, "Another patient")
+    assert "result rejected" in dicom_node("review", "show", ITEM).output
+    dicom_node("review", "decide", other.item.item_id, "--as", "ada", "--unsure", "opacity")
+    (reading,) = worklist.readings(other.item.item_id)
+    assert [each.judgement.value for each in reading.findings] == ["unsure"]
+    assert "2 decided" in dicom_node("review", "list", "--state", "waiting").output
+
+
+def test_the_list_is_in_the_order_and_the_states_that_are_asked_for(stores: Stores) -> None:
+    worklist = stores.worklist()
+    unclear = fake_details(2, probabilities=(("opacity", 0.51),))
+    worklist.add(unclear.item, unclear.findings)
+    second = unclear.item.item_id
+
+    def order(*options: str) -> list[str]:
+        listed = dicom_node("review", "list", *options).output
+        return sorted((each for each in (ITEM, second) if each in listed), key=listed.index)
+
+    assert order("--sort", "triage") == [ITEM, second]
+    assert order("--sort", "uncertainty") == [second, ITEM]
+    assert len(order("--limit", "1")) == 1
+    dicom_node("review", "claim", second, "--as", "ada")
+    assert order("--state", "claimed") == [second]
+    assert order("--state", "decided", "--state", "superseded") == []
+
+
+def test_what_somebody_else_holds_or_a_newer_result_replaced_is_not_decided(
+    stores: Stores,
+) -> None:
+    worklist = stores.worklist()
+    add_expert(stores, "ben")
+    dicom_node("review", "claim", ITEM, "--as", "ben")
+    with pytest.raises(ConflictError, match="is held by ben until"):
+        dicom_node("review", "decide", ITEM, "--as", "ada", "--confirm")
+    newer = "e" * 32
+    later = DETAILS.item.created_at + timedelta(minutes=1)
+    worklist.add(replace(DETAILS.item, item_id=newer, created_at=later), DETAILS.findings)
+    with pytest.raises(ConflictError, match=f"is superseded: .* item {newer}"):
+        dicom_node("review", "decide", ITEM, "--as", "ben", "--confirm")
+    assert worklist.readings(ITEM) == ()
+    assert "superseded" in dicom_node("review", "show", ITEM).output
+
+
+def test_two_readers_who_differ_leave_it_to_a_third(stores: Stores) -> None:
+    details = fake_details(2, readers=2)
+    item = details.item.item_id
+    stores.worklist().add(details.item, details.findings)
+    for name in ("ben", "cleo"):
+        add_expert(stores, name)
+    first = dicom_node("review", "decide", item, "--as", "ada", "--confirm").output
+    assert "a second reader is wanted" in first
+    with pytest.raises(ConflictError, match="The second reader must be somebody else"):
+        dicom_node("review", "claim", item, "--as", "ada")
+    second = dicom_node("review", "decide", item, "--as", "ben", "--reject", "opacity").output
+    assert "a third one must decide" in second
+    with pytest.raises(ConflictError, match="An adjudicator must be somebody else"):
+        dicom_node("review", "claim", item, "--as", "ben")
+    assert "Decided." in dicom_node("review", "decide", item, "--as", "cleo", "--confirm").output
+
+
+def add_expert(stores: Stores, name: str) -> None:
+    user = User(
+        name=name,
+        title=f"{name}^Doctor",
+        organization="",
+        roles=frozenset({UserRole.EXPERT}),
+    )
+    stores.users.add(user, "hash", actor="t", at=datetime.now(UTC))
 
 
 def test_an_empty_warehouse_says_so() -> None:

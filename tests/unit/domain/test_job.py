@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_node.domain.job import job_identifier
 from dicom_node.workflow.fakes import FAKE_MODEL
 
 
+@settings(deadline=None)
 @given(st.lists(st.from_regex(r"1(\.[1-9][0-9]{0,4}){3}", fullmatch=True), min_size=1))
 def test_the_order_of_arrival_does_not_make_another_job(uids: list[str]) -> None:
     assert job_identifier("1.2", FAKE_MODEL, uids) == job_identifier("1.2", FAKE_MODEL, uids[::-1])

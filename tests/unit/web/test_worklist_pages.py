@@ -1,0 +1,183 @@
+"""What the worklist's pages answer to verdicts that cannot be: the reason, and nothing is lost."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+from prometheus_client import CollectorRegistry
+
+from dicom_node.domain.review import (
+    FindingVerdict,
+    Judgement,
+    Reviewer,
+    ReviewerRole,
+    ReviewState,
+    Verdict,
+)
+from dicom_node.domain.review_rules import superseded
+from dicom_node.pages import make_pages
+from dicom_node.persistence.database import migrate
+from dicom_node.stores import Stores
+from dicom_node.web.application import make_application
+from dicom_node.workflow.fakes import FakeClock
+from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
+from tests.peers.reading_room import add_people, settings_in
+from tests.unit.web.test_sign_in import sign_in
+
+ITEM = fake_details(1).item.item_id
+NEWER = fake_details(2).item.item_id
+BERT = Reviewer(
+    user_name="bert", person_name="Bert", organisation="Test", role=ReviewerRole.VERIFIER
+)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """The accounts that all tests share."""
+    made = Stores(settings_in(tmp_path_factory.mktemp("node")))
+    migrate(made.engine)
+    add_people(made)
+    yield made
+    made.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A person's browser, and the worklist that it looks at."""
+
+    client: TestClient
+    worklist: FakeWorklist
+    clock: FakeClock
+
+    def says(self, path: str, **form: str) -> Response:
+        """Send a form as the page does, by HTMX."""
+        return self.client.post(
+            f"/worklist/items/{path}",
+            data=form,
+            headers={"X-CSRF-Token": self.token, "HX-Request": "true"},
+        )
+
+    @property
+    def token(self) -> str:
+        """The token of the session."""
+        found = re.search(r'"X-CSRF-Token": "([^"]+)"', self.client.get("/worklist").text)
+        assert found is not None
+        return found[1]
+
+    def readings(self) -> int:
+        """Return how many verdicts there are on the item."""
+        return len(self.worklist.readings(ITEM))
+
+
+@pytest.fixture
+def desk(stores: Stores) -> Desk:
+    """Ada, signed in, before two results."""
+    clock = FakeClock(datetime.now(UTC))
+    worklist = FakeWorklist(clock=clock)
+    worklist.add(fake_details(1))
+    worklist.add(fake_details(2))
+    application = make_application(
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="test",
+        pages=make_pages(stores.settings, stores, worklist, version="test"),
+    )
+    client = TestClient(application, headers={"Accept": "text/html"})
+    assert sign_in(client, "ada") == 303
+    return Desk(client=client, worklist=worklist, clock=clock)
+
+
+def refused(answer: Response, *words: str) -> None:
+    """Check that the page stays and says above itself what is wrong."""
+    assert answer.status_code == 409
+    assert answer.headers["HX-Retarget"] == "#notices"
+    assert 'role="alert"' in answer.text
+    for each in words:
+        assert each in answer.text
+
+
+def test_what_somebody_else_holds_is_not_decided(desk: Desk) -> None:
+    desk.worklist.claim(ITEM, BERT)
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "held by bert until")
+    refused(desk.says(f"{ITEM}/claim"), "held by bert until")
+    refused(desk.says(f"{ITEM}/extend"), "held by bert until")
+    assert desk.readings() == 0
+    assert desk.worklist.item(ITEM).holder == "bert"
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert "You can look, not decide." in page
+
+
+def test_nothing_is_decided_twice(desk: Desk) -> None:
+    desk.worklist.claim(ITEM, BERT)
+    confirmed = FindingVerdict(
+        image_uid="1.2.3.1.1.1", label="opacity", judgement=Judgement.CONFIRMED
+    )
+    desk.worklist.decide(Verdict(item_id=ITEM, reviewer=BERT, findings=(confirmed,)))
+    refused(desk.says(f"{ITEM}/verdict", overall="reject"), "decided already, by bert")
+    refused(desk.says(f"{ITEM}/claim"), "decided already, by bert")
+    (reading,) = desk.worklist.readings(ITEM)
+    assert not reading.rejected
+    assert "Decided by bert" in desk.client.get(f"/worklist/items/{ITEM}").text
+
+
+def test_a_superseded_result_names_the_newer_one(desk: Desk) -> None:
+    desk.says(f"{ITEM}/claim")
+    details = desk.worklist.details[ITEM]
+    desk.worklist.details[ITEM] = replace(details, item=superseded(details.item, NEWER))
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "is superseded", NEWER)
+    assert desk.readings() == 0
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert f'href="/worklist/items/{NEWER}"' in page
+
+
+def test_a_claim_that_ran_out_says_how_to_go_on(desk: Desk) -> None:
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "is not claimed: claim it first")
+    desk.says(f"{ITEM}/claim")
+    desk.clock.advance(3600)
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "Claim it again")
+    assert desk.says(f"{ITEM}/claim").status_code == 200
+    assert desk.says(f"{ITEM}/verdict", overall="agree").status_code == 200
+    assert desk.worklist.item(ITEM).state is ReviewState.DECIDED
+
+
+def test_a_verdict_that_says_too_little_says_what_is_missing(desk: Desk) -> None:
+    desk.says(f"{ITEM}/claim")
+    refused(desk.says(f"{ITEM}/verdict"), "Say first whether you agree")
+    refused(desk.says(f"{ITEM}/verdict", overall="correct"), "whether it is so: Opacity")
+    row = {"label.0": "opacity", "image.0": "1.2.3.1.1.1", "judgement.0": "changed"}
+    refused(
+        desk.says(f"{ITEM}/verdict", overall="correct", **row, **{"changed_to.0": "other"}),
+        "what the other finding is",
+    )
+    refused(
+        desk.says(f"{ITEM}/verdict", overall="correct", **row, **{"box.0": "4,4,4,4"}),
+        "draw it again",
+    )
+    assert desk.readings() == 0
+    assert desk.worklist.item(ITEM).holder == "ada"
+
+
+def test_the_second_reader_is_somebody_else(desk: Desk) -> None:
+    desk.worklist.add(fake_details(1, readers=2))
+    desk.says(f"{ITEM}/claim")
+    assert desk.says(f"{ITEM}/verdict", overall="agree").status_code == 200
+    refused(desk.says(f"{ITEM}/claim"), "you have read it already", "somebody else")
+    assert desk.worklist.item(ITEM).state is ReviewState.WAITING
+
+
+def test_what_is_not_there_and_who_may_not_are_told_so(desk: Desk) -> None:
+    gone = desk.client.get(f"/worklist/items/{'f' * 32}")
+    assert gone.status_code == 404
+    assert "does not exist" in gone.text
+    stale = desk.client.post(f"/worklist/items/{ITEM}/claim")
+    assert stale.status_code == 403
+    assert "load it again" in stale.text
+    other = TestClient(desk.client.app, headers={"Accept": "text/html"})
+    assert sign_in(other, "otto") == 303
+    page = other.get("/worklist")
+    assert page.status_code == 403
+    assert "needs the role expert or reader" in page.text
