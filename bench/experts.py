@@ -7,32 +7,29 @@ is then compared with what the database holds.
 """
 
 import argparse
-import random
-import re
 import shutil
 import tempfile
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
-import httpx
 import numpy as np
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
+from pwdlib.hashers.argon2 import Argon2Hasher
 from rich.console import Console
 
+from bench.expert_sessions import PASSWORD, Tally, read_together
 from bench.rows import Row, as_table
 from dicom_node.domain.review import ReviewState
 from dicom_node.domain.user import User, UserRole
 from dicom_node.pages import make_pages
-from dicom_node.passwords import hashed
 from dicom_node.persistence.review_rows import finding_row, item_row
 from dicom_node.persistence.review_tables import (
     REVIEW_FINDINGS,
@@ -51,26 +48,6 @@ SECONDS, EXPERTS = 60.0, 20
 _ITEMS_A_SECOND = 200  # more than can be decided
 _PROCESSES, _BATCH = 2, 2000
 _LEASE = timedelta(minutes=15)
-_PASSWORD = "a bench in the dark"  # noqa: S105 - opens nothing but this bench
-_SHARE_OF_ROWS, _SHARE_OF_WRONGS = 0.5, 0.1
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-_CLAIMABLE = re.compile(r'action="/worklist/items/([0-9a-f]{32})/claim"')
-_SHOWN = re.compile(r'id="panel"[^>]* data-item="([0-9a-f]{32})" data-mine="(\d)"')
-
-
-@dataclass(slots=True)
-class Tally:
-    """What experts were told: who signed which items, and how often they were refused."""
-
-    signed: list[tuple[str, str]] = field(default_factory=list)
-    answers: Counter[str] = field(default_factory=Counter)
-    verdict_ms: list[float] = field(default_factory=list)
-
-    def add(self, other: "Tally") -> None:
-        """Take in what others were told."""
-        self.signed += other.signed
-        self.answers += other.answers
-        self.verdict_ms += other.verdict_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +69,7 @@ def compete(
         names = [_name(number) for number in range(experts)]
         with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as processes:
             tallies = processes.map(
-                _read_together,
+                read_together,
                 [address] * _PROCESSES,
                 [names[start::_PROCESSES] for start in range(_PROCESSES)],
                 [seconds] * _PROCESSES,
@@ -149,7 +126,8 @@ def _node(
     )
     stores = Stores(settings)
     stores.migrate()
-    password = hashed(_PASSWORD)
+    # Cheap to check: signing in is not what is measured.
+    password = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     for number in range(experts):
         user = User(
             name=_name(number),
@@ -218,95 +196,6 @@ def _compared(stores: Stores, told: Sequence[str], tally: Tally) -> Outcome:
         + sum(of_item[row.item_id] != row.readings for row in rows),
         left=len(rows) - len(decided),
     )
-
-
-def _read_together(address: str, names: Sequence[str], seconds: float) -> Tally:
-    """Be several experts, each in a thread; the time begins when all have signed in."""
-    together = Tally()
-    with ThreadPoolExecutor(len(names)) as threads:
-        experts = list(threads.map(_Expert, [address] * len(names), names))
-        until = time.monotonic() + seconds
-        for each in [threads.submit(expert.read, until) for expert in experts]:
-            together.add(each.result())
-    return together
-
-
-class _Expert:
-    """One person's browser."""
-
-    def __init__(self, address: str, name: str) -> None:
-        self.name = name
-        self.tally = Tally()
-        self._chance = random.Random(name)  # noqa: S311 - which row to take, nothing secret
-        self._client = httpx.Client(
-            base_url=address, timeout=60, headers={"Accept": "text/html"}, follow_redirects=True
-        )
-        form = {"name": name, "password": _PASSWORD, "csrf_token": self._token()}
-        self._client.post("/sign-in", data=form)
-        self._client.headers["X-CSRF-Token"] = self._token()
-        self._client.headers["HX-Request"] = "true"
-        self._client.follow_redirects = False
-
-    def read(self, until: float) -> Tally:
-        """Read until the time is over or nothing is left."""
-        shown = ""
-        while time.monotonic() < until:
-            shown = shown or self._claim()
-            if not shown:
-                break
-            shown = self._sign(shown)
-        self._client.close()
-        return self.tally
-
-    def _token(self) -> str:
-        page = self._client.get("/")
-        found = _TOKEN.search(page.text)
-        if found is None:
-            raise RuntimeError(f"{self.name} cannot sign in: {page.status_code}")
-        return found[1]
-
-    def _claim(self) -> str:
-        """Claim the next item, or a row that others may be after; empty when none is left."""
-        rows = _CLAIMABLE.findall(self._client.get("/worklist").text)
-        if rows and self._chance.random() < _SHARE_OF_ROWS:
-            row: str = self._chance.choice(rows)
-            answer = self._client.post(f"/worklist/items/{row}/claim", params={"open": "1"})
-            self._note("claim", answer)
-            if answer.is_success:
-                return self._opened(row)
-        answer = self._client.post("/worklist/next")
-        return self._opened(answer.headers.get("Location", "").partition("/items/")[2])
-
-    def _opened(self, item: str) -> str:
-        if item:
-            self._client.get(f"/worklist/items/{item}").raise_for_status()
-        return item
-
-    def _sign(self, item: str) -> str:
-        """Agree with an item; return the one that the answer shows."""
-        if self._chance.random() < _SHARE_OF_WRONGS:
-            # Of another item, which nobody, another expert or this one before may have signed.
-            other = self._chance.choice(self.tally.signed)[0] if self.tally.signed else item
-            if other != item:
-                self._note("wrong verdict", self._verdict(other))
-        started = time.perf_counter()
-        answer = self._verdict(item)
-        self._note("verdict", answer)
-        if not answer.is_success:
-            return ""
-        self.tally.verdict_ms.append((time.perf_counter() - started) * 1000)
-        self.tally.signed.append((item, self.name))
-        if self._chance.random() < _SHARE_OF_WRONGS:
-            self._note("second signature", self._verdict(item))
-        found = _SHOWN.search(answer.text)
-        return found[1] if found is not None and found[2] == "1" else ""
-
-    def _verdict(self, item: str) -> httpx.Response:
-        return self._client.post(f"/worklist/items/{item}/verdict", data={"overall": "agree"})
-
-    def _note(self, what: str, answer: httpx.Response) -> None:
-        taken = "taken" if answer.is_success else f"refused ({answer.status_code})"
-        self.tally.answers[f"{what} {taken}"] += 1
 
 
 def main() -> None:

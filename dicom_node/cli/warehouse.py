@@ -27,7 +27,10 @@ def counts(context: typer.Context) -> None:
     run = invocation(context)
     warehouse = run.stores().warehouse
     devices = warehouse.devices()
-    table = Table("Device", "What it is", "Label", "With", "Without", "Cannot tell", box=None)
+    table = Table(box=None)
+    table.add_column("Device", no_wrap=True)  # whole, so that it can be copied
+    for heading in ("What it is", "Label", "With", "Without", "Cannot tell"):
+        table.add_column(heading)
     for each in warehouse.counts():
         table.add_row(
             each.device_id,

@@ -35,9 +35,16 @@ def day(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def sentence(words: str) -> str:
+    """Return words as a sentence: with a capital, and an end."""
+    text = words[:1].upper() + words[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "age": age,
     "percent": percent,
     "clock": clock,
     "day": day,
+    "sentence": sentence,
 }

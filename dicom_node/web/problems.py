@@ -9,6 +9,7 @@ from markupsafe import escape
 from starlette.exceptions import HTTPException
 
 from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import NotAllowedError, NotSignedInError, StaleFormError, signed_in
 
@@ -58,9 +59,13 @@ def _answer(request: Request, frame: Frame, status: int, words: str) -> Response
     if "HX-Request" in request.headers:
         # The page stays as it is; what went wrong appears above it.
         return HTMLResponse(
-            f'<p class="notice notice-problem" role="alert">{escape(_sentence(words))}</p>',
+            f'<p class="notice notice-problem" role="alert">{escape(sentence(words))}</p>',
             status_code=status,
-            headers={"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"},
+            headers={
+                "HX-Retarget": "#notices",
+                "HX-Reswap": "innerHTML",
+                "HX-Trigger": "refused",  # the queue behind it looks again
+            },
         )
     if _is_program(request):
         return JSONResponse({"problem": words}, status_code=status)
@@ -69,7 +74,7 @@ def _answer(request: Request, frame: Frame, status: int, words: str) -> Response
     except NodeError:
         user = None
     return frame.page(
-        request, user, "problem.html", status=status, code=status, words=_sentence(words)
+        request, user, "problem.html", status=status, code=status, words=sentence(words)
     )
 
 
@@ -85,8 +90,3 @@ def _is_program(request: Request) -> bool:
     return "HX-Request" not in request.headers and "text/html" not in request.headers.get(
         "Accept", ""
     )
-
-
-def _sentence(words: str) -> str:
-    text = words[:1].upper() + words[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -63,7 +63,7 @@ class Calibrating:
         self._warehouse = warehouse
         self._calibrations = calibrations
         self._card = card
-        self._minimum = minimum
+        self.minimum = minimum
         self._clock = clock
 
     def calibrate(
@@ -136,7 +136,7 @@ class Calibrating:
             parent=parent.calibration.calibration_id if parent else "",
             made_at=self._clock(),
             objective=objective,
-            minimum=self._minimum,
+            minimum=self.minimum,
         )
         unchanged = self._says_the_same(made, model)
         version = None

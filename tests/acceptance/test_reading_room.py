@@ -65,10 +65,9 @@ def _opened(page: Page, item: ReviewItem) -> None:
 def test_two_keys_verify_one_result_and_the_next_one_is_rejected(
     hospital: Hospital, browser: Browser, tmp_path: Path
 ) -> None:
-    sent = storescu(
-        hospital.node.peer, [_chest(), _chest(_SECOND)], calling=MODALITY, options=["-xv"]
-    )
-    assert sent.returncode == 0, sent.stderr
+    for path, syntax in ((_chest(), "-xv"), (_chest(_SECOND), "-xw")):
+        sent = storescu(hospital.node.peer, [path], calling=MODALITY, options=[syntax])
+        assert sent.returncode == 0, sent.stderr
     ai_reports, _ = hospital.wait_for_reports(2)
     by_study = {each.StudyInstanceUID: each for each in ai_reports}
     first, second = _waiting(hospital, 2)
@@ -78,7 +77,7 @@ def test_two_keys_verify_one_result_and_the_next_one_is_rejected(
     page.keyboard.press("a")
     page.keyboard.press("Enter")
     _opened(page, second)
-    page.get_by_text("Reject result").click()
+    page.get_by_role("radio", name="Reject result").check()
     page.get_by_label("Comment on the whole").fill("Another patient")
     page.locator("#sign").click()
     expect(page.get_by_text("Nothing here.")).to_be_visible()

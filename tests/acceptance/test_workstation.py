@@ -22,7 +22,7 @@ from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.warehouse import TruthSource, Verification
 from dicom_node.procedure_steps.codes import UPS_PULL, UPS_PUSH, code_sequence
 from tests.acceptance.running import RunningNode, running_node
-from tests.peers.dcmtk import StoreScp, storescp, storescu
+from tests.peers.dcmtk import StoreScp, dcmsend, storescp, storescu
 from tests.peers.process import free_port
 
 pytestmark = pytest.mark.peer
@@ -80,7 +80,7 @@ class Workstation:
         """Store a report to the node."""
         path = folder / f"{report.SOPInstanceUID}.dcm"
         report.save_as(path, enforce_file_format=True)
-        done = storescu(self.node.peer, [path], calling="WS1")
+        done = dcmsend(self.node.peer, [path], calling="WS1")
         assert done.returncode == 0, done.stderr
 
     def received_report(self) -> Dataset | None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 from prometheus_client import CollectorRegistry
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
 
 from ai_engine.prediction import Region
 from dicom_node.demo.phantom.chest import ChestOptions
@@ -21,7 +24,7 @@ from dicom_node.stores import Stores
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
 from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
-from tests.peers.objects import write_part10
+from tests.peers.objects import make_dataset, write_part10
 
 PASSWORD = "a quiet dark room"  # noqa: S105 - opens nothing but this test
 PEOPLE = {
@@ -32,6 +35,7 @@ PEOPLE = {
     "otto": (UserRole.ADMIN,),
 }
 _WITH_OPACITY = (("opacity", 0.91), ("cardiomegaly", 0.56), ("effusion", 0.31), ("nodule", 0.04))
+_CT_SIDE = 256
 _NORMAL = (("opacity", 0.07), ("cardiomegaly", 0.12), ("effusion", 0.03), ("nodule", 0.02))
 
 
@@ -133,6 +137,77 @@ def add_study(
     room.worklist.add(details)
     room.items.append(details.item.item_id)
     return details
+
+
+def add_ct(room: ReadingRoom, number: int, *, slices: int, found_on: int) -> ReviewDetails:
+    """Put a CT of a ball into the archive, and its review: something is found on one slice."""
+    details = fake_details(number, probabilities=_WITH_OPACITY, received_at=datetime.now(UTC))
+    images = []
+    for position in range(1, slices + 1):
+        dataset = ct_slice(number, position, slices)
+        file = write_part10(room.stores.settings.data_dir / "made.dcm", dataset)
+        stored = room.stores.received.store_part10(
+            file.read_bytes(), calling_ae="CT1", called_ae="AINODE", received_at=datetime.now(UTC)
+        )
+        room.stores.index.record([stored.instance])
+        images.append(
+            replace(
+                details.images[0],
+                sop_instance_uid=str(dataset.SOPInstanceUID),
+                instance_number=position,
+                rows=_CT_SIDE,
+                columns=_CT_SIDE,
+            )
+        )
+    whole = Region(left=0, top=0, right=_CT_SIDE, bottom=_CT_SIDE)
+    findings = tuple(
+        replace(
+            each,
+            image_uid=images[found_on - 1].sop_instance_uid,
+            boxes=(Region(left=80, top=80, right=180, bottom=180),) if each.is_positive else (),
+            heat_map=replace(each.heat_map, region=whole) if each.heat_map else None,
+        )
+        for each in details.findings
+    )
+    item = replace(details.item, modality="CT", image_count=slices)
+    details = replace(details, item=item, images=tuple(images), findings=findings)
+    room.worklist.add(details)
+    room.items.append(item.item_id)
+    return details
+
+
+def ct_slice(number: int, position: int, slices: int) -> Dataset:
+    """One slice through a ball of soft tissue in air, in Hounsfield units and a lung window."""
+    rows, columns = np.ogrid[:_CT_SIDE, :_CT_SIDE]
+    middle, height = _CT_SIDE / 2, 2 * position / (slices + 1) - 1
+    radius = 0.4 * _CT_SIDE * np.sqrt(1 - height**2)
+    inside = (rows - middle) ** 2 + (columns - middle) ** 2 <= radius**2
+    return make_dataset(
+        position,
+        SOPClassUID=CTImageStorage,
+        SOPInstanceUID=f"1.2.3.{number}.1.{position}",
+        StudyInstanceUID=f"1.2.3.{number}",
+        SeriesInstanceUID=f"1.2.3.{number}.1",
+        Modality="CT",
+        PatientName="Synthetic^Ball",
+        PatientID="BALL",
+        Rows=_CT_SIDE,
+        Columns=_CT_SIDE,
+        BitsAllocated=16,
+        BitsStored=16,
+        HighBit=15,
+        PixelRepresentation=1,
+        RescaleSlope="1",
+        RescaleIntercept="-1024",
+        WindowCenter="-500",
+        WindowWidth="1500",
+        PixelSpacing=["1", "1"],
+        ImageOrientationPatient=["1", "0", "0", "0", "1", "0"],
+        ImagePositionPatient=["0", "0", str(2 * position)],
+        SliceThickness="2",
+        FrameOfReferenceUID=f"1.2.3.{number}.9",
+        PixelData=np.where(inside, 1064, 24).astype("<i2").tobytes(),
+    )
 
 
 def _scaled(box: Region, scale: float) -> Region:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _ACCENT, _WARM, _GOOD = "#6fb3e8", "#e3b45c", "#7cc7a0"
 _SIZE = (4.6, 3.9)
 _BINS = 8
 _STEPS = 201
+_MOST_NAMED_WEEKS, _HALF_A_WEEK = 14, timedelta(days=4)
 
 
 def roc(cases: LabelCases, point: OperatingPoint, parent: OperatingPoint) -> bytes:
@@ -25,9 +27,13 @@ def roc(cases: LabelCases, point: OperatingPoint, parent: OperatingPoint) -> byt
     with _axes() as (axes, result):
         axes.plot([0, 1], [0, 1], color=_LINE, lw=1)
         axes.plot([each[1] for each in found], [each[0] for each in found], color=_ACCENT, lw=1.8)
-        for used, colour, name in ((parent, _WARM, "parent"), (point, _GOOD, "in use")):
+        # The parent's is a ring, so that it is seen where both are the same.
+        for used, colour, name, style in (
+            (parent, _WARM, "parent", {"ms": 12, "mfc": "none", "mew": 1.8}),
+            (point, _GOOD, "in use", {"ms": 7}),
+        ):
             sensitivity, alarms = _rates(cases, used.score_threshold)
-            axes.plot([alarms], [sensitivity], "o", color=colour, ms=7, label=name)
+            axes.plot([alarms], [sensitivity], "o", color=colour, label=name, **style)
         axes.set_xlabel("1 − specificity")
         axes.set_ylabel("sensitivity")
         axes.legend(frameon=False, labelcolor=_TEXT, loc="lower right")
@@ -97,6 +103,9 @@ def acceptance(periods: Sequence[Period], floor: float) -> bytes:
         if floor:
             axes.axhline(floor, color=_WARM, lw=1, ls="--")
         axes.set_ylabel("verdicts accepted")
+        if len(days) <= _MOST_NAMED_WEEKS:
+            axes.set_xticks(days)
+            axes.set_xlim(days[0] - _HALF_A_WEEK, days[-1] + _HALF_A_WEEK)
         axes.tick_params(axis="x", rotation=30, labelsize=8)
     return result.getvalue()
 

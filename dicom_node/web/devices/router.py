@@ -44,6 +44,7 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
             device=device,
             devices=desk.devices(),
             used=used,
+            minimum=desk.calibrating.minimum,
             is_own=used is not None and used.calibration.device == key,
             labels={each.label: each for each in used.calibration.labels} if used else {},
             cases=found.cases,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.experts import EXPERTS, compete
+from bench.experts import compete
 from tests.peers.postgresql import PostgreSql
 
 SECONDS = 5.0
@@ -26,6 +26,5 @@ def test_twenty_experts_at_once_decide_nothing_twice_and_lose_nothing(
     assert (found.twice, found.lost) == (0, 0)
     assert found.left > 0, "there was something to compete for until the end"
     assert found.decided > 0
-    assert len({name for _, name in found.tally.signed}) == EXPERTS
     assert not found.tally.answers["second signature taken"]
     assert found.tally.answers["second signature refused (409)"] > 0

@@ -4,23 +4,28 @@ What the pages look like lies in the folder that DICOM_NODE_SCREENSHOTS names, i
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ai_engine.prediction import Region
 from dicom_node.domain.review import (
     FindingVerdict,
     Judgement,
+    Laterality,
     Reviewer,
     ReviewerRole,
     ReviewState,
     Verdict,
 )
+from dicom_node.domain.review_rules import superseded
 from tests.peers.chromium import chromium
-from tests.peers.reading_room import PASSWORD, ReadingRoom, add_study, reading_room
+from tests.peers.reading_room import PASSWORD, ReadingRoom, add_ct, add_study, reading_room
 
 pytestmark = pytest.mark.peer
 _LAPTOP = {"width": 1280, "height": 800}
@@ -168,9 +173,8 @@ def test_what_somebody_else_holds_can_be_seen_and_not_decided(
     room.worklist.claim(item, bert)
     page.locator(f'form[action$="{item}/claim"] button').click()
     expect(page.locator("#notices")).to_contain_text("held by bert")
+    expect(page.get_by_text("bert until")).to_be_visible()  # the queue has looked again
     shot(page, "refused")
-    page.goto(f"{room.url}/worklist")
-    expect(page.get_by_text("bert until")).to_be_visible()
     page.get_by_role("link", name="Look").click()
     wait_for_images(page, item)
     expect(page.get_by_text("holds this result until")).to_be_visible()
@@ -208,6 +212,7 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
 ) -> None:
     details = add_study(room, 5, found=True, readers=2)
     item = details.item.item_id
+    box = Region(left=300, top=200, right=400, bottom=330)
     for name, judgement in (("bert", Judgement.CONFIRMED), ("cleo", Judgement.REJECTED)):
         who = Reviewer(
             user_name=name, person_name=name, organisation="Test", role=ReviewerRole.VERIFIER
@@ -218,6 +223,8 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
             for each in details.findings
             if each.is_positive
         )
+        if name == "bert":
+            findings = (replace(findings[0], box=box), *findings[1:])
         room.worklist.decide(Verdict(item_id=item, reviewer=who, findings=findings))
     page = visit("ada")
     page.locator(".tabs").get_by_text("Adjudicating").click()
@@ -225,6 +232,7 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
     page.get_by_role("button", name="Read", exact=True).click()
     wait_for_images(page, item)
     expect(page.get_by_text("Readers disagree")).to_be_visible()
+    expect(page.locator("#boxes .reader text")).to_have_text("bert: Opacity")
     page.get_by_role("button", name="Take this reading").nth(1).click()
     expect(page.locator("#summary")).to_have_text("Your corrections are complete.")
     shot(page, "adjudication")
@@ -280,3 +288,187 @@ def test_a_claim_is_given_back(visit: Visit, room: ReadingRoom) -> None:
     page.keyboard.press("k")
     page.wait_for_url("**/worklist")
     assert not room.worklist.item(room.items[0]).is_held(datetime.now(UTC))
+
+
+def _scale(page: Page) -> float:
+    """Return how many pixels of the page one of the image takes, by the heat map over it."""
+    style = page.locator("#heat-map").get_attribute("style") or ""
+    found = re.search(r"matrix\(([-\d.e]+)", style)
+    assert found is not None, style
+    return float(found[1])
+
+
+def _place(page: Page) -> str:
+    return page.locator("#heat-map").get_attribute("style") or ""
+
+
+def test_a_stack_is_scrolled_by_wheel_keys_slider_and_finding(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    details = add_ct(room, 9, slices=12, found_on=7)
+    page = visit("ada")
+    page.goto(f"{room.url}/worklist/items/{details.item.item_id}")
+    wait_for_images(page, details.item.item_id)
+    position = page.locator("#image-position")
+    expect(position).to_have_text("7 / 12")
+    expect(page.locator("#stack")).to_have_value("7")
+    expect(page.locator("#image-window")).to_have_text("C -500  W 1500")
+    expect(page.locator("#boxes rect")).to_have_count(2)
+    shot(page, "stack")
+    page.mouse.move(450, 400)
+    page.mouse.wheel(0, 100)
+    expect(position).to_have_text("8 / 12")
+    expect(page.locator("#boxes rect")).to_have_count(0)
+    expect(page.locator("#heat-map")).to_be_hidden()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(position).to_have_text("6 / 12")
+    page.locator("#stack").fill("12")
+    expect(position).to_have_text("12 / 12")
+    page.keyboard.press("ArrowDown")
+    expect(position).to_have_text("12 / 12")
+    page.keyboard.press("2")
+    expect(position).to_have_text("7 / 12")
+    page.keyboard.press("s")
+    drag(page, (0.5, 0.5), (0.5, 0.3))
+    expect(position).not_to_have_text("7 / 12")
+
+
+def test_each_tool_lets_the_one_before_go(visit: Visit, room: ReadingRoom) -> None:
+    page = visit("ada")
+    page.keyboard.press("Enter")
+    wait_for_images(page, room.items[0])
+    fitted, whole = _scale(page), _place(page)
+    page.keyboard.press("z")
+    drag(page, (0.5, 0.5), (0.5, 0.4))
+    zoomed = _scale(page)
+    assert zoomed != pytest.approx(fitted, rel=0.01)
+    page.keyboard.press("p")
+    drag(page, (0.5, 0.5), (0.6, 0.6))
+    assert _scale(page) == pytest.approx(zoomed, rel=0.001)
+    moved = _place(page)
+    assert moved != whole
+    page.keyboard.press("w")
+    window = page.locator("#image-window").text_content() or ""
+    drag(page, (0.5, 0.5), (0.6, 0.4))
+    assert _place(page) == moved
+    expect(page.locator("#image-window")).not_to_have_text(window)
+
+
+def test_two_fingers_zoom_and_move_whatever_the_tool(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    page = visit("ada", viewport=_TABLET, has_touch=True, is_mobile=True)
+    page.get_by_role("button", name="Start reading").tap()
+    wait_for_images(page, room.items[0])
+    box = page.locator("#viewport").bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(places)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def pair(apart: float, shift: float = 0.0) -> tuple[tuple[float, float], ...]:
+        (x, y) = middle
+        return (x - apart + shift, y), (x + apart + shift, y)
+
+    window = page.locator("#image-window").text_content() or ""
+    fitted = _scale(page)
+    touch("touchStart", *pair(60))
+    page.wait_for_timeout(200)
+    for apart in range(65, 125, 5):
+        touch("touchMove", *pair(apart))
+        page.wait_for_timeout(20)
+    touch("touchEnd")
+    page.wait_for_function(
+        "(before) => !document.getElementById('heat-map').style.transform"
+        ".startsWith(`matrix(${before}`)",
+        arg=f"{fitted:g}",
+    )
+    zoomed = _scale(page)
+    assert zoomed > 1.2 * fitted
+    expect(page.locator("#image-window")).to_have_text(window)
+    before = _place(page)
+    touch("touchStart", *pair(60))
+    page.wait_for_timeout(200)
+    for shift in range(5, 65, 5):
+        touch("touchMove", *pair(60, shift))
+        page.wait_for_timeout(20)
+    touch("touchEnd")
+    assert _place(page) != before
+    assert _scale(page) == pytest.approx(zoomed, rel=0.05)
+    shot(page, "tablet-zoomed")
+    touch("touchStart", middle)
+    page.wait_for_timeout(200)
+    for shift in range(5, 65, 5):
+        touch("touchMove", (middle[0] + shift, middle[1] - shift))
+        page.wait_for_timeout(20)
+    touch("touchEnd")
+    expect(page.locator("#image-window")).not_to_have_text(window)
+
+
+def test_side_place_words_and_doubt_reach_the_verdict(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    item = room.items[0]
+    page = visit("ada")
+    page.keyboard.press("Enter")
+    wait_for_images(page, item)
+    page.keyboard.press("1")
+    page.keyboard.press("x")
+    first = page.locator(".finding").nth(0)
+    first.get_by_label("Side").select_option("R")
+    first.get_by_label("Comment").fill("behind the heart")
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    drag(page, (0.35, 0.5), (0.45, 0.6))
+    expect(page.locator(".finding.has-box")).to_have_count(1)
+    expect(page.locator("#summary")).to_have_text("Still to say: Cardiomegaly.")
+    expect(page.locator("#sign")).to_be_disabled()
+    page.keyboard.press("2")
+    page.keyboard.press("u")
+    page.get_by_label("Comment on the whole").fill("supine")
+    page.keyboard.press("Escape")
+    shot(page, "cannot-tell")
+    page.keyboard.press("Enter")
+    wait_for_images(page, room.items[2])
+    (verdict,) = room.worklist.readings(item)
+    said = {each.label: each for each in verdict.findings}
+    assert verdict.comment == "supine"
+    assert said["opacity"].judgement is Judgement.CHANGED
+    assert said["opacity"].laterality is Laterality.RIGHT
+    assert said["opacity"].comment == "behind the heart"
+    assert said["opacity"].box is not None
+    assert said["cardiomegaly"].judgement is Judgement.UNSURE
+
+
+def test_what_is_over_or_replaced_says_so_on_its_page(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    first, normal, second, _ = room.items
+    details = room.worklist.details[first]
+    room.worklist.details[first] = replace(details, item=superseded(details.item, second))
+    page = visit("bert")
+    page.goto(f"{room.url}/worklist/items/{first}")
+    wait_for_images(page, first)
+    expect(page.get_by_text("A later result of this study took this one's place.")).to_be_visible()
+    shot(page, "superseded")
+    page.get_by_role("link", name="Look at it").click()
+    page.wait_for_url(f"**/{second}")
+    who = Reviewer(
+        user_name="cleo", person_name="Cleo", organisation="Test", role=ReviewerRole.VERIFIER
+    )
+    room.worklist.claim(normal, who)
+    room.worklist.decide(Verdict(item_id=normal, reviewer=who, comment="old scar"))
+    page.goto(f"{room.url}/worklist/items/{normal}")
+    wait_for_images(page, normal)
+    expect(page.get_by_text("Decided by cleo")).to_be_visible()
+    shot(page, "decided")
+    page.goto(f"{room.url}/worklist?shown=adjudicating")
+    expect(page.get_by_text("No result matches these filters.")).to_be_visible()
+    shot(page, "empty")
+    page.goto(f"{room.url}/worklist/items/{'f' * 32}")
+    expect(page.get_by_text("That did not work")).to_be_visible()
+    shot(page, "problem")

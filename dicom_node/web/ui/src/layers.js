@@ -1,4 +1,5 @@
-/* What lies over the image: the chosen finding's heat map, and the boxes of the model's outlines. */
+/* What lies over the image: the chosen finding's heat map, and boxes: the model's outlines, and what
+   earlier readers have drawn, where this one may see it. */
 const SVG = 'http://www.w3.org/2000/svg';
 const UNIT = 100;
 
@@ -11,6 +12,7 @@ export class Layers {
     this.opacity = document.getElementById('heat-map-opacity');
     this.showBoxes = document.getElementById('show-boxes');
     this.findings = [];
+    this.drawn = [];
     this.visible = true;
     this.choice.addEventListener('change', () => this.choose(this.choice.value));
     this.opacity.addEventListener('input', () => { this.visible = true; this.place(); });
@@ -18,8 +20,12 @@ export class Layers {
     this.heatMap.addEventListener('load', () => this.place());
   }
 
-  show(findings) {
+  show({ findings, readings }) {
     this.findings = findings;
+    const titles = new Map(findings.map((each) => [each.label, each.title]));
+    this.drawn = readings.flatMap(({ by, findings: said }) => said.filter((each) => each.box).map((each) => ({
+      ...each, title: `${by}: ${titles.get(each.changed_to || each.label) ?? (each.changed_to || each.label)}`,
+    })));
     const withMap = findings.filter((each) => each.layer);
     this.choice.replaceChildren(
       new Option('None', ''),
@@ -65,7 +71,11 @@ export class Layers {
     const shown = image && size;
     const isHere = (each) => shown && each.image === image.sop && (!each.frame || each.frame === image.frame);
     this.#placeHeatMap(shown && this.visible && this.chosen && isHere(this.chosen) ? size : null);
-    this.#placeBoxes(shown && this.showBoxes.checked ? this.findings.filter((each) => each.positive && isHere(each)) : []);
+    const boxes = shown && this.showBoxes.checked;
+    this.#placeBoxes(
+      boxes ? this.findings.filter((each) => each.positive && isHere(each)) : [],
+      boxes ? this.drawn.filter(isHere) : [],
+    );
   }
 
   #placeHeatMap(size) {
@@ -79,25 +89,30 @@ export class Layers {
     this.heatMap.style.opacity = String(Number(this.opacity.value) / 100);
   }
 
-  #placeBoxes(findings) {
+  #placeBoxes(findings, drawn) {
     const chosen = this.chosen;
-    const drawn = findings.flatMap((each) => each.boxes.map((box) => {
-      const [left, top] = this.viewer.toElement([box[0], box[1]]);
-      const [right, bottom] = this.viewer.toElement([box[2], box[3]]);
-      const group = document.createElementNS(SVG, 'g');
-      group.classList.toggle('chosen', each === chosen);
-      const rect = document.createElementNS(SVG, 'rect');
-      Object.entries({
-        x: Math.min(left, right), y: Math.min(top, bottom), width: Math.abs(right - left), height: Math.abs(bottom - top), rx: 3,
-      }).forEach(([name, value]) => rect.setAttribute(name, String(value)));
-      const title = document.createElementNS(SVG, 'text');
-      title.setAttribute('x', String(Math.min(left, right) + 4));
+    const ofModel = findings.flatMap((each) => each.boxes.map((box) => this.#box(box, each.title, {
       // Boxes of several findings often start at the same height: the others are named below.
-      title.setAttribute('y', String(each === chosen ? Math.min(top, bottom) - 6 : Math.max(top, bottom) + 15));
-      title.textContent = each.title;
-      group.append(rect, title);
-      return group;
-    }));
-    this.boxes.replaceChildren(...drawn);
+      below: each !== chosen, classes: each === chosen ? ['chosen'] : [],
+    })));
+    const ofReaders = drawn.map((each) => this.#box(each.box, each.title, { below: false, classes: ['reader'] }));
+    this.boxes.replaceChildren(...ofModel, ...ofReaders);
+  }
+
+  #box(box, words, { below, classes }) {
+    const [left, top] = this.viewer.toElement([box[0], box[1]]);
+    const [right, bottom] = this.viewer.toElement([box[2], box[3]]);
+    const group = document.createElementNS(SVG, 'g');
+    group.classList.add(...classes);
+    const rect = document.createElementNS(SVG, 'rect');
+    Object.entries({
+      x: Math.min(left, right), y: Math.min(top, bottom), width: Math.abs(right - left), height: Math.abs(bottom - top), rx: 3,
+    }).forEach(([name, value]) => rect.setAttribute(name, String(value)));
+    const title = document.createElementNS(SVG, 'text');
+    title.setAttribute('x', String(Math.min(left, right) + 4));
+    title.setAttribute('y', String(below ? Math.max(top, bottom) + 15 : Math.min(top, bottom) - 6));
+    title.textContent = words;
+    group.append(rect, title);
+    return group;
   }
 }

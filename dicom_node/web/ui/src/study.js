@@ -21,7 +21,8 @@ const viewer = new Viewer(document.getElementById('viewport'), {
     position.textContent = viewer.images.length > 1 ? `${index + 1} / ${viewer.images.length}` : '';
     layers.place();
   },
-  window: ({ lower, upper }) => { windowText.textContent = `C ${Math.round((lower + upper) / 2)}  W ${Math.round(upper - lower)}`; },
+  /* Center and width as the image's header has them (PS3.3 C.11.2.1.2, LINEAR). */
+  window: ({ lower, upper }) => { windowText.textContent = `C ${Math.round((lower + upper + 1) / 2)}  W ${Math.round(upper - lower + 1)}`; },
   box: (uid, corners) => {
     const title = form?.box(uid, corners);
     if (title) viewer.labelBox(uid, title);
@@ -66,11 +67,11 @@ async function show(data) {
   const positive = data.findings.find((each) => each.positive);
   const first = Math.max(0, data.images.findIndex((image) => image.sop === positive?.image));
   tool('WindowLevel');
-  await viewer.show(data.images, first);
   stack.max = String(data.images.length);
+  await viewer.show(data.images, first);
   document.getElementById('stack-field').hidden = data.images.length < 2;
   document.querySelector('[data-act=invert]').setAttribute('aria-pressed', 'false');
-  layers.show(data.findings);
+  layers.show(data);
 }
 
 /* While this study is read, the next one comes. */

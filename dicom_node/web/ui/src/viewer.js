@@ -9,10 +9,19 @@ const ENGINE = 'engine';
 const VIEWPORT = 'viewport';
 const GROUP = 'tools';
 const { MouseBindings } = ToolEnums;
+
+/* Two fingers move and zoom together, whatever the toolbar's tool; that one zooms by dragging. */
+class PinchTool extends ZoomTool {
+  static toolName = 'Pinch';
+}
+
+const TOOLS = [WindowLevelTool, PanTool, ZoomTool, StackScrollTool, RectangleROITool, PinchTool];
+const CONFIGURATIONS = { [ZoomTool.toolName]: { pinchToZoom: false } };
 const PRESET_BINDINGS = {
-  [PanTool.toolName]: [{ mouseButton: MouseBindings.Auxiliary }, { numTouchPoints: 2 }],
+  [PanTool.toolName]: [{ mouseButton: MouseBindings.Auxiliary }],
   [ZoomTool.toolName]: [{ mouseButton: MouseBindings.Secondary }],
   [StackScrollTool.toolName]: [{ mouseButton: MouseBindings.Wheel }],
+  [PinchTool.toolName]: [{ numTouchPoints: 2 }],
 };
 const described = new Set();
 
@@ -68,15 +77,14 @@ export class Viewer {
     await initCore();
     initLoader({ maxWebWorkers: 2, beforeSend: () => ({ Accept: NATIVE }) });
     initTools();
-    const tools = [WindowLevelTool, PanTool, ZoomTool, StackScrollTool, RectangleROITool];
-    tools.forEach((tool) => addTool(tool));
+    TOOLS.forEach((tool) => addTool(tool));
     this.engine = new RenderingEngine(ENGINE);
     this.engine.enableElement({
       viewportId: VIEWPORT, element: this.element, type: Enums.ViewportType.STACK, defaultOptions: { background: [0, 0, 0] },
     });
     this.viewport = this.engine.getViewport(VIEWPORT);
     this.group = ToolGroupManager.createToolGroup(GROUP);
-    tools.forEach((tool) => this.group.addTool(tool.toolName));
+    TOOLS.forEach(({ toolName }) => this.group.addTool(toolName, CONFIGURATIONS[toolName]));
     this.group.setToolConfiguration(RectangleROITool.toolName, { calculateStats: false, shadow: true, getTextLines: (data) => (data.label ? [data.label] : []) });
     this.group.addViewport(VIEWPORT, ENGINE);
     this.use(this.active);
@@ -113,14 +121,13 @@ export class Viewer {
   /* Give the left button, or one finger, to a tool; the others keep what they always have. */
   use(tool) {
     this.active = tool;
-    for (const [name, bindings] of Object.entries(PRESET_BINDINGS)) {
-      this.group.setToolActive(name, { bindings });
+    // Bindings add up: what a tool had before must go first.
+    TOOLS.forEach(({ toolName }) => this.group.setToolPassive(toolName, { removeAllBindings: true }));
+    for (const { toolName } of TOOLS) {
+      const chosen = toolName === tool ? [{ mouseButton: MouseBindings.Primary }, { numTouchPoints: 1 }] : [];
+      const bindings = [...(PRESET_BINDINGS[toolName] ?? []), ...chosen];
+      if (bindings.length > 0) this.group.setToolActive(toolName, { bindings });
     }
-    for (const name of [WindowLevelTool.toolName, RectangleROITool.toolName]) {
-      if (name !== tool) this.group.setToolPassive(name, { removeAllBindings: true });
-    }
-    const always = PRESET_BINDINGS[tool] ?? [];
-    this.group.setToolActive(tool, { bindings: [...always, { mouseButton: MouseBindings.Primary }, { numTouchPoints: 1 }] });
   }
 
   invert() {

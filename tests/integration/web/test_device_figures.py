@@ -1,0 +1,111 @@
+"""The pages of calibration and drift in a browser: every figure is drawn, and fits the window."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from prometheus_client import CollectorRegistry
+
+from ai_engine.calibration.objective import Objective
+from dicom_node.domain.device import Device
+from dicom_node.domain.observation import Suspension
+from dicom_node.pages import make_pages
+from dicom_node.persistence.database import migrate
+from dicom_node.stores import Stores
+from dicom_node.web.application import make_application
+from dicom_node.web.server import WebServer
+from tests.peers.chromium import chromium
+from tests.peers.reading_room import PASSWORD, add_people, settings_in
+from tests.unit.builders import EPOCH
+from tests.unit.validated import CARD, Validated, cases_of
+from tests.unit.web.test_device_pages import device_desk
+
+pytestmark = pytest.mark.peer
+SHIFTED = Device(calling_ae="CR1", manufacturer="Acme", model_name="Shifted")
+RARE = Device(calling_ae="CR2", model_name="Rare")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """An administrator's window on a node that has calibrated a device and suspended its model."""
+    stores = Stores(settings_in(tmp_path_factory.mktemp("node")))
+    migrate(stores.engine)
+    add_people(stores)
+    validated = Validated()
+    cases_of(SHIFTED, validated, 150, shift=-4, seed=1)
+    for _ in range(12):
+        validated.add(RARE, score=0.8, truth=True)
+    desk = device_desk(stores, validated)
+    desk.calibrating.calibrate(CARD.name, objective=Objective(), actor="otto")
+    stores.observations.suspend(
+        Suspension(
+            device_id=SHIFTED.device_id,
+            model_name=CARD.name,
+            at=EPOCH,
+            actor="otto",
+            reason="half of it is rejected",
+        )
+    )
+    application = make_application(
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="test",
+        pages=make_pages(stores.settings, stores, None, version="test", devices=desk),
+    )
+    server = WebServer(application, host="127.0.0.1", port=0)
+    server.start()
+    with chromium() as browser:
+        opened = browser.new_page(
+            viewport={"width": 1280, "height": 800}, base_url=f"http://127.0.0.1:{server.port}"
+        )
+        opened.set_default_timeout(60_000)
+        opened.goto("/")
+        opened.get_by_label("Name").fill("otto")
+        opened.get_by_label("Password").fill(PASSWORD)
+        opened.get_by_role("button", name="Sign in").click()
+        opened.wait_for_url("**/calibration")
+        yield opened
+    server.stop()
+    stores.close()
+
+
+def _look(page: Page, path: str, name: str, folder: Path) -> int:
+    """Open a page, keep what it looks like, and return how many figures it has."""
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+    page.goto(path, wait_until="networkidle")
+    figures = page.locator(".plot img")
+    for number in range(figures.count()):
+        figures.nth(number).scroll_into_view_if_needed()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.plot img')].every((each) => each.naturalWidth > 0)"
+    )
+    width = page.evaluate("document.documentElement.scrollWidth")
+    folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    assert width <= 1280, "nothing is cut off, and nothing scrolls sideways"
+    assert refused == []
+    return figures.count()
+
+
+def test_a_calibrated_device_shows_its_three_curves(page: Page, tmp_path: Path) -> None:
+    path = f"/calibration?device={SHIFTED.device_id}"
+    assert _look(page, path, "calibration", tmp_path) == 3
+    assert page.get_by_text("In use", exact=True).count() == 1
+
+
+def test_a_device_with_cases_of_one_kind_says_why_there_are_none(
+    page: Page, tmp_path: Path
+) -> None:
+    assert _look(page, f"/calibration?device={RARE.device_id}", "calibration-rare", tmp_path) == 0
+    assert page.get_by_text("Curves need cases of both kinds.").is_visible()
+    assert page.get_by_text("This device has none of its own").is_visible()
+    assert page.get_by_text("needs at least 10 images with the finding").is_visible()
+
+
+def test_drift_shows_the_share_that_experts_accept(page: Page, tmp_path: Path) -> None:
+    assert _look(page, "/drift", "drift", tmp_path) == 2
+    assert page.get_by_text("half of it is rejected").is_visible()
