@@ -23,6 +23,7 @@ class ModelKind(StrEnum):
 
     CLASSIFIER = "classifier"
     GUARD = "guard"
+    SEGMENTER = "segmenter"
     CLASSICAL_CT = "classical-ct"
     SEGMENTER_CT = "segmenter-ct"
 

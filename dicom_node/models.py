@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ai_engine.cards import CT_KINDS
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.openvino_backend import Precision
+from ai_engine.lung_fields import LUNG_MODEL, LungFields, LungSegmenter, load_lung_segmenter
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal
 from ai_engine.predictor import (
     CHEST_MODEL,
@@ -28,6 +29,7 @@ from dicom_node.ct_models import CtModels
 from dicom_node.device_calibrations import Calibrations, calibrations_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import SecondLook, is_radiograph
+from dicom_node.errors import NodeError
 from dicom_node.model_cards import ModelCards, ModelUnavailableError
 from dicom_node.second_look import look_at, read_image
 from dicom_node.settings import NodeSettings
@@ -59,6 +61,7 @@ class ModelHost:
         self._cards = ModelCards(config_dir, settings.models_dir)
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
         self._predictors: OrderedDict[_Versions, ChestRadiographPredictor] = OrderedDict()
+        self._segmenter: LungSegmenter | None = None
         self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._looking = threading.Lock()
@@ -175,6 +178,30 @@ class ModelHost:
     def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
         """Return the values, after the modality LUT, that show an analysed radiograph well."""
         return self._radiograph(instance).value_range
+
+    def lungs(self, instance: ReceivedInstance) -> LungFields | None:
+        """Outline the lungs on an analysed image; None, and a word in the log, where none can."""
+        try:
+            segmenter = self._lung_segmenter()
+        except (AiEngineError, NodeError) as error:
+            _LOG.warning("lungs not outlined reason=%r", str(error))
+            return None
+        return segmenter.segment(self._radiograph(instance)) if segmenter else None
+
+    def _lung_segmenter(self) -> LungSegmenter | None:
+        """The active one; None where no lung model is active."""
+        if LUNG_MODEL not in self._cards.versions:
+            return None
+        active = self.identity(LUNG_MODEL)
+        with self._loading:
+            if self._segmenter is None or self._segmenter.card.identity != active:
+                self._segmenter = load_lung_segmenter(
+                    self._cards.registry,
+                    self._cards.versions,
+                    cache=self._settings.cache_dir,
+                    threads=self._settings.inference.threads or None,
+                )
+            return self._segmenter
 
     def _radiograph(self, instance: ReceivedInstance) -> Radiograph:
         with self._lock:

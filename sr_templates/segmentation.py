@@ -79,21 +79,28 @@ def build_segmentation(
 def _segmentation(
     subject: Subject, regions: Sequence[TrackedRegion], context: EvidenceContext
 ) -> Dataset:
-    if not pixel_spacing(subject.attributes):
-        raise EvidenceError(
-            "the image states no pixel spacing: viewers fail on a segmentation without one"
-        )
+    require_pixel_spacing(subject)
     segmentation = subject.new_object(EvidenceKind.SEG, SegmentationStorage, context)
     _add_segmentation_image(segmentation, subject)
     segmentation.SegmentSequence = [
         _segment(number, region, subject.prediction)
         for number, region in enumerate(regions, start=1)
     ]
-    _add_functional_groups(segmentation, subject, len(regions))
+    add_segment_frames(segmentation, subject, len(regions))
     add_common_instance_reference(segmentation, subject.source)
-    _add_pixels(segmentation, regions, rows_and_columns(subject.source))
+    rows, columns = rows_and_columns(subject.source)
+    masks = [filled(region.points, rows=rows, columns=columns) for region in regions]
+    add_binary_pixels(segmentation, masks)
     declare(segmentation, subject.attributes.character_set)
     return segmentation
+
+
+def require_pixel_spacing(subject: Subject) -> None:
+    """Raise EvidenceError for an image that states no distance of its pixels."""
+    if not pixel_spacing(subject.attributes):
+        raise EvidenceError(
+            "the image states no pixel spacing: viewers fail on a segmentation without one"
+        )
 
 
 def _add_segmentation_image(segmentation: Dataset, subject: Subject) -> None:
@@ -157,7 +164,7 @@ def _algorithm(prediction: Prediction) -> Dataset:
     return item
 
 
-def _add_functional_groups(segmentation: Dataset, subject: Subject, segments: int) -> None:
+def add_segment_frames(segmentation: Dataset, subject: Subject, segments: int) -> None:
     """One frame for each segment (PS3.3 A.51.5)."""
     shared = Dataset()
     frames = [_frame(number, subject) for number in range(1, segments + 1)]
@@ -177,12 +184,9 @@ def _frame(segment_number: int, subject: Subject) -> Dataset:
     return frame
 
 
-def _add_pixels(
-    segmentation: Dataset, regions: Sequence[TrackedRegion], shape: tuple[int, int]
-) -> None:
+def add_binary_pixels(segmentation: Dataset, masks: Sequence[Mask]) -> None:
     """Image Pixel module (PS3.3 C.7.6.3): one bit a pixel, packed without gaps (PS3.5 8.1.1)."""
-    rows, columns = shape
-    masks: list[Mask] = [filled(region.points, rows=rows, columns=columns) for region in regions]
+    rows, columns = masks[0].shape
     segmentation.SamplesPerPixel = 1
     segmentation.PhotometricInterpretation = "MONOCHROME2"
     segmentation.Rows, segmentation.Columns = rows, columns

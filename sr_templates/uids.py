@@ -88,6 +88,20 @@ def tracking_uid(
     )
 
 
+def anatomy_tracking_uid(
+    study_instance_uid: str, model: ModelIdentity, image: ImagePrediction, structure: str
+) -> str:
+    """Tracking Unique Identifier of an anatomical structure on one image."""
+    return derived_uid(
+        "tracking",
+        study_instance_uid,
+        *model_parts(model),
+        image.sop_instance_uid,
+        str(image.frame_number),
+        f"anatomy {structure}",
+    )
+
+
 def model_parts(model: ModelIdentity) -> tuple[str, str, str]:
     """What tells one model from another: name, version and weights."""
     return model.name, model.version, model.weights_digest

@@ -1,4 +1,4 @@
-"""Reader for a folder of chest radiographs in the layout of the NIH ChestX-ray14 sample.
+"""Tables of radiographs, and the reader for the layout of the NIH ChestX-ray14 sample.
 
     labels.csv      file, patient_id, age, sex, view (AP or PA), split (train, valid or test),
                     then one 0/1 column per label
@@ -7,7 +7,8 @@
     boxes.csv       file, label, x, y, width, height in the images' pixels (optional)
     images/         the 8-bit grayscale images named in the tables
 
-Source of the labels: Wang et al., "ChestX-ray8", CVPR 2017.
+Source of the labels: Wang et al., "ChestX-ray8", CVPR 2017. The layouts in which others are
+distributed have readers beside this one; `ai_engine.datasets.layouts` tells them apart.
 """
 
 import csv
@@ -19,9 +20,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 
-from ai_engine.errors import DatasetError
+from ai_engine.errors import DatasetError, ImageRefusedError
 from ai_engine.prediction import Region
+from ai_engine.preprocessing.radiograph import read_radiograph
 
 
 class Split(StrEnum):
@@ -33,10 +37,12 @@ class Split(StrEnum):
 
 
 class View(StrEnum):
-    """Direction of the beam: anteroposterior (mostly bedside) or posteroanterior."""
+    """Direction of the beam: anteroposterior (mostly bedside) or posteroanterior; or another."""
 
     AP = "AP"
     PA = "PA"
+    LATERAL = "lateral"
+    UNKNOWN = "unknown"
 
 
 SPELLINGS = {"Infiltrate": "Infiltration"}
@@ -55,6 +61,9 @@ class CxrItem:
     """One radiograph of the table. ``labels`` are those that are present.
 
     ``age`` is in years, not a number where it is unknown.
+
+    ``uncertain`` are labels that nobody decided on: neither training nor evaluation counts them.
+    ``study`` joins the views of one examination, where the table says so.
     """
 
     file: str
@@ -65,6 +74,8 @@ class CxrItem:
     split: Split
     labels: frozenset[str]
     device: str = ""
+    uncertain: frozenset[str] = frozenset()
+    study: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +89,14 @@ class CxrBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CxrDataset:
-    """The checked table of a folder of radiographs."""
+    """The checked table of a folder of radiographs; files are named from its ``image_root``."""
 
     folder: Path
     labels: tuple[str, ...]
     items: tuple[CxrItem, ...]
     boxes: tuple[CxrBox, ...]
+    image_root: str = "images"
+    name: str = "NIH ChestX-ray14 sample"
 
     def part(self, split: Split) -> tuple[CxrItem, ...]:
         """The items of one split, in the table's order."""
@@ -97,7 +110,9 @@ class CxrDataset:
         DatasetError
             If the file is no image.
         """
-        path = self.folder / "images" / item.file
+        path = self.folder / self.image_root / item.file
+        if path.suffix == ".dcm":
+            return _dicom_image(path)
         image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if image is None:
             raise DatasetError(f"{path}: not an image that OpenCV can read; restore this file")
@@ -113,20 +128,27 @@ def read_cxr(folder: Path) -> CxrDataset:
         If a table or an image is missing, a value is unknown, or a patient is in two splits.
     """
     table = folder / "labels.csv"
-    columns, rows = _read_table(table)
+    columns, rows = read_table(table)
     missing = [name for name in FIELDS if name not in columns]
     if missing:
         raise DatasetError(f"{table}: column {missing[0]!r} is missing; add it")
     labels = tuple(name for name in columns if name not in (*FIELDS, *OPTIONAL_FIELDS))
     items = tuple(_item(row, labels, f"{table}, line {line}") for line, row in rows)
-    _require_images(folder, (item.file for item in items))
-    _require_separate_patients(table, items)
+    require_images(folder / "images", (item.file for item in items))
+    require_separate_patients(table, items)
     boxes = tuple(_read_boxes(folder / "boxes.csv", labels))
-    _require_images(folder, (box.file for box in boxes))
+    require_images(folder / "images", (box.file for box in boxes))
     return CxrDataset(folder=folder, labels=labels, items=items, boxes=boxes)
 
 
-def _read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """The columns of a CSV file, and its rows with their line numbers.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such file.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
@@ -134,7 +156,7 @@ def _read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]
             return list(reader.fieldnames or ()), rows
     except FileNotFoundError:
         raise DatasetError(
-            f"{path}: no such file; give a folder with labels.csv and images/"
+            f"{path}: no such file; give the folder that holds it, as it is distributed"
         ) from None
 
 
@@ -165,7 +187,7 @@ def _present(row: dict[str, str], labels: Iterable[str]) -> frozenset[str]:
 def _read_boxes(path: Path, labels: tuple[str, ...]) -> Iterator[CxrBox]:
     if not path.exists():
         return
-    for line, row in _read_table(path)[1]:
+    for line, row in read_table(path)[1]:
         label = SPELLINGS.get(row["label"], row["label"])
         if label not in labels:
             raise DatasetError(f"{path}, line {line}: label {label!r} is not in labels.csv")
@@ -177,14 +199,16 @@ def _read_boxes(path: Path, labels: tuple[str, ...]) -> Iterator[CxrBox]:
         )
 
 
-def _require_images(folder: Path, files: Iterable[str]) -> None:
+def require_images(images: Path, files: Iterable[str]) -> None:
+    """Raise DatasetError for the first file that isn't there."""
     for file in files:
-        path = folder / "images" / file
+        path = images / file
         if not path.is_file():
             raise DatasetError(f"{path}: named in the table but missing; restore the file")
 
 
-def _require_separate_patients(table: Path, items: Iterable[CxrItem]) -> None:
+def require_separate_patients(table: Path, items: Iterable[CxrItem]) -> None:
+    """Raise DatasetError for the first patient that is in two splits."""
     home: dict[str, CxrItem] = {}
     for item in items:
         first = home.setdefault(item.patient_id, item)
@@ -193,3 +217,12 @@ def _require_separate_patients(table: Path, items: Iterable[CxrItem]) -> None:
                 f"{table}: {first.file} and {item.file} are of one patient but in the splits "
                 f"{first.split.value} and {item.split.value}; a patient belongs to one split"
             )
+
+
+def _dicom_image(path: Path) -> npt.NDArray[np.uint8]:
+    """A DICOM image as displayed, in 8 bits."""
+    try:
+        pixels = read_radiograph(dcmread(path)).pixels
+    except (ImageRefusedError, InvalidDicomError, OSError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error}); restore this file") from error
+    return np.asarray(np.rint(pixels * 255), dtype=np.uint8)

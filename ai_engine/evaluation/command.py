@@ -8,7 +8,8 @@ from rich.progress import track
 from rich.table import Table
 
 from ai_engine.cards import ModelCard, ModelKind, write_card
-from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
+from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
 from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
@@ -28,6 +29,7 @@ def evaluate(
     out: Path,
     cache: Path,
     split: str = "test",
+    layout: str = AUTO,
     record: bool = False,
     objects: Path | None = None,
     backend: Backend | None = None,
@@ -40,7 +42,7 @@ def evaluate(
     card
         The model.
     data
-        Folder in the layout of `ai_engine.datasets.cxr`.
+        Folder of a data set (`ai_engine.datasets.layouts`).
     out
         Where ``report.json`` goes, and a chest model's ``roc.png``, ``precision_recall.png`` and
         ``calibration.png``.
@@ -48,6 +50,8 @@ def evaluate(
         Folder for the model's OpenVINO form.
     split
         ``train``, ``valid`` or ``test``.
+    layout
+        The data set's layout; ``auto`` looks at its tables.
     record
         Whether to put the figures into the model's card, in place of older ones of the split.
     objects
@@ -63,7 +67,7 @@ def evaluate(
     ModelFolderError, DatasetError
         If the model or the data can't be used as they are.
     """
-    dataset = read_cxr(data)
+    dataset = read_dataset(data, layout)
     used = backend or OpenVinoBackend.load(card, cache=cache)
     out.mkdir(parents=True, exist_ok=True)
     if card.kind is ModelKind.GUARD:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ai_engine.cards import read_card
-from ai_engine.models.catalogue import build
+from ai_engine.models.catalogue import CHANNELS_LAST, build
 from ai_engine.weights_file import assign_weights, read_weights
 
 
@@ -16,8 +16,9 @@ def export(folder: Path, target: Path) -> None:
     """Build the model of a folder, load its weights and write ``target`` (.xml, and .bin)."""
     import keras  # noqa: PLC0415 - only this process has chosen a backend for it
 
-    keras.config.set_image_data_format("channels_first")
     card = read_card(folder)
+    if card.architecture not in CHANNELS_LAST:
+        keras.config.set_image_data_format("channels_first")
     model = build(card.architecture, labels=len(card.labels), size=card.input_size)
     assign_weights(model, read_weights(card.weights_path), source=card.weights_path)
     model.export(str(target), format="openvino", verbose=False)

@@ -9,11 +9,23 @@ from typing import Any
 from ai_engine.errors import ModelFolderError
 
 BUILDERS = {
+    "alexnet": ("ai_engine.models.alexnet", "build_alexnet"),
     "densenet121": ("ai_engine.models.densenet", "build_densenet121"),
+    "dual_branch": ("ai_engine.models.dual_branch", "build_dual_branch"),
     "efficientnet_lite2": ("ai_engine.models.efficientnet_lite", "build_efficientnet_lite2"),
+    "efficientnetb4": ("ai_engine.models.efficientnet", "build_efficientnet_b4"),
     "guardnet": ("ai_engine.models.guardnet", "build_guardnet"),
+    "resnet50": ("ai_engine.models.resnet", "build_resnet50"),
+    "unet_vgg16": ("ai_engine.models.unet_vgg16", "build_unet_vgg16"),
+    "unet_vgg16_quarter": ("ai_engine.models.unet_vgg16", "build_quarter_unet_vgg16"),
+    "xception": ("ai_engine.models.xception", "build_xception"),
     "xnet": ("ai_engine.models.xnet", "build_xnet"),
+    "xray_or_not": ("ai_engine.models.end_to_end", "build_xray_or_not"),
+    "xray_type": ("ai_engine.models.end_to_end", "build_xray_type"),
 }
+
+CHANNELS_LAST = frozenset({"alexnet", "dual_branch", "efficientnetb4", "resnet50", "xception"})
+"""Architectures that are built with channels last only (`ai_engine.models.layout`)."""
 
 
 def build(architecture: str, *, labels: int, size: int | None, **options: Any) -> Any:

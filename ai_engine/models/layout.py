@@ -22,6 +22,6 @@ def enter_layout(image: Any) -> Any:
     return image if channel_axis() == -1 else layers.Permute((3, 1, 2), name="enter")(image)
 
 
-def leave_layout(features: Any) -> Any:
+def leave_layout(features: Any, name: str = "leave") -> Any:
     """From the layout inside to the (n, rows, columns, channels) of the network's outputs."""
-    return features if channel_axis() == -1 else layers.Permute((2, 3, 1), name="leave")(features)
+    return features if channel_axis() == -1 else layers.Permute((2, 3, 1), name=name)(features)

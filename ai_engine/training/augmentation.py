@@ -44,8 +44,8 @@ def augmented_view(
     sample: Sample, *, size: int, settings: Augmentation, rng: np.random.Generator
 ) -> FloatImage:
     """A varied, standardised view: float32 (size, size)."""
-    values, mask = _warp(sample, _random_affine(sample, size, settings, rng), size)
-    values = _vary_grey_levels(values, mask, settings, rng)
+    values, mask = _warp(sample, random_affine(sample, size, settings, rng), size)
+    values = vary_grey_levels(values, mask, settings, rng)
     if rng.random() < settings.blur:
         values = np.asarray(cv2.GaussianBlur(values, (0, 0), rng.uniform(0.3, 1.2) * size / 224))
     if settings.noise:
@@ -59,7 +59,7 @@ def augmented_view(
     return values
 
 
-def _random_affine(
+def random_affine(
     sample: Sample, size: int, settings: Augmentation, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     """The 2 x 3 matrix from source to view: letterbox, then flip, turn, stretch and shift."""
@@ -87,9 +87,10 @@ def _warp(sample: Sample, matrix: npt.NDArray[np.float64], size: int) -> tuple[F
     return np.asarray(values, dtype=np.float32) / np.float32(255), np.asarray(mask, dtype=np.bool_)
 
 
-def _vary_grey_levels(
+def vary_grey_levels(
     values: FloatImage, mask: Mask, settings: Augmentation, rng: np.random.Generator
 ) -> FloatImage:
+    """Vary gamma, and sometimes contrast and level; values (rows, columns) from 0 to 1."""
     gamma = np.float32(np.exp(rng.uniform(-1, 1) * settings.gamma))
     values = values**gamma
     if rng.random() < settings.contrast:

@@ -11,7 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ai_engine.cards import ModelCard
-from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
+from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.datasets.layouts import AUTO, read_dataset
+from ai_engine.training.published_command import train_published
+from ai_engine.training.published_recipe import is_published
 from ai_engine.training.recipe import Recipe, load_recipe
 from ai_engine.training.tensorflow_session import tensorflow_session
 
@@ -29,6 +32,7 @@ def train(
     version: str = "1.0.0",
     resume: bool = True,
     threads: int | None = None,
+    layout: str = AUTO,
     console: Console | None = None,
 ) -> ModelCard:
     """Train a model and write it as a model folder.
@@ -38,7 +42,7 @@ def train(
     recipe
         Name of a shipped recipe, or a TOML file.
     data
-        Folder in the layout of `ai_engine.datasets.cxr`.
+        Folder of a data set (`ai_engine.datasets.layouts`).
     out
         Folder of the run: ``checkpoint.safetensors``, ``history.json``, ``curves.png``, and the
         finished model in ``<model>/<version>/``, ready for `ModelRegistry` or ``models import``.
@@ -48,6 +52,8 @@ def train(
         Go on from the folder's checkpoint if there is one.
     threads
         Threads that TensorFlow uses; None leaves it to TensorFlow (all cores).
+    layout
+        The data set's layout; ``auto`` looks at its tables.
     console
         Where progress is shown; None shows none.
 
@@ -61,8 +67,19 @@ def train(
     RecipeError, DatasetError
         If the recipe or the data can't be used as they are.
     """
+    if is_published(recipe):
+        return train_published(
+            recipe=recipe,
+            data=data,
+            out=out,
+            version=version,
+            resume=resume,
+            threads=threads,
+            layout=layout,
+            console=console,
+        )
     settings = load_recipe(recipe)
-    dataset = read_cxr(data)
+    dataset = read_dataset(data, layout)
     out.mkdir(parents=True, exist_ok=True)
     with tensorflow_session(seed=settings.seed, precision=settings.precision, threads=threads):
         from ai_engine.training import publish  # noqa: PLC0415 - loads matplotlib

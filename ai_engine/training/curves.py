@@ -1,4 +1,4 @@
-"""A picture of a training run."""
+"""Pictures of training runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,4 +28,26 @@ def draw_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         for epoch, entry in zip(epochs, history, strict=True):
             if entry["stage"] % 2:
                 axes.axvspan(epoch - 0.5, epoch + 0.5, color="0.93", zorder=0)
+    figure.savefig(path, dpi=110)
+
+
+def draw_losses(history: Sequence[dict[str, Any]], path: Path) -> None:
+    """Training and validation loss over the epochs, and the learning rate below, as PNG."""
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    loss_axes, rate_axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    epochs = range(1, len(history) + 1)
+    for name, words in (("loss", "training"), ("valid_loss", "validation")):
+        points = [
+            (epoch, entry[name])
+            for epoch, entry in zip(epochs, history, strict=True)
+            if name in entry
+        ]
+        if points:
+            loss_axes.plot(*zip(*points, strict=True), label=words)
+    loss_axes.set_ylabel("loss")
+    loss_axes.legend()
+    rate_axes.plot(epochs, [entry["rate"] for entry in history], color="0.4")
+    rate_axes.set(xlabel="epoch", ylabel="learning rate", yscale="log")
+    for axes in (loss_axes, rate_axes):
+        axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)

@@ -20,6 +20,10 @@ commands.add_typer(model_versions.commands)
 commands.add_typer(drift.commands)
 
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+Layout = Annotated[
+    str,
+    typer.Option(help="sample, nih, rsna, chexpert, mura or folders; auto looks at the tables."),
+]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
 
@@ -67,6 +71,7 @@ def train(
     version: Annotated[str, typer.Option(help="Version of the new model.")] = "1.0.0",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = True,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all without it.")] = None,
+    layout: Layout = "auto",
 ) -> None:
     """Train a model by a recipe; may be stopped and resumed."""
     # TensorFlow costs seconds and half a gigabyte: only this command and evaluation pay for it.
@@ -81,6 +86,7 @@ def train(
             version=version,
             resume=resume,
             threads=threads,
+            layout=layout,
             console=run.console,
         )
     except AiEngineError as error:
@@ -99,6 +105,7 @@ def evaluate(
     objects: Annotated[
         Path | None, typer.Option(help="For a guard: DICOM files to ask it about one by one.")
     ] = None,
+    layout: Layout = "auto",
 ) -> None:
     """Evaluate a model: AUC with intervals, F1, calibration, plots; a CT model on MosMedData.
 
@@ -122,6 +129,50 @@ def evaluate(
             cache=run.settings().cache_dir,
             split=split,
             objects=objects,
+            layout=layout,
+            console=run.console,
+        )
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+
+
+@commands.command("compare")
+def compare(
+    context: typer.Context,
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Trained models: name, or name/version.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Data set for accuracy and AUC.")] = None,
+    architecture: Annotated[
+        list[str] | None, typer.Option(help="Untrained networks; without it paper 1's four.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Input of untrained networks in pixels.")] = 384,
+    split: Annotated[str, typer.Option(help="Which part of the data set.")] = "test",
+    layout: Layout = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all without it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the rows as JSON.")] = None,
+) -> None:
+    """Compare models: accuracy, AUC, parameters, images per second, memory (paper 1, table I)."""
+    from ai_engine.evaluation.compare import TABLE_I  # noqa: PLC0415 - scikit-learn
+    from ai_engine.evaluation.compare import compare as run_comparison  # noqa: PLC0415 - the same
+
+    run = invocation(context)
+    cards = run.model_cards()
+    try:
+        chosen = []
+        for model in models or []:
+            name, _, version = model.partition("/")
+            chosen.append(cards.registry.card(name, version) if version else cards.active(name))
+        run_comparison(
+            chosen,
+            cache=run.settings().cache_dir,
+            architectures=architecture or TABLE_I,
+            size=size,
+            data=data,
+            split=split,
+            layout=layout,
+            threads=threads,
+            out=out,
             console=run.console,
         )
     except AiEngineError as error:

@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine.lung_fields import LungFields
 from ai_engine.prediction import (
     Code,
     Finding,
@@ -126,6 +127,11 @@ class FakeModels:
             for each in instances
         )
         return Prediction(model=model, images=images)
+
+    def lungs(self, instance: ReceivedInstance) -> LungFields | None:
+        """Outline nothing: no lung model is active."""
+        del instance
+        return None
 
     def display_pixels(
         self, instance: ReceivedInstance, frame_number: int | None = None

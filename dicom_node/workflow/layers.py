@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from ai_engine.ct.prediction import CtPrediction
+from ai_engine.lung_fields import LungFields
 from ai_engine.prediction import Prediction
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.encapsulated_report import build_ct_page
@@ -16,6 +17,7 @@ from sr_templates.ct.segmentation import build_ct_segmentation
 from sr_templates.encapsulated_report import build_encapsulated_report
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.key_object_selection import build_key_object_selection
+from sr_templates.lung_segmentation import build_lung_segmentation
 from sr_templates.parametric_map import build_parametric_map
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.secondary_capture import build_overlays
@@ -31,15 +33,20 @@ def layers_of_image(
     context: EvidenceContext,
     *,
     value_range: tuple[float, float],
+    lungs: Callable[[], LungFields | None],
 ) -> Layers:
     """Return how each kind of evidence about one image is built.
 
     ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header;
-    ``value_range`` are the values to show as black and white where the header states none.
+    ``value_range`` are the values to show as black and white where the header states none;
+    ``lungs`` outlines the lungs where a segmentation is wanted.
     """
     return {
         EvidenceKind.SC: lambda: build_overlays(prediction, source, pixels, context),
-        EvidenceKind.SEG: lambda: build_segmentation(prediction, source, context),
+        EvidenceKind.SEG: lambda: [
+            *build_segmentation(prediction, source, context),
+            *_lung_layer(lungs(), source, context),
+        ],
         EvidenceKind.PR: lambda: build_presentation_state(
             prediction, source, context, value_range=value_range
         ),
@@ -71,3 +78,13 @@ def layers_of_ct(
         EvidenceKind.PDF: lambda: build_ct_page(prediction, sources, pixels_of, context),
         EvidenceKind.KO: lambda: build_key_slice_selection(prediction, sources, context),
     }
+
+
+def _lung_layer(
+    lungs: LungFields | None, source: Dataset, context: EvidenceContext
+) -> list[Dataset]:
+    if lungs is None:
+        return []
+    return build_lung_segmentation(
+        lungs.model, lungs.image_left, lungs.image_right, source, context
+    )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from ai_engine.calibration.device import DeviceCalibration
+from ai_engine.lung_fields import LungFields
 from ai_engine.prediction import ModelIdentity
 from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
@@ -233,6 +234,9 @@ class Models(Protocol):
 
     def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
         """Return the values, after the modality LUT, that show an analysed radiograph well."""
+
+    def lungs(self, instance: ReceivedInstance) -> LungFields | None:
+        """Outline the lungs on an analysed image; None where no model can."""
 
 
 class Sender(Protocol):

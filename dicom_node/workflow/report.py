@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -181,6 +182,7 @@ class Reporting:
                 pixels,
                 context,
                 value_range=self._models.value_range(instance),
+                lungs=partial(self._models.lungs, instance),
             )
             yield from self._kept_layers(work, layers, (source,))
         layers = layers_of_study(prediction, work.headers, context)

@@ -131,7 +131,8 @@ def test_unet_has_vgg16_as_its_encoder() -> None:
         decoder += up + convolutions + 2 * 4 * channels
         below = channels
     assert model.count_params() == VGG16_ENCODER + decoder + below + 1
-    (mask,) = outputs(build_unet_vgg16(size=None), image(64))
+    mask, deepest = outputs(build_unet_vgg16(size=None), image(64))
+    assert deepest.shape == (2, 2, 2, 512)
     assert mask.shape == (2, 64, 64, 1)
     assert ((mask > 0) & (mask < 1)).all()
 

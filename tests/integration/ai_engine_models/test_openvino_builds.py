@@ -37,7 +37,7 @@ def test_outputs_have_the_papers_sizes(built: dict[str, Any]) -> None:
         "dual_branch": [
             [None, 13], [None, 32, 32, 1024], [None, 32, 32, 1024], [None, 13], [None, 13],
         ],
-        "unet_vgg16": [[None, 256, 256, 1]],
+        "unet_vgg16": [[None, 256, 256, 1], [None, 8, 8, 512]],
         "bone_generator": [[None, side, side, 1] for side in (64, 128, 256, 512)],
         "xception": [[None, 3], [None, 10, 10, 2048]],
         "opacity_head": [[None, 1]],

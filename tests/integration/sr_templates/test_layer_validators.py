@@ -6,6 +6,7 @@ The sources are those of the report's matrix: pydicom's own files and the real m
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
@@ -13,6 +14,7 @@ from pydicom.dataset import Dataset
 from sr_templates.encapsulated_report import build_encapsulated_report
 from sr_templates.errors import EvidenceError
 from sr_templates.key_object_selection import build_key_object_selection, build_rejection
+from sr_templates.lung_segmentation import build_lung_segmentation
 from sr_templates.parametric_map import build_parametric_map
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.segmentation import build_segmentation
@@ -33,6 +35,13 @@ Builder = Callable[[Dataset], list[Dataset]]
 
 def segmentations(source: Dataset) -> list[Dataset]:
     return build_segmentation(positive(source), source, CONTEXT)
+
+
+def lungs(source: Dataset) -> list[Dataset]:
+    rows, columns = rows_and_columns(source)
+    image_left = np.zeros((rows, columns), dtype=np.bool_)
+    image_left[rows // 4 : rows // 2, : columns // 3] = True
+    return build_lung_segmentation(a_model(), image_left, image_left[:, ::-1], source, CONTEXT)
 
 
 def presentation_states(source: Dataset) -> list[Dataset]:
@@ -58,7 +67,7 @@ def maps(source: Dataset) -> list[Dataset]:
 
 
 # Those that any radiograph can have.
-BUILDERS: tuple[Builder, ...] = (segmentations, presentation_states, key_objects, pages)
+BUILDERS: tuple[Builder, ...] = (segmentations, lungs, presentation_states, key_objects, pages)
 # What DCMTK says of every key object selection, whoever wrote it.
 _KEY_OBJECT_LIMIT = "Check for template constraints not yet supported"
 HELD = (

@@ -1,0 +1,129 @@
+"""NIH ChestX-ray14 as the NIH Clinical Center distributes it (Wang et al., CVPR 2017).
+
+    Data_Entry_2017.csv (or Data_Entry_2017_v2020.csv)
+    BBox_List_2017.csv                  (optional)
+    train_val_list.txt, test_list.txt   the published split
+    images/, or images_001/images/ to images_012/images/
+
+A tenth of the patients of train_val_list.txt is held out for validation.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ai_engine.datasets.cxr import (
+    SPELLINGS,
+    CxrBox,
+    CxrDataset,
+    CxrItem,
+    Split,
+    View,
+    read_table,
+    require_separate_patients,
+)
+from ai_engine.datasets.splits import TRAIN_VALID, split_of
+from ai_engine.errors import DatasetError
+from ai_engine.importing.profiles import NIH_LABELS
+from ai_engine.prediction import Region
+
+TABLES = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
+BOXES = "BBox_List_2017.csv"
+LABELS = (*NIH_LABELS, "No_Finding")
+
+_COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender",
+            "View Position")  # fmt: skip
+
+
+def is_nih(folder: Path) -> bool:
+    """Whether a folder holds the table of ChestX-ray14."""
+    return any((folder / name).is_file() for name in TABLES)
+
+
+def read_nih(folder: Path) -> CxrDataset:
+    """Read and check the tables; images are read later, one by one.
+
+    Raises
+    ------
+    DatasetError
+        If a table or an image is missing, a value is unknown, or a patient is in two splits.
+    """
+    table = next(folder / name for name in TABLES if (folder / name).is_file())
+    columns, rows = read_table(table)
+    for name in _COLUMNS:
+        if name not in columns:
+            raise DatasetError(f"{table}: column {name!r} is missing; download the table again")
+    places = {path.name: str(path.relative_to(folder)) for path in folder.glob("images*/**/*.png")}
+    tests = _listed(folder / "test_list.txt")
+    known = tests | _listed(folder / "train_val_list.txt")
+    items = tuple(_item(row, places, tests, known, f"{table}, line {line}") for line, row in rows)
+    require_separate_patients(table, items)
+    return CxrDataset(
+        folder=folder,
+        labels=LABELS,
+        items=items,
+        boxes=tuple(_boxes(folder / BOXES, places)),
+        image_root=".",
+        name="NIH ChestX-ray14",
+    )
+
+
+def _listed(path: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.read_text(encoding="utf-8").split())
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{path}: no such file; it holds the published split and is distributed with the images"
+        ) from None
+
+
+def _item(
+    row: dict[str, str],
+    places: dict[str, str],
+    tests: frozenset[str],
+    known: frozenset[str],
+    where: str,
+) -> CxrItem:
+    file, patient = row["Image Index"], row["Patient ID"]
+    if file not in places:
+        raise DatasetError(f"{where}: image {file} is in no images folder; restore it")
+    if file not in known:
+        raise DatasetError(f"{where}: image {file} is in neither list of the published split")
+    labels = frozenset(label.replace(" ", "_") for label in row["Finding Labels"].split("|"))
+    if strangers := labels - frozenset(LABELS):
+        raise DatasetError(f"{where}: label {min(strangers)!r} is unknown; correct the table")
+    try:
+        return CxrItem(
+            file=places[file],
+            patient_id=patient,
+            age=_years(row["Patient Age"]),
+            sex=row["Patient Gender"],
+            view=View(row["View Position"]),
+            split=Split.TEST if file in tests else split_of(patient, TRAIN_VALID),
+            labels=labels,
+        )
+    except ValueError as error:
+        raise DatasetError(f"{where}: {error}; correct this line") from error
+
+
+def _years(text: str) -> float:
+    """The age: ``58``, or ``058Y`` in the first release, whose babies are in months and days."""
+    units = {"Y": 1.0, "M": 1 / 12, "D": 1 / 365}
+    return float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
+
+
+def _boxes(path: Path, places: dict[str, str]) -> Iterator[CxrBox]:
+    """The columns are named ``Bbox [x``, ``y``, ``w``, ``h]``."""
+    if not path.is_file():
+        return
+    for line, row in read_table(path)[1]:
+        label = SPELLINGS.get(row["Finding Label"], row["Finding Label"])
+        if label not in LABELS:
+            raise DatasetError(f"{path}, line {line}: label {label!r} is unknown")
+        if row["Image Index"] not in places:
+            raise DatasetError(f"{path}, line {line}: image {row['Image Index']} is missing")
+        x, y, width, height = (float(row[name]) for name in ("Bbox [x", "y", "w", "h]"))
+        yield CxrBox(
+            file=places[row["Image Index"]],
+            label=label,
+            region=Region(left=x, top=y, right=x + width, bottom=y + height),
+        )

@@ -1,0 +1,107 @@
+"""The RSNA Pneumonia Detection Challenge as it is distributed (Shih et al., 2019).
+
+    stage_2_train_labels.csv            patientId, x, y, width, height, Target: a row for each box
+    stage_2_detailed_class_info.csv     patientId, class
+    stage_2_train_images/<patientId>.dcm
+
+The test images of the challenge have no labels, so a tenth of the patients is held out for testing.
+Sex, age and view stand in the images' headers.
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+
+from ai_engine.datasets.cxr import CxrBox, CxrDataset, CxrItem, View, read_table, require_images
+from ai_engine.datasets.splits import PAPER_2, split_of
+from ai_engine.errors import DatasetError
+from ai_engine.prediction import Region
+
+LABELS_TABLE = "stage_2_train_labels.csv"
+CLASSES_TABLE = "stage_2_detailed_class_info.csv"
+IMAGES = "stage_2_train_images"
+CLASSES = ("Normal", "Lung Opacity", "No Lung Opacity / Not Normal")
+"""In the order of `ai_engine.models.xception.OPACITY_CLASSES`."""
+
+_HEADER = ["PatientSex", "PatientAge", "ViewPosition"]
+
+
+def is_rsna(folder: Path) -> bool:
+    """Whether a folder holds the table of the challenge."""
+    return (folder / LABELS_TABLE).is_file()
+
+
+def read_rsna(folder: Path) -> CxrDataset:
+    """Read and check the tables and the images' headers.
+
+    Raises
+    ------
+    DatasetError
+        If a table or an image is missing, a class is unknown, or an image has two.
+    """
+    classes = _classes(folder / CLASSES_TABLE)
+    _, rows = read_table(folder / LABELS_TABLE)
+    patients = dict.fromkeys(row["patientId"] for _, row in rows)
+    for patient in patients:
+        if patient not in classes:
+            raise DatasetError(f"{folder / CLASSES_TABLE}: has no class for {patient}")
+    require_images(folder / IMAGES, (f"{patient}.dcm" for patient in patients))
+    return CxrDataset(
+        folder=folder,
+        labels=CLASSES,
+        items=tuple(_item(folder / IMAGES, patient, classes[patient]) for patient in patients),
+        boxes=tuple(_boxes(row for _, row in rows if row["Target"] == "1")),
+        image_root=IMAGES,
+        name="RSNA Pneumonia Detection Challenge",
+    )
+
+
+def _classes(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line, row in read_table(path)[1]:
+        if row["class"] not in CLASSES:
+            raise DatasetError(f"{path}, line {line}: class {row['class']!r} is unknown")
+        if found.setdefault(row["patientId"], row["class"]) != row["class"]:
+            raise DatasetError(f"{path}, line {line}: a second class for {row['patientId']}")
+    return found
+
+
+def _item(images: Path, patient: str, label: str) -> CxrItem:
+    path = images / f"{patient}.dcm"
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=_HEADER)
+    except (InvalidDicomError, OSError) as error:
+        raise DatasetError(f"{path}: not a DICOM image; download it again") from error
+    return CxrItem(
+        file=path.name,
+        patient_id=patient,
+        age=_years(header),
+        sex=str(header.get("PatientSex", "")),
+        view=_view(header),
+        split=split_of(patient, PAPER_2),
+        labels=frozenset({label}),
+    )
+
+
+def _years(header: Dataset) -> float:
+    """The challenge writes years without a unit, and some headers nothing usable."""
+    text = str(header.get("PatientAge", "")).removesuffix("Y")
+    return float(text) if text.isdigit() else math.nan
+
+
+def _view(header: Dataset) -> View:
+    text = str(header.get("ViewPosition", ""))
+    return View(text) if text in {"AP", "PA"} else View.UNKNOWN
+
+
+def _boxes(rows: Iterable[dict[str, str]]) -> Iterable[CxrBox]:
+    for row in rows:
+        x, y, width, height = (float(row[name]) for name in ("x", "y", "width", "height"))
+        yield CxrBox(
+            file=f"{row['patientId']}.dcm",
+            label=CLASSES[1],
+            region=Region(left=x, top=y, right=x + width, bottom=y + height),
+        )

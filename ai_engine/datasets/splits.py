@@ -1,0 +1,24 @@
+"""Splits by patient that anybody gets again from the patients' identifiers alone."""
+
+import hashlib
+from collections.abc import Sequence
+
+from ai_engine.datasets.cxr import Split
+
+Shares = Sequence[tuple[Split, float]]
+
+TRAIN_VALID: Shares = ((Split.TRAIN, 0.9), (Split.VALID, 0.1))
+"""For data sets whose test part is published, but not what is held out for validation."""
+
+PAPER_2: Shares = ((Split.TRAIN, 0.7), (Split.VALID, 0.2), (Split.TEST, 0.1))
+"""Paper 2, sections III-A and III-B."""
+
+
+def split_of(patient: str, shares: Shares) -> Split:
+    """The part that a patient falls into, by a hash: the same on every machine."""
+    place = int.from_bytes(hashlib.sha256(patient.encode()).digest()[:8], "big") / 2**64
+    for split, share in shares:
+        if place < share:
+            return split
+        place -= share
+    return shares[-1][0]

@@ -1,0 +1,190 @@
+"""What ``dicom-node models compare`` does: paper 1's model selection (table I), and its reasons.
+
+The paper gives accuracies and says that DenseNet-121 "has much fewer parameters and shows higher
+throughput capacity" than EfficientNet-B4; here all four figures stand side by side.
+"""
+
+import dataclasses
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ai_engine.cards import Label, ModelCard, ModelKind, write_card
+from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.datasets.layouts import AUTO, read_dataset
+from ai_engine.evaluation.command import evaluation_predictor
+from ai_engine.evaluation.metrics import bootstrap, measures
+from ai_engine.evaluation.scoring import score_split
+from ai_engine.evaluation.speed import measure_speed
+from ai_engine.inference.conversion import converted_model
+from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.inference.random_weights import write_random_weights
+from ai_engine.weights_file import read_weights
+
+TABLE_I = {"alexnet": 0.889, "resnet50": 0.931, "efficientnetb4": 0.949, "densenet121": 0.936}
+"""Paper 1's accuracy of each architecture, on RSNA's Normal against Lung Opacity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One row: a model, what it weighs, and how well it does. NaN is what was not measured."""
+
+    model: str
+    architecture: str
+    input_size: int
+    parameters: int
+    images_per_second: float
+    memory: float
+    accuracy: float = math.nan
+    auc: float = math.nan
+    auc_low: float = math.nan
+    auc_high: float = math.nan
+    published_accuracy: float = math.nan
+
+
+def compare(
+    cards: Sequence[ModelCard],
+    *,
+    cache: Path,
+    architectures: Iterable[str] = TABLE_I,
+    size: int = 384,
+    data: Path | None = None,
+    split: str = "test",
+    layout: str = AUTO,
+    threads: int | None = None,
+    out: Path | None = None,
+    console: Console | None = None,
+) -> tuple[Comparison, ...]:
+    """Measure models side by side, one after the other.
+
+    Parameters
+    ----------
+    cards
+        Trained models; they are measured for accuracy, too, where there are data.
+    cache
+        Folder for the models' OpenVINO form.
+    architectures
+        Networks that are measured untrained, for time and memory.
+    size
+        Input of the untrained networks.
+    data, split, layout
+        Data set for accuracy and AUC of each model's first label; None leaves them out.
+    threads
+        Threads of one inference; None uses all cores.
+    out
+        File for the rows as JSON.
+    console
+        Where the table is shown.
+
+    Raises
+    ------
+    ModelFolderError, DatasetError, BackendError
+        If a model or the data can't be used as they are.
+    """
+    dataset = read_dataset(data, layout) if data is not None else None
+    rows = []
+    for card in cards:
+        row = _row(card, cache, threads, model=f"{card.name}/{card.version}")
+        if dataset is not None and card.kind is ModelKind.CLASSIFIER:
+            row = _with_quality(row, card, dataset, Split(split), cache)
+        rows.append(row)
+    with tempfile.TemporaryDirectory(prefix="untrained-") as folder:
+        for architecture in architectures:
+            card = _untrained(architecture, size, Path(folder))
+            rows.append(_row(card, Path(folder), threads, model="untrained"))
+    if out is not None:
+        out.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")
+    if console is not None:
+        console.print(comparison_table(rows))
+    return tuple(rows)
+
+
+def comparison_table(rows: Sequence[Comparison]) -> Table:
+    """The rows as a table for a terminal."""
+    table = Table("Model", "Architecture", "Input", "Parameters", "Images/s", "Memory",
+                  "Accuracy", "AUC (95 %)", "Paper 1", title="Model selection")  # fmt: skip
+    for row in rows:
+        auc = f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})"
+        table.add_row(
+            row.model,
+            row.architecture,
+            str(row.input_size),
+            f"{row.parameters / 1e6:.1f} M",
+            f"{row.images_per_second:.1f}",
+            f"{row.memory:.0f} MiB",
+            _shown(row.accuracy),
+            "–" if math.isnan(row.auc) else auc,
+            _shown(row.published_accuracy),
+        )
+    return table
+
+
+def _shown(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _with_quality(
+    row: Comparison, card: ModelCard, dataset: CxrDataset, split: Split, cache: Path
+) -> Comparison:
+    """Add accuracy at the model's threshold, and AUC with its interval, of its first label."""
+    backend = OpenVinoBackend.load(card, cache=cache)
+    scored = score_split(evaluation_predictor(card, backend), dataset, dataset.part(split))
+    label = card.labels[0]
+    truth, scores = scored.truth(label.name), scored.scores(label.name)
+    interval = bootstrap(measures(label.threshold)["auc"], truth, scores, scored.patients)
+    return dataclasses.replace(
+        row,
+        accuracy=float(np.mean((scores >= label.threshold) == truth)),
+        auc=interval.value,
+        auc_low=interval.low,
+        auc_high=interval.high,
+    )
+
+
+def _row(card: ModelCard, cache: Path, threads: int | None, *, model: str) -> Comparison:
+    speed = measure_speed(converted_model(card, cache), size=card.input_size, threads=threads)
+    return Comparison(
+        model=model,
+        architecture=card.architecture,
+        input_size=card.input_size,
+        parameters=sum(tensor.size for tensor in read_weights(card.weights_path).values()),
+        images_per_second=speed.images_per_second,
+        memory=speed.memory,
+        published_accuracy=TABLE_I.get(card.architecture, math.nan),
+    )
+
+
+def _untrained(architecture: str, size: int, folder: Path) -> ModelCard:
+    """A model with random weights and one label, in a folder of its own."""
+    place = folder / architecture
+    label = Label(name="Lung Opacity", title="Lung Opacity", threshold=0.5)
+    card = ModelCard(
+        folder=place,
+        name=architecture,
+        version="0",
+        title=f"Untrained {architecture}",
+        manufacturer="none",
+        kind=ModelKind.CLASSIFIER,
+        architecture=architecture,
+        weights_digest="",
+        research_only=True,
+        intended_use="To measure time and memory.",
+        limitations=("Means nothing.",),
+        refuses=(),
+        licence="none",
+        attribution="none",
+        input_size=size,
+        weights_file="weights.safetensors",
+        labels=(label,),
+    )
+    digest = write_random_weights(card, card.weights_path, seed=1)
+    card = dataclasses.replace(card, weights_digest=digest)
+    write_card(card)
+    return card

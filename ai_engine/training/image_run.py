@@ -1,0 +1,127 @@
+"""Training of a classifier by a published recipe. Importing this module loads TensorFlow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+from sklearn.metrics import roc_auc_score
+
+from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split
+from ai_engine.models.catalogue import build
+from ai_engine.training.image_batches import (
+    image_batches,
+    label_targets,
+    plain_image,
+    usable_items,
+)
+from ai_engine.training.keras_optimizer import compile_optimizer
+from ai_engine.training.keras_run import KerasRun, Progress
+from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.weights_file import model_tensors
+
+FloatArray = npt.NDArray[np.float32]
+
+_INFERENCE_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ImageTraining:
+    """The weights by path, each epoch's figures, and the answers on the validation part.
+
+    ``probabilities`` are float32 (valid, labels).
+    """
+
+    tensors: dict[str, FloatArray]
+    history: tuple[dict[str, Any], ...]
+    valid: tuple[CxrItem, ...]
+    probabilities: FloatArray
+
+
+def train_images(
+    recipe: PublishedRecipe,
+    dataset: CxrDataset,
+    *,
+    folder: Path,
+    resume: bool,
+    progress: Progress,
+) -> ImageTraining:
+    """Train on the data set's training part; the validation part steers and chooses.
+
+    Raises
+    ------
+    DatasetError
+        If the data set has not what the recipe learns.
+    """
+    train, valid = (
+        usable_items(dataset, dataset.part(split), recipe) for split in (Split.TRAIN, Split.VALID)
+    )
+    network = build(recipe.architecture, labels=len(recipe.labels), size=recipe.input_size)
+    model = keras.Model(network.input, network.output[0], name=network.name)
+    loss = "categorical_crossentropy" if recipe.exclusive else known_crossentropy
+    model.compile(optimizer=compile_optimizer(recipe), loss=loss)
+    run = KerasRun(
+        model,
+        recipe,
+        batches=lambda epoch: image_batches(dataset, train, recipe, epoch),
+        measure=lambda trained: _measure(trained, dataset, valid, recipe),
+        folder=folder,
+    )
+    history = run.run(resume=resume, progress=progress)
+    return ImageTraining(
+        tensors=model_tensors(network),
+        history=history,
+        valid=valid,
+        probabilities=_probabilities(model, dataset, valid, recipe),
+    )
+
+
+def known_crossentropy(truth: Any, made: Any) -> Any:
+    """Binary cross entropy over the labels that somebody decided on; the others are NaN."""
+    known = ops.logical_not(ops.isnan(truth))
+    certain = ops.where(known, truth, ops.zeros_like(truth))
+    each = ops.binary_crossentropy(certain, made)
+    counted = ops.cast(known, each.dtype)
+    return ops.sum(each * counted, axis=-1) / ops.maximum(ops.sum(counted, axis=-1), 1)
+
+
+def _measure(
+    model: Any, dataset: CxrDataset, valid: Sequence[CxrItem], recipe: PublishedRecipe
+) -> dict[str, float]:
+    """Validation loss, and the mean AUC of labels or the share of right classes."""
+    truth = label_targets(valid, recipe.labels)
+    made = _probabilities(model, dataset, valid, recipe)
+    if recipe.exclusive:
+        loss = keras.losses.categorical_crossentropy(truth, made)
+        right = truth.argmax(axis=1) == made.argmax(axis=1)
+        measured = {"valid_accuracy": float(right.mean())}
+    else:
+        loss = known_crossentropy(truth, made)
+        measured = {"valid_auc": mean_auc(truth, made)}
+    return {"valid_loss": float(np.mean(loss))} | measured
+
+
+def mean_auc(truth: FloatArray, made: FloatArray) -> float:
+    """The mean over the labels of which there are positives and negatives; 0.5 without any."""
+    values = []
+    for column in range(truth.shape[1]):
+        known = ~np.isnan(truth[:, column])
+        labels = truth[known, column]
+        if 0 < labels.sum() < len(labels):
+            values.append(roc_auc_score(labels, made[known, column]))
+    return float(np.mean(values)) if values else 0.5
+
+
+def _probabilities(
+    model: Any, dataset: CxrDataset, items: Sequence[CxrItem], recipe: PublishedRecipe
+) -> FloatArray:
+    parts = []
+    for start in range(0, len(items), _INFERENCE_BATCH):
+        chosen = items[start : start + _INFERENCE_BATCH]
+        views = np.stack([plain_image(dataset, item, recipe) for item in chosen])
+        parts.append(np.asarray(model.predict_on_batch(views[..., np.newaxis])))
+    return np.concatenate(parts).astype(np.float32)

@@ -1,0 +1,143 @@
+"""Training of a segmentation network on all images, and its cross-validation.
+
+Importing this module loads TensorFlow.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import GroupKFold
+
+from ai_engine.datasets.lungs import LungItem
+from ai_engine.errors import DatasetError
+from ai_engine.evaluation.overlap import dice, intersection_over_union
+from ai_engine.models.catalogue import build
+from ai_engine.preprocessing.geometry import letterbox
+from ai_engine.preprocessing.planes import map_on_source
+from ai_engine.training.keras_optimizer import compile_optimizer
+from ai_engine.training.keras_run import KerasRun, Progress
+from ai_engine.training.mask_batches import MaskedSample, load_masked, mask_batches
+from ai_engine.training.network import FusedBatchNormalization
+from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.weights_file import model_tensors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """How one held-out image was outlined: its fold, counted from 1, and both measures."""
+
+    image: str
+    fold: int
+    dice: float
+    iou: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class MaskTraining:
+    """The final weights by path, each epoch's figures, and those of every held-out image."""
+
+    tensors: dict[str, npt.NDArray[np.float32]]
+    history: tuple[dict[str, Any], ...]
+    held_out: tuple[HeldOut, ...]
+
+
+def train_masks(
+    recipe: PublishedRecipe,
+    items: Sequence[LungItem],
+    *,
+    folder: Path,
+    resume: bool,
+    progress: Progress,
+) -> MaskTraining:
+    """Train one network on all images, then one for each fold to measure on what it hasn't seen.
+
+    Images of one source stay in one fold. Each network has a folder with a checkpoint of its own.
+
+    Raises
+    ------
+    DatasetError
+        If there are fewer sources than folds.
+    """
+    samples = load_masked(items)
+    model, history = _trained(recipe, samples, folder / "all", resume, progress)
+    tensors = model_tensors(model)
+    held_out: list[HeldOut] = []
+    for fold, (train, test) in enumerate(_folds(recipe, items), start=1):
+        seen = [samples[index] for index in train]
+        model, _ = _trained(recipe, seen, folder / f"fold-{fold}", resume, progress)
+        held_out += [_measured(model, recipe, items[index], samples[index], fold) for index in test]
+    return MaskTraining(tensors=tensors, history=history, held_out=tuple(held_out))
+
+
+def dice_loss(truth: Any, made: Any) -> Any:
+    """Cross entropy plus one minus the soft Dice of each image."""
+    axes = (1, 2, 3)
+    common = keras.ops.sum(truth * made, axis=axes)
+    both = keras.ops.sum(truth, axis=axes) + keras.ops.sum(made, axis=axes)
+    overlap = 1 - (2 * common + 1) / (both + 1)
+    crossed = keras.ops.mean(keras.losses.binary_crossentropy(truth, made), axis=(1, 2))
+    return overlap + crossed
+
+
+def _folds(recipe: PublishedRecipe, items: Sequence[LungItem]) -> list[tuple[Any, Any]]:
+    if not recipe.folds:
+        return []
+    sources = [item.source for item in items]
+    if len(set(sources)) < recipe.folds:
+        raise DatasetError(
+            f"{items[0].image.parent}: {len(set(sources))} sources can't make {recipe.folds} "
+            "folds; add images, or set folds to 0"
+        )
+    split = GroupKFold(recipe.folds, shuffle=True, random_state=recipe.seed)
+    return list(split.split(items, groups=sources))
+
+
+def _trained(
+    recipe: PublishedRecipe,
+    samples: Sequence[MaskedSample],
+    folder: Path,
+    resume: bool,
+    progress: Progress,
+) -> tuple[Any, tuple[dict[str, Any], ...]]:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(recipe.seed)
+    network = build(
+        recipe.architecture,
+        labels=len(recipe.labels),
+        size=recipe.input_size,
+        normalization=FusedBatchNormalization,
+    )
+    model = keras.Model(network.input, network.output[0], name=network.name)
+    model.compile(optimizer=compile_optimizer(recipe), loss=dice_loss)
+    run = KerasRun(
+        model,
+        recipe,
+        batches=lambda epoch: mask_batches(samples, recipe, epoch),
+        measure=None,
+        folder=folder,
+    )
+    return model, run.run(resume=resume, progress=progress)
+
+
+def _measured(
+    model: Any, recipe: PublishedRecipe, item: LungItem, masked: MaskedSample, fold: int
+) -> HeldOut:
+    """On the image's own grid, averaged with its mirror image, as it is served."""
+    pixels = masked.sample.image.astype(np.float32) / np.float32(255)
+    view = letterbox(pixels, size=recipe.input_size, content=masked.sample.content)
+    pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
+    shown, mirrored = np.asarray(model.predict_on_batch(pair), dtype=np.float32)[..., 0]
+    mean = (shown + mirrored[:, ::-1]) / 2
+    made = map_on_source(mean, view.region, masked.mask.shape) >= 0.5
+    truth = masked.mask.astype(np.bool_)
+    return HeldOut(
+        image=item.image.name,
+        fold=fold,
+        dice=dice(made, truth),
+        iou=intersection_over_union(made, truth),
+    )

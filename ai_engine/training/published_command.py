@@ -1,0 +1,129 @@
+"""What ``dicom-node models train`` does with a published recipe.
+
+Importing this module loads no TensorFlow; calling `train_published` does.
+"""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ai_engine.cards import ModelCard
+from ai_engine.datasets.layouts import AUTO, read_dataset
+from ai_engine.datasets.lungs import read_lungs
+from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
+
+
+def train_published(
+    *,
+    recipe: str,
+    data: Path,
+    out: Path,
+    version: str = "1.0.0",
+    resume: bool = True,
+    threads: int | None = None,
+    layout: str = AUTO,
+    console: Console | None = None,
+) -> ModelCard:
+    """Train a network as a paper did and write it as a model folder.
+
+    Parameters are those of `ai_engine.training.command.train`.
+
+    Raises
+    ------
+    RecipeError, DatasetError
+        If the recipe or the data can't be used as they are.
+    """
+    settings = load_published(recipe)
+    out.mkdir(parents=True, exist_ok=True)
+    command = _command_line(recipe, data, version, layout)
+    if settings.task is Task.MASK:
+        return _train_masks(settings, data, out, version, resume, threads, command, console)
+    dataset = read_dataset(data, layout)
+    _prepare_keras(settings, threads)
+    from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
+    from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
+
+    with RunProgress(settings, settings.epochs, console) as report:
+        trained = train_images(settings, dataset, folder=out, resume=resume, progress=report)
+    return publish_images(settings, trained, dataset, out=out, version=version, command=command)
+
+
+def _train_masks(  # noqa: PLR0917 - the command's own options, handed on once
+    recipe: PublishedRecipe,
+    data: Path,
+    out: Path,
+    version: str,
+    resume: bool,
+    threads: int | None,
+    command: str,
+    console: Console | None,
+) -> ModelCard:
+    items = read_lungs(data)
+    _prepare_keras(recipe, threads)
+    from ai_engine.training.mask_publish import publish_masks  # noqa: PLC0415 - matplotlib
+    from ai_engine.training.mask_run import train_masks  # noqa: PLC0415 - TensorFlow
+
+    with RunProgress(recipe, recipe.epochs * (recipe.folds + 1), console) as report:
+        trained = train_masks(recipe, items, folder=out, resume=resume, progress=report)
+    return publish_masks(
+        recipe, trained, out=out, version=version, command=command, images=len(items)
+    )
+
+
+def _command_line(recipe: str, data: Path, version: str, layout: str) -> str:
+    """The command that repeats the run; folders by their last name, which is no one's machine."""
+    words = ["dicom-node", "models", "train", "--recipe", Path(recipe).name]
+    words += ["--data", data.name, "--version", version]
+    return shlex.join(words if layout == AUTO else [*words, "--layout", layout])
+
+
+def _prepare_keras(recipe: PublishedRecipe, threads: int | None) -> None:
+    """Keras on TensorFlow, the recipe's seed; half precision, which GPUs do as float16."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras  # noqa: PLC0415 - its backend must be chosen first
+    import tensorflow as tf  # noqa: PLC0415 - slow, and not for the serving path
+
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    keras.mixed_precision.set_global_policy("mixed_float16" if on_gpu else "mixed_bfloat16")
+    keras.utils.set_random_seed(recipe.seed)
+
+
+class RunProgress:
+    """A progress bar over the epochs, or nothing without a console."""
+
+    def __init__(self, recipe: PublishedRecipe, epochs: int, console: Console | None) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("step {task.fields[step]}"),
+            console=console,
+            disable=console is None,
+        )
+        self._task = self._bar.add_task(recipe.name, total=epochs, step=0)
+
+    def __enter__(self) -> "RunProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take a step's or an epoch's event."""
+        if "step" in event:
+            self._bar.update(self._task, step=event["step"])
+            return
+        self._bar.advance(self._task)
+        if self._console is not None:
+            words = [f"{key} {value:.3g}" for key, value in event["epoch_done"].items()]
+            self._console.print(", ".join(words))

@@ -1,0 +1,185 @@
+"""Published recipes run from data set to model folder, and go on where they were stopped."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from ai_engine.cards import ModelKind
+from ai_engine.errors import DatasetError, RecipeError
+from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.lung_fields import LungSegmenter
+from ai_engine.prediction import Region
+from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.registry import verify_weights
+from ai_engine.training.command import train
+from ai_engine.training.published_recipe import PublishedRecipe, Task
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+
+CLASSES = """
+name = "bright-or-dark"
+paper = "none"
+architecture = "guardnet"
+task = "classes"
+labels = ["bright", "dark"]
+input_size = 32
+batch_size = 8
+epochs = 2
+learning_rate = 0.003
+schedule = "plateau"
+
+[augmentation]
+flip = 0.5
+"""
+
+MASKS = """
+name = "lung-segmentation"
+paper = "3"
+architecture = "unet_vgg16_quarter"
+task = "mask"
+labels = ["Lungs"]
+input_size = 32
+batch_size = 2
+epochs = 1
+folds = 0
+learning_rate = 0.003
+schedule = "cosine"
+elastic = 0.02
+air = 0.5
+"""
+
+
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """Two classes that anybody can tell apart: bright above or below."""
+    place = tmp_path / "classes"
+    rng = np.random.default_rng(1)
+    for kind in ("bright", "dark"):
+        (place / kind).mkdir(parents=True)
+        for index in range(40):
+            image = rng.integers(0, 90, (48, 48), dtype=np.uint8)
+            half = slice(0, 24) if kind == "bright" else slice(24, 48)
+            image[half] += 120
+            cv2.imwrite(str(place / kind / f"{index}.png"), image)
+    return place
+
+
+@pytest.fixture
+def lungs(tmp_path: Path) -> Path:
+    """Dark ellipses on grey, with their masks; names that share no source."""
+    place = tmp_path / "lungs"
+    for folder in ("images", "masks"):
+        (place / folder).mkdir(parents=True)
+    for index in range(6):
+        mask = np.zeros((64, 64), np.uint8)
+        for x in (20, 44):
+            cv2.ellipse(mask, (x, 32 + index), (9, 20), 0, 0, 360, 255, cv2.FILLED)
+        image = np.where(mask > 0, 60, 180).astype(np.uint8)
+        cv2.imwrite(str(place / "images" / f"{index}.png"), image)
+        cv2.imwrite(str(place / "masks" / f"{index}.png"), mask)
+    return place
+
+
+def recipe_file(folder: Path, text: str) -> str:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_classes_are_learned_from_folders(classes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    recipe = recipe_file(tmp_path, CLASSES)
+    card = train(recipe=recipe, data=classes, out=out, version="0.1.0", threads=1)
+    verify_weights(card)
+    assert card.kind is ModelKind.CLASSIFIER
+    assert [label.name for label in card.labels] == ["bright", "dark"]
+    assert card.command == (
+        "dicom-node models train --recipe recipe.toml --data classes --version 0.1.0"
+    )
+    assert (out / "curves.png").stat().st_size > 5_000
+    assert any(metric.name == "auc" for metric in card.metrics)
+    with pytest.raises(RecipeError, match="other settings"):
+        train(
+            recipe=recipe_file(tmp_path, CLASSES.replace("0.003", "0.002")),
+            data=classes, out=out, threads=1,
+        )  # fmt: skip
+
+
+def test_a_data_set_without_the_recipes_labels_is_refused(classes: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no label 'No_Finding'"):
+        train(recipe="paper3-triage", data=classes, out=tmp_path / "run", threads=1)
+
+
+def test_masks_are_learned_and_served(lungs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    card = train(recipe=recipe_file(tmp_path, MASKS), data=lungs, out=out, threads=1)
+    assert card.kind is ModelKind.SEGMENTER
+    assert (out / "history.json").is_file()
+    backend = OpenVinoBackend.load(card, cache=tmp_path / "cache", threads=1)
+    pixels = np.full((300, 280), 0.5, dtype=np.float32)
+    content = Region(left=0, top=0, right=280, bottom=300)
+    radiograph = Radiograph(sop_instance_uid="1.2", pixels=pixels, content=content)
+    found = LungSegmenter(card, backend).probabilities(radiograph)
+    assert found.shape == (300, 280)
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_held_out_images_are_measured_together_and_by_fold() -> None:
+    from ai_engine.training.mask_publish import mask_metrics  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.training.mask_run import HeldOut  # noqa: PLC0415 - the same
+
+    rows = [
+        HeldOut(image=f"{n}.png", fold=1 + n % 2, dice=0.9 + n / 100, iou=0.8) for n in range(6)
+    ]
+    found = {(one.name, one.group): one for one in mask_metrics(rows, label="Lungs")}
+    assert set(found) == {(n, g) for n in ("dice", "iou") for g in ("all", "fold 1", "fold 2")}
+    assert found["dice", "all"].value == pytest.approx(0.925)
+    assert found["dice", "all"].low < 0.925 < found["dice", "all"].high
+    assert mask_metrics([], label="Lungs") == ()
+
+
+class _StopError(Exception):
+    """Stands for whatever ends a run early."""
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    from ai_engine.training.keras_run import KerasRun  # noqa: PLC0415 - after TensorFlow
+
+    recipe = PublishedRecipe(
+        name="tiny", paper="none", architecture="none", task=Task.LABELS, labels=("A",),
+        input_size=1, batch_size=4, epochs=4, learning_rate=0.1,
+    )  # fmt: skip
+
+    def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
+        rng = np.random.default_rng(epoch)
+        for _ in range(3):
+            x = rng.standard_normal((4, 2)).astype(np.float32)
+            yield x, (x[:, :1] > 0).astype(np.float32)
+
+    def a_run(folder: Path) -> tuple[Any, KerasRun]:
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+        model.compile(optimizer=keras.optimizers.Adam(0.1), loss="binary_crossentropy")
+        measure = {"valid_loss": 1.0}
+        run = KerasRun(model, recipe, batches=batches, measure=lambda _: measure, folder=folder)
+        return model, run
+
+    def stopping(event: dict[str, Any]) -> None:
+        stopping.steps += 1  # type: ignore[attr-defined]
+        if stopping.steps == 7:  # type: ignore[attr-defined]
+            raise _StopError
+
+    stopping.steps = 0  # type: ignore[attr-defined]
+    whole, run = a_run(tmp_path / "whole")
+    history = run.run(resume=True, progress=lambda _: None)
+    with pytest.raises(_StopError):
+        a_run(tmp_path / "stopped")[1].run(resume=True, progress=stopping)
+    resumed, run = a_run(tmp_path / "stopped")
+    assert run.run(resume=True, progress=lambda _: None) == history
+    for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)

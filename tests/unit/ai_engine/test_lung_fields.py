@@ -1,0 +1,119 @@
+"""Which lung is which, where maps lie, and how masks are compared."""
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ai_engine.cards import Label, ModelKind
+from ai_engine.datasets.lungs import read_lungs
+from ai_engine.errors import DatasetError
+from ai_engine.evaluation.overlap import dice, intersection_over_union, mean_interval
+from ai_engine.inference.backend import Activation, FloatArray
+from ai_engine.lung_fields import LungSegmenter, separate
+from ai_engine.prediction import Region
+from ai_engine.preprocessing.planes import map_on_source, view_of_mask
+from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.testing import chest_card
+
+SHAPE = (100, 120)
+
+
+def rectangles(*places: tuple[int, int, int, int]) -> np.ndarray:
+    """A mask with rectangles of left, top, right and bottom."""
+    mask = np.zeros(SHAPE, dtype=np.bool_)
+    for left, top, right, bottom in places:
+        mask[top:bottom, left:right] = True
+    return mask
+
+
+LEFT, RIGHT = (15, 20, 50, 90), (70, 20, 105, 90)
+
+
+def test_two_areas_are_the_lungs_and_specks_are_dropped() -> None:
+    image_left, image_right = separate(rectangles(LEFT, RIGHT, (58, 2, 62, 5)))
+    np.testing.assert_array_equal(image_left, rectangles(LEFT))
+    np.testing.assert_array_equal(image_right, rectangles(RIGHT))
+
+
+def test_holes_belong_to_the_lung() -> None:
+    mask = rectangles(LEFT, RIGHT)
+    mask[40:50, 25:35] = False
+    np.testing.assert_array_equal(separate(mask)[0], rectangles(LEFT))
+
+
+def test_lungs_that_touch_are_parted_where_they_are_narrowest() -> None:
+    image_left, image_right = separate(rectangles(LEFT, RIGHT, (50, 50, 70, 53)))
+    assert not (image_left & image_right).any()
+    assert dice(image_left, rectangles(LEFT)) > 0.97
+    assert dice(image_right, rectangles(RIGHT)) > 0.97
+
+
+def test_one_lung_alone_lies_on_its_side() -> None:
+    assert not separate(rectangles(LEFT))[1].any()
+    assert not separate(rectangles(RIGHT))[0].any()
+    assert not np.any(separate(rectangles()))
+
+
+def test_a_mask_comes_back_from_the_view_where_it_was() -> None:
+    mask = rectangles(LEFT, RIGHT)
+    region = Region(left=5, top=-5, right=115, bottom=105)
+    view = view_of_mask(mask, region, 256)
+    back = map_on_source(view.astype(np.float32), region, SHAPE) >= 0.5
+    assert dice(back, mask) > 0.99
+
+
+class _HalfDark:
+    """Finds lung wherever the view is darker than its mean."""
+
+    def predict(self, batch: FloatArray) -> Activation:
+        return Activation(
+            probabilities=(batch < 0).astype(np.float32), features=np.zeros((2, 1, 1, 1))
+        )
+
+
+def test_a_radiograph_is_outlined_on_its_own_grid() -> None:
+    truth = rectangles(LEFT, RIGHT)
+    pixels = np.where(truth, 0.2, 0.8).astype(np.float32)
+    content = Region(left=0, top=0, right=120, bottom=100)
+    card = dataclasses.replace(
+        chest_card(Path()),
+        kind=ModelKind.SEGMENTER,
+        input_size=128,
+        labels=(Label(name="Lungs", title="Lungs", threshold=0.5),),
+    )
+    segmenter = LungSegmenter(card, _HalfDark())
+    found = segmenter.segment(Radiograph(sop_instance_uid="1.2", pixels=pixels, content=content))
+    assert found.model == card.identity
+    assert dice(found.image_left, rectangles(LEFT)) > 0.95
+    assert dice(found.both, truth) > 0.95
+
+
+def test_overlap_measures_and_their_interval() -> None:
+    a, b = rectangles((0, 0, 20, 10)), rectangles((10, 0, 30, 10))
+    assert dice(a, b) == pytest.approx(0.5)
+    assert intersection_over_union(a, b) == pytest.approx(1 / 3)
+    assert dice(rectangles(), rectangles()) == 1
+    interval = mean_interval([0.9, 0.95, 1.0])
+    assert interval.value == pytest.approx(0.95)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_a_folder_of_lungs_is_read_and_its_faults_are_named(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    with pytest.raises(DatasetError, match="holds no images"):
+        read_lungs(tmp_path)
+    cv2.imwrite(str(tmp_path / "images" / "publication-fig1.png"), np.zeros((8, 9), np.uint8))
+    with pytest.raises(DatasetError, match=r"masks/publication-fig1\.png: missing"):
+        read_lungs(tmp_path)
+    mask = tmp_path / "masks" / "publication-fig1_mask.png"
+    cv2.imwrite(str(mask), np.full((8, 9), 255, np.uint8))
+    (item,) = read_lungs(tmp_path)
+    assert item.read()[1].all()
+    assert item.source == "publicatio"
+    cv2.imwrite(str(mask), np.full((9, 8), 255, np.uint8))
+    with pytest.raises(DatasetError, match="8 x 9 pixels"):
+        item.read()

@@ -1,0 +1,145 @@
+"""The papers' recipes as printed, and the learning rates that follow from them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ai_engine.datasets.cxr import CxrItem, Split, View
+from ai_engine.datasets.layouts import READERS
+from ai_engine.datasets.nih import LABELS as NIH
+from ai_engine.datasets.rsna import CLASSES
+from ai_engine.errors import RecipeError
+from ai_engine.models.catalogue import BUILDERS
+from ai_engine.models.end_to_end import CHEST_LABELS, CHEST_TRAINING, TYPE_TRAINING, XRAY_TYPES
+from ai_engine.training.image_batches import epoch_order, label_targets
+from ai_engine.training.published_recipe import (
+    PublishedRecipe,
+    Schedule,
+    Task,
+    is_published,
+    load_published,
+    parse_published,
+    published_names,
+)
+from ai_engine.training.schedule import best_epoch, is_finished, learning_rate
+
+
+@pytest.mark.parametrize("name", published_names())
+def test_a_recipe_names_itself_and_an_architecture_there_is(name: str) -> None:
+    recipe = load_published(name)
+    assert recipe.name == name
+    assert recipe.architecture in BUILDERS
+    assert len(set(recipe.labels)) == len(recipe.labels)
+    assert is_published(name)
+
+
+def test_paper_1_trains_ten_epochs_of_4500_steps_with_8_images() -> None:
+    recipe = load_published("paper1-fluorography")
+    assert (recipe.epochs, recipe.steps_per_epoch, recipe.batch_size) == (10, 4500, 8)
+    assert (recipe.optimizer, recipe.learning_rate) == ("adam", 1e-4)
+    assert (recipe.beta_1, recipe.beta_2, recipe.input_size) == (0.9, 0.999, 384)
+    assert set(recipe.labels) == set(NIH)
+    varied = dataclasses.asdict(recipe.augmentation)
+    assert {name for name, value in varied.items() if value} == {"flip", "rotation"}
+    assert recipe.center_crop < 1
+
+
+def test_paper_2s_recipes_are_those_of_its_settings() -> None:
+    chest, kind = load_published("paper2-chest"), load_published("paper2-type")
+    for recipe, settings in ((chest, CHEST_TRAINING), (kind, TYPE_TRAINING)):
+        for name in ("optimizer", "learning_rate", "weight_decay", "epochs", "beta_1", "beta_2"):
+            assert getattr(recipe, name) == getattr(settings, name)
+        assert recipe.schedule is Schedule.PLATEAU
+        assert (recipe.factor, recipe.patience) == (
+            settings.plateau_factor,
+            settings.plateau_patience,
+        )
+        assert recipe.input_size == 224
+    assert chest.labels == CHEST_LABELS
+    assert kind.labels == tuple(XRAY_TYPES)
+
+
+def test_paper_4s_classes_are_those_of_its_data() -> None:
+    assert load_published("paper4-xception").labels == CLASSES
+    assert "rsna" in READERS
+
+
+def a_recipe(**changes: object) -> PublishedRecipe:
+    return dataclasses.replace(load_published("paper2-chest"), **changes)  # type: ignore[arg-type]
+
+
+def losses(*values: float) -> list[dict[str, float]]:
+    return [{"valid_loss": value} for value in values]
+
+
+def test_the_rate_falls_after_epochs_without_progress_and_each_time_counts_anew() -> None:
+    recipe = a_recipe(learning_rate=1.0, factor=0.1, patience=2)
+    rates = [learning_rate(recipe, losses(*[3, 2, 2, 2, 2, 2, 1][:done])) for done in range(8)]
+    np.testing.assert_allclose(rates, [1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_other_schedules() -> None:
+    steps = load_published("paper4-xception")
+    rates = [learning_rate(steps, losses(*[1] * done)) for done in range(4)]
+    np.testing.assert_allclose(rates, [0.045, 0.045, 0.0423, 0.0423])
+    cosine = a_recipe(schedule=Schedule.COSINE, learning_rate=1.0, epochs=4)
+    rates = [learning_rate(cosine, losses(*[1] * done)) for done in range(4)]
+    np.testing.assert_allclose(rates, [1, 0.853553, 0.5, 0.146447], rtol=1e-5)
+
+
+def test_early_stopping_waits_for_so_many_epochs_without_a_new_best() -> None:
+    recipe = a_recipe(stop_after=2, epochs=9)
+    assert best_epoch(losses(3, 1, 2)) == 1
+    assert not is_finished(recipe, losses(3, 1, 2))
+    assert is_finished(recipe, losses(3, 1, 2, 2))
+    assert is_finished(recipe, losses(*range(9, 0, -1)))
+    assert not is_finished(a_recipe(stop_after=0), losses(1, 2, 3, 4, 5))
+
+
+def test_an_epoch_with_more_steps_than_images_goes_through_them_again() -> None:
+    recipe = a_recipe(batch_size=4, steps_per_epoch=5)
+    batches = list(epoch_order(7, recipe, epoch=0))
+    assert [len(batch) for batch in batches] == [4] * 5
+    assert set(np.concatenate(batches)) == set(range(7))
+    assert len(list(epoch_order(9, a_recipe(batch_size=4, steps_per_epoch=0), epoch=0))) == 2
+    np.testing.assert_array_equal(batches[0], next(epoch_order(7, recipe, epoch=0)))
+    assert any((batches[0] != next(epoch_order(7, recipe, epoch=1))).tolist())
+
+
+def test_uncertain_labels_are_no_targets() -> None:
+    item = CxrItem(
+        file="a", patient_id="1", age=1, sex="F", view=View.PA, split=Split.TRAIN,
+        labels=frozenset({"A"}), uncertain=frozenset({"B"}),
+    )  # fmt: skip
+    np.testing.assert_array_equal(label_targets([item], ("A", "B", "C")), [[1, np.nan, 0]])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("batch = 3\n", "unknown setting 'batch'"),
+        ('schedule = "weekly"\n', "weekly"),
+        ("[augmentation]\nflips = 1\n", "unknown setting 'flips'"),
+        ("[[", "not valid TOML"),
+    ],
+)
+def test_a_wrong_setting_is_named(change: str, words: str) -> None:
+    text = 'name = "x"\npaper = "1"\ntask = "labels"\n'
+    with pytest.raises(RecipeError, match=words):
+        parse_published(text + change, where="x.toml")
+
+
+def test_a_variation_lies_in_a_file_of_its_own(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'name = "own"\npaper = "1"\narchitecture = "densenet121"\ntask = "classes"\n'
+        'labels = ["A", "B"]\ninput_size = 64\nbatch_size = 2\nepochs = 1\nlearning_rate = 0.1\n'
+    )
+    assert is_published(str(own))
+    recipe = load_published(str(own))
+    assert recipe.task is Task.CLASSES
+    assert recipe.exclusive
+    with pytest.raises(RecipeError, match="use one of lung-segmentation, paper1"):
+        load_published("paper9")
