@@ -19,6 +19,9 @@ from ai_engine.registry import ModelRegistry
 
 LUNG_MODEL = "lung-segmentation"
 
+MASK_THRESHOLD = 0.5
+"""From which probability on a pixel belongs to a lung."""
+
 SMALLEST_LUNG = 0.01
 """Areas below this part of the image are specks."""
 

@@ -18,7 +18,6 @@ from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.codes import ANATOMICAL_STRUCTURE
-from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.multiframe import add_common_instance_reference, add_lossy_compression
 from sr_templates.repair import long_string
@@ -65,17 +64,18 @@ def build_lung_segmentation(
     Returns
     -------
     list[Dataset]
-        One BINARY segmentation with a segment for each lung that was found; empty without any.
+        One BINARY segmentation with a segment for each lung that was found; empty without any, and
+        for an image that lies in space (it has a frame of reference), which is no projection.
 
     Raises
     ------
     EvidenceError
-        The image is no projection, its UIDs are not valid, or it states no distance of its pixels.
+        Its UIDs are not valid, or it states no distance of its pixels.
     """
     found = [
         (concept, mask) for concept, mask in _sides(source, image_left, image_right) if mask.any()
     ]
-    if not found:
+    if not found or "FrameOfReferenceUID" in source:
         return []
     subject = _subject(model, source)
     require_pixel_spacing(subject)
@@ -107,8 +107,6 @@ def _sides(source: Dataset, image_left: Mask, image_right: Mask) -> Sequence[tup
 
 def _subject(model: ModelIdentity, source: Dataset) -> Subject:
     check_identity(source)
-    if "FrameOfReferenceUID" in source:
-        raise EvidenceError("the image lies in space: lungs are outlined on projections only")
     image = ImagePrediction(sop_instance_uid=uid_of(source, "SOPInstanceUID"), findings=())
     return Subject(
         prediction=Prediction(model=model, images=(image,)),

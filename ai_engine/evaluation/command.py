@@ -10,14 +10,22 @@ from rich.table import Table
 from ai_engine.cards import ModelCard, ModelKind, write_card
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
+from ai_engine.datasets.lungs import read_lungs
 from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
-from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
+from ai_engine.evaluation.lungs import evaluate_lungs
+from ai_engine.evaluation.plots import (
+    draw_calibration,
+    draw_confusions,
+    draw_precision_recall,
+    draw_roc,
+)
 from ai_engine.evaluation.pointing import play_pointing_game
-from ai_engine.evaluation.report import EvaluationReport, measure_split
+from ai_engine.evaluation.report import EvaluationReport, confusions, measure_split
 from ai_engine.evaluation.scoring import ScoredSplit, score_split
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.lung_fields import LungSegmenter
 from ai_engine.predictor import ChestRadiographPredictor, head_kernel
 from ai_engine.preprocessing.guard import ChestGuard
 
@@ -35,17 +43,19 @@ def evaluate(
     backend: Backend | None = None,
     console: Console | None = None,
 ) -> EvaluationReport:
-    """Measure a chest model, or a guard, on one split.
+    """Measure a chest model, or a guard, on one split; a lung model on all masks of a folder.
 
     Parameters
     ----------
     card
         The model.
     data
-        Folder of a data set (`ai_engine.datasets.layouts`).
+        Folder of a data set (`ai_engine.datasets.layouts`), or of images with masks of their lungs
+        (`ai_engine.datasets.lungs`).
     out
-        Where ``report.json`` goes, and a chest model's ``roc.png``, ``precision_recall.png`` and
-        ``calibration.png``.
+        Where ``report.json`` goes, and a chest model's ``roc.png``, ``precision_recall.png``,
+        ``calibration.png`` and ``confusion.png``; or a lung model's ``outlines.png`` and
+        ``masks.csv``.
     cache
         Folder for the model's OpenVINO form.
     split
@@ -67,8 +77,11 @@ def evaluate(
     ModelFolderError, DatasetError
         If the model or the data can't be used as they are.
     """
-    dataset = read_dataset(data, layout)
     used = backend or OpenVinoBackend.load(card, cache=cache)
+    if card.kind is ModelKind.SEGMENTER:
+        report = evaluate_lungs(LungSegmenter(card, used), read_lungs(data), out=out)
+        return _finish(report, card, out, record=record, console=console)
+    dataset = read_dataset(data, layout)
     out.mkdir(parents=True, exist_ok=True)
     if card.kind is ModelKind.GUARD:
         guard = ChestGuard(card, used)
@@ -82,6 +95,12 @@ def evaluate(
         scored = score_split(predictor, dataset, shown)
         _draw(scored, card, out)
         report = _classifier_report(predictor, dataset, scored, split)
+    return _finish(report, card, out, record=record, console=console)
+
+
+def _finish(
+    report: EvaluationReport, card: ModelCard, out: Path, *, record: bool, console: Console | None
+) -> EvaluationReport:
     report.write(out / "report.json")
     if record:
         record_metrics(card, report)
@@ -95,6 +114,7 @@ def _draw(scored: ScoredSplit, card: ModelCard, out: Path) -> None:
     draw_roc(scored, first.name, out / "roc.png")
     draw_precision_recall(scored, first.name, first.threshold, out / "precision_recall.png")
     draw_calibration(scored, first.name, out / "calibration.png")
+    draw_confusions(confusions(scored, card.labels), out / "confusion.png")
 
 
 def _classifier_report(
@@ -108,6 +128,7 @@ def _classifier_report(
         patients=len(set(scored.patients)),
         metrics=measure_split(scored, predictor.card.labels, split),
         pointing=play_pointing_game(predictor, dataset, unseen) if dataset.boxes else None,
+        confusions=confusions(scored, predictor.card.labels),
     )
 
 
@@ -164,5 +185,8 @@ def report_table(report: EvaluationReport) -> Table:
     if report.pointing is not None:
         game = report.pointing
         chance = game.expected_by_chance
-        table.caption = f"pointing game: {game.hits} of {game.boxes} (chance {chance:.1f})"
+        table.caption = (
+            f"pointing game: {game.hits} of {game.boxes} images (chance {chance:.1f}); "
+            f"boxes hit: {game.boxes_hit} of {game.boxes_drawn}"
+        )
     return table

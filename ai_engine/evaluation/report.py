@@ -20,6 +20,18 @@ SMALLEST_GROUP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """How a label's decisions fell out over all images, at the model's threshold."""
+
+    label: str
+    threshold: float
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationReport:
     """What was measured: of which model, on which split."""
 
@@ -29,6 +41,7 @@ class EvaluationReport:
     patients: int
     metrics: tuple[Metric, ...]
     pointing: PointingResult | None
+    confusions: tuple[Confusion, ...] = ()
 
     def value(self, name: str, group: str = "all") -> float:
         """One measured value, by the metric's name and group."""
@@ -58,7 +71,7 @@ def measure_split(
             label=label.name,
             split=split,
             group=group,
-            images=int(chosen.sum()),
+            images=int((chosen & scored.known(label.name)).sum()),
             value=round(interval.value, 4),
             low=round(interval.low, 4),
             high=round(interval.high, 4),
@@ -69,9 +82,30 @@ def measure_split(
     )
 
 
+def confusions(scored: ScoredSplit, labels: Sequence[Label]) -> tuple[Confusion, ...]:
+    """The decisions of every label that somebody decided on."""
+    found = []
+    for label in labels:
+        known = scored.known(label.name)
+        truth = scored.truth(label.name)[known]
+        called = scored.scores(label.name)[known] >= label.threshold
+        found.append(
+            Confusion(
+                label=label.name,
+                threshold=label.threshold,
+                true_positives=int((truth & called).sum()),
+                false_positives=int((~truth & called).sum()),
+                false_negatives=int((truth & ~called).sum()),
+                true_negatives=int((~truth & ~called).sum()),
+            )
+        )
+    return tuple(found)
+
+
 def _measure_group(
     scored: ScoredSplit, label: Label, rows: npt.NDArray[np.intp], rounds: int
 ) -> Iterator[tuple[str, Interval]]:
+    rows = rows[scored.known(label.name)[rows]]
     truth, scores = scored.truth(label.name)[rows], scored.scores(label.name)[rows]
     if min(truth.sum(), (~truth).sum()) < SMALLEST_GROUP:
         return

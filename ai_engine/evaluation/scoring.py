@@ -28,6 +28,10 @@ class ScoredSplit:
         """Whether each item has the label."""
         return np.array([label in item.labels for item in self.items])
 
+    def known(self, label: str) -> npt.NDArray[np.bool_]:
+        """Whether somebody decided on the label for each item."""
+        return np.array([label not in item.uncertain for item in self.items], dtype=np.bool_)
+
     @property
     def patients(self) -> tuple[str, ...]:
         """Patient of each item."""

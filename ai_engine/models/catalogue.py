@@ -16,6 +16,7 @@ BUILDERS = {
     "efficientnetb4": ("ai_engine.models.efficientnet", "build_efficientnet_b4"),
     "guardnet": ("ai_engine.models.guardnet", "build_guardnet"),
     "resnet50": ("ai_engine.models.resnet", "build_resnet50"),
+    "unet_lite2": ("ai_engine.models.unet_lite", "build_unet_lite2"),
     "unet_vgg16": ("ai_engine.models.unet_vgg16", "build_unet_vgg16"),
     "unet_vgg16_quarter": ("ai_engine.models.unet_vgg16", "build_quarter_unet_vgg16"),
     "xception": ("ai_engine.models.xception", "build_xception"),

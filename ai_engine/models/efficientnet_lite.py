@@ -72,23 +72,31 @@ def build_efficientnet_lite2(
         feature map (n, size / 32, size / 32, 1280), after the last activation.
     """
     image = keras.Input((size, size, 1), name="image")
-    x = enter_layout(image)
-    x = layers.Conv2D(
-        STEM_CHANNELS, 3, strides=2, padding="same", use_bias=False, name="stem_conv"
-    )(x)
-    x = _normalize(x, "stem", normalization)
-    index = 0
-    for stage in scaled_stages(width=1.1, depth=1.2):
-        for repeat in range(stage.repeats):
-            stride = stage.stride if repeat == 0 else 1
-            x = _block(x, stage, stride, f"block{index}", normalization)
-            index += 1
+    x = stages_of_lite2(enter_layout(image), normalization)[-1]
     x = layers.Conv2D(FEATURE_CHANNELS, 1, use_bias=False, name="features_conv")(x)
     features = _normalize(x, "features", normalization)
     pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(features)
     logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
     probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
     return keras.Model(image, [probabilities, leave_layout(features)], name="efficientnet_lite2")
+
+
+def stages_of_lite2(
+    image: keras.KerasTensor, normalization: NormalizationLayer
+) -> list[keras.KerasTensor]:
+    """The maps after each of the seven stages of EfficientNet-Lite2, in the layout inside."""
+    x = layers.Conv2D(
+        STEM_CHANNELS, 3, strides=2, padding="same", use_bias=False, name="stem_conv"
+    )(image)
+    x = _normalize(x, "stem", normalization)
+    maps, index = [], 0
+    for stage in scaled_stages(width=1.1, depth=1.2):
+        for repeat in range(stage.repeats):
+            stride = stage.stride if repeat == 0 else 1
+            x = _block(x, stage, stride, f"block{index}", normalization)
+            index += 1
+        maps.append(x)
+    return maps
 
 
 def scaled_stages(*, width: float, depth: float) -> tuple[Stage, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ai_engine.errors import RecipeError
@@ -55,20 +55,26 @@ def load_checkpoint(folder: Path, *, recipe_text: str) -> Checkpoint | None:
     Raises
     ------
     RecipeError
-        If the checkpoint was made by another recipe.
+        If the checkpoint was made by another recipe, or is damaged.
     """
     path = folder / FILE_NAME
     if not path.exists():
         return None
-    with safe_open(path, framework="numpy") as stream:
-        metadata = stream.metadata()
-        tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - no dict
-    if metadata["recipe"] != recipe_text:
+    try:
+        with safe_open(path, framework="numpy") as stream:
+            metadata = stream.metadata()
+            tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - no dict
+        made_by, state = metadata["recipe"], json.loads(metadata["state"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RecipeError(
+            f"{path}: not a readable checkpoint ({error}); delete it, or start over without "
+            "resuming"
+        ) from error
+    if made_by != recipe_text:
         raise RecipeError(
             f"{path}: made by a recipe with other settings; train into another folder, "
             "or start over without resuming"
         )
-    state = json.loads(metadata["state"])
     return Checkpoint(
         stage=state["stage"],
         epoch=state["epoch"],

@@ -19,7 +19,7 @@ from ai_engine.training.image_batches import (
     plain_image,
     usable_items,
 )
-from ai_engine.training.keras_optimizer import compile_optimizer
+from ai_engine.training.keras_optimizer import compile_model
 from ai_engine.training.keras_run import KerasRun, Progress
 from ai_engine.training.published_recipe import PublishedRecipe
 from ai_engine.weights_file import model_tensors
@@ -63,7 +63,7 @@ def train_images(
     network = build(recipe.architecture, labels=len(recipe.labels), size=recipe.input_size)
     model = keras.Model(network.input, network.output[0], name=network.name)
     loss = "categorical_crossentropy" if recipe.exclusive else known_crossentropy
-    model.compile(optimizer=compile_optimizer(recipe), loss=loss)
+    compile_model(model, recipe, loss)
     run = KerasRun(
         model,
         recipe,

@@ -1,4 +1,4 @@
-"""The optimiser that a published recipe names."""
+"""How a published recipe's network is compiled, and the optimiser that the recipe names."""
 
 from typing import Any
 
@@ -9,7 +9,20 @@ from ai_engine.optimizers import build_optimizer
 from ai_engine.training.published_recipe import PublishedRecipe
 
 
-def compile_optimizer(recipe: PublishedRecipe) -> Any:
+def compile_model(model: Any, recipe: PublishedRecipe, loss: Any) -> None:
+    """Make a Keras model ready to be trained by a recipe.
+
+    Without TensorFlow's just-in-time compiler, which on CPUs makes convolutions three times slower.
+
+    Raises
+    ------
+    RecipeError
+        If no optimiser has the recipe's name for it.
+    """
+    model.compile(optimizer=recipe_optimizer(recipe), loss=loss, jit_compile=False)
+
+
+def recipe_optimizer(recipe: PublishedRecipe) -> Any:
     """The optimiser at the recipe's first learning rate.
 
     Raises

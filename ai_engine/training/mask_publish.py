@@ -3,17 +3,23 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ai_engine.cards import Label, Metric, ModelCard, ModelKind, write_card
+from ai_engine.cards import Label, ModelCard, ModelKind, write_card
 from ai_engine.ct.codes import BOTH_LUNGS
-from ai_engine.evaluation.overlap import mean_interval
+from ai_engine.evaluation.outlines import (
+    MeasuredMask,
+    draw_outlines,
+    mask_metrics,
+    write_table,
+)
+from ai_engine.lung_fields import MASK_THRESHOLD
 from ai_engine.training.curves import draw_losses
-from ai_engine.training.mask_run import HeldOut, MaskTraining
-from ai_engine.training.publish import WEIGHTS_FILE, card_text
+from ai_engine.training.mask_run import MaskTraining
+from ai_engine.training.publish import IMAGENET_SOURCE, SOURCES, WEIGHTS_FILE, card_text
 from ai_engine.training.published_recipe import PublishedRecipe
 from ai_engine.weights_file import write_weights
 
-MASK_THRESHOLD = 0.5
 CROSS_VALIDATION = "cross-validation"
 
 
@@ -30,13 +36,14 @@ def publish_masks(
     out.mkdir(parents=True, exist_ok=True)
     (out / "history.json").write_text(json.dumps(list(trained.history), indent=2) + "\n", "utf-8")
     draw_losses(trained.history, out / "curves.png")
-    rows = [f"{one.image},{one.fold},{one.dice:.4f},{one.iou:.4f}" for one in trained.held_out]
-    (out / "held-out.csv").write_text("\n".join(["image,fold,dice,iou", *rows]) + "\n", "utf-8")
-    folder = out / recipe.name / version
+    if trained.held_out:
+        draw_outlines(trained.held_out, out / "held-out.png")
+        write_table(trained.held_out, out / "held-out.csv")
+    folder = out / recipe.model_name / version
     digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
     card = ModelCard(
         folder=folder,
-        name=recipe.name,
+        name=recipe.model_name,
         version=version,
         kind=ModelKind.SEGMENTER,
         architecture=recipe.architecture,
@@ -45,39 +52,35 @@ def publish_masks(
         weights_file=WEIGHTS_FILE,
         weights_digest=digest,
         research_only=True,
-        recipe=f"{recipe.name}, seed {recipe.seed}: {recipe.epochs} epochs, {recipe.folds} folds",
+        recipe=_one_line(recipe),
         command=command,
         data=f"{images} radiographs with masks; the figures are of networks that did not see them",
         labels=(Label(name="Lungs", title="Lungs", threshold=MASK_THRESHOLD, code=BOTH_LUNGS),),
-        metrics=mask_metrics(trained.held_out, label="Lungs"),
-        **card_text(recipe.name),
+        metrics=mask_metrics(by_fold(trained.held_out), label="Lungs", split=CROSS_VALIDATION),
+        **_words(recipe),
     )
     write_card(card)
     return card
 
 
-def mask_metrics(held_out: Sequence[HeldOut], *, label: str) -> tuple[Metric, ...]:
-    """Dice and intersection over union over all held-out images, then within each fold."""
+def _words(recipe: PublishedRecipe) -> dict[str, Any]:
+    words = card_text(recipe.model_name)
+    sources = [SOURCES[recipe.architecture]] if recipe.architecture in SOURCES else []
+    sources += [IMAGENET_SOURCE] if recipe.imagenet else []
+    return words | {"attribution": " ".join([words["attribution"], *sources])}
+
+
+def _one_line(recipe: PublishedRecipe) -> str:
+    start = ", from ImageNet weights" if recipe.imagenet else ""
+    return (
+        f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}{start}: {recipe.epochs} "
+        f"epochs at {recipe.input_size} px, cross-validated in {recipe.folds} folds"
+    )
+
+
+def by_fold(held_out: Sequence[MeasuredMask]) -> dict[str, list[MeasuredMask]]:
+    """All held-out images, then those of each fold."""
     folds = sorted({one.fold for one in held_out})
-    groups = {"all": list(held_out)} if held_out else {}
-    groups |= {f"fold {fold}": [one for one in held_out if one.fold == fold] for fold in folds}
-    metrics = []
-    for group, rows in groups.items():
-        for name, values in (
-            ("dice", [one.dice for one in rows]),
-            ("iou", [one.iou for one in rows]),
-        ):
-            interval = mean_interval(values)
-            metrics.append(
-                Metric(
-                    name=name,
-                    label=label,
-                    split=CROSS_VALIDATION,
-                    group=group,
-                    images=len(rows),
-                    value=round(interval.value, 4),
-                    low=round(interval.low, 4),
-                    high=round(interval.high, 4),
-                )
-            )
-    return tuple(metrics)
+    return {"all": list(held_out)} | {
+        f"fold {fold}": [one for one in held_out if one.fold == fold] for fold in folds
+    }

@@ -15,26 +15,18 @@ from sklearn.model_selection import GroupKFold
 
 from ai_engine.datasets.lungs import LungItem
 from ai_engine.errors import DatasetError
-from ai_engine.evaluation.overlap import dice, intersection_over_union
+from ai_engine.evaluation.outlines import MeasuredMask, measure_mask
+from ai_engine.lung_fields import MASK_THRESHOLD, separate
 from ai_engine.models.catalogue import build
 from ai_engine.preprocessing.geometry import letterbox
 from ai_engine.preprocessing.planes import map_on_source
-from ai_engine.training.keras_optimizer import compile_optimizer
+from ai_engine.training.keras_optimizer import compile_model
 from ai_engine.training.keras_run import KerasRun, Progress
 from ai_engine.training.mask_batches import MaskedSample, load_masked, mask_batches
 from ai_engine.training.network import FusedBatchNormalization
+from ai_engine.training.pretrained import imagenet_weights, start_from
 from ai_engine.training.published_recipe import PublishedRecipe
 from ai_engine.weights_file import model_tensors
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOut:
-    """How one held-out image was outlined: its fold, counted from 1, and both measures."""
-
-    image: str
-    fold: int
-    dice: float
-    iou: float
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -43,7 +35,7 @@ class MaskTraining:
 
     tensors: dict[str, npt.NDArray[np.float32]]
     history: tuple[dict[str, Any], ...]
-    held_out: tuple[HeldOut, ...]
+    held_out: tuple[MeasuredMask, ...]
 
 
 def train_masks(
@@ -66,7 +58,7 @@ def train_masks(
     samples = load_masked(items)
     model, history = _trained(recipe, samples, folder / "all", resume, progress)
     tensors = model_tensors(model)
-    held_out: list[HeldOut] = []
+    held_out: list[MeasuredMask] = []
     for fold, (train, test) in enumerate(_folds(recipe, items), start=1):
         seen = [samples[index] for index in train]
         model, _ = _trained(recipe, seen, folder / f"fold-{fold}", resume, progress)
@@ -75,8 +67,14 @@ def train_masks(
 
 
 def dice_loss(truth: Any, made: Any) -> Any:
-    """Cross entropy plus one minus the soft Dice of each image."""
+    """Cross entropy plus one minus the soft Dice of each image.
+
+    ``truth`` (n, h, w, labels) may be a multiple finer than ``made``: its cells' means count then.
+    """
     axes = (1, 2, 3)
+    finer = truth.shape[1] // made.shape[1]
+    if finer > 1:
+        truth = keras.ops.average_pool(truth, finer)
     common = keras.ops.sum(truth * made, axis=axes)
     both = keras.ops.sum(truth, axis=axes) + keras.ops.sum(made, axis=axes)
     overlap = 1 - (2 * common + 1) / (both + 1)
@@ -112,8 +110,10 @@ def _trained(
         size=recipe.input_size,
         normalization=FusedBatchNormalization,
     )
+    if recipe.imagenet:
+        start_from(network, imagenet_weights(recipe.architecture))
     model = keras.Model(network.input, network.output[0], name=network.name)
-    model.compile(optimizer=compile_optimizer(recipe), loss=dice_loss)
+    compile_model(model, recipe, dice_loss)
     run = KerasRun(
         model,
         recipe,
@@ -126,18 +126,18 @@ def _trained(
 
 def _measured(
     model: Any, recipe: PublishedRecipe, item: LungItem, masked: MaskedSample, fold: int
-) -> HeldOut:
-    """On the image's own grid, averaged with its mirror image, as it is served."""
+) -> MeasuredMask:
+    """On the image's own grid, averaged with its mirror image and cleaned, as it is served."""
     pixels = masked.sample.image.astype(np.float32) / np.float32(255)
     view = letterbox(pixels, size=recipe.input_size, content=masked.sample.content)
     pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
     shown, mirrored = np.asarray(model.predict_on_batch(pair), dtype=np.float32)[..., 0]
     mean = (shown + mirrored[:, ::-1]) / 2
-    made = map_on_source(mean, view.region, masked.mask.shape) >= 0.5
-    truth = masked.mask.astype(np.bool_)
-    return HeldOut(
-        image=item.image.name,
+    left, right = separate(map_on_source(mean, view.region, masked.mask.shape) >= MASK_THRESHOLD)
+    return measure_mask(
+        item.image.name,
+        masked.sample.image,
+        truth=masked.mask.astype(np.bool_),
+        made=left | right,
         fold=fold,
-        dice=dice(made, truth),
-        iou=intersection_over_union(made, truth),
     )

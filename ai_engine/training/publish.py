@@ -39,6 +39,14 @@ SOURCES = {
         "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
         "EfficientNet, ICML 2019."
     ),
+    "unet_lite2": (
+        "Architecture: U-Net after Avramescu et al., Assisting Radiologists in X-Ray Diagnostics, "
+        "and Frid-Adar et al., 2018; its encoder is R. Liu's EfficientNet-Lite, TensorFlow 2020."
+    ),
+    "unet_vgg16_quarter": (
+        "Architecture: Avramescu et al., Assisting Radiologists in X-Ray Diagnostics; Frid-Adar et "
+        "al., 2018; a quarter of the published channels."
+    ),
 }
 """Where an architecture comes from."""
 

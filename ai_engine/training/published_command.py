@@ -91,7 +91,8 @@ def _prepare_keras(recipe: PublishedRecipe, threads: int | None) -> None:
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    keras.mixed_precision.set_global_policy("mixed_float16" if on_gpu else "mixed_bfloat16")
+    on_cpu = "mixed_bfloat16" if recipe.half_precision else "float32"
+    keras.mixed_precision.set_global_policy("mixed_float16" if on_gpu else on_cpu)
     keras.utils.set_random_seed(recipe.seed)
 
 

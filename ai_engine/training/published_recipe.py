@@ -44,10 +44,13 @@ STILL = Augmentation(
 class PublishedRecipe:
     """One published way of training.
 
+    ``model`` is the trained model's name where several recipes lead to one, else it's the recipe's.
     ``labels`` are the network's outputs in order. ``steps_per_epoch`` of 0 goes through the
     training part once. With ``schedule`` ``plateau`` the rate is multiplied by ``factor`` after
     ``patience`` epochs in which the validation loss did not fall (ReduceLROnPlateau), with
     ``steps`` every ``patience`` epochs; ``stop_after`` such epochs end the run, 0 never.
+    ``imagenet`` starts from published weights. ``half_precision`` computes in bfloat16 on a CPU,
+    which depthwise convolutions are slower in; on a GPU it is always float16.
     ``folds`` cross-validates before training on everything. ``elastic`` is how far masks and images
     are bent, as a part of the side, ``air`` how often something beside the lungs becomes as dark as
     air; ``center_crop`` is the part of each side that is kept.
@@ -62,6 +65,7 @@ class PublishedRecipe:
     batch_size: int
     epochs: int
     learning_rate: float
+    model: str = ""
     optimizer: str = "adam"
     steps_per_epoch: int = 0
     weight_decay: float = 0.0
@@ -72,12 +76,19 @@ class PublishedRecipe:
     factor: float = 0.1
     patience: int = 3
     stop_after: int = 0
+    imagenet: bool = False
+    half_precision: bool = True
     folds: int = 0
     seed: int = 1
     center_crop: float = 1.0
     elastic: float = 0.0
     air: float = 0.0
     augmentation: Augmentation = field(default=STILL)
+
+    @property
+    def model_name(self) -> str:
+        """What the trained model is called."""
+        return self.model or self.name
 
     @property
     def exclusive(self) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from ai_engine.cards import ModelKind
 from ai_engine.errors import DatasetError, RecipeError
+from ai_engine.evaluation.outlines import MeasuredMask, mask_metrics
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.lung_fields import LungSegmenter
 from ai_engine.prediction import Region
@@ -115,9 +116,11 @@ def test_a_data_set_without_the_recipes_labels_is_refused(classes: Path, tmp_pat
         train(recipe="paper3-triage", data=classes, out=tmp_path / "run", threads=1)
 
 
-def test_masks_are_learned_and_served(lungs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["unet_vgg16_quarter", "unet_lite2"])
+def test_masks_are_learned_and_served(architecture: str, lungs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    card = train(recipe=recipe_file(tmp_path, MASKS), data=lungs, out=out, threads=1)
+    text = MASKS.replace("unet_vgg16_quarter", architecture)
+    card = train(recipe=recipe_file(tmp_path, text), data=lungs, out=out, threads=1)
     assert card.kind is ModelKind.SEGMENTER
     assert (out / "history.json").is_file()
     backend = OpenVinoBackend.load(card, cache=tmp_path / "cache", threads=1)
@@ -130,17 +133,19 @@ def test_masks_are_learned_and_served(lungs: Path, tmp_path: Path) -> None:
 
 
 def test_held_out_images_are_measured_together_and_by_fold() -> None:
-    from ai_engine.training.mask_publish import mask_metrics  # noqa: PLC0415 - after TensorFlow
-    from ai_engine.training.mask_run import HeldOut  # noqa: PLC0415 - the same
+    from ai_engine.training.mask_publish import by_fold  # noqa: PLC0415 - after TensorFlow
 
+    nothing = np.zeros((4, 4, 3), np.uint8)
     rows = [
-        HeldOut(image=f"{n}.png", fold=1 + n % 2, dice=0.9 + n / 100, iou=0.8) for n in range(6)
+        MeasuredMask(image=f"{n}.png", fold=1 + n % 2, dice=0.9 + n / 100, iou=0.8, picture=nothing)
+        for n in range(6)
     ]
-    found = {(one.name, one.group): one for one in mask_metrics(rows, label="Lungs")}
+    metrics = mask_metrics(by_fold(rows), label="Lungs", split="cross-validation")
+    found = {(one.name, one.group): one for one in metrics}
     assert set(found) == {(n, g) for n in ("dice", "iou") for g in ("all", "fold 1", "fold 2")}
     assert found["dice", "all"].value == pytest.approx(0.925)
     assert found["dice", "all"].low < 0.925 < found["dice", "all"].high
-    assert mask_metrics([], label="Lungs") == ()
+    assert mask_metrics(by_fold([]), label="Lungs", split="cross-validation") == ()
 
 
 class _StopError(Exception):

@@ -31,3 +31,22 @@ def test_it_has_the_published_parameters_and_takes_the_published_weights() -> No
     assert 0.01 < float(np.mean(np.asarray(features) > 0)) < 0.9
     assert float(np.max(features)) <= 6
     assert probabilities.shape == (1, 1000)
+
+
+def test_the_unet_takes_its_stages_weights_and_halves_the_side() -> None:
+    from ai_engine.models.unet_lite import build_unet_lite2  # noqa: PLC0415
+    from ai_engine.training.pretrained import imagenet_weights, start_from  # noqa: PLC0415
+
+    model = build_unet_lite2(size=None)
+    tensors = imagenet_weights("unet_lite2")
+    start_from(model, tensors)
+    variables = {variable.path: variable for variable in model.variables}
+    assert {path.split("_")[0][:2] for path in set(variables) - set(tensors)} == {"up", "he"}
+    np.testing.assert_array_equal(
+        variables["block15_project_conv/kernel"], tensors["block15_project_conv/kernel"]
+    )
+    image = np.random.default_rng(1).standard_normal((2, 64, 96, 1), dtype=np.float32)
+    mask, deepest = model(image, training=False)
+    assert tuple(mask.shape) == (2, 32, 48, 1)
+    assert tuple(deepest.shape) == (2, 2, 3, 352)
+    assert ((np.asarray(mask) > 0) & (np.asarray(mask) < 1)).all()

@@ -1,5 +1,6 @@
 """Figures are right on cases whose answer is known."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,20 @@ from ai_engine.evaluation.metrics import (
     calibration_error,
     measures,
 )
-from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
-from ai_engine.evaluation.pointing import peak
-from ai_engine.evaluation.report import EvaluationReport, measure_split
+from ai_engine.evaluation.plots import (
+    draw_calibration,
+    draw_confusions,
+    draw_precision_recall,
+    draw_roc,
+)
+from ai_engine.evaluation.pointing import is_hit, marked_boxes, peak
+from ai_engine.evaluation.report import EvaluationReport, confusions, measure_split
 from ai_engine.evaluation.scoring import ScoredSplit
 from ai_engine.prediction import HeatMap, Region
 
 TRUTH = np.array([False, False, False, True, True, True])
 SCORES = np.array([0.1, 0.2, 0.6, 0.4, 0.8, 0.9])
+PNEUMONIA = Label(name="Pneumonia", title="Pneumonia", threshold=0.5)
 
 
 def scored(count: int = 60) -> ScoredSplit:
@@ -106,6 +113,7 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
     draw_roc(scored(), "Pneumonia", tmp_path / "roc.png")
     draw_precision_recall(scored(), "Pneumonia", 0.5, tmp_path / "pr.png")
     draw_calibration(scored(), "Pneumonia", tmp_path / "calibration.png")
+    draw_confusions(confusions(scored(), [PNEUMONIA]), tmp_path / "confusion.png")
     assert all(path.stat().st_size > 2000 for path in tmp_path.iterdir())
 
 
@@ -114,3 +122,41 @@ def test_a_maps_peak_is_its_strongest_cells_centre() -> None:
     values[1, 3] = 1
     shown = HeatMap(values=values, region=Region(left=-40, top=0, right=120, bottom=160))
     assert peak(shown) == (100, 60)
+
+
+def test_confusions_count_what_somebody_decided_on() -> None:
+    split = scored(40)
+    (found,) = confusions(split, [PNEUMONIA])
+    called = split.scores("Pneumonia") >= 0.5
+    truth = split.truth("Pneumonia")
+    assert found.true_positives == (truth & called).sum()
+    assert found.false_positives == (~truth & called).sum()
+    assert found.false_negatives + found.true_negatives == (~called).sum()
+    doubtful = dataclasses.replace(
+        split,
+        items=tuple(
+            dataclasses.replace(item, uncertain=frozenset({"Pneumonia"}) if n < 10 else frozenset())
+            for n, item in enumerate(split.items)
+        ),
+    )
+    (fewer,) = confusions(doubtful, [PNEUMONIA])
+    counts = (fewer.true_positives, fewer.false_positives)
+    counts += (fewer.false_negatives, fewer.true_negatives)
+    assert sum(counts) == 30
+    measured = measure_split(doubtful, [PNEUMONIA], "test", rounds=9)
+    assert {metric.images for metric in measured if metric.group == "all"} == {30}
+
+
+def test_each_marked_area_has_a_box_and_hits_what_it_lies_in() -> None:
+    values = np.zeros((4, 4), dtype=np.float32)
+    values[0, :2] = (1, 0.6)
+    values[3, 3] = 0.7
+    values[2, 0] = 0.4
+    shown = HeatMap(values=values, region=Region(left=0, top=0, right=80, bottom=80))
+    first, second = marked_boxes(shown)
+    assert first == Region(left=0, top=0, right=40, bottom=20)
+    assert second == Region(left=60, top=60, right=80, bottom=80)
+    assert is_hit(Region(left=30, top=0, right=80, bottom=20), [first, second])
+    assert not is_hit(Region(left=31, top=0, right=80, bottom=20), [first, second])
+    assert not is_hit(Region(left=0, top=40, right=20, bottom=60), [first, second])
+    assert marked_boxes(HeatMap(values=values * 0, region=shown.region)) == []

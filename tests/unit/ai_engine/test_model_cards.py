@@ -129,7 +129,7 @@ def test_weights_of_another_shape_are_refused(tensors: dict[str, Any], words: st
 
 def test_unknown_architectures_are_answered_with_the_known_ones() -> None:
     with pytest.raises(ModelFolderError, match="densenet121"):
-        build("alexnet", labels=1, size=224)
+        build("alexnet5", labels=1, size=224)
 
 
 @pytest.mark.parametrize(

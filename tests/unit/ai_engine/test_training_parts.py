@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
 from ai_engine.errors import RecipeError
@@ -176,6 +177,19 @@ def test_checkpoints_come_back_and_belong_to_their_recipe(tmp_path: Path) -> Non
         np.testing.assert_array_equal(value, expected)
     with pytest.raises(RecipeError, match="other settings"):
         load_checkpoint(tmp_path, recipe_text="b")
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x10" + bytes(30)])
+def test_a_damaged_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes(content)
+    with pytest.raises(RecipeError, match=r"checkpoint\.safetensors: not a readable.*delete it"):
+        load_checkpoint(tmp_path, recipe_text="a")
+
+
+def test_a_checkpoint_of_another_program_is_named(tmp_path: Path) -> None:
+    save_file({"a": np.zeros(2, np.float32)}, tmp_path / "checkpoint.safetensors")
+    with pytest.raises(RecipeError, match="not a readable checkpoint"):
+        load_checkpoint(tmp_path, recipe_text="a")
 
 
 def test_guard_batches_hold_every_appearance() -> None:
