@@ -35,6 +35,6 @@ def test_every_state_has_its_transitions() -> None:
     assert set(STUDY_TRANSITIONS) == set(StudyState)
 
 
-def test_a_delivered_or_done_state_is_final() -> None:
-    assert not DELIVERY_TRANSITIONS[DeliveryState.DELIVERED]
-    assert not JOB_TRANSITIONS[JobState.DONE]
+def test_what_is_done_or_delivered_begins_again_only_for_what_was_held_back() -> None:
+    assert DELIVERY_TRANSITIONS[DeliveryState.DELIVERED] == {DeliveryState.PENDING}
+    assert JOB_TRANSITIONS[JobState.DONE] == {JobState.PENDING}
