@@ -24,6 +24,7 @@ class ModelKind(StrEnum):
     CLASSIFIER = "classifier"
     GUARD = "guard"
     SEGMENTER = "segmenter"
+    DETECTOR = "detector"
     CLASSICAL_CT = "classical-ct"
     SEGMENTER_CT = "segmenter-ct"
 

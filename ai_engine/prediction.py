@@ -69,11 +69,21 @@ class HeatMap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundBox:
+    """A box that a detector drew around one place of a finding, with that place's probability."""
+
+    region: Region
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One label's verdict on one image: the probability and the threshold it is held against.
 
-    ``score`` is the model's own probability, before the calibration of the device mapped it to
-    ``probability``; None where nothing did. Calibration and drift work on it.
+    Where it is, is said by a classifier's ``heat_map`` or by a detector's ``boxes``: those at or
+    above the threshold, most probable first. ``score`` is the model's own probability, before the
+    calibration of the device mapped it to ``probability``; None where nothing did. Calibration and
+    drift work on it.
     """
 
     label: str
@@ -84,6 +94,7 @@ class Finding:
     threshold: float
     heat_map: HeatMap | None = None
     score: float | None = None
+    boxes: tuple[FoundBox, ...] = ()
 
     @property
     def own_probability(self) -> float:

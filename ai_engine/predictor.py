@@ -69,7 +69,7 @@ class ChestRadiographPredictor:
             If a label has no code: findings can't be reported without.
         """
         for label in card.labels:
-            _code(card, label)
+            required_code(card, label)
         self._card = card
         self._backend = backend
         self._head = head
@@ -185,7 +185,7 @@ class ChestRadiographPredictor:
         return Finding(
             label=label.name,
             title=label.title,
-            code=_code(self._card, label),
+            code=required_code(self._card, label),
             site=label.site,
             probability=point.probability(score),
             threshold=point.threshold,
@@ -265,7 +265,14 @@ def head_kernel(card: ModelCard) -> FloatArray:
     return tensors["head/kernel"]
 
 
-def _code(card: ModelCard, label: Label) -> Code:
+def required_code(card: ModelCard, label: Label) -> Code:
+    """The code that a label is reported with.
+
+    Raises
+    ------
+    ModelFolderError
+        If its card gives none: findings can't be reported without.
+    """
     if label.code is None:
         raise ModelFolderError(
             f"{card.folder}: label {label.name!r} has no code; add it to its card"

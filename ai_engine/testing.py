@@ -1,11 +1,15 @@
 """Stand-ins for tests of whatever uses the engine: random weights, and a guard that lets pass."""
 
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ai_engine.cards import Label, ModelCard, ModelKind, write_card
 from ai_engine.inference.backend import Activation, FloatArray
+from ai_engine.labels import reported_label
 from ai_engine.prediction import Code
 from ai_engine.predictor import CHEST_MODEL, GUARD_MODEL, ChestRadiographPredictor
 from ai_engine.preprocessing.guard import Appearance, ChestGuard
@@ -96,6 +100,58 @@ def write_random_model(folder: Path, *, version: str = "0.0.1", seed: int = 1) -
         digest = write_random_weights(draft, place / draft.weights_file, seed=seed)
         write_card(build(place, version=version, digest=digest))
     return {CHEST_MODEL: version, GUARD_MODEL: version}
+
+
+def write_box_model(
+    folder: Path,
+    boxes: Sequence[tuple[float, float, float, float]],
+    scores: Sequence[float],
+    *,
+    size: int = 128,
+    name: str = "opacity-boxes",
+    version: str = "0.0.1",
+    threshold: float = 0.5,
+) -> ModelCard:
+    """Write a detector that finds the same boxes on every image, as a registry's folder.
+
+    Parameters
+    ----------
+    boxes
+        Left, top, right and bottom of each in pixels of the network's input.
+    scores
+        How probable each is.
+    """
+    import openvino  # noqa: PLC0415 - a folder of models is written without it
+    from openvino import opset13 as ops  # noqa: PLC0415 - the same
+
+    from ai_engine.inference.packed_network import NETWORK_FILE, pack_network  # noqa: PLC0415
+
+    image = ops.parameter([-1, size, size, 1], np.float32, name="image")
+    image.output(0).get_tensor().set_names({"image"})
+    # Nothing of each image, in the shape that repeats the answers for it.
+    mean = ops.reduce_mean(image, np.array([2, 3]), keep_dims=False)
+    nothing = ops.multiply(ops.slice(mean, [0], [1], [1], [1]), np.float32(0))
+    outputs = []
+    for words, values in (("boxes", np.array(boxes)), ("scores", np.array(scores)[:, None])):
+        answer = ops.constant(values[np.newaxis].astype(np.float32))
+        output = ops.add(answer, ops.unsqueeze(nothing, 2))
+        output.output(0).get_tensor().set_names({words})
+        outputs.append(output)
+    place = folder / name / version
+    with tempfile.TemporaryDirectory() as temporary:
+        model = Path(temporary) / "model.xml"
+        openvino.save_model(openvino.Model(outputs, [image]), model, compress_to_fp16=False)
+        digest = pack_network(model, place / NETWORK_FILE)
+    card = replace(
+        _card(place, name, version, digest, (reported_label("Lung Opacity", threshold=threshold),)),
+        kind=ModelKind.DETECTOR,
+        architecture="constant",
+        input_size=size,
+        flip_averaging=False,
+        weights_file=NETWORK_FILE,
+    )
+    write_card(card)
+    return card
 
 
 def _card(

@@ -18,11 +18,11 @@ from ai_engine.predictor import (
     CHEST_MODEL,
     GUARD_MODEL,
     VETOES,
-    ChestRadiographPredictor,
-    load_predictor,
 )
 from ai_engine.preprocessing.guard import TagsHint
 from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.radiograph_loading import load_radiograph_predictor
+from ai_engine.radiograph_predictor import RadiographPredictor
 from ai_engine.result import Result
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.ct_models import CtModels
@@ -60,7 +60,7 @@ class ModelHost:
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
-        self._predictors: OrderedDict[_Versions, ChestRadiographPredictor] = OrderedDict()
+        self._predictors: OrderedDict[_Versions, RadiographPredictor] = OrderedDict()
         self._segmenter: LungSegmenter | None = None
         self._loading = threading.Lock()
         self._lock = threading.Lock()
@@ -131,7 +131,7 @@ class ModelHost:
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
 
-    def _predictor(self, model: ModelIdentity) -> ChestRadiographPredictor:
+    def _predictor(self, model: ModelIdentity) -> RadiographPredictor:
         with self._loading:
             vetoes = (name for name in VETOES if name in self._cards.versions)
             key = (model, *(self.identity(name) for name in (GUARD_MODEL, *vetoes)))
@@ -142,17 +142,13 @@ class ModelHost:
             self._predictors.move_to_end(key)
             return self._predictors[key]
 
-    def _loaded(self, model: ModelIdentity) -> ChestRadiographPredictor:
-        if model.name != CHEST_MODEL:
-            raise ModelUnavailableError(
-                f"model {model.key} is not one that this node can run on radiographs: name "
-                f"{CHEST_MODEL} in config/routes.toml."
-            )
+    def _loaded(self, model: ModelIdentity) -> RadiographPredictor:
         inference = self._settings.inference
         try:
-            predictor = load_predictor(
+            predictor = load_radiograph_predictor(
                 self._cards.registry,
                 {**self._cards.versions, model.name: model.version},
+                model.name,
                 cache=self._settings.cache_dir,
                 precision=Precision(inference.precision),
                 threads=inference.threads or None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
+from ai_engine.prediction import ImagePrediction, ModelIdentity
 from sr_templates.overlay import WARNING, percent
 from sr_templates.tracked_regions import TrackedRegion
 
@@ -60,7 +60,7 @@ def graphic_annotation(
     item.TextObjectSequence = [
         _text(_summary(image), Box(**_box(SUMMARY)), "DISPLAY"),
         *(
-            _text(label(region.finding), place, "PIXEL")
+            _text(label(region), place, "PIXEL")
             for region, place in zip(regions, places, strict=True)
         ),
     ]
@@ -71,9 +71,9 @@ def graphic_annotation(
     return item
 
 
-def label(finding: Finding) -> str:
-    """Name a finding and its probability, short enough to stand beside an outline."""
-    return f"{finding.title} {percent(finding.probability, finding.threshold)}"
+def label(region: TrackedRegion) -> str:
+    """Name a finding and its place's probability, short enough to stand beside an outline."""
+    return f"{region.finding.title} {percent(region.probability, region.finding.threshold)}"
 
 
 def label_places(regions: Sequence[TrackedRegion], shape: tuple[int, int]) -> list[Box]:

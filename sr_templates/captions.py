@@ -101,14 +101,14 @@ def _write(
 
 def _fitting_font(line: Line, size: float, room: float) -> ImageFont.FreeTypeFont:
     """Give the largest size, up to ``size``, in which the whole line fits the room."""
-    font = _font(size)
+    font = face(size)
     words = f"{line.left} {line.right}"
     while font.size > _SMALLEST and font.getlength(words) + font.size > room:
-        font = _font(max(_SMALLEST, 0.94 * font.size))
+        font = face(max(_SMALLEST, 0.94 * font.size))
     return font
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont:
+def face(size: float) -> ImageFont.FreeTypeFont:
     """Give Pillow's built-in scalable face, so that no font file has to be shipped."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
 from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
+from sr_templates.drawn_boxes import with_boxes
 from sr_templates.heat_map import blended, color_bar, draw_contours, placed
 
 WARNING = "DEMONSTRATION - NOT FOR CLINICAL USE"
@@ -93,7 +94,8 @@ def _body(
     grey = resized(pixels, shape)
     if finding is None or finding.heat_map is None:
         plain = (grey * 255.0 + 0.5).astype(np.uint8)
-        return np.repeat(plain[:, :, None], 3, axis=2)
+        body = np.repeat(plain[:, :, None], 3, axis=2)
+        return body if finding is None else with_boxes(body, finding, rows=rows, columns=columns)
     activation = placed(finding.heat_map, shape, rows=rows, columns=columns)
     body = blended(grey, activation)
     draw_contours(body, finding.heat_map, rows=rows, columns=columns)
@@ -129,7 +131,8 @@ def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ..
         return first, Line(left=_verdicts(image), color=captions.SECONDARY_TEXT, scale=0.85)
     probability = percent(finding.probability, finding.threshold)
     threshold = percent(finding.threshold, finding.probability)
-    status = "AI finding, not verified" + ("" if finding.heat_map else ", not localised")
+    is_localised = finding.heat_map is not None or finding.boxes
+    status = "AI finding, not verified" + ("" if is_localised else ", not localised")
     return (
         Line(left=finding.title, right=f"Probability {probability}", scale=1.3),
         Line(
@@ -160,6 +163,14 @@ def _footer(finding: Finding | None, model: ModelIdentity) -> tuple[Line, ...]:
         color=captions.SECONDARY_TEXT,
         scale=0.8,
     )
+    if finding is not None and finding.boxes:
+        words = "1 box" if len(finding.boxes) == 1 else f"{len(finding.boxes)} boxes"
+        legend = Line(
+            left=f"{words}, each with its own probability",
+            color=captions.SECONDARY_TEXT,
+            scale=0.8,
+        )
+        return legend, made_by
     if finding is None or finding.heat_map is None:
         return (made_by,)
     legend = Line(

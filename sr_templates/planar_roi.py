@@ -28,7 +28,7 @@ from pydicom.sr.coding import Code
 
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
 from sr_templates import codes
-from sr_templates.regions import Outline, outlines
+from sr_templates.regions import Place, places_of
 from sr_templates.source_image import frame_reference, is_image, rows_and_columns, uid_of
 from sr_templates.uids import tracking_uid
 
@@ -41,23 +41,24 @@ def planar_roi_groups(
 ) -> Iterator[PlanarROIMeasurementsAndQualitativeEvaluations]:
     """Give the groups of one image, most probable finding first.
 
-    A positive finding whose heat map does not lie on the image gets no group: it stands among the
-    image-level results only.
+    A positive finding without a place on the image gets no group: it stands among the image-level
+    results only. A detector's boxes have probabilities of their own; areas of a heat map have the
+    finding's.
     """
     for finding in image.positive:
-        for number, outline in enumerate(_outlines(finding, source), start=1):
+        for number, place in enumerate(places_on(finding, source), start=1):
             uid = tracking_uid(uid_of(source, "StudyInstanceUID"), model, image, finding, number)
             yield PlanarROIMeasurementsAndQualitativeEvaluations(
                 tracking_identifier=TrackingIdentifier(
                     uid=uid, identifier=_identifier(finding, image.frame_number, number)
                 ),
-                referenced_region=image_region(outline.points, source, image.frame_number),
+                referenced_region=image_region(place.points, source, image.frame_number),
                 finding_type=CodedConcept.from_code(codes.concept(finding.code)),
                 finding_sites=_sites(finding),
                 geometric_purpose=CodedConcept.from_code(codes.OUTLINE),
                 algorithm_id=algorithm,
                 measurements=[
-                    _percentage(probability_concept(finding), finding.probability),
+                    _percentage(probability_concept(finding), place.probability),
                     _percentage(CodedConcept.from_code(codes.THRESHOLD_VALUE), finding.threshold),
                 ],
             )
@@ -83,11 +84,12 @@ def percentage(share: float) -> float:
     return round(100.0 * share, 4)
 
 
-def _outlines(finding: Finding, source: Dataset) -> tuple[Outline, ...]:
-    if finding.heat_map is None or not is_image(source):
+def places_on(finding: Finding, source: Dataset) -> tuple[Place, ...]:
+    """Say where a finding is on its source: one place for each group."""
+    if not is_image(source):
         return ()
     rows, columns = rows_and_columns(source)
-    return outlines(finding.heat_map, rows=rows, columns=columns)
+    return places_of(finding, rows=rows, columns=columns)
 
 
 def image_region(

@@ -1,4 +1,4 @@
-"""Where on the image a finding is: outlines of the heat map's strongest areas."""
+"""Where on the image a finding is: a detector's boxes, or the heat map's strongest areas."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.prediction import HeatMap
+from ai_engine.prediction import Finding, FoundBox, HeatMap
 
 # The share of the strongest activation above which the map counts as "here".
 LEVEL = 0.5
@@ -30,6 +30,41 @@ class Outline:
 
     points: npt.NDArray[np.float32]
     activation: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Place:
+    """One place of a finding: a closed polygon as in `Outline`, and how probable the place is."""
+
+    points: npt.NDArray[np.float32]
+    probability: float
+
+
+def places_of(finding: Finding, *, rows: int, columns: int) -> tuple[Place, ...]:
+    """Say where a finding is on an image of so many pixels; empty where that is not known."""
+    if finding.boxes:
+        return tuple(
+            Place(points=points, probability=box.probability)
+            for box in finding.boxes
+            if (points := _rectangle(box, rows=rows, columns=columns)) is not None
+        )
+    if finding.heat_map is None:
+        return ()
+    return tuple(
+        Place(points=outline.points, probability=finding.probability)
+        for outline in outlines(finding.heat_map, rows=rows, columns=columns)
+    )
+
+
+def _rectangle(box: FoundBox, *, rows: int, columns: int) -> npt.NDArray[np.float32] | None:
+    """Give a box as a closed polygon, clockwise from its top left corner, cut at the edges."""
+    region = box.region
+    left, right = (min(max(round(x, 2), 0.0), columns) for x in (region.left, region.right))
+    top, bottom = (min(max(round(y, 2), 0.0), rows) for y in (region.top, region.bottom))
+    if right <= left or bottom <= top:
+        return None
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    return np.array(corners, dtype=np.float32)
 
 
 def outlines(

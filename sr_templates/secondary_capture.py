@@ -102,11 +102,7 @@ def _add_derivation(capture: Dataset, subject: Subject) -> None:
     capture.ImageType = ["DERIVED", "SECONDARY"]
     capture.BurnedInAnnotation = "YES"
     capture.ImageComments = _comment(subject.finding, subject.prediction)
-    capture.DerivationDescription = (
-        "Heat map of the model's class activation blended over the image, with captions"
-        if subject.finding is not None and subject.finding.heat_map is not None
-        else "Image with captions that state the model's result"
-    )
+    capture.DerivationDescription = _derivation(subject.finding)
     capture.DerivationCodeSequence = [codes.code_item(codes.RESAMPLED)]
     item = subject.source_reference()
     item.SpatialLocationsPreserved = "NO"
@@ -130,6 +126,14 @@ def copy_anatomy(capture: Dataset, attributes: SourceAttributes) -> None:
         for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
             if values := attributes.values(keyword):
                 setattr(capture, keyword, values)
+
+
+def _derivation(finding: Finding | None) -> str:
+    if finding is not None and finding.heat_map is not None:
+        return "Heat map of the model's class activation blended over the image, with captions"
+    if finding is not None and finding.boxes:
+        return "The model's boxes drawn over the image, with captions"
+    return "Image with captions that state the model's result"
 
 
 def _comment(finding: Finding | None, prediction: Prediction) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import SegmentationStorage
 
-from ai_engine.prediction import Finding, Prediction
+from ai_engine.prediction import Prediction
 from sr_templates import codes
 from sr_templates.algorithm_identification import thresholds
 from sr_templates.character_set import declare
@@ -126,7 +126,7 @@ def _segment(number: int, region: TrackedRegion, prediction: Prediction) -> Data
     item = Dataset()
     item.SegmentNumber = number
     item.SegmentLabel = long_string(region.identifier)
-    item.SegmentDescription = _segment_description(finding, prediction)
+    item.SegmentDescription = _segment_description(region, prediction)
     item.SegmentAlgorithmType = "AUTOMATIC"
     item.SegmentAlgorithmName = long_string(prediction.model.name)
     item.SegmentationAlgorithmIdentificationSequence = [_algorithm(prediction)]
@@ -140,9 +140,10 @@ def _segment(number: int, region: TrackedRegion, prediction: Prediction) -> Data
     return item
 
 
-def _segment_description(finding: Finding, prediction: Prediction) -> str:
-    probability = percent(finding.probability, finding.threshold)
-    threshold = percent(finding.threshold, finding.probability)
+def _segment_description(region: TrackedRegion, prediction: Prediction) -> str:
+    finding = region.finding
+    probability = percent(region.probability, finding.threshold)
+    threshold = percent(finding.threshold, region.probability)
     words = f"{finding.title}: probability {probability}, threshold {threshold}"
     return f"{words}. {WARNING}" if prediction.model.research_only else words
 

@@ -11,6 +11,8 @@ from ai_engine.cards import ModelCard, ModelKind, write_card
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
+from ai_engine.detection.predictor import BoxFinder
+from ai_engine.evaluation.box_command import evaluate_boxes
 from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
 from ai_engine.evaluation.lungs import evaluate_lungs
@@ -25,6 +27,8 @@ from ai_engine.evaluation.report import EvaluationReport, confusions, measure_sp
 from ai_engine.evaluation.scoring import ScoredSplit, score_split
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.inference.openvino_network import OpenVinoNetwork
+from ai_engine.inference.packed_network import unpacked_network
 from ai_engine.lung_fields import LungSegmenter
 from ai_engine.predictor import ChestRadiographPredictor, head_kernel
 from ai_engine.preprocessing.guard import ChestGuard
@@ -43,7 +47,7 @@ def evaluate(
     backend: Backend | None = None,
     console: Console | None = None,
 ) -> EvaluationReport:
-    """Measure a chest model, or a guard, on one split; a lung model on all masks of a folder.
+    """Measure a chest model, a detector or a guard on one split; a lung model on a folder's masks.
 
     Parameters
     ----------
@@ -77,6 +81,12 @@ def evaluate(
     ModelFolderError, DatasetError
         If the model or the data can't be used as they are.
     """
+    if card.kind is ModelKind.DETECTOR:
+        finder = BoxFinder(card, OpenVinoNetwork(unpacked_network(card, cache)))
+        dataset = read_dataset(data, layout)
+        out.mkdir(parents=True, exist_ok=True)
+        report = evaluate_boxes(finder, dataset, split=Split(split), out=out, console=console)
+        return _finish(report, card, out, record=record, console=console)
     used = backend or OpenVinoBackend.load(card, cache=cache)
     if card.kind is ModelKind.SEGMENTER:
         report = evaluate_lungs(LungSegmenter(card, used), read_lungs(data), out=out)

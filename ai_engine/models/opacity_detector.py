@@ -1,22 +1,18 @@
 """Lung opacities as boxes (paper 4, sections III and VIII): KerasHub's RetinaNet behind an adapter.
 
 RetinaNet (Lin et al., ICCV 2017) with a ResNet-50 and a feature pyramid. Paper 4 names no detector.
-KerasHub is not needed for anything else and brings a large tree of dependencies, so it is an
-optional package: it is imported where a detector is built, and its absence is said clearly.
+KerasHub is needed to train it and brings a large tree of dependencies, so it is an optional
+package: it is imported where a detector is built, and its absence is said clearly. What was trained
+is written as a network of its own (`box_network`), which runs without it.
 
 Importing this module loads no Keras; building does.
 """
 
 import math
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ai_engine.errors import BackendError
-from ai_engine.prediction import Region
 
 DETECTOR_SIZE = 512
 BOX_FORMAT = "xyxy"
@@ -27,36 +23,22 @@ HEAD_DEVIATION = 0.01
 PRIOR = 0.01
 """How probable an opacity is in any anchor before anything is learned."""
 
-Images = npt.NDArray[np.float32]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectedOpacity:
-    """One box in the pixels of the detector's input, with its confidence from 0 to 1."""
-
-    region: Region
-    confidence: float
-
-
-def build_opacity_detector(
-    *, size: int = DETECTOR_SIZE, confidence: float = 0.5, overlap: float = 0.5
-) -> Any:
-    """Build RetinaNet with fresh weights for one class.
+def build_opacity_detector(*, size: int = DETECTOR_SIZE, labels: int = 1) -> Any:
+    """Build RetinaNet with fresh weights.
 
     Parameters
     ----------
     size
         Rows and columns of the input, a multiple of 128.
-    confidence
-        Boxes below it are dropped.
-    overlap
-        Of two boxes whose intersection over union is above it, the less confident is dropped.
+    labels
+        Kinds of finding that it boxes.
 
     Returns
     -------
     keras_hub.models.RetinaNetObjectDetector
         Takes float32 (n, size, size, 3), trains on ``boxes`` (n, m, 4) in pixels as left, top,
-        right, bottom, and ``labels`` (n, m), 0 for an opacity and -1 for padding.
+        right, bottom, and ``labels`` (n, m), -1 for padding.
 
     Raises
     ------
@@ -81,58 +63,46 @@ def build_opacity_detector(
         use_p5=False,
         image_shape=(size, size, 3),
     )
-    decoder = hub.layers.NonMaxSuppression(
-        bounding_box_format=BOX_FORMAT,
-        from_logits=True,
-        iou_threshold=overlap,
-        confidence_threshold=confidence,
-    )
     detector = hub.models.RetinaNetObjectDetector(
-        backbone=backbone,
-        num_classes=1,
-        bounding_box_format=BOX_FORMAT,
-        prediction_decoder=decoder,
+        backbone=backbone, num_classes=labels, bounding_box_format=BOX_FORMAT
     )
     _start_heads(detector)
     return detector
 
 
-def detect_opacities(detector: Any, images: Images) -> tuple[tuple[DetectedOpacity, ...], ...]:
-    """The opacities on each of some radiographs.
-
-    Parameters
-    ----------
-    detector
-        What `build_opacity_detector` returned, trained.
-    images
-        Float32 (n, size, size, 1), as any classifier here takes them.
+def box_network(detector: Any, *, size: int = DETECTOR_SIZE) -> Any:
+    """What a trained detector is served as, sharing its weights.
 
     Returns
     -------
-    tuple
-        For each image its boxes, most confident first, cut at the image's edges.
+    keras.Model
+        Input ``image``, float32 (n, size, size, 1) as any classifier here takes it. Outputs:
+        ``boxes``, float32 (n, m, 4) as left, top, right and bottom in pixels of the input, for
+        every anchor, and ``scores``, float32 (n, m, labels) from 0 to 1; nothing is suppressed.
     """
-    decoded = detector.predict(np.repeat(images, 3, axis=-1), verbose=0)
-    return tuple(
-        boxes_of_image(boxes, scores, int(count), images.shape[1])
-        for boxes, scores, count in zip(
-            decoded["boxes"], decoded["confidence"], decoded["num_detections"], strict=True
+    import keras  # noqa: PLC0415 - loaded with KerasHub anyway
+    from keras.utils import bounding_boxes  # noqa: PLC0415 - the same
+
+    image = keras.Input((size, size, 1), name="image")
+    made = detector(keras.layers.Concatenate(name="three_channels")([image, image, image]))
+    levels = detector.anchor_generator(keras.ops.zeros((1, size, size, 3))).values()
+    anchors = keras.ops.concatenate(list(levels), axis=0)
+
+    def decoded(deltas: Any) -> Any:
+        return bounding_boxes.decode_deltas_to_boxes(
+            anchors=anchors,
+            boxes_delta=keras.ops.cast(deltas, "float32"),
+            encoded_format="center_xywh",
+            anchor_format=detector.anchor_generator.bounding_box_format,
+            box_format=BOX_FORMAT,
+            image_shape=(size, size, 3),
         )
-    )
 
-
-def boxes_of_image(
-    boxes: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], count: int, size: int
-) -> tuple[DetectedOpacity, ...]:
-    """The first ``count`` of (m, 4) boxes and (m,) scores as values, without empty boxes."""
-    found = []
-    for (left, top, right, bottom), score in zip(
-        np.clip(boxes[:count], 0, size).tolist(), scores[:count].tolist(), strict=True
-    ):
-        if right > left and bottom > top:
-            region = Region(left=left, top=top, right=right, bottom=bottom)
-            found.append(DetectedOpacity(region=region, confidence=score))
-    return tuple(sorted(found, key=lambda opacity: -opacity.confidence))
+    boxes = keras.layers.Lambda(
+        decoded, output_shape=tuple(anchors.shape), name="boxes", dtype="float32"
+    )(made["bbox_regression"])
+    scores = keras.layers.Activation("sigmoid", name="scores", dtype="float32")(made["cls_logits"])
+    return keras.Model(image, {"boxes": boxes, "scores": scores}, name="box_network")
 
 
 def _start_heads(detector: Any) -> None:
@@ -157,8 +127,8 @@ def _keras_hub() -> ModuleType:
         import keras_hub  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
     except ImportError as error:
         raise BackendError(
-            f"opacity detection needs KerasHub, which can't be loaded here ({error}): "
-            "install the package keras-hub and start again"
+            f"a detector is trained with KerasHub, which can't be loaded here ({error}): install "
+            "it (pip install -c requirements/dev.txt keras-hub) and start again"
         ) from error
     module: ModuleType = keras_hub
     return module

@@ -8,7 +8,7 @@ module II of which body part. Where these were trained, they have a veto beside 
 (`Veto`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ import numpy as np
 from ai_engine.cards import ModelCard
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Backend
-from ai_engine.prediction import RefusalReason
+from ai_engine.prediction import Refusal, RefusalReason
 from ai_engine.preprocessing.geometry import FloatImage, letterbox
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -124,6 +124,24 @@ class ChestGuard:
         for veto in self._vetoes:
             if seen := veto.objection(radiograph):
                 raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {seen}")
+
+    def sort(
+        self, radiographs: Sequence[Radiograph], hints: Mapping[str, TagsHint] | None = None
+    ) -> tuple[tuple[Radiograph, ...], tuple[Refusal, ...]]:
+        """The images that a frontal chest model may see, and refusals of the others, in order.
+
+        ``hints`` say what the attributes tell of an image, by SOP Instance UID.
+        """
+        passed, refused = [], []
+        for radiograph in radiographs:
+            uid = radiograph.sop_instance_uid
+            try:
+                self.check(radiograph, (hints or {}).get(uid))
+            except ImageRefusedError as error:
+                refused.append(error.as_refusal(uid))
+            else:
+                passed.append(radiograph)
+        return tuple(passed), tuple(refused)
 
 
 def _view(radiograph: Radiograph, size: int) -> FloatImage:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ai_engine.cards import ModelCard
+from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
 from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
@@ -44,12 +45,31 @@ def train_published(
         return _train_masks(settings, data, out, version, resume, threads, command, console)
     dataset = read_dataset(data, layout)
     _prepare_keras(settings, threads)
+    if settings.task is Task.BOXES:
+        return _train_boxes(settings, dataset, out, version, resume, command, console)
     from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
     from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
 
     with RunProgress(settings, settings.epochs, console) as report:
         trained = train_images(settings, dataset, folder=out, resume=resume, progress=report)
     return publish_images(settings, trained, dataset, out=out, version=version, command=command)
+
+
+def _train_boxes(  # noqa: PLR0917 - the command's own options, handed on once
+    recipe: PublishedRecipe,
+    dataset: CxrDataset,
+    out: Path,
+    version: str,
+    resume: bool,
+    command: str,
+    console: Console | None,
+) -> ModelCard:
+    from ai_engine.training.box_publish import publish_boxes  # noqa: PLC0415 - matplotlib
+    from ai_engine.training.box_run import train_boxes  # noqa: PLC0415 - TensorFlow
+
+    with RunProgress(recipe, recipe.epochs, console) as report:
+        trained = train_boxes(recipe, dataset, folder=out, resume=resume, progress=report)
+    return publish_boxes(recipe, trained, dataset, out=out, version=version, command=command)
 
 
 def _train_masks(  # noqa: PLR0917 - the command's own options, handed on once

@@ -23,6 +23,7 @@ class Task(StrEnum):
     LABELS = "labels"
     CLASSES = "classes"
     MASK = "mask"
+    BOXES = "boxes"
 
 
 class Schedule(StrEnum):

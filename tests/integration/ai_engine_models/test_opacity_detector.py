@@ -1,40 +1,58 @@
-"""KerasHub's RetinaNet behind the adapter, where KerasHub is there."""
+"""KerasHub's RetinaNet behind the adapter, where KerasHub is there: trained, exported, served."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-keras = pytest.importorskip("keras")
-pytest.importorskip("tensorflow")
-pytest.importorskip("keras_hub", reason="KerasHub is absent: no detector to build")
+from ai_engine.cards import ModelKind, read_card
+from ai_engine.detection.predictor import BoxFinder
+from ai_engine.evaluation.command import evaluate
+from ai_engine.inference.openvino_network import OpenVinoNetwork
+from ai_engine.inference.packed_network import unpacked_network
+from ai_engine.training.command import train
+from tests.unit.ai_engine.boxed_layout import write_sample
 
-SIZE = 128
+pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be trained")
+pytest.importorskip("keras_hub", reason="KerasHub is absent: no detector to train")
 
 
-def test_a_detector_trains_a_step_and_finds_boxes_inside_the_image() -> None:
-    from ai_engine.models.opacity_detector import (  # noqa: PLC0415
-        build_opacity_detector,
-        detect_opacities,
-    )
+def test_a_detector_is_trained_by_the_command_resumed_evaluated_and_served(tmp_path: Path) -> None:
+    from ai_engine.models.opacity_detector import build_opacity_detector  # noqa: PLC0415
 
-    detector = build_opacity_detector(size=SIZE, confidence=0.0)
     resnet50_without_biases = 23_561_152  # the convolutions and norms that torchvision counts
-    encoder = detector.backbone.image_encoder
+    encoder = build_opacity_detector(size=128).backbone.image_encoder
     assert encoder.count_params() == resnet50_without_biases
-    images = np.random.default_rng(1).random((2, SIZE, SIZE, 3), dtype=np.float32)
-    boxes = np.array([[[10, 10, 60, 60]], [[40, 20, 90, 100]]], np.float32)
-    labels = np.zeros((2, 1), np.float32)
-    detector.compile(
-        optimizer=keras.optimizers.SGD(1e-4), box_loss="auto", classification_loss="auto"
+    data = write_sample(tmp_path / "data")
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(TINY)
+    card = train(recipe=str(recipe), data=data, out=tmp_path / "run")
+    assert card.kind is ModelKind.DETECTOR
+    assert "far too few" in card.limitations[0]
+    assert (tmp_path / "run" / "curves.png").is_file()
+    again = train(recipe=str(recipe), data=data, out=tmp_path / "run", version="1.0.1")
+    assert read_card(again.folder).recipe == card.recipe
+    report = evaluate(
+        card=card, data=data, out=tmp_path / "report", cache=tmp_path / "cache", split="test"
     )
-    before = detector(images)["cls_logits"]
-    assert np.median(1 / (1 + np.exp(-np.asarray(before)))) < 0.1
-    # Not train_on_batch: KerasHub 0.32 can't take boxes and labels there.
-    target = {"boxes": boxes, "labels": labels}
-    history = detector.fit(images, target, batch_size=2, shuffle=False, verbose=0)
-    assert np.isfinite(history.history["loss"]).all()
-    first, second = detect_opacities(detector, images[..., :1])
-    for opacity in (*first, *second):
-        assert 0 <= opacity.region.left < opacity.region.right <= SIZE
-        assert 0 <= opacity.region.top < opacity.region.bottom <= SIZE
-        assert 0 <= opacity.confidence <= 1
-    assert first
+    assert {metric.name for metric in report.metrics} >= {"average_precision_50", "box_hit_rate"}
+    assert (tmp_path / "report" / "boxes.png").is_file()
+    network = OpenVinoNetwork(unpacked_network(card, tmp_path / "cache"), threads=2)
+    assert BoxFinder(card, network).card is card
+    made = network.run({"image": np.zeros((2, 128, 128, 1), np.float32)})
+    assert made["boxes"].shape[::2] == (2, 4)
+    assert ((made["scores"] >= 0) & (made["scores"] <= 1)).all()
+
+
+TINY = """
+name = "tiny-boxes"
+paper = "4"
+architecture = "retinanet"
+task = "boxes"
+labels = ["Lung Opacity"]
+input_size = 128
+batch_size = 2
+epochs = 1
+optimizer = "sgd"
+learning_rate = 0.0001
+"""

@@ -1,4 +1,4 @@
-"""Paper 4's patient features and boxes, without any network."""
+"""Paper 4's patient features, and its detector where KerasHub is missing."""
 
 import sys
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ai_engine.errors import BackendError
-from ai_engine.models.opacity_detector import boxes_of_image, build_opacity_detector
+from ai_engine.models.opacity_detector import build_opacity_detector
 from ai_engine.models.opacity_head import (
     FEATURES,
     PatientContext,
@@ -38,16 +38,7 @@ def test_the_six_features_are_three_probabilities_and_three_values() -> None:
     np.testing.assert_allclose(features[0], [0.2, 0.7, 0.1, 1.0, 0.25, 0.0], atol=1e-7)
 
 
-def test_boxes_are_cut_at_the_edge_sorted_and_never_empty() -> None:
-    boxes = np.array([[-5, 10, 50, 60], [30, 30, 30, 40], [20, 5, 90, 300], [1, 1, 9, 9]])
-    found = boxes_of_image(
-        boxes.astype(np.float32), np.array([0.6, 0.9, 0.8, 0.7], np.float32), 3, 128
-    )
-    assert [round(one.confidence, 1) for one in found] == [0.8, 0.6]
-    assert (found[0].region.bottom, found[1].region.left) == (128, 0)
-
-
 def test_a_missing_kerashub_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keras_hub", None)
-    with pytest.raises(BackendError, match="install the package keras-hub"):
+    with pytest.raises(BackendError, match="trained with KerasHub"):
         build_opacity_detector()

@@ -1,0 +1,48 @@
+"""Images of a data set with the boxes that radiologists drew around opacities on them."""
+
+from dataclasses import dataclass
+
+from ai_engine.datasets.cxr import NO_FINDING, CxrDataset, CxrItem, Split
+from ai_engine.errors import DatasetError
+from ai_engine.prediction import Region
+
+OPACITIES = frozenset({"Lung Opacity", "Pneumonia", "Infiltration", "Consolidation"})
+"""Labels whose boxes are of opacities: RSNA's one, and those of NIH that look like it."""
+
+CLEAR = frozenset({"Normal", "No Lung Opacity / Not Normal", NO_FINDING})
+"""Labels of images on which there is certainly no opacity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxedItem:
+    """An image with its boxes, in its own pixels; without any there is no opacity on it."""
+
+    item: CxrItem
+    boxes: tuple[Region, ...]
+
+
+def boxed_items(dataset: CxrDataset, split: Split) -> tuple[BoxedItem, ...]:
+    """The images of a part on which it is known where opacities are, and that there are none.
+
+    An image that has an opacity but no box is left out: nobody said where it is.
+
+    Raises
+    ------
+    DatasetError
+        If no image of the part has a box.
+    """
+    boxes: dict[str, list[Region]] = {}
+    for box in dataset.boxes:
+        if box.label in OPACITIES:
+            boxes.setdefault(box.file, []).append(box.region)
+    found = tuple(
+        BoxedItem(item=item, boxes=tuple(boxes.get(item.file, ())))
+        for item in dataset.part(split)
+        if item.file in boxes or item.labels & CLEAR
+    )
+    if not any(each.boxes for each in found):
+        raise DatasetError(
+            f"{dataset.folder}: no image of its {split.value} part has a box of "
+            f"{', '.join(sorted(OPACITIES))}; a detector needs a data set with boxes"
+        )
+    return found

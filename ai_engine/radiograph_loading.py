@@ -1,0 +1,50 @@
+"""Which predictor runs which kind of radiograph model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ai_engine.cards import ModelKind
+from ai_engine.detection.predictor import BoxFinder, BoxPredictor
+from ai_engine.errors import ModelNotFoundError
+from ai_engine.inference.openvino_backend import Precision
+from ai_engine.inference.openvino_network import OpenVinoNetwork
+from ai_engine.inference.packed_network import unpacked_network
+from ai_engine.predictor import CHEST_MODEL, load_guard, load_predictor
+from ai_engine.radiograph_predictor import RadiographPredictor
+from ai_engine.registry import ModelRegistry
+
+
+def load_radiograph_predictor(
+    registry: ModelRegistry,
+    versions: Mapping[str, str],
+    name: str,
+    *,
+    cache: Path,
+    precision: Precision = Precision.F32,
+    threads: int | None = None,
+) -> RadiographPredictor:
+    """Load the active version of a model that looks at single radiographs, and the guard.
+
+    Parameters are those of `ai_engine.predictor.load_predictor`; ``name`` is the model's. Only the
+    chest model, whose deviation was measured, runs in another precision than float32.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the model isn't installed, or is of a kind that can't be run on radiographs.
+    ModelFolderError, BackendError
+        If a model is damaged or can't be converted.
+    """
+    card = registry.active(versions, name)
+    if name == CHEST_MODEL:
+        return load_predictor(registry, versions, cache=cache, precision=precision, threads=threads)
+    match card.kind:
+        case ModelKind.DETECTOR:
+            network = OpenVinoNetwork(unpacked_network(card, cache), threads=threads)
+            guard = load_guard(registry, versions, cache=cache, threads=threads)
+            return BoxPredictor(BoxFinder(card, network), guard=guard)
+        case _:
+            raise ModelNotFoundError(
+                f"model {name}/{card.version} is a {card.kind.value}, which can't be run on "
+                f"radiographs: name {CHEST_MODEL} or a detector in config/routes.toml"
+            )
