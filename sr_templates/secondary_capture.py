@@ -17,6 +17,9 @@ from sr_templates.repair import long_string
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.subject import Subject, finding_subjects
 
+# No detector has pixels that are longer than this; a header that says so is wrong.
+MOST_OBLONG = 5.0
+
 
 def build_overlays(
     prediction: Prediction,
@@ -58,11 +61,13 @@ def build_overlays(
 
 
 def pixel_aspect(attributes: SourceAttributes) -> float:
-    """Height of a source pixel over its width; 1 where the header says nothing usable."""
-    for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
-        text = attributes.values(keyword)
-        values = [float(value) for value in text]
-        if len(values) == 2 and min(values) > 0:
+    """Height of a source pixel over its width; 1 where the header says nothing believable.
+
+    Pixel Aspect Ratio counts where no spacing is stated (PS3.3 C.7.6.3.1.7).
+    """
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
+        values = [float(value) for value in attributes.values(keyword)]
+        if len(values) == 2 and 0 < max(values) < MOST_OBLONG * min(values):
             return values[0] / values[1]
     return 1.0
 

@@ -10,6 +10,7 @@ from sr_templates import codes
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.frame import header_of_frame
 from sr_templates.instance import new_instance
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import (
@@ -29,7 +30,7 @@ class Subject:
     Parameters
     ----------
     source
-        The image's header.
+        The image's header; of a multi-frame image with what it says of this frame.
     number
         Where it stands in the prediction, from 1: the Instance Number of what is made of it.
     """
@@ -86,13 +87,13 @@ def image_subjects(
         The prediction does not speak of this image, or the image's UIDs are not valid.
     """
     uid = _checked(prediction, source)
-    attributes = SourceAttributes(source)
     for number, image in enumerate(prediction.images, start=1):
         if image.sop_instance_uid == uid and frame_number in (None, image.frame_number):
+            header = header_of_frame(source, image.frame_number)
             yield Subject(
                 prediction=prediction,
-                source=source,
-                attributes=attributes,
+                source=header,
+                attributes=SourceAttributes(header),
                 image=image,
                 number=number,
             )

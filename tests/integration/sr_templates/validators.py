@@ -62,7 +62,7 @@ def template_errors(path: Path) -> list[str]:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=120, check=False
+        command, capture_output=True, text=True, errors="replace", timeout=280, check=False
     )
 
 

@@ -180,7 +180,9 @@ def test_a_lossy_source_stays_lossy() -> None:
     [
         ({}, 1.0),
         ({"ImagerPixelSpacing": ["0.4", "0.2"]}, 2.0),
-        ({"PixelAspectRatio": ["1", "2"]}, 0.5),
+        ({"ImagerPixelSpacing": None, "PixelAspectRatio": ["1", "2"]}, 0.5),
+        ({"PixelSpacing": ["0.4", "0.2"], "PixelAspectRatio": ["1", "1"]}, 2.0),
+        ({"PixelSpacing": ["0.2", "20"]}, 1.0),
         ({"ImagerPixelSpacing": ["0.000", "0.000"]}, 1.0),
         ({"ImagerPixelSpacing": None}, 1.0),
     ],
