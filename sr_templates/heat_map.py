@@ -52,6 +52,24 @@ def placed(
 
 def blended(grey: npt.NDArray[np.float32], activation: npt.NDArray[np.float32]) -> Pixels:
     """Blend activation over a grey image of the same shape, both 0 to 1; give uint8 RGB."""
+    drawn = np.asarray(
+        cv2.cvtColor((255.0 * grey + 0.5).astype(np.uint8), cv2.COLOR_GRAY2RGB), dtype=np.uint8
+    )
+    if (active := _active(activation)) is not None:
+        drawn[active] = _mixed(grey[active], activation[active])
+    return drawn
+
+
+def _active(activation: npt.NDArray[np.float32]) -> tuple[slice, slice] | None:
+    """Rows and columns outside of which nothing has colour; most of an image is outside."""
+    over = activation > ONSET
+    rows, columns = np.flatnonzero(over.any(axis=1)), np.flatnonzero(over.any(axis=0))
+    if not len(rows):
+        return None
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _mixed(grey: npt.NDArray[np.float32], activation: npt.NDArray[np.float32]) -> Pixels:
     color, alpha = _tint(activation)
     brightness = (1.0 - KEPT_BRIGHTNESS) + 1.25 * KEPT_BRIGHTNESS * grey
     tint = color * brightness[:, :, None].astype(np.float32)

@@ -1,5 +1,7 @@
 """The Grad-CAM overlay: a display-ready image with its heat map, between bands of captions."""
 
+from collections.abc import Iterable, Iterator
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -48,20 +50,44 @@ def draw_overlay(
     ndarray
         Shape (height, width, 3), uint8 RGB.
     """
-    size = max(14, round(max_side / 50))
-    above = [*warning(model), Band(lines=_headline(image, finding))]
-    below = [Band(lines=_footer(finding, model))]
-    captions_height = sum(band.height(size) for band in above + below)
-    shape = body_shape(pixels, pixel_aspect, max_side, captions_height)
-    body = centred(_body(pixels, finding, shape), min_width=min(max_side, 24 * size))
-    width = body.shape[1]
-    return np.vstack(
-        [
-            *(captions.drawn(band, width=width, size=size) for band in above),
-            body,
-            *(captions.drawn(band, width=width, size=size) for band in below),
-        ]
+    drawn = draw_overlays(
+        pixels, image, [finding], model, max_side=max_side, pixel_aspect=pixel_aspect
     )
+    return next(drawn)
+
+
+def draw_overlays(
+    pixels: npt.NDArray[np.float32],
+    image: ImagePrediction,
+    findings: Iterable[Finding | None],
+    model: ModelIdentity,
+    *,
+    max_side: int = 1280,
+    pixel_aspect: float = 1.0,
+) -> Iterator[Pixels]:
+    """Draw each finding on a picture of its own, as `draw_overlay` does one.
+
+    The image is brought to a picture's size once: of a large radiograph, that is half the work.
+    """
+    size = max(14, round(max_side / 50))
+    greys: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
+    for finding in findings:
+        above = [*warning(model), Band(lines=_headline(image, finding))]
+        below = [Band(lines=_footer(finding, model))]
+        captions_height = sum(band.height(size) for band in above + below)
+        shape = body_shape(pixels, pixel_aspect, max_side, captions_height)
+        if shape not in greys:
+            greys[shape] = resized(pixels, shape)
+        body = _body(greys[shape], finding, rows=pixels.shape[0], columns=pixels.shape[1])
+        body = centred(body, min_width=min(max_side, 24 * size))
+        width = body.shape[1]
+        yield np.vstack(
+            [
+                *(captions.drawn(band, width=width, size=size) for band in above),
+                body,
+                *(captions.drawn(band, width=width, size=size) for band in below),
+            ]
+        )
 
 
 def as_png(overlay: Pixels) -> bytes:
@@ -88,15 +114,15 @@ def body_shape(
 
 
 def _body(
-    pixels: npt.NDArray[np.float32], finding: Finding | None, shape: tuple[int, int]
+    grey: npt.NDArray[np.float32], finding: Finding | None, *, rows: int, columns: int
 ) -> Pixels:
-    rows, columns = pixels.shape
-    grey = resized(pixels, shape)
+    """Draw a finding on the image in the picture's size; the source has ``rows``, ``columns``."""
     if finding is None or finding.heat_map is None:
         plain = (grey * 255.0 + 0.5).astype(np.uint8)
         body = np.repeat(plain[:, :, None], 3, axis=2)
         return body if finding is None else with_boxes(body, finding, rows=rows, columns=columns)
-    activation = placed(finding.heat_map, shape, rows=rows, columns=columns)
+    height, width = grey.shape
+    activation = placed(finding.heat_map, (height, width), rows=rows, columns=columns)
     body = blended(grey, activation)
     draw_contours(body, finding.heat_map, rows=rows, columns=columns)
     return body

@@ -17,6 +17,7 @@ from sr_templates.overlay import NO_FINDING, WARNING, percent
 # Noto Sans holds Latin, Greek and Cyrillic; embedded, the page looks the same anywhere.
 FONT = "notosans"
 NOT_SHOWN = "(in a script that this page's font does not have)"
+NOT_STATED = "not stated"
 MARGIN = 15.0
 WIDTH = 180.0
 BOTTOM = 284.0
@@ -133,14 +134,16 @@ def write_cell(
 def write_pairs(
     pdf: FPDF, pairs: Sequence[tuple[str, str]], letters: Set[int], *, size: float
 ) -> None:
-    """Write headings in grey with their values beside them."""
+    """Write headings in grey with their values beside them; a value that is missing is said so."""
     height = 0.58 * size
     for heading, value in pairs:
         pdf.set_text_color(95)
         write_cell(pdf, heading, HEADING_WIDTH, size=size, height=height)
-        pdf.set_text_color(0)
-        write_cell(pdf, written(value, letters), WIDTH - HEADING_WIDTH, size=size, height=height)
+        pdf.set_text_color(0 if value else 150)
+        words = written(value, letters) if value else NOT_STATED
+        write_cell(pdf, words, WIDTH - HEADING_WIDTH, size=size, height=height)
         pdf.ln(height)
+    pdf.set_text_color(0)
     pdf.ln(2)
 
 

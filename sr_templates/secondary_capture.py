@@ -1,5 +1,8 @@
 """Secondary Capture Image (PS3.3 A.8.1): the overlay for viewers that read nothing else."""
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
@@ -12,7 +15,7 @@ from sr_templates.captions import Pixels
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
-from sr_templates.overlay import NO_FINDING, WARNING, draw_overlay, percent
+from sr_templates.overlay import NO_FINDING, WARNING, draw_overlays, percent
 from sr_templates.repair import long_string
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.subject import Subject, finding_subjects
@@ -54,10 +57,27 @@ def build_overlays(
     EvidenceError
         The prediction does not speak of this image, or the image's UIDs are not valid.
     """
+    subjects = list(finding_subjects(prediction, source, frame_number))
     return [
-        _capture(subject, pixels, context)
-        for subject in finding_subjects(prediction, source, frame_number)
+        _capture(subject, overlay, context)
+        for subject, overlay in zip(subjects, _drawn(subjects, pixels, context), strict=True)
     ]
+
+
+def _drawn(
+    subjects: Sequence[Subject], pixels: npt.NDArray[np.float32], context: EvidenceContext
+) -> Iterator[Pixels]:
+    """Draw the subjects of one image, frame by frame, in their order."""
+    for _, group in groupby(subjects, key=lambda subject: subject.image.frame_number):
+        of_image = list(group)
+        yield from draw_overlays(
+            pixels,
+            of_image[0].image,
+            [subject.finding for subject in of_image],
+            of_image[0].prediction.model,
+            max_side=context.max_overlay_side,
+            pixel_aspect=pixel_aspect(of_image[0].attributes),
+        )
 
 
 def pixel_aspect(attributes: SourceAttributes) -> float:
@@ -72,17 +92,7 @@ def pixel_aspect(attributes: SourceAttributes) -> float:
     return 1.0
 
 
-def _capture(
-    subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext
-) -> Dataset:
-    overlay = draw_overlay(
-        pixels,
-        subject.image,
-        subject.finding,
-        subject.prediction.model,
-        max_side=context.max_overlay_side,
-        pixel_aspect=pixel_aspect(subject.attributes),
-    )
+def _capture(subject: Subject, overlay: Pixels, context: EvidenceContext) -> Dataset:
     capture = subject.new_object(EvidenceKind.SC, SecondaryCaptureImageStorage, context)
     add_conversion(capture, context)
     _add_derivation(capture, subject)
