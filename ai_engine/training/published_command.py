@@ -3,8 +3,8 @@
 Importing this module loads no TensorFlow; calling `train_published` does.
 """
 
-import os
 import shlex
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
 from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
+from ai_engine.training.tensorflow_session import half_precision, tensorflow_session
 
 
 def train_published(
@@ -44,15 +45,14 @@ def train_published(
     if settings.task is Task.MASK:
         return _train_masks(settings, data, out, version, resume, threads, command, console)
     dataset = read_dataset(data, layout)
-    _prepare_keras(settings, threads)
-    if settings.task is Task.BOXES:
-        return _train_boxes(settings, dataset, out, version, resume, command, console)
-    from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
-    from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
+    with _session(settings, threads), RunProgress(settings, settings.epochs, console) as report:
+        if settings.task is Task.BOXES:
+            return _train_boxes(settings, dataset, out, version, resume, command, report)
+        from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
+        from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
 
-    with RunProgress(settings, settings.epochs, console) as report:
         trained = train_images(settings, dataset, folder=out, resume=resume, progress=report)
-    return publish_images(settings, trained, dataset, out=out, version=version, command=command)
+        return publish_images(settings, trained, dataset, out=out, version=version, command=command)
 
 
 def _train_boxes(  # noqa: PLR0917 - the command's own options, handed on once
@@ -62,13 +62,12 @@ def _train_boxes(  # noqa: PLR0917 - the command's own options, handed on once
     version: str,
     resume: bool,
     command: str,
-    console: Console | None,
+    report: "RunProgress",
 ) -> ModelCard:
     from ai_engine.training.box_publish import publish_boxes  # noqa: PLC0415 - matplotlib
     from ai_engine.training.box_run import train_boxes  # noqa: PLC0415 - TensorFlow
 
-    with RunProgress(recipe, recipe.epochs, console) as report:
-        trained = train_boxes(recipe, dataset, folder=out, resume=resume, progress=report)
+    trained = train_boxes(recipe, dataset, folder=out, resume=resume, progress=report)
     return publish_boxes(recipe, trained, dataset, out=out, version=version, command=command)
 
 
@@ -83,15 +82,15 @@ def _train_masks(  # noqa: PLR0917 - the command's own options, handed on once
     console: Console | None,
 ) -> ModelCard:
     items = read_lungs(data)
-    _prepare_keras(recipe, threads)
-    from ai_engine.training.mask_publish import publish_masks  # noqa: PLC0415 - matplotlib
-    from ai_engine.training.mask_run import train_masks  # noqa: PLC0415 - TensorFlow
+    epochs = recipe.epochs * (recipe.folds + 1)
+    with _session(recipe, threads), RunProgress(recipe, epochs, console) as report:
+        from ai_engine.training.mask_publish import publish_masks  # noqa: PLC0415 - matplotlib
+        from ai_engine.training.mask_run import train_masks  # noqa: PLC0415 - TensorFlow
 
-    with RunProgress(recipe, recipe.epochs * (recipe.folds + 1), console) as report:
         trained = train_masks(recipe, items, folder=out, resume=resume, progress=report)
-    return publish_masks(
-        recipe, trained, out=out, version=version, command=command, images=len(items)
-    )
+        return publish_masks(
+            recipe, trained, out=out, version=version, command=command, images=len(items)
+        )
 
 
 def _command_line(recipe: str, data: Path, version: str, layout: str) -> str:
@@ -101,19 +100,9 @@ def _command_line(recipe: str, data: Path, version: str, layout: str) -> str:
     return shlex.join(words if layout == AUTO else [*words, "--layout", layout])
 
 
-def _prepare_keras(recipe: PublishedRecipe, threads: int | None) -> None:
-    """Keras on TensorFlow, the recipe's seed; half precision, which GPUs do as float16."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras  # noqa: PLC0415 - its backend must be chosen first
-    import tensorflow as tf  # noqa: PLC0415 - slow, and not for the serving path
-
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    on_cpu = "mixed_bfloat16" if recipe.half_precision else "float32"
-    keras.mixed_precision.set_global_policy("mixed_float16" if on_gpu else on_cpu)
-    keras.utils.set_random_seed(recipe.seed)
+def _session(recipe: PublishedRecipe, threads: int | None) -> AbstractContextManager[None]:
+    precision = half_precision(on_cpu=recipe.half_precision)
+    return tensorflow_session(seed=recipe.seed, precision=precision, threads=threads)
 
 
 class RunProgress:
