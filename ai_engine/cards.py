@@ -25,6 +25,7 @@ class ModelKind(StrEnum):
     GUARD = "guard"
     SEGMENTER = "segmenter"
     DETECTOR = "detector"
+    TRIAGE = "triage"
     CLASSICAL_CT = "classical-ct"
     SEGMENTER_CT = "segmenter-ct"
 

@@ -160,10 +160,38 @@ class Refusal:
     detail: str
 
 
+ABNORMAL = "Abnormal"
+NO_FINDING = frozenset({"No_Finding", "No Finding"})
+"""Labels whose probability is that of a normal radiograph, as NIH and CheXpert name them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triage:
+    """How probably the least normal image of a study is not normal, and what said so."""
+
+    model: ModelIdentity
+    sop_instance_uid: str
+    probability: float
+    threshold: float
+
+    @property
+    def is_abnormal(self) -> bool:
+        """Whether the study should be looked at before others."""
+        return self.probability >= self.threshold
+
+
+def abnormality(label: str, probability: float) -> float | None:
+    """How probably an image with this probability of a label isn't normal; None: no telling."""
+    if label in NO_FINDING:
+        return 1 - probability
+    return probability if label == ABNORMAL else None
+
+
 class RemarkKind(StrEnum):
     """What a reader must know of how a result came about."""
 
     TAGS_DISAGREE = "header and pixels disagree"
+    TRIAGE = "triage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ai_engine.cards import ModelCard
+from ai_engine.cards import ModelCard, ModelKind
 from ai_engine.errors import AiEngineError
 from ai_engine.prediction import ModelIdentity
 from ai_engine.registry import ModelRegistry, read_active_versions, shipped_weights, verify_weights
@@ -73,6 +73,14 @@ class ModelCards:
             return self.registry.active(self.versions, model)
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
+
+    def of_kind(self, kind: ModelKind) -> ModelCard | None:
+        """Return the card of the active model of a kind, the first by name, or None."""
+        for name in sorted(self.versions):
+            card = self.active(name)
+            if card.kind is kind:
+                return card
+        return None
 
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of ``model`` is active."""

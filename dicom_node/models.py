@@ -4,16 +4,17 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.cards import CT_KINDS
+from ai_engine.cards import CT_KINDS, ModelCard, ModelKind
 from ai_engine.errors import AiEngineError, ImageRefusedError
-from ai_engine.inference.openvino_backend import Precision
+from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.lung_fields import LUNG_MODEL, LungFields, LungSegmenter, load_lung_segmenter
-from ai_engine.prediction import ModelIdentity, Prediction, Refusal
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Triage
 from ai_engine.predictor import (
     CHEST_MODEL,
     GUARD_MODEL,
@@ -24,6 +25,7 @@ from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.radiograph_loading import load_radiograph_predictor
 from ai_engine.radiograph_predictor import RadiographPredictor
 from ai_engine.result import Result
+from ai_engine.triage import TriageModel
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.ct_models import CtModels
 from dicom_node.device_calibrations import Calibrations, calibrations_of
@@ -62,6 +64,7 @@ class ModelHost:
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
         self._predictors: OrderedDict[_Versions, RadiographPredictor] = OrderedDict()
         self._segmenter: LungSegmenter | None = None
+        self._triage: TriageModel | None = None
         self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._looking = threading.Lock()
@@ -94,6 +97,40 @@ class ModelHost:
         # One at a time: routing has no slots, and a radiograph takes a hundred megabytes.
         with self._looking:
             return look_at(guard, instance, path, lambda: self._radiograph(instance))
+
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
+        """Say how probably radiographs are not normal; None where no triage model is active.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the triage model, the guard or a file cannot be used.
+        """
+        card = self._cards.of_kind(ModelKind.TRIAGE)
+        if card is None or self._cards.card(model).kind in CT_KINDS:
+            return None
+        triage = self._triage_model(card)
+        images: list[Radiograph] = []
+        # One at a time, as with ``look``: what comes in at once has no slots yet.
+        with self._looking:
+            for instance in instances:
+                with suppress(ImageRefusedError):
+                    images.append(self._radiograph(instance))
+            return triage.assess(images)
+
+    def _triage_model(self, card: ModelCard) -> TriageModel:
+        guard = self._predictor(self.identity(CHEST_MODEL)).guard
+        with self._loading:
+            if self._triage is None or self._triage.card.identity != card.identity:
+                threads = self._settings.inference.threads or None
+                cache = self._settings.cache_dir
+                try:
+                    backend = OpenVinoBackend.load(card, cache=cache, threads=threads)
+                    self._triage = TriageModel(card, backend, guard=guard)
+                except AiEngineError as error:
+                    raise ModelUnavailableError(str(error)) from error
+                _LOG.info("triage model loaded model=%s", card.identity.key)
+            return self._triage
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.

@@ -138,6 +138,7 @@ REMARKS = MappingProxyType(
         RemarkKind.TAGS_DISAGREE: Code(
             "R-TAGS-DISAGREE", PRIVATE_SCHEME, "Header and pixels disagree"
         ),
+        RemarkKind.TRIAGE: Code("R-TRIAGE", PRIVATE_SCHEME, "Triage"),
     }
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_engine.cards import Label, Metric, ModelCard, ModelKind, write_card
+from ai_engine.cards import Label, Metric, ModelCard, write_card
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.evaluation.metrics import best_f1_threshold, bootstrap, measures
 from ai_engine.evaluation.report import SMALLEST_GROUP
@@ -54,7 +54,7 @@ def publish_images(
         version=version,
         title=f"{recipe.architecture} after paper {recipe.paper}",
         manufacturer="DICOM node",
-        kind=ModelKind.CLASSIFIER,
+        kind=recipe.kind,
         architecture=recipe.architecture,
         input_size=recipe.input_size,
         weights_file=WEIGHTS_FILE,

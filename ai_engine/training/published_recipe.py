@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ai_engine.cards import ModelKind
 from ai_engine.errors import RecipeError
 from ai_engine.training.recipe import Augmentation
 
@@ -45,7 +46,8 @@ STILL = Augmentation(
 class PublishedRecipe:
     """One published way of training.
 
-    ``model`` is the trained model's name where several recipes lead to one, else it's the recipe's.
+    ``model`` is the trained model's name where several recipes lead to one, else it's the recipe's;
+    ``kind`` is what its card says that it is for.
     ``labels`` are the network's outputs in order. ``steps_per_epoch`` of 0 goes through the
     training part once. With ``schedule`` ``plateau`` the rate is multiplied by ``factor`` after
     ``patience`` epochs in which the validation loss did not fall (ReduceLROnPlateau), with
@@ -67,6 +69,7 @@ class PublishedRecipe:
     epochs: int
     learning_rate: float
     model: str = ""
+    kind: ModelKind = ModelKind.CLASSIFIER
     optimizer: str = "adam"
     steps_per_epoch: int = 0
     weight_decay: float = 0.0
@@ -143,6 +146,7 @@ def parse_published(text: str, *, where: str) -> PublishedRecipe:
     }
     try:
         values["task"] = Task(values["task"])
+        values["kind"] = ModelKind(values.get("kind", ModelKind.CLASSIFIER))
         values["schedule"] = Schedule(values.get("schedule", Schedule.CONSTANT))
         return PublishedRecipe(**values, augmentation=dataclasses.replace(STILL, **varied))
     except (KeyError, TypeError, ValueError) as error:

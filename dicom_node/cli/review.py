@@ -175,8 +175,9 @@ def _outcome(item: ReviewItem) -> str:
 def _items(items: Sequence[ReviewItem]) -> Table:
     table = Table(box=None)
     table.add_column("Item", overflow="fold")  # whole, so that it can be copied
-    for heading in ("State", "Priority", "Leading finding", "Uncertainty", "Device", "Received"):
+    for heading in ("State", "Priority", "Not normal", "Leading finding", "Uncertainty", "Device"):
         table.add_column(heading)
+    table.add_column("Received")
     now = utc_now()
     for each in items:
         held = f" by {each.holder}" if each.is_held(now) else ""
@@ -184,6 +185,7 @@ def _items(items: Sequence[ReviewItem]) -> Table:
             each.item_id,
             each.state_at(now).value + held,
             each.priority.name.lower(),
+            "" if each.abnormality is None else f"{each.abnormality:.0%}",
             each.leading_label or "none",
             f"{each.uncertainty:.2f}",
             each.device.device_id,

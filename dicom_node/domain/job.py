@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ai_engine.prediction import ModelIdentity
+from ai_engine.prediction import ModelIdentity, Triage
 from dicom_node.domain.route import TagDoubt
 
 
@@ -32,7 +32,8 @@ class Job:
 
     ``job_id`` derives from study, model and instances, so that the same images analysed again by
     the same model are the same job, and a late image makes another one. ``doubts`` are of images
-    that are looked at although their tags say that they should not be.
+    that are looked at although their tags say that they should not be. ``triage`` is what a triage
+    model says of them, where one is active and they are radiographs.
     """
 
     job_id: str
@@ -44,6 +45,12 @@ class Job:
     destinations: tuple[str, ...]
     urgent: bool = False
     doubts: tuple[TagDoubt, ...] = ()
+    triage: Triage | None = None
+
+    @property
+    def abnormality(self) -> float | None:
+        """How probably the images are not normal, where a triage model has said so."""
+        return None if self.triage is None else self.triage.probability
 
 
 def job_identifier(study: str, model: ModelIdentity, sop_instance_uids: Iterable[str]) -> str:

@@ -52,6 +52,12 @@ REVIEW_TRANSITIONS: dict[ReviewState, frozenset[ReviewState]] = {
 OPEN_STATES = frozenset({ReviewState.WAITING, ReviewState.CLAIMED, ReviewState.ADJUDICATING})
 
 
+# A rank is a priority, and below it a number from 0 to SHARES.
+RANK_BITS = 4
+SHARES = 10
+_UNKNOWN_SHARE = 0.5
+
+
 class Priority(IntEnum):
     """How soon an item should be looked at, in the words of (0074,1200); smaller is sooner."""
 
@@ -105,7 +111,8 @@ class ReviewItem:
     """The review of one job's result; ``item_id`` is the job's identifier.
 
     ``uncertainty`` is 1 where a probability lies on its threshold and 0 where none is near:
-    the order of active learning. ``leading_label`` is the most probable positive finding, empty
+    the order of active learning. ``abnormality`` is how probably the images are not normal, None
+    where nothing says so. ``leading_label`` is the most probable positive finding, empty
     where there is none. ``readings`` of ``readers`` wanted readings have been made; ``disputed``
     says that they differ and somebody else must adjudicate. ``holder`` is the user name of who
     has claimed the item, until ``claimed_until``; an item whose claim has expired is anybody's
@@ -125,6 +132,7 @@ class ReviewItem:
     created_at: datetime
     priority: Priority
     uncertainty: float
+    abnormality: float | None = None
     positive_labels: tuple[str, ...] = ()
     leading_label: str = ""
     image_count: int = 1
@@ -138,6 +146,15 @@ class ReviewItem:
     decided_by: tuple[str, ...] = ()
     superseded_by: str = ""
     version: int = 0
+
+    @property
+    def rank(self) -> int:
+        """The item's place by priority, then by abnormality in tenths: smaller is sooner.
+
+        In tenths, so that what has waited longer goes first among those that are much alike.
+        """
+        share = _UNKNOWN_SHARE if self.abnormality is None else self.abnormality
+        return (int(self.priority) << RANK_BITS) + SHARES - int(share * SHARES)
 
     @property
     def is_open(self) -> bool:

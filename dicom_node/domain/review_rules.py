@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ai_engine.prediction import Triage, abnormality
 from dicom_node.domain.review import (
     OTHER_LABEL,
     FindingUnderReview,
@@ -45,11 +46,28 @@ class Truth:
     explicit: bool
 
 
-def priority_of(findings: Iterable[FindingUnderReview], *, urgent: bool) -> Priority:
+def priority_of(
+    findings: Iterable[FindingUnderReview], *, urgent: bool, triage: Triage | None = None
+) -> Priority:
     """Return how soon a result should be reviewed."""
     if urgent:
         return Priority.HIGH
+    if triage is not None and triage.is_abnormal:
+        return Priority.MEDIUM
     return Priority.MEDIUM if any(each.is_positive for each in findings) else Priority.LOW
+
+
+def abnormality_of(
+    findings: Iterable[FindingUnderReview], triage: Triage | None = None
+) -> float | None:
+    """Return how probably the images are not normal: by triage, else by the model's own label.
+
+    None where neither says so: a model without a label for normal or abnormal.
+    """
+    if triage is not None:
+        return triage.probability
+    said = (abnormality(each.label, each.probability) for each in findings)
+    return max((each for each in said if each is not None), default=None)
 
 
 def uncertainty_of(findings: Iterable[FindingUnderReview]) -> float:

@@ -59,7 +59,7 @@ class UnusableVerdictError(ConflictError):
 class Sort(StrEnum):
     """The order of a worklist; equal items go by age."""
 
-    TRIAGE = "triage"  # priority, then oldest first
+    TRIAGE = "triage"  # priority, then how probably it is not normal, then oldest first
     OLDEST = "oldest"
     NEWEST = "newest"
     UNCERTAINTY = "uncertainty"  # nearest to a threshold first: active learning

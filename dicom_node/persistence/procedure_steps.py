@@ -272,7 +272,7 @@ class HotbaseSteps:
                 items += map(item_of, connection.execute(query).mappings())
         wanted = [item for item in items if item.state in states]
         yield from self._untouched(
-            sorted(wanted, key=lambda item: (item.priority, item.received_at, item.item_id))
+            sorted(wanted, key=lambda item: (item.rank, item.received_at, item.item_id))
         )
 
     def _untouched(self, items: Sequence[ReviewItem]) -> list[ProcedureStep]:

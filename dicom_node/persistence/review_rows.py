@@ -27,11 +27,11 @@ def order_keys(item: ReviewItem) -> dict[str, int]:
     """Return an item's place in each order, as one integer that rises.
 
     The lower 42 bits are milliseconds since 1970 (which last until 2109), the upper ones what goes
-    before age: the priority, or how certain the model is on a scale of a million.
+    before age: the rank, or how certain the model is on a scale of a million.
     """
     age = int(item.received_at.timestamp() * 1000)
     return {
-        "triage_key": int(item.priority) << AGE_BITS | age,
+        "triage_key": item.rank << AGE_BITS | age,
         "age_key": age,
         "certainty_key": round((1 - item.uncertainty) * 1_000_000) << AGE_BITS | age,
     }
@@ -61,6 +61,7 @@ def item_row(item: ReviewItem) -> dict[str, Any]:
         "created_at": item.created_at,
         "priority": int(item.priority),
         "uncertainty": item.uncertainty,
+        "abnormality": item.abnormality,
         **order_keys(item),
         "positive_labels": list(item.positive_labels),
         "leading_label": item.leading_label,
@@ -113,6 +114,7 @@ def item_of(row: sa.RowMapping) -> ReviewItem:
         created_at=row["created_at"],
         priority=Priority(row["priority"]),
         uncertainty=row["uncertainty"],
+        abnormality=row["abnormality"],
         positive_labels=tuple(row["positive_labels"]),
         leading_label=row["leading_label"],
         image_count=row["image_count"],

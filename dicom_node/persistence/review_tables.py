@@ -48,6 +48,7 @@ REVIEW_ITEMS = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("priority", sa.SmallInteger, nullable=False),
     sa.Column("uncertainty", sa.Float, nullable=False),
+    sa.Column("abnormality", sa.Float),
     sa.Column("triage_key", sa.BigInteger, nullable=False),
     sa.Column("age_key", sa.BigInteger, nullable=False),
     sa.Column("certainty_key", sa.BigInteger, nullable=False),

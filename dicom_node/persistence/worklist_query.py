@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.domain.review import OPEN_STATES, Priority, ReviewState
+from dicom_node.domain.review import OPEN_STATES, RANK_BITS, SHARES, Priority, ReviewState
 from dicom_node.domain.worklist import ItemFilter, Page, Sort
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.review_rows import AGE_BITS
@@ -106,9 +106,13 @@ def _ranges(wanted: ItemFilter, sort: Sort) -> tuple[_Range, ...]:
     if not (wanted.priority or wanted.received_from or wanted.received_until):
         return (_Range(),)
     priorities = (wanted.priority,) if wanted.priority else tuple(Priority)
+    if not (wanted.received_from or wanted.received_until):
+        bits = RANK_BITS + AGE_BITS
+        return tuple(_Range(low=each << bits, high=(each + 1) << bits) for each in priorities)
+    ranks = ((each << RANK_BITS) + share for each in priorities for share in range(SHARES + 1))
     return tuple(
-        _Range(low=(each << AGE_BITS) + age.low, high=(each << AGE_BITS) + age.high)
-        for each in priorities
+        _Range(low=(rank << AGE_BITS) + age.low, high=(rank << AGE_BITS) + age.high)
+        for rank in ranks
     )
 
 

@@ -17,6 +17,7 @@ from ai_engine.prediction import (
     ModelIdentity,
     Prediction,
     Region,
+    Triage,
 )
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery
@@ -104,6 +105,7 @@ class FakeModels:
     failure: NodeError | None = None
     calls: int = 0
     looks: dict[str, SecondLook] = field(default_factory=dict)
+    abnormal: float | None = None
 
     def identity(self, model: str) -> ModelIdentity:
         """Return the fake model, whatever was asked for."""
@@ -113,6 +115,17 @@ class FakeModels:
     def look(self, instance: ReceivedInstance) -> SecondLook:
         """Return what a test put into ``looks``, or that nothing is recognised."""
         return self.looks.get(instance.sop_instance_uid, SecondLook(words="no frontal chest"))
+
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
+        """Return ``abnormal`` as the probability for the first instance, if a test has set it."""
+        if self.abnormal is None:
+            return None
+        return Triage(
+            model=model,
+            sop_instance_uid=instances[0].sop_instance_uid,
+            probability=self.abnormal,
+            threshold=0.5,
+        )
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
         """Return one positive finding on each instance."""

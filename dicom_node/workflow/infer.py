@@ -79,13 +79,26 @@ class Inference:
 
 
 def with_remarks(prediction: Result, job: Job, instances: Iterable[ReceivedInstance]) -> Result:
-    """Add where the header says one thing and the pixels another, and say it in the log."""
+    """Add what triage said, and where the header says one thing and the pixels another."""
     if not isinstance(prediction, Prediction):
         return prediction
-    remarks = (*_overruled(prediction, job), *_belied(prediction, instances))
-    for each in remarks:
+    disagreements = (*_overruled(prediction, job), *_belied(prediction, instances))
+    for each in disagreements:
         _LOG.warning("tags and pixels disagree sop=%s what=%r", each.sop_instance_uid, each.detail)
-    return replace(prediction, remarks=(*prediction.remarks, *remarks))
+    remarks = (*prediction.remarks, *_triaged(job), *disagreements)
+    return replace(prediction, remarks=remarks)
+
+
+def _triaged(job: Job) -> Iterator[Remark]:
+    """What decided the place in the queue."""
+    if (triage := job.triage) is not None:
+        yield Remark(
+            kind=RemarkKind.TRIAGE,
+            sop_instance_uid=triage.sop_instance_uid,
+            detail=f"Triage by {triage.model.key}: not normal with a probability of "
+            f"{triage.probability:.0%} (threshold {triage.threshold:.0%}); it decides the order of "
+            "work only.",
+        )
 
 
 def _overruled(prediction: Prediction, job: Job) -> Iterator[Remark]:

@@ -57,7 +57,7 @@ class Corridor:
         steps.run("finish", self.completion.finish, study, routed)
 
     def _work(self, job: Job, steps: DurableSteps) -> None:
-        with self.slots.one(urgent=job.urgent):
+        with self.slots.one(urgent=job.urgent, abnormal=job.abnormality):
             analysis = steps.run("infer", self.inference.analyse, job)
             if analysis is None:
                 steps.run("report failure", self.reporting.report_failure, job)

@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from ai_engine.calibration.device import DeviceCalibration
 from ai_engine.lung_fields import LungFields
-from ai_engine.prediction import ModelIdentity
+from ai_engine.prediction import ModelIdentity, Triage
 from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.calibration import CalibrationVersion
@@ -223,6 +223,9 @@ class Models(Protocol):
 
     def look(self, instance: ReceivedInstance) -> SecondLook:
         """Say what the pixels of an instance show, whose tags are missing or doubtful."""
+
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
+        """Say how probably images that ``model`` will look at are not normal; None: nothing can."""
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run a model on instances of the archive."""

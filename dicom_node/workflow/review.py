@@ -8,7 +8,12 @@ from dicom_node.domain.device import device_of
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.review import FindingUnderReview, ReviewItem
-from dicom_node.domain.review_rules import leading_label_of, priority_of, uncertainty_of
+from dicom_node.domain.review_rules import (
+    abnormality_of,
+    leading_label_of,
+    priority_of,
+    uncertainty_of,
+)
 from dicom_node.domain.route import Route
 from dicom_node.workflow.infer import Analysis, job_instances
 from dicom_node.workflow.ports import Clock, ObjectArchive, StudyStore
@@ -65,7 +70,8 @@ class Reviewing:
             calibration=prediction.calibration[:128],
             received_at=min(each.received_at for each in instances),
             created_at=self._clock(),
-            priority=priority_of(findings, urgent=job.urgent),
+            priority=priority_of(findings, urgent=job.urgent, triage=job.triage),
+            abnormality=abnormality_of(findings, job.triage),
             uncertainty=uncertainty_of(findings),
             positive_labels=tuple(dict.fromkeys(each.label for each in positive)),
             leading_label=leading_label_of(findings),

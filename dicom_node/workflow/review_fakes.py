@@ -47,7 +47,7 @@ from dicom_node.workflow.fakes import FAKE_MODEL, FakeClock
 
 _LEASE = timedelta(minutes=15)
 _ORDERS: dict[Sort, Callable[[ReviewItem], tuple[float, ...]]] = {
-    Sort.TRIAGE: lambda each: (each.priority, each.received_at.timestamp()),
+    Sort.TRIAGE: lambda each: (each.rank, each.received_at.timestamp()),
     Sort.OLDEST: lambda each: (each.received_at.timestamp(),),
     Sort.NEWEST: lambda each: (-each.received_at.timestamp(),),
     Sort.UNCERTAINTY: lambda each: (-each.uncertainty, each.received_at.timestamp()),

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ai_engine.prediction import ModelIdentity, Triage
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState, job_identifier
 from dicom_node.domain.route import (
@@ -71,7 +72,7 @@ class Routing:
         )
         looks = self._looks(instances)
         matches = matching_routes(self._routes, instances, looks)
-        jobs = tuple(self._job(study, match) for match in matches)
+        jobs = tuple(self._job(study, match, instances) for match in matches)
         if not jobs:
             reason = refusal_of(self._routes, instances, looks)
             _LOG.info("study not routed study=%s reason=%r", study.study_instance_uid, reason)
@@ -94,7 +95,22 @@ class Routing:
             _LOG.error("pixels not asked sop=%s reason=%r", instance.sop_instance_uid, str(error))
             return SecondLook(words="they could not be looked at")
 
-    def _job(self, study: StoredStudy, match: RouteMatch) -> Job:
+    def _triage(
+        self, model: ModelIdentity, match: RouteMatch, instances: Iterable[ReceivedInstance]
+    ) -> Triage | None:
+        """Ask the triage model; what it cannot say leaves the work where it is in the queue."""
+        wanted = tuple(
+            each for each in instances if each.sop_instance_uid in match.sop_instance_uids
+        )
+        try:
+            return self._models.triage(model, wanted)
+        except NodeError as error:
+            _LOG.error("no triage route=%s reason=%r", match.route.name, str(error))
+            return None
+
+    def _job(
+        self, study: StoredStudy, match: RouteMatch, instances: Iterable[ReceivedInstance]
+    ) -> Job:
         model = self._models.identity(match.route.model)
         sender = self._ae_titles.find(study.sender)
         return Job(
@@ -107,4 +123,5 @@ class Routing:
             destinations=match.route.destinations or (sender.destinations if sender else ()),
             urgent=match.route.urgent,
             doubts=match.doubts,
+            triage=self._triage(model, match, instances),
         )

@@ -6,21 +6,28 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Where work waits of which nobody has said how probably it finds something.
+_UNTOLD = 0.5
+
 
 class Slots:
-    """A number of places; urgent work waits before other work, and otherwise first come first."""
+    """A number of places: urgent work first, then by triage, and otherwise first come first."""
 
     def __init__(self, places: int) -> None:
         self._free = places
         self._changed = threading.Condition()
         self._order = itertools.count()
-        self._waiting: list[tuple[bool, int]] = []
+        self._waiting: list[tuple[bool, float, int]] = []
 
     @contextmanager
-    def one(self, *, urgent: bool) -> Iterator[None]:
-        """Hold a place for the length of a ``with`` block; wait for it where none is free."""
+    def one(self, *, urgent: bool, abnormal: float | None = None) -> Iterator[None]:
+        """Hold a place for the length of a ``with`` block; wait for it where none is free.
+
+        ``abnormal`` is how probably, by triage, the images are not normal; None: nobody has said.
+        """
         with self._changed:
-            turn = (not urgent, next(self._order))
+            likely = _UNTOLD if abnormal is None else abnormal
+            turn = (not urgent, -likely, next(self._order))
             heapq.heappush(self._waiting, turn)
             self._changed.wait_for(lambda: self._free > 0 and self._waiting[0] == turn)
             heapq.heappop(self._waiting)

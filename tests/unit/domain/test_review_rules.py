@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ai_engine.prediction import Region
+from ai_engine.prediction import Region, Triage
 from dicom_node.domain.review import (
     REVIEW_TRANSITIONS,
     FindingVerdict,
@@ -17,12 +17,14 @@ from dicom_node.domain.review import (
     Verdict,
 )
 from dicom_node.domain.review_rules import (
+    abnormality_of,
     agree,
     check_verdict,
     claimed,
     decided,
     decided_outside,
     extended,
+    priority_of,
     released,
     superseded,
     truths_of,
@@ -37,6 +39,7 @@ from dicom_node.domain.worklist import (
     SupersededError,
     UnusableVerdictError,
 )
+from dicom_node.workflow.fakes import FAKE_MODEL
 from dicom_node.workflow.review_fakes import fake_details
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -230,3 +233,34 @@ def test_priority_follows_the_route_and_then_the_finding() -> None:
 def test_nothing_follows_a_final_state() -> None:
     assert REVIEW_TRANSITIONS[ReviewState.DECIDED] == frozenset()
     assert REVIEW_TRANSITIONS[ReviewState.SUPERSEDED] == frozenset()
+
+
+def triage(probability: float) -> Triage:
+    return Triage(model=FAKE_MODEL, sop_instance_uid=IMAGE, probability=probability, threshold=0.4)
+
+
+def test_what_triage_calls_abnormal_is_looked_at_before_what_nobody_does() -> None:
+    calm = fake_details(probabilities=(("opacity", 0.1),)).findings
+    assert priority_of(calm, urgent=False) is Priority.LOW
+    assert priority_of(calm, urgent=False, triage=triage(0.5)) is Priority.MEDIUM
+    assert priority_of(calm, urgent=False, triage=triage(0.3)) is Priority.LOW
+    assert priority_of(calm, urgent=True, triage=triage(0.3)) is Priority.HIGH
+    assert priority_of(FINDINGS, urgent=False, triage=triage(0.3)) is Priority.MEDIUM
+
+
+def test_without_a_triage_model_the_models_own_label_says_what_is_abnormal() -> None:
+    said = fake_details(probabilities=(("Abnormal", 0.7), ("Pneumonia", 0.9))).findings
+    assert abnormality_of(said) == 0.7
+    assert abnormality_of(said, triage(0.3)) == 0.3
+    normal = fake_details(probabilities=(("No_Finding", 0.75),)).findings
+    assert abnormality_of(normal) == 0.25
+    assert abnormality_of(FINDINGS) is None
+
+
+def test_the_rank_goes_by_priority_first_and_never_leaves_its_place() -> None:
+    def rank(priority: Priority, abnormality: float | None) -> int:
+        return replace(ITEM, priority=priority, abnormality=abnormality).rank
+
+    for sooner, later in ((Priority.HIGH, Priority.MEDIUM), (Priority.MEDIUM, Priority.LOW)):
+        assert rank(sooner, 0.0) < rank(later, 1.0)
+    assert rank(Priority.LOW, 1.0) < rank(Priority.LOW, None) < rank(Priority.LOW, 0.2)

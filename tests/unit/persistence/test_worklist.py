@@ -196,6 +196,22 @@ def test_pages_hold_every_item_once_in_every_order(worklist: Worklist) -> None:
             assert ages == sorted(ages, reverse=sort is Sort.NEWEST)
 
 
+def test_what_is_less_probably_normal_goes_first_and_older_items_first_where_alike(
+    worklist: Worklist,
+) -> None:
+    start = fake_details().item.received_at
+    for number, abnormality in enumerate((0.11, 0.86, None, 0.83, 0.99), start=1):
+        details = fake_details(number, received_at=start + timedelta(days=number))
+        put(worklist, replace(details, item=replace(details.item, abnormality=abnormality)))
+    order = ["1.2.3.5", "1.2.3.2", "1.2.3.4", "1.2.3.3", "1.2.3.1"]
+    found = worklist.items(sort=Sort.TRIAGE).items
+    assert [each.study_instance_uid for each in found] == order
+    assert [each.abnormality for each in found] == [0.99, 0.86, 0.83, None, 0.11]
+    lately = ItemFilter(received_from=start + timedelta(days=2), priority=Priority.MEDIUM)
+    found = worklist.items(lately, Sort.TRIAGE).items
+    assert [each.study_instance_uid for each in found] == order[:4]
+
+
 @pytest.mark.parametrize("sort", Sort)
 def test_filters_and_orders_go_together(worklist: Worklist, sort: Sort) -> None:
     first = fake_details(1)

@@ -12,12 +12,31 @@ def test_urgent_work_overtakes_what_waits_and_the_rest_keeps_its_order() -> None
     threads = []
     with slots.one(urgent=False):
         for name in ("first", "second", "urgent"):
-            threads.append(_start(slots, name, done))
+            threads.append(_start(slots, name, done, urgent=name == "urgent"))
             while len(slots._waiting) < len(threads):
                 threads[-1].join(0.01)
     for thread in threads:
         thread.join(10)
     assert done == ["urgent", "first", "second"]
+
+
+def test_what_is_probably_not_normal_goes_before_what_is_and_nobody_overtakes_urgent_work() -> None:
+    slots = Slots(1)
+    done: list[str] = []
+    threads = []
+    with slots.one(urgent=False):
+        for name, urgent, abnormal in (
+            ("normal", False, 0.1),
+            ("untold", False, None),
+            ("abnormal", False, 0.9),
+            ("urgent", True, 0.0),
+        ):
+            threads.append(_start(slots, name, done, urgent=urgent, abnormal=abnormal))
+            while len(slots._waiting) < len(threads):
+                threads[-1].join(0.01)
+    for thread in threads:
+        thread.join(10)
+    assert done == ["urgent", "abnormal", "untold", "normal"]
 
 
 def test_no_more_work_at_once_than_there_are_places() -> None:
@@ -54,9 +73,11 @@ def test_a_place_is_given_back_after_an_error() -> None:
     assert slots._free == 1
 
 
-def _start(slots: Slots, name: str, done: list[str]) -> threading.Thread:
+def _start(
+    slots: Slots, name: str, done: list[str], *, urgent: bool = False, abnormal: float | None = None
+) -> threading.Thread:
     def work() -> None:
-        with slots.one(urgent=name == "urgent"):
+        with slots.one(urgent=urgent, abnormal=abnormal):
             done.append(name)
 
     thread = threading.Thread(target=work)

@@ -1,0 +1,85 @@
+"""Triage: how probably a radiograph is not normal, and nothing else (paper 3, section 3.3).
+
+"The binary classification model can tell normal radiographs apart from those that contain
+anomalies [...] it is suitable for patient triage in highly dynamic and time-sensitive
+environments." It decides what is looked at first; it makes no findings.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ai_engine.cards import ModelCard
+from ai_engine.errors import ImageRefusedError, ModelFolderError
+from ai_engine.inference.backend import Backend
+from ai_engine.prediction import ABNORMAL, NO_FINDING, Triage, abnormality
+from ai_engine.preprocessing.geometry import letterbox
+from ai_engine.preprocessing.guard import ChestGuard
+from ai_engine.preprocessing.radiograph import Radiograph
+
+
+class TriageModel:
+    """Tells normal radiographs from others. Safe to call from several threads."""
+
+    def __init__(self, card: ModelCard, backend: Backend, *, guard: ChestGuard) -> None:
+        """Put the parts together.
+
+        Raises
+        ------
+        ModelFolderError
+            If no label says whether a radiograph is normal.
+        """
+        known = [
+            index
+            for index, label in enumerate(card.labels)
+            if label.name == ABNORMAL or label.name in NO_FINDING
+        ]
+        if not known:
+            raise ModelFolderError(
+                f"{card.folder}: triage needs a label {ABNORMAL} or No_Finding; correct the card"
+            )
+        self._card = card
+        self._backend = backend
+        self._guard = guard
+        self._column = known[0]
+        label = card.labels[self._column]
+        self._label = label.name
+        self._threshold = abnormality(label.name, label.threshold) or 0.0
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        return self._card
+
+    def assess(self, radiographs: Sequence[Radiograph]) -> Triage | None:
+        """Look at the images of one study; None where the guard passes none of them."""
+        found = [
+            Triage(
+                model=self._card.identity,
+                sop_instance_uid=each.sop_instance_uid,
+                probability=self._probability(each),
+                threshold=self._threshold,
+            )
+            for each in radiographs
+            if self._passes(each)
+        ]
+        return max(found, key=lambda one: one.probability, default=None)
+
+    def _passes(self, radiograph: Radiograph) -> bool:
+        try:
+            self._guard.check(radiograph)
+        except ImageRefusedError:
+            return False
+        return True
+
+    def _probability(self, radiograph: Radiograph) -> float:
+        view = letterbox(
+            radiograph.pixels,
+            size=self._card.input_size,
+            content=radiograph.content,
+            aspect_ratio=radiograph.aspect_ratio,
+        ).values
+        values = [view, view[:, ::-1]] if self._card.flip_averaging else [view]
+        outputs = self._backend.predict(np.stack(values)[..., np.newaxis])
+        share = float(outputs.probabilities[:, self._column].mean())
+        return abnormality(self._label, share) or 0.0
