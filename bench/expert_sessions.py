@@ -111,7 +111,7 @@ class _Expert:
             return ""
         self.tally.verdict_ms.append((time.perf_counter() - started) * 1000)
         self.tally.signed.append((item, self.name))
-        if self._chance.random() < _SHARE_OF_WRONGS:
+        if len(self.tally.signed) == 1 or self._chance.random() < _SHARE_OF_WRONGS:
             self._note("second signature", self._verdict(item))
         found = _SHOWN.search(answer.text)
         shown: str = found[1] if found is not None and found[2] == "1" else ""

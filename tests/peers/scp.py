@@ -43,6 +43,8 @@ def answering_scp(
     """Run an SCP that accepts some transfer syntaxes, and only some calling AE titles if given."""
     ae = AE(ae_title=ae_title)
     ae.require_calling_aet = list(calling)
+    # Only senders give up: a busy machine must not look like a peer that does.
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = None
     for context in AllStoragePresentationContexts:
         ae.add_supported_context(str(context.abstract_syntax), list(syntaxes))
     answers = []

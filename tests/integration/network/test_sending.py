@@ -1,6 +1,7 @@
 """What is sent arrives byte by byte, and every failure is told apart."""
 
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,9 @@ from tests.peers.objects import dataset_bytes, make_dataset, write_part10
 from tests.peers.process import free_port
 from tests.peers.scp import answering_scp
 
+# A busy machine may take its time; what waits in vain has limits of its own.
+PATIENT = ScuTimeouts(connection=60, acse=120, dimse=120, network=120)
+
 
 def to(peer: Peer) -> Destination:
     return Destination(ae_title=peer.ae_title, host=peer.host, port=peer.port)
@@ -51,7 +55,7 @@ def test_dcmtk_receives_every_real_object_byte_by_byte(
 ) -> None:
     sources = dicom_files("received")
 
-    outcomes = store(sources, to(dcmtk_storescp.peer))
+    outcomes = store(sources, to(dcmtk_storescp.peer), timeouts=PATIENT)
 
     assert kinds(outcomes) == [OutcomeKind.STORED] * len(sources)
     assert [outcome.path for outcome in outcomes] == sources
@@ -70,7 +74,7 @@ def test_dcmtk_receives_every_real_object_byte_by_byte(
 def test_the_node_receives_what_the_node_sends(reception: Reception) -> None:
     sources = dicom_files("received")
 
-    outcomes = store(sources, to(reception.peer), calling_ae=MODALITY)
+    outcomes = store(sources, to(reception.peer), calling_ae=MODALITY, timeouts=PATIENT)
 
     assert kinds(outcomes) == [OutcomeKind.STORED] * len(sources)
 
@@ -81,7 +85,7 @@ def test_a_peer_that_takes_only_the_default_syntax_gets_that(
 ) -> None:
     compressed = [path for path in dicom_files("received") if "j2k" in path.name][:1]
     with dcmtk.storescp(tmp_path / "peer", options=["+xi"]) as peer:
-        outcomes = store([*objects, *compressed], to(peer.peer))
+        outcomes = store([*objects, *compressed], to(peer.peer), timeouts=PATIENT)
         (first, *_) = peer.files()
         received = dcmread(first)
 
@@ -116,7 +120,7 @@ def test_each_status_has_its_outcome(
     objects: list[Path], status: int, kind: OutcomeKind, retryable: bool
 ) -> None:
     with answering_scp([0x0000, status], comment="because") as scp:
-        outcomes = store(objects[:2], to(scp.peer))
+        outcomes = store(objects[:2], to(scp.peer), timeouts=PATIENT)
 
     assert outcomes[0].kind is OutcomeKind.STORED
     assert outcomes[1].kind is kind
@@ -132,7 +136,9 @@ def test_what_is_no_part_10_file_is_said_to_be_unreadable(
     text = tmp_path / "readme.txt"
     text.write_text("not DICOM")
     with answering_scp() as scp:
-        outcomes = store([text, objects[0], tmp_path / "absent.dcm"], to(scp.peer))
+        outcomes = store(
+            [text, objects[0], tmp_path / "absent.dcm"], to(scp.peer), timeouts=PATIENT
+        )
 
     assert kinds(outcomes) == [
         OutcomeKind.UNREADABLE,
@@ -159,7 +165,7 @@ def test_more_than_128_contexts_take_more_than_one_association(tmp_path: Path) -
         for number, sop_class in enumerate(classes)
     ]
     with answering_scp() as scp:
-        outcomes = store(paths, to(scp.peer))
+        outcomes = store(paths, to(scp.peer), timeouts=PATIENT)
         associations = scp.associations
 
     assert all(outcome.stored for outcome in outcomes)
@@ -210,13 +216,16 @@ def test_a_peer_that_does_not_answer_is_given_up(objects: list[Path]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         peer = Destination(ae_title="SILENT", host="127.0.0.1", port=silent.getsockname()[1])
         with pytest.raises(AssociationAbortedError) as failure:
-            store(objects, peer, timeouts=ScuTimeouts(acse=0.3))
+            # Long enough to connect, or there would be nobody who does not answer.
+            store(objects, peer, timeouts=ScuTimeouts(acse=2))
 
     assert failure.value.retryable
 
 
 def test_echo_measures_the_round_trip(reception: Reception) -> None:
-    assert 0 < echo(to(reception.peer), calling_ae=MODALITY) < 10
+    begun = time.perf_counter()
+    measured = echo(to(reception.peer), calling_ae=MODALITY, timeouts=PATIENT)
+    assert 0 < measured < time.perf_counter() - begun
 
 
 def test_echo_to_a_peer_without_verification_is_an_error() -> None:
