@@ -118,8 +118,12 @@ class Worklist(Protocol):
         """Return one page of items."""
         ...
 
-    def counts(self) -> Mapping[ReviewState, int]:
-        """Return how many items there are in each state; a state without items is absent."""
+    def counts(self, most: int | None = None) -> Mapping[ReviewState, int]:
+        """Return how many items there are in each state; a state without items is absent.
+
+        With ``most``, counting a state ends there: a page that says "more than a thousand" need
+        not wait for a million to be counted.
+        """
         ...
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:

@@ -152,11 +152,13 @@ class HotbaseWorklist:
             next=end_of(shown[-1], sort) if len(rows) > page.size else "",
         )
 
-    def counts(self) -> Mapping[ReviewState, int]:
-        """Return how many items there are in each state."""
-        query = sa.select(_ITEMS.state, sa.func.count()).group_by(_ITEMS.state)
+    def counts(self, most: int | None = None) -> Mapping[ReviewState, int]:
+        """Return how many items there are in each state, or at least ``most``."""
+        every = sa.select(_ITEMS.state, sa.func.count()).group_by(_ITEMS.state)
+        query = every if most is None else sa.union_all(*(_up_to(most, one) for one in ReviewState))
         with self._read() as connection:
-            return {ReviewState(state): count for state, count in connection.execute(query)}
+            found = connection.execute(query)
+            return {ReviewState(state): count for state, count in found if count}
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """Return the values that filters may take."""
@@ -331,6 +333,13 @@ class HotbaseWorklist:
 
 
 _CHOICES = ("device_id", "modality", "body_part", "route", "model_name", "label")
+
+
+def _up_to(most: int, state: ReviewState) -> sa.Select[tuple[str, int]]:
+    """Count the items of one state, and stop at ``most``."""
+    some = sa.select(_ITEMS.item_id).where(_ITEMS.state == state.value).limit(most).subquery()
+    counted = sa.select(sa.func.count()).select_from(some).scalar_subquery()
+    return sa.select(sa.literal(state.value), counted)
 
 
 def _item(connection: sa.Connection, item_id: str) -> ReviewItem:

@@ -80,10 +80,11 @@ class FakeWorklist:
         more = len(found) > start + page.size
         return ItemPage(items=shown, next=shown[-1].item_id if more else "")
 
-    def counts(self) -> Mapping[ReviewState, int]:
-        """Return how many items there are in each state."""
+    def counts(self, most: int | None = None) -> Mapping[ReviewState, int]:
+        """Return how many items there are in each state, or at least ``most``."""
         states = [each.item.state_at(self.clock()) for each in self.details.values()]
-        return {state: states.count(state) for state in dict.fromkeys(states)}
+        counted = {state: states.count(state) for state in dict.fromkeys(states)}
+        return counted if most is None else {each: min(n, most) for each, n in counted.items()}
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """Return the values that filters may take."""

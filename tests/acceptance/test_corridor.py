@@ -212,10 +212,16 @@ def test_a_node_that_is_killed_finishes_its_work_at_the_next_start(hospital: Hos
     assert len({each.SOPInstanceUID for each in overlays}) == len(overlays)
 
 
-def test_the_whole_corridor_runs_on_postgresql(postgres: PostgreSql, tmp_path: Path) -> None:
-    url = postgres.database("corridor")
+def test_the_whole_corridor_and_the_warehouse_run_on_postgresql(
+    postgres: PostgreSql, tmp_path: Path
+) -> None:
+    databases = {
+        "DICOM_NODE_DATABASE__URL": postgres.database("corridor"),
+        "DICOM_NODE_DATABASE__WAREHOUSE_URL": postgres.database("warehouse"),
+        "DICOM_NODE_NEW_PASSWORD": "correct horse battery",
+    }
     with (
-        running_node(tmp_path / "node", DICOM_NODE_DATABASE__URL=url) as node,
+        running_node(tmp_path / "node", **databases) as node,
         storescp(tmp_path / "pacs", ae_title="PACS") as pacs,
     ):
         node.add_ae("PACS", pacs.peer.port, "pacs")
@@ -225,6 +231,23 @@ def test_the_whole_corridor_runs_on_postgresql(postgres: PostgreSql, tmp_path: P
         node.wait_for("results in the PACS", lambda: len(pacs.files()) >= 2)
         study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
         assert node.settled(study).state is StudyState.ANALYSED
+        stores = node.stores()
+        (item,) = node.wait_for("an item to wait", lambda: stores.worklist().items().items)
+        stores.close()
+        node.run("users", "add", "ada", "--role", "expert", "--title", "Expert^Ada")
+        decided = node.run("review", "decide", item.item_id, "--as", "ada", "--confirm")
+        assert "Decided." in decided.stdout, decided.stderr
+        node.wait_for("the verified report in the PACS", lambda: len(pacs.files()) >= 3)
+        counted = node.wait_for(
+            "the record to be counted",
+            lambda: [
+                line
+                for line in node.run("warehouse", "counts").stdout.splitlines()
+                if item.device.device_id in line
+            ],
+        )
+        assert counted
+        assert list((tmp_path / "node" / "data").glob("*.sqlite")) == []
 
 
 def test_the_index_is_rebuilt_from_the_files(hospital: Hospital) -> None:

@@ -18,6 +18,7 @@ from dicom_node.web.worklist.query import QueueQuery, Shown
 
 PATH = "/worklist"
 _CLAIM_TRIES = 20
+_MOST_COUNTED = 999
 SORT_TITLES = {
     Sort.TRIAGE: "Triage",
     Sort.UNCERTAINTY: "Uncertainty",
@@ -43,7 +44,7 @@ def add_routes(
             query=query,
             items=page.items,
             next_page=query.url(after=page.next) if page.next else "",
-            counts=_counts(worklist.counts()),
+            counts=_counts(worklist.counts(_MOST_COUNTED + 1)),
             choices=worklist.choices(),
             sorts=SORT_TITLES,
             now=clock(),
@@ -80,6 +81,10 @@ def claim_next(
     return None
 
 
-def _counts(counts: Mapping[ReviewState, int]) -> dict[Shown, int]:
-    """Return how many items each choice of the queue would show."""
-    return {shown: sum(counts.get(state, 0) for state in shown.states) for shown in Shown}
+def _counts(counts: Mapping[ReviewState, int]) -> dict[Shown, str]:
+    """Say how many items each choice of the queue would show: what is many is not counted out."""
+    sums = {shown: sum(counts.get(state, 0) for state in shown.states) for shown in Shown}
+    return {
+        shown: str(count) if count <= _MOST_COUNTED else f"{_MOST_COUNTED}+"
+        for shown, count in sums.items()
+    }

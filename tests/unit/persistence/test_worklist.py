@@ -240,6 +240,8 @@ def test_filters_and_orders_go_together(worklist: Worklist, sort: Sort) -> None:
     assert found(received_until=day_later) == {"1.2.3.1", "1.2.3.3"}
     assert worklist.choices()["label"] == ("opacity",)
     assert worklist.counts() == {ReviewState.WAITING: 2, ReviewState.CLAIMED: 1}
+    assert worklist.counts(2) == worklist.counts()
+    assert worklist.counts(1) == {ReviewState.WAITING: 1, ReviewState.CLAIMED: 1}
 
 
 def test_a_page_that_never_was_is_said_so(hotbase: HotbaseWorklist) -> None:

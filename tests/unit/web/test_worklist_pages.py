@@ -181,3 +181,11 @@ def test_what_is_not_there_and_who_may_not_are_told_so(desk: Desk) -> None:
     page = other.get("/worklist")
     assert page.status_code == 403
     assert "needs the role expert or reader" in page.text
+
+
+def test_what_is_many_is_not_counted_out(desk: Desk) -> None:
+    for number in range(10, 1010):
+        desk.worklist.add(fake_details(number))
+    page = desk.client.get("/worklist").text
+    assert "Open <b>999+</b>" in page
+    assert "Decided <b>0</b>" in page

@@ -58,9 +58,15 @@ async function open(panel) {
     message.textContent = `The images cannot be shown: ${error?.message ?? error?.error?.message ?? error}`;
     return;
   }
+  // What is looked at comes first: the next study is fetched when this one stands on the screen.
+  await painted();
   // Only a head start: what fails here is loaded, or complained about, when its turn comes.
   follow(data.item).catch(() => {});
 }
+
+const painted = () => new Promise((resolve) => {
+  requestAnimationFrame(() => requestAnimationFrame(resolve));
+});
 
 async function show(data) {
   if (data.images.length === 0) throw new Error('this result names no image.');
