@@ -91,9 +91,8 @@ def _picture(subject: CtSubject, key: KeySlice, pixels_of: PixelsOf) -> bytes:
 
 def _references(subject: CtSubject, context: EvidenceContext) -> list[tuple[str, str]]:
     model = subject.prediction.model
-    numbers = [str(key.number) for key in subject.analysis.key_slices[:MOST_PICTURES]]
     return [
-        ("Pictures", f"slices {', '.join(numbers)} from the head; red inhomogeneity, blue lungs"),
+        ("Pictures", _legend(subject.analysis.key_slices[:MOST_PICTURES])),
         ("Model", f"{model.name} {model.version}, {model.manufacturer}"),
         ("SHA-256", model.weights_digest),
         ("Settings", "; ".join(subject.prediction.parameters)),
@@ -101,3 +100,10 @@ def _references(subject: CtSubject, context: EvidenceContext) -> list[tuple[str,
         ("Study", uid_of(subject.first, "StudyInstanceUID")),
         ("Series", uid_of(subject.first, "SeriesInstanceUID")),
     ]
+
+
+def _legend(shown: Sequence[KeySlice]) -> str:
+    """Say which slices are shown, and what their colours mean."""
+    slices = "slice" if len(shown) == 1 else "slices"
+    colours = "red inhomogeneity, blue lungs" if any(key.areas for key in shown) else "blue lungs"
+    return f"{slices} {', '.join(str(key.number) for key in shown)} from the head; {colours}"

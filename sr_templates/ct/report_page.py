@@ -26,7 +26,7 @@ from sr_templates.report_page import (
     written,
 )
 
-COLUMNS = (38.0, 26.0, 30.0, 30.0, 26.0, 30.0)
+COLUMNS = (38.0, 26.0, 31.0, 35.0, 26.0, 24.0)
 """Widths of the lungs' table in mm."""
 
 HEADINGS = (

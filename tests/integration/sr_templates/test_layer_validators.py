@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
 
 from sr_templates.encapsulated_report import build_encapsulated_report
 from sr_templates.errors import EvidenceError
@@ -23,7 +24,9 @@ from sr_templates.validation import problems
 from tests.integration.sr_templates.test_evidence_validators import (
     PYDICOM_FILES,
     REAL_FILES,
+    SCRIPTS,
     header_of,
+    in_script,
     positive,
 )
 from tests.integration.sr_templates.validators import dciodvfy_errors, dsrdump_complaints
@@ -130,3 +133,23 @@ def test_a_layer_from_a_source_with_odd_values_is_valid(
     layers = build(source)
     assert layers
     assert [c for layer in layers for c in complaints_about(layer, source, tmp_path)] == []
+
+
+@pytest.mark.parametrize("build", [*BUILDERS, maps], ids=lambda build: build.__name__)
+@pytest.mark.parametrize(("terms", "encoding", "name"), SCRIPTS)
+def test_every_kind_keeps_a_name_of_any_script(
+    build: Builder, terms: str, encoding: str, name: str, tmp_path: Path
+) -> None:
+    source = in_script(terms, encoding, name)
+    source.PhotometricInterpretation, source.BitsStored = "MONOCHROME2", 12
+    if build is maps:
+        source.SOPClassUID, source.Modality = CTImageStorage, "CT"
+        source.FrameOfReferenceUID = "1.2.3.9"
+        source.ImagePositionPatient, source.PixelSpacing = ["0", "0", "0"], ["1", "1"]
+        source.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
+    layers = build(source)
+    assert layers
+    for layer in layers:
+        assert complaints_about(layer, source, tmp_path) == []
+        written = pydicom.dcmread(tmp_path / f"{layer.SOPInstanceUID}.dcm")
+        assert str(written.PatientName) == name
