@@ -1,12 +1,13 @@
 """``make bench``: every benchmark, a table, and ``bench/results.json``."""
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import corridor, evidence, inference, reception, worklist
+from bench import corridor, evidence, experts, inference, reception, viewing, worklist
 from bench.rows import as_table, write
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -20,6 +21,9 @@ def main() -> None:
     parser.add_argument(
         "--items", type=int, default=worklist.ITEMS, help="review items in the worklist"
     )
+    parser.add_argument(
+        "--seconds", type=float, default=experts.SECONDS, help="experts at the pages at once"
+    )
     options = parser.parse_args()
     console = Console()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -29,6 +33,8 @@ def main() -> None:
             *corridor.measure(Path(folder), options.studies),
             *reception.measure_all(rounds=options.rounds),
             *worklist.measure(options.items),
+            *experts.measure(options.seconds),
+            *(viewing.measure() if shutil.which("chromium") else ()),
         ]
     console.print(as_table(rows))
     write(rows, RESULTS)

@@ -157,7 +157,14 @@ def _node(
 def _fill(stores: Stores, items: int) -> None:
     for start in range(1, items + 1, _BATCH):
         numbers = range(start, min(start + _BATCH, items + 1))
-        made = [fake_details(number, readers=1 + number % 2) for number in numbers]
+        made = [
+            fake_details(
+                number,
+                readers=1 + number % 2,
+                received_at=utc_now() - timedelta(seconds=number),
+            )
+            for number in numbers
+        ]
         findings = [
             finding_row(each.item.item_id, at, finding)
             for each in made
