@@ -274,6 +274,10 @@ def test_a_tablet_reads_by_touch(visit: Visit, room: ReadingRoom, shot: Shot) ->
     page.locator("label", has_text="Agree").tap()
     expect(page.locator("#sign")).to_have_text("Sign as attested, next Enter")
     shot(page, "tablet-study")
+    page.set_viewport_size({"width": 768, "height": 1024})
+    for needed in ("#viewport", "#sign", "#heat-map-opacity"):
+        expect(page.locator(needed)).to_be_in_viewport()
+    shot(page, "tablet-upright")
     page.locator("#sign").tap()
     wait_for_images(page, room.items[2])
     (verdict,) = room.worklist.readings(room.items[0])
