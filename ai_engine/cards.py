@@ -26,6 +26,7 @@ class ModelKind(StrEnum):
     SEGMENTER = "segmenter"
     DETECTOR = "detector"
     TRIAGE = "triage"
+    DUAL_VIEW = "dual-view"
     CLASSICAL_CT = "classical-ct"
     SEGMENTER_CT = "segmenter-ct"
 

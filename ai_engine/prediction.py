@@ -144,6 +144,8 @@ class RefusalReason(StrEnum):
     UNDECODABLE = "pixel data cannot be decoded"
     UNSUPPORTED_PHOTOMETRIC = "photometric interpretation not supported"
     NOT_FRONTAL_CHEST = "not a frontal chest radiograph"
+    NOT_LATERAL_CHEST = "not a lateral chest radiograph"
+    UNPAIRED = "lateral image without a frontal one"
     EMPTY_EXPOSURE = "image has no usable contrast"
     TOO_SMALL = "image is too small"
     MULTIFRAME = "more frames than the model accepts"
@@ -192,6 +194,8 @@ class RemarkKind(StrEnum):
 
     TAGS_DISAGREE = "header and pixels disagree"
     TRIAGE = "triage"
+    LATERAL_USED = "judged with the lateral image"
+    LATERAL_MISSING = "no lateral image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ai_engine.cards import ModelKind
 from ai_engine.detection.predictor import BoxFinder, BoxPredictor
+from ai_engine.dual_view import load_dual_view
 from ai_engine.errors import ModelNotFoundError
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.inference.openvino_network import OpenVinoNetwork
@@ -43,8 +44,11 @@ def load_radiograph_predictor(
             network = OpenVinoNetwork(unpacked_network(card, cache), threads=threads)
             guard = load_guard(registry, versions, cache=cache, threads=threads)
             return BoxPredictor(BoxFinder(card, network), guard=guard)
+        case ModelKind.DUAL_VIEW:
+            guard = load_guard(registry, versions, cache=cache, threads=threads)
+            return load_dual_view(card, guard=guard, cache=cache, threads=threads)
         case _:
             raise ModelNotFoundError(
                 f"model {name}/{card.version} is a {card.kind.value}, which can't be run on "
-                f"radiographs: name {CHEST_MODEL} or a detector in config/routes.toml"
+                f"radiographs: name {CHEST_MODEL}, a detector or a dual view in config/routes.toml"
             )

@@ -51,6 +51,11 @@ class TriageModel:
         """The model's card."""
         return self._card
 
+    @property
+    def guard(self) -> ChestGuard:
+        """What decides which images the model may see."""
+        return self._guard
+
     def assess(self, radiographs: Sequence[Radiograph]) -> Triage | None:
         """Look at the images of one study; None where the guard passes none of them."""
         found = [

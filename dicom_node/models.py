@@ -39,8 +39,8 @@ from dicom_node.settings import NodeSettings
 _LOG = logging.getLogger(__name__)
 # Decoded images that are kept between inference and the drawing of overlays.
 _KEPT_IMAGES = 8
-# The active version, and the one that jobs planned before a promotion still name.
-_KEPT_MODELS = 2
+# The active versions, and those that jobs planned before a promotion still name.
+_KEPT_MODELS = 4
 
 _LATERAL_VIEWS = frozenset({"LL", "RL", "LATERAL"})
 
@@ -121,16 +121,17 @@ class ModelHost:
     def _triage_model(self, card: ModelCard) -> TriageModel:
         guard = self._predictor(self.identity(CHEST_MODEL)).guard
         with self._loading:
-            if self._triage is None or self._triage.card.identity != card.identity:
+            loaded = self._triage
+            if loaded is None or (loaded.card.identity, loaded.guard) != (card.identity, guard):
                 threads = self._settings.inference.threads or None
                 cache = self._settings.cache_dir
                 try:
                     backend = OpenVinoBackend.load(card, cache=cache, threads=threads)
-                    self._triage = TriageModel(card, backend, guard=guard)
+                    self._triage = loaded = TriageModel(card, backend, guard=guard)
                 except AiEngineError as error:
                     raise ModelUnavailableError(str(error)) from error
                 _LOG.info("triage model loaded model=%s", card.identity.key)
-            return self._triage
+            return loaded
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
@@ -214,6 +215,8 @@ class ModelHost:
 
     def lungs(self, instance: ReceivedInstance) -> LungFields | None:
         """Outline the lungs on an analysed image; None, and a word in the log, where none can."""
+        if _is_lateral(instance):
+            return None
         try:
             segmenter = self._lung_segmenter()
         except (AiEngineError, NodeError) as error:
@@ -254,5 +257,9 @@ def _hint(instance: ReceivedInstance) -> TagsHint:
     header = instance.header
     return TagsHint(
         modality=None if is_radiograph(instance) else header.modality,
-        is_lateral=(header.view_position or "").strip().upper() in _LATERAL_VIEWS,
+        is_lateral=_is_lateral(instance),
     )
+
+
+def _is_lateral(instance: ReceivedInstance) -> bool:
+    return (instance.header.view_position or "").strip().upper() in _LATERAL_VIEWS

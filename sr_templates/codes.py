@@ -139,6 +139,10 @@ REMARKS = MappingProxyType(
             "R-TAGS-DISAGREE", PRIVATE_SCHEME, "Header and pixels disagree"
         ),
         RemarkKind.TRIAGE: Code("R-TRIAGE", PRIVATE_SCHEME, "Triage"),
+        RemarkKind.LATERAL_USED: Code(
+            "R-LATERAL-USED", PRIVATE_SCHEME, "Judged with the lateral image"
+        ),
+        RemarkKind.LATERAL_MISSING: Code("R-NO-LATERAL", PRIVATE_SCHEME, "No lateral image"),
     }
 )
 
@@ -153,6 +157,12 @@ REFUSAL_REASONS = MappingProxyType(
         ),
         RefusalReason.NOT_FRONTAL_CHEST: Code(
             "R-NOT-CHEST", PRIVATE_SCHEME, "Not a frontal chest radiograph"
+        ),
+        RefusalReason.NOT_LATERAL_CHEST: Code(
+            "R-NOT-LATERAL", PRIVATE_SCHEME, "Not a lateral chest radiograph"
+        ),
+        RefusalReason.UNPAIRED: Code(
+            "R-UNPAIRED", PRIVATE_SCHEME, "Lateral image without a frontal one"
         ),
         RefusalReason.EMPTY_EXPOSURE: Code(
             "R-NO-CONTRAST", PRIVATE_SCHEME, "Image has no usable contrast"

@@ -90,8 +90,8 @@ class XNetSource:
         return draw_slices(lungs, draw, threads=threads)
 
 
-def network_input(plane: Hounsfield) -> FloatArray:
-    """One slice as the network takes it: float32 (160, 160, 1), 0 to 1."""
+def network_input(plane: Hounsfield, size: int = SIZE) -> FloatArray:
+    """One slice as the network takes it: float32 (size, size, 1), 0 to 1."""
     low, high = WINDOW
-    small = cv2.resize(plane.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(plane.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(np.clip((small - low) / (high - low), 0.0, 1.0))[..., None]

@@ -11,11 +11,15 @@ from ai_engine.cards import ModelCard, ModelKind, write_card
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
+from ai_engine.datasets.view_pairs import view_pairs
 from ai_engine.detection.predictor import BoxFinder
 from ai_engine.evaluation.box_command import evaluate_boxes
+from ai_engine.evaluation.classes import classes_table, evaluate_classes, is_exclusive
+from ai_engine.evaluation.dual_view import evaluation_dual_view, score_pairs
 from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
 from ai_engine.evaluation.lungs import evaluate_lungs
+from ai_engine.evaluation.paper_tables import paper_rows, rich_table, table_of, write_rows
 from ai_engine.evaluation.plots import (
     draw_calibration,
     draw_confusions,
@@ -26,6 +30,7 @@ from ai_engine.evaluation.pointing import play_pointing_game
 from ai_engine.evaluation.report import EvaluationReport, confusions, measure_split
 from ai_engine.evaluation.scoring import ScoredSplit, score_split
 from ai_engine.inference.backend import Backend
+from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
@@ -58,8 +63,9 @@ def evaluate(
         (`ai_engine.datasets.lungs`).
     out
         Where ``report.json`` goes, and a chest model's ``roc.png``, ``precision_recall.png``,
-        ``calibration.png`` and ``confusion.png``; or a lung model's ``outlines.png`` and
-        ``masks.csv``.
+        ``calibration.png`` and ``confusion.png``, and ``paper_table.json`` where a paper's recipe
+        made it; ``classes.json`` of classes that exclude each other; or a lung model's
+        ``outlines.png`` and ``masks.csv``.
     cache
         Folder for the model's OpenVINO form.
     split
@@ -87,6 +93,11 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)
         report = evaluate_boxes(finder, dataset, split=Split(split), out=out, console=console)
         return _finish(report, card, out, record=record, console=console)
+    if card.kind is ModelKind.DUAL_VIEW:
+        dataset = read_dataset(data, layout)
+        out.mkdir(parents=True, exist_ok=True)
+        report = _evaluate_pairs(card, dataset, Split(split), out, cache, console)
+        return _finish(report, card, out, record=record, console=console)
     used = backend or OpenVinoBackend.load(card, cache=cache)
     if card.kind is ModelKind.SEGMENTER:
         report = evaluate_lungs(LungSegmenter(card, used), read_lungs(data), out=out)
@@ -98,12 +109,15 @@ def evaluate(
         report = _evaluate_guard(guard, card, dataset, Split(split))
         if objects is not None:
             _judge_objects(guard, objects, out, console)
+    elif is_exclusive(card):
+        report = _evaluate_classes(card, used, dataset, Split(split), out, console)
     else:
         predictor = evaluation_predictor(card, used)
         items = dataset.part(Split(split))
         shown = track(items, "scoring", console=console, disable=console is None)
         scored = score_split(predictor, dataset, shown)
         _draw(scored, card, out)
+        _beside_the_paper(card, scored, out, console)
         report = _classifier_report(predictor, dataset, scored, split)
     return _finish(report, card, out, record=record, console=console)
 
@@ -117,6 +131,68 @@ def _finish(
     if console is not None:
         console.print(report_table(report))
     return report
+
+
+def _evaluate_classes(  # noqa: PLR0917 - the command's own options, handed on once
+    card: ModelCard,
+    backend: Backend,
+    dataset: CxrDataset,
+    split: Split,
+    out: Path,
+    console: Console | None,
+) -> EvaluationReport:
+    items = dataset.part(split)
+    shown = track(items, "classifying", console=console, disable=console is None)
+    found = evaluate_classes(card, backend, dataset, shown, split.value)
+    found.write(out / "classes.json")
+    if console is not None:
+        console.print(classes_table(found))
+    return EvaluationReport(
+        model=card.identity.key,
+        split=split.value,
+        images=found.accuracy.images,
+        patients=len({item.patient_id for item in items}),
+        metrics=(found.accuracy,),
+        pointing=None,
+    )
+
+
+def _evaluate_pairs(  # noqa: PLR0917 - the same
+    card: ModelCard,
+    dataset: CxrDataset,
+    split: Split,
+    out: Path,
+    cache: Path,
+    console: Console | None,
+) -> EvaluationReport:
+    network = OpenVinoNetwork(converted_model(card, cache))
+    pairs = view_pairs(dataset, split)
+    shown = track(pairs, "scoring", console=console, disable=console is None)
+    scored = score_pairs(evaluation_dual_view(card, network), dataset, shown)
+    _draw(scored, card, out)
+    _beside_the_paper(card, scored, out, console)
+    return EvaluationReport(
+        model=card.identity.key,
+        split=split.value,
+        images=len(scored.items),
+        patients=len(set(scored.patients)),
+        metrics=measure_split(scored, card.labels, split.value),
+        pointing=None,
+        confusions=confusions(scored, card.labels),
+    )
+
+
+def _beside_the_paper(
+    card: ModelCard, scored: ScoredSplit, out: Path, console: Console | None
+) -> None:
+    """Print and keep the paper's table with our column, where a paper's recipe made the model."""
+    table = table_of(card)
+    if table is None:
+        return
+    rows = paper_rows(table, scored, card)
+    write_rows(table, rows, out / "paper_table.json")
+    if console is not None:
+        console.print(rich_table(table, rows))
 
 
 def _draw(scored: ScoredSplit, card: ModelCard, out: Path) -> None:

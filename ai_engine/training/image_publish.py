@@ -43,14 +43,14 @@ def publish_images(
     """
     (out / "history.json").write_text(json.dumps(list(trained.history), indent=2) + "\n", "utf-8")
     draw_losses(trained.history, out / "curves.png")
-    folder = out / recipe.name / version
+    folder = out / recipe.model_name / version
     digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
     shutil.copyfile(out / "curves.png", folder / "curves.png")
     labels = _labels(recipe, trained)
     counts = ", ".join(f"{len(dataset.part(split))} {split.value}" for split in Split)
     card = ModelCard(
         folder=folder,
-        name=recipe.name,
+        name=recipe.model_name,
         version=version,
         title=f"{recipe.architecture} after paper {recipe.paper}",
         manufacturer="DICOM node",

@@ -15,6 +15,7 @@ from ai_engine.cards import ModelCard
 from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
+from ai_engine.datasets.mosmed import read_mosmed
 from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
 from ai_engine.training.tensorflow_session import half_precision, tensorflow_session
 
@@ -42,16 +43,19 @@ def train_published(
     settings = load_published(recipe)
     out.mkdir(parents=True, exist_ok=True)
     command = _command_line(recipe, data, version, layout)
-    if settings.task is Task.MASK:
-        return _train_masks(settings, data, out, version, resume, threads, command, console)
+    if settings.task in _ON_MASKS:
+        train_on = _ON_MASKS[settings.task]
+        return train_on(settings, data, out, version, resume, threads, command, console)
     dataset = read_dataset(data, layout)
     with _session(settings, threads), RunProgress(settings, settings.epochs, console) as report:
         if settings.task is Task.BOXES:
             return _train_boxes(settings, dataset, out, version, resume, command, report)
         from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
         from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
+        from ai_engine.training.pair_run import train_pairs  # noqa: PLC0415 - TensorFlow
 
-        trained = train_images(settings, dataset, folder=out, resume=resume, progress=report)
+        run = train_pairs if settings.task is Task.VIEW_PAIRS else train_images
+        trained = run(settings, dataset, folder=out, resume=resume, progress=report)
         return publish_images(settings, trained, dataset, out=out, version=version, command=command)
 
 
@@ -91,6 +95,29 @@ def _train_masks(  # noqa: PLR0917 - the command's own options, handed on once
         return publish_masks(
             recipe, trained, out=out, version=version, command=command, images=len(items)
         )
+
+
+def _train_slices(  # noqa: PLR0917 - the command's own options, handed on once
+    recipe: PublishedRecipe,
+    data: Path,
+    out: Path,
+    version: str,
+    resume: bool,
+    threads: int | None,
+    command: str,
+    console: Console | None,
+) -> ModelCard:
+    studies = read_mosmed(data)
+    with _session(recipe, threads), RunProgress(recipe, recipe.epochs, console) as report:
+        from ai_engine.training.slice_publish import publish_slices  # noqa: PLC0415 - matplotlib
+        from ai_engine.training.slice_run import train_slices  # noqa: PLC0415 - TensorFlow
+
+        trained = train_slices(recipe, studies, folder=out, resume=resume, progress=report)
+        return publish_slices(recipe, trained, out=out, version=version, command=command)
+
+
+_ON_MASKS = {Task.MASK: _train_masks, Task.CT_MASK: _train_slices}
+"""What is trained on masks, each with a data set of its own."""
 
 
 def _command_line(recipe: str, data: Path, version: str, layout: str) -> str:

@@ -25,6 +25,8 @@ class Task(StrEnum):
     CLASSES = "classes"
     MASK = "mask"
     BOXES = "boxes"
+    CT_MASK = "ct-mask"
+    VIEW_PAIRS = "view-pairs"
 
 
 class Schedule(StrEnum):

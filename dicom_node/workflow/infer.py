@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ai_engine.prediction import Prediction, RefusalReason, Remark, RemarkKind
 from ai_engine.result import Result
-from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
@@ -115,19 +115,21 @@ def _overruled(prediction: Prediction, job: Job) -> Iterator[Remark]:
 
 
 def _belied(prediction: Prediction, instances: Iterable[ReceivedInstance]) -> Iterator[Remark]:
-    """Images that the guard refused although the header names a body part that a route wants."""
-    named = {
-        each.sop_instance_uid: each.header.body_part_examined
-        for each in instances
-        if each.header.body_part_examined
-    }
+    """Images that the guard refused although the header names what a route wants."""
+    headers = {each.sop_instance_uid: each.header for each in instances}
     for refusal in prediction.refusals:
         uid = refusal.sop_instance_uid
-        if refusal.reason is RefusalReason.NOT_FRONTAL_CHEST and uid in named:
+        header = headers.get(uid, InstanceHeader())
+        named = {
+            RefusalReason.NOT_FRONTAL_CHEST: ("body part", header.body_part_examined),
+            RefusalReason.NOT_LATERAL_CHEST: ("view", header.view_position),
+        }
+        what, value = named.get(refusal.reason, ("", None))
+        if value:
             yield _disagreement(
                 uid,
-                f"The header says body part {named[uid]}, but the image was not analysed, because "
-                f"it {refusal.detail}.",
+                f"The header says {what} {value}, but the image was not analysed, because it "
+                f"{refusal.detail}.",
             )
 
 
