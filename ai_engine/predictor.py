@@ -14,8 +14,9 @@ from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.explain import class_activation, heat_map
 from ai_engine.inference.backend import Activation, Backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
+from ai_engine.inference.views import model_batch, model_view
 from ai_engine.prediction import Code, Finding, HeatMap, ImagePrediction, Prediction, Refusal
-from ai_engine.preprocessing.geometry import ModelView, letterbox
+from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.guard import ChestGuard, TagsHint, Veto
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.registry import ModelRegistry
@@ -132,15 +133,15 @@ class ChestRadiographPredictor:
 
     def probabilities(self, radiograph: Radiograph) -> FloatArray:
         """Probability of each label, float32 (labels,), past the guard: for evaluation."""
-        return self._run(self._view(radiograph))[0]
+        return self._run(model_view(self._card, radiograph))[0]
 
     def heat_maps(self, radiograph: Radiograph) -> tuple[HeatMap, ...]:
         """The heat map of each label, past the guard: for evaluation."""
-        view = self._view(radiograph)
+        view = model_view(self._card, radiograph)
         return self._heat_maps(view, self._run(view)[1])
 
     def _analyse(self, radiograph: Radiograph, calibration: Calibration) -> ImagePrediction:
-        view = self._view(radiograph)
+        view = model_view(self._card, radiograph)
         probabilities, activations = self._run(view)
         findings = tuple(
             self._finding(label, float(probability), shown, calibration)
@@ -154,20 +155,9 @@ class ChestRadiographPredictor:
             quality=image_quality(radiograph),
         )
 
-    def _view(self, radiograph: Radiograph) -> ModelView:
-        return letterbox(
-            radiograph.pixels,
-            size=self._card.input_size,
-            content=radiograph.content,
-            aspect_ratio=radiograph.aspect_ratio,
-        )
-
     def _run(self, view: ModelView) -> tuple[FloatArray, FloatArray]:
         """Probabilities (labels,) and activation maps (labels, h, w), mirror image averaged in."""
-        values = [view.values]
-        if self._card.flip_averaging:
-            values.append(view.values[:, ::-1])
-        outputs: Activation = self._backend.predict(np.stack(values)[..., np.newaxis])
+        outputs: Activation = self._backend.predict(model_batch(self._card, view))
         maps = [class_activation(features, self._head) for features in outputs.features]
         maps[1:] = [mirrored[..., ::-1] for mirrored in maps[1:]]
         return outputs.probabilities.mean(axis=0), np.mean(maps, axis=0, dtype=np.float32)

@@ -99,6 +99,29 @@ class ModelCards:
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
 
+    def version(self, model: str, version: str) -> ModelCard:
+        """Return the card of a version by its number.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When that version is not installed.
+        """
+        try:
+            return self.registry.card(model, version)
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
+    def verified_version(self, model: str, version: str) -> ModelCard:
+        """Return the card of a version after checking its weights' digest.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When it is not installed, or its weights are not those that its card describes.
+        """
+        return self._verified(self.version(model, version))
+
     def verified(self, model: str) -> ModelIdentity:
         """Return the active version of ``model`` after checking its weights' digest."""
         return self._verified(self.active(model)).identity
@@ -113,10 +136,7 @@ class ModelCards:
         PromotionError
             When it is active already, or the journal cannot be written.
         """
-        try:
-            card = self._verified(self.registry.card(model, version))
-        except AiEngineError as error:
-            raise ModelUnavailableError(str(error)) from error
+        card = self.verified_version(model, version)
         with self.journal.changing():
             before = active_versions(self._base, self.journal.entries()).get(model, "")
             return self._record(
@@ -145,10 +165,7 @@ class ModelCards:
             entries = self.journal.entries()
             before = active_versions(self._base, entries).get(model, "")
             version = version_before(self._base, entries, model)
-            try:
-                card = self._verified(self.registry.card(model, version)) if version else None
-            except AiEngineError as error:
-                raise ModelUnavailableError(str(error)) from error
+            card = self.verified_version(model, version) if version else None
             return self._record(
                 Promotion(
                     at=at,

@@ -18,6 +18,7 @@ from dicom_node.configuration import load_routes
 from dicom_node.device_jobs import DeviceJobs
 from dicom_node.device_metrics import DriftCollector
 from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.finetuning_schedule import FineTuningSchedule
 from dicom_node.model_cards import ModelCards
 from dicom_node.models import ModelHost
 from dicom_node.network.receiver import ScpSettings
@@ -29,6 +30,7 @@ from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.reception import ReceptionDesk
 from dicom_node.reviews import review_stages
 from dicom_node.settings import NodeSettings
+from dicom_node.shadows import Shadows
 from dicom_node.stores import Stores, address_of, archive_settings, scu_timeouts, tls_files, utc_now
 from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
@@ -72,7 +74,14 @@ class Node:
         self._models = ModelHost(
             settings, config_dir, self._stores.objects, self._stores.calibrations
         )
-        self._jobs = DeviceJobs(self._stores, ModelCards(config_dir, settings.models_dir))
+        cards = ModelCards(config_dir, settings.models_dir)
+        self._jobs = DeviceJobs(self._stores, cards)
+        self._shadows = Shadows(self._stores, cards)
+        self._tuning = FineTuningSchedule(
+            config_dir,
+            models=lambda: [card.name for card in self._jobs.models()],
+            min_new_cases=settings.finetuning.min_new_cases,
+        )
         self._corridor = self._make_corridor(config_dir)
         self._workflows = WorkflowEngine(_engine_settings(settings), self._corridor)
         self._corridor.completion.start_with(self._workflows)
@@ -172,6 +181,7 @@ class Node:
         if self._secure_receivers is not None:
             self._secure_receivers.stop()
         self._workstations.stop()
+        self._tuning.stop()
         if self._clock.running:
             self._clock.shutdown()
         self._workflows.stop()
@@ -255,11 +265,13 @@ class Node:
     def _schedule(self) -> None:
         interval = self._settings.workflow.sweep_interval
         self._clock.add_job(self._sweep, "interval", seconds=interval, max_instances=1)
+        self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._workflows.collect, "interval", hours=1)
         care = self._settings
         for schedule, job in (
             (care.calibration.schedule, self._jobs.calibrate_all),
             (care.drift.schedule, self._jobs.watch_all),
+            (care.finetuning.schedule, self._tuning.run),
         ):
             if schedule:
                 trigger = CronTrigger.from_crontab(schedule, timezone=UTC)

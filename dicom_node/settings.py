@@ -155,6 +155,31 @@ class DriftSettings(_Section):
     """Fewer recent verdicts than this neither alert nor suspend."""
 
 
+class FineTuningSettings(_Section):
+    """Models that go on learning from what experts have validated."""
+
+    schedule: _Schedule = ""
+    """When a candidate is trained: minute, hour, day, month, weekday (UTC); empty: only by hand."""
+    min_new_cases: int = Field(default=50, ge=1)
+    """Validated cases that must be new since the last candidate for the schedule to train one."""
+    min_positives: int = Field(default=20, ge=2)
+    """Validated cases with a finding that training needs."""
+    min_negatives: int = Field(default=20, ge=2)
+    """Validated cases without the finding that it needs."""
+    min_held_out: int = Field(default=10, ge=2)
+    """Cases of either class that a device's frozen set needs before it is frozen, and judged."""
+    held_out_share: float = Field(default=0.3, gt=0, lt=1)
+    """Share of new patients that models are measured on and never trained on."""
+    validation_share: float = Field(default=0.15, ge=0, lt=1)
+    """Share of the other patients that a candidate's thresholds are chosen on."""
+    max_cases: int = Field(default=4000, ge=1)
+    """The newest cases that are trained on; a quarter of a megabyte of memory each."""
+    epochs: int = Field(default=6, ge=1)
+    """How often training sees every case."""
+    learning_rate: float = Field(default=2e-4, gt=0, lt=1)
+    """The size of training's steps at first."""
+
+
 class EvidenceSettings(_Section):
     """What results look like."""
 
@@ -237,6 +262,7 @@ class NodeSettings(BaseSettings):
     tls: TlsSettings = TlsSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     drift: DriftSettings = DriftSettings()
+    finetuning: FineTuningSettings = FineTuningSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -266,6 +292,11 @@ class NodeSettings(BaseSettings):
     def cache_dir(self) -> Path:
         """Folder of what can be made again: converted models."""
         return self.data_dir / "cache"
+
+    @property
+    def finetuning_dir(self) -> Path:
+        """Folder of fine-tunings: plans, checkpoints, candidates."""
+        return self.data_dir / "finetuning"
 
     @property
     def hotbase_url(self) -> str:

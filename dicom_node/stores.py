@@ -23,10 +23,12 @@ from dicom_node.persistence.database import (
     migrate,
     schema_revision,
 )
+from dicom_node.persistence.held_out import HeldOutStore
 from dicom_node.persistence.hotbase import Hotbase
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.persistence.observations import ObservationStore
 from dicom_node.persistence.outside import OutsideReportStore
+from dicom_node.persistence.shadows import ShadowStore
 from dicom_node.persistence.users import UserStore
 from dicom_node.persistence.warehouse import WarehouseStore
 from dicom_node.persistence.worklist import HotbaseWorklist
@@ -52,6 +54,7 @@ class Stores:
         self.hotbase = Hotbase(self.engine)
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
+        self.shadows = ShadowStore(self.engine)
         self.received = StorageArchive(archive_settings(settings))
         self.evidence = StorageArchive(
             ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
@@ -59,6 +62,7 @@ class Stores:
         self.outside = OutsideReportStore(self.engine)
         self.warehouse_engine = make_engine(settings.warehouse_url)
         self.warehouse = WarehouseStore(self.warehouse_engine)
+        self.held_out = HeldOutStore(self.warehouse_engine)
         self.objects = DicomObjects(
             received=self.received,
             evidence=self.evidence,

@@ -90,14 +90,14 @@ def figures(cases: LabelCases, threshold: float, *, rounds: int = ROUNDS, seed: 
     weights = np.vstack([np.ones(len(cases)), draws])
     called = cases.scores >= threshold
     return Figures(
-        auc=_estimate(auc_of(weights, cases.truth, cases.scores)),
-        f1=_estimate(f1_of(weights, cases.truth, called)),
-        sensitivity=_estimate(share_of(weights, called, cases.truth)),
-        specificity=_estimate(share_of(weights, ~called, ~cases.truth)),
+        auc=estimate(auc_of(weights, cases.truth, cases.scores)),
+        f1=estimate(f1_of(weights, cases.truth, called)),
+        sensitivity=estimate(share_of(weights, called, cases.truth)),
+        specificity=estimate(share_of(weights, ~called, ~cases.truth)),
     )
 
 
-def _estimate(values: Values) -> Estimate:
-    """The first value is the figure itself, the others are its draws."""
+def estimate(values: Values) -> Estimate:
+    """A figure with its interval: the first value is the figure itself, the others its draws."""
     low, high = np.nanpercentile(values[1:], _LEVELS)
     return Estimate(value=float(values[0]), low=float(low), high=float(high))

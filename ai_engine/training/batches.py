@@ -15,6 +15,8 @@ from ai_engine.training.augmentation import Sample, augmented_view
 from ai_engine.training.recipe import Recipe
 
 FloatArray = npt.NDArray[np.float32]
+Batch = tuple[FloatArray, FloatArray, FloatArray]
+"""Views (n, size, size, 1), targets (n, targets), and how much each target counts (n, targets)."""
 
 AGE_CENTER = 47.0
 AGE_SPREAD = 17.0
@@ -28,11 +30,13 @@ _AHEAD = 6
 class TrainingSet:
     """Images in memory and their targets, float32 (n, labels + auxiliary labels + 3).
 
-    The targets are 0/1, but for the last column: age in deviations from the mean.
+    The targets are 0/1, but for the last column: age in deviations from the mean. ``weights`` says
+    how much each target counts, of the same shape; None counts all alike.
     """
 
     samples: tuple[Sample, ...]
     targets: FloatArray
+    weights: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -40,7 +44,7 @@ class TrainingSet:
     def reduced(self, size: int) -> "TrainingSet":
         """The same with smaller images, where views of the given size don't need large ones."""
         samples = tuple(sample.reduced(size) for sample in self.samples)
-        return TrainingSet(samples=samples, targets=self.targets)
+        return TrainingSet(samples=samples, targets=self.targets, weights=self.weights)
 
 
 def load_training_set(dataset: CxrDataset, items: Sequence[CxrItem], recipe: Recipe) -> TrainingSet:
@@ -67,7 +71,7 @@ def plain_views(data: TrainingSet, size: int) -> FloatArray:
 
 def epoch_batches(
     data: TrainingSet, recipe: Recipe, *, size: int, seed: Sequence[int]
-) -> Iterator[tuple[FloatArray, FloatArray]]:
+) -> Iterator[Batch]:
     """One epoch's batches in random order, the incomplete last one left out.
 
     ``seed`` (recipe's seed, stage, epoch) decides everything random in the epoch, so a resumed
@@ -83,7 +87,8 @@ def epoch_batches(
 
 def _batches(
     data: TrainingSet, recipe: Recipe, size: int, rng: np.random.Generator
-) -> Iterator[tuple[FloatArray, FloatArray]]:
+) -> Iterator[Batch]:
+    weights = np.ones_like(data.targets) if data.weights is None else data.weights
     order = rng.permutation(len(data))
     for start in range(0, len(order) - recipe.batch_size + 1, recipe.batch_size):
         chosen = order[start : start + recipe.batch_size]
@@ -96,7 +101,7 @@ def _batches(
             ]
         )[..., np.newaxis]
         targets = _smooth(data.targets[chosen], recipe.label_smoothing)
-        yield _mix(views, targets, recipe, rng)
+        yield _mix((views, targets, weights[chosen]), recipe, rng)
 
 
 def _smooth(targets: FloatArray, amount: float) -> FloatArray:
@@ -106,18 +111,18 @@ def _smooth(targets: FloatArray, amount: float) -> FloatArray:
     return smooth
 
 
-def _mix(
-    views: FloatArray, targets: FloatArray, recipe: Recipe, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+def _mix(batch: Batch, recipe: Recipe, rng: np.random.Generator) -> Batch:
     """Mixup (Zhang et al., 2018) of a part of the batches."""
     if rng.random() >= recipe.augmentation.mixup:
-        return views, targets
+        return batch
+    views, targets, weights = batch
     share = rng.beta(0.4, 0.4, len(views)).astype(np.float32)[:, np.newaxis]
     partner = rng.permutation(len(views))
     image_share = share[:, :, np.newaxis, np.newaxis]
     return (
         views * image_share + views[partner] * (1 - image_share),
         targets * share + targets[partner] * (1 - share),
+        weights * share + weights[partner] * (1 - share),
     )
 
 

@@ -18,7 +18,12 @@ from ai_engine.training.checkpoint import (
     numbered,
     save_checkpoint,
 )
-from ai_engine.training.network import build_training_network, loss_weights, training_loss
+from ai_engine.training.network import (
+    StartWeights,
+    build_training_network,
+    loss_weights,
+    training_loss,
+)
 from ai_engine.training.recipe import Recipe, Stage
 
 Progress = Callable[[dict[str, Any]], None]
@@ -42,12 +47,22 @@ class TrainingRun:
     """
 
     def __init__(
-        self, recipe: Recipe, *, train: TrainingSet, valid: TrainingSet, folder: Path
+        self,
+        recipe: Recipe,
+        *,
+        train: TrainingSet,
+        valid: TrainingSet | None,
+        folder: Path,
+        start: StartWeights | None = None,
     ) -> None:
+        """Build the network; without a validation set, nothing is validated.
+
+        ``start`` holds the weights to go on from, in place of fresh or ImageNet's.
+        """
         self._recipe = recipe
         self._train, self._valid = train, valid
         self._folder = folder
-        self._network = build_training_network(recipe)
+        self._network = build_training_network(recipe, start)
         self._average = [tf.Variable(variable) for variable in self._variables]
         self._weights = loss_weights(recipe)
         self._infer = tf.function(
@@ -83,21 +98,21 @@ class TrainingRun:
         self, index: int, stage: Stage, optimizer: Any, done: int, progress: Progress
     ) -> None:
         step = self._step_function(optimizer)
-        views = plain_views(self._valid, stage.size)
+        validate = self._validation(stage.size)
         samples = self._train.reduced(stage.size)
         for epoch in range(done, stage.epochs):
             losses = []
-            for images, targets in epoch_batches(
+            for batch in epoch_batches(
                 samples, self._recipe, size=stage.size, seed=(self._recipe.seed, index, epoch)
             ):
-                losses.append(float(step(images, targets)))
+                losses.append(float(step(*batch)))
                 progress({"stage": index, "epoch": epoch, "step": len(losses)})
             entry = {"stage": index, "size": stage.size, "loss": float(np.mean(losses))}
             last = epoch + 1 == stage.epochs
             if last:
                 self._use_average()
-            if last or (epoch + 1) % stage.validate_every == 0:
-                entry |= self._validate(views)
+            if validate is not None and (last or (epoch + 1) % stage.validate_every == 0):
+                entry |= validate()
             self._history.append(entry)
             self._save(index, epoch + 1, optimizer)
             progress({"epoch_done": entry})
@@ -119,15 +134,16 @@ class TrainingRun:
         optimizer.build(self._network.trainable_variables)
         return optimizer
 
-    def _step_function(self, optimizer: Any) -> Callable[[Any, Any], Any]:
+    def _step_function(self, optimizer: Any) -> Callable[[Any, Any, Any], Any]:
         variables = self._network.trainable_variables
         averaged = list(zip(self._average, self._variables, strict=True))
         keep = self._recipe.average_decay
 
         @tf.function  # type: ignore[untyped-decorator]
-        def step(images: Any, targets: Any) -> Any:
+        def step(images: Any, targets: Any, counts: Any) -> Any:
             with tf.GradientTape() as tape:
-                loss = training_loss(targets, self._network(images, training=True), self._weights)
+                logits = self._network(images, training=True)
+                loss = training_loss(targets, logits, self._weights * counts)
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
             for average, variable in averaged:
                 average.assign_sub((average - variable) * (1 - keep))
@@ -135,7 +151,16 @@ class TrainingRun:
 
         return step  # type: ignore[no-any-return]
 
-    def _validate(self, views: npt.NDArray[np.float32]) -> dict[str, float]:
+    def _validation(self, size: int) -> Callable[[], dict[str, float]] | None:
+        """What measures an epoch, or None without images to validate on."""
+        if self._valid is None:
+            return None
+        views, truth = plain_views(self._valid, size), self._valid.targets[:, 0]
+        return lambda: self._validate(views, truth)
+
+    def _validate(
+        self, views: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]
+    ) -> dict[str, float]:
         """AUC and log loss of the first label with the averaged weights, both mirrorings."""
         current = [variable.numpy() for variable in self._variables]
         self._use_average()
@@ -143,7 +168,6 @@ class TrainingRun:
         scores = (self._probabilities(views) + self._probabilities(mirrored)) / 2
         for variable, value in zip(self._variables, current, strict=True):
             variable.assign(value)
-        truth = self._valid.targets[:, 0]
         return {
             "valid_auc": float(roc_auc_score(truth, scores[:, 0])),
             "valid_loss": float(log_loss(truth, scores[:, 0], labels=[0, 1])),

@@ -53,7 +53,8 @@ class Recipe:
     """One way of training a model.
 
     ``labels`` are reported by the model; ``auxiliary_labels`` and the patient's sex, view and age
-    are further targets that shape the features and are dropped afterwards.
+    are further targets that shape the features and are dropped afterwards. ``fixed_moments`` keeps
+    the moments of batch normalisation as the weights that a training starts from have them.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     input_size: int = 384
     imagenet: bool = False
+    fixed_moments: bool = False
     precision: str = "mixed_bfloat16"
     auxiliary_labels: tuple[str, ...] = ()
     auxiliary_weight: float = 0.15

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ai_engine.cards import CT_KINDS, render_card
 from ai_engine.errors import AiEngineError
-from dicom_node.cli import drift, model_versions
+from dicom_node.cli import drift, finetune, model_versions, shadow
 from dicom_node.cli.context import invocation
 from dicom_node.model_cards import ModelUnavailableError
 
@@ -18,6 +18,8 @@ commands = typer.Typer(
 )
 commands.add_typer(model_versions.commands)
 commands.add_typer(drift.commands)
+commands.add_typer(finetune.commands)
+commands.add_typer(shadow.commands)
 
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Layout = Annotated[

@@ -75,3 +75,24 @@ TRUTHS = sa.Table(
     sa.Index("ix_warehouse_truths_device", "device_id", "model_name", "label", "decided_at"),
     sa.Index("ix_warehouse_truths_age", "decided_at", "record_id", "position"),
 )
+
+# What a patient's images are for: decided once, so that a changed setting moves nobody.
+PATIENT_PARTS = sa.Table(
+    "warehouse_patient_parts",
+    WAREHOUSE,
+    sa.Column("patient_key", sa.String(64), primary_key=True),
+    sa.Column("part", sa.String(16), nullable=False),
+    sa.Column("assigned_at", UtcDateTime, nullable=False),
+)
+
+# The frozen sets: which images a model is measured on for a device, each by one record's verdict.
+HELD_OUT_IMAGES = sa.Table(
+    "warehouse_held_out_images",
+    WAREHOUSE,
+    sa.Column("model_name", sa.String(64), primary_key=True),
+    sa.Column("device_id", _DEVICE_ID, primary_key=True),
+    sa.Column("sop_instance_uid", UID, primary_key=True),
+    sa.Column("record_id", _RECORD_ID, nullable=False),
+    sa.Column("patient_key", sa.String(64), nullable=False),
+    sa.Column("frozen_at", UtcDateTime, nullable=False),
+)

@@ -125,7 +125,7 @@ def test_an_epoch_depends_on_its_seed_only() -> None:
 
 def test_labels_are_smoothed_but_ages_are_not() -> None:
     recipe = parse_recipe(MINIMAL, where="test")
-    _, targets = next(epoch_batches(training_set(), recipe, size=32, seed=(1,)))
+    _, targets, _ = next(epoch_batches(training_set(), recipe, size=32, seed=(1,)))
     np.testing.assert_allclose(targets[0], [0.95, 0.05, 0.95, 0.05, -0.5])
 
 

@@ -1,0 +1,145 @@
+"""From trained weights to a model folder that lies beside the champion's."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ai_engine.calibration.calibrate import calibrate
+from ai_engine.calibration.cases import LabelCases
+from ai_engine.calibration.device import EVERY_DEVICE
+from ai_engine.calibration.operating_point import OperatingPoint
+from ai_engine.cards import Label, Metric, ModelCard, write_card
+from ai_engine.comparison.report import Comparison
+from ai_engine.scoring import Scorer
+from ai_engine.training.validated import Reader, ValidatedCase
+from ai_engine.weights_file import write_weights
+from dicom_node.errors import ConfigurationError
+from dicom_node.finetuning.plan import Plan
+
+if TYPE_CHECKING:
+    from ai_engine.training.loop import TrainedNetwork
+
+WEIGHTS_FILE = "weights.safetensors"
+HELD_OUT_SPLIT = "held-out"
+"""What the figures on the frozen sets are called in a card."""
+
+
+def next_version(champion: str, installed: Collection[str]) -> str:
+    """Return the next minor version above all that are installed of the champion's major one.
+
+    Raises
+    ------
+    ConfigurationError
+        If the champion's version is not three numbers.
+    """
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", champion)
+    if match is None:
+        raise ConfigurationError(
+            f"version {champion!r} is not three numbers: name the candidate's with --version."
+        )
+    major = match.group(1)
+    minors = [
+        int(found.group(1))
+        for version in (champion, *installed)
+        if (found := re.fullmatch(rf"{major}\.(\d+)\.\d+", version))
+    ]
+    return f"{major}.{max(minors) + 1}.0"
+
+
+def make_candidate(
+    champion: ModelCard, plan: Plan, trained: "TrainedNetwork", *, out: Path, patients: int
+) -> ModelCard:
+    """Write the candidate's folder; its thresholds are the champion's."""
+    folder = out / "candidate"
+    digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
+    card = replace(
+        champion,
+        folder=folder,
+        version=plan.version,
+        weights_file=WEIGHTS_FILE,
+        weights_digest=digest,
+        limitations=(
+            *champion.limitations,
+            f"Fine-tuned on {len(plan.training)} images of {patients} patients that experts "
+            "validated at this site: what is known of it elsewhere is the version it came from.",
+        ),
+        recipe=(
+            f"fine-tuned from {champion.identity.key}, seed {plan.tuning.seed}, batch "
+            f"{plan.tuning.batch_size}, AdamW: {plan.tuning.epochs} epochs at "
+            f"{champion.input_size} px from {plan.tuning.learning_rate:g}"
+        ),
+        command=f"dicom-node models finetune {champion.name} --seed {plan.tuning.seed}",
+        data=(
+            f"Weights {champion.weights_digest[:12]} of {champion.identity.key} ({champion.data}), "
+            f"then the Warehouse's cases of the plan with SHA-256 {plan.digest}"
+        ),
+        metrics=(),
+    )
+    write_card(card)
+    return card
+
+
+def with_thresholds(
+    card: ModelCard, cases: Sequence[ValidatedCase], *, read: Reader, scorer: Scorer, plan: Plan
+) -> ModelCard:
+    """Choose thresholds on cases that were not learned from, by the rules of a calibration.
+
+    A label with too few of them keeps the champion's threshold.
+    """
+    if not cases:
+        return card
+    scores = np.array([scorer.probabilities(read(case)) for case in cases], dtype=np.float64)
+    made = calibrate(
+        [_cases(cases, scores, column, label) for column, label in enumerate(card.labels)],
+        device=EVERY_DEVICE,
+        model=card.identity,
+        parents={each.name: OperatingPoint(score_threshold=each.threshold) for each in card.labels},
+        made_at=plan.made_at,
+    )
+    labels = tuple(
+        replace(label, threshold=round(made.points[label.name].score_threshold, 4))
+        for label in card.labels
+    )
+    chosen = replace(card, labels=labels)
+    write_card(chosen)
+    return chosen
+
+
+def with_figures(card: ModelCard, comparison: Comparison) -> ModelCard:
+    """Put what was measured on the frozen sets into the candidate's card."""
+    found = replace(
+        card,
+        metrics=tuple(
+            Metric(
+                name="auc",
+                label=each.label,
+                split=HELD_OUT_SPLIT,
+                group=each.device,
+                images=each.cases,
+                value=round(each.candidate.auc.value, 4),
+                low=round(each.candidate.auc.low, 4),
+                high=round(each.candidate.auc.high, 4),
+            )
+            for each in comparison.results
+            if each.candidate is not None
+        ),
+    )
+    write_card(found)
+    return found
+
+
+def _cases(
+    cases: Sequence[ValidatedCase], scores: "np.ndarray[tuple[int, int], np.dtype[np.float64]]",
+    column: int, label: Label,
+) -> LabelCases:  # fmt: skip
+    rows = [row for row, case in enumerate(cases) if label.name in case.truths]
+    return LabelCases(
+        label=label.name,
+        scores=scores[rows, column],
+        truth=np.array([cases[row].truths[label.name] for row in rows], dtype=np.bool_),
+        patients=tuple(cases[row].patient for row in rows),
+    )
