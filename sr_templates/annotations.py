@@ -13,10 +13,10 @@ LAYER = "AI FINDINGS"
 # Recommended Display CIELab Value (0062,000D) of the layer: a yellow that shows on bone and lung.
 COLOR = (58000, 32896, 50000)
 # A label's size as shares of the image, for viewers that fit words into their box.
-LABEL_WIDTH = 0.36
+LABEL_WIDTH = 0.44
 LABEL_HEIGHT = 0.035
 # Where summary and warning stand, as shares of the displayed area: left, top, right, bottom.
-SUMMARY = (0.02, 0.02, 0.70, 0.16)
+SUMMARY = (0.02, 0.02, 0.98, 0.16)
 WARNING_PLACE = (0.02, 0.94, 0.98, 0.98)
 
 
