@@ -45,6 +45,9 @@ class ClassicalCt:
         assert model == self.card.name
         return self.card.identity
 
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> None:
+        """Nothing tells before the analysis how probably a CT is not normal."""
+
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> CtPrediction:
         assert model == self.card.identity
         return self.models.predict(self.card, instances)
