@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.peers.process import program
 
@@ -16,11 +16,15 @@ _OPTIONS = (
     "--disable-dev-shm-usage",
 )
 
+# Milliseconds that a page may take on a machine that does much else.
+_PATIENCE = 30_000
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run the machine's Chromium; skip the test where there is none."""
     executable = program("chromium", "chromium")
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable, args=list(_OPTIONS), chromium_sandbox=False
