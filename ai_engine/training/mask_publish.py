@@ -1,7 +1,7 @@
 """From trained segmentation weights to a model folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,9 @@ def publish_masks(
         command=command,
         data=f"{images} radiographs with masks; the figures are of networks that did not see them",
         labels=(Label(name="Lungs", title="Lungs", threshold=MASK_THRESHOLD, code=BOTH_LUNGS),),
-        metrics=mask_metrics(by_fold(trained.held_out), label="Lungs", split=CROSS_VALIDATION),
+        metrics=mask_metrics(
+            in_groups(trained.held_out, recipe.doubtful), label="Lungs", split=CROSS_VALIDATION
+        ),
         **_words(recipe),
     )
     write_card(card)
@@ -78,9 +80,14 @@ def _one_line(recipe: PublishedRecipe) -> str:
     )
 
 
-def by_fold(held_out: Sequence[MeasuredMask]) -> dict[str, list[MeasuredMask]]:
-    """All held-out images, then those of each fold."""
+def in_groups(
+    held_out: Sequence[MeasuredMask], doubtful: Collection[str] = ()
+) -> dict[str, list[MeasuredMask]]:
+    """All held-out images, those whose masks nobody doubts, and those of each fold."""
     folds = sorted({one.fold for one in held_out})
-    return {"all": list(held_out)} | {
+    groups = {"all": list(held_out)}
+    if doubtful:
+        groups["undoubted masks"] = [one for one in held_out if one.image not in doubtful]
+    return groups | {
         f"fold {fold}": [one for one in held_out if one.fold == fold] for fold in folds
     }

@@ -56,7 +56,8 @@ class PublishedRecipe:
     ``steps`` every ``patience`` epochs; ``stop_after`` such epochs end the run, 0 never.
     ``imagenet`` starts from published weights. ``half_precision`` computes in bfloat16 on a CPU,
     which depthwise convolutions are slower in; on a GPU it is always float16.
-    ``folds`` cross-validates before training on everything. ``elastic`` is how far masks and images
+    ``folds`` cross-validates after training on everything; ``doubtful`` are images whose masks
+    don't lie on what they show: figures are given with and without them. ``elastic`` is how far masks and images
     are bent, as a part of the side, ``air`` how often something beside the lungs becomes as dark as
     air; ``center_crop`` is the part of each side that is kept.
     """
@@ -85,6 +86,7 @@ class PublishedRecipe:
     imagenet: bool = False
     half_precision: bool = True
     folds: int = 0
+    doubtful: tuple[str, ...] = ()
     seed: int = 1
     center_crop: float = 1.0
     elastic: float = 0.0

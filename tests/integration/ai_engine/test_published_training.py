@@ -133,19 +133,21 @@ def test_masks_are_learned_and_served(architecture: str, lungs: Path, tmp_path: 
 
 
 def test_held_out_images_are_measured_together_and_by_fold() -> None:
-    from ai_engine.training.mask_publish import by_fold  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.training.mask_publish import in_groups  # noqa: PLC0415 - after TensorFlow
 
     nothing = np.zeros((4, 4, 3), np.uint8)
     rows = [
         MeasuredMask(image=f"{n}.png", fold=1 + n % 2, dice=0.9 + n / 100, iou=0.8, picture=nothing)
         for n in range(6)
     ]
-    metrics = mask_metrics(by_fold(rows), label="Lungs", split="cross-validation")
+    metrics = mask_metrics(in_groups(rows), label="Lungs", split="cross-validation")
     found = {(one.name, one.group): one for one in metrics}
     assert set(found) == {(n, g) for n in ("dice", "iou") for g in ("all", "fold 1", "fold 2")}
     assert found["dice", "all"].value == pytest.approx(0.925)
     assert found["dice", "all"].low < 0.925 < found["dice", "all"].high
-    assert mask_metrics(by_fold([]), label="Lungs", split="cross-validation") == ()
+    certain = in_groups(rows, {"5.png"})["undoubted masks"]
+    assert [row.image for row in certain] == [f"{n}.png" for n in range(5)]
+    assert mask_metrics(in_groups([]), label="Lungs", split="cross-validation") == ()
 
 
 class _StopError(Exception):
