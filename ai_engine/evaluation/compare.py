@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ai_engine.cards import Label, ModelCard, ModelKind, write_card
 from ai_engine.datasets.cxr import CxrDataset, Split
@@ -30,6 +31,8 @@ from ai_engine.weights_file import read_weights
 
 TABLE_I = {"alexnet": 0.889, "resnet50": 0.931, "efficientnetb4": 0.949, "densenet121": 0.936}
 """Paper 1's accuracy of each architecture, on RSNA's Normal against Lung Opacity."""
+
+HEADINGS = ("Model, input", "Params", "1/s", "MiB", "Acc.", "AUC (95 %)", "Paper")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ def compare(
             card = _untrained(architecture, size, Path(folder))
             rows.append(_row(card, Path(folder), threads, model="untrained"))
     if out is not None:
-        out.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")
+        out.write_text(json.dumps([_measured(row) for row in rows], indent=2) + "\n")
     if console is not None:
         console.print(comparison_table(rows))
     return tuple(rows)
@@ -108,22 +111,33 @@ def compare(
 
 def comparison_table(rows: Sequence[Comparison]) -> Table:
     """The rows as a table for a terminal."""
-    table = Table("Model", "Architecture", "Input", "Parameters", "Images/s", "Memory",
-                  "Accuracy", "AUC (95 %)", "Paper 1", title="Model selection")  # fmt: skip
+    table = Table(
+        *(Column(name, no_wrap=True) for name in HEADINGS),
+        title="Model selection",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
     for row in rows:
-        auc = f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})"
+        auc = f"{row.auc:.3f}\n{row.auc_low:.2f} to {row.auc_high:.2f}"
         table.add_row(
-            row.model,
-            row.architecture,
-            str(row.input_size),
+            f"{row.architecture}\n{row.model}, {row.input_size}",
             f"{row.parameters / 1e6:.1f} M",
             f"{row.images_per_second:.1f}",
-            f"{row.memory:.0f} MiB",
+            f"{row.memory:.0f}",
             _shown(row.accuracy),
             "–" if math.isnan(row.auc) else auc,
             _shown(row.published_accuracy),
         )
     return table
+
+
+def _measured(row: Comparison) -> dict[str, object]:
+    """A row as JSON has it: what was not measured is null."""
+    values = dataclasses.asdict(row)
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in values.items()
+    }
 
 
 def _shown(value: float) -> str:

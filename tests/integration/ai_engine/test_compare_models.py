@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
@@ -24,10 +25,13 @@ def test_trained_and_untrained_networks_stand_side_by_side(
     registry, versions = random_models
     card = registry.active(versions, "frontal-chest-guard")
     out = tmp_path / "rows.json"
+    held_here = np.ones(700 * 2**17)  # 700 MiB that are none of the models'
     rows = compare([card], cache=cache, architectures=["guardnet"], size=64, threads=1, out=out)
     assert [row.model for row in rows] == ["frontal-chest-guard/0.0.1", "untrained"]
     weights = read_weights(card.weights_path)
     assert rows[0].parameters == sum(tensor.size for tensor in weights.values())
-    assert all(row.images_per_second > 0 and row.memory > 10 for row in rows)
+    assert all(row.images_per_second > 0 for row in rows)
+    assert all(10 < row.memory < held_here.nbytes / 2**20 for row in rows)
     assert math.isnan(rows[0].published_accuracy)
-    assert len(json.loads(out.read_text())) == 2
+    written = json.loads(out.read_text())
+    assert [row["published_accuracy"] for row in written] == [None, None]

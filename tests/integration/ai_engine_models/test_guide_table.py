@@ -1,0 +1,38 @@
+"""The guide's table of architectures says what is built."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "models.md"
+ROW = re.compile(
+    r"^\| `(\w+)` \| [^|]+ \| (\d+) \| (\d+) \| (\d+) × (\d+) × (\d+) \| ([\d,]+) \|", re.MULTILINE
+)
+ROWS = [
+    (name, int(size), int(labels), (None, int(rows), int(columns), int(channels)), count)
+    for name, size, labels, rows, columns, channels, count in ROW.findall(GUIDE.read_text("utf-8"))
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "labels", "shape", "parameters"), ROWS, ids=[row[0] for row in ROWS]
+)
+def test_shape_and_parameters_are_those_of_the_table(
+    name: str, size: int, labels: int, shape: tuple[int, ...], parameters: str
+) -> None:
+    from ai_engine.models.catalogue import build  # noqa: PLC0415 - loads Keras
+
+    model = build(name, labels=labels, size=size)
+    assert f"{model.count_params():,}" == parameters
+    assert shape in [tuple(output.shape) for output in model.outputs]
+
+
+def test_every_published_architecture_is_in_the_table() -> None:
+    from ai_engine.models.catalogue import BUILDERS  # noqa: PLC0415 - loads Keras
+
+    variants = {"guardnet", "unet_vgg16_quarter"}
+    assert {row[0] for row in ROWS} == set(BUILDERS) - variants
