@@ -52,7 +52,8 @@ def _measure(model: Path, size: int, threads: int | None) -> dict[str, float]:
     image = np.zeros((1, size, size, 1), dtype=np.float32)
     for _ in range(WARM_UP):
         backend.predict(image)
-    started, taken = time.perf_counter(), []
+    taken: list[float] = []
+    started = time.perf_counter()
     while len(taken) < FEWEST or time.perf_counter() - started < SHORTEST:
         before = time.perf_counter()
         backend.predict(image)

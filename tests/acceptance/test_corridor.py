@@ -94,8 +94,11 @@ def test_a_destination_gets_the_kinds_of_evidence_that_it_is_administered_to_get
     )
     modalities = {made.Modality for made in hospital.objects()}
     assert "OT" not in modalities
-    # Segmentation, presentation state and key images exist only where something was found.
-    assert modalities == ({"SR", "DOC", "SEG", "PR", "KO"} if positive else {"SR", "DOC"})
+    # Presentation state and key images exist only where something was found; the lungs always are.
+    always = {"SR", "DOC", "SEG"}
+    assert modalities == (always | {"PR", "KO"} if positive else always)
+    outlined = [made for made in hospital.objects() if made.get("ContentLabel") == "AI_LUNGS"]
+    assert [len(made.SegmentSequence) for made in outlined] == [2]
     for made in hospital.objects():
         assert _errors_of_dciodvfy(made, tmp_path) == []
 

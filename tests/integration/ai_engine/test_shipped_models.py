@@ -10,9 +10,12 @@ from pydicom.errors import InvalidDicomError
 
 from ai_engine.cards import ModelKind
 from ai_engine.datasets.cxr import Split, read_cxr
+from ai_engine.datasets.lungs import read_lungs
 from ai_engine.errors import ImageRefusedError
 from ai_engine.evaluation.guard import MISTAKES, passes
+from ai_engine.evaluation.lungs import evaluate_lungs
 from ai_engine.evaluation.scoring import as_radiograph
+from ai_engine.lung_fields import LungSegmenter, load_lung_segmenter
 from ai_engine.prediction import RefusalReason
 from ai_engine.predictor import ChestRadiographPredictor
 from ai_engine.preprocessing.geometry import content_region
@@ -47,6 +50,12 @@ def received(test_data: Path) -> Path:
 def test_radiographs(test_data: Path) -> list[Radiograph]:
     dataset = read_cxr(test_data / "cxr")
     return [as_radiograph(dataset, item) for item in dataset.part(Split.TEST)]
+
+
+@pytest.fixture(scope="module")
+def lung_segmenter(cache: Path) -> LungSegmenter:
+    versions = read_active_versions(ROOT / "config" / "models.toml")
+    return load_lung_segmenter(ModelRegistry(), versions, cache=cache, threads=2)
 
 
 def spoiled(radiograph: Radiograph, mistake: Callable[[np.ndarray], np.ndarray]) -> Radiograph:
@@ -89,6 +98,30 @@ def test_real_frontal_chests_are_analysed(
         assert 0 < finding.probability < 1
         assert finding.heat_map is not None
         assert finding.heat_map.values.max() in {0, 1}
+
+
+@pytest.mark.parametrize("name", CHESTS[:3])
+def test_both_lungs_are_outlined_on_real_chests(
+    name: str, received: Path, lung_segmenter: LungSegmenter
+) -> None:
+    shown = read_radiograph(dcmread(received / f"{name}.dcm"))
+    fields = lung_segmenter.segment(shown)
+    for mask in (fields.image_left, fields.image_right):
+        assert mask.shape == (shown.rows, shown.columns)
+        assert 0.05 < mask.mean() < 0.35
+    columns = [np.flatnonzero(mask.any(axis=0)).mean() / shown.columns
+               for mask in (fields.image_left, fields.image_right)]  # fmt: skip
+    assert columns[0] < 0.5 < columns[1]
+
+
+def test_lungs_are_outlined_as_people_drew_them(
+    test_data: Path, lung_segmenter: LungSegmenter, tmp_path: Path
+) -> None:
+    items = read_lungs(test_data / "lungs")[::8]
+    report = evaluate_lungs(lung_segmenter, items, out=tmp_path)
+    assert report.value("dice") > 0.9
+    assert (tmp_path / "outlines.png").stat().st_size > 10_000
+    assert len((tmp_path / "masks.csv").read_text().splitlines()) == 1 + len(items)
 
 
 @pytest.mark.parametrize(("name", "reason"), OTHERS.items())
