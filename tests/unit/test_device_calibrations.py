@@ -1,5 +1,9 @@
 """Each image is decided by the calibration of the device that it came from."""
 
+from dataclasses import replace
+
+import sqlalchemy as sa
+
 from ai_engine.calibration.device import EVERY_DEVICE, DeviceCalibration, LabelCalibration, Source
 from ai_engine.calibration.objective import Objective
 from ai_engine.calibration.operating_point import OperatingPoint
@@ -8,6 +12,7 @@ from ai_engine.testing import fake_predictor
 from dicom_node.device_calibrations import calibrations_of
 from dicom_node.domain.calibration import CalibrationVersion
 from dicom_node.domain.device import device_of
+from dicom_node.persistence.calibrations import CalibrationStore
 from tests.unit.ai_engine.test_chest_predictor import radiograph
 from tests.unit.builders import EPOCH, an_instance
 
@@ -60,3 +65,22 @@ def test_two_devices_in_one_study_are_decided_apart_and_the_report_names_both() 
 def test_a_calibration_of_all_devices_says_so() -> None:
     version = CalibrationVersion(number=1, calibration=a_calibration(EVERY_DEVICE), made_by="t")
     assert version.name.endswith("version 1 of all devices")
+
+
+def test_a_promoted_version_starts_with_its_cards_thresholds_and_reports_say_so(
+    engine: sa.Engine,
+) -> None:
+    store = CalibrationStore(engine)
+    champion = fake_predictor(probability=0.9)
+    before = champion.card.identity
+    for device in (device_of(OURS).device_id, EVERY_DEVICE):
+        store.add(a_calibration(device), before, actor="t")
+    candidate = replace(before, version="2.1.0", weights_digest="b" * 64)
+    assert set(calibrations_of((OURS, THEIRS), before, store)) == {"1.1", "1.2"}
+    found = calibrations_of((OURS, THEIRS), candidate, store)
+    assert found == {}
+    prediction = champion.predict([radiograph("1.1")], calibrations=found)
+    assert prediction.calibration == "model default"
+    assert prediction.images[0].findings[0].threshold == champion.card.labels[0].threshold
+    # Back to the champion: what had been calibrated for it holds again.
+    assert set(calibrations_of((OURS, THEIRS), before, store)) == {"1.1", "1.2"}

@@ -189,3 +189,16 @@ def test_what_is_many_is_not_counted_out(desk: Desk) -> None:
     page = desk.client.get("/worklist").text
     assert "Open <b>999+</b>" in page
     assert "Decided <b>0</b>" in page
+
+
+def test_the_most_uncertain_result_comes_first_where_that_order_is_chosen(desk: Desk) -> None:
+    unclear = fake_details(3, probabilities=(("opacity", 0.51),))
+    desk.worklist.add(unclear)
+    token = desk.token
+    page = desk.client.get("/worklist", params={"sort": "uncertainty"}).text
+    assert re.search(r'<option value="uncertainty"[^>]*selected', page)
+    assert page.index('aria-label="98') < page.index('aria-label="20')
+    taken = desk.client.post(
+        "/worklist/next", headers={"X-CSRF-Token": token}, follow_redirects=False
+    )
+    assert taken.headers["location"].endswith(unclear.item.item_id)
