@@ -3,21 +3,20 @@
 import functools
 import getpass
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ai_engine.calibration.cases import Minimum
-from ai_engine.comparison.report import as_table
 from ai_engine.errors import AiEngineError
 from ai_engine.predictor import CHEST_MODEL
 from ai_engine.scoring import Scorer
-from ai_engine.training.finetuning import Tuning
 from dicom_node.cli.context import Invocation, invocation
-from dicom_node.finetuning.run import NothingNewError, Order, Workshop, run
-from dicom_node.finetuning.split import SplitRules
 from dicom_node.model_cards import ModelUnavailableError
 from dicom_node.stores import utc_now
+
+if TYPE_CHECKING:
+    from dicom_node.finetuning.run import Workshop
 
 commands = typer.Typer()
 
@@ -54,6 +53,12 @@ def finetune(
     the active version and changes nothing until it is promoted. A run that was stopped goes on
     where it was.
     """
+    # Only this command pays for what training and its pictures need.
+    from ai_engine.comparison.report import as_table  # noqa: PLC0415
+    from ai_engine.training.finetuning import Tuning  # noqa: PLC0415
+    from dicom_node.finetuning.run import NothingNewError, Order, run  # noqa: PLC0415
+    from dicom_node.finetuning.split import SplitRules  # noqa: PLC0415
+
     invoked = invocation(context)
     os.nice(_POLITENESS)
     champion = invoked.model_cards().active(name)
@@ -99,7 +104,9 @@ def finetune(
     )
 
 
-def _workshop(invoked: Invocation) -> Workshop:
+def _workshop(invoked: Invocation) -> "Workshop":
+    from dicom_node.finetuning.run import Workshop  # noqa: PLC0415 - as above
+
     settings, stores = invoked.settings(), invoked.stores()
     return Workshop(
         warehouse=stores.warehouse,
