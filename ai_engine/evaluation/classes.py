@@ -88,13 +88,15 @@ def evaluate_classes(
 
 
 def classes_table(report: ClassReport) -> Table:
-    """The confusion matrix for a terminal, and the accuracy beside the paper's."""
-    table = Table(title=f"{report.model} on {report.split}: true by row, predicted by column")
-    for heading in ("", *report.labels):
-        table.add_column(heading)
+    """The confusion matrix for a terminal: true by row, predicted by column."""
+    table = Table("true", *report.labels)
     for name, counts in zip(report.labels, report.confusion, strict=True):
         table.add_row(name, *(str(count) for count in counts))
-    found = report.accuracy
-    words = f"accuracy {found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
-    table.caption = words if report.paper is None else f"{words}; the paper's {report.paper:.3f}"
     return table
+
+
+def accuracy_in_words(report: ClassReport) -> str:
+    """The accuracy with its interval, and the paper's beside it."""
+    found = report.accuracy
+    words = f"Accuracy {found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return words if report.paper is None else f"{words}; the paper's {report.paper:.3f}"

@@ -14,12 +14,23 @@ from ai_engine.datasets.lungs import read_lungs
 from ai_engine.datasets.view_pairs import view_pairs
 from ai_engine.detection.predictor import BoxFinder
 from ai_engine.evaluation.box_command import evaluate_boxes
-from ai_engine.evaluation.classes import classes_table, evaluate_classes, is_exclusive
+from ai_engine.evaluation.classes import (
+    accuracy_in_words,
+    classes_table,
+    evaluate_classes,
+    is_exclusive,
+)
 from ai_engine.evaluation.dual_view import evaluation_dual_view, score_pairs
 from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
 from ai_engine.evaluation.lungs import evaluate_lungs
-from ai_engine.evaluation.paper_tables import paper_rows, rich_table, table_of, write_rows
+from ai_engine.evaluation.paper_tables import (
+    means_in_words,
+    paper_rows,
+    rich_table,
+    table_of,
+    write_rows,
+)
 from ai_engine.evaluation.plots import (
     draw_calibration,
     draw_confusions,
@@ -147,6 +158,7 @@ def _evaluate_classes(  # noqa: PLR0917 - the command's own options, handed on o
     found.write(out / "classes.json")
     if console is not None:
         console.print(classes_table(found))
+        console.print(accuracy_in_words(found), highlight=False)
     return EvaluationReport(
         model=card.identity.key,
         split=split.value,
@@ -193,6 +205,7 @@ def _beside_the_paper(
     write_rows(table, rows, out / "paper_table.json")
     if console is not None:
         console.print(rich_table(table, rows))
+        console.print(means_in_words(rows), highlight=False)
 
 
 def _draw(scored: ScoredSplit, card: ModelCard, out: Path) -> None:

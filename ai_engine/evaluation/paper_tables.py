@@ -183,11 +183,16 @@ def rich_table(table: PaperTable, rows: Sequence[PaperRow]) -> Table:
             cells += [_figure(row.f1_calibrated), _figure(paper.f1_calibrated)]
             cells += [_figure(row.threshold), _figure(paper.threshold)]
         shown.add_row(*cells)
-    both = [(row.auc.value, row.published.auc) for row in rows if row.auc and row.published]
-    if both:
-        ours, theirs = np.mean(both, axis=0)
-        shown.caption = f"mean AUC over {len(both)} labels: {ours:.3f}, the paper's {theirs:.3f}"
     return shown
+
+
+def means_in_words(rows: Sequence[PaperRow]) -> str:
+    """The mean AUC over the labels that both have, ours and the paper's."""
+    both = [(row.auc.value, row.published.auc) for row in rows if row.auc and row.published]
+    if not both:
+        return "No label has enough images to be measured beside the paper's figures."
+    ours, theirs = np.mean(both, axis=0)
+    return f"Mean AUC over {len(both)} labels: {ours:.3f}, the paper's {theirs:.3f}"
 
 
 def write_rows(table: PaperTable, rows: Sequence[PaperRow], path: Path) -> None:
