@@ -81,7 +81,7 @@ def reading_room(
         yield room
     finally:
         server.stop()
-        stores.engine.dispose()
+        stores.close()
 
 
 def add_people(stores: Stores) -> None:

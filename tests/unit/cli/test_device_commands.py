@@ -1,5 +1,6 @@
 """The commands that look after devices, over a Warehouse that holds something."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def dicom_node(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stores:
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     """Stores with ninety validated images of one device, all of them the same small picture."""
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "250")
@@ -48,7 +49,8 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stores:
             for truth in record.truths
         )
         made.warehouse.file(replace(record, model=model, truths=truths))
-    path = made.warehouse_files.path(next(iter(made.warehouse.records())).images[0].path)
+    first, *_ = made.warehouse.records()
+    path = made.warehouse_files.path(first.images[0].path)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save_as(path, enforce_file_format=True)
     made.observations.observe(
@@ -57,8 +59,8 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stores:
             for each in validated.observations
         ]
     )
+    yield made
     made.close()
-    return made
 
 
 def test_devices_are_calibrated_and_taken_back_by_command(stores: Stores) -> None:

@@ -63,7 +63,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     migrate(made.engine)
     add_people(made)
     yield made
-    made.engine.dispose()
+    made.close()
 
 
 @pytest.fixture(scope="module")
