@@ -66,3 +66,10 @@ def test_a_lung_that_was_not_found_has_no_segment() -> None:
     (made,) = build_lung_segmentation(a_model(), some, nothing, header, a_context())
     assert len(made.SegmentSequence) == 1
     assert build_lung_segmentation(a_model(), nothing, nothing, header, a_context()) == []
+
+
+def test_lungs_on_an_image_that_lies_in_space_are_left_out() -> None:
+    header = a_source()
+    header.FrameOfReferenceUID = "1.2.3"
+    some = np.ones((header.Rows, header.Columns), dtype=np.bool_)
+    assert build_lung_segmentation(a_model(), some, some, header, a_context()) == []
