@@ -32,7 +32,7 @@ TUNABLE = ("densenet121", "efficientnet_lite2")
 class Tuning:
     """How a model is fine-tuned: every layer, at a small rate.
 
-    The defaults were tried on images that no published result is about.
+    The rate was tried on images that no stated result is about (docs/guides/finetuning.md).
     """
 
     epochs: int = 6
