@@ -27,6 +27,8 @@ class ModelKind(StrEnum):
     DETECTOR = "detector"
     TRIAGE = "triage"
     DUAL_VIEW = "dual-view"
+    BONES = "bone-subtraction"
+    CLASSIFIER_WITH_HEADER = "classifier-with-header"
     CLASSICAL_CT = "classical-ct"
     SEGMENTER_CT = "segmenter-ct"
 

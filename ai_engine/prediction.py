@@ -196,6 +196,7 @@ class RemarkKind(StrEnum):
     TRIAGE = "triage"
     LATERAL_USED = "judged with the lateral image"
     LATERAL_MISSING = "no lateral image"
+    HEADER_JOINED = "header joined with pixels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ai_engine.cards import ModelKind
+from ai_engine.bones.predictor import BonePredictor, BoneSubtractor
+from ai_engine.cards import ModelCard, ModelKind
 from ai_engine.detection.predictor import BoxFinder, BoxPredictor
 from ai_engine.dual_view import load_dual_view
 from ai_engine.errors import ModelNotFoundError
+from ai_engine.header_predictor import OpacityClassifier, OpacityPredictor
+from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
-from ai_engine.predictor import CHEST_MODEL, load_guard, load_predictor
+from ai_engine.predictor import CHEST_MODEL, head_kernel, load_guard, load_predictor
 from ai_engine.radiograph_predictor import RadiographPredictor
 from ai_engine.registry import ModelRegistry
 
@@ -47,8 +50,43 @@ def load_radiograph_predictor(
         case ModelKind.DUAL_VIEW:
             guard = load_guard(registry, versions, cache=cache, threads=threads)
             return load_dual_view(card, guard=guard, cache=cache, threads=threads)
+        case ModelKind.CLASSIFIER_WITH_HEADER:
+            classifier = load_classifier_with_header(card, cache=cache, threads=threads)
+            guard = load_guard(registry, versions, cache=cache, threads=threads)
+            return OpacityPredictor(classifier, guard=guard)
+        case ModelKind.BONES:
+            subtractor = load_bone_subtractor(card, cache=cache, threads=threads)
+            guard = load_guard(registry, versions, cache=cache, threads=threads)
+            return BonePredictor(subtractor, guard=guard)
         case _:
             raise ModelNotFoundError(
                 f"model {name}/{card.version} is a {card.kind.value}, which can't be run on "
-                f"radiographs: name {CHEST_MODEL}, a detector or a dual view in config/routes.toml"
+                f"radiographs: name {CHEST_MODEL} or another one in config/routes.toml"
             )
+
+
+def load_classifier_with_header(
+    card: ModelCard, *, cache: Path, threads: int | None = None
+) -> OpacityClassifier:
+    """Load paper 4's classifier on OpenVINO.
+
+    Raises
+    ------
+    ModelFolderError, BackendError
+        If the model is damaged or can't be converted.
+    """
+    network = OpenVinoNetwork(converted_model(card, cache), threads=threads)
+    return OpacityClassifier(card, network, head=head_kernel(card))
+
+
+def load_bone_subtractor(
+    card: ModelCard, *, cache: Path, threads: int | None = None
+) -> BoneSubtractor:
+    """Load a bone generator on OpenVINO.
+
+    Raises
+    ------
+    ModelFolderError, BackendError
+        If the model is damaged or can't be converted.
+    """
+    return BoneSubtractor(card, OpenVinoNetwork(converted_model(card, cache), threads=threads))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from ai_engine.bones.prediction import BonePrediction
 from ai_engine.cards import ModelCard
 from ai_engine.prediction import Prediction, Refusal
 from ai_engine.predictor import Calibration
@@ -30,6 +31,6 @@ class RadiographPredictor(Protocol):
         refusals: Sequence[Refusal] = (),
         calibrations: Mapping[str, Calibration] | None = None,
         hints: Mapping[str, TagsHint] | None = None,
-    ) -> Prediction:
+    ) -> Prediction | BonePrediction:
         """Analyse the images of one study; ``refusals`` of those that couldn't be read go along."""
         ...

@@ -8,7 +8,8 @@ was, or could not be, reached on).
 
 from typing import TypeAlias
 
+from ai_engine.bones.prediction import BonePrediction
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.prediction import Prediction
 
-Result: TypeAlias = Prediction | CtPrediction
+Result: TypeAlias = Prediction | CtPrediction | BonePrediction

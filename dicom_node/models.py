@@ -14,7 +14,7 @@ from ai_engine.cards import CT_KINDS, ModelCard, ModelKind
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.lung_fields import LUNG_MODEL, LungFields, LungSegmenter, load_lung_segmenter
-from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Triage
+from ai_engine.prediction import ModelIdentity, Refusal, Triage
 from ai_engine.predictor import (
     CHEST_MODEL,
     GUARD_MODEL,
@@ -150,7 +150,7 @@ class ModelHost:
 
     def _predict_radiographs(
         self, model: ModelIdentity, instances: Sequence[ReceivedInstance]
-    ) -> Prediction:
+    ) -> Result:
         predictor = self._predictor(model)
         images: list[Radiograph] = []
         refusals: list[Refusal] = []

@@ -81,6 +81,9 @@ PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 PROCESSING_ALGORITHM = Code("processing-alg", PRIVATE_SCHEME, "Processing Algorithm")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 RESAMPLED = Code("113085", "DCM", "Spatial resampling")
+PIXEL_SUBTRACTION = Code("113062", "DCM", "Pixel by pixel subtraction")
+BONES_SUPPRESSED = Code("bone-suppression", PRIVATE_SCHEME, "Bone suppression")
+BONES_ESTIMATED = Code("bone-estimation", PRIVATE_SCHEME, "Bone estimation")
 
 # --- Segmentation (CID 7150, 7162, 7203)
 MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
@@ -143,6 +146,9 @@ REMARKS = MappingProxyType(
             "R-LATERAL-USED", PRIVATE_SCHEME, "Judged with the lateral image"
         ),
         RemarkKind.LATERAL_MISSING: Code("R-NO-LATERAL", PRIVATE_SCHEME, "No lateral image"),
+        RemarkKind.HEADER_JOINED: Code(
+            "R-HEADER-JOINED", PRIVATE_SCHEME, "Header joined with pixels"
+        ),
     }
 )
 

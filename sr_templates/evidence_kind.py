@@ -7,8 +7,8 @@ class EvidenceKind(StrEnum):
     """What the node can make of a prediction.
 
     Structured report, colour overlay (Secondary Capture), segmentation, presentation state,
-    parametric map, encapsulated PDF, key object selection, and the key object selection that
-    rejects what was sent before.
+    parametric map, encapsulated PDF, key object selection, the radiograph without its bones (soft
+    tissue) and its bones alone, and the key object selection that rejects what was sent before.
     """
 
     SR = "sr"
@@ -18,4 +18,6 @@ class EvidenceKind(StrEnum):
     PM = "pm"
     PDF = "pdf"
     KO = "ko"
+    SOFT = "soft"
+    BONE = "bone"
     REJECTION = "rejection"

@@ -37,5 +37,7 @@ SERIES = MappingProxyType(
         EvidenceKind.REJECTION: EvidenceSeries(
             offset=7, modality="KO", heading="AI results rejected"
         ),
+        EvidenceKind.SOFT: EvidenceSeries(offset=8, modality="OT", heading="AI bones suppressed"),
+        EvidenceKind.BONE: EvidenceSeries(offset=9, modality="OT", heading="AI bones only"),
     }
 )

@@ -68,7 +68,6 @@ TYPE_1_BY_CLASS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "DerivationDescription",
             "SamplesPerPixel",
             "PhotometricInterpretation",
-            "PlanarConfiguration",
             "Rows",
             "Columns",
             "BitsAllocated",
@@ -174,11 +173,15 @@ def _content(dataset: Dataset) -> Iterator[str]:
 
 
 def _capture(dataset: Dataset) -> Iterator[str]:
-    for keyword in FORBIDDEN_IN_RGB:
-        if keyword in dataset:
-            yield f"{_name(Tag(keyword))} has no place in an RGB image"
-    if {"Rows", "Columns", "PixelData"} <= set(dataset.dir()):
-        size = dataset.Rows * dataset.Columns * 3
+    samples = dataset.get("SamplesPerPixel")
+    if samples == 3:
+        if "PlanarConfiguration" not in dataset:
+            yield f"{_name(Tag('PlanarConfiguration'))} has no value (type 1)"
+        for keyword in FORBIDDEN_IN_RGB:
+            if keyword in dataset:
+                yield f"{_name(Tag(keyword))} has no place in an RGB image"
+    if {"Rows", "Columns", "PixelData", "BitsAllocated"} <= set(dataset.dir()) and samples:
+        size = dataset.Rows * dataset.Columns * samples * dataset.BitsAllocated // 8
         if len(dataset.PixelData) != size + size % 2:
             yield "Pixel Data (7FE0,0010) is not as long as rows, columns and samples say"
 

@@ -8,11 +8,13 @@ from rich.progress import track
 from rich.table import Table
 
 from ai_engine.cards import ModelCard, ModelKind, write_card
+from ai_engine.datasets.bone_pairs import read_bone_pairs
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
 from ai_engine.datasets.view_pairs import view_pairs
 from ai_engine.detection.predictor import BoxFinder
+from ai_engine.evaluation.bone_command import evaluate_bones
 from ai_engine.evaluation.box_command import evaluate_boxes
 from ai_engine.evaluation.classes import (
     accuracy_in_words,
@@ -23,6 +25,7 @@ from ai_engine.evaluation.classes import (
 from ai_engine.evaluation.dual_view import evaluation_dual_view, score_pairs
 from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
+from ai_engine.evaluation.header_command import evaluate_with_header
 from ai_engine.evaluation.lungs import evaluate_lungs
 from ai_engine.evaluation.paper_tables import (
     means_in_words,
@@ -48,6 +51,7 @@ from ai_engine.inference.packed_network import unpacked_network
 from ai_engine.lung_fields import LungSegmenter
 from ai_engine.predictor import ChestRadiographPredictor, head_kernel
 from ai_engine.preprocessing.guard import ChestGuard
+from ai_engine.radiograph_loading import load_bone_subtractor, load_classifier_with_header
 
 
 def evaluate(
@@ -108,6 +112,21 @@ def evaluate(
         dataset = read_dataset(data, layout)
         out.mkdir(parents=True, exist_ok=True)
         report = _evaluate_pairs(card, dataset, Split(split), out, cache, console)
+        return _finish(report, card, out, record=record, console=console)
+    if card.kind is ModelKind.BONES:
+        out.mkdir(parents=True, exist_ok=True)
+        subtractor = load_bone_subtractor(card, cache=cache)
+        report = evaluate_bones(
+            subtractor, read_bone_pairs(data), split=Split(split), console=console
+        )
+        return _finish(report, card, out, record=record, console=console)
+    if card.kind is ModelKind.CLASSIFIER_WITH_HEADER:
+        classifier = load_classifier_with_header(card, cache=cache)
+        dataset = read_dataset(data, layout)
+        out.mkdir(parents=True, exist_ok=True)
+        report = evaluate_with_header(
+            classifier, dataset, split=Split(split), out=out, console=console
+        )
         return _finish(report, card, out, record=record, console=console)
     used = backend or OpenVinoBackend.load(card, cache=cache)
     if card.kind is ModelKind.SEGMENTER:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ai_engine.datasets.cxr import CxrBox, CxrDataset, CxrItem
 from ai_engine.predictor import ChestRadiographPredictor
 from ai_engine.preprocessing.geometry import content_region
+from ai_engine.preprocessing.patient_context import PatientContext, context_of
 from ai_engine.preprocessing.radiograph import Radiograph
 
 
@@ -58,4 +59,14 @@ def score_split(
 def as_radiograph(dataset: CxrDataset, item: CxrItem | CxrBox) -> Radiograph:
     """An image of the data set as the preprocessing of DICOM objects would give it."""
     pixels = dataset.image(item).astype(np.float32) / np.float32(255)
-    return Radiograph(sop_instance_uid=item.file, pixels=pixels, content=content_region(pixels))
+    patient = (
+        context_of(sex=item.sex, age=item.age, view=item.view.value)
+        if isinstance(item, CxrItem)
+        else PatientContext()
+    )
+    return Radiograph(
+        sop_instance_uid=item.file,
+        pixels=pixels,
+        content=content_region(pixels),
+        patient=patient,
+    )

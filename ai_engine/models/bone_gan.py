@@ -24,10 +24,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-SCALES = (64, 128, 256, 512)
-"""Rows and columns of the pyramid's scales, coarse to fine."""
+from ai_engine.models.bone_scales import BASE_CHANNELS, CHANNELS, SCALES, scales_of
 
-BASE_CHANNELS = 32
 LARGEST_ATTENTION = 64
 """Sides above which attention would need more memory than it is worth: it is quadratic in area."""
 
@@ -107,6 +105,16 @@ def build_generator(*, scales: tuple[int, ...] = SCALES, channels: int = BASE_CH
     return keras.Model(radiograph, images, name="bone_generator")
 
 
+def build_served_generator(*, labels: int = 1, size: int = SCALES[-1]) -> Any:
+    """The generator as catalogues build it: all scales down to the coarsest, full width."""
+    return _catalogued("bone_generator", labels, size)
+
+
+def build_small_generator(*, labels: int = 1, size: int = 64) -> Any:
+    """The same with an eighth of the channels and a coarser first scale, for trials."""
+    return _catalogued("bone_generator_small", labels, size)
+
+
 def build_discriminator(*, scale: int, channels: int = BASE_CHANNELS) -> Any:
     """Build the discriminator of one scale with fresh weights.
 
@@ -170,6 +178,13 @@ def _enlarged(image: Any, name: str | None = None) -> Any:
 def _flat(features: Any) -> Any:
     """(n, h, w, c) to (n, h w, c)."""
     return ops.reshape(features, (-1, features.shape[1] * features.shape[2], features.shape[3]))
+
+
+def _catalogued(architecture: str, labels: int, size: int) -> Any:
+    if labels != 1:
+        raise ValueError(f"{labels} labels: a bone generator draws one thing, bones")
+    channels = CHANNELS[architecture]
+    return build_generator(scales=scales_of(architecture, size), channels=channels)
 
 
 def _require_doubling(scales: tuple[int, ...]) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ai_engine.models.bone_gan import (
-    BASE_CHANNELS,
     build_discriminator,
     build_generator,
     shrunk,
 )
+from ai_engine.models.bone_scales import BASE_CHANNELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,17 @@ class BoneGan:
             for variable in model.weights:
                 if variable.path in known:
                     variable.assign(known[variable.path])
+
+    @property
+    def variables(self) -> list[Any]:
+        """All that a run needs to go on: weights of every network, then the optimisers' state."""
+        networks = (self.generator, *self.discriminators)
+        judged = [one for model in self.discriminators for one in model.trainable_variables]
+        self._generator_optimizer.build(self.generator.trainable_variables)
+        self._discriminator_optimizer.build(judged)
+        weights = [one for model in networks for one in model.weights if "seed" not in one.path]
+        optimizers = (self._generator_optimizer, self._discriminator_optimizer)
+        return weights + [one for optimizer in optimizers for one in optimizer.variables]
 
     def step(self, radiographs: Any, bones: Any) -> StepLosses:
         """Update the discriminators, then the generator.

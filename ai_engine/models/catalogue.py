@@ -10,6 +10,8 @@ from ai_engine.errors import ModelFolderError
 
 BUILDERS = {
     "alexnet": ("ai_engine.models.alexnet", "build_alexnet"),
+    "bone_generator": ("ai_engine.models.bone_gan", "build_served_generator"),
+    "bone_generator_small": ("ai_engine.models.bone_gan", "build_small_generator"),
     "densenet121": ("ai_engine.models.densenet", "build_densenet121"),
     "dual_branch": ("ai_engine.models.dual_branch", "build_dual_branch"),
     "efficientnet_lite2": ("ai_engine.models.efficientnet_lite", "build_efficientnet_lite2"),
@@ -20,12 +22,18 @@ BUILDERS = {
     "unet_vgg16": ("ai_engine.models.unet_vgg16", "build_unet_vgg16"),
     "unet_vgg16_quarter": ("ai_engine.models.unet_vgg16", "build_quarter_unet_vgg16"),
     "xception": ("ai_engine.models.xception", "build_xception"),
+    "xception_with_header": ("ai_engine.models.opacity_classifier", "build_opacity_classifier"),
     "xnet": ("ai_engine.models.xnet", "build_xnet"),
     "xray_or_not": ("ai_engine.models.end_to_end", "build_xray_or_not"),
     "xray_type": ("ai_engine.models.end_to_end", "build_xray_type"),
 }
 
-CHANNELS_LAST = frozenset({"alexnet", "dual_branch", "efficientnetb4", "resnet50", "xception"})
+CHANNELS_LAST = frozenset(
+    {
+        *("alexnet", "bone_generator", "bone_generator_small", "dual_branch", "efficientnetb4"),
+        *("resnet50", "xception", "xception_with_header"),
+    }
+)
 """Architectures that are built with channels last only (`ai_engine.models.layout`)."""
 
 

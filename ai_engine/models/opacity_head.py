@@ -8,48 +8,14 @@ middle for what the header does not tell.
 Importing this module loads no Keras; building does.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine.preprocessing.patient_context import PatientContext
+
 FEATURES = ("Normal", "Lung Opacity", "Not Normal", "sex", "age", "view")
-OLDEST = 100.0
-"""Years at which the age's value is 1."""
-
-UNKNOWN = 0.5
-
-
-class Sex(StrEnum):
-    """Patient's Sex (0010,0040)."""
-
-    FEMALE = "F"
-    MALE = "M"
-
-
-class View(StrEnum):
-    """View Position (0018,5101) of a frontal radiograph."""
-
-    PA = "PA"
-    AP = "AP"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientContext:
-    """What the DICOM header says; None where it says nothing usable. ``age`` is in years."""
-
-    sex: Sex | None = None
-    age: float | None = None
-    view: View | None = None
-
-    def values(self) -> tuple[float, float, float]:
-        """Sex, age and view as numbers from 0 to 1."""
-        sex = UNKNOWN if self.sex is None else float(self.sex is Sex.MALE)
-        age = UNKNOWN if self.age is None else min(max(self.age, 0.0), OLDEST) / OLDEST
-        view = UNKNOWN if self.view is None else float(self.view is View.AP)
-        return sex, age, view
 
 
 def opacity_features(

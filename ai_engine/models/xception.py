@@ -53,8 +53,19 @@ def build_xception(*, labels: int = len(OPACITY_CLASSES), size: int = 299) -> ke
         weights fit. Outputs: probabilities float32 (n, labels) that sum to 1, and the last feature
         map (n, size / 32, size / 32, 2048), sides rounded up.
     """
+    _count_names_anew()
     image = keras.Input((size, size, 1), name="image")
     base = keras.applications.Xception(
         include_top=False, weights=None, input_tensor=three_channels(image)
     )
     return classifier(image, base.output, labels=labels, name="xception", activation="softmax")
+
+
+def _count_names_anew() -> None:
+    """Let Keras number layers without a name of their own from the first.
+
+    It numbers them through a process, but weights are kept by name. Nothing else may change.
+    """
+    policy = keras.mixed_precision.dtype_policy()
+    keras.backend.clear_session(free_memory=False)
+    keras.mixed_precision.set_global_policy(policy)

@@ -21,6 +21,15 @@ _PROFILE_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class FittedView:
+    """The same square before it is standardised: ``values`` from 0 to 1, 0 outside of ``mask``."""
+
+    values: FloatImage
+    mask: Mask
+    region: Region
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ModelView:
     """What a network sees of one image.
 
@@ -83,6 +92,14 @@ def letterbox(
     ModelView
         The view, its mask and the region it covers.
     """
+    view = fitted(pixels, size=size, content=content, aspect_ratio=aspect_ratio)
+    return ModelView(values=standardize(view.values, view.mask), mask=view.mask, region=view.region)
+
+
+def fitted(
+    pixels: FloatImage, *, size: int, content: Region | None = None, aspect_ratio: float = 1.0
+) -> FittedView:
+    """Fit the content into a square, keeping its shape; parameters are those of `letterbox`."""
     rows, columns = pixels.shape
     shown = content or Region(left=0, top=0, right=columns, bottom=rows)
     width, height = shown.right - shown.left, (shown.bottom - shown.top) * aspect_ratio
@@ -96,7 +113,7 @@ def letterbox(
         bottom=center_y + reach_y / 2,
     )
     values, mask = _resample(pixels, shown, size, (round(width * scale), round(height * scale)))
-    return ModelView(values=standardize(values, mask), mask=mask, region=region)
+    return FittedView(values=values, mask=mask, region=region)
 
 
 def standardize(values: FloatImage, mask: Mask) -> FloatImage:

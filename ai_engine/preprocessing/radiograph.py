@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason, Region
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.grayscale import display_pixels, value_range
+from ai_engine.preprocessing.patient_context import PatientContext, read_patient_context
 
 SMALLEST_SIDE = 256
 """Rows and columns below this hold too little for a model that was made for 384."""
@@ -43,7 +44,8 @@ class Radiograph:
 
     ``pixels`` is float32 (rows, columns), 0 to 1, bright is dense as in MONOCHROME2, on the source
     image's own grid. ``content`` is the exposed part, without collimator shadows and uniform
-    borders. ``aspect_ratio`` is the height of a pixel over its width.
+    borders. ``aspect_ratio`` is the height of a pixel over its width. ``patient`` is what
+    the header says that some models join with the pixels.
     """
 
     sop_instance_uid: str
@@ -51,6 +53,7 @@ class Radiograph:
     content: Region
     aspect_ratio: float = 1.0
     value_range: tuple[float, float] = (0.0, 1.0)
+    patient: PatientContext = field(default_factory=PatientContext)
 
     @property
     def rows(self) -> int:
@@ -91,6 +94,7 @@ def read_radiograph(dataset: Dataset) -> Radiograph:
         content=content_region(pixels),
         aspect_ratio=ratio,
         value_range=shown,
+        patient=read_patient_context(dataset),
     )
 
 

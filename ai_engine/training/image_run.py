@@ -76,7 +76,7 @@ def train_images(
         tensors=model_tensors(network),
         history=history,
         valid=valid,
-        probabilities=_probabilities(model, dataset, valid, recipe),
+        probabilities=probabilities_of(model, dataset, valid, recipe),
     )
 
 
@@ -94,7 +94,7 @@ def _measure(
 ) -> dict[str, float]:
     """Validation loss, and the mean AUC of labels or the share of right classes."""
     truth = label_targets(valid, recipe.labels)
-    made = _probabilities(model, dataset, valid, recipe)
+    made = probabilities_of(model, dataset, valid, recipe)
     if recipe.exclusive:
         loss = keras.losses.categorical_crossentropy(truth, made)
         right = truth.argmax(axis=1) == made.argmax(axis=1)
@@ -116,9 +116,10 @@ def mean_auc(truth: FloatArray, made: FloatArray) -> float:
     return float(np.mean(values)) if values else 0.5
 
 
-def _probabilities(
+def probabilities_of(
     model: Any, dataset: CxrDataset, items: Sequence[CxrItem], recipe: PublishedRecipe
 ) -> FloatArray:
+    """A model's answers on the views that serving would build: float32 (items, labels)."""
     parts = []
     for start in range(0, len(items), _INFERENCE_BATCH):
         chosen = items[start : start + _INFERENCE_BATCH]

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ai_engine.cards import ModelCard
+from ai_engine.datasets.bone_pairs import read_bone_pairs
 from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
 from ai_engine.datasets.mosmed import read_mosmed
+from ai_engine.models.bone_scales import scales_of
 from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
 from ai_engine.training.tensorflow_session import half_precision, tensorflow_session
 
@@ -43,13 +45,15 @@ def train_published(
     settings = load_published(recipe)
     out.mkdir(parents=True, exist_ok=True)
     command = _command_line(recipe, data, version, layout)
-    if settings.task in _ON_MASKS:
-        train_on = _ON_MASKS[settings.task]
+    if settings.task in _ON_IMAGES:
+        train_on = _ON_IMAGES[settings.task]
         return train_on(settings, data, out, version, resume, threads, command, console)
     dataset = read_dataset(data, layout)
     with _session(settings, threads), RunProgress(settings, settings.epochs, console) as report:
         if settings.task is Task.BOXES:
             return _train_boxes(settings, dataset, out, version, resume, command, report)
+        if settings.task is Task.CLASSES_WITH_HEADER:
+            return _train_with_header(settings, dataset, out, version, resume, command, report)
         from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
         from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
         from ai_engine.training.pair_run import train_pairs  # noqa: PLC0415 - TensorFlow
@@ -73,6 +77,45 @@ def _train_boxes(  # noqa: PLR0917 - the command's own options, handed on once
 
     trained = train_boxes(recipe, dataset, folder=out, resume=resume, progress=report)
     return publish_boxes(recipe, trained, dataset, out=out, version=version, command=command)
+
+
+def _train_with_header(  # noqa: PLR0917 - the command's own options, handed on once
+    recipe: PublishedRecipe,
+    dataset: CxrDataset,
+    out: Path,
+    version: str,
+    resume: bool,
+    command: str,
+    progress: "RunProgress",
+) -> ModelCard:
+    from ai_engine.training.header_publish import publish_with_header  # noqa: PLC0415 - matplotlib
+    from ai_engine.training.header_run import train_with_header  # noqa: PLC0415 - TensorFlow
+
+    trained = train_with_header(recipe, dataset, folder=out, resume=resume, progress=progress)
+    return publish_with_header(recipe, trained, dataset, out=out, version=version, command=command)
+
+
+def _train_bones(  # noqa: PLR0917 - the command's own options, handed on once
+    recipe: PublishedRecipe,
+    data: Path,
+    out: Path,
+    version: str,
+    resume: bool,
+    threads: int | None,
+    command: str,
+    console: Console | None,
+) -> ModelCard:
+    pairs = read_bone_pairs(data)
+    scales = len(scales_of(recipe.architecture, recipe.input_size))
+    with (
+        _session(recipe, threads),
+        RunProgress(recipe, recipe.epochs * scales, console) as report,
+    ):
+        from ai_engine.training.bone_publish import publish_bones  # noqa: PLC0415 - matplotlib
+        from ai_engine.training.bone_run import train_bones  # noqa: PLC0415 - TensorFlow
+
+        trained = train_bones(recipe, pairs, folder=out, resume=resume, progress=report)
+        return publish_bones(recipe, trained, pairs, out=out, version=version, command=command)
 
 
 def _train_masks(  # noqa: PLR0917 - the command's own options, handed on once
@@ -116,8 +159,8 @@ def _train_slices(  # noqa: PLR0917 - the command's own options, handed on once
         return publish_slices(recipe, trained, out=out, version=version, command=command)
 
 
-_ON_MASKS = {Task.MASK: _train_masks, Task.CT_MASK: _train_slices}
-"""What is trained on masks, each with a data set of its own."""
+_ON_IMAGES = {Task.MASK: _train_masks, Task.CT_MASK: _train_slices, Task.BONES: _train_bones}
+"""What is trained on masks or other images, each with a data set of its own."""
 
 
 def _command_line(recipe: str, data: Path, version: str, layout: str) -> str:

@@ -27,6 +27,8 @@ class Task(StrEnum):
     BOXES = "boxes"
     CT_MASK = "ct-mask"
     VIEW_PAIRS = "view-pairs"
+    CLASSES_WITH_HEADER = "classes-with-header"
+    BONES = "bones"
 
 
 class Schedule(StrEnum):
@@ -60,6 +62,10 @@ class PublishedRecipe:
     don't lie on what they show: figures are given with and without them. ``elastic`` is how far
     masks and images are bent, as a part of the side, ``air`` how often something beside the lungs
     becomes as dark as air; ``center_crop`` is the part of each side that is kept.
+    ``head_epochs`` and ``head_learning_rate`` are of the second stage, which joins classes with
+    the header. A bone GAN trains ``epochs`` at each of its scales, its generator at
+    ``learning_rate``, its discriminators at ``discriminator_rate``; ``distance_weight`` is what
+    the distance to the real bones counts beside them.
     """
 
     name: str
@@ -89,6 +95,10 @@ class PublishedRecipe:
     doubtful: tuple[str, ...] = ()
     seed: int = 1
     center_crop: float = 1.0
+    discriminator_rate: float = 0.0
+    distance_weight: float = 0.0
+    head_epochs: int = 0
+    head_learning_rate: float = 0.0
     elastic: float = 0.0
     air: float = 0.0
     augmentation: Augmentation = field(default=STILL)
@@ -101,7 +111,7 @@ class PublishedRecipe:
     @property
     def exclusive(self) -> bool:
         """Whether exactly one of the labels holds."""
-        return self.task is Task.CLASSES
+        return self.task in {Task.CLASSES, Task.CLASSES_WITH_HEADER}
 
 
 def published_names() -> tuple[str, ...]:

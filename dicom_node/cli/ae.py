@@ -37,7 +37,9 @@ QuietPeriod = Annotated[
 ]
 Evidence = Annotated[
     str | None,
-    typer.Option(help="What it gets as a destination, comma-separated: sr,sc,seg,pr,pm,pdf,ko."),
+    typer.Option(
+        help="What it gets as a destination, comma-separated: sr,sc,seg,pr,pm,pdf,ko,soft,bone."
+    ),
 ]
 Tls = Annotated[
     bool | None,

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ai_engine.bones.prediction import BonePrediction
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.prediction import Prediction
@@ -27,6 +28,8 @@ def result_rows(job_id: str, prediction: Result) -> Mapping[sa.Table, Rows]:
                     for each in prediction.remarks
                 ],
             }
+        case BonePrediction():
+            return {REFUSALS: [{"job_id": job_id, **asdict(each)} for each in prediction.refusals]}
         case CtPrediction(analysis=analysis):
             measured = [] if analysis is None else list(_measurements(job_id, analysis))
             return {

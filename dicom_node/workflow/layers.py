@@ -1,14 +1,17 @@
 """Which template makes which kind of evidence beside the report."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from ai_engine.bones.prediction import BonePrediction
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.lung_fields import LungFields
 from ai_engine.prediction import Prediction
+from sr_templates.bone_images import build_bone_image
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.encapsulated_report import build_ct_page
 from sr_templates.ct.key_object_selection import build_key_slice_selection
@@ -60,6 +63,22 @@ def layers_of_study(
 ) -> Layers:
     """Return how each kind of evidence about a whole study is built."""
     return {EvidenceKind.KO: lambda: build_key_object_selection(prediction, sources, context)}
+
+
+def layers_of_bones(
+    prediction: BonePrediction,
+    source: Dataset,
+    pixels: npt.NDArray[np.float32],
+    context: EvidenceContext,
+) -> Layers:
+    """Return how each kind of image without, or of nothing but, bones is built.
+
+    ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header.
+    """
+    return {
+        kind: partial(build_bone_image, kind, prediction, source, pixels, context)
+        for kind in (EvidenceKind.SOFT, EvidenceKind.BONE)
+    }
 
 
 def layers_of_ct(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from ai_engine.bones.prediction import BonePrediction
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.slices import SliceReference
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
@@ -19,7 +20,13 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.infer import Analysis, job_instances
-from dicom_node.workflow.layers import Layers, layers_of_ct, layers_of_image, layers_of_study
+from dicom_node.workflow.layers import (
+    Layers,
+    layers_of_bones,
+    layers_of_ct,
+    layers_of_image,
+    layers_of_study,
+)
 from dicom_node.workflow.ports import (
     AeTitles,
     Clock,
@@ -38,6 +45,8 @@ from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
 _Layer = tuple[EvidenceObject, Dataset]
+
+BONE_KINDS = frozenset({EvidenceKind.SOFT, EvidenceKind.BONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +165,8 @@ class Reporting:
                 return self._made_of_ct(prediction, work)
             case Prediction() as prediction:
                 return self._made_of_images(prediction, work)
+            case BonePrediction() as prediction:
+                return self._made_of_bones(prediction, work)
 
     def _made_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[EvidenceObject]:
         layers = tuple(self._layers_of_images(prediction, work))
@@ -187,6 +198,27 @@ class Reporting:
             yield from self._kept_layers(work, layers, (source,))
         layers = layers_of_study(prediction, work.headers, context)
         yield from self._kept_layers(work, layers, work.headers)
+
+    def _made_of_bones(self, prediction: BonePrediction, work: "_Work") -> Iterator[EvidenceObject]:
+        """Yield the images that are wanted; a report only of what was refused."""
+        if not work.wanted & BONE_KINDS:
+            _LOG.warning(
+                "bones drawn for nobody job=%s: give a destination soft or bone as evidence",
+                work.job.job_id,
+            )
+        if prediction.refusals:
+            refused = Prediction(model=prediction.model, images=(), refusals=prediction.refusals)
+            headers = tuple(work.sources[each.sop_instance_uid] for each in prediction.refusals)
+            report = build_measurement_report(
+                refused, headers, work.context, predecessors=self._predecessors(work.job)
+            )
+            yield self._kept(work.job, EvidenceKind.SR, report, headers, work.earlier)
+        for instance in work.instances:
+            if instance.sop_instance_uid in prediction.analysed:
+                source = work.sources[instance.sop_instance_uid]
+                pixels = self._models.display_pixels(instance)
+                layers = layers_of_bones(prediction, source, pixels, work.context)
+                yield from (kept for kept, _ in self._kept_layers(work, layers, (source,)))
 
     def _made_of_ct(self, prediction: CtPrediction, work: "_Work") -> Iterator[EvidenceObject]:
         by_uid = {each.sop_instance_uid: each for each in work.instances}

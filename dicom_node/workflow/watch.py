@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
+from ai_engine.bones.prediction import BonePrediction
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.series import LeftOut
 from ai_engine.prediction import ImagePrediction, ModelIdentity, Prediction, Refusal, RefusalReason
@@ -75,7 +76,7 @@ class DeviceWatch:
 def with_refusals(prediction: Result, refusals: Sequence[Refusal]) -> Result:
     """Return a prediction with further images that were not analysed."""
     match prediction:
-        case Prediction():
+        case Prediction() | BonePrediction():
             return replace(prediction, refusals=(*prediction.refusals, *refusals))
         case CtPrediction():
             return replace(prediction, left_out=(*prediction.left_out, *_left_out(refusals)))

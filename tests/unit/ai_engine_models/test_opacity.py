@@ -7,13 +7,8 @@ import pytest
 
 from ai_engine.errors import BackendError
 from ai_engine.models.opacity_detector import build_opacity_detector
-from ai_engine.models.opacity_head import (
-    FEATURES,
-    PatientContext,
-    Sex,
-    View,
-    opacity_features,
-)
+from ai_engine.models.opacity_head import FEATURES, opacity_features
+from ai_engine.preprocessing.patient_context import PatientContext, Sex, View
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""What ``dicom-node models evaluate`` does with paper 4's classifier: its head, and its classes."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from ai_engine.cards import Label
+from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.datasets.rsna import CLASSES
+from ai_engine.evaluation.metrics import BOOTSTRAP_ROUNDS
+from ai_engine.evaluation.plots import draw_calibration, draw_precision_recall, draw_roc
+from ai_engine.evaluation.report import EvaluationReport, measure_split
+from ai_engine.evaluation.scoring import ScoredSplit, as_radiograph
+from ai_engine.header_predictor import OpacityClassifier
+
+ALONE = "pixels alone: "
+"""Stands before the classes, which are measured without the header."""
+
+
+def evaluate_with_header(
+    classifier: OpacityClassifier,
+    dataset: CxrDataset,
+    *,
+    split: Split,
+    out: Path,
+    rounds: int = BOOTSTRAP_ROUNDS,
+    console: Console | None = None,
+) -> EvaluationReport:
+    """Measure the joined probability, and for comparison each class of the image alone.
+
+    Paper 4 shows curves of the classes (Fig. 7) and prints no figures.
+    """
+    items = dataset.part(split)
+    shown = track(items, "scoring", console=console, disable=console is None)
+    looks = [classifier.look(as_radiograph(dataset, item)) for item in shown]
+    label = classifier.card.labels[0]
+    joined = ScoredSplit(
+        items=items,
+        labels=(label.name,),
+        probabilities=np.array([[look.probability] for look in looks], dtype=np.float64),
+    )
+    classes = ScoredSplit(
+        items=items,
+        labels=CLASSES,
+        probabilities=np.array([look.classes for look in looks], dtype=np.float64),
+    )
+    draw_roc(joined, label.name, out / "roc.png")
+    draw_precision_recall(joined, label.name, label.threshold, out / "precision_recall.png")
+    draw_calibration(joined, label.name, out / "calibration.png")
+    for number, name in enumerate(CLASSES):
+        draw_roc(classes, name, out / f"roc_class_{number + 1}.png")
+    alone = [Label(name=name, title=name, threshold=0.5) for name in CLASSES]
+    metrics = (
+        *measure_split(joined, [label], split.value, rounds=rounds),
+        *(
+            dataclasses.replace(metric, label=f"{ALONE}{metric.label}")
+            for metric in measure_split(classes, alone, split.value, rounds=rounds)
+        ),
+    )
+    return EvaluationReport(
+        model=classifier.card.identity.key,
+        split=split.value,
+        images=len(items),
+        patients=len({item.patient_id for item in items}),
+        metrics=metrics,
+        pointing=None,
+    )

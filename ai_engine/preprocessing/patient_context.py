@@ -1,0 +1,107 @@
+"""What a header says of patient and beam: sex, age and view position (paper 4, section VII).
+
+A value that is missing or that nobody can have is unknown, never a guess. The same rules hold for
+the images of a data set and for those that arrive.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydicom import Dataset
+from pydicom.tag import Tag
+
+OLDEST = 100.0
+"""Years at which the age's value is 1."""
+
+UNBELIEVABLE = 120.0
+"""Years above which an age is a mistake: the RSNA challenge has some of 148 and more."""
+
+UNKNOWN = 0.5
+"""The value of what is not known: the middle."""
+
+_AGE = re.compile(r"(\d{1,3})([DWMY]?)")
+_DAYS_OF_UNIT = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25, "": 365.25}
+
+
+class Sex(StrEnum):
+    """Patient's Sex (0010,0040)."""
+
+    FEMALE = "F"
+    MALE = "M"
+
+
+class View(StrEnum):
+    """View Position (0018,5101) of a frontal radiograph."""
+
+    PA = "PA"
+    AP = "AP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientContext:
+    """What the header says; None where it says nothing usable. ``age`` is in years."""
+
+    sex: Sex | None = None
+    age: float | None = None
+    view: View | None = None
+
+    def values(self) -> tuple[float, float, float]:
+        """Sex, age and view as numbers from 0 to 1."""
+        sex = UNKNOWN if self.sex is None else float(self.sex is Sex.MALE)
+        age = UNKNOWN if self.age is None else min(max(self.age, 0.0), OLDEST) / OLDEST
+        view = UNKNOWN if self.view is None else float(self.view is View.AP)
+        return sex, age, view
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names of what is not known."""
+        named = (("sex", self.sex), ("age", self.age), ("view position", self.view))
+        return tuple(name for name, value in named if value is None)
+
+
+def context_of(*, sex: str, age: float | None, view: str) -> PatientContext:
+    """Take what is usable of a sex, an age in years (or not a number) and a view position."""
+    believable = age is not None and 0 <= age <= UNBELIEVABLE
+    return PatientContext(
+        sex=Sex(sex) if sex in set(Sex) else None,
+        age=age if believable else None,
+        view=View(view) if view in set(View) else None,
+    )
+
+
+def read_patient_context(dataset: Dataset) -> PatientContext:
+    """Read a header: Patient's Sex, Patient's Age (or birth and study date), View Position.
+
+    An age without a unit counts as years: scanners and the RSNA challenge write it so.
+    """
+    return context_of(
+        sex=_text(dataset, "PatientSex"), age=_years(dataset), view=_text(dataset, "ViewPosition")
+    )
+
+
+def _years(dataset: Dataset) -> float | None:
+    match = _AGE.fullmatch(_text(dataset, "PatientAge"))
+    if match is not None:
+        return int(match[1]) * _DAYS_OF_UNIT[match[2]] / _DAYS_OF_UNIT["Y"]
+    born, taken = (_date(dataset, name) for name in ("PatientBirthDate", "StudyDate"))
+    if born is None or taken is None:
+        return None
+    return (taken - born).days / _DAYS_OF_UNIT["Y"]
+
+
+def _date(dataset: Dataset, keyword: str) -> date | None:
+    try:
+        return datetime.strptime(_text(dataset, keyword), "%Y%m%d").date()  # noqa: DTZ007 - a day
+    except ValueError:
+        return None
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """A value as it is stored: pydicom would warn of those that are not valid, and quote them."""
+    if keyword not in dataset:
+        return ""
+    value = dataset.get_item(Tag(keyword)).value
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.strip(" \0").upper()
