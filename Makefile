@@ -30,7 +30,7 @@ test: $(TESTING) ## Lint, check types and layers, and run every test this machin
 	@echo '── format'       && $(PY) -m ruff format --check $(PRESENT)
 	@echo '── mypy'         && $(PY) -m mypy
 	@echo '── import-linter' && $(VENV)/bin/lint-imports --no-logo
-	@echo '── pytest'       && $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+	@echo '── pytest'       && $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 	@$(PY) -m bench

@@ -33,7 +33,7 @@ class ReportedMeasurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report's findings, what was not analysed and why, and the algorithm that says so.
+    """A report's findings, what was not analysed and why, remarks, and the algorithm.
 
     ``measurements`` are of volumes, and ``statements`` the sentences that go with them; a report on
     radiographs has none.
@@ -42,6 +42,7 @@ class Report:
     algorithm: str
     findings: tuple[ReportedFinding, ...]
     refusals: tuple[str, ...]
+    remarks: tuple[str, ...]
     is_research: bool
     measurements: tuple[ReportedMeasurement, ...] = ()
     statements: tuple[str, ...] = ()
@@ -60,7 +61,8 @@ def read_report(path: Path) -> Report:
     return Report(
         algorithm=_algorithm(report),
         findings=tuple(_findings(evaluations)),
-        refusals=tuple(_refusals(evaluations)),
+        refusals=tuple(_sentences(evaluations, codes.SUMMARY_OF_ANALYSES)),
+        remarks=tuple(_sentences(evaluations, codes.REMARK)),
         is_research=report.get("ContentQualification") == "RESEARCH",
         measurements=measurements,
         statements=tuple(_statements(evaluations)) if measurements else (),
@@ -117,9 +119,9 @@ def _statements(items: list[Dataset]) -> Iterator[str]:
                 yield words
 
 
-def _refusals(items: list[Dataset]) -> Iterator[str]:
+def _sentences(items: list[Dataset], concept: Code) -> Iterator[str]:
     for item in items:
-        if _named(item, codes.SUMMARY_OF_ANALYSES):
+        if _named(item, concept):
             yield from (child.TextValue for child in _children(item) if child.ValueType == "TEXT")
 
 

@@ -62,6 +62,8 @@ def show_report(console: Console, report: Report) -> None:
         console.print(f"  {statement}", highlight=False)
     for refusal in report.refusals:
         console.print(f"  [yellow]image not analysed[/]: {refusal}", highlight=False)
+    for remark in report.remarks:
+        console.print(f"  [yellow]remark[/]: {remark}", highlight=False)
 
 
 def _measured(report: Report, title: str) -> Table:

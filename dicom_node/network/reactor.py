@@ -42,6 +42,7 @@ class ReceivingAssociation(Association):
         self._transport = WaitingSocket(self, connection, server.ae)
         self.dimse = Messages(self, self, max_object_bytes=max_object_bytes)
         self._serving = self._storing = False
+        self.timed_out = False
         self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
         self.dul.to_provider_queue = RequestQueue(self._transport.ring)
         self.dul._run_loop_delay = 0  # noqa: SLF001  # waiting is the transport's business
@@ -110,6 +111,7 @@ class ReceivingAssociation(Association):
             evt.trigger(self, evt.EVT_ABORTED, {})
             return True
         if self.dul.idle_timer_expired() and not self._storing:
+            self.timed_out = True
             self.abort()
             return True
         return not self.dul.is_alive()

@@ -36,6 +36,7 @@ from dicom_node.network.events import (
 )
 from dicom_node.network.logs import fields
 from dicom_node.network.messages import BoundedBuffer
+from dicom_node.network.reactor import ReceivingAssociation
 from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.status import PROCESSING_FAILURE, SUCCESS, response, store_status
 
@@ -262,8 +263,9 @@ class StorageScp:
         self._close(event.assoc, CloseReason.RELEASED)
 
     def _on_aborted(self, event: Event) -> None:
-        timed_out = event.assoc.dul.idle_timer_expired()
-        self._close(event.assoc, CloseReason.TIMEOUT if timed_out else CloseReason.ABORTED)
+        association = cast("ReceivingAssociation", event.assoc)
+        timed_out = association.timed_out
+        self._close(association, CloseReason.TIMEOUT if timed_out else CloseReason.ABORTED)
 
     def _close(self, association: Association, reason: CloseReason) -> None:
         open_ = self._open.get(association)

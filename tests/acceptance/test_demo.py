@@ -76,18 +76,22 @@ def test_the_users_own_files_are_analysed_or_it_is_said_why_not(tmp_path: Path) 
     folder = tmp_path / "mine"
     folder.mkdir()
     _save_chest(folder / "a-chest.dcm")
-    _save_chest(folder / "b-hand.dcm", BodyPartExamined="HAND", AnatomicRegionSequence=None)
+    _save_chest(folder / "b-lateral.dcm", ViewPosition="LL")
     (folder / "c-notes.txt").write_text("no DICOM at all")
+    _save_chest(folder / "d-hand.dcm", BodyPartExamined="HAND", AnatomicRegionSequence=None)
     # Whatever database the user's own node has, the demonstration keeps its hands off it.
     done = _demo(
         tmp_path / "out", folder, DICOM_NODE_DATABASE__URL="postgresql+psycopg://nobody@/nothing"
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not routed" in done.stdout
-    assert "HAND" in done.stdout
+    assert "LL" in done.stdout
     assert "c-notes.txt" in done.stdout
     assert "synthetic[" not in done.stdout
-    assert [path.name for path in (tmp_path / "out").glob("*report*.dcm")] == ["study-1-report.dcm"]
+    reports = sorted(path.name for path in (tmp_path / "out").glob("*report*.dcm"))
+    assert reports == ["study-1-report.dcm", "study-3-report.dcm"]
+    assert "remark" in done.stdout, "a chest that calls itself a hand is looked at, and it is said"
+    assert "HAND" in done.stdout
     assert not list((tmp_path / "out" / "work").rglob("*chest*"))
 
 

@@ -95,7 +95,7 @@ def recipe_file(folder: Path, text: str) -> str:
 def test_classes_are_learned_from_folders(classes: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     recipe = recipe_file(tmp_path, CLASSES)
-    card = train(recipe=recipe, data=classes, out=out, version="0.1.0", threads=1)
+    card = train(recipe=recipe, data=classes, out=out, version="0.1.0")
     verify_weights(card)
     assert card.kind is ModelKind.CLASSIFIER
     assert [label.name for label in card.labels] == ["bright", "dark"]
@@ -107,20 +107,20 @@ def test_classes_are_learned_from_folders(classes: Path, tmp_path: Path) -> None
     with pytest.raises(RecipeError, match="other settings"):
         train(
             recipe=recipe_file(tmp_path, CLASSES.replace("0.003", "0.002")),
-            data=classes, out=out, threads=1,
+            data=classes, out=out,
         )  # fmt: skip
 
 
 def test_a_data_set_without_the_recipes_labels_is_refused(classes: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no label 'No_Finding'"):
-        train(recipe="paper3-triage", data=classes, out=tmp_path / "run", threads=1)
+        train(recipe="paper3-triage", data=classes, out=tmp_path / "run")
 
 
 @pytest.mark.parametrize("architecture", ["unet_vgg16_quarter", "unet_lite2"])
 def test_masks_are_learned_and_served(architecture: str, lungs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     text = MASKS.replace("unet_vgg16_quarter", architecture)
-    card = train(recipe=recipe_file(tmp_path, text), data=lungs, out=out, threads=1)
+    card = train(recipe=recipe_file(tmp_path, text), data=lungs, out=out)
     assert card.kind is ModelKind.SEGMENTER
     assert (out / "history.json").is_file()
     backend = OpenVinoBackend.load(card, cache=tmp_path / "cache", threads=1)
