@@ -149,7 +149,10 @@ def test_every_map_keeps_the_order_and_stays_within_0_and_1(cases: LabelCases) -
     grid = np.linspace(0, 1, 200)
     for fit in FITS.values():
         mapped = fit(cases.scores, cases.truth).apply(grid)
-        assert (np.diff(mapped) > 0).all()
+        rises = np.diff(mapped)
+        assert (rises >= 0).all()
+        # Steep maps of cases that don't overlap come nearer to 1 than floats can tell apart.
+        assert (rises[mapped[1:] < 1 - 1e-9] > 0).all()
         assert (mapped >= 0).all()
         assert (mapped <= 1).all()
 
