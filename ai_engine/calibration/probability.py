@@ -1,5 +1,6 @@
 """Maps from a model's probability to one that means what it says, each strictly increasing.
 
+Strictly as far as floats go: within 1e-9 of 1 a steep map's values may be one number.
 Because every map keeps the order of its inputs, it changes no ranking and no decision: a threshold
 chosen on the model's own probabilities is mapped along.
 """
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import expit
 
 from ai_engine.calibration.cases import Scores
 
@@ -131,4 +133,4 @@ def logit(scores: Scores) -> Scores:
 
 def sigmoid(values: Scores) -> Scores:
     """The inverse of `logit`."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(values, -60, 60))))
+    return np.asarray(expit(values), dtype=np.float64)
