@@ -48,7 +48,8 @@ def train_masks(
 ) -> MaskTraining:
     """Train one network on all images, then one for each fold to measure on what it hasn't seen.
 
-    Images of one source stay in one fold. Each network has a folder with a checkpoint of its own.
+    Images whose masks are doubtful are measured, but no network learns from them. Images of one
+    source stay in one fold. Each network has a folder with a checkpoint of its own.
 
     Raises
     ------
@@ -56,11 +57,13 @@ def train_masks(
         If there are fewer sources than folds.
     """
     samples = load_masked(items)
-    model, history = _trained(recipe, samples, folder / "all", resume, progress)
+    certain = {index for index, item in enumerate(items) if item.image.name not in recipe.doubtful}
+    seen = [samples[index] for index in sorted(certain)]
+    model, history = _trained(recipe, seen, folder / "all", resume, progress)
     tensors = model_tensors(model)
     held_out: list[MeasuredMask] = []
     for fold, (train, test) in enumerate(_folds(recipe, items), start=1):
-        seen = [samples[index] for index in train]
+        seen = [samples[index] for index in train if index in certain]
         model, _ = _trained(recipe, seen, folder / f"fold-{fold}", resume, progress)
         held_out += [_measured(model, recipe, items[index], samples[index], fold) for index in test]
     return MaskTraining(tensors=tensors, history=history, held_out=tuple(held_out))
@@ -91,8 +94,8 @@ def _folds(recipe: PublishedRecipe, items: Sequence[LungItem]) -> list[tuple[Any
             f"{items[0].image.parent}: {len(set(sources))} sources can't make {recipe.folds} "
             "folds; add images, or set folds to 0"
         )
-    split = GroupKFold(recipe.folds, shuffle=True, random_state=recipe.seed)
-    return list(split.split(items, groups=sources))
+    # Unshuffled, the folds are as even as the sources allow, so every network learns from as many.
+    return list(GroupKFold(recipe.folds).split(items, groups=sources))
 
 
 def _trained(

@@ -59,7 +59,8 @@ class PublishedRecipe:
     ``imagenet`` starts from published weights. ``half_precision`` computes in bfloat16 on a CPU,
     which depthwise convolutions are slower in; on a GPU it is always float16.
     ``folds`` cross-validates after training on everything; ``doubtful`` are images whose masks
-    don't lie on what they show: figures are given with and without them. ``elastic`` is how far
+    don't lie on what they show: nothing is learned from them, and figures are given with and
+    without them. ``elastic`` is how far
     masks and images are bent, as a part of the side, ``air`` how often something beside the lungs
     becomes as dark as air; ``center_crop`` is the part of each side that is kept.
     ``head_epochs`` and ``head_learning_rate`` are of the second stage, which joins classes with
