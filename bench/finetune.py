@@ -1,11 +1,12 @@
 """Does fine-tuning on a device's validated cases help that device, and harm no other?
 
-    .venv/bin/python -m bench.finetune [--data DIR] [--device NAME]… [--out DIR]
+    .venv/bin/python -m bench.finetune [--data DIR] [--device NAME]… [--together] [--out DIR]
 
 Three simulated devices show the same radiographs; the labels that came with them are the experts'
-verdicts. A candidate learns from the images of the validation split as one device shows them. All
-devices, and the images as they are, are then measured on the test split: other patients, on whom
-nothing was chosen. The champion's own training images are in neither.
+verdicts. A candidate learns from the images of the validation split as one device shows them, or,
+together, from those of all devices, as ``dicom-node models finetune`` does by default. All devices,
+and the images as they are, are then measured on the test split: other patients, on whom nothing was
+chosen. The champion's own training images are in neither.
 """
 
 import argparse
@@ -122,11 +123,14 @@ def compared(
 
 
 def main() -> None:
-    """Fine-tune on each device in turn, and print how the candidate does on all."""
+    """Fine-tune on each device in turn, or on all, and print how the candidate does on all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=_DATA)
     parser.add_argument("--out", type=Path, help="keep candidates and reports in this folder")
     parser.add_argument("--device", action="append", choices=[each.name for each in DEVICES])
+    parser.add_argument(
+        "--together", action="store_true", help="one candidate that learns from all of them"
+    )
     parser.add_argument("--epochs", type=int, default=Tuning().epochs)
     parser.add_argument("--seed", type=int, default=Tuning().seed)
     options = parser.parse_args()
@@ -141,12 +145,13 @@ def main() -> None:
         out = options.out or Path(temporary)
         converted = Path(temporary) / "converted"
         champion = Scorer.load(card, cache=converted)
-        for device in DEVICES:
-            if options.device and device.name not in options.device:
-                continue
-            folder = out / device.name.replace(" ", "-")
-            learned = cases_of(dataset.part(Split.VALID), device, labels)
-            console.print(f"{device.name}: learns from {len(learned)} images")
+        chosen = [each for each in DEVICES if not options.device or each.name in options.device]
+        for group in [chosen] if options.together else [[device] for device in chosen]:
+            name = " and ".join(device.name for device in group)
+            folder = out / name.replace(" ", "-")
+            items = dataset.part(Split.VALID)
+            learned = [case for device in group for case in cases_of(items, device, labels)]
+            console.print(f"{name}: learns from {len(learned)} images")
             tuned = candidate_of(
                 card, learned, read=read, tuning=tuning, folder=folder, console=console
             )
