@@ -102,7 +102,7 @@ def outcomes(
 ) -> list[Outcome]:
     """Calibrate every device on one half and measure on the other, where there are cases enough."""
     parents = {label.name: OperatingPoint(score_threshold=label.threshold) for label in card.labels}
-    found = []
+    found: list[Outcome] = []
     for device, labels in replayed.items():
         split = [halves(cases, seed) for cases in labels]
         calibration = calibrate(

@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def measure() -> list[Row]:
                 ),
                 Row(
                     name=f"Guard, prediction and heat maps, {precision.value}",
-                    value=_median_ms(lambda made=predictor: made.predict([image])),
+                    value=_median_ms(partial(predictor.predict, [image])),
                     unit="ms",
                     condition=f"{size}, all cores, median",
                 ),
