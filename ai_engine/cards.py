@@ -38,6 +38,13 @@ class ModelKind(StrEnum):
         return self is not ModelKind.CLASSICAL_CT
 
 
+class ChannelKind(StrEnum):
+    """What a network may be given beside the radiograph itself (paper 3, section 3.3)."""
+
+    LUNGS = "lungs"
+    BONES = "bones"
+
+
 CT_KINDS = frozenset({ModelKind.CLASSICAL_CT, ModelKind.SEGMENTER_CT})
 """The kinds that look at a whole CT study instead of one image after the other."""
 
@@ -68,13 +75,25 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputChannel:
+    """A channel beside the radiograph, and the model that makes it: in training and in use."""
+
+    kind: ChannelKind
+    model: str
+    version: str
+    weights_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """A model card. ``folder`` is where it was read; all else is what the file says.
 
     ``input_size`` is rows and columns of the square grayscale input; with ``flip_averaging`` the
     probabilities are the mean over the image and its mirror image. ``recipe``, ``command`` and
     ``data`` say how to make the weights again. A classical method has neither input size nor
-    weights; its ``weights_digest`` is of its settings.
+    weights; its ``weights_digest`` is of its settings. ``center_crop`` is the part of the exposed
+    area's sides that the model is shown; ``layout`` that of the data set that it was trained on,
+    where its tables don't tell; ``channels`` follow the radiograph in this order.
     """
 
     folder: Path
@@ -97,8 +116,11 @@ class ModelCard:
     recipe: str = ""
     command: str = ""
     data: str = ""
+    center_crop: float = 1.0
+    layout: str = ""
     labels: tuple[Label, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    channels: tuple[InputChannel, ...] = ()
 
     @property
     def weights_path(self) -> Path:
@@ -151,10 +173,11 @@ def render_card(card: ModelCard) -> str:
     lines = [
         f"{entry.name} = {_value(getattr(card, entry.name))}"
         for entry in dataclasses.fields(card)
-        if entry.name not in {"folder", "labels", "metrics"}
+        if entry.name not in {"folder", "labels", "metrics", "channels"}
         and getattr(card, entry.name) != entry.default
     ]
-    for title, rows in (("labels", card.labels), ("metrics", card.metrics)):
+    tables = (("channels", card.channels), ("labels", card.labels), ("metrics", card.metrics))
+    for title, rows in tables:
         for row in rows:
             lines += ["", f"[[{title}]]"]
             lines += [
@@ -168,14 +191,21 @@ def render_card(card: ModelCard) -> str:
 def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
     labels = tuple(_label(row) for row in table.pop("labels", ()))
     metrics = tuple(Metric(**row) for row in table.pop("metrics", ()))
+    channels = tuple(_channel(row) for row in table.pop("channels", ()))
     kind = ModelKind(table.pop("kind"))
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
-    card = ModelCard(folder=folder, kind=kind, labels=labels, metrics=metrics, **plain)
+    card = ModelCard(
+        folder=folder, kind=kind, labels=labels, metrics=metrics, channels=channels, **plain
+    )
     if kind.has_weights and not (card.input_size and card.weights_file):
         raise ValueError(f"a {kind.value} needs input_size and weights_file")
     return card
+
+
+def _channel(row: dict[str, Any]) -> InputChannel:
+    return InputChannel(kind=ChannelKind(row.pop("kind")), **row)
 
 
 def _label(row: dict[str, Any]) -> Label:

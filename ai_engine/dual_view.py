@@ -19,6 +19,8 @@ from ai_engine.explain import class_activation, heat_map
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.network import Network
 from ai_engine.inference.openvino_network import OpenVinoNetwork
+from ai_engine.inference.views import model_image, model_view
+from ai_engine.input_channels import ChannelSource, require_sources
 from ai_engine.prediction import (
     Finding,
     ImagePrediction,
@@ -29,7 +31,7 @@ from ai_engine.prediction import (
     RemarkKind,
 )
 from ai_engine.predictor import Calibration, required_code
-from ai_engine.preprocessing.geometry import ModelView, letterbox
+from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.guard import Appearance, ChestGuard, TagsHint
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.weights_file import read_weights
@@ -61,6 +63,7 @@ class DualViewPredictor:
         *,
         heads: Mapping[str, FloatArray],
         guard: ChestGuard,
+        channels: Sequence[ChannelSource] = (),
     ) -> None:
         """Put the parts together; `load_dual_view` does it from a card.
 
@@ -74,14 +77,18 @@ class DualViewPredictor:
             The kernel of each branch's own linear head, float32 (channels, labels), for the maps.
         guard
             Decides which images are upright frontal ones.
+        channels
+            What makes the channels that the card names beside the frontal radiograph.
 
         Raises
         ------
         ModelFolderError
-            If a label has no code, or the network isn't a dual branch.
+            If a label has no code, the network isn't a dual branch, or the channels are not the
+            card's.
         """
         for label in card.labels:
             required_code(card, label)
+        require_sources(card, channels)
         if set(network.inputs) != set(INPUTS):
             raise ModelFolderError(
                 f"{card.folder}: a dual view takes {', '.join(INPUTS)}, this network takes "
@@ -91,6 +98,7 @@ class DualViewPredictor:
         self._network = network
         self._heads = heads
         self._guard = guard
+        self._channels = tuple(channels)
 
     @property
     def card(self) -> ModelCard:
@@ -105,7 +113,7 @@ class DualViewPredictor:
     def probabilities(self, frontal: Radiograph, lateral: Radiograph | None) -> FloatArray:
         """Probability of each label, float32 (labels,), past the guard: for evaluation."""
         shown = [frontal] if lateral is None else [frontal, lateral]
-        return self._run([self._view(each) for each in shown]).probabilities
+        return self._run(frontal, [self._view(each) for each in shown]).probabilities
 
     def predict(
         self,
@@ -191,7 +199,7 @@ class DualViewPredictor:
         """The findings on the frontal image, and the same on the lateral one."""
         shown = [frontal] if lateral is None else [frontal, lateral]
         views = [self._view(each) for each in shown]
-        answer = self._run(views)
+        answer = self._run(frontal, views)
         return [
             ImagePrediction(
                 sop_instance_uid=each.sop_instance_uid,
@@ -202,20 +210,15 @@ class DualViewPredictor:
         ]
 
     def _view(self, radiograph: Radiograph) -> ModelView:
-        return letterbox(
-            radiograph.pixels,
-            size=self._card.input_size,
-            content=radiograph.content,
-            aspect_ratio=radiograph.aspect_ratio,
-        )
+        return model_view(self._card, radiograph)
 
-    def _run(self, views: Sequence[ModelView]) -> _Answer:
+    def _run(self, frontal: Radiograph, views: Sequence[ModelView]) -> _Answer:
         size = self._card.input_size
         nothing = np.zeros((size, size), np.float32)
         lateral = views[1].values if len(views) > 1 else nothing
         outputs = self._network.run(
             {
-                "frontal": views[0].values[np.newaxis, ..., np.newaxis],
+                "frontal": model_image(self._card, frontal, views[0], self._channels)[np.newaxis],
                 "lateral": lateral[np.newaxis, ..., np.newaxis],
                 "lateral_present": np.array([[float(len(views) > 1)]], np.float32),
             }
@@ -255,7 +258,12 @@ class DualViewPredictor:
 
 
 def load_dual_view(
-    card: ModelCard, *, guard: ChestGuard, cache: Path, threads: int | None = None
+    card: ModelCard,
+    *,
+    guard: ChestGuard,
+    cache: Path,
+    threads: int | None = None,
+    channels: Sequence[ChannelSource] = (),
 ) -> DualViewPredictor:
     """Load a trained dual branch on OpenVINO; converted into ``cache`` first where needed.
 
@@ -265,7 +273,9 @@ def load_dual_view(
         If the weights aren't those of the card, or aren't a dual branch's.
     """
     network = OpenVinoNetwork(converted_model(card, cache), threads=threads)
-    return DualViewPredictor(card, network, heads=branch_heads(card), guard=guard)
+    return DualViewPredictor(
+        card, network, heads=branch_heads(card), guard=guard, channels=channels
+    )
 
 
 def branch_heads(card: ModelCard) -> dict[str, FloatArray]:

@@ -14,7 +14,8 @@ from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.explain import class_activation, heat_map
 from ai_engine.inference.backend import Activation, Backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
-from ai_engine.inference.views import model_batch, model_view
+from ai_engine.inference.views import model_batch, model_image, model_view
+from ai_engine.input_channels import ChannelSource, require_sources
 from ai_engine.prediction import Code, Finding, HeatMap, ImagePrediction, Prediction, Refusal
 from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.guard import ChestGuard, TagsHint, Veto
@@ -49,7 +50,13 @@ class ChestRadiographPredictor:
     """Analyses frontal chest radiographs. Build it once; it is safe to call from many threads."""
 
     def __init__(
-        self, card: ModelCard, backend: Backend, *, head: FloatArray, guard: ChestGuard
+        self,
+        card: ModelCard,
+        backend: Backend,
+        *,
+        head: FloatArray,
+        guard: ChestGuard,
+        channels: Sequence[ChannelSource] = (),
     ) -> None:
         """Put the parts together; `load_predictor` does it from a registry.
 
@@ -63,18 +70,23 @@ class ChestRadiographPredictor:
             The kernel of its linear head, float32 (channels, labels), for the heat maps.
         guard
             Decides which images the model may see.
+        channels
+            What makes the channels that the card names beside the radiograph.
 
         Raises
         ------
         ModelFolderError
-            If a label has no code: findings can't be reported without.
+            If a label has no code: findings can't be reported without. Or if the channels are not
+            the card's.
         """
         for label in card.labels:
             required_code(card, label)
+        require_sources(card, channels)
         self._card = card
         self._backend = backend
         self._head = head
         self._guard = guard
+        self._channels = tuple(channels)
 
     @property
     def card(self) -> ModelCard:
@@ -133,16 +145,16 @@ class ChestRadiographPredictor:
 
     def probabilities(self, radiograph: Radiograph) -> FloatArray:
         """Probability of each label, float32 (labels,), past the guard: for evaluation."""
-        return self._run(model_view(self._card, radiograph))[0]
+        return self._run(radiograph, model_view(self._card, radiograph))[0]
 
     def heat_maps(self, radiograph: Radiograph) -> tuple[HeatMap, ...]:
         """The heat map of each label, past the guard: for evaluation."""
         view = model_view(self._card, radiograph)
-        return self._heat_maps(view, self._run(view)[1])
+        return self._heat_maps(view, self._run(radiograph, view)[1])
 
     def _analyse(self, radiograph: Radiograph, calibration: Calibration) -> ImagePrediction:
         view = model_view(self._card, radiograph)
-        probabilities, activations = self._run(view)
+        probabilities, activations = self._run(radiograph, view)
         findings = tuple(
             self._finding(label, float(probability), shown, calibration)
             for label, probability, shown in zip(
@@ -155,9 +167,10 @@ class ChestRadiographPredictor:
             quality=image_quality(radiograph),
         )
 
-    def _run(self, view: ModelView) -> tuple[FloatArray, FloatArray]:
+    def _run(self, radiograph: Radiograph, view: ModelView) -> tuple[FloatArray, FloatArray]:
         """Probabilities (labels,) and activation maps (labels, h, w), mirror image averaged in."""
-        outputs: Activation = self._backend.predict(model_batch(self._card, view))
+        image = model_image(self._card, radiograph, view, self._channels)
+        outputs: Activation = self._backend.predict(model_batch(self._card, image))
         maps = [class_activation(features, self._head) for features in outputs.features]
         maps[1:] = [mirrored[..., ::-1] for mirrored in maps[1:]]
         return outputs.probabilities.mean(axis=0), np.mean(maps, axis=0, dtype=np.float32)

@@ -5,15 +5,22 @@ from pathlib import Path
 
 from ai_engine.bones.predictor import BonePredictor, BoneSubtractor
 from ai_engine.cards import ModelCard, ModelKind
+from ai_engine.channel_loading import load_channels
 from ai_engine.detection.predictor import BoxFinder, BoxPredictor
 from ai_engine.dual_view import load_dual_view
 from ai_engine.errors import ModelNotFoundError
 from ai_engine.header_predictor import OpacityClassifier, OpacityPredictor
 from ai_engine.inference.conversion import converted_model
-from ai_engine.inference.openvino_backend import Precision
+from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
-from ai_engine.predictor import CHEST_MODEL, head_kernel, load_guard, load_predictor
+from ai_engine.predictor import (
+    CHEST_MODEL,
+    ChestRadiographPredictor,
+    head_kernel,
+    load_guard,
+    load_predictor,
+)
 from ai_engine.radiograph_predictor import RadiographPredictor
 from ai_engine.registry import ModelRegistry
 
@@ -30,7 +37,8 @@ def load_radiograph_predictor(
     """Load the active version of a model that looks at single radiographs, and the guard.
 
     Parameters are those of `ai_engine.predictor.load_predictor`; ``name`` is the model's. Only the
-    chest model, whose deviation was measured, runs in another precision than float32.
+    chest model, whose deviation was measured, runs in another precision than float32. A model that
+    is given further channels brings what makes them, in the version that its card names.
 
     Raises
     ------
@@ -43,13 +51,23 @@ def load_radiograph_predictor(
     if name == CHEST_MODEL:
         return load_predictor(registry, versions, cache=cache, precision=precision, threads=threads)
     match card.kind:
+        case ModelKind.CLASSIFIER:
+            backend = OpenVinoBackend.load(card, cache=cache, threads=threads)
+            guard = load_guard(registry, versions, cache=cache, threads=threads)
+            channels = load_channels(card, registry, cache=cache, threads=threads)
+            return ChestRadiographPredictor(
+                card, backend, head=head_kernel(card), guard=guard, channels=channels
+            )
         case ModelKind.DETECTOR:
             network = OpenVinoNetwork(unpacked_network(card, cache), threads=threads)
             guard = load_guard(registry, versions, cache=cache, threads=threads)
             return BoxPredictor(BoxFinder(card, network), guard=guard)
         case ModelKind.DUAL_VIEW:
             guard = load_guard(registry, versions, cache=cache, threads=threads)
-            return load_dual_view(card, guard=guard, cache=cache, threads=threads)
+            channels = load_channels(card, registry, cache=cache, threads=threads)
+            return load_dual_view(
+                card, guard=guard, cache=cache, threads=threads, channels=channels
+            )
         case ModelKind.CLASSIFIER_WITH_HEADER:
             classifier = load_classifier_with_header(card, cache=cache, threads=threads)
             guard = load_guard(registry, versions, cache=cache, threads=threads)

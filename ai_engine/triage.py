@@ -7,13 +7,12 @@ environments." It decides what is looked at first; it makes no findings.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ai_engine.cards import ModelCard
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Backend
+from ai_engine.inference.views import model_batch, model_image, model_view
+from ai_engine.input_channels import ChannelSource, require_sources
 from ai_engine.prediction import ABNORMAL, NO_FINDING, Triage, abnormality
-from ai_engine.preprocessing.geometry import letterbox
 from ai_engine.preprocessing.guard import ChestGuard
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -21,13 +20,20 @@ from ai_engine.preprocessing.radiograph import Radiograph
 class TriageModel:
     """Tells normal radiographs from others. Safe to call from several threads."""
 
-    def __init__(self, card: ModelCard, backend: Backend, *, guard: ChestGuard) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        backend: Backend,
+        *,
+        guard: ChestGuard,
+        channels: Sequence[ChannelSource] = (),
+    ) -> None:
         """Put the parts together.
 
         Raises
         ------
         ModelFolderError
-            If no label says whether a radiograph is normal.
+            If no label says whether a radiograph is normal, or the channels are not the card's.
         """
         known = [
             index
@@ -38,7 +44,9 @@ class TriageModel:
             raise ModelFolderError(
                 f"{card.folder}: triage needs a label {ABNORMAL} or No_Finding; correct the card"
             )
+        require_sources(card, channels)
         self._card = card
+        self._channels = tuple(channels)
         self._backend = backend
         self._guard = guard
         self._column = known[0]
@@ -78,13 +86,8 @@ class TriageModel:
         return True
 
     def _probability(self, radiograph: Radiograph) -> float:
-        view = letterbox(
-            radiograph.pixels,
-            size=self._card.input_size,
-            content=radiograph.content,
-            aspect_ratio=radiograph.aspect_ratio,
-        ).values
-        values = [view, view[:, ::-1]] if self._card.flip_averaging else [view]
-        outputs = self._backend.predict(np.stack(values)[..., np.newaxis])
+        view = model_view(self._card, radiograph)
+        image = model_image(self._card, radiograph, view, self._channels)
+        outputs = self._backend.predict(model_batch(self._card, image))
         share = float(outputs.probabilities[:, self._column].mean())
         return abnormality(self._label, share) or 0.0

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ai_engine.cards import ModelCard, ModelKind
+from ai_engine.channel_loading import require_channels
 from ai_engine.errors import AiEngineError
 from ai_engine.prediction import ModelIdentity
 from ai_engine.registry import ModelRegistry, read_active_versions, shipped_weights, verify_weights
@@ -184,10 +185,10 @@ class ModelCards:
         self.journal.add(entry)
         return entry
 
-    @staticmethod
-    def _verified(card: ModelCard) -> ModelCard:
+    def _verified(self, card: ModelCard) -> ModelCard:
         try:
             verify_weights(card)
+            require_channels(card, self.registry)
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
         return card

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.cards import CT_KINDS, ModelCard, ModelKind
+from ai_engine.channel_loading import load_channels
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.lung_fields import LUNG_MODEL, LungFields, LungSegmenter, load_lung_segmenter
@@ -126,8 +127,11 @@ class ModelHost:
                 threads = self._settings.inference.threads or None
                 cache = self._settings.cache_dir
                 try:
+                    registry = self._cards.registry
+                    channels = load_channels(card, registry, cache=cache, threads=threads)
                     backend = OpenVinoBackend.load(card, cache=cache, threads=threads)
-                    self._triage = loaded = TriageModel(card, backend, guard=guard)
+                    loaded = TriageModel(card, backend, guard=guard, channels=channels)
+                    self._triage = loaded
                 except AiEngineError as error:
                     raise ModelUnavailableError(str(error)) from error
                 _LOG.info("triage model loaded model=%s", card.identity.key)

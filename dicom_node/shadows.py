@@ -8,6 +8,7 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.cards import ModelKind
+from ai_engine.channel_loading import load_channels
 from ai_engine.preprocessing.radiograph import read_radiograph
 from ai_engine.scoring import Scorer
 from dicom_node.domain.observation import Observation
@@ -111,6 +112,9 @@ class Shadows:
             if card.weights_digest != shadow.weights_digest:
                 raise NotFoundError(f"{card.identity.key} has other weights than the shadow had")
             cache = self._stores.settings.cache_dir
-            self._loaded[shadow.weights_digest] = Scorer.load(card, cache=cache, threads=_THREADS)
+            channels = load_channels(card, self._cards.registry, cache=cache, threads=_THREADS)
+            self._loaded[shadow.weights_digest] = Scorer.load(
+                card, cache=cache, threads=_THREADS, channels=channels
+            )
             _LOG.info("shadow loaded model=%s", card.identity.key)
         return self._loaded[shadow.weights_digest]

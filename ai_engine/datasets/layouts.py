@@ -8,7 +8,7 @@ from ai_engine.datasets.class_folders import read_class_folders
 from ai_engine.datasets.cxr import CxrDataset, read_cxr
 from ai_engine.datasets.mura import is_mura, read_mura
 from ai_engine.datasets.nih import is_nih, read_nih
-from ai_engine.datasets.rsna import is_rsna, read_rsna
+from ai_engine.datasets.rsna import is_rsna, read_rsna, read_rsna_pneumonia
 from ai_engine.errors import DatasetError
 
 AUTO = "auto"
@@ -17,6 +17,7 @@ READERS: dict[str, Callable[[Path], CxrDataset]] = {
     "sample": read_cxr,
     "nih": read_nih,
     "rsna": read_rsna,
+    "rsna-pneumonia": read_rsna_pneumonia,
     "chexpert": read_chexpert,
     "mura": read_mura,
     "folders": read_class_folders,

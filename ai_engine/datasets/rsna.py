@@ -8,6 +8,7 @@ The test images of the challenge have no labels, so a tenth of the patients is h
 Sex, age and view stand in the images' headers.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.datasets.cxr import CxrBox, CxrDataset, CxrItem, View, read_table, require_images
-from ai_engine.datasets.splits import PAPER_2, split_of
+from ai_engine.datasets.splits import PAPER_1_RSNA, PAPER_2, split_of
 from ai_engine.errors import DatasetError
 from ai_engine.prediction import Region
 
@@ -25,6 +26,9 @@ CLASSES_TABLE = "stage_2_detailed_class_info.csv"
 IMAGES = "stage_2_train_images"
 CLASSES = ("Normal", "Lung Opacity", "No Lung Opacity / Not Normal")
 """In the order of `ai_engine.models.xception.OPACITY_CLASSES`."""
+
+PNEUMONIA_CLASSES = ("Normal", "Pneumonia")
+"""Paper 1's names of the first two, in the order of its table II."""
 
 _HEADER = ["PatientSex", "PatientAge", "ViewPosition"]
 
@@ -56,6 +60,37 @@ def read_rsna(folder: Path) -> CxrDataset:
         boxes=tuple(_boxes(row for _, row in rows if row["Target"] == "1")),
         image_root=IMAGES,
         name="RSNA Pneumonia Detection Challenge",
+    )
+
+
+def read_rsna_pneumonia(folder: Path) -> CxrDataset:
+    """Read the two classes that paper 1 tells apart (section VII): Normal and Lung Opacity.
+
+    The third class is left out. The second is called Pneumonia, as in the paper's table II, and the
+    test part is as large as the paper's.
+
+    Raises
+    ------
+    DatasetError
+        As `read_rsna`.
+    """
+    whole = read_rsna(folder)
+    names = dict(zip(CLASSES, PNEUMONIA_CLASSES, strict=False))
+    return dataclasses.replace(
+        whole,
+        labels=PNEUMONIA_CLASSES,
+        items=tuple(
+            dataclasses.replace(
+                item,
+                labels=frozenset({names[label]}),
+                split=split_of(item.patient_id, PAPER_1_RSNA),
+            )
+            for item in whole.items
+            for label in item.labels
+            if label in names
+        ),
+        boxes=(),
+        name="RSNA Pneumonia Detection Challenge, two classes",
     )
 
 

@@ -13,6 +13,17 @@ TRAIN_VALID: Shares = ((Split.TRAIN, 0.9), (Split.VALID, 0.1))
 PAPER_2: Shares = ((Split.TRAIN, 0.7), (Split.VALID, 0.2), (Split.TEST, 0.1))
 """Paper 2, sections III-A and III-B."""
 
+_TABLE_II = 6045 / 14863
+PAPER_1_RSNA: Shares = (
+    (Split.TRAIN, 0.9 * (1 - _TABLE_II)),
+    (Split.VALID, 0.1 * (1 - _TABLE_II)),
+    (Split.TEST, _TABLE_II),
+)
+"""Paper 1, section VII: 6045 of RSNA's 14,863 images of two classes are tested on.
+
+What it held out for validation isn't stated; a tenth of the others is ours.
+"""
+
 
 def split_of(patient: str, shares: Shares) -> Split:
     """The part that a patient falls into, by a hash: the same on every machine."""

@@ -1,6 +1,7 @@
 """What ``dicom-node models evaluate`` does. No TensorFlow: the model runs as it is served."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,11 +9,12 @@ from rich.progress import track
 from rich.table import Table
 
 from ai_engine.cards import ModelCard, ModelKind, write_card
+from ai_engine.channel_loading import load_channels
 from ai_engine.datasets.bone_pairs import read_bone_pairs
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
-from ai_engine.datasets.view_pairs import view_pairs
+from ai_engine.datasets.view_pairs import frontal_items, view_pairs
 from ai_engine.detection.predictor import BoxFinder
 from ai_engine.evaluation.bone_command import evaluate_bones
 from ai_engine.evaluation.box_command import evaluate_boxes
@@ -20,6 +22,7 @@ from ai_engine.evaluation.classes import (
     accuracy_in_words,
     classes_table,
     evaluate_classes,
+    figures_table,
     is_exclusive,
 )
 from ai_engine.evaluation.dual_view import evaluation_dual_view, score_pairs
@@ -27,9 +30,11 @@ from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.guard_objects import judge_objects, objects_table, write_objects
 from ai_engine.evaluation.header_command import evaluate_with_header
 from ai_engine.evaluation.lungs import evaluate_lungs
+from ai_engine.evaluation.paper3_table import TABLE_1, OurRow, add_row, table_1
 from ai_engine.evaluation.paper_tables import (
     means_in_words,
     paper_rows,
+    recipe_of,
     rich_table,
     table_of,
     write_rows,
@@ -48,10 +53,12 @@ from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
+from ai_engine.input_channels import ChannelSource
 from ai_engine.lung_fields import LungSegmenter
 from ai_engine.predictor import ChestRadiographPredictor, head_kernel
 from ai_engine.preprocessing.guard import ChestGuard
 from ai_engine.radiograph_loading import load_bone_subtractor, load_classifier_with_header
+from ai_engine.registry import ModelRegistry
 
 
 def evaluate(
@@ -65,6 +72,7 @@ def evaluate(
     record: bool = False,
     objects: Path | None = None,
     backend: Backend | None = None,
+    registry: ModelRegistry | None = None,
     console: Console | None = None,
 ) -> EvaluationReport:
     """Measure a chest model, a detector or a guard on one split; a lung model on a folder's masks.
@@ -86,7 +94,7 @@ def evaluate(
     split
         ``train``, ``valid`` or ``test``.
     layout
-        The data set's layout; ``auto`` looks at its tables.
+        The data set's layout; ``auto`` is the one that the card names, or looks at its tables.
     record
         Whether to put the figures into the model's card, in place of older ones of the split.
     objects
@@ -94,14 +102,18 @@ def evaluate(
         answers.
     backend
         Runs the model instead of OpenVINO in float32.
+    registry
+        Where the models are that make another model's channels; the shipped ones without it.
     console
         Where progress and the table are shown; None shows nothing.
 
     Raises
     ------
-    ModelFolderError, DatasetError
-        If the model or the data can't be used as they are.
+    ModelNotFoundError, ModelFolderError, DatasetError
+        If the model, one that makes its channels, or the data can't be used as they are.
     """
+    layout = card.layout if layout == AUTO and card.layout else layout
+    installed = registry or ModelRegistry()
     if card.kind is ModelKind.DETECTOR:
         finder = BoxFinder(card, OpenVinoNetwork(unpacked_network(card, cache)))
         dataset = read_dataset(data, layout)
@@ -111,7 +123,8 @@ def evaluate(
     if card.kind is ModelKind.DUAL_VIEW:
         dataset = read_dataset(data, layout)
         out.mkdir(parents=True, exist_ok=True)
-        report = _evaluate_pairs(card, dataset, Split(split), out, cache, console)
+        channels = load_channels(card, installed, cache=cache)
+        report = _evaluate_pairs(card, dataset, Split(split), out, cache, channels, console)
         return _finish(report, card, out, record=record, console=console)
     if card.kind is ModelKind.BONES:
         out.mkdir(parents=True, exist_ok=True)
@@ -142,12 +155,12 @@ def evaluate(
     elif is_exclusive(card):
         report = _evaluate_classes(card, used, dataset, Split(split), out, console)
     else:
-        predictor = evaluation_predictor(card, used)
-        items = dataset.part(Split(split))
+        predictor = evaluation_predictor(card, used, load_channels(card, installed, cache=cache))
+        items = frontal_items(dataset, Split(split))
         shown = track(items, "scoring", console=console, disable=console is None)
         scored = score_split(predictor, dataset, shown)
         _draw(scored, card, out)
-        _beside_the_paper(card, scored, out, console)
+        _beside_the_paper(card, scored, out, f"{dataset.name}, {split}", console)
         report = _classifier_report(predictor, dataset, scored, split)
     return _finish(report, card, out, record=record, console=console)
 
@@ -177,13 +190,14 @@ def _evaluate_classes(  # noqa: PLR0917 - the command's own options, handed on o
     found.write(out / "classes.json")
     if console is not None:
         console.print(classes_table(found))
+        console.print(figures_table(found))
         console.print(accuracy_in_words(found), highlight=False)
     return EvaluationReport(
         model=card.identity.key,
         split=split.value,
         images=found.accuracy.images,
         patients=len({item.patient_id for item in items}),
-        metrics=(found.accuracy,),
+        metrics=(found.accuracy, *found.metrics),
         pointing=None,
     )
 
@@ -194,14 +208,15 @@ def _evaluate_pairs(  # noqa: PLR0917 - the same
     split: Split,
     out: Path,
     cache: Path,
+    channels: Sequence[ChannelSource],
     console: Console | None,
 ) -> EvaluationReport:
     network = OpenVinoNetwork(converted_model(card, cache))
     pairs = view_pairs(dataset, split)
     shown = track(pairs, "scoring", console=console, disable=console is None)
-    scored = score_pairs(evaluation_dual_view(card, network), dataset, shown)
+    scored = score_pairs(evaluation_dual_view(card, network, channels), dataset, shown)
     _draw(scored, card, out)
-    _beside_the_paper(card, scored, out, console)
+    _beside_the_paper(card, scored, out, f"{dataset.name}, {split}", console)
     return EvaluationReport(
         model=card.identity.key,
         split=split.value,
@@ -214,7 +229,7 @@ def _evaluate_pairs(  # noqa: PLR0917 - the same
 
 
 def _beside_the_paper(
-    card: ModelCard, scored: ScoredSplit, out: Path, console: Console | None
+    card: ModelCard, scored: ScoredSplit, out: Path, measured_on: str, console: Console | None
 ) -> None:
     """Print and keep the paper's table with our column, where a paper's recipe made the model."""
     table = table_of(card)
@@ -225,6 +240,13 @@ def _beside_the_paper(
     if console is not None:
         console.print(rich_table(table, rows))
         console.print(means_in_words(rows), highlight=False)
+    recipe = recipe_of(card)
+    if recipe in TABLE_1:
+        found = {row.label: row.auc.value for row in rows if row.auc is not None}
+        ours = OurRow(model=card.identity.key, aucs=found)
+        together = add_row(out, recipe=recipe, row=ours, measured_on=measured_on)
+        if console is not None:
+            console.print(table_1(together))
 
 
 def _draw(scored: ScoredSplit, card: ModelCard, out: Path) -> None:
@@ -271,10 +293,16 @@ def _judge_objects(guard: ChestGuard, folder: Path, out: Path, console: Console 
         console.print(objects_table(verdicts))
 
 
-def evaluation_predictor(card: ModelCard, backend: Backend) -> ChestRadiographPredictor:
+def evaluation_predictor(
+    card: ModelCard, backend: Backend, channels: Sequence[ChannelSource] = ()
+) -> ChestRadiographPredictor:
     """A predictor for measuring: its guard is never asked."""
     return ChestRadiographPredictor(
-        card, backend, head=head_kernel(card), guard=ChestGuard(card, backend)
+        card,
+        backend,
+        head=head_kernel(card),
+        guard=ChestGuard(card, backend),
+        channels=channels,
     )
 
 

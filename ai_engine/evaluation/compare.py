@@ -18,8 +18,10 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ai_engine.cards import Label, ModelCard, ModelKind, write_card
+from ai_engine.channel_loading import load_channels
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
+from ai_engine.datasets.view_pairs import frontal_items
 from ai_engine.evaluation.command import evaluation_predictor
 from ai_engine.evaluation.metrics import bootstrap, measures
 from ai_engine.evaluation.scoring import score_split
@@ -27,6 +29,8 @@ from ai_engine.evaluation.speed import measure_speed
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.random_weights import write_random_weights
+from ai_engine.input_channels import ChannelSource
+from ai_engine.registry import ModelRegistry
 from ai_engine.weights_file import read_weights
 
 TABLE_I = {"alexnet": 0.889, "resnet50": 0.931, "efficientnetb4": 0.949, "densenet121": 0.936}
@@ -63,6 +67,7 @@ def compare(
     layout: str = AUTO,
     threads: int | None = None,
     out: Path | None = None,
+    registry: ModelRegistry | None = None,
     console: Console | None = None,
 ) -> tuple[Comparison, ...]:
     """Measure models side by side, one after the other.
@@ -83,6 +88,8 @@ def compare(
         Threads of one inference; None uses all cores.
     out
         File for the rows as JSON.
+    registry
+        Where the models are that make other models' channels; the shipped ones without it.
     console
         Where the table is shown.
 
@@ -96,7 +103,8 @@ def compare(
     for card in cards:
         row = _row(card, cache, threads, model=f"{card.name}/{card.version}")
         if dataset is not None and card.kind is ModelKind.CLASSIFIER:
-            row = _with_quality(row, card, dataset, Split(split), cache)
+            channels = load_channels(card, registry or ModelRegistry(), cache=cache)
+            row = _with_quality(row, card, dataset, Split(split), cache, channels)
         rows.append(row)
     with tempfile.TemporaryDirectory(prefix="untrained-") as folder:
         for architecture in architectures:
@@ -144,12 +152,18 @@ def _shown(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def _with_quality(
-    row: Comparison, card: ModelCard, dataset: CxrDataset, split: Split, cache: Path
+def _with_quality(  # noqa: PLR0917 - the command's own options, handed on once
+    row: Comparison,
+    card: ModelCard,
+    dataset: CxrDataset,
+    split: Split,
+    cache: Path,
+    channels: Sequence[ChannelSource],
 ) -> Comparison:
     """Add accuracy at the model's threshold, and AUC with its interval, of its first label."""
     backend = OpenVinoBackend.load(card, cache=cache)
-    scored = score_split(evaluation_predictor(card, backend), dataset, dataset.part(split))
+    predictor = evaluation_predictor(card, backend, channels)
+    scored = score_split(predictor, dataset, frontal_items(dataset, split))
     label = card.labels[0]
     truth, scores = scored.truth(label.name), scored.scores(label.name)
     interval = bootstrap(measures(label.threshold)["auc"], truth, scores, scored.patients)
@@ -163,7 +177,12 @@ def _with_quality(
 
 
 def _row(card: ModelCard, cache: Path, threads: int | None, *, model: str) -> Comparison:
-    speed = measure_speed(converted_model(card, cache), size=card.input_size, threads=threads)
+    speed = measure_speed(
+        converted_model(card, cache),
+        size=card.input_size,
+        threads=threads,
+        channels=1 + len(card.channels),
+    )
     return Comparison(
         model=model,
         architecture=card.architecture,

@@ -1,6 +1,6 @@
 """Score the dual branch on the pairs of a data set, exactly as it is served."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ai_engine.dual_view import DualViewPredictor, branch_heads
 from ai_engine.evaluation.scoring import ScoredSplit, as_radiograph
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.inference.network import Network
+from ai_engine.input_channels import ChannelSource
 from ai_engine.preprocessing.guard import ChestGuard
 
 
@@ -22,10 +23,14 @@ class _Unasked:
         raise NotImplementedError("an evaluation asks no guard")
 
 
-def evaluation_dual_view(card: ModelCard, network: Network) -> DualViewPredictor:
+def evaluation_dual_view(
+    card: ModelCard, network: Network, channels: Sequence[ChannelSource] = ()
+) -> DualViewPredictor:
     """A predictor for measuring: its guard is never asked."""
     guard = ChestGuard(card, _Unasked())
-    return DualViewPredictor(card, network, heads=branch_heads(card), guard=guard)
+    return DualViewPredictor(
+        card, network, heads=branch_heads(card), guard=guard, channels=channels
+    )
 
 
 def score_pairs(

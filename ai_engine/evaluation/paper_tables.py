@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ai_engine.cards import ModelCard
 from ai_engine.evaluation.metrics import Interval, bootstrap, measures
+from ai_engine.evaluation.paper3_table import CHEXPERT, TABLE_1
 from ai_engine.evaluation.report import SMALLEST_GROUP
 from ai_engine.evaluation.scoring import ScoredSplit
 
@@ -87,26 +88,13 @@ TABLES: Mapping[str, PaperTable] = MappingProxyType(
                 Hernia=0.96,
             ),
         ),
-        "paper3-dual-branch": PaperTable(
-            title="Paper 3, table 1, row DualBranch DN-121 (CheXpert)",
-            labels=_aucs(
-                **{
-                    "Atelectasis": 0.843,
-                    "Cardiomegaly": 0.831,
-                    "Consolidation": 0.837,
-                    "Edema": 0.910,
-                    "Pleural Effusion": 0.934,
-                    "Pneumonia": 0.733,
-                    "Pneumothorax": 0.817,
-                    "Enlarged Cardiomediastinum": 0.814,
-                    "Lung Lesion": 0.683,
-                    "Lung Opacity": 0.763,
-                    "Pleural Other": 0.828,
-                    "Fracture": 0.500,
-                    "Support Devices": 0.866,
-                }
-            ),
-        ),
+        **{
+            recipe: PaperTable(
+                title=f"Paper 3, table 1, row {row.title} (CheXpert)",
+                labels=_aucs(**dict(zip(CHEXPERT, row.aucs, strict=True))),
+            )
+            for recipe, row in TABLE_1.items()
+        },
     }
 )
 """By the recipe that a model must have been trained with."""
@@ -132,10 +120,12 @@ class PaperRow:
 
 def table_of(card: ModelCard) -> PaperTable | None:
     """The table of the paper whose recipe trained a model, or None."""
-    for recipe, table in TABLES.items():
-        if card.recipe.startswith(f"{recipe},"):
-            return table
-    return None
+    return TABLES.get(recipe_of(card))
+
+
+def recipe_of(card: ModelCard) -> str:
+    """The name of the recipe that trained a model."""
+    return card.recipe.split(",", maxsplit=1)[0]
 
 
 def paper_rows(table: PaperTable, scored: ScoredSplit, card: ModelCard) -> tuple[PaperRow, ...]:

@@ -1,6 +1,6 @@
 """Time and memory of one converted model, measured in a process of its own.
 
-The memory is then that model's alone. Arguments: model (.xml), input size, threads.
+The memory is then that model's alone. Arguments: model (.xml), input size, channels, threads.
 """
 
 import json
@@ -30,8 +30,10 @@ class Speed:
     memory: float
 
 
-def measure_speed(model: Path, *, size: int, threads: int | None) -> Speed:
+def measure_speed(model: Path, *, size: int, threads: int | None, channels: int = 1) -> Speed:
     """Measure a converted model (.xml) in a process of its own.
+
+    A model's further channels are not made, only taken: what makes them costs time of its own.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def measure_speed(model: Path, *, size: int, threads: int | None) -> Speed:
         If the process fails.
     """
     words = [sys.executable, "-m", "ai_engine.evaluation.speed"]
-    command = [*words, str(model), str(size), str(threads or 0)]
+    command = [*words, str(model), str(size), str(channels), str(threads or 0)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
@@ -47,9 +49,9 @@ def measure_speed(model: Path, *, size: int, threads: int | None) -> Speed:
     return Speed(**json.loads(done.stdout))
 
 
-def _measure(model: Path, size: int, threads: int | None) -> dict[str, float]:
+def _measure(model: Path, size: int, channels: int, threads: int | None) -> dict[str, float]:
     backend = OpenVinoBackend(model, threads=threads)
-    image = np.zeros((1, size, size, 1), dtype=np.float32)
+    image = np.zeros((1, size, size, channels), dtype=np.float32)
     for _ in range(WARM_UP):
         backend.predict(image)
     taken: list[float] = []
@@ -73,5 +75,7 @@ def _memory() -> float:
 
 
 if __name__ == "__main__":
-    found = _measure(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) or None)
+    place, *numbers = sys.argv[1:]
+    edge, depth, cores = (int(number) for number in numbers)
+    found = _measure(Path(place), edge, depth, cores or None)
     sys.stdout.write(json.dumps(found))

@@ -19,7 +19,12 @@ def export(folder: Path, target: Path) -> None:
     card = read_card(folder)
     if card.architecture not in CHANNELS_LAST:
         keras.config.set_image_data_format("channels_first")
-    model = build(card.architecture, labels=len(card.labels), size=card.input_size)
+    model = build(
+        card.architecture,
+        labels=len(card.labels),
+        size=card.input_size,
+        channels=1 + len(card.channels),
+    )
     assign_weights(model, read_weights(card.weights_path), source=card.weights_path)
     model.export(str(target), format="openvino", verbose=False)
 

@@ -29,7 +29,12 @@ class TensorFlowBackend:
     def load(cls, card: ModelCard) -> "TensorFlowBackend":
         """Build the model of a card and load its weights."""
         verify_weights(card)
-        model = build(card.architecture, labels=len(card.labels), size=card.input_size)
+        model = build(
+            card.architecture,
+            labels=len(card.labels),
+            size=card.input_size,
+            channels=1 + len(card.channels),
+        )
         assign_weights(model, read_weights(card.weights_path), source=card.weights_path)
         return cls(model)
 

@@ -13,6 +13,7 @@ BUILDERS = {
     "bone_generator": ("ai_engine.models.bone_gan", "build_served_generator"),
     "bone_generator_small": ("ai_engine.models.bone_gan", "build_small_generator"),
     "densenet121": ("ai_engine.models.densenet", "build_densenet121"),
+    "densenet121_classes": ("ai_engine.models.densenet", "build_densenet121_classes"),
     "dual_branch": ("ai_engine.models.dual_branch", "build_dual_branch"),
     "efficientnet_lite2": ("ai_engine.models.efficientnet_lite", "build_efficientnet_lite2"),
     "efficientnetb4": ("ai_engine.models.efficientnet", "build_efficientnet_b4"),
@@ -37,18 +38,33 @@ CHANNELS_LAST = frozenset(
 """Architectures that are built with channels last only (`ai_engine.models.layout`)."""
 
 
-def build(architecture: str, *, labels: int, size: int | None, **options: Any) -> Any:
+CHANNELS = {"densenet121": "channels", "dual_branch": "frontal_channels"}
+"""Architectures that take channels beside the radiograph, and their builders' word for it."""
+
+
+def build(
+    architecture: str, *, labels: int, size: int | None, channels: int = 1, **options: Any
+) -> Any:
     """Build a Keras model with fresh weights on the process's Keras backend.
 
-    ``options`` are those that the architecture's builder takes beside labels and size.
+    ``channels`` are those of the radiograph's input, ``options`` what the architecture's builder
+    takes beside.
 
     Raises
     ------
     ModelFolderError
-        If no architecture has that name.
+        If no architecture has that name, or it takes no further channels.
     """
     if architecture not in BUILDERS:
         known = ", ".join(sorted(BUILDERS))
         raise ModelFolderError(f"architecture {architecture!r} is unknown; known are {known}")
+    if channels > 1:
+        if architecture not in CHANNELS:
+            takers = ", ".join(sorted(CHANNELS))
+            raise ModelFolderError(
+                f"architecture {architecture!r} takes no channels beside the radiograph; these do: "
+                f"{takers}"
+            )
+        options[CHANNELS[architecture]] = channels
     module, function = BUILDERS[architecture]
     return getattr(import_module(module), function)(labels=labels, size=size, **options)

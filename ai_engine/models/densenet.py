@@ -32,6 +32,7 @@ def build_densenet121(
     *,
     labels: int,
     size: int | None = 384,
+    channels: int = 1,
     normalization: NormalizationLayer = KERAS_NORMALIZATION,
 ) -> keras.Model:
     """Build the network with fresh weights.
@@ -42,6 +43,8 @@ def build_densenet121(
         Number of sigmoid units in the head.
     size
         Rows and columns of the input; None leaves them open, as training at growing sizes needs.
+    channels
+        The radiograph, and what else is given with it (paper 3, section 3.3).
     normalization
         The batch normalisation layer's class; training passes a faster one that has the same
         variables and the same inference.
@@ -49,10 +52,10 @@ def build_densenet121(
     Returns
     -------
     keras.Model
-        Input float32 (n, size, size, 1). Outputs: probabilities float32 (n, labels), and the last
-        feature map (n, size / 32, size / 32, 1024), after the last ReLU.
+        Input float32 (n, size, size, channels). Outputs: probabilities float32 (n, labels), and the
+        last feature map (n, size / 32, size / 32, 1024), after the last ReLU.
     """
-    image = keras.Input((size, size, 1), name="image")
+    image = keras.Input((size, size, channels), name="image")
     x = stem(enter_layout(image), normalization=normalization)
     for index, depth in enumerate(BLOCKS, start=2):
         x = dense_block(x, depth, f"conv{index}", normalization)
@@ -63,3 +66,11 @@ def build_densenet121(
     logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
     probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
     return keras.Model(image, [probabilities, leave_layout(features)], name="densenet121")
+
+
+def build_densenet121_classes(*, labels: int, size: int = 384) -> keras.Model:
+    """Build the network for classes of which one holds: probabilities (n, labels) sum to 1."""
+    base = build_densenet121(labels=labels, size=size)
+    softmax = layers.Softmax(name="classes", dtype="float32")
+    probabilities = softmax(base.get_layer("head").output)
+    return keras.Model(base.input, [probabilities, base.output[1]], name="densenet121_classes")

@@ -115,10 +115,13 @@ def branch_weights(triage: Tensors, dual: Tensors) -> dict[str, npt.NDArray[np.f
     Returns
     -------
     dict
-        ``dual`` with every tensor replaced that has a counterpart of the same shape: the branches,
-        and the dense block after the join as far as its channels agree. Where a branch's first
-        convolution takes more channels, the triage model's goes to the radiograph's and the others
-        start at zero.
+        ``dual`` with every tensor replaced that has a counterpart: both branches whole, and the
+        dense block after the join as far as its channels agree. The heads stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If a branch's tensor has no counterpart in ``triage``, or one of another shape.
     """
     result = dict(dual)
     for path, tensor in dual.items():
@@ -126,14 +129,40 @@ def branch_weights(triage: Tensors, dual: Tensors) -> dict[str, npt.NDArray[np.f
         for branch in BRANCHES:
             name = name.removeprefix(f"{branch}_")
         source = triage.get(name)
-        if source is None or name.startswith("head/"):
+        if name.startswith("head/"):
             continue
-        if source.shape == tensor.shape:
+        if name != path:
+            result[path] = fitting(source, tensor, name)
+        elif source is not None and source.shape == tensor.shape:
             result[path] = source
-        elif name == "stem_conv/kernel":
-            result[path] = np.zeros_like(tensor)
-            result[path][:, :, :1] = source
     return result
+
+
+def fitting(
+    source: npt.NDArray[np.float32] | None, tensor: npt.NDArray[np.float32], name: str
+) -> npt.NDArray[np.float32]:
+    """A tensor's counterpart in another network.
+
+    The first convolution may take other channels: those of both are taken over, the radiograph's
+    first, and what only ``tensor`` has starts at zero, so it changes nothing at first.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it has another shape.
+    """
+    if source is None:
+        raise ValueError(f"it has no tensor {name}")
+    if source.shape == tensor.shape:
+        return source
+    if name.endswith("stem_conv/kernel") and source[:, :, 0].shape == tensor[:, :, 0].shape:
+        both = min(source.shape[2], tensor.shape[2])
+        widened = np.zeros_like(tensor)
+        widened[:, :, :both] = source[:, :, :both]
+        return widened
+    raise ValueError(
+        f"its tensor {name} has the shape {source.shape}, the recipe needs {tensor.shape}"
+    )
 
 
 def _branch(image: Any, branch: str, blocks: int) -> Any:

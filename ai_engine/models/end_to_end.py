@@ -110,9 +110,7 @@ def _build_exclusive(labels: int, size: int, name: str) -> Any:
     """DenseNet-121 whose probabilities (n, labels) sum to 1; input float32 (n, size, size, 1)."""
     import keras  # noqa: PLC0415 - the tables above are also read where no Keras is loaded
 
-    from ai_engine.models.densenet import build_densenet121  # noqa: PLC0415 - loads Keras
+    from ai_engine.models.densenet import build_densenet121_classes  # noqa: PLC0415 - the same
 
-    base = build_densenet121(labels=labels, size=size)
-    softmax = keras.layers.Softmax(name="classes", dtype="float32")
-    probabilities = softmax(base.get_layer("head").output)
-    return keras.Model(base.input, [probabilities, base.output[1]], name=name)
+    base = build_densenet121_classes(labels=labels, size=size)
+    return keras.Model(base.input, base.output, name=name)

@@ -18,13 +18,14 @@ TRIAGE_SIZE = 512
 TRIAGE_LABEL = "Abnormal"
 
 
-def build_triage(*, labels: int = 1, size: int = TRIAGE_SIZE) -> keras.Model:
+def build_triage(*, labels: int = 1, size: int = TRIAGE_SIZE, channels: int = 1) -> keras.Model:
     """Build DenseNet-121 for triage with fresh weights.
 
     Returns
     -------
     keras.Model
-        Input float32 (n, size, size, 1). Outputs: the probability that the radiograph is not
+        Input float32 (n, size, size, channels): the radiograph, and the segmented lungs if there
+        are two. Outputs: the probability that the radiograph is not
         normal, float32 (n, labels), and the last feature map (n, size / 32, size / 32, 1024).
     """
-    return build_densenet121(labels=labels, size=size)
+    return build_densenet121(labels=labels, size=size, channels=channels)

@@ -71,6 +71,14 @@ def content_region(pixels: FloatImage) -> Region:
     )
 
 
+def centered(region: Region, share: float) -> Region:
+    """The centre of a region: ``share`` of its width and height."""
+    x, y = (region.left + region.right) / 2, (region.top + region.bottom) / 2
+    width = (region.right - region.left) * share / 2
+    height = (region.bottom - region.top) * share / 2
+    return Region(left=x - width, top=y - height, right=x + width, bottom=y + height)
+
+
 def letterbox(
     pixels: FloatImage, *, size: int, content: Region | None = None, aspect_ratio: float = 1.0
 ) -> ModelView:

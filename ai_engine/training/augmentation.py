@@ -4,14 +4,16 @@ The starting point is the view that serving builds (`ai_engine.preprocessing.geo
 without variation both give the same picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine.input_channels import stacked
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
+from ai_engine.training.channel_planes import Plane, Planes, as_values
 from ai_engine.training.recipe import Augmentation
 
 ByteImage = npt.NDArray[np.uint8]
@@ -19,10 +21,11 @@ ByteImage = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Sample:
-    """One image in memory: uint8 (rows, columns), and the exposed part of it."""
+    """One image in memory: uint8 (rows, columns), the exposed part of it, its further channels."""
 
     image: ByteImage
     content: Region
+    planes: Planes = field(default_factory=dict)
 
     def reduced(self, size: int) -> "Sample":
         """The same with no more pixels than views of the given size can use."""
@@ -37,14 +40,44 @@ class Sample:
             right=self.content.right * factor,
             bottom=self.content.bottom * factor,
         )
-        return Sample(image=np.asarray(image, dtype=np.uint8), content=content)
+        return Sample(
+            image=np.asarray(image, dtype=np.uint8),
+            content=content,
+            planes={
+                kind: np.asarray(cv2.resize(plane, image.shape[::-1], interpolation=cv2.INTER_AREA))
+                for kind, plane in self.planes.items()
+            },
+        )
 
 
 def augmented_view(
     sample: Sample, *, size: int, settings: Augmentation, rng: np.random.Generator
 ) -> FloatImage:
     """A varied, standardised view: float32 (size, size)."""
-    values, mask = _warp(sample, random_affine(sample, size, settings, rng), size)
+    return _varied(sample, random_affine(sample, size, settings, rng), settings, rng, size)[0]
+
+
+def augmented_image(
+    sample: Sample, *, size: int, settings: Augmentation, rng: np.random.Generator
+) -> FloatImage:
+    """A varied view with its further channels: float32 (size, size, channels).
+
+    They are moved with the radiograph; its grey values alone are varied.
+    """
+    matrix = random_affine(sample, size, settings, rng)
+    values, mask = _varied(sample, matrix, settings, rng, size)
+    moved = {kind: _moved(plane, matrix, size) for kind, plane in sample.planes.items()}
+    return stacked(values, mask, moved)
+
+
+def _varied(
+    sample: Sample,
+    matrix: npt.NDArray[np.float64],
+    settings: Augmentation,
+    rng: np.random.Generator,
+    size: int,
+) -> tuple[FloatImage, Mask]:
+    values, mask = _warp(sample, matrix, size)
     values = vary_grey_levels(values, mask, settings, rng)
     if rng.random() < settings.blur:
         values = np.asarray(cv2.GaussianBlur(values, (0, 0), rng.uniform(0.3, 1.2) * size / 224))
@@ -56,7 +89,7 @@ def augmented_view(
     values = standardize(values, mask)
     if rng.random() < settings.erase:
         _erase(values, rng)
-    return values
+    return values, mask
 
 
 def random_affine(
@@ -85,6 +118,11 @@ def _warp(sample: Sample, matrix: npt.NDArray[np.float64], size: int) -> tuple[F
     whole = np.ones(sample.image.shape, dtype=np.uint8)
     mask = cv2.warpAffine(whole, matrix, (size, size), flags=cv2.INTER_NEAREST)
     return np.asarray(values, dtype=np.float32) / np.float32(255), np.asarray(mask, dtype=np.bool_)
+
+
+def _moved(plane: Plane, matrix: npt.NDArray[np.float64], size: int) -> FloatImage:
+    shown = cv2.warpAffine(plane, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return as_values(np.asarray(shown, dtype=np.uint16))
 
 
 def vary_grey_levels(

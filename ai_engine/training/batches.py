@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, View
-from ai_engine.preprocessing.geometry import content_region, letterbox
+from ai_engine.preprocessing.geometry import centered, content_region, letterbox
 from ai_engine.training.augmentation import Sample, augmented_view
 from ai_engine.training.recipe import Recipe
 
@@ -53,7 +53,7 @@ def load_training_set(dataset: CxrDataset, items: Sequence[CxrItem], recipe: Rec
     for item in items:
         image = dataset.image(item)
         content = content_region(image.astype(np.float32) / np.float32(255))
-        samples.append(Sample(image=image, content=content))
+        samples.append(Sample(image=image, content=centered(content, recipe.center_crop)))
     targets = np.array([_targets(item, recipe) for item in items], dtype=np.float32)
     return TrainingSet(samples=tuple(samples), targets=targets)
 

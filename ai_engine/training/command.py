@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ai_engine.cards import ModelCard
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
+from ai_engine.errors import RecipeError
+from ai_engine.training.installed import InstalledModels
 from ai_engine.training.published_command import train_published
 from ai_engine.training.published_recipe import is_published
 from ai_engine.training.recipe import Recipe, load_recipe
@@ -33,6 +35,8 @@ def train(
     resume: bool = True,
     threads: int | None = None,
     layout: str = AUTO,
+    start_from: str = "",
+    installed: InstalledModels | None = None,
     console: Console | None = None,
 ) -> ModelCard:
     """Train a model and write it as a model folder.
@@ -53,7 +57,12 @@ def train(
     threads
         Threads that TensorFlow uses; None leaves it to TensorFlow (all cores).
     layout
-        The data set's layout; ``auto`` looks at its tables.
+        The data set's layout; ``auto`` is the one that the recipe names, or looks at its tables.
+    start_from
+        Installed model, ``name`` or ``name/version``, whose weights the training starts from; in
+        place of the recipe's own. For published recipes.
+    installed
+        The models that recipes may start from, and that make their channels.
     console
         Where progress is shown; None shows none.
 
@@ -66,6 +75,8 @@ def train(
     ------
     RecipeError, DatasetError
         If the recipe or the data can't be used as they are.
+    ModelNotFoundError, ModelFolderError
+        If a model that the recipe rests on isn't installed or active, or is damaged.
     """
     if is_published(recipe):
         return train_published(
@@ -76,7 +87,14 @@ def train(
             resume=resume,
             threads=threads,
             layout=layout,
+            start_from=start_from,
+            installed=installed,
             console=console,
+        )
+    if start_from:
+        raise RecipeError(
+            f"{recipe} starts from ImageNet or noise, not from {start_from}; published recipes "
+            "start from other models, and dicom-node models finetune goes on with an active one"
         )
     settings = load_recipe(recipe)
     dataset = read_dataset(data, layout)

@@ -6,6 +6,7 @@ serves nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,11 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
             f"architecture {card.architecture or 'none'}, and only classifiers of "
             f"{' or '.join(TUNABLE)} have weights that training can go on from"
         )
+    if card.channels:
+        raise RecipeError(
+            f"model {card.identity.key} cannot be fine-tuned: it is given channels beside the "
+            "radiograph; train it again with dicom-node models train"
+        )
     return Recipe(
         name=card.name,
         architecture=card.architecture,
@@ -68,6 +74,7 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
             ),
         ),
         input_size=card.input_size,
+        center_crop=card.center_crop,
         fixed_moments=True,
         precision="float32",
         attribute_weight=0.0,
@@ -126,8 +133,11 @@ def finetune(
     verify_weights(card)
     start = read_weights(card.weights_path)
     size = recipe.input_size
-    learned = load_validated(cases, labels=recipe.labels, size=size, read=read)
-    measured = load_validated(valid, labels=recipe.labels, size=size, read=read) if valid else None
+    load = partial(
+        load_validated, labels=recipe.labels, size=size, read=read, crop=recipe.center_crop
+    )
+    learned = load(cases)
+    measured = load(valid) if valid else None
     with (
         tensorflow_session(seed=recipe.seed, precision=recipe.precision, threads=threads),
         EpochProgress(recipe, len(cases) // recipe.batch_size, console) as report,

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.datasets.cxr import CxrDataset, CxrItem
+from ai_engine.datasets.cxr import CxrDataset, CxrItem, View
 from ai_engine.errors import DatasetError
-from ai_engine.prediction import Region
-from ai_engine.preprocessing.geometry import content_region, letterbox
-from ai_engine.training.augmentation import Sample, augmented_view
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.input_channels import stacked
+from ai_engine.preprocessing.geometry import centered, content_region, fitted, letterbox
+from ai_engine.training.augmentation import Sample, augmented_image
+from ai_engine.training.channel_planes import ChannelPlanes, as_values
+from ai_engine.training.published_recipe import PublishedRecipe, Task
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -29,6 +30,8 @@ def usable_items(
 ) -> tuple[CxrItem, ...]:
     """The items that a recipe can learn from.
 
+    Labels of single images are learned from frontal ones: no others are shown to such a model.
+
     Raises
     ------
     DatasetError
@@ -41,7 +44,13 @@ def usable_items(
                 f"{recipe.name} learns; its labels are {', '.join(dataset.labels)}"
             )
     known = frozenset(recipe.labels)
-    kept = tuple(item for item in items if not recipe.exclusive or item.labels & known)
+    frontal = recipe.task is Task.LABELS
+    kept = tuple(
+        item
+        for item in items
+        if (not recipe.exclusive or item.labels & known)
+        and not (frontal and item.view is View.LATERAL)
+    )
     if not kept:
         raise DatasetError(
             f"{dataset.folder}: no image for recipe {recipe.name} in one of its parts; add images"
@@ -60,22 +69,26 @@ def epoch_order(count: int, recipe: PublishedRecipe, epoch: int) -> Iterator[npt
 
 
 def image_batches(
-    dataset: CxrDataset, items: Sequence[CxrItem], recipe: PublishedRecipe, epoch: int
+    dataset: CxrDataset,
+    items: Sequence[CxrItem],
+    recipe: PublishedRecipe,
+    epoch: int,
+    planes: ChannelPlanes | None = None,
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """One epoch's batches: images float32 (n, size, size, 1), targets float32 (n, labels)."""
+    """One epoch's batches: images float32 (n, size, size, channels), targets (n, labels)."""
     rng = np.random.default_rng((recipe.seed, epoch, 1))
     targets = label_targets(items, recipe.labels)
     for chosen in epoch_order(len(items), recipe, epoch):
         views = [
-            augmented_view(
-                sample_of(dataset, items[index], recipe),
+            augmented_image(
+                sample_of(dataset, items[index], recipe, planes),
                 size=recipe.input_size,
                 settings=recipe.augmentation,
                 rng=rng,
             )
             for index in chosen
         ]
-        yield np.stack(views)[..., np.newaxis], targets[chosen]
+        yield np.stack(views), targets[chosen]
 
 
 def plain_image(dataset: CxrDataset, item: CxrItem, recipe: PublishedRecipe) -> FloatArray:
@@ -85,15 +98,34 @@ def plain_image(dataset: CxrDataset, item: CxrItem, recipe: PublishedRecipe) -> 
     return letterbox(pixels, size=recipe.input_size, content=sample.content).values
 
 
-def sample_of(dataset: CxrDataset, item: CxrItem, recipe: PublishedRecipe) -> Sample:
+def plain_input(
+    dataset: CxrDataset,
+    item: CxrItem,
+    recipe: PublishedRecipe,
+    planes: ChannelPlanes | None = None,
+) -> FloatArray:
+    """The network's input that serving would build: float32 (size, size, channels)."""
+    sample = sample_of(dataset, item, recipe, planes)
+    pixels = sample.image.astype(np.float32) / np.float32(255)
+    view = letterbox(pixels, size=recipe.input_size, content=sample.content)
+    shown = {
+        kind: fitted(as_values(plane), size=recipe.input_size, content=sample.content).values
+        for kind, plane in sample.planes.items()
+    }
+    return stacked(view.values, view.mask, shown)
+
+
+def sample_of(
+    dataset: CxrDataset,
+    item: CxrItem,
+    recipe: PublishedRecipe,
+    planes: ChannelPlanes | None = None,
+) -> Sample:
     """An item's image, and the part of it that views show: the recipe's centre of the exposed."""
     image = dataset.image(item)
     content = content_region(image.astype(np.float32) / np.float32(255))
-    return Sample(image=image, content=_center(content, recipe.center_crop))
-
-
-def _center(region: Region, share: float) -> Region:
-    x, y = (region.left + region.right) / 2, (region.top + region.bottom) / 2
-    width = (region.right - region.left) * share / 2
-    height = (region.bottom - region.top) * share / 2
-    return Region(left=x - width, top=y - height, right=x + width, bottom=y + height)
+    return Sample(
+        image=image,
+        content=centered(content, recipe.center_crop),
+        planes=planes.of(dataset, item, image) if planes else {},
+    )

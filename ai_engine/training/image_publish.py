@@ -9,12 +9,15 @@ import numpy as np
 
 from ai_engine.cards import Label, Metric, ModelCard, write_card
 from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.datasets.layouts import AUTO
 from ai_engine.evaluation.metrics import best_f1_threshold, bootstrap, measures
 from ai_engine.evaluation.report import SMALLEST_GROUP
+from ai_engine.input_channels import described
 from ai_engine.labels import FINDINGS, site_of
 from ai_engine.training.curves import draw_losses
 from ai_engine.training.image_batches import label_targets
 from ai_engine.training.image_run import ImageTraining
+from ai_engine.training.installed import NO_MODELS, RunModels
 from ai_engine.training.publish import WEIGHTS_FILE
 from ai_engine.training.published_recipe import PublishedRecipe
 from ai_engine.weights_file import write_weights
@@ -36,6 +39,7 @@ def publish_images(
     out: Path,
     version: str,
     command: str,
+    models: RunModels = NO_MODELS,
 ) -> ModelCard:
     """Write ``<out>/<recipe>/<version>/``, and history and curves beside it.
 
@@ -65,14 +69,25 @@ def publish_images(
         refuses=(),
         licence="As the training data allow",
         attribution=f"Recipe: paper {recipe.paper}. Data: {dataset.name}.",
-        recipe=f"{recipe.name}, seed {recipe.seed}, {len(trained.history)} epochs",
+        recipe=_made(recipe, trained, models),
         command=command,
         data=f"{dataset.name}, split by patient: {counts} images",
+        center_crop=recipe.center_crop,
+        layout="" if recipe.layout == AUTO else recipe.layout,
         labels=labels,
+        channels=tuple(described(source) for source in models.channels),
         metrics=tuple(_metrics(recipe, trained, labels)),
     )
     write_card(card)
     return card
+
+
+def _made(recipe: PublishedRecipe, trained: ImageTraining, models: RunModels) -> str:
+    """The recipe, and the model that the training started from."""
+    words = f"{recipe.name}, seed {recipe.seed}, {len(trained.history)} epochs"
+    if models.start is None:
+        return words
+    return f"{words}, from {models.start.identity.key} ({models.start.weights_digest[:12]})"
 
 
 def _labels(recipe: PublishedRecipe, trained: ImageTraining) -> tuple[Label, ...]:

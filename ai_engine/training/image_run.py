@@ -13,18 +13,24 @@ from sklearn.metrics import roc_auc_score
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split
 from ai_engine.models.catalogue import build
+from ai_engine.training.channel_planes import ChannelPlanes
 from ai_engine.training.image_batches import (
     image_batches,
     label_targets,
-    plain_image,
+    plain_input,
     usable_items,
 )
+from ai_engine.training.installed import NO_MODELS, RunModels
 from ai_engine.training.keras_optimizer import compile_model
 from ai_engine.training.keras_run import KerasRun, Progress
 from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.start_weights import start_network
 from ai_engine.weights_file import model_tensors
 
 FloatArray = npt.NDArray[np.float32]
+
+CHANNELS_FOLDER = "channels"
+"""Folder of a run where the further channels of its images are kept."""
 
 _INFERENCE_BATCH = 16
 
@@ -49,35 +55,61 @@ def train_images(
     folder: Path,
     resume: bool,
     progress: Progress,
+    models: RunModels = NO_MODELS,
 ) -> ImageTraining:
     """Train on the data set's training part; the validation part steers and chooses.
+
+    ``models`` are the one to start from, and those that make the network's further channels.
 
     Raises
     ------
     DatasetError
         If the data set has not what the recipe learns.
+    RecipeError
+        If the model to start from doesn't fit.
     """
     train, valid = (
         usable_items(dataset, dataset.part(split), recipe) for split in (Split.TRAIN, Split.VALID)
     )
-    network = build(recipe.architecture, labels=len(recipe.labels), size=recipe.input_size)
+    network = build_network(recipe, models)
+    planes = ChannelPlanes(models.channels, folder / CHANNELS_FOLDER)
     model = keras.Model(network.input, network.output[0], name=network.name)
     loss = "categorical_crossentropy" if recipe.exclusive else known_crossentropy
     compile_model(model, recipe, loss)
     run = KerasRun(
         model,
         recipe,
-        batches=lambda epoch: image_batches(dataset, train, recipe, epoch),
-        measure=lambda trained: _measure(trained, dataset, valid, recipe),
+        batches=lambda epoch: image_batches(dataset, train, recipe, epoch, planes),
+        measure=lambda trained: _measure(trained, dataset, valid, recipe, planes),
         folder=folder,
+        rests_on=models.fingerprint,
     )
     history = run.run(resume=resume, progress=progress)
     return ImageTraining(
         tensors=model_tensors(network),
         history=history,
         valid=valid,
-        probabilities=probabilities_of(model, dataset, valid, recipe),
+        probabilities=probabilities_of(model, dataset, valid, recipe, planes),
     )
+
+
+def build_network(recipe: PublishedRecipe, models: RunModels) -> Any:
+    """The recipe's network, with fresh weights or those of the model that it starts from.
+
+    Raises
+    ------
+    RecipeError
+        If that model doesn't fit.
+    """
+    network = build(
+        recipe.architecture,
+        labels=len(recipe.labels),
+        size=recipe.input_size,
+        channels=1 + len(recipe.channels),
+    )
+    if models.start is not None:
+        start_network(network, recipe, models.start)
+    return network
 
 
 def known_crossentropy(truth: Any, made: Any) -> Any:
@@ -90,11 +122,15 @@ def known_crossentropy(truth: Any, made: Any) -> Any:
 
 
 def _measure(
-    model: Any, dataset: CxrDataset, valid: Sequence[CxrItem], recipe: PublishedRecipe
+    model: Any,
+    dataset: CxrDataset,
+    valid: Sequence[CxrItem],
+    recipe: PublishedRecipe,
+    planes: ChannelPlanes,
 ) -> dict[str, float]:
     """Validation loss, and the mean AUC of labels or the share of right classes."""
     truth = label_targets(valid, recipe.labels)
-    made = probabilities_of(model, dataset, valid, recipe)
+    made = probabilities_of(model, dataset, valid, recipe, planes)
     if recipe.exclusive:
         loss = keras.losses.categorical_crossentropy(truth, made)
         right = truth.argmax(axis=1) == made.argmax(axis=1)
@@ -117,12 +153,16 @@ def mean_auc(truth: FloatArray, made: FloatArray) -> float:
 
 
 def probabilities_of(
-    model: Any, dataset: CxrDataset, items: Sequence[CxrItem], recipe: PublishedRecipe
+    model: Any,
+    dataset: CxrDataset,
+    items: Sequence[CxrItem],
+    recipe: PublishedRecipe,
+    planes: ChannelPlanes | None = None,
 ) -> FloatArray:
     """A model's answers on the views that serving would build: float32 (items, labels)."""
     parts = []
     for start in range(0, len(items), _INFERENCE_BATCH):
         chosen = items[start : start + _INFERENCE_BATCH]
-        views = np.stack([plain_image(dataset, item, recipe) for item in chosen])
-        parts.append(np.asarray(model.predict_on_batch(views[..., np.newaxis])))
+        views = np.stack([plain_input(dataset, item, recipe, planes) for item in chosen])
+        parts.append(np.asarray(model.predict_on_batch(views)))
     return np.concatenate(parts).astype(np.float32)

@@ -35,12 +35,15 @@ class KerasRun:
         batches: Batches,
         measure: Measure | None,
         folder: Path,
+        rests_on: str = "",
     ) -> None:
+        """Put the parts together; ``rests_on`` is what decides the run beside the recipe."""
         self._model = model
         self._recipe = recipe
         self._batches = batches
         self._measure = measure
         self._folder = folder
+        self._decided_by = f"{recipe!r} {rests_on}".rstrip()
         self._history: list[dict[str, Any]] = []
         self._best: Arrays = []
 
@@ -99,10 +102,10 @@ class KerasRun:
             | numbered("best", self._best)
             | numbered("optimizer", [np.asarray(variable) for variable in optimizer]),
         )
-        save_checkpoint(self._folder, checkpoint, recipe_text=repr(self._recipe))
+        save_checkpoint(self._folder, checkpoint, recipe_text=self._decided_by)
 
     def _restore(self) -> None:
-        checkpoint = load_checkpoint(self._folder, recipe_text=repr(self._recipe))
+        checkpoint = load_checkpoint(self._folder, recipe_text=self._decided_by)
         if checkpoint is None:
             return
         self._history = list(checkpoint.history)

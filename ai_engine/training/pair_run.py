@@ -10,9 +10,16 @@ import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.view_pairs import ViewPair, view_pairs
-from ai_engine.models.catalogue import build
+from ai_engine.training.channel_planes import ChannelPlanes
 from ai_engine.training.image_batches import label_targets, usable_items
-from ai_engine.training.image_run import ImageTraining, known_crossentropy, mean_auc
+from ai_engine.training.image_run import (
+    CHANNELS_FOLDER,
+    ImageTraining,
+    build_network,
+    known_crossentropy,
+    mean_auc,
+)
+from ai_engine.training.installed import NO_MODELS, RunModels
 from ai_engine.training.keras_optimizer import compile_model
 from ai_engine.training.keras_run import KerasRun, Progress
 from ai_engine.training.published_recipe import PublishedRecipe
@@ -31,6 +38,7 @@ def train_pairs(
     folder: Path,
     resume: bool,
     progress: Progress,
+    models: RunModels = NO_MODELS,
 ) -> ImageTraining:
     """Train on the data set's pairs; what is returned of the validation is about its frontals.
 
@@ -38,45 +46,57 @@ def train_pairs(
     ------
     DatasetError
         If the data set has not what the recipe learns, or doesn't know studies.
+    RecipeError
+        If the model to start from doesn't fit.
     """
     usable_items(dataset, dataset.part(Split.TRAIN), recipe)
     train, valid = (view_pairs(dataset, split) for split in (Split.TRAIN, Split.VALID))
-    network = build(recipe.architecture, labels=len(recipe.labels), size=recipe.input_size)
+    network = build_network(recipe, models)
+    planes = ChannelPlanes(models.channels, folder / CHANNELS_FOLDER)
     joined, _, _, frontal, lateral = network.output
     model = keras.Model(network.input, [joined, frontal, lateral], name=network.name)
     compile_model(model, recipe, [known_crossentropy] * HEADS)
     run = KerasRun(
         model,
         recipe,
-        batches=lambda epoch: pair_batches(dataset, train, recipe, epoch),
-        measure=lambda trained: _measure(trained, dataset, valid, recipe),
+        batches=lambda epoch: pair_batches(dataset, train, recipe, epoch, planes),
+        measure=lambda trained: _measure(trained, dataset, valid, recipe, planes),
         folder=folder,
+        rests_on=models.fingerprint,
     )
     history = run.run(resume=resume, progress=progress)
     return ImageTraining(
         tensors=model_tensors(network),
         history=history,
         valid=tuple(pair.frontal for pair in valid),
-        probabilities=_probabilities(model, dataset, valid, recipe),
+        probabilities=_probabilities(model, dataset, valid, recipe, planes),
     )
 
 
 def _measure(
-    model: Any, dataset: CxrDataset, valid: Sequence[ViewPair], recipe: PublishedRecipe
+    model: Any,
+    dataset: CxrDataset,
+    valid: Sequence[ViewPair],
+    recipe: PublishedRecipe,
+    planes: ChannelPlanes,
 ) -> dict[str, float]:
     """Loss and mean AUC of the joined head."""
     truth = label_targets([pair.frontal for pair in valid], recipe.labels)
-    made = _probabilities(model, dataset, valid, recipe)
+    made = _probabilities(model, dataset, valid, recipe, planes)
     loss = float(np.mean(known_crossentropy(truth, made)))
     return {"valid_loss": loss, "valid_auc": mean_auc(truth, made)}
 
 
 def _probabilities(
-    model: Any, dataset: CxrDataset, pairs: Sequence[ViewPair], recipe: PublishedRecipe
+    model: Any,
+    dataset: CxrDataset,
+    pairs: Sequence[ViewPair],
+    recipe: PublishedRecipe,
+    planes: ChannelPlanes,
 ) -> FloatArray:
     """The joined head's answers: float32 (pairs, labels)."""
     parts = []
     for start in range(0, len(pairs), _INFERENCE_BATCH):
-        inputs = plain_pairs(dataset, pairs[start : start + _INFERENCE_BATCH], recipe)
+        inputs = plain_pairs(dataset, pairs[start : start + _INFERENCE_BATCH], recipe, planes)
         parts.append(np.asarray(model.predict_on_batch(inputs)[0]))
     return np.concatenate(parts).astype(np.float32)

@@ -145,6 +145,7 @@ def _write_draft(
         kind=ModelKind.GUARD if recipe.architecture == "guardnet" else ModelKind.CLASSIFIER,
         architecture=recipe.architecture,
         input_size=recipe.input_size,
+        center_crop=recipe.center_crop,
         flip_averaging=recipe.flip_averaging,
         weights_file=WEIGHTS_FILE,
         weights_digest=digest,

@@ -3,6 +3,7 @@
 Importing this module loads no TensorFlow; calling `train_published` does.
 """
 
+import dataclasses
 import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,8 +18,15 @@ from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
 from ai_engine.datasets.mosmed import read_mosmed
+from ai_engine.errors import RecipeError
 from ai_engine.models.bone_scales import scales_of
-from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
+from ai_engine.training.installed import InstalledModels, models_of
+from ai_engine.training.published_recipe import (
+    PublishedRecipe,
+    Task,
+    load_published,
+    require_startable,
+)
 from ai_engine.training.tensorflow_session import half_precision, tensorflow_session
 
 
@@ -31,6 +39,8 @@ def train_published(
     resume: bool = True,
     threads: int | None = None,
     layout: str = AUTO,
+    start_from: str = "",
+    installed: InstalledModels | None = None,
     console: Console | None = None,
 ) -> ModelCard:
     """Train a network as a paper did and write it as a model folder.
@@ -41,14 +51,17 @@ def train_published(
     ------
     RecipeError, DatasetError
         If the recipe or the data can't be used as they are.
+    ModelNotFoundError, ModelFolderError
+        If a model that the recipe rests on isn't installed or active, or is damaged.
     """
-    settings = load_published(recipe)
+    settings = _starting_from(load_published(recipe), start_from)
+    models = models_of(settings, installed, threads=threads)
     out.mkdir(parents=True, exist_ok=True)
-    command = _command_line(recipe, data, version, layout)
+    command = _command_line(recipe, data, version, layout, models.start)
     if settings.task in _ON_IMAGES:
         train_on = _ON_IMAGES[settings.task]
         return train_on(settings, data, out, version, resume, threads, command, console)
-    dataset = read_dataset(data, layout)
+    dataset = read_dataset(data, settings.layout if layout == AUTO else layout)
     with _session(settings, threads), RunProgress(settings, settings.epochs, console) as report:
         if settings.task is Task.BOXES:
             return _train_boxes(settings, dataset, out, version, resume, command, report)
@@ -59,8 +72,28 @@ def train_published(
         from ai_engine.training.pair_run import train_pairs  # noqa: PLC0415 - TensorFlow
 
         run = train_pairs if settings.task is Task.VIEW_PAIRS else train_images
-        trained = run(settings, dataset, folder=out, resume=resume, progress=report)
-        return publish_images(settings, trained, dataset, out=out, version=version, command=command)
+        trained = run(settings, dataset, folder=out, resume=resume, progress=report, models=models)
+        return publish_images(
+            settings, trained, dataset, out=out, version=version, command=command, models=models
+        )
+
+
+def _starting_from(recipe: PublishedRecipe, model: str) -> PublishedRecipe:
+    """The recipe with another start than its own, if there is one.
+
+    Raises
+    ------
+    RecipeError
+        If what the recipe trains can't start from a model.
+    """
+    if not model:
+        return recipe
+    changed = dataclasses.replace(recipe, start_from=model)
+    try:
+        require_startable(changed)
+    except ValueError as error:
+        raise RecipeError(f"{recipe.name}: {error}; leave --start-from out") from error
+    return changed
 
 
 def _train_boxes(  # noqa: PLR0917 - the command's own options, handed on once
@@ -163,11 +196,17 @@ _ON_IMAGES = {Task.MASK: _train_masks, Task.CT_MASK: _train_slices, Task.BONES: 
 """What is trained on masks or other images, each with a data set of its own."""
 
 
-def _command_line(recipe: str, data: Path, version: str, layout: str) -> str:
+def _command_line(
+    recipe: str, data: Path, version: str, layout: str, start: ModelCard | None
+) -> str:
     """The command that repeats the run; folders by their last name, which is no one's machine."""
     words = ["dicom-node", "models", "train", "--recipe", Path(recipe).name]
     words += ["--data", data.name, "--version", version]
-    return shlex.join(words if layout == AUTO else [*words, "--layout", layout])
+    if layout != AUTO:
+        words += ["--layout", layout]
+    if start is not None:
+        words += ["--start-from", f"{start.name}/{start.version}"]
+    return shlex.join(words)
 
 
 def _session(recipe: PublishedRecipe, threads: int | None) -> AbstractContextManager[None]:

@@ -11,7 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ai_engine.cards import ModelKind
+from ai_engine.cards import ChannelKind, ModelKind
+from ai_engine.datasets.layouts import AUTO
 from ai_engine.errors import RecipeError
 from ai_engine.training.recipe import Augmentation
 
@@ -40,6 +41,9 @@ class Schedule(StrEnum):
     COSINE = "cosine"
 
 
+_WITH_CHANNELS = frozenset({Task.LABELS, Task.VIEW_PAIRS})
+_STARTABLE = frozenset({Task.LABELS, Task.CLASSES, Task.VIEW_PAIRS})
+
 STILL = Augmentation(
     flip=0, rotation=0, zoom=0, aspect=0, shift=0, gamma=0, contrast=0, blur=0, noise=0, erase=0
 )
@@ -67,6 +71,9 @@ class PublishedRecipe:
     the header. A bone GAN trains ``epochs`` at each of its scales, its generator at
     ``learning_rate``, its discriminators at ``discriminator_rate``; ``distance_weight`` is what
     the distance to the real bones counts beside them.
+    ``layout`` is the data set's where its tables don't tell. ``channels`` are what the network is
+    given beside the radiograph, made by installed models; ``start_from`` is the installed model,
+    name or name/version, whose weights the training starts from.
     """
 
     name: str
@@ -102,6 +109,9 @@ class PublishedRecipe:
     head_learning_rate: float = 0.0
     elastic: float = 0.0
     air: float = 0.0
+    layout: str = AUTO
+    channels: tuple[ChannelKind, ...] = ()
+    start_from: str = ""
     augmentation: Augmentation = field(default=STILL)
 
     @property
@@ -135,24 +145,27 @@ def load_published(name_or_path: str) -> PublishedRecipe:
     if name_or_path not in published_names():
         known = ", ".join(published_names())
         raise RecipeError(f"{name_or_path}: no such recipe; use one of {known}, or a TOML file")
-    source = files("ai_engine.training") / _FOLDER / f"{name_or_path}.toml"
-    return parse_published(source.read_text("utf-8"), where=name_or_path)
+    return parse_published(_shipped(name_or_path), where=name_or_path)
 
 
 def is_published(name_or_path: str) -> bool:
-    """Whether a name, or a TOML file, is of a recipe of this kind: it says what ``task`` it has."""
+    """Whether a name, or a TOML file, is of a recipe of this kind.
+
+    Its file says what ``task`` it has, or which recipe it ``extends``.
+    """
     path = Path(name_or_path)
     if path.suffix == ".toml" and path.is_file():
-        return any(line.startswith("task ") for line in path.read_text("utf-8").splitlines())
+        lines = path.read_text("utf-8").splitlines()
+        return any(line.startswith(("task ", "extends ")) for line in lines)
     return name_or_path in published_names()
 
 
 def parse_published(text: str, *, where: str) -> PublishedRecipe:
-    """Build a recipe from TOML text; ``where`` names its source in errors."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where}: not valid TOML: {error}") from error
+    """Build a recipe from TOML text; ``where`` names its source in errors.
+
+    ``extends`` names a published recipe whose settings hold where the text has no own.
+    """
+    table = _settings(text, where)
     varied = table.pop("augmentation", {})
     _require_known(PublishedRecipe, table, where)
     _require_known(Augmentation, varied, f"{where}, augmentation")
@@ -163,9 +176,48 @@ def parse_published(text: str, *, where: str) -> PublishedRecipe:
         values["task"] = Task(values["task"])
         values["kind"] = ModelKind(values.get("kind", ModelKind.CLASSIFIER))
         values["schedule"] = Schedule(values.get("schedule", Schedule.CONSTANT))
-        return PublishedRecipe(**values, augmentation=dataclasses.replace(STILL, **varied))
+        values["channels"] = tuple(ChannelKind(kind) for kind in values.get("channels", ()))
+        recipe = PublishedRecipe(**values, augmentation=dataclasses.replace(STILL, **varied))
+        _require_possible(recipe)
     except (KeyError, TypeError, ValueError) as error:
         raise RecipeError(f"{where}: {error}; correct this setting") from error
+    return recipe
+
+
+def _settings(text: str, where: str) -> dict[str, Any]:
+    """What a text says, over what the recipe says that it extends."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: not valid TOML: {error}") from error
+    if "extends" not in table:
+        return table
+    name = table.pop("extends")
+    if name not in published_names():
+        known = ", ".join(published_names())
+        raise RecipeError(f"{where}: extends {name!r}, which is none of {known}; name one of these")
+    base = _settings(_shipped(name), name)
+    varied = base.get("augmentation", {}) | table.get("augmentation", {})
+    return base | table | {"augmentation": varied}
+
+
+def _shipped(name: str) -> str:
+    return (files("ai_engine.training") / _FOLDER / f"{name}.toml").read_text("utf-8")
+
+
+def _require_possible(recipe: PublishedRecipe) -> None:
+    """Raise ValueError for settings that contradict each other."""
+    if recipe.channels and recipe.task not in _WITH_CHANNELS:
+        raise ValueError(f"a network of task {recipe.task.value!r} takes no channels")
+    if len(set(recipe.channels)) < len(recipe.channels):
+        raise ValueError("one of the channels is named twice")
+    require_startable(recipe)
+
+
+def require_startable(recipe: PublishedRecipe) -> None:
+    """Raise ValueError if the recipe starts from a model, but what it trains can't."""
+    if recipe.start_from and recipe.task not in _STARTABLE:
+        raise ValueError(f"a network of task {recipe.task.value!r} starts from no other model")
 
 
 def _require_known(kind: type[Any], table: dict[str, Any], where: str) -> None:

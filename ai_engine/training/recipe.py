@@ -55,6 +55,7 @@ class Recipe:
     ``labels`` are reported by the model; ``auxiliary_labels`` and the patient's sex, view and age
     are further targets that shape the features and are dropped afterwards. ``fixed_moments`` keeps
     the moments of batch normalisation as the weights that a training starts from have them.
+    ``center_crop`` is the part of the exposed area's sides that the model is shown.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Recipe:
     labels: tuple[str, ...]
     stages: tuple[Stage, ...]
     input_size: int = 384
+    center_crop: float = 1.0
     imagenet: bool = False
     fixed_moments: bool = False
     precision: str = "mixed_bfloat16"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ai_engine.preprocessing.geometry import content_region
+from ai_engine.preprocessing.geometry import centered, content_region
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.augmentation import Sample
 from ai_engine.training.batches import ATTRIBUTES, FloatArray, TrainingSet
@@ -32,14 +32,21 @@ Reader = Callable[[ValidatedCase], Radiograph]
 
 
 def load_validated(
-    cases: Sequence[ValidatedCase], *, labels: Sequence[str], size: int, read: Reader
+    cases: Sequence[ValidatedCase],
+    *,
+    labels: Sequence[str],
+    size: int,
+    read: Reader,
+    crop: float = 1.0,
 ) -> TrainingSet:
     """Read the images of some cases, reduced to what views of ``size`` pixels can use.
+
+    ``crop`` is the part of the exposed area's sides that the model is shown.
 
     Every device counts alike, however many cases it has: the weights of its cases sum to the
     same. Sex, view and age are not targets here; their columns are there and count nothing.
     """
-    samples = tuple(as_sample(read(case), size) for case in cases)
+    samples = tuple(as_sample(read(case), size, crop) for case in cases)
     targets = np.zeros((len(cases), len(labels) + ATTRIBUTES), dtype=np.float32)
     weights = np.zeros_like(targets)
     for row, case in enumerate(cases):
@@ -50,7 +57,7 @@ def load_validated(
     return TrainingSet(samples=samples, targets=targets, weights=_balanced(weights, cases))
 
 
-def as_sample(radiograph: Radiograph, size: int) -> Sample:
+def as_sample(radiograph: Radiograph, size: int, crop: float = 1.0) -> Sample:
     """An image as training keeps it: 8 bits, square pixels, no more of them than needed."""
     pixels = radiograph.pixels
     if radiograph.aspect_ratio != 1.0:
@@ -61,7 +68,7 @@ def as_sample(radiograph: Radiograph, size: int) -> Sample:
         )
     content = radiograph.content if pixels is radiograph.pixels else content_region(pixels)
     image = np.round(pixels * 255).astype(np.uint8)
-    return Sample(image=image, content=content).reduced(size)
+    return Sample(image=image, content=centered(content, crop)).reduced(size)
 
 
 def _balanced(weights: FloatArray, cases: Sequence[ValidatedCase]) -> FloatArray:

@@ -7,47 +7,60 @@ import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem
 from ai_engine.datasets.view_pairs import ViewPair
-from ai_engine.training.augmentation import augmented_view
-from ai_engine.training.image_batches import epoch_order, label_targets, plain_image, sample_of
+from ai_engine.training.augmentation import augmented_image
+from ai_engine.training.channel_planes import ChannelPlanes
+from ai_engine.training.image_batches import epoch_order, label_targets, plain_input, sample_of
 from ai_engine.training.published_recipe import PublishedRecipe
 
 FloatArray = npt.NDArray[np.float32]
 Inputs = dict[str, FloatArray]
 
-View = Callable[[CxrItem], FloatArray]
+View = Callable[[CxrItem, ChannelPlanes | None], FloatArray]
+"""An image with its further channels, or none: float32 (size, size, channels)."""
 
 HEADS = 3
 """The joined head and one for each branch; all learn the same labels."""
 
 
 def pair_batches(
-    dataset: CxrDataset, pairs: Sequence[ViewPair], recipe: PublishedRecipe, epoch: int
+    dataset: CxrDataset,
+    pairs: Sequence[ViewPair],
+    recipe: PublishedRecipe,
+    epoch: int,
+    planes: ChannelPlanes | None = None,
 ) -> Iterator[tuple[Inputs, list[FloatArray]]]:
     """One epoch's batches: the network's inputs by name, and the targets of its three heads.
 
-    The lateral head is told nothing where there is no lateral image: its targets are not numbers.
+    ``planes`` make the frontal image's further channels; the lateral one has none. The lateral
+    head is told nothing where there is no lateral image: its targets are not numbers.
     """
     rng = np.random.default_rng((recipe.seed, epoch, 1))
 
-    def varied(item: CxrItem) -> FloatArray:
-        sample = sample_of(dataset, item, recipe)
-        return augmented_view(sample, size=recipe.input_size, settings=recipe.augmentation, rng=rng)
+    def varied(item: CxrItem, planes: ChannelPlanes | None) -> FloatArray:
+        sample = sample_of(dataset, item, recipe, planes)
+        settings = recipe.augmentation
+        return augmented_image(sample, size=recipe.input_size, settings=settings, rng=rng)
 
     for chosen in epoch_order(len(pairs), recipe, epoch):
         batch = [pairs[index] for index in chosen]
-        frontal = np.stack([varied(pair.frontal) for pair in batch])
+        frontal = np.stack([varied(pair.frontal, planes) for pair in batch])
         lateral = np.stack([_lateral(pair, varied, recipe.input_size) for pair in batch])
         inputs = network_inputs(frontal, lateral, present=presence(batch))
         yield inputs, head_targets(batch, recipe)
 
 
-def plain_pairs(dataset: CxrDataset, pairs: Sequence[ViewPair], recipe: PublishedRecipe) -> Inputs:
+def plain_pairs(
+    dataset: CxrDataset,
+    pairs: Sequence[ViewPair],
+    recipe: PublishedRecipe,
+    planes: ChannelPlanes | None = None,
+) -> Inputs:
     """The inputs that serving would build of some pairs."""
 
-    def plain(item: CxrItem) -> FloatArray:
-        return plain_image(dataset, item, recipe)
+    def plain(item: CxrItem, planes: ChannelPlanes | None) -> FloatArray:
+        return plain_input(dataset, item, recipe, planes)
 
-    frontal = np.stack([plain(pair.frontal) for pair in pairs])
+    frontal = np.stack([plain(pair.frontal, planes) for pair in pairs])
     lateral = np.stack([_lateral(pair, plain, recipe.input_size) for pair in pairs])
     return network_inputs(frontal, lateral, present=presence(pairs))
 
@@ -58,10 +71,10 @@ def presence(pairs: Sequence[ViewPair]) -> FloatArray:
 
 
 def network_inputs(frontal: FloatArray, lateral: FloatArray, *, present: FloatArray) -> Inputs:
-    """Views (n, size, size) and presences (n,) as the dual branch takes them, by name."""
+    """Images (n, size, size, channels) and presences (n,) as the dual branch takes them."""
     return {
-        "frontal": frontal[..., np.newaxis],
-        "lateral": lateral[..., np.newaxis],
+        "frontal": frontal,
+        "lateral": lateral,
         "lateral_present": present[:, np.newaxis],
     }
 
@@ -75,4 +88,5 @@ def head_targets(pairs: Sequence[ViewPair], recipe: PublishedRecipe) -> list[Flo
 
 def _lateral(pair: ViewPair, view: View, size: int) -> FloatArray:
     """The lateral view, or the nothing that stands in for it."""
-    return np.zeros((size, size), np.float32) if pair.lateral is None else view(pair.lateral)
+    nothing = np.zeros((size, size, 1), np.float32)
+    return nothing if pair.lateral is None else view(pair.lateral, None)

@@ -24,7 +24,10 @@ commands.add_typer(shadow.commands)
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Layout = Annotated[
     str,
-    typer.Option(help="sample, nih, rsna, chexpert, mura or folders; auto looks at the tables."),
+    typer.Option(
+        help="sample, nih, rsna, rsna-pneumonia, chexpert, mura or folders; auto asks recipe, card "
+        "and tables."
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
 
@@ -74,12 +77,18 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = True,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all without it.")] = None,
     layout: Layout = "auto",
+    start_from: Annotated[
+        str,
+        typer.Option(help="Installed model whose weights training starts from: name/version."),
+    ] = "",
 ) -> None:
     """Train a model by a recipe; may be stopped and resumed."""
     # TensorFlow costs seconds and half a gigabyte: only this command and evaluation pay for it.
     from ai_engine.training.command import train as run_training  # noqa: PLC0415
+    from ai_engine.training.installed import InstalledModels  # noqa: PLC0415 - the same
 
     run = invocation(context)
+    cards = run.model_cards()
     try:
         card = run_training(
             recipe=recipe,
@@ -89,6 +98,12 @@ def train(
             resume=resume,
             threads=threads,
             layout=layout,
+            start_from=start_from,
+            installed=InstalledModels(
+                registry=cards.registry,
+                versions=cards.versions,
+                cache=run.settings().cache_dir,
+            ),
             console=run.console,
         )
     except AiEngineError as error:
@@ -132,6 +147,7 @@ def evaluate(
             split=split,
             objects=objects,
             layout=layout,
+            registry=cards.registry,
             console=run.console,
         )
     except AiEngineError as error:
@@ -175,6 +191,7 @@ def compare(
             layout=layout,
             threads=threads,
             out=out,
+            registry=cards.registry,
             console=run.console,
         )
     except AiEngineError as error:

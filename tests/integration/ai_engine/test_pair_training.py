@@ -18,6 +18,7 @@ from ai_engine.registry import verify_weights
 from ai_engine.training.command import train
 from ai_engine.training.published_recipe import load_published
 from ai_engine.training.view_pairs import pair_batches, plain_pairs
+from tests.integration.ai_engine.shallow import shallow_densenets
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -118,8 +119,7 @@ def test_a_data_set_that_knows_no_studies_is_refused(test_data: Path, tmp_path: 
 def test_the_dual_branch_is_trained_and_published(
     chexpert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("dual_branch", "dense_blocks"):  # a shallow network: its form is what matters
-        monkeypatch.setattr(f"ai_engine.models.{module}.BLOCKS", (1, 1, 1, 1))
+    shallow_densenets(monkeypatch)
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     out = tmp_path / "run"

@@ -31,6 +31,25 @@ def test_shape_and_parameters_are_those_of_the_table(
     assert shape in [tuple(output.shape) for output in model.outputs]
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "channels"), [("densenet121", 1, 2), ("dual_branch", 13, 3)]
+)
+def test_further_channels_change_the_first_convolution_alone(
+    name: str, labels: int, channels: int
+) -> None:
+    from ai_engine.models.catalogue import build  # noqa: PLC0415 - loads Keras
+
+    model = build(name, labels=labels, size=512, channels=channels)
+    (row,) = (
+        line
+        for line in GUIDE.read_text("utf-8").splitlines()
+        if line.endswith(f"| {model.count_params():,} |")
+    )
+    assert f"512 × 512 × {channels}" in row
+    first = next(each for each in model.inputs if each.name in {"image", "frontal"})
+    assert tuple(first.shape) == (None, 512, 512, channels)
+
+
 def test_every_published_architecture_is_in_the_table() -> None:
     from ai_engine.models.catalogue import BUILDERS  # noqa: PLC0415 - loads Keras
 

@@ -14,7 +14,8 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 from ai_engine.datasets.chexpert import Uncertain, read_chexpert
 from ai_engine.datasets.cxr import Split, View
 from ai_engine.datasets.layouts import layout_of, read_dataset
-from ai_engine.datasets.splits import PAPER_2, split_of
+from ai_engine.datasets.rsna import PNEUMONIA_CLASSES
+from ai_engine.datasets.splits import PAPER_1_RSNA, PAPER_2, split_of
 from ai_engine.errors import DatasetError
 from ai_engine.prediction import Region
 
@@ -150,6 +151,15 @@ def test_rsna_has_a_class_for_each_image_and_a_row_for_each_box(rsna: Path) -> N
     assert [box.file for box in dataset.boxes] == ["a.dcm", "a.dcm"]
     assert dataset.image(dataset.items[0]).shape == (256, 256)
     assert dataset.items[0].view is View.PA
+
+
+def test_rsnas_two_classes_are_split_as_paper_1_did(rsna: Path) -> None:
+    dataset = read_dataset(rsna, "rsna-pneumonia")
+    assert dataset.labels == PNEUMONIA_CLASSES
+    assert [(item.patient_id, item.labels) for item in dataset.items] == [("a", {"Pneumonia"})]
+    counts = Counter(split_of(str(index), PAPER_1_RSNA) for index in range(14_863))
+    assert counts[Split.TEST] == pytest.approx(6045, rel=0.03)
+    assert counts[Split.VALID] == pytest.approx(counts[Split.TRAIN] / 9, rel=0.1)
 
 
 def test_chexpert_joins_the_views_of_a_study(chexpert: Path) -> None:

@@ -12,12 +12,14 @@ from ai_engine.dual_view import DualViewPredictor
 from ai_engine.errors import ModelFolderError
 from ai_engine.inference.backend import Activation
 from ai_engine.inference.network import Tensors
+from ai_engine.input_channels import described
 from ai_engine.labels import reported_label
 from ai_engine.prediction import Refusal, RefusalReason, RemarkKind
 from ai_engine.preprocessing.guard import Appearance, ChestGuard, TagsHint
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.testing import chest_card, guard_card
 from tests.unit.ai_engine.test_chest_predictor import radiograph
+from tests.unit.ai_engine.test_input_channels import Left
 
 SIZE, CELLS = 64, 4
 LATERAL = TagsHint(is_lateral=True)
@@ -153,6 +155,22 @@ def test_earlier_refusals_are_handed_on_and_other_pixels_are_refused() -> None:
     found = predictor(FakeDualBranch()).predict([radiograph("1")], refusals=[earlier])
     assert [refusal.sop_instance_uid for refusal in found.refusals] == ["0", "1"]
     assert found.refusals[1].reason is RefusalReason.NOT_FRONTAL_CHEST
+
+
+def test_the_lungs_go_with_the_frontal_image_and_not_with_the_lateral_one() -> None:
+    network, source = FakeDualBranch(), Left()
+    heads = {branch: np.ones((1, 2), np.float32) for branch in ("frontal", "lateral")}
+    guard = ChestGuard(guard_card(Path(), threshold=0.5), BrightIsFrontal())
+    with_lungs = dataclasses.replace(card(), channels=(described(source),))
+    dual = DualViewPredictor(with_lungs, network, heads=heads, guard=guard, channels=[source])
+    dual.predict([frontal("1"), radiograph("2")], hints=hinted("2"))
+    (asked,) = network.asked
+    assert asked["frontal"].shape == (1, SIZE, SIZE, 2)
+    assert asked["lateral"].shape == (1, SIZE, SIZE, 1)
+    shown, lungs = asked["frontal"][0, ..., 0], asked["frontal"][0, ..., 1]
+    np.testing.assert_array_equal(lungs[:, :32], shown[:, :32])
+    assert not lungs[:, 32:].any()
+    assert source.asked == 1
 
 
 def test_a_network_of_another_kind_is_refused() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ai_engine.cards import ChannelKind, ModelKind
 from ai_engine.datasets.cxr import CxrItem, Split, View
 from ai_engine.datasets.layouts import READERS
 from ai_engine.datasets.nih import LABELS as NIH
-from ai_engine.datasets.rsna import CLASSES
+from ai_engine.datasets.rsna import CLASSES, PNEUMONIA_CLASSES
 from ai_engine.errors import RecipeError
+from ai_engine.evaluation.paper3_table import TABLE_1
 from ai_engine.models.catalogue import BUILDERS
 from ai_engine.models.end_to_end import CHEST_LABELS, CHEST_TRAINING, TYPE_TRAINING, XRAY_TYPES
 from ai_engine.training.image_batches import epoch_order, label_targets
@@ -44,6 +46,29 @@ def test_paper_1_trains_ten_epochs_of_4500_steps_with_8_images() -> None:
     varied = dataclasses.asdict(recipe.augmentation)
     assert {name for name, value in varied.items() if value} == {"flip", "rotation"}
     assert recipe.center_crop < 1
+
+
+def test_paper_1_trains_on_rsna_as_on_nih() -> None:
+    rsna, nih = load_published("paper1-rsna"), load_published("paper1-fluorography")
+    for name in (
+        "epochs", "steps_per_epoch", "batch_size", "optimizer", "learning_rate", "beta_1",
+        "beta_2", "input_size", "center_crop", "augmentation",
+    ):  # fmt: skip
+        assert getattr(rsna, name) == getattr(nih, name)
+    assert rsna.labels == PNEUMONIA_CLASSES
+    assert rsna.layout in READERS
+    assert rsna.exclusive
+
+
+def test_paper_3s_rows_differ_by_what_the_network_is_given() -> None:
+    recipes = [load_published(name) for name in TABLE_1]
+    assert len({recipe.labels for recipe in recipes}) == 1
+    assert [recipe.architecture for recipe in recipes] == ["densenet121", *["dual_branch"] * 3]
+    lungs, bones = ChannelKind.LUNGS, ChannelKind.BONES
+    assert [recipe.channels for recipe in recipes] == [(), (), (lungs,), (lungs, bones)]
+    assert recipes[0].kind is ModelKind.CLASSIFIER
+    assert load_published("paper3-triage-lungs").kind is ModelKind.TRIAGE
+    assert load_published("paper3-triage-lungs").augmentation.contrast > 0
 
 
 def test_paper_2s_recipes_are_those_of_its_settings() -> None:
@@ -123,12 +148,24 @@ def test_uncertain_labels_are_no_targets() -> None:
         ('schedule = "weekly"\n', "weekly"),
         ("[augmentation]\nflips = 1\n", "unknown setting 'flips'"),
         ("[[", "not valid TOML"),
+        ('extends = "paper9"\n', "extends 'paper9'"),
+        ('extends = "paper3-triage"\nchannels = ["heart"]\n', "heart"),
+        ('extends = "paper3-triage"\nchannels = ["lungs", "lungs"]\n', "named twice"),
     ],
 )
 def test_a_wrong_setting_is_named(change: str, words: str) -> None:
     text = 'name = "x"\npaper = "1"\ntask = "labels"\n'
     with pytest.raises(RecipeError, match=words):
         parse_published(text + change, where="x.toml")
+
+
+def test_tasks_that_know_no_channels_or_starts_say_so() -> None:
+    for change, words in (
+        ('channels = ["lungs"]', "'classes' takes no channels"),
+        ('task = "boxes"\nstart_from = "paper3-triage"', "'boxes' starts from no other model"),
+    ):
+        with pytest.raises(RecipeError, match=words):
+            parse_published(f'extends = "paper4-xception"\n{change}\n', where="x.toml")
 
 
 def test_a_variation_lies_in_a_file_of_its_own(tmp_path: Path) -> None:
@@ -141,5 +178,10 @@ def test_a_variation_lies_in_a_file_of_its_own(tmp_path: Path) -> None:
     recipe = load_published(str(own))
     assert recipe.task is Task.CLASSES
     assert recipe.exclusive
+    own.write_text('extends = "paper3-triage"\nname = "own"\n[augmentation]\nflip = 0.0\n')
+    assert is_published(str(own))
+    recipe = load_published(str(own))
+    assert (recipe.name, recipe.input_size) == ("own", 512)
+    assert (recipe.augmentation.flip, recipe.augmentation.rotation) == (0, 10)
     with pytest.raises(RecipeError, match="use one of lung-segmentation, paper1"):
         load_published("paper9")

@@ -84,6 +84,8 @@ def test_samples_have_square_pixels_and_no_more_than_needed() -> None:
     assert as_sample(radiograph(100, 100, aspect_ratio=2.0), 200).image.shape == (200, 100)
     assert max(as_sample(radiograph(1000, 800), 100).image.shape) == 130
     assert as_sample(radiograph(90, 80), 100).image.dtype == np.uint8
+    whole, part = (as_sample(radiograph(90, 80), 100, crop).content for crop in (1.0, 0.5))
+    assert part.right - part.left == (whole.right - whole.left) / 2
 
 
 def test_a_recipe_goes_on_from_the_models_card() -> None:

@@ -94,7 +94,7 @@ def analysed(stores: Stores, cards: ModelCards, number: int, *, with_file: bool 
 def test_a_shadow_is_set_followed_reported_and_ended(
     stores: Stores, cards: ModelCards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(card: ModelCard, *, cache: Path, threads: int) -> Scorer:
+    def load(card: ModelCard, *, cache: Path, threads: int, channels: object) -> Scorer:
         assert cache
         assert threads == 1
         return Scorer(replace(card, labels=card.labels[:1]), Sure())

@@ -1,0 +1,9 @@
+"""DenseNets of one layer in each block: their form is what matters, and they train at once."""
+
+import pytest
+
+
+def shallow_densenets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all DenseNets that this process builds be shallow."""
+    for module in ("densenet", "dual_branch", "dense_blocks"):
+        monkeypatch.setattr(f"ai_engine.models.{module}.BLOCKS", (1, 1, 1, 1))
