@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.status import show_remarks
 from dicom_node.domain.review import (
     FindingUnderReview,
     FindingVerdict,
@@ -62,6 +63,7 @@ def show(context: typer.Context, item: Item) -> None:
     worklist = stores.worklist()
     run.console.print(_items([worklist.item(item)]))
     run.console.print(_findings(worklist.findings(item)))
+    show_remarks(run.console, stores, item)
     for reading in worklist.readings(item):
         run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
     for report in stores.outside.of_item(item):

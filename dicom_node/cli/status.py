@@ -98,7 +98,7 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
             measurements.add_row(row["name"], row["site"], f"{row['value']:.2f} {row['unit']}")
         if measurements.row_count:
             console.print(measurements)
-        _show_remarks(console, stores, job["job_id"])
+        show_remarks(console, stores, job["job_id"])
         for evidence in stores.hotbase.evidence(job["job_id"]):
             held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
             console.print(
@@ -121,7 +121,7 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
             )
 
 
-def _show_remarks(console: Console, stores: Stores, job_id: str) -> None:
+def show_remarks(console: Console, stores: Stores, job_id: str) -> None:
     """Say what was not analysed and why, and what else must be known of a job's result."""
     for refusal in stores.hotbase.refusals(job_id):
         console.print(

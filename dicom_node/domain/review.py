@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from ai_engine.prediction import Code, HeatMap, ModelIdentity, Region
+from ai_engine.prediction import Code, HeatMap, ModelIdentity, Refusal, Region, Remark, RemarkKind
 from dicom_node.domain.device import Device
 
 
@@ -276,12 +276,21 @@ class ReviewDetails:
     """Everything a study view shows of an item.
 
     ``images`` are those that the job was about, by series and instance number;
-    ``vocabulary`` is what may be added. ``readings`` holds earlier verdicts only where they may
-    be seen: by an adjudicator, and by all once the item is decided. A second reader reads blind.
+    ``vocabulary`` is what may be added. ``remarks`` say how the result came about, ``refusals``
+    which of the images were not analysed and why. ``readings`` holds earlier verdicts only where
+    they may be seen: by an adjudicator, and by all once the item is decided. A second reader reads
+    blind.
     """
 
     item: ReviewItem
     images: tuple[ReviewImage, ...]
     findings: tuple[FindingUnderReview, ...]
     vocabulary: tuple[FindingConcept, ...]
+    remarks: tuple[Remark, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     readings: tuple[Verdict, ...] = ()
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether the header of an image says one thing and its pixels another."""
+        return any(each.kind is RemarkKind.TAGS_DISAGREE for each in self.remarks)

@@ -96,10 +96,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPage:
-    """Items in order; ``next`` is empty on the last page."""
+    """Items in order; ``next`` is empty on the last page.
+
+    ``disagreeing`` names those of them where the header of an image says one thing and its pixels
+    another.
+    """
 
     items: tuple[ReviewItem, ...]
     next: str = ""
+    disagreeing: frozenset[str] = frozenset()
 
 
 EVERYTHING_OPEN = ItemFilter()

@@ -1,6 +1,6 @@
 """What a model says, as rows of the Hotbase."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ai_engine.bones.prediction import BonePrediction
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.results import CtAnalysis
-from ai_engine.prediction import Prediction
+from ai_engine.prediction import Prediction, Refusal, RefusalReason, Remark, RemarkKind
 from ai_engine.result import Result
 from dicom_node.persistence.tables import FINDINGS, MEASUREMENTS, REFUSALS, REMARKS
 
@@ -36,6 +36,42 @@ def result_rows(job_id: str, prediction: Result) -> Mapping[sa.Table, Rows]:
                 MEASUREMENTS: measured,
                 REFUSALS: [_series_refusal(job_id, each) for each in prediction.refusals],
             }
+
+
+def remarks_of(connection: sa.Connection, job_id: str) -> tuple[Remark, ...]:
+    """Return how a job's result came about: by image, what disagrees before the rest."""
+    query = sa.select(REMARKS).where(REMARKS.c.job_id == job_id)
+    order = list(RemarkKind)
+    found = (
+        Remark(
+            kind=RemarkKind(row["kind"]),
+            sop_instance_uid=row["sop_instance_uid"],
+            detail=row["detail"],
+        )
+        for row in connection.execute(query).mappings()
+    )
+    return tuple(sorted(found, key=lambda each: (order.index(each.kind), each.sop_instance_uid)))
+
+
+def refusals_of(connection: sa.Connection, job_id: str) -> tuple[Refusal, ...]:
+    """Return which of a job's images were not analysed, and why."""
+    query = sa.select(REFUSALS).where(REFUSALS.c.job_id == job_id)
+    return tuple(
+        Refusal(
+            sop_instance_uid=row["sop_instance_uid"],
+            reason=RefusalReason(row["reason"]),
+            detail=row["detail"],
+        )
+        for row in connection.execute(query.order_by(REFUSALS.c.sop_instance_uid)).mappings()
+    )
+
+
+def disagreeing(connection: sa.Connection, job_ids: Collection[str]) -> frozenset[str]:
+    """Return which of these jobs have an image whose header and pixels disagree."""
+    query = sa.select(REMARKS.c.job_id).where(
+        REMARKS.c.job_id.in_(job_ids), REMARKS.c.kind == RemarkKind.TAGS_DISAGREE.value
+    )
+    return frozenset(connection.scalars(query))
 
 
 def _findings(job_id: str, prediction: Prediction) -> Iterator[dict[str, Any]]:

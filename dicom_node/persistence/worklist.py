@@ -39,6 +39,7 @@ from dicom_node.domain.worklist import (
     Sort,
 )
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.result_rows import disagreeing, refusals_of, remarks_of
 from dicom_node.persistence.review_rows import (
     finding_of,
     finding_row,
@@ -146,10 +147,12 @@ class HotbaseWorklist:
                 rows += connection.execute(query).mappings()
                 if len(rows) > page.size:
                     break
-        shown = rows[: page.size]
+            shown = rows[: page.size]
+            doubted = disagreeing(connection, [row["item_id"] for row in shown])
         return ItemPage(
             items=tuple(item_of(row) for row in shown),
             next=end_of(shown[-1], sort) if len(rows) > page.size else "",
+            disagreeing=doubted,
         )
 
     def counts(self, most: int | None = None) -> Mapping[ReviewState, int]:
@@ -199,6 +202,8 @@ class HotbaseWorklist:
         with self._read() as connection:
             item = _item(connection, item_id)
             findings = _findings(connection, item_id)
+            remarks = remarks_of(connection, item_id)
+            refusals = refusals_of(connection, item_id)
             adjudicates = item.disputed and item.holder == reviewer.user_name
             shown = item.state is ReviewState.DECIDED or adjudicates
             readings = _readings(connection, item_id) if shown else ()
@@ -207,6 +212,8 @@ class HotbaseWorklist:
             images=tuple(sorted(map(_image, self._images(item_id)), key=_in_order)),
             findings=findings,
             vocabulary=vocabulary_of(findings),
+            remarks=remarks,
+            refusals=refusals,
             readings=readings,
         )
 

@@ -78,7 +78,13 @@ class FakeWorklist:
         start = names.index(page.after) + 1 if page.after in names else 0
         shown = tuple(found[start : start + page.size])
         more = len(found) > start + page.size
-        return ItemPage(items=shown, next=shown[-1].item_id if more else "")
+        return ItemPage(
+            items=shown,
+            next=shown[-1].item_id if more else "",
+            disagreeing=frozenset(
+                each.item_id for each in shown if self.details[each.item_id].disagrees
+            ),
+        )
 
     def counts(self, most: int | None = None) -> Mapping[ReviewState, int]:
         """Return how many items there are in each state, or at least ``most``."""

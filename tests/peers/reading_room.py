@@ -102,12 +102,7 @@ def add_study(
         study=f"1.2.3.{number}", series=f"1.2.3.{number}.1", instance=f"1.2.3.{number}.1.1"
     )
     options = ChestOptions(seed=number, rows=rows, columns=round(rows * 0.82), with_lesion=found)
-    made = make_radiograph(uids, datetime.now(UTC), options)
-    file = write_part10(room.stores.settings.data_dir / "made.dcm", made.dataset)
-    stored = room.stores.received.store_part10(
-        file.read_bytes(), calling_ae="CR1", called_ae="AINODE", received_at=datetime.now(UTC)
-    )
-    room.stores.index.record([stored.instance])
+    add_radiograph(room, uids, options)
     details = fake_details(
         number,
         probabilities=_WITH_OPACITY if found else _NORMAL,
@@ -137,6 +132,16 @@ def add_study(
     room.worklist.add(details)
     room.items.append(details.item.item_id)
     return details
+
+
+def add_radiograph(room: ReadingRoom, uids: StudyUids, options: ChestOptions) -> None:
+    """Put a synthetic radiograph into the archive."""
+    made = make_radiograph(uids, datetime.now(UTC), options)
+    file = write_part10(room.stores.settings.data_dir / "made.dcm", made.dataset)
+    stored = room.stores.received.store_part10(
+        file.read_bytes(), calling_ae="CR1", called_ae="AINODE", received_at=datetime.now(UTC)
+    )
+    room.stores.index.record([stored.instance])
 
 
 def add_ct(room: ReadingRoom, number: int, *, slices: int, found_on: int) -> ReviewDetails:

@@ -43,6 +43,7 @@ def add_routes(
             "queue_rows.html" if "HX-Request" in request.headers else "queue.html",
             query=query,
             items=page.items,
+            disagreeing=page.disagreeing,
             next_page=query.url(after=page.next) if page.next else "",
             counts=_counts(worklist.counts(_MOST_COUNTED + 1)),
             choices=worklist.choices(),

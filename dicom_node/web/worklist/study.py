@@ -15,6 +15,7 @@ from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Reviewing
 from dicom_node.web.worklist.people import reviewer
 from dicom_node.web.worklist.queue import PATH, last_queue
+from dicom_node.web.worklist.remarks import remark_lines
 from dicom_node.web.worklist.viewing import heat_map_layer, images_for_viewer, viewer_data
 
 ITEM = PATH + "/items/{item_id}"
@@ -77,6 +78,7 @@ class StudyView:
             state=item.state_at(now),
             heading=self._heading(details),
             data=viewer_data(details),
+            remarks=remark_lines(details),
             mine=held and item.holder == who.user_name,
             held=held,
             claimable=item.is_open and not held,

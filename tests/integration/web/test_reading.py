@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ai_engine.prediction import Region
+from ai_engine.prediction import Refusal, RefusalReason, Region, Remark, RemarkKind
+from dicom_node.demo.phantom.chest import ChestOptions
+from dicom_node.demo.synthetic import StudyUids
 from dicom_node.domain.review import (
     FindingVerdict,
     Judgement,
@@ -25,7 +27,14 @@ from dicom_node.domain.review import (
 )
 from dicom_node.domain.review_rules import superseded
 from tests.peers.chromium import chromium
-from tests.peers.reading_room import PASSWORD, ReadingRoom, add_ct, add_study, reading_room
+from tests.peers.reading_room import (
+    PASSWORD,
+    ReadingRoom,
+    add_ct,
+    add_radiograph,
+    add_study,
+    reading_room,
+)
 
 pytestmark = pytest.mark.peer
 _LAPTOP = {"width": 1280, "height": 800}
@@ -475,3 +484,67 @@ def test_what_is_over_or_replaced_says_so_on_its_page(
     page.goto(f"{room.url}/worklist/items/{'f' * 32}")
     expect(page.get_by_text("That did not work")).to_be_visible()
     shot(page, "problem")
+
+
+def test_what_must_be_known_of_a_result_stands_before_its_findings(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    item = room.items[0]
+    details = room.worklist.details[item]
+    (image,) = details.images
+    uids = StudyUids(study="1.2.3.1", series="1.2.3.1.1", instance="1.2.3.1.1.2")
+    options = ChestOptions(seed=7, rows=image.rows, columns=image.columns)
+    add_radiograph(room, uids, options)
+    second = replace(image, sop_instance_uid=uids.instance, instance_number=2)
+    header, triage = (
+        "The header speaks against it (body part HAND is not one of CHEST), but the image was "
+        "analysed, because its pixels show: upright frontal chest.",
+        "Triage by chest-triage 1.0.0: not normal with a probability of 83% (threshold 50%); it "
+        "decides the order of work only.",
+    )
+    room.worklist.details[item] = replace(
+        details,
+        item=replace(details.item, image_count=2),
+        images=(image, second),
+        remarks=(
+            Remark(kind=RemarkKind.TRIAGE, sop_instance_uid=image.sop_instance_uid, detail=triage),
+            Remark(
+                kind=RemarkKind.TAGS_DISAGREE,
+                sop_instance_uid=image.sop_instance_uid,
+                detail=header,
+            ),
+        ),
+        refusals=(
+            Refusal(
+                sop_instance_uid=second.sop_instance_uid,
+                reason=RefusalReason.NOT_FRONTAL_CHEST,
+                detail="looks like: lateral chest",
+            ),
+        ),
+    )
+    page = visit("ada")
+    marked = page.locator("table.rows tbody tr", has_text="header disagrees")
+    expect(marked).to_have_count(1)
+    expect(marked.locator(f'form[action$="{item}/claim"]')).to_have_count(1)
+    shot(page, "queue-remarks")
+    page.keyboard.press("Enter")
+    wait_for_images(page, item)
+    remarks = page.locator(".remarks li")
+    expect(remarks).to_have_text(
+        [
+            re.compile(re.escape(f"image 1 of 2{header}")),
+            re.compile(r"Not analysed image 2 of 2.*looks like: lateral chest\."),
+            re.compile(re.escape(triage)),
+        ]
+    )
+    expect(page.locator(".remarks .warns")).to_have_count(2)
+    panel = page.locator("#panel").inner_text()
+    assert panel.index("HAND") < panel.index("threshold"), "read before what the model says"
+    shot(page, "remarks")
+    page.goto(f"{room.url}/worklist/items/{room.items[1]}")
+    expect(page.locator("#panel .heading")).to_be_visible()
+    expect(page.locator(".remarks")).to_have_count(0)
+    page.set_viewport_size({"width": 768, "height": 1024})
+    page.goto(f"{room.url}/worklist/items/{item}")
+    expect(page.locator("#sign")).to_be_in_viewport()
+    shot(page, "remarks-upright")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from ai_engine.prediction import Prediction, Remark, RemarkKind
 from dicom_node.cli.application import application
 from dicom_node.domain.job import Job
 from dicom_node.domain.user import User, UserRole
@@ -22,6 +23,15 @@ from tests.unit.builders import an_instance
 CONFIG = Path(__file__).parents[3] / "config"
 DETAILS = fake_details(readers=1)
 ITEM = DETAILS.item.item_id
+A_DISAGREEMENT = Prediction(
+    model=FAKE_MODEL,
+    images=(),
+    remarks=(
+        Remark(
+            kind=RemarkKind.TAGS_DISAGREE, sop_instance_uid="1.2.3.1.1.1", detail="it is a hand"
+        ),
+    ),
+)
 
 
 def dicom_node(*arguments: str) -> Result:
@@ -68,7 +78,10 @@ def test_an_item_is_listed_shown_claimed_and_decided(stores: Stores) -> None:
     listed = dicom_node("review", "list").output
     assert ITEM in listed
     assert "1 waiting" in listed
-    assert "opacity" in dicom_node("review", "show", ITEM).output
+    stores.hotbase.keep_prediction(ITEM, A_DISAGREEMENT)
+    shown = dicom_node("review", "show", ITEM).output
+    assert "opacity" in shown
+    assert "header and pixels disagree: 1.2.3.1.1.1: it is a hand" in shown
     assert "Held by ada" in dicom_node("review", "claim", ITEM, "--as", "ada").output
     assert "waiting" in dicom_node("review", "release", ITEM, "--as", "ada").output
     assert "Decided." in dicom_node("review", "decide", ITEM, "--as", "ada", "--confirm").output

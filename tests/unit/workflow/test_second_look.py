@@ -1,13 +1,15 @@
 """Where tags are missing or wrong, pixels decide; where both disagree, everybody is told."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from ai_engine.prediction import Prediction, Refusal, RefusalReason
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason, RemarkKind
+from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job
 from dicom_node.domain.route import Route, SecondLook
 from dicom_node.domain.study import StudyState
@@ -17,6 +19,7 @@ from dicom_node.workflow.infer import with_remarks
 from dicom_node.workflow.route import Routing
 from tests.unit.builders import STUDY, an_instance
 from tests.unit.workflow.test_pipeline import Works
+from tests.unit.workflow.test_review_corridor import ADA
 
 ROUTE = Route(
     name="chest",
@@ -62,6 +65,30 @@ def test_a_chest_whose_tag_says_hip_is_analysed_and_the_disagreement_is_reported
     assert remark["detail"] in text
     assert works.hotbase.held() == ()
     assert "tags and pixels disagree sop=1.2.3.1" in caplog.text
+    waiting = works.worklist.items()
+    assert waiting.disagreeing == {job["job_id"]}
+    (shown,) = works.worklist.open(job["job_id"], ADA).remarks
+    assert (shown.kind, shown.detail) == (RemarkKind.TAGS_DISAGREE, remark["detail"])
+
+
+def test_a_reader_sees_which_images_were_not_analysed(works: Works) -> None:
+    class SeesTheFirstOnly(FakeModels):
+        def predict(
+            self, model: ModelIdentity, instances: Sequence[ReceivedInstance]
+        ) -> Prediction:
+            refusal = Refusal(
+                sop_instance_uid="1.2.3.2", reason=RefusalReason.TOO_SMALL, detail="9 x 9 pixels"
+            )
+            return replace(super().predict(model, instances[:1]), refusals=(refusal,))
+
+    works.corridor.inference._models = SeesTheFirstOnly()
+    works.receive("1.2.3.1", BodyPartExamined="CHEST")
+    works.receive("1.2.3.2", BodyPartExamined="CHEST")
+    works.analyse()
+    (item,) = works.worklist.items().items
+    assert works.worklist.items().disagreeing == frozenset()
+    (refused,) = works.worklist.open(item.item_id, ADA).refusals
+    assert (refused.sop_instance_uid, refused.reason) == ("1.2.3.2", RefusalReason.TOO_SMALL)
 
 
 def test_a_hip_whose_tag_says_hip_is_not_analysed_and_both_are_named(works: Works) -> None:
