@@ -123,8 +123,7 @@ def _start_heads(detector: Any) -> None:
 
 def _keras_hub() -> ModuleType:
     try:
-        # Optional and slow to load.
-        import keras_hub  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+        import keras_hub  # noqa: PLC0415 - optional, and slow to load
     except ImportError as error:
         raise BackendError(
             f"a detector is trained with KerasHub, which can't be loaded here ({error}): install "

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelKind, read_card
+from ai_engine.cards import ModelKind
 from ai_engine.detection.predictor import BoxFinder
 from ai_engine.evaluation.command import evaluate
 from ai_engine.inference.openvino_network import OpenVinoNetwork
@@ -14,24 +14,22 @@ from ai_engine.training.command import train
 from tests.unit.ai_engine.boxed_layout import write_sample
 
 pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be trained")
-pytest.importorskip("keras_hub", reason="KerasHub is absent: no detector to train")
+pytest.importorskip("keras_hub", reason="KerasHub is not installed: no detector to train")
 
 
-def test_a_detector_is_trained_by_the_command_resumed_evaluated_and_served(tmp_path: Path) -> None:
+def test_a_detector_is_trained_by_the_command_evaluated_and_served(tmp_path: Path) -> None:
     from ai_engine.models.opacity_detector import build_opacity_detector  # noqa: PLC0415
 
     resnet50_without_biases = 23_561_152  # the convolutions and norms that torchvision counts
     encoder = build_opacity_detector(size=128).backbone.image_encoder
     assert encoder.count_params() == resnet50_without_biases
-    data = write_sample(tmp_path / "data")
+    data = write_sample(tmp_path / "data", patients=36)
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TINY)
     card = train(recipe=str(recipe), data=data, out=tmp_path / "run")
     assert card.kind is ModelKind.DETECTOR
     assert "far too few" in card.limitations[0]
     assert (tmp_path / "run" / "curves.png").is_file()
-    again = train(recipe=str(recipe), data=data, out=tmp_path / "run", version="1.0.1")
-    assert read_card(again.folder).recipe == card.recipe
     report = evaluate(
         card=card, data=data, out=tmp_path / "report", cache=tmp_path / "cache", split="test"
     )
@@ -51,7 +49,7 @@ architecture = "retinanet"
 task = "boxes"
 labels = ["Lung Opacity"]
 input_size = 128
-batch_size = 2
+batch_size = 8
 epochs = 1
 optimizer = "sgd"
 learning_rate = 0.0001
