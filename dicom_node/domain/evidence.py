@@ -38,8 +38,21 @@ class EvidenceObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MadeObjects:
+    """How many objects of one kind a model has made of a study; held ones are not counted."""
+
+    model_name: str
+    model_version: str
+    kind: EvidenceKind
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A kind of evidence that a destination wants and a job's images cannot carry, and why."""
+    """A kind of evidence that a job has none of, and why.
+
+    Its images cannot carry it, or it is what the model is for and no destination wants it.
+    """
 
     job_id: str
     kind: EvidenceKind

@@ -18,6 +18,7 @@ from dicom_node.persistence.tables import (
     DELIVERIES,
     EVIDENCE,
     FINDINGS,
+    IS_HELD,
     JOBS,
     LEFT_OUT,
     MEASUREMENTS,
@@ -26,9 +27,6 @@ from dicom_node.persistence.tables import (
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
-
-# Compared as text, which both databases can do with a list.
-_IS_HELD = sa.cast(EVIDENCE.c.problems, sa.Text) != "[]"
 
 
 class Hotbase:
@@ -218,7 +216,7 @@ class Hotbase:
         query = (
             sa.select(EVIDENCE, JOBS.c.study_instance_uid)
             .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
-            .where(_IS_HELD)
+            .where(IS_HELD)
             .order_by(JOBS.c.created_at, EVIDENCE.c.kind, EVIDENCE.c.sop_instance_uid)
             .limit(limit)
         )
@@ -230,9 +228,7 @@ class Hotbase:
 
     def held_counts(self) -> dict[EvidenceKind, int]:
         """Return how many objects of each kind the gate keeps back."""
-        query = (
-            sa.select(EVIDENCE.c.kind, sa.func.count()).where(_IS_HELD).group_by(EVIDENCE.c.kind)
-        )
+        query = sa.select(EVIDENCE.c.kind, sa.func.count()).where(IS_HELD).group_by(EVIDENCE.c.kind)
         with self._read() as connection:
             return {EvidenceKind(kind): count for kind, count in connection.execute(query)}
 

@@ -1,5 +1,6 @@
 """What a model says, as rows of the Hotbase."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +12,17 @@ from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.prediction import Prediction, Refusal, RefusalReason, Remark, RemarkKind
 from ai_engine.result import Result
-from dicom_node.persistence.tables import FINDINGS, MEASUREMENTS, REFUSALS, REMARKS
+from dicom_node.domain.evidence import MadeObjects, Parcel
+from dicom_node.persistence.tables import (
+    EVIDENCE,
+    FINDINGS,
+    IS_HELD,
+    JOBS,
+    MEASUREMENTS,
+    REFUSALS,
+    REMARKS,
+)
+from sr_templates.evidence_kind import EvidenceKind
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -72,6 +83,34 @@ def disagreeing(connection: sa.Connection, job_ids: Collection[str]) -> frozense
         REMARKS.c.job_id.in_(job_ids), REMARKS.c.kind == RemarkKind.TAGS_DISAGREE.value
     )
     return frozenset(connection.scalars(query))
+
+
+def made_of(connection: sa.Connection, study_instance_uid: str) -> tuple[MadeObjects, ...]:
+    """Return what models have made of a study, by model and kind, without what is held back.
+
+    Of a model's jobs on one study only the last one counts: its objects take the others' place.
+    """
+    query = (
+        sa.select(JOBS.c.job_id, JOBS.c.model_name, JOBS.c.model_version, EVIDENCE.c.kind)
+        .join(EVIDENCE, EVIDENCE.c.job_id == JOBS.c.job_id)
+        .where(
+            JOBS.c.study_instance_uid == study_instance_uid,
+            EVIDENCE.c.parcel == Parcel.RESULT.value,
+            sa.not_(IS_HELD),
+        )
+        .order_by(JOBS.c.created_at, EVIDENCE.c.kind)
+    )
+    found = connection.execute(query).all()
+    last = {row.model_name: row.job_id for row in found}
+    counted = Counter(
+        (row.model_name, row.model_version, EvidenceKind(row.kind))
+        for row in found
+        if last[row.model_name] == row.job_id
+    )
+    return tuple(
+        MadeObjects(model_name=name, model_version=version, kind=kind, count=count)
+        for (name, version, kind), count in counted.items()
+    )
 
 
 def _findings(job_id: str, prediction: Prediction) -> Iterator[dict[str, Any]]:

@@ -190,7 +190,10 @@ EVIDENCE = sa.Table(
     sa.Column("parcel", sa.String(16), nullable=False, server_default="result"),
 )
 
-# Kinds of evidence that a job's images cannot carry.
+# What the gate keeps back. Compared as text, which both databases can do with a list.
+IS_HELD = sa.cast(EVIDENCE.c.problems, sa.Text) != "[]"
+
+# Kinds of evidence that a job has none of.
 LEFT_OUT = sa.Table(
     "left_out",
     METADATA,

@@ -39,7 +39,7 @@ from dicom_node.domain.worklist import (
     Sort,
 )
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.result_rows import disagreeing, refusals_of, remarks_of
+from dicom_node.persistence.result_rows import disagreeing, made_of, refusals_of, remarks_of
 from dicom_node.persistence.review_rows import (
     finding_of,
     finding_row,
@@ -204,6 +204,7 @@ class HotbaseWorklist:
             findings = _findings(connection, item_id)
             remarks = remarks_of(connection, item_id)
             refusals = refusals_of(connection, item_id)
+            made = made_of(connection, item.study_instance_uid)
             adjudicates = item.disputed and item.holder == reviewer.user_name
             shown = item.state is ReviewState.DECIDED or adjudicates
             readings = _readings(connection, item_id) if shown else ()
@@ -214,6 +215,7 @@ class HotbaseWorklist:
             vocabulary=vocabulary_of(findings),
             remarks=remarks,
             refusals=refusals,
+            made=made,
             readings=readings,
         )
 

@@ -47,6 +47,10 @@ _LOG = logging.getLogger(__name__)
 _Layer = tuple[EvidenceObject, Dataset]
 
 BONE_KINDS = frozenset({EvidenceKind.SOFT, EvidenceKind.BONE})
+_FOR_NOBODY = (
+    "no destination of the study wants it; say that one does: "
+    "dicom-node ae set TITLE --evidence sr,sc,soft,bone"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,12 +204,20 @@ class Reporting:
         yield from self._kept_layers(work, layers, work.headers)
 
     def _made_of_bones(self, prediction: BonePrediction, work: "_Work") -> Iterator[EvidenceObject]:
-        """Yield the images that are wanted; a report only of what was refused."""
+        """Yield the images that are wanted; a report only of what was refused.
+
+        The images say themselves what they are. A report beside them would have no finding to tell,
+        and read like that of a normal radiograph.
+        """
         if not work.wanted & BONE_KINDS:
             _LOG.warning(
                 "bones drawn for nobody job=%s: give a destination soft or bone as evidence",
                 work.job.job_id,
             )
+            for kind in sorted(BONE_KINDS):
+                self._results.leave_out(
+                    LeftOut(job_id=work.job.job_id, kind=kind, reason=_FOR_NOBODY)
+                )
         if prediction.refusals:
             refused = Prediction(model=prediction.model, images=(), refusals=prediction.refusals)
             headers = tuple(work.sources[each.sop_instance_uid] for each in prediction.refusals)

@@ -13,6 +13,7 @@ from dicom_node.domain.worklist import Worklist
 from dicom_node.errors import NotFoundError
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Reviewing
+from dicom_node.web.worklist.made import made_lines
 from dicom_node.web.worklist.people import reviewer
 from dicom_node.web.worklist.queue import PATH, last_queue
 from dicom_node.web.worklist.remarks import remark_lines
@@ -79,6 +80,7 @@ class StudyView:
             heading=self._heading(details),
             data=viewer_data(details),
             remarks=remark_lines(details),
+            made=made_lines(details),
             mine=held and item.holder == who.user_name,
             held=held,
             claimable=item.is_open and not held,

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from ai_engine.prediction import Refusal, RefusalReason, Region, Remark, RemarkKind
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids
+from dicom_node.domain.evidence import MadeObjects
 from dicom_node.domain.review import (
     FindingVerdict,
     Judgement,
@@ -26,6 +27,7 @@ from dicom_node.domain.review import (
     Verdict,
 )
 from dicom_node.domain.review_rules import superseded
+from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.chromium import chromium
 from tests.peers.reading_room import (
     PASSWORD,
@@ -514,6 +516,11 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
                 detail=header,
             ),
         ),
+        made=(
+            MadeObjects(model_name="chest", model_version="2.0.0", kind=EvidenceKind.SR, count=1),
+            MadeObjects(model_name="chest", model_version="2.0.0", kind=EvidenceKind.SC, count=2),
+            MadeObjects(model_name="bones", model_version="1.0.0", kind=EvidenceKind.SOFT, count=1),
+        ),
         refusals=(
             Refusal(
                 sop_instance_uid=second.sop_instance_uid,
@@ -538,6 +545,10 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
         ]
     )
     expect(page.locator(".remarks .warns")).to_have_count(2)
+    page.get_by_text("Made of this study (4)").click()
+    expect(page.locator(".made li")).to_have_text(
+        ["chest 2.0.0report, 2 overlays", "bones 1.0.0image without bones"]
+    )
     panel = page.locator("#panel").inner_text()
     assert panel.index("HAND") < panel.index("threshold"), "read before what the model says"
     shot(page, "remarks")
