@@ -1,5 +1,6 @@
 """``dicom-node models``: the models, their training, evaluation and comparison."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 from rich.syntax import Syntax
 from rich.table import Table
 
-from ai_engine.cards import CT_KINDS, render_card
+from ai_engine.cards import CARD_NAME, CT_KINDS, ModelCard, render_card
 from ai_engine.errors import AiEngineError
 from dicom_node.cli import drift, finetune, model_versions, shadow
 from dicom_node.cli.context import invocation
@@ -64,7 +65,30 @@ def show(
         card = cards.registry.card(name, version) if version else cards.active(name)
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
-    run.console.print(Syntax(render_card(card), "toml", word_wrap=True))
+    without_figures = render_card(replace(card, metrics=()))
+    run.console.print(Syntax(without_figures, "toml", word_wrap=True))
+    if card.metrics:
+        run.console.print(_figures(card))
+    run.console.print(f"From {card.folder / CARD_NAME}", highlight=False, soft_wrap=True)
+
+
+def _figures(card: ModelCard) -> Table:
+    table = Table(
+        "Metric", "Label", "Part", "Group", box=None, title="Figures", title_justify="left"
+    )
+    for heading in ("Images", "Value", "95 % interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in card.metrics:
+        table.add_row(
+            each.name,
+            each.label,
+            each.split,
+            each.group,
+            str(each.images),
+            f"{each.value:.3f}",
+            f"{each.low:.3f} to {each.high:.3f}",
+        )
+    return table
 
 
 @commands.command("train")

@@ -47,6 +47,17 @@ def trained(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_card_is_shown_with_its_figures_in_one_table() -> None:
+    said = dicom_node("show", "chest-radiograph").output
+    card = read_card(next((shipped_weights() / "chest-radiograph").glob("2.*")))
+    assert f'weights_digest = "{card.weights_digest}"' in said
+    rows = [line.split() for line in said.splitlines()]
+    for each in card.metrics:
+        figures = [f"{each.value:.3f}", f"{each.low:.3f}", "to", f"{each.high:.3f}"]
+        assert [each.name, each.label, each.split, each.group, str(each.images), *figures] in rows
+    assert str(card.folder) in said
+
+
 def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
     assert "promote frontal-chest-guard 1.1.0" in dicom_node("import", str(trained)).output
     assert "→ 1.1.0 (kate)" in dicom_node("promote", NAME, "1.1.0", "--by", "kate").output
