@@ -17,11 +17,11 @@ from ai_engine.datasets.cxr import (
     CxrItem,
     Split,
     View,
-    read_table,
     require_images,
     require_separate_patients,
 )
 from ai_engine.datasets.splits import TRAIN_VALID, split_of
+from ai_engine.datasets.tables import Row, read_table
 from ai_engine.errors import DatasetError
 
 LABELS = (
@@ -56,7 +56,7 @@ def is_chexpert(folder: Path) -> bool:
     table = folder / "train.csv"
     if not table.is_file():
         return False
-    with table.open(encoding="utf-8") as stream:
+    with table.open(encoding="utf-8", errors="replace") as stream:
         return "Frontal/Lateral" in stream.readline()
 
 
@@ -72,12 +72,10 @@ def read_chexpert(folder: Path, *, uncertain: Uncertain = Uncertain.IGNORE) -> C
     items: list[CxrItem] = []
     for name in ("train.csv", "valid.csv"):
         table = folder / name
-        columns, rows = read_table(table)
-        for label in ("Path", *LABELS):
-            if label not in columns:
-                raise DatasetError(f"{table}: column {label!r} is missing; download it again")
-        items += [_item(row, uncertain, f"{table}, line {line}") for line, row in rows]
-    require_images(folder, (item.file for item in items))
+        _, rows = read_table(table, ("Path", "Age", *LABELS))
+        found = [_item(row, uncertain, f"{table}, line {line}") for line, row in rows]
+        require_images(table, folder, (item.file for item in found))
+        items += found
     require_separate_patients(folder / "train.csv", items)
     return CxrDataset(
         folder=folder,
@@ -89,7 +87,7 @@ def read_chexpert(folder: Path, *, uncertain: Uncertain = Uncertain.IGNORE) -> C
     )
 
 
-def _item(row: dict[str, str], uncertain: Uncertain, where: str) -> CxrItem:
+def _item(row: Row, uncertain: Uncertain, where: str) -> CxrItem:
     # The first part is the distributed folder's name, whatever it is called here.
     path = PurePosixPath(*PurePosixPath(row["Path"]).parts[1:])
     if len(path.parts) != 4:
@@ -101,7 +99,7 @@ def _item(row: dict[str, str], uncertain: Uncertain, where: str) -> CxrItem:
     return CxrItem(
         file=str(path),
         patient_id=patient,
-        age=float(row.get("Age") or math.nan),
+        age=_years(row["Age"], where),
         sex=row.get("Sex", "")[:1],
         view=_view(row),
         split=Split.TEST if part == "valid" else split_of(patient, TRAIN_VALID),
@@ -109,6 +107,13 @@ def _item(row: dict[str, str], uncertain: Uncertain, where: str) -> CxrItem:
         uncertain=doubtful if uncertain is Uncertain.IGNORE else frozenset(),
         study=f"{patient}/{study}",
     )
+
+
+def _years(text: str, where: str) -> float:
+    try:
+        return float(text or math.nan)
+    except ValueError as error:
+        raise DatasetError(f"{where}: Age: {error}; correct this line") from error
 
 
 def _value(text: str, label: str, where: str) -> float:
@@ -119,7 +124,7 @@ def _value(text: str, label: str, where: str) -> float:
     return values[text]
 
 
-def _view(row: dict[str, str]) -> View:
+def _view(row: Row) -> View:
     if row.get("Frontal/Lateral") == "Lateral":
         return View.LATERAL
     direction = row.get("AP/PA", "")

@@ -11,7 +11,6 @@ Source of the labels: Wang et al., "ChestX-ray8", CVPR 2017. The layouts in whic
 distributed have readers beside this one; `ai_engine.datasets.layouts` tells them apart.
 """
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.datasets.tables import Row, read_box, read_table
 from ai_engine.errors import DatasetError, ImageRefusedError
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import read_radiograph
@@ -54,6 +54,8 @@ ABNORMAL = "Abnormal"
 
 FIELDS = ("file", "patient_id", "age", "sex", "view", "split")
 OPTIONAL_FIELDS = ("device",)
+BOXES = "boxes.csv"
+BOX_COLUMNS = ("x", "y", "width", "height")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,39 +130,17 @@ def read_cxr(folder: Path) -> CxrDataset:
         If a table or an image is missing, a value is unknown, or a patient is in two splits.
     """
     table = folder / "labels.csv"
-    columns, rows = read_table(table)
-    missing = [name for name in FIELDS if name not in columns]
-    if missing:
-        raise DatasetError(f"{table}: column {missing[0]!r} is missing; add it")
+    columns, rows = read_table(table, FIELDS)
     labels = tuple(name for name in columns if name not in (*FIELDS, *OPTIONAL_FIELDS))
     items = tuple(_item(row, labels, f"{table}, line {line}") for line, row in rows)
-    require_images(folder / "images", (item.file for item in items))
+    require_images(table, folder / "images", (item.file for item in items))
     require_separate_patients(table, items)
-    boxes = tuple(_read_boxes(folder / "boxes.csv", labels))
-    require_images(folder / "images", (box.file for box in boxes))
+    boxes = tuple(_read_boxes(folder / BOXES, labels))
+    require_images(folder / BOXES, folder / "images", (box.file for box in boxes))
     return CxrDataset(folder=folder, labels=labels, items=items, boxes=boxes)
 
 
-def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """The columns of a CSV file, and its rows with their line numbers.
-
-    Raises
-    ------
-    DatasetError
-        If there is no such file.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            rows = list(enumerate(reader, start=2))
-            return list(reader.fieldnames or ()), rows
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{path}: no such file; give the folder that holds it, as it is distributed"
-        ) from None
-
-
-def _item(row: dict[str, str], labels: Iterable[str], where: str) -> CxrItem:
+def _item(row: Row, labels: Iterable[str], where: str) -> CxrItem:
     for label in labels:
         if row[label] not in {"0", "1"}:
             raise DatasetError(f"{where}: label {label!r} must be 0 or 1")
@@ -179,7 +159,7 @@ def _item(row: dict[str, str], labels: Iterable[str], where: str) -> CxrItem:
         raise DatasetError(f"{where}: {error}; correct this line") from error
 
 
-def _present(row: dict[str, str], labels: Iterable[str]) -> frozenset[str]:
+def _present(row: Row, labels: Iterable[str]) -> frozenset[str]:
     found = frozenset(label for label in labels if row[label] == "1")
     return found | {ABNORMAL} if row.get(NO_FINDING) == "0" else found
 
@@ -187,30 +167,34 @@ def _present(row: dict[str, str], labels: Iterable[str]) -> frozenset[str]:
 def _read_boxes(path: Path, labels: tuple[str, ...]) -> Iterator[CxrBox]:
     if not path.exists():
         return
-    for line, row in read_table(path)[1]:
+    for line, row in read_table(path, ("file", "label", *BOX_COLUMNS))[1]:
+        where = f"{path}, line {line}"
         label = SPELLINGS.get(row["label"], row["label"])
         if label not in labels:
-            raise DatasetError(f"{path}, line {line}: label {label!r} is not in labels.csv")
-        x, y, width, height = (float(row[name]) for name in ("x", "y", "width", "height"))
-        yield CxrBox(
-            file=row["file"],
-            label=label,
-            region=Region(left=x, top=y, right=x + width, bottom=y + height),
-        )
+            raise DatasetError(
+                f"{where}: label {label!r} is not in labels.csv; correct the line or take it out"
+            )
+        yield CxrBox(file=row["file"], label=label, region=read_box(row, BOX_COLUMNS, where))
 
 
-def require_images(images: Path, files: Iterable[str]) -> None:
-    """Raise DatasetError for the first file that isn't there."""
+def require_images(table: Path, images: Path, files: Iterable[str]) -> None:
+    """Raise DatasetError for the first file of a table that isn't there."""
     for file in files:
         path = images / file
         if not path.is_file():
-            raise DatasetError(f"{path}: named in the table but missing; restore the file")
+            raise DatasetError(
+                f"{path}: named in {table.name} but missing; restore the file, or take its line out"
+            )
 
 
 def require_separate_patients(table: Path, items: Iterable[CxrItem]) -> None:
-    """Raise DatasetError for the first patient that is in two splits."""
+    """Raise DatasetError for the first patient in two splits, or the first image named twice."""
     home: dict[str, CxrItem] = {}
+    seen: set[str] = set()
     for item in items:
+        if item.file in seen:
+            raise DatasetError(f"{table}: {item.file} is named twice; take one of the lines out")
+        seen.add(item.file)
         first = home.setdefault(item.patient_id, item)
         if first.split is not item.split:
             raise DatasetError(

@@ -19,6 +19,7 @@ from ai_engine.datasets.cxr import (
     require_separate_patients,
 )
 from ai_engine.datasets.splits import TRAIN_VALID, split_of
+from ai_engine.datasets.tables import read_list
 from ai_engine.errors import DatasetError
 
 PARTS = ("Elbow", "Finger", "Forearm", "Hand", "Humerus", "Shoulder", "Wrist")
@@ -42,11 +43,10 @@ def read_mura(folder: Path) -> CxrDataset:
     items: list[CxrItem] = []
     for name in LISTS:
         path = folder / name
-        if not path.is_file():
-            raise DatasetError(f"{path}: no such file; it is distributed with the images")
-        lines = path.read_text(encoding="utf-8").split()
-        items += [_item(line, f"{path}, line {n}") for n, line in enumerate(lines, start=1)]
-    require_images(folder, (item.file for item in items))
+        lines = enumerate(read_list(path), start=1)
+        found = [_item(line, f"{path}, line {n}") for n, line in lines if line]
+        require_images(path, folder, (item.file for item in found))
+        items += found
     require_separate_patients(folder / LISTS[0], items)
     return CxrDataset(
         folder=folder,

@@ -18,20 +18,23 @@ from ai_engine.datasets.cxr import (
     CxrItem,
     Split,
     View,
-    read_table,
     require_separate_patients,
 )
 from ai_engine.datasets.splits import TRAIN_VALID, split_of
+from ai_engine.datasets.tables import Row, read_box, read_list, read_table
 from ai_engine.errors import DatasetError
 from ai_engine.importing.profiles import NIH_LABELS
-from ai_engine.prediction import Region
 
 TABLES = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
 BOXES = "BBox_List_2017.csv"
+LISTS = ("test_list.txt", "train_val_list.txt")
 LABELS = (*NIH_LABELS, "No_Finding")
 
 _COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender",
             "View Position")  # fmt: skip
+
+
+_BOX_COLUMNS = ("Bbox [x", "y", "w", "h]")
 
 
 def is_nih(folder: Path) -> bool:
@@ -48,13 +51,14 @@ def read_nih(folder: Path) -> CxrDataset:
         If a table or an image is missing, a value is unknown, or a patient is in two splits.
     """
     table = next(folder / name for name in TABLES if (folder / name).is_file())
-    columns, rows = read_table(table)
-    for name in _COLUMNS:
-        if name not in columns:
-            raise DatasetError(f"{table}: column {name!r} is missing; download the table again")
+    _, rows = read_table(table, _COLUMNS)
     places = {path.name: str(path.relative_to(folder)) for path in folder.glob("images*/**/*.png")}
-    tests = _listed(folder / "test_list.txt")
-    known = tests | _listed(folder / "train_val_list.txt")
+    tests, others = (_listed(folder / name) for name in LISTS)
+    if both := tests & others:
+        raise DatasetError(
+            f"{folder / LISTS[0]}: image {min(both)} is in {LISTS[1]} too; download both again"
+        )
+    known = tests | others
     items = tuple(_item(row, places, tests, known, f"{table}, line {line}") for line, row in rows)
     require_separate_patients(table, items)
     return CxrDataset(
@@ -68,16 +72,11 @@ def read_nih(folder: Path) -> CxrDataset:
 
 
 def _listed(path: Path) -> frozenset[str]:
-    try:
-        return frozenset(path.read_text(encoding="utf-8").split())
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{path}: no such file; it holds the published split and is distributed with the images"
-        ) from None
+    return frozenset(read_list(path)) - {""}
 
 
 def _item(
-    row: dict[str, str],
+    row: Row,
     places: dict[str, str],
     tests: frozenset[str],
     known: frozenset[str],
@@ -115,15 +114,15 @@ def _boxes(path: Path, places: dict[str, str]) -> Iterator[CxrBox]:
     """The columns are named ``Bbox [x``, ``y``, ``w``, ``h]``."""
     if not path.is_file():
         return
-    for line, row in read_table(path)[1]:
+    for line, row in read_table(path, ("Image Index", "Finding Label", *_BOX_COLUMNS))[1]:
+        where = f"{path}, line {line}"
         label = SPELLINGS.get(row["Finding Label"], row["Finding Label"])
         if label not in LABELS:
-            raise DatasetError(f"{path}, line {line}: label {label!r} is unknown")
+            raise DatasetError(f"{where}: label {label!r} is unknown; correct the table")
         if row["Image Index"] not in places:
-            raise DatasetError(f"{path}, line {line}: image {row['Image Index']} is missing")
-        x, y, width, height = (float(row[name]) for name in ("Bbox [x", "y", "w", "h]"))
+            raise DatasetError(f"{where}: image {row['Image Index']} is missing; restore it")
         yield CxrBox(
             file=places[row["Image Index"]],
             label=label,
-            region=Region(left=x, top=y, right=x + width, bottom=y + height),
+            region=read_box(row, _BOX_COLUMNS, where),
         )

@@ -10,16 +10,23 @@ Sex, age and view stand in the images' headers.
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
-from ai_engine.datasets.cxr import CxrBox, CxrDataset, CxrItem, View, read_table, require_images
+from ai_engine.datasets.cxr import (
+    BOX_COLUMNS,
+    CxrBox,
+    CxrDataset,
+    CxrItem,
+    View,
+    require_images,
+)
 from ai_engine.datasets.splits import PAPER_1_RSNA, PAPER_2, split_of
+from ai_engine.datasets.tables import Row, read_box, read_table
 from ai_engine.errors import DatasetError
-from ai_engine.prediction import Region
 
 LABELS_TABLE = "stage_2_train_labels.csv"
 CLASSES_TABLE = "stage_2_detailed_class_info.csv"
@@ -47,17 +54,20 @@ def read_rsna(folder: Path) -> CxrDataset:
         If a table or an image is missing, a class is unknown, or an image has two.
     """
     classes = _classes(folder / CLASSES_TABLE)
-    _, rows = read_table(folder / LABELS_TABLE)
+    labels = folder / LABELS_TABLE
+    _, rows = read_table(labels, ("patientId", *BOX_COLUMNS, "Target"))
     patients = dict.fromkeys(row["patientId"] for _, row in rows)
     for patient in patients:
         if patient not in classes:
-            raise DatasetError(f"{folder / CLASSES_TABLE}: has no class for {patient}")
-    require_images(folder / IMAGES, (f"{patient}.dcm" for patient in patients))
+            raise DatasetError(
+                f"{folder / CLASSES_TABLE}: has no class for {patient}; download both tables again"
+            )
+    require_images(labels, folder / IMAGES, (f"{patient}.dcm" for patient in patients))
     return CxrDataset(
         folder=folder,
         labels=CLASSES,
         items=tuple(_item(folder / IMAGES, patient, classes[patient]) for patient in patients),
-        boxes=tuple(_boxes(row for _, row in rows if row["Target"] == "1")),
+        boxes=tuple(_boxes(labels, rows)),
         image_root=IMAGES,
         name="RSNA Pneumonia Detection Challenge",
     )
@@ -96,11 +106,15 @@ def read_rsna_pneumonia(folder: Path) -> CxrDataset:
 
 def _classes(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
-    for line, row in read_table(path)[1]:
+    for line, row in read_table(path, ("patientId", "class"))[1]:
         if row["class"] not in CLASSES:
-            raise DatasetError(f"{path}, line {line}: class {row['class']!r} is unknown")
+            raise DatasetError(
+                f"{path}, line {line}: class {row['class']!r} is unknown; correct it"
+            )
         if found.setdefault(row["patientId"], row["class"]) != row["class"]:
-            raise DatasetError(f"{path}, line {line}: a second class for {row['patientId']}")
+            raise DatasetError(
+                f"{path}, line {line}: a second class for {row['patientId']}; take one of them out"
+            )
     return found
 
 
@@ -132,11 +146,10 @@ def _view(header: Dataset) -> View:
     return View(text) if text in {"AP", "PA"} else View.UNKNOWN
 
 
-def _boxes(rows: Iterable[dict[str, str]]) -> Iterable[CxrBox]:
-    for row in rows:
-        x, y, width, height = (float(row[name]) for name in ("x", "y", "width", "height"))
-        yield CxrBox(
-            file=f"{row['patientId']}.dcm",
-            label=CLASSES[1],
-            region=Region(left=x, top=y, right=x + width, bottom=y + height),
-        )
+def _boxes(table: Path, rows: Iterable[tuple[int, Row]]) -> Iterator[CxrBox]:
+    for line, row in rows:
+        if row["Target"] not in {"0", "1"}:
+            raise DatasetError(f"{table}, line {line}: Target must be 0 or 1; correct it")
+        if row["Target"] == "1":
+            region = read_box(row, BOX_COLUMNS, f"{table}, line {line}")
+            yield CxrBox(file=f"{row['patientId']}.dcm", label=CLASSES[1], region=region)

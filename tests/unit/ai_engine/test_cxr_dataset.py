@@ -43,12 +43,15 @@ def test_boxes_are_read_with_nihs_other_spelling(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (("d.jpg,1,60,M,AP,train,1,0",), r"d\.jpg: named in the table but missing"),
+        (("d.jpg,1,60,M,AP,train,1,0",), r"d\.jpg: named in labels\.csv but missing"),
         (("a.jpg,1,60,M,AP,train,2,0",), "line 2: label 'Pneumonia' must be 0 or 1"),
         (("a.jpg,1,60,M,LL,train,1,0",), "line 2: 'LL' is not a valid View"),
         (("a.jpg,1,60,M,AP,tests,1,0",), "line 2: 'tests' is not a valid Split"),
         (("a.jpg,1,old,M,AP,train,1,0",), "line 2: could not convert"),
         ((ROWS[0], "b.jpg,1,60,M,AP,test,1,0"), r"a\.jpg and b\.jpg are of one patient"),
+        ((*ROWS, ROWS[0]), r"labels\.csv: a\.jpg is named twice"),
+        ((*ROWS, "a.jpg,1,60"), r"line 5: 3 fields, but the first line names 8"),
+        ((*ROWS, f"{ROWS[0]},1"), r"line 5: 9 fields, but the first line names 8"),
     ],
 )
 def test_wrong_rows_are_named(tmp_path: Path, rows: tuple[str, ...], words: str) -> None:
@@ -63,13 +66,44 @@ def test_a_missing_table_or_column_is_named(tmp_path: Path) -> None:
         read_cxr(tmp_path / "absent")
 
 
-def test_a_box_of_an_unknown_label_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("a.jpg,Gout,1,2,3,4", "line 2: label 'Gout'"),
+        ("a.jpg,Pneumonia,1,2,wide,4", "line 2: could not convert string to float: 'wide'"),
+        ("z.jpg,Pneumonia,1,2,3,4", r"z\.jpg: named in boxes\.csv but missing"),
+    ],
+)
+def test_a_wrong_box_is_named(tmp_path: Path, row: str, words: str) -> None:
     place = folder(tmp_path)
-    (place / "boxes.csv").write_text(
-        "file,label,x,y,width,height\na.jpg,Gout,1,2,3,4\n", encoding="utf-8"
-    )
-    with pytest.raises(DatasetError, match=r"boxes\.csv, line 2: label 'Gout'"):
+    (place / "boxes.csv").write_text(f"file,label,x,y,width,height\n{row}\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=words):
         read_cxr(place)
+
+
+def test_boxes_without_their_columns_are_told(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    (place / "boxes.csv").write_text("file,label,x,y,w,h\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"boxes\.csv: column 'width' is missing"):
+        read_cxr(place)
+
+
+def test_a_table_that_is_no_text_is_named(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    (place / "labels.csv").write_bytes(b"\xff\xfe\x00 no table")
+    with pytest.raises(DatasetError, match=r"labels\.csv: cannot be read \(not a table in UTF-8"):
+        read_cxr(place)
+    (place / "labels.csv").unlink()
+    (place / "labels.csv").mkdir()
+    with pytest.raises(DatasetError, match=r"labels\.csv: cannot be read \(Is a directory\)"):
+        read_cxr(place)
+
+
+def test_a_table_that_a_spreadsheet_has_marked_is_read(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    table = (place / "labels.csv").read_text(encoding="utf-8")
+    (place / "labels.csv").write_text(table, encoding="utf-8-sig")
+    assert len(read_cxr(place).items) == 3
 
 
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
