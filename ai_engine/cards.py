@@ -154,10 +154,12 @@ def read_card(folder: Path) -> ModelCard:
     except FileNotFoundError:
         raise ModelFolderError(f"{path}: no such model card; restore it or import again") from None
     except tomllib.TOMLDecodeError as error:
-        raise ModelFolderError(f"{path}: not valid TOML: {error}") from error
+        raise ModelFolderError(f"{path}: not valid TOML: {error}; correct the card") from error
     try:
         return _card(folder, table)
-    except (TypeError, KeyError, ValueError) as error:
+    except KeyError as error:
+        raise ModelFolderError(f"{path}: lacks {error}; correct the card") from error
+    except (TypeError, ValueError) as error:
         raise ModelFolderError(f"{path}: {error}; correct the card") from error
 
 

@@ -63,7 +63,7 @@ class ModelRegistry:
             known = ", ".join(sorted(versions)) or "none"
             raise ModelNotFoundError(
                 f"no version of model {name!r} is active; active models are {known}: "
-                "add it to models.toml"
+                "promote an installed version, or add it to models.toml"
             )
         return self.card(name, versions[name])
 

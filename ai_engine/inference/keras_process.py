@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from ai_engine.errors import BackendError
+from ai_engine.errors import AiEngineError, BackendError
 
 TIME_LIMIT = 300.0
 """Seconds that such a process may take; on two cores a conversion takes about five."""
@@ -21,7 +21,8 @@ def run_on_openvino_keras(module: str, *arguments: str) -> None:
     Raises
     ------
     BackendError
-        If it fails or takes too long; the message names the module and its last line of output.
+        If it fails or takes too long; the message is its own error, or names the module and its
+        last line of output.
     """
     with tempfile.TemporaryDirectory(prefix="keras-home-") as home:
         # Keras writes its settings to KERAS_HOME; the user's own must not decide the layout.
@@ -37,8 +38,11 @@ def run_on_openvino_keras(module: str, *arguments: str) -> None:
                 timeout=TIME_LIMIT,
             )
         except subprocess.CalledProcessError as error:
-            last = error.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise BackendError(f"{module} failed: {last[0]}") from error
+            last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+            kind, _, words = last.partition(": ")
+            if words and kind.startswith(AiEngineError.__module__):  # says itself what is wrong
+                raise BackendError(words) from error
+            raise BackendError(f"{module} failed: {last}") from error
         except subprocess.TimeoutExpired as error:
             raise BackendError(
                 f"{module} took over {TIME_LIMIT:.0f} s; try again when the machine is less busy"

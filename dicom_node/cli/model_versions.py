@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ai_engine.cards import ModelCard
+from ai_engine.cards import ModelCard, read_card
 from ai_engine.errors import AiEngineError
 from ai_engine.importing.command import ImportRequest, import_densenet121
 from ai_engine.importing.folder import install_model
 from ai_engine.importing.profiles import profile_named, with_labels
+from ai_engine.inference.preparation import prepare_model
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.model_cards import ModelUnavailableError
 from dicom_node.promotions import Promotion
@@ -45,6 +46,7 @@ def import_model(
     models = run.settings().models_dir
     try:
         if source.is_dir():
+            _require_fit(run, read_card(source))
             card = install_model(source, models)
         else:
             card = _import_weights(source, models, kind, name, version, label or [], licence)
@@ -67,7 +69,12 @@ def promote(
 ) -> None:
     """Make a version active. A running node uses it from the next study on."""
     run = invocation(context)
-    _say(run, run.model_cards().promote(name, version, by=_who(by), at=datetime.now(UTC)))
+    cards = run.model_cards()
+    try:
+        _require_fit(run, cards.verified_version(name, version))
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    _say(run, cards.promote(name, version, by=_who(by), at=datetime.now(UTC)))
 
 
 @commands.command("rollback")
@@ -98,9 +105,17 @@ def history(
     run.console.print(table)
 
 
+def _require_fit(run: Invocation, card: ModelCard) -> None:
+    """Better here than at the first study: make ready to run what the card says."""
+    with run.console.status("Making sure that the weights fit the card…"):
+        prepare_model(card, run.settings().cache_dir)
+
+
 def _import_weights(
     file: Path, models: Path, kind: str, name: str, version: str, labels: list[str], licence: str
 ) -> ModelCard:
+    if not file.is_file():
+        raise ModelUnavailableError(f"{file}: no such file; name a model folder or a weights file.")
     if not kind or not version:
         raise ModelUnavailableError(
             f"{file} holds bare weights: say whose with --kind chexnet or --kind torchxrayvision, "

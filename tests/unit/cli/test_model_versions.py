@@ -1,6 +1,8 @@
 """``dicom-node models import|promote|rollback|history``."""
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,15 @@ from typer.testing import CliRunner, Result
 from ai_engine.cards import read_card
 from ai_engine.importing.layout import densenet121_shapes
 from ai_engine.registry import shipped_weights
+from ai_engine.weights_file import digest
 from dicom_node.cli.application import application
 from dicom_node.errors import NodeError
 from dicom_node.model_cards import ModelUnavailableError
 
 CONFIG = Path(__file__).parents[3] / "config"
 NAME = "frontal-chest-guard"
+# Converted models are named by their digests, so every test may use the same ones.
+CONVERTED = Path(tempfile.gettempdir()) / f"dicom-node-test-models-{os.getuid()}"
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +29,9 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the user's own models."""
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
+    CONVERTED.mkdir(exist_ok=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cache").symlink_to(CONVERTED)
     return tmp_path / "data" / "models"
 
 
@@ -70,6 +78,41 @@ def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
     assert "rollback" in said
 
 
+def test_weights_of_another_architecture_are_neither_installed_nor_promoted(
+    trained: Path, models: Path
+) -> None:
+    card = read_card(trained)
+    save_file({"conv": np.zeros((3, 3), np.float32)}, card.weights_path)
+    words = (
+        (trained / "card.toml").read_text().replace(card.weights_digest, digest(card.weights_path))
+    )
+    (trained / "card.toml").write_text(words)
+    with pytest.raises(ModelUnavailableError, match=r"weights\.safetensors: .* tensor .*its card"):
+        dicom_node("import", str(trained))
+    assert not models.exists()
+    shutil.copytree(trained, models / NAME / "1.1.0")
+    with pytest.raises(ModelUnavailableError, match=r"weights\.safetensors: .* tensor .*its card"):
+        dicom_node("promote", NAME, "1.1.0")
+    active = [line for line in dicom_node("list").output.splitlines() if "●" in line]
+    assert not any("1.1.0" in line for line in active)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("kind = ", "kindd = ", r"card\.toml: lacks 'kind'; correct the card"),
+        ("[[labels]]", "[[labels", r"card\.toml: not valid TOML: .*; correct the card"),
+        ('kind = "guard"', 'kind = "oracle"', r"card\.toml: 'oracle' is not a valid ModelKind"),
+        ('weights_digest = "', 'weights_digest = "0', "the card says 0"),
+    ],
+)
+def test_a_card_that_is_wrong_is_named(trained: Path, old: str, new: str, words: str) -> None:
+    card = trained / "card.toml"
+    card.write_text(card.read_text().replace(old, new, 1))
+    with pytest.raises(ModelUnavailableError, match=words):
+        dicom_node("import", str(trained))
+
+
 def test_a_folder_is_installed_once_and_never_overwritten(trained: Path, models: Path) -> None:
     dicom_node("import", str(trained))
     dicom_node("import", str(trained))
@@ -95,6 +138,8 @@ def test_bare_weights_become_a_model_with_a_card(tmp_path: Path, models: Path) -
 
 def test_bare_weights_need_a_kind_and_a_version(tmp_path: Path) -> None:
     file = tmp_path / "weights.h5"
+    with pytest.raises(ModelUnavailableError, match=r"weights\.h5: no such file"):
+        dicom_node("import", str(file), "--kind", "chexnet", "--version", "2.0.0")
     file.write_bytes(b"no h5")
     with pytest.raises(ModelUnavailableError, match="--kind chexnet"):
         dicom_node("import", str(file))
