@@ -13,7 +13,8 @@ from ai_engine.drift.quality import image_quality
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.explain import class_activation, heat_map
 from ai_engine.inference.backend import Activation, Backend
-from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
+from ai_engine.inference.choice import DEFAULT, BackendChoice, open_backend
+from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.views import model_batch, model_image, model_view
 from ai_engine.input_channels import ChannelSource, require_sources
 from ai_engine.prediction import Code, Finding, HeatMap, ImagePrediction, Prediction, Refusal
@@ -202,10 +203,10 @@ def load_predictor(
     versions: Mapping[str, str],
     *,
     cache: Path,
-    precision: Precision = Precision.F32,
+    choice: BackendChoice = DEFAULT,
     threads: int | None = None,
 ) -> ChestRadiographPredictor:
-    """Load the active chest model and its guard on OpenVINO.
+    """Load the active chest model, and its guard on OpenVINO.
 
     Parameters
     ----------
@@ -215,19 +216,19 @@ def load_predictor(
         The active version of each model (`ai_engine.registry.read_active_versions`).
     cache
         Folder for the models' OpenVINO form; made on the first call, in about ten seconds.
-    precision
-        Arithmetic of the chest model. The guard always runs in float32.
+    choice
+        What runs the chest model. The guard is small and always runs on OpenVINO in float32.
     threads
         Threads of one inference; None uses all cores.
 
     Raises
     ------
     ModelNotFoundError, ModelFolderError, BackendError
-        If a model isn't installed, is damaged or can't be converted.
+        If a model isn't installed, is damaged or can't be converted, or the back end can't be used.
     """
     card = registry.active(versions, CHEST_MODEL)
     guard = load_guard(registry, versions, cache=cache, threads=threads)
-    backend = OpenVinoBackend.load(card, cache=cache, precision=precision, threads=threads)
+    backend = open_backend(card, choice, cache=cache, threads=threads)
     return ChestRadiographPredictor(card, backend, head=head_kernel(card), guard=guard)
 
 

@@ -1,6 +1,7 @@
 """Which predictor runs which kind of radiograph model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ai_engine.bones.predictor import BonePredictor, BoneSubtractor
@@ -10,8 +11,8 @@ from ai_engine.detection.predictor import BoxFinder, BoxPredictor
 from ai_engine.dual_view import load_dual_view
 from ai_engine.errors import ModelNotFoundError
 from ai_engine.header_predictor import OpacityClassifier, OpacityPredictor
+from ai_engine.inference.choice import DEFAULT, BackendChoice, open_backend
 from ai_engine.inference.conversion import converted_model
-from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
 from ai_engine.predictor import (
@@ -31,14 +32,15 @@ def load_radiograph_predictor(
     name: str,
     *,
     cache: Path,
-    precision: Precision = Precision.F32,
+    choice: BackendChoice = DEFAULT,
     threads: int | None = None,
 ) -> RadiographPredictor:
     """Load the active version of a model that looks at single radiographs, and the guard.
 
     Parameters are those of `ai_engine.predictor.load_predictor`; ``name`` is the model's. Only the
-    chest model, whose deviation was measured, runs in another precision than float32. A model that
-    is given further channels brings what makes them, in the version that its card names.
+    chest model, whose deviation was measured, runs in another precision than float32; what isn't a
+    classifier always runs on OpenVINO. A model that is given further channels brings what makes
+    them, in the version that its card names.
 
     Raises
     ------
@@ -49,10 +51,11 @@ def load_radiograph_predictor(
     """
     card = registry.active(versions, name)
     if name == CHEST_MODEL:
-        return load_predictor(registry, versions, cache=cache, precision=precision, threads=threads)
+        return load_predictor(registry, versions, cache=cache, choice=choice, threads=threads)
     match card.kind:
         case ModelKind.CLASSIFIER:
-            backend = OpenVinoBackend.load(card, cache=cache, threads=threads)
+            plain = replace(choice, precision=DEFAULT.precision)
+            backend = open_backend(card, plain, cache=cache, threads=threads)
             guard = load_guard(registry, versions, cache=cache, threads=threads)
             channels = load_channels(card, registry, cache=cache, threads=threads)
             return ChestRadiographPredictor(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ai_engine.inference.choice import BackendChoice
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.predictor import load_predictor
 from ai_engine.preprocessing.radiograph import read_radiograph
@@ -38,7 +39,10 @@ def measure() -> list[Row]:
         for precision in Precision:
             started = time.perf_counter()
             predictor = load_predictor(
-                ModelRegistry(), versions, cache=Path(cache), precision=precision
+                ModelRegistry(),
+                versions,
+                cache=Path(cache),
+                choice=BackendChoice(precision=precision),
             )
             loading = time.perf_counter() - started
             rows += [

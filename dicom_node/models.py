@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ai_engine.cards import CT_KINDS, ModelCard, ModelKind
 from ai_engine.channel_loading import load_channels
 from ai_engine.errors import AiEngineError, ImageRefusedError
+from ai_engine.inference.choice import BackendChoice, BackendName
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.lung_fields import LUNG_MODEL, LungFields, LungSegmenter, load_lung_segmenter
 from ai_engine.prediction import ModelIdentity, Refusal, Triage
@@ -192,7 +193,11 @@ class ModelHost:
                 {**self._cards.versions, model.name: model.version},
                 model.name,
                 cache=self._settings.cache_dir,
-                precision=Precision(inference.precision),
+                choice=BackendChoice(
+                    name=BackendName(inference.backend),
+                    precision=Precision(inference.precision),
+                    serving_url=inference.serving_url,
+                ),
                 threads=inference.threads or None,
             )
         except AiEngineError as error:

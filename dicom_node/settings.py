@@ -106,6 +106,10 @@ class InferenceSettings(_Section):
 
     threads: int = Field(default=0, ge=0)
     """CPU threads for one inference; 0 leaves it to the back end."""
+    backend: str = Field(default="openvino", pattern="^(openvino|tensorflow|tensorflow-serving)$")
+    """What runs classifiers: openvino, tensorflow (the extra `train`) or tensorflow-serving."""
+    serving_url: str = Field(default="http://127.0.0.1:8501", pattern="^https?://")
+    """TensorFlow Serving's REST address."""
     precision: str = Field(default="f32", pattern="^(f32|bf16)$")
     """Arithmetic of the CPU back end: f32, or bf16 (faster; differs slightly)."""
 

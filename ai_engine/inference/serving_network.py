@@ -60,6 +60,7 @@ class ServingNetwork:
         try:
             signatures = metadata["metadata"]["signature_def"]["signature_def"]
             signature = signatures[SIGNATURE]
+            self._signatures = frozenset(signatures)
             self._inputs = tuple(signature["inputs"])
             self._outputs = tuple(signature["outputs"])
         except UNEXPECTED as error:
@@ -81,6 +82,11 @@ class ServingNetwork:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    @property
+    def signatures(self) -> frozenset[str]:
+        """The names of all signatures of the model."""
+        return self._signatures
 
     @property
     def inputs(self) -> tuple[str, ...]:

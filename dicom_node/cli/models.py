@@ -178,6 +178,34 @@ def evaluate(
         raise ModelUnavailableError(str(error)) from error
 
 
+@commands.command("export")
+def export(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model.")],
+    out: Annotated[Path, typer.Option(help="Folder that TensorFlow Serving watches.")],
+    version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
+) -> None:
+    """Write a model for TensorFlow Serving (inference.backend = "tensorflow-serving")."""
+    from ai_engine.training.tensorflow_session import tensorflow_session  # noqa: PLC0415
+
+    run = invocation(context)
+    cards = run.model_cards()
+    try:
+        card = cards.registry.card(name, version) if version else cards.active(name)
+        with tensorflow_session(seed=0, precision="float32"):
+            from ai_engine.inference.saved_model import export_saved_model  # noqa: PLC0415
+
+            place = export_saved_model(card, out)
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    run.console.print(
+        f"Written to {place}. Serve it with: tensorflow_model_server --rest_api_port=8501 "
+        f"--model_name={card.name} --model_base_path={place.parent.resolve()} --enable_batching",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 @commands.command("compare")
 def compare(
     context: typer.Context,
