@@ -205,6 +205,7 @@ def load_predictor(
     cache: Path,
     choice: BackendChoice = DEFAULT,
     threads: int | None = None,
+    channels: Sequence[ChannelSource] = (),
 ) -> ChestRadiographPredictor:
     """Load the active chest model, and its guard on OpenVINO.
 
@@ -220,6 +221,8 @@ def load_predictor(
         What runs the chest model. The guard is small and always runs on OpenVINO in float32.
     threads
         Threads of one inference; None uses all cores.
+    channels
+        What makes the channels that the chest model's card names (`ai_engine.channel_loading`).
 
     Raises
     ------
@@ -229,7 +232,9 @@ def load_predictor(
     card = registry.active(versions, CHEST_MODEL)
     guard = load_guard(registry, versions, cache=cache, threads=threads)
     backend = open_backend(card, choice, cache=cache, threads=threads)
-    return ChestRadiographPredictor(card, backend, head=head_kernel(card), guard=guard)
+    return ChestRadiographPredictor(
+        card, backend, head=head_kernel(card), guard=guard, channels=channels
+    )
 
 
 def load_guard(

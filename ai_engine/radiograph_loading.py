@@ -51,7 +51,14 @@ def load_radiograph_predictor(
     """
     card = registry.active(versions, name)
     if name == CHEST_MODEL:
-        return load_predictor(registry, versions, cache=cache, choice=choice, threads=threads)
+        return load_predictor(
+            registry,
+            versions,
+            cache=cache,
+            choice=choice,
+            threads=threads,
+            channels=load_channels(card, registry, cache=cache, threads=threads),
+        )
     match card.kind:
         case ModelKind.CLASSIFIER:
             plain = replace(choice, precision=DEFAULT.precision)
