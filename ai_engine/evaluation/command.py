@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ai_engine.cards import ModelCard, ModelKind, write_card
+from ai_engine.cards import Metric, ModelCard, ModelKind, write_card
 from ai_engine.channel_loading import load_channels
 from ai_engine.datasets.bone_pairs import read_bone_pairs
 from ai_engine.datasets.cxr import CxrDataset, Split
@@ -159,9 +159,9 @@ def evaluate(
         items = frontal_items(dataset, Split(split))
         shown = track(items, "scoring", console=console, disable=console is None)
         scored = score_split(predictor, dataset, shown)
-        _draw(scored, card, out)
         _beside_the_paper(card, scored, out, f"{dataset.name}, {split}", console)
         report = _classifier_report(predictor, dataset, scored, split)
+        _draw(scored, card, report.metrics, out)
     return _finish(report, card, out, record=record, console=console)
 
 
@@ -215,14 +215,15 @@ def _evaluate_pairs(  # noqa: PLR0917 - the same
     pairs = view_pairs(dataset, split)
     shown = track(pairs, "scoring", console=console, disable=console is None)
     scored = score_pairs(evaluation_dual_view(card, network, channels), dataset, shown)
-    _draw(scored, card, out)
+    metrics = measure_split(scored, card.labels, split.value)
+    _draw(scored, card, metrics, out)
     _beside_the_paper(card, scored, out, f"{dataset.name}, {split}", console)
     return EvaluationReport(
         model=card.identity.key,
         split=split.value,
         images=len(scored.items),
         patients=len(set(scored.patients)),
-        metrics=measure_split(scored, card.labels, split.value),
+        metrics=metrics,
         pointing=None,
         confusions=confusions(scored, card.labels),
     )
@@ -249,11 +250,10 @@ def _beside_the_paper(
             console.print(table_1(together))
 
 
-def _draw(scored: ScoredSplit, card: ModelCard, out: Path) -> None:
-    first = card.labels[0]
-    draw_roc(scored, first.name, out / "roc.png")
-    draw_precision_recall(scored, first.name, first.threshold, out / "precision_recall.png")
-    draw_calibration(scored, first.name, out / "calibration.png")
+def _draw(scored: ScoredSplit, card: ModelCard, metrics: Sequence[Metric], out: Path) -> None:
+    draw_roc(scored, card.labels, out / "roc.png", metrics)
+    draw_precision_recall(scored, card.labels, out / "precision_recall.png", metrics)
+    draw_calibration(scored, card.labels, out / "calibration.png", metrics)
     draw_confusions(confusions(scored, card.labels), out / "confusion.png")
 
 

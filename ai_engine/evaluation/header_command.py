@@ -47,18 +47,16 @@ def evaluate_with_header(
         labels=CLASSES,
         probabilities=np.array([look.classes for look in looks], dtype=np.float64),
     )
-    draw_roc(joined, label.name, out / "roc.png")
-    draw_precision_recall(joined, label.name, label.threshold, out / "precision_recall.png")
-    draw_calibration(joined, label.name, out / "calibration.png")
-    for number, name in enumerate(CLASSES):
-        draw_roc(classes, name, out / f"roc_class_{number + 1}.png")
     alone = [Label(name=name, title=name, threshold=0.5) for name in CLASSES]
+    of_joined = measure_split(joined, [label], split.value, rounds=rounds)
+    of_classes = measure_split(classes, alone, split.value, rounds=rounds)
+    draw_roc(joined, [label], out / "roc.png", of_joined)
+    draw_precision_recall(joined, [label], out / "precision_recall.png", of_joined)
+    draw_calibration(joined, [label], out / "calibration.png", of_joined)
+    draw_roc(classes, alone, out / "roc_classes.png", of_classes)
     metrics = (
-        *measure_split(joined, [label], split.value, rounds=rounds),
-        *(
-            dataclasses.replace(metric, label=f"{ALONE}{metric.label}")
-            for metric in measure_split(classes, alone, split.value, rounds=rounds)
-        ),
+        *of_joined,
+        *(dataclasses.replace(metric, label=f"{ALONE}{metric.label}") for metric in of_classes),
     )
     return EvaluationReport(
         model=classifier.card.identity.key,

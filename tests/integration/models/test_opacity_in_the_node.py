@@ -92,7 +92,7 @@ def test_head_and_classes_are_evaluated_beside_each_other(
     labels = {metric.label for metric in report.metrics}
     assert {"Lung Opacity", "pixels alone: Lung Opacity"} <= labels
     assert (tmp_path / "roc.png").is_file()
-    assert (tmp_path / "roc_class_1.png").is_file()
+    assert (tmp_path / "roc_classes.png").is_file()
 
 
 def test_the_report_says_what_was_joined_and_what_the_header_lacks(

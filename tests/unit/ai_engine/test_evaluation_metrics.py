@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -110,11 +111,29 @@ def test_groups_with_hardly_any_positives_are_left_out() -> None:
 
 
 def test_pictures_are_drawn(tmp_path: Path) -> None:
-    draw_roc(scored(), "Pneumonia", tmp_path / "roc.png")
-    draw_precision_recall(scored(), "Pneumonia", 0.5, tmp_path / "pr.png")
-    draw_calibration(scored(), "Pneumonia", tmp_path / "calibration.png")
-    draw_confusions(confusions(scored(), [PNEUMONIA]), tmp_path / "confusion.png")
+    split = scored()
+    metrics = measure_split(split, [PNEUMONIA], "test", rounds=20)
+    draw_roc(split, [PNEUMONIA], tmp_path / "roc.png", metrics)
+    draw_precision_recall(split, [PNEUMONIA], tmp_path / "pr.png", metrics)
+    draw_calibration(split, [PNEUMONIA], tmp_path / "calibration.png", metrics)
+    draw_confusions(confusions(split, [PNEUMONIA]), tmp_path / "confusion.png")
     assert all(path.stat().st_size > 2000 for path in tmp_path.iterdir())
+
+
+def test_every_label_has_a_panel_also_one_that_no_image_has(tmp_path: Path) -> None:
+    one = scored()
+    gout = Label(name="Gout", title="Gout", threshold=0.5)
+    both = ScoredSplit(
+        items=one.items,
+        labels=("Pneumonia", "Gout"),
+        probabilities=np.repeat(one.probabilities, 2, axis=1),
+    )
+    sides = []
+    for labels in ([PNEUMONIA], [PNEUMONIA, gout]):
+        for draw in (draw_roc, draw_precision_recall, draw_calibration):
+            draw(both, labels, tmp_path / "drawn.png")
+        sides.append(cv2.imread(str(tmp_path / "drawn.png")).shape[1])
+    assert sides[1] == 2 * sides[0]
 
 
 def test_a_maps_peak_is_its_strongest_cells_centre() -> None:
