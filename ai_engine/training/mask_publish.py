@@ -15,6 +15,7 @@ from ai_engine.evaluation.outlines import (
 )
 from ai_engine.lung_fields import MASK_THRESHOLD
 from ai_engine.training.curves import draw_losses
+from ai_engine.training.installed import NO_MODELS, RunModels
 from ai_engine.training.mask_run import MaskTraining
 from ai_engine.training.publish import IMAGENET_SOURCE, SOURCES, WEIGHTS_FILE, card_text
 from ai_engine.training.published_recipe import PublishedRecipe
@@ -31,6 +32,7 @@ def publish_masks(
     version: str,
     command: str,
     images: int,
+    models: RunModels = NO_MODELS,
 ) -> ModelCard:
     """Write ``<out>/<model>/<version>/``, and history, curves and held-out figures beside it."""
     out.mkdir(parents=True, exist_ok=True)
@@ -52,28 +54,35 @@ def publish_masks(
         weights_file=WEIGHTS_FILE,
         weights_digest=digest,
         research_only=True,
-        recipe=_one_line(recipe),
+        recipe=_one_line(recipe, models.start),
         command=command,
         data=f"{images} radiographs with masks; the figures are of networks that did not see them",
         labels=(Label(name="Lungs", title="Lungs", threshold=MASK_THRESHOLD, code=BOTH_LUNGS),),
         metrics=mask_metrics(
             in_groups(trained.held_out, recipe.doubtful), label="Lungs", split=CROSS_VALIDATION
         ),
-        **_words(recipe),
+        **_words(recipe, models.start),
     )
     write_card(card)
     return card
 
 
-def _words(recipe: PublishedRecipe) -> dict[str, Any]:
+def _words(recipe: PublishedRecipe, start: ModelCard | None) -> dict[str, Any]:
     words = card_text(recipe.model_name)
     sources = [SOURCES[recipe.architecture]] if recipe.architecture in SOURCES else []
     sources += [IMAGENET_SOURCE] if recipe.imagenet else []
+    sources += (
+        [f"Initial weights of the encoder: {start.identity.key}. {start.attribution}"]
+        if start
+        else []
+    )
     return words | {"attribution": " ".join([words["attribution"], *sources])}
 
 
-def _one_line(recipe: PublishedRecipe) -> str:
+def _one_line(recipe: PublishedRecipe, model: ModelCard | None) -> str:
     start = ", from ImageNet weights" if recipe.imagenet else ""
+    if model is not None:
+        start = f", from {model.identity.key} ({model.weights_digest[:12]})"
     return (
         f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}{start}: {recipe.epochs} "
         f"epochs at {recipe.input_size} px, cross-validated in {recipe.folds} folds"

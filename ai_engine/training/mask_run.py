@@ -20,12 +20,14 @@ from ai_engine.lung_fields import MASK_THRESHOLD, separate
 from ai_engine.models.catalogue import build
 from ai_engine.preprocessing.geometry import letterbox
 from ai_engine.preprocessing.planes import map_on_source
+from ai_engine.training.installed import NO_MODELS, RunModels
 from ai_engine.training.keras_optimizer import compile_model
 from ai_engine.training.keras_run import KerasRun, Progress
 from ai_engine.training.mask_batches import MaskedSample, load_masked, mask_batches
 from ai_engine.training.network import FusedBatchNormalization
 from ai_engine.training.pretrained import imagenet_weights, start_from
 from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.start_weights import start_network
 from ai_engine.weights_file import model_tensors
 
 
@@ -45,26 +47,30 @@ def train_masks(
     folder: Path,
     resume: bool,
     progress: Progress,
+    models: RunModels = NO_MODELS,
 ) -> MaskTraining:
     """Train one network on all images, then one for each fold to measure on what it hasn't seen.
 
     Images whose masks are doubtful are measured, but no network learns from them. Images of one
-    source stay in one fold. Each network has a folder with a checkpoint of its own.
+    source stay in one fold. Each network has a folder with a checkpoint of its own. ``models``
+    holds the one that all of them start from, if there is one.
 
     Raises
     ------
     DatasetError
         If there are fewer sources than folds.
+    RecipeError
+        If the model to start from doesn't fit.
     """
     samples = load_masked(items)
     certain = {index for index, item in enumerate(items) if item.image.name not in recipe.doubtful}
     seen = [samples[index] for index in sorted(certain)]
-    model, history = _trained(recipe, seen, folder / "all", resume, progress)
+    model, history = _trained(recipe, seen, folder / "all", resume, progress, models)
     tensors = model_tensors(model)
     held_out: list[MeasuredMask] = []
     for fold, (train, test) in enumerate(_folds(recipe, items), start=1):
         seen = [samples[index] for index in train if index in certain]
-        model, _ = _trained(recipe, seen, folder / f"fold-{fold}", resume, progress)
+        model, _ = _trained(recipe, seen, folder / f"fold-{fold}", resume, progress, models)
         held_out += [_measured(model, recipe, items[index], samples[index], fold) for index in test]
     return MaskTraining(tensors=tensors, history=history, held_out=tuple(held_out))
 
@@ -98,12 +104,13 @@ def _folds(recipe: PublishedRecipe, items: Sequence[LungItem]) -> list[tuple[Any
     return list(GroupKFold(recipe.folds).split(items, groups=sources))
 
 
-def _trained(
+def _trained(  # noqa: PLR0917 - the run's own settings, and what this network learns from
     recipe: PublishedRecipe,
     samples: Sequence[MaskedSample],
     folder: Path,
     resume: bool,
     progress: Progress,
+    models: RunModels,
 ) -> tuple[Any, tuple[dict[str, Any], ...]]:
     keras.backend.clear_session()
     keras.utils.set_random_seed(recipe.seed)
@@ -115,6 +122,8 @@ def _trained(
     )
     if recipe.imagenet:
         start_from(network, imagenet_weights(recipe.architecture))
+    if models.start is not None:
+        start_network(network, recipe, models.start)
     model = keras.Model(network.input, network.output[0], name=network.name)
     compile_model(model, recipe, dice_loss)
     run = KerasRun(
@@ -123,6 +132,7 @@ def _trained(
         batches=lambda epoch: mask_batches(samples, recipe, epoch),
         measure=None,
         folder=folder,
+        rests_on=models.fingerprint,
     )
     return model, run.run(resume=resume, progress=progress)
 

@@ -5,7 +5,9 @@ Importing this module loads no TensorFlow; calling `train_published` does.
 
 import dataclasses
 import shlex
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ai_engine.cards import ModelCard
 from ai_engine.datasets.bone_pairs import read_bone_pairs
-from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.lungs import read_lungs
 from ai_engine.datasets.mosmed import read_mosmed
 from ai_engine.errors import RecipeError
 from ai_engine.models.bone_scales import scales_of
-from ai_engine.training.installed import InstalledModels, models_of
+from ai_engine.training.installed import InstalledModels, RunModels, models_of
 from ai_engine.training.published_recipe import (
     PublishedRecipe,
     Task,
@@ -57,25 +58,51 @@ def train_published(
     settings = _starting_from(load_published(recipe), start_from)
     models = models_of(settings, installed, threads=threads)
     out.mkdir(parents=True, exist_ok=True)
-    command = _command_line(recipe, data, version, layout, models.start)
-    if settings.task in _ON_IMAGES:
-        train_on = _ON_IMAGES[settings.task]
-        return train_on(settings, data, out, version, resume, threads, command, console)
-    dataset = read_dataset(data, settings.layout if layout == AUTO else layout)
-    with _session(settings, threads), RunProgress(settings, settings.epochs, console) as report:
-        if settings.task is Task.BOXES:
-            return _train_boxes(settings, dataset, out, version, resume, command, report)
-        if settings.task is Task.CLASSES_WITH_HEADER:
-            return _train_with_header(settings, dataset, out, version, resume, command, report)
-        from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
-        from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
-        from ai_engine.training.pair_run import train_pairs  # noqa: PLC0415 - TensorFlow
+    run = TrainingRun(
+        recipe=settings,
+        data=data,
+        layout=settings.layout if layout == AUTO else layout,
+        out=out,
+        version=version,
+        resume=resume,
+        threads=threads,
+        models=models,
+        command=_command_line(recipe, data, version, layout, models.start),
+        console=console,
+    )
+    return _TRAINERS[settings.task](run)
 
-        run = train_pairs if settings.task is Task.VIEW_PAIRS else train_images
-        trained = run(settings, dataset, folder=out, resume=resume, progress=report, models=models)
-        return publish_images(
-            settings, trained, dataset, out=out, version=version, command=command, models=models
-        )
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrainingRun:
+    """All that one training is told: the command's options, and the models that it rests on."""
+
+    recipe: PublishedRecipe
+    data: Path
+    layout: str
+    out: Path
+    version: str
+    resume: bool
+    threads: int | None
+    models: RunModels
+    command: str
+    console: Console | None
+
+    @contextmanager
+    def session(self, *, rounds: int = 1) -> Iterator["RunProgress"]:
+        """TensorFlow as the recipe wants it, and a bar for as many rounds of its epochs."""
+        precision = half_precision(on_cpu=self.recipe.half_precision)
+        epochs = self.recipe.epochs * rounds
+        with (
+            tensorflow_session(seed=self.recipe.seed, precision=precision, threads=self.threads),
+            RunProgress(self.recipe, epochs, self.console) as report,
+        ):
+            yield report
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """What every model folder is written with."""
+        return {"out": self.out, "version": self.version, "command": self.command}
 
 
 def _starting_from(recipe: PublishedRecipe, model: str) -> PublishedRecipe:
@@ -96,104 +123,104 @@ def _starting_from(recipe: PublishedRecipe, model: str) -> PublishedRecipe:
     return changed
 
 
-def _train_boxes(  # noqa: PLR0917 - the command's own options, handed on once
-    recipe: PublishedRecipe,
-    dataset: CxrDataset,
-    out: Path,
-    version: str,
-    resume: bool,
-    command: str,
-    report: "RunProgress",
-) -> ModelCard:
-    from ai_engine.training.box_publish import publish_boxes  # noqa: PLC0415 - matplotlib
-    from ai_engine.training.box_run import train_boxes  # noqa: PLC0415 - TensorFlow
+def _train_images(run: TrainingRun) -> ModelCard:
+    dataset = read_dataset(run.data, run.layout)
+    with run.session() as report:
+        from ai_engine.training.image_publish import publish_images  # noqa: PLC0415 - matplotlib
+        from ai_engine.training.image_run import train_images  # noqa: PLC0415 - TensorFlow
+        from ai_engine.training.pair_run import train_pairs  # noqa: PLC0415 - TensorFlow
 
-    trained = train_boxes(recipe, dataset, folder=out, resume=resume, progress=report)
-    return publish_boxes(recipe, trained, dataset, out=out, version=version, command=command)
-
-
-def _train_with_header(  # noqa: PLR0917 - the command's own options, handed on once
-    recipe: PublishedRecipe,
-    dataset: CxrDataset,
-    out: Path,
-    version: str,
-    resume: bool,
-    command: str,
-    progress: "RunProgress",
-) -> ModelCard:
-    from ai_engine.training.header_publish import publish_with_header  # noqa: PLC0415 - matplotlib
-    from ai_engine.training.header_run import train_with_header  # noqa: PLC0415 - TensorFlow
-
-    trained = train_with_header(recipe, dataset, folder=out, resume=resume, progress=progress)
-    return publish_with_header(recipe, trained, dataset, out=out, version=version, command=command)
+        train = train_pairs if run.recipe.task is Task.VIEW_PAIRS else train_images
+        trained = train(
+            run.recipe,
+            dataset,
+            folder=run.out,
+            resume=run.resume,
+            progress=report,
+            models=run.models,
+        )
+        return publish_images(run.recipe, trained, dataset, models=run.models, **run.published)
 
 
-def _train_bones(  # noqa: PLR0917 - the command's own options, handed on once
-    recipe: PublishedRecipe,
-    data: Path,
-    out: Path,
-    version: str,
-    resume: bool,
-    threads: int | None,
-    command: str,
-    console: Console | None,
-) -> ModelCard:
-    pairs = read_bone_pairs(data)
-    scales = len(scales_of(recipe.architecture, recipe.input_size))
-    with (
-        _session(recipe, threads),
-        RunProgress(recipe, recipe.epochs * scales, console) as report,
-    ):
+def _train_boxes(run: TrainingRun) -> ModelCard:
+    dataset = read_dataset(run.data, run.layout)
+    with run.session() as report:
+        from ai_engine.training.box_publish import publish_boxes  # noqa: PLC0415 - matplotlib
+        from ai_engine.training.box_run import train_boxes  # noqa: PLC0415 - TensorFlow
+
+        trained = train_boxes(
+            run.recipe, dataset, folder=run.out, resume=run.resume, progress=report
+        )
+        return publish_boxes(run.recipe, trained, dataset, **run.published)
+
+
+def _train_with_header(run: TrainingRun) -> ModelCard:
+    dataset = read_dataset(run.data, run.layout)
+    with run.session() as report:
+        from ai_engine.training.header_publish import (  # noqa: PLC0415 - matplotlib
+            publish_with_header,
+        )
+        from ai_engine.training.header_run import train_with_header  # noqa: PLC0415 - TensorFlow
+
+        trained = train_with_header(
+            run.recipe, dataset, folder=run.out, resume=run.resume, progress=report
+        )
+        return publish_with_header(run.recipe, trained, dataset, **run.published)
+
+
+def _train_bones(run: TrainingRun) -> ModelCard:
+    pairs = read_bone_pairs(run.data)
+    scales = len(scales_of(run.recipe.architecture, run.recipe.input_size))
+    with run.session(rounds=scales) as report:
         from ai_engine.training.bone_publish import publish_bones  # noqa: PLC0415 - matplotlib
         from ai_engine.training.bone_run import train_bones  # noqa: PLC0415 - TensorFlow
 
-        trained = train_bones(recipe, pairs, folder=out, resume=resume, progress=report)
-        return publish_bones(recipe, trained, pairs, out=out, version=version, command=command)
+        trained = train_bones(run.recipe, pairs, folder=run.out, resume=run.resume, progress=report)
+        return publish_bones(run.recipe, trained, pairs, **run.published)
 
 
-def _train_masks(  # noqa: PLR0917 - the command's own options, handed on once
-    recipe: PublishedRecipe,
-    data: Path,
-    out: Path,
-    version: str,
-    resume: bool,
-    threads: int | None,
-    command: str,
-    console: Console | None,
-) -> ModelCard:
-    items = read_lungs(data)
-    epochs = recipe.epochs * (recipe.folds + 1)
-    with _session(recipe, threads), RunProgress(recipe, epochs, console) as report:
+def _train_masks(run: TrainingRun) -> ModelCard:
+    items = read_lungs(run.data)
+    with run.session(rounds=run.recipe.folds + 1) as report:
         from ai_engine.training.mask_publish import publish_masks  # noqa: PLC0415 - matplotlib
         from ai_engine.training.mask_run import train_masks  # noqa: PLC0415 - TensorFlow
 
-        trained = train_masks(recipe, items, folder=out, resume=resume, progress=report)
+        trained = train_masks(
+            run.recipe,
+            items,
+            folder=run.out,
+            resume=run.resume,
+            progress=report,
+            models=run.models,
+        )
         return publish_masks(
-            recipe, trained, out=out, version=version, command=command, images=len(items)
+            run.recipe, trained, images=len(items), models=run.models, **run.published
         )
 
 
-def _train_slices(  # noqa: PLR0917 - the command's own options, handed on once
-    recipe: PublishedRecipe,
-    data: Path,
-    out: Path,
-    version: str,
-    resume: bool,
-    threads: int | None,
-    command: str,
-    console: Console | None,
-) -> ModelCard:
-    studies = read_mosmed(data)
-    with _session(recipe, threads), RunProgress(recipe, recipe.epochs, console) as report:
+def _train_slices(run: TrainingRun) -> ModelCard:
+    studies = read_mosmed(run.data)
+    with run.session() as report:
         from ai_engine.training.slice_publish import publish_slices  # noqa: PLC0415 - matplotlib
         from ai_engine.training.slice_run import train_slices  # noqa: PLC0415 - TensorFlow
 
-        trained = train_slices(recipe, studies, folder=out, resume=resume, progress=report)
-        return publish_slices(recipe, trained, out=out, version=version, command=command)
+        trained = train_slices(
+            run.recipe, studies, folder=run.out, resume=run.resume, progress=report
+        )
+        return publish_slices(run.recipe, trained, **run.published)
 
 
-_ON_IMAGES = {Task.MASK: _train_masks, Task.CT_MASK: _train_slices, Task.BONES: _train_bones}
-"""What is trained on masks or other images, each with a data set of its own."""
+_TRAINERS: dict[Task, Callable[[TrainingRun], ModelCard]] = {
+    Task.LABELS: _train_images,
+    Task.CLASSES: _train_images,
+    Task.VIEW_PAIRS: _train_images,
+    Task.CLASSES_WITH_HEADER: _train_with_header,
+    Task.BOXES: _train_boxes,
+    Task.MASK: _train_masks,
+    Task.CT_MASK: _train_slices,
+    Task.BONES: _train_bones,
+}
+"""How each task is learned, from a data set of its kind."""
 
 
 def _command_line(
@@ -207,11 +234,6 @@ def _command_line(
     if start is not None:
         words += ["--start-from", f"{start.name}/{start.version}"]
     return shlex.join(words)
-
-
-def _session(recipe: PublishedRecipe, threads: int | None) -> AbstractContextManager[None]:
-    precision = half_precision(on_cpu=recipe.half_precision)
-    return tensorflow_session(seed=recipe.seed, precision=precision, threads=threads)
 
 
 class RunProgress:

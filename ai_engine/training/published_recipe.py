@@ -42,7 +42,7 @@ class Schedule(StrEnum):
 
 
 _WITH_CHANNELS = frozenset({Task.LABELS, Task.VIEW_PAIRS})
-_STARTABLE = frozenset({Task.LABELS, Task.CLASSES, Task.VIEW_PAIRS})
+_STARTABLE = frozenset({Task.LABELS, Task.CLASSES, Task.VIEW_PAIRS, Task.MASK})
 
 STILL = Augmentation(
     flip=0, rotation=0, zoom=0, aspect=0, shift=0, gamma=0, contrast=0, blur=0, noise=0, erase=0

@@ -22,6 +22,9 @@ Tensors = Mapping[str, npt.NDArray[np.float32]]
 DENSENETS = frozenset({"densenet121", "densenet121_classes", "xray_or_not", "xray_type"})
 """DenseNet-121 with one head or another: the layers below have the same names."""
 
+ENCODERS = {"unet_lite2": "efficientnet_lite2"}
+"""U-Nets, and the classifier whose stages are their encoder, under the same names."""
+
 _HEADS = ("head/", "frontal_head/", "lateral_head/")
 
 
@@ -54,6 +57,8 @@ def _started(
 ) -> dict[str, npt.NDArray[np.float32]]:
     if recipe.architecture == "dual_branch" and card.architecture in DENSENETS:
         return branch_weights(given, fresh)
+    if ENCODERS.get(recipe.architecture) == card.architecture:
+        return _with_encoder(given, fresh)
     pair = {recipe.architecture, card.architecture}
     if len(pair) > 1 and not pair <= DENSENETS:
         raise ValueError(f"it is a {card.architecture}, the recipe trains a {recipe.architecture}")
@@ -62,6 +67,16 @@ def _started(
         path: tensor
         if path.startswith(_HEADS) and not same_labels
         else fitting(given.get(path), tensor, path)
+        for path, tensor in fresh.items()
+    }
+
+
+def _with_encoder(given: Tensors, fresh: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+    """The classifier's stages below a decoder that starts from noise."""
+    return {
+        path: fitting(given[path], tensor, path)
+        if path in given and not path.startswith(_HEADS)
+        else tensor
         for path, tensor in fresh.items()
     }
 
