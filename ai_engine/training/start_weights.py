@@ -61,7 +61,9 @@ def _started(
         return _with_encoder(given, fresh)
     pair = {recipe.architecture, card.architecture}
     if len(pair) > 1 and not pair <= DENSENETS:
-        raise ValueError(f"it is a {card.architecture}, the recipe trains a {recipe.architecture}")
+        raise ValueError(
+            f"its architecture is {card.architecture}, the recipe's {recipe.architecture}"
+        )
     same_labels = recipe.labels == tuple(label.name for label in card.labels)
     return {
         path: tensor

@@ -10,15 +10,21 @@ import pytest
 
 from ai_engine.cards import ModelCard, read_card
 from ai_engine.datasets.chexpert import LABELS
+from ai_engine.errors import RecipeError
 from ai_engine.importing.folder import install_model
+from ai_engine.registry import ModelRegistry
 from ai_engine.training.command import train
-from ai_engine.weights_file import read_weights
+from ai_engine.training.published_recipe import load_published
+from ai_engine.weights_file import model_tensors, read_weights
 from dicom_node.errors import NodeError
 from tests.integration.ai_engine.shallow import shallow_densenets
 from tests.unit.cli.test_device_commands import dicom_node
 
 pytest.importorskip("keras")
 tensorflow = pytest.importorskip("tensorflow")
+
+from ai_engine.models.catalogue import build  # noqa: E402 - Keras, where it is installed
+from ai_engine.training.start_weights import start_network  # noqa: E402
 
 # A rate this small leaves kernels as they were when training started.
 UNMOVED = (
@@ -101,7 +107,7 @@ def test_a_start_that_does_not_fit_is_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(NodeError, match="model paper3-triage/9 is not installed"):
         train_dual(tmp_path, chexpert, DUAL, "--start-from", "paper3-triage/9")
-    with pytest.raises(NodeError, match=r"it is a guardnet, the recipe trains a dual_branch"):
+    with pytest.raises(NodeError, match=r"its architecture is guardnet, the recipe's dual_branch"):
         train_dual(tmp_path, chexpert, DUAL, "--start-from", "frontal-chest-guard")
     for module in ("dual_branch", "dense_blocks"):
         monkeypatch.setattr(f"ai_engine.models.{module}.BLOCKS", (2, 1, 1, 1))
@@ -110,11 +116,29 @@ def test_a_start_that_does_not_fit_is_refused_with_what_to_do(
     assert "start from a model that was trained with the same architecture" in str(wrong.value)
     with pytest.raises(NodeError, match="leave --start-from out"):
         dicom_node(
-            "models", "train", "--recipe", "paper3-lungs", "--data", str(chexpert),
-            "--out", str(tmp_path / "lungs"), "--start-from", "paper3-triage/1.0.0",
+            "models", "train", "--recipe", "paper4-detection", "--data", str(chexpert),
+            "--out", str(tmp_path / "boxes"), "--start-from", "paper3-triage/1.0.0",
         )  # fmt: skip
     with pytest.raises(NodeError, match="models finetune"):
         dicom_node(
             "models", "train", "--recipe", "chest-densenet121", "--data", str(chexpert),
             "--out", str(tmp_path / "chest"), "--start-from", "paper3-triage/1.0.0",
         )  # fmt: skip
+
+
+def test_lung_outlines_start_from_the_chest_radiograph_models_encoder() -> None:
+    recipe = load_published("lung-segmentation")
+    name, _, version = recipe.start_from.partition("/")
+    chest = ModelRegistry().card(name, version)
+    network = build(recipe.architecture, labels=1, size=64)
+    fresh = model_tensors(network)
+    start_network(network, recipe, chest)
+    given, started = read_weights(chest.weights_path), model_tensors(network)
+    encoder = [path for path in started if not path.startswith(("up", "head/"))]
+    assert len(encoder) > 300
+    for path in encoder:
+        np.testing.assert_array_equal(started[path], given[path])
+    for path in ("up1/kernel", "up4_conv2/kernel", "head/kernel"):
+        np.testing.assert_array_equal(started[path], fresh[path])
+    with pytest.raises(RecipeError, match="its architecture is efficientnet_lite2, the recipe's"):
+        start_network(network, load_published("paper3-lungs"), chest)
