@@ -20,7 +20,7 @@ from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.network import Network
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.views import model_image, model_view
-from ai_engine.input_channels import ChannelSource, require_sources
+from ai_engine.input_channels import ChannelSource, channel_remarks, require_sources
 from ai_engine.prediction import (
     Finding,
     ImagePrediction,
@@ -158,7 +158,7 @@ class DualViewPredictor:
             names.append(calibration.name)
             made = self._analyse(frontal, lateral, calibration)
             images += made if number == 0 else made[:1]
-            remarks.append(_remark(uid, lateral))
+            remarks += [_remark(uid, lateral), *channel_remarks(self._channels, uid)]
         return Prediction(
             model=self._card.identity,
             images=tuple(images),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ai_engine.cards import ChannelKind, InputChannel, ModelCard
 from ai_engine.errors import ModelFolderError
+from ai_engine.prediction import Remark, RemarkKind
 from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -73,6 +74,15 @@ def described(source: ChannelSource) -> InputChannel:
         version=card.version,
         weights_digest=card.weights_digest,
     )
+
+
+def channel_remarks(sources: Sequence[ChannelSource], uid: str) -> tuple[Remark, ...]:
+    """What a reader must know of an image whose verdict rests on other models' answers, too."""
+    if not sources:
+        return ()
+    made = " and ".join(f"the {one.kind} by {one.card.identity.key}" for one in sources)
+    detail = f"The model was given {made} beside the image."
+    return (Remark(kind=RemarkKind.CHANNELS_GIVEN, sop_instance_uid=uid, detail=detail),)
 
 
 def require_sources(card: ModelCard, sources: Sequence[ChannelSource]) -> None:

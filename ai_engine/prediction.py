@@ -197,6 +197,7 @@ class RemarkKind(StrEnum):
     LATERAL_USED = "judged with the lateral image"
     LATERAL_MISSING = "no lateral image"
     HEADER_JOINED = "header joined with pixels"
+    CHANNELS_GIVEN = "given further channels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

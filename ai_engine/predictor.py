@@ -16,7 +16,7 @@ from ai_engine.inference.backend import Activation, Backend
 from ai_engine.inference.choice import DEFAULT, BackendChoice, open_backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.views import model_batch, model_image, model_view
-from ai_engine.input_channels import ChannelSource, require_sources
+from ai_engine.input_channels import ChannelSource, channel_remarks, require_sources
 from ai_engine.prediction import Code, Finding, HeatMap, ImagePrediction, Prediction, Refusal
 from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.guard import ChestGuard, TagsHint, Veto
@@ -124,7 +124,8 @@ class ChestRadiographPredictor:
         Returns
         -------
         Prediction
-            Findings on the images that the guard passes, refusals for the others, in their order.
+            Findings on the images that the guard passes, refusals for the others, in their order;
+            a remark on each image that was judged with further channels.
         """
         images, refused, names = [], list(refusals), []
         for radiograph in radiographs:
@@ -142,6 +143,11 @@ class ChestRadiographPredictor:
             images=tuple(images),
             refusals=tuple(refused),
             calibration="; ".join(dict.fromkeys(names)) or Calibration().name,
+            remarks=tuple(
+                remark
+                for image in images
+                for remark in channel_remarks(self._channels, image.sop_instance_uid)
+            ),
         )
 
     def probabilities(self, radiograph: Radiograph) -> FloatArray:

@@ -149,6 +149,7 @@ REMARKS = MappingProxyType(
         RemarkKind.HEADER_JOINED: Code(
             "R-HEADER-JOINED", PRIVATE_SCHEME, "Header joined with pixels"
         ),
+        RemarkKind.CHANNELS_GIVEN: Code("R-CHANNELS", PRIVATE_SCHEME, "Given further channels"),
     }
 )
 

@@ -33,6 +33,7 @@ from dicom_node.models import ModelHost
 from dicom_node.settings import NodeSettings
 from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import CONVERTED, Started
+from tests.integration.sr_templates.validators import dciodvfy_errors
 from tests.peers.data import dicom_folder
 from tests.unit.builders import an_instance
 
@@ -189,7 +190,10 @@ def test_a_classifier_with_lungs_goes_through_the_corridor_under_any_name(
     trial.send(chest)
     job = trial.analyse()
     (report,) = trial.evidence(job)[EvidenceKind.SR]
-    assert name in dcmread(report).to_json()
+    said = dcmread(report).to_json()
+    for words in (name, "R-CHANNELS", "the lungs by lung-segmentation/1.0.0"):
+        assert words in said
+    assert dciodvfy_errors(report) == []
     assert [finding["label"] for finding in trial.works.hotbase.findings(job)] == ["No_Finding"]
 
 

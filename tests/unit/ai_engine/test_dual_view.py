@@ -163,7 +163,11 @@ def test_the_lungs_go_with_the_frontal_image_and_not_with_the_lateral_one() -> N
     guard = ChestGuard(guard_card(Path(), threshold=0.5), BrightIsFrontal())
     with_lungs = dataclasses.replace(card(), channels=(described(source),))
     dual = DualViewPredictor(with_lungs, network, heads=heads, guard=guard, channels=[source])
-    dual.predict([frontal("1"), radiograph("2")], hints=hinted("2"))
+    found = dual.predict([frontal("1"), radiograph("2")], hints=hinted("2"))
+    assert [each.kind for each in found.remarks] == [
+        RemarkKind.LATERAL_USED,
+        RemarkKind.CHANNELS_GIVEN,
+    ]
     (asked,) = network.asked
     assert asked["frontal"].shape == (1, SIZE, SIZE, 2)
     assert asked["lateral"].shape == (1, SIZE, SIZE, 1)
