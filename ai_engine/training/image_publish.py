@@ -87,7 +87,7 @@ def _made(recipe: PublishedRecipe, trained: ImageTraining, models: RunModels) ->
     words = f"{recipe.name}, seed {recipe.seed}, {len(trained.history)} epochs"
     if models.start is None:
         return words
-    return f"{words}, from {models.start.identity.key} ({models.start.weights_digest[:12]})"
+    return f"{words}, from {models.start.identity.key}"
 
 
 def _labels(recipe: PublishedRecipe, trained: ImageTraining) -> tuple[Label, ...]:
