@@ -3,6 +3,7 @@
 The builders are imported only when asked for: they load Keras, which a running node doesn't need.
 """
 
+import re
 from importlib import import_module
 from typing import Any
 
@@ -38,6 +39,8 @@ CHANNELS_LAST = frozenset(
 """Architectures that are built with channels last only (`ai_engine.models.layout`)."""
 
 
+_COLOURS = re.compile(r"\x1b\[\d+m")
+
 CHANNELS = {"densenet121": "channels", "dual_branch": "frontal_channels"}
 """Architectures that take channels beside the radiograph, and their builders' word for it."""
 
@@ -53,7 +56,7 @@ def build(
     Raises
     ------
     ModelFolderError
-        If no architecture has that name, or it takes no further channels.
+        If no architecture has that name, it takes no further channels, or can't be built like this.
     """
     if architecture not in BUILDERS:
         known = ", ".join(sorted(BUILDERS))
@@ -67,4 +70,12 @@ def build(
             )
         options[CHANNELS[architecture]] = channels
     module, function = BUILDERS[architecture]
-    return getattr(import_module(module), function)(labels=labels, size=size, **options)
+    builder = getattr(import_module(module), function)
+    try:
+        return builder(labels=labels, size=size, **options)
+    except ValueError as error:  # Keras: a pooling that nothing is left of, for example
+        words = " ".join(_COLOURS.sub("", str(error)).split("\n\n")[:2]).strip()
+        raise ModelFolderError(
+            f"architecture {architecture!r} can't be built with {labels} labels at input_size "
+            f"{size}: choose other ones ({words})"
+        ) from error

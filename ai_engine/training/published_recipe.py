@@ -14,6 +14,7 @@ from typing import Any
 from ai_engine.cards import ChannelKind, ModelKind
 from ai_engine.datasets.layouts import AUTO
 from ai_engine.errors import RecipeError
+from ai_engine.models.catalogue import BUILDERS
 from ai_engine.training.recipe import Augmentation
 
 _FOLDER = "published"
@@ -206,7 +207,10 @@ def _shipped(name: str) -> str:
 
 
 def _require_possible(recipe: PublishedRecipe) -> None:
-    """Raise ValueError for settings that contradict each other."""
+    """Raise ValueError for settings that name nothing, or contradict each other."""
+    if recipe.task is not Task.BOXES and recipe.architecture not in BUILDERS:
+        known = ", ".join(sorted(BUILDERS))
+        raise ValueError(f"architecture {recipe.architecture!r} is unknown; known are {known}")
     if recipe.channels and recipe.task not in _WITH_CHANNELS:
         raise ValueError(f"a network of task {recipe.task.value!r} takes no channels")
     if len(set(recipe.channels)) < len(recipe.channels):

@@ -82,9 +82,13 @@ class Recipe:
 
 def recipe_names() -> tuple[str, ...]:
     """Names of the recipes that are shipped."""
-    folder = files("ai_engine.training") / "recipes"
+    return _names_in("recipes")
+
+
+def _names_in(folder: str) -> tuple[str, ...]:
+    place = files("ai_engine.training") / folder
     return tuple(
-        sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.is_file())
+        sorted(entry.name.removesuffix(".toml") for entry in place.iterdir() if entry.is_file())
     )
 
 
@@ -102,7 +106,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     elif name_or_path in recipe_names():
         text = (files("ai_engine.training") / "recipes" / f"{name_or_path}.toml").read_text("utf-8")
     else:
-        known = ", ".join(recipe_names())
+        known = ", ".join((*recipe_names(), *_names_in("published")))
         raise RecipeError(f"{name_or_path}: no such recipe; use one of {known}, or a TOML file")
     return parse_recipe(text, where=name_or_path)
 

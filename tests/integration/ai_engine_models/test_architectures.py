@@ -58,6 +58,14 @@ def test_alexnet_is_the_one_of_2012() -> None:
     assert tuple(pooled.outputs[1].shape) == (None, 10, 10, 256)
 
 
+def test_a_size_that_leaves_nothing_of_the_image_is_told() -> None:
+    from ai_engine.errors import ModelFolderError  # noqa: PLC0415
+    from ai_engine.models.catalogue import build  # noqa: PLC0415
+
+    with pytest.raises(ModelFolderError, match=r"'alexnet' can't be built .* input_size 64"):
+        build("alexnet", labels=2, size=64)
+
+
 def test_alexnet_answers_with_probabilities_and_a_map() -> None:
     from ai_engine.models.alexnet import build_alexnet  # noqa: PLC0415
 

@@ -25,6 +25,7 @@ from ai_engine.training.published_recipe import (
     parse_published,
     published_names,
 )
+from ai_engine.training.recipe import load_recipe
 from ai_engine.training.schedule import best_epoch, is_finished, learning_rate
 
 
@@ -151,12 +152,20 @@ def test_uncertain_labels_are_no_targets() -> None:
         ('extends = "paper9"\n', "extends 'paper9'"),
         ('extends = "paper3-triage"\nchannels = ["heart"]\n', "heart"),
         ('extends = "paper3-triage"\nchannels = ["lungs", "lungs"]\n', "named twice"),
+        ('extends = "paper3-triage"\narchitecture = "nonet"\n', "'nonet' is unknown; known are"),
     ],
 )
 def test_a_wrong_setting_is_named(change: str, words: str) -> None:
     text = 'name = "x"\npaper = "1"\ntask = "labels"\n'
     with pytest.raises(RecipeError, match=words):
         parse_published(text + change, where="x.toml")
+
+
+def test_an_unknown_recipe_is_answered_with_all_there_are() -> None:
+    with pytest.raises(
+        RecipeError, match=r"chest-densenet121, .*paper1-fluorography, .*paper5-xnet"
+    ):
+        load_recipe("paper9")
 
 
 def test_tasks_that_know_no_channels_or_starts_say_so() -> None:
