@@ -8,14 +8,29 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; a known error is told in one line and ends with status 1."""
+    """Run the command line; a known error is told in one line and ends with status 1.
+
+    So is a file that cannot be read or written.
+    """
     from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.markup import escape  # noqa: PLC0415 - the same
 
     from dicom_node.cli.application import application  # noqa: PLC0415 - the same
     from dicom_node.errors import NodeError  # noqa: PLC0415 - the same
 
     try:
         application(prog_name="dicom-node")
-    except NodeError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
+    except (NodeError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # nothing that somebody could put right by its name
+        Console(stderr=True).print(
+            f"[bold red]Error:[/] {escape(_words(error))}", highlight=False, soft_wrap=True
+        )
         sys.exit(1)
+
+
+def _words(error: Exception) -> str:
+    """A file or folder that can't be used is named with the reason."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}; check the path, its permissions and the disk."
+    return str(error)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.syntax import Syntax
@@ -30,7 +30,10 @@ Layout = Annotated[
         "and tables."
     ),
 ]
-Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
+Out = Annotated[Path, typer.Option(help="Folder for what is written.", file_okay=False)]
+Part = Annotated[
+    Literal["train", "valid", "test"], typer.Option(help="Which part of the data set.")
+]
 
 
 @commands.command("list")
@@ -142,7 +145,7 @@ def evaluate(
     data: Data,
     out: Out,
     version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
-    split: Annotated[str, typer.Option(help="Which part of the data set.")] = "test",
+    split: Part = "test",
     objects: Annotated[
         Path | None, typer.Option(help="For a guard: DICOM files to ask it about one by one.")
     ] = None,
@@ -182,7 +185,9 @@ def evaluate(
 def export(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The model.")],
-    out: Annotated[Path, typer.Option(help="Folder that TensorFlow Serving watches.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder that TensorFlow Serving watches.", file_okay=False)
+    ],
     version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
 ) -> None:
     """Write a model for TensorFlow Serving (inference.backend = "tensorflow-serving")."""
@@ -217,10 +222,12 @@ def compare(
         list[str] | None, typer.Option(help="Untrained networks; without it paper 1's four.")
     ] = None,
     size: Annotated[int, typer.Option(help="Input of untrained networks in pixels.")] = 384,
-    split: Annotated[str, typer.Option(help="Which part of the data set.")] = "test",
+    split: Part = "test",
     layout: Layout = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads; all without it.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File for the rows as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the rows as JSON.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Compare models: accuracy, AUC, parameters, images per second, memory (paper 1, table I)."""
     from ai_engine.evaluation.compare import TABLE_I  # noqa: PLC0415 - scikit-learn

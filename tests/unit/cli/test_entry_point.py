@@ -1,15 +1,38 @@
-"""What every receiver process imports again with the main module is next to nothing."""
+"""The command itself: quick to import, and what cannot be used is told in one line."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 IMPORTED = "import sys; import dicom_node.cli; print(*{name.split('.')[0] for name in sys.modules})"
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_command_loads_its_libraries_only_when_it_runs() -> None:
+    """Every receiver process imports the main module again."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True
+        [sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True, cwd=ROOT
     )
     loaded = set(done.stdout.split())
     assert "dicom_node" in loaded
     assert not loaded & {"typer", "rich", "sqlalchemy", "pydicom", "numpy", "openvino"}
+
+
+def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "[a] folder"  # no mark-up of the terminal's
+    folder.mkdir()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "dicom_node.cli", "--config", str(ROOT / "config")),
+            *("conformance", "--output", str(folder)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"DICOM_NODE_DATA_DIR": str(tmp_path / "data")},
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line == f"Error: {folder}: Is a directory; check the path, its permissions and the disk."
