@@ -82,7 +82,7 @@ def _words(recipe: PublishedRecipe, start: ModelCard | None) -> dict[str, Any]:
 def _one_line(recipe: PublishedRecipe, model: ModelCard | None) -> str:
     start = ", from ImageNet weights" if recipe.imagenet else ""
     if model is not None:
-        start = f", from {model.identity.key} ({model.weights_digest[:12]})"
+        start = f", from {model.identity.key}"
     return (
         f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}{start}: {recipe.epochs} "
         f"epochs at {recipe.input_size} px, cross-validated in {recipe.folds} folds"

@@ -94,10 +94,10 @@ def card(run: Path) -> ModelCard:
 
 
 def test_the_card_says_which_lungs_it_was_trained_with(card: ModelCard, run: Path) -> None:
-    lungs = ModelRegistry().card("lung-segmentation", "1.0.0")
+    lungs = ModelRegistry().card("lung-segmentation", "1.1.0")
     (channel,) = card.channels
     assert (channel.kind, channel.model) == (ChannelKind.LUNGS, "lung-segmentation")
-    assert (channel.version, channel.weights_digest) == ("1.0.0", lungs.weights_digest)
+    assert (channel.version, channel.weights_digest) == ("1.1.0", lungs.weights_digest)
     kept = list((run / "out" / "channels").rglob("*.png"))
     assert len(kept) == 8  # every image's lungs, each outlined once
 
@@ -191,7 +191,7 @@ def test_a_classifier_with_lungs_goes_through_the_corridor_under_any_name(
     job = trial.analyse()
     (report,) = trial.evidence(job)[EvidenceKind.SR]
     said = dcmread(report).to_json()
-    for words in (name, "R-CHANNELS", "the lungs by lung-segmentation/1.0.0"):
+    for words in (name, "R-CHANNELS", "the lungs by lung-segmentation/1.1.0"):
         assert words in said
     assert dciodvfy_errors(report) == []
     assert [finding["label"] for finding in trial.works.hotbase.findings(job)] == ["No_Finding"]
@@ -203,11 +203,11 @@ def test_without_the_lung_model_it_is_not_promoted_and_it_is_said_what_to_do(
     models = tmp_path / "models"
     install_model(card.folder, models)
     alone = ModelRegistry(models)
-    with pytest.raises(ModelNotFoundError, match=r"lung-segmentation/1\.0\.0 is not installed"):
+    with pytest.raises(ModelNotFoundError, match=r"lung-segmentation/1\.1\.0 is not installed"):
         load_channels(card, alone, cache=CONVERTED)
     # A folder of the node's own hides the shipped version of that number.
-    lungs = shipped_weights() / "lung-segmentation" / "1.0.0"
-    other = models / "lung-segmentation" / "1.0.0"
+    lungs = shipped_weights() / "lung-segmentation" / "1.1.0"
+    other = models / "lung-segmentation" / "1.1.0"
     shutil.copytree(lungs, other)
     text = (other / "card.toml").read_text()
     (other / "card.toml").write_text(text.replace(card.channels[0].weights_digest, "0" * 64))
