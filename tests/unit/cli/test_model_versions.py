@@ -93,8 +93,9 @@ def test_weights_of_another_architecture_are_neither_installed_nor_promoted(
     shutil.copytree(trained, models / NAME / "1.1.0")
     with pytest.raises(ModelUnavailableError, match=r"weights\.safetensors: .* tensor .*its card"):
         dicom_node("promote", NAME, "1.1.0")
-    active = [line for line in dicom_node("list").output.splitlines() if "●" in line]
-    assert not any("1.1.0" in line for line in active)
+    listed = [line for line in dicom_node("list").output.splitlines() if NAME in line]
+    assert any("1.1.0" in line for line in listed)
+    assert not any("1.1.0" in line and "●" in line for line in listed)
 
 
 @pytest.mark.parametrize(
