@@ -145,7 +145,10 @@ document.addEventListener('keydown', (event) => {
     if (event.key === 'Enter') event.preventDefault();
     return;
   }
-  if (target.matches('input[type=radio],input[type=range]') && event.key.startsWith('Arrow')) return;
+  if (target.matches('input[type=radio],input[type=range]') && event.key.startsWith('Arrow')) {
+    // On the stack's slider up and down go as everywhere on the page; a slider's own are reversed.
+    if (target !== stack || !(event.key in byKey)) return;
+  }
   if (event.key === 'Enter' && target.matches('button:not(#sign), a, summary')) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const act = /^[1-9]$/.test(key) ? () => form.choose(form.rows[Number(key) - 1]) : byKey[key];
