@@ -30,7 +30,7 @@ from ai_engine.prediction import (
     Remark,
     RemarkKind,
 )
-from ai_engine.predictor import Calibration, required_code
+from ai_engine.predictor import Calibration, calibrations_of, names_of, required_code
 from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.guard import Appearance, ChestGuard, TagsHint
 from ai_engine.preprocessing.radiograph import Radiograph
@@ -151,11 +151,9 @@ class DualViewPredictor:
         lateral, unusable = self._lateral(laterals, wanted=bool(passed))
         images: list[ImagePrediction] = []
         remarks: list[Remark] = []
-        names: list[str] = []
-        for number, frontal in enumerate(passed):
+        chosen = calibrations_of(passed, calibrations)
+        for number, (frontal, calibration) in enumerate(zip(passed, chosen, strict=True)):
             uid = frontal.sop_instance_uid
-            calibration = (calibrations or {}).get(uid, Calibration())
-            names.append(calibration.name)
             made = self._analyse(frontal, lateral, calibration)
             images += made if number == 0 else made[:1]
             remarks += [_remark(uid, lateral), *channel_remarks(self._channels, uid)]
@@ -163,7 +161,7 @@ class DualViewPredictor:
             model=self._card.identity,
             images=tuple(images),
             refusals=(*refusals, *refused, *unusable),
-            calibration="; ".join(dict.fromkeys(names)) or Calibration().name,
+            calibration=names_of(chosen),
             remarks=tuple(remarks),
         )
 

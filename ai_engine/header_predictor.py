@@ -11,6 +11,7 @@ from ai_engine.drift.quality import image_quality
 from ai_engine.errors import BackendError
 from ai_engine.explain import class_activation, heat_map
 from ai_engine.inference.network import Network
+from ai_engine.inference.views import model_view
 from ai_engine.prediction import (
     Finding,
     HeatMap,
@@ -20,8 +21,7 @@ from ai_engine.prediction import (
     Remark,
     RemarkKind,
 )
-from ai_engine.predictor import Calibration, required_code
-from ai_engine.preprocessing.geometry import letterbox
+from ai_engine.predictor import Calibration, calibrations_of, names_of, required_code
 from ai_engine.preprocessing.guard import ChestGuard, TagsHint
 from ai_engine.preprocessing.patient_context import PatientContext
 from ai_engine.preprocessing.radiograph import Radiograph
@@ -89,12 +89,7 @@ class OpacityClassifier:
 
     def look(self, radiograph: Radiograph) -> Opacity:
         """Classify an image and its mirror image, each with the header, and take the mean."""
-        view = letterbox(
-            radiograph.pixels,
-            size=self._card.input_size,
-            content=radiograph.content,
-            aspect_ratio=radiograph.aspect_ratio,
-        )
+        view = model_view(self._card, radiograph)
         pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
         header = np.array([radiograph.patient.values()] * 2, dtype=np.float32)
         made = self._network.run({IMAGE: pair, HEADER: header})
@@ -135,15 +130,13 @@ class OpacityPredictor:
     ) -> Prediction:
         """Analyse the images of one study; a remark says of each what its verdict rests on."""
         passed, refused = self._guard.sort(radiographs, hints)
-        known = calibrations or {}
-        chosen = [known.get(each.sop_instance_uid, Calibration()) for each in passed]
+        chosen = calibrations_of(passed, calibrations)
         looks = [self._classifier.look(each) for each in passed]
-        names = dict.fromkeys(calibration.name for calibration in chosen)
         return Prediction(
             model=self.card.identity,
             images=tuple(map(self._verdict, passed, looks, chosen)),
             refusals=(*refusals, *refused),
-            calibration="; ".join(names) or Calibration().name,
+            calibration=names_of(chosen),
             remarks=tuple(map(_remark, passed, looks)),
         )
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from ai_engine.cards import ModelCard
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.inference.views import model_view
 from ai_engine.prediction import ModelIdentity
-from ai_engine.preprocessing.geometry import FloatImage, Mask, letterbox
+from ai_engine.preprocessing.geometry import FloatImage, Mask
 from ai_engine.preprocessing.planes import map_on_source
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.registry import ModelRegistry
@@ -58,12 +59,7 @@ class LungSegmenter:
 
     def probabilities(self, radiograph: Radiograph) -> FloatImage:
         """How probable each pixel shows a lung: float32 (rows, columns), 0 to 1."""
-        view = letterbox(
-            radiograph.pixels,
-            size=self._card.input_size,
-            content=radiograph.content,
-            aspect_ratio=radiograph.aspect_ratio,
-        )
+        view = model_view(self._card, radiograph)
         pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
         shown, mirrored = self._backend.predict(pair).probabilities[..., 0]
         mean = np.asarray((shown + mirrored[:, ::-1]) / 2, dtype=np.float32)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.cards import Label, ModelCard
 from ai_engine.drift.quality import image_quality
-from ai_engine.errors import ImageRefusedError, ModelFolderError
+from ai_engine.errors import ModelFolderError
 from ai_engine.explain import class_activation, heat_map
 from ai_engine.inference.backend import Activation, Backend
 from ai_engine.inference.choice import DEFAULT, BackendChoice, open_backend
@@ -45,6 +45,19 @@ class Calibration:
     def point(self, label: Label) -> OperatingPoint:
         """How a label is decided."""
         return self.points.get(label.name) or OperatingPoint(score_threshold=label.threshold)
+
+
+def calibrations_of(
+    radiographs: Sequence[Radiograph], calibrations: Mapping[str, Calibration] | None
+) -> tuple[Calibration, ...]:
+    """How each image is decided: as its UID is named, else by the model's own thresholds."""
+    known = calibrations or {}
+    return tuple(known.get(each.sop_instance_uid, Calibration()) for each in radiographs)
+
+
+def names_of(calibrations: Sequence[Calibration]) -> str:
+    """What a result says that it was decided by."""
+    return "; ".join(dict.fromkeys(each.name for each in calibrations)) or Calibration().name
 
 
 class ChestRadiographPredictor:
@@ -127,25 +140,16 @@ class ChestRadiographPredictor:
             Findings on the images that the guard passes, refusals for the others, in their order;
             a remark on each image that was judged with further channels.
         """
-        images, refused, names = [], list(refusals), []
-        for radiograph in radiographs:
-            uid = radiograph.sop_instance_uid
-            try:
-                self._guard.check(radiograph, (hints or {}).get(uid))
-            except ImageRefusedError as error:
-                refused.append(error.as_refusal(uid))
-            else:
-                calibration = (calibrations or {}).get(uid, Calibration())
-                names.append(calibration.name)
-                images.append(self._analyse(radiograph, calibration))
+        passed, refused = self._guard.sort(radiographs, hints)
+        chosen = calibrations_of(passed, calibrations)
         return Prediction(
             model=self._card.identity,
-            images=tuple(images),
-            refusals=tuple(refused),
-            calibration="; ".join(dict.fromkeys(names)) or Calibration().name,
+            images=tuple(map(self._analyse, passed, chosen)),
+            refusals=(*refusals, *refused),
+            calibration=names_of(chosen),
             remarks=tuple(
                 remark
-                for image in images
+                for image in passed
                 for remark in channel_remarks(self._channels, image.sop_instance_uid)
             ),
         )

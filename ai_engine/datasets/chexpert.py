@@ -24,7 +24,7 @@ from ai_engine.datasets.splits import TRAIN_VALID, split_of
 from ai_engine.datasets.tables import Row, read_table
 from ai_engine.errors import DatasetError
 
-LABELS = (
+CHEXPERT_LABELS = (
     "Atelectasis",
     "Cardiomegaly",
     "Consolidation",
@@ -38,9 +38,10 @@ LABELS = (
     "Pleural Other",
     "Fracture",
     "Support Devices",
-    "No Finding",
 )
-"""Paper 3's 13 in its order, and No Finding."""
+"""The 13 labels in the order of paper 3's table 1, named as CheXpert names them."""
+
+LABELS = (*CHEXPERT_LABELS, "No Finding")
 
 
 class Uncertain(StrEnum):

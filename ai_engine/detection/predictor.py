@@ -11,9 +11,10 @@ from ai_engine.detection.boxes import cut, on_source, suppressed
 from ai_engine.drift.quality import image_quality
 from ai_engine.errors import BackendError
 from ai_engine.inference.network import Network
+from ai_engine.inference.views import model_view
 from ai_engine.prediction import Finding, FoundBox, ImagePrediction, Prediction, Refusal
-from ai_engine.predictor import Calibration, required_code
-from ai_engine.preprocessing.geometry import ModelView, letterbox
+from ai_engine.predictor import Calibration, calibrations_of, names_of, required_code
+from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.guard import ChestGuard, TagsHint
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -60,12 +61,7 @@ class BoxFinder:
 
     def boxes(self, radiograph: Radiograph) -> dict[str, tuple[FoundBox, ...]]:
         """Every box by label, most probable first, whatever the threshold."""
-        view = letterbox(
-            radiograph.pixels,
-            size=self._card.input_size,
-            content=radiograph.content,
-            aspect_ratio=radiograph.aspect_ratio,
-        )
+        view = model_view(self._card, radiograph)
         values = view.values[np.newaxis, ..., np.newaxis]
         made = self._network.run({self._network.inputs[0]: values})
         boxes, scores = made[BOXES][0], made[SCORES][0]
@@ -119,14 +115,12 @@ class BoxPredictor:
         the boxes at or above the threshold go with the finding.
         """
         passed, refused = self._guard.sort(radiographs, hints)
-        known = calibrations or {}
-        chosen = [known.get(each.sop_instance_uid, Calibration()) for each in passed]
-        names = dict.fromkeys(calibration.name for calibration in chosen)
+        chosen = calibrations_of(passed, calibrations)
         return Prediction(
             model=self.card.identity,
             images=tuple(map(self._analyse, passed, chosen)),
             refusals=(*refusals, *refused),
-            calibration="; ".join(names) or Calibration().name,
+            calibration=names_of(chosen),
         )
 
     def _analyse(self, radiograph: Radiograph, calibration: Calibration) -> ImagePrediction:

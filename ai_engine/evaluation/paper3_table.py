@@ -13,31 +13,15 @@ from types import MappingProxyType
 from rich.box import SIMPLE
 from rich.table import Column, Table
 
+from ai_engine.datasets.chexpert import CHEXPERT_LABELS
 from ai_engine.errors import DatasetError
-
-CHEXPERT = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Pleural Effusion",
-    "Pneumonia",
-    "Pneumothorax",
-    "Enlarged Cardiomediastinum",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-)
-"""The table's columns in its order, named as CheXpert names them."""
 
 FILE_NAME = "table_1.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRow:
-    """One row: its title, the AUC of each label in `CHEXPERT`'s order, and the printed average.
+    """One row: its title, the AUCs in the order of `CHEXPERT_LABELS`, and the printed average.
 
     ``heading`` is the title where there is little room.
     """
@@ -89,9 +73,9 @@ class OurRow:
     @property
     def average(self) -> float | None:
         """The mean over all labels; None where one was not measured, as it would mean another."""
-        if any(label not in self.aucs for label in CHEXPERT):
+        if any(label not in self.aucs for label in CHEXPERT_LABELS):
             return None
-        return sum(self.aucs[label] for label in CHEXPERT) / len(CHEXPERT)
+        return sum(self.aucs[label] for label in CHEXPERT_LABELS) / len(CHEXPERT_LABELS)
 
 
 def add_row(folder: Path, *, recipe: str, row: OurRow, measured_on: str) -> dict[str, OurRow]:
@@ -122,7 +106,7 @@ def add_row(folder: Path, *, recipe: str, row: OurRow, measured_on: str) -> dict
                 "model": one.model,
                 "aucs": dict(one.aucs),
                 "average": one.average,
-                "published": dict(zip(CHEXPERT, TABLE_1[name].aucs, strict=True)),
+                "published": dict(zip(CHEXPERT_LABELS, TABLE_1[name].aucs, strict=True)),
                 "published_average": TABLE_1[name].average,
             }
             for name, one in rows.items()
@@ -141,7 +125,7 @@ def table_1(rows: Mapping[str, OurRow]) -> Table:
         ]
     title = "Paper 3, table 1: AUC with and without further inputs"
     table = Table(*columns, title=title, box=SIMPLE, padding=(0, 1, 0, 0))
-    for at, label in enumerate(CHEXPERT):
+    for at, label in enumerate(CHEXPERT_LABELS):
         table.add_row(
             label, *_cells(rows, {name: row.aucs[at] for name, row in TABLE_1.items()}, label)
         )

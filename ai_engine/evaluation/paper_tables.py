@@ -14,8 +14,9 @@ import numpy as np
 from rich.table import Table
 
 from ai_engine.cards import ModelCard
+from ai_engine.datasets.chexpert import CHEXPERT_LABELS
 from ai_engine.evaluation.metrics import Interval, bootstrap, measures
-from ai_engine.evaluation.paper3_table import CHEXPERT, TABLE_1
+from ai_engine.evaluation.paper3_table import TABLE_1
 from ai_engine.evaluation.report import SMALLEST_GROUP
 from ai_engine.evaluation.scoring import ScoredSplit
 
@@ -91,7 +92,7 @@ TABLES: Mapping[str, PaperTable] = MappingProxyType(
         **{
             recipe: PaperTable(
                 title=f"Paper 3, table 1, row {row.title} (CheXpert)",
-                labels=_aucs(**dict(zip(CHEXPERT, row.aucs, strict=True))),
+                labels=_aucs(**dict(zip(CHEXPERT_LABELS, row.aucs, strict=True))),
             )
             for recipe, row in TABLE_1.items()
         },

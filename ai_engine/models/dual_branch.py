@@ -27,24 +27,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from ai_engine.datasets.chexpert import CHEXPERT_LABELS
 from ai_engine.models.dense_blocks import BLOCKS, dense_block, normalized, reduce, stem
-
-CHEXPERT_LABELS = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Pleural Effusion",
-    "Pneumonia",
-    "Pneumothorax",
-    "Enlarged Cardiomediastinum",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-)
-"""The 13 labels in the order of paper 3's table 1, named as CheXpert names them."""
 
 FRONTAL_CHANNELS = ("radiograph", "segmented lungs", "bone image")
 """Channels of the frontal input; the second and third are optional (table 1)."""

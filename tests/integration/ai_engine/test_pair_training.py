@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from ai_engine.cards import ModelKind
-from ai_engine.datasets.chexpert import LABELS, read_chexpert
+from ai_engine.datasets.chexpert import CHEXPERT_LABELS, LABELS, read_chexpert
 from ai_engine.datasets.cxr import Split
 from ai_engine.datasets.view_pairs import view_pairs
 from ai_engine.dual_view import branch_heads
 from ai_engine.errors import DatasetError
-from ai_engine.models.dual_branch import CHEXPERT_LABELS
 from ai_engine.registry import verify_weights
 from ai_engine.training.command import train
 from ai_engine.training.published_recipe import load_published

@@ -12,9 +12,9 @@ from pydicom.uid import generate_uid
 
 import ai_engine.radiograph_loading as loading
 from ai_engine.cards import ModelCard, ModelKind, write_card
+from ai_engine.datasets.chexpert import CHEXPERT_LABELS
 from ai_engine.dual_view import DualViewPredictor
 from ai_engine.labels import reported_label
-from ai_engine.models.dual_branch import CHEXPERT_LABELS
 from ai_engine.preprocessing.guard import ChestGuard
 from ai_engine.testing import chest_card
 from ai_engine.weights_file import write_weights
