@@ -52,6 +52,12 @@ def fit_isotonic(scores: Scores, truth: Truth) -> ProbabilityMap:
     sizes = np.add.reduceat(counts, blocks)
     centres = np.add.reduceat(sorted_scores * counts, blocks) / sizes
     rates = np.array(fit.x[blocks])
+    # Rates that differ by rounding alone are one block: no float lies between them to rise through.
+    alike = np.concatenate([[0], np.cumsum(np.diff(rates) > _EDGE)])
+    total = np.bincount(alike, weights=sizes)
+    centres = np.bincount(alike, weights=centres * sizes) / total
+    rates = np.bincount(alike, weights=rates * sizes) / total
+    sizes = total
     # Only the first rate can be 0 and only the last 1: half a case keeps either from certainty,
     # and neither may reach its neighbour.
     second, last_but_one = (rates[1], rates[-2]) if len(rates) > 1 else (1.0, 0.0)
