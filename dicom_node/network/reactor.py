@@ -20,8 +20,10 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import AssociationServer
 
+from dicom_node.network.access import Refusal
 from dicom_node.network.connection import TICK_SECONDS, WaitingSocket
 from dicom_node.network.messages import IndicationQueue, Messages, RequestQueue
+from dicom_node.network.slots import AssociationSlots
 
 
 class ReceivingAssociation(Association):
@@ -33,11 +35,17 @@ class ReceivingAssociation(Association):
         connection: socket.socket,
         *,
         max_object_bytes: int,
-        on_end: Callable[[Association], None],
+        slots: AssociationSlots,
+        on_end: Callable[[Association], None] | None,
     ) -> None:
-        """Serve an accepted connection; ``on_end`` is called when nothing more will happen."""
+        """Serve an accepted connection that is counted in ``slots``.
+
+        ``on_end`` is called when nothing more will happen.
+        """
         super().__init__(server.ae, MODE_ACCEPTOR)
         self._server = server
+        self._slots = slots
+        self._counted = True
         self._on_end = on_end
         self._transport = WaitingSocket(self, connection, server.ae)
         self.dimse = Messages(self, self, max_object_bytes=max_object_bytes)
@@ -55,7 +63,25 @@ class ReceivingAssociation(Association):
         finally:
             self.dul.kill_dul()
             self._transport.silence()
-            self._on_end(self)
+            self._give_up_slot()
+            if self._on_end is not None:
+                self._on_end(self)
+
+    def reject(self, refusal: Refusal) -> None:
+        """Send an A-ASSOCIATE-RJ (PS3.8 Section 9.3.4), and end once it is sent."""
+        self._give_up_slot()
+        self.acse.send_reject(*refusal.value)
+        self.kill()
+
+    def _give_up_slot(self) -> None:
+        """Count no longer against the limit on associations.
+
+        Before the peer learns that the association is over: one that asks for the next at once
+        must not be refused on account of this one.
+        """
+        if self._counted:
+            self._counted = False
+            self._slots.leave()
 
     def is_over(self) -> bool:
         """Tell whether nothing is served any more."""
@@ -99,6 +125,7 @@ class ReceivingAssociation(Association):
     def _has_ended(self) -> bool:
         """Answer a release, notice an abort; tell whether the association is over."""
         if self.is_established and self.acse.is_release_requested():
+            self._give_up_slot()
             self.acse.send_release(is_response=True)
             self.is_released = True
             self.is_established = False

@@ -89,12 +89,11 @@ class StorageScp:
     def on_end(self, association: Association) -> None:
         """Take note that an association's thread ends, and close what ended without an event."""
         self._close(association, CloseReason.ABORTED)
-        if self._open.pop(association, None) is None:
-            self._slots.leave()
+        self._open.pop(association, None)
 
     def _on_requested(self, event: Event) -> None:
         """Let the association in, or reject it (PS3.8 Section 9.3.4)."""
-        association = event.assoc
+        association = cast("ReceivingAssociation", event.assoc)
         primitive = cast("A_ASSOCIATE", association.requestor.primitive)
         request = AssociationRequest(
             calling_ae=primitive.calling_ae_title.strip(),
@@ -129,7 +128,7 @@ class StorageScp:
         return Refusal.CALLING_AE_UNKNOWN if permitted is None else permitted
 
     def _reject(
-        self, association: Association, request: AssociationRequest, refusal: Refusal
+        self, association: ReceivingAssociation, request: AssociationRequest, refusal: Refusal
     ) -> None:
         logger.warning(
             "association.refused %s",
@@ -140,7 +139,7 @@ class StorageScp:
                 reason=refusal.name.lower(),
             ),
         )
-        association.acse.send_reject(*refusal.value)
+        association.reject(refusal)
         self._tell(
             AssociationRefused(
                 calling_ae=request.calling_ae,
@@ -150,8 +149,6 @@ class StorageScp:
                 at=self._now(),
             )
         )
-        # Waits until the A-ASSOCIATE-RJ is sent: the connection is closed as soon as we return.
-        association.kill()
 
     def _on_established(self, event: Event) -> None:
         open_ = self._open[event.assoc]
@@ -272,7 +269,6 @@ class StorageScp:
         if open_ is None or open_.closed:
             return
         open_.closed = True
-        self._slots.leave()
         if not open_.established:
             return
         logger.info(

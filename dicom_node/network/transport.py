@@ -67,7 +67,7 @@ class ReceiverServer(ThreadedAssociationServer):
         max_object_bytes: int,
         slots: AssociationSlots,
         handlers: list[tuple[Any, Callable[..., Any]]],
-        on_end: Callable[[Association], None],
+        on_end: Callable[[Association], None] | None = None,
         tls: SSLContext | None = None,
     ) -> None:
         """Accept from ``listener``, with pynetdicom event ``handlers`` on every association."""
@@ -154,6 +154,7 @@ class _Connection(RequestHandler):
             server,
             self.request,
             max_object_bytes=server.max_object_bytes,
+            slots=server.slots,
             on_end=server.on_end,
         )
         association.name = "AcceptorThread"  # by this pynetdicom knows its acceptors

@@ -22,7 +22,6 @@ from pydicom.uid import (
     generate_uid,
 )
 from pynetdicom import AE, _config, build_context, evt
-from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
@@ -32,6 +31,7 @@ from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessPolicy, AssociationRequest, Operation, Refusal
 from dicom_node.network.logs import fields
+from dicom_node.network.reactor import ReceivingAssociation
 from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.status import response
 from dicom_node.network.tls import TlsFiles, server_context
@@ -124,7 +124,6 @@ class WorklistScp:
             max_object_bytes=_LARGEST_REQUEST,
             slots=self._slots,
             handlers=self._handlers(),
-            on_end=self._on_end,
             tls=server_context(self._settings.tls) if self._settings.tls else None,
         )
         self._thread = threading.Thread(
@@ -152,12 +151,9 @@ class WorklistScp:
             (evt.EVT_N_ACTION, _answered(self._action)),
         ]
 
-    def _on_end(self, _association: Association) -> None:
-        self._slots.leave()
-
     def _on_requested(self, event: Event) -> None:
         """Let the association in, or reject it (PS3.8 Section 9.3.4)."""
-        association = event.assoc
+        association = cast("ReceivingAssociation", event.assoc)
         primitive = cast("A_ASSOCIATE", association.requestor.primitive)
         request = AssociationRequest(
             calling_ae=primitive.calling_ae_title.strip(),
@@ -181,8 +177,7 @@ class WorklistScp:
                 reason=decided.name.lower(),
             ),
         )
-        association.acse.send_reject(*decided.value)
-        association.kill()
+        association.reject(decided)
 
     def _decided(
         self, request: AssociationRequest, proposed: Iterable[PresentationContext]

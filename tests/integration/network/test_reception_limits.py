@@ -49,7 +49,7 @@ def test_one_association_too_many_is_rejected_for_now(tmp_path: Path) -> None:
         (event,) = running.recorder.wait_for(AssociationRefused)
         assert event.refusal is Refusal.TOO_MANY_ASSOCIATIONS
         held[0].release()
-        running.closed()
+        # At once: neither the one refused nor the one released counts any more.
         with raw_scu(running.peer, MODALITY) as scu:
             assert store(scu) == 0x0000
         held[1].release()
