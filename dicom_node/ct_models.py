@@ -13,9 +13,9 @@ from ai_engine.ct.display import displayed_slice
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.predictor import CtPredictor, load_classical, load_segmenter
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
-from ai_engine.ct.volume import DECODING_ERRORS
 from ai_engine.errors import AiEngineError
 from ai_engine.prediction import ModelIdentity
+from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.model_cards import ModelUnavailableError

@@ -1,6 +1,5 @@
 """A CT series as one volume of Hounsfield units."""
 
-import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,30 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import JPEGLSTransferSyntaxes
 
 from ai_engine.ct.geometry import Stack, stack_slices
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.slices import Slice, SliceReference, Vector, read_slices
+from ai_engine.preprocessing.decoding import DECODING_ERRORS, stored_values
 
 AIR = -1024
 LIMITS = (AIR, 3071)
 """Hounsfield units of the 12 bit scale; padding outside the scanner's circle lies below."""
-
-# What pydicom and its decoders raise on pixel data that is damaged or unsupported.
-DECODING_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 Hounsfield = npt.NDArray[np.int16]
 
@@ -138,15 +122,8 @@ def _decode(stack: Stack, threads: int) -> Hounsfield:
 
 def _hounsfield(entry: Slice) -> Hounsfield:
     try:
-        syntax = entry.dataset.file_meta.TransferSyntaxUID
         frame = entry.reference.frame_number
-        stored = pixel_array(
-            entry.dataset,
-            raw=True,
-            index=None if frame is None else frame - 1,
-            # Four times as fast as pydicom's first choice.
-            decoding_plugin="pyjpegls" if syntax in JPEGLSTransferSyntaxes else "",
-        )
+        stored = stored_values(entry.dataset, frame=None if frame is None else frame - 1, raw=True)
         if stored.shape != entry.shape:
             raise ValueError("not one slice of the size that the header states")
     except DECODING_ERRORS:

@@ -1,6 +1,5 @@
 """A radiograph as pixels, whatever way its DICOM object stores them."""
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.pixels.utils import pixel_array
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason, Region
+from ai_engine.preprocessing.decoding import DECODING_ERRORS, stored_values
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.grayscale import display_pixels, value_range
 from ai_engine.preprocessing.patient_context import PatientContext, read_patient_context
@@ -22,20 +21,6 @@ SMALLEST_SIDE = 256
 
 GREY_TOLERANCE = 12
 """How far the channels of a grey image may lie apart (of 255): JPEG rounds colours."""
-
-# What pydicom and its decoders raise on pixel data that is damaged or unsupported.
-DECODING_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -134,7 +119,7 @@ def _require_single_image(dataset: Dataset) -> None:
 
 def _decode(dataset: Dataset) -> npt.NDArray[np.generic]:
     """Stored values (rows, columns); colour only where its channels agree."""
-    stored = pixel_array(dataset)
+    stored = stored_values(dataset)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)
     if stored.ndim == 2 and dataset.PhotometricInterpretation.startswith("MONOCHROME"):

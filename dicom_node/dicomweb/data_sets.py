@@ -31,8 +31,23 @@ def header(path: Path) -> Dataset:
     UnknownResourceError
         When the file is gone or is no DICOM object.
     """
+    return _read(path, stop_before_pixels=True)
+
+
+def whole(path: Path) -> Dataset:
+    """Return an object's data set with its pixel data.
+
+    Raises
+    ------
+    UnknownResourceError
+        When the file is gone or is no DICOM object.
+    """
+    return _read(path, stop_before_pixels=False)
+
+
+def _read(path: Path, *, stop_before_pixels: bool) -> Dataset:
     try:
-        return dcmread(path, stop_before_pixels=True)
+        return dcmread(path, stop_before_pixels=stop_before_pixels)
     except (OSError, InvalidDicomError) as error:
         raise UnknownResourceError(
             "the archive's file cannot be read: `dicom-node doctor` checks the archive"

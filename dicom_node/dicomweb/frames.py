@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian
 
-from ai_engine.preprocessing.radiograph import DECODING_ERRORS
-from dicom_node.dicomweb.data_sets import header
+from ai_engine.preprocessing.decoding import DECODING_ERRORS, stored_values
+from dicom_node.dicomweb.data_sets import header, whole
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
 
 
@@ -48,7 +47,7 @@ def stored_frames(path: Path, numbers: Sequence[int]) -> list[bytes]:
     UnknownResourceError
         When a frame does not exist.
     """
-    dataset = dcmread(path)
+    dataset = whole(path)
     require_frames(dataset, numbers)
     if "PixelData" not in dataset:
         raise UnknownResourceError("this object has no pixel data")
@@ -76,11 +75,11 @@ def native_frames(path: Path, numbers: Sequence[int]) -> list[bytes]:
     """
     if not is_compressed(path):
         return stored_frames(path, numbers)
-    require_frames(header(path), numbers)
-    return [_little_endian(decoded(path, number)) for number in numbers]
+    dataset = whole(path)
+    return [_little_endian(decoded(dataset, number)) for number in numbers]
 
 
-def decoded(path: Path, number: int) -> npt.NDArray[np.generic]:
+def decoded(dataset: Dataset, number: int) -> npt.NDArray[np.generic]:
     """Return one frame, counted from 1, with shape (rows, columns) or (rows, columns, 3).
 
     Raises
@@ -88,16 +87,15 @@ def decoded(path: Path, number: int) -> npt.NDArray[np.generic]:
     UnknownResourceError
         When the frame does not exist.
     NotAcceptableError
-        When it cannot be decoded.
+        When it cannot be decoded, or not to its end.
     """
-    require_frames(header(path), [number])
+    require_frames(dataset, [number])
     try:
-        pixels: npt.NDArray[np.generic] = pixel_array(path, index=number - 1)
+        return stored_values(dataset, frame=number - 1)
     except DECODING_ERRORS as error:
         raise NotAcceptableError(
             "the pixel data cannot be decoded here: ask for it as stored (transfer-syntax=*)"
         ) from error
-    return pixels
 
 
 def _native(dataset: Dataset, number: int) -> bytes:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from fastapi.responses import StreamingResponse
 
@@ -17,10 +18,15 @@ class Part:
 
 
 def multipart_related(parts: Iterable[Part], *, part_type: str) -> StreamingResponse:
-    """Return a response of ``parts``; ``part_type`` is the media type of all of them."""
+    """Return a response of ``parts``; ``part_type`` is the media type of all of them.
+
+    The first part is made before the response begins, so that what is wrong with it can still be
+    answered with a status.
+    """
     boundary = secrets.token_hex(16)
+    encoded = _encoded(parts, boundary.encode())
     return StreamingResponse(
-        _encoded(parts, boundary.encode()),
+        chain([next(encoded)], encoded),
         media_type=f'multipart/related; type="{part_type}"; boundary={boundary}',
     )
 

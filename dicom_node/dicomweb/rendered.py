@@ -14,7 +14,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.preprocessing.grayscale import display_pixels
-from dicom_node.dicomweb.data_sets import header
+from dicom_node.dicomweb.data_sets import whole
 from dicom_node.dicomweb.errors import BadSearchError
 from dicom_node.dicomweb.frames import decoded
 
@@ -55,8 +55,8 @@ def render(path: Path, number: int, media_type: str, rendering: Rendering) -> by
     DicomWebError
         When the frame does not exist or cannot be decoded.
     """
-    dataset = header(path)
-    image = Image.fromarray(_displayed(dataset, decoded(path, number), rendering))
+    dataset = whole(path)
+    image = Image.fromarray(_displayed(dataset, decoded(dataset, number), rendering))
     if rendering.viewport:
         image.thumbnail(rendering.viewport)
     encoded = io.BytesIO()

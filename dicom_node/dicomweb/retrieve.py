@@ -8,7 +8,7 @@ from fastapi import Response
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import UID
 
-from ai_engine.preprocessing.radiograph import DECODING_ERRORS
+from ai_engine.preprocessing.decoding import DECODING_ERRORS, require_whole
 from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.data_sets import PIXEL_DATA, header
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
@@ -115,6 +115,7 @@ def _file(archived: ArchivedObject, wanted: str) -> bytes:
     try:
         dataset = dcmread(archived.path)
         if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+            require_whole(dataset)
             dataset.decompress(generate_instance_uid=False)
         dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE)
         encoded = io.BytesIO()

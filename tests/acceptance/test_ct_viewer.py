@@ -8,7 +8,7 @@ import pytest
 
 from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.ct.segmentation import build_ct_segmentation
-from tests.acceptance.test_viewer import Viewer, _in_viewport, _open_series
+from tests.acceptance.test_viewer import Viewer, _in_viewport, _open_series, _wait_for_regions
 from tests.peers.chromium import chromium
 from tests.peers.ohif import ohif
 from tests.peers.orthanc import orthanc
@@ -50,9 +50,7 @@ def test_every_group_of_a_ct_is_drawn_with_its_figures(viewer: Viewer) -> None:
             "() => cornerstoneTools.annotation.state.getAllAnnotations()"
             ".filter((each) => each.metadata.toolName === 'DICOMSRDisplay').length === 4"
         )
-        page.wait_for_timeout(1000)
-        page.evaluate("cornerstone.getRenderingEngines().forEach((each) => each.render())")
-        page.wait_for_selector("svg.svg-layer polyline", state="attached")
+        _wait_for_regions(page)
         picture = viewer.picture(page, "ct-report")
         drawn = page.locator("svg.svg-layer polyline").evaluate_all(
             "all => all.map((each) => each.getAttribute('points'))"

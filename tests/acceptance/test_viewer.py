@@ -178,6 +178,15 @@ def _open_series(page: Page, description: str) -> None:
     page.get_by_text(description).first.dblclick()
 
 
+def _wait_for_regions(page: Page) -> None:
+    """OHIF draws regions with the next frame that it has a reason to draw: give it one."""
+    page.wait_for_function(
+        "() => { cornerstone.getRenderingEngines().forEach((each) => each.render());"
+        " return document.querySelector('svg.svg-layer polyline') !== null; }",
+        polling=500,
+    )
+
+
 def _in_viewport(
     points: npt.NDArray[np.float64], picture: Picture, shape: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
@@ -223,12 +232,7 @@ def test_the_reports_region_is_drawn_at_the_right_pixels_with_the_findings_name(
             "() => cornerstoneTools.annotation.state.getAllAnnotations()"
             ".some((each) => each.metadata.toolName === 'DICOMSRDisplay')"
         )
-        # OHIF draws the region with the next frame that it has a reason to draw.
-        page.wait_for_function(
-            "() => { cornerstone.getRenderingEngines().forEach((each) => each.render());"
-            " return document.querySelector('svg.svg-layer polyline') !== null; }",
-            polling=500,
-        )
+        _wait_for_regions(page)
         after = viewer.picture(page, "report")
         drawn = page.locator("svg.svg-layer polyline").get_attribute("points") or ""
         words = page.locator("svg.svg-layer text").first.text_content() or ""

@@ -91,7 +91,7 @@ def test_an_idle_association_is_closed(tmp_path: Path) -> None:
 
 def test_a_connection_that_asks_for_nothing_is_closed(tmp_path: Path) -> None:
     with (
-        node.reception(tmp_path / "archive", artim_timeout=0.5) as running,
+        node.reception(tmp_path / "archive", artim_timeout=2.0) as running,
         tcp(running.peer) as connection,
     ):
         assert is_closed_by_peer(connection)
@@ -102,7 +102,7 @@ def test_a_connection_that_asks_for_nothing_is_closed(tmp_path: Path) -> None:
 def test_a_peer_that_falls_silent_within_a_pdu_does_not_hold_its_association(
     tmp_path: Path,
 ) -> None:
-    with node.reception(tmp_path / "archive", idle_timeout=0.5, max_associations=1) as running:
+    with node.reception(tmp_path / "archive", idle_timeout=2.0, max_associations=1) as running:
         association = associate(running.peer, MODALITY)
         connection = association.dul.socket.socket  # type: ignore[union-attr]
         assert connection is not None
@@ -128,7 +128,7 @@ def test_a_peer_that_falls_silent_within_a_pdu_does_not_hold_its_association(
     ],
 )
 def test_garbage_is_answered_by_closing_the_connection(tmp_path: Path, garbage: bytes) -> None:
-    with node.reception(tmp_path / "archive", artim_timeout=1.0, max_associations=1) as running:
+    with node.reception(tmp_path / "archive", artim_timeout=2.0, max_associations=1) as running:
         with tcp(running.peer) as connection:
             connection.sendall(garbage)
             assert is_closed_by_peer(connection)

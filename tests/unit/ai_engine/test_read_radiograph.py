@@ -1,10 +1,20 @@
 """DICOM objects become radiographs, or are refused with a reason that betrays nothing."""
 
+import cv2
 import numpy as np
 import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import (
+    UID,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
@@ -89,6 +99,53 @@ def test_small_images_are_refused(shape: tuple[int, int]) -> None:
 def test_truncated_pixels_are_refused() -> None:
     dataset = dataset_of(grey())
     dataset.PixelData = dataset.PixelData[:1000]
+    assert reason_for(dataset) is RefusalReason.UNDECODABLE
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    whole, stream = cv2.imencode(".jpg", (pixels >> 4).astype(np.uint8))
+    assert whole
+    return stream.tobytes()
+
+
+def _compressed(syntax: UID) -> Dataset:
+    pixels = cv2.GaussianBlur(grey(), (0, 0), 3)
+    if syntax == JPEGBaseline8Bit:
+        dataset = dataset_of((pixels >> 4).astype(np.uint8))
+        dataset.PixelData = encapsulate([_jpeg(pixels)])
+        dataset["PixelData"].is_undefined_length = True
+        dataset.file_meta.TransferSyntaxUID = syntax
+    else:
+        dataset = dataset_of(pixels)
+        dataset.compress(syntax, generate_instance_uid=False)
+    return dataset
+
+
+COMPRESSIONS = [
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    JPEG2000Lossless,
+    RLELossless,
+]
+
+
+@pytest.mark.parametrize("padding", [b"", b"\x00\x00", b"\xff\x00"])
+@pytest.mark.parametrize("syntax", COMPRESSIONS, ids=lambda syntax: syntax.keyword)
+def test_compressed_images_may_be_padded(syntax: UID, padding: bytes) -> None:
+    dataset = _compressed(syntax)
+    (stream,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([stream + padding])
+    assert read_radiograph(dataset).pixels.shape == grey().shape
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("syntax", COMPRESSIONS, ids=lambda syntax: syntax.keyword)
+def test_compressed_images_that_break_off_are_refused(syntax: UID, kept: float) -> None:
+    """Some decoders fill the rest up: a negative result would rest on half an image."""
+    dataset = _compressed(syntax)
+    (stream,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([stream[: int(len(stream) * kept)]])
     assert reason_for(dataset) is RefusalReason.UNDECODABLE
 
 

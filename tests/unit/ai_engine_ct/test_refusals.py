@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from pydicom import Dataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import DigitalXRayImageStorageForPresentation, JPEGLSLossless
 
 from ai_engine.ct.analysis import analyse_ct
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
@@ -111,6 +112,12 @@ def _truncated(slices: Slices) -> None:
     slices[3].PixelData = slices[3].PixelData[:100]
 
 
+def _broken_off(slices: Slices) -> None:
+    slices[3].compress(JPEGLSLossless, generate_instance_uid=False)
+    (stream,) = generate_frames(slices[3].PixelData, number_of_frames=1)
+    slices[3].PixelData = encapsulate([stream[: len(stream) // 2]])
+
+
 def _few(slices: Slices) -> None:
     del slices[12:]
 
@@ -139,6 +146,7 @@ CHANGES = {
     _no_rescale: CtRefusalReason.NO_HOUNSFIELD_UNITS,
     _other_unit: CtRefusalReason.NO_HOUNSFIELD_UNITS,
     _truncated: CtRefusalReason.UNDECODABLE,
+    _broken_off: CtRefusalReason.UNDECODABLE,
     _few: CtRefusalReason.TOO_FEW_SLICES,
     _missing: CtRefusalReason.MISSING_SLICES,
 }

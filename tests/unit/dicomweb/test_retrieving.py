@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from PIL import Image
 from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from dicom_node.dicomweb.catalogue import ArchivedObject
@@ -227,6 +228,17 @@ def test_damaged_and_missing_pixels_are_said_so(folder: Folder, client: TestClie
     broken = folder.add(radiograph(3), JPEG2000Lossless)
     broken.path.write_bytes(broken.path.read_bytes()[:-400])
     assert client.get(f"{address(broken)}/frames/1").status_code in (404, 406)
+    half = folder.add(radiograph(4), JPEGLSLossless)
+    stored = dcmread(half.path)
+    (stream,) = generate_frames(stored.PixelData, number_of_frames=1)
+    stored.PixelData = encapsulate([stream[: len(stream) // 2]])
+    stored.save_as(half.path)
+    for path in ("/frames/1", "/rendered", ""):
+        answer = client.get(address(half) + path)
+        assert answer.status_code == 406
+        assert "cannot be decoded here" in answer.json()["problem"]
+    as_stored = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
+    assert client.get(address(half), headers=as_stored).status_code == 200
     unknown = address(short).replace(short.study_instance_uid, "1.9.9")
     assert client.get(f"{unknown}/metadata").status_code == 404
     assert client.get(unknown).status_code == 404

@@ -1,0 +1,82 @@
+"""The stored values of an image: all of it, or an error."""
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import numpy.typing as npt
+from pydicom import Dataset
+from pydicom.encaps import generate_frames, get_frame
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
+
+# What pydicom and its decoders raise on pixel data that is damaged or unsupported.
+DECODING_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+_END_OF_IMAGE = b"\xff\xd9"
+
+
+def stored_values(
+    dataset: Dataset, *, frame: int | None = None, raw: bool = False
+) -> npt.NDArray[Any]:
+    """Decode an image, or one of its frames.
+
+    Parameters
+    ----------
+    dataset
+        A parsed DICOM image with its file meta information.
+    frame
+        Which frame, counted from 0; ``None`` for an image of one.
+    raw
+        Leave colours in the colour space that they are stored in.
+
+    Raises
+    ------
+    DECODING_ERRORS
+        The pixel data is damaged, breaks off or is compressed in an unsupported way.
+    """
+    require_whole(dataset, frame)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    # Four times as fast as pydicom's first choice.
+    plugin = "pyjpegls" if syntax in JPEGLSTransferSyntaxes else ""
+    return pixel_array(dataset, index=frame, raw=raw, decoding_plugin=plugin)
+
+
+def require_whole(dataset: Dataset, frame: int | None = None) -> None:
+    """See that a frame's JPEG or JPEG-LS stream has its end, or all frames' where none is named.
+
+    Decoders make up the rest of a stream that breaks off, in plain grey: half a chest would be
+    analysed as a whole one. Those of the other compressions notice it themselves.
+
+    Raises
+    ------
+    EOFError
+        There is no EOI marker at the end (ISO/IEC 10918-1 Section B.1.1.3).
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax not in JPEGTransferSyntaxes and syntax not in JPEGLSTransferSyntaxes:
+        return
+    for stream in _streams(dataset, frame):
+        # Fragments have even lengths, and some writers fill them up further.
+        if not stream.rstrip(b"\x00\xff").endswith(_END_OF_IMAGE):
+            raise EOFError("the compressed image breaks off")
+
+
+def _streams(dataset: Dataset, frame: int | None) -> Iterable[bytes]:
+    count = int(dataset.get("NumberOfFrames") or 1)
+    table = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
+    offsets = table if all(table) else None
+    if frame is None:
+        return generate_frames(dataset.PixelData, number_of_frames=count, extended_offsets=offsets)
+    return [get_frame(dataset.PixelData, frame, number_of_frames=count, extended_offsets=offsets)]
