@@ -55,14 +55,14 @@ class RunningNode:
             )
         )
 
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run ``dicom-node`` with this node's settings."""
         return subprocess.run(
             [_COMMAND, "--config", CONFIG, *map(str, arguments)],
             env=self._environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout,
             check=False,
         )
 
