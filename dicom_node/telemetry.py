@@ -14,8 +14,7 @@ from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from sr_templates.evidence_kind import EvidenceKind
 
-# These say the same as our own events, in more words, or repeat header values.
-_QUIET_LOGGERS = ("pynetdicom", "pydicom", "dbos", "apscheduler", "uvicorn", "alembic")
+_OWN_LOGGERS = ("dicom_node", "ai_engine", "sr_templates")
 
 
 class _JsonFormatter(logging.Formatter):
@@ -32,17 +31,22 @@ class _JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, style: str) -> None:
-    """Log to standard error, one event a line (``style`` is text or json)."""
+    """Log to standard error, one event a line (``style`` is text or json).
+
+    ``level`` is that of our own events. Libraries have their warnings only: what else they say is
+    the same in more words, or repeats values of headers and letters of names.
+    """
     handler = logging.StreamHandler(sys.stderr)
     if style == "json":
         handler.setFormatter(_JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    least = max(logging.WARNING, logging.getLevelNamesMapping()[level])
+    logging.basicConfig(level=least, handlers=[handler], force=True)
+    for name in _OWN_LOGGERS:
+        logging.getLogger(name).setLevel(level)
     # With a handler of its own in place, DBOS adds none that would write past ours.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
-    for name in _QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class CorridorCollector(Collector):

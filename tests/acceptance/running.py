@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 
+from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.settings import NodeSettings
 from dicom_node.stores import Stores
@@ -127,6 +128,13 @@ class RunningNode:
         stores.engine.dispose()
         assert record is not None
         return record
+
+    def has_delivered(self) -> bool:
+        """Tell whether something was to deliver and all of it is: what a peer has, is whole."""
+        stores = self.stores()
+        states = {state for _, state in stores.hotbase.delivery_counts()}
+        stores.close()
+        return states == {DeliveryState.DELIVERED}
 
     def _starts(self) -> int:
         return self.log.read_text().count("receiving ae_title") if self.log.exists() else 0

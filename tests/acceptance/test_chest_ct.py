@@ -55,9 +55,10 @@ def test_a_chest_ct_comes_back_with_its_lungs_measured(node: RunningNode, tmp_pa
         sent = time.monotonic()
         study = dcmread(slices[0], stop_before_pixels=True).StudyInstanceUID
         assert node.settled(study).state is StudyState.ANALYSED
-        node.wait_for("all results", lambda: set(_received(pacs)) >= {"SR", "OT", "SEG"})
+        node.wait_for("all results", node.has_delivered)
         took = time.monotonic() - sent
         received = _received(pacs)
+        assert set(received) == {"SR", "OT", "SEG", "DOC"}
         for path in pacs.files():
             assert dciodvfy_errors(path) == []
         assert dsrdump_complaints(received["SR"][0]) == []
@@ -88,7 +89,7 @@ def test_a_ct_with_missing_slices_says_so_instead(node: RunningNode, tmp_path: P
         assert dcmsend(node.peer, ordered[:40] + ordered[50:], calling=CT).returncode == 0
         study = dcmread(ordered[0], stop_before_pixels=True).StudyInstanceUID
         assert node.settled(study).state is StudyState.ANALYSED
-        node.wait_for("the report", lambda: "SR" in _received(pacs))
+        node.wait_for("the report", node.has_delivered)
         received = _received(pacs)
         assert dciodvfy_errors(received["SR"][0]) == []
     assert set(received) == {"SR"}

@@ -84,8 +84,10 @@ class Workstation:
         assert done.returncode == 0, done.stderr
 
     def received_report(self) -> Dataset | None:
-        """Return the report that the PACS has received."""
-        found = [dcmread(path) for path in self.pacs.files() if not path.name.endswith(".tmp")]
+        """Return the report that the PACS has received, once it has received everything."""
+        if not self.node.has_delivered():
+            return None
+        found = [dcmread(path) for path in self.pacs.files()]
         return next((each for each in found if each.SOPClassUID == _SR), None)
 
 

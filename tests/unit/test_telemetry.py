@@ -12,10 +12,13 @@ from dicom_node.telemetry import configure_logging
 @pytest.fixture(autouse=True)
 def _restored_logging() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    changed = [root, *map(logging.getLogger, ("dicom_node", "ai_engine", "sr_templates"))]
+    levels = [logger.level for logger in changed]
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, level in zip(changed, levels, strict=True):
+        logger.setLevel(level)
 
 
 def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,7 +40,19 @@ def test_an_error_keeps_its_trace_on_the_same_line(capsys: pytest.CaptureFixture
     assert "ValueError" in json.loads(line)["trace"]
 
 
-def test_libraries_that_repeat_header_values_are_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("library", ["pynetdicom.acse", "fontTools.subset", "some.other"])
+def test_libraries_say_their_warnings_only(
+    capsys: pytest.CaptureFixture[str], library: str
+) -> None:
     configure_logging("DEBUG", "text")
-    logging.getLogger("pynetdicom.acse").info("names a patient")
+    logging.getLogger("dicom_node.test").debug("our own")
+    logging.getLogger(library).info("names a patient")
+    logging.getLogger(library).warning("something is wrong")
+    assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == ["own", "wrong"]
+
+
+def test_nobody_says_less_than_what_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("ERROR", "text")
+    for name in ("dicom_node.test", "some.library"):
+        logging.getLogger(name).warning("not so bad")
     assert capsys.readouterr().err == ""
