@@ -12,6 +12,8 @@ from ai_engine.calibration.resampling import Values, Weights, patient_draws
 DRAWS = 300
 """Draws that a threshold is chosen over."""
 
+_CALLS_NEEDED = 5
+
 NEEDED_WINS = 0.9
 """In this part of the draws a new threshold must do at least as well on patients left out."""
 
@@ -65,6 +67,30 @@ def choose_threshold(
     if not gains.size:
         return ChosenThreshold(value=value, gain=0.0, wins=0.0)
     return ChosenThreshold(value=value, gain=float(gains.mean()), wins=float(np.mean(gains >= 0)))
+
+
+def equivalent_threshold(former: float, *, scores: Values, others: Values) -> float | None:
+    """Carry a threshold over to other weights: as many of the same images are called positive.
+
+    Needs no verdicts. A threshold belongs to the weights that it was chosen for: others may rank
+    better and yet call nearly everything positive at the same one.
+
+    Parameters
+    ----------
+    former
+        The threshold on ``scores``.
+    scores, others
+        What both weights say of the same images, in (images,).
+
+    Returns
+    -------
+    The threshold on ``others``, or ``None`` where fewer than five images are called either way.
+    """
+    positive = int((scores >= former).sum())
+    if min(positive, len(scores) - positive) < _CALLS_NEEDED:
+        return None
+    ranked = np.sort(others)[::-1]
+    return float(ranked[positive - 1] + ranked[positive]) / 2
 
 
 def _between(scores: Values) -> Values:

@@ -1,8 +1,9 @@
 """From trained weights to a model folder that lies beside the champion's."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ai_engine.calibration.calibrate import calibrate
 from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.device import EVERY_DEVICE
 from ai_engine.calibration.operating_point import OperatingPoint
+from ai_engine.calibration.thresholds import equivalent_threshold
 from ai_engine.cards import Label, Metric, ModelCard, write_card
 from ai_engine.comparison.report import Comparison
 from ai_engine.scoring import Scorer
@@ -84,29 +86,67 @@ def make_candidate(
 
 
 def with_thresholds(
-    card: ModelCard, cases: Sequence[ValidatedCase], *, read: Reader, scorer: Scorer, plan: Plan
-) -> ModelCard:
-    """Choose thresholds on cases that were not learned from, by the rules of a calibration.
+    candidate: Scorer,
+    champion: Scorer,
+    cases: Sequence[ValidatedCase],
+    *,
+    read: Reader,
+    made_at: datetime,
+) -> tuple[ModelCard, tuple[str, ...]]:
+    """Give a candidate thresholds of its own, on cases that were not learned from.
 
-    A label with too few of them keeps the champion's threshold.
+    The champion's is carried over: as many of the images are called positive. From there the rules
+    of a calibration choose another where verdicts show that it is better. Returns the card, and
+    for each label how its threshold came about.
     """
+    card = candidate.card
     if not cases:
-        return card
-    scores = np.array([scorer.probabilities(read(case)) for case in cases], dtype=np.float64)
+        return card, ("No image was left to choose thresholds on: the champion's are kept.",)
+    images = [read(case) for case in cases]
+    scores = np.array([candidate.probabilities(image) for image in images], dtype=np.float64)
+    former = np.array([champion.probabilities(image) for image in images], dtype=np.float64)
+    carried = {
+        label.name: equivalent_threshold(
+            label.threshold, scores=former[:, column], others=scores[:, column]
+        )
+        for column, label in enumerate(card.labels)
+    }
+    parents = {
+        label.name: OperatingPoint(score_threshold=carried[label.name] or label.threshold)
+        for label in card.labels
+    }
     made = calibrate(
         [_cases(cases, scores, column, label) for column, label in enumerate(card.labels)],
         device=EVERY_DEVICE,
         model=card.identity,
-        parents={each.name: OperatingPoint(score_threshold=each.threshold) for each in card.labels},
-        made_at=plan.made_at,
+        parents=parents,
+        made_at=made_at,
     )
+    thresholds = {name: point.score_threshold for name, point in made.points.items()}
+    chosen = {name for name, point in parents.items() if thresholds[name] != point.score_threshold}
     labels = tuple(
-        replace(label, threshold=round(made.points[label.name].score_threshold, 4))
-        for label in card.labels
+        replace(label, threshold=round(thresholds[label.name], 4)) for label in card.labels
     )
-    chosen = replace(card, labels=labels)
-    write_card(chosen)
-    return chosen
+    found = replace(card, labels=labels)
+    write_card(found)
+    return found, tuple(
+        f"{label.name}: {_origin(label.name, chosen, carried, len(cases))}" for label in labels
+    )
+
+
+def _origin(label: str, chosen: Set[str], carried: Mapping[str, float | None], images: int) -> str:
+    """How a label's threshold came about."""
+    if label in chosen:
+        return f"threshold chosen on {images} images that were not learned from."
+    if carried[label] is not None:
+        return (
+            f"threshold carried over: of {images} images that were not learned from, as many are "
+            "called positive as by the champion."
+        )
+    return (
+        f"the champion's threshold is kept, and may not fit: it calls too few of {images} images "
+        "positive, or too few negative, to be carried over. Calibrate soon."
+    )
 
 
 def with_figures(card: ModelCard, comparison: Comparison) -> ModelCard:

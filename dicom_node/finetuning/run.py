@@ -225,17 +225,20 @@ def _compared(
 ) -> tuple[ModelCard, Comparison]:
     """Choose the candidate's thresholds, then compare it on the frozen sets."""
     plan, cases = what
-    read, scorer = cases.reader(shop.path_of), shop.scorer(draft)
+    read = cases.reader(shop.path_of)
+    champion, scorer = shop.scorer(order.champion), shop.scorer(draft)
     validation = [each.case for each in cases.validation]
-    candidate = with_thresholds(draft, validation, read=read, scorer=scorer, plan=plan)
+    candidate, notes = with_thresholds(
+        scorer, champion, validation, read=read, made_at=plan.made_at
+    )
     comparison = measure(
-        champion=shop.scorer(order.champion),
+        champion=champion,
         candidate=Scorer(candidate, scorer.backend),
         cases=[each.case for each in cases.held_out],
         read=read,
         minimum=order.rules.held_out,
         titles={name: each.title for name, each in shop.warehouse.devices().items()},
-        notes=plan.notes,
+        notes=(*plan.notes, *notes),
         made_at=shop.clock(),
         console=console,
     )

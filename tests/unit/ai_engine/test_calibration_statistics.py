@@ -11,7 +11,7 @@ from ai_engine.calibration.fitting import FITS, choose_map, fit_platt, log_losse
 from ai_engine.calibration.objective import Objective, parse_objective
 from ai_engine.calibration.probability import LogisticMap, Method, logit, read_map, sigmoid
 from ai_engine.calibration.resampling import auc_of, f1_of, figures, patient_draws
-from ai_engine.calibration.thresholds import choose_threshold
+from ai_engine.calibration.thresholds import choose_threshold, equivalent_threshold
 
 
 def made_cases(
@@ -197,3 +197,23 @@ def test_a_step_is_seen_only_by_isotonic_regression() -> None:
     chosen, _ = choose_map(cases)
     assert chosen.method is Method.ISOTONIC
     assert chosen.apply(np.array([0.6]))[0] == pytest.approx(0.6, abs=0.05)
+
+
+def test_a_threshold_carried_over_calls_as_many_images_positive() -> None:
+    rng = np.random.default_rng(5)
+    scores = rng.beta(2, 5, 90)
+    others = np.clip(scores**3 + rng.normal(0, 0.001, 90), 0, 1)
+    for former in (0.2, 0.3, 0.4):
+        carried = equivalent_threshold(former, scores=scores, others=others)
+        assert carried is not None
+        assert (others >= carried).sum() == (scores >= former).sum()
+        # Weights that rank alike call the same images positive, though their scores differ.
+        same = equivalent_threshold(former, scores=scores, others=scores**3)
+        assert same is not None
+        assert np.array_equal(scores**3 >= same, scores >= former)
+
+
+@pytest.mark.parametrize("former", [0.0, 0.04, 0.97, 1.0])
+def test_a_threshold_that_hardly_divides_is_not_carried_over(former: float) -> None:
+    scores = np.linspace(0, 1, 101)
+    assert equivalent_threshold(former, scores=scores, others=scores) is None

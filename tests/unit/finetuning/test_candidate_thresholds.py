@@ -1,0 +1,81 @@
+"""A candidate's thresholds are its own, however few cases there are to choose them on."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.cards import ModelCard, read_card, write_card
+from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.scoring import Scorer
+from ai_engine.testing import chest_card
+from ai_engine.training.validated import ValidatedCase
+from dicom_node.finetuning.candidate import with_thresholds
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Stands for a network: what it says of an image is written in the image."""
+
+    card: ModelCard
+    power: float
+
+    def probabilities(self, radiograph: Radiograph) -> npt.NDArray[np.float32]:
+        """The image's first pixel to a power, for each label."""
+        return np.full(len(self.card.labels), radiograph.pixels[0, 0] ** self.power, np.float32)
+
+
+def cases(count: int, *, truths: bool) -> list[ValidatedCase]:
+    return [
+        ValidatedCase(
+            name=str(number),
+            device="CR1",
+            patient=str(number),
+            truths={"Pneumonia": number >= 0.8 * count} if truths else {},
+            weights={"Pneumonia": 1.0} if truths else {},
+        )
+        for number in range(count)
+    ]
+
+
+def thresholds(folder: Path, found: list[ValidatedCase]) -> tuple[float, str]:
+    card = chest_card(folder, digest="0" * 64)
+    (label,) = card.labels[:1]
+    card = replace(card, labels=(replace(label, name="Pneumonia", threshold=0.5),))
+    write_card(card)
+
+    def read(case: ValidatedCase) -> Radiograph:
+        score = np.float32((int(case.name) + 0.5) / len(found))
+        return Radiograph(
+            sop_instance_uid=case.name,
+            pixels=np.full((1, 1), score),
+            content=(0, 0, 1, 1),  # type: ignore[arg-type]
+        )
+
+    champion: Scorer = Answers(card, 1)  # type: ignore[assignment]
+    candidate: Scorer = Answers(card, 3)  # type: ignore[assignment]
+    chosen, (note,) = with_thresholds(candidate, champion, found, read=read, made_at=AT)
+    assert read_card(folder) == chosen
+    return chosen.labels[0].threshold, note
+
+
+def test_without_verdicts_as_many_are_called_as_before(tmp_path: Path) -> None:
+    threshold, note = thresholds(tmp_path, cases(40, truths=False))
+    assert sum(((number + 0.5) / 40) ** 3 >= threshold for number in range(40)) == 20
+    assert "carried over: of 40 images" in note
+
+
+def test_verdicts_that_show_a_better_threshold_choose_it(tmp_path: Path) -> None:
+    threshold, note = thresholds(tmp_path, cases(100, truths=True))
+    assert 0.78**3 < threshold < 0.82**3
+    assert "chosen on 100 images" in note
+
+
+def test_with_too_few_images_it_is_said_that_the_threshold_may_not_fit(tmp_path: Path) -> None:
+    threshold, note = thresholds(tmp_path, cases(6, truths=False))
+    assert threshold == 0.5
+    assert "may not fit" in note
