@@ -25,8 +25,13 @@ def as_table(rows: Iterable[Row]) -> Table:
     """Return the rows as a table."""
     table = Table("What", "Figure", "Unit", "Under which conditions", box=None)
     for row in rows:
-        table.add_row(row.name, f"{row.value:.3g}", row.unit, row.condition)
+        table.add_row(row.name, _figure(row.value), row.unit, row.condition)
     return table
+
+
+def _figure(value: float) -> str:
+    """Three digits that count, and never a power of ten in a table for people."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def write(rows: Iterable[Row], path: Path) -> None:
