@@ -8,8 +8,9 @@ table keeps are cleaned inside as well. On top of it, as the options ask:
 * Clean Structured Content: names and free text of reports are replaced, codes and numbers stay;
 * Clean Graphics: overlays and graphic annotations are removed.
 
-Pixels are not searched for text. What says that its annotation is burned in, or is a capture that
-does not say it is not, is refused.
+Pixels are not searched for text. What says that its annotation is burned in is refused, and so is
+what may show a screen, a scan or a device's own text (secondary captures of every class, saved
+screens, ultrasound, photographs and endoscopy) and does not say that nothing is burned in.
 """
 
 import functools
@@ -22,7 +23,6 @@ from pydicom import DataElement, Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag
-from pydicom.uid import SecondaryCaptureImageStorage
 
 from dicom_node.errors import NodeError
 from dicom_node.export.pseudonyms import Pseudonyms
@@ -42,6 +42,21 @@ REMOVED = "REMOVED"
 OLDEST_AGE = 90
 
 Action = Callable[[Dataset, tuple[int, int]], None]
+
+# Roots of SOP classes (PS3.6 table A-1) whose images often show names and dates: all must say that
+# nothing is burned in. Retired classes lie below the same roots.
+_TEXT_IS_USUAL = (
+    "1.2.840.10008.5.1.4.1.1.7",  # secondary captures, of one frame and of several
+    "1.2.840.10008.5.1.4.1.1.3",  # ultrasound of several frames
+    "1.2.840.10008.5.1.4.1.1.6",  # ultrasound
+    "1.2.840.10008.5.1.4.1.1.77.1",  # visible light: endoscopy, photographs, ophthalmology
+    "1.2.840.10008.5.1.1.29",  # what was laid out for film, grayscale
+    "1.2.840.10008.5.1.1.30",  # the same in colour
+)
+# Words of Image Type by which CT and MR devices call saved screens and dose or protocol pages.
+_SAVED_SCREEN = ("SCREEN", "REPORT")
+_PREAMBLE = b"\0" * 128
+_OVERLAYS, _CURVES, _REPEATING = 0x6000, 0x5000, 0xFF00
 
 _STANDARD_UIDS = "1.2.840.10008."
 _KEPT = ("PatientSex", "PatientAge", "ContentSequence", "PatientIdentityRemoved")
@@ -69,19 +84,19 @@ def deidentified(dataset: Dataset, *, patient_key: str, pseudonyms: Pseudonyms) 
     Raises
     ------
     NotDeidentifiableError
-        If identity may be burned into the pixels, or the object is an encapsulated document.
+        If identity may be burned into the pixels or lie in their unused bits, or the object is an
+        encapsulated document.
     """
     _require_clean_pixels(dataset)
     syntax = dataset.file_meta.TransferSyntaxUID
     age = _capped(str(dataset.get("PatientAge") or ""))
-    # Overlays and curves: rules for groups of tags look at every level by themselves.
-    anonymize_dataset(dataset, delete_private_tags=False, base_rules_gen=_group_rules)
     _clean(dataset, pseudonyms, pseudonyms.shift(patient_key))
     dataset.PatientID = dataset.PatientName = pseudonyms.patient(patient_key)
     dataset.PatientAge = age
     dataset.PatientIdentityRemoved = "YES"
     dataset.LongitudinalTemporalInformationModified = "MODIFIED"
     dataset.DeidentificationMethodCodeSequence = [_item(code) for code in METHODS]
+    dataset.preamble = _PREAMBLE  # PS3.10 lets applications write anything there
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -92,17 +107,44 @@ def deidentified(dataset: Dataset, *, patient_key: str, pseudonyms: Pseudonyms) 
 def _require_clean_pixels(dataset: Dataset) -> None:
     if "EncapsulatedDocument" in dataset:
         raise NotDeidentifiableError("an encapsulated document cannot be searched for names")
-    burned_in = str(dataset.get("BurnedInAnnotation") or "")
-    if burned_in == "YES":
+    burned_in = str(dataset.get("BurnedInAnnotation") or "").strip().upper()
+    if burned_in not in {"", "NO"}:
         raise NotDeidentifiableError("its annotation is burned into the pixels")
-    if dataset.SOPClassUID == SecondaryCaptureImageStorage and burned_in != "NO":
-        raise NotDeidentifiableError(
-            "a secondary capture that does not say whether annotation is burned in"
-        )
+    if burned_in != "NO" and (kind := _may_show_text(dataset)):
+        raise NotDeidentifiableError(f"{kind} that does not say whether annotation is burned in")
+    if any(_in_pixels(dataset, group) for group in _groups(dataset, _OVERLAYS)):
+        raise NotDeidentifiableError("an overlay lies in the unused bits of its pixels")
+
+
+def _may_show_text(dataset: Dataset) -> str:
+    """Say what of an image makes text in its pixels likely; "" where nothing does."""
+    sop_class = str(dataset.SOPClassUID)
+    if any(sop_class == root or sop_class.startswith(f"{root}.") for root in _TEXT_IS_USUAL):
+        return f"an object of the class {dataset.SOPClassUID.name}"
+    # The SC Equipment Module (PS3.3 C.8.6.1): a scan, a video frame or a workstation's picture.
+    if "ConversionType" in dataset:
+        return "a converted image"
+    image_type = str(dataset.get("ImageType") or "").upper()
+    return "a saved screen" if any(word in image_type for word in _SAVED_SCREEN) else ""
+
+
+def _groups(dataset: Dataset, base: int) -> set[int]:
+    """Return those groups of a repeating group that are there; odd ones are private."""
+    return {each.tag.group for each in dataset if each.tag.group & _REPEATING == base}
+
+
+def _in_pixels(dataset: Dataset, group: int) -> bool:
+    """Whether an overlay's bits lie in Pixel Data, as they did until 2004 (PS3.5 8.1.2)."""
+    allocated, position = (dataset.get((group, number)) for number in (0x0100, 0x0102))
+    return any(
+        element is not None and int(element.value or least) > least
+        for element, least in ((allocated, 1), (position, 0))
+    )
 
 
 def _clean(dataset: Dataset, pseudonyms: Pseudonyms, shift: timedelta) -> None:
     """Clean one level after the levels below it, then what no table names: UIDs and names."""
+    _drop_graphics(dataset)
     for element in dataset:
         if element.VR == "SQ":
             for item in element.value:
@@ -127,8 +169,12 @@ def _table() -> dict[tuple[int, ...], Action]:
     return actions
 
 
-def _group_rules() -> dict[tuple[int, ...], Action]:
-    return {tag: action for tag, action in _table().items() if len(tag) > 2}
+def _drop_graphics(dataset: Dataset) -> None:
+    """Remove overlays and curves whole: the table leaves an overlay's label and description."""
+    groups = _groups(dataset, _OVERLAYS) | _groups(dataset, _CURVES)
+    for tag in [each.tag for each in dataset if each.tag.group in groups]:
+        del dataset[tag]
+    dataset.pop("GraphicAnnotationSequence", None)
 
 
 def _tag_rules(dataset: Dataset) -> dict[tuple[int, ...], Action]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from dicom_node.errors import ConfigurationError
+from dicom_node.key_files import kept_key
+
 _KEY_BYTES = 32
 _SHIFT_DAYS = (365, 3650)
 
@@ -47,9 +50,22 @@ def kept_pseudonyms(path: Path) -> Pseudonyms:
     """Read the key of pseudonyms, or make one that only this user may read.
 
     Whoever has the key can recognise patients in an export: it stays in the data folder.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file holds no key of 32 bytes: anybody could compute pseudonyms that are made with
+        an empty one.
     """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(_KEY_BYTES), encoding="ascii")
-    return Pseudonyms(bytes.fromhex(path.read_text(encoding="ascii").strip()))
+    text = kept_key(path, lambda: secrets.token_hex(_KEY_BYTES))
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise ConfigurationError(
+            f"{path} is no key of {_KEY_BYTES} bytes in hexadecimal digits: restore the file, so "
+            "that pseudonyms stay as they were; or move it away, and the next export makes a new "
+            "key, with other pseudonyms."
+        )
+    return Pseudonyms(key)

@@ -8,7 +8,8 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from dicom_node.domain.user import User
-from dicom_node.errors import NodeError
+from dicom_node.errors import ConfigurationError, NodeError
+from dicom_node.key_files import kept_key
 
 COOKIE = "dicom_node_session"
 # A working day; every request starts it anew.
@@ -42,14 +43,20 @@ class Accounts(Protocol):
 
 
 def session_secret(path: Path) -> str:
-    """Return the key that signs cookies, made at first use; only the node's user may read it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_suffix(".new")
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_urlsafe(_SECRET_BYTES), encoding="ascii")
-        made.replace(path)
-    return path.read_text(encoding="ascii")
+    """Return the key that signs cookies, made at first use; only the node's user may read it.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is too short for a key: anybody could sign cookies with an empty one.
+    """
+    key = kept_key(path, lambda: secrets.token_urlsafe(_SECRET_BYTES))
+    if len(key) < _SECRET_BYTES:
+        raise ConfigurationError(
+            f"{path} holds no whole key: remove it, and a new one is made at the next start; "
+            "everybody then signs in again."
+        )
+    return key
 
 
 def begin(request: Request, user: User) -> None:

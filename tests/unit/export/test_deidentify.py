@@ -6,8 +6,22 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    UID,
+    ComprehensiveSRStorage,
+    ExplicitVRLittleEndian,
+    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    MultiFrameSingleBitSecondaryCaptureImageStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+    SecondaryCaptureImageStorage,
+    UltrasoundImageStorage,
+    UltrasoundMultiFrameImageStorage,
+    VideoEndoscopicImageStorage,
+    generate_uid,
+)
 
+from dicom_node.errors import ConfigurationError
 from dicom_node.export.deidentify import NotDeidentifiableError, deidentified, walk
 from dicom_node.export.pseudonyms import Pseudonyms, kept_pseudonyms
 from tests.peers.data import dicom_files
@@ -157,16 +171,67 @@ def test_a_reports_names_and_free_text_go_and_its_codes_stay() -> None:
     ("changes", "why"),
     [
         ({"BurnedInAnnotation": "YES"}, "burned into the pixels"),
+        ({"BurnedInAnnotation": "UNKNOWN"}, "burned into the pixels"),
+        ({"ConversionType": "WSD"}, "a converted image that does not say whether"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "a saved screen that does not"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "OTHER", "CSA REPORT"]}, "a saved screen"),
         ({"EncapsulatedDocument": b"%PDF"}, "encapsulated document"),
-        (
-            {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "BurnedInAnnotation": None},
-            "does not say whether",
-        ),
     ],
 )
 def test_what_may_show_a_name_is_refused(changes: dict[str, object], why: str) -> None:
     with pytest.raises(NotDeidentifiableError, match=why):
         cleaned(an_image(**changes))
+
+
+@pytest.mark.parametrize(
+    "sop_class",
+    [
+        SecondaryCaptureImageStorage,
+        MultiFrameSingleBitSecondaryCaptureImageStorage,
+        MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+        MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+        MultiFrameTrueColorSecondaryCaptureImageStorage,
+        UltrasoundImageStorage,
+        UltrasoundMultiFrameImageStorage,
+        VideoEndoscopicImageStorage,
+    ],
+)
+def test_classes_that_often_show_text_must_say_that_theirs_do_not(sop_class: UID) -> None:
+    with pytest.raises(NotDeidentifiableError, match="does not say whether"):
+        cleaned(an_image(SOPClassUID=sop_class))
+    assert cleaned(an_image(SOPClassUID=sop_class, BurnedInAnnotation="NO")).Rows
+
+
+@pytest.mark.parametrize("group", [0x6000, 0x6002, 0x601E])
+def test_overlays_and_curves_go_with_all_that_describes_them(group: int) -> None:
+    image = an_image()
+    for holder in (image, image.SourceImageSequence[0]):
+        holder.add_new((group, 0x0010), "US", 8)
+        holder.add_new((group, 0x0022), "LO", "4711-SECRET")  # Overlay Description
+        holder.add_new((group, 0x0100), "US", 1)
+        holder.add_new((group, 0x0102), "US", 0)
+        holder.add_new((group, 0x1500), "LO", "Doe^Jane")  # Overlay Label
+        holder.add_new((group, 0x3000), "OW", b"\xff" * 8)
+        holder.add_new((0x5000, 0x0022), "LO", "Doe^Jane")  # Curve Description
+    after = cleaned(image)
+    assert not any(element.tag.group in {group, 0x5000} for element in walk(after))
+
+
+@pytest.mark.parametrize(("element", "value"), [(0x0100, 16), (0x0102, 12)])
+def test_an_overlay_in_the_unused_bits_of_the_pixels_is_refused(element: int, value: int) -> None:
+    image = an_image()
+    image.add_new((0x6000, 0x0010), "US", image.Rows)
+    image.add_new((0x6000, element), "US", value)
+    with pytest.raises(NotDeidentifiableError, match="unused bits"):
+        cleaned(image)
+
+
+def test_what_a_file_has_before_its_data_set_is_not_kept(tmp_path: Path) -> None:
+    image = an_image()
+    image.preamble = b"Doe^Jane 4711-SECRET".ljust(128, b"\0")
+    path = tmp_path / "out.dcm"
+    cleaned(image).save_as(path, enforce_file_format=True)
+    assert path.read_bytes()[:128] == b"\0" * 128
 
 
 def test_pseudonyms_stay_the_same_and_depend_on_the_key(tmp_path: Path) -> None:
@@ -177,6 +242,14 @@ def test_pseudonyms_stay_the_same_and_depend_on_the_key(tmp_path: Path) -> None:
     assert first.patient("x") == kept_pseudonyms(path).patient("x")
     assert first.patient("x") != kept_pseudonyms(tmp_path / "other.key").patient("x")
     assert len(first.uid("1.2.3")) <= 64
+
+
+@pytest.mark.parametrize("content", ["", "00" * 31, "no key", "\u00e9"])
+def test_pseudonyms_that_anybody_could_compute_are_not_made(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "export.key"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"export\.key is no key of 32 bytes.*restore"):
+        kept_pseudonyms(path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # real objects are not always valid

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
+from dicom_node.errors import ConfigurationError
 from dicom_node.pages import make_pages
 from dicom_node.passwords import hashed, is_right
 from dicom_node.persistence.database import migrate
@@ -154,6 +155,13 @@ def test_the_key_of_the_sessions_is_made_once_and_is_private(tmp_path: Path) -> 
     assert len(first) >= 48
     assert session_secret(path) == first
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_cookies_are_not_signed_with_an_empty_key(tmp_path: Path) -> None:
+    path = tmp_path / "session.key"
+    path.touch()
+    with pytest.raises(ConfigurationError, match="remove it"):
+        session_secret(path)
 
 
 def test_failures_are_forgotten_after_a_while() -> None:
