@@ -4,12 +4,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.prediction import RefusalReason
 from ai_engine.predictor import load_guard
+from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from ai_engine.preprocessing.guard import OVERRULING, Appearance, ChestGuard
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from dicom_node.domain.instance import ReceivedInstance
@@ -47,8 +48,12 @@ def read_image(path: Path) -> Radiograph:
     ModelUnavailableError
         When it cannot be read.
     """
+    return read_radiograph(_read(path))
+
+
+def _read(path: Path, *, pixels: bool = True) -> Dataset:
     try:
-        return read_radiograph(dcmread(path))
+        return dcmread(path, stop_before_pixels=not pixels)
     except InvalidDicomError as error:
         raise ImageRefusedError(
             RefusalReason.UNDECODABLE, "the file is not a DICOM object"
@@ -56,6 +61,10 @@ def read_image(path: Path) -> Radiograph:
     except OSError as error:
         raise ModelUnavailableError(
             f"{path} cannot be read ({error.strerror}): was it removed from the archive?"
+        ) from error
+    except DECODING_ERRORS as error:
+        raise ImageRefusedError(
+            RefusalReason.UNDECODABLE, f"the file is damaged ({type(error).__name__})"
         ) from error
 
 
@@ -89,5 +98,5 @@ class FileGuard:
 
 def _is_drawn(path: Path) -> bool:
     """Whether an image was made from others, or has something drawn into it."""
-    header = dcmread(path, stop_before_pixels=True)
+    header = _read(path, pixels=False)
     return "SourceImageSequence" in header or header.get("BurnedInAnnotation") == "YES"

@@ -1,6 +1,7 @@
 """The stored values of an image: all of it, or an error."""
 
 import struct
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +23,7 @@ DECODING_ERRORS = (
     TypeError,
     ValueError,
     struct.error,
+    zlib.error,
 )
 
 _END_OF_IMAGE = b"\xff\xd9"

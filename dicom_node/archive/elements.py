@@ -63,7 +63,7 @@ class EncodedDataset:
             The deflated stream is broken.
         """
         deflated = transfer_syntax_uid in _DEFLATED
-        self.data = _inflate(data) if deflated else data
+        self.data = inflate(data) if deflated else data
         self.truncated = deflated and len(self.data) >= _INFLATE_LIMIT
         order = ">" if transfer_syntax_uid in _BIG_ENDIAN else "<"
         self._head = struct.Struct(order + "HH2sH")
@@ -166,7 +166,14 @@ class EncodedDataset:
         return position
 
 
-def _inflate(data: Buffer) -> bytes:
+def inflate(data: Buffer) -> bytes:
+    """Return the beginning of a deflated data set (PS3.5 Annex A.5), at most 8 MiB.
+
+    Raises
+    ------
+    UnreadableDatasetError
+        The stream is broken; one that only breaks off gives what it has.
+    """
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, _INFLATE_LIMIT)
     except zlib.error as error:

@@ -1,5 +1,7 @@
 """What was received and what was made of it, read and written as data sets."""
 
+import zlib
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +11,8 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from dicom_node.archive.elements import inflate
+from dicom_node.archive.part10 import decode_head, encode_head
 from dicom_node.archive.storage import StorageArchive
 
 
@@ -39,8 +43,11 @@ class DicomObjects:
         return self._evidence.path(path)
 
     def source(self, path: str) -> Dataset:
-        """Return a received object's data set without its pixel data."""
-        return dcmread(self.source_path(path), stop_before_pixels=True)
+        """Return a received object's data set without its pixel data, also where it breaks off."""
+        try:
+            return dcmread(self.source_path(path), stop_before_pixels=True)
+        except zlib.error:
+            return _beginning(self.source_path(path))
 
     def evidence(self, path: str) -> Dataset:
         """Return a result object's data set without its pixel data."""
@@ -65,3 +72,12 @@ class DicomObjects:
             received_at=self._clock(),
         )
         return stored.instance.path
+
+
+def _beginning(path: Path) -> Dataset:
+    """Read the header of a deflated data set that breaks off; pydicom inflates all or nothing."""
+    data = path.read_bytes()
+    meta, start = decode_head(data)
+    plain = inflate(data[start:])
+    head = encode_head(replace(meta, transfer_syntax_uid=ExplicitVRLittleEndian))
+    return dcmread(BytesIO(head + plain), stop_before_pixels=True)

@@ -8,6 +8,7 @@ from typing import Any
 from pydicom import DataElement, Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.errors import UnknownResourceError
 
@@ -48,7 +49,7 @@ def whole(path: Path) -> Dataset:
 def _read(path: Path, *, stop_before_pixels: bool) -> Dataset:
     try:
         return dcmread(path, stop_before_pixels=stop_before_pixels)
-    except (OSError, InvalidDicomError) as error:
+    except (InvalidDicomError, *DECODING_ERRORS) as error:
         raise UnknownResourceError(
             "the archive's file cannot be read: `dicom-node doctor` checks the archive"
         ) from error

@@ -18,11 +18,12 @@ class JobState(StrEnum):
 
 
 # A failed job may be tried again when the study is analysed again; a finished one only for the sake
-# of evidence that the gate holds back.
+# of evidence that the gate holds back. One whose evidence is made may still fail on its way to an
+# expert; what it has made is delivered all the same.
 JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.PENDING: frozenset({JobState.DONE, JobState.FAILED}),
     JobState.FAILED: frozenset({JobState.PENDING, JobState.DONE}),
-    JobState.DONE: frozenset({JobState.PENDING}),
+    JobState.DONE: frozenset({JobState.PENDING, JobState.FAILED}),
 }
 
 

@@ -21,6 +21,7 @@ from dbos import error as dbos_error
 from dicom_node.domain.delivery import Delivery
 from dicom_node.errors import NodeError
 from dicom_node.workflow.pipeline import Corridor
+from dicom_node.workflow.ports import StepFailedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,17 +59,21 @@ class _Steps:
         return DBOS.workflow_id or ""
 
     def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return DBOS.run_step(
-            {
-                "name": name,
-                "retries_allowed": True,
-                "max_attempts": _STEP_TRIES,
-                "should_retry": functools.partial(_may_pass, name, self.workflow_id),
-            },
-            step,
-            *args,
-            **kwargs,
-        )
+        try:
+            return DBOS.run_step(
+                {
+                    "name": name,
+                    "retries_allowed": True,
+                    "max_attempts": _STEP_TRIES,
+                    "should_retry": functools.partial(_may_pass, name, self.workflow_id),
+                },
+                step,
+                *args,
+                **kwargs,
+            )
+        except dbos_error.DBOSMaxStepRetriesExceeded as exceeded:
+            cause = exceeded.errors[-1]
+            raise StepFailedError.of(name, cause) from cause
 
     def deliver(self, delivery: Delivery) -> None:
         self._engine.deliver_now(delivery)
@@ -90,8 +95,8 @@ def _may_pass(step: str, workflow_id: str, error: BaseException) -> bool:
 
 def _cause(failure: Exception) -> Exception:
     """What made a step fail for the last time, where it was tried several times."""
-    if isinstance(failure, dbos_error.DBOSMaxStepRetriesExceeded):
-        return failure.errors[-1]
+    if isinstance(failure, StepFailedError) and isinstance(failure.__cause__, Exception):
+        return failure.__cause__
     return failure
 
 

@@ -25,6 +25,7 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import SecondLook
 from dicom_node.errors import NodeError
 from dicom_node.workflow.deliver import DeliveryError
+from dicom_node.workflow.ports import StepFailedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,7 +68,12 @@ class InlineSteps:
     def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a step."""
         self.names.append(name)
-        return step(*args, **kwargs)
+        try:
+            return step(*args, **kwargs)
+        except NodeError:
+            raise
+        except Exception as cause:
+            raise StepFailedError.of(name, cause) from cause
 
     def deliver(self, delivery: Delivery) -> None:
         """Note a delivery to be tried now."""

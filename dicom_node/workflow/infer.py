@@ -58,12 +58,7 @@ class Inference:
                 with_refusals(self._models.predict(job.model, admitted), refused), job, instances
             )
         except NodeError as error:
-            _LOG.error(
-                "job failed job=%s model=%s reason=%r", job.job_id, job.model.key, str(error)
-            )
-            self._results.finish_job(
-                job.job_id, JobState.FAILED, at=self._clock(), reason=str(error)
-            )
+            self.fail(job, str(error))
             return None
         self._results.keep_prediction(job.job_id, prediction)
         self._watch.observe(job.job_id, prediction, instances, at=self._clock())
@@ -76,6 +71,11 @@ class Inference:
             time.perf_counter() - started,
         )
         return Analysis(job=job, prediction=prediction, made_at=self._clock())
+
+    def fail(self, job: Job, reason: str) -> None:
+        """Record that a job has failed, and why."""
+        _LOG.error("job failed job=%s model=%s reason=%r", job.job_id, job.model.key, reason)
+        self._results.finish_job(job.job_id, JobState.FAILED, at=self._clock(), reason=reason)
 
 
 def with_remarks(prediction: Result, job: Job, instances: Iterable[ReceivedInstance]) -> Result:

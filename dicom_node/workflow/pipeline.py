@@ -16,9 +16,11 @@ Every arrow is a committed row or a durable step, so whatever stops the node, ea
 once and the corridor goes on where it was.
 """
 
+import logging
 from dataclasses import dataclass
 
 from dicom_node.domain.job import Job
+from dicom_node.errors import NodeError
 from dicom_node.workflow.complete import Completion
 from dicom_node.workflow.deliver import Delivering
 from dicom_node.workflow.infer import Inference
@@ -27,6 +29,8 @@ from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.review_stages import ReviewStages
 from dicom_node.workflow.route import Routing
 from dicom_node.workflow.slots import Slots
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +62,29 @@ class Corridor:
 
     def _work(self, job: Job, steps: DurableSteps) -> None:
         with self.slots.one(urgent=job.urgent, abnormal=job.abnormality):
-            analysis = steps.run("infer", self.inference.analyse, job)
-            if analysis is None:
-                steps.run("report failure", self.reporting.report_failure, job)
-            else:
-                evidence = steps.run("report", self.reporting.report, analysis)
-                steps.run("await review", self.review.reviewing.enqueue, analysis, evidence)
+            try:
+                is_inferred = self._made(job, steps)
+            except NodeError as failure:
+                # What goes wrong with one job must not hold back what the others have found.
+                steps.run("fail", self.inference.fail, job, str(failure))
+                is_inferred = False
+            if not is_inferred:
+                self._tell_failure(job, steps)
+
+    def _made(self, job: Job, steps: DurableSteps) -> bool:
+        """Make a job's evidence; tell whether its model said anything."""
+        analysis = steps.run("infer", self.inference.analyse, job)
+        if analysis is None:
+            return False
+        evidence = steps.run("report", self.reporting.report, analysis)
+        steps.run("await review", self.review.reviewing.enqueue, analysis, evidence)
+        return True
+
+    def _tell_failure(self, job: Job, steps: DurableSteps) -> None:
+        try:
+            steps.run("report failure", self.reporting.report_failure, job)
+        except NodeError as failure:
+            _LOG.error("failure not reported job=%s reason=%r", job.job_id, str(failure))
 
     def conclude(self, item_id: str, steps: DurableSteps) -> None:
         """Make a verdict known: as DICOM objects, and as a record in the Warehouse."""

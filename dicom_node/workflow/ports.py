@@ -21,6 +21,7 @@ from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
 from dicom_node.domain.route import SecondLook
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
+from dicom_node.errors import NodeError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +34,18 @@ class Clock(Protocol):
         """Return the present moment, aware."""
 
 
+class StepFailedError(NodeError):
+    """A step raised what nobody expected, as often as it was tried; the cause goes with it."""
+
+    @classmethod
+    def of(cls, step: str, cause: BaseException) -> "StepFailedError":
+        """Name the kind of the cause, not its words: these may hold values of a header."""
+        return cls(
+            f"internal error in step {step!r} ({type(cause).__name__}): the node's log has the "
+            "trace; dicom-node retry tries again"
+        )
+
+
 class DurableSteps(Protocol):
     """Runs the steps of one workflow so that each is done once, crash or not."""
 
@@ -41,7 +54,13 @@ class DurableSteps(Protocol):
         """The workflow that is running."""
 
     def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what ``step`` returned, now or before a crash."""
+        """Return what ``step`` returned, now or before a crash.
+
+        Raises
+        ------
+        NodeError
+            What the step raised on purpose, or StepFailedError for anything else.
+        """
 
     def deliver(self, delivery: Delivery) -> None:
         """Start the first try of a delivery beside this workflow, now."""

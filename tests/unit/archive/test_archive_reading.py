@@ -4,14 +4,19 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from ai_engine.errors import ImageRefusedError
 from dicom_node.archive import ArchiveSettings, StorageArchive, iter_objects, read_instance
 from dicom_node.archive.errors import NotInArchiveError
+from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import UnreadableDatasetError
+from dicom_node.second_look import read_image
 from tests.peers.data import dicom_files
 from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset
 
@@ -113,3 +118,19 @@ def test_the_time_of_reception_is_kept_to_the_microsecond(
     ).instance
 
     assert read_instance(archive, instance.path).received_at == received_at
+
+
+def test_the_header_of_a_deflated_object_that_breaks_off_is_read(archive: StorageArchive) -> None:
+    pixels = np.random.default_rng(1).bytes(64 * 64)
+    dataset = make_dataset(1, Rows=64, Columns=64, PixelData=pixels)
+    cut = encoded(dataset, DeflatedExplicitVRLittleEndian)[:-1000]
+    syntax = str(DeflatedExplicitVRLittleEndian)
+    stored = archive.store(cut, announcement(dataset, transfer_syntax_uid=syntax)).instance
+    objects = DicomObjects(
+        received=archive, evidence=archive, ae_title="AINODE", clock=lambda: RECEIVED_AT
+    )
+    header = objects.source(stored.path)
+    assert (header.SOPInstanceUID, header.Rows) == (dataset.SOPInstanceUID, 64)
+    assert "PixelData" not in header
+    with pytest.raises(ImageRefusedError, match="damaged"):
+        read_image(objects.source_path(stored.path))

@@ -37,4 +37,4 @@ def test_every_state_has_its_transitions() -> None:
 
 def test_what_is_done_or_delivered_begins_again_only_for_what_was_held_back() -> None:
     assert DELIVERY_TRANSITIONS[DeliveryState.DELIVERED] == {DeliveryState.PENDING}
-    assert JOB_TRANSITIONS[JobState.DONE] == {JobState.PENDING}
+    assert JOB_TRANSITIONS[JobState.DONE] == {JobState.PENDING, JobState.FAILED}
