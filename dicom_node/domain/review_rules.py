@@ -3,7 +3,7 @@
 Each function returns the item as it is afterwards, or raises why that cannot be.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -30,6 +30,9 @@ from dicom_node.domain.worklist import (
 )
 
 Place = tuple[str, int | None, str]
+
+# What may be said of a label to which another finding is changed: it is there too.
+_LEAVE_ROOM = frozenset({Judgement.ADDED, Judgement.CHANGED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,7 @@ def decided(
         return _closed(read, (verdict.reviewer.user_name,), now)
     if read.readings < item.readers:
         return read
-    if any(not agree(findings, verdict, one) for one in earlier):
+    if any(not agree(findings, verdict, as_judged(one, findings)) for one in earlier):
         return replace(read, state=ReviewState.ADJUDICATING, disputed=True)
     names = (*(one.reviewer.user_name for one in earlier), verdict.reviewer.user_name)
     return _closed(read, names, now)
@@ -176,13 +179,32 @@ def check_holder(item: ReviewItem, reviewer: Reviewer, now: datetime) -> None:
         )
 
 
+def as_judged(verdict: Verdict, findings: Sequence[FindingUnderReview]) -> Verdict:
+    """Let a verdict speak of an image as a whole where the model did.
+
+    Viewers number the frames of every image from 1. Left so, what an expert adds to "frame 1" of
+    an image that has no other would stand beside the model's denial for the image, and both would
+    be learned from.
+    """
+    whole = {each.image_uid for each in findings if each.frame_number is None}
+    whole -= {each.image_uid for each in findings if each.frame_number is not None}
+    return replace(
+        verdict,
+        findings=tuple(
+            replace(each, frame_number=None) if each.image_uid in whole else each
+            for each in verdict.findings
+        ),
+    )
+
+
 def check_verdict(verdict: Verdict, findings: Sequence[FindingUnderReview]) -> None:
     """Raise what keeps a verdict from being used.
 
     Raises
     ------
     UnusableVerdictError
-        A positive finding has no verdict, one has two, or a verdict names what is not there.
+        A positive finding has no verdict, one has two, a verdict names what is not there, or it
+        says both that a label is there and that it is not.
     """
     known = {place_of(each): each for each in findings}
     images = {each.image_uid for each in findings}
@@ -193,6 +215,7 @@ def check_verdict(verdict: Verdict, findings: Sequence[FindingUnderReview]) -> N
             raise _unusable(verdict, f"{each.label} is judged twice on one image")
         named.add(place)
         _check_finding(verdict, each, known.get(place), images=images, labels=labels)
+    _check_contradictions(verdict, known)
     missing = sorted(
         {each.title for place, each in known.items() if each.is_positive and place not in named}
     )
@@ -301,6 +324,36 @@ def _check_judgement(
         raise _unusable(verdict, f"{each.label} is not a finding of the model: add it instead")
     if each.judgement is not Judgement.ADDED and finding is None:
         raise _unusable(verdict, f"the model says nothing about {each.label} on that image")
+
+
+def _check_contradictions(verdict: Verdict, known: Mapping[Place, FindingUnderReview]) -> None:
+    """Refuse a verdict by which a label is there and, said or passed over, is not there."""
+    said = {place_of(each): each for each in verdict.findings}
+    whole = {(image_uid, label) for image_uid, frame, label in known if frame is None}
+    frames = {(image_uid, label) for image_uid, frame, label in known if frame is not None}
+    for each in verdict.findings:
+        if each.judgement is Judgement.ADDED and place_of(each) not in known:
+            judged = whole if each.frame_number is not None else frames
+            if (each.image_uid, each.label) in judged:
+                raise _unusable(
+                    verdict,
+                    f"{each.label} is added to {_where(each)}, but the model judged "
+                    f"{'the whole image' if judged is whole else 'each frame'}: say it of that",
+                )
+        target = (each.image_uid, each.frame_number, each.changed_to)
+        denied = said.get(target)
+        if each.changed_to == each.label or denied is None or denied.judgement in _LEAVE_ROOM:
+            continue
+        if not _value(known[target], denied):
+            raise _unusable(
+                verdict,
+                f"{each.label} is changed to {each.changed_to}, which is said not to be there or "
+                "not to be told: take one of the two back",
+            )
+
+
+def _where(said: FindingVerdict) -> str:
+    return "the whole image" if said.frame_number is None else f"frame {said.frame_number}"
 
 
 def _check_open(item: ReviewItem) -> None:

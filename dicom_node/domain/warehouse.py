@@ -4,8 +4,9 @@ A record is one decided review item with its lineage: the images, the AI's repor
 verifying object, who, when, and what changed. Calibration, drift, fine-tuning and export read it.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -186,6 +187,89 @@ class WarehouseFilter:
 
 
 ALL_RECORDS = WarehouseFilter()
+
+
+def as_said(truths: Iterable[LabelTruth]) -> tuple[LabelTruth, ...]:
+    """Return the truths of one record, with one for each label of an image.
+
+    Records of earlier versions may have two: what an expert added to an image without frames was
+    filed for its "frame 1", and the image as a whole as "passed over". What the expert said holds,
+    and the model's probability belongs to it. Records are never rewritten, so they are read so.
+    """
+    found = tuple(truths)
+    whole = _judged_whole(found)
+    said: dict[tuple[str, int | None, str], LabelTruth] = {}
+    for each in found:
+        frame = None if each.sop_instance_uid in whole else each.frame_number
+        place = (each.sop_instance_uid, frame, each.label)
+        # What the model judged is filed first, and what an expert added to it after that.
+        judged = said.get(place, each)
+        said[place] = replace(
+            each,
+            frame_number=frame,
+            probability=judged.probability,
+            threshold=judged.threshold,
+            score=judged.score,
+        )
+    return tuple(said.values())
+
+
+def as_reviewed(record: WarehouseRecord) -> WarehouseRecord:
+    """Return a record with truths as by ``as_said``, and its boxes in the same places."""
+    whole = _judged_whole(record.truths)
+    return replace(
+        record,
+        truths=as_said(record.truths),
+        boxes=tuple(
+            replace(each, frame_number=None) if each.sop_instance_uid in whole else each
+            for each in record.boxes
+        ),
+    )
+
+
+def newest(truths: Iterable[LabelTruth]) -> tuple[LabelTruth, ...]:
+    """Return the last word on each label of each image, of truths that come oldest first.
+
+    An image is decided again where a late one leads to a new result of its study; counted twice,
+    it would weigh double, and against itself where the experts differ.
+    """
+    last: dict[tuple[str, int | None, str], LabelTruth] = {}
+    for each in truths:
+        place = (each.sop_instance_uid, each.frame_number, each.label)
+        last.pop(place, None)
+        last[place] = each
+    return tuple(last.values())
+
+
+def counted(truths: Iterable[LabelTruth]) -> tuple[LabelCount, ...]:
+    """Count the last words on each device's images, by device and label."""
+    by_device: dict[str, list[LabelTruth]] = defaultdict(list)
+    for each in truths:
+        by_device[each.device_id].append(each)
+    values: dict[tuple[str, str], list[bool | None]] = defaultdict(list)
+    for device_id, of_device in by_device.items():
+        for each in newest(of_device):
+            values[device_id, each.label].append(each.value)
+    return tuple(
+        LabelCount(
+            device_id=device_id,
+            label=label,
+            positive=found.count(True),
+            negative=found.count(False),
+            unsure=found.count(None),
+        )
+        for (device_id, label), found in sorted(values.items())
+    )
+
+
+def _judged_whole(truths: Iterable[LabelTruth]) -> frozenset[str]:
+    """Return the images that the model judged as a whole, not frame by frame."""
+    judged = {
+        (each.sop_instance_uid, each.frame_number is None)
+        for each in truths
+        if each.probability is not None
+    }
+    return frozenset(uid for uid, is_whole in judged if is_whole and (uid, False) not in judged)
 
 
 class Warehouse(Protocol):

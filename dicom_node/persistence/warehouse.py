@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ from dicom_node.domain.warehouse import (
     TruthSource,
     WarehouseFilter,
     WarehouseRecord,
+    as_reviewed,
+    as_said,
+    counted,
 )
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.upsert import insert_or_ignore
@@ -69,7 +73,7 @@ class WarehouseStore:
             body = connection.scalar(query)
         if body is None:
             raise NotFoundError(f"the Warehouse has no record {record_id}")
-        return _RECORD.validate_python(body)
+        return as_reviewed(_RECORD.validate_python(body))
 
     def records(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[WarehouseRecord]:
         """Yield records, oldest verdict first; ``label`` is not looked at."""
@@ -79,7 +83,7 @@ class WarehouseStore:
             .order_by(RECORDS.c.decided_at, RECORDS.c.record_id)
         )
         for row in self._streamed(query):
-            yield _RECORD.validate_python(row["body"])
+            yield as_reviewed(_RECORD.validate_python(row["body"]))
 
     def truths(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[LabelTruth]:
         """Yield label truths, oldest verdict first, those that cannot be told among them."""
@@ -90,15 +94,9 @@ class WarehouseStore:
         )
         if wanted.label:
             query = query.where(TRUTHS.c.label == wanted.label)
-        for row in self._streamed(query):
-            judgement = row["judgement"]
-            yield LabelTruth(
-                **{
-                    **row,
-                    "source": TruthSource(row["source"]),
-                    "judgement": Judgement(judgement) if judgement else None,
-                }
-            )
+        truths = (_truth(row) for row in self._streamed(query))
+        for _, of_record in groupby(truths, key=lambda each: each.record_id):
+            yield from as_said(of_record)
 
     def devices(self) -> Mapping[str, Device]:
         """Return the devices that have records, by identifier."""
@@ -116,33 +114,7 @@ class WarehouseStore:
 
     def counts(self) -> tuple[LabelCount, ...]:
         """Return the counts by device and label, in that order."""
-        value = TRUTHS.c.value
-
-        def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-            return sa.func.sum(sa.case((condition, 1), else_=0))
-
-        query = (
-            sa.select(
-                TRUTHS.c.device_id,
-                TRUTHS.c.label,
-                count(value.is_(sa.true())),
-                count(value.is_(sa.false())),
-                count(value.is_(None)),
-            )
-            .group_by(TRUTHS.c.device_id, TRUTHS.c.label)
-            .order_by(TRUTHS.c.device_id, TRUTHS.c.label)
-        )
-        with self._read() as connection:
-            return tuple(
-                LabelCount(
-                    device_id=device_id,
-                    label=label,
-                    positive=positive,
-                    negative=negative,
-                    unsure=unsure,
-                )
-                for device_id, label, positive, negative, unsure in connection.execute(query)
-            )
+        return counted(self.truths())
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
@@ -168,6 +140,17 @@ def _record_row(record: WarehouseRecord) -> dict[str, Any]:
         "filed_at": record.filed_at,
         "body": _RECORD.dump_python(record, mode="json"),
     }
+
+
+def _truth(row: Mapping[str, Any]) -> LabelTruth:
+    judgement = row["judgement"]
+    return LabelTruth(
+        **{
+            **row,
+            "source": TruthSource(row["source"]),
+            "judgement": Judgement(judgement) if judgement else None,
+        }
+    )
 
 
 def _conditions(table: sa.Table, wanted: WarehouseFilter) -> Iterator[sa.ColumnElement[bool]]:

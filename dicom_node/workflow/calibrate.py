@@ -15,7 +15,7 @@ from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.cards import ModelCard
 from ai_engine.prediction import ModelIdentity
 from dicom_node.domain.calibration import CalibrationVersion
-from dicom_node.domain.warehouse import LabelTruth, Warehouse, WarehouseFilter
+from dicom_node.domain.warehouse import LabelTruth, Warehouse, WarehouseFilter, newest
 from dicom_node.errors import NotFoundError
 from dicom_node.workflow.ports import CalibrationKeeper, Clock
 
@@ -103,15 +103,19 @@ class Calibrating:
         return tuple(sorted(self._warehouse.devices()))
 
     def cases(self, card: ModelCard, device_id: str) -> DeviceCases:
-        """Return the cases of a device, or of all devices, that the card's weights have scored."""
+        """Return the cases of a device, or of all devices, that the card's weights have scored.
+
+        An image that was decided more than once is one case, with the last word on it.
+        """
         wanted = WarehouseFilter(
             device_id="" if device_id == EVERY_DEVICE else device_id, model_name=card.name
         )
-        truths = [
+        scored = (
             truth
             for truth in self._warehouse.truths(wanted)
-            if truth.value is not None and truth.weights_digest == card.weights_digest
-        ]
+            if truth.weights_digest == card.weights_digest
+        )
+        truths = [truth for truth in newest(scored) if truth.value is not None]
         by_label: dict[str, list[LabelTruth]] = defaultdict(list)
         for truth in truths:
             if truth.score is not None:

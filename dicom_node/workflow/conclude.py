@@ -10,6 +10,7 @@ from pydicom import Dataset
 from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.review import FindingUnderReview, Reviewer, ReviewItem, Verdict
+from dicom_node.domain.review_rules import as_judged
 from dicom_node.errors import NodeError, NotFoundError
 from dicom_node.workflow.ports import ObjectArchive, ResultStore
 from dicom_node.workflow.review_ports import OutsideStore, ReviewStore
@@ -130,7 +131,7 @@ def decision_of(worklist: ReviewStore, item_id: str) -> Decision:
     """Return what was decided on an item, and by whom.
 
     Of readers who agree, the last one's words count and all stand behind them; an adjudicator
-    stands alone.
+    stands alone. What was said of the only frame of an image is said of the image.
 
     Raises
     ------
@@ -142,10 +143,11 @@ def decision_of(worklist: ReviewStore, item_id: str) -> Decision:
     if not readings or item.decided_at is None:
         raise NotFoundError(f"item {item_id} is not decided: there is no verdict to report")
     counting = tuple(each for each in readings if each.reviewer.user_name in item.decided_by)
+    findings = worklist.findings(item_id)
     return Decision(
         item=item,
-        findings=worklist.findings(item_id),
-        verdict=counting[-1],
+        findings=findings,
+        verdict=as_judged(counting[-1], findings),
         reviewers=tuple(each.reviewer for each in counting),
         decided_at=item.decided_at,
     )

@@ -11,7 +11,7 @@ from ai_engine.drift.agreement import Period, Rate, cohens_kappa, rate, rates_ov
 from ai_engine.drift.shift import Shift, shift
 from ai_engine.prediction import ImageQuality, ModelIdentity
 from dicom_node.domain.observation import Observation, Suspension
-from dicom_node.domain.warehouse import LabelTruth, Warehouse, WarehouseFilter
+from dicom_node.domain.warehouse import LabelTruth, Warehouse, WarehouseFilter, newest
 from dicom_node.workflow.ports import Clock, Observations
 
 _LOG = logging.getLogger(__name__)
@@ -135,13 +135,12 @@ class DriftWatch:
 
     def _judged(self, device_id: str, model: ModelIdentity) -> list[LabelTruth]:
         wanted = WarehouseFilter(device_id=device_id, model_name=model.name)
-        return [
+        predicted = (
             truth
             for truth in self._warehouse.truths(wanted)
-            if truth.value is not None
-            and truth.predicted is not None
-            and truth.weights_digest == model.weights_digest
-        ]
+            if truth.predicted is not None and truth.weights_digest == model.weights_digest
+        )
+        return [truth for truth in newest(predicted) if truth.value is not None]
 
     def _shift_alerts(self, what: str, shifts: Mapping[str, Shift | None]) -> list[str]:
         return [

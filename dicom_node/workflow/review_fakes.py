@@ -33,6 +33,8 @@ from dicom_node.domain.warehouse import (
     LabelTruth,
     WarehouseFilter,
     WarehouseRecord,
+    as_reviewed,
+    counted,
 )
 from dicom_node.domain.worklist import (
     EVERYTHING_OPEN,
@@ -194,7 +196,7 @@ class FakeWarehouse:
         """Return one record."""
         if record_id not in self.kept:
             raise NotFoundError(f"the Warehouse has no record {record_id}")
-        return self.kept[record_id]
+        return as_reviewed(self.kept[record_id])
 
     def records(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[WarehouseRecord]:
         """Yield records, oldest verdict first."""
@@ -206,7 +208,7 @@ class FakeWarehouse:
                 and (wanted.decided_from is None or each.decided_at >= wanted.decided_from)
                 and (wanted.decided_until is None or each.decided_at < wanted.decided_until)
             ):
-                yield each
+                yield as_reviewed(each)
 
     def truths(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[LabelTruth]:
         """Yield label truths, oldest verdict first."""
@@ -219,19 +221,7 @@ class FakeWarehouse:
 
     def counts(self) -> tuple[LabelCount, ...]:
         """Return the counts by device and label."""
-        values: dict[tuple[str, str], list[bool | None]] = {}
-        for each in self.truths():
-            values.setdefault((each.device_id, each.label), []).append(each.value)
-        return tuple(
-            LabelCount(
-                device_id=device_id,
-                label=label,
-                positive=found.count(True),
-                negative=found.count(False),
-                unsure=found.count(None),
-            )
-            for (device_id, label), found in sorted(values.items())
-        )
+        return counted(self.truths())
 
 
 def fake_details(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from prometheus_client import CollectorRegistry
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.uid import CTImageStorage, MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
 from ai_engine.prediction import Region
 from dicom_node.demo.phantom.chest import ChestOptions
@@ -178,6 +178,38 @@ def add_ct(room: ReadingRoom, number: int, *, slices: int, found_on: int) -> Rev
     details = replace(details, item=item, images=tuple(images), findings=findings)
     room.worklist.add(details)
     room.items.append(item.item_id)
+    return details
+
+
+def add_frames(room: ReadingRoom, number: int, *, frames: int, found_on: int) -> ReviewDetails:
+    """Put the same ball as one image of many frames; something is found on one of them."""
+    details = add_ct(room, number, slices=1, found_on=1)
+    dataset = ct_slice(number, 1, 1)
+    dataset.SOPClassUID = MultiFrameGrayscaleWordSecondaryCaptureImageStorage
+    dataset.SOPInstanceUID = f"1.2.3.{number}.2.1"
+    dataset.SeriesInstanceUID = f"1.2.3.{number}.2"
+    dataset.NumberOfFrames = frames
+    dataset.PixelData *= frames
+    file = write_part10(room.stores.settings.data_dir / "made.dcm", dataset)
+    stored = room.stores.received.store_part10(
+        file.read_bytes(), calling_ae="CT1", called_ae="AINODE", received_at=datetime.now(UTC)
+    )
+    room.stores.index.record([stored.instance])
+    image = replace(
+        details.images[0],
+        sop_instance_uid=str(dataset.SOPInstanceUID),
+        series_instance_uid=str(dataset.SeriesInstanceUID),
+        number_of_frames=frames,
+    )
+    details = replace(
+        details,
+        images=(image,),
+        findings=tuple(
+            replace(each, image_uid=image.sop_instance_uid, frame_number=found_on)
+            for each in details.findings
+        ),
+    )
+    room.worklist.add(details)
     return details
 
 

@@ -1,6 +1,6 @@
 """Makes validated cases for tests: a Warehouse and observations of one device after another."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -68,6 +68,17 @@ class Validated:
         )
         self.warehouse.file(
             _record(device, record_id, uid, truth, (score, threshold, with_score), at)
+        )
+
+    def again(self, number: int, *, truth: bool | None, at: datetime = EPOCH) -> None:
+        """Decide an image that was filed once more, as the item of a late image's job would."""
+        first = self.warehouse.record(f"{number:032d}")
+        record_id = f"again-{number:026d}"
+        truths = (
+            replace(each, record_id=record_id, value=truth, decided_at=at) for each in first.truths
+        )
+        self.warehouse.file(
+            replace(first, record_id=record_id, decided_at=at, filed_at=at, truths=tuple(truths))
         )
 
 

@@ -17,6 +17,7 @@ from dicom_node.domain.review import (
     Reviewer,
     Verdict,
 )
+from dicom_node.domain.review_rules import as_judged
 from dicom_node.domain.worklist import UnusableVerdictError
 
 _LONGEST_COMMENT = 1024
@@ -25,6 +26,8 @@ _MOST_ROWS = 500
 
 def verdict(form: Mapping[str, str], details: ReviewDetails, reviewer: Reviewer) -> Verdict:
     """Return the verdict that a form states.
+
+    The viewer calls the only frame of an image its first; the verdict speaks of the image there.
 
     Raises
     ------
@@ -41,7 +44,8 @@ def verdict(form: Mapping[str, str], details: ReviewDetails, reviewer: Reviewer)
         return Verdict(item_id=item_id, reviewer=reviewer, findings=confirmed, comment=comment)
     if overall == "correct":
         found = tuple(_rows(form))
-        return Verdict(item_id=item_id, reviewer=reviewer, findings=found, comment=comment)
+        said = Verdict(item_id=item_id, reviewer=reviewer, findings=found, comment=comment)
+        return as_judged(said, details.findings)
     raise UnusableVerdictError("say first whether you agree (A), correct, or reject the result")
 
 

@@ -18,6 +18,7 @@ from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids
 from dicom_node.domain.evidence import MadeObjects
 from dicom_node.domain.review import (
+    FindingUnderReview,
     FindingVerdict,
     Judgement,
     Laterality,
@@ -26,13 +27,15 @@ from dicom_node.domain.review import (
     ReviewState,
     Verdict,
 )
-from dicom_node.domain.review_rules import superseded
+from dicom_node.domain.review_rules import superseded, truths_of
+from dicom_node.workflow.statements import statements_of
 from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.chromium import chromium
 from tests.peers.reading_room import (
     PASSWORD,
     ReadingRoom,
     add_ct,
+    add_frames,
     add_radiograph,
     add_study,
     reading_room,
@@ -44,6 +47,7 @@ _TABLET = {"width": 1024, "height": 768}
 _PATIENCE = 60_000
 Shot = Callable[[Page, str], None]
 Visit = Callable[..., Page]
+Place = tuple[str, int | None]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +116,20 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.up()
 
 
+def findings(room: ReadingRoom, item_id: str) -> tuple[FindingUnderReview, ...]:
+    """Return what the model had said of an item."""
+    return room.worklist.details[item_id].findings
+
+
+def truths(room: ReadingRoom, item_id: str) -> dict[Place, bool | None]:
+    """Return what is learned from an item's only reading, by label and frame."""
+    (verdict,) = room.worklist.readings(item_id)
+    return {
+        (each.label, each.frame_number): each.value
+        for each in truths_of(findings(room, item_id), verdict)
+    }
+
+
 def test_a_normal_study_takes_two_keys_and_the_next_one_opens(
     visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
@@ -170,6 +188,74 @@ def test_a_missed_finding_is_added_with_a_box_where_it_was_drawn(
     # 640 rows fill the height of the element; the drag spans 35 % to 50 % of it.
     assert box.top == pytest.approx(0.35 * 640, abs=8)
     assert box.bottom == pytest.approx(0.50 * 640, abs=8)
+    assert truths(room, item) == {
+        ("opacity", None): True,
+        ("cardiomegaly", None): False,
+        ("effusion", None): False,
+        ("nodule", None): True,
+    }
+
+
+def test_a_finding_that_the_model_denied_is_added_and_learned_as_there(
+    visit: Visit, room: ReadingRoom
+) -> None:
+    item = room.items[0]
+    page = visit("ada")
+    page.keyboard.press("Enter")
+    wait_for_images(page, item)
+    for key in ("1", "y", "2", "y"):
+        page.keyboard.press(key)
+    page.locator(".negatives summary").click()
+    page.locator(".negatives button.add[data-label=nodule]").click()
+    page.locator("#sign").click()
+    wait_for_images(page, room.items[2])
+    assert truths(room, item) == {
+        ("opacity", None): True,
+        ("cardiomegaly", None): True,
+        ("effusion", None): False,
+        ("nodule", None): True,
+    }
+    (verdict,) = room.worklist.readings(item)
+    said = {each.title: each for each in statements_of(findings(room, item), verdict)}
+    assert len(said) == 4, "the report says one thing of each label"
+    assert said["Nodule"].words == "Added by the reader."
+
+
+def test_a_finding_added_to_a_slice_is_about_the_slice(visit: Visit, room: ReadingRoom) -> None:
+    details = add_ct(room, 9, slices=3, found_on=2)
+    assert added_nodule(visit("ada"), room, details.item.item_id) == {
+        ("opacity", None): True,
+        ("cardiomegaly", None): True,
+        ("effusion", None): False,
+        ("nodule", None): True,
+    }
+
+
+def test_a_finding_added_to_a_frame_keeps_its_frame(visit: Visit, room: ReadingRoom) -> None:
+    details = add_frames(room, 9, frames=3, found_on=2)
+    assert added_nodule(visit("ada"), room, details.item.item_id) == {
+        ("opacity", 2): True,
+        ("cardiomegaly", 2): True,
+        ("effusion", 2): False,
+        ("nodule", 2): True,
+    }
+
+
+def added_nodule(page: Page, room: ReadingRoom, item: str) -> dict[Place, bool | None]:
+    """Confirm what is found and add a nodule with a box; return what is learned from it."""
+    page.goto(f"{room.url}/worklist/items/{item}")
+    page.get_by_role("button", name="Claim it").click()
+    wait_for_images(page, item)
+    for key in ("1", "y", "2", "y", "d"):
+        page.keyboard.press(key)
+    added = page.locator(".finding.added")
+    added.locator("select[name^=label]").select_option("nodule")
+    added.get_by_role("button", name="Draw").click()
+    drag(page, (0.45, 0.35), (0.55, 0.5))
+    expect(page.locator(".finding.added.has-box")).to_be_visible()
+    page.locator("#sign").click()
+    page.wait_for_selector(f'#panel:not([data-item="{item}"])')
+    return truths(room, item)
 
 
 def test_what_somebody_else_holds_can_be_seen_and_not_decided(

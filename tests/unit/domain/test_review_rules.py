@@ -167,6 +167,15 @@ def test_a_workstation_closes_an_item_whoever_holds_it() -> None:
             "no area",
         ),
         ((replace(CONFIRMS[0], image_uid="9.9"),), "not one of the item's"),
+        ((*CONFIRMS, say(Judgement.ADDED, "effusion", frame_number=1)), "the whole image"),
+        (
+            (say(Judgement.CHANGED, changed_to="effusion"), say(Judgement.CONFIRMED, "effusion")),
+            "take one of the two back",
+        ),
+        (
+            (say(Judgement.CHANGED, changed_to="effusion"), say(Judgement.UNSURE, "effusion")),
+            "take one of the two back",
+        ),
     ],
 )
 def test_a_verdict_that_does_not_fit_says_why(
@@ -187,6 +196,11 @@ def test_a_verdict_that_does_not_fit_says_why(
         ((say(Judgement.CONFIRMED), say(Judgement.ADDED, "effusion")), True, True),
         ((say(Judgement.CONFIRMED), say(Judgement.UNSURE, "effusion")), True, None),
         ((say(Judgement.CHANGED, changed_to="other", comment="a nipple"),), False, False),
+        (
+            (say(Judgement.CHANGED, changed_to="effusion"), say(Judgement.ADDED, "effusion")),
+            False,
+            True,
+        ),
     ],
 )
 def test_what_a_verdict_means_for_each_label(
@@ -197,6 +211,25 @@ def test_what_a_verdict_means_for_each_label(
     truths = {each.label: each for each in truths_of(FINDINGS, given)}
     assert (truths["opacity"].value, truths["effusion"].value) == (opacity, effusion)
     assert truths["opacity"].explicit
+
+
+def test_a_frame_beside_frames_that_were_judged_may_be_added_and_the_image_may_not() -> None:
+    findings = tuple(replace(each, frame_number=3) for each in FINDINGS)
+    confirmed = replace(CONFIRMS[0], frame_number=3)
+    check_verdict(
+        verdict(ADA, confirmed, say(Judgement.ADDED, "effusion", frame_number=5)), findings
+    )
+    with pytest.raises(UnusableVerdictError, match="each frame"):
+        check_verdict(verdict(ADA, confirmed, say(Judgement.ADDED, "effusion")), findings)
+
+
+def test_a_reading_of_the_only_frame_agrees_with_one_of_the_image() -> None:
+    item = replace(ITEM, readers=2, readings=1)
+    first = verdict(ADA, *CONFIRMS, say(Judgement.ADDED, "effusion", frame_number=1))
+    held = claimed(item, BEN, readers=("ada",), now=NOW, lease=LEASE)
+    second = verdict(BEN, *CONFIRMS, say(Judgement.ADDED, "effusion"))
+    done = decided(held, second, findings=FINDINGS, earlier=(first,), now=NOW)
+    assert done.state is ReviewState.DECIDED
 
 
 def test_a_result_rejected_as_a_whole_says_nothing_of_its_labels() -> None:

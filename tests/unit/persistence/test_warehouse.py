@@ -198,6 +198,62 @@ def test_records_and_truths_are_found_by_device_model_label_and_time(warehouse: 
     assert set(warehouse.devices().values()) == {DEVICE, replace(DEVICE, serial_number="8")}
 
 
+def test_what_was_filed_for_the_only_frame_of_an_image_is_read_as_the_experts_word(
+    warehouse: Warehouse,
+) -> None:
+    denied = a_truth(
+        "nodule",
+        False,
+        source=TruthSource.PASSED_OVER,
+        weight=0.8,
+        probability=0.25,
+        score=0.125,
+        judgement=None,
+    )
+    added = a_truth(
+        "nodule",
+        True,
+        frame_number=1,
+        probability=None,
+        threshold=None,
+        score=None,
+        judgement=Judgement.ADDED,
+    )
+    opacity = a_truth("opacity", True)
+    filed = a_record(opacity, denied, added)
+    box = replace(filed.boxes[0], label="nodule", frame_number=1)
+    warehouse.file(replace(filed, boxes=(*filed.boxes, box)))
+    meant = replace(added, frame_number=None, probability=0.25, threshold=0.5, score=0.125)
+    assert tuple(warehouse.truths()) == (opacity, meant)
+    assert tuple(warehouse.truths(WarehouseFilter(label="nodule"))) == (meant,)
+    (record,) = warehouse.records()
+    assert record == warehouse.record(filed.record_id)
+    assert record.truths == (opacity, meant)
+    assert [each.frame_number for each in record.boxes] == [None, None]
+    assert {(each.label, each.positive, each.negative) for each in warehouse.counts()} == {
+        ("nodule", 1, 0),
+        ("opacity", 1, 0),
+    }
+
+
+def test_frames_that_were_judged_one_by_one_stay(warehouse: Warehouse) -> None:
+    third, fifth = (a_truth("opacity", each == 3, frame_number=each) for each in (3, 5))
+    added = a_truth("nodule", True, frame_number=1, probability=None, threshold=None, score=None)
+    warehouse.file(a_record(third, fifth, added))
+    assert tuple(warehouse.truths()) == (third, fifth, added)
+
+
+def test_an_image_that_is_decided_again_counts_once_with_the_last_word(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.file(a_record(a_truth("opacity", True)))
+    later, again = NOW + timedelta(days=1), "b" * 32
+    truth = a_truth("opacity", False, record_id=again, decided_at=later)
+    warehouse.file(a_record(truth, record_id=again, decided_at=later))
+    (count,) = warehouse.counts()
+    assert (count.positive, count.negative, count.unsure) == (0, 1, 0)
+
+
 def test_counts_are_by_device_and_label(warehouse: Warehouse) -> None:
     for record in (a_record(), another_record()):
         warehouse.file(record)

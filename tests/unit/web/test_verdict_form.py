@@ -1,11 +1,13 @@
 """From the study view's form to a verdict."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from ai_engine.prediction import Region
 from dicom_node.domain.review import Judgement, Laterality, Reviewer, ReviewerRole
+from dicom_node.domain.review_rules import check_verdict, truths_of
 from dicom_node.domain.worklist import UnusableVerdictError
 from dicom_node.web.worklist.verdict_form import verdict
 from dicom_node.workflow.review_fakes import fake_details
@@ -68,3 +70,43 @@ def test_rejecting_the_result_says_nothing_of_findings() -> None:
 def test_what_cannot_be_read_is_said_in_words(form: Mapping[str, str], words: str) -> None:
     with pytest.raises(UnusableVerdictError, match=words):
         verdict(form, _DETAILS, _WHO)
+
+
+def test_the_only_frame_of_an_image_is_the_image() -> None:
+    form = {
+        "overall": "correct",
+        **_ROW,
+        "frame.0": "1",
+        "label.7": "effusion",
+        "image.7": _IMAGE,
+        "frame.7": "1",
+        "judgement.7": "added",
+        "box.7": "1,2,3,4",
+        "label.8": "other",
+        "image.8": _IMAGE,
+        "frame.8": "1",
+        "judgement.8": "added",
+        "comment.8": "a rib",
+    }
+    said = verdict(form, _DETAILS, _WHO)
+    check_verdict(said, _DETAILS.findings)
+    assert [each.frame_number for each in said.findings] == [None, None, None]
+    added = {each.label: each for each in truths_of(_DETAILS.findings, said)}["effusion"]
+    assert (added.frame_number, added.value, added.explicit) == (None, True, True)
+
+
+def test_a_frame_that_the_model_judged_stays() -> None:
+    image = replace(_DETAILS.images[0], number_of_frames=9)
+    findings = tuple(replace(each, frame_number=7) for each in _DETAILS.findings)
+    details = replace(_DETAILS, images=(image,), findings=findings)
+    added = {"label.7": "effusion", "image.7": _IMAGE, "frame.7": "7", "judgement.7": "added"}
+    form = {"overall": "correct", **_ROW, "frame.0": "7", "judgement.0": "confirmed", **added}
+    said = verdict(form, details, _WHO)
+    check_verdict(said, findings)
+    assert [each.frame_number for each in said.findings] == [7, 7]
+    assert all(each.value for each in truths_of(findings, said))
+    elsewhere = verdict({**form, "frame.7": "8"}, details, _WHO)
+    check_verdict(elsewhere, findings)
+    places = {(each.frame_number, each.label): each for each in truths_of(findings, elsewhere)}
+    assert places[8, "effusion"].value is True
+    assert places[7, "effusion"].value is False

@@ -112,6 +112,15 @@ def test_verdicts_that_cannot_be_used_are_counted_or_left_out(office: Office) ->
     assert len(found.cases[0]) == 1
 
 
+def test_an_image_that_is_decided_again_is_one_case_with_the_last_word(office: Office) -> None:
+    office.validated.add(RARE, score=0.9, truth=False)
+    office.validated.add(RARE, score=0.1, truth=False)
+    office.validated.again(0, truth=True)
+    office.validated.again(1, truth=None)
+    (found,) = office.calibrating().cases(CARD, RARE.device_id).cases
+    assert (len(found), found.positives) == (1, 1)
+
+
 def test_a_device_without_cases_is_not_known(office: Office) -> None:
     with pytest.raises(NotFoundError, match="device nowhere has no validated cases"):
         office.calibrating().calibrate(

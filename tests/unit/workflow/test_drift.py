@@ -122,6 +122,16 @@ def test_too_few_verdicts_never_suspend() -> None:
     assert ledger.suspended == {}
 
 
+def test_an_image_that_is_decided_again_is_one_verdict_the_last() -> None:
+    validated = history()
+    for number in range(140, 200):
+        wrong = validated.observations[number].scores[LABEL] < 0.5
+        validated.again(number, truth=wrong, at=NOW - timedelta(days=1))
+    found, _ = measured(validated)
+    assert found.acceptance is not None
+    assert (found.acceptance.hits, found.acceptance.among) == (0, 60)
+
+
 def test_each_week_has_its_acceptance() -> None:
     found, _ = measured(history(rejected=0.5))
     assert len(found.periods) == 2
