@@ -1,7 +1,7 @@
 """Tables of radiographs, and the reader for the layout of the NIH ChestX-ray14 sample.
 
     labels.csv      file, patient_id, age, sex, view (AP or PA), split (train, valid or test),
-                    then one 0/1 column per label
+                    then one column per label: 1, 0, or empty where nobody decided
                     (``device`` before them, if it is there, says what took the image; an empty age
                     is unknown)
     boxes.csv       file, label, x, y, width, height in the images' pixels (optional)
@@ -142,8 +142,8 @@ def read_cxr(folder: Path) -> CxrDataset:
 
 def _item(row: Row, labels: Iterable[str], where: str) -> CxrItem:
     for label in labels:
-        if row[label] not in {"0", "1"}:
-            raise DatasetError(f"{where}: label {label!r} must be 0 or 1")
+        if row[label] not in {"0", "1", ""}:
+            raise DatasetError(f"{where}: label {label!r} must be 0 or 1, or empty if unknown")
     try:
         return CxrItem(
             file=row["file"],
@@ -154,6 +154,7 @@ def _item(row: Row, labels: Iterable[str], where: str) -> CxrItem:
             split=Split(row["split"]),
             labels=_present(row, labels),
             device=row.get("device", ""),
+            uncertain=_undecided(row, labels),
         )
     except ValueError as error:
         raise DatasetError(f"{where}: {error}; correct this line") from error
@@ -162,6 +163,11 @@ def _item(row: Row, labels: Iterable[str], where: str) -> CxrItem:
 def _present(row: Row, labels: Iterable[str]) -> frozenset[str]:
     found = frozenset(label for label in labels if row[label] == "1")
     return found | {ABNORMAL} if row.get(NO_FINDING) == "0" else found
+
+
+def _undecided(row: Row, labels: Iterable[str]) -> frozenset[str]:
+    found = frozenset(label for label in labels if not row[label])
+    return found | {ABNORMAL} if NO_FINDING in found else found
 
 
 def _read_boxes(path: Path, labels: tuple[str, ...]) -> Iterator[CxrBox]:

@@ -5,6 +5,7 @@ throughput capacity" than EfficientNet-B4; here all four figures stand side by s
 """
 
 import dataclasses
+import itertools
 import json
 import math
 import tempfile
@@ -165,8 +166,10 @@ def _with_quality(  # noqa: PLR0917 - the command's own options, handed on once
     predictor = evaluation_predictor(card, backend, channels)
     scored = score_split(predictor, dataset, frontal_items(dataset, split))
     label = card.labels[0]
-    truth, scores = scored.truth(label.name), scored.scores(label.name)
-    interval = bootstrap(measures(label.threshold)["auc"], truth, scores, scored.patients)
+    known = scored.known(label.name)
+    truth, scores = scored.truth(label.name)[known], scored.scores(label.name)[known]
+    patients = tuple(itertools.compress(scored.patients, known))
+    interval = bootstrap(measures(label.threshold)["auc"], truth, scores, patients)
     return dataclasses.replace(
         row,
         accuracy=float(np.mean((scores >= label.threshold) == truth)),

@@ -41,6 +41,17 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def decided(self, target: int) -> "TrainingSet":
+        """The images of which it is known whether they have this target."""
+        if self.weights is None:
+            return self
+        rows = np.flatnonzero(self.weights[:, target])
+        return TrainingSet(
+            samples=tuple(self.samples[row] for row in rows),
+            targets=self.targets[rows],
+            weights=self.weights[rows],
+        )
+
     def reduced(self, size: int) -> "TrainingSet":
         """The same with smaller images, where views of the given size don't need large ones."""
         samples = tuple(sample.reduced(size) for sample in self.samples)
@@ -48,14 +59,19 @@ class TrainingSet:
 
 
 def load_training_set(dataset: CxrDataset, items: Sequence[CxrItem], recipe: Recipe) -> TrainingSet:
-    """Read the images of some items and put their targets beside them."""
+    """Read the images of some items and put their targets beside them.
+
+    Labels that nobody decided on count nothing.
+    """
     samples = []
     for item in items:
         image = dataset.image(item)
         content = content_region(image.astype(np.float32) / np.float32(255))
         samples.append(Sample(image=image, content=centered(content, recipe.center_crop)))
     targets = np.array([_targets(item, recipe) for item in items], dtype=np.float32)
-    return TrainingSet(samples=tuple(samples), targets=targets)
+    decided = np.array([_decided(item, recipe) for item in items], dtype=np.float32)
+    weights = None if decided.all() else decided
+    return TrainingSet(samples=tuple(samples), targets=targets, weights=weights)
 
 
 def plain_views(data: TrainingSet, size: int) -> FloatArray:
@@ -124,6 +140,11 @@ def _mix(batch: Batch, recipe: Recipe, rng: np.random.Generator) -> Batch:
         targets * share + targets[partner] * (1 - share),
         weights * share + weights[partner] * (1 - share),
     )
+
+
+def _decided(item: CxrItem, recipe: Recipe) -> list[float]:
+    labels = (*recipe.labels, *recipe.auxiliary_labels)
+    return [*(float(label not in item.uncertain) for label in labels), *(1.0,) * ATTRIBUTES]
 
 
 def _targets(item: CxrItem, recipe: Recipe) -> list[float]:

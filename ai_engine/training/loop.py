@@ -155,7 +155,8 @@ class TrainingRun:
         """What measures an epoch, or None without images to validate on."""
         if self._valid is None:
             return None
-        views, truth = plain_views(self._valid, size), self._valid.targets[:, 0]
+        valid = self._valid.decided(0)
+        views, truth = plain_views(valid, size), valid.targets[:, 0]
         return lambda: self._validate(views, truth)
 
     def _validate(

@@ -19,7 +19,7 @@ from ai_engine.evaluation.command import evaluation_predictor
 from ai_engine.evaluation.guard import guard_metrics
 from ai_engine.evaluation.metrics import best_f1_threshold
 from ai_engine.evaluation.report import measure_split
-from ai_engine.evaluation.scoring import score_split
+from ai_engine.evaluation.scoring import ScoredSplit, score_split
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.labels import reported_label
 from ai_engine.preprocessing.guard import Appearance, ChestGuard
@@ -90,14 +90,14 @@ def publish_classifier(
     with tempfile.TemporaryDirectory(prefix="converted-") as cache:
         backend = OpenVinoBackend.load(card, cache=Path(cache))
         scored = score_split(evaluation_predictor(card, backend), publication.dataset, items)
-    labels = tuple(
-        reported_label(
-            name, threshold=round(best_f1_threshold(scored.truth(name), scored.scores(name)), 4)
-        )
-        for name in names
-    )
+    labels = tuple(reported_label(name, threshold=_threshold(scored, name)) for name in names)
     metrics = measure_split(scored, labels, Split.VALID.value)
     return _finish(card, labels, metrics)
+
+
+def _threshold(scored: ScoredSplit, label: str) -> float:
+    known = scored.known(label)
+    return round(best_f1_threshold(scored.truth(label)[known], scored.scores(label)[known]), 4)
 
 
 def publish_guard(

@@ -1,4 +1,7 @@
-"""The three forms of an export. Each takes records and an empty folder, and counts as it goes."""
+"""The three forms of an export. Each takes records and an empty folder, and counts as it goes.
+
+An image goes out once, with the last word on each label over all the results that it is in.
+"""
 
 import csv
 import json
@@ -9,11 +12,13 @@ from typing import Any
 
 from pydicom import Dataset
 
-from dicom_node.domain.warehouse import LabelledBox, WarehouseRecord
+from ai_engine.datasets.cxr import FIELDS, OPTIONAL_FIELDS
+from dicom_node.domain.warehouse import WarehouseRecord
 from dicom_node.errors import NodeError
 from dicom_node.export.pictures import Picture, write_picture
 from dicom_node.export.sources import ExportedImage, Sources
 from dicom_node.export.summary import ExportSummary
+from dicom_node.export.validated_images import ValidatedImages
 
 _VIEWS = frozenset({"AP", "PA"})
 # Patients by split, as the project's own sample is divided.
@@ -30,52 +35,57 @@ class ExportFormat(StrEnum):
 
 def export_dicom(records: Iterable[WarehouseRecord], sources: Sources, out: Path) -> ExportSummary:
     """Write images and verifying reports as Part 10 files: device, patient, study, object."""
-    summary = ExportSummary()
+    summary, validated = ExportSummary(), ValidatedImages()
     for record in records:
-        folder = out / sources.pseudonyms.device(record.device.device_id)
-        for image in sources.images(record, summary.skip):
-            _write(image.dataset, folder)
-            summary.add_image(record, image.original_uid)
+        validated.add(record)
         path = sources.report(record)
         if path is None:
-            summary.skipped["report: the file is gone"] += 1
+            summary.skip("report: the file is gone")
             continue
         try:
-            report = sources.deidentified(path, record)
+            report = sources.deidentified(path, record.patient_key)
         except NodeError as error:
-            summary.skipped[f"report: {error}"] += 1
+            summary.skip(f"report: {error}")
             continue
-        _write(report, folder)
+        _write(report, out / sources.pseudonyms.device(record.device.device_id))
         summary.reports += 1
+    for image in sources.images(validated.all(), summary.skip):
+        device = image.validated.device.device_id
+        _write(image.dataset, out / sources.pseudonyms.device(device))
+        summary.add_image(image.validated)
     return summary
 
 
 def export_nih(records: Iterable[WarehouseRecord], sources: Sources, out: Path) -> ExportSummary:
     """Write ``labels.csv``, ``boxes.csv`` and ``images/``, as ``models train`` reads them.
 
-    A label that nobody decided for an image is 0 there, as in NIH's table. ``device`` is the
-    device's pseudonym. Patients are divided into splits by their pseudonyms, so a later export
-    divides them in the same way.
+    A label is 1 or 0 where an expert said so, and empty where nobody judged it or could tell.
+    ``device`` is the device's pseudonym. Patients are divided into splits by their pseudonyms, so
+    a later export divides them in the same way. Boxes of findings that have no label stay out.
     """
     summary = ExportSummary()
     rows: list[dict[str, Any]] = []
     boxes: list[dict[str, Any]] = []
+    labels: frozenset[str] = frozenset()
     for image, picture in _pictures(records, sources, out / "images", summary):
-        record = image.record
-        patient = str(image.dataset.PatientID)
+        validated = image.validated
         rows.append(
             {
                 "file": picture.file,
-                "patient_id": patient,
+                "patient_id": str(image.dataset.PatientID),
                 "age": _years(str(image.dataset.get("PatientAge") or "")),
                 "sex": str(image.dataset.get("PatientSex") or ""),
                 "view": str(image.dataset.get("ViewPosition")),
-                "split": _split(sources.pseudonyms.share(record.patient_key)),
-                "device": sources.pseudonyms.device(record.device.device_id),
-                "positive": _positive(record, image.original_uid),
+                "split": _split(sources.pseudonyms.share(validated.patient_key)),
+                "device": sources.pseudonyms.device(validated.device.device_id),
+                **dict.fromkeys(validated.present, 1),
+                **dict.fromkeys(validated.absent, 0),
             }
         )
-        for box in _boxes(record, image.original_uid):
+        labels |= validated.labels
+        for box in validated.boxes:
+            if box.label not in validated.present:
+                continue
             x, y, width, height = picture.box(box.box)
             boxes.append(
                 {
@@ -87,14 +97,18 @@ def export_nih(records: Iterable[WarehouseRecord], sources: Sources, out: Path) 
                     "height": height,
                 }
             )
-    _write_labels(rows, out / "labels.csv")
+    _write_table(rows, (*FIELDS, *OPTIONAL_FIELDS, *sorted(labels)), out / "labels.csv")
     _write_table(boxes, ("file", "label", "x", "y", "width", "height"), out / "boxes.csv")
     summary.boxes = len(boxes)
     return summary
 
 
 def export_coco(records: Iterable[WarehouseRecord], sources: Sources, out: Path) -> ExportSummary:
-    """Write ``annotations.json`` with boxes as COCO has them, and ``images/``."""
+    """Write ``annotations.json`` with boxes as COCO has them, and ``images/``.
+
+    Beside what COCO has, an image names its ``labels``, those that are ``absent``, and those that
+    are ``undecided``; a label in none of the lists was judged by nobody.
+    """
     summary = ExportSummary()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -107,11 +121,13 @@ def export_coco(records: Iterable[WarehouseRecord], sources: Sources, out: Path)
                 "file_name": picture.file,
                 "width": picture.columns,
                 "height": picture.rows,
-                "device": sources.pseudonyms.device(image.record.device.device_id),
-                "labels": sorted(_positive(image.record, image.original_uid)),
+                "device": sources.pseudonyms.device(image.validated.device.device_id),
+                "labels": sorted(image.validated.present),
+                "absent": sorted(image.validated.absent),
+                "undecided": sorted(image.validated.unsure),
             }
         )
-        for box in _boxes(image.record, image.original_uid):
+        for box in image.validated.boxes:
             x, y, width, height = picture.box(box.box)
             annotations.append(
                 {
@@ -152,28 +168,23 @@ def _pictures(
     *,
     any_view: bool = False,
 ) -> Iterator[tuple[ExportedImage, Picture]]:
+    validated = ValidatedImages()
     for record in records:
-        for image in sources.images(record, summary.skip):
-            if not any_view and str(image.dataset.get("ViewPosition") or "") not in _VIEWS:
-                summary.skipped["its view position is neither AP nor PA"] += 1
-                continue
-            try:
-                picture = write_picture(image, folder)
-            except NodeError as error:
-                summary.skipped[str(error)] += 1
-                continue
-            summary.add_image(record, image.original_uid)
-            yield image, picture
-
-
-def _positive(record: WarehouseRecord, uid: str) -> frozenset[str]:
-    return frozenset(
-        truth.label for truth in record.truths if truth.sop_instance_uid == uid and truth.value
-    )
-
-
-def _boxes(record: WarehouseRecord, uid: str) -> tuple[LabelledBox, ...]:
-    return tuple(box for box in record.boxes if box.sop_instance_uid == uid)
+        validated.add(record)
+    for image in sources.images(validated.all(), summary.skip):
+        if not image.validated.labels:
+            summary.skip("its result was rejected, and nothing else was decided about it")
+            continue
+        if not any_view and str(image.dataset.get("ViewPosition") or "") not in _VIEWS:
+            summary.skip("its view position is neither AP nor PA")
+            continue
+        try:
+            picture = write_picture(image, folder)
+        except NodeError as error:
+            summary.skip(str(error))
+            continue
+        summary.add_image(image.validated)
+        yield image, picture
 
 
 def _split(share: float) -> str:
@@ -192,15 +203,6 @@ def _write(dataset: Dataset, folder: Path) -> None:
     place = folder / str(dataset.PatientID) / str(dataset.StudyInstanceUID)
     place.mkdir(parents=True, exist_ok=True)
     dataset.save_as(place / f"{dataset.SOPInstanceUID}.dcm", enforce_file_format=True)
-
-
-def _write_labels(rows: list[dict[str, Any]], path: Path) -> None:
-    labels = sorted({label for row in rows for label in row["positive"]})
-    for row in rows:
-        positive = row.pop("positive")
-        row.update({label: int(label in positive) for label in labels})
-    fields = ("file", "patient_id", "age", "sex", "view", "split", "device", *labels)
-    _write_table(rows, fields, path)
 
 
 def _write_table(rows: list[dict[str, Any]], fields: tuple[str, ...], path: Path) -> None:

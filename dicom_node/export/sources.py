@@ -1,7 +1,7 @@
 """What an export reads: records, their image files and their reports."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from dicom_node.domain.warehouse import WarehouseImage, WarehouseRecord
 from dicom_node.errors import NodeError
 from dicom_node.export.deidentify import deidentified
 from dicom_node.export.pseudonyms import Pseudonyms
+from dicom_node.export.validated_images import ValidatedImage
 
 
 class UnreadableImageError(NodeError):
@@ -20,10 +21,9 @@ class UnreadableImageError(NodeError):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ExportedImage:
-    """A de-identified image with the record it belongs to; ``original_uid`` names it there."""
+    """A de-identified image with what was decided about it."""
 
-    record: WarehouseRecord
-    original_uid: str
+    validated: ValidatedImage
     dataset: Dataset
 
     @property
@@ -41,19 +41,19 @@ class Sources:
     pseudonyms: Pseudonyms
 
     def images(
-        self, record: WarehouseRecord, skipped: Callable[[WarehouseImage, str], None]
+        self, validated: Iterable[ValidatedImage], skipped: Callable[[str], None]
     ) -> Iterator[ExportedImage]:
-        """Yield a record's images de-identified; one that cannot be is passed to ``skipped``."""
-        for image in record.images:
+        """Yield images de-identified; of one that cannot be, ``skipped`` is told the reason."""
+        for each in validated:
             try:
-                dataset = self.deidentified(self._path(image), record)
+                dataset = self.deidentified(self._path(each.image), each.patient_key)
             except NodeError as error:
-                skipped(image, str(error))
+                skipped(str(error))
                 continue
-            yield ExportedImage(record=record, original_uid=image.sop_instance_uid, dataset=dataset)
+            yield ExportedImage(validated=each, dataset=dataset)
 
-    def deidentified(self, path: Path, record: WarehouseRecord) -> Dataset:
-        """Read an object of a record and de-identify it.
+    def deidentified(self, path: Path, patient_key: str) -> Dataset:
+        """Read an object of a patient and de-identify it.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Sources:
             # What pydicom says of invalid values quotes them, and they are the patient's.
             warnings.simplefilter("ignore")
             return deidentified(
-                read_object(path), patient_key=record.patient_key, pseudonyms=self.pseudonyms
+                read_object(path), patient_key=patient_key, pseudonyms=self.pseudonyms
             )
 
     def _path(self, image: WarehouseImage) -> Path:

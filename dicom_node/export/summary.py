@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from dicom_node.domain.warehouse import WarehouseImage, WarehouseRecord
+from dicom_node.export.validated_images import ValidatedImage
 
 
 @dataclass(slots=True)
@@ -20,15 +20,14 @@ class ExportSummary:
     boxes: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
-    def add_image(self, record: WarehouseRecord, uid: str) -> None:
+    def add_image(self, validated: ValidatedImage) -> None:
         """Count an image that went out, with its labels."""
-        device = record.device.device_id
+        device = validated.device.device_id
         self.images[device] += 1
-        for truth in record.truths:
-            if truth.sop_instance_uid == uid and truth.value is not None:
-                self.labels[device, truth.label, truth.value] += 1
+        for labels, value in ((validated.present, True), (validated.absent, False)):
+            self.labels.update((device, label, value) for label in labels)
 
-    def skip(self, _image: WarehouseImage, reason: str) -> None:
+    def skip(self, reason: str) -> None:
         """Count an image that was left out."""
         self.skipped[reason] += 1
 

@@ -30,6 +30,14 @@ def test_items_carry_labels_view_and_split(tmp_path: Path) -> None:
     assert dataset.image(item).shape == (8, 8)
 
 
+def test_what_nobody_decided_on_is_neither_there_nor_not(tmp_path: Path) -> None:
+    rows = ("a.jpg,1,60,M,AP,train,1,", "b.jpg,2,40,F,PA,valid,,0", "c.jpg,3,30,F,PA,test,0,1")
+    known, unknown, clear = read_cxr(folder(tmp_path, rows=rows)).items
+    assert (known.labels, known.uncertain) == ({"Pneumonia"}, {"No_Finding", "Abnormal"})
+    assert (unknown.labels, unknown.uncertain) == ({"Abnormal"}, {"Pneumonia"})
+    assert (clear.labels, clear.uncertain) == ({"No_Finding"}, frozenset())
+
+
 def test_boxes_are_read_with_nihs_other_spelling(tmp_path: Path) -> None:
     place = folder(tmp_path, header=HEADER.replace("No_Finding", "Infiltration"))
     (place / "boxes.csv").write_text(

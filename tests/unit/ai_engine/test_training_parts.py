@@ -147,20 +147,37 @@ def test_an_error_in_a_batch_reaches_the_training_loop() -> None:
         list(epoch_batches(broken, recipe, size=32, seed=(1,)))
 
 
-def test_targets_follow_the_table(tmp_path: Path) -> None:
-    item = CxrItem(
-        file="a.jpg", patient_id="1", age=64, sex="M", view=View.PA, split=Split.TRAIN,
-        labels=frozenset({"Pneumonia"}),
+def loaded(*uncertain: set[str]) -> TrainingSet:
+    """A training set of images with pneumonia, with what nobody decided about each."""
+    items = tuple(
+        CxrItem(
+            file="a.jpg", patient_id="1", age=64, sex="M", view=View.PA, split=Split.TRAIN,
+            labels=frozenset({"Pneumonia"}) - unknown, uncertain=frozenset(unknown),
+        )
+        for unknown in uncertain
     )  # fmt: skip
 
     class Images(CxrDataset):
         def image(self, item: object) -> np.ndarray:
             return sample().image
 
-    dataset = Images(folder=tmp_path, labels=("Pneumonia", "Edema"), items=(item,), boxes=())
-    data = load_training_set(dataset, [item], parse_recipe(MINIMAL, where="test"))
+    dataset = Images(folder=Path(), labels=("Pneumonia", "Edema"), items=items, boxes=())
+    return load_training_set(dataset, items, parse_recipe(MINIMAL, where="test"))
+
+
+def test_targets_follow_the_table() -> None:
+    data = loaded(set())
     np.testing.assert_allclose(data.targets[0], [1, 0, 1, 0, 1])
+    assert data.weights is None
     assert plain_views(data, 32).shape == (1, 32, 32, 1)
+
+
+def test_what_nobody_decided_on_is_neither_learned_nor_measured() -> None:
+    data = loaded({"Edema"}, {"Pneumonia"})
+    assert data.weights is not None
+    np.testing.assert_array_equal(data.weights, [[1, 0, 1, 1, 1], [0, 1, 1, 1, 1]])
+    np.testing.assert_allclose(data.decided(0).targets, [[1, 0, 1, 0, 1]])
+    assert len(data.decided(2)) == 2
 
 
 def test_checkpoints_come_back_and_belong_to_their_recipe(tmp_path: Path) -> None:

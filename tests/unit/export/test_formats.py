@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from pydicom import dcmread
 from ai_engine.datasets.cxr import read_cxr
 from ai_engine.prediction import Region
 from dicom_node.domain.device import Device
+from dicom_node.domain.review import OTHER_LABEL
 from dicom_node.domain.warehouse import LabelledBox, WarehouseImage, WarehouseRecord
 from dicom_node.export.formats import export_coco, export_dicom, export_nih
 from dicom_node.export.pseudonyms import Pseudonyms
@@ -47,12 +49,21 @@ def records() -> list[WarehouseRecord]:
         box=Region(left=100, top=200, right=300, bottom=500),
         drawn=True,
     )
-    return [_with_boxes(found[0], (box,)), *found[1:]]
+    return [replace(found[0], boxes=(box,)), *found[1:]]
 
 
-def _with_boxes(record: WarehouseRecord, boxes: tuple[LabelledBox, ...]) -> WarehouseRecord:
-    values = {name: getattr(record, name) for name in WarehouseRecord.__dataclass_fields__}
-    return WarehouseRecord(**{**values, "boxes": boxes})
+def of_one_image(first: WarehouseRecord, *others: WarehouseRecord) -> list[WarehouseRecord]:
+    """The records as if all were of the first one's image."""
+    uid = first.images[0].sop_instance_uid
+    return [
+        replace(
+            each,
+            images=first.images,
+            patient_key=first.patient_key,
+            truths=tuple(replace(truth, sop_instance_uid=uid) for truth in each.truths),
+        )
+        for each in (first, *others)
+    ]
 
 
 def sources(image: Callable[[WarehouseImage], Path], report: Path | None = None) -> Sources:
@@ -88,6 +99,73 @@ def test_the_nih_form_is_what_training_reads(
     assert box.region.top == pytest.approx(200 * scale, abs=0.01)
     assert summary.boxes == 1
     assert max(dataset.image(item).shape) == 1024
+
+
+def test_an_image_is_one_row_whoever_judged_it_and_however_often(
+    records: list[WarehouseRecord], picture: Path, tmp_path: Path
+) -> None:
+    positive, again, unsure = records
+    other_model = replace(
+        unsure,
+        truths=tuple(
+            replace(truth, label=label, value=value)
+            for truth in unsure.truths
+            for label, value in (("gout", True), ("cold", False), ("flu", None))
+        ),
+    )
+    made = of_one_image(positive, again, other_model)
+    elsewhere = replace(positive.images[0], sop_instance_uid="1.2.99")
+    second = replace(
+        positive,
+        images=(elsewhere,),
+        truths=tuple(replace(each, sop_instance_uid="1.2.99") for each in positive.truths),
+        boxes=(),
+    )
+    other_picture = tmp_path / "second.dcm"
+    copied = dcmread(picture)
+    copied.SOPInstanceUID = copied.file_meta.MediaStorageSOPInstanceUID = "1.2.99"
+    copied.save_as(other_picture, enforce_file_format=True)
+    found = sources(lambda image: other_picture if image.sop_instance_uid == "1.2.99" else picture)
+
+    summary = export_nih([*made, second], found, tmp_path / "nih")
+    dataset = read_cxr(tmp_path / "nih")
+    first, last = dataset.items
+    assert dataset.labels == tuple(sorted(("gout", "cold", "flu", LABEL)))
+    assert (first.labels, first.uncertain) == ({"gout"}, {"flu"})
+    assert (last.labels, last.uncertain) == ({LABEL}, {"gout", "cold", "flu"})
+    assert not dataset.boxes
+    assert sum(summary.images.values()) == 2
+    assert (CR1.device_id, LABEL, 1, 1) in summary.rows()
+    assert (CR1.device_id, "gout", 1, 0) in summary.rows()
+
+    summary = export_coco([*made, second], found, tmp_path / "coco")
+    document = json.loads((tmp_path / "coco" / "annotations.json").read_text())
+    assert [image["labels"] for image in document["images"]] == [["gout"], [LABEL]]
+    assert document["images"][0]["absent"] == sorted(["cold", LABEL])
+    assert document["images"][0]["undecided"] == ["flu"]
+    assert sum(summary.images.values()) == 2
+
+    summary = export_dicom([*made, second], found, tmp_path / "dicom")
+    assert sum(summary.images.values()) == len(list((tmp_path / "dicom").rglob("*.dcm"))) == 2
+
+
+def test_boxes_without_a_label_are_in_coco_and_keep_training_from_nothing(
+    records: list[WarehouseRecord], picture: Path, tmp_path: Path
+) -> None:
+    boxes = tuple(replace(box, label=OTHER_LABEL) for box in records[0].boxes)
+    made = [replace(records[0], boxes=boxes)]
+    export_nih(made, sources(lambda _image: picture), tmp_path / "nih")
+    assert not read_cxr(tmp_path / "nih").boxes
+    assert export_coco(made, sources(lambda _image: picture), tmp_path / "coco").boxes == 1
+
+
+def test_a_result_that_was_rejected_whole_is_no_row_of_denials(
+    records: list[WarehouseRecord], picture: Path, tmp_path: Path
+) -> None:
+    rejected = replace(records[0], truths=(), boxes=())
+    summary = export_nih([rejected], sources(lambda _image: picture), tmp_path)
+    assert not summary.images
+    assert summary.skipped == {"its result was rejected, and nothing else was decided about it": 1}
 
 
 def test_coco_has_categories_images_and_boxes(
