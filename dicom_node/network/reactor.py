@@ -64,6 +64,7 @@ class ReceivingAssociation(Association):
             self.dul.kill_dul()
             self._transport.silence()
             self._give_up_slot()
+            self._slots.leave()
             if self._on_end is not None:
                 self._on_end(self)
 
@@ -81,7 +82,7 @@ class ReceivingAssociation(Association):
         """
         if self._counted:
             self._counted = False
-            self._slots.leave()
+            self._slots.end()
 
     def is_over(self) -> bool:
         """Tell whether nothing is served any more."""

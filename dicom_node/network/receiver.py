@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
@@ -25,7 +25,7 @@ from dicom_node.network.access import AccessFactory
 from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.logs import ForwardingHandler, fields
-from dicom_node.network.slots import AssociationSlots
+from dicom_node.network.slots import AssociationSlots, SlotCounts
 from dicom_node.network.storage_scp import StorageScp
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer
@@ -116,7 +116,7 @@ class _Link:
 
 
 def run_receiver(
-    task: ReceiverTask, listener: socket.socket, channel: Connection, counts: MutableSequence[int]
+    task: ReceiverTask, listener: socket.socket, channel: Connection, counts: SlotCounts
 ) -> None:
     """Receive until told to stop, or until the main process has gone: a receiver's main function.
 
@@ -145,7 +145,7 @@ def _server(
     task: ReceiverTask,
     listener: socket.socket,
     emit: Callable[[ReceptionEvent], None],
-    counts: MutableSequence[int],
+    counts: SlotCounts,
 ) -> ReceiverServer:
     slots = AssociationSlots(counts, task.index, task.settings.max_associations)
     scp = StorageScp(

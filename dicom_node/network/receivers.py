@@ -31,6 +31,7 @@ from dicom_node.network.receiver import (
     Stop,
     run_receiver,
 )
+from dicom_node.network.slots import SlotCounts
 from dicom_node.network.transport import listen
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,10 @@ class ReceiverPool:
         self._access = access
         self._on_events = on_events
         self._context = multiprocessing.get_context("spawn")
-        self._counts = self._context.RawArray("i", settings.receivers)
+        self._counts = SlotCounts(
+            associations=self._context.RawArray("i", settings.receivers),
+            connections=self._context.RawArray("i", settings.receivers),
+        )
         self._changed = Condition()
         self._receivers: dict[int, _Receiver] = {}
         self._restarts: dict[int, float] = {}
@@ -252,7 +256,7 @@ class ReceiverPool:
                     association_id=association_id, reason=CloseReason.LOST, at=datetime.now(UTC)
                 )
             )
-        self._counts[receiver.index] = 0
+        self._counts.clear(receiver.index)
         with self._changed:
             del self._receivers[receiver.index]
             if not self._stopping:

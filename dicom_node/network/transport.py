@@ -94,21 +94,33 @@ class ReceiverServer(ThreadedAssociationServer):
         Raises
         ------
         OSError
-            Another receiver has taken it, or far too many are open.
+            Another receiver has taken it, far too many are open, or its peer has gone already.
         """
         lead = self.slots.lead()
         if lead:
             time.sleep(min(lead * _YIELD_SECONDS, _LONGEST_YIELD_SECONDS))
         connection, address = super().get_request()
         self.slots.enter()
-        if self.slots.exceeded(by=_POLITELY_REJECTED):
-            self.slots.leave()
+        try:
+            return self._admitted(connection), address
+        except OSError:
+            # The caller takes this for a connection that is gone, and tells nobody else.
+            self._forget()
             connection.close()
+            raise
+
+    def _admitted(self, connection: socket.socket) -> socket.socket:
+        if self.slots.crowded(by=_POLITELY_REJECTED):
             raise OSError("too many connections to reject each by an A-ASSOCIATE-RJ")
         # A peer that falls silent within a PDU must not hold its connection for ever.
         connection.settimeout(self.ae.acse_timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self._secured(connection), address
+        return self._secured(connection)
+
+    def _forget(self) -> None:
+        """Count a connection no longer that did not become an association."""
+        self.slots.end()
+        self.slots.leave()
 
     def _secured(self, connection: socket.socket) -> socket.socket:
         """Speak TLS where that is wanted; the first read shakes hands, on the association's thread.
@@ -121,7 +133,7 @@ class ReceiverServer(ThreadedAssociationServer):
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
         """Take note that an accepted connection did not become an association."""
-        self.slots.leave()
+        self._forget()
         logger.error(
             "connection.failed %s",
             fields(peer=client_address[0]),

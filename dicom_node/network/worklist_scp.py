@@ -32,7 +32,7 @@ from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessPolicy, AssociationRequest, Operation, Refusal
 from dicom_node.network.logs import fields
 from dicom_node.network.reactor import ReceivingAssociation
-from dicom_node.network.slots import AssociationSlots
+from dicom_node.network.slots import AssociationSlots, SlotCounts
 from dicom_node.network.status import response
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer, listen
@@ -98,7 +98,8 @@ class WorklistScp:
         self._settings = settings
         self._steps = steps
         self._access = access
-        self._slots = AssociationSlots([0], 0, settings.max_associations)
+        counts = SlotCounts(associations=[0], connections=[0])
+        self._slots = AssociationSlots(counts, 0, settings.max_associations)
         self._server: ReceiverServer | None = None
         self._thread: threading.Thread | None = None
 

@@ -103,7 +103,7 @@ class Reception:
 
     def forget(self) -> None:
         """Wait until nothing is underway, and empty the archive and the record of events."""
-        wait_until(lambda: sum(self.pool._counts) == 0, "all associations to end")
+        wait_until(lambda: sum(self.pool._counts.associations) == 0, "all associations to end")
         wait_until(self.pool.ready, "all receivers to be ready")
         opened = {event.association_id for event in self.recorder.of(AssociationOpened)}
         self.closed(len(opened))

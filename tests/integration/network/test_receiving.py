@@ -320,7 +320,7 @@ def test_senders_at_once_are_spread_over_the_receivers(tmp_path: Path) -> None:
     with node.reception(tmp_path / "archive", receivers=2) as running:
         associations = [associate(running.peer, MODALITY) for _ in range(6)]
         running.recorder.wait_for(AssociationOpened, 6)
-        spread = sorted(running.pool._counts)
+        spread = sorted(running.pool._counts.associations)
         for association in associations:
             association.release()
         running.closed(6)

@@ -80,7 +80,7 @@ def test_a_killed_receiver_loses_nothing_that_it_answered_for(
     wait_until(own_reception.pool.ready, "another receiver to take its place")
     assert own_reception.pool.pids != (victim,)
     assert can_store(own_reception, 1000)
-    assert sum(own_reception.pool._counts) <= 1
+    assert sum(own_reception.pool._counts.associations) <= 1
 
 
 def test_while_one_receiver_is_down_the_other_serves(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_closing_is_reported_once_for_each_association_of_a_killed_receiver(
     own_reception: Reception,
 ) -> None:
     associations = [associate(own_reception.peer, MODALITY) for _ in range(3)]
-    wait_until(lambda: sum(own_reception.pool._counts) == 3, "three associations")
+    wait_until(lambda: sum(own_reception.pool._counts.associations) == 3, "three associations")
 
     os.kill(own_reception.pool.pids[0], signal.SIGKILL)
 

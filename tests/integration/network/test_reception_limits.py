@@ -3,11 +3,19 @@
 import socket
 import struct
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
+from pynetdicom import build_context
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    MaximumLengthNotification,
+)
 
 from dicom_node.archive import ArchiveSettings
 from dicom_node.network.access import Refusal
@@ -53,6 +61,43 @@ def test_one_association_too_many_is_rejected_for_now(tmp_path: Path) -> None:
         with raw_scu(running.peer, MODALITY) as scu:
             assert store(scu) == 0x0000
         held[1].release()
+
+
+def test_released_connections_that_stay_open_are_not_without_limit(tmp_path: Path) -> None:
+    ask = _associate_request(MODALITY)
+    release = struct.pack(">BBLL", 0x05, 0, 4, 0)
+    with node.reception(tmp_path / "archive", max_associations=1) as running, ExitStack() as held:
+        for _ in range(33):  # the limit, and those that are told that it is reached
+            connection = held.enter_context(tcp(running.peer))
+            connection.sendall(ask)
+            assert connection.recv(4096)[:1] == b"\x02"
+            connection.sendall(release)
+            assert connection.recv(64)[:1] == b"\x06"
+        with tcp(running.peer) as one_more:
+            assert is_closed_by_peer(one_more)
+
+        held.close()
+
+        counts = running.pool._counts
+        wait_until(lambda: sum(counts.connections) == 0, "the connections to be closed")
+        with raw_scu(running.peer, MODALITY) as scu:
+            assert store(scu) == 0x0000
+
+
+def _associate_request(calling: str) -> bytes:
+    request = A_ASSOCIATE()
+    request.application_context_name = "1.2.840.10008.3.1.1.1"
+    request.calling_ae_title, request.called_ae_title = calling, node.AE_TITLE
+    context = build_context(CR_IMAGE, ExplicitVRLittleEndian)
+    context.context_id = 1
+    request.presentation_context_definition_list = [context]
+    length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+    length.maximum_length_received = 16384
+    implementation.implementation_class_uid = UID("1.2.3")
+    request.user_information = [length, implementation]
+    pdu = A_ASSOCIATE_RQ()
+    pdu.from_primitive(request)
+    return bytes(pdu.encode())
 
 
 def test_an_object_over_the_limit_is_refused_without_being_kept_in_memory(tmp_path: Path) -> None:
@@ -112,7 +157,7 @@ def test_a_peer_that_falls_silent_within_a_pdu_does_not_hold_its_association(
 
         assert closed.reason in (CloseReason.TIMEOUT, CloseReason.ABORTED)
         hang_up(association)
-        wait_until(lambda: sum(running.pool._counts) == 0, "the only slot to be free")
+        wait_until(lambda: sum(running.pool._counts.associations) == 0, "the only slot to be free")
         with raw_scu(running.peer, MODALITY) as scu:
             assert store(scu) == 0x0000
 
@@ -133,7 +178,7 @@ def test_garbage_is_answered_by_closing_the_connection(tmp_path: Path, garbage: 
             connection.sendall(garbage)
             assert is_closed_by_peer(connection)
 
-        wait_until(lambda: sum(running.pool._counts) == 0, "the only slot to be free")
+        wait_until(lambda: sum(running.pool._counts.associations) == 0, "the only slot to be free")
         with raw_scu(running.peer, MODALITY) as scu:
             assert store(scu) == 0x0000
         assert len(running.recorder.of(AssociationOpened)) == 1

@@ -2,6 +2,8 @@
 
 import functools
 import shutil
+import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,8 +25,10 @@ from dicom_node.settings import NetworkSettings, NodeSettings, TlsSettings, Work
 from dicom_node.stores import Stores, address_of, utc_now
 from dicom_node.workflow.review_fakes import fake_details
 from dicom_node.workstations import Workstations
-from tests.peers import dcmtk
+from tests.peers import dcmtk, node
 from tests.peers.objects import make_dataset, write_part10
+from tests.peers.process import wait_until
+from tests.peers.raw_scu import tcp
 
 pytestmark = pytest.mark.peer
 
@@ -115,6 +119,25 @@ def test_who_is_not_trusted_or_speaks_plainly_gets_nowhere(
     known = [str(each) for each in secured(identities, "modality")]
     assert dcmtk.echoscu(peer, calling="CR1", options=known).returncode == 0
     assert dcmtk.echoscu(peer, calling="NOBODY", options=known).returncode
+
+
+def test_connections_that_are_reset_at_once_hold_no_place(
+    identities: dict[str, Identity], tmp_path: Path
+) -> None:
+    tls = files(identities, "node", trusts="modality")
+    with node.reception(
+        tmp_path / "archive", tls=tls, max_associations=1, artim_timeout=1.0
+    ) as running:
+        for _ in range(60):  # as port scanners and load balancers do
+            with tcp(running.peer) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        counts = running.pool._counts
+        wait_until(lambda: sum(counts.connections) == 0, "the places to be free")
+        assert sum(counts.associations) == 0
+        known = [str(each) for each in secured(identities, "modality")]
+        answer = dcmtk.echoscu(running.peer, calling=node.MODALITY, options=known)
+        assert answer.returncode == 0, answer.stderr
 
 
 def test_the_node_sends_by_tls_to_whom_it_trusts(
