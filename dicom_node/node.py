@@ -43,14 +43,13 @@ from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.receive import OpenAssociations, Reception
 from dicom_node.workflow.report import Reporting
 from dicom_node.workflow.route import Routing
+from dicom_node.workflow.salvage import Salvage
 from dicom_node.workflow.slots import Slots
 from dicom_node.workflow.watch import DeviceWatch
 from dicom_node.workstations import Workstations
 from sr_templates.context import EvidenceContext
 
 _LOG = logging.getLogger(__name__)
-# A delivery that nothing has tried this long after it was planned was stranded by a crash.
-_STRANDED_AFTER = timedelta(seconds=30)
 # A verdict that is this old and known nowhere was given outside this process, or left by a crash.
 _UNTOLD_AFTER = timedelta(seconds=2)
 
@@ -85,6 +84,14 @@ class Node:
         self._corridor = self._make_corridor(config_dir)
         self._workflows = WorkflowEngine(_engine_settings(settings), self._corridor)
         self._corridor.completion.start_with(self._workflows)
+        self._salvage = Salvage(
+            index=self._stores.index,
+            results=self._stores.hotbase,
+            completion=self._corridor.completion,
+            delivering=self._corridor.delivering,
+            workflows=self._workflows,
+            clock=utc_now,
+        )
         self._desk = ReceptionDesk(
             reception=Reception(
                 index=self._stores.index,
@@ -280,10 +287,9 @@ class Node:
 
     def _sweep(self) -> None:
         self._desk.catch_up()
+        self._salvage.sweep()
         self._corridor.completion.sweep()
         self._workstations.sweep()
-        for delivery in self._stores.hotbase.stranded_deliveries(utc_now() - _STRANDED_AFTER):
-            self._workflows.deliver_now(delivery)
         # Also what the command line has decided. A new attempt each minute, should one fail.
         minute = int(utc_now().timestamp() // 60)
         for item_id in self._worklist.unconcluded(utc_now() - _UNTOLD_AFTER):

@@ -42,6 +42,20 @@ class Delivery:
     last_error: str = ""
     parcel: Parcel = Parcel.RESULT
 
+    @property
+    def next_try(self) -> str:
+        """The name of the try that comes next: no try is begun twice."""
+        return self.try_after(self.attempts)
+
+    @property
+    def last_try(self) -> str:
+        """The name of the try whose outcome was recorded last."""
+        return self.try_after(self.attempts - 1)
+
+    def try_after(self, attempts: int) -> str:
+        """Return the name of the try that follows ``attempts`` others."""
+        return f"{self.delivery_id}-{attempts + 1}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:

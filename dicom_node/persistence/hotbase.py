@@ -24,6 +24,7 @@ from dicom_node.persistence.tables import (
     MEASUREMENTS,
     REFUSALS,
     REMARKS,
+    UtcDateTime,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
@@ -316,7 +317,10 @@ class Hotbase:
     ) -> tuple[Delivery, ...]:
         """Return the deliveries for which ``condition`` holds, oldest first."""
         query = (
-            sa.select(DELIVERIES).where(condition).order_by(DELIVERIES.c.created_at).limit(limit)
+            sa.select(DELIVERIES)
+            .where(condition)
+            .order_by(DELIVERIES.c.created_at, DELIVERIES.c.delivery_id)
+            .limit(limit)
         )
         return tuple(
             Delivery(
@@ -336,11 +340,23 @@ class Hotbase:
         """Return the deliveries of one job."""
         return self.deliveries(DELIVERIES.c.job_id == job_id)
 
-    def stranded_deliveries(self, before: datetime) -> tuple[Delivery, ...]:
-        """Return deliveries planned before a moment that nothing has tried."""
-        return self.deliveries(
-            sa.and_(DELIVERIES.c.state == DeliveryState.PENDING, DELIVERIES.c.created_at < before)
+    def unfinished_deliveries(
+        self, before: datetime, *, after: Delivery | None = None, limit: int = 1000
+    ) -> tuple[Delivery, ...]:
+        """Return deliveries planned before a moment that are neither delivered nor given up.
+
+        Oldest first, ``limit`` of them, from the one that follows ``after``.
+        """
+        condition = sa.and_(
+            DELIVERIES.c.state.in_((DeliveryState.PENDING, DeliveryState.RETRYING)),
+            DELIVERIES.c.created_at < before,
         )
+        if after is not None:
+            # Many may have been planned at the same moment.
+            condition &= sa.tuple_(DELIVERIES.c.created_at, DELIVERIES.c.delivery_id) > sa.tuple_(
+                sa.bindparam("at", after.created_at, UtcDateTime), after.delivery_id
+            )
+        return self.deliveries(condition, limit)
 
     def delivery_counts(self) -> dict[tuple[str, DeliveryState], int]:
         """Return how many deliveries there are for each destination and state."""
@@ -353,14 +369,21 @@ class Hotbase:
             }
 
     def move_delivery(
-        self, delivery_id: str, state: DeliveryState, *, at: datetime, error: str = ""
+        self,
+        delivery_id: str,
+        state: DeliveryState,
+        *,
+        at: datetime,
+        error: str = "",
+        attempts: int | None = None,
     ) -> None:
-        """Record the outcome of one try.
+        """Record the outcome of one try: of the one that ``attempts`` others went before, if given.
 
         Raises
         ------
         ConflictError
-            When the delivery's state cannot be followed by ``state``.
+            When the delivery's state cannot be followed by ``state``, or the outcome of that try
+            is recorded already.
         """
         allowed = [one for one, following in DELIVERY_TRANSITIONS.items() if state in following]
         values: dict[str, Any] = {"state": state, "last_error": error}
@@ -369,7 +392,11 @@ class Hotbase:
         with self._engine.begin() as connection:
             changed = connection.execute(
                 sa.update(DELIVERIES)
-                .where(DELIVERIES.c.delivery_id == delivery_id, DELIVERIES.c.state.in_(allowed))
+                .where(
+                    DELIVERIES.c.delivery_id == delivery_id,
+                    DELIVERIES.c.state.in_(allowed),
+                    DELIVERIES.c.attempts == attempts if attempts is not None else sa.true(),
+                )
                 .values(**values, attempts=DELIVERIES.c.attempts + 1)
             )
         if changed.rowcount != 1:

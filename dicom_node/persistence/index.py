@@ -101,6 +101,44 @@ class StudyIndex:
                 .values(state=state, reason=reason)
             )
 
+    def claims(self, limit: int = 1000) -> dict[str, str]:
+        """Return the studies that are being analysed, each with the workflow that has claimed it.
+
+        Those that are quiet for longest come first, up to ``limit``.
+        """
+        query = (
+            sa.select(STUDIES.c.study_instance_uid, STUDIES.c.claimed_by)
+            .where(STUDIES.c.state == StudyState.COMPLETE)
+            .order_by(STUDIES.c.last_received_at)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return {row.study_instance_uid: row.claimed_by for row in connection.execute(query)}
+
+    def give_up(self, study_instance_uid: str, state: StudyState, *, by: str, reason: str) -> bool:
+        """End the analysis that the workflow ``by`` had claimed; return whether there was one.
+
+        What has arrived since, or what another workflow has claimed since, is left as it is.
+
+        Raises
+        ------
+        ConflictError
+            When ``state`` cannot follow a complete study.
+        """
+        if state not in STUDY_TRANSITIONS[StudyState.COMPLETE]:
+            raise ConflictError(f"a complete study cannot become {state}")
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(STUDIES)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.state == StudyState.COMPLETE,
+                    STUDIES.c.claimed_by == by,
+                )
+                .values(state=state, reason=reason)
+            )
+        return changed.rowcount == 1
+
     def reopen_failed(self, study_instance_uid: str | None = None) -> int:
         """Let failed studies (or one of them) be analysed again; return how many."""
         condition = STUDIES.c.state == StudyState.FAILED

@@ -87,9 +87,11 @@ class Completion:
 
     def abandon(self, study_instance_uid: str, workflow_id: str, reason: str) -> None:
         """Record that the analysis that ``workflow_id`` had claimed ended in an error."""
-        study = self._index.claim(study_instance_uid, by=workflow_id, at=self._clock())
-        if study is not None:
-            self._index.finish(study, StudyState.FAILED, reason)
+        self._index.give_up(study_instance_uid, StudyState.FAILED, by=workflow_id, reason=reason)
+
+    def release(self, study_instance_uid: str, workflow_id: str) -> None:
+        """Let a study be analysed anew whose analysis nobody goes on with."""
+        self._index.give_up(study_instance_uid, StudyState.RECEIVING, by=workflow_id, reason="")
 
     def _is_complete(self, study: StudyRecord) -> bool:
         now = self._clock()

@@ -9,7 +9,7 @@ from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.job import Job
-from dicom_node.errors import NodeError
+from dicom_node.errors import ConflictError, NodeError
 from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, Sender
 from sr_templates.evidence_kind import EvidenceKind
 
@@ -91,6 +91,21 @@ class Delivering:
         _LOG.info("delivered job=%s destination=%s", delivery.job_id, delivery.destination)
         return None
 
+    def lost(self, delivery: Delivery, reason: str) -> Retry | None:
+        """Record a try that ended without an outcome as one that failed; return the next one."""
+        try:
+            return self._failed(delivery, DeliveryError(reason, retryable=True))
+        except ConflictError:  # there is an outcome after all: it came while this was asked
+            return None
+
+    def untried(self, delivery: Delivery, reason: str) -> Retry | None:
+        """Record a try that will never be made, and return the one in its place, which is due."""
+        try:
+            self._move(delivery, DeliveryState.RETRYING, DeliveryError(reason, retryable=True))
+        except ConflictError:
+            return None
+        return Retry(delivery=delivery, seconds=0.0)
+
     def _send(self, delivery: Delivery) -> None:
         destination = self._ae_titles.get(delivery.destination)
         wanted = [
@@ -119,7 +134,13 @@ class Delivering:
         return Retry(delivery=delivery, seconds=wait.total_seconds())
 
     def _move(self, delivery: Delivery, state: DeliveryState, error: NodeError) -> None:
-        self._results.move_delivery(delivery.delivery_id, state, at=self._clock(), error=str(error))
+        self._results.move_delivery(
+            delivery.delivery_id,
+            state,
+            at=self._clock(),
+            error=str(error),
+            attempts=delivery.attempts,
+        )
         _LOG.warning(
             "not delivered job=%s destination=%s attempt=%d state=%s reason=%r",
             delivery.job_id,

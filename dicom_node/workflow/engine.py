@@ -10,18 +10,18 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from dbos import DBOS, Debouncer, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, Debouncer, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import error as dbos_error
 
 from dicom_node.domain.delivery import Delivery
 from dicom_node.errors import NodeError
 from dicom_node.workflow.pipeline import Corridor
-from dicom_node.workflow.ports import StepFailedError
+from dicom_node.workflow.ports import Fate, Life, StepFailedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +33,7 @@ _DELIVERIES = "deliveries"
 # the order or the meaning of the corridor's steps changes.
 _CORRIDOR_VERSION = "4"
 _STEP_TRIES = 3
+_UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 # Studies whose workflows are held in memory; those that are not being analysed cost a thread each.
 _DIRECT = 64
 
@@ -100,6 +101,13 @@ def _cause(failure: Exception) -> Exception:
     return failure
 
 
+def _words(error: object) -> str:
+    """Say in which error a workflow ended; only the node's own words are free of header values."""
+    if isinstance(error, NodeError):
+        return str(error)
+    return type(error).__name__ if isinstance(error, Exception) else ""
+
+
 class WorkflowEngine:
     """Runs the corridor's workflows; one per process, between ``start`` and ``stop``."""
 
@@ -156,14 +164,13 @@ class WorkflowEngine:
 
     def deliver_now(self, delivery: Delivery) -> None:
         """Start the next try of a delivery at once; asking again changes nothing."""
-        with SetWorkflowID(f"{delivery.delivery_id}-{delivery.attempts + 1}"):
+        with SetWorkflowID(delivery.next_try):
             DBOS.start_workflow(self._deliver, delivery.delivery_id)
 
     def deliver_later(self, delivery: Delivery, seconds: float) -> None:
         """Start the try after the one that just failed; asking again changes nothing."""
-        next_try = delivery.attempts + 2
         with (
-            SetWorkflowID(f"{delivery.delivery_id}-{next_try}"),
+            SetWorkflowID(delivery.try_after(delivery.attempts + 1)),
             SetEnqueueOptions(delay_seconds=seconds, queue_partition_key=delivery.destination),
         ):
             DBOS.enqueue_workflow(_DELIVERIES, self._deliver, delivery.delivery_id)
@@ -172,6 +179,15 @@ class WorkflowEngine:
         """Start making a verdict known; asking again with the same ``attempt`` changes nothing."""
         with SetWorkflowID(f"review-{item_id}-{attempt}"):
             DBOS.start_workflow(self._conclude, item_id)
+
+    def fates(self, workflow_ids: Sequence[str]) -> Mapping[str, Fate]:
+        """Return what became of these workflows; one that was never begun is left out."""
+        known = DBOS.list_workflows(workflow_ids=list(workflow_ids), load_input=False)
+        return {each.workflow_id: self._fate(each) for each in known}
+
+    def cancel(self, workflow_ids: Sequence[str]) -> None:
+        """See to it that these workflows are never run again, by whatever version."""
+        DBOS.cancel_workflows(list(workflow_ids))
 
     def collect(self) -> int:
         """Delete the rows of workflows that ended long ago; return how many."""
@@ -185,6 +201,18 @@ class WorkflowEngine:
         )
         DBOS.delete_workflows([each.workflow_id for each in ended])
         return len(ended)
+
+    def _fate(self, workflow: WorkflowStatus) -> Fate:
+        if workflow.status not in _UNFINISHED:
+            return Fate(life=Life.ENDED, error=_words(workflow.error))
+        if workflow.app_version in (_CORRIDOR_VERSION, None) or workflow.status == "DELAYED":
+            return Fate(life=Life.ALIVE)
+        # DBOS runs only what its own version began. Another version may be running in another
+        # process beside this one, though, and what that has taken up is that one's.
+        is_elsewhere = (
+            workflow.status == "PENDING" and workflow.executor_id != self._settings.executor_id
+        )
+        return Fate(life=Life.ALIVE if is_elsewhere else Life.LEFT)
 
     def _register(self) -> None:
         # DBOS finds workflows by name when it recovers them, so they must be registered before
@@ -211,8 +239,12 @@ class WorkflowEngine:
             # as if it were still being worked on. The error itself goes on to the workflow store.
             cause = _cause(failure)
             _LOG.error("analysis failed study=%s", study_instance_uid, exc_info=cause)
-            self._corridor.completion.abandon(
-                study_instance_uid, steps.workflow_id, f"internal error: {type(cause).__name__}"
+            steps.run(
+                "abandon",
+                self._corridor.completion.abandon,
+                study_instance_uid,
+                steps.workflow_id,
+                f"internal error: {type(cause).__name__}",
             )
             raise
         finally:

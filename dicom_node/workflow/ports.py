@@ -1,7 +1,9 @@
 """What the corridor needs from outside, as Protocols. ``node`` plugs in the real ones."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -82,6 +84,38 @@ class StudyStarter(Protocol):
         """Start ``seconds`` after the last time this was called for the study."""
 
 
+class Life(Enum):
+    """Whether a workflow goes on."""
+
+    ALIVE = "alive"
+    ENDED = "ended"
+    LEFT = "left"  # by another version of the node: this one never runs it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What became of a workflow, and the error that it ended in, if any."""
+
+    life: Life
+    error: str = ""
+
+
+class Workflows(Protocol):
+    """The workflows that rows name, and the starting of deliveries."""
+
+    def fates(self, workflow_ids: Sequence[str]) -> Mapping[str, Fate]:
+        """Return what became of these workflows; one that was never begun is left out."""
+
+    def cancel(self, workflow_ids: Sequence[str]) -> None:
+        """See to it that these workflows are never run again, by whatever version."""
+
+    def deliver_now(self, delivery: Delivery) -> None:
+        """Start the next try of a delivery."""
+
+    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
+        """Start the try after the one that just failed, after ``seconds``."""
+
+
 class StudyStore(Protocol):
     """The index of studies and instances."""
 
@@ -93,6 +127,12 @@ class StudyStore(Protocol):
 
     def finish(self, study: StoredStudy, state: StudyState, reason: str = "") -> None:
         """Record how a revision's analysis ended."""
+
+    def claims(self, limit: int = 1000) -> dict[str, str]:
+        """Return the studies that are being analysed, each with the workflow that does it."""
+
+    def give_up(self, study_instance_uid: str, state: StudyState, *, by: str, reason: str) -> bool:
+        """End the analysis that a workflow had claimed; return whether there was one."""
 
     def study(self, study_instance_uid: str) -> StudyRecord:
         """Return one study's row."""
@@ -155,12 +195,20 @@ class ResultStore(Protocol):
         """Return one delivery."""
 
     def move_delivery(
-        self, delivery_id: str, state: DeliveryState, *, at: datetime, error: str = ""
+        self,
+        delivery_id: str,
+        state: DeliveryState,
+        *,
+        at: datetime,
+        error: str = "",
+        attempts: int | None = None,
     ) -> None:
-        """Record the outcome of one try."""
+        """Record the outcome of one try, if ``attempts`` went before it."""
 
-    def stranded_deliveries(self, before: datetime) -> tuple[Delivery, ...]:
-        """Return deliveries planned before a moment that nothing has tried."""
+    def unfinished_deliveries(
+        self, before: datetime, *, after: Delivery | None = None, limit: int = 1000
+    ) -> tuple[Delivery, ...]:
+        """Return deliveries planned before a moment that are neither delivered nor given up."""
 
 
 class DeviceLedger(Protocol):

@@ -146,7 +146,26 @@ def test_an_unknown_delivery_is_a_clear_error(hotbase: Hotbase) -> None:
         hotbase.delivery("x")
 
 
-def test_a_delivery_that_nothing_tried_is_stranded(hotbase: Hotbase) -> None:
+def test_unfinished_deliveries_come_in_pages_oldest_first(hotbase: Hotbase) -> None:
+    titles = [f"PACS{number}" for number in range(5)]
+    planned = [hotbase.plan_delivery(JOB.job_id, title, at=EPOCH) for title in titles]
+    hotbase.move_delivery(planned[0].delivery_id, DeliveryState.DELIVERED, at=EPOCH)
+    hotbase.move_delivery(planned[1].delivery_id, DeliveryState.FAILED, at=EPOCH)
+    hotbase.move_delivery(planned[2].delivery_id, DeliveryState.RETRYING, at=EPOCH)
+    later = EPOCH.replace(year=2027)
+    assert hotbase.unfinished_deliveries(EPOCH) == ()
+    found = hotbase.unfinished_deliveries(later)
+    assert {each.destination for each in found} == set(titles[2:])
+    first = hotbase.unfinished_deliveries(later, limit=2)
+    rest = hotbase.unfinished_deliveries(later, after=first[-1], limit=2)
+    assert first + rest == found
+    assert hotbase.unfinished_deliveries(later, after=found[-1]) == ()
+
+
+def test_the_outcome_of_a_try_is_recorded_once(hotbase: Hotbase) -> None:
     planned = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
-    assert hotbase.stranded_deliveries(EPOCH) == ()
-    assert hotbase.stranded_deliveries(EPOCH.replace(year=2027)) == (planned,)
+    retrying = DeliveryState.RETRYING
+    hotbase.move_delivery(planned.delivery_id, retrying, at=EPOCH, attempts=0)
+    with pytest.raises(ConflictError):
+        hotbase.move_delivery(planned.delivery_id, retrying, at=EPOCH, attempts=0)
+    assert hotbase.delivery(planned.delivery_id).attempts == 1

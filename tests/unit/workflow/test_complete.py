@@ -138,3 +138,20 @@ def test_an_analysis_that_broke_leaves_a_failed_study(desk: Desk) -> None:
     desk.completion.abandon(STUDY, "w", "internal error: MemoryError")
     study = desk.index.study(STUDY)
     assert (study.state, study.reason) == (StudyState.FAILED, "internal error: MemoryError")
+
+
+def test_an_analysis_that_broke_leaves_later_images_alone(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended(["a1"])
+    desk.clock.advance(5)
+    desk.completion.claim(STUDY, "w")
+    desk.receive("a2", "1.2")
+    desk.completion.abandon(STUDY, "w", "internal error: MemoryError")
+    study = desk.index.study(STUDY)
+    assert (study.state, study.revision) == (StudyState.RECEIVING, 1)
+    desk.reception.ended(["a2"])
+    assert desk.starter.awaited[-1] == (STUDY, 2.0)
+    desk.clock.advance(2)
+    claimed = desk.completion.claim(STUDY, "w2")
+    assert claimed is not None
+    assert (claimed.revision, claimed.sop_instance_uids) == (2, ("1.1", "1.2"))

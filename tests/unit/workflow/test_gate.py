@@ -170,7 +170,7 @@ def test_what_the_gate_held_by_mistake_goes_out_without_another_analysis(
     assert guarded.held() == []
     guarded.works.clock.advance(60)
     steps = InlineSteps()
-    steps.delivered.extend(guarded.hotbase.stranded_deliveries(guarded.works.clock()))
+    steps.delivered.extend(guarded.hotbase.unfinished_deliveries(guarded.works.clock()))
     guarded.deliver(steps)
     assert guarded.sent()[-1] == {EvidenceKind.SR, EvidenceKind.SC}
     assert guarded.works.models.calls == calls
