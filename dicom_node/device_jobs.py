@@ -16,9 +16,6 @@ from dicom_node.workflow.drift import DeviceDrift, DriftRules, DriftWatch
 
 _LOG = logging.getLogger(__name__)
 
-SCHEDULE = "schedule"
-"""Who made a calibration that nobody asked for by hand."""
-
 
 class DeviceJobs:
     """Calibrates devices and watches them drift, for every active classifier."""
@@ -70,14 +67,12 @@ class DeviceJobs:
         return tuple(card for card in active if card.kind is ModelKind.CLASSIFIER)
 
     def calibrate_all(self) -> tuple[CalibrationOutcome, ...]:
-        """Calibrate every model for every device; one that cannot be is logged, others go on."""
+        """Calibrate every model by the clock; one that cannot be is logged, others go on."""
         objective = parse_objective(self._settings.calibration.objective)
         outcomes: list[CalibrationOutcome] = []
         for card in self.models():
             try:
-                outcomes += self.calibrating.calibrate(
-                    card.name, objective=objective, actor=SCHEDULE
-                )
+                outcomes += self.calibrating.calibrate_by_clock(card.name, objective=objective)
             except NodeError as error:
                 _LOG.error("not calibrated model=%s reason=%r", card.name, str(error))
         return tuple(outcomes)

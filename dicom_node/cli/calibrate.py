@@ -109,7 +109,11 @@ def rollback(
         device, identity, at=utc_now(), actor=_who(by), why=why, number=to
     )
     said = found.name if found else "no calibration of its own"
-    run.console.print(f"{device} uses {said} for {identity.key}.", highlight=False)
+    run.console.print(
+        f"{device} uses {said} for {identity.key}. The nightly job leaves it so until somebody "
+        "calibrates by hand.",
+        highlight=False,
+    )
 
 
 def _show(run: Invocation, outcome: CalibrationOutcome, *, dry_run: bool) -> None:

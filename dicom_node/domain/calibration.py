@@ -1,9 +1,16 @@
 """Calibrations as the node keeps them: numbered, never changed, one of them in use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ai_engine.calibration.device import EVERY_DEVICE, DeviceCalibration
+
+NO_VERSION = 0
+"""The number that stands for no calibration of a device's own."""
+
+SCHEDULE = "schedule"
+"""Who made a calibration that nobody asked for by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +43,25 @@ class CalibrationUse:
     at: datetime
     actor: str
     why: str
+
+
+def gone_back(history: Sequence[CalibrationUse]) -> CalibrationUse | None:
+    """Return the last line of a device's history if by it somebody went back, or None."""
+    if not history:
+        return None
+    *earlier, last = history
+    known = {NO_VERSION, *(each.number for each in earlier)}
+    return last if last.number in known else None
+
+
+def number_before(history: Sequence[CalibrationUse]) -> int:
+    """Return which version going back leads to: one that was taken back itself is passed over."""
+    line: list[int] = []
+    for use in history:
+        if use.number == NO_VERSION:
+            line.clear()
+        elif use.number in line:
+            del line[line.index(use.number) + 1 :]
+        else:
+            line.append(use.number)
+    return line[-2] if len(line) > 1 else NO_VERSION

@@ -8,11 +8,14 @@ import sqlalchemy as sa
 
 from ai_engine.calibration.device import EVERY_DEVICE, DeviceCalibration
 from ai_engine.prediction import ModelIdentity
-from dicom_node.domain.calibration import CalibrationUse, CalibrationVersion
+from dicom_node.domain.calibration import (
+    NO_VERSION,
+    CalibrationUse,
+    CalibrationVersion,
+    number_before,
+)
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.calibration_tables import CALIBRATION_USES, CALIBRATIONS
-
-_NO_VERSION = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class CalibrationStore:
             newest = connection.scalar(
                 sa.select(sa.func.max(CALIBRATIONS.c.number)).where(series.of(CALIBRATIONS))
             )
-            number = (newest or _NO_VERSION) + 1
+            number = (newest or NO_VERSION) + 1
             connection.execute(
                 sa.insert(CALIBRATIONS).values(
                     **series.row,
@@ -105,7 +108,9 @@ class CalibrationStore:
         why: str,
         number: int | None = None,
     ) -> CalibrationVersion | None:
-        """Use an earlier version again: the one before the present one, or ``number``.
+        """Use an earlier version again: the one in use before the present one, or ``number``.
+
+        A version that was taken back already is not one to go back to, unless ``number`` says so.
 
         Returns
         -------
@@ -124,7 +129,7 @@ class CalibrationStore:
                 f"device {device_id} uses no calibration of its own for model {model.name}: "
                 "there is nothing to go back from."
             )
-        wanted = present - 1 if number is None else number
+        wanted = number_before(self.history(device_id, model)) if number is None else number
         found = self._version(series, wanted) if wanted else None
         with self._engine.begin() as connection:
             _use(connection, series, wanted, at=at, actor=actor, why=why)
@@ -145,7 +150,7 @@ class CalibrationStore:
             .limit(1)
         )
         with self._read() as connection:
-            return connection.scalar(query) or _NO_VERSION
+            return connection.scalar(query) or NO_VERSION
 
     def _version(self, series: _Series, number: int) -> CalibrationVersion:
         query = sa.select(CALIBRATIONS).where(

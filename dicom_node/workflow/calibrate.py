@@ -14,7 +14,7 @@ from ai_engine.calibration.objective import Objective
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.cards import ModelCard
 from ai_engine.prediction import ModelIdentity
-from dicom_node.domain.calibration import CalibrationVersion
+from dicom_node.domain.calibration import SCHEDULE, CalibrationVersion, gone_back
 from dicom_node.domain.warehouse import LabelTruth, Warehouse, WarehouseFilter, newest
 from dicom_node.errors import NotFoundError
 from dicom_node.workflow.ports import CalibrationKeeper, Clock
@@ -79,7 +79,7 @@ class Calibrating:
 
         With ``device_id`` only that device is calibrated; labels without enough cases keep the
         calibration of all devices that is in use. A calibration that says the same as the one in
-        use is not kept again.
+        use, for the same objective, is not kept again.
 
         Raises
         ------
@@ -97,6 +97,32 @@ class Calibrating:
             self._one(card, each, objective, actor=actor, dry_run=dry_run)
             for each in ((device_id,) if device_id else (EVERY_DEVICE, *devices))
         )
+
+    def calibrate_by_clock(
+        self, model: str, *, objective: Objective
+    ) -> tuple[CalibrationOutcome, ...]:
+        """Calibrate all devices together, then each, and leave what people have decided.
+
+        Where somebody has calibrated by hand, for the objective of then; ``objective`` is for the
+        others. Where somebody has gone back to an earlier version, nothing is made until somebody
+        calibrates by hand.
+        """
+        card = self._card(model)
+        outcomes = []
+        for device_id in (EVERY_DEVICE, *self.devices()):
+            if (use := gone_back(self._calibrations.history(device_id, card.identity))) is not None:
+                _LOG.info(
+                    "not calibrated device=%s model=%s reason='%s went back to version %d; "
+                    "`dicom-node calibrate` by hand goes on'",
+                    device_id,
+                    card.identity.key,
+                    use.actor,
+                    use.number,
+                )
+                continue
+            asked = self._asked_by_hand(device_id, card.identity) or objective
+            outcomes.append(self._one(card, device_id, asked, actor=SCHEDULE, dry_run=False))
+        return tuple(outcomes)
 
     def devices(self) -> tuple[str, ...]:
         """Return the devices that have validated cases."""
@@ -142,7 +168,7 @@ class Calibrating:
             objective=objective,
             minimum=self.minimum,
         )
-        unchanged = self._says_the_same(made, model)
+        unchanged = self._says_the_same(made, model, by_hand=actor != SCHEDULE)
         version = None
         if not dry_run and not unchanged:
             version = self._calibrations.add(made, model, actor=actor)
@@ -160,12 +186,29 @@ class Calibrating:
             without_score=found.without_score,
         )
 
-    def _says_the_same(self, made: DeviceCalibration, model: ModelIdentity) -> bool:
-        """Whether the one in use has the same points; without one, whether all are the parents'."""
+    def _says_the_same(
+        self, made: DeviceCalibration, model: ModelIdentity, *, by_hand: bool
+    ) -> bool:
+        """Whether the one in use has the same points; without one, whether all are the parents'.
+
+        What is asked for by hand is kept as well where it ends a step back or has another
+        objective: the clock goes on with that.
+        """
         present = self._calibrations.own(made.device, model)
+        if by_hand and gone_back(self._calibrations.history(made.device, model)) is not None:
+            return False
         if present is None:
             return all(each.source is Source.PARENT for each in made.labels)
+        if by_hand and present.calibration.objective != made.objective:
+            return False
         return present.calibration.points == made.points
+
+    def _asked_by_hand(self, device_id: str, model: ModelIdentity) -> Objective | None:
+        """Return the objective of the last calibration that somebody made by hand, or None."""
+        versions = self._calibrations.versions(device_id, model)
+        by_hand = (each for each in reversed(versions) if each.made_by != SCHEDULE)
+        last = next(by_hand, None)
+        return last.calibration.objective if last else None
 
 
 def parent_points(

@@ -15,7 +15,7 @@ from ai_engine.lung_fields import LungFields
 from ai_engine.prediction import ModelIdentity, Triage
 from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
-from dicom_node.domain.calibration import CalibrationVersion
+from dicom_node.domain.calibration import CalibrationUse, CalibrationVersion
 from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
 from dicom_node.domain.instance import ReceivedInstance
@@ -249,6 +249,12 @@ class CalibrationKeeper(Protocol):
 
     def own(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:
         """Return the version that a device itself uses, or None."""
+
+    def versions(self, device_id: str, model: ModelIdentity) -> tuple[CalibrationVersion, ...]:
+        """Return a device's versions, oldest first."""
+
+    def history(self, device_id: str, model: ModelIdentity) -> tuple[CalibrationUse, ...]:
+        """Return which version was in use from when on, oldest first."""
 
     def add(
         self, calibration: DeviceCalibration, model: ModelIdentity, *, actor: str

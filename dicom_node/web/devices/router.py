@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.device import EVERY_DEVICE
 from ai_engine.cards import ModelCard
+from dicom_node.domain.calibration import gone_back
 from dicom_node.errors import NotFoundError
 from dicom_node.web.devices import drawing
 from dicom_node.web.devices.ports import DeviceDesk
@@ -35,6 +36,7 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
         key = _key(desk, device)
         used = desk.book.in_use(key, card.identity)
         found = desk.calibrating.cases(card, key)
+        history = desk.book.history(key, card.identity)
         return frame.page(
             request,
             user,
@@ -49,7 +51,8 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
             labels={each.label: each for each in used.calibration.labels} if used else {},
             cases=found.cases,
             without_score=found.without_score,
-            uses=desk.book.history(key, card.identity)[::-1],
+            uses=history[::-1],
+            gone_back=gone_back(history),
         )
 
     @router.get(CALIBRATION + "/{device}/{label}/{figure}.svg")

@@ -69,6 +69,23 @@ def test_going_back_is_history_too_and_ends_at_the_models_own(store: Calibration
     assert uses[-1].why == "too strict"
 
 
+def test_going_back_again_passes_over_what_was_taken_back(store: CalibrationStore) -> None:
+    back = {"at": EPOCH + timedelta(days=1), "actor": "ann", "why": "too strict"}
+    for hour in range(2):
+        store.add(a_calibration(hours=hour), FAKE_MODEL, actor="t")
+    store.roll_back("cr1", FAKE_MODEL, **back)
+    store.add(a_calibration(hours=2), FAKE_MODEL, actor="t")
+    found = store.roll_back("cr1", FAKE_MODEL, **back)
+    assert found is not None
+    assert found.number == 1
+    assert store.roll_back("cr1", FAKE_MODEL, **back) is None
+    for number in (2, 3):
+        store.roll_back("cr1", FAKE_MODEL, **back, number=number)
+    found = store.roll_back("cr1", FAKE_MODEL, **back)
+    assert found is not None
+    assert found.number == 2
+
+
 def test_a_version_that_there_never_was_cannot_be_used(store: CalibrationStore) -> None:
     store.add(a_calibration(), FAKE_MODEL, actor="t")
     with pytest.raises(NotFoundError, match="no calibration version 7"):

@@ -115,6 +115,20 @@ def test_a_device_shows_its_version_its_figures_and_its_history(
     assert "<b>Rare</b>" not in rare
 
 
+def test_a_step_back_is_said_with_what_ends_it(
+    client: TestClient, desk: DeviceDesk, stores: Stores
+) -> None:
+    desk.calibrating.calibrate(CARD.name, objective=Objective(), actor="otto")
+    where = {"device": SHIFTED.device_id}
+    assert "went back" not in client.get("/calibration", params=where).text
+    stores.calibrations.roll_back(
+        SHIFTED.device_id, CARD.identity, at=EPOCH, actor="ann", why="too strict", number=0
+    )
+    page = client.get("/calibration", params=where).text
+    assert "ann went back to no calibration of its own" in page
+    assert "until somebody runs <code>dicom-node calibrate</code>" in page
+
+
 @pytest.mark.parametrize("figure", ["roc", "reliability", "thresholds"])
 def test_every_curve_is_drawn(client: TestClient, figure: str) -> None:
     answer = client.get(f"/calibration/{SHIFTED.device_id}/{LABEL}/{figure}.svg")

@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from ai_engine.calibration.cases import Minimum
 from ai_engine.calibration.device import EVERY_DEVICE, Source
 from ai_engine.calibration.objective import Objective, parse_objective
+from dicom_node.domain.calibration import SCHEDULE, CalibrationVersion
 from dicom_node.domain.device import Device
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.calibrations import CalibrationStore
 from dicom_node.persistence.database import make_engine, migrate
 from dicom_node.workflow.calibrate import Calibrating
 from dicom_node.workflow.fakes import FakeClock
+from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
 
 SHIFTED = Device(calling_ae="CR1", model_name="Shifted")
@@ -119,6 +121,70 @@ def test_an_image_that_is_decided_again_is_one_case_with_the_last_word(office: O
     office.validated.again(1, truth=None)
     (found,) = office.calibrating().cases(CARD, RARE.device_id).cases
     assert (len(found), found.positives) == (1, 1)
+
+
+def own(office: Office) -> CalibrationVersion:
+    found = office.calibrations.own(SHIFTED.device_id, CARD.identity)
+    assert found is not None
+    return found
+
+
+def go_back(office: Office) -> CalibrationVersion | None:
+    return office.calibrations.roll_back(
+        SHIFTED.device_id, CARD.identity, at=EPOCH, actor="ann", why="too many alarms"
+    )
+
+
+def test_the_clock_keeps_the_objective_that_somebody_asked_for(office: Office) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    calibrating, asked = office.calibrating(), parse_objective("sensitivity=0.95")
+    calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    calibrating.calibrate(CARD.name, objective=asked, actor="ann", device_id=SHIFTED.device_id)
+    made = own(office)
+    again = calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    assert all(each.unchanged for each in again)
+    assert own(office) == made
+    cases_of(SHIFTED, office.validated, 40, shift=-4, seed=3)
+    calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    assert own(office).number > made.number
+    assert own(office).made_by == SCHEDULE
+    assert own(office).calibration.objective == asked
+    everywhere = office.calibrations.own(EVERY_DEVICE, CARD.identity)
+    assert everywhere is not None
+    assert everywhere.calibration.objective == Objective()
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_clock_leaves_a_step_back_until_somebody_calibrates_by_hand(
+    office: Office, steps: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    calibrating = office.calibrating()
+    calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    cases_of(SHIFTED, office.validated, 40, shift=-4, seed=3)
+    calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    assert own(office).number == 2
+    for _ in range(steps):
+        kept = go_back(office)
+    caplog.set_level("INFO")
+    found = calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    assert [each.calibration.device for each in found] == [EVERY_DEVICE]
+    assert office.calibrations.own(SHIFTED.device_id, CARD.identity) == kept
+    assert "ann went back to version" in caplog.text
+    calibrating.calibrate(CARD.name, objective=Objective(), actor="ann")
+    assert own(office).number == 3
+    assert len(calibrating.calibrate_by_clock(CARD.name, objective=Objective())) == 2
+
+
+def test_an_objective_is_kept_as_asked_though_it_leads_to_the_same_threshold(
+    office: Office,
+) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    calibrating = office.calibrating()
+    for target in ("0.9", "0.9001"):
+        asked = parse_objective(f"sensitivity={target}")
+        calibrating.calibrate(CARD.name, objective=asked, actor="ann")
+        assert own(office).calibration.objective == asked
 
 
 def test_a_device_without_cases_is_not_known(office: Office) -> None:
