@@ -14,6 +14,8 @@ from dicom_node.persistence.tables import AUDIT
 from dicom_node.persistence.upsert import insert_or_replace
 
 _BATCH = 500
+# What the audit calls them, from which it is known when a suspension was lifted.
+_SUSPEND, _RESUME = "model suspend", "model resume"
 
 
 class ObservationStore:
@@ -81,7 +83,7 @@ class ObservationStore:
         """Let a model look at no more images of a device."""
         with self._engine.begin() as connection:
             insert_or_replace(connection, SUSPENSIONS, [asdict(suspension)])
-            _audit(connection, "model suspend", suspension, suspension.actor, suspension.at)
+            _audit(connection, _SUSPEND, suspension, suspension.actor, suspension.at)
 
     def resume(self, device_id: str, model_name: str, *, actor: str, at: datetime) -> Suspension:
         """Let a model look at a device's images again; return the suspension that is lifted.
@@ -103,8 +105,16 @@ class ObservationStore:
                     SUSPENSIONS.c.device_id == device_id, SUSPENSIONS.c.model_name == model_name
                 )
             )
-            _audit(connection, "model resume", lifted, actor, at)
+            _audit(connection, _RESUME, lifted, actor, at)
         return lifted
+
+    def resumed_at(self, device_id: str, model_name: str) -> datetime | None:
+        """Return when a suspension of a model for a device was last lifted, or None."""
+        query = sa.select(sa.func.max(AUDIT.c.at)).where(
+            AUDIT.c.action == _RESUME, AUDIT.c.subject == _subject(device_id, model_name)
+        )
+        with self._read() as connection:
+            return connection.scalar(query)
 
     def suspension(self, device_id: str, model_name: str) -> Suspension | None:
         """Return why a model is suspended for a device, or None."""
@@ -148,7 +158,11 @@ def _audit(
             at=at,
             actor=actor,
             action=action,
-            subject=f"{suspension.model_name} for {suspension.device_id}"[:128],
+            subject=_subject(suspension.device_id, suspension.model_name),
             detail={"reason": suspension.reason},
         )
     )
+
+
+def _subject(device_id: str, model_name: str) -> str:
+    return f"{model_name} for {device_id}"[:128]

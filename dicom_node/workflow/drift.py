@@ -55,7 +55,8 @@ class DeviceDrift:
     """Everything that is known of one device and one model at one moment.
 
     ``scores`` is by label and ``quality`` by figure; None where there are too few images.
-    ``acceptance`` is of the recent verdicts, ``periods`` of each week.
+    ``acceptance`` is of the recent verdicts, ``periods`` of each week. ``for_floor`` leaves out the
+    verdicts on results from before somebody last lifted a suspension: they were known then.
     """
 
     device_id: str
@@ -64,6 +65,7 @@ class DeviceDrift:
     scores: Mapping[str, Shift | None]
     quality: Mapping[str, Shift | None]
     acceptance: Rate | None
+    for_floor: Rate | None
     labels: tuple[LabelAgreement, ...]
     periods: tuple[Period, ...]
     suspension: Suspension | None
@@ -121,6 +123,7 @@ class DriftWatch:
             scores=scores,
             quality=quality,
             acceptance=acceptance,
+            for_floor=self._for_floor(device_id, model, seen, recent),
             labels=_agreement(recent),
             periods=rates_over_time(
                 (truth.decided_at.date(), truth.predicted == truth.value) for truth in truths
@@ -132,6 +135,19 @@ class DriftWatch:
                 *self._acceptance_alerts(acceptance),
             ),
         )
+
+    def _for_floor(
+        self,
+        device_id: str,
+        model: ModelIdentity,
+        seen: Sequence[Observation],
+        recent: Sequence[LabelTruth],
+    ) -> Rate | None:
+        resumed = self._observations.resumed_at(device_id, model.name)
+        if resumed is None:
+            return _acceptance(recent)
+        since = {each.job_id for each in seen if each.observed_at > resumed}
+        return _acceptance([truth for truth in recent if truth.record_id in since])
 
     def _judged(self, device_id: str, model: ModelIdentity) -> list[LabelTruth]:
         wanted = WarehouseFilter(device_id=device_id, model_name=model.name)
@@ -160,7 +176,7 @@ class DriftWatch:
         return [f"experts accepted {_in_words(found)}"]
 
     def _suspend_below_floor(self, drift: DeviceDrift) -> None:
-        found, floor = drift.acceptance, self._rules.floor_acceptance
+        found, floor = drift.for_floor, self._rules.floor_acceptance
         if found is None or drift.suspension or found.among < self._rules.fewest_verdicts:
             return
         if found.high >= floor:

@@ -243,6 +243,9 @@ class Observations(Protocol):
     def suspend(self, suspension: Suspension) -> None:
         """Let a model look at no more images of a device."""
 
+    def resumed_at(self, device_id: str, model_name: str) -> datetime | None:
+        """Return when a suspension of a model for a device was last lifted, or None."""
+
 
 class CalibrationKeeper(Protocol):
     """The calibrations of devices."""

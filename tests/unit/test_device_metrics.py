@@ -21,6 +21,7 @@ def a_drift() -> DeviceDrift:
         scores={"Pneumonia": SHIFT},
         quality={"exposure": SHIFT, "noise": None},
         acceptance=rate(9, 10),
+        for_floor=None,
         labels=(),
         periods=(),
         suspension=None,

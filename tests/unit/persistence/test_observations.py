@@ -52,7 +52,14 @@ def test_a_suspension_holds_until_it_is_lifted(store: ObservationStore) -> None:
     assert store.suspension("cr1", "chest") == suspension
     assert store.suspension("cr2", "chest") is None
     assert store.suspensions() == (suspension,)
+    assert store.resumed_at("cr1", "chest") is None
     assert store.resume("cr1", "chest", actor="ann", at=EPOCH) == suspension
     assert store.suspensions() == ()
+    assert store.resumed_at("cr1", "chest") == EPOCH
+    later = EPOCH + timedelta(days=1)
+    store.suspend(suspension)
+    store.resume("cr1", "chest", actor="ann", at=later)
+    assert store.resumed_at("cr1", "chest") == later
+    assert store.resumed_at("cr2", "chest") is None
     with pytest.raises(NotFoundError, match="not suspended for device cr1"):
         store.resume("cr1", "chest", actor="ann", at=EPOCH)

@@ -1,6 +1,6 @@
 """Drift is measured per device, raises alerts, and suspends only below the floor."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self, observations: list[Observation]) -> None:
         self._all = observations
         self.suspended: dict[str, Suspension] = {}
+        self.resumed: datetime | None = None
 
     def observations(self, device_id, model_name, *, since=None, until=None):
         return iter(each for each in self._all if since is None or each.observed_at >= since)
@@ -35,6 +36,9 @@ class Ledger:
 
     def suspension(self, device_id: str, model_name: str) -> Suspension | None:
         return self.suspended.get(device_id)
+
+    def resumed_at(self, device_id: str, model_name: str) -> datetime | None:
+        return self.resumed
 
     def suspend(self, suspension: Suspension) -> None:
         self.suspended[suspension.device_id] = suspension
@@ -64,8 +68,11 @@ def history(*, moved: float = 0.0, darker: float = 0.0, rejected: float = 0.0) -
     return validated
 
 
-def measured(validated: Validated, **rules: float) -> tuple[DeviceDrift, Ledger]:
+def measured(
+    validated: Validated, resumed: datetime | None = None, **rules: float
+) -> tuple[DeviceDrift, Ledger]:
     ledger = Ledger(validated.observations)
+    ledger.resumed = resumed
     watch = DriftWatch(
         warehouse=validated.warehouse,
         observations=ledger,
@@ -107,6 +114,27 @@ def test_rejections_are_an_alert_and_below_the_floor_a_suspension() -> None:
     suspension = ledger.suspended[DEVICE.device_id]
     assert suspension.actor == DRIFT_JOB
     assert "the floor is 75%" in suspension.reason
+
+
+def test_a_model_that_somebody_resumed_is_judged_by_what_it_said_since() -> None:
+    validated = history(rejected=1.0)
+    resumed = NOW - timedelta(days=3)
+    found, ledger = measured(validated, resumed, floor_acceptance=0.75)
+    assert found.acceptance is not None
+    assert found.acceptance.among == 60
+    assert found.for_floor is None
+    assert ledger.suspended == {}
+    # What it had said before, and was judged after it, is what was known when it was resumed.
+    for number in range(140, 200):
+        denied = validated.observations[number].scores[LABEL] < 0.5
+        validated.again(number, truth=denied, at=NOW - timedelta(days=2))
+    for minutes in range(30):
+        validated.add(DEVICE, score=0.9, truth=False, at=resumed + timedelta(minutes=1 + minutes))
+    found, ledger = measured(validated, resumed, floor_acceptance=0.75)
+    assert found.acceptance is not None
+    assert found.for_floor is not None
+    assert (found.acceptance.among, found.for_floor.among) == (90, 30)
+    assert "0 of 30 verdicts" in ledger.suspended[DEVICE.device_id].reason
 
 
 def test_an_interval_that_reaches_the_floor_does_not_suspend() -> None:
