@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 
 from dicom_node.domain.device import Device
 from dicom_node.domain.review import OTHER_LABEL
-from dicom_node.domain.warehouse import LabelledBox, LabelTruth, WarehouseImage, WarehouseRecord
+from dicom_node.domain.warehouse import (
+    LabelledBox,
+    LabelTruth,
+    WarehouseImage,
+    WarehouseRecord,
+    newest,
+)
 
 Place = tuple[int | None, str]
 """Frame and label."""
@@ -63,7 +69,7 @@ class _Gathered:
 
     def __init__(self, *, image: WarehouseImage, record: WarehouseRecord) -> None:
         self._image, self._device, self._patient_key = image, record.device, record.patient_key
-        self._truths: dict[Place, LabelTruth] = {}
+        self._truths: tuple[LabelTruth, ...] = ()
         self._boxes: dict[str, tuple[LabelledBox, ...]] = defaultdict(tuple)
 
     def add(self, image: WarehouseImage, record: WarehouseRecord) -> None:
@@ -71,22 +77,23 @@ class _Gathered:
             self._image, self._device = image, record.device
             self._patient_key = record.patient_key
         uid = image.sop_instance_uid
-        truths = {_place(each): each for each in record.truths if each.sop_instance_uid == uid}
+        truths = tuple(each for each in record.truths if each.sop_instance_uid == uid)
         if not truths:
             return  # rejected whole: that says nothing about what is to be seen
-        self._truths |= truths
+        self._truths = newest((*self._truths, *truths))
+        said = {_place(each) for each in truths}
         drawn = tuple(each for each in record.boxes if each.sop_instance_uid == uid)
         # The model's earlier result is overruled, place by place; other models' boxes stay.
         earlier = (
             each
             for each in self._boxes[record.model.name]
-            if each.label != OTHER_LABEL and _place(each) not in truths
+            if each.label != OTHER_LABEL and _place(each) not in said
         )
         self._boxes[record.model.name] = (*earlier, *drawn)
 
     def whole(self) -> ValidatedImage:
         values: dict[str, set[bool | None]] = defaultdict(set)
-        for each in self._truths.values():
+        for each in self._truths:
             values[each.label].add(each.value)
         present = frozenset(label for label, said in values.items() if True in said)
         absent = frozenset(label for label, said in values.items() if said == {False})
@@ -102,7 +109,7 @@ class _Gathered:
 
     def _standing_boxes(self) -> tuple[LabelledBox, ...]:
         """Give the boxes of all models that the last word leaves standing, each once."""
-        standing = {place for place, each in self._truths.items() if each.value}
+        standing = {_place(each) for each in self._truths if each.value}
         boxes = {
             (_place(each), each.box): each
             for of_model in self._boxes.values()

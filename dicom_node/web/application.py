@@ -78,6 +78,7 @@ def make_application(
 
 def _add_pages(application: FastAPI, pages: Pages) -> None:
     application.state.accounts = pages.accounts
+    application.state.clock = pages.clock
     pages.frame.show(pages.sections)
     application.include_router(sign_in.make_router(pages.frame, pages.accounts, pages.clock))
     guarded = [Depends(signed_in), Depends(check_csrf)]

@@ -2,6 +2,8 @@
 
 import hmac
 import secrets
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -12,8 +14,13 @@ from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.key_files import kept_key
 
 COOKIE = "dicom_node_session"
-# A working day; every request starts it anew.
+# A working day; everything that a person does starts it anew.
 SESSION_SECONDS = 8 * 3600
+UNATTENDED = frozenset({"queue", "hold"})
+"""Elements of the pages that ask by themselves, as HTMX names them: the queue for what is new, and
+the study for being held longer. A workstation that nobody sits at goes on asking."""
+# How exactly the last thing done is noted: not every request writes a cookie.
+_NOTED_SECONDS = 60
 _SECRET_BYTES = 48
 
 
@@ -62,7 +69,7 @@ def session_secret(path: Path) -> str:
 def begin(request: Request, user: User) -> None:
     """Start the session of somebody who has shown the right password."""
     request.session.clear()
-    request.session.update({"user": user.name, "epoch": user.epoch})
+    request.session.update({"user": user.name, "epoch": user.epoch, "seen": _now(request)})
     csrf_token(request)
 
 
@@ -96,19 +103,30 @@ async def check_csrf(request: Request) -> None:
 
 
 def signed_in(request: Request) -> User:
-    """Return who is signed in.
+    """Return who is signed in, and note that they did something.
 
     Raises
     ------
     NotSignedInError
-        When nobody is, or the user was disabled or given another password since.
+        When nobody is, nobody has done anything for `SESSION_SECONDS`, or the user was disabled
+        or given another password since.
     """
     accounts: Accounts = request.app.state.accounts
     name = request.session.get("user")
     user = accounts.find(name) if name else None
     if user is None or user.disabled or user.epoch != request.session.get("epoch"):
         raise NotSignedInError("sign in first.")
+    idle = _now(request) - request.session.get("seen", 0)
+    if idle >= SESSION_SECONDS:
+        raise NotSignedInError("sign in again.")
+    if idle >= _NOTED_SECONDS and request.headers.get("HX-Trigger") not in UNATTENDED:
+        request.session["seen"] = _now(request)
     return user
+
+
+def _now(request: Request) -> int:
+    clock: Callable[[], datetime] = request.app.state.clock
+    return int(clock().timestamp())
 
 
 SignedIn = Annotated[User, Depends(signed_in)]

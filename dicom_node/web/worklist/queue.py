@@ -35,7 +35,7 @@ def add_routes(
     @router.get(PATH)
     def queue(request: Request, user: Reviewing) -> Response:
         query = QueueQuery.from_words(request.query_params)
-        request.session["queue"] = query.url().partition("?")[2]
+        remember_queue(request, query)
         page = worklist.items(query.filter_for(user), query.sort, query.page)
         return frame.page(
             request,
@@ -56,6 +56,13 @@ def add_routes(
         item = claim_next(worklist, reviewer(user), user, request)
         where = f"{PATH}/items/{item.item_id}" if item else last_queue(request).url()
         return RedirectResponse(where, status_code=303)
+
+
+def remember_queue(request: Request, query: QueueQuery) -> None:
+    """Keep which queue this session looks at; the same one again is no reason for a new cookie."""
+    words = query.url().partition("?")[2]
+    if request.session.get("queue") != words:
+        request.session["queue"] = words
 
 
 def last_queue(request: Request) -> QueueQuery:

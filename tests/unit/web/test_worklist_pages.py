@@ -1,13 +1,14 @@
 """What the worklist's pages answer to verdicts that cannot be: the reason, and nothing is lost."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from itsdangerous import TimestampSigner
 from prometheus_client import CollectorRegistry
 
 from dicom_node.domain.review import (
@@ -23,6 +24,8 @@ from dicom_node.pages import make_pages
 from dicom_node.persistence.database import migrate
 from dicom_node.stores import Stores
 from dicom_node.web.application import make_application
+from dicom_node.web.frame import STATIC
+from dicom_node.web.sessions import UNATTENDED
 from dicom_node.workflow.fakes import FakeClock
 from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
 from tests.peers.reading_room import add_people, settings_in
@@ -91,6 +94,19 @@ def desk(stores: Stores) -> Desk:
     return Desk(client=client, worklist=worklist, clock=clock)
 
 
+@pytest.fixture
+def hours(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let hours pass for the sessions and for their cookies."""
+    clock = FakeClock(datetime.now(UTC))
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: int(clock().timestamp()))
+    desk.client.app.state.clock = clock  # type: ignore[attr-defined] # it is the FastAPI application
+
+    def pass_hours(count: float) -> None:
+        clock.advance(count * 3600)
+
+    return pass_hours
+
+
 def refused(answer: Response, *words: str) -> None:
     """Check that the page stays and says above itself what is wrong."""
     assert answer.status_code == 409
@@ -109,6 +125,58 @@ def test_what_somebody_else_holds_is_not_decided(desk: Desk) -> None:
     assert desk.worklist.item(ITEM).holder == "bert"
     page = desk.client.get(f"/worklist/items/{ITEM}").text
     assert "You can look, not decide." in page
+
+
+def test_reading_study_after_study_keeps_the_session(
+    desk: Desk, hours: Callable[[float], None]
+) -> None:
+    for number in range(6):
+        hours(5)
+        page = desk.client.get(f"/worklist/items/{(ITEM, NEWER)[number % 2]}")
+        assert page.url.path != "/sign-in"
+    hours(7.9)
+    assert desk.client.get("/worklist").url.path == "/worklist"
+    hours(8)
+    assert desk.client.get("/worklist").url.path == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "element"),
+    [("GET", "/worklist", "queue"), ("POST", f"/worklist/items/{ITEM}/extend", "hold")],
+)
+def test_pages_that_ask_by_themselves_keep_no_session(
+    method: str, path: str, element: str, desk: Desk, hours: Callable[[float], None]
+) -> None:
+    timer = {"HX-Request": "true", "HX-Trigger": element, "X-CSRF-Token": desk.token}
+    desk.says(f"{ITEM}/claim")
+    for _ in range(3):
+        hours(2.5)
+        answer = desk.client.request(method, path, headers=timer)
+        assert answer.status_code in (200, 204)
+        assert "Set-Cookie" not in answer.headers
+    hours(0.5)
+    answer = desk.client.request(method, path, headers=timer)
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in")
+
+
+def test_choosing_another_queue_is_something_that_a_person_does(
+    desk: Desk, hours: Callable[[float], None]
+) -> None:
+    for shown in ("decided", "open"):
+        hours(7)
+        answer = desk.client.get(f"/worklist?shown={shown}", headers={"HX-Request": "true"})
+        assert answer.status_code == 200
+
+
+def test_whatever_a_page_asks_every_few_seconds_is_known_to_come_from_nobody() -> None:
+    timers = [
+        tag
+        for page in (STATIC.parent / "templates").glob("*.html")
+        for tag in re.findall(r"<[^>]*hx-trigger=[^>]*", page.read_text(encoding="utf-8"))
+        if "every " in tag
+    ]
+    names = [re.search(r'\bid="([^"]+)"', tag) for tag in timers]
+    assert {name[1] if name else "" for name in names} == UNATTENDED
 
 
 def test_nothing_is_decided_twice(desk: Desk) -> None:
