@@ -114,7 +114,8 @@ class ObservationStore:
             AUDIT.c.action == _RESUME, AUDIT.c.subject == _subject(device_id, model_name)
         )
         with self._read() as connection:
-            return connection.scalar(query)
+            at: datetime | None = connection.scalar(query)
+        return at
 
     def suspension(self, device_id: str, model_name: str) -> Suspension | None:
         """Return why a model is suspended for a device, or None."""
