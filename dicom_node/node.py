@@ -303,6 +303,7 @@ class Node:
             studies=self._stores.index.counts,
             deliveries=self._stores.hotbase.delivery_counts,
             held=self._stores.hotbase.held_counts,
+            conflicts=self._stores.conflicts.count,
             open_associations=self._associations.__len__,
         )
 

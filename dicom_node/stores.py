@@ -17,6 +17,7 @@ from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.network.tls import TlsFiles, client_context
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.calibrations import CalibrationStore
+from dicom_node.persistence.conflicts import ConflictStore
 from dicom_node.persistence.database import (
     WAREHOUSE_MIGRATIONS,
     make_engine,
@@ -51,6 +52,7 @@ class Stores:
         self.ae_titles = AeTitleStore(self.engine)
         self.users = UserStore(self.engine)
         self.index = StudyIndex(self.engine)
+        self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)

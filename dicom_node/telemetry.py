@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from dicom_node.domain.delivery import DeliveryState
@@ -58,15 +58,17 @@ class CorridorCollector(Collector):
         studies: Callable[[], dict[StudyState, int]],
         deliveries: Callable[[], dict[tuple[str, DeliveryState], int]],
         held: Callable[[], dict[EvidenceKind, int]],
+        conflicts: Callable[[], int],
         open_associations: Callable[[], int],
     ) -> None:
         self._studies = studies
         self._deliveries = deliveries
         self._held = held
+        self._conflicts = conflicts
         self._open_associations = open_associations
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the corridor's gauges."""
+    def collect(self) -> Iterator[Metric]:
+        """Yield the corridor's figures."""
         studies = GaugeMetricFamily("dicom_node_studies", "Studies by state.", labels=["state"])
         counted = self._studies()
         for state in StudyState:
@@ -88,6 +90,11 @@ class CorridorCollector(Collector):
         for kind, count in self._held().items():
             held.add_metric([kind.value], count)
         yield held
+        yield CounterMetricFamily(
+            "dicom_node_conflicting_objects",
+            "Objects that are kept but not used: other content came before under their UID.",
+            value=self._conflicts(),
+        )
         yield GaugeMetricFamily(
             "dicom_node_open_associations",
             "Associations that are open now.",

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.status import CONFLICT_ADVICE
 from dicom_node.configuration import load_routes
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
@@ -50,6 +51,7 @@ def doctor(
         ("this node", lambda: _check_node(run)),
     )
     failed = [name for name, check in checks if not _report(run.console, name, check)]
+    _report_conflicts(run)
     for entity in run.stores().ae_titles.all():
         if "pacs" in entity.roles:
             name = f"destination {entity.title}"
@@ -82,6 +84,21 @@ def _report(console: Console, name: str, check: Callable[[], str]) -> bool:
         return False
     console.print(f"[green]✓[/] {name}: {said}", highlight=False, soft_wrap=True)
     return True
+
+
+def _report_conflicts(run: Invocation) -> None:
+    """Name what is kept and not analysed; only its sender can do something about it."""
+    conflicts = run.stores().conflicts
+    if not (count := conflicts.count()):
+        return
+    studies = dict.fromkeys(each.study_instance_uid for each in conflicts.newest())
+    run.console.print(
+        f"[yellow]![/] received objects: {count} came under a SOP Instance UID of which other "
+        f"content had come before, and are not analysed. {CONFLICT_ADVICE} "
+        f"dicom-node status STUDY-UID shows them; the last are of {', '.join(studies)}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _check_routes(run: Invocation) -> str:

@@ -7,8 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord
+from dicom_node.errors import NotFoundError
 from dicom_node.stores import Stores, utc_now
+
+CONFLICT_ADVICE = (
+    "What came first counts, and results carry its patient and study. If the later content is "
+    "right, let its sender give the objects new SOP Instance UIDs and send them again, and reject "
+    "the results of the first ones."
+)
 
 
 def status(
@@ -22,7 +30,14 @@ def status(
     run = invocation(context)
     stores = run.stores()
     if study:
-        _show_study(run.console, stores, stores.index.study(study))
+        conflicts = stores.conflicts.of_study(study)
+        try:
+            _show_study(run.console, stores, stores.index.study(study))
+        except NotFoundError:
+            if not conflicts:
+                raise
+            run.console.print("Nothing of this study is analysed.")
+        _show_conflicts(run.console, stores, conflicts)
         return
     recent = stores.index.recent(limit)
     run.console.print(_studies(recent) if recent else "Nothing has been received yet.")
@@ -119,6 +134,19 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def _show_conflicts(console: Console, stores: Stores, conflicts: tuple[Conflict, ...]) -> None:
+    for each in conflicts:
+        place = stores.received.path(each.path)
+        console.print(
+            f"Conflict: {each.sop_instance_uid} came from {each.calling_ae} with other content "
+            f"than before (first in study {each.counted_study_uid}): kept as {place}, not analysed",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if conflicts:
+        console.print(CONFLICT_ADVICE, highlight=False)
 
 
 def show_remarks(console: Console, stores: Stores, job_id: str) -> None:

@@ -66,3 +66,18 @@ class ReceivedInstance:
     received_at: datetime
     conflict: bool
     header: InstanceHeader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """An object that is kept and not used: other content had come under its SOP Instance UID.
+
+    ``study_instance_uid`` is its own study, ``counted_study_uid`` that of the object that counts.
+    """
+
+    sop_instance_uid: str
+    study_instance_uid: str
+    counted_study_uid: str
+    calling_ae: str
+    path: str
+    received_at: datetime

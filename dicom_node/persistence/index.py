@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.conflicts import keep_conflicts, warn_of
 from dicom_node.persistence.tables import CONFLICTS, INSTANCES, STUDIES
 from dicom_node.persistence.upsert import insert_or_ignore
 
@@ -50,7 +51,8 @@ class StudyIndex:
             insert_or_ignore(
                 connection, INSTANCES, [_instance_row(each) for each in fresh.values()]
             )
-            insert_or_ignore(connection, CONFLICTS, [_conflict_row(each) for each in conflicts])
+            noted = keep_conflicts(connection, conflicts)
+        warn_of(noted)
         return frozenset(each.study_instance_uid for each in fresh.values())
 
     def claim(self, study_instance_uid: str, *, by: str, at: datetime) -> StoredStudy | None:
@@ -340,14 +342,4 @@ def _instance_row(instance: ReceivedInstance) -> dict[str, Any]:
         "digest": instance.digest,
         "received_at": instance.received_at,
         "received": _JSON.dump_python(instance, mode="json"),
-    }
-
-
-def _conflict_row(instance: ReceivedInstance) -> dict[str, Any]:
-    return {
-        "path": instance.path,
-        "sop_instance_uid": instance.sop_instance_uid,
-        "study_instance_uid": instance.study_instance_uid,
-        "calling_ae": instance.calling_ae,
-        "received_at": instance.received_at,
     }

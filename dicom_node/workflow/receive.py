@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.errors import NotFoundError
 from dicom_node.workflow.complete import Completion
 from dicom_node.workflow.ports import StudyStore
 
@@ -70,7 +71,17 @@ class Reception:
         )
         for study_instance_uid in sorted(studies):
             if not self._associations.carries(study_instance_uid):
-                self._completion.expect(study_instance_uid)
+                self._expect(study_instance_uid)
+
+    def _expect(self, study_instance_uid: str) -> None:
+        try:
+            self._completion.expect(study_instance_uid)
+        except NotFoundError:
+            # Everything that came under this study is a conflict with an object of another one.
+            _LOG.warning(
+                "nothing to analyse study=%s: all that it brought conflicts with what came before",
+                study_instance_uid,
+            )
 
     def reconcile(self, stored: Iterable[ReceivedInstance]) -> int:
         """Index objects that are in the archive, whatever kept them out of the index so far.

@@ -1,5 +1,6 @@
 """From the receivers' events to the index, also when the database is away."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,3 +73,24 @@ def test_catching_up_costs_nothing_when_nothing_is_missing(
     assert desk.index.counts() == {}
     reception.catch_up(always=True)
     assert desk.index.counts() == {StudyState.RECEIVING: 1}
+
+
+def test_a_study_of_nothing_but_conflicts_disturbs_no_other_of_its_batch(
+    works: tuple[Desk, ReceptionDesk], caplog: pytest.LogCaptureFixture
+) -> None:
+    desk, reception = works
+    reception.handle([OPENED, RECEIVED, CLOSED])
+    # The same object, corrected and put into a new study; the other one's UID sorts behind it.
+    moved = an_instance("1.1", study_instance_uid="1.1.1", digest="other", path="moved.dcm")
+    other = an_instance("1.2", study_instance_uid="1.2.2")
+    reception.handle(
+        [
+            *(replace(OPENED, association_id=each) for each in ("a2", "a3")),
+            InstanceReceived(association_id="a2", instance=moved, duplicate=False),
+            InstanceReceived(association_id="a3", instance=other, duplicate=False),
+            *(replace(CLOSED, association_id=each) for each in ("a2", "a3")),
+        ]
+    )
+    assert desk.starter.started == [STUDY, "1.2.2"]
+    assert "nothing to analyse study=1.1.1" in caplog.text
+    assert len(desk.associations) == 0

@@ -8,6 +8,9 @@ from typer.testing import CliRunner, Result
 
 from dicom_node.cli.application import application
 from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+from dicom_node.persistence.database import make_engine
+from dicom_node.persistence.index import StudyIndex
+from tests.unit.builders import STUDY, an_instance
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -91,6 +94,29 @@ def test_a_route_is_explained_condition_by_condition() -> None:
 
 def test_status_of_an_empty_node() -> None:
     assert "Nothing has been received yet" in dicom_node("status").output
+
+
+def test_content_that_conflicts_is_shown_with_what_to_do(tmp_path: Path) -> None:
+    dicom_node("migrate")
+    engine = make_engine(f"sqlite:///{tmp_path / 'data' / 'hotbase.sqlite'}")
+    corrected = an_instance("1.1", digest="b", path="CR1/b.dcm")
+    moved = an_instance("1.1", digest="c", path="CR1/c.dcm", study_instance_uid="1.9")
+    StudyIndex(engine).record([an_instance("1.1", digest="a"), corrected, moved])
+    engine.dispose()
+    said = dicom_node("status", STUDY).output
+    assert f"1.1 came from CR1 with other content than before (first in study {STUDY})" in said
+    assert str(tmp_path / "data" / "archive" / "CR1" / "b.dcm") in said
+    assert "new SOP Instance UIDs" in said
+    said = dicom_node("status", "1.9").output
+    assert "Nothing of this study is analysed." in said
+    assert "c.dcm" in said
+    assert "b.dcm" not in said
+    with pytest.raises(NodeError) as failed:  # no node is listening
+        dicom_node("doctor")
+    assert "received" not in str(failed.value)
+    said = CliRunner().invoke(application, ["--config", str(CONFIG), "doctor"]).output
+    assert "! received objects: 2 came under a SOP Instance UID" in said
+    assert "new SOP Instance UIDs" in said
 
 
 def test_migrating_an_empty_database_says_from_where_to_where() -> None:

@@ -14,6 +14,7 @@ def client(*problems: str) -> TestClient:
         studies=lambda: {StudyState.ANALYSED: 3},
         deliveries=lambda: {("PACS", DeliveryState.RETRYING): 2},
         held=lambda: {EvidenceKind.SEG: 2},
+        conflicts=lambda: 4,
         open_associations=lambda: 1,
     )
     application = make_application(
@@ -40,4 +41,5 @@ def test_metrics_show_where_studies_and_deliveries_stand() -> None:
     assert 'dicom_node_studies{state="failed"} 0.0' in said
     assert 'dicom_node_deliveries{destination="PACS",state="retrying"} 2.0' in said
     assert 'dicom_node_evidence_held{kind="seg"} 2.0' in said
+    assert "dicom_node_conflicting_objects_total 4.0" in said
     assert "dicom_node_open_associations 1.0" in said
