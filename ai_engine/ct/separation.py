@@ -45,7 +45,7 @@ def separate(grid: CoarseGrid, air: Mask, *, left_is_high: bool) -> tuple[Mask, 
         low, high = _split(grid, pieces[0])
         rest = pieces[1:]
     for piece in _lung_pieces(rest, low | high):
-        if abs(_side(piece) - _side(low)) < abs(_side(piece) - _side(high)):
+        if _is_lower(piece, low, high):
             low = low | piece
         else:
             high = high | piece
@@ -61,8 +61,15 @@ def _pieces(grid: CoarseGrid, air: Mask) -> list[Mask]:
     return [labels == number for number in numbers if sizes[number] * grid.voxel_ml >= LEAST_ML]
 
 
+def _is_lower(piece: Mask, low: Mask, high: Mask) -> bool:
+    """Whether a piece is nearer to the lung on the low side; a lung that is empty gets none."""
+    if not (low.any() and high.any()):
+        return bool(low.any())
+    return abs(_side(piece) - _side(low)) < abs(_side(piece) - _side(high))
+
+
 def _side(mask: Mask) -> float:
-    """The mean column; NaN for an empty mask, which is nearest to nothing."""
+    """The mean column; NaN, which compares with nothing, for an empty mask."""
     columns = np.count_nonzero(mask, axis=(0, 1))
     total = int(columns.sum())
     return float(columns @ np.arange(len(columns))) / total if total else float("nan")
