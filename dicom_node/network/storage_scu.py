@@ -1,6 +1,8 @@
 """The storage SCU: sends stored objects as they are and says of each what became of it."""
 
+import struct
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +45,19 @@ _MAX_CONTEXTS = 128  # PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255
 _TRANSIENT = 2  # PS3.8 Table 9-21, Result
 # Re-encoding these as the default transfer syntax loses nothing (PS3.5 Section 10.1).
 _CONVERTIBLE = frozenset({str(ExplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian)})
+# What pydicom, its encoders and pynetdicom raise for an object that they cannot encode.
+_ENCODING_ERRORS = (
+    InvalidDicomError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 # What an uncompressed image may travel as without loss, smallest first: a colour overlay of 3.3 MB
 # becomes 0.85, 0.94 and 2.7 MB, in 40, 160 and 40 ms.
 _LOSSLESS = (str(JPEGLSLossless), str(JPEG2000Lossless), str(RLELossless))
@@ -75,7 +90,8 @@ class OutcomeKind(Enum):
     STORED_WITH_WARNING = "stored with a warning"
     REFUSED = "refused"
     NO_CONTEXT = "no presentation context accepted"
-    NOT_SENT = "not sent"  # the association was lost before the response
+    NOT_SENT = "not sent"  # the association, or the file, was lost before the response
+    NOT_ENCODED = "not encoded"  # in the transfer syntax that the peer accepts
     UNREADABLE = "unreadable"
 
 
@@ -285,11 +301,16 @@ def _send(
     if not usable:
         wanted = f"SOP class {each.sop_class_uid}, transfer syntax {each.transfer_syntax_uid}"
         return each.outcome(OutcomeKind.NO_CONTEXT, comment=f"{wanted} not accepted")
-    dataset = each.encoded(usable[0][1])
     try:
-        response = association.send_c_store(dataset, msg_id=message_id)
-    except RuntimeError:  # pynetdicom's word for an association that is no longer established
-        return each.outcome(OutcomeKind.NOT_SENT, comment="the association was lost")
+        response = association.send_c_store(each.encoded(usable[0][1]), msg_id=message_id)
+    except OSError as error:  # of the file, a part of which may have been sent
+        return each.outcome(OutcomeKind.NOT_SENT, comment=f"cannot be read: {error.strerror}")
+    except _ENCODING_ERRORS as error:
+        if not association.is_established:  # pynetdicom raises RuntimeError then
+            return each.outcome(OutcomeKind.NOT_SENT, comment="the association was lost")
+        # By its kind: its words may hold values of the object.
+        comment = f"cannot be encoded ({type(error).__name__})"
+        return each.outcome(OutcomeKind.NOT_ENCODED, comment=comment)
     status = response.get("Status")
     if status is None:
         return each.outcome(
@@ -348,14 +369,17 @@ def _association(
     ae.dimse_timeout = timeouts.dimse
     ae.network_timeout = timeouts.network
     connected: list[Event] = []
-    association = ae.associate(
-        destination.host,
-        destination.port,
-        contexts=contexts,
-        ae_title=destination.ae_title,
-        tls_args=(destination.tls, destination.host) if destination.tls else None,
-        evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
-    )
+    try:
+        association = ae.associate(
+            destination.host,
+            destination.port,
+            contexts=contexts,
+            ae_title=destination.ae_title,
+            tls_args=(destination.tls, destination.host) if destination.tls else None,
+            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
+        )
+    except (OSError, UnicodeError) as error:  # a host name that is not known, or is none
+        raise ConnectionFailedError(f"{_peer(destination)} cannot be reached: {error}") from error
     try:
         _check(association, destination, connected=bool(connected))
         yield association
@@ -364,9 +388,13 @@ def _association(
             association.release()
 
 
+def _peer(destination: Destination) -> str:
+    return f"{destination.ae_title} at {destination.host} port {destination.port}"
+
+
 def _check(association: Association, destination: Destination, *, connected: bool) -> None:
     """Raise the error that says why there is no association."""
-    peer = f"{destination.ae_title} at {destination.host} port {destination.port}"
+    peer = _peer(destination)
     if association.is_established or association.rejected_contexts:
         return
     if not connected:

@@ -4,11 +4,13 @@ import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pydicom import dcmread
-from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AllStoragePresentationContexts
+from pynetdicom.association import Association
 
 from dicom_node.network.errors import (
     AssociationAbortedError,
@@ -192,6 +194,61 @@ def test_a_peer_that_is_not_there_cannot_be_reached(objects: list[Path]) -> None
         store(objects, nowhere)
 
     assert failure.value.retryable
+
+
+@pytest.mark.parametrize("host", ["pacs.hospital.invalid", f"{'a' * 70}.local"])
+def test_a_peer_whose_name_is_not_known_cannot_be_reached(
+    objects: list[Path], host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def unknown(name: str | None, *args: Any, **kwargs: Any) -> Any:
+        if name == "pacs.hospital.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(name, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    nowhere = Destination(ae_title="NOWHERE", host=host, port=104)
+
+    with pytest.raises(ConnectionFailedError, match=f"NOWHERE at {host} port 104") as failure:
+        store(objects, nowhere)
+
+    assert failure.value.retryable
+
+
+def test_an_object_that_cannot_be_encoded_does_not_hold_back_the_others(
+    tmp_path: Path, objects: list[Path]
+) -> None:
+    dataset = make_dataset(4)
+    dataset.ensure_file_meta()
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    damaged = tmp_path / "damaged.dcm"
+    dataset.save_as(damaged, enforce_file_format=True)
+    damaged.write_bytes(damaged.read_bytes()[:-60] + bytes(60))
+    with answering_scp(syntaxes=[ImplicitVRLittleEndian]) as scp:
+        outcomes = store([damaged, *objects], to(scp.peer), timeouts=PATIENT)
+
+    assert kinds(outcomes) == [OutcomeKind.NOT_ENCODED] + [OutcomeKind.STORED] * 3
+    assert "cannot be encoded" in outcomes[0].comment
+    assert not outcomes[0].retryable
+
+
+def test_an_object_whose_file_goes_away_is_to_be_sent_again(
+    objects: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Association.send_c_store
+
+    def away(association: Association, dataset: Path, **kwargs: Any) -> Dataset:
+        dataset.unlink()
+        return send(association, dataset, **kwargs)
+
+    monkeypatch.setattr(Association, "send_c_store", away)
+    with answering_scp() as scp:
+        outcomes = store(objects, to(scp.peer), timeouts=PATIENT)
+
+    assert kinds(outcomes) == [OutcomeKind.NOT_SENT] * 3
+    assert "cannot be read" in outcomes[0].comment
+    assert all(outcome.retryable for outcome in outcomes)
 
 
 def test_a_peer_that_does_not_know_us_rejects_for_good(
