@@ -8,7 +8,7 @@
 A tenth of the patients of train_val_list.txt is held out for validation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ai_engine.datasets.cxr import (
@@ -30,9 +30,9 @@ BOXES = "BBox_List_2017.csv"
 LISTS = ("test_list.txt", "train_val_list.txt")
 LABELS = (*NIH_LABELS, "No_Finding")
 
-_COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender",
-            "View Position")  # fmt: skip
-
+_COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View Position")
+_SEX_COLUMNS = ("Patient Gender", "Patient Sex")
+"""The table is distributed with either name."""
 
 _BOX_COLUMNS = ("Bbox [x", "y", "w", "h]")
 
@@ -51,7 +51,8 @@ def read_nih(folder: Path) -> CxrDataset:
         If a table or an image is missing, a value is unknown, or a patient is in two splits.
     """
     table = next(folder / name for name in TABLES if (folder / name).is_file())
-    _, rows = read_table(table, _COLUMNS)
+    columns, rows = read_table(table, _COLUMNS)
+    sex = _sex_column(table, columns)
     places = {path.name: str(path.relative_to(folder)) for path in folder.glob("images*/**/*.png")}
     tests, others = (_listed(folder / name) for name in LISTS)
     if both := tests & others:
@@ -59,7 +60,9 @@ def read_nih(folder: Path) -> CxrDataset:
             f"{folder / LISTS[0]}: image {min(both)} is in {LISTS[1]} too; download both again"
         )
     known = tests | others
-    items = tuple(_item(row, places, tests, known, f"{table}, line {line}") for line, row in rows)
+    items = tuple(
+        _item(row, places, tests, known, sex, f"{table}, line {line}") for line, row in rows
+    )
     require_separate_patients(table, items)
     return CxrDataset(
         folder=folder,
@@ -71,15 +74,24 @@ def read_nih(folder: Path) -> CxrDataset:
     )
 
 
+def _sex_column(table: Path, columns: Sequence[str]) -> str:
+    for name in _SEX_COLUMNS:
+        if name in columns:
+            return name
+    either = " or ".join(repr(name) for name in _SEX_COLUMNS)
+    raise DatasetError(f"{table}: column {either} is missing; download the table again")
+
+
 def _listed(path: Path) -> frozenset[str]:
     return frozenset(read_list(path)) - {""}
 
 
-def _item(
+def _item(  # noqa: PLR0917 - a row, and what all rows share
     row: Row,
     places: dict[str, str],
     tests: frozenset[str],
     known: frozenset[str],
+    sex: str,
     where: str,
 ) -> CxrItem:
     file, patient = row["Image Index"], row["Patient ID"]
@@ -95,7 +107,7 @@ def _item(
             file=places[file],
             patient_id=patient,
             age=_years(row["Patient Age"]),
-            sex=row["Patient Gender"],
+            sex=row[sex],
             view=View(row["View Position"]),
             split=Split.TEST if file in tests else split_of(patient, TRAIN_VALID),
             labels=labels,

@@ -142,6 +142,17 @@ def test_nih_is_read_with_its_published_split_and_boxes(nih: Path) -> None:
     assert len(dataset.labels) == 15
 
 
+@pytest.mark.parametrize("column", ["Patient Gender", "Patient Sex"])
+@pytest.mark.parametrize("table", ["Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv"])
+def test_both_of_nihs_tables_are_read_with_either_name_of_the_sex(
+    nih: Path, table: str, column: str
+) -> None:
+    (nih / "Data_Entry_2017.csv").rename(nih / table)
+    replace(nih / table, "Patient Gender", column)
+    assert layout_of(nih) == "nih"
+    assert [item.sex for item in read_dataset(nih).items] == ["M", "F"]
+
+
 def test_rsna_has_a_class_for_each_image_and_a_row_for_each_box(rsna: Path) -> None:
     dataset = read_dataset(rsna)
     assert [item.labels for item in dataset.items] == [
@@ -225,6 +236,8 @@ Damage = Callable[[Path], None]
          "a patient belongs to one split"),
         ("nih", lambda at: replace(at / "Data_Entry_2017.csv", "View Position", "View"),
          "column 'View Position' is missing"),
+        ("nih", lambda at: replace(at / "Data_Entry_2017.csv", "Patient Gender", "G"),
+         r"Data_Entry_2017\.csv: column 'Patient Gender' or 'Patient Sex' is missing"),
         ("rsna", lambda at: (at / "stage_2_train_images/b.dcm").unlink(), r"b\.dcm: named"),
         ("rsna", lambda at: replace(at / "stage_2_detailed_class_info.csv", "b,No", "b,Some"),
          "line 4: class"),
