@@ -1,8 +1,12 @@
 """DICOM objects become radiographs, or are refused with a reason that betrays nothing."""
 
+from io import BytesIO
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
@@ -147,6 +151,36 @@ def test_compressed_images_that_break_off_are_refused(syntax: UID, kept: float) 
     (stream,) = generate_frames(dataset.PixelData, number_of_frames=1)
     dataset.PixelData = encapsulate([stream[: int(len(stream) * kept)]])
     assert reason_for(dataset) is RefusalReason.UNDECODABLE
+
+
+@pytest.mark.parametrize("damage", ["the middle is missing", "cut, and closed with a marker"])
+@pytest.mark.parametrize("syntax", COMPRESSIONS, ids=lambda syntax: syntax.keyword)
+def test_compressed_images_that_lack_a_part_are_refused(syntax: UID, damage: str) -> None:
+    dataset = _compressed(syntax)
+    (stream,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    third = len(stream) // 3
+    if damage == "the middle is missing":
+        dataset.PixelData = encapsulate([stream[: 2 * third] + stream[-third // 2 :]])
+    else:
+        dataset.PixelData = encapsulate([stream[:-third] + b"\xff\xd9"])
+    assert reason_for(dataset) is RefusalReason.UNDECODABLE
+
+
+@pytest.mark.parametrize("quality", [20, 75, 100])
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"restart_marker_blocks": 5}])
+@pytest.mark.parametrize("blank", [0, 150, 290])
+def test_no_whole_jpeg_is_taken_for_one_that_lacks_a_part(
+    quality: int, options: dict[str, Any], blank: int
+) -> None:
+    pixels = (grey() >> 4).astype(np.uint8)
+    pixels[300 - blank :] = 0  # as a collimator leaves it: a few bits a block
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality, **options)
+    dataset = dataset_of(pixels)
+    dataset.PixelData = encapsulate([stream.getvalue()])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    assert read_radiograph(dataset).pixels.shape == pixels.shape
 
 
 def test_missing_pixel_attributes_are_refused() -> None:
