@@ -4,12 +4,15 @@ Read by tag and code from the bare content tree, because reports of others need 
 highdicom's reader expects, and must not stop anything.
 """
 
-from collections.abc import Iterator
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from pydicom.sr.coding import Code
 
 from sr_templates import codes
@@ -27,19 +30,42 @@ _RESULT = {
     )
 }
 Coded = tuple[str, str]
+# What pydicom and the functions below raise on a report that is damaged or not formed as one.
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ReportedRegion:
-    """A measurement group that outlines a finding on an image, ``points`` (x, y) by row."""
+    """A measurement group that outlines a finding on an image, ``points`` (x, y) by row.
+
+    ``frame_numbers`` is empty where the outline is on the image as a whole.
+    """
 
     image_uid: str
-    frame_number: int | None
+    frame_numbers: tuple[int, ...]
     code: Coded
     meaning: str
     tracking_uid: str
     tracking_identifier: str
     points: npt.NDArray[np.float32]
+
+    @property
+    def frame_number(self) -> int | None:
+        """The only frame that is outlined, if one is."""
+        return self.frame_numbers[0] if len(self.frame_numbers) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +101,7 @@ def reported_findings(report: Dataset) -> tuple[ReportedFinding, ...]:
         if item.get("ValueType") == "CODE" and value in _RESULT:
             found.append(
                 ReportedFinding(
-                    image_uid=next(_images(item), ("", None))[0],
+                    image_uid=next(_images(item), ("", ()))[0],
                     code=_name(item),
                     meaning=_meaning(item, "ConceptNameCodeSequence"),
                     present=_RESULT[value],
@@ -111,23 +137,36 @@ def _regions(group: Dataset) -> Iterator[ReportedRegion]:
         return
     for child in children:
         image = next(_images(child), None)
-        if child.get("ValueType") == "SCOORD" and image is not None:
+        coordinates = child.get("GraphicData") or []
+        if (
+            child.get("ValueType") == "SCOORD"
+            and image is not None
+            and isinstance(coordinates, Sequence)
+            and len(coordinates) % 2 == 0
+        ):
             yield ReportedRegion(
                 image_uid=image[0],
-                frame_number=image[1],
+                frame_numbers=image[1],
                 code=_value(finding),
                 meaning=_meaning(finding, "ConceptCodeSequence"),
                 tracking_uid=_text(children, codes.TRACKING_UNIQUE_IDENTIFIER, "UID"),
                 tracking_identifier=_text(children, TRACKING_IDENTIFIER, "TextValue"),
-                points=np.asarray(child.get("GraphicData") or [], np.float32).reshape(-1, 2),
+                points=np.asarray(coordinates, np.float32).reshape(-1, 2),
             )
 
 
-def _images(item: Dataset) -> Iterator[tuple[str, int | None]]:
+def _images(item: Dataset) -> Iterator[tuple[str, tuple[int, ...]]]:
     for child in item.get("ContentSequence") or []:
         for each in child.get("ReferencedSOPSequence") or []:
-            frames = each.get("ReferencedFrameNumber")
-            yield str(each.get("ReferencedSOPInstanceUID", "")), int(frames) if frames else None
+            yield str(each.get("ReferencedSOPInstanceUID", "")), _frame_numbers(each)
+
+
+def _frame_numbers(image: Dataset) -> tuple[int, ...]:
+    """Return the frames that are meant, none for all of them (PS3.3 Table 10-3: IS, VM 1-n)."""
+    value = image.get("ReferencedFrameNumber")
+    if value is None or value == "":
+        return ()
+    return tuple(map(int, value)) if isinstance(value, Sequence) else (int(value),)
 
 
 def _items(parent: Dataset) -> Iterator[Dataset]:

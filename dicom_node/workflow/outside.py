@@ -8,7 +8,7 @@ open.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydicom import Dataset
 
@@ -28,6 +28,7 @@ from dicom_node.errors import NodeError, NotFoundError
 from dicom_node.workflow.ports import Clock, ObjectArchive, StudyStore
 from dicom_node.workflow.review_ports import OutsideStore, OwnObjects, ReviewStore
 from sr_templates.report_reading import (
+    UNREADABLE,
     ReportedFinding,
     evidence_of,
     predecessors_of,
@@ -38,6 +39,16 @@ _LOG = logging.getLogger(__name__)
 # Enhanced, Comprehensive and Comprehensive 3D SR (PS3.4 B.5): those that hold coded findings.
 _REPORTS = frozenset({"1.2.840.10008.5.1.4.1.1.88.22", "1.2.840.10008.5.1.4.1.1.88.33",
                       "1.2.840.10008.5.1.4.1.1.88.34"})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What a report says of itself: its series, what it replaces and uses, who stands by it."""
+
+    series_uid: str
+    replaces: tuple[str, ...]
+    uses: tuple[str, ...]
+    is_verified: bool
 
 
 class OutsideVerdicts:
@@ -82,10 +93,15 @@ class OutsideVerdicts:
     def _taken(self, instance: ReceivedInstance) -> str | None:
         try:
             report = self._archive.source(instance.path)
-        except OSError as error:
-            _LOG.warning("report not read sop=%s reason=%s", instance.sop_instance_uid, error)
+            about = _about(report)
+        except UNREADABLE as error:
+            _LOG.warning(
+                "report not read sop=%s reason=%s",
+                instance.sop_instance_uid,
+                type(error).__name__,
+            )
             return None
-        item_id = self._item_of(report)
+        item_id = self._item_of(about)
         if item_id is None:
             return None
         seen = OutsideReport(
@@ -111,27 +127,53 @@ class OutsideVerdicts:
         _LOG.info("decided outside item=%s report=%s", item_id, instance.sop_instance_uid)
         return item_id
 
-    def _item_of(self, report: Dataset) -> str | None:
+    def _item_of(self, about: _About) -> str | None:
         """Return the item that a report speaks of, where it is one that can decide."""
-        replaced = self._own.own_objects(predecessors_of(report))
-        series = self._own.own_series(str(report.get("SeriesInstanceUID", "")))
-        used = self._own.own_objects(evidence_of(report))
-        verified = report.get("VerificationFlag") == "VERIFIED"
+        replaced = self._own.own_objects(about.replaces)
         found = next(iter(replaced.values()), None)
-        if found is None and verified:
-            found = next(iter(used.values()), None) or series
+        if found is None and about.is_verified:
+            used = self._own.own_objects(about.uses)
+            found = next(iter(used.values()), None) or self._own.own_series(about.series_uid)
         return found
 
     def _verdict(self, item_id: str, report: Dataset, instance: ReceivedInstance) -> Verdict:
         item = self._worklist.item(item_id)
         findings = self._worklist.findings(item_id)
-        said = reported_findings(report)
+        said, reader = _read(report, instance)
         return Verdict(
             item_id=item_id,
-            reviewer=_reader_of(report, instance),
+            reviewer=reader,
             findings=_judged(item, findings, said),
             comment=f"Report {instance.sop_instance_uid} of another workstation",
         )
+
+
+def _about(report: Dataset) -> _About:
+    return _About(
+        series_uid=_plain(report.get("SeriesInstanceUID")),
+        replaces=tuple(map(_plain, predecessors_of(report))),
+        uses=tuple(map(_plain, evidence_of(report))),
+        is_verified=report.get("VerificationFlag") == "VERIFIED",
+    )
+
+
+def _read(
+    report: Dataset, instance: ReceivedInstance
+) -> tuple[tuple[ReportedFinding, ...], Reviewer]:
+    """Return what a report says, and who says it.
+
+    Raises
+    ------
+    NotFoundError
+        When its content is not formed as the Standard wants it.
+    """
+    try:
+        return reported_findings(report), _reader_of(report, instance)
+    except UNREADABLE as error:
+        raise NotFoundError(
+            f"the report's content cannot be read ({type(error).__name__}): it is stored, and the "
+            "item stays open for a reader"
+        ) from error
 
 
 def _reader_of(report: Dataset, instance: ReceivedInstance) -> Reviewer:
@@ -141,10 +183,15 @@ def _reader_of(report: Dataset, instance: ReceivedInstance) -> Reviewer:
     verified = report.get("VerificationFlag") == "VERIFIED"
     return Reviewer(
         user_name=instance.calling_ae.strip(),
-        person_name=str(last.get("VerifyingObserverName", "") or ""),
-        organisation=str(last.get("VerifyingOrganization", "") or ""),
+        person_name=_plain(last.get("VerifyingObserverName")),
+        organisation=_plain(last.get("VerifyingOrganization")),
         role=ReviewerRole.VERIFIER if verified else ReviewerRole.ATTESTOR,
     )
+
+
+def _plain(value: object) -> str:
+    """Return a text of others without what a database may refuse."""
+    return "".join(letter for letter in str(value or "") if letter.isprintable())
 
 
 def _judged(
@@ -162,7 +209,9 @@ def _judged(
     """
     codes = {(each.code.value, each.code.scheme) for each in findings}
     images = {each.image_uid for each in findings}
-    unknown = sorted({each.meaning for each in said if each.present and each.code not in codes})
+    unknown = sorted(
+        {_plain(each.meaning) for each in said if each.present and each.code not in codes}
+    )
     if unknown:
         raise NotFoundError(
             f"the report names findings that model {item.model.name} does not know "
