@@ -41,7 +41,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpertReading:
-    """A verdict on a report: who says what, and when. ``decided_at`` is aware."""
+    """A verdict on a report: who says what, and when. ``decided_at`` is aware.
+
+    All ``observers`` stand behind the statements, which are the ``speaker``'s.
+    """
 
     observers: tuple[Observer, ...]
     decided_at: datetime
@@ -52,3 +55,9 @@ class ExpertReading:
     def is_verified(self) -> bool:
         """Whether somebody who may verify has read it."""
         return any(observer.may_verify for observer in self.observers)
+
+    @property
+    def speaker(self) -> Observer:
+        """Whose words they are: the last observer who may verify, where nobody may the last."""
+        verifying = [observer for observer in self.observers if observer.may_verify]
+        return (verifying or list(self.observers))[-1]

@@ -179,7 +179,7 @@ def _root(
     )
     content = ContentSequence()
     content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
-    content.extend(person_context(reading.observers[-1]))
+    content.extend(person_context(reading.speaker))
     content.extend(procedures_reported(attributes))
     content.append(image_library(list(sources.values())))
     content.append(_imaging_measurements(predecessor, sources, reading))
@@ -348,12 +348,21 @@ def _numbers(statement: Statement) -> Iterator[tuple[CodedConcept, float]]:
 
 
 def _summary(reading: ExpertReading) -> str:
-    count = len(reading.observers)
-    who = "one reader" if count == 1 else f"{count} readers"
-    what = "Verified" if reading.is_verified else "Attested, not verified,"
+    verifying = sum(each.may_verify for each in reading.observers)
+    attesting = len(reading.observers) - verifying
+    if not verifying:
+        who = f"Attested, not verified, by {_readers(attesting)}"
+    elif attesting:
+        who = f"Verified by {_readers(verifying)}, attested by {_readers(attesting)}"
+    else:
+        who = f"Verified by {_readers(verifying)}"
     there = dict.fromkeys(each.title for each in reading.statements if each.present)
     found = f"Findings: {', '.join(there)}." if there else "No finding."
-    return f"{what} by {who}. {found}"
+    return f"{who}. {found}"
+
+
+def _readers(count: int) -> str:
+    return "one reader" if count == 1 else f"{count} readers"
 
 
 def _code(name: Code, value: Code, relationship: Relationship) -> CodeContentItem:

@@ -3,6 +3,7 @@
 Each function returns the item as it is afterwards, or raises why that cannot be.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from dicom_node.domain.review import (
     FindingUnderReview,
     FindingVerdict,
     Judgement,
+    Laterality,
     Priority,
     Reviewer,
     ReviewItem,
@@ -247,10 +249,35 @@ def truths_of(findings: Sequence[FindingUnderReview], verdict: Verdict) -> tuple
 
 
 def agree(findings: Sequence[FindingUnderReview], one: Verdict, other: Verdict) -> bool:
-    """Whether two readings say the same of every label; places, sides and words may differ."""
+    """Whether one reading may be reported in both readers' names.
+
+    They say the same of every label, name the same other findings, and contradict each other on no
+    side. One may leave a side open; boxes and comments may differ.
+    """
     if one.rejected or other.rejected:
         return one.rejected == other.rejected
-    return _meaning(findings, one) == _meaning(findings, other)
+    if _meaning(findings, one) != _meaning(findings, other):
+        return False
+    sides, others = sides_of(one), sides_of(other)
+    return all(sides[subject] == others[subject] for subject in sides.keys() & others.keys())
+
+
+def subject_of(said: FindingVerdict) -> Place:
+    """Return what a reader speaks of: image, frame and final label, or their own words for it."""
+    label = said.changed_to or said.label
+    if label == OTHER_LABEL:
+        label = f"{OTHER_LABEL}: {_folded(said.comment)}"
+    return said.image_uid, said.frame_number, label
+
+
+def sides_of(verdict: Verdict) -> dict[Place, frozenset[Laterality]]:
+    """Return the sides that a reading gives, for each subject that it gives one."""
+    sides: dict[Place, frozenset[Laterality]] = {}
+    for each in verdict.findings:
+        if each.laterality is not None:
+            subject = subject_of(each)
+            sides[subject] = sides.get(subject, frozenset()) | {each.laterality}
+    return sides
 
 
 def place_of(finding: FindingUnderReview | FindingVerdict) -> Place:
@@ -260,13 +287,22 @@ def place_of(finding: FindingUnderReview | FindingVerdict) -> Place:
 
 def _meaning(
     findings: Sequence[FindingUnderReview], verdict: Verdict
-) -> tuple[dict[Place, bool | None], bool]:
+) -> tuple[dict[Place, bool | None], frozenset[Place]]:
     values = {
         (each.image_uid, each.frame_number, each.label): each.value
         for each in truths_of(findings, verdict)
     }
-    other = any(OTHER_LABEL in (each.label, each.changed_to) for each in verdict.findings)
-    return values, other
+    others = frozenset(
+        subject_of(each)
+        for each in verdict.findings
+        if OTHER_LABEL in (each.label, each.changed_to)
+    )
+    return values, others
+
+
+def _folded(words: str) -> str:
+    """Leave out what is no difference between two namings of a thing."""
+    return " ".join(unicodedata.normalize("NFKC", words).casefold().split()).rstrip(" .")
 
 
 def _value(finding: FindingUnderReview, said: FindingVerdict | None) -> bool | None:

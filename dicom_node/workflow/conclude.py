@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydicom import Dataset
 
+from dicom_node.domain.consensus import consensus
 from dicom_node.domain.evidence import EvidenceObject, Parcel
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.review import FindingUnderReview, Reviewer, ReviewItem, Verdict
@@ -130,8 +131,8 @@ class Concluding:
 def decision_of(worklist: ReviewStore, item_id: str) -> Decision:
     """Return what was decided on an item, and by whom.
 
-    Of readers who agree, the last one's words count and all stand behind them; an adjudicator
-    stands alone. What was said of the only frame of an image is said of the image.
+    Of readers who agree, one's words count (see ``consensus``) and all stand behind them; an
+    adjudicator stands alone. What was said of the only frame of an image is said of the image.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def decision_of(worklist: ReviewStore, item_id: str) -> Decision:
     return Decision(
         item=item,
         findings=findings,
-        verdict=as_judged(counting[-1], findings),
+        verdict=consensus([as_judged(each, findings) for each in counting], findings),
         reviewers=tuple(each.reviewer for each in counting),
         decided_at=item.decided_at,
     )

@@ -27,7 +27,7 @@ READINGS = {
     "two readers": a_reading(
         a_statement(present=None, words="Cannot be told."),
         observers=(an_observer(), an_observer(name="Trainee^Ben", may_verify=False)),
-        comment="Rotated.",
+        comment="Expert, Ada: Rotated.\nTrainee, Ben on Pneumonia: left",
     ),
     "added and rejected": a_reading(
         a_statement(present=False, words="Rejected."),

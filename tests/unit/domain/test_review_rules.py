@@ -10,6 +10,7 @@ from dicom_node.domain.review import (
     REVIEW_TRANSITIONS,
     FindingVerdict,
     Judgement,
+    Laterality,
     Priority,
     Reviewer,
     ReviewerRole,
@@ -243,6 +244,58 @@ def test_readers_agree_on_labels_not_on_words_or_boxes() -> None:
     worded = verdict(ADA, replace(CONFIRMS[0], comment="faint"))
     boxed = verdict(BEN, say(Judgement.CHANGED, box=Region(left=0, top=0, right=9, bottom=9)))
     assert agree(FINDINGS, worded, boxed)
+
+
+LEFT, RIGHT = {"laterality": Laterality.LEFT}, {"laterality": Laterality.RIGHT}
+FRACTURE = {"comment": "Rib  fracture."}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (say(Judgement.CONFIRMED, **LEFT), say(Judgement.CONFIRMED, **RIGHT), False),
+        (say(Judgement.CONFIRMED, **LEFT), say(Judgement.CHANGED, **LEFT), True),
+        (say(Judgement.CONFIRMED, **LEFT), say(Judgement.CONFIRMED), True),
+        (
+            say(Judgement.CHANGED, changed_to="effusion", **LEFT),
+            say(Judgement.CHANGED, changed_to="effusion", **RIGHT),
+            False,
+        ),
+        (
+            say(Judgement.CHANGED, changed_to="other", comment="pleural plaque"),
+            say(Judgement.CHANGED, changed_to="other", **FRACTURE),
+            False,
+        ),
+        (
+            say(Judgement.CHANGED, changed_to="other", comment="rib FRACTURE"),
+            say(Judgement.CHANGED, changed_to="other", **FRACTURE),
+            True,
+        ),
+        (
+            say(Judgement.CHANGED, changed_to="other", **LEFT, **FRACTURE),
+            say(Judgement.CHANGED, changed_to="other", **RIGHT, **FRACTURE),
+            False,
+        ),
+    ],
+)
+def test_readers_agree_only_where_sides_and_their_own_words_for_findings_do(
+    one: FindingVerdict, other: FindingVerdict, same: bool
+) -> None:
+    item = replace(ITEM, readers=2, readings=1)
+    held = claimed(item, BEN, readers=("ada",), now=NOW, lease=LEASE)
+    read = decided(
+        held, verdict(BEN, other), findings=FINDINGS, earlier=(verdict(ADA, one),), now=NOW
+    )
+    assert read.state is (ReviewState.DECIDED if same else ReviewState.ADJUDICATING)
+    assert agree(FINDINGS, verdict(BEN, other), verdict(ADA, one)) is same
+
+
+def test_a_finding_of_a_readers_own_that_the_other_does_not_name_is_a_difference() -> None:
+    plaque = say(Judgement.ADDED, "other", comment="pleural plaque")
+    fracture = say(Judgement.ADDED, "other", comment="rib fracture")
+    both = verdict(ADA, *CONFIRMS, plaque, fracture)
+    assert not agree(FINDINGS, both, verdict(BEN, *CONFIRMS, plaque))
+    assert agree(FINDINGS, both, verdict(BEN, *CONFIRMS, fracture, plaque))
 
 
 def test_uncertainty_is_one_on_the_threshold_and_falls_on_either_side() -> None:

@@ -79,6 +79,16 @@ def verified(ai_report: Dataset, *statements: Statement, **changes: Any) -> Data
     )
 
 
+def texts_of(report: Dataset) -> list[str]:
+    """Return the texts that stand in the report's containers, in order."""
+    return [
+        str(item.TextValue)
+        for container in report.ContentSequence
+        for item in container.get("ContentSequence", [])
+        if item.ValueType == "TEXT"
+    ]
+
+
 def test_a_confirmed_report_is_a_verified_successor_in_the_same_series(ai_report: Dataset) -> None:
     report = verified(ai_report)
     assert problems(report, [a_source()]) == ()
@@ -157,6 +167,18 @@ def test_a_verifier_and_an_attestor_both_stand_in_the_report(ai_report: Dataset)
     report = verified(ai_report, observers=both)
     assert report.VerificationFlag == "VERIFIED"
     assert len(report.VerifyingObserverSequence) == len(report.ParticipantSequence) == 1
+
+
+def test_the_observer_is_who_verifies_in_whatever_order_they_read(ai_report: Dataset) -> None:
+    both = (an_observer(), an_observer(name="Trainee^Ben", may_verify=False))
+    for observers in (both, both[::-1]):
+        report = verified(ai_report, observers=observers)
+        named = [
+            str(each.PersonName) for each in report.ContentSequence if each.ValueType == "PNAME"
+        ]
+        assert named == ["Expert^Ada"]
+        *_, summary = texts_of(report)
+        assert summary.startswith("Verified by one reader, attested by one reader.")
 
 
 def test_the_same_reading_gives_the_same_object(ai_report: Dataset) -> None:

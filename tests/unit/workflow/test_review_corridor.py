@@ -193,6 +193,58 @@ def test_who_may_not_verify_attests(works: Works) -> None:
     assert len(report.ParticipantSequence) == 1
 
 
+def read_twice(works: Works, *verdicts: Verdict) -> ReviewItem:
+    item = only_item(works)
+    with works.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE review_items SET readers = 2"))
+    for each in verdicts:
+        decide(works, replace(each, item_id=item.item_id))
+    return works.worklist.item(item.item_id)
+
+
+def test_a_verified_report_says_what_the_reader_said_who_verifies(works: Works) -> None:
+    ben = replace(ADA, user_name="ben", person_name="Resident^Ben", role=ReviewerRole.ATTESTOR)
+    left = say(Judgement.CONFIRMED, laterality=Laterality.LEFT)
+    item = read_twice(
+        works,
+        Verdict(item_id="", reviewer=ADA, findings=(left,), comment="Recommend CT."),
+        Verdict(item_id="", reviewer=ben, findings=(say(Judgement.CONFIRMED, comment="faint"),)),
+    )
+    assert (item.state, item.decided_by) == (ReviewState.DECIDED, ("ada", "ben"))
+    works.corridor.conclude(item.item_id, InlineSteps())
+    record = works.warehouse.record(item.item_id)
+    assert [each.source for each in record.truths] == [TruthSource.CONSENSUS]
+    assert record.comment == "Expert, Ada: Recommend CT.\nResident, Ben on Pulmonary opacity: faint"
+    (report,) = verdict_objects(works, record)
+    assert report.VerificationFlag == "VERIFIED"
+    (verifying,), (attesting,) = report.VerifyingObserverSequence, report.ParticipantSequence
+    assert (verifying.VerifyingObserverName, attesting.PersonName) == (
+        "Expert^Ada",
+        "Resident^Ben",
+    )
+    (observer,) = [each for each in report.ContentSequence if each.ValueType == "PNAME"]
+    assert observer.PersonName == "Expert^Ada"
+    content = report.to_json()
+    assert "Recommend CT." in content
+    assert '"Left"' in content
+
+
+def test_readers_who_see_it_on_opposite_sides_decide_nothing(works: Works) -> None:
+    ben = replace(ADA, user_name="ben")
+    item = read_twice(
+        works,
+        *(
+            Verdict(
+                item_id="",
+                reviewer=reviewer,
+                findings=(say(Judgement.CONFIRMED, laterality=side),),
+            )
+            for reviewer, side in ((ADA, Laterality.LEFT), (ben, Laterality.RIGHT))
+        ),
+    )
+    assert (item.state, item.disputed) == (ReviewState.ADJUDICATING, True)
+
+
 def test_a_late_image_supersedes_what_waits(works: Works) -> None:
     before = only_item(works)
     works.clock.advance(60)
