@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -245,12 +245,10 @@ class HotbaseSteps:
 
     def _walked(self, states: frozenset[ReviewState], wanted: StepQuery) -> Iterator[ProcedureStep]:
         """Yield page by page: whoever stops early has paid for little."""
-        second = timedelta(seconds=1)  # values on the wire have no fractions
-        begin, end = wanted.scheduled_from, wanted.scheduled_until
         filtered = ItemFilter(
             states=states,
-            received_from=begin - second if begin else None,
-            received_until=end + second if end else None,
+            received_from=wanted.scheduled_from,
+            received_until=_second_later(wanted.scheduled_until),
         )
         after = ""
         while True:
@@ -332,6 +330,11 @@ class HotbaseSteps:
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
+
+
+def _second_later(end: datetime | None) -> datetime | None:
+    """Return an end with a margin: values on the wire have no fractions; None in the last year."""
+    return end + timedelta(seconds=1) if end and end.year < MAXYEAR else None
 
 
 def _over(states: frozenset[StepState]) -> sa.ColumnElement[bool] | None:

@@ -91,6 +91,26 @@ def interval(value: str) -> Interval:
     )
 
 
+def is_moment(value: str) -> bool:
+    """Tell whether a text is one DT value (PS3.5 Section 6.2), and no range."""
+    if re.fullmatch(_DATE_TIME, value) is None:
+        return False
+    try:
+        _bounds(value)
+    except UnusableQueryError:
+        return False
+    return True
+
+
+def texts(element: DataElement) -> list[str]:
+    """Return the values of an element as texts, without padding."""
+    value = element.value
+    if value is None:
+        return []
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | PersonName)
+    return [str(each).strip(" ") for each in (value if several else (value,))]
+
+
 @lru_cache(maxsize=512)
 def pattern(value: str, *, caseless: bool = False) -> re.Pattern[str]:
     """Return the regular expression of a value with ``*`` and ``?`` (Section C.2.2.2.4)."""
@@ -103,7 +123,7 @@ def _key(element: DataElement) -> Key | None:
         return None
     if element.VR == "SQ":
         return _sequence_key(element)
-    values = tuple(text for text in _texts(element) if text)
+    values = tuple(text for text in texts(element) if text)
     if not values or values == ("*",):
         return None
     if element.VR in _RANGED:
@@ -129,7 +149,7 @@ def _key_matches(element: DataElement | None, key: Key) -> bool:
         return element.VR == "SQ" and any(matches(item, key.keys) for item in element.value or ())
     return any(
         _value_matches(text, wanted, str(element.VR))
-        for text in _texts(element)
+        for text in texts(element)
         for wanted in key.values
         if text
     )
@@ -156,7 +176,11 @@ def _alternatives(text: str, vr: str) -> Iterator[str]:
 
 
 def _interval_matches(text: str, wanted: str, vr: str) -> bool:
-    have, want = _interval_of(vr, text), _interval_of(vr, wanted)
+    want = _interval_of(vr, wanted)
+    try:
+        have = _interval_of(vr, text)
+    except UnusableQueryError:
+        return False  # an archive holds dates that are none: they match nothing, and spoil nothing
     if have.start is None:
         return False
     return (want.start is None or have.start >= want.start) and (
@@ -173,7 +197,7 @@ def _interval_of(vr: str, value: str) -> Interval:
     return interval(f"{start}{dash}{day + last if last else ''}")
 
 
-def _bounds(value: str) -> tuple[datetime, datetime]:
+def _bounds(value: str) -> tuple[datetime, datetime | None]:
     parts = _PARTS.fullmatch(value)
     if parts is None:
         raise UnusableQueryError("a date or time in the query cannot be read")
@@ -184,9 +208,9 @@ def _bounds(value: str) -> tuple[datetime, datetime]:
             + (parts["fraction"] or "0").ljust(6, "0"),
             "%Y%m%d%H%M%S%f",
         )
-    except ValueError as error:
+        aware = _aware(start, parts["offset"])
+    except (ValueError, OverflowError) as error:
         raise UnusableQueryError("a date or time in the query does not exist") from error
-    aware = _aware(start, parts["offset"])
     return aware, _end(aware, parts)
 
 
@@ -201,14 +225,21 @@ def _aware(moment: datetime, offset: str | None) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _end(start: datetime, parts: re.Match[str]) -> datetime:
-    """Return the first moment after a value of limited precision."""
+def _end(start: datetime, parts: re.Match[str]) -> datetime | None:
+    """Return the first moment after a value of limited precision; None after the last year."""
+    try:
+        return start + _precision(parts)
+    except OverflowError:
+        return None
+
+
+def _precision(parts: re.Match[str]) -> timedelta:
     if parts["fraction"]:
-        return start + timedelta(microseconds=10 ** (6 - len(parts["fraction"])))
+        return timedelta(microseconds=10 ** (6 - len(parts["fraction"])))
     for name, step in _STEPS:
         if parts[name]:
-            return start + step
-    return start + timedelta(days=31 if parts["month"] else 366)
+            return step
+    return timedelta(days=31 if parts["month"] else 366)
 
 
 _STEPS = (
@@ -217,11 +248,3 @@ _STEPS = (
     ("hour", timedelta(hours=1)),
     ("day", timedelta(days=1)),
 )
-
-
-def _texts(element: DataElement) -> list[str]:
-    value = element.value
-    if value is None:
-        return []
-    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | PersonName)
-    return [str(each).strip(" ") for each in (value if several else (value,))]

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dicom_node.domain.procedure_step import ProcedureStep, StepState
-from dicom_node.procedure_steps.presentation import Station
+from dicom_node.procedure_steps.presentation import Station, valid
 
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"  # Detached Study Management, as K.6-1 wants it
 _PRIORITIES = {"HIGH": "HIGH", "MEDIUM": "MEDIUM", "LOW": "LOW"}
@@ -36,8 +36,8 @@ def modality_worklist_dataset(
     dataset.CurrentPatientLocation = ""
     dataset.RequestingPhysician = ""
     dataset.StudyInstanceUID = step.study_instance_uid
-    dataset.StudyDate = subject.study_date
-    dataset.StudyTime = subject.study_time
+    dataset.StudyDate = valid("DA", subject.study_date)
+    dataset.StudyTime = valid("TM", subject.study_time)
     dataset.ReferencedStudySequence = Sequence([_study(step)])
     dataset.ReferencedPatientSequence = Sequence()
     dataset.RequestedProcedureID = subject.study_id or subject.accession_number

@@ -17,6 +17,7 @@ from dicom_node.domain.procedure_step import (
 )
 from dicom_node.domain.review import Priority, ReviewItem
 from dicom_node.procedure_steps.codes import DETECTION, INTERPRETATION, UPS_PUSH, code_sequence
+from sr_templates.repair import repaired
 
 _PRIORITIES = {Priority.HIGH: "HIGH", Priority.MEDIUM: "MEDIUM", Priority.LOW: "LOW"}
 
@@ -75,6 +76,11 @@ def moment(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y%m%d%H%M%S}+0000"
 
 
+def valid(vr: str, text: str) -> str:
+    """Return an archive's date or time as a valid value; what is none stays empty."""
+    return repaired(vr, text) or ""
+
+
 def _series(reference: StepReference) -> tuple[str, str]:
     return reference.study_instance_uid, reference.series_instance_uid
 
@@ -117,7 +123,7 @@ def _add_subject(dataset: Dataset, subject: Subject) -> None:
     dataset.PatientName = subject.patient_name
     dataset.PatientID = subject.patient_id
     dataset.IssuerOfPatientID = subject.issuer_of_patient_id
-    dataset.PatientBirthDate = subject.patient_birth_date
+    dataset.PatientBirthDate = valid("DA", subject.patient_birth_date)
     dataset.PatientSex = subject.patient_sex
     dataset.AdmissionID = subject.admission_id
     dataset.IssuerOfAdmissionIDSequence = Sequence()

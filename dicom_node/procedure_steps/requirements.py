@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from dicom_node.domain.procedure_step import StepState, UpsStatus
 from dicom_node.procedure_steps.errors import StepRefusedError
+from dicom_node.procedure_steps.matching import is_moment, texts
 
 # Type 1 of N-CREATE: there, and with a value.
 REQUIRED_AT_CREATION = (
@@ -77,7 +79,8 @@ def check_creation(dataset: Dataset) -> None:
     Raises
     ------
     StepRefusedError
-        A required attribute is absent (0120), empty (0121) or unusable (0106, C309).
+        A required attribute is absent (0120), empty (0121) or unusable (0106, C309), or a date
+        and time is none (0106).
     """
     for keyword in REQUIRED_AT_CREATION:
         if keyword not in dataset:
@@ -86,7 +89,7 @@ def check_creation(dataset: Dataset) -> None:
             raise StepRefusedError(UpsStatus.MISSING_ATTRIBUTE_VALUE, f"{keyword} is empty")
     if dataset.ProcedureStepState != StepState.SCHEDULED:
         raise StepRefusedError(UpsStatus.NOT_SCHEDULED)
-    _check_priority(dataset)
+    _check_values(dataset)
 
 
 def check_update(dataset: Dataset) -> None:
@@ -95,13 +98,14 @@ def check_update(dataset: Dataset) -> None:
     Raises
     ------
     StepRefusedError
-        It sets the state, which only a change of state may, or an unknown priority.
+        It sets the state, which only a change of state may, an unknown priority, or a date and
+        time that is none.
     """
     if "ProcedureStepState" in dataset:
         raise StepRefusedError(
             UpsStatus.INVALID_ATTRIBUTE_VALUE, "the state changes by Change UPS State only"
         )
-    _check_priority(dataset)
+    _check_values(dataset)
 
 
 def settable(dataset: Dataset) -> Accepted:
@@ -139,6 +143,25 @@ def check_completion(dataset: Dataset) -> None:
 
 def _unmet(keyword: str) -> None:
     raise StepRefusedError(UpsStatus.FINAL_STATE_REQUIREMENTS, f"{keyword} is missing")
+
+
+def _check_values(dataset: Dataset) -> None:
+    _check_priority(dataset)
+    for element in dataset:
+        if element.keyword in SETTABLE:
+            _check_moments(element)
+
+
+def _check_moments(element: DataElement) -> None:
+    """Check every date and time that would be kept, however deep: peers could not read it back."""
+    if element.VR == "SQ":
+        for item in element.value or ():
+            for nested in item:
+                _check_moments(nested)
+    elif element.VR == "DT" and not all(is_moment(text) for text in texts(element) if text):
+        raise StepRefusedError(
+            UpsStatus.INVALID_ATTRIBUTE_VALUE, f"{element.keyword} is no date and time"
+        )
 
 
 def _check_priority(dataset: Dataset) -> None:

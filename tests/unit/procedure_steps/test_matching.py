@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
 from dicom_node.procedure_steps.errors import UnusableQueryError
-from dicom_node.procedure_steps.matching import Key, interval, matches, matching_keys
+from dicom_node.procedure_steps.matching import Key, interval, is_moment, matches, matching_keys
 
 
 def dataset(**values: object) -> Dataset:
@@ -109,6 +110,46 @@ def test_times_match_in_ranges() -> None:
     assert agrees(have, StudyTime="10-11")
     assert agrees(have, StudyTime="1015")
     assert not agrees(have, StudyTime="1016-")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "stored", "wanted"),
+    [
+        ("PatientBirthDate", "1962.01.01", "19620101"),
+        ("PatientBirthDate", "20261301", "20260101-20270101"),
+        ("StudyTime", "noon", "10-14"),
+        ("ScheduledProcedureStepStartDateTime", "garbage", "20260101-20270101"),
+    ],
+)
+def test_a_stored_date_that_is_none_matches_nothing_and_breaks_no_query(
+    keyword: str, stored: str, wanted: str
+) -> None:
+    with disable_value_validation():
+        have = dataset(**{keyword: stored})
+    assert not agrees(have, **{keyword: wanted})
+
+
+def test_the_last_day_of_all_is_a_date() -> None:
+    have = dataset(PatientBirthDate="99991231")
+    assert agrees(have, PatientBirthDate="99991231")
+    assert agrees(have, PatientBirthDate="20200101-99991231")
+    assert not agrees(have, PatientBirthDate="-20200101")
+    assert not agrees(dataset(PatientBirthDate="00010101"), PatientBirthDate="20200101-")
+
+
+@pytest.mark.parametrize(
+    ("text", "one"),
+    [
+        ("20260102030405.5+0100", True),
+        ("2026", True),
+        ("garbage", False),
+        ("20261301", False),
+        ("20260102-20260103", False),
+        ("20260102-", False),
+    ],
+)
+def test_one_date_and_time_is_told_from_a_range(text: str, *, one: bool) -> None:
+    assert is_moment(text) is one
 
 
 def test_a_sequence_matches_when_one_item_matches_all_its_keys() -> None:

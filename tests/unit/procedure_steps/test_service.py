@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
 from dicom_node.domain.procedure_step import StepState, Subject, UpsStatus
@@ -242,6 +243,37 @@ def test_requests_that_lack_something_are_refused(
 ) -> None:
     request = a_request(STUDY, **changes)
     assert refusal(house.steps.create, "1.9.1", request, requester="PACS") == status
+
+
+@pytest.mark.parametrize("text", ["garbage", "20260102-20260103", "20261301"])
+def test_what_is_no_date_and_time_is_refused_at_creation_and_later(house: House, text: str) -> None:
+    start = {"00404005": {"vr": "DT", "Value": [text]}}
+    progress = {"00741002": {"vr": "SQ", "Value": [{"00404052": start["00404005"]}]}}
+    with disable_value_validation():
+        request = Dataset.from_json({**a_request(STUDY).to_json_dict(), **start})
+        changes = [Dataset.from_json(each) for each in (start, progress)]
+    assert refusal(house.steps.create, "1.9.1", request, requester="PACS") == 0x0106
+    for change in changes:
+        refused = refusal(house.steps.update, STEP, change, transaction_uid="", performer="WS1")
+        assert refused == UpsStatus.INVALID_ATTRIBUTE_VALUE
+
+
+def test_a_date_that_the_archive_has_wrong_breaks_nobodys_query(house: House) -> None:
+    for number, text in enumerate(("in spring", "1962.01.01", "19620101"), start=1):
+        study = f"1.2.3.{number}"
+        house.worklist.add(fake_details(number))
+        house.store.subjects[study] = Subject(
+            study_instance_uid=study,
+            patient_id=f"P{number}",
+            patient_birth_date=text,
+            study_date=text,
+            study_time="12:30" if number == 2 else "noon",
+        )
+    for find in (house.steps.find, house.steps.find_modality_worklist):
+        found = find(query(PatientBirthDate="19620101", PatientID=""))
+        assert [each.PatientID for each in found] == ["P2", "P3"]
+    by_time = query(StudyDate="19600101-", StudyTime="12-13", PatientID="")
+    assert [each.PatientID for each in house.steps.find_modality_worklist(by_time)] == ["P2"]
 
 
 def test_a_step_is_created_once(house: House) -> None:
