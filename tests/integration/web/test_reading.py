@@ -254,7 +254,7 @@ def added_nodule(page: Page, room: ReadingRoom, item: str) -> dict[Place, bool |
     drag(page, (0.45, 0.35), (0.55, 0.5))
     expect(page.locator(".finding.added.has-box")).to_be_visible()
     page.locator("#sign").click()
-    page.wait_for_selector(f'#panel:not([data-item="{item}"])')
+    wait_for_images(page, room.items[0])
     return truths(room, item)
 
 

@@ -70,6 +70,7 @@ export class Viewer {
     this.element = element;
     this.on = on;
     this.images = [];
+    this.stands = false;
     this.active = WindowLevelTool.toolName;
   }
 
@@ -106,16 +107,19 @@ export class Viewer {
 
   async show(images, index = 0) {
     this.images = images;
+    this.stands = false;
     annotation.state.removeAllAnnotations();
     await describe(images);
     await this.viewport.setStack(images.map(imageIdOf), index);
+    this.stands = true;
     this.viewport.resetCamera();
     this.viewport.resetProperties();
     this.viewport.render();
   }
 
+  /* Before the stack stands there is nothing to go to: asked for an image, Cornerstone would show none at all. */
   async goTo(index) {
-    if (index >= 0 && index < this.images.length) await this.viewport.setImageIdIndex(index);
+    if (this.stands && index >= 0 && index < this.images.length) await this.viewport.setImageIdIndex(index);
   }
 
   /* Give the left button, or one finger, to a tool; the others keep what they always have. */
