@@ -112,7 +112,7 @@ def evaluate(
     ModelNotFoundError, ModelFolderError, DatasetError
         If the model, one that makes its channels, or the data can't be used as they are.
     """
-    layout = card.layout if layout == AUTO and card.layout else layout
+    layout = layout_for(card, layout)
     installed = registry or ModelRegistry()
     if card.kind is ModelKind.DETECTOR:
         finder = BoxFinder(card, OpenVinoNetwork(unpacked_network(card, cache)))
@@ -291,6 +291,11 @@ def _judge_objects(guard: ChestGuard, folder: Path, out: Path, console: Console 
     write_objects(verdicts, out / "objects.json")
     if console is not None:
         console.print(objects_table(verdicts))
+
+
+def layout_for(card: ModelCard, layout: str) -> str:
+    """The layout to read a data set by: where none is asked for, the one that the card names."""
+    return card.layout if layout == AUTO and card.layout else layout
 
 
 def evaluation_predictor(

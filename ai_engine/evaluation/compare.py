@@ -23,7 +23,8 @@ from ai_engine.channel_loading import load_channels
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.view_pairs import frontal_items
-from ai_engine.evaluation.command import evaluation_predictor
+from ai_engine.evaluation.classes import evaluate_classes, is_exclusive
+from ai_engine.evaluation.command import evaluation_predictor, layout_for
 from ai_engine.evaluation.metrics import bootstrap, measures
 from ai_engine.evaluation.scoring import score_split
 from ai_engine.evaluation.speed import measure_speed
@@ -84,7 +85,9 @@ def compare(
     size
         Input of the untrained networks.
     data, split, layout
-        Data set for accuracy and AUC of each model's first label; None leaves them out.
+        Data set for accuracy and AUC of each model's first label; of classes that exclude each
+        other, for the accuracy. None leaves them out; ``auto`` is the layout that a model's card
+        names, or looks at the tables.
     threads
         Threads of one inference; None uses all cores.
     out
@@ -99,13 +102,17 @@ def compare(
     ModelFolderError, DatasetError, BackendError
         If a model or the data can't be used as they are.
     """
-    dataset = read_dataset(data, layout) if data is not None else None
+    datasets = {} if data is None else _datasets(data, layout, cards)
     rows = []
     for card in cards:
         row = _row(card, cache, threads, model=f"{card.name}/{card.version}")
+        dataset = datasets.get(layout_for(card, layout))
         if dataset is not None and card.kind is ModelKind.CLASSIFIER:
-            channels = load_channels(card, registry or ModelRegistry(), cache=cache)
-            row = _with_quality(row, card, dataset, Split(split), cache, channels)
+            if is_exclusive(card):
+                row = _with_accuracy(row, card, dataset, Split(split), cache)
+            else:
+                channels = load_channels(card, registry or ModelRegistry(), cache=cache)
+                row = _with_quality(row, card, dataset, Split(split), cache, channels)
         rows.append(row)
     with tempfile.TemporaryDirectory(prefix="untrained-") as folder:
         for architecture in architectures:
@@ -151,6 +158,21 @@ def _measured(row: Comparison) -> dict[str, object]:
 
 def _shown(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _datasets(data: Path, layout: str, cards: Sequence[ModelCard]) -> dict[str, CxrDataset]:
+    """The data set by each layout in which one of the classifiers wants it."""
+    layouts = {layout_for(card, layout) for card in cards if card.kind is ModelKind.CLASSIFIER}
+    return {name: read_dataset(data, name) for name in sorted(layouts)}
+
+
+def _with_accuracy(
+    row: Comparison, card: ModelCard, dataset: CxrDataset, split: Split, cache: Path
+) -> Comparison:
+    """Add how often the likeliest of classes that exclude each other is right: table I's figure."""
+    backend = OpenVinoBackend.load(card, cache=cache)
+    report = evaluate_classes(card, backend, dataset, dataset.part(split), split.value)
+    return dataclasses.replace(row, accuracy=report.accuracy.value)
 
 
 def _with_quality(  # noqa: PLR0917 - the command's own options, handed on once
