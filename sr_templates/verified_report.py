@@ -6,6 +6,7 @@ verification is a legal act (PS3.3 C.17.2), so a reader without the right to it 
 Participant Sequence as an attestor and the report stays UNVERIFIED.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -209,35 +210,44 @@ def _imaging_measurements(
         relationship_type=Relationship.CONTAINS,
     )
     outlined = reported_regions(predecessor)
-    items = [
-        item
-        for statement in reading.statements
-        if statement.present and is_image(sources[statement.image_uid])
-        for group in _groups(statement, sources[statement.image_uid], outlined)
-        for item in group
-    ]
+    items = [item for group in _groups(reading, sources, outlined) for item in group]
     nothing = _text("No region on any image to report.", Relationship.CONTAINS)
     container.ContentSequence = ContentSequence(items or [nothing])
     return container
 
 
 def _groups(
-    statement: Statement, source: Dataset, outlined: Sequence[ReportedRegion]
+    reading: ExpertReading, sources: Mapping[str, Dataset], outlined: Sequence[ReportedRegion]
 ) -> Iterator[PlanarROIMeasurementsAndQualitativeEvaluations]:
-    for number, (tracking, points) in enumerate(_regions(statement, outlined), start=1):
-        words = statement.title if number == 1 else f"{statement.title} (area {number})"
-        yield PlanarROIMeasurementsAndQualitativeEvaluations(
-            tracking_identifier=TrackingIdentifier(uid=tracking, identifier=words),
-            referenced_region=image_region(points, source, statement.frame_number),
-            finding_type=CodedConcept.from_code(codes.concept(statement.code)),
-            finding_sites=_sites(statement),
-            geometric_purpose=CodedConcept.from_code(codes.OUTLINE),
-            measurements=[
-                Measurement(name=name, value=value, unit=CodedConcept.from_code(codes.PERCENT))
-                for name, value in _numbers(statement)
-            ]
-            or None,
-        )
+    areas: Counter[tuple[str, int | None, str]] = Counter()
+    for statement in reading.statements:
+        source = sources[statement.image_uid]
+        if not statement.present or not is_image(source):
+            continue
+        named = (statement.image_uid, statement.frame_number, statement.title)
+        for tracking, points in _regions(statement, outlined):
+            areas[named] += 1
+            words = f"{statement.title} (area {areas[named]})" if areas[named] > 1 else named[-1]
+            yield _group(
+                statement, source, TrackingIdentifier(uid=tracking, identifier=words), points
+            )
+
+
+def _group(
+    statement: Statement, source: Dataset, tracking: TrackingIdentifier, points: Points
+) -> PlanarROIMeasurementsAndQualitativeEvaluations:
+    return PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=tracking,
+        referenced_region=image_region(points, source, statement.frame_number),
+        finding_type=CodedConcept.from_code(codes.concept(statement.code)),
+        finding_sites=_sites(statement),
+        geometric_purpose=CodedConcept.from_code(codes.OUTLINE),
+        measurements=[
+            Measurement(name=name, value=value, unit=CodedConcept.from_code(codes.PERCENT))
+            for name, value in _numbers(statement)
+        ]
+        or None,
+    )
 
 
 def _regions(

@@ -29,7 +29,12 @@ _PASSED_OVER = "Not found by the algorithm, and not contradicted by the reader"
 def statements_of(
     findings: Sequence[FindingUnderReview], verdict: Verdict
 ) -> tuple[Statement, ...]:
-    """Return a statement for every label of every image, and for what the reader added."""
+    """Return a statement for every label of every image, and for what the reader added.
+
+    A finding that is another one stands in that one's place, or beside it where the reader says
+    that one of its own: each keeps its outline, side and words. What the model said of the label
+    stands with the first only.
+    """
     concepts = {each.label: each for each in vocabulary_of(findings)}
     known = {place_of(each): each for each in findings}
     said = {place_of(each): each for each in verdict.findings if each.label != OTHER_LABEL}
@@ -39,8 +44,15 @@ def statements_of(
         made[place] = _statement(
             place, concepts[truth.label], truth.value, known.get(place), said.get(place)
         )
-    made.update(_moved(verdict, known, made))
-    return (*made.values(), *_others(verdict, concepts, known))
+    beside = []
+    taken = {place for place, each in said.items() if each.changed_to in ("", each.label)}
+    for place, moved in _moved(verdict, known, made):
+        if place in taken:
+            beside.append(replace(moved, probability=None, threshold=None))
+        else:
+            made[place] = moved
+            taken.add(place)
+    return (*made.values(), *beside, *_others(verdict, concepts, known))
 
 
 def _statement(
@@ -50,6 +62,8 @@ def _statement(
     finding: FindingUnderReview | None,
     said: FindingVerdict | None,
 ) -> Statement:
+    # Its side and box go with the finding that it really is.
+    gone = said is not None and said.changed_to not in ("", said.label)
     return Statement(
         image_uid=place[0],
         frame_number=place[1],
@@ -61,8 +75,8 @@ def _statement(
         probability=finding.probability if finding else None,
         threshold=finding.threshold if finding else None,
         reported_as=finding.code if finding and finding.is_positive else None,
-        laterality=said.laterality.value if said and said.laterality else "",
-        box=said.box if said else None,
+        laterality=said.laterality.value if said and said.laterality and not gone else "",
+        box=said.box if said and not gone else None,
     )
 
 
@@ -71,7 +85,7 @@ def _moved(
     known: dict[Place, FindingUnderReview],
     made: dict[Place, Statement],
 ) -> Iterator[tuple[Place, Statement]]:
-    """Give what the reader calls otherwise the place that the model's finding had."""
+    """Give what the reader calls otherwise the outline that the model's finding had."""
     for each in verdict.findings:
         if not each.changed_to or each.changed_to in (each.label, OTHER_LABEL):
             continue

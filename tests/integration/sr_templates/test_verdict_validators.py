@@ -29,6 +29,17 @@ READINGS = {
         observers=(an_observer(), an_observer(name="Trainee^Ben", may_verify=False)),
         comment="Expert, Ada: Rotated.\nTrainee, Ben on Pneumonia: left",
     ),
+    "one finding twice": a_reading(
+        a_statement(laterality="R"),
+        a_statement(
+            laterality="L",
+            reported_as=None,
+            probability=None,
+            threshold=None,
+            words="Changed by the reader from Abnormality.",
+            box=Region(left=1, top=2, right=30, bottom=40),
+        ),
+    ),
     "added and rejected": a_reading(
         a_statement(present=False, words="Rejected."),
         a_statement(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 
-from ai_engine.prediction import Region
+from ai_engine.prediction import Code, Region
 from sr_templates.errors import EvidenceError
 from sr_templates.expert_reading import ExpertReading, Observer, Statement
 from sr_templates.measurement_report import build_measurement_report
@@ -25,8 +25,10 @@ from tests.unit.sr_templates.builders import (
     LUNG,
     PNEUMONIA,
     a_context,
+    a_finding,
     a_prediction,
     a_source,
+    an_image,
 )
 
 PNEUMONIA_CODE = (PNEUMONIA.value, PNEUMONIA.scheme)
@@ -151,6 +153,31 @@ def test_what_the_expert_calls_otherwise_keeps_its_place(ai_report: Dataset) -> 
     (region,) = reported_regions(verified(ai_report, changed))
     assert region.code == ABNORMAL_CODE
     assert region.tracking_uid == reported_regions(ai_report)[0].tracking_uid
+
+
+def test_what_is_called_otherwise_stands_beside_what_was_there_already() -> None:
+    nodule = Code(value="27925004", scheme="SCT", meaning="Nodule")
+    prediction = a_prediction(
+        an_image(a_finding(), a_finding(label="nodule", title="Nodule", code=nodule))
+    )
+    before = build_measurement_report(prediction, [a_source()], a_context())
+    there = a_statement(title="Nodule", code=nodule, reported_as=nodule, laterality="R")
+    renamed = replace(there, reported_as=PNEUMONIA, laterality="L", probability=None)
+    gone = a_statement(present=False, words="Changed by the reader.")
+    report = verified(before, gone, there, renamed)
+    assert problems(report, [a_source()]) == ()
+    regions = reported_regions(report)
+    assert {each.code for each in regions} == {(nodule.value, nodule.scheme)}
+    assert {each.tracking_uid for each in regions} == {
+        each.tracking_uid for each in reported_regions(before)
+    }
+    named = [
+        item.TextValue
+        for each in report.ContentSequence[-2].ContentSequence
+        for item in each.ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeMeaning == "Tracking Identifier"
+    ]
+    assert named == ["Nodule", "Nodule (area 2)"]
 
 
 def test_who_may_not_verify_attests(ai_report: Dataset) -> None:

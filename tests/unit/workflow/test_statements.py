@@ -1,7 +1,10 @@
 """A verdict in the words of a report: one statement for each label, and for what was added."""
 
+import pytest
+
 from ai_engine.prediction import Region
 from dicom_node.domain.review import FindingVerdict, Judgement, Laterality, Verdict
+from dicom_node.domain.review_rules import check_verdict
 from dicom_node.workflow.review_fakes import fake_details
 from dicom_node.workflow.statements import statements_of
 from sr_templates.expert_reading import Statement
@@ -35,6 +38,64 @@ def test_a_finding_that_is_another_one_moves_with_its_place() -> None:
     assert said["Effusion"].words == "Changed by the reader from Opacity."
     assert said["Effusion"].reported_as == FINDINGS[0].code
     assert (said["Effusion"].box, said["Effusion"].laterality) == (BOX, "R")
+
+
+def both_there(*findings: FindingVerdict, probability: float = 0.8) -> list[Statement]:
+    details = fake_details(probabilities=(("opacity", 0.9), ("effusion", probability)))
+    verdict = Verdict(item_id="1", reviewer=ADA, findings=findings)
+    check_verdict(verdict, details.findings)
+    return [each for each in statements_of(details.findings, verdict) if each.present]
+
+
+LEFT_EFFUSION = say(
+    Judgement.CHANGED, changed_to="effusion", laterality=Laterality.LEFT, box=BOX, comment="small"
+)
+
+
+@pytest.mark.parametrize(
+    ("judgement", "probability"), [(Judgement.CONFIRMED, 0.8), (Judgement.ADDED, 0.1)]
+)
+def test_what_is_really_another_finding_stands_beside_that_one(
+    judgement: Judgement, probability: float
+) -> None:
+    right = say(judgement, "effusion", laterality=Laterality.RIGHT, comment="biopsy")
+    first, second = both_there(LEFT_EFFUSION, right, probability=probability)
+    assert first.code == second.code
+    assert (first.laterality, first.probability) == ("R", probability)
+    assert "biopsy" in first.words
+    assert first.reported_as == (first.code if probability > 0.5 else None)
+    assert (second.laterality, second.box, second.reported_as) == ("L", BOX, FINDINGS[0].code)
+    assert second.words == "Changed by the reader from Opacity: small"
+    assert (second.probability, second.threshold) == (None, None)
+
+
+def test_two_findings_that_are_really_a_third_both_keep_their_outlines() -> None:
+    labels = ("opacity", 0.9), ("mass", 0.8), ("effusion", 0.1)
+    findings = fake_details(probabilities=labels).findings
+    changed = [say(Judgement.CHANGED, label, changed_to="effusion") for label, _ in labels[:2]]
+    verdict = Verdict(item_id="1", reviewer=ADA, findings=tuple(changed))
+    check_verdict(verdict, findings)
+    there = [each for each in statements_of(findings, verdict) if each.present]
+    assert [each.reported_as for each in there] == [each.code for each in findings[:2]]
+    assert [each.probability for each in there] == [0.1, None]
+
+
+def test_findings_that_change_places_are_said_once_each() -> None:
+    there = both_there(
+        LEFT_EFFUSION,
+        say(Judgement.CHANGED, "effusion", changed_to="opacity", laterality=Laterality.RIGHT),
+    )
+    said = {each.title: (each.laterality, each.reported_as) for each in there}
+    assert len(there) == len(said) == 2
+    opacity, effusion = FINDINGS[0].code, there[1].code
+    assert said == {"Effusion": ("L", opacity), "Opacity": ("R", effusion)}
+
+
+def test_the_side_goes_with_the_finding_that_it_really_is() -> None:
+    details = fake_details(probabilities=(("opacity", 0.9), ("effusion", 0.1)))
+    verdict = Verdict(item_id="1", reviewer=ADA, findings=(LEFT_EFFUSION,))
+    sides = {each.title: each.laterality for each in statements_of(details.findings, verdict)}
+    assert sides == {"Opacity": "", "Effusion": "L"}
 
 
 def test_what_has_no_label_is_named_by_the_reader() -> None:
