@@ -17,6 +17,7 @@ from dicom_node.domain.study import StudyState
 from tests.acceptance.running import RunningNode, running_node
 from tests.peers.data import dicom_folder
 from tests.peers.dcmtk import StoreScp, dcmsend, storescp
+from tests.unit.builders import EPOCH, STUDY, an_instance
 
 pytestmark = pytest.mark.peer
 
@@ -35,13 +36,18 @@ def test_every_study_has_one_report_however_often_the_node_was_killed(tmp_path: 
     ):
         node.add_ae("PACS", pacs.peer.port, "pacs")
         node.add_ae("CR1", 104, "modality", "--destination", "PACS", "--quiet-period", "0")
+        node.environment["DICOM_NODE_WORKFLOW__SWEEP_INTERVAL"] = "0.5"
         sent: set[str] = set()
         for number in range(_ROUNDS):
             node.start()
             sent |= _send(node, tmp_path / f"round-{number}", number)
             _live(node, chance.uniform(0, _LONGEST_LIFE))
             node.kill()
+        _lose_workflow(node)
         node.start()
+        lost = node.settled(STUDY)
+        assert lost.state is StudyState.FAILED
+        assert "dicom-node retry" in lost.reason
         for study in sent:
             assert node.settled(study).state is StudyState.ANALYSED
         _wait_for_deliveries(node, len(sent))
@@ -62,6 +68,14 @@ def _send(node: RunningNode, folder: Path, number: int) -> set[str]:
     done = dcmsend(node.peer, [folder], calling="CR1")
     assert done.returncode == 0, done.stderr
     return studies
+
+
+def _lose_workflow(node: RunningNode) -> None:
+    """Leave a study behind whose analysis no workflow goes on with."""
+    stores = node.stores()
+    stores.index.record([an_instance()])
+    assert stores.index.claim(STUDY, by="no such workflow", at=EPOCH) is not None
+    stores.close()
 
 
 def _live(node: RunningNode, seconds: float) -> None:
