@@ -25,6 +25,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dsutils import split_dataset
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext
@@ -332,6 +333,19 @@ def _even(dataset: Dataset) -> Dataset:
     return dataset
 
 
+class _Answers(DIMSEServiceProvider):
+    """Messages of a requestor, for the one who waits for them alone.
+
+    pynetdicom's reactor looks for requests now and then. It is to pause while an answer is awaited,
+    but on a busy machine it may look once more, and drop the answer as no request. Nobody sends
+    requests to a storage SCU, so the reactor finds nothing here.
+    """
+
+    def get_msg(self, block: bool = False) -> Any:
+        """Return the next message to whoever waits for it."""
+        return super().get_msg(block=True) if block else (None, None)
+
+
 class _SendingEntity(AE):
     """An AE whose connections send at once, and are closed."""
 
@@ -343,6 +357,7 @@ class _SendingEntity(AE):
     ) -> ClosingSocket:
         connection = ClosingSocket(assoc, address=address)
         connection.tls_args = tls_args
+        assoc.dimse = _Answers(assoc)
         return connection.no_delay()
 
 

@@ -251,6 +251,31 @@ def test_an_object_whose_file_goes_away_is_to_be_sent_again(
     assert all(outcome.retryable for outcome in outcomes)
 
 
+class NoCheckpoint:
+    """A checkpoint that stops nobody: pynetdicom's reactor looks around all the time."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+    def clear(self) -> None:
+        """Do nothing."""
+
+    def wait(self) -> None:
+        """Give the sender a moment to see that the reactor is pausing."""
+        time.sleep(0.002)
+
+
+def test_an_answer_is_the_senders_alone(
+    objects: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = property(lambda _: NoCheckpoint(), lambda *_: None)
+    monkeypatch.setattr(Association, "_reactor_checkpoint", checkpoint, raising=False)
+    with answering_scp() as scp:
+        outcomes = store(objects * 20, to(scp.peer), timeouts=ScuTimeouts(dimse=10))
+
+    assert kinds(outcomes) == [OutcomeKind.STORED] * 60
+
+
 def test_a_peer_that_does_not_know_us_rejects_for_good(
     reception: Reception, objects: list[Path]
 ) -> None:
