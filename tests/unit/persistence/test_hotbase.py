@@ -44,10 +44,15 @@ def test_saying_twice_that_a_job_is_done_is_harmless(hotbase: Hotbase) -> None:
     hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
 
 
-def test_a_job_that_is_done_cannot_fail(hotbase: Hotbase) -> None:
+def test_a_job_whose_evidence_is_made_may_still_fail(hotbase: Hotbase) -> None:
     hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+    hotbase.finish_job(JOB.job_id, JobState.FAILED, at=EPOCH, reason="no room")
+    assert hotbase.failures([JOB.job_id]) == ("chest: no room",)
+
+
+def test_a_job_that_does_not_exist_cannot_finish(hotbase: Hotbase) -> None:
     with pytest.raises(ConflictError):
-        hotbase.finish_job(JOB.job_id, JobState.FAILED, at=EPOCH)
+        hotbase.finish_job("none", JobState.DONE, at=EPOCH)
 
 
 def test_failures_name_the_route_and_the_reason(hotbase: Hotbase) -> None:
