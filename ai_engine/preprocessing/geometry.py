@@ -79,6 +79,22 @@ def centered(region: Region, share: float) -> Region:
     return Region(left=x - width, top=y - height, right=x + width, bottom=y + height)
 
 
+def whole_pixels(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns, at least one each, that stand for a region of an image of a shape."""
+    rows, columns = shape
+    left, top = max(int(region.left), 0), max(int(region.top), 0)
+    right, bottom = max(round(region.right), left + 1), max(round(region.bottom), top + 1)
+    return slice(top, min(bottom, rows)), slice(left, min(right, columns))
+
+
+def covered(width: float, height: float, size: int) -> tuple[slice, slice]:
+    """The rows and columns, in the middle of a square view, that content of a shape covers."""
+    scale = size / max(width, height)
+    columns, rows = (min(max(round(side * scale), 1), size) for side in (width, height))
+    x, y = (size - columns) // 2, (size - rows) // 2
+    return slice(y, y + rows), slice(x, x + columns)
+
+
 def letterbox(
     pixels: FloatImage, *, size: int, content: Region | None = None, aspect_ratio: float = 1.0
 ) -> ModelView:
@@ -120,7 +136,7 @@ def fitted(
         right=center_x + reach_x / 2,
         bottom=center_y + reach_y / 2,
     )
-    values, mask = _resample(pixels, shown, size, (round(width * scale), round(height * scale)))
+    values, mask = _resample(pixels, shown, size, covered(width, height, size))
     return FittedView(values=values, mask=mask, region=region)
 
 
@@ -136,19 +152,15 @@ def standardize(values: FloatImage, mask: Mask) -> FloatImage:
 
 
 def _resample(
-    pixels: FloatImage, shown: Region, size: int, fitted: tuple[int, int]
+    pixels: FloatImage, shown: Region, size: int, place: tuple[slice, slice]
 ) -> tuple[FloatImage, Mask]:
-    """Area averaging over the whole pixels of the shown part, centred in the square."""
-    left, top = max(int(shown.left), 0), max(int(shown.top), 0)
-    part = pixels[top : max(round(shown.bottom), top + 1), left : max(round(shown.right), left + 1)]
-    width, height = (min(max(side, 1), size) for side in fitted)
-    x, y = (size - width) // 2, (size - height) // 2
+    """Area averaging over the whole pixels of the shown part."""
+    part = pixels[whole_pixels(shown, pixels.shape)]
     values = np.zeros((size, size), dtype=np.float32)
-    values[y : y + height, x : x + width] = cv2.resize(
-        part, (width, height), interpolation=cv2.INTER_AREA
-    )
+    height, width = values[place].shape
+    values[place] = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
     mask = np.zeros((size, size), dtype=np.bool_)
-    mask[y : y + height, x : x + width] = True
+    mask[place] = True
     return values, mask
 
 

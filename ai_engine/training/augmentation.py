@@ -1,7 +1,7 @@
 """Random variation of training images, as cheap as a training step on few cores needs it.
 
 The starting point is the view that serving builds (`ai_engine.preprocessing.geometry.letterbox`):
-without variation both give the same picture.
+without variation both give the same picture, whatever lies around the content.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +13,9 @@ import numpy.typing as npt
 from ai_engine.input_channels import stacked
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
-from ai_engine.training.channel_planes import Plane, Planes, as_values
+from ai_engine.training.channel_planes import Planes, as_values
 from ai_engine.training.recipe import Augmentation
+from ai_engine.training.shown_content import Matrix, cut, reduced, reduction, warped
 
 ByteImage = npt.NDArray[np.uint8]
 
@@ -29,32 +30,28 @@ class Sample:
 
     def reduced(self, size: int) -> "Sample":
         """The same with no more pixels than views of the given size can use."""
-        rows, columns = self.image.shape
-        factor = 1.3 * size / max(rows, columns)
-        if factor >= 0.8:
+        factor = reduction(self.image.shape, size)
+        if factor == 1.0:
             return self
-        image = cv2.resize(self.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        content = Region(
-            left=self.content.left * factor,
-            top=self.content.top * factor,
-            right=self.content.right * factor,
-            bottom=self.content.bottom * factor,
-        )
-        return Sample(
-            image=np.asarray(image, dtype=np.uint8),
-            content=content,
-            planes={
-                kind: np.asarray(cv2.resize(plane, image.shape[::-1], interpolation=cv2.INTER_AREA))
-                for kind, plane in self.planes.items()
-            },
-        )
+        image, content = reduced(self.image, self.content, factor)
+        planes = {
+            kind: reduced(plane, self.content, factor)[0] for kind, plane in self.planes.items()
+        }
+        return Sample(image=image, content=content, planes=planes)
+
+    def shown(self, size: int) -> "Sample":
+        """The content alone, with no more pixels than views of the given size can use."""
+        image, content = cut(self.image, self.content)
+        planes = {kind: cut(plane, self.content)[0] for kind, plane in self.planes.items()}
+        return Sample(image=image, content=content, planes=planes).reduced(size)
 
 
 def augmented_view(
     sample: Sample, *, size: int, settings: Augmentation, rng: np.random.Generator
 ) -> FloatImage:
     """A varied, standardised view: float32 (size, size)."""
-    return _varied(sample, random_affine(sample, size, settings, rng), settings, rng, size)[0]
+    matrix = random_affine(sample.content, size, settings, rng)
+    return _varied(sample, matrix, settings, rng, size)[0]
 
 
 def augmented_image(
@@ -64,20 +61,24 @@ def augmented_image(
 
     They are moved with the radiograph; its grey values alone are varied.
     """
-    matrix = random_affine(sample, size, settings, rng)
+    matrix = random_affine(sample.content, size, settings, rng)
     values, mask = _varied(sample, matrix, settings, rng, size)
-    moved = {kind: _moved(plane, matrix, size) for kind, plane in sample.planes.items()}
+    moved = {
+        kind: as_values(warped(plane, sample.content, matrix, size)[0])
+        for kind, plane in sample.planes.items()
+    }
     return stacked(values, mask, moved)
 
 
 def _varied(
     sample: Sample,
-    matrix: npt.NDArray[np.float64],
+    matrix: Matrix,
     settings: Augmentation,
     rng: np.random.Generator,
     size: int,
 ) -> tuple[FloatImage, Mask]:
-    values, mask = _warp(sample, matrix, size)
+    moved, mask = warped(sample.image, sample.content, matrix, size)
+    values = moved.astype(np.float32) / np.float32(255)
     values = vary_grey_levels(values, mask, settings, rng)
     if rng.random() < settings.blur:
         values = np.asarray(cv2.GaussianBlur(values, (0, 0), rng.uniform(0.3, 1.2) * size / 224))
@@ -93,10 +94,9 @@ def _varied(
 
 
 def random_affine(
-    sample: Sample, size: int, settings: Augmentation, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
-    """The 2 x 3 matrix from source to view: letterbox, then flip, turn, stretch and shift."""
-    content = sample.content
+    content: Region, size: int, settings: Augmentation, rng: np.random.Generator
+) -> Matrix:
+    """The matrix from source to view: letterbox, then flip, turn, stretch and shift."""
     width, height = content.right - content.left, content.bottom - content.top
     scale = size / max(width, height) * np.exp(rng.uniform(-1, 1) * settings.zoom)
     stretch = np.exp(rng.uniform(-1, 1) * settings.aspect)
@@ -111,18 +111,6 @@ def random_affine(
     # OpenCV counts from pixel centres, regions from pixel edges: half a pixel on either side.
     offset = target - linear @ (center - 0.5) - 0.5
     return np.hstack([linear, offset[:, None]])
-
-
-def _warp(sample: Sample, matrix: npt.NDArray[np.float64], size: int) -> tuple[FloatImage, Mask]:
-    values = cv2.warpAffine(sample.image, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    whole = np.ones(sample.image.shape, dtype=np.uint8)
-    mask = cv2.warpAffine(whole, matrix, (size, size), flags=cv2.INTER_NEAREST)
-    return np.asarray(values, dtype=np.float32) / np.float32(255), np.asarray(mask, dtype=np.bool_)
-
-
-def _moved(plane: Plane, matrix: npt.NDArray[np.float64], size: int) -> FloatImage:
-    shown = cv2.warpAffine(plane, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    return as_values(np.asarray(shown, dtype=np.uint16))
 
 
 def vary_grey_levels(

@@ -53,8 +53,8 @@ class TrainingSet:
         )
 
     def reduced(self, size: int) -> "TrainingSet":
-        """The same with smaller images, where views of the given size don't need large ones."""
-        samples = tuple(sample.reduced(size) for sample in self.samples)
+        """The same with smaller images: what views of the given size show of them."""
+        samples = tuple(sample.shown(size) for sample in self.samples)
         return TrainingSet(samples=samples, targets=self.targets, weights=self.weights)
 
 

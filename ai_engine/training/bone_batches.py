@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.bone_pairs import BonePair
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import FloatImage, content_region, fitted
-from ai_engine.training.augmentation import Sample, random_affine
+from ai_engine.training.augmentation import random_affine
 from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.shown_content import cut, reduced, reduction, warped
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -64,13 +64,16 @@ def plain_pairs(pairs: Sequence[LoadedPair], size: int) -> tuple[FloatArray, Flo
 def _moved(
     pair: LoadedPair, recipe: PublishedRecipe, size: int, rng: np.random.Generator
 ) -> tuple[FloatImage, FloatImage]:
-    sample = Sample(image=np.empty((0, 0), np.uint8), content=pair.content)
-    matrix = random_affine(sample, size, recipe.augmentation, rng)
-    shown, bones = (
-        np.asarray(cv2.warpAffine(one, matrix, (size, size), flags=cv2.INTER_AREA), np.float32)
-        for one in (pair.radiograph, pair.bones)
-    )
-    return shown, bones
+    shown, content = _shown(pair.radiograph, pair.content, size)
+    bones, _ = _shown(pair.bones, pair.content, size)
+    matrix = random_affine(content, size, recipe.augmentation, rng)
+    return warped(shown, content, matrix, size)[0], warped(bones, content, matrix, size)[0]
+
+
+def _shown(image: FloatImage, content: Region, size: int) -> tuple[FloatImage, Region]:
+    """The content alone, its areas averaged to no more pixels than views of ``size`` can use."""
+    part, place = cut(image, content)
+    return reduced(part, place, reduction(part.shape, size))
 
 
 def _signed(pairs: Sequence[tuple[FloatImage, FloatImage]]) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.detection.boxes import area
 from ai_engine.prediction import Region
 from ai_engine.training.augmentation import augmented_view, random_affine
-from ai_engine.training.image_batches import sample_of
+from ai_engine.training.image_batches import plain_view, sample_of
 from ai_engine.training.published_recipe import STILL, PublishedRecipe
 
 FloatArray = npt.NDArray[np.float32]
@@ -61,14 +61,17 @@ def varied(
     still: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
     """A view, float32 (size, size), and the boxes on it, float32 (m, 4)."""
-    settings = STILL if still else recipe.augmentation
+    settings, size = STILL if still else recipe.augmentation, recipe.input_size
     sample = sample_of(dataset, boxed.item, recipe)
-    # The same draws twice: once for the boxes, once inside the view.
+    # The same draws twice: once for the boxes, on the whole image, once inside the view.
     state = rng.bit_generator.state
-    matrix = random_affine(sample, recipe.input_size, settings, rng)
+    matrix = random_affine(sample.content, size, settings, rng)
     rng.bit_generator.state = state
-    view = augmented_view(sample, size=recipe.input_size, settings=settings, rng=rng)
-    return view, moved_boxes(boxed.boxes, matrix, recipe.input_size)
+    if still:
+        view = plain_view(sample, size).values
+    else:
+        view = augmented_view(sample.shown(size), size=size, settings=settings, rng=rng)
+    return view, moved_boxes(boxed.boxes, matrix, size)
 
 
 def moved_boxes(boxes: Sequence[Region], matrix: npt.NDArray[np.float64], size: int) -> FloatArray:

@@ -8,7 +8,13 @@ import numpy.typing as npt
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, View
 from ai_engine.errors import DatasetError
 from ai_engine.input_channels import stacked
-from ai_engine.preprocessing.geometry import centered, content_region, fitted, letterbox
+from ai_engine.preprocessing.geometry import (
+    ModelView,
+    centered,
+    content_region,
+    fitted,
+    letterbox,
+)
 from ai_engine.training.augmentation import Sample, augmented_image
 from ai_engine.training.channel_planes import ChannelPlanes, as_values
 from ai_engine.training.published_recipe import PublishedRecipe, Task
@@ -81,7 +87,7 @@ def image_batches(
     for chosen in epoch_order(len(items), recipe, epoch):
         views = [
             augmented_image(
-                sample_of(dataset, items[index], recipe, planes),
+                sample_of(dataset, items[index], recipe, planes).shown(recipe.input_size),
                 size=recipe.input_size,
                 settings=recipe.augmentation,
                 rng=rng,
@@ -93,9 +99,7 @@ def image_batches(
 
 def plain_image(dataset: CxrDataset, item: CxrItem, recipe: PublishedRecipe) -> FloatArray:
     """The view that serving would build: float32 (size, size)."""
-    sample = sample_of(dataset, item, recipe)
-    pixels = sample.image.astype(np.float32) / np.float32(255)
-    return letterbox(pixels, size=recipe.input_size, content=sample.content).values
+    return plain_view(sample_of(dataset, item, recipe), recipe.input_size).values
 
 
 def plain_input(
@@ -106,13 +110,18 @@ def plain_input(
 ) -> FloatArray:
     """The network's input that serving would build: float32 (size, size, channels)."""
     sample = sample_of(dataset, item, recipe, planes)
-    pixels = sample.image.astype(np.float32) / np.float32(255)
-    view = letterbox(pixels, size=recipe.input_size, content=sample.content)
+    view = plain_view(sample, recipe.input_size)
     shown = {
         kind: fitted(as_values(plane), size=recipe.input_size, content=sample.content).values
         for kind, plane in sample.planes.items()
     }
     return stacked(view.values, view.mask, shown)
+
+
+def plain_view(sample: Sample, size: int) -> ModelView:
+    """The view of a whole image that serving would build."""
+    pixels = sample.image.astype(np.float32) / np.float32(255)
+    return letterbox(pixels, size=size, content=sample.content)
 
 
 def sample_of(

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.lungs import LungItem
-from ai_engine.preprocessing.geometry import content_region, letterbox, standardize
+from ai_engine.preprocessing.geometry import Mask, content_region, letterbox, standardize
 from ai_engine.preprocessing.planes import view_of_mask
 from ai_engine.training.augmentation import Sample, random_affine, vary_grey_levels
 from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.shown_content import stretched
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -56,11 +57,9 @@ def varied_pair(
 ) -> tuple[FloatArray, FloatArray]:
     """An image and its mask, moved alike; the image's grey levels vary besides."""
     size, settings = recipe.input_size, recipe.augmentation
-    matrix = random_affine(masked.sample, size, settings, rng)
+    matrix = random_affine(masked.sample.content, size, settings, rng)
     places = _places(matrix, size, recipe.elastic * size, rng)
-    shown = cv2.remap(masked.sample.image, *places, cv2.INTER_LINEAR)
-    values = shown.astype(np.float32) / np.float32(255)
-    inside = cv2.remap(np.ones_like(masked.mask), *places, cv2.INTER_NEAREST).astype(np.bool_)
+    values, inside = _content_at(masked.sample, places, size)
     mask = cv2.remap(masked.mask, *places, cv2.INTER_NEAREST).astype(np.float32)
     values = vary_grey_levels(values, inside, settings, rng)
     if rng.random() < recipe.air:
@@ -101,6 +100,22 @@ def _with_air(values: FloatArray, mask: FloatArray, rng: np.random.Generator) ->
     level = np.float32(rng.uniform(0, 0.12))
     share = cv2.GaussianBlur(air.astype(np.float32), (0, 0), rng.uniform(0.5, 2.5))
     return np.asarray(values * (1 - share) + level * share, dtype=np.float32)
+
+
+def _content_at(
+    sample: Sample, places: tuple[FloatArray, FloatArray], size: int
+) -> tuple[FloatArray, Mask]:
+    """What an image's content shows at places of the image, 0 to 1, and where it shows something.
+
+    As in serving, areas are averaged, and there is nothing around the content.
+    """
+    part = sample.shown(size).image
+    matrix = stretched(sample.content, part.shape, size).astype(np.float32)
+    x, y = (matrix[axis, axis] * places[axis] + matrix[axis, 2] for axis in (0, 1))
+    values = cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    whole = np.ones_like(part)
+    inside = cv2.remap(whole, x, y, cv2.INTER_NEAREST).astype(np.bool_)
+    return values.astype(np.float32) / np.float32(255) * inside, inside
 
 
 def _places(

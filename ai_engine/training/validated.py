@@ -68,7 +68,7 @@ def as_sample(radiograph: Radiograph, size: int, crop: float = 1.0) -> Sample:
         )
     content = radiograph.content if pixels is radiograph.pixels else content_region(pixels)
     image = np.round(pixels * 255).astype(np.uint8)
-    return Sample(image=image, content=centered(content, crop)).reduced(size)
+    return Sample(image=image, content=centered(content, crop)).shown(size)
 
 
 def _balanced(weights: FloatArray, cases: Sequence[ValidatedCase]) -> FloatArray:

@@ -37,7 +37,7 @@ def pair_batches(
     rng = np.random.default_rng((recipe.seed, epoch, 1))
 
     def varied(item: CxrItem, planes: ChannelPlanes | None) -> FloatArray:
-        sample = sample_of(dataset, item, recipe, planes)
+        sample = sample_of(dataset, item, recipe, planes).shown(recipe.input_size)
         settings = recipe.augmentation
         return augmented_image(sample, size=recipe.input_size, settings=settings, rng=rng)
 
