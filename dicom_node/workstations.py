@@ -79,13 +79,13 @@ class Workstations:
         self._scp.stop()
 
     def sweep(self) -> None:
-        """Hold what performers have locked, and read who new studies are of.
+        """Read who new studies are of, and hold what performers have locked.
 
         Workstations send no heartbeats: their claims are extended here, before they expire.
         """
         if self._settings.enabled or self._router is not None:
-            self.steps.keep_locks()
             self._store.fill_subjects()
+            self.steps.keep_locks()
 
     def _make_router(self) -> APIRouter | None:
         if not self._settings.token_file:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import MAXYEAR, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,12 +38,14 @@ from dicom_node.procedure_steps.ports import EVERY_STEP, Ending, StepQuery
 
 _ITEMS, _STEPS, _SUBJECTS = REVIEW_ITEMS.c, PROCEDURE_STEPS.c, STEP_SUBJECTS.c
 _PAGE = 200
-# Requested or locked steps are few; a query reads no more of those that are long over.
+# A query reads no more of the requests that are over than this, the newest.
 _MOST_ENDED = 10_000
 # More studies than this match a patient's attributes: then the items are walked instead.
 _FEW_STUDIES = 2000
 _CHUNK = 500
 _FINAL = tuple(state.value for state in StepState if state.is_final)
+# Worded by the states there are, so that the index of states finds them.
+_NOT_OVER = PROCEDURE_STEPS.c.state.in_([each.value for each in StepState if not each.is_final])
 _ITEM_STATES: Mapping[StepState, frozenset[ReviewState]] = {
     # An expired claim counts as none, and only the clock knows which have expired.
     StepState.SCHEDULED: OPEN_STATES,
@@ -90,21 +93,22 @@ class HotbaseSteps:
             return
         studies = self._studies(wanted)
         states = wanted.states or frozenset(StepState)
-        yield from self._rows(_STEPS.state.not_in(_FINAL), studies)
+        yield from self._rows(_NOT_OVER, studies)
         items = frozenset[ReviewState]().union(*(_ITEM_STATES[state] for state in states))
         for group in (items & OPEN_STATES, items - OPEN_STATES):
             if group and studies is None:
                 yield from self._walked(group, wanted)
             elif group:
                 yield from self._of_studies(group, studies or ())
-        yield from self._rows(_over(states), studies)
+        if finals := [state.value for state in states if state.is_final]:
+            yield from islice(self._rows(_STEPS.state.in_(finals), studies), _MOST_ENDED)
 
     def step(self, uid: str) -> ProcedureStep | None:
         """Return one step."""
         with self._read() as connection:
             row = _one(connection, sa.select(PROCEDURE_STEPS).where(_STEPS.uid == uid))
             if row is not None:
-                return self._stored(connection, row)
+                return self._stored(connection, [row])[0]
             item_id = item_id_of(uid)
             return self._first(connection, item_id) if item_id else None
 
@@ -116,7 +120,7 @@ class HotbaseSteps:
         with self._read() as connection:
             row = _one(connection, query)
             if row is not None:
-                return self._stored(connection, row)
+                return self._stored(connection, [row])[0]
             return self._first(connection, item_id)
 
     def references(
@@ -180,8 +184,21 @@ class HotbaseSteps:
             _STEPS.state == StepState.IN_PROGRESS.value, _STEPS.transaction_uid != ""
         )
         with self._read() as connection:
-            rows = connection.execute(query).mappings().all()
-            return tuple(self._stored(connection, dict(row)) for row in rows)
+            rows = [dict(each) for each in connection.execute(query).mappings()]
+            return tuple(self._stored(connection, rows))
+
+    def settle(self) -> int:
+        """Write down which steps are over, because their items or studies are; return how many.
+
+        Their rows say so from then on, and no query need read them to find out.
+        """
+        with self._engine.begin() as connection:
+            return sum(
+                connection.execute(
+                    sa.update(PROCEDURE_STEPS).where(_NOT_OVER, ended).values(state=state.value)
+                ).rowcount
+                for state, ended in _ENDED
+            )
 
     def fill_subjects(self) -> int:
         """Read who new studies are of; return how many.
@@ -217,8 +234,12 @@ class HotbaseSteps:
         query = sa.select(_ITEMS.study_instance_uid).where(~has_one).distinct().limit(_PAGE)
         if self._filled_until is not None:
             query = query.where(IS_OPEN, _ITEMS.received_at >= self._filled_until)
+        has_subject = sa.exists().where(_SUBJECTS.study_instance_uid == _STEPS.study_instance_uid)
+        requested = sa.select(_STEPS.study_instance_uid).where(_NOT_OVER, ~has_subject).distinct()
         with self._read() as connection:
-            return list(connection.scalars(query))
+            return list(connection.scalars(query)) or list(
+                connection.scalars(requested.limit(_PAGE))
+            )
 
     def _keep_subjects(self, subjects: Sequence[Subject]) -> None:
         with self._engine.begin() as connection:
@@ -286,36 +307,44 @@ class HotbaseSteps:
         ]
 
     def _rows(
-        self, condition: sa.ColumnElement[bool] | None, studies: tuple[str, ...] | None
+        self, condition: sa.ColumnElement[bool], studies: tuple[str, ...] | None
     ) -> Iterator[ProcedureStep]:
-        """Yield steps that have a row, newest request first."""
-        if condition is None:
-            return
-        query = (
-            sa.select(PROCEDURE_STEPS)
-            .where(condition)
-            .order_by(_STEPS.scheduled_at.desc(), _STEPS.uid)
-            .limit(_MOST_ENDED)
-        )
+        """Yield steps that have a row, newest request first, page by page."""
+        query = sa.select(PROCEDURE_STEPS).where(condition)
         if studies is not None:
             query = query.where(_STEPS.study_instance_uid.in_(studies))
-        with self._read() as connection:
-            rows = connection.execute(query).mappings().all()
-        for row in rows:
+        query = query.order_by(_STEPS.scheduled_at.desc(), _STEPS.uid).limit(_CHUNK)
+        page = query
+        while True:
             with self._read() as connection:
-                step = self._stored(connection, dict(row))
-            yield step
+                rows = [dict(each) for each in connection.execute(page).mappings()]
+                steps = self._stored(connection, rows)
+            yield from steps
+            if len(rows) < _CHUNK:
+                return
+            page = query.where(_behind(rows[-1]))
 
-    def _stored(self, connection: sa.Connection, row: Mapping[str, Any]) -> ProcedureStep:
-        study = row["study_instance_uid"]
-        subject = self._subjects(connection, {study})[study]
-        if row["kind"] == StepKind.ANALYSIS.value:
-            return step_of_row(row, None, subject, _analysis(connection, row))
-        item = _item(connection, row["item_id"])
-        return step_of_row(row, item, subject, shown_state(row, item, self._clock()))
+    def _stored(
+        self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]
+    ) -> list[ProcedureStep]:
+        """Return the steps of rows: one query for each of the tables that they rest on."""
+        now = self._clock()
+        subjects = self._subjects(connection, {row["study_instance_uid"] for row in rows})
+        items = _items(connection, {row["item_id"] for row in rows if row["item_id"]})
+        analyses = [row for row in rows if row["kind"] == StepKind.ANALYSIS.value]
+        studies = _study_rows(connection, {row["study_instance_uid"] for row in analyses})
+        steps = []
+        for row in rows:
+            study, item = row["study_instance_uid"], items.get(row["item_id"])
+            is_analysis = row["kind"] == StepKind.ANALYSIS.value
+            state = (
+                _analysis(row, studies.get(study)) if is_analysis else shown_state(row, item, now)
+            )
+            steps.append(step_of_row(row, item, subjects[study], state))
+        return steps
 
     def _first(self, connection: sa.Connection, item_id: str) -> ProcedureStep | None:
-        item = _item(connection, item_id)
+        item = _items(connection, {item_id}).get(item_id)
         if item is None:
             return None
         study = item.study_instance_uid
@@ -337,12 +366,6 @@ def _second_later(end: datetime | None) -> datetime | None:
     return end + timedelta(seconds=1) if end and end.year < MAXYEAR else None
 
 
-def _over(states: frozenset[StepState]) -> sa.ColumnElement[bool] | None:
-    """Select final rows, of the final states that are asked for."""
-    finals = [state.value for state in states if state.is_final]
-    return _STEPS.state.in_(finals) if finals else None
-
-
 def _name_pattern(name: str) -> str:
     """Return a pattern that every folded name fits that could match.
 
@@ -359,10 +382,26 @@ def _one(connection: sa.Connection, query: sa.Select[Any]) -> Mapping[str, Any] 
     return dict(row) if row is not None else None
 
 
-def _item(connection: sa.Connection, item_id: str) -> ReviewItem | None:
-    query = sa.select(REVIEW_ITEMS).where(_ITEMS.item_id == item_id)
-    row = connection.execute(query).mappings().first()
-    return item_of(row) if row is not None else None
+def _behind(row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """Select what comes after a row where the newest request is first."""
+    at = row["scheduled_at"]
+    return sa.and_(
+        _STEPS.scheduled_at <= at, sa.or_(_STEPS.scheduled_at < at, _STEPS.uid > row["uid"])
+    )
+
+
+def _items(connection: sa.Connection, item_ids: set[str]) -> dict[str, ReviewItem]:
+    if not item_ids:
+        return {}
+    query = sa.select(REVIEW_ITEMS).where(_ITEMS.item_id.in_(item_ids))
+    return {row["item_id"]: item_of(row) for row in connection.execute(query).mappings()}
+
+
+def _study_rows(connection: sa.Connection, uids: set[str]) -> dict[str, Mapping[str, Any]]:
+    if not uids:
+        return {}
+    query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid.in_(uids))
+    return {row["study_instance_uid"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def _touched(connection: sa.Connection, item_ids: list[str]) -> set[str]:
@@ -373,12 +412,45 @@ def _touched(connection: sa.Connection, item_ids: list[str]) -> set[str]:
     return set(connection.scalars(query))
 
 
-def _analysis(connection: sa.Connection, row: Mapping[str, Any]) -> StepState:
-    query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid == row["study_instance_uid"])
-    study = _one(connection, query)
+def _analysis(row: Mapping[str, Any], study: Mapping[str, Any] | None) -> StepState:
+    own = StepState(row["state"])
+    if own.is_final:
+        return own
     if study is None:
         return StepState.CANCELED
     return analysis_state(row["asked_revision"], study["revision"], StudyState(study["state"]))
+
+
+def _follows_item(state: ReviewState) -> sa.ColumnElement[bool]:
+    """Select steps that nobody has locked, of items in a state."""
+    in_state = sa.exists().where(_ITEMS.item_id == _STEPS.item_id, _ITEMS.state == state.value)
+    return sa.and_(_STEPS.transaction_uid == "", in_state)
+
+
+def _follows_study(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Select requests for an analysis, by how their studies stand."""
+    same = STUDIES.c.study_instance_uid == _STEPS.study_instance_uid
+    return sa.and_(_STEPS.kind == StepKind.ANALYSIS.value, sa.exists().where(same, *conditions))
+
+
+# The final states of steps that follow something else: ``shown_state`` and ``analysis_state``.
+_IS_ASKED_REVISION = STUDIES.c.revision == _STEPS.asked_revision
+_ENDED: tuple[tuple[StepState, sa.ColumnElement[bool]], ...] = (
+    (StepState.COMPLETED, _follows_item(ReviewState.DECIDED)),
+    (StepState.CANCELED, _follows_item(ReviewState.SUPERSEDED)),
+    (StepState.COMPLETED, _follows_study(STUDIES.c.revision > _STEPS.asked_revision)),
+    (
+        StepState.COMPLETED,
+        _follows_study(_IS_ASKED_REVISION, STUDIES.c.state == StudyState.ANALYSED.value),
+    ),
+    (
+        StepState.CANCELED,
+        _follows_study(
+            _IS_ASKED_REVISION,
+            STUDIES.c.state.in_([StudyState.NOT_ROUTED.value, StudyState.FAILED.value]),
+        ),
+    ),
+)
 
 
 def _images(

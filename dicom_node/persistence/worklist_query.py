@@ -130,7 +130,8 @@ def _states(states: frozenset[ReviewState]) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+    """Return a moment as keys have it; what is beyond their range would fall among other ranks."""
+    return min(max(int(moment.timestamp() * 1000), 0), 1 << AGE_BITS)
 
 
 def _decoded(end: str) -> tuple[int, str]:

@@ -97,6 +97,14 @@ class FakeSteps:
         """Return the steps that performers have locked."""
         return tuple(each for each in map(self._shown, self.rows.values()) if each.is_locked)
 
+    def settle(self) -> int:
+        """Write down which steps are over."""
+        shown = {uid: self._shown(row) for uid, row in self.rows.items()}
+        over = {uid: each for uid, each in shown.items() if each.state.is_final}
+        settled = [uid for uid in over if not self.rows[uid].state.is_final]
+        self.rows |= over
+        return len(settled)
+
     def _keep(self, before: ProcedureStep, after: ProcedureStep) -> bool:
         with self._one_at_a_time:
             kept = self.rows.get(before.uid)

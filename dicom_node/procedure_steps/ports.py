@@ -81,6 +81,10 @@ class StepStore(Protocol):
         """Return the steps that performers have locked."""
         ...
 
+    def settle(self) -> int:
+        """Write down which steps are over, because what they follow is; return how many."""
+        ...
+
 
 class Analyses(Protocol):
     """Lets a study be analysed again."""

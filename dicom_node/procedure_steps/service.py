@@ -235,6 +235,7 @@ class ProcedureSteps:
     def keep_locks(self) -> None:
         """Hold what performers have locked; end locks that were not used for too long.
 
+        Steps whose review was decided elsewhere, or whose analysis has ended, are marked as over.
         To be called more often than claims expire.
         """
         now = self._clock()
@@ -244,6 +245,7 @@ class ProcedureSteps:
                 self._cancel(step, "The performer's lock expired")
             else:
                 self._hold(step)
+        self._store.settle()
 
     def _create_review(self, uid: str, study: str, attributes: Dataset, requester: str) -> None:
         waiting = self._worklist.items(ItemFilter(study_instance_uid=study)).items

@@ -13,9 +13,11 @@ from dicom_node.domain.outside import OutsideReport
 from dicom_node.domain.procedure_step import ProcedureStep, StepKind, StepState, Subject
 from dicom_node.domain.review import FindingVerdict, Judgement, Reviewer, ReviewerRole, Verdict
 from dicom_node.domain.study import StudyState
+from dicom_node.persistence import procedure_steps
 from dicom_node.persistence.index import StudyIndex
 from dicom_node.persistence.procedure_steps import HotbaseSteps
 from dicom_node.persistence.step_rows import analysis_state, item_id_of
+from dicom_node.persistence.step_tables import PROCEDURE_STEPS
 from dicom_node.persistence.worklist import HotbaseWorklist
 from dicom_node.procedure_steps.errors import StepRefusedError
 from dicom_node.procedure_steps.fakes import FakeAnalyses
@@ -102,6 +104,9 @@ NARROWED: list[tuple[dict[str, object], list[str]]] = [
         {"scheduled_from": datetime(2026, 1, 1, 2, tzinfo=UTC)},
         ["2.25.3", "2.25.2"],
     ),
+    ({"scheduled_until": datetime(9998, 12, 31, tzinfo=UTC)}, ["2.25.3", "2.25.1", "2.25.2"]),
+    ({"scheduled_until": datetime.max.replace(tzinfo=UTC)}, ["2.25.3", "2.25.1", "2.25.2"]),
+    ({"scheduled_from": datetime.min.replace(tzinfo=UTC)}, ["2.25.3", "2.25.1", "2.25.2"]),
 ]
 
 
@@ -223,6 +228,124 @@ def test_a_change_that_was_made_meanwhile_is_noticed(store: HotbaseSteps, clock:
     ending = Ending(state=StepState.CANCELED, attributes={}, successor=replace(read, uid="1.9.9"))
     assert not store.end(again, ending, at=clock())
     assert store.step("1.9.9") is None
+
+
+def decide(worklist: HotbaseWorklist, number: int) -> None:
+    """Decide an item as its expert does on the page."""
+    item_id = f"{number:032x}"
+    worklist.claim(item_id, ADA)
+    findings = tuple(
+        FindingVerdict(image_uid=each.image_uid, label=each.label, judgement=Judgement.CONFIRMED)
+        for each in worklist.findings(item_id)
+        if each.is_positive
+    )
+    worklist.decide(Verdict(item_id=item_id, reviewer=ADA, findings=findings))
+
+
+def kept_states(engine: sa.Engine) -> dict[str, str]:
+    query = sa.select(PROCEDURE_STEPS.c.uid, PROCEDURE_STEPS.c.state)
+    with engine.connect() as connection:
+        return {row.uid: row.state for row in connection.execute(query)}
+
+
+def test_what_was_requested_and_is_decided_on_the_page_is_written_down_as_over(
+    engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, worklist: HotbaseWorklist
+) -> None:
+    steps.create("1.9.1", a_request("1.2.3.1"), requester="PACS")
+    steps.create("1.9.2", a_request("1.2.3.2"), requester="PACS")
+    decide(worklist, 1)
+    assert store.settle() == 1
+    assert store.settle() == 0
+    assert kept_states(engine) == {
+        "1.9.1": "COMPLETED",
+        "2.25.1": "CANCELED",
+        "1.9.2": "SCHEDULED",
+        "2.25.2": "CANCELED",
+    }
+    current = store.current(f"{1:032x}")
+    assert current is not None
+    assert (current.uid, current.state) == ("1.9.1", StepState.COMPLETED)
+    assert uids(store, patient_id="P1") == ["1.9.1", "2.25.1"]
+
+
+def test_a_performers_lock_is_left_to_the_performer(
+    store: HotbaseSteps, steps: ProcedureSteps, worklist: HotbaseWorklist, clock: FakeClock
+) -> None:
+    steps.change_state("2.25.1", "IN PROGRESS", transaction_uid=KEY, performer="WS1")
+    clock.advance(LEASE.total_seconds() + 1)
+    decide(worklist, 1)
+    assert store.settle() == 0
+    assert [each.uid for each in store.locked()] == ["2.25.1"]
+
+
+def counted(engine: sa.Engine) -> list[str]:
+    """Return a list that every statement from now on is added to."""
+    said: list[str] = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        said.append(statement)
+
+    return said
+
+
+def test_a_query_asks_no_more_statements_for_more_requests(
+    engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, worklist: HotbaseWorklist
+) -> None:
+    for number in range(4, 24):
+        details = fake_details(number, received_at=datetime(2026, 1, 1, tzinfo=UTC))
+        worklist.add(details.item, details.findings)
+    store.fill_subjects()
+    said, used = counted(engine), []
+    for numbers in (range(1, 3), range(3, 24)):
+        for number in numbers:
+            steps.create(f"1.9.{number}", a_request(f"1.2.3.{number}"), requester="PACS")
+        said.clear()
+        used.append((len(uids(store, states=frozenset({StepState.SCHEDULED}))), len(said)))
+    assert [found for found, _ in used] == [23, 23]
+    assert used[0][1] == used[1][1]
+
+
+def test_open_requests_are_read_page_by_page_and_all_of_them(
+    store: HotbaseSteps, steps: ProcedureSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        steps.create(f"1.9.{number}", a_request(f"1.2.3.{number}"), requester="PACS")
+    monkeypatch.setattr(procedure_steps, "_CHUNK", 1)
+    monkeypatch.setattr(procedure_steps, "_MOST_ENDED", 2)
+    assert uids(store) == ["1.9.3", "1.9.2", "1.9.1", "2.25.3", "2.25.2"]
+
+
+def test_an_analysis_is_over_for_good(engine: sa.Engine, store: HotbaseSteps) -> None:
+    index = StudyIndex(engine)
+    index.record([an_instance()])
+    study = an_instance().study_instance_uid
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    asked = ProcedureStep(
+        uid="1.9.5",
+        kind=StepKind.ANALYSIS,
+        study_instance_uid=study,
+        subject=Subject(study_instance_uid=study),
+        state=StepState.IN_PROGRESS,
+        scheduled_at=at,
+        modified_at=at,
+        asked_revision=1,
+    )
+    store.add(asked)
+    store.add(replace(asked, uid="1.9.6", asked_revision=2))
+    assert store.settle() == 0
+    assert uids(store, patient_id=read_subject(study).patient_id)[:2] == ["1.9.5", "1.9.6"]
+    for state, states in (
+        (StudyState.FAILED, {"1.9.5": "CANCELED", "1.9.6": "IN PROGRESS"}),
+        (StudyState.ANALYSED, {"1.9.5": "CANCELED", "1.9.6": "COMPLETED"}),
+    ):
+        claimed = index.claim(study, by="w", at=at)
+        assert claimed is not None
+        index.finish(claimed, state)
+        assert store.settle() == 1
+        assert kept_states(engine) == states
+        index.reopen(study)
+    assert {each.uid: each.state.value for each in store.steps() if each.item is None} == states
 
 
 def test_an_analysis_follows_its_study(engine: sa.Engine, store: HotbaseSteps) -> None:

@@ -181,6 +181,13 @@ def test_a_lock_that_nobody_uses_ends(house: House) -> None:
     assert house.state("2.25.2") == "SCHEDULED"
 
 
+def test_the_sweep_writes_down_what_the_page_has_decided(house: House) -> None:
+    house.steps.create("1.9.1", a_request(STUDY), requester="PACS")
+    house.decide(PAGE_USER)
+    house.steps.keep_locks()
+    assert house.store.rows["1.9.1"].state is StepState.COMPLETED
+
+
 def test_attributes_are_set_by_who_holds_the_step(house: House) -> None:
     change = Dataset()
     change.ProcedureStepLabel = "Ward round"
