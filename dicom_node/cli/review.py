@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
-from dicom_node.cli.status import show_remarks
+from dicom_node.cli.status import show_outside, show_remarks
 from dicom_node.domain.review import (
     FindingUnderReview,
     FindingVerdict,
@@ -66,13 +66,7 @@ def show(context: typer.Context, item: Item) -> None:
     show_remarks(run.console, stores, item)
     for reading in worklist.readings(item):
         run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
-    for report in stores.outside.of_item(item):
-        run.console.print(
-            f"Report from outside {report.sop_instance_uid}: "
-            f"{'closed the item' if report.closed else report.message}",
-            highlight=False,
-            soft_wrap=True,
-        )
+    show_outside(run.console, stores, item)
 
 
 @commands.command("claim")

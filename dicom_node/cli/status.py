@@ -114,6 +114,7 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
         if measurements.row_count:
             console.print(measurements)
         show_remarks(console, stores, job["job_id"])
+        show_outside(console, stores, job["job_id"])
         for evidence in stores.hotbase.evidence(job["job_id"]):
             held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
             console.print(
@@ -164,3 +165,9 @@ def show_remarks(console: Console, stores: Stores, job_id: str) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def show_outside(console: Console, stores: Stores, job_id: str) -> None:
+    """Say which reports of other workstations came on a job's result, and what came of each."""
+    for report in stores.outside.of_item(job_id):
+        console.print(f"  Report from outside {report.outcome}", highlight=False, soft_wrap=True)

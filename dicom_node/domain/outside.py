@@ -15,3 +15,9 @@ class OutsideReport:
     closed: bool
     message: str
     seen_at: datetime
+
+    @property
+    def outcome(self) -> str:
+        """Which report it is, and what came of it."""
+        came_of_it = "closed the item" if self.closed else self.message
+        return f"{self.sop_instance_uid}: {came_of_it}"

@@ -17,6 +17,7 @@ from enum import IntEnum, StrEnum
 from ai_engine.prediction import Code, HeatMap, ModelIdentity, Refusal, Region, Remark, RemarkKind
 from dicom_node.domain.device import Device
 from dicom_node.domain.evidence import MadeObjects
+from dicom_node.domain.outside import OutsideReport
 
 
 class ReviewState(StrEnum):
@@ -279,7 +280,8 @@ class ReviewDetails:
     ``images`` are those that the job was about, by series and instance number;
     ``vocabulary`` is what may be added. ``remarks`` say how the result came about, ``refusals``
     which of the images were not analysed and why. ``made`` counts what was made of the study, by
-    this model and by others. ``readings`` holds earlier verdicts only where
+    this model and by others. ``outside`` are reports on the result that came from other
+    workstations. ``readings`` holds earlier verdicts only where
     they may be seen: by an adjudicator, and by all once the item is decided. A second reader reads
     blind.
     """
@@ -291,6 +293,7 @@ class ReviewDetails:
     remarks: tuple[Remark, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     made: tuple[MadeObjects, ...] = ()
+    outside: tuple[OutsideReport, ...] = ()
     readings: tuple[Verdict, ...] = ()
 
     @property

@@ -153,10 +153,26 @@ def decided(
     return _closed(read, names, now)
 
 
-def decided_outside(item: ReviewItem, by: str, now: datetime) -> ReviewItem:
-    """Close an item on the word of another workstation; a claim in force is overruled."""
+def decided_outside(
+    item: ReviewItem, reviewer: Reviewer, *, readers: Iterable[str], now: datetime
+) -> ReviewItem:
+    """Close an item on the word of another workstation; a claim in force is overruled.
+
+    ``readers`` are the names of who has read it before. In place of a second reader or an
+    adjudicator stands only who verifies.
+    """
     _check_open(item)
-    return _closed(_unclaimed(item), (by,), now)
+    if (item.readers > 1 or item.disputed) and not reviewer.may_verify:
+        why = "its readers differ" if item.disputed else f"it wants {item.readers} readers"
+        raise UnusableVerdictError(
+            f"Item {item.item_id} stays open: {why}, and the report is not VERIFIED."
+        )
+    if reviewer.user_name in readers:
+        raise AlreadyReadError(
+            f"Item {item.item_id} stays open: a reader of the name {reviewer.user_name} has read "
+            "it already."
+        )
+    return _closed(_unclaimed(item), (reviewer.user_name,), now)
 
 
 def superseded(item: ReviewItem, by: str) -> ReviewItem:

@@ -1,5 +1,6 @@
 """Reports of other workstations, in the Hotbase."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -24,6 +25,11 @@ class OutsideReportStore:
         with self._engine.begin() as connection:
             insert_or_ignore(connection, OUTSIDE_REPORTS, [asdict(report)])
 
+    def items_of(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+        """Return which of these objects are such reports, each with its item."""
+        found = self._found(OUTSIDE_REPORTS.c.sop_instance_uid.in_(sop_instance_uids))
+        return {each.sop_instance_uid: each.item_id for each in found}
+
     def closing(self, item_id: str) -> OutsideReport | None:
         """Return the report that closed an item, where one did."""
         found = self._found(
@@ -36,7 +42,13 @@ class OutsideReportStore:
         return self._found(OUTSIDE_REPORTS.c.item_id == item_id)
 
     def _found(self, condition: sa.ColumnElement[bool]) -> tuple[OutsideReport, ...]:
-        query = sa.select(OUTSIDE_REPORTS).where(condition).order_by(OUTSIDE_REPORTS.c.seen_at)
         with self._engine.connect().execution_options(read_only=True) as connection:
-            rows = connection.execute(query).mappings()
-            return tuple(OutsideReport(**row) for row in rows)
+            return outside_reports(connection, condition)
+
+
+def outside_reports(
+    connection: sa.Connection, condition: sa.ColumnElement[bool]
+) -> tuple[OutsideReport, ...]:
+    """Return the reports that meet a condition, oldest first."""
+    query = sa.select(OUTSIDE_REPORTS).where(condition).order_by(OUTSIDE_REPORTS.c.seen_at)
+    return tuple(OutsideReport(**row) for row in connection.execute(query).mappings())

@@ -39,6 +39,7 @@ from dicom_node.domain.worklist import (
     Sort,
 )
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.outside import outside_reports
 from dicom_node.persistence.result_rows import disagreeing, made_of, refusals_of, remarks_of
 from dicom_node.persistence.review_rows import (
     finding_of,
@@ -205,6 +206,7 @@ class HotbaseWorklist:
             remarks = remarks_of(connection, item_id)
             refusals = refusals_of(connection, item_id)
             made = made_of(connection, item.study_instance_uid)
+            outside = outside_reports(connection, OUTSIDE_REPORTS.c.item_id == item_id)
             adjudicates = item.disputed and item.holder == reviewer.user_name
             shown = item.state is ReviewState.DECIDED or adjudicates
             readings = _readings(connection, item_id) if shown else ()
@@ -216,6 +218,7 @@ class HotbaseWorklist:
             remarks=remarks,
             refusals=refusals,
             made=made,
+            outside=outside,
             readings=readings,
         )
 
@@ -288,10 +291,10 @@ class HotbaseWorklist:
         """Record what another workstation's report says, and the report; it needs no claim."""
         now = report.seen_at
         given = replace(verdict, decided_at=now)
-        by = verdict.reviewer.user_name
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
-            changed = decided_outside(item, by, now)
+            readers = [each.reviewer.user_name for each in _readings(connection, item.item_id)]
+            changed = decided_outside(item, verdict.reviewer, readers=readers, now=now)
             insert_or_ignore(connection, OUTSIDE_REPORTS, [asdict(report)])
             return changed
 

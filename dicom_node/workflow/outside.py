@@ -1,9 +1,9 @@
 """Outside verdicts: a report that another workstation made of a result closes its item.
 
 A report speaks of a result when it names the node's report as predecessor or evidence, or lies in
-its series. It closes the item when it is verified or replaces the node's report, and when all of
-its findings are labels of the model; otherwise it is stored, and a message says why the item stays
-open.
+its series. It closes the item when it is final, verified or in the place of the node's report, and
+when all of its findings are labels of the model; otherwise it is stored, and a message says why
+the item stays open.
 """
 
 import logging
@@ -24,7 +24,7 @@ from dicom_node.domain.review import (
     Verdict,
 )
 from dicom_node.domain.study import StoredStudy
-from dicom_node.errors import NodeError, NotFoundError
+from dicom_node.errors import ConflictError, NodeError, NotFoundError
 from dicom_node.workflow.ports import Clock, ObjectArchive, StudyStore
 from dicom_node.workflow.review_ports import OutsideStore, OwnObjects, ReviewStore
 from sr_templates.report_reading import (
@@ -49,6 +49,8 @@ class _About:
     replaces: tuple[str, ...]
     uses: tuple[str, ...]
     is_verified: bool
+    is_complete: bool
+    is_preliminary: bool
 
 
 class OutsideVerdicts:
@@ -114,6 +116,7 @@ class OutsideVerdicts:
             seen_at=self._clock(),
         )
         try:
+            _check_final(about)
             self._worklist.decide_outside(self._verdict(item_id, report, instance), seen)
         except NodeError as error:
             self._outside.keep(replace(seen, closed=False, message=str(error)))
@@ -130,7 +133,8 @@ class OutsideVerdicts:
     def _item_of(self, about: _About) -> str | None:
         """Return the item that a report speaks of, where it is one that can decide."""
         replaced = self._own.own_objects(about.replaces)
-        found = next(iter(replaced.values()), None)
+        drafts = self._outside.items_of(about.replaces)
+        found = next(iter((replaced | drafts).values()), None)
         if found is None and about.is_verified:
             used = self._own.own_objects(about.uses)
             found = next(iter(used.values()), None) or self._own.own_series(about.series_uid)
@@ -154,7 +158,25 @@ def _about(report: Dataset) -> _About:
         replaces=tuple(map(_plain, predecessors_of(report))),
         uses=tuple(map(_plain, evidence_of(report))),
         is_verified=report.get("VerificationFlag") == "VERIFIED",
+        is_complete=report.get("CompletionFlag") == "COMPLETE",
+        is_preliminary=report.get("PreliminaryFlag") == "PRELIMINARY",
     )
+
+
+def _check_final(about: _About) -> None:
+    """Refuse a draft (PS3.3 C.17.2): what will be written next may say the contrary.
+
+    Raises
+    ------
+    ConflictError
+        When more is to come.
+    """
+    draft = "PRELIMINARY" if about.is_preliminary else "" if about.is_complete else "not COMPLETE"
+    if draft:
+        raise ConflictError(
+            f"the report is {draft}: it is stored, and the item stays open until its final form "
+            "comes or a reader decides"
+        )
 
 
 def _read(

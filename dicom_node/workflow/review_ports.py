@@ -44,6 +44,9 @@ class OutsideStore(Protocol):
     def keep(self, report: OutsideReport) -> None:
         """Record what came of a report."""
 
+    def items_of(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+        """Return which of these objects are such reports, each with its item."""
+
     def closing(self, item_id: str) -> OutsideReport | None:
         """Return the report that closed an item, where one did."""
 

@@ -130,6 +130,7 @@ def _verified(report: Dataset) -> Dataset:
     said.PredecessorDocumentsSequence = Sequence([study])
     said.VerifyingObserverSequence = Sequence([observer])
     said.VerificationFlag = "VERIFIED"
+    said.PreliminaryFlag = "FINAL"
     said.SOPInstanceUID = generate_uid(prefix=None)
     said.file_meta.MediaStorageSOPInstanceUID = said.SOPInstanceUID
     return said

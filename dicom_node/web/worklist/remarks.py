@@ -19,7 +19,7 @@ class RemarkLine:
 
 def remark_lines(details: ReviewDetails) -> tuple[RemarkLine, ...]:
     """Return what is to be known: what warns first, then how the result came about."""
-    lines = (*_remarks(details), *_refusals(details))
+    lines = (*_remarks(details), *_refusals(details), *_outside(details))
     return tuple(sorted(lines, key=lambda each: (not each.warns, each.image)))
 
 
@@ -40,6 +40,16 @@ def _refusals(details: ReviewDetails) -> Iterator[RemarkLine]:
             image=_number(details, each.sop_instance_uid),
             words=": ".join(part for part in (each.reason.value, each.detail) if part),
             warns=True,
+        )
+
+
+def _outside(details: ReviewDetails) -> Iterator[RemarkLine]:
+    for each in details.outside:
+        yield RemarkLine(
+            title="report of another workstation",
+            image=0,
+            words=each.outcome,
+            warns=not each.closed,
         )
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from ai_engine.prediction import Prediction, Remark, RemarkKind
 from dicom_node.cli.application import application
 from dicom_node.domain.job import Job
+from dicom_node.domain.outside import OutsideReport
 from dicom_node.domain.user import User, UserRole
 from dicom_node.errors import ConflictError, NodeError, NotFoundError
 from dicom_node.settings import NodeSettings
@@ -201,3 +202,20 @@ def test_an_empty_warehouse_says_so() -> None:
 def test_every_command_explains_itself() -> None:
     for command in itertools.chain(("list", "show", "claim", "release", "decide")):
         assert "Usage" in dicom_node("review", command, "--help").output
+
+
+def test_reports_of_other_workstations_are_told_with_what_came_of_them(stores: Stores) -> None:
+    stores.outside.keep(
+        OutsideReport(
+            sop_instance_uid="1.2.3.7",
+            item_id=ITEM,
+            study_instance_uid=DETAILS.item.study_instance_uid,
+            path="",
+            closed=False,
+            message="the report is PRELIMINARY",
+            seen_at=datetime.now(UTC),
+        )
+    )
+    told = "Report from outside 1.2.3.7: the report is PRELIMINARY"
+    assert told in dicom_node("review", "show", ITEM).output
+    assert told in dicom_node("status", DETAILS.item.study_instance_uid).output

@@ -14,6 +14,7 @@ from dicom_node.domain.review import (
     Priority,
     Reviewer,
     ReviewerRole,
+    ReviewItem,
     ReviewState,
     Verdict,
 )
@@ -60,6 +61,7 @@ def reviewer(name: str) -> Reviewer:
 
 
 ADA, BEN, CARA = reviewer("ada"), reviewer("ben"), reviewer("cara")
+WORKSTATION = reviewer("WORKSTATION")
 
 
 def say(judgement: Judgement, label: str = "opacity", **more: object) -> FindingVerdict:
@@ -142,7 +144,7 @@ def test_a_superseded_item_is_nobodys() -> None:
         lambda: claimed(old, ADA, readers=(), now=NOW, lease=LEASE),
         lambda: extended(old, ADA, now=NOW, lease=LEASE),
         lambda: decided(old, verdict(ADA, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW),
-        lambda: decided_outside(old, "PACS", NOW),
+        lambda: decided_outside(old, WORKSTATION, readers=(), now=NOW),
     ):
         with pytest.raises(SupersededError, match="f" * 32):
             act()
@@ -150,8 +152,31 @@ def test_a_superseded_item_is_nobodys() -> None:
 
 def test_a_workstation_closes_an_item_whoever_holds_it() -> None:
     held = claimed(ITEM, ADA, readers=(), now=NOW, lease=LEASE)
-    done = decided_outside(held, "WORKSTATION", NOW)
+    done = decided_outside(held, WORKSTATION, readers=(), now=NOW)
     assert (done.state, done.decided_by) == (ReviewState.DECIDED, ("WORKSTATION",))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        replace(ITEM, readers=2),
+        replace(ITEM, readers=2, readings=1),
+        replace(ITEM, readers=2, readings=2, disputed=True, state=ReviewState.ADJUDICATING),
+    ],
+    ids=["two readers wanted", "one has read", "disputed"],
+)
+def test_in_place_of_further_readers_stands_only_a_verified_report(item: ReviewItem) -> None:
+    attesting = replace(WORKSTATION, role=ReviewerRole.ATTESTOR)
+    with pytest.raises(UnusableVerdictError, match=r"stays open: .* not VERIFIED"):
+        decided_outside(item, attesting, readers=(), now=NOW)
+    assert not decided_outside(item, WORKSTATION, readers=(), now=NOW).is_open
+
+
+def test_a_workstation_of_a_readers_name_is_not_the_second_reader() -> None:
+    with pytest.raises(AlreadyReadError, match="stays open"):
+        decided_outside(
+            replace(ITEM, readers=2), WORKSTATION, readers=[WORKSTATION.user_name], now=NOW
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 
 from dicom_node.domain.review import ReviewState
+from dicom_node.persistence.review_tables import REVIEW_ITEMS
+from dicom_node.web.worklist.remarks import remark_lines
 from sr_templates import codes
 from sr_templates.report_reading import FINDING
 from sr_templates.source_image import hierarchical_references
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import Works
-from tests.unit.workflow.test_review_corridor import IMAGE, only_item, send_report
+from tests.unit.workflow.test_review_corridor import ADA, IMAGE, only_item, send_report
 
 REPORT = "1.2.3.7"
 
@@ -171,3 +173,43 @@ def test_names_that_a_database_refuses_do_not_stop_the_study(works: Works) -> No
     (item,) = works.worklist.of_study(STUDY)
     (reading,) = works.worklist.readings(item.item_id)
     assert (reading.reviewer.person_name, reading.reviewer.organisation) == ("Else^Some", "Else")
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        ({"CompletionFlag": "PARTIAL"}, "not COMPLETE"),
+        ({"PreliminaryFlag": "PRELIMINARY"}, "PRELIMINARY"),
+    ],
+)
+@pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
+def test_a_draft_leaves_the_item_open_and_its_final_form_closes_it(
+    works: Works, flags: dict[str, str], why: str, verified: bool
+) -> None:
+    draft = report_of(works, answer(opacity(works), codes.NEGATIVE, image()), verified=verified)
+    for keyword, value in flags.items():
+        setattr(draft, keyword, value)
+    send_report(works, draft, REPORT)
+    assert f"the report is {why}" in left_open(works)
+    final = report_of(works, answer(opacity(works), codes.NEGATIVE, image()), verified=False)
+    final.SeriesInstanceUID = "1.2.9"
+    final.PredecessorDocumentsSequence = hierarchical_references([draft])
+    send_report(works, final, "1.2.3.8")
+    (item,) = works.worklist.of_study(STUDY)
+    assert item.state is ReviewState.DECIDED
+
+
+def test_an_unverified_report_does_not_stand_for_a_second_reader(works: Works) -> None:
+    with works.engine.begin() as connection:
+        connection.execute(sa.update(REVIEW_ITEMS).values(readers=2))
+    said = answer(opacity(works), codes.NEGATIVE, image())
+    send_report(works, report_of(works, said, verified=False), REPORT)
+    assert "it wants 2 readers, and the report is not VERIFIED" in left_open(works)
+    details = works.worklist.open(only_item(works).item_id, ADA)
+    (line,) = remark_lines(details)
+    assert (line.title, line.warns) == ("report of another workstation", True)
+    assert REPORT in line.words
+    assert "not VERIFIED" in line.words
+    send_report(works, report_of(works, said), "1.2.3.8")
+    (item,) = works.worklist.of_study(STUDY)
+    assert item.state is ReviewState.DECIDED
