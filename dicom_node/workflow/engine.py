@@ -29,8 +29,9 @@ R = TypeVar("R")
 _LOG = logging.getLogger(__name__)
 _STUDIES = "studies"
 _DELIVERIES = "deliveries"
-# Work begun by one version is finished by the next as long as this stays the same. Change it when
-# the order or the meaning of the corridor's steps changes.
+# Work begun by one version is finished by the next as long as this stays the same; otherwise
+# ``salvage`` has it begun anew. Change it when the order or the meaning of the corridor's steps
+# changes.
 _CORRIDOR_VERSION = "4"
 _STEP_TRIES = 3
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
