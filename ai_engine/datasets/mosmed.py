@@ -8,7 +8,9 @@ Source: Morozov, Andreychenko et al., arXiv 2005.06465. Reading NIfTI needs niba
 ``train`` extra brings.
 """
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +20,18 @@ import numpy.typing as npt
 from ai_engine.ct.morphology import Mask
 from ai_engine.ct.slices import SliceReference
 from ai_engine.ct.volume import LIMITS, CtVolume, VolumeGeometry
+from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError
 
 GRADES = 5
 STUDY = re.compile(r"(study_\d+)\.nii(\.gz)?")
 MASK = re.compile(r"(study_\d+)_mask\.nii(\.gz)?")
+
+SHARES = (0.8, 0.1)
+"""Parts of the studies to train on and to validate with; the rest is tested on (section 5.5)."""
+
+FEWEST = 3
+"""Studies that three parts need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,32 @@ def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
     if lost := sorted(set(masks) - set(studies)):
         raise DatasetError(f"{masks[lost[0]]}: there is no study for this mask")
     return tuple(studies[name] for name in sorted(studies))
+
+
+def split_studies(studies: Sequence[MosMedStudy]) -> dict[Split, tuple[MosMedStudy, ...]]:
+    """The studies with a mask, by part: in the order of a hash of their names, so always the same.
+
+    Raises
+    ------
+    DatasetError
+        If fewer studies have masks than there are parts.
+    """
+    drawn = [study for study in studies if study.mask_path is not None]
+    if len(drawn) < FEWEST:
+        where = studies[0].path.parents[2] if studies else "the data set"
+        raise DatasetError(
+            f"{where}: {len(drawn)} studies have a mask in 'masks', at least {FEWEST} are needed "
+            "to train, validate and test; fetch the masks too"
+        )
+    drawn.sort(key=lambda study: hashlib.sha256(study.name.encode()).digest())
+    held_out = [max(1, round(share * len(drawn))) for share in (SHARES[1], 1 - sum(SHARES))]
+    last = len(drawn) - held_out[1]
+    first = last - held_out[0]
+    return {
+        Split.TRAIN: tuple(drawn[:first]),
+        Split.VALID: tuple(drawn[first:last]),
+        Split.TEST: tuple(drawn[last:]),
+    }
 
 
 def load_volume(study: MosMedStudy) -> CtVolume:

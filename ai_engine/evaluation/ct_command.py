@@ -13,6 +13,7 @@ from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.predictor import load_classical, load_segmenter
 from ai_engine.ct.refusal import CtRefusedError
 from ai_engine.ct.results import CtAnalysis
+from ai_engine.datasets.cxr import Split
 from ai_engine.datasets.mosmed import MosMedStudy, load_mask, load_volume, read_mosmed
 from ai_engine.errors import DatasetError
 from ai_engine.evaluation.ct_grades import (
@@ -23,12 +24,19 @@ from ai_engine.evaluation.ct_grades import (
     overlap,
     write_report,
 )
+from ai_engine.evaluation.ct_part import MeasuredPart, part_of
 
 
 def evaluate_ct(
-    *, card: ModelCard, data: Path, out: Path, cache: Path, console: Console | None = None
+    *,
+    card: ModelCard,
+    data: Path,
+    out: Path,
+    cache: Path,
+    split: str = "test",
+    console: Console | None = None,
 ) -> tuple[Figure, ...]:
-    """Measure a CT model on every study of MosMedData.
+    """Measure a CT model on MosMedData: a classical one on all of it, a network on one split.
 
     Parameters
     ----------
@@ -40,6 +48,9 @@ def evaluate_ct(
         Where ``report.json`` goes.
     cache
         Folder for a trained model's OpenVINO form.
+    split
+        Which of the studies with masks a network is measured on: ``train``, ``valid`` or ``test``,
+        as it was trained. The studies without masks go with the test part.
     console
         Where progress and the tables are shown; None shows nothing.
 
@@ -48,16 +59,18 @@ def evaluate_ct(
     ModelFolderError, BackendError, DatasetError
         If the model or the data can't be used as they are.
     """
-    studies = read_mosmed(data)
+    part = part_of(card, read_mosmed(data), Split(split))
     is_trained = card.kind is ModelKind.SEGMENTER_CT
     predictor = load_segmenter(card, cache=cache) if is_trained else load_classical(card)
     out.mkdir(parents=True, exist_ok=True)
-    shown = track(studies, "measuring", console=console, disable=console is None)
-    graded = [_graded(study, predictor.source) for study in shown]
-    rows = figures(graded)
-    write_report(out / "report.json", card.identity.key, graded, rows)
     if console is not None:
-        console.print(_figures_table(card, rows))
+        console.print(f"Measured on {part.words}.", highlight=False)
+    shown = track(part.studies, "measuring", console=console, disable=console is None)
+    graded = [_graded(study, predictor.source) for study in shown]
+    rows = figures(graded, is_unseen=part.is_unseen)
+    write_report(out / "report.json", card.identity.key, part, graded, rows)
+    if console is not None:
+        console.print(_figures_table(card, part, rows))
         console.print(_grades_table(graded))
         refused = [each for each in graded if each.refusal]
         if refused:
@@ -92,18 +105,16 @@ def _found(analysis: CtAnalysis) -> np.ndarray[tuple[int, ...], np.dtype[np.bool
     return found
 
 
-def _figures_table(card: ModelCard, rows: tuple[Figure, ...]) -> Table:
-    table = Table(title=f"{card.identity.key} on MosMedData")
-    for heading in ("measure", "studies", "value", "95 % interval", "paper 5 (XNet)"):
+def _figures_table(card: ModelCard, part: MeasuredPart, rows: tuple[Figure, ...]) -> Table:
+    table = Table(title=f"{card.identity.key} on MosMedData, {part.name}")
+    for heading in ("measure", "studies", "value", "95 % interval"):
         table.add_column(heading)
+    if part.is_unseen:
+        table.add_column("paper 5 (XNet)")
     for row in rows:
-        table.add_row(
-            row.name,
-            str(row.studies),
-            f"{row.value:.2f}",
-            f"{row.low:.2f} to {row.high:.2f}",
-            f"{row.paper:.2f}",
-        )
+        paper = [] if row.paper is None else [f"{row.paper:.2f}"]
+        interval = f"{row.low:.2f} to {row.high:.2f}"
+        table.add_row(row.name, str(row.studies), f"{row.value:.2f}", interval, *paper)
     return table
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.ct.morphology import Mask
+from ai_engine.evaluation.ct_part import MeasuredPart
 
 PAPER = {
     "Dice": 0.91,
@@ -46,14 +47,17 @@ class GradedStudy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measure with its 95 % interval (bootstrap over studies), beside the paper's."""
+    """One measure with its 95 % interval (bootstrap over studies), beside the paper's.
+
+    ``paper`` is None where the model has learned from the studies: the paper's are of unseen ones.
+    """
 
     name: str
     studies: int
     value: float
     low: float
     high: float
-    paper: float
+    paper: float | None
 
 
 def overlap(found: Mask, drawn: Mask) -> tuple[float, float]:
@@ -64,8 +68,10 @@ def overlap(found: Mask, drawn: Mask) -> tuple[float, float]:
     return (2 * common / sum(sizes), common / union) if union else (1.0, 1.0)
 
 
-def figures(studies: Sequence[GradedStudy], *, seed: int = 1) -> tuple[Figure, ...]:
-    """The paper's measures over the studies that were measured.
+def figures(
+    studies: Sequence[GradedStudy], *, is_unseen: bool = True, seed: int = 1
+) -> tuple[Figure, ...]:
+    """The paper's measures over the studies that were measured, its figures if all are unseen.
 
     A study is positive from grade 1 (more than 2 % of the lungs, CT-1 and above), as in Table 2.
     """
@@ -81,7 +87,7 @@ def figures(studies: Sequence[GradedStudy], *, seed: int = 1) -> tuple[Figure, .
     for name, measure in (("precision", _precision), ("recall", _recall), ("F-score", _f_score)):
         if measured and np.isfinite(measure(pairs)):
             rows.append(_figure(name, pairs, measure, seed))
-    return tuple(rows)
+    return tuple(rows if is_unseen else (replace(row, paper=None) for row in rows))
 
 
 def confusion(studies: Sequence[GradedStudy]) -> npt.NDArray[np.int64]:
@@ -94,11 +100,17 @@ def confusion(studies: Sequence[GradedStudy]) -> npt.NDArray[np.int64]:
 
 
 def write_report(
-    path: Path, model: str, studies: Sequence[GradedStudy], rows: Sequence[Figure]
+    path: Path,
+    model: str,
+    part: MeasuredPart,
+    studies: Sequence[GradedStudy],
+    rows: Sequence[Figure],
 ) -> None:
-    """Write everything that was measured as JSON."""
+    """Write everything that was measured as JSON, and on which studies."""
     report = {
         "model": model,
+        "split": part.name,
+        "measured_on": part.words,
         "figures": [asdict(row) for row in rows],
         "confusion": confusion(studies).tolist(),
         "studies": [asdict(each) for each in studies],

@@ -1,6 +1,5 @@
 """CT slices with the masks that were drawn on them, and varied pairs of both (paper 5)."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.ct.xnet_source import network_input
-from ai_engine.datasets.cxr import Split
 from ai_engine.datasets.mosmed import MosMedStudy, load_mask, load_volume
 from ai_engine.errors import DatasetError
 from ai_engine.training.image_batches import epoch_order
@@ -18,12 +16,6 @@ from ai_engine.training.recipe import Augmentation
 
 FloatArray = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.generic]
-
-SHARES = (0.8, 0.1)
-"""Parts of the studies to train on and to validate with; the rest is tested on (section 5.5)."""
-
-FEWEST = 3
-"""Studies that three parts need."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -36,32 +28,6 @@ class MaskedSlices:
     study: str
     images: npt.NDArray[np.float16]
     masks: npt.NDArray[np.uint8]
-
-
-def split_studies(studies: Sequence[MosMedStudy]) -> dict[Split, tuple[MosMedStudy, ...]]:
-    """The studies with a mask, by part: in the order of a hash of their names, so always the same.
-
-    Raises
-    ------
-    DatasetError
-        If fewer studies have masks than there are parts.
-    """
-    drawn = [study for study in studies if study.mask_path is not None]
-    if len(drawn) < FEWEST:
-        where = studies[0].path.parents[2] if studies else "the data set"
-        raise DatasetError(
-            f"{where}: {len(drawn)} studies have a mask in 'masks', at least {FEWEST} are needed "
-            "to train, validate and test; fetch the masks too"
-        )
-    drawn.sort(key=lambda study: hashlib.sha256(study.name.encode()).digest())
-    held_out = [max(1, round(share * len(drawn))) for share in (SHARES[1], 1 - sum(SHARES))]
-    last = len(drawn) - held_out[1]
-    first = last - held_out[0]
-    return {
-        Split.TRAIN: tuple(drawn[:first]),
-        Split.VALID: tuple(drawn[first:last]),
-        Split.TEST: tuple(drawn[last:]),
-    }
 
 
 def load_slices(study: MosMedStudy, size: int) -> MaskedSlices:

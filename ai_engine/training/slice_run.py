@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import Split
-from ai_engine.datasets.mosmed import MosMedStudy
+from ai_engine.datasets.mosmed import MosMedStudy, split_studies
 from ai_engine.evaluation.overlap import dice, intersection_over_union
 from ai_engine.models.catalogue import build
 from ai_engine.training.keras_optimizer import compile_model
@@ -20,7 +20,6 @@ from ai_engine.training.slice_batches import (
     MaskedSlices,
     load_slices,
     slice_batches,
-    split_studies,
 )
 from ai_engine.weights_file import model_tensors
 

@@ -153,7 +153,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model: AUC with intervals, F1, calibration, plots; a CT model on MosMedData.
 
-    A guard is measured by what it lets pass of the data set's images, turned and inverted too.
+    A guard is measured by what it lets pass of the data set's images, turned and inverted too. A
+    classical CT method is measured on all studies, whatever the split.
     """
     from ai_engine.evaluation.command import evaluate as run_evaluation  # noqa: PLC0415
     from ai_engine.evaluation.ct_command import evaluate_ct  # noqa: PLC0415
@@ -164,7 +165,9 @@ def evaluate(
         card = cards.registry.card(name, version) if version else cards.active(name)
         if card.kind in CT_KINDS:
             cache = run.settings().cache_dir
-            evaluate_ct(card=card, data=data, out=out, cache=cache, console=run.console)
+            evaluate_ct(
+                card=card, data=data, out=out, cache=cache, split=split, console=run.console
+            )
             return
         run_evaluation(
             card=card,

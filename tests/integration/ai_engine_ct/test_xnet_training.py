@@ -12,13 +12,14 @@ import pytest
 from ai_engine.cards import ModelKind, read_card, write_card
 from ai_engine.ct.predictor import load_segmenter
 from ai_engine.datasets.cxr import Split
-from ai_engine.datasets.mosmed import read_mosmed
+from ai_engine.datasets.mosmed import read_mosmed, split_studies
 from ai_engine.errors import DatasetError
+from ai_engine.evaluation.ct_command import evaluate_ct
 from ai_engine.registry import verify_weights
 from ai_engine.training.checkpoint import load_checkpoint
 from ai_engine.training.command import train
 from ai_engine.training.published_recipe import Task, load_published
-from ai_engine.training.slice_batches import load_slices, split_studies, varied_pair
+from ai_engine.training.slice_batches import load_slices, varied_pair
 
 nibabel = pytest.importorskip("nibabel")
 pytest.importorskip("tensorflow")
@@ -154,3 +155,8 @@ def test_it_is_stopped_resumed_published_and_served(mosmed: Path, tmp_path: Path
     write_card(served)
     predictor = load_segmenter(served, cache=tmp_path / "cache", threads=1)
     assert predictor.identity == card.identity
+    evaluate_ct(card=served, data=mosmed, out=tmp_path / "measured", cache=tmp_path / "cache")
+    report = json.loads((tmp_path / "measured" / "report.json").read_text())
+    unseen = {study.name for study in split_studies(studies)[Split.TEST]} | {"study_0300"}
+    assert {each["name"] for each in report["studies"]} == unseen
+    assert all(each["refusal"] for each in report["studies"])  # three slices hold no lungs

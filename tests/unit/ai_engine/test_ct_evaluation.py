@@ -1,14 +1,22 @@
 """MosMedData's layout is read as distributed, and the paper's table comes of it."""
 
+import dataclasses
 import json
+import shutil
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from ai_engine.cards import ModelCard, ModelKind
+from ai_engine.ct.predictor import load_classical
 from ai_engine.ct.testing import Ellipsoid, phantom
-from ai_engine.datasets.mosmed import load_mask, load_volume, read_mosmed
+from ai_engine.datasets.cxr import Split
+from ai_engine.datasets.mosmed import load_mask, load_volume, read_mosmed, split_studies
 from ai_engine.errors import DatasetError
+from ai_engine.evaluation import ct_command
 from ai_engine.evaluation.ct_command import evaluate_ct
 from ai_engine.evaluation.ct_grades import GradedStudy, confusion, figures, overlap
 from ai_engine.registry import ModelRegistry
@@ -61,14 +69,94 @@ def test_studies_have_grades_masks_and_the_patient_s_sides(data: Path) -> None:
 
 def test_the_paper_s_table_comes_of_the_data(data: Path, tmp_path: Path) -> None:
     card = ModelRegistry().card("ct-high-attenuation", "1.0.0")
+    console = Console(width=160, record=True, file=StringIO())
     rows = {
-        row.name: row for row in evaluate_ct(card=card, data=data, out=tmp_path, cache=tmp_path)
+        row.name: row
+        for row in evaluate_ct(card=card, data=data, out=tmp_path, cache=tmp_path, console=console)
     }
+    said = console.export_text()
+    assert "on all 2 studies, 1 of them with masks: the method learned from none" in said
+    assert "paper 5 (XNet)" in said
     assert rows["Dice"].value > 0.9
     assert (rows["Dice"].studies, rows["Dice"].paper) == (1, 0.91)
     assert [rows[name].value for name in ("precision", "recall", "F-score")] == [1.0, 1.0, 1.0]
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["confusion"][0][0] == report["confusion"][1][1] == 1
+
+
+@pytest.fixture(scope="module")
+def drawn(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four studies with masks and one without. Test's masks are right, the others are empty."""
+    folder = tmp_path_factory.mktemp("drawn") / "mosmed"
+    shutil.copytree(data, folder)
+    study = folder / "studies" / "CT-1" / "study_0255.nii.gz"
+    mask = folder / "masks" / "study_0255_mask.nii.gz"
+    for number in range(256, 259):
+        shutil.copy(study, study.with_name(f"study_{number:04d}.nii.gz"))
+        shutil.copy(mask, mask.with_name(f"study_{number:04d}_mask.nii.gz"))
+    parts = split_studies(read_mosmed(folder))
+    for other in (*parts[Split.TRAIN], *parts[Split.VALID]):
+        assert other.mask_path is not None
+        save(other.mask_path, np.zeros(SHAPE, np.uint8))
+    return folder
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> ModelCard:
+    """The card of a network that learned from the set; the classical method answers for it."""
+    classical = ModelRegistry().card("ct-high-attenuation", "1.0.0")
+    monkeypatch.setattr(ct_command, "load_segmenter", lambda _, cache: load_classical(classical))
+    return dataclasses.replace(classical, kind=ModelKind.SEGMENTER_CT)
+
+
+def test_a_network_is_measured_on_what_it_has_not_learned_from(
+    drawn: Path, trained: ModelCard, tmp_path: Path
+) -> None:
+    console = Console(width=160, record=True, file=StringIO())
+    found = evaluate_ct(card=trained, data=drawn, out=tmp_path, cache=tmp_path, console=console)
+    rows = {row.name: row for row in found}
+    assert (rows["Dice"].studies, rows["Dice"].paper) == (1, 0.91)
+    assert rows["Dice"].value > 0.9
+    assert rows["recall"].studies == 2  # the one without a mask is unseen, too
+    (test,) = split_studies(read_mosmed(drawn))[Split.TEST]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {each["name"] for each in report["studies"]} == {"study_0001", test.name}
+    said = console.export_text()
+    assert "1 of the 4 studies with masks, the test part, and 1 without" in said
+    assert "the 3 that training uses are left out" in said
+    assert report["split"] == "test"
+    assert report["measured_on"] in said
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        (Split.TRAIN, "2 of the 4 studies with masks, the train part: the model was trained on"),
+        (Split.VALID, "1 of the 4 studies with masks, the valid part: the model was chosen by"),
+    ],
+)
+def test_no_paper_s_figure_stands_beside_what_was_learned_from(
+    drawn: Path, trained: ModelCard, tmp_path: Path, split: Split, words: str
+) -> None:
+    console = Console(width=160, record=True, file=StringIO())
+    rows = evaluate_ct(
+        card=trained, data=drawn, out=tmp_path, cache=tmp_path, split=split.value, console=console
+    )
+    assert {row.name for row in rows} >= {"Dice", "IoU", "recall"}
+    assert {row.paper for row in rows} == {None}
+    said = console.export_text()
+    assert words in said
+    assert "paper 5" not in said
+    report = json.loads((tmp_path / "report.json").read_text())
+    asked = {study.name for study in split_studies(read_mosmed(drawn))[split]}
+    assert {each["name"] for each in report["studies"]} == asked
+
+
+def test_without_masks_nobody_can_say_what_a_network_learned_from(
+    data: Path, trained: ModelCard, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match=r"1 studies have a mask .* fetch the masks too"):
+        evaluate_ct(card=trained, data=data, out=tmp_path, cache=tmp_path)
 
 
 def test_positives_are_those_above_the_lowest_grade() -> None:

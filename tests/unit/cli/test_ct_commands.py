@@ -57,6 +57,7 @@ def test_a_ct_model_is_evaluated_on_mosmed(tmp_path: Path) -> None:
         "models", "evaluate", "ct-high-attenuation",
         "--data", str(tmp_path / "mosmed"), "--out", str(tmp_path / "out"),
     )  # fmt: skip
+    assert "Measured on all 1 studies, 0 of them with masks" in said
     assert "grades: stated by row, measured by column" in said
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["studies"][0]["measured"] == 0
