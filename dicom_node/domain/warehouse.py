@@ -204,6 +204,9 @@ def as_said(truths: Iterable[LabelTruth]) -> tuple[LabelTruth, ...]:
         place = (each.sop_instance_uid, frame, each.label)
         # What the model judged is filed first, and what an expert added to it after that.
         judged = said.get(place, each)
+        if judged is each and frame == each.frame_number:
+            said[place] = each  # as nearly all are: a copy of each costs most of a reading
+            continue
         said[place] = replace(
             each,
             frame_number=frame,

@@ -253,12 +253,15 @@ class ProcedureSteps:
             raise StepRefusedError(
                 UpsStatus.INVALID_ATTRIBUTE_VALUE, "no result of this study waits for review"
             )
-        taken = self._store.current(waiting[0].item_id)
-        if taken is None or taken.state is not StepState.SCHEDULED:
+        # A study may wait for several reviews, one for each model's result.
+        steps = [self._store.current(each.item_id) for each in waiting]
+        idle = [each for each in steps if each is not None and each.state is StepState.SCHEDULED]
+        if not idle:
             raise StepRefusedError(
                 UpsStatus.PROCESSING_FAILURE, "the result of this study is being reviewed"
             )
-        if taken.requester:
+        taken = next((each for each in idle if not each.requester), None)
+        if taken is None:
             raise StepRefusedError(
                 UpsStatus.DUPLICATE_SOP_INSTANCE, "another step asks for this review already"
             )

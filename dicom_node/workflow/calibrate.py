@@ -128,13 +128,16 @@ class Calibrating:
         """Return the devices that have validated cases."""
         return tuple(sorted(self._warehouse.devices()))
 
-    def cases(self, card: ModelCard, device_id: str) -> DeviceCases:
+    def cases(self, card: ModelCard, device_id: str, *, label: str = "") -> DeviceCases:
         """Return the cases of a device, or of all devices, that the card's weights have scored.
 
-        An image that was decided more than once is one case, with the last word on it.
+        An image that was decided more than once is one case, with the last word on it. With
+        ``label`` only that label's verdicts are read.
         """
         wanted = WarehouseFilter(
-            device_id="" if device_id == EVERY_DEVICE else device_id, model_name=card.name
+            device_id="" if device_id == EVERY_DEVICE else device_id,
+            model_name=card.name,
+            label=label,
         )
         scored = (
             truth
@@ -148,7 +151,11 @@ class Calibrating:
                 by_label[truth.label].append(truth)
         return DeviceCases(
             device_id=device_id,
-            cases=tuple(_cases(label.name, by_label[label.name]) for label in card.labels),
+            cases=tuple(
+                _cases(each.name, by_label[each.name])
+                for each in card.labels
+                if label in ("", each.name)
+            ),
             without_score=sum(truth.score is None for truth in truths),
         )
 

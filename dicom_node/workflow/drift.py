@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -55,8 +55,9 @@ class DeviceDrift:
     """Everything that is known of one device and one model at one moment.
 
     ``scores`` is by label and ``quality`` by figure; None where there are too few images.
-    ``acceptance`` is of the recent verdicts, ``periods`` of each week. ``for_floor`` leaves out the
-    verdicts on results from before somebody last lifted a suspension: they were known then.
+    ``acceptance`` is of the recent verdicts, ``periods`` of each week that is compared.
+    ``for_floor`` leaves out the verdicts on results from before somebody last lifted a suspension:
+    they were known then.
     """
 
     device_id: str
@@ -113,7 +114,7 @@ class DriftWatch:
         after = [each for each in seen if each.observed_at >= recent_from]
         scores = _score_shifts(before, after)
         quality = _quality_shifts(before, after)
-        truths = self._judged(device_id, model)
+        truths = self._judged(device_id, model, since)
         recent = [truth for truth in truths if truth.decided_at >= recent_from]
         acceptance = _acceptance(recent)
         return DeviceDrift(
@@ -125,9 +126,7 @@ class DriftWatch:
             acceptance=acceptance,
             for_floor=self._for_floor(device_id, model, seen, recent),
             labels=_agreement(recent),
-            periods=rates_over_time(
-                (truth.decided_at.date(), truth.predicted == truth.value) for truth in truths
-            ),
+            periods=_weeks(truths),
             suspension=self._observations.suspension(device_id, model.name),
             alerts=(
                 *self._shift_alerts("score of", scores),
@@ -135,6 +134,11 @@ class DriftWatch:
                 *self._acceptance_alerts(acceptance),
             ),
         )
+
+    def weeks(self, device_id: str, model: ModelIdentity) -> tuple[Period, ...]:
+        """Return the acceptance of each week that is compared, from the verdicts alone."""
+        days = self._rules.recent_days + self._rules.reference_days
+        return _weeks(self._judged(device_id, model, self._clock() - timedelta(days=days)))
 
     def _for_floor(
         self,
@@ -149,8 +153,19 @@ class DriftWatch:
         since = {each.job_id for each in seen if each.observed_at > resumed}
         return _acceptance([truth for truth in recent if truth.record_id in since])
 
-    def _judged(self, device_id: str, model: ModelIdentity) -> list[LabelTruth]:
-        wanted = WarehouseFilter(device_id=device_id, model_name=model.name)
+    def _judged(self, device_id: str, model: ModelIdentity, since: datetime) -> list[LabelTruth]:
+        """Return the verdicts from the week of ``since`` on: weeks are whole, and stay as they are.
+
+        What was decided before is a device's history and nothing that its drift is told by; all of
+        it would be read at each look at a page.
+        """
+        since = since.astimezone(UTC)
+        monday = since - timedelta(days=since.weekday())
+        wanted = WarehouseFilter(
+            device_id=device_id,
+            model_name=model.name,
+            decided_from=monday.replace(hour=0, minute=0, second=0, microsecond=0),
+        )
         predicted = (
             truth
             for truth in self._warehouse.truths(wanted)
@@ -235,6 +250,12 @@ def _quality_shifts(
 
 def _acceptance(truths: Sequence[LabelTruth]) -> Rate | None:
     return rate(sum(truth.predicted == truth.value for truth in truths), len(truths))
+
+
+def _weeks(truths: Sequence[LabelTruth]) -> tuple[Period, ...]:
+    return rates_over_time(
+        (truth.decided_at.date(), truth.predicted == truth.value) for truth in truths
+    )
 
 
 def _agreement(truths: Sequence[LabelTruth]) -> tuple[LabelAgreement, ...]:

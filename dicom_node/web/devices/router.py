@@ -59,10 +59,9 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
     def figure(user: SignedIn, device: str, label: str, figure: str, model: str = "") -> Response:
         del user
         card, key = _card(desk, model), _key(desk, device)
-        found = {each.label: each for each in desk.calibrating.cases(card, key).cases}
-        if figure not in _FIGURES or label not in found:
+        if figure not in _FIGURES or label not in {each.name for each in card.labels}:
             raise NotFoundError(f"there is no figure {figure} of label {label}.")
-        cases = found[label]
+        (cases,) = desk.calibrating.cases(card, key, label=label).cases
         if not cases.positives or not cases.negatives:
             raise NotFoundError(f"label {label} has no cases of both kinds to draw.")
         return _svg(_FIGURES[figure](desk, card, key, cases))
@@ -96,8 +95,10 @@ def make_drift(frame: Frame, desk: DeviceDesk) -> APIRouter:
         card = _card(desk, model)
         if device not in desk.watched(card.name):
             raise NotFoundError(f"device {device} is not known.")
-        measured = desk.watch.measure(device, card.identity)
-        return _svg(drawing.acceptance(measured.periods, desk.floor))
+        weeks = desk.watch.weeks(device, card.identity)
+        if not weeks:
+            raise NotFoundError(f"device {device} has no verdicts of these weeks to draw.")
+        return _svg(drawing.acceptance(weeks, desk.floor))
 
     return router
 

@@ -1,6 +1,6 @@
 """Procedure steps: what requesters and performers may do, and what follows for review items."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -288,6 +288,32 @@ def test_a_step_is_created_once(house: House) -> None:
     again = refusal(house.steps.create, "1.9.1", a_request(STUDY), requester="PACS")
     other = refusal(house.steps.create, "1.9.2", a_request(STUDY), requester="PACS")
     assert (again, other) == (0x0111, 0x0111)
+
+
+def test_the_results_of_two_models_are_asked_for_one_after_the_other(house: House) -> None:
+    details = fake_details(2)
+    of_other = replace(details.item.model, name="other")
+    house.worklist.add(
+        replace(details, item=replace(details.item, study_instance_uid=STUDY, model=of_other))
+    )
+    for uid in ("1.9.1", "1.9.2"):
+        house.steps.create(uid, a_request(STUDY), requester="PACS")
+    assert {house.state("1.9.1"), house.state("1.9.2")} == {"SCHEDULED"}
+    assert {house.state("2.25.1"), house.state("2.25.2")} == {"CANCELED"}
+    third = refusal(house.steps.create, "1.9.3", a_request(STUDY), requester="PACS")
+    assert third == UpsStatus.DUPLICATE_SOP_INSTANCE
+    assert house.change("IN PROGRESS", uid="1.9.1") == 0x0000
+    assert house.change("IN PROGRESS", uid="1.9.2") == 0x0000
+    late = refusal(house.steps.create, "1.9.3", a_request(STUDY), requester="PACS")
+    assert late == UpsStatus.PROCESSING_FAILURE
+
+
+def test_a_result_in_hand_leaves_the_other_models_free(house: House) -> None:
+    details = fake_details(2)
+    house.worklist.add(replace(details, item=replace(details.item, study_instance_uid=STUDY)))
+    house.change("IN PROGRESS")
+    house.steps.create("1.9.1", a_request(STUDY), requester="PACS")
+    assert house.state("2.25.2") == "CANCELED"
 
 
 def test_a_request_for_analysis_opens_the_study_again(house: House) -> None:

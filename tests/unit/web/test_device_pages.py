@@ -12,6 +12,7 @@ from ai_engine.calibration.cases import Minimum
 from ai_engine.calibration.objective import Objective
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Suspension
+from dicom_node.domain.warehouse import LabelTruth, WarehouseFilter
 from dicom_node.pages import make_pages
 from dicom_node.persistence.calibration_tables import CALIBRATION_USES
 from dicom_node.persistence.database import migrate
@@ -21,6 +22,7 @@ from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.workflow.calibrate import Calibrating
 from dicom_node.workflow.drift import DriftRules, DriftWatch
 from dicom_node.workflow.fakes import FakeClock
+from dicom_node.workflow.review_fakes import FakeWarehouse
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
@@ -167,6 +169,37 @@ def test_drift_says_what_is_accepted_and_what_is_suspended(
     assert "Experts accepted" in page
     drawn = client.get(f"/drift/{SHIFTED.device_id}/acceptance.svg")
     assert drawn.status_code == 200
+
+
+def test_a_figure_reads_its_own_label_once_and_nothing_beside(
+    client: TestClient, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, truths = [], FakeWarehouse.truths
+
+    def noted(self: FakeWarehouse, wanted: WarehouseFilter) -> Iterator[LabelTruth]:
+        asked.append(wanted)
+        return truths(self, wanted)
+
+    monkeypatch.setattr(FakeWarehouse, "truths", noted)
+    client.get(f"/calibration/{SHIFTED.device_id}/{LABEL}/roc.svg")
+    client.get(f"/calibration/all/{LABEL}/roc.svg")
+    client.get("/calibration/all/Mass/roc.svg")
+    assert [(each.device_id, each.label) for each in asked] == [
+        (SHIFTED.device_id, LABEL),
+        ("", LABEL),
+    ]
+    asked.clear()
+    statements: list[str] = []
+
+    @sa.event.listens_for(stores.engine, "before_cursor_execute")
+    def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    client.get(f"/drift/{SHIFTED.device_id}/acceptance.svg")
+    sa.event.remove(stores.engine, "before_cursor_execute", count)
+    (wanted,) = asked
+    assert wanted.decided_from is not None
+    assert len([each for each in statements if "FROM observations" in each]) == 1  # the devices
 
 
 def test_nobody_who_is_not_signed_in_sees_anything(client: TestClient) -> None:

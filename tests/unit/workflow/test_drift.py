@@ -1,5 +1,6 @@
 """Drift is measured per device, raises alerts, and suspends only below the floor."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from ai_engine.prediction import ImageQuality
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Observation, Suspension
+from dicom_node.domain.warehouse import LabelTruth, WarehouseFilter
 from dicom_node.workflow.drift import DRIFT_JOB, DeviceDrift, DriftRules, DriftWatch
 from dicom_node.workflow.fakes import FakeClock
+from dicom_node.workflow.review_fakes import FakeWarehouse
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated
 
@@ -165,3 +168,34 @@ def test_each_week_has_its_acceptance() -> None:
     assert len(found.periods) == 2
     assert found.periods[0].rate.value == 1.0
     assert found.periods[1].rate.value < 0.7
+
+
+def test_only_verdicts_of_the_weeks_that_are_compared_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    validated = history()
+    for days in (104, 110, 111, 400):
+        at = NOW - timedelta(days=days)
+        validated.add(DEVICE, score=0.9, truth=True, at=at)
+    read, truths = [], FakeWarehouse.truths
+
+    def noted(self: FakeWarehouse, wanted: WarehouseFilter) -> Iterator[LabelTruth]:
+        for each in truths(self, wanted):
+            read.append(each.decided_at)
+            yield each
+
+    monkeypatch.setattr(FakeWarehouse, "truths", noted)
+    found, _ = measured(validated)
+    assert len(read) == 202
+    first = found.periods[0]
+    assert (first.start.weekday(), first.rate.among) == (0, 2)
+    assert (NOW - timedelta(days=110)).date() >= first.start
+
+
+def test_the_weeks_alone_are_those_of_the_measurement() -> None:
+    validated = history(rejected=0.5)
+    found, ledger = measured(validated)
+    watch = DriftWatch(
+        warehouse=validated.warehouse, observations=ledger, rules=DriftRules(), clock=FakeClock(NOW)
+    )
+    assert watch.weeks(DEVICE.device_id, CARD.identity) == found.periods
