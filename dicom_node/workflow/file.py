@@ -120,7 +120,8 @@ class Filing:
             filed_at=self._clock(),
             images=images,
             truths=tuple(_truths(decision, patient_key, outside=verification is _OUTSIDE)),
-            boxes=tuple(_boxes(decision)),
+            # Whether a report of others leaves the model's outlines as they are is not known.
+            boxes=() if verification is _OUTSIDE else tuple(_boxes(decision)),
             changes=tuple(_changes(decision)),
             concepts=vocabulary_of(decision.findings),
             comment=verdict.comment,
@@ -189,7 +190,7 @@ def _truths(decision: Decision, patient_key: str, *, outside: bool) -> Iterator[
 
 def _source(decision: Decision, truth: Truth, *, outside: bool) -> TruthSource:
     if outside:
-        return TruthSource.OUTSIDE
+        return TruthSource.OUTSIDE if truth.explicit else TruthSource.PASSED_OVER
     if decision.item.disputed:
         return TruthSource.ADJUDICATION
     if len(decision.reviewers) > 1:

@@ -2,12 +2,12 @@
 
 A report speaks of a result when it names the node's report as predecessor or evidence, or lies in
 its series. It closes the item when it is final, verified or in the place of the node's report, and
-when all of its findings are labels of the model; otherwise it is stored, and a message says why
-the item stays open.
+when it says of the model's findings beyond doubt whether they are there (``outside_judgement``);
+otherwise it is stored, and a message says why the item stays open.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from pydicom import Dataset
@@ -15,24 +15,23 @@ from pydicom import Dataset
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.outside import OutsideReport
 from dicom_node.domain.review import (
-    FindingUnderReview,
-    FindingVerdict,
-    Judgement,
     Reviewer,
     ReviewerRole,
-    ReviewItem,
     Verdict,
 )
 from dicom_node.domain.study import StoredStudy
-from dicom_node.errors import ConflictError, NodeError, NotFoundError
+from dicom_node.errors import ConflictError, NodeError
+from dicom_node.workflow.outside_judgement import coded, judged, plain, unreadable
 from dicom_node.workflow.ports import Clock, ObjectArchive, StudyStore
 from dicom_node.workflow.review_ports import OutsideStore, OwnObjects, ReviewStore
 from sr_templates.report_reading import (
     UNREADABLE,
+    Coded,
     ReportedFinding,
     evidence_of,
     predecessors_of,
     reported_findings,
+    unread_findings,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -51,6 +50,15 @@ class _About:
     is_verified: bool
     is_complete: bool
     is_preliminary: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """What a report says of findings, what it leaves in doubt, and who says it."""
+
+    said: tuple[ReportedFinding, ...]
+    unread: tuple[str, ...]
+    reader: Reviewer
 
 
 class OutsideVerdicts:
@@ -103,7 +111,7 @@ class OutsideVerdicts:
                 type(error).__name__,
             )
             return None
-        item_id = self._item_of(about)
+        item_id, replaces = self._item_of(about)
         if item_id is None:
             return None
         seen = OutsideReport(
@@ -117,7 +125,8 @@ class OutsideVerdicts:
         )
         try:
             _check_final(about)
-            self._worklist.decide_outside(self._verdict(item_id, report, instance), seen)
+            verdict = self._verdict(item_id, report, instance, replaces=replaces)
+            self._worklist.decide_outside(verdict, seen)
         except NodeError as error:
             self._outside.keep(replace(seen, closed=False, message=str(error)))
             _LOG.warning(
@@ -130,33 +139,46 @@ class OutsideVerdicts:
         _LOG.info("decided outside item=%s report=%s", item_id, instance.sop_instance_uid)
         return item_id
 
-    def _item_of(self, about: _About) -> str | None:
-        """Return the item that a report speaks of, where it is one that can decide."""
+    def _item_of(self, about: _About) -> tuple[str | None, bool]:
+        """Return the item on which a report can decide, and whether it replaces its report."""
         replaced = self._own.own_objects(about.replaces)
-        drafts = self._outside.items_of(about.replaces)
-        found = next(iter((replaced | drafts).values()), None)
+        if replaced:
+            return next(iter(replaced.values())), True
+        found = next(iter(self._outside.items_of(about.replaces).values()), None)
         if found is None and about.is_verified:
             used = self._own.own_objects(about.uses)
             found = next(iter(used.values()), None) or self._own.own_series(about.series_uid)
-        return found
+        return found, False
 
-    def _verdict(self, item_id: str, report: Dataset, instance: ReceivedInstance) -> Verdict:
+    def _verdict(
+        self, item_id: str, report: Dataset, instance: ReceivedInstance, *, replaces: bool
+    ) -> Verdict:
         item = self._worklist.item(item_id)
         findings = self._worklist.findings(item_id)
-        said, reader = _read(report, instance)
+        content = _read(report, instance, {coded(each) for each in findings})
         return Verdict(
             item_id=item_id,
-            reviewer=reader,
-            findings=_judged(item, findings, said),
+            reviewer=content.reader,
+            findings=judged(
+                item,
+                findings,
+                content.said,
+                content.unread,
+                replaces=replaces,
+                frame_counts={
+                    each.sop_instance_uid: each.header.number_of_frames or 1
+                    for each in self._index.instances(item.study_instance_uid)
+                },
+            ),
             comment=f"Report {instance.sop_instance_uid} of another workstation",
         )
 
 
 def _about(report: Dataset) -> _About:
     return _About(
-        series_uid=_plain(report.get("SeriesInstanceUID")),
-        replaces=tuple(map(_plain, predecessors_of(report))),
-        uses=tuple(map(_plain, evidence_of(report))),
+        series_uid=plain(report.get("SeriesInstanceUID")),
+        replaces=tuple(map(plain, predecessors_of(report))),
+        uses=tuple(map(plain, evidence_of(report))),
         is_verified=report.get("VerificationFlag") == "VERIFIED",
         is_complete=report.get("CompletionFlag") == "COMPLETE",
         is_preliminary=report.get("PreliminaryFlag") == "PRELIMINARY",
@@ -179,10 +201,8 @@ def _check_final(about: _About) -> None:
         )
 
 
-def _read(
-    report: Dataset, instance: ReceivedInstance
-) -> tuple[tuple[ReportedFinding, ...], Reviewer]:
-    """Return what a report says, and who says it.
+def _read(report: Dataset, instance: ReceivedInstance, known: Collection[Coded]) -> _Content:
+    """Return what a report says, what it leaves in doubt, and who says it.
 
     Raises
     ------
@@ -190,12 +210,14 @@ def _read(
         When its content is not formed as the Standard wants it.
     """
     try:
-        return reported_findings(report), _reader_of(report, instance)
+        return _Content(
+            said=reported_findings(report),
+            unread=unread_findings(report, known),
+            reader=_reader_of(report, instance),
+        )
     except UNREADABLE as error:
-        raise NotFoundError(
-            f"the report's content cannot be read ({type(error).__name__}): it is stored, and the "
-            "item stays open for a reader"
-        ) from error
+        reason = f"the report's content cannot be read ({type(error).__name__})"
+        raise unreadable(reason) from error
 
 
 def _reader_of(report: Dataset, instance: ReceivedInstance) -> Reviewer:
@@ -205,69 +227,7 @@ def _reader_of(report: Dataset, instance: ReceivedInstance) -> Reviewer:
     verified = report.get("VerificationFlag") == "VERIFIED"
     return Reviewer(
         user_name=instance.calling_ae.strip(),
-        person_name=_plain(last.get("VerifyingObserverName")),
-        organisation=_plain(last.get("VerifyingOrganization")),
+        person_name=plain(last.get("VerifyingObserverName")),
+        organisation=plain(last.get("VerifyingOrganization")),
         role=ReviewerRole.VERIFIER if verified else ReviewerRole.ATTESTOR,
     )
-
-
-def _plain(value: object) -> str:
-    """Return a text of others without what a database may refuse."""
-    return "".join(letter for letter in str(value or "") if letter.isprintable())
-
-
-def _judged(
-    item: ReviewItem, findings: Sequence[FindingUnderReview], said: Sequence[ReportedFinding]
-) -> tuple[FindingVerdict, ...]:
-    """Translate a report's findings into a verdict on each of the model's.
-
-    A positive finding of the model that the report does not name is not there: the report replaces
-    the node's, and says what is.
-
-    Raises
-    ------
-    NotFoundError
-        When the report names a finding that the model does not know, or none that can be read.
-    """
-    codes = {(each.code.value, each.code.scheme) for each in findings}
-    images = {each.image_uid for each in findings}
-    unknown = sorted(
-        {_plain(each.meaning) for each in said if each.present and each.code not in codes}
-    )
-    if unknown:
-        raise NotFoundError(
-            f"the report names findings that model {item.model.name} does not know "
-            f"({'; '.join(unknown)}): it is stored, and the item stays open for a reader"
-        )
-    if not any(each.code in codes for each in said):
-        raise NotFoundError(
-            "no finding of the model could be read from the report: it is stored, and the item "
-            "stays open for a reader"
-        )
-    # A statement without an image is about the study's only one, where there is only one.
-    only = next(iter(images)) if len(images) == 1 else ""
-    present: dict[tuple[str, tuple[str, str]], bool | None] = {}
-    for each in said:
-        present.setdefault((each.image_uid or only, each.code), each.present)
-    judged = []
-    for finding in findings:
-        place = (finding.image_uid, (finding.code.value, finding.code.scheme))
-        judgement = _judgement(finding, present.get(place, False))
-        if judgement is not None:
-            judged.append(
-                FindingVerdict(
-                    image_uid=finding.image_uid,
-                    frame_number=finding.frame_number,
-                    label=finding.label,
-                    judgement=judgement,
-                )
-            )
-    return tuple(judged)
-
-
-def _judgement(finding: FindingUnderReview, present: bool | None) -> Judgement | None:
-    if present is None:
-        return Judgement.UNSURE
-    if finding.is_positive:
-        return Judgement.CONFIRMED if present else Judgement.REJECTED
-    return Judgement.ADDED if present else None

@@ -16,6 +16,7 @@ from sr_templates.report_reading import (
     predecessors_of,
     reported_findings,
     reported_regions,
+    unread_findings,
 )
 from sr_templates.validation import problems
 from sr_templates.verified_report import build_verified_report
@@ -225,3 +226,15 @@ def test_the_ai_report_reads_back_as_it_was_written(ai_report: Dataset) -> None:
     said = {(each.code, each.present) for each in reported_findings(ai_report)}
     assert (PNEUMONIA_CODE, True) in said
     assert (ABNORMAL_CODE, False) in said
+
+
+def test_the_nodes_own_reports_leave_no_finding_in_doubt(ai_report: Dataset) -> None:
+    concepts = (PNEUMONIA_CODE, ABNORMAL_CODE)
+    box = Region(left=10, top=20, right=30, bottom=50)
+    for report in (
+        ai_report,
+        verified(ai_report, a_statement(laterality="L", box=box)),
+        verified(ai_report, a_statement(present=False), a_statement(code=ABNORMAL, present=None)),
+    ):
+        assert unread_findings(report, concepts) == ()
+        assert {each.code for each in reported_findings(report)} <= set(concepts)

@@ -1,7 +1,7 @@
 """What a report of another workstation may decide, and that none can stop its study."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,13 +9,15 @@ import sqlalchemy as sa
 from pydicom import Dataset
 from pydicom.sr.coding import Code
 
-from dicom_node.domain.review import ReviewState
-from dicom_node.persistence.review_tables import REVIEW_ITEMS
+from dicom_node.domain.review import Judgement, ReviewState
+from dicom_node.domain.warehouse import TruthSource
+from dicom_node.persistence.review_tables import REVIEW_FINDINGS, REVIEW_ITEMS
 from dicom_node.web.worklist.remarks import remark_lines
+from dicom_node.workflow.fakes import InlineSteps
 from sr_templates import codes
-from sr_templates.report_reading import FINDING
 from sr_templates.source_image import hierarchical_references
 from tests.unit.builders import STUDY
+from tests.unit.workflow.outside_reports import answer, group, image, outline
 from tests.unit.workflow.test_pipeline import Works
 from tests.unit.workflow.test_review_corridor import ADA, IMAGE, only_item, send_report
 
@@ -33,49 +35,6 @@ def analysed(engine: sa.Engine, folder: Path, *images: str) -> Works:
         made.receive(each, BodyPartExamined="CHEST", Manufacturer="Maker")
     made.analyse("first")
     return made
-
-
-def coded(item: Code) -> list[Dataset]:
-    return [codes.code_item(item)]
-
-
-def content(value_type: str, name: Code, *children: Dataset, **values: object) -> Dataset:
-    item = Dataset()
-    item.ValueType = value_type
-    item.RelationshipType = "CONTAINS"
-    item.ConceptNameCodeSequence = coded(name)
-    if children:
-        item.ContentSequence = list(children)
-    for keyword, value in values.items():
-        setattr(item, keyword, value)
-    return item
-
-
-def answer(name: Code, value: Code, *children: Dataset) -> Dataset:
-    return content("CODE", name, *children, ConceptCodeSequence=coded(value))
-
-
-def image(uid: str = IMAGE, frames: int | Sequence[int] | None = None) -> Dataset:
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
-    reference.ReferencedSOPInstanceUID = uid
-    if frames is not None:
-        reference.ReferencedFrameNumber = frames
-    return content("IMAGE", codes.SOURCE, ReferencedSOPSequence=[reference])
-
-
-def outline(*points: float, on: Dataset | None = None) -> Dataset:
-    return content(
-        "SCOORD",
-        codes.IMAGE_REGION,
-        on or image(),
-        GraphicType="POLYLINE",
-        GraphicData=list(points) or [1.0, 2.0, 3.0, 4.0],
-    )
-
-
-def group(finding: Code, *children: Dataset) -> Dataset:
-    return content("CONTAINER", codes.MEASUREMENT_GROUP, answer(FINDING, finding), *children)
 
 
 def opacity(works: Works) -> Code:
@@ -120,7 +79,7 @@ def test_a_frame_number_may_have_several_values(works: Works) -> None:
 
 def test_an_outline_with_half_a_point_outlines_nothing(works: Works) -> None:
     send_report(works, report_of(works, group(opacity(works), outline(1.0, 2.0, 3.0))), REPORT)
-    assert "no finding of the model could be read" in left_open(works)
+    assert "does not say beyond doubt whether this is there" in left_open(works)
 
 
 def _without_content(report: Dataset) -> None:
@@ -213,3 +172,45 @@ def test_an_unverified_report_does_not_stand_for_a_second_reader(works: Works) -
     send_report(works, report_of(works, said), "1.2.3.8")
     (item,) = works.worklist.of_study(STUDY)
     assert item.state is ReviewState.DECIDED
+
+
+def test_what_is_there_without_saying_where_rejects_neither_of_two_images(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    works = analysed(engine, tmp_path, IMAGE, "1.2.3.2")
+    send_report(works, report_of(works, answer(opacity(works), codes.POSITIVE)), REPORT)
+    assert "does not say on which image" in left_open(works)
+
+
+@pytest.mark.parametrize("link", ["evidence", "series"])
+def test_silence_rejects_only_in_a_report_that_replaces_the_nodes(works: Works, link: str) -> None:
+    finding, item_id = opacity(works), only_item(works).item_id
+    with works.engine.begin() as connection:
+        row = connection.execute(sa.select(REVIEW_FINDINGS)).mappings().one()
+        other = {**row, "position": 1, "label": "effusion"}
+        other["code"] = {**row["code"], "value": "60046008"}
+        connection.execute(sa.insert(REVIEW_FINDINGS).values(other))
+    report = report_of(works, answer(finding, codes.POSITIVE, image()))
+    if link == "evidence":
+        report.CurrentRequestedProcedureEvidenceSequence = report.PredecessorDocumentsSequence
+        report.SeriesInstanceUID = "1.2.9"
+    replaced = report.PredecessorDocumentsSequence
+    del report.PredecessorDocumentsSequence
+    send_report(works, report, REPORT)
+    assert "says nothing of" in left_open(works)
+    report.PredecessorDocumentsSequence = replaced
+    send_report(works, report, "1.2.3.8")
+    (reading,) = works.worklist.readings(item_id)
+    assert [(each.label, each.judgement) for each in reading.findings] == [
+        ("opacity", Judgement.CONFIRMED),
+        ("effusion", Judgement.REJECTED),
+    ]
+
+
+def test_an_outside_reports_word_is_on_labels_and_not_on_the_models_outlines(works: Works) -> None:
+    said = answer(opacity(works), codes.POSITIVE, image())
+    (item_id,) = send_report(works, report_of(works, said), REPORT).concluded
+    works.corridor.conclude(item_id, InlineSteps())
+    record = works.warehouse.record(item_id)
+    assert [(each.value, each.source) for each in record.truths] == [(True, TruthSource.OUTSIDE)]
+    assert record.boxes == ()
