@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.peers.process import answers, free_port, running
+from tests.peers.process import free_port, running
 
 _BIN = Path("/usr/lib/postgresql")
 _USER = "node"
@@ -32,6 +32,17 @@ class PostgreSql:
             connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
         admin.dispose()
         return self._url(name).replace("+psycopg", "")
+
+    def is_ready(self) -> bool:
+        """Tell whether it takes connections: it listens before it does."""
+        admin = sa.create_engine(self._url("postgres"))
+        try:
+            with admin.connect():
+                return True
+        except sa.exc.OperationalError:
+            return False
+        finally:
+            admin.dispose()
 
     def _url(self, name: str) -> str:
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
@@ -65,6 +76,7 @@ def postgresql() -> Iterator[PostgreSql]:
         *as_user, str(binaries / "postgres"), "-D", str(cluster), "-p", str(port),
         "-c", "listen_addresses=127.0.0.1", "-k", str(cluster), "-c", "fsync=off",
     ]  # fmt: skip
-    with running(command, log=folder / "postgresql.log", ready=lambda: answers(port)):
-        yield PostgreSql(port=port)
+    server = PostgreSql(port=port)
+    with running(command, log=folder / "postgresql.log", ready=server.is_ready):
+        yield server
     shutil.rmtree(folder, ignore_errors=True)
