@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -52,6 +53,8 @@ def train_bones(
     RecipeError
         If the folder's checkpoint was made by another recipe.
     """
+    # The steps are made by hand, without loss scaling: half precision would lose small gradients.
+    keras.mixed_precision.set_global_policy("float32")
     train, valid = (
         load_pairs([pair for pair in pairs if pair.split is split])
         for split in (Split.TRAIN, Split.VALID)

@@ -48,8 +48,13 @@ class FittedDetector:
 
     @property
     def weights(self) -> Any:
-        """All variables."""
+        """All variables that are learned or counted."""
         return self._detector.weights
+
+    @property
+    def variables(self) -> Any:
+        """The same, and the random states."""
+        return self._detector.variables
 
     @property
     def trainable_variables(self) -> Any:

@@ -1,7 +1,7 @@
 """Checkpoints of a training run: one safetensors file, replaced in one step."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ FILE_NAME = "checkpoint.safetensors"
 class Checkpoint:
     """Where a run stands: the epochs done of a stage, and all its variables.
 
-    ``tensors`` holds ``network/…``, ``average/…`` and ``optimizer/…``, numbered in order.
+    ``tensors`` holds ``network/…``, ``average/…``, ``optimizer/…`` and ``random/…``, numbered in
+    order. Earlier versions left the random states out, so that dropout began anew.
     """
 
     stage: int
@@ -32,6 +33,30 @@ class Checkpoint:
         """The tensors of one group in order."""
         keys = sorted(key for key in self.tensors if key.startswith(f"{name}/"))
         return [self.tensors[key] for key in keys]
+
+
+def random_states(variables: Sequence[Any]) -> list[Any]:
+    """The variables that decide what is dropped next: Keras' seed generators."""
+    return [variable for variable in variables if "seed" in variable.path]
+
+
+def restore(variables: Sequence[Any], values: Sequence[npt.NDArray[Any]], *, folder: Path) -> None:
+    """Put a checkpoint's values into a run's variables, in order.
+
+    Raises
+    ------
+    RecipeError
+        If they don't fit: the run that wrote them computed otherwise.
+    """
+    made, wanted = [value.shape for value in values], [tuple(one.shape) for one in variables]
+    if made != wanted:
+        raise RecipeError(
+            f"{folder / FILE_NAME}: holds {len(made)} variables that don't fit the {len(wanted)} "
+            "of this run; it was made by another version or in another precision, so start over "
+            "without resuming"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def numbered(name: str, values: list[npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.training.checkpoint import Checkpoint, load_checkpoint, numbered, save_checkpoint
+from ai_engine.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    numbered,
+    random_states,
+    restore,
+    save_checkpoint,
+)
 from ai_engine.training.published_recipe import PublishedRecipe
 from ai_engine.training.schedule import best_epoch, is_finished, learning_rate
 
@@ -58,7 +65,7 @@ class KerasRun:
         Raises
         ------
         RecipeError
-            If the folder's checkpoint was made by another recipe.
+            If the folder's checkpoint was made by another recipe, or in another precision.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._model.optimizer.build(self._model.trainable_variables)
@@ -92,6 +99,10 @@ class KerasRun:
     def _weights(self) -> list[Any]:
         return [variable for variable in self._model.weights if "seed" not in variable.path]
 
+    @property
+    def _random_states(self) -> list[Any]:
+        return random_states(self._model.variables)
+
     def _save(self) -> None:
         optimizer = self._model.optimizer.variables
         checkpoint = Checkpoint(
@@ -100,7 +111,8 @@ class KerasRun:
             history=tuple(self._history),
             tensors=numbered("network", [np.asarray(variable) for variable in self._weights])
             | numbered("best", self._best)
-            | numbered("optimizer", [np.asarray(variable) for variable in optimizer]),
+            | numbered("optimizer", [np.asarray(variable) for variable in optimizer])
+            | numbered("random", [np.asarray(variable) for variable in self._random_states]),
         )
         save_checkpoint(self._folder, checkpoint, recipe_text=self._decided_by)
 
@@ -110,8 +122,11 @@ class KerasRun:
             return
         self._history = list(checkpoint.history)
         self._best = checkpoint.group("best")
-        _assign(self._weights, checkpoint.group("network"))
-        _assign(self._model.optimizer.variables, checkpoint.group("optimizer"))
+        restore(self._weights, checkpoint.group("network"), folder=self._folder)
+        optimizer = self._model.optimizer.variables
+        restore(optimizer, checkpoint.group("optimizer"), folder=self._folder)
+        if states := checkpoint.group("random"):
+            restore(self._random_states, states, folder=self._folder)
 
 
 def _assign(variables: list[Any], values: Arrays) -> None:

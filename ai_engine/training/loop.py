@@ -16,6 +16,8 @@ from ai_engine.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
     numbered,
+    random_states,
+    restore,
     save_checkpoint,
 )
 from ai_engine.training.network import (
@@ -77,6 +79,10 @@ class TrainingRun:
         states = self._network.trainable_variables + self._network.non_trainable_variables
         return [variable for variable in states if "seed" not in variable.path]
 
+    @property
+    def _random_states(self) -> list[Any]:
+        return random_states(self._network.non_trainable_variables)
+
     def run(self, *, resume: bool, progress: Progress) -> TrainedNetwork:
         """Train all stages, from the folder's checkpoint on if asked to."""
         start = self._restore() if resume else None
@@ -87,10 +93,7 @@ class TrainingRun:
             done = 0
             if start and index == start.stage:
                 done = start.epoch
-                for variable, value in zip(
-                    optimizer.variables, start.group("optimizer"), strict=True
-                ):
-                    variable.assign(value)
+                restore(optimizer.variables, start.group("optimizer"), folder=self._folder)
             self._run_stage(index, stage, optimizer, done, progress)
         return self._result()
 
@@ -190,6 +193,7 @@ class TrainingRun:
             numbered("network", [variable.numpy() for variable in self._variables])
             | numbered("average", [variable.numpy() for variable in self._average])
             | numbered("optimizer", [variable.numpy() for variable in optimizer.variables])
+            | numbered("random", [variable.numpy() for variable in self._random_states])
         )
         checkpoint = Checkpoint(
             stage=stage, epoch=epoch, history=tuple(self._history), tensors=tensors
@@ -202,8 +206,9 @@ class TrainingRun:
             return None
         self._history = list(checkpoint.history)
         for name, variables in (("network", self._variables), ("average", self._average)):
-            for variable, value in zip(variables, checkpoint.group(name), strict=True):
-                variable.assign(value)
+            restore(variables, checkpoint.group(name), folder=self._folder)
+        if states := checkpoint.group("random"):
+            restore(self._random_states, states, folder=self._folder)
         return checkpoint
 
     def _result(self) -> TrainedNetwork:

@@ -112,7 +112,10 @@ def _trained(  # noqa: PLR0917 - the run's own settings, and what this network l
     progress: Progress,
     models: RunModels,
 ) -> tuple[Any, tuple[dict[str, Any], ...]]:
+    # The fresh session would compute in full precision; only names are to begin anew.
+    policy = keras.mixed_precision.dtype_policy()
     keras.backend.clear_session()
+    keras.mixed_precision.set_global_policy(policy)
     keras.utils.set_random_seed(recipe.seed)
     network = build(
         recipe.architecture,

@@ -1,5 +1,6 @@
 """Published recipes run from data set to model folder, and go on where they were stopped."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from ai_engine.cards import ModelKind
+from ai_engine.datasets.bone_pairs import read_bone_pairs
+from ai_engine.datasets.cxr import Split
+from ai_engine.datasets.lungs import read_lungs
 from ai_engine.errors import DatasetError, RecipeError
 from ai_engine.evaluation.outlines import MeasuredMask, mask_metrics
 from ai_engine.inference.openvino_backend import OpenVinoBackend
@@ -16,8 +22,16 @@ from ai_engine.lung_fields import LungSegmenter
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.registry import verify_weights
+from ai_engine.training.checkpoint import FILE_NAME
 from ai_engine.training.command import train
-from ai_engine.training.published_recipe import PublishedRecipe, Task
+from ai_engine.training.published_recipe import (
+    PublishedRecipe,
+    Task,
+    load_published,
+    parse_published,
+)
+from ai_engine.training.tensorflow_session import tensorflow_session
+from tests.unit.ai_engine.bone_layout import write_pairs
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -50,6 +64,7 @@ epochs = 1
 folds = 0
 learning_rate = 0.003
 schedule = "cosine"
+half_precision = false
 elastic = 0.02
 air = 0.5
 """
@@ -154,7 +169,8 @@ class _StopError(Exception):
     """Stands for whatever ends a run early."""
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dropout", [False, True])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(dropout: bool, tmp_path: Path) -> None:
     from ai_engine.training.keras_run import KerasRun  # noqa: PLC0415 - after TensorFlow
 
     recipe = PublishedRecipe(
@@ -170,7 +186,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
 
     def a_run(folder: Path) -> tuple[Any, KerasRun]:
         keras.utils.set_random_seed(1)
-        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+        dropping = [keras.layers.Dense(16), keras.layers.Dropout(0.5, seed=3)] if dropout else []
+        layers = [keras.Input((2,)), *dropping, keras.layers.Dense(1, "sigmoid")]
+        model = keras.Sequential(layers)
         model.compile(optimizer=keras.optimizers.Adam(0.1), loss="binary_crossentropy")
         measure = {"valid_loss": 1.0}
         run = KerasRun(model, recipe, batches=batches, measure=lambda _: measure, folder=folder)
@@ -190,3 +208,90 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     assert run.run(resume=True, progress=lambda _: None) == history
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def without_random_states(folder: Path) -> None:
+    """Rewrite a checkpoint as earlier versions wrote it."""
+    path = folder / FILE_NAME
+    with safe_open(path, framework="numpy") as stream:
+        kept = {key: stream.get_tensor(key) for key in stream.keys() if "random" not in key}  # noqa: SIM118
+        metadata = stream.metadata()
+    save_file(kept, path, metadata=metadata)
+
+
+def test_a_checkpoint_without_random_states_is_still_resumed_and_one_that_differs_refused(
+    tmp_path: Path,
+) -> None:
+    from ai_engine.training.keras_run import KerasRun  # noqa: PLC0415 - after TensorFlow
+
+    recipe = PublishedRecipe(
+        name="tiny", paper="none", architecture="none", task=Task.LABELS, labels=("A",),
+        input_size=1, batch_size=4, epochs=2, learning_rate=0.1,
+    )  # fmt: skip
+
+    def a_run(width: int) -> KerasRun:
+        model = keras.Sequential(
+            [keras.Input((2,)), keras.layers.Dense(width), keras.layers.Dropout(0.5)]
+        )
+        model.compile(optimizer="adam", loss="mse")
+        data = np.ones((4, 2), np.float32), np.ones((4, width), np.float32)
+        return KerasRun(model, recipe, batches=lambda _: [data], measure=None, folder=tmp_path)
+
+    history = a_run(1).run(resume=False, progress=lambda _: None)
+    without_random_states(tmp_path)
+    assert a_run(1).run(resume=True, progress=lambda _: None) == history
+    with pytest.raises(RecipeError, match=r"don't fit .* start over without resuming"):
+        a_run(2).run(resume=True, progress=lambda _: None)
+
+
+class _SeenError(Exception):
+    """Ends a training once the network is built."""
+
+
+def test_lungs_are_learned_in_the_precision_of_the_session(
+    lungs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ai_engine.training import mask_run  # noqa: PLC0415 - after TensorFlow
+
+    def seen(model: Any, *_: object) -> None:
+        raise _SeenError(model.dtype_policy.name)
+
+    monkeypatch.setattr(mask_run, "compile_model", seen)
+    recipe = parse_published(MASKS, where="test")
+    with (
+        tensorflow_session(seed=1, precision="mixed_float16"),
+        pytest.raises(_SeenError, match="mixed_float16"),
+    ):
+        mask_run.train_masks(
+            recipe, read_lungs(lungs), folder=tmp_path, resume=False, progress=lambda _: None
+        )
+
+
+def test_bones_are_learned_in_full_precision_whatever_the_session_computes_in(
+    tmp_path: Path,
+) -> None:
+    from ai_engine.training.bone_run import train_bones  # noqa: PLC0415 - after TensorFlow
+
+    pairs = read_bone_pairs(write_pairs(tmp_path / "pairs"))
+    train, valid = (
+        [pair for pair in pairs if pair.split is split] for split in (Split.TRAIN, Split.VALID)
+    )
+    recipe = dataclasses.replace(
+        load_published("paper3-bones"),
+        architecture="bone_generator_small",
+        input_size=64,
+        epochs=1,
+        batch_size=2,
+    )
+    before = keras.mixed_precision.dtype_policy().name
+    with tensorflow_session(seed=1, precision="mixed_float16"):
+        trained = train_bones(
+            recipe,
+            [*train[:2], valid[0]],
+            folder=tmp_path,
+            resume=False,
+            progress=lambda _: None,
+        )
+    assert [entry["size"] for entry in trained.history] == [32, 64]
+    assert np.isfinite(trained.made).all()
+    assert keras.mixed_precision.dtype_policy().name == before
