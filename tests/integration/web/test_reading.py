@@ -17,6 +17,7 @@ from ai_engine.prediction import Refusal, RefusalReason, Region, Remark, RemarkK
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids
 from dicom_node.domain.evidence import MadeObjects
+from dicom_node.domain.outside import OutsideReport
 from dicom_node.domain.review import (
     FindingUnderReview,
     FindingVerdict,
@@ -617,6 +618,18 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
                 detail="looks like: lateral chest",
             ),
         ),
+        outside=(
+            OutsideReport(
+                sop_instance_uid="1.2.826.0.1.3680043.8.498.27159844013578420199",
+                item_id=item,
+                study_instance_uid=details.item.study_instance_uid,
+                path="",
+                closed=False,
+                message="the report does not say on which image it means Pulmonary opacity: "
+                "it is stored, and the item stays open for a reader",
+                seen_at=datetime(2026, 1, 1, tzinfo=UTC),
+            ),
+        ),
     )
     page = visit("ada")
     marked = page.locator("table.rows tbody tr", has_text="header disagrees")
@@ -628,12 +641,13 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
     remarks = page.locator(".remarks li")
     expect(remarks).to_have_text(
         [
+            re.compile(r"Report of another workstation.*27159844013578420199: .*which image"),
             re.compile(re.escape(f"image 1 of 2{header}")),
             re.compile(r"Not analysed image 2 of 2.*looks like: lateral chest\."),
             re.compile(re.escape(triage)),
         ]
     )
-    expect(page.locator(".remarks .warns")).to_have_count(2)
+    expect(page.locator(".remarks .warns")).to_have_count(3)
     page.get_by_text("Made of this study (4)").click()
     expect(page.locator(".made li")).to_have_text(
         ["chest 2.0.0report, 2 overlays", "bones 1.0.0image without bones"]
