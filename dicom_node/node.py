@@ -246,6 +246,7 @@ class Node:
             reporting=Reporting(
                 index=stores.index,
                 results=stores.hotbase,
+                outside=stores.outside,
                 ae_titles=stores.ae_titles,
                 archive=stores.objects,
                 models=self._models,

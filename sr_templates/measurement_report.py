@@ -25,6 +25,7 @@ from sr_templates.planar_roi import planar_roi_groups
 from sr_templates.qualitative_evaluations import qualitative_evaluations
 from sr_templates.report_document import (
     complete_document,
+    expert_report_sentences,
     next_instance_number,
     procedures_reported,
 )
@@ -39,6 +40,7 @@ def build_measurement_report(
     context: EvidenceContext,
     *,
     predecessors: Sequence[Dataset] = (),
+    expert_reports: Sequence[Dataset] = (),
     companions: Sequence[Dataset] = (),
 ) -> Dataset:
     """Report what one model says about one study, including that it says nothing, and why.
@@ -55,6 +57,9 @@ def build_measurement_report(
     predecessors
         Headers of the reports that this one replaces. It stays in their series, with the next
         instance number.
+    expert_reports
+        Headers of people's reports on earlier results, which viewers would hide behind this one.
+        They are predecessors too, and the text says that they exist.
     companions
         Headers of the other objects made of the prediction, which the report lists as evidence
         beside the images (PS3.3 C.17.2.3).
@@ -71,6 +76,7 @@ def build_measurement_report(
         prediction.
     """
     by_uid = sources_by_uid(prediction, sources)
+    replaced = (*predecessors, *expert_reports)
     attributes = SourceAttributes(sources[0])
     report = new_instance(
         sop_class_uid=Comprehensive3DSRStorage,
@@ -79,22 +85,26 @@ def build_measurement_report(
             prediction,
             tuple(by_uid),
             EvidenceKind.SR,
-            tuple(uid_of(predecessor, "SOPInstanceUID") for predecessor in predecessors),
+            tuple(uid_of(predecessor, "SOPInstanceUID") for predecessor in replaced),
         ),
-        instance_number=next_instance_number(predecessors),
+        instance_number=next_instance_number(replaced),
         kind=EvidenceKind.SR,
         model=prediction.model,
         attributes=attributes,
         context=context,
     )
     evidence = [*by_uid.values(), *companions]
-    complete_document(report, _root(prediction, by_uid, attributes), evidence, predecessors)
+    notes = tuple(expert_report_sentences(expert_reports, report.SeriesInstanceUID))
+    complete_document(report, _root(prediction, by_uid, attributes, notes), evidence, replaced)
     declare(report, attributes.character_set)
     return report
 
 
 def _root(
-    prediction: Prediction, sources: dict[str, Dataset], attributes: SourceAttributes
+    prediction: Prediction,
+    sources: dict[str, Dataset],
+    attributes: SourceAttributes,
+    notes: Sequence[str],
 ) -> ContainerContentItem:
     """TID 1500, row by row."""
     root = ContainerContentItem(
@@ -106,7 +116,7 @@ def _root(
     content.extend(procedures_reported(attributes))
     content.append(image_library(list(sources.values())))
     content.append(_imaging_measurements(prediction, sources))
-    content.append(qualitative_evaluations(prediction, sources))
+    content.append(qualitative_evaluations(prediction, sources, notes))
     root.ContentSequence = content
     return root
 

@@ -5,7 +5,7 @@ OHIF fail. Rows 13 and 14 take any CODE and TEXT; the numbers behind a verdict a
 holds for are its children, as the template is extensible.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from highdicom.sr import (
     CodeContentItem,
@@ -38,7 +38,7 @@ TRIED = frozenset({RefusalReason.UNDECODABLE, RefusalReason.ANALYSIS_FAILED})
 
 
 def qualitative_evaluations(
-    prediction: Prediction, sources: Mapping[str, Dataset]
+    prediction: Prediction, sources: Mapping[str, Dataset], notes: Sequence[str] = ()
 ) -> ContainerContentItem:
     """Say how the analysis went, each label's verdict on each image, and what was not analysed.
 
@@ -46,6 +46,8 @@ def qualitative_evaluations(
     ----------
     sources
         The study's images by SOP Instance UID; every image of the prediction is among them.
+    notes
+        Sentences on what else must be known of the study.
     """
     container = ContainerContentItem(
         name=CodedConcept.from_code(codes.QUALITATIVE_EVALUATIONS),
@@ -61,7 +63,8 @@ def qualitative_evaluations(
     for remark in prediction.remarks:
         content.append(_remark(remark, sources[remark.sop_instance_uid]))
     content.extend(
-        _text(sentence, Relationship.CONTAINS) for sentence in summary_sentences(prediction)
+        _text(sentence, Relationship.CONTAINS)
+        for sentence in (*summary_sentences(prediction), *notes)
     )
     content.extend(algorithm_statements(prediction))
     container.ContentSequence = content

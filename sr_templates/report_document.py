@@ -1,6 +1,6 @@
 """What every structured report of the node has around its content (PS3.3 C.17.1 to C.17.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from highdicom.sr import CodeContentItem, CodedConcept, ContainerContentItem
 from highdicom.sr import RelationshipTypeValues as Relationship
@@ -9,14 +9,52 @@ from pydicom.sr.coding import Code
 
 from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import hierarchical_references
+from sr_templates.source_image import hierarchical_references, uid_of
 
 _RADIOGRAPHY = frozenset({"CR", "DX", "RG"})
 
 
 def next_instance_number(predecessors: Sequence[Dataset]) -> int:
-    """Number a report after those that it replaces, whose series it shares."""
-    return 1 + max((int(p.InstanceNumber or 0) for p in predecessors), default=0)
+    """Number a report after those that it replaces in its series, which is the first one's."""
+    series = {uid_of(each, "SeriesInstanceUID") for each in predecessors[:1]}
+    numbers = [
+        _instance_number(each)
+        for each in predecessors
+        if uid_of(each, "SeriesInstanceUID") in series
+    ]
+    return 1 + max(numbers, default=0)
+
+
+def expert_report_sentences(
+    expert_reports: Sequence[Dataset], series_instance_uid: str
+) -> Iterator[str]:
+    """Say which reports of people a new result comes after, so that it hides none of them.
+
+    Parameters
+    ----------
+    expert_reports
+        Headers of people's reports on earlier results of the study, of any origin.
+    series_instance_uid
+        The new report's series.
+    """
+    for each in expert_reports:
+        verified = each.get("VerificationFlag") == "VERIFIED"
+        what = "A verified report" if verified else "A reader's report, not verified,"
+        number = _instance_number(each)
+        if uid_of(each, "SeriesInstanceUID") != series_instance_uid:
+            where = "another series"
+        else:
+            where = f"number {number} of this series" if number else "this series"
+        yield (
+            f"{what} on an earlier result of this study stands beside this one ({where}). It does "
+            "not speak of this result, which nobody has verified."
+        )
+
+
+def _instance_number(report: Dataset) -> int:
+    """Instance Number (0020,0013); 0 where another's report has none that is a number."""
+    text = uid_of(report, "InstanceNumber").strip()
+    return int(text) if text.isdecimal() else 0
 
 
 def complete_document(

@@ -83,8 +83,8 @@ class Hotbase:
         )
         return tuple(f"{row['route']}: {row['reason']}" for row in self._rows(query))
 
-    def predecessor(self, job: Job) -> str | None:
-        """Return the newest finished job of the same model on earlier images of the study."""
+    def predecessors(self, job: Job) -> tuple[str, ...]:
+        """Return the same model's finished jobs on earlier images of the study, newest first."""
         query = (
             sa.select(JOBS.c.job_id)
             .where(
@@ -94,11 +94,9 @@ class Hotbase:
                 JOBS.c.state == JobState.DONE,
             )
             .order_by(JOBS.c.finished_at.desc())
-            .limit(1)
         )
         with self._read() as connection:
-            found: str | None = connection.scalar(query)
-            return found
+            return tuple(connection.scalars(query))
 
     def keep_prediction(self, job_id: str, prediction: Result) -> None:
         """Record findings, measurements and refusals; repeating it changes nothing."""

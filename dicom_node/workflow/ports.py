@@ -159,8 +159,8 @@ class ResultStore(Protocol):
     def failures(self, job_ids: Sequence[str]) -> tuple[str, ...]:
         """Say why jobs failed, those of these that did."""
 
-    def predecessor(self, job: Job) -> str | None:
-        """Return the job whose results this job's results supersede."""
+    def predecessors(self, job: Job) -> tuple[str, ...]:
+        """Return the jobs whose results this job's results supersede, newest first."""
 
     def keep_prediction(self, job_id: str, prediction: Result) -> None:
         """Record what a model said."""

@@ -35,12 +35,13 @@ from dicom_node.workflow.ports import (
     ResultStore,
     StudyStore,
 )
+from dicom_node.workflow.review_ports import OutsideStore
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.measurement_report import build_measurement_report
-from sr_templates.source_image import identity_of
+from sr_templates.source_image import check_identity, identity_of
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
@@ -73,6 +74,14 @@ class _Work:
         return tuple(self.sources.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Replaced:
+    """What a report comes after: reports of the model, and what people said of its results."""
+
+    results: tuple[Dataset, ...]
+    expert_reports: tuple[Dataset, ...]
+
+
 class Reporting:
     """Builds the result objects of a job, checks each at the gate and keeps it."""
 
@@ -81,6 +90,7 @@ class Reporting:
         *,
         index: StudyStore,
         results: ResultStore,
+        outside: OutsideStore,
         ae_titles: AeTitles,
         archive: ObjectArchive,
         models: Models,
@@ -89,6 +99,7 @@ class Reporting:
     ) -> None:
         self._index = index
         self._results = results
+        self._outside = outside
         self._ae_titles = ae_titles
         self._archive = archive
         self._models = models
@@ -128,7 +139,7 @@ class Reporting:
             *self._results.evidence(job.job_id, Parcel.FAILURE),
             *self._results.evidence(job.job_id),
         )
-        if self._results.predecessor(job) or any(not each.is_held for each in stands):
+        if self._results.predecessors(job) or any(not each.is_held for each in stands):
             return ()
         refusals = tuple(
             Refusal(sop_instance_uid=uid, reason=RefusalReason.ANALYSIS_FAILED, detail="")
@@ -174,11 +185,13 @@ class Reporting:
 
     def _made_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[EvidenceObject]:
         layers = tuple(self._layers_of_images(prediction, work))
+        replaced = self._replaced(work.job)
         report = build_measurement_report(
             prediction,
             work.headers,
             work.context,
-            predecessors=self._predecessors(work.job),
+            predecessors=replaced.results,
+            expert_reports=replaced.expert_reports,
             companions=_companions(layers),
         )
         yield self._kept(work.job, EvidenceKind.SR, report, work.headers, work.earlier)
@@ -221,8 +234,13 @@ class Reporting:
         if prediction.refusals:
             refused = Prediction(model=prediction.model, images=(), refusals=prediction.refusals)
             headers = tuple(work.sources[each.sop_instance_uid] for each in prediction.refusals)
+            replaced = self._replaced(work.job)
             report = build_measurement_report(
-                refused, headers, work.context, predecessors=self._predecessors(work.job)
+                refused,
+                headers,
+                work.context,
+                predecessors=replaced.results,
+                expert_reports=replaced.expert_reports,
             )
             yield self._kept(work.job, EvidenceKind.SR, report, headers, work.earlier)
         for instance in work.instances:
@@ -245,7 +263,8 @@ class Reporting:
             work.headers,
             work.context,
             segmented=EvidenceKind.SEG in work.wanted,
-            predecessors=self._predecessors(work.job),
+            # Measurements of CT are not reviewed: people have no reports on them.
+            predecessors=self._replaced(work.job).results,
             companions=_companions(layers),
         )
         yield self._kept(work.job, EvidenceKind.SR, report, work.headers, work.earlier)
@@ -282,19 +301,50 @@ class Reporting:
             kinds |= set(destination.evidence) if destination else set()
         return frozenset(kinds)
 
-    def _predecessors(self, job: Job) -> tuple[Dataset, ...]:
-        """Return what a report replaces: an earlier one, and one that this job had failed."""
-        previous = self._results.predecessor(job)
-        reports = (
-            *(self._results.evidence(previous) if previous else ()),
+    def _replaced(self, job: Job) -> _Replaced:
+        """Return what a report takes the place of in viewers, which show a series' newest one.
+
+        That is the model's newest report, one that this job had failed, and every report of a
+        person on an earlier result: not only the newest, since what they say stays true.
+        """
+        earlier = self._results.predecessors(job)
+        own = (
+            *(self._results.evidence(earlier[0]) if earlier else ()),
             *self._results.evidence(job.job_id, Parcel.FAILURE),
         )
+        verdicts = [
+            each for past in earlier for each in self._results.evidence(past, Parcel.VERDICT)
+        ]
+        return _Replaced(
+            results=self._reports(own),
+            expert_reports=(*self._reports(verdicts), *self._outside_reports(earlier)),
+        )
+
+    def _reports(self, evidence: Iterable[EvidenceObject]) -> tuple[Dataset, ...]:
         return tuple(
             self._archive.evidence(each.path)
-            for each in reports
+            for each in evidence
             # What was held back went nowhere: no archive has it to be replaced.
             if each.kind is EvidenceKind.SR and not each.is_held
         )
+
+    def _outside_reports(self, jobs: Iterable[str]) -> Iterator[Dataset]:
+        """Yield other workstations' reports that closed the jobs' items, where still readable."""
+        for job_id in jobs:
+            closing = self._outside.closing(job_id)
+            if closing is None:
+                continue
+            try:
+                report = self._archive.source(closing.path)
+                check_identity(report)
+            except (EvidenceError, OSError) as error:
+                _LOG.warning(
+                    "outside report not listed as predecessor sop=%s reason=%r",
+                    closing.sop_instance_uid,
+                    str(error),
+                )
+                continue
+            yield report
 
     def _kept(
         self,

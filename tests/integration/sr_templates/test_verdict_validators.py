@@ -73,6 +73,25 @@ def test_a_verdict_has_no_errors(reading: ExpertReading, tmp_path: Path) -> None
     assert template_errors(path) == []
 
 
+def test_a_result_after_a_verified_report_has_no_errors(tmp_path: Path) -> None:
+    before = build_measurement_report(a_prediction(), [a_source()], a_context())
+    verified = build_verified_report(
+        before, [a_source()], a_prediction().model, READINGS["confirmed"], a_context()
+    )
+    after = build_measurement_report(
+        a_prediction(),
+        [a_source()],
+        a_context(),
+        predecessors=[before],
+        expert_reports=[verified],
+    )
+    path = tmp_path / "after.dcm"
+    dcmwrite(path, after, enforce_file_format=True)
+    assert dciodvfy_errors(path) == []
+    assert dsrdump_complaints(path) == []
+    assert template_errors(path) == []
+
+
 def test_a_rejection_has_no_errors(tmp_path: Path) -> None:
     ai_report = build_measurement_report(a_prediction(), [a_source()], a_context())
     rejection = build_rejection(

@@ -62,10 +62,10 @@ def test_failures_name_the_route_and_the_reason(hotbase: Hotbase) -> None:
 
 def test_the_predecessor_is_the_last_finished_job_of_the_model(hotbase: Hotbase) -> None:
     successor = replace(JOB, job_id="b" * 32, revision=2)
-    assert hotbase.predecessor(successor) is None
+    assert hotbase.predecessors(successor) == ()
     hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
-    assert hotbase.predecessor(successor) == JOB.job_id
-    assert hotbase.predecessor(replace(successor, model=replace(FAKE_MODEL, name="x"))) is None
+    assert hotbase.predecessors(successor) == (JOB.job_id,)
+    assert hotbase.predecessors(replace(successor, model=replace(FAKE_MODEL, name="x"))) == ()
 
 
 def test_a_prediction_is_kept_finding_by_finding(hotbase: Hotbase) -> None:

@@ -75,6 +75,7 @@ class Works:
         self.evidence.open()
         self.ae_titles = ae_titles = AeTitleStore(engine)
         ae_titles.put(an_entity("CR1", quiet_period=0), actor="t", at=EPOCH)
+        self.outside = OutsideReportStore(engine)
         stores = {"index": self.index, "results": self.hotbase, "clock": self.clock}
         self.corridor = Corridor(
             completion=Completion(
@@ -84,6 +85,7 @@ class Works:
             inference=Inference(**stores, models=self.models, watch=DeviceWatch(self.observations)),
             reporting=Reporting(
                 **stores,
+                outside=self.outside,
                 ae_titles=ae_titles,
                 archive=self.objects,
                 models=self.models,
@@ -111,7 +113,6 @@ class Works:
         self.worklist = HotbaseWorklist(
             self.engine, images=instances, clock=self.clock, lease=lease
         )
-        self.outside = OutsideReportStore(self.engine)
         self.warehouse = FakeWarehouse()
         common = {
             "worklist": self.worklist,

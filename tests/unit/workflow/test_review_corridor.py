@@ -26,9 +26,10 @@ from dicom_node.workflow.fakes import InlineSteps
 from dicom_node.workflow.statements import statements_of
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer
-from sr_templates.report_reading import reported_findings, reported_regions
+from sr_templates.report_reading import predecessors_of, reported_findings, reported_regions
 from sr_templates.verified_report import build_verified_report
 from tests.unit.builders import STUDY
+from tests.unit.sr_templates.test_verified_report import texts_of
 from tests.unit.workflow.test_pipeline import Works, _context, _encoded
 
 IMAGE = "1.2.3.1"
@@ -254,6 +255,74 @@ def test_a_late_image_supersedes_what_waits(works: Works) -> None:
     assert after.item_id != before.item_id
     old = works.worklist.item(before.item_id)
     assert (old.state, old.superseded_by) == (ReviewState.SUPERSEDED, after.item_id)
+
+
+def late_image(works: Works, uid: str) -> Dataset:
+    """Let another image of the study arrive; return the report on both."""
+    works.clock.advance(60)
+    works.receive(uid)
+    works.analyse(uid)
+    return max(works.reports(), key=lambda each: int(each.InstanceNumber))
+
+
+def notes_of(report: Dataset) -> list[str]:
+    return [each for each in texts_of(report) if "stands beside this one" in each]
+
+
+def test_a_late_image_leads_to_a_report_that_does_not_hide_the_verified_one(works: Works) -> None:
+    (first,) = works.reports()
+    (verified,) = verdict_objects(works, concluded(works, say(Judgement.CONFIRMED)))
+    second = late_image(works, "1.2.3.2")
+    assert [each.InstanceNumber for each in (first, verified, second)] == [1, 2, 3]
+    assert set(predecessors_of(second)) == {first.SOPInstanceUID, verified.SOPInstanceUID}
+    assert second.VerificationFlag == "UNVERIFIED"
+    (note,) = notes_of(second)
+    assert note.startswith("A verified report on an earlier result")
+    assert "(number 2 of this series)" in note
+    third = late_image(works, "1.2.3.3")
+    assert third.InstanceNumber == 4
+    assert set(predecessors_of(third)) == {second.SOPInstanceUID, verified.SOPInstanceUID}
+    assert notes_of(third) == [note]
+    assert all(not each.is_held for each in works.hotbase.evidence(only_item(works).item_id))
+
+
+def test_a_late_image_after_an_attested_report_does_not_call_it_verified(works: Works) -> None:
+    item = only_item(works)
+    trainee = replace(ADA, role=ReviewerRole.ATTESTOR)
+    findings = (say(Judgement.CONFIRMED),)
+    decide(works, Verdict(item_id=item.item_id, reviewer=trainee, findings=findings))
+    works.corridor.conclude(item.item_id, InlineSteps())
+    (note,) = notes_of(late_image(works, "1.2.3.2"))
+    assert note.startswith("A reader's report, not verified, on an earlier result")
+
+
+@pytest.mark.parametrize("number", ["70000", None])
+def test_a_late_image_after_another_workstations_report_names_that(
+    works: Works, number: str | None
+) -> None:
+    (first,) = works.reports()
+    outside = outside_report(works, say(Judgement.CONFIRMED))
+    outside.SeriesInstanceUID = "1.2.9"
+    outside.InstanceNumber = number
+    send_report(works, outside, "1.2.3.7")
+    second = late_image(works, "1.2.3.2")
+    assert second.InstanceNumber == 2
+    assert set(predecessors_of(second)) == {first.SOPInstanceUID, "1.2.3.7"}
+    (note,) = notes_of(second)
+    assert "(another series)" in note
+
+
+def test_a_late_image_is_reported_also_where_the_outside_report_is_gone(
+    works: Works, caplog: pytest.LogCaptureFixture
+) -> None:
+    (first,) = works.reports()
+    item = only_item(works)
+    send_report(works, outside_report(works, say(Judgement.CONFIRMED)), "1.2.3.7")
+    (closing,) = works.outside.of_item(item.item_id)
+    works.objects.source_path(closing.path).unlink()
+    second = late_image(works, "1.2.3.2")
+    assert predecessors_of(second) == (first.SOPInstanceUID,)
+    assert "not listed as predecessor sop=1.2.3.7" in caplog.text
 
 
 def send_report(works: Works, report: Dataset, uid: str) -> InlineSteps:
