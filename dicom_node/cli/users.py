@@ -52,6 +52,7 @@ def add(
     """Add a person."""
     run = invocation(context)
     user = User(name=name, title=title or name, organization=organization, roles=frozenset(role))
+    user.check_title()
     run.stores().users.add(user, hashed(password), actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Added {user.name} ({', '.join(sorted(user.roles))}).")
 

@@ -7,6 +7,9 @@ from enum import StrEnum
 from dicom_node.errors import ConfigurationError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+# Of a component group of a person name (PS3.5 Sections 6.2 and 6.2.1.1).
+_LONGEST_TITLE = 64
+_MOST_CARETS = 4
 
 
 class UserRole(StrEnum):
@@ -41,6 +44,31 @@ class User:
             )
         if not self.roles:
             raise ConfigurationError(f"user {self.name} needs a role: expert, reader or admin.")
+
+    def check_title(self) -> None:
+        """Refuse a title that verified reports cannot carry as a person name (PS3.5 6.2).
+
+        Asked before somebody is added; who is known already can still be listed and disabled.
+
+        Raises
+        ------
+        ConfigurationError
+            The title is no component group: five components of printable characters at most,
+            together at most 64 characters; or it is empty, for somebody who reviews.
+        """
+        for wrong, why in (
+            (self.may_review and not self.title.strip(" ^"), "is empty: reports need a name"),
+            ("\\" in self.title, "has a backslash, which separates values"),
+            ("=" in self.title, "has an equals sign, which separates ways of writing a name"),
+            (not self.title.isprintable(), "has characters that do not print"),
+            (len(self.title) > _LONGEST_TITLE, f"is longer than {_LONGEST_TITLE} characters"),
+            (self.title.count("^") > _MOST_CARETS, f"has more than {_MOST_CARETS} carets"),
+        ):
+            if wrong:
+                raise ConfigurationError(
+                    f"the title of user {self.name} {why}. Write the name as Family^Given, at "
+                    f"most {_LONGEST_TITLE} characters."
+                )
 
     @property
     def may_review(self) -> bool:

@@ -83,11 +83,6 @@ class Concluding:
             for each in self._results.evidence(item.item_id)
             if not each.is_held
         )
-        report = next((each for each in results if each.Modality == "SR"), None)
-        if report is None:
-            raise NotFoundError(
-                f"item {item.item_id} has no report that was sent: nothing to verify"
-            )
         context = self._context(decision.decided_at)
         if decision.verdict.rejected:
             rejection = build_rejection(
@@ -98,6 +93,11 @@ class Concluding:
                 rejected_by=decision.verdict.reviewer.person_name,
             )
             return self._kept(item, EvidenceKind.REJECTION, rejection, results)
+        report = next((each for each in results if each.Modality == "SR"), None)
+        if report is None:
+            raise NotFoundError(
+                f"item {item.item_id} has no report that was sent: nothing to verify"
+            )
         sources = self._sources(decision)
         verified = build_verified_report(report, sources, item.model, _reading(decision), context)
         return self._kept(item, EvidenceKind.SR, verified, sources)

@@ -43,6 +43,26 @@ def test_somebody_is_added_listed_disabled_and_let_in_again() -> None:
     assert _SECRET not in run("password", "ada", typed=typed)
 
 
+@pytest.mark.parametrize(
+    ("title", "why"),
+    [
+        ("Lovelace\\Ada", "has a backslash"),
+        ("Lovelace^Ada=Ada", "has an equals sign"),
+        ("Lovelace\n^Ada", "do not print"),
+        ("L" * 65, "is longer than 64 characters"),
+        ("L^A^B^C^D^E", "more than 4 carets"),
+        ("  ", "is empty"),
+        ("^", "is empty"),
+    ],
+)
+def test_a_title_that_a_report_cannot_carry_is_refused(title: str, why: str) -> None:
+    typed = f"{_SECRET}\n{_SECRET}\n"
+    with pytest.raises(ConfigurationError, match=why):
+        run("add", "ada", "--role", "expert", "--title", title, typed=typed)
+    assert "Nobody may sign in yet" in run("list")
+    run("add", "ada", "--role", "expert", "--title", "L" * 60 + "^Ada", typed=typed)
+
+
 def test_what_cannot_be_is_refused_in_words() -> None:
     typed = f"{_SECRET}\n{_SECRET}\n"
     run("add", "ada", "--role", "reader", typed=typed)

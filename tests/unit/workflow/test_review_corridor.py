@@ -26,7 +26,12 @@ from dicom_node.workflow.fakes import InlineSteps
 from dicom_node.workflow.statements import statements_of
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer
-from sr_templates.report_reading import predecessors_of, reported_findings, reported_regions
+from sr_templates.report_reading import (
+    evidence_of,
+    predecessors_of,
+    reported_findings,
+    reported_regions,
+)
 from sr_templates.verified_report import build_verified_report
 from tests.unit.builders import STUDY
 from tests.unit.sr_templates.test_verified_report import texts_of
@@ -178,6 +183,39 @@ def test_a_rejected_result_becomes_a_rejection_of_everything_that_was_sent(works
     assert rejection.problems == ()
     assert record.verification is Verification.REJECTED
     assert record.truths == record.boxes == ()
+
+
+def hold_report(works: Works) -> None:
+    """Let the gate have kept the report of the only item back, and nothing else of it."""
+    evidence = works.hotbase.evidence(only_item(works).item_id)
+    works.hotbase.keep_evidence(
+        [replace(each, problems=("x",)) for each in evidence if each.kind is EvidenceKind.SR]
+    )
+
+
+def test_a_rejected_result_whose_report_was_held_is_rejected_where_the_rest_went(
+    works: Works,
+) -> None:
+    hold_report(works)
+    sent = {
+        each.sop_instance_uid
+        for each in works.hotbase.evidence(only_item(works).item_id)
+        if not each.is_held
+    }
+    record = concluded(works, rejected=True, comment="Another patient")
+    (rejection,) = verdict_objects(works, record)
+    assert sent
+    assert set(evidence_of(rejection)) == sent
+    assert record.verdict_object_uid == rejection.SOPInstanceUID
+
+
+def test_a_confirmed_result_whose_report_was_held_has_none_to_verify(
+    works: Works, caplog: pytest.LogCaptureFixture
+) -> None:
+    hold_report(works)
+    record = concluded(works, say(Judgement.CONFIRMED))
+    assert verdict_objects(works, record) == []
+    assert "has no report that was sent" in caplog.text
 
 
 def test_who_may_not_verify_attests(works: Works) -> None:
