@@ -33,7 +33,7 @@ class HeaderTraining:
     """The weights of both stages by path, the figures of their epochs, and the validation part.
 
     ``probabilities``, float32 (valid,), are the head's, ``classes``, float32 (valid, 3), those of
-    the image alone.
+    the image alone; both are means over an image and its mirror image, as they are served.
     """
 
     tensors: dict[str, FloatArray]
@@ -71,17 +71,23 @@ def train_with_header(
     model = keras.Model(network.input, network.output[0])
     train = usable_items(dataset, dataset.part(Split.TRAIN), recipe)
     classes = probabilities_of(model, dataset, train, recipe)
-    head, history = _trained_head(
-        recipe, (classes, train), (images.probabilities, images.valid), seed=recipe.seed
+    plain, mirrored = (
+        probabilities_of(model, dataset, images.valid, recipe, mirrored=each)
+        for each in (False, True)
     )
-    made = np.asarray(head.predict_on_batch(joined_features(images.probabilities, images.valid)))
+    head, history = _trained_head(recipe, (classes, train), (plain, images.valid), seed=recipe.seed)
+    # Serving takes the mean over an image and its mirror image, and so do threshold and figures.
+    made = [
+        np.asarray(head.predict_on_batch(joined_features(each, images.valid)))[:, 0]
+        for each in (plain, mirrored)
+    ]
     return HeaderTraining(
         tensors=images.tensors | model_tensors(head),
         history=images.history,
         head_history=history,
         valid=images.valid,
-        probabilities=made[:, 0].astype(np.float32),
-        classes=images.probabilities,
+        probabilities=np.mean(made, axis=0).astype(np.float32),
+        classes=np.mean([plain, mirrored], axis=0).astype(np.float32),
     )
 
 

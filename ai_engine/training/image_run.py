@@ -158,11 +158,16 @@ def probabilities_of(
     items: Sequence[CxrItem],
     recipe: PublishedRecipe,
     planes: ChannelPlanes | None = None,
+    *,
+    mirrored: bool = False,
 ) -> FloatArray:
-    """A model's answers on the views that serving would build: float32 (items, labels)."""
+    """A model's answers on the views that serving would build: float32 (items, labels).
+
+    Of the views' mirror images if ``mirrored``.
+    """
     parts = []
     for start in range(0, len(items), _INFERENCE_BATCH):
         chosen = items[start : start + _INFERENCE_BATCH]
         views = np.stack([plain_input(dataset, item, recipe, planes) for item in chosen])
-        parts.append(np.asarray(model.predict_on_batch(views)))
+        parts.append(np.asarray(model.predict_on_batch(views[:, :, ::-1] if mirrored else views)))
     return np.concatenate(parts).astype(np.float32)
