@@ -90,18 +90,12 @@ class StudyIndex:
         ConflictError
             When ``state`` cannot follow a complete study.
         """
-        if state not in STUDY_TRANSITIONS[StudyState.COMPLETE]:
-            raise ConflictError(f"a complete study cannot become {state}")
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(STUDIES)
-                .where(
-                    STUDIES.c.study_instance_uid == study.study_instance_uid,
-                    STUDIES.c.revision == study.revision,
-                    STUDIES.c.state == StudyState.COMPLETE,
-                )
-                .values(state=state, reason=reason)
-            )
+        self._end(
+            study.study_instance_uid,
+            STUDIES.c.revision == study.revision,
+            state=state,
+            reason=reason,
+        )
 
     def claims(self, limit: int = 1000) -> dict[str, str]:
         """Return the studies that are being analysed, each with the workflow that has claimed it.
@@ -127,19 +121,7 @@ class StudyIndex:
         ConflictError
             When ``state`` cannot follow a complete study.
         """
-        if state not in STUDY_TRANSITIONS[StudyState.COMPLETE]:
-            raise ConflictError(f"a complete study cannot become {state}")
-        with self._engine.begin() as connection:
-            changed = connection.execute(
-                sa.update(STUDIES)
-                .where(
-                    STUDIES.c.study_instance_uid == study_instance_uid,
-                    STUDIES.c.state == StudyState.COMPLETE,
-                    STUDIES.c.claimed_by == by,
-                )
-                .values(state=state, reason=reason)
-            )
-        return changed.rowcount == 1
+        return self._end(study_instance_uid, STUDIES.c.claimed_by == by, state=state, reason=reason)
 
     def reopen_failed(self, study_instance_uid: str | None = None) -> int:
         """Let failed studies (or one of them) be analysed again; return how many."""
@@ -230,6 +212,29 @@ class StudyIndex:
         with self._engine.begin() as connection:
             connection.execute(sa.delete(INSTANCES))
             connection.execute(sa.delete(CONFLICTS))
+
+    def _end(
+        self,
+        study_instance_uid: str,
+        condition: sa.ColumnElement[bool],
+        *,
+        state: StudyState,
+        reason: str,
+    ) -> bool:
+        """End a complete study's analysis where ``condition`` holds; return whether it did."""
+        if state not in STUDY_TRANSITIONS[StudyState.COMPLETE]:
+            raise ConflictError(f"a complete study cannot become {state}")
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(STUDIES)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.state == StudyState.COMPLETE,
+                    condition,
+                )
+                .values(state=state, reason=reason)
+            )
+        return changed.rowcount == 1
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
