@@ -44,6 +44,10 @@ class OpenVinoBackend:
             settings["INFERENCE_NUM_THREADS"] = threads
         self._compiled = openvino.Core().compile_model(str(model), "CPU", settings)
         self._local = threading.local()
+        # The first look at a tensor's data sets up state of OpenVINO's binding. Two threads that do
+        # it at once wait for each other for ever, one with the binding's lock and one with
+        # Python's: so it is done here, before studies are analysed side by side.
+        _ = openvino.Tensor(np.zeros(1, np.float32)).data
 
     @classmethod
     def load(
