@@ -111,8 +111,8 @@ class Finding:
 class ImageQuality:
     """What a device made of an image, in figures that do not depend on any model.
 
-    Grey values are 0 to 1, on the exposed part of the image as displayed; `ai_engine.drift.quality`
-    says how each figure is taken.
+    Grey values are 0 to 1, on the exposed part of the image as displayed;
+    `ai_engine.preprocessing.quality` says how each figure is taken.
     """
 
     exposure: float

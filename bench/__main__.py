@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import corridor, evidence, experts, inference, reception, viewing, worklist
+from bench import corridor, evidence, experts, inference, reception, review_queue, viewing
 from bench.rows import as_table, write
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=20, help="studies through the corridor")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the reception")
     parser.add_argument(
-        "--items", type=int, default=worklist.ITEMS, help="review items in the worklist"
+        "--items", type=int, default=review_queue.ITEMS, help="review items in the worklist"
     )
     parser.add_argument(
         "--seconds", type=float, default=experts.SECONDS, help="experts at the pages at once"
@@ -32,7 +32,7 @@ def main() -> None:
             *inference.measure(),
             *corridor.measure(Path(folder), options.studies),
             *reception.measure_all(rounds=options.rounds),
-            *worklist.measure(options.items),
+            *review_queue.measure(options.items),
             *experts.measure(options.seconds),
             *(viewing.measure() if shutil.which("chromium") else ()),
         ]

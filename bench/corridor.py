@@ -66,11 +66,11 @@ def _warm_up(template: Dataset, node: RunningNode, pacs: Orthanc) -> int:
     record = node.settled(study)
     if record.state is not StudyState.ANALYSED:
         sys.exit(f"the synthetic study was not analysed: {record.state} {record.reason}")
-    stores = node.stores()
+    repositories = node.repositories()
     results = sum(
         not each.is_held
-        for job in stores.hotbase.jobs(study)
-        for each in stores.hotbase.evidence(job["job_id"])
+        for job in repositories.hotbase.jobs(study)
+        for each in repositories.hotbase.evidence(job["job_id"])
     )
     node.wait_for("the first results", lambda: _count(pacs) >= results)
     return results

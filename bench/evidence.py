@@ -11,7 +11,7 @@ from pydicom import Dataset
 from bench.rows import Row
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
-from dicom_node.workflow.fakes import FAKE_MODEL, FakeModels
+from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
 from sr_templates.context import EvidenceContext
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.secondary_capture import build_overlays

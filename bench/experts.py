@@ -27,21 +27,21 @@ from rich.console import Console
 
 from bench.expert_sessions import PASSWORD, Tally, read_together
 from bench.rows import Row, as_table
-from dicom_node.domain.review import ReviewState
+from dicom_node.configuration.settings import DatabaseSettings, NodeSettings, WebSettings
+from dicom_node.domain.review.review import ReviewState
 from dicom_node.domain.user import User, UserRole
-from dicom_node.pages import make_pages
-from dicom_node.persistence.review_rows import finding_row, item_row
-from dicom_node.persistence.review_tables import (
+from dicom_node.node.pages import make_pages
+from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.persistence.review.rows import finding_row, item_row
+from dicom_node.persistence.review.tables import (
     REVIEW_FINDINGS,
     REVIEW_ITEMS,
     REVIEW_READINGS,
 )
-from dicom_node.persistence.worklist import HotbaseWorklist
-from dicom_node.settings import DatabaseSettings, NodeSettings, WebSettings
-from dicom_node.stores import Stores, utc_now
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
-from dicom_node.workflow.review_fakes import fake_details
+from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.peers.postgresql import postgresql
 
 SECONDS, EXPERTS = 60.0, 20
@@ -65,7 +65,11 @@ def compete(
     folder: Path, *, url: str = "", seconds: float = SECONDS, experts: int = EXPERTS
 ) -> Outcome:
     """Let experts at a new worklist at ``url``, or in SQLite in ``folder``."""
-    with _node(folder, url, experts, int(seconds * _ITEMS_A_SECOND)) as (stores, told, address):
+    with _node(folder, url, experts, int(seconds * _ITEMS_A_SECOND)) as (
+        repositories,
+        told,
+        address,
+    ):
         names = [_name(number) for number in range(experts)]
         with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as processes:
             tallies = processes.map(
@@ -77,7 +81,7 @@ def compete(
             tally = Tally()
             for each in tallies:
                 tally.add(each)
-        return _compared(stores, told, tally)
+        return _compared(repositories, told, tally)
 
 
 def measure(seconds: float = SECONDS, experts: int = EXPERTS) -> list[Row]:
@@ -119,13 +123,13 @@ def _name(number: int) -> str:
 @contextmanager
 def _node(
     folder: Path, url: str, experts: int, items: int
-) -> Iterator[tuple[Stores, list[str], str]]:
+) -> Iterator[tuple[Repositories, list[str], str]]:
     """Serve the pages over a worklist of ``items``; every other one wants two readers."""
     settings = NodeSettings(
         data_dir=folder, database=DatabaseSettings(url=url), web=WebSettings(port=0)
     )
-    stores = Stores(settings)
-    stores.migrate()
+    repositories = Repositories(settings)
+    repositories.migrate()
     # Cheap to check: signing in is not what is measured.
     password = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     for number in range(experts):
@@ -135,26 +139,30 @@ def _node(
             organization="Bench",
             roles=frozenset({UserRole.EXPERT}),
         )
-        stores.users.add(user, password, actor="bench", at=utc_now())
-    _fill(stores, items)
+        repositories.users.add(user, password, actor="bench", at=utc_now())
+    _fill(repositories, items)
     told: list[str] = []
-    worklist = HotbaseWorklist(
-        stores.engine, images=lambda _: (), clock=utc_now, lease=_LEASE, on_decided=told.append
+    review_queue = HotbaseReviewQueue(
+        repositories.engine,
+        images=lambda _: (),
+        clock=utc_now,
+        lease=_LEASE,
+        on_decided=told.append,
     )
     application = make_application(
         registry=CollectorRegistry(),
         problems=tuple,
         version="bench",
-        pages=make_pages(settings, stores, worklist, version="bench"),
+        pages=make_pages(settings, repositories, review_queue, version="bench"),
     )
     server = WebServer(application, host="127.0.0.1", port=0)
     server.start()
-    yield stores, told, f"http://127.0.0.1:{server.port}"
+    yield repositories, told, f"http://127.0.0.1:{server.port}"
     server.stop()
-    stores.close()
+    repositories.close()
 
 
-def _fill(stores: Stores, items: int) -> None:
+def _fill(repositories: Repositories, items: int) -> None:
     for start in range(1, items + 1, _BATCH):
         numbers = range(start, min(start + _BATCH, items + 1))
         made = [
@@ -170,12 +178,12 @@ def _fill(stores: Stores, items: int) -> None:
             for each in made
             for at, finding in enumerate(each.findings)
         ]
-        with stores.engine.begin() as connection:
+        with repositories.engine.begin() as connection:
             connection.execute(sa.insert(REVIEW_ITEMS), [item_row(each.item) for each in made])
             connection.execute(sa.insert(REVIEW_FINDINGS), findings)
 
 
-def _compared(stores: Stores, told: Sequence[str], tally: Tally) -> Outcome:
+def _compared(repositories: Repositories, told: Sequence[str], tally: Tally) -> Outcome:
     readings = sa.select(REVIEW_READINGS.c.item_id, REVIEW_READINGS.c.reader)
     items = sa.select(
         REVIEW_ITEMS.c.item_id,
@@ -183,7 +191,7 @@ def _compared(stores: Stores, told: Sequence[str], tally: Tally) -> Outcome:
         REVIEW_ITEMS.c.readers,
         REVIEW_ITEMS.c.readings,
     )
-    with stores.engine.connect() as connection:
+    with repositories.engine.connect() as connection:
         held = Counter((item, reader) for item, reader in connection.execute(readings))
         rows = list(connection.execute(items))
     signed = Counter(tally.signed)

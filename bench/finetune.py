@@ -20,19 +20,19 @@ from pathlib import Path
 from rich.console import Console
 
 from ai_engine.calibration.cases import Minimum
-from ai_engine.cards import ModelCard, write_card
-from ai_engine.comparison.measuring import measure
-from ai_engine.comparison.plot import draw_comparison
-from ai_engine.comparison.report import PLOT_NAME, Comparison, as_table, write_report
+from ai_engine.commands.comparison.measuring import measure
+from ai_engine.commands.comparison.plot import draw_comparison
+from ai_engine.commands.comparison.report import PLOT_NAME, Comparison, as_table, write_report
+from ai_engine.commands.finetune import Tuning, finetune, tuning_recipe
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, read_cxr
-from ai_engine.evaluation.scoring import as_radiograph
-from ai_engine.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.kinds.classifier.validated import Reader, ValidatedCase
+from ai_engine.library.card import ModelCard, write_card
+from ai_engine.library.registry import ModelRegistry, read_active_versions
+from ai_engine.library.weights_file import write_weights
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.registry import ModelRegistry, read_active_versions
-from ai_engine.scoring import Scorer
-from ai_engine.training.finetuning import Tuning, finetune, tuning_recipe
-from ai_engine.training.validated import Reader, ValidatedCase
-from ai_engine.weights_file import write_weights
 from bench.devices import DEVICES, SimulatedDevice
 
 _ROOT = Path(__file__).parents[1]

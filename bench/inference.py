@@ -11,9 +11,9 @@ import numpy as np
 
 from ai_engine.inference.choice import BackendChoice
 from ai_engine.inference.openvino_backend import Precision
-from ai_engine.predictor import load_predictor
+from ai_engine.kinds.classifier.predictor import load_predictor
+from ai_engine.library.registry import ModelRegistry, read_active_versions
 from ai_engine.preprocessing.radiograph import read_radiograph
-from ai_engine.registry import ModelRegistry, read_active_versions
 from bench.rows import Row
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 

@@ -30,19 +30,19 @@ from pydicom.uid import UID
 from rich.console import Console
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, read_cxr
-from ai_engine.evaluation.scoring import as_radiograph
-from ai_engine.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.scoring import as_radiograph
 from bench.devices import DEVICES, SimulatedDevice
 from bench.expert_sessions import PASSWORD
 from bench.finetune import UNCHANGED
 from bench.rows import Row, as_table
 from dicom_node.demo.phantom.chest import BITS, ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
-from dicom_node.domain.review import FindingUnderReview, FindingVerdict, Judgement, Verdict
+from dicom_node.domain.review.review import FindingUnderReview, FindingVerdict, Judgement, Verdict
 from dicom_node.domain.study import StudyState
 from dicom_node.network.storage_scu import Destination, store
-from dicom_node.stores import Stores
-from dicom_node.web.worklist.people import reviewer
+from dicom_node.node.repositories import Repositories
+from dicom_node.web.review.people import reviewer
 from tests.acceptance.running import RunningNode, running_node
 
 _ROOT = Path(__file__).parents[1]
@@ -73,7 +73,7 @@ class Circle:
     """A running node and what has been sent to it."""
 
     node: RunningNode
-    stores: Stores
+    repositories: Repositories
     console: Console
     folder: Path
 
@@ -109,7 +109,7 @@ class Circle:
 
         def all_ended() -> bool:
             ended.clear()
-            for record in self.stores.index.recent(10 * len(wanted)):
+            for record in self.repositories.index.recent(10 * len(wanted)):
                 if record.study_instance_uid in wanted:
                     ended[record.state.value] += 1
             done = (StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED)
@@ -121,13 +121,16 @@ class Circle:
     def judge(self, sent: Sequence[Sent]) -> int:
         """Give every item that waits the verdict that its labels tell; return how many."""
         seen = {each.study_instance_uid: each.item for each in sent}
-        worklist, expert = self.stores.worklist(), reviewer(self.stores.users.get(_EXPERT))
+        review_queue, expert = (
+            self.repositories.review_queue(),
+            reviewer(self.repositories.users.get(_EXPERT)),
+        )
         count = 0
-        while (waiting := worklist.next_for(expert)) is not None:
+        while (waiting := review_queue.next_for(expert)) is not None:
             item = seen[waiting.study_instance_uid]
-            worklist.claim(waiting.item_id, expert)
-            findings = worklist.findings(waiting.item_id)
-            worklist.decide(
+            review_queue.claim(waiting.item_id, expert)
+            findings = review_queue.findings(waiting.item_id)
+            review_queue.decide(
                 Verdict(
                     item_id=waiting.item_id,
                     reviewer=expert,
@@ -141,7 +144,7 @@ class Circle:
         """Wait until the Warehouse holds as many cases as were judged; return how many it holds."""
 
         def cases() -> int:
-            return len(list(self.stores.warehouse.records()))
+            return len(list(self.repositories.warehouse.records()))
 
         self.node.wait_for(
             "the Warehouse to hold them", lambda: cases() >= count, seconds=_AGREEING_SECONDS
@@ -226,7 +229,7 @@ def run(
             node.add_ae(title, 104, "modality", "--quiet-period", "0")
         node.environment |= {"DICOM_NODE_NEW_PASSWORD": PASSWORD, "COLUMNS": "160"}
         node.start()
-        circle = Circle(node=node, stores=node.stores(), console=console, folder=folder)
+        circle = Circle(node=node, repositories=node.repositories(), console=console, folder=folder)
         circle.type("users", "add", _EXPERT, "--role", "expert")
         rows = list(_one_round(circle, dataset, dataset.part(Split.VALID)[:images], 0))
         circle.type("warehouse", "counts")
@@ -240,12 +243,12 @@ def run(
         if installed is None:
             sys.exit("models finetune installed nothing")
         circle.type("models", "shadow", CHEST_MODEL, installed[1])
-        held = len(list(circle.stores.warehouse.records()))
+        held = len(list(circle.repositories.warehouse.records()))
         rows += _one_round(circle, dataset, dataset.part(Split.TEST)[:images], held)
         circle.type("models", "shadow", "report", CHEST_MODEL)
         circle.type("models", "promote", CHEST_MODEL, installed[1])
         circle.type("models", "history")
-        circle.stores.close()
+        circle.repositories.close()
     return rows
 
 

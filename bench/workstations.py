@@ -24,19 +24,24 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 from rich.console import Console
 
+from bench.review_queue import fill
 from bench.rows import Row, as_table
-from bench.worklist import fill
+from dicom_node.configuration.settings import (
+    NetworkSettings,
+    NodeSettings,
+    WebSettings,
+    WorklistSettings,
+)
 from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.domain.procedure_step import Subject
-from dicom_node.persistence.review_tables import REVIEW_ITEMS
-from dicom_node.persistence.step_rows import subject_row
-from dicom_node.persistence.step_tables import PROCEDURE_STEPS, STEP_SUBJECTS
-from dicom_node.procedure_steps.codes import UPS_PULL, UPS_PUSH
-from dicom_node.settings import NetworkSettings, NodeSettings, WebSettings, WorklistSettings
-from dicom_node.stores import Stores, utc_now
+from dicom_node.node.procedure_steps import Workstations
+from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.persistence.review.tables import REVIEW_ITEMS
+from dicom_node.persistence.ups.rows import subject_row
+from dicom_node.persistence.ups.tables import PROCEDURE_STEPS, STEP_SUBJECTS
+from dicom_node.ups.codes import UPS_PULL, UPS_PUSH
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
-from dicom_node.workstations import Workstations
 
 ITEMS = 1_000_000
 _PAGE, _REPEATS, _BATCH = 50, 8, 10_000
@@ -70,15 +75,15 @@ class Ledger:
 def measure(items: int = ITEMS, seconds: float = 60.0, workstations: int = 20) -> list[Row]:
     """Fill a database, ask it, then let the workstations at it."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, _node(Path(folder)) as node:
-        stores, served, web_port = node
-        fill(stores.engine, items)
-        _name_patients(stores.engine, items)
+        repositories, served, web_port = node
+        fill(repositories.engine, items)
+        _name_patients(repositories.engine, items)
         rows = _queries(served, items)
-        return [*rows, *_competition(stores, served, web_port, seconds, workstations)]
+        return [*rows, *_competition(repositories, served, web_port, seconds, workstations)]
 
 
 @contextmanager
-def _node(folder: Path) -> Iterator[tuple[Stores, Workstations, int]]:
+def _node(folder: Path) -> Iterator[tuple[Repositories, Workstations, int]]:
     titles = [f"WS{number}" for number in range(64)]
     tokens = folder / "tokens"
     tokens.write_text("\n".join(f"{title} {_token(title)}" for title in titles), encoding="utf-8")
@@ -88,24 +93,24 @@ def _node(folder: Path) -> Iterator[tuple[Stores, Workstations, int]]:
         web=WebSettings(port=0),
         worklist=WorklistSettings(enabled=True, port=0, token_file=str(tokens)),
     )
-    stores = Stores(settings)
-    stores.migrate()
+    repositories = Repositories(settings)
+    repositories.migrate()
     for title in titles:
         entity = ApplicationEntity(
             title=title, host="127.0.0.1", port=104, roles=frozenset({Role.WORKLIST})
         )
-        stores.ae_titles.put(entity, actor="bench", at=utc_now())
-    served = Workstations(settings, stores)
+        repositories.ae_titles.put(entity, actor="bench", at=utc_now())
+    served = Workstations(settings, repositories)
     application = make_application(
         registry=CollectorRegistry(), problems=tuple, version="bench", machines=served.routers
     )
     web = WebServer(application, host="127.0.0.1", port=0)
     served.start()
     web.start()
-    yield stores, served, web.port
+    yield repositories, served, web.port
     web.stop()
     served.stop()
-    stores.close()
+    repositories.close()
 
 
 def _token(title: str) -> str:
@@ -161,7 +166,7 @@ def _queries(served: Workstations, items: int) -> list[Row]:
 
 
 def _competition(
-    stores: Stores, served: Workstations, web_port: int, seconds: float, count: int
+    repositories: Repositories, served: Workstations, web_port: int, seconds: float, count: int
 ) -> list[Row]:
     ledger, until = Ledger(), time.monotonic() + seconds
     threads = [
@@ -171,16 +176,16 @@ def _competition(
         )
         for number in range(count)
     ]
-    before = _open_items(stores.engine)
+    before = _open_items(repositories.engine)
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    left = before - _open_items(stores.engine)
+    left = before - _open_items(repositories.engine)
     locked = sa.select(sa.func.count()).where(
         PROCEDURE_STEPS.c.transaction_uid != "", PROCEDURE_STEPS.c.state == "IN PROGRESS"
     )
-    with stores.engine.connect() as connection:
+    with repositories.engine.connect() as connection:
         still = connection.scalar(locked) or 0
     claims = ledger.outcomes.get(_CLAIMED, 0)
     condition = f"{count} workstations, half DIMSE, half HTTP, {seconds:.0f} s; " + ", ".join(

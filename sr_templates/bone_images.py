@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from ai_engine.bones.prediction import BonePrediction
+from ai_engine.kinds.bones.prediction import BonePrediction
 from ai_engine.prediction import ImagePrediction, ModelIdentity, Prediction
 from sr_templates import captions, codes
 from sr_templates.character_set import declare

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pydicom import Dataset
 
-from ai_engine.cards import ModelCard
 from ai_engine.ct.analysis import analyse_ct
 from ai_engine.ct.high_attenuation import HighAttenuation
 from ai_engine.ct.mask_source import MaskSource
@@ -14,6 +13,7 @@ from ai_engine.ct.refusal import CtRefusedError
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.ct.series import CtSeries, LeftOut, list_series, why_chosen
 from ai_engine.errors import ModelFolderError
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity
 
 MOST_TRIES = 3

@@ -4,9 +4,9 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from ai_engine.cards import CARD_NAME, ModelCard, read_card, write_card
 from ai_engine.errors import ModelFolderError
-from ai_engine.registry import verify_weights
+from ai_engine.library.card import CARD_NAME, ModelCard, read_card, write_card
+from ai_engine.library.registry import verify_weights
 
 
 def install_model(source: Path, models: Path) -> ModelCard:

@@ -4,9 +4,9 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from ai_engine.cards import Label
 from ai_engine.errors import WeightImportError
-from ai_engine.labels import FINDINGS, site_of
+from ai_engine.library.card import Label
+from ai_engine.library.labels import FINDINGS, site_of
 
 DEFAULT_THRESHOLD = 0.5
 

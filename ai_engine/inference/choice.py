@@ -5,11 +5,11 @@ from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 
-from ai_engine.cards import ModelCard
 from ai_engine.errors import BackendError
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.inference.serving_backend import ServingBackend
+from ai_engine.library.card import ModelCard
 
 
 class BackendName(StrEnum):

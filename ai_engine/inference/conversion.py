@@ -6,9 +6,9 @@ from pathlib import Path
 
 from openvino import get_version
 
-from ai_engine.cards import ModelCard
 from ai_engine.inference.keras_process import run_on_openvino_keras
-from ai_engine.registry import verify_weights
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import verify_weights
 
 _MODEL = "model.xml"
 

@@ -7,9 +7,9 @@ is OpenVINO's, so that no TensorFlow is needed to serve a model.
 import sys
 from pathlib import Path
 
-from ai_engine.cards import read_card
+from ai_engine.library.card import read_card
+from ai_engine.library.weights_file import assign_weights, read_weights
 from ai_engine.models.catalogue import CHANNELS_LAST, build
-from ai_engine.weights_file import assign_weights, read_weights
 
 
 def export(folder: Path, target: Path) -> None:

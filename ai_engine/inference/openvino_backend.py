@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from ai_engine.cards import ModelCard
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.inference.conversion import converted_model
+from ai_engine.library.card import ModelCard
 
 
 class Precision(StrEnum):

@@ -11,10 +11,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from ai_engine.cards import ModelCard
 from ai_engine.errors import ModelFolderError
-from ai_engine.registry import verify_weights
-from ai_engine.weights_file import digest
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import verify_weights
+from ai_engine.library.weights_file import digest
 
 NETWORK_FILE = "network.zip"
 _PARTS = ("model.xml", "model.bin")

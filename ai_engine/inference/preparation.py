@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ai_engine.cards import ModelCard, ModelKind
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.packed_network import unpacked_network
+from ai_engine.library.card import ModelCard, ModelKind
 
 
 def prepare_model(card: ModelCard, cache: Path) -> None:

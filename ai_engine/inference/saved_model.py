@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ai_engine.cards import ModelCard, ModelKind
 from ai_engine.errors import BackendError
 from ai_engine.inference.serving_backend import INPUT, serving_version, weights_signature
 from ai_engine.inference.serving_network import SIGNATURE
 from ai_engine.inference.tensorflow_backend import TensorFlowBackend
+from ai_engine.library.card import ModelCard, ModelKind
 
 KINDS = frozenset({ModelKind.CLASSIFIER, ModelKind.TRIAGE, ModelKind.GUARD})
 

@@ -7,11 +7,11 @@ says another version than the one that made it.
 
 import re
 
-from ai_engine.cards import ModelCard
 from ai_engine.errors import BackendError
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.inference.network import Network
 from ai_engine.inference.serving_network import ServingNetwork
+from ai_engine.library.card import ModelCard
 
 INPUT = "image"
 OUTPUTS = ("features", "probabilities")

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ai_engine.cards import ModelCard
 from ai_engine.errors import BackendError
 from ai_engine.inference.backend import Activation, FloatArray
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import verify_weights
+from ai_engine.library.weights_file import assign_weights, read_weights
 from ai_engine.models.catalogue import build
-from ai_engine.registry import verify_weights
-from ai_engine.weights_file import assign_weights, read_weights
 
 
 class TensorFlowBackend:

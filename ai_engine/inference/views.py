@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ai_engine.cards import ModelCard
 from ai_engine.inference.backend import FloatArray
-from ai_engine.input_channels import ChannelSource, stacked
+from ai_engine.inference.input_channels import ChannelSource, stacked
+from ai_engine.library.card import ModelCard
 from ai_engine.preprocessing.geometry import FloatImage, ModelView, centered, fitted, letterbox
 from ai_engine.preprocessing.radiograph import Radiograph
 

@@ -63,8 +63,9 @@ CHEST_LABELS = (
 class TrainingSettings:
     """How one of the paper's networks was trained.
 
-    ``optimizer`` is a name that `ai_engine.optimizers.build_optimizer` knows. ``plateau_factor``
-    and ``plateau_patience`` are those of ReduceLROnPlateau on the validation loss.
+    ``optimizer`` is a name that `ai_engine.training.optimizers.build_optimizer` knows.
+    ``plateau_factor`` and ``plateau_patience`` are those of ReduceLROnPlateau on the validation
+    loss.
     """
 
     optimizer: str

@@ -1,7 +1,8 @@
 """The head that all classifiers share: global average pooling, a linear layer, an activation.
 
 With it the Grad-CAM weights are the linear layer's weights over the map's area, so every
-classifier serves probabilities and heat maps in one forward pass, as `ai_engine.explain` expects.
+classifier serves probabilities and heat maps in one forward pass, as
+`ai_engine.inference.explain` expects.
 
 Importing this module imports Keras, on whichever backend the process has chosen.
 """

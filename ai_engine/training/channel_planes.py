@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.cards import ChannelKind
 from ai_engine.datasets.cxr import CxrDataset, CxrItem
-from ai_engine.evaluation.scoring import as_radiograph
-from ai_engine.input_channels import ChannelSource
+from ai_engine.inference.input_channels import ChannelSource
+from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.library.card import ChannelKind
 
 Plane = npt.NDArray[np.uint16]
 """A channel on its image's grid: 0 to 65535, which is 1."""

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from ai_engine.errors import RecipeError
-from ai_engine.optimizers import build_optimizer
+from ai_engine.training.optimizers import build_optimizer
 from ai_engine.training.published_recipe import PublishedRecipe
 
 

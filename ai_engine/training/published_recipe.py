@@ -11,11 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ai_engine.cards import ChannelKind, ModelKind
 from ai_engine.datasets.layouts import AUTO
 from ai_engine.errors import RecipeError
+from ai_engine.kinds.classifier.demo_recipe import Augmentation
+from ai_engine.library.card import ChannelKind, ModelKind
 from ai_engine.models.catalogue import BUILDERS
-from ai_engine.training.recipe import Augmentation
 
 _FOLDER = "published"
 

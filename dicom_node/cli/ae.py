@@ -11,7 +11,7 @@ from dicom_node.cli.context import invocation
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity, Role
 from dicom_node.errors import ConfigurationError, ConflictError
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.stores import address_of, scu_timeouts, utc_now
+from dicom_node.node.repositories import address_of, scu_timeouts, utc_now
 from sr_templates.evidence_kind import EvidenceKind
 
 commands = typer.Typer(
@@ -63,8 +63,8 @@ def add(
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
-    stores = run.stores()
-    if stores.ae_titles.find(title):
+    repositories = run.repositories()
+    if repositories.ae_titles.find(title):
         raise ConflictError(f"AE title {title} exists already: use `dicom-node ae set {title} …`.")
     missing = [
         name for name, value in (("--host", host), ("--port", port), ("--role", role)) if not value
@@ -84,7 +84,7 @@ def add(
             tls=tls,
         ),
     )
-    stores.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    repositories.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Added {entity.title}.")
 
 
@@ -103,9 +103,9 @@ def change(
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
-    stores = run.stores()
+    repositories = run.repositories()
     entity = replace(
-        stores.ae_titles.get(title),
+        repositories.ae_titles.get(title),
         **_given(
             host=host,
             port=port,
@@ -117,7 +117,7 @@ def change(
             tls=tls,
         ),
     )
-    stores.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    repositories.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Changed {entity.title}.")
 
 
@@ -125,7 +125,7 @@ def change(
 def remove(context: typer.Context, title: Title) -> None:
     """Remove an AE title; it is refused from its next association on."""
     run = invocation(context)
-    run.stores().ae_titles.remove(title, actor=getpass.getuser(), at=utc_now())
+    run.repositories().ae_titles.remove(title, actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Removed {title}.")
 
 
@@ -134,7 +134,7 @@ def show(context: typer.Context) -> None:
     """List the AE titles."""
     run = invocation(context)
     table = Table("Title", "Address", "Roles", "Results go to", "Quiet", "Gets", "Note", box=None)
-    for each in run.stores().ae_titles.all():
+    for each in run.repositories().ae_titles.all():
         table.add_row(
             each.title,
             f"{each.host}:{each.port}{' TLS' if each.tls else ''}",
@@ -155,7 +155,7 @@ def echo(context: typer.Context, title: Title) -> None:
     """Send a C-ECHO to an administered AE title."""
     run = invocation(context)
     settings = run.settings()
-    entity = run.stores().ae_titles.get(title)
+    entity = run.repositories().ae_titles.get(title)
     seconds = send_echo(
         address_of(settings, entity),
         calling_ae=settings.network.ae_title,

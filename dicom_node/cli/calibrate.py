@@ -8,13 +8,13 @@ from rich.table import Table
 
 from ai_engine.calibration.device import EVERY_DEVICE, LabelCalibration
 from ai_engine.calibration.objective import parse_objective
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
 from ai_engine.prediction import ModelIdentity
-from ai_engine.predictor import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
-from dicom_node.device_jobs import DeviceJobs
 from dicom_node.errors import ConfigurationError
-from dicom_node.stores import utc_now
-from dicom_node.workflow.calibrate import CalibrationOutcome
+from dicom_node.node.device_jobs import DeviceJobs
+from dicom_node.node.repositories import utc_now
+from dicom_node.workflow.devices.calibrate import CalibrationOutcome
 
 commands = typer.Typer(
     help="Calibrate each device on what experts have validated.\n\n"
@@ -53,7 +53,7 @@ def calibrate(
         wanted = parse_objective(objective or run.settings().calibration.objective)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    jobs = DeviceJobs(run.stores(), run.model_cards())
+    jobs = DeviceJobs(run.repositories(), run.model_cards())
     outcomes = jobs.calibrating.calibrate(
         model, objective=wanted, actor=_who(by), device_id=device, dry_run=dry_run
     )
@@ -68,7 +68,7 @@ def history(
     """List which version of a device's calibration was in use from when on."""
     run = invocation(context)
     identity = _identity(run, model)
-    store = run.stores().calibrations
+    store = run.repositories().calibrations
     known = {each.number: each.calibration for each in store.versions(device, identity)}
     uses = store.history(device, identity)
     if not uses:
@@ -105,7 +105,7 @@ def rollback(
     """Use an earlier version again; without --to, the one before."""
     run = invocation(context)
     identity = _identity(run, model)
-    found = run.stores().calibrations.roll_back(
+    found = run.repositories().calibrations.roll_back(
         device, identity, at=utc_now(), actor=_who(by), why=why, number=to
     )
     said = found.name if found else "no calibration of its own"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dicom_node.cli.context import invocation
-from dicom_node.conformance import conformance_statement
+from dicom_node.node.conformance import conformance_statement
 
 
 def conformance(

@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from dicom_node.model_cards import ModelCards
-from dicom_node.settings import NodeSettings, load_settings
-from dicom_node.stores import Stores
+from dicom_node.configuration.settings import NodeSettings, load_settings
+from dicom_node.models.cards import ModelCards
+from dicom_node.node.repositories import Repositories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +28,13 @@ class Invocation:
         """Read which models there are."""
         return ModelCards(self.config_dir, self.settings().models_dir)
 
-    def stores(self) -> Stores:
+    def repositories(self) -> Repositories:
         """Open the databases and archives, the schema brought up to date where it is not."""
-        stores = Stores(self.settings())
-        self.resources.callback(stores.close)
-        if not stores.schemas_are_current():
-            stores.migrate()
-        return stores
+        repositories = Repositories(self.settings())
+        self.resources.callback(repositories.close)
+        if not repositories.schemas_are_current():
+            repositories.migrate()
+        return repositories
 
 
 def invocation(context: typer.Context) -> Invocation:

@@ -12,11 +12,12 @@ from rich.console import Console
 from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.status import CONFLICT_ADVICE
-from dicom_node.configuration import load_routes
+from dicom_node.configuration.files import load_routes
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
+from dicom_node.node.repositories import address_of, scu_timeouts
 from dicom_node.persistence.database import (
     MIGRATIONS,
     WAREHOUSE_MIGRATIONS,
@@ -24,8 +25,7 @@ from dicom_node.persistence.database import (
     migrate,
     schema_revision,
 )
-from dicom_node.stores import address_of, scu_timeouts
-from dicom_node.workflow.receive import batched
+from dicom_node.workflow.analysis.receive import batched
 
 
 class NotHealthyError(NodeError):
@@ -52,7 +52,7 @@ def doctor(
     )
     failed = [name for name, check in checks if not _report(run.console, name, check)]
     _report_conflicts(run)
-    for entity in run.stores().ae_titles.all():
+    for entity in run.repositories().ae_titles.all():
         if "pacs" in entity.roles:
             name = f"destination {entity.title}"
             if not _report(run.console, name, functools.partial(_echo_entity, run, entity)):
@@ -88,7 +88,7 @@ def _report(console: Console, name: str, check: Callable[[], str]) -> bool:
 
 def _report_conflicts(run: Invocation) -> None:
     """Name what is kept and not analysed; only its sender can do something about it."""
-    conflicts = run.stores().conflicts
+    conflicts = run.repositories().conflicts
     if not (count := conflicts.count()):
         return
     studies = dict.fromkeys(each.study_instance_uid for each in conflicts.newest())
@@ -120,9 +120,9 @@ def _check_disk(run: Invocation) -> str:
 
 
 def _check_database(run: Invocation) -> str:
-    stores = run.stores()
-    current, _ = schema_revision(stores.engine)
-    counts = stores.index.counts()
+    repositories = run.repositories()
+    current, _ = schema_revision(repositories.engine)
+    counts = repositories.index.counts()
     return f"schema {current}, {sum(counts.values())} studies"
 
 
@@ -143,10 +143,10 @@ def _echo(run: Invocation, peer: Destination) -> str:
 
 
 def _rebuild(run: Invocation) -> None:
-    stores = run.stores()
-    stores.index.clear()
+    repositories = run.repositories()
+    repositories.index.clear()
     count = 0
-    for batch in batched(iter_objects(stores.received), 500):
-        stores.index.record(batch)
+    for batch in batched(iter_objects(repositories.received), 500):
+        repositories.index.record(batch)
         count += len(batch)
     run.console.print(f"{count} objects read back into the index.")

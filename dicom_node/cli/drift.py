@@ -9,11 +9,11 @@ from rich.table import Table
 
 from ai_engine.drift.agreement import Rate
 from ai_engine.drift.shift import Shift
-from ai_engine.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
 from dicom_node.cli.context import invocation
-from dicom_node.device_jobs import DeviceJobs
 from dicom_node.domain.observation import Suspension
-from dicom_node.stores import utc_now
+from dicom_node.node.device_jobs import DeviceJobs
+from dicom_node.node.repositories import utc_now
 
 commands = typer.Typer()
 
@@ -27,9 +27,9 @@ def drift(
 ) -> None:
     """Compare each device's recent images, scores and verdicts with what they were before."""
     run = invocation(context)
-    stores, cards = run.stores(), run.model_cards()
-    jobs, identity = DeviceJobs(stores, cards), cards.identity(model)
-    devices = stores.observations.devices(model)
+    repositories, cards = run.repositories(), run.model_cards()
+    jobs, identity = DeviceJobs(repositories, cards), cards.identity(model)
+    devices = repositories.observations.devices(model)
     if not devices:
         run.console.print(f"Nothing has been analysed by {identity.key} yet.", highlight=False)
         return
@@ -66,7 +66,7 @@ def suspend(
     """Let a model look at no more images of a device; reports say so and why."""
     run = invocation(context)
     identity = run.model_cards().identity(name)
-    run.stores().observations.suspend(
+    run.repositories().observations.suspend(
         Suspension(
             device_id=device,
             model_name=identity.name,
@@ -85,7 +85,7 @@ def suspend(
 def resume(context: typer.Context, name: Model, device: Device, by: By = "") -> None:
     """Let a suspended model look at a device's images again."""
     run = invocation(context)
-    lifted = run.stores().observations.resume(
+    lifted = run.repositories().observations.resume(
         device, name, actor=by or getpass.getuser(), at=utc_now()
     )
     run.console.print(f"{name} looks at {device} again (it was: {lifted.reason}).", highlight=False)
@@ -95,7 +95,7 @@ def resume(context: typer.Context, name: Model, device: Device, by: By = "") -> 
 def suspended(context: typer.Context) -> None:
     """List which models are suspended for which devices, and why."""
     run = invocation(context)
-    found = run.stores().observations.suspensions()
+    found = run.repositories().observations.suspensions()
     if not found:
         run.console.print("No model is suspended.")
         return

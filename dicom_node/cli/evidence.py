@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from dicom_node.cli.context import invocation
-from dicom_node.stores import Stores, utc_now
-from dicom_node.workflow.gate import Gate
+from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.workflow.analysis.gate import Gate
 
 commands = typer.Typer(
     help="Results that broke a rule of the Standard and were therefore held back, not sent.",
@@ -20,14 +20,14 @@ Study = Annotated[str, typer.Argument(help="A Study Instance UID; without it, al
 def held(context: typer.Context, study: Study = "") -> None:
     """List what is held back: which study, where the file lies, what is wrong with it."""
     run = invocation(context)
-    stores = run.stores()
-    found = stores.hotbase.held(study)
+    repositories = run.repositories()
+    found = repositories.hotbase.held(study)
     shown = ""
     for each, of_study in found:
         if of_study != shown:
             run.console.print(f"Study {of_study}", highlight=False, soft_wrap=True)
             shown = of_study
-        path = stores.objects.evidence_path(each.path)
+        path = repositories.objects.evidence_path(each.path)
         run.console.print(f"  {each.kind.value}: {path}", highlight=False, soft_wrap=True)
         for problem in each.problems:
             run.console.print(f"    {problem}", highlight=False, markup=False, soft_wrap=True)
@@ -45,7 +45,7 @@ def held(context: typer.Context, study: Study = "") -> None:
 def retry(context: typer.Context, study: Study = "") -> None:
     """Check held results again: what passes is sent, the rest is made anew by the running node."""
     run = invocation(context)
-    seen = _gate(run.stores()).look_again(study)
+    seen = _gate(run.repositories()).look_again(study)
     run.console.print(
         f"{len(seen.released)} objects pass now and will be sent; {len(seen.reopened)} jobs will "
         "be done again to make theirs anew.",
@@ -59,11 +59,11 @@ def retry(context: typer.Context, study: Study = "") -> None:
         )
 
 
-def _gate(stores: Stores) -> Gate:
+def _gate(repositories: Repositories) -> Gate:
     return Gate(
-        index=stores.index,
-        results=stores.hotbase,
-        archive=stores.objects,
-        instances=stores.item_instances,
+        index=repositories.index,
+        results=repositories.hotbase,
+        archive=repositories.objects,
+        instances=repositories.item_instances,
         clock=utc_now,
     )

@@ -9,11 +9,11 @@ import typer
 
 from ai_engine.calibration.cases import Minimum
 from ai_engine.errors import AiEngineError
-from ai_engine.predictor import CHEST_MODEL
-from ai_engine.scoring import Scorer
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.scorer import Scorer
 from dicom_node.cli.context import Invocation, invocation
-from dicom_node.model_cards import ModelUnavailableError
-from dicom_node.stores import utc_now
+from dicom_node.models.cards import ModelUnavailableError
+from dicom_node.node.repositories import utc_now
 
 if TYPE_CHECKING:
     from dicom_node.finetuning.run import Workshop
@@ -54,8 +54,8 @@ def finetune(
     where it was.
     """
     # Only this command pays for what training and its pictures need.
-    from ai_engine.comparison.report import as_table  # noqa: PLC0415
-    from ai_engine.training.finetuning import Tuning  # noqa: PLC0415
+    from ai_engine.commands.comparison.report import as_table  # noqa: PLC0415
+    from ai_engine.commands.finetune import Tuning  # noqa: PLC0415
     from dicom_node.finetuning.run import NothingNewError, Order, run  # noqa: PLC0415
     from dicom_node.finetuning.split import SplitRules  # noqa: PLC0415
 
@@ -107,11 +107,11 @@ def finetune(
 def _workshop(invoked: Invocation) -> "Workshop":
     from dicom_node.finetuning.run import Workshop  # noqa: PLC0415 - as above
 
-    settings, stores = invoked.settings(), invoked.stores()
+    settings, repositories = invoked.settings(), invoked.repositories()
     return Workshop(
-        warehouse=stores.warehouse,
-        held_out=stores.held_out,
-        path_of=stores.warehouse_files.path,
+        warehouse=repositories.warehouse,
+        held_out=repositories.held_out,
+        path_of=repositories.warehouse_files.path,
         folder=settings.finetuning_dir,
         models=settings.models_dir,
         scorer=functools.partial(Scorer.load, cache=settings.cache_dir),

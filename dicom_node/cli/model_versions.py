@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ai_engine.cards import ModelCard, read_card
+from ai_engine.commands.import_weights import ImportRequest, import_densenet121
 from ai_engine.errors import AiEngineError
-from ai_engine.importing.command import ImportRequest, import_densenet121
 from ai_engine.importing.folder import install_model
 from ai_engine.importing.profiles import profile_named, with_labels
 from ai_engine.inference.preparation import prepare_model
+from ai_engine.library.card import ModelCard, read_card
 from dicom_node.cli.context import Invocation, invocation
-from dicom_node.model_cards import ModelUnavailableError
-from dicom_node.promotions import Promotion
+from dicom_node.models.cards import ModelUnavailableError
+from dicom_node.models.promotions import Promotion
 
 commands = typer.Typer()
 

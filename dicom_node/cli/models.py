@@ -8,11 +8,11 @@ import typer
 from rich.syntax import Syntax
 from rich.table import Table
 
-from ai_engine.cards import CARD_NAME, CT_KINDS, ModelCard, render_card
 from ai_engine.errors import AiEngineError
+from ai_engine.library.card import CARD_NAME, CT_KINDS, ModelCard, render_card
 from dicom_node.cli import drift, finetune, model_versions, shadow
 from dicom_node.cli.context import invocation
-from dicom_node.model_cards import ModelUnavailableError
+from dicom_node.models.cards import ModelUnavailableError
 
 commands = typer.Typer(
     help="List, import, promote, train, evaluate and compare models.", no_args_is_help=True
@@ -111,8 +111,8 @@ def train(
 ) -> None:
     """Train a model by a recipe; may be stopped and resumed."""
     # TensorFlow costs seconds and half a gigabyte: only this command and evaluation pay for it.
-    from ai_engine.training.command import train as run_training  # noqa: PLC0415
-    from ai_engine.training.installed import InstalledModels  # noqa: PLC0415 - the same
+    from ai_engine.commands.train_demo import train as run_training  # noqa: PLC0415
+    from ai_engine.kinds.installed import InstalledModels  # noqa: PLC0415 - the same
 
     run = invocation(context)
     cards = run.model_cards()
@@ -156,8 +156,8 @@ def evaluate(
     A guard is measured by what it lets pass of the data set's images, turned and inverted too. A
     classical CT method is measured on all studies, whatever the split.
     """
-    from ai_engine.evaluation.command import evaluate as run_evaluation  # noqa: PLC0415
-    from ai_engine.evaluation.ct_command import evaluate_ct  # noqa: PLC0415
+    from ai_engine.commands.evaluate import evaluate as run_evaluation  # noqa: PLC0415
+    from ai_engine.ct.evaluation import evaluate_ct  # noqa: PLC0415
 
     run = invocation(context)
     cards = run.model_cards()
@@ -233,8 +233,8 @@ def compare(
     ] = None,
 ) -> None:
     """Compare models: accuracy, AUC, parameters, images per second, memory (paper 1, table I)."""
-    from ai_engine.evaluation.compare import TABLE_I  # noqa: PLC0415 - scikit-learn
-    from ai_engine.evaluation.compare import compare as run_comparison  # noqa: PLC0415 - the same
+    from ai_engine.commands.compare import TABLE_I  # noqa: PLC0415 - scikit-learn
+    from ai_engine.commands.compare import compare as run_comparison  # noqa: PLC0415 - the same
 
     run = invocation(context)
     cards = run.model_cards()

@@ -11,7 +11,7 @@ from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.network.storage_scu import Destination, StoreOutcome, store
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.stores import address_of, scu_timeouts
+from dicom_node.node.repositories import address_of, scu_timeouts
 
 To = Annotated[
     str,
@@ -74,7 +74,7 @@ def _peer(run: Invocation, to: str) -> Destination:
         )
     title, separator, address = to.partition("@")
     if not separator:
-        entity = run.stores().ae_titles.get(title)
+        entity = run.repositories().ae_titles.get(title)
         return address_of(settings, entity)
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():

@@ -7,8 +7,9 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
-from dicom_node.cli.status import show_outside, show_remarks
-from dicom_node.domain.review import (
+from dicom_node.cli.status import show_external, show_remarks
+from dicom_node.domain.review.queue import EVERYTHING_OPEN, ItemFilter, Page, Sort
+from dicom_node.domain.review.review import (
     FindingUnderReview,
     FindingVerdict,
     Judgement,
@@ -17,10 +18,9 @@ from dicom_node.domain.review import (
     ReviewState,
     Verdict,
 )
-from dicom_node.domain.worklist import EVERYTHING_OPEN, ItemFilter, Page, Sort
 from dicom_node.errors import ConflictError
-from dicom_node.stores import Stores, utc_now
-from dicom_node.web.worklist.people import reviewer
+from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.web.review.people import reviewer
 
 commands = typer.Typer(
     help="Results that wait for an expert: look, claim, decide. "
@@ -46,11 +46,11 @@ def list_items(
 ) -> None:
     """List what waits for a reader, and how many items there are in each state."""
     run = invocation(context)
-    worklist = run.stores().worklist()
+    review_queue = run.repositories().review_queue()
     wanted = ItemFilter(states=frozenset(state)) if state else EVERYTHING_OPEN
-    found = worklist.items(wanted, sort, Page(size=limit)).items
+    found = review_queue.items(wanted, sort, Page(size=limit)).items
     run.console.print(_items(found) if found else "Nothing waits.")
-    counts = ", ".join(f"{count} {each.value}" for each, count in worklist.counts().items())
+    counts = ", ".join(f"{count} {each.value}" for each, count in review_queue.counts().items())
     if counts:
         run.console.print(f"All in all: {counts}.", highlight=False)
 
@@ -59,22 +59,22 @@ def list_items(
 def show(context: typer.Context, item: Item) -> None:
     """Show an item: what the model says, what experts say, and what came from elsewhere."""
     run = invocation(context)
-    stores = run.stores()
-    worklist = stores.worklist()
-    run.console.print(_items([worklist.item(item)]))
-    run.console.print(_findings(worklist.findings(item)))
-    show_remarks(run.console, stores, item)
-    for reading in worklist.readings(item):
+    repositories = run.repositories()
+    review_queue = repositories.review_queue()
+    run.console.print(_items([review_queue.item(item)]))
+    run.console.print(_findings(review_queue.findings(item)))
+    show_remarks(run.console, repositories, item)
+    for reading in review_queue.readings(item):
         run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
-    show_outside(run.console, stores, item)
+    show_external(run.console, repositories, item)
 
 
 @commands.command("claim")
 def claim(context: typer.Context, item: Item, person: Person) -> None:
     """Hold an item, so that nobody else reads it meanwhile."""
     run = invocation(context)
-    stores = run.stores()
-    held = stores.worklist().claim(item, _reviewer(stores, person))
+    repositories = run.repositories()
+    held = repositories.review_queue().claim(item, _reviewer(repositories, person))
     run.console.print(f"Held by {held.holder} until {held.claimed_until:%H:%M:%S} UTC.")
 
 
@@ -82,8 +82,10 @@ def claim(context: typer.Context, item: Item, person: Person) -> None:
 def release(context: typer.Context, item: Item, person: Person) -> None:
     """Give a claimed item back."""
     run = invocation(context)
-    stores = run.stores()
-    run.console.print(f"{stores.worklist().release(item, _reviewer(stores, person)).state.value}.")
+    repositories = run.repositories()
+    run.console.print(
+        f"{repositories.review_queue().release(item, _reviewer(repositories, person)).state.value}."
+    )
 
 
 @commands.command("decide")
@@ -104,15 +106,15 @@ def decide(
 ) -> None:
     """Decide an item; it is claimed first where it is not held. LABELs hold for all images."""
     run = invocation(context)
-    stores = run.stores()
-    who = _reviewer(stores, person)
-    worklist = stores.worklist()
+    repositories = run.repositories()
+    who = _reviewer(repositories, person)
+    review_queue = repositories.review_queue()
     named = {
         **dict.fromkeys(reject or [], Judgement.REJECTED),
         **dict.fromkeys(unsure or [], Judgement.UNSURE),
         **dict.fromkeys(add or [], Judgement.ADDED),
     }
-    findings = worklist.findings(item)
+    findings = review_queue.findings(item)
     unknown = sorted(named.keys() - {each.label for each in findings})
     if unknown:
         raise ConflictError(
@@ -125,8 +127,8 @@ def decide(
         rejected=reject_result,
         comment=comment,
     )
-    worklist.claim(item, who)
-    run.console.print(_outcome(worklist.decide(verdict)))
+    review_queue.claim(item, who)
+    run.console.print(_outcome(review_queue.decide(verdict)))
 
 
 def _judged(
@@ -153,8 +155,8 @@ def _judged(
     return tuple(judged)
 
 
-def _reviewer(stores: Stores, name: str) -> Reviewer:
-    user = stores.users.get(name)
+def _reviewer(repositories: Repositories, name: str) -> Reviewer:
+    user = repositories.users.get(name)
     if user.disabled or not user.may_review:
         raise ConflictError(f"User {name} may not review: give the role expert or reader.")
     return reviewer(user)

@@ -8,12 +8,12 @@ import typer
 from pydicom import dcmread
 from rich.console import Console
 
-from ai_engine.cards import CT_KINDS
 from ai_engine.ct.series import list_series
+from ai_engine.library.card import CT_KINDS
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import invocation
-from dicom_node.configuration import load_routes
-from dicom_node.second_look import FileGuard
+from dicom_node.configuration.files import load_routes
+from dicom_node.models.appearance import FileGuard
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 

@@ -17,7 +17,7 @@ def serve(context: typer.Context) -> None:
     after that is taken up at the next start.
     """
     # The other commands start in a fraction of the time that loading the models' back end takes.
-    from dicom_node.node import Node  # noqa: PLC0415
+    from dicom_node.node.node import Node  # noqa: PLC0415
 
     run = invocation(context)
     settings = run.settings()

@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ai_engine.comparison.paired import ALL_DEVICES
-from ai_engine.comparison.report import difference
+from ai_engine.commands.comparison.paired import ALL_DEVICES
+from ai_engine.commands.comparison.report import difference
 from ai_engine.drift.agreement import Rate
-from ai_engine.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError
-from dicom_node.shadows import Shadows
-from dicom_node.stores import utc_now
-from dicom_node.workflow.shadow_report import ShadowAgreement
+from dicom_node.node.repositories import utc_now
+from dicom_node.node.shadows import Shadows
+from dicom_node.workflow.devices.shadow_report import ShadowAgreement
 
 commands = typer.Typer()
 
@@ -49,13 +49,13 @@ def shadow(
         raise ConfigurationError(f"say which version of {name} runs as shadow, or off.")
     actor = by or getpass.getuser()
     if version == _OFF:
-        ended = run.stores().shadows.end(name, actor=actor, at=utc_now())
+        ended = run.repositories().shadows.end(name, actor=actor, at=utc_now())
         run.console.print(
             f"{name}/{ended.version} no longer runs as shadow; what it said is kept.",
             highlight=False,
         )
         return
-    Shadows(run.stores(), run.model_cards()).start(name, version, by=actor, at=utc_now())
+    Shadows(run.repositories(), run.model_cards()).start(name, version, by=actor, at=utc_now())
     run.console.print(
         f"{name}/{version} looks at live studies after the active version. Nothing it says is "
         "sent or shown: dicom-node models shadow report",
@@ -65,10 +65,10 @@ def shadow(
 
 
 def _report(run: Invocation, name: str, version: str) -> None:
-    stores = run.stores()
-    running, report = Shadows(stores, run.model_cards()).report(name, version)
+    repositories = run.repositories()
+    running, report = Shadows(repositories, run.model_cards()).report(name, version)
     which = version or (running.version if running else "")
-    titles = {key: device.title for key, device in stores.warehouse.devices().items()}
+    titles = {key: device.title for key, device in repositories.warehouse.devices().items()}
     table = Table(
         "Device", "Label", "Images", "Calls as champion", "Kappa", "Shift", "Verdicts",
         "Champion right", "Shadow right", "AUC difference", "Shadow is",

@@ -10,7 +10,7 @@ from dicom_node.cli.context import invocation
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord
 from dicom_node.errors import NotFoundError
-from dicom_node.stores import Stores, utc_now
+from dicom_node.node.repositories import Repositories, utc_now
 
 CONFLICT_ADVICE = (
     "What came first counts, and results carry its patient and study. If the later content is "
@@ -28,30 +28,30 @@ def status(
 ) -> None:
     """Show recent studies, or everything about one of them."""
     run = invocation(context)
-    stores = run.stores()
+    repositories = run.repositories()
     if study:
-        conflicts = stores.conflicts.of_study(study)
+        conflicts = repositories.conflicts.of_study(study)
         try:
-            _show_study(run.console, stores, stores.index.study(study))
+            _show_study(run.console, repositories, repositories.index.study(study))
         except NotFoundError:
             if not conflicts:
                 raise
             run.console.print("Nothing of this study is analysed.")
-        _show_conflicts(run.console, stores, conflicts)
+        _show_conflicts(run.console, repositories, conflicts)
         return
-    recent = stores.index.recent(limit)
+    recent = repositories.index.recent(limit)
     run.console.print(_studies(recent) if recent else "Nothing has been received yet.")
     waiting = {
         f"{destination} {state.value}": count
-        for (destination, state), count in sorted(stores.hotbase.delivery_counts().items())
+        for (destination, state), count in sorted(repositories.hotbase.delivery_counts().items())
     }
     for what, count in waiting.items():
         run.console.print(f"Deliveries to {what}: {count}", highlight=False)
-    for each in stores.observations.suspensions():
+    for each in repositories.observations.suspensions():
         run.console.print(
             f"Suspended: {each.model_name} for {each.device_id}: {each.reason}", highlight=False
         )
-    if held := stores.hotbase.held_counts():
+    if held := repositories.hotbase.held_counts():
         kinds = ", ".join(f"{count} {kind.value}" for kind, count in held.items())
         run.console.print(
             f"Held back: {kinds}; dicom-node evidence held says why.", highlight=False
@@ -66,9 +66,9 @@ def retry(
 ) -> None:
     """Try failed studies and given-up deliveries again; a running node takes them up shortly."""
     run = invocation(context)
-    stores = run.stores()
-    studies = stores.index.reopen_failed(study or None)
-    deliveries = 0 if study else stores.hotbase.retry_failed_deliveries(at=utc_now())
+    repositories = run.repositories()
+    studies = repositories.index.reopen_failed(study or None)
+    deliveries = 0 if study else repositories.hotbase.retry_failed_deliveries(at=utc_now())
     run.console.print(f"{studies} studies and {deliveries} deliveries will be tried again.")
 
 
@@ -90,16 +90,16 @@ def _studies(records: tuple[StudyRecord, ...]) -> Table:
     return table
 
 
-def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
+def _show_study(console: Console, repositories: Repositories, study: StudyRecord) -> None:
     console.print(_studies((study,)))
-    for job in stores.hotbase.jobs(study.study_instance_uid):
+    for job in repositories.hotbase.jobs(study.study_instance_uid):
         console.print(
             f"[bold]{job['route']}[/] by {job['model_name']} {job['model_version']}: "
             f"{job['state']} {job['reason']}",
             highlight=False,
         )
         findings = Table("Finding", "Probability", "Threshold", "Image", box=None)
-        for finding in stores.hotbase.findings(job["job_id"]):
+        for finding in repositories.hotbase.findings(job["job_id"]):
             findings.add_row(
                 finding["label"],
                 f"{finding['probability']:.3f}",
@@ -109,26 +109,27 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
         if findings.row_count:
             console.print(findings)
         measurements = Table("Measurement", "Where", "Value", box=None)
-        for row in stores.hotbase.measurements(job["job_id"]):
+        for row in repositories.hotbase.measurements(job["job_id"]):
             measurements.add_row(row["name"], row["site"], f"{row['value']:.2f} {row['unit']}")
         if measurements.row_count:
             console.print(measurements)
-        show_remarks(console, stores, job["job_id"])
-        show_outside(console, stores, job["job_id"])
-        for evidence in stores.hotbase.evidence(job["job_id"]):
+        show_remarks(console, repositories, job["job_id"])
+        show_external(console, repositories, job["job_id"])
+        for evidence in repositories.hotbase.evidence(job["job_id"]):
             held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
+            path = repositories.objects.evidence_path(evidence.path)
             console.print(
-                f"  {evidence.kind.value}: {stores.objects.evidence_path(evidence.path)}{held}",
+                f"  {evidence.kind.value}: {path}{held}",
                 highlight=False,
                 soft_wrap=True,
             )
-        for left_out in stores.hotbase.left_out(job["job_id"]):
+        for left_out in repositories.hotbase.left_out(job["job_id"]):
             console.print(
                 f"  {left_out.kind.value}: left out: {left_out.reason}",
                 highlight=False,
                 soft_wrap=True,
             )
-        for delivery in stores.hotbase.deliveries_of(job["job_id"]):
+        for delivery in repositories.hotbase.deliveries_of(job["job_id"]):
             console.print(
                 f"  to {delivery.destination}: {delivery.state.value} "
                 f"(tries: {delivery.attempts}) {delivery.last_error}",
@@ -137,9 +138,11 @@ def _show_study(console: Console, stores: Stores, study: StudyRecord) -> None:
             )
 
 
-def _show_conflicts(console: Console, stores: Stores, conflicts: tuple[Conflict, ...]) -> None:
+def _show_conflicts(
+    console: Console, repositories: Repositories, conflicts: tuple[Conflict, ...]
+) -> None:
     for each in conflicts:
-        place = stores.received.path(each.path)
+        place = repositories.received.path(each.path)
         console.print(
             f"Conflict: {each.sop_instance_uid} came from {each.calling_ae} with other content "
             f"than before (first in study {each.counted_study_uid}): kept as {place}, not analysed",
@@ -150,16 +153,16 @@ def _show_conflicts(console: Console, stores: Stores, conflicts: tuple[Conflict,
         console.print(CONFLICT_ADVICE, highlight=False)
 
 
-def show_remarks(console: Console, stores: Stores, job_id: str) -> None:
+def show_remarks(console: Console, repositories: Repositories, job_id: str) -> None:
     """Say what was not analysed and why, and what else must be known of a job's result."""
-    for refusal in stores.hotbase.refusals(job_id):
+    for refusal in repositories.hotbase.refusals(job_id):
         console.print(
             f"  not analysed: {refusal['sop_instance_uid']}: {refusal['reason']} "
             f"({refusal['detail']})",
             highlight=False,
             soft_wrap=True,
         )
-    for remark in stores.hotbase.remarks(job_id):
+    for remark in repositories.hotbase.remarks(job_id):
         console.print(
             f"  {remark['kind']}: {remark['sop_instance_uid']}: {remark['detail']}",
             highlight=False,
@@ -167,7 +170,7 @@ def show_remarks(console: Console, stores: Stores, job_id: str) -> None:
         )
 
 
-def show_outside(console: Console, stores: Stores, job_id: str) -> None:
+def show_external(console: Console, repositories: Repositories, job_id: str) -> None:
     """Say which reports of other workstations came on a job's result, and what came of each."""
-    for report in stores.outside.of_item(job_id):
+    for report in repositories.external.of_item(job_id):
         console.print(f"  Report from outside {report.outcome}", highlight=False, soft_wrap=True)

@@ -9,14 +9,14 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
-from dicom_node.domain.evidence import Parcel
+from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.warehouse import WarehouseFilter, WarehouseRecord
 from dicom_node.errors import ConfigurationError
 from dicom_node.export.formats import EXPORTS, ExportFormat
 from dicom_node.export.pseudonyms import kept_pseudonyms
 from dicom_node.export.sources import Sources
 from dicom_node.export.summary import ExportSummary
-from dicom_node.stores import Stores
+from dicom_node.node.repositories import Repositories
 
 commands = typer.Typer(help="Count and export what experts have validated.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ commands = typer.Typer(help="Count and export what experts have validated.", no_
 def counts(context: typer.Context) -> None:
     """Count validated images by device and label: with it, without it, and undecided."""
     run = invocation(context)
-    warehouse = run.stores().warehouse
+    warehouse = run.repositories().warehouse
     devices = warehouse.devices()
     table = Table(box=None)
     table.add_column("Device", no_wrap=True)  # whole, so that it can be copied
@@ -65,10 +65,10 @@ def export(
     run = invocation(context)
     if out.exists() and any(out.iterdir()):
         raise ConfigurationError(f"{out} is not empty: give a new folder, so that nothing mixes.")
-    stores = run.stores()
+    repositories = run.repositories()
     sources = Sources(
-        image=lambda image: stores.warehouse_files.path(image.path),
-        report=functools.partial(_verdict_path, stores),
+        image=lambda image: repositories.warehouse_files.path(image.path),
+        report=functools.partial(_verdict_path, repositories),
         pseudonyms=kept_pseudonyms(run.settings().data_dir / "export.key"),
     )
     wanted = WarehouseFilter(
@@ -76,7 +76,7 @@ def export(
         model_name=model,
         decided_from=since.replace(tzinfo=UTC) if since else None,
     )
-    summary = EXPORTS[form](stores.warehouse.records(wanted), sources, out)
+    summary = EXPORTS[form](repositories.warehouse.records(wanted), sources, out)
     run.console.print(_table(summary))
     run.console.print(
         f"{sum(summary.images.values())} images, {summary.reports} reports and {summary.boxes} "
@@ -87,11 +87,11 @@ def export(
         run.console.print(f"[yellow]Left out[/] {count}: {reason}", highlight=False)
 
 
-def _verdict_path(stores: Stores, record: WarehouseRecord) -> Path | None:
+def _verdict_path(repositories: Repositories, record: WarehouseRecord) -> Path | None:
     """Where the object that verifies a record is, if it is the node's own."""
-    for kept in stores.hotbase.evidence(record.record_id, Parcel.VERDICT):
+    for kept in repositories.hotbase.evidence(record.record_id, EvidenceSet.VERDICT):
         if kept.sop_instance_uid == record.verdict_object_uid:
-            return stores.objects.evidence_path(kept.path)
+            return repositories.objects.evidence_path(kept.path)
     return None
 
 

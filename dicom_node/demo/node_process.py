@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from dicom_node.configuration.settings import load_settings
 from dicom_node.demo.errors import DemoError
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.storage_scu import Destination, ScuTimeouts, echo
-from dicom_node.settings import load_settings
 
 AE_TITLE = "AINODE"
 _COMMAND = Path(sys.executable).with_name("dicom-node")

@@ -13,9 +13,9 @@ from dicom_node.demo.pacs import DemoPacs
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NotFoundError
+from dicom_node.persistence.corridor.hotbase import Hotbase
+from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine
-from dicom_node.persistence.hotbase import Hotbase
-from dicom_node.persistence.index import StudyIndex
 from sr_templates.evidence_kind import EvidenceKind
 
 _PATIENCE = 90.0

@@ -18,10 +18,11 @@ from pydicom.config import settings as pydicom_settings
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from dicom_node.dicomweb.query import BadQueryError, read_search
 from dicom_node.domain.procedure_step import UpsStatus
-from dicom_node.procedure_steps.errors import REASONS, StepRefusedError, UnusableQueryError
-from dicom_node.procedure_steps.service import ProcedureSteps
+from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.parameters import BadQueryError, read_search
+from dicom_node.ups.errors import REASONS, StepRefusedError
+from dicom_node.ups.service import ProcedureSteps
 
 _LOG = logging.getLogger(__name__)
 

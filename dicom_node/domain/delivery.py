@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from dicom_node.domain.evidence import Parcel
+from dicom_node.domain.evidence import EvidenceSet
 
 
 class DeliveryState(StrEnum):
@@ -31,7 +31,7 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The sending of one parcel of a job's evidence to one destination."""
+    """The sending of one evidence set of a job's evidence to one destination."""
 
     delivery_id: str
     job_id: str
@@ -40,7 +40,7 @@ class Delivery:
     attempts: int
     created_at: datetime
     last_error: str = ""
-    parcel: Parcel = Parcel.RESULT
+    evidence_set: EvidenceSet = EvidenceSet.RESULT
 
     @property
     def next_try(self) -> str:

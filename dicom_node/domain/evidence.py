@@ -6,7 +6,7 @@ from enum import StrEnum
 from sr_templates.evidence_kind import EvidenceKind
 
 
-class Parcel(StrEnum):
+class EvidenceSet(StrEnum):
     """Which of a job's objects are delivered together."""
 
     RESULT = "result"  # what the model said
@@ -29,7 +29,7 @@ class EvidenceObject:
     job_id: str
     path: str
     problems: tuple[str, ...] = ()
-    parcel: Parcel = Parcel.RESULT
+    evidence_set: EvidenceSet = EvidenceSet.RESULT
 
     @property
     def is_held(self) -> bool:

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
-from dicom_node.domain.review import ReviewItem, ReviewState
+from dicom_node.domain.review.review import ReviewItem, ReviewState
 
 
 class StepState(StrEnum):

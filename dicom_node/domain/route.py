@@ -26,7 +26,7 @@ _VAGUE_MODALITIES = frozenset({"", "OT", "SC"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecondLook:
+class AppearanceCheck:
     """What a guard sees in the pixels of an image whose tags are missing or doubtful.
 
     ``body_part`` is in the words of Body Part Examined (0018,0015), and empty where the guard does
@@ -121,7 +121,7 @@ class RouteMatch:
     doubts: tuple[TagDoubt, ...] = ()
 
 
-Looks = Mapping[str, SecondLook]
+Looks = Mapping[str, AppearanceCheck]
 """What the pixels of images show, by SOP Instance UID, of those that were looked at."""
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ai_engine.prediction import ModelIdentity, Region
 from dicom_node.domain.device import Device
-from dicom_node.domain.review import FindingConcept, Judgement, Laterality, Reviewer
+from dicom_node.domain.review.review import FindingConcept, Judgement, Laterality, Reviewer
 
 
 class TruthSource(StrEnum):
@@ -23,7 +23,7 @@ class TruthSource(StrEnum):
     PASSED_OVER = "passed over"  # the model denied it, and the expert did not object
     CONSENSUS = "consensus"  # two readers said the same
     ADJUDICATION = "adjudication"  # a third reader decided between two
-    OUTSIDE = "outside"  # a verified report of another workstation
+    EXTERNAL = "outside"  # a verified report of another workstation
 
 
 SOURCE_WEIGHTS: dict[TruthSource, float] = {
@@ -31,7 +31,7 @@ SOURCE_WEIGHTS: dict[TruthSource, float] = {
     TruthSource.PASSED_OVER: 0.8,
     TruthSource.CONSENSUS: 1.2,
     TruthSource.ADJUDICATION: 1.2,
-    TruthSource.OUTSIDE: 0.9,
+    TruthSource.EXTERNAL: 0.9,
 }
 
 
@@ -41,7 +41,7 @@ class Verification(StrEnum):
     VERIFIED = "verified"  # a VERIFIED successor report
     ATTESTED = "attested"  # a successor by somebody who may not verify
     REJECTED = "rejected"  # a key object selection that rejects the whole result
-    OUTSIDE = "outside"  # a report that another workstation made
+    EXTERNAL = "outside"  # a report that another workstation made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

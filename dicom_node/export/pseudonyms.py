@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from dicom_node.configuration.keys import kept_key
 from dicom_node.errors import ConfigurationError
-from dicom_node.key_files import kept_key
 
 _KEY_BYTES = 32
 _SHIFT_DAYS = (365, 3650)

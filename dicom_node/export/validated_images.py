@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dicom_node.domain.device import Device
-from dicom_node.domain.review import OTHER_LABEL
+from dicom_node.domain.review.review import OTHER_LABEL
 from dicom_node.domain.warehouse import (
     LabelledBox,
     LabelTruth,

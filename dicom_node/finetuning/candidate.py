@@ -14,16 +14,16 @@ from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.device import EVERY_DEVICE
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.thresholds import equivalent_threshold
-from ai_engine.cards import Label, Metric, ModelCard, write_card
-from ai_engine.comparison.report import Comparison
-from ai_engine.scoring import Scorer
-from ai_engine.training.validated import Reader, ValidatedCase
-from ai_engine.weights_file import write_weights
+from ai_engine.commands.comparison.report import Comparison
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.classifier.validated import Reader, ValidatedCase
+from ai_engine.library.card import Label, Metric, ModelCard, write_card
+from ai_engine.library.weights_file import write_weights
 from dicom_node.errors import ConfigurationError
 from dicom_node.finetuning.plan import Plan
 
 if TYPE_CHECKING:
-    from ai_engine.training.loop import TrainedNetwork
+    from ai_engine.kinds.classifier.loop import TrainedNetwork
 
 WEIGHTS_FILE = "weights.safetensors"
 HELD_OUT_SPLIT = "held-out"

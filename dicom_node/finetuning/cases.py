@@ -8,8 +8,8 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.kinds.classifier.validated import ValidatedCase
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
-from ai_engine.training.validated import ValidatedCase
 from dicom_node.domain.warehouse import LabelTruth, WarehouseImage, WarehouseRecord
 from dicom_node.errors import NodeError
 

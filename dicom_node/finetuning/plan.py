@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ai_engine.training.finetuning import Tuning
+from ai_engine.commands.finetune import Tuning
 from dicom_node.errors import NodeError
 from dicom_node.finetuning.cases import FiledCase
 

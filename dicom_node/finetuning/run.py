@@ -17,14 +17,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ai_engine.cards import ModelCard
-from ai_engine.comparison.measuring import measure
-from ai_engine.comparison.plot import draw_comparison
-from ai_engine.comparison.report import PLOT_NAME, Comparison, write_report
+from ai_engine.commands.comparison.measuring import measure
+from ai_engine.commands.comparison.plot import draw_comparison
+from ai_engine.commands.comparison.report import PLOT_NAME, Comparison, write_report
+from ai_engine.commands.finetune import Tuning, finetune, tuning_recipe
 from ai_engine.importing.folder import install_model
-from ai_engine.scoring import Scorer
-from ai_engine.training.finetuning import Tuning, finetune, tuning_recipe
-from ai_engine.training.validated import Reader
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.classifier.validated import Reader
+from ai_engine.library.card import ModelCard
 from dicom_node.domain.held_out import HeldOut
 from dicom_node.domain.warehouse import Warehouse, WarehouseFilter
 from dicom_node.errors import ConflictError, NodeError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ai_engine.calibration.cases import Minimum
-from ai_engine.training.validated import ValidatedCase
+from ai_engine.kinds.classifier.validated import ValidatedCase
 from dicom_node.domain.held_out import HeldOut, HeldOutImage, Part, part_of, share_of_patient
 from dicom_node.errors import NodeError
 from dicom_node.finetuning.cases import Collected, FiledCase

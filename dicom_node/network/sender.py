@@ -9,7 +9,7 @@ from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.storage_scu import Destination, ScuTimeouts, StoreOutcome, store
-from dicom_node.workflow.deliver import DeliveryError
+from dicom_node.workflow.analysis.deliver import DeliveryError
 
 # Overlays in colour are the large objects among the evidence.
 COMPRESSED_CLASSES = frozenset({str(SecondaryCaptureImageStorage)})

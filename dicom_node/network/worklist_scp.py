@@ -36,7 +36,8 @@ from dicom_node.network.slots import AssociationSlots, SlotCounts
 from dicom_node.network.status import response
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer, listen
-from dicom_node.procedure_steps.codes import (
+from dicom_node.query.errors import UnusableQueryError
+from dicom_node.ups.codes import (
     MODALITY_WORKLIST,
     UPS_PULL,
     UPS_PUSH,
@@ -44,8 +45,8 @@ from dicom_node.procedure_steps.codes import (
     UPS_WATCH,
     VERIFICATION,
 )
-from dicom_node.procedure_steps.errors import REASONS, StepRefusedError, UnusableQueryError
-from dicom_node.procedure_steps.service import ProcedureSteps
+from dicom_node.ups.errors import REASONS, StepRefusedError
+from dicom_node.ups.service import ProcedureSteps
 
 logger = logging.getLogger(__name__)
 

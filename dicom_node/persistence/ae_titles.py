@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.errors import NotFoundError
-from dicom_node.persistence.tables import AE_TITLES, AUDIT
+from dicom_node.persistence.corridor.tables import AE_TITLES, AUDIT
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
 

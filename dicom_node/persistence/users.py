@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.user import User, UserRole
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.tables import AUDIT, USERS
+from dicom_node.persistence.corridor.tables import AUDIT, USERS
 
 
 class UserStore:

@@ -9,9 +9,9 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from dicom_node.configuration.keys import kept_key
 from dicom_node.domain.user import User
 from dicom_node.errors import ConfigurationError, NodeError
-from dicom_node.key_files import kept_key
 
 COOKIE = "dicom_node_session"
 # A working day; everything that a person does starts it anew.

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from dicom_node.passwords import is_right
+from dicom_node.configuration.passwords import is_right
 from dicom_node.web.attempts import SignInAttempts
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import (

@@ -21,14 +21,14 @@ from dataclasses import dataclass
 
 from dicom_node.domain.job import Job
 from dicom_node.errors import NodeError
-from dicom_node.workflow.complete import Completion
-from dicom_node.workflow.deliver import Delivering
-from dicom_node.workflow.infer import Inference
+from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.deliver import Delivering
+from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.report import Reporting
+from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.ports import DurableSteps
-from dicom_node.workflow.report import Reporting
-from dicom_node.workflow.review_stages import ReviewStages
-from dicom_node.workflow.route import Routing
-from dicom_node.workflow.slots import Slots
+from dicom_node.workflow.review.stages import ReviewStages
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Corridor:
         study = steps.run("complete", self.completion.claim, study_instance_uid, steps.workflow_id)
         if study is None:
             return
-        for item_id in steps.run("outside verdicts", self.review.outside.take, study):
+        for item_id in steps.run("external verdicts", self.review.external.take, study):
             steps.conclude(item_id)
         routed = steps.run("route", self.routing.route, study)
         for job in routed.new_jobs:

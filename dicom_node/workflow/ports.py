@@ -11,17 +11,17 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from ai_engine.calibration.device import DeviceCalibration
-from ai_engine.lung_fields import LungFields
+from ai_engine.kinds.lungs.segmenter import LungFields
+from ai_engine.kinds.result import Result
 from ai_engine.prediction import ModelIdentity, Triage
-from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.calibration import CalibrationUse, CalibrationVersion
 from dicom_node.domain.delivery import Delivery, DeliveryState
-from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
-from dicom_node.domain.route import SecondLook
+from dicom_node.domain.route import AppearanceCheck
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import NodeError
 
@@ -168,8 +168,10 @@ class ResultStore(Protocol):
     def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
         """Record result objects."""
 
-    def evidence(self, job_id: str, parcel: Parcel = Parcel.RESULT) -> tuple[EvidenceObject, ...]:
-        """Return the objects of one of a job's parcels."""
+    def evidence(
+        self, job_id: str, evidence_set: EvidenceSet = EvidenceSet.RESULT
+    ) -> tuple[EvidenceObject, ...]:
+        """Return the objects of one of a job's evidence sets."""
 
     def leave_out(self, left_out: LeftOut) -> None:
         """Record that a job has no evidence of some kind, and why."""
@@ -180,13 +182,18 @@ class ResultStore(Protocol):
     def reopen_job(self, job_id: str) -> None:
         """Let a job be done once more."""
 
-    def reopen_deliveries(self, job_id: str, parcel: Parcel, *, at: datetime) -> None:
-        """Let a parcel be sent once more."""
+    def reopen_deliveries(self, job_id: str, evidence_set: EvidenceSet, *, at: datetime) -> None:
+        """Let an evidence set be sent once more."""
 
     def plan_delivery(
-        self, job_id: str, destination: str, *, at: datetime, parcel: Parcel = Parcel.RESULT
+        self,
+        job_id: str,
+        destination: str,
+        *,
+        at: datetime,
+        evidence_set: EvidenceSet = EvidenceSet.RESULT,
     ) -> Delivery:
-        """Record that a parcel of a job's evidence goes to a destination."""
+        """Record that an evidence set of a job's evidence goes to a destination."""
 
     def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
         """Return the deliveries of one job."""
@@ -297,7 +304,7 @@ class Models(Protocol):
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of a model is active."""
 
-    def look(self, instance: ReceivedInstance) -> SecondLook:
+    def look(self, instance: ReceivedInstance) -> AppearanceCheck:
         """Say what the pixels of an instance show, whose tags are missing or doubtful."""
 
     def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:

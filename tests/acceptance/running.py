@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import pytest
 
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyRecord, StudyState
-from dicom_node.settings import NodeSettings
-from dicom_node.stores import Stores
+from dicom_node.node.repositories import Repositories
 from tests.peers.dcmtk import Peer
 from tests.peers.process import free_port
 
@@ -44,9 +44,9 @@ class RunningNode:
         """What the node says."""
         return self.folder / "node.log"
 
-    def stores(self) -> Stores:
+    def repositories(self) -> Repositories:
         """Open the node's databases and archives, as its command line does."""
-        return Stores(
+        return Repositories(
             NodeSettings.model_validate(
                 {
                     "data_dir": self.folder / "data",
@@ -113,27 +113,27 @@ class RunningNode:
 
     def settled(self, study_instance_uid: str, *, revision: int = 1) -> StudyRecord:
         """Wait until a study's analysis has ended, and return how."""
-        stores = self.stores()
+        repositories = self.repositories()
 
         def ended() -> StudyRecord | None:
             found = [
                 each
-                for each in stores.index.recent(1000)
+                for each in repositories.index.recent(1000)
                 if each.study_instance_uid == study_instance_uid
             ]
             done = found and found[0].state in _SETTLED and found[0].revision >= revision
             return found[0] if done else None
 
         record = self.wait_for("the study to be analysed", ended)
-        stores.engine.dispose()
+        repositories.engine.dispose()
         assert record is not None
         return record
 
     def has_delivered(self) -> bool:
         """Tell whether something was to deliver and all of it is: what a peer has, is whole."""
-        stores = self.stores()
-        states = {state for _, state in stores.hotbase.delivery_counts()}
-        stores.close()
+        repositories = self.repositories()
+        states = {state for _, state in repositories.hotbase.delivery_counts()}
+        repositories.close()
         return states == {DeliveryState.DELIVERED}
 
     def _starts(self) -> int:

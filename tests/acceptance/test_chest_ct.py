@@ -71,8 +71,8 @@ def test_a_chest_ct_comes_back_with_its_lungs_measured(node: RunningNode, tmp_pa
     ]
     measured = {
         (row["name"], row["site"]): row["value"]
-        for job in node.stores().hotbase.jobs(study)
-        for row in node.stores().hotbase.measurements(job["job_id"])
+        for job in node.repositories().hotbase.jobs(study)
+        for row in node.repositories().hotbase.measurements(job["job_id"])
     }
     assert measured["volume", "right lung"] == pytest.approx(2244, abs=10)
     assert measured["volume", "left lung"] == pytest.approx(1964, abs=10)

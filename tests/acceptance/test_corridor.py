@@ -89,8 +89,8 @@ def test_a_destination_gets_the_kinds_of_evidence_that_it_is_administered_to_get
     hospital.wait_for_reports()
     positive = any(
         finding["probability"] >= finding["threshold"]
-        for job in hospital.node.stores().hotbase.jobs(study)
-        for finding in hospital.node.stores().hotbase.findings(job["job_id"])
+        for job in hospital.node.repositories().hotbase.jobs(study)
+        for finding in hospital.node.repositories().hotbase.findings(job["job_id"])
     )
     modalities = {made.Modality for made in hospital.objects()}
     assert "OT" not in modalities
@@ -114,7 +114,7 @@ def test_orthanc_forwards_a_stable_study_and_gets_the_results_without_a_loop(
     hospital.node.wait_for("Orthanc to see the study stable again", lambda: _is_stable(hospital))
     reports, _ = hospital.results()
     assert len(reports) == 1
-    assert hospital.node.stores().index.study(study).instance_count == 1
+    assert hospital.node.repositories().index.study(study).instance_count == 1
 
 
 def _is_stable(hospital: Hospital) -> bool:
@@ -166,7 +166,7 @@ def test_a_destination_that_is_away_gets_its_results_when_it_is_back(
     node.add_ae("PACS", port, "pacs")
     node.add_ae(MODALITY, 104, "modality", "--destination", "PACS", "--quiet-period", "0")
     assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
-    hotbase = node.stores().hotbase
+    hotbase = node.repositories().hotbase
 
     def states() -> set[DeliveryState]:
         return {state for _, state in hotbase.delivery_counts()}
@@ -194,7 +194,7 @@ def test_one_dead_destination_does_not_hold_up_another(node: RunningNode, tmp_pa
         )
         assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
         node.wait_for("results at the living", lambda: len(pacs.files()) >= 2)
-    counts = node.stores().hotbase.delivery_counts()
+    counts = node.repositories().hotbase.delivery_counts()
     assert ("DEAD", DeliveryState.DELIVERED) not in counts
 
 
@@ -234,9 +234,11 @@ def test_the_whole_corridor_and_the_warehouse_run_on_postgresql(
         node.wait_for("results in the PACS", lambda: len(pacs.files()) >= 2)
         study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
         assert node.settled(study).state is StudyState.ANALYSED
-        stores = node.stores()
-        (item,) = node.wait_for("an item to wait", lambda: stores.worklist().items().items)
-        stores.close()
+        repositories = node.repositories()
+        (item,) = node.wait_for(
+            "an item to wait", lambda: repositories.review_queue().items().items
+        )
+        repositories.close()
         node.run("users", "add", "ada", "--role", "expert", "--title", "Expert^Ada")
         decided = node.run("review", "decide", item.item_id, "--as", "ada", "--confirm")
         assert "Decided." in decided.stdout, decided.stderr
@@ -258,12 +260,12 @@ def test_the_index_is_rebuilt_from_the_files(hospital: Hospital) -> None:
     study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
     hospital.node.settled(study)
     hospital.node.stop()
-    before = hospital.node.stores().index.instances(study)
+    before = hospital.node.repositories().index.instances(study)
     for name in ("hotbase.sqlite", "hotbase.sqlite-wal", "hotbase.sqlite-shm"):
         (hospital.node.folder / "data" / name).unlink(missing_ok=True)
     done = hospital.node.run("doctor", "--rebuild-index")
     assert done.returncode == 0, done.stderr
-    assert hospital.node.stores().index.instances(study) == before
+    assert hospital.node.repositories().index.instances(study) == before
 
 
 def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(hospital: Hospital) -> None:
@@ -277,11 +279,11 @@ def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(hospital: Hos
     for path in others:
         dataset = dcmread(path, stop_before_pixels=True)
         record = hospital.node.settled(dataset.StudyInstanceUID)
-        stores = hospital.node.stores()
+        repositories = hospital.node.repositories()
         analysed = [
             finding
-            for job in stores.hotbase.jobs(dataset.StudyInstanceUID)
-            for finding in stores.hotbase.findings(job["job_id"])
+            for job in repositories.hotbase.jobs(dataset.StudyInstanceUID)
+            for finding in repositories.hotbase.findings(job["job_id"])
         ]
         assert analysed == [], path.name
         if record.state is StudyState.NOT_ROUTED:
@@ -289,8 +291,8 @@ def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(hospital: Hos
         else:
             refused = [
                 refusal["reason"]
-                for job in stores.hotbase.jobs(dataset.StudyInstanceUID)
-                for refusal in stores.hotbase.refusals(job["job_id"])
+                for job in repositories.hotbase.jobs(dataset.StudyInstanceUID)
+                for refusal in repositories.hotbase.refusals(job["job_id"])
             ]
             assert refused, path.name
     _, overlays = hospital.results()
@@ -348,7 +350,7 @@ def test_broken_objects_do_not_stop_the_node(hospital: Hospital) -> None:
     _send(hospital, _chest())
     study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
     assert hospital.node.settled(study).state is StudyState.ANALYSED
-    for record in hospital.node.stores().index.recent(100):
+    for record in hospital.node.repositories().index.recent(100):
         settled = hospital.node.settled(record.study_instance_uid)
         assert settled.state in (StudyState.ANALYSED, StudyState.NOT_ROUTED)
         assert settled.state is StudyState.ANALYSED or settled.reason

@@ -72,10 +72,10 @@ def _send(node: RunningNode, folder: Path, number: int) -> set[str]:
 
 def _lose_workflow(node: RunningNode) -> None:
     """Leave a study behind whose analysis no workflow goes on with."""
-    stores = node.stores()
-    stores.index.record([an_instance()])
-    assert stores.index.claim(STUDY, by="no such workflow", at=EPOCH) is not None
-    stores.close()
+    repositories = node.repositories()
+    repositories.index.record([an_instance()])
+    assert repositories.index.claim(STUDY, by="no such workflow", at=EPOCH) is not None
+    repositories.close()
 
 
 def _live(node: RunningNode, seconds: float) -> None:
@@ -86,7 +86,7 @@ def _live(node: RunningNode, seconds: float) -> None:
 
 
 def _wait_for_deliveries(node: RunningNode, count: int) -> None:
-    hotbase = node.stores().hotbase
+    hotbase = node.repositories().hotbase
     node.wait_for(
         "all deliveries",
         lambda: hotbase.delivery_counts() == {("PACS", DeliveryState.DELIVERED): count},

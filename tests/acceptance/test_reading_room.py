@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dicom_node.domain.review import ReviewItem
+from dicom_node.domain.review.review import ReviewItem
 from sr_templates.report_reading import predecessors_of
 from tests.acceptance.conftest import MODALITY, Hospital
 from tests.acceptance.test_corridor import _chest, _errors_of_dciodvfy
@@ -31,14 +31,14 @@ def browser() -> Iterator[Browser]:
 
 def _waiting(hospital: Hospital, count: int) -> tuple[ReviewItem, ...]:
     """Wait until ``count`` results wait for an expert, in the order of the queue."""
-    stores = hospital.node.stores()
+    repositories = hospital.node.repositories()
 
     def listed() -> tuple[ReviewItem, ...]:
-        items = stores.worklist().items().items
+        items = repositories.review_queue().items().items
         return items if len(items) == count else ()
 
     found = hospital.node.wait_for(f"{count} results to wait", listed)
-    stores.close()
+    repositories.close()
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 
-from dicom_node.domain.review import ReviewState
+from dicom_node.domain.review.review import ReviewState
 from dicom_node.domain.warehouse import Verification
 from sr_templates.report_reading import predecessors_of
 from tests.acceptance.conftest import MODALITY, Hospital
@@ -25,9 +25,9 @@ def _decided(hospital: Hospital, *options: str) -> tuple[str, Dataset]:
     done = dcmsend(node.peer, [_chest()], calling=MODALITY)
     assert done.returncode == 0, done.stderr
     (report,), _ = hospital.wait_for_reports()
-    stores = node.stores()
-    (item,) = node.wait_for("an item to wait", lambda: stores.worklist().items().items)
-    stores.close()
+    repositories = node.repositories()
+    (item,) = node.wait_for("an item to wait", lambda: repositories.review_queue().items().items)
+    repositories.close()
     node.environment["DICOM_NODE_NEW_PASSWORD"] = _PASSWORD
     added = node.run("users", "add", "ada", "--role", "expert", "--title", "Expert^Ada")
     assert added.returncode == 0, added.stderr
@@ -48,18 +48,18 @@ def test_a_confirmed_study_is_verified_in_the_pacs_and_filed_under_its_device(
     assert _errors_of_dciodvfy(verified, tmp_path) == []
     assert run("dsrdump", tmp_path / f"{verified.SOPInstanceUID}.dcm").returncode == 0
 
-    stores = hospital.node.stores()
-    record = stores.warehouse.record(item_id)
+    repositories = hospital.node.repositories()
+    record = repositories.warehouse.record(item_id)
     assert record.verification is Verification.VERIFIED
     assert record.verdict_object_uid == verified.SOPInstanceUID
     assert record.ai_report_uid == ai_report.SOPInstanceUID
     (image,) = record.images
-    filed = stores.warehouse_files.path(image.path)
+    filed = repositories.warehouse_files.path(image.path)
     assert filed.parent.parent.name == record.device.device_id
     assert dcmread(filed, stop_before_pixels=True).SOPInstanceUID == image.sop_instance_uid
     assert {each.sop_instance_uid for each in record.truths} == {image.sop_instance_uid}
     assert record.device.device_id in hospital.node.run("warehouse", "counts").stdout
-    stores.close()
+    repositories.close()
 
 
 def test_a_rejected_result_is_rejected_in_the_pacs(hospital: Hospital, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_rejected_result_is_rejected_in_the_pacs(hospital: Hospital, tmp_path:
     assert rejection.ConceptNameCodeSequence[0].CodeMeaning == "Rejected for Quality Reasons"
     assert ai_report.SOPInstanceUID in str(rejection.CurrentRequestedProcedureEvidenceSequence)
     assert _errors_of_dciodvfy(rejection, tmp_path) == []
-    stores = hospital.node.stores()
-    assert stores.worklist().item(item_id).state is ReviewState.DECIDED
-    assert stores.warehouse.record(item_id).verification is Verification.REJECTED
-    stores.close()
+    repositories = hospital.node.repositories()
+    assert repositories.review_queue().item(item_id).state is ReviewState.DECIDED
+    assert repositories.warehouse.record(item_id).verification is Verification.REJECTED
+    repositories.close()

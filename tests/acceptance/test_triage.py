@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from ai_engine.cards import Label, ModelKind, write_card
-from ai_engine.inference.random_weights import write_random_weights
-from ai_engine.testing import guard_card
+from ai_engine.kinds.random_weights import write_random_weights
+from ai_engine.kinds.testing import guard_card
+from ai_engine.library.card import Label, ModelKind, write_card
 from dicom_node.domain.study import StudyState
 from tests.acceptance.conftest import MODALITY
 from tests.acceptance.running import RunningNode
@@ -54,6 +54,6 @@ def test_a_promoted_triage_model_is_asked_first_and_its_word_is_shown(
     log = node.log.read_text()
     assert "triage model loaded" in log
     assert log.index("triage model loaded") < log.index("job inferred")
-    (item,) = node.stores().worklist().items().items
+    (item,) = node.repositories().review_queue().items().items
     assert item.abnormality is not None
     assert f"{item.abnormality:.0%}" in node.run("review", "list").stdout

@@ -20,7 +20,7 @@ from pynetdicom.association import Association
 
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.warehouse import TruthSource, Verification
-from dicom_node.procedure_steps.codes import UPS_PULL, UPS_PUSH, code_sequence
+from dicom_node.ups.codes import UPS_PULL, UPS_PUSH, code_sequence
 from tests.acceptance.running import RunningNode, running_node
 from tests.peers.dcmtk import StoreScp, dcmsend, storescp, storescu
 from tests.peers.process import free_port
@@ -193,8 +193,8 @@ def test_a_report_that_a_workstation_stores_decides_what_it_has_claimed(
     assert workstation.change(uid, "IN PROGRESS") == 0x0000
     assert workstation.scheduled() is None
 
-    stores = node.stores()
-    (item,) = stores.worklist().items().items
+    repositories = node.repositories()
+    (item,) = repositories.review_queue().items().items
     workstation.store(_with_an_unknown_finding(ai_report), tmp_path)
     shown = node.wait_for(
         "the node to say what it cannot use",
@@ -206,7 +206,7 @@ def test_a_report_that_a_workstation_stores_decides_what_it_has_claimed(
     )
     assert "Fracture of rib" in str(shown)
     assert "stays open for a reader" in str(shown)
-    assert stores.worklist().item(item.item_id).is_open
+    assert repositories.review_queue().item(item.item_id).is_open
 
     report = _verified(ai_report)
     assert workstation.state_outputs(uid, report) == 0x0000
@@ -221,10 +221,10 @@ def test_a_report_that_a_workstation_stores_decides_what_it_has_claimed(
         "the record to be counted",
         lambda: item.device.device_id in node.run("warehouse", "counts").stdout,
     )
-    record = stores.warehouse.record(item.item_id)
-    assert record.verification is Verification.OUTSIDE
+    record = repositories.warehouse.record(item.item_id)
+    assert record.verification is Verification.EXTERNAL
     assert record.verdict_object_uid == report.SOPInstanceUID
-    assert {each.source for each in record.truths} == {TruthSource.OUTSIDE}
+    assert {each.source for each in record.truths} == {TruthSource.EXTERNAL}
     assert [each.person_name for each in record.reviewers] == ["Expert^External"]
     assert "closed the item" in node.run("review", "show", item.item_id).stdout
-    stores.close()
+    repositories.close()

@@ -12,18 +12,18 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
 from ai_engine.prediction import Region
+from dicom_node.configuration.passwords import hashed
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
-from dicom_node.domain.review import ReviewDetails
+from dicom_node.domain.review.review import ReviewDetails
 from dicom_node.domain.user import User, UserRole
-from dicom_node.pages import make_pages
-from dicom_node.passwords import hashed
+from dicom_node.node.pages import make_pages
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.database import migrate
-from dicom_node.settings import NodeSettings
-from dicom_node.stores import Stores
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
-from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.objects import make_dataset, write_part10
 
 PASSWORD = "a quiet dark room"  # noqa: S105 - opens nothing but this test
@@ -43,8 +43,8 @@ _NORMAL = (("opacity", 0.07), ("cardiomegaly", 0.12), ("effusion", 0.03), ("nodu
 class ReadingRoom:
     """Pages on a free port of this machine."""
 
-    stores: Stores
-    worklist: FakeWorklist
+    repositories: Repositories
+    review_queue: FakeReviewQueue
     url: str = ""
     items: list[str] = field(default_factory=list)
 
@@ -60,19 +60,21 @@ def reading_room(
 ) -> Iterator[ReadingRoom]:
     """Serve the pages; ``studies`` says of each study whether the model has found something."""
     settings = settings_in(folder)
-    stores = Stores(settings)
-    migrate(stores.engine)
-    stores.received.open()
-    stores.evidence.open()
-    room = ReadingRoom(stores=stores, worklist=FakeWorklist(clock=lambda: datetime.now(UTC)))
-    add_people(stores)
+    repositories = Repositories(settings)
+    migrate(repositories.engine)
+    repositories.received.open()
+    repositories.evidence.open()
+    room = ReadingRoom(
+        repositories=repositories, review_queue=FakeReviewQueue(clock=lambda: datetime.now(UTC))
+    )
+    add_people(repositories)
     for number, found in enumerate(studies, start=1):
         add_study(room, number, found=found, rows=rows)
     application = make_application(
         registry=CollectorRegistry(),
         problems=tuple,
         version="test",
-        pages=make_pages(settings, stores, room.worklist, version="test"),
+        pages=make_pages(settings, repositories, room.review_queue, version="test"),
     )
     server = WebServer(application, host="127.0.0.1", port=0)
     server.start()
@@ -81,17 +83,17 @@ def reading_room(
         yield room
     finally:
         server.stop()
-        stores.close()
+        repositories.close()
 
 
-def add_people(stores: Stores) -> None:
+def add_people(repositories: Repositories) -> None:
     """Let PEOPLE sign in with PASSWORD."""
     password = hashed(PASSWORD)
     for name, roles in PEOPLE.items():
         user = User(
             name=name, title=f"{name.title()}^Test", organization="Test", roles=frozenset(roles)
         )
-        stores.users.add(user, password, actor="test", at=datetime.now(UTC))
+        repositories.users.add(user, password, actor="test", at=datetime.now(UTC))
 
 
 def add_study(
@@ -129,7 +131,7 @@ def add_study(
             for each in details.findings
         ),
     )
-    room.worklist.add(details)
+    room.review_queue.add(details)
     room.items.append(details.item.item_id)
     return details
 
@@ -137,11 +139,11 @@ def add_study(
 def add_radiograph(room: ReadingRoom, uids: StudyUids, options: ChestOptions) -> None:
     """Put a synthetic radiograph into the archive."""
     made = make_radiograph(uids, datetime.now(UTC), options)
-    file = write_part10(room.stores.settings.data_dir / "made.dcm", made.dataset)
-    stored = room.stores.received.store_part10(
+    file = write_part10(room.repositories.settings.data_dir / "made.dcm", made.dataset)
+    stored = room.repositories.received.store_part10(
         file.read_bytes(), calling_ae="CR1", called_ae="AINODE", received_at=datetime.now(UTC)
     )
-    room.stores.index.record([stored.instance])
+    room.repositories.index.record([stored.instance])
 
 
 def add_ct(room: ReadingRoom, number: int, *, slices: int, found_on: int) -> ReviewDetails:
@@ -150,11 +152,11 @@ def add_ct(room: ReadingRoom, number: int, *, slices: int, found_on: int) -> Rev
     images = []
     for position in range(1, slices + 1):
         dataset = ct_slice(number, position, slices)
-        file = write_part10(room.stores.settings.data_dir / "made.dcm", dataset)
-        stored = room.stores.received.store_part10(
+        file = write_part10(room.repositories.settings.data_dir / "made.dcm", dataset)
+        stored = room.repositories.received.store_part10(
             file.read_bytes(), calling_ae="CT1", called_ae="AINODE", received_at=datetime.now(UTC)
         )
-        room.stores.index.record([stored.instance])
+        room.repositories.index.record([stored.instance])
         images.append(
             replace(
                 details.images[0],
@@ -176,7 +178,7 @@ def add_ct(room: ReadingRoom, number: int, *, slices: int, found_on: int) -> Rev
     )
     item = replace(details.item, modality="CT", image_count=slices)
     details = replace(details, item=item, images=tuple(images), findings=findings)
-    room.worklist.add(details)
+    room.review_queue.add(details)
     room.items.append(item.item_id)
     return details
 
@@ -190,11 +192,11 @@ def add_frames(room: ReadingRoom, number: int, *, frames: int, found_on: int) ->
     dataset.SeriesInstanceUID = f"1.2.3.{number}.2"
     dataset.NumberOfFrames = frames
     dataset.PixelData *= frames
-    file = write_part10(room.stores.settings.data_dir / "made.dcm", dataset)
-    stored = room.stores.received.store_part10(
+    file = write_part10(room.repositories.settings.data_dir / "made.dcm", dataset)
+    stored = room.repositories.received.store_part10(
         file.read_bytes(), calling_ae="CT1", called_ae="AINODE", received_at=datetime.now(UTC)
     )
-    room.stores.index.record([stored.instance])
+    room.repositories.index.record([stored.instance])
     image = replace(
         details.images[0],
         sop_instance_uid=str(dataset.SOPInstanceUID),
@@ -209,7 +211,7 @@ def add_frames(room: ReadingRoom, number: int, *, frames: int, found_on: int) ->
             for each in details.findings
         ),
     )
-    room.worklist.add(details)
+    room.review_queue.add(details)
     return details
 
 

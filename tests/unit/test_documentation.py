@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperGroup
 
 from dicom_node.cli.application import application
-from dicom_node.settings import NodeSettings
+from dicom_node.configuration.settings import NodeSettings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"

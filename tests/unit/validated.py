@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_engine.cards import ModelCard
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ImageQuality
-from ai_engine.testing import chest_card
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Observation
-from dicom_node.domain.review import Reviewer, ReviewerRole
+from dicom_node.domain.review.review import Reviewer, ReviewerRole
 from dicom_node.domain.warehouse import (
     LabelTruth,
     TruthSource,
@@ -19,7 +19,7 @@ from dicom_node.domain.warehouse import (
     WarehouseImage,
     WarehouseRecord,
 )
-from dicom_node.workflow.review_fakes import FakeWarehouse
+from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from tests.unit.builders import EPOCH
 
 CARD: ModelCard = chest_card(Path())

@@ -5,8 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
+from dicom_node.persistence.corridor.tables import UtcDateTime
 from dicom_node.persistence.schema import HOTBASE
-from dicom_node.persistence.tables import UtcDateTime
 
 
 def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:

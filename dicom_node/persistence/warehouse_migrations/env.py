@@ -5,9 +5,9 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
+from dicom_node.persistence.corridor.tables import UtcDateTime
 from dicom_node.persistence.database import WAREHOUSE_MIGRATIONS, version_table
-from dicom_node.persistence.tables import UtcDateTime
-from dicom_node.persistence.warehouse_tables import WAREHOUSE
+from dicom_node.persistence.warehouse.tables import WAREHOUSE
 
 
 def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ai_engine.cards import ModelCard
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity
 from dicom_node.domain.calibration import CalibrationUse, CalibrationVersion
 from dicom_node.domain.device import Device
-from dicom_node.workflow.calibrate import Calibrating
-from dicom_node.workflow.drift import DriftWatch
+from dicom_node.workflow.devices.calibrate import Calibrating
+from dicom_node.workflow.devices.drift import DriftWatch
 
 
 class CalibrationBook(Protocol):

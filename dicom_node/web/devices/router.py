@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request, Response
 
 from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.device import EVERY_DEVICE
-from ai_engine.cards import ModelCard
+from ai_engine.library.card import ModelCard
 from dicom_node.domain.calibration import gone_back
 from dicom_node.errors import NotFoundError
 from dicom_node.web.devices import drawing
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import SignedIn
-from dicom_node.workflow.calibrate import parent_points
+from dicom_node.workflow.devices.calibrate import parent_points
 
 CALIBRATION = "/calibration"
 DRIFT = "/drift"

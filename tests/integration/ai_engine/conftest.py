@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_engine.predictor import ChestRadiographPredictor, load_predictor
-from ai_engine.registry import ModelRegistry, read_active_versions
-from ai_engine.testing import write_random_model
+from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor, load_predictor
+from ai_engine.kinds.testing import write_random_model
+from ai_engine.library.registry import ModelRegistry, read_active_versions
 
 ROOT = Path(__file__).parents[3]
 

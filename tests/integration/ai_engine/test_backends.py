@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelCard
 from ai_engine.errors import BackendError, ModelFolderError
-from ai_engine.explain import class_activation, gradient_activation, heat_map
 from ai_engine.inference.conversion import converted_model
+from ai_engine.inference.explain import class_activation, gradient_activation, heat_map
 from ai_engine.inference.keras_process import run_on_openvino_keras
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL, GUARD_MODEL, head_kernel
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import ModelRegistry
 from ai_engine.prediction import Region
-from ai_engine.predictor import CHEST_MODEL, GUARD_MODEL, head_kernel
-from ai_engine.registry import ModelRegistry
 
 Models = tuple[ModelRegistry, dict[str, str]]
 
@@ -25,10 +25,10 @@ SERVE = """
 import json, sys
 import numpy as np
 from pathlib import Path
-from ai_engine.predictor import load_predictor
+from ai_engine.kinds.classifier.predictor import load_predictor
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.registry import ModelRegistry
+from ai_engine.library.registry import ModelRegistry
 folder, cache, versions = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 predictor = load_predictor(ModelRegistry(folder), versions, cache=cache, threads=1)
 pixels = np.random.default_rng(1).random((400, 400), dtype=np.float32)
@@ -41,7 +41,7 @@ print(json.dumps([len(prediction.images), heavy]))
 CONVERT = """
 import sys
 from pathlib import Path
-from ai_engine.cards import read_card
+from ai_engine.library.card import read_card
 from ai_engine.inference.conversion import converted_model
 print(converted_model(read_card(Path(sys.argv[1])), Path(sys.argv[2])))
 """

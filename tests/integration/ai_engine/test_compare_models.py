@@ -10,15 +10,15 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from ai_engine.cards import Label, ModelKind
+from ai_engine.commands.compare import TABLE_I, compare
+from ai_engine.commands.evaluate import evaluate
 from ai_engine.datasets.layouts import layout_of
 from ai_engine.datasets.rsna import PNEUMONIA_CLASSES
-from ai_engine.evaluation.command import evaluate
-from ai_engine.evaluation.compare import TABLE_I, compare
-from ai_engine.labels import FINDINGS
+from ai_engine.library.card import Label, ModelKind
+from ai_engine.library.labels import FINDINGS
+from ai_engine.library.registry import ModelRegistry
+from ai_engine.library.weights_file import read_weights
 from ai_engine.models.catalogue import BUILDERS
-from ai_engine.registry import ModelRegistry
-from ai_engine.weights_file import read_weights
 from tests.unit.ai_engine.boxed_layout import write_sample
 
 

@@ -27,10 +27,10 @@ class Leaning:
 
 
 def test_bones_are_the_mean_over_both_sides() -> None:
-    from ai_engine.bones.predictor import BoneSubtractor  # noqa: PLC0415
+    from ai_engine.kinds.bones.predictor import BoneSubtractor  # noqa: PLC0415
+    from ai_engine.kinds.bones.training import drawn  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.kinds.testing import chest_card  # noqa: PLC0415
     from ai_engine.preprocessing.radiograph import Radiograph  # noqa: PLC0415
-    from ai_engine.testing import chest_card  # noqa: PLC0415
-    from ai_engine.training.bone_run import drawn  # noqa: PLC0415 - after TensorFlow
     from tests.unit.ai_engine.test_boxes import radiograph  # noqa: PLC0415
 
     class Network:
@@ -73,11 +73,11 @@ def a_dataset(folder: Path, labels: tuple[str, ...]) -> CxrDataset:
 def test_opacities_are_measured_on_both_sides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from ai_engine.kinds.classifier.batches import plain_input  # noqa: PLC0415
+    from ai_engine.kinds.classifier.training import ImageTraining  # noqa: PLC0415
+    from ai_engine.kinds.with_header import training as header_run  # noqa: PLC0415
+    from ai_engine.library.weights_file import model_tensors  # noqa: PLC0415
     from ai_engine.models.catalogue import build  # noqa: PLC0415 - after TensorFlow
-    from ai_engine.training import header_run  # noqa: PLC0415
-    from ai_engine.training.image_batches import plain_input  # noqa: PLC0415
-    from ai_engine.training.image_run import ImageTraining  # noqa: PLC0415
-    from ai_engine.weights_file import model_tensors  # noqa: PLC0415
 
     recipe = dataclasses.replace(
         load_published("paper4-opacity"), architecture="guardnet", input_size=SIZE, head_epochs=2

@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelKind, read_card
+from ai_engine.commands.evaluate import evaluate
+from ai_engine.commands.train_demo import train
 from ai_engine.datasets.cxr import Split, read_cxr
-from ai_engine.evaluation.command import evaluate
-from ai_engine.predictor import CHEST_MODEL
-from ai_engine.registry import ModelRegistry, verify_weights
-from ai_engine.training.command import train
-from ai_engine.training.recipe import parse_recipe
-from ai_engine.weights_file import read_weights
+from ai_engine.kinds.classifier.demo_recipe import parse_recipe
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.library.card import ModelKind, read_card
+from ai_engine.library.registry import ModelRegistry, verify_weights
+from ai_engine.library.weights_file import read_weights
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -87,7 +87,7 @@ def test_densenet_has_the_published_parameters() -> None:
 
 
 def test_fused_normalisation_is_the_stock_layer() -> None:
-    from ai_engine.training.network import FusedBatchNormalization  # noqa: PLC0415
+    from ai_engine.kinds.classifier.network import FusedBatchNormalization  # noqa: PLC0415
 
     data = tf.random.stateless_normal((8, 6, 6, 5), seed=(1, 2)) * 3 + 1
     stock = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
@@ -102,9 +102,9 @@ def test_fused_normalisation_is_the_stock_layer() -> None:
 def test_an_interrupted_run_goes_on_where_it_stopped(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from ai_engine.kinds.classifier.demo_batches import load_training_set  # noqa: PLC0415
+    from ai_engine.kinds.classifier.loop import TrainingRun  # noqa: PLC0415
     from ai_engine.models import densenet  # noqa: PLC0415
-    from ai_engine.training.batches import load_training_set  # noqa: PLC0415
-    from ai_engine.training.loop import TrainingRun  # noqa: PLC0415
 
     monkeypatch.setattr(densenet, "BLOCKS", (1, 1, 1, 1))
     recipe = parse_recipe(RECIPE, where="test")
@@ -167,7 +167,7 @@ def test_a_guard_is_trained_published_and_evaluated(folder: Path, tmp_path: Path
 def test_a_classifier_is_published_and_evaluated(
     folder: Path, tmp_path: Path, random_models: tuple[ModelRegistry, dict[str, str]]
 ) -> None:
-    from ai_engine.training.publish import Publication, publish_classifier  # noqa: PLC0415
+    from ai_engine.kinds.classifier.demo_publish import Publication, publish_classifier  # noqa: PLC0415
 
     registry, versions = random_models
     tensors = read_weights(registry.active(versions, CHEST_MODEL).weights_path)

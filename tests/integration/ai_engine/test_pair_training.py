@@ -7,16 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelKind
+from ai_engine.commands.train_demo import train
 from ai_engine.datasets.chexpert import CHEXPERT_LABELS, LABELS, read_chexpert
 from ai_engine.datasets.cxr import Split
-from ai_engine.datasets.view_pairs import view_pairs
-from ai_engine.dual_view import branch_heads
 from ai_engine.errors import DatasetError
-from ai_engine.registry import verify_weights
-from ai_engine.training.command import train
+from ai_engine.kinds.dual_view.batches import pair_batches, plain_pairs
+from ai_engine.kinds.dual_view.dataset import view_pairs
+from ai_engine.kinds.dual_view.predictor import branch_heads
+from ai_engine.library.card import ModelKind
+from ai_engine.library.registry import verify_weights
 from ai_engine.training.published_recipe import load_published
-from ai_engine.training.view_pairs import pair_batches, plain_pairs
 from tests.integration.ai_engine.shallow import shallow_densenets
 
 pytest.importorskip("keras")

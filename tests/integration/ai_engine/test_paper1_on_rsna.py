@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ai_engine.cards import read_card
+from ai_engine.commands.evaluate import evaluate
+from ai_engine.commands.train_demo import train
 from ai_engine.datasets.layouts import layout_of, read_dataset
-from ai_engine.evaluation.command import evaluate
-from ai_engine.training.command import train
+from ai_engine.library.card import read_card
 from tests.integration.ai_engine.shallow import shallow_densenets
 from tests.unit.ai_engine.boxed_layout import write_sample
 

@@ -11,19 +11,19 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from ai_engine.cards import ModelKind
-from ai_engine.datasets.bone_pairs import read_bone_pairs
+from ai_engine.commands.train_demo import train
 from ai_engine.datasets.cxr import Split
-from ai_engine.datasets.lungs import read_lungs
 from ai_engine.errors import DatasetError, RecipeError
-from ai_engine.evaluation.outlines import MeasuredMask, mask_metrics
 from ai_engine.inference.openvino_backend import OpenVinoBackend
-from ai_engine.lung_fields import LungSegmenter
+from ai_engine.kinds.bones.dataset import read_bone_pairs
+from ai_engine.kinds.lungs.dataset import read_lungs
+from ai_engine.kinds.lungs.outlines import MeasuredMask, mask_metrics
+from ai_engine.kinds.lungs.segmenter import LungSegmenter
+from ai_engine.library.card import ModelKind
+from ai_engine.library.registry import verify_weights
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.registry import verify_weights
 from ai_engine.training.checkpoint import FILE_NAME
-from ai_engine.training.command import train
 from ai_engine.training.published_recipe import (
     PublishedRecipe,
     Task,
@@ -148,7 +148,7 @@ def test_masks_are_learned_and_served(architecture: str, lungs: Path, tmp_path: 
 
 
 def test_held_out_images_are_measured_together_and_by_fold() -> None:
-    from ai_engine.training.mask_publish import in_groups  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.kinds.lungs.publish import in_groups  # noqa: PLC0415 - after TensorFlow
 
     nothing = np.zeros((4, 4, 3), np.uint8)
     rows = [
@@ -251,7 +251,7 @@ class _SeenError(Exception):
 def test_lungs_are_learned_in_the_precision_of_the_session(
     lungs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ai_engine.training import mask_run  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.kinds.lungs import training as mask_run  # noqa: PLC0415
 
     def seen(model: Any, *_: object) -> None:
         raise _SeenError(model.dtype_policy.name)
@@ -270,7 +270,7 @@ def test_lungs_are_learned_in_the_precision_of_the_session(
 def test_bones_are_learned_in_full_precision_whatever_the_session_computes_in(
     tmp_path: Path,
 ) -> None:
-    from ai_engine.training.bone_run import train_bones  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.kinds.bones.training import train_bones  # noqa: PLC0415 - after TensorFlow
 
     pairs = read_bone_pairs(write_pairs(tmp_path / "pairs"))
     train, valid = (

@@ -6,10 +6,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from ai_engine.predictor import ChestRadiographPredictor
+from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from dicom_node.archive.external import read_external
-from dicom_node.domain.route import Route, SecondLook, matching_routes
-from dicom_node.second_look import look_at, read_image
+from dicom_node.domain.route import AppearanceCheck, Route, matching_routes
+from dicom_node.models.appearance import look_at, read_image
 
 CHEST = Route(
     name="chest",
@@ -43,7 +43,7 @@ def changed(source: Path, folder: Path, **tags: str | None) -> Path:
     return path
 
 
-def wanted(path: Path, predictor: ChestRadiographPredictor) -> tuple[bool, SecondLook | None]:
+def wanted(path: Path, predictor: ChestRadiographPredictor) -> tuple[bool, AppearanceCheck | None]:
     instance = read_external(path, calling_ae="CR1")
     looks = {}
     if CHEST.doubts(instance):
@@ -71,7 +71,7 @@ def test_a_chest_is_recognised_behind_wrong_and_missing_tags(
     shipped_predictor: ChestRadiographPredictor,
 ) -> None:
     is_wanted, look = wanted(changed(received / f"{name}.dcm", tmp_path, **tags), shipped_predictor)
-    assert look == SecondLook(body_part="CHEST", words="upright frontal chest")
+    assert look == AppearanceCheck(body_part="CHEST", words="upright frontal chest")
     assert is_wanted
 
 
@@ -109,7 +109,7 @@ def test_a_picture_that_was_drawn_from_an_image_is_no_radiograph(
         SOPClassUID=SecondaryCaptureImageStorage,
     )
     is_wanted, look = wanted(drawn, shipped_predictor)
-    assert look == SecondLook(words="an image derived from others")
+    assert look == AppearanceCheck(words="an image derived from others")
     assert not is_wanted
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelCard, ModelKind
 from ai_engine.errors import BackendError
 from ai_engine.inference.choice import BackendChoice, BackendName, open_backend
-from ai_engine.predictor import GUARD_MODEL
-from ai_engine.registry import ModelRegistry
+from ai_engine.kinds.classifier.predictor import GUARD_MODEL
+from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.library.registry import ModelRegistry
 
 pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be exported")
 

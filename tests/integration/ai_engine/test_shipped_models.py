@@ -8,19 +8,19 @@ import pytest
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from ai_engine.cards import ModelKind
 from ai_engine.datasets.cxr import Split, read_cxr
-from ai_engine.datasets.lungs import read_lungs
 from ai_engine.errors import ImageRefusedError
-from ai_engine.evaluation.guard import MISTAKES, passes
-from ai_engine.evaluation.lungs import evaluate_lungs
-from ai_engine.evaluation.scoring import as_radiograph
-from ai_engine.lung_fields import LungSegmenter, load_lung_segmenter
+from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
+from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.kinds.guard.evaluation import MISTAKES, passes
+from ai_engine.kinds.lungs.dataset import read_lungs
+from ai_engine.kinds.lungs.evaluation import evaluate_lungs
+from ai_engine.kinds.lungs.segmenter import LungSegmenter, load_lung_segmenter
+from ai_engine.library.card import ModelKind
+from ai_engine.library.registry import ModelRegistry, read_active_versions, verify_weights
 from ai_engine.prediction import RefusalReason
-from ai_engine.predictor import ChestRadiographPredictor
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
-from ai_engine.registry import ModelRegistry, read_active_versions, verify_weights
 
 ROOT = Path(__file__).parents[3]
 CHESTS = (

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelCard, read_card
+from ai_engine.commands.train_demo import train
 from ai_engine.datasets.chexpert import LABELS
 from ai_engine.errors import RecipeError
 from ai_engine.importing.folder import install_model
-from ai_engine.registry import ModelRegistry
-from ai_engine.training.command import train
+from ai_engine.library.card import ModelCard, read_card
+from ai_engine.library.registry import ModelRegistry
+from ai_engine.library.weights_file import model_tensors, read_weights
 from ai_engine.training.published_recipe import load_published
-from ai_engine.weights_file import model_tensors, read_weights
 from dicom_node.errors import NodeError
 from tests.integration.ai_engine.shallow import shallow_densenets
 from tests.unit.cli.test_device_commands import dicom_node
@@ -23,8 +23,8 @@ from tests.unit.cli.test_device_commands import dicom_node
 pytest.importorskip("keras")
 tensorflow = pytest.importorskip("tensorflow")
 
+from ai_engine.kinds.start_weights import start_network  # noqa: E402
 from ai_engine.models.catalogue import build  # noqa: E402 - Keras, where it is installed
-from ai_engine.training.start_weights import start_network  # noqa: E402
 
 # A rate this small leaves kernels as they were when training started.
 UNMOVED = (

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import Label, ModelCard, ModelKind, write_card
 from ai_engine.ct.predictor import load_segmenter
 from ai_engine.ct.testing import ct_datasets, phantom
 from ai_engine.ct.xnet_source import SIZE, OnNetwork
@@ -14,7 +13,8 @@ from ai_engine.errors import BackendError, ModelFolderError
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.network import Tensors
 from ai_engine.inference.openvino_network import OpenVinoNetwork
-from ai_engine.inference.random_weights import write_random_weights
+from ai_engine.kinds.random_weights import write_random_weights
+from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def test_a_study_is_measured_by_the_network(card: ModelCard, cache: Path) -> Non
 def test_openvino_gives_what_keras_gives(card: ModelCard, cache: Path) -> None:
     pytest.importorskip("tensorflow")
     from ai_engine.inference.tensorflow_network import TensorFlowNetwork  # noqa: PLC0415
+    from ai_engine.library.weights_file import assign_weights, read_weights  # noqa: PLC0415
     from ai_engine.models.catalogue import build  # noqa: PLC0415
-    from ai_engine.weights_file import assign_weights, read_weights  # noqa: PLC0415
 
     model = build("xnet", labels=1, size=SIZE)
     assign_weights(model, read_weights(card.weights_path), source=card.weights_path)

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelKind, read_card, write_card
+from ai_engine.commands.train_demo import train
+from ai_engine.ct.dataset import read_mosmed, split_studies
+from ai_engine.ct.evaluation import evaluate_ct
 from ai_engine.ct.predictor import load_segmenter
+from ai_engine.ct.slice_batches import load_slices, varied_pair
 from ai_engine.datasets.cxr import Split
-from ai_engine.datasets.mosmed import read_mosmed, split_studies
 from ai_engine.errors import DatasetError
-from ai_engine.evaluation.ct_command import evaluate_ct
-from ai_engine.registry import verify_weights
+from ai_engine.library.card import ModelKind, read_card, write_card
+from ai_engine.library.registry import verify_weights
 from ai_engine.training.checkpoint import load_checkpoint
-from ai_engine.training.command import train
 from ai_engine.training.published_recipe import Task, load_published
-from ai_engine.training.slice_batches import load_slices, varied_pair
 
 nibabel = pytest.importorskip("nibabel")
 pytest.importorskip("tensorflow")
@@ -124,7 +124,7 @@ def _cut_power_in_the_second_epoch() -> Callable[[dict[str, Any]], None]:
 
 
 def test_it_is_stopped_resumed_published_and_served(mosmed: Path, tmp_path: Path) -> None:
-    from ai_engine.training.slice_run import train_slices  # noqa: PLC0415 - loads TensorFlow
+    from ai_engine.ct.slice_training import train_slices  # noqa: PLC0415 - loads TensorFlow
 
     path, out = tmp_path / "tiny.toml", tmp_path / "run"
     path.write_text(TINY)

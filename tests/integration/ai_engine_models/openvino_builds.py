@@ -12,17 +12,10 @@ from typing import Any
 import numpy as np
 import openvino
 
-from ai_engine.models import (
-    alexnet,
-    bone_gan,
-    dual_branch,
-    efficientnet,
-    end_to_end,
-    opacity_head,
-    resnet,
-    unet_vgg16,
-    xception,
-)
+from ai_engine.kinds.bones import network as bone_gan
+from ai_engine.kinds.dual_view import network as dual_branch
+from ai_engine.kinds.with_header import head as opacity_head
+from ai_engine.models import alexnet, efficientnet, end_to_end, resnet, unet_vgg16, xception
 
 
 def defaults() -> dict[str, Any]:

@@ -146,7 +146,7 @@ def test_unet_has_vgg16_as_its_encoder() -> None:
 
 
 def test_triage_reduces_512_to_128_before_the_first_dense_block() -> None:
-    from ai_engine.models.triage import build_triage  # noqa: PLC0415
+    from ai_engine.kinds.triage.network import build_triage  # noqa: PLC0415
 
     model = build_triage()
     assert tuple(model.get_layer("stem_pool").output.shape) == (None, 128, 128, 64)
@@ -172,7 +172,7 @@ def test_paper_2s_modules_are_densenet121_at_224() -> None:
 
 
 def test_the_opacity_head_joins_six_features() -> None:
-    from ai_engine.models.opacity_head import (  # noqa: PLC0415
+    from ai_engine.kinds.with_header.head import (  # noqa: PLC0415
         PatientContext,
         build_opacity_head,
         opacity_features,

@@ -15,7 +15,7 @@ def batch(size: int = 32) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_scale_has_its_bone_image() -> None:
-    from ai_engine.models.bone_gan import build_generator  # noqa: PLC0415
+    from ai_engine.kinds.bones.network import build_generator  # noqa: PLC0415
 
     made = build_generator(scales=SCALES, channels=4)(batch()[0])
     assert [tuple(one.shape) for one in made] == [(2, 16, 16, 1), (2, 32, 32, 1)]
@@ -24,14 +24,14 @@ def test_every_scale_has_its_bone_image() -> None:
 
 @pytest.mark.parametrize("scales", [(), (12,), (16, 48)])
 def test_scales_that_do_not_double_are_refused(scales: tuple[int, ...]) -> None:
-    from ai_engine.models.bone_gan import build_generator  # noqa: PLC0415
+    from ai_engine.kinds.bones.network import build_generator  # noqa: PLC0415
 
     with pytest.raises(ValueError, match="twice the one before"):
         build_generator(scales=scales)
 
 
 def test_attention_begins_as_the_identity_and_then_looks_everywhere() -> None:
-    from ai_engine.models.bone_gan import SelfAttention  # noqa: PLC0415
+    from ai_engine.kinds.bones.network import SelfAttention  # noqa: PLC0415
 
     keras.utils.set_random_seed(1)
     layer = SelfAttention()
@@ -45,7 +45,7 @@ def test_attention_begins_as_the_identity_and_then_looks_everywhere() -> None:
 
 
 def test_a_step_updates_both_networks_and_keeps_spectral_norms_at_one() -> None:
-    from ai_engine.models.bone_gan_training import BoneGan  # noqa: PLC0415
+    from ai_engine.kinds.bones.gan import BoneGan  # noqa: PLC0415
 
     keras.utils.set_random_seed(1)
     gan = BoneGan(scales=SCALES, channels=4)
@@ -67,7 +67,7 @@ def test_a_step_updates_both_networks_and_keeps_spectral_norms_at_one() -> None:
 
 
 def test_the_discriminator_learns_four_times_as_fast() -> None:
-    from ai_engine.models.bone_gan_training import GanSettings  # noqa: PLC0415
+    from ai_engine.kinds.bones.gan import GanSettings  # noqa: PLC0415
 
     settings = GanSettings()
     assert settings.discriminator_rate == 4 * settings.generator_rate
@@ -75,7 +75,7 @@ def test_the_discriminator_learns_four_times_as_fast() -> None:
 
 
 def test_a_finer_pyramid_takes_over_what_a_coarser_one_has_learned() -> None:
-    from ai_engine.models.bone_gan_training import BoneGan  # noqa: PLC0415
+    from ai_engine.kinds.bones.gan import BoneGan  # noqa: PLC0415
 
     coarse = BoneGan(scales=(16,), channels=4)
     coarse.step(*batch(16))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_engine.weights_file import assign_weights, model_tensors
+from ai_engine.library.weights_file import assign_weights, model_tensors
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -16,7 +16,7 @@ NAMES = ("frontal", "lateral", "lateral_present")
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    from ai_engine.models.dual_branch import build_dual_branch  # noqa: PLC0415
+    from ai_engine.kinds.dual_view.network import build_dual_branch  # noqa: PLC0415
 
     return build_dual_branch(size=SIZE, frontal_channels=3)
 
@@ -46,7 +46,7 @@ def test_both_branches_and_the_join_answer_for_13_labels(model: Any) -> None:
 
 
 def test_the_other_reading_leaves_two_dense_blocks_for_the_join() -> None:
-    from ai_engine.models.dual_branch import build_dual_branch  # noqa: PLC0415
+    from ai_engine.kinds.dual_view.network import build_dual_branch  # noqa: PLC0415
 
     model = build_dual_branch(branch_blocks=2)
     assert tuple(model.get_layer("frontal_stem_pool").output.shape) == (None, 128, 128, 64)
@@ -63,8 +63,8 @@ def test_a_missing_lateral_image_has_no_influence(model: Any) -> None:
 
 
 def test_it_starts_from_the_triage_model(model: Any) -> None:
-    from ai_engine.models.dual_branch import branch_weights  # noqa: PLC0415
-    from ai_engine.models.triage import build_triage  # noqa: PLC0415
+    from ai_engine.kinds.dual_view.network import branch_weights  # noqa: PLC0415
+    from ai_engine.kinds.triage.network import build_triage  # noqa: PLC0415
 
     triage, before = model_tensors(build_triage(size=SIZE)), model_tensors(model)
     triage["conv3_block2_1_bn/gamma"] = np.full(128, 7, np.float32)

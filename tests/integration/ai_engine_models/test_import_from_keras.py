@@ -10,7 +10,7 @@ import pytest
 from ai_engine.importing.convert import convert_densenet121
 from ai_engine.importing.keras_h5 import read_keras_h5
 from ai_engine.importing.layout import densenet121_shapes
-from ai_engine.weights_file import assign_weights
+from ai_engine.library.weights_file import assign_weights
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_engine.cards import read_card
-from ai_engine.importing.command import ImportRequest, import_densenet121
+from ai_engine.commands.import_weights import ImportRequest, import_densenet121
 from ai_engine.importing.profiles import CHEXNET, XRAYVISION
+from ai_engine.library.card import read_card
+from ai_engine.library.registry import verify_weights
+from ai_engine.library.weights_file import assign_weights, read_weights
 from ai_engine.models.catalogue import build
-from ai_engine.registry import verify_weights
-from ai_engine.weights_file import assign_weights, read_weights
 
 torch = pytest.importorskip("torch", reason="PyTorch is absent: no parity with it to measure")
 pytest.importorskip("keras")

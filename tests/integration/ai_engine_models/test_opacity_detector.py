@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelKind
-from ai_engine.detection.predictor import BoxFinder
-from ai_engine.evaluation.command import evaluate
+from ai_engine.commands.evaluate import evaluate
+from ai_engine.commands.train_demo import train
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
-from ai_engine.training.command import train
+from ai_engine.kinds.detector.predictor import BoxFinder
+from ai_engine.library.card import ModelKind
 from tests.unit.ai_engine.boxed_layout import write_sample
 
 pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be trained")
@@ -18,7 +18,7 @@ pytest.importorskip("keras_hub", reason="KerasHub is not installed: no detector 
 
 
 def test_a_detector_is_trained_by_the_command_evaluated_and_served(tmp_path: Path) -> None:
-    from ai_engine.models.opacity_detector import build_opacity_detector  # noqa: PLC0415
+    from ai_engine.kinds.detector.network import build_opacity_detector  # noqa: PLC0415
 
     resnet50_without_biases = 23_561_152  # the convolutions and norms that torchvision counts
     encoder = build_opacity_detector(size=128).backbone.image_encoder

@@ -59,7 +59,7 @@ def coupled_adam(start: np.ndarray, decay: float) -> list[np.ndarray]:
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 @pytest.mark.parametrize(("name", "reference"), [("radam", rectified_adam), ("adam", coupled_adam)])
 def test_steps_are_those_of_the_formulas(name: str, reference: Any, decay: float) -> None:
-    from ai_engine.optimizers import build_optimizer  # noqa: PLC0415
+    from ai_engine.training.optimizers import build_optimizer  # noqa: PLC0415
 
     start = np.array([1.0, -2.0, 3.0])
     optimizer = build_optimizer(name, learning_rate=RATE, weight_decay=decay)
@@ -72,7 +72,7 @@ def test_steps_are_those_of_the_formulas(name: str, reference: Any, decay: float
 
 @pytest.mark.parametrize("name", ["radam", "adam"])
 def test_an_optimiser_is_made_again_from_its_settings(name: str) -> None:
-    from ai_engine.optimizers import build_optimizer  # noqa: PLC0415
+    from ai_engine.training.optimizers import build_optimizer  # noqa: PLC0415
 
     optimizer = build_optimizer(name, learning_rate=RATE, weight_decay=0.1)
     again = type(optimizer).from_config(optimizer.get_config())
@@ -80,7 +80,7 @@ def test_an_optimiser_is_made_again_from_its_settings(name: str) -> None:
 
 
 def test_paper_2s_settings_name_optimisers_that_exist() -> None:
-    from ai_engine.optimizers import CoupledAdam, RAdam, build_optimizer  # noqa: PLC0415
+    from ai_engine.training.optimizers import CoupledAdam, RAdam, build_optimizer  # noqa: PLC0415
 
     for settings, kind in ((TYPE_TRAINING, CoupledAdam), (CHEST_TRAINING, RAdam)):
         optimizer = build_optimizer(

@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from ai_engine.calibration.cases import Minimum
-from ai_engine.cards import ModelCard, read_card, write_card
-from ai_engine.comparison.paired import ALL_DEVICES, Standing
-from ai_engine.comparison.report import JSON_NAME, PLOT_NAME, TEXT_NAME
-from ai_engine.registry import verify_weights
-from ai_engine.scoring import Scorer
-from ai_engine.testing import chest_card
-from ai_engine.training.finetuning import Tuning
-from ai_engine.weights_file import model_tensors, write_weights
+from ai_engine.commands.comparison.paired import ALL_DEVICES, Standing
+from ai_engine.commands.comparison.report import JSON_NAME, PLOT_NAME, TEXT_NAME
+from ai_engine.commands.finetune import Tuning
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import ModelCard, read_card, write_card
+from ai_engine.library.registry import verify_weights
+from ai_engine.library.weights_file import model_tensors, write_weights
 from dicom_node.domain.held_out import Part
 from dicom_node.errors import ConflictError
 from dicom_node.finetuning import run as running
@@ -24,10 +24,10 @@ from dicom_node.finetuning.cases import LostImageError
 from dicom_node.finetuning.plan import PlanError, read_plan
 from dicom_node.finetuning.run import UNFINISHED, NothingNewError, Order, Outcome, Workshop, run
 from dicom_node.finetuning.split import SplitRules
-from dicom_node.model_cards import ModelCards
+from dicom_node.models.cards import ModelCards
 from dicom_node.persistence.database import WAREHOUSE_MIGRATIONS, make_engine, migrate
-from dicom_node.persistence.held_out import HeldOutStore
-from dicom_node.persistence.warehouse import WarehouseStore
+from dicom_node.persistence.warehouse.held_out import HeldOutStore
+from dicom_node.persistence.warehouse.warehouse import WarehouseStore
 from sr_templates.uids import device_uid
 from tests.unit.finetuning.builders import DEVICE, OTHER_DEVICE, file_cases
 

@@ -12,15 +12,15 @@ import sqlalchemy as sa
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ai_engine.cards import ModelCard
+from ai_engine.library.card import ModelCard
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.reception import Announcement
 from dicom_node.domain.route import Route
-from dicom_node.models import ModelHost
-from dicom_node.persistence.calibrations import CalibrationStore
-from dicom_node.settings import NodeSettings
-from dicom_node.workflow.fakes import InlineSteps
+from dicom_node.models.host import ModelHost
+from dicom_node.persistence.devices.calibrations import CalibrationStore
+from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity
 from tests.unit.workflow.test_pipeline import Works, _encoded

@@ -8,11 +8,11 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from ai_engine.cards import ModelCard, ModelKind
+from ai_engine.commands.evaluate import evaluate
+from ai_engine.commands.train_demo import train
 from ai_engine.errors import DatasetError
-from ai_engine.evaluation.command import evaluate
 from ai_engine.importing.folder import install_model
-from ai_engine.training.command import train
+from ai_engine.library.card import ModelCard, ModelKind
 from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import CONVERTED, Started
 from tests.integration.sr_templates.validators import dciodvfy_errors

@@ -10,14 +10,14 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
-import ai_engine.radiograph_loading as loading
-from ai_engine.cards import ModelCard, ModelKind, write_card
 from ai_engine.datasets.chexpert import CHEXPERT_LABELS
-from ai_engine.dual_view import DualViewPredictor
-from ai_engine.labels import reported_label
-from ai_engine.preprocessing.guard import ChestGuard
-from ai_engine.testing import chest_card
-from ai_engine.weights_file import write_weights
+from ai_engine.kinds import loading
+from ai_engine.kinds.dual_view.predictor import DualViewPredictor
+from ai_engine.kinds.guard.guard import ChestGuard
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import ModelCard, ModelKind, write_card
+from ai_engine.library.labels import reported_label
+from ai_engine.library.weights_file import write_weights
 from dicom_node.domain.study import StudyState
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.report_reading import reported_findings
@@ -108,7 +108,7 @@ def test_both_views_are_judged_together_and_reported(
     assert remark["kind"] == "judged with the lateral image"
     labels = {finding["label"] for finding in trial.works.hotbase.findings(job)}
     assert labels == set(CHEXPERT_LABELS)
-    assert trial.works.worklist.item(job).positive_labels == ("Atelectasis",)
+    assert trial.works.review_queue.item(job).positive_labels == ("Atelectasis",)
 
 
 def test_without_the_lateral_image_the_report_says_so(started: Started, chest: Dataset) -> None:

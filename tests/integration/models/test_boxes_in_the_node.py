@@ -5,7 +5,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from ai_engine.testing import write_box_model
+from ai_engine.kinds.testing import write_box_model
 from dicom_node.domain.study import StudyState
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.report_reading import reported_findings, reported_regions
@@ -35,9 +35,9 @@ def test_boxes_become_every_kind_of_evidence_and_a_review_item(
     ]
     (finding,) = trial.works.hotbase.findings(job)
     assert finding["probability"] == pytest.approx(0.91)
-    item = trial.works.worklist.item(job)
+    item = trial.works.review_queue.item(job)
     assert item.positive_labels == ("Lung Opacity",)
-    (under_review,) = trial.works.worklist.findings(job)
+    (under_review,) = trial.works.review_queue.findings(job)
     assert len(under_review.boxes) == 2
     corners = regions[0].points
     assert under_review.boxes[0].left == pytest.approx(float(np.min(corners[:, 0])), abs=0.01)

@@ -10,27 +10,27 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from ai_engine.cards import ChannelKind, ModelCard, ModelKind, write_card
-from ai_engine.channel_loading import load_channels
+from ai_engine.commands.train_demo import train
 from ai_engine.datasets.cxr import Split, read_cxr
 from ai_engine.errors import ModelNotFoundError
 from ai_engine.importing.folder import install_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.views import model_image, model_view
+from ai_engine.kinds.channels.channel_loading import load_channels
+from ai_engine.kinds.classifier.batches import plain_input
+from ai_engine.kinds.guard.guard import ChestGuard
+from ai_engine.kinds.installed import InstalledModels
+from ai_engine.kinds.testing import FakeGuardBackend, guard_card
+from ai_engine.kinds.triage.triage import TriageModel
+from ai_engine.library.card import ChannelKind, ModelCard, ModelKind, write_card
+from ai_engine.library.registry import ModelRegistry, read_active_versions, shipped_weights
 from ai_engine.preprocessing.geometry import FloatImage
-from ai_engine.preprocessing.guard import ChestGuard
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
-from ai_engine.registry import ModelRegistry, read_active_versions, shipped_weights
-from ai_engine.testing import FakeGuardBackend, guard_card
 from ai_engine.training.channel_planes import ChannelPlanes
-from ai_engine.training.command import train
-from ai_engine.training.image_batches import plain_input
-from ai_engine.training.installed import InstalledModels
 from ai_engine.training.published_recipe import load_published
-from ai_engine.triage import TriageModel
-from dicom_node.model_cards import ModelCards, ModelUnavailableError
-from dicom_node.models import ModelHost
-from dicom_node.settings import NodeSettings
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.models.cards import ModelCards, ModelUnavailableError
+from dicom_node.models.host import ModelHost
 from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import CONVERTED, Started
 from tests.integration.sr_templates.validators import dciodvfy_errors

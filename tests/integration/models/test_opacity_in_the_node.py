@@ -7,14 +7,14 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from ai_engine.cards import ModelCard, ModelKind
+from ai_engine.commands.train_demo import train
 from ai_engine.datasets.cxr import Split
 from ai_engine.datasets.rsna import read_rsna
-from ai_engine.evaluation.header_command import evaluate_with_header
-from ai_engine.evaluation.scoring import as_radiograph
 from ai_engine.importing.folder import install_model
-from ai_engine.radiograph_loading import load_classifier_with_header
-from ai_engine.training.command import train
+from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.kinds.loading import load_classifier_with_header
+from ai_engine.kinds.with_header.evaluation import evaluate_with_header
+from ai_engine.library.card import ModelCard, ModelKind
 from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import CONVERTED, Started
 from tests.integration.sr_templates.validators import dciodvfy_errors
@@ -56,8 +56,8 @@ def test_both_stages_end_in_one_model_that_is_served_as_it_was_trained(
 ) -> None:
     import keras  # noqa: PLC0415
 
+    from ai_engine.library.weights_file import assign_weights, read_weights  # noqa: PLC0415
     from ai_engine.models.catalogue import build  # noqa: PLC0415
-    from ai_engine.weights_file import assign_weights, read_weights  # noqa: PLC0415
 
     assert card.kind is ModelKind.CLASSIFIER_WITH_HEADER
     out = card.folder.parents[1]

@@ -13,6 +13,12 @@ import pytest
 from pydicom import dcmread
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.configuration.settings import (
+    NetworkSettings,
+    NodeSettings,
+    TlsSettings,
+    WorklistSettings,
+)
 from dicom_node.domain.application_entity import ApplicationEntity, Operation, Role
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.access import StaticAccess
@@ -21,10 +27,9 @@ from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.storage_scu import Destination, store
 from dicom_node.network.tls import TlsFiles, client_context, server_context
-from dicom_node.settings import NetworkSettings, NodeSettings, TlsSettings, WorklistSettings
-from dicom_node.stores import Stores, address_of, utc_now
-from dicom_node.workflow.review_fakes import fake_details
-from dicom_node.workstations import Workstations
+from dicom_node.node.procedure_steps import Workstations
+from dicom_node.node.repositories import Repositories, address_of, utc_now
+from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.peers import dcmtk, node
 from tests.peers.objects import make_dataset, write_part10
 from tests.peers.process import wait_until
@@ -175,22 +180,22 @@ def secure_worklist(tmp_path: Path, identities: dict[str, Identity]) -> Iterator
             certificate=str(own.certificate),
             private_key=str(own.private_key),
             trusted=str(identities["modality"].certificate),
-            worklist=True,
+            review_queue=True,
         ),
     )
-    stores = Stores(settings)
-    stores.migrate()
+    repositories = Repositories(settings)
+    repositories.migrate()
     entity = ApplicationEntity(
         title="WS1", host="127.0.0.1", port=104, roles=frozenset({Role.WORKLIST})
     )
-    stores.ae_titles.put(entity, actor="test", at=utc_now())
+    repositories.ae_titles.put(entity, actor="test", at=utc_now())
     details = fake_details(1)
-    stores.worklist().add(details.item, details.findings)
-    workstations = Workstations(settings, stores)
+    repositories.review_queue().add(details.item, details.findings)
+    workstations = Workstations(settings, repositories)
     workstations.start()
     yield workstations.port
     workstations.stop()
-    stores.close()
+    repositories.close()
 
 
 def test_the_worklist_speaks_tls_only_where_the_settings_say_so(

@@ -18,21 +18,21 @@ from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.procedure_step import Subject
 from dicom_node.network.access import Refusal, StaticAccess
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
-from dicom_node.procedure_steps.codes import (
+from dicom_node.ups.codes import (
     MODALITY_WORKLIST,
     UPS_PULL,
     UPS_PUSH,
     UPS_WATCH,
     VERIFICATION,
 )
-from dicom_node.procedure_steps.fakes import FakeAnalyses, FakeSteps
-from dicom_node.procedure_steps.presentation import Station
-from dicom_node.procedure_steps.service import ProcedureSteps
-from dicom_node.workflow.fakes import FakeClock
-from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
+from dicom_node.ups.fakes import FakeAnalyses, FakeSteps
+from dicom_node.ups.presentation import Station
+from dicom_node.ups.service import ProcedureSteps
+from dicom_node.workflow.testing.fakes import FakeClock
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers import dcmtk
 from tests.peers.raw_scu import rejection
-from tests.unit.procedure_steps.requests import KEY, a_performance, a_request
+from tests.unit.ups.requests import KEY, a_performance, a_request
 
 COUNT = 5
 PERMITTED = {
@@ -43,16 +43,16 @@ PERMITTED = {
 
 
 @pytest.fixture
-def worklist() -> FakeWorklist:
-    made = FakeWorklist(clock=FakeClock())
+def review_queue() -> FakeReviewQueue:
+    made = FakeReviewQueue(clock=FakeClock())
     for number in range(1, COUNT + 1):
         made.add(fake_details(number))
     return made
 
 
 @pytest.fixture
-def scp(worklist: FakeWorklist) -> Iterator[WorklistScp]:
-    store = FakeSteps(worklist=worklist)
+def scp(review_queue: FakeReviewQueue) -> Iterator[WorklistScp]:
+    store = FakeSteps(review_queue=review_queue)
     for number in range(1, COUNT + 1):
         study = f"1.2.3.{number}"
         store.subjects[study] = Subject(
@@ -63,10 +63,10 @@ def scp(worklist: FakeWorklist) -> Iterator[WorklistScp]:
         )
     steps = ProcedureSteps(
         store=store,
-        worklist=worklist,
+        review_queue=review_queue,
         analyses=FakeAnalyses(known={"1.2.3.1": 1}),
         station=Station(ae_title="AINODE"),
-        clock=worklist.clock,
+        clock=review_queue.clock,
     )
     settings = WorklistScpSettings(ae_title="AINODE", host="127.0.0.1", port=0, max_results=COUNT)
     running = WorklistScp(settings, steps=steps, access=StaticAccess(PERMITTED))
@@ -231,9 +231,9 @@ def test_subscriptions_and_unknown_actions_are_refused_in_so_many_words(scp: Wor
 
 
 def test_more_matches_than_are_given_are_not_passed_over_in_silence(
-    scp: WorklistScp, worklist: FakeWorklist
+    scp: WorklistScp, review_queue: FakeReviewQueue
 ) -> None:
-    worklist.add(fake_details(COUNT + 1))
+    review_queue.add(fake_details(COUNT + 1))
     with associated(scp) as association:
         answers = list(association.send_c_find(dataset(PatientID=""), UPS_PULL))
     assert len(answers) == COUNT + 1

@@ -14,14 +14,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
+from dicom_node.configuration.settings import NetworkSettings, NodeSettings, WorklistSettings
 from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.network.access import Refusal
-from dicom_node.procedure_steps.codes import UPS_PULL, UPS_PUSH
-from dicom_node.settings import NetworkSettings, NodeSettings, WorklistSettings
-from dicom_node.stores import Stores, utc_now
+from dicom_node.node.procedure_steps import Workstations
+from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.ups.codes import UPS_PULL, UPS_PUSH
 from dicom_node.web.application import make_application
-from dicom_node.workflow.review_fakes import fake_details
-from dicom_node.workstations import Workstations
+from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.peers import dcmtk
 from tests.peers.objects import announcement, encoded, make_dataset
 from tests.peers.raw_scu import rejection
@@ -46,19 +46,19 @@ def house(tmp_path: Path) -> Iterator[House]:
         network=NetworkSettings(host="127.0.0.1", min_free_bytes=0),
         worklist=WorklistSettings(enabled=True, port=0, token_file=str(tokens)),
     )
-    stores = Stores(settings)
-    stores.migrate()
-    stores.received.open()
+    repositories = Repositories(settings)
+    repositories.migrate()
+    repositories.received.open()
     for title, role in (("WS1", Role.WORKLIST), ("WS2", Role.WORKLIST), ("CR1", Role.MODALITY)):
         entity = ApplicationEntity(title=title, host="127.0.0.1", port=104, roles=frozenset({role}))
-        stores.ae_titles.put(entity, actor="test", at=utc_now())
+        repositories.ae_titles.put(entity, actor="test", at=utc_now())
     image = make_dataset(PatientName="Test^Worklist", PatientID="W1", AccessionNumber="ACC1")
-    stored = stores.received.store(encoded(image), announcement(image))
-    stores.index.record([stored.instance])
+    stored = repositories.received.store(encoded(image), announcement(image))
+    repositories.index.record([stored.instance])
     details = fake_details(1)
     item = replace(details.item, study_instance_uid=image.StudyInstanceUID, received_at=utc_now())
-    stores.worklist().add(item, details.findings)
-    workstations = Workstations(settings, stores)
+    repositories.review_queue().add(item, details.findings)
+    workstations = Workstations(settings, repositories)
     workstations.start()
     application: FastAPI = make_application(
         registry=CollectorRegistry(), problems=tuple, version="1", machines=workstations.routers
@@ -68,7 +68,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         TestClient(application, headers={"Authorization": f"Bearer {TOKEN}"}),
     )
     workstations.stop()
-    stores.close()
+    repositories.close()
 
 
 @pytest.mark.peer

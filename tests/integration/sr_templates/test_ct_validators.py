@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.workflow.layers import layers_of_ct
+from dicom_node.workflow.analysis.layers import layers_of_ct
 from sr_templates.ct.measurement_report import build_ct_report
 from tests.integration.sr_templates.validators import (
     dciodvfy_errors,

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from ai_engine.calibration.objective import Objective
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Suspension
-from dicom_node.pages import make_pages
+from dicom_node.node.pages import make_pages
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.database import migrate
-from dicom_node.stores import Stores
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
 from tests.peers.chromium import chromium
@@ -30,16 +30,16 @@ RARE = Device(calling_ae="CR2", model_name="Rare")
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """An administrator's window on a node that has calibrated a device and suspended its model."""
-    stores = Stores(settings_in(tmp_path_factory.mktemp("node")))
-    migrate(stores.engine)
-    add_people(stores)
+    repositories = Repositories(settings_in(tmp_path_factory.mktemp("node")))
+    migrate(repositories.engine)
+    add_people(repositories)
     validated = Validated()
     cases_of(SHIFTED, validated, 150, shift=-4, seed=1)
     for _ in range(12):
         validated.add(RARE, score=0.8, truth=True)
-    desk = device_desk(stores, validated)
+    desk = device_desk(repositories, validated)
     desk.calibrating.calibrate(CARD.name, objective=Objective(), actor="otto")
-    stores.observations.suspend(
+    repositories.observations.suspend(
         Suspension(
             device_id=SHIFTED.device_id,
             model_name=CARD.name,
@@ -52,7 +52,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         registry=CollectorRegistry(),
         problems=tuple,
         version="test",
-        pages=make_pages(stores.settings, stores, None, version="test", devices=desk),
+        pages=make_pages(repositories.settings, repositories, None, version="test", devices=desk),
     )
     server = WebServer(application, host="127.0.0.1", port=0)
     server.start()
@@ -68,7 +68,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         opened.wait_for_url("**/calibration")
         yield opened
     server.stop()
-    stores.close()
+    repositories.close()
 
 
 def _look(page: Page, path: str, name: str, folder: Path) -> int:

@@ -17,8 +17,8 @@ from ai_engine.prediction import Refusal, RefusalReason, Region, Remark, RemarkK
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids
 from dicom_node.domain.evidence import MadeObjects
-from dicom_node.domain.outside import OutsideReport
-from dicom_node.domain.review import (
+from dicom_node.domain.review.external_report import ExternalReport
+from dicom_node.domain.review.review import (
     FindingUnderReview,
     FindingVerdict,
     Judgement,
@@ -28,8 +28,8 @@ from dicom_node.domain.review import (
     ReviewState,
     Verdict,
 )
-from dicom_node.domain.review_rules import superseded, truths_of
-from dicom_node.workflow.statements import statements_of
+from dicom_node.domain.review.rules import superseded, truths_of
+from dicom_node.workflow.review.statements import statements_of
 from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.chromium import chromium
 from tests.peers.reading_room import (
@@ -119,12 +119,12 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 def findings(room: ReadingRoom, item_id: str) -> tuple[FindingUnderReview, ...]:
     """Return what the model had said of an item."""
-    return room.worklist.details[item_id].findings
+    return room.review_queue.details[item_id].findings
 
 
 def truths(room: ReadingRoom, item_id: str) -> dict[Place, bool | None]:
     """Return what is learned from an item's only reading, by label and frame."""
-    (verdict,) = room.worklist.readings(item_id)
+    (verdict,) = room.review_queue.readings(item_id)
     return {
         (each.label, each.frame_number): each.value
         for each in truths_of(findings(room, item_id), verdict)
@@ -152,8 +152,8 @@ def test_a_normal_study_takes_two_keys_and_the_next_one_opens(
     shot(page, "agreed")
     page.keyboard.press("Enter")
     page.wait_for_selector(f'#panel:not([data-item="{normal}"])')
-    assert room.worklist.item(normal).state is ReviewState.DECIDED
-    (verdict,) = room.worklist.readings(first)
+    assert room.review_queue.item(normal).state is ReviewState.DECIDED
+    (verdict,) = room.review_queue.readings(first)
     assert verdict.reviewer.may_verify
     assert {each.judgement for each in verdict.findings} == {Judgement.CONFIRMED}
 
@@ -179,7 +179,7 @@ def test_a_missed_finding_is_added_with_a_box_where_it_was_drawn(
     shot(page, "corrected")
     page.locator("#sign").click()
     wait_for_images(page, room.items[2])
-    (verdict,) = room.worklist.readings(item)
+    (verdict,) = room.review_queue.readings(item)
     said = {each.label: each for each in verdict.findings}
     assert said["opacity"].judgement is Judgement.CONFIRMED
     assert said["cardiomegaly"].judgement is Judgement.REJECTED
@@ -216,7 +216,7 @@ def test_a_finding_that_the_model_denied_is_added_and_learned_as_there(
         ("effusion", None): False,
         ("nodule", None): True,
     }
-    (verdict,) = room.worklist.readings(item)
+    (verdict,) = room.review_queue.readings(item)
     said = {each.title: each for each in statements_of(findings(room, item), verdict)}
     assert len(said) == 4, "the report says one thing of each label"
     assert said["Nodule"].words == "Added by the reader."
@@ -268,7 +268,7 @@ def test_what_somebody_else_holds_can_be_seen_and_not_decided(
     )
     page = visit("ada")
     # Bert is faster: the row still says that nobody holds it.
-    room.worklist.claim(item, bert)
+    room.review_queue.claim(item, bert)
     page.locator(f'form[action$="{item}/claim"] button').click()
     expect(page.locator("#notices")).to_contain_text("held by bert")
     expect(page.locator(".state-held")).to_contain_text("bert until")  # the queue looked again
@@ -294,15 +294,15 @@ def test_a_verdict_that_comes_too_late_says_so_and_keeps_the_page(
     )
     agreed = tuple(
         FindingVerdict(image_uid=each.image_uid, label=each.label, judgement=Judgement.CONFIRMED)
-        for each in room.worklist.details[item].findings
+        for each in room.review_queue.details[item].findings
         if each.is_positive
     )
-    room.worklist.decide(Verdict(item_id=item, reviewer=ada, findings=agreed))
+    room.review_queue.decide(Verdict(item_id=item, reviewer=ada, findings=agreed))
     page.keyboard.press("a")
     page.keyboard.press("Enter")
     expect(page.locator("#notices .notice-problem")).to_be_visible()
     assert page.locator("#panel").get_attribute("data-item") == item
-    assert len(room.worklist.readings(item)) == 1
+    assert len(room.review_queue.readings(item)) == 1
 
 
 def test_a_third_reader_sees_both_readings_and_may_take_one(
@@ -315,7 +315,7 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
         who = Reviewer(
             user_name=name, person_name=name, organisation="Test", role=ReviewerRole.VERIFIER
         )
-        room.worklist.claim(item, who)
+        room.review_queue.claim(item, who)
         findings = tuple(
             FindingVerdict(image_uid=each.image_uid, label=each.label, judgement=judgement)
             for each in details.findings
@@ -323,7 +323,7 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
         )
         if name == "bert":
             findings = (replace(findings[0], box=box), *findings[1:])
-        room.worklist.decide(Verdict(item_id=item, reviewer=who, findings=findings))
+        room.review_queue.decide(Verdict(item_id=item, reviewer=who, findings=findings))
     page = visit("ada")
     page.locator(".tabs").get_by_text("Adjudicating").click()
     expect(page.locator("table.rows tbody tr")).to_have_count(1)
@@ -337,9 +337,9 @@ def test_a_third_reader_sees_both_readings_and_may_take_one(
     page.keyboard.press("Escape")
     page.keyboard.press("Enter")
     page.wait_for_url("**/worklist*")
-    decided = room.worklist.item(item)
+    decided = room.review_queue.item(item)
     assert decided.state is ReviewState.DECIDED
-    last = room.worklist.readings(item)[-1]
+    last = room.review_queue.readings(item)[-1]
     assert {each.judgement for each in last.findings} == {Judgement.REJECTED}
 
 
@@ -378,7 +378,7 @@ def test_a_tablet_reads_by_touch(visit: Visit, room: ReadingRoom, shot: Shot) ->
     shot(page, "tablet-upright")
     page.locator("#sign").tap()
     wait_for_images(page, room.items[2])
-    (verdict,) = room.worklist.readings(room.items[0])
+    (verdict,) = room.review_queue.readings(room.items[0])
     assert not verdict.reviewer.may_verify
 
 
@@ -386,10 +386,10 @@ def test_a_claim_is_given_back(visit: Visit, room: ReadingRoom) -> None:
     page = visit("ada")
     page.keyboard.press("Enter")
     wait_for_images(page, room.items[0])
-    assert room.worklist.item(room.items[0]).is_held(datetime.now(UTC))
+    assert room.review_queue.item(room.items[0]).is_held(datetime.now(UTC))
     page.keyboard.press("k")
     page.wait_for_url("**/worklist")
-    assert not room.worklist.item(room.items[0]).is_held(datetime.now(UTC))
+    assert not room.review_queue.item(room.items[0]).is_held(datetime.now(UTC))
 
 
 def _place(page: Page) -> str:
@@ -538,7 +538,7 @@ def test_side_place_words_and_doubt_reach_the_verdict(
     shot(page, "cannot-tell")
     page.keyboard.press("Enter")
     wait_for_images(page, room.items[2])
-    (verdict,) = room.worklist.readings(item)
+    (verdict,) = room.review_queue.readings(item)
     said = {each.label: each for each in verdict.findings}
     assert verdict.comment == "supine"
     assert said["opacity"].judgement is Judgement.CHANGED
@@ -552,8 +552,8 @@ def test_what_is_over_or_replaced_says_so_on_its_page(
     visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
     first, normal, second, _ = room.items
-    details = room.worklist.details[first]
-    room.worklist.details[first] = replace(details, item=superseded(details.item, second))
+    details = room.review_queue.details[first]
+    room.review_queue.details[first] = replace(details, item=superseded(details.item, second))
     page = visit("bert")
     page.goto(f"{room.url}/worklist/items/{first}")
     wait_for_images(page, first)
@@ -564,8 +564,8 @@ def test_what_is_over_or_replaced_says_so_on_its_page(
     who = Reviewer(
         user_name="cleo", person_name="Cleo", organisation="Test", role=ReviewerRole.VERIFIER
     )
-    room.worklist.claim(normal, who)
-    room.worklist.decide(Verdict(item_id=normal, reviewer=who, comment="old scar"))
+    room.review_queue.claim(normal, who)
+    room.review_queue.decide(Verdict(item_id=normal, reviewer=who, comment="old scar"))
     page.goto(f"{room.url}/worklist/items/{normal}")
     wait_for_images(page, normal)
     expect(page.get_by_text("Decided by cleo")).to_be_visible()
@@ -582,7 +582,7 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
     visit: Visit, room: ReadingRoom, shot: Shot
 ) -> None:
     item = room.items[0]
-    details = room.worklist.details[item]
+    details = room.review_queue.details[item]
     (image,) = details.images
     uids = StudyUids(study="1.2.3.1", series="1.2.3.1.1", instance="1.2.3.1.1.2")
     options = ChestOptions(seed=7, rows=image.rows, columns=image.columns)
@@ -594,7 +594,7 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
         "Triage by chest-triage 1.0.0: not normal with a probability of 83% (threshold 50%); it "
         "decides the order of work only.",
     )
-    room.worklist.details[item] = replace(
+    room.review_queue.details[item] = replace(
         details,
         item=replace(details.item, image_count=2),
         images=(image, second),
@@ -618,8 +618,8 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
                 detail="looks like: lateral chest",
             ),
         ),
-        outside=(
-            OutsideReport(
+        external=(
+            ExternalReport(
                 sop_instance_uid="1.2.826.0.1.3680043.8.498.27159844013578420199",
                 item_id=item,
                 study_instance_uid=details.item.study_instance_uid,

@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ai_engine.bones.prediction import BoneImage, packed
-from ai_engine.bones.predictor import BonePredictor, BoneSubtractor
-from ai_engine.datasets.bone_pairs import read_bone_pairs
 from ai_engine.datasets.cxr import Split
 from ai_engine.errors import BackendError, DatasetError
-from ai_engine.models.bone_scales import scales_of
+from ai_engine.kinds.bones.batches import bone_batches, load_pairs, plain_pairs
+from ai_engine.kinds.bones.dataset import read_bone_pairs
+from ai_engine.kinds.bones.prediction import BoneImage, packed
+from ai_engine.kinds.bones.predictor import BonePredictor, BoneSubtractor
+from ai_engine.kinds.bones.scales import scales_of
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard
+from ai_engine.kinds.testing import FakeGuardBackend, chest_card, guard_card
 from ai_engine.prediction import Region
-from ai_engine.preprocessing.guard import Appearance, ChestGuard
-from ai_engine.testing import FakeGuardBackend, chest_card, guard_card
-from ai_engine.training.bone_batches import bone_batches, load_pairs, plain_pairs
 from ai_engine.training.published_recipe import load_published
 from tests.unit.ai_engine.bone_layout import write_pairs
 from tests.unit.ai_engine.test_boxes import radiograph

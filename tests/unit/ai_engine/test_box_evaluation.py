@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ai_engine.evaluation.detection import (
+from ai_engine.kinds.detector.metrics import (
     BoxedImage,
     average_precision,
     best_box_threshold,

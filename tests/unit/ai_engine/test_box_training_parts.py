@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.datasets.boxed import boxed_items
 from ai_engine.datasets.cxr import CxrBox, CxrDataset, CxrItem, Split, View
 from ai_engine.errors import DatasetError
+from ai_engine.kinds.classifier.demo_recipe import Augmentation
+from ai_engine.kinds.detector.batches import PADDING, box_batches, moved_boxes, plain_batches
+from ai_engine.kinds.detector.dataset import boxed_items
 from ai_engine.prediction import Region
-from ai_engine.training.box_batches import PADDING, box_batches, moved_boxes, plain_batches
 from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
-from ai_engine.training.recipe import Augmentation
 
 SIDE = 96
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from ai_engine.calibration.operating_point import OperatingPoint
-from ai_engine.detection.boxes import LARGEST_OVERLAP, on_source, overlap, suppressed
-from ai_engine.detection.predictor import BoxFinder, BoxPredictor
 from ai_engine.errors import BackendError, ModelFolderError
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import pack_network, unpacked_network
+from ai_engine.kinds.classifier.predictor import Calibration
+from ai_engine.kinds.detector.boxes import LARGEST_OVERLAP, on_source, overlap, suppressed
+from ai_engine.kinds.detector.predictor import BoxFinder, BoxPredictor
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard
+from ai_engine.kinds.testing import FakeGuardBackend, guard_card, write_box_model
 from ai_engine.prediction import Prediction, Region
-from ai_engine.predictor import Calibration
-from ai_engine.preprocessing.guard import Appearance, ChestGuard
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.testing import FakeGuardBackend, guard_card, write_box_model
 
 BOXES = ((10, 20, 50, 80), (12, 22, 50, 80), (70, 20, 110, 60), (80, 90, 100, 120))
 SCORES = (0.9, 0.8, 0.6, 0.3)

@@ -9,20 +9,20 @@ import pytest
 
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.probability import LogisticMap, Method
-from ai_engine.cards import Label, ModelCard
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Activation
-from ai_engine.prediction import Refusal, RefusalReason, Region
-from ai_engine.predictor import Calibration, ChestRadiographPredictor
-from ai_engine.preprocessing.guard import OVERRULING, Appearance, ChestGuard, TagsHint, Veto
-from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.testing import (
+from ai_engine.kinds.classifier.predictor import Calibration, ChestRadiographPredictor
+from ai_engine.kinds.guard.guard import OVERRULING, Appearance, ChestGuard, TagsHint, Veto
+from ai_engine.kinds.testing import (
     FakeChestBackend,
     FakeGuardBackend,
     chest_card,
     fake_predictor,
     guard_card,
 )
+from ai_engine.library.card import Label, ModelCard
+from ai_engine.prediction import Refusal, RefusalReason, Region
+from ai_engine.preprocessing.radiograph import Radiograph
 
 
 def radiograph(uid: str = "1.2.3", rows: int = 480, columns: int = 480) -> Radiograph:

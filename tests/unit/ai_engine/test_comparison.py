@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from ai_engine.calibration.cases import LabelCases, Minimum
-from ai_engine.cards import ModelCard
-from ai_engine.comparison.measuring import measure
-from ai_engine.comparison.paired import (
+from ai_engine.commands.comparison.measuring import measure
+from ai_engine.commands.comparison.paired import (
     ALL_DEVICES,
     PairedCases,
     PairedResult,
     Standing,
     compare,
 )
-from ai_engine.comparison.plot import draw_comparison
-from ai_engine.comparison.report import (
+from ai_engine.commands.comparison.plot import draw_comparison
+from ai_engine.commands.comparison.report import (
     JSON_NAME,
     TEXT_NAME,
     Comparison,
@@ -26,11 +25,12 @@ from ai_engine.comparison.report import (
     write_report,
 )
 from ai_engine.inference.backend import Activation, FloatArray
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.classifier.validated import ValidatedCase
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.scoring import Scorer
-from ai_engine.testing import chest_card
-from ai_engine.training.validated import ValidatedCase
 
 LABEL = "Pneumonia"
 AT = datetime(2026, 3, 1, tzinfo=UTC)

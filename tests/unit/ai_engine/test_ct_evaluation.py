@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ai_engine.cards import ModelCard, ModelKind
+from ai_engine.ct import evaluation as ct_command
+from ai_engine.ct.dataset import load_mask, load_volume, read_mosmed, split_studies
+from ai_engine.ct.evaluation import evaluate_ct
+from ai_engine.ct.grades import GradedStudy, confusion, figures, overlap
 from ai_engine.ct.predictor import load_classical
 from ai_engine.ct.testing import Ellipsoid, phantom
 from ai_engine.datasets.cxr import Split
-from ai_engine.datasets.mosmed import load_mask, load_volume, read_mosmed, split_studies
 from ai_engine.errors import DatasetError
-from ai_engine.evaluation import ct_command
-from ai_engine.evaluation.ct_command import evaluate_ct
-from ai_engine.evaluation.ct_grades import GradedStudy, confusion, figures, overlap
-from ai_engine.registry import ModelRegistry
+from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.library.registry import ModelRegistry
 
 nibabel = pytest.importorskip("nibabel")
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from ai_engine.drift.agreement import cohens_kappa, rate, rates_over_time
-from ai_engine.drift.quality import image_quality
 from ai_engine.drift.shift import population_stability_index, shift
 from ai_engine.prediction import ImageQuality, Region
+from ai_engine.preprocessing.quality import image_quality
 from ai_engine.preprocessing.radiograph import Radiograph
 
 SAMPLES = st.lists(st.floats(0, 1), min_size=20, max_size=80).map(np.array)

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelCard, ModelKind
-from ai_engine.dual_view import DualViewPredictor
 from ai_engine.errors import ModelFolderError
 from ai_engine.inference.backend import Activation
+from ai_engine.inference.input_channels import described
 from ai_engine.inference.network import Tensors
-from ai_engine.input_channels import described
-from ai_engine.labels import reported_label
+from ai_engine.kinds.dual_view.predictor import DualViewPredictor
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard, TagsHint
+from ai_engine.kinds.testing import chest_card, guard_card
+from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.library.labels import reported_label
 from ai_engine.prediction import Refusal, RefusalReason, RemarkKind
-from ai_engine.preprocessing.guard import Appearance, ChestGuard, TagsHint
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.testing import chest_card, guard_card
 from tests.unit.ai_engine.test_chest_predictor import radiograph
 from tests.unit.ai_engine.test_input_channels import Left
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ai_engine.cards import Label, ModelKind
+from ai_engine.commands import evaluate as command
 from ai_engine.datasets.chexpert import LABELS
-from ai_engine.evaluation import command
-from ai_engine.labels import reported_label
-from ai_engine.predictor import VETOES
-from ai_engine.testing import chest_card
+from ai_engine.kinds.classifier.predictor import VETOES
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import Label, ModelKind
+from ai_engine.library.labels import reported_label
+from ai_engine.library.weights_file import write_weights
 from ai_engine.training.published_recipe import load_published
-from ai_engine.weights_file import write_weights
 from tests.unit.ai_engine.test_dual_view import FakeDualBranch
 from tests.unit.ai_engine.test_paper_tables import _ByBrightness
 

@@ -7,24 +7,24 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.cards import Label
 from ai_engine.datasets.cxr import CxrItem, Split, View
-from ai_engine.evaluation.guard import wilson
-from ai_engine.evaluation.metrics import (
+from ai_engine.kinds.classifier.pointing import is_hit, marked_boxes, peak
+from ai_engine.kinds.classifier.scoring import ScoredSplit
+from ai_engine.kinds.guard.evaluation import wilson
+from ai_engine.library.card import Label
+from ai_engine.measures.metrics import (
     best_f1_threshold,
     bootstrap,
     calibration_error,
     measures,
 )
-from ai_engine.evaluation.plots import (
+from ai_engine.measures.plots import (
     draw_calibration,
     draw_confusions,
     draw_precision_recall,
     draw_roc,
 )
-from ai_engine.evaluation.pointing import is_hit, marked_boxes, peak
-from ai_engine.evaluation.report import EvaluationReport, confusions, measure_split
-from ai_engine.evaluation.scoring import ScoredSplit
+from ai_engine.measures.report import EvaluationReport, confusions, measure_split
 from ai_engine.prediction import HeatMap, Region
 
 TRUTH = np.array([False, False, False, True, True, True])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ai_engine.explain import class_activation, gradient_activation, heat_map
+from ai_engine.inference.explain import class_activation, gradient_activation, heat_map
 from ai_engine.prediction import Region
 
 REGION = Region(left=0, top=0, right=100, bottom=100)

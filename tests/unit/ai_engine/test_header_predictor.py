@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ai_engine.cards import Label
 from ai_engine.errors import BackendError, ModelFolderError
-from ai_engine.header_predictor import OpacityClassifier, OpacityPredictor, joined_words
-from ai_engine.labels import reported_label
+from ai_engine.kinds.guard.guard import ChestGuard
+from ai_engine.kinds.testing import FakeGuardBackend, chest_card, guard_card
+from ai_engine.kinds.with_header.predictor import OpacityClassifier, OpacityPredictor, joined_words
+from ai_engine.library.card import Label
+from ai_engine.library.labels import reported_label
 from ai_engine.prediction import RemarkKind
-from ai_engine.preprocessing.guard import ChestGuard
 from ai_engine.preprocessing.patient_context import PatientContext, Sex, View
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.testing import FakeGuardBackend, chest_card, guard_card
 from tests.unit.ai_engine.test_boxes import radiograph
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]

@@ -8,28 +8,39 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.cards import ChannelKind, InputChannel, ModelCard, ModelKind, read_card, write_card
-from ai_engine.channel_loading import active_channel_card, channel_card, require_channels
+from ai_engine.commands.finetune import Tuning, tuning_recipe
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
 from ai_engine.errors import ModelFolderError, ModelNotFoundError, RecipeError
-from ai_engine.evaluation.scoring import as_radiograph
 from ai_engine.inference.backend import Activation
+from ai_engine.inference.input_channels import described, stacked
 from ai_engine.inference.views import model_batch, model_image, model_view
-from ai_engine.input_channels import described, stacked
-from ai_engine.predictor import ChestRadiographPredictor
+from ai_engine.kinds.channels.channel_loading import (
+    active_channel_card,
+    channel_card,
+    require_channels,
+)
+from ai_engine.kinds.classifier.batches import plain_input, sample_of
+from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.kinds.guard.guard import ChestGuard
+from ai_engine.kinds.installed import InstalledModels, models_of
+from ai_engine.kinds.testing import FakeGuardBackend, chest_card, guard_card
+from ai_engine.library.card import (
+    ChannelKind,
+    InputChannel,
+    ModelCard,
+    ModelKind,
+    read_card,
+    write_card,
+)
+from ai_engine.library.registry import ModelRegistry
+from ai_engine.library.weights_file import write_weights
 from ai_engine.preprocessing.geometry import FloatImage
-from ai_engine.preprocessing.guard import ChestGuard
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.registry import ModelRegistry
-from ai_engine.scoring import Scorer
-from ai_engine.testing import FakeGuardBackend, chest_card, guard_card
 from ai_engine.training.augmentation import augmented_image, augmented_view
 from ai_engine.training.channel_planes import ChannelPlanes
-from ai_engine.training.finetuning import Tuning, tuning_recipe
-from ai_engine.training.image_batches import plain_input, sample_of
-from ai_engine.training.installed import InstalledModels, models_of
 from ai_engine.training.published_recipe import load_published, parse_published
-from ai_engine.weights_file import write_weights
 from tests.unit.ai_engine.test_chest_predictor import radiograph
 
 SIZE = 64

@@ -7,16 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.cards import Label, ModelKind
-from ai_engine.datasets.lungs import read_lungs
 from ai_engine.errors import DatasetError
-from ai_engine.evaluation.overlap import dice, intersection_over_union, mean_interval
 from ai_engine.inference.backend import Activation, FloatArray
-from ai_engine.lung_fields import LungSegmenter, separate
+from ai_engine.kinds.lungs.dataset import read_lungs
+from ai_engine.kinds.lungs.segmenter import LungSegmenter, separate
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import Label, ModelKind
+from ai_engine.measures.overlap import dice, intersection_over_union, mean_interval
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.planes import map_on_source, view_of_mask
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.testing import chest_card
 
 SHAPE = (100, 120)
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_engine.cards import CARD_NAME, Metric, ModelCard, read_card, render_card, write_card
 from ai_engine.errors import ModelFolderError, ModelNotFoundError
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import CARD_NAME, Metric, ModelCard, read_card, render_card, write_card
+from ai_engine.library.registry import ModelRegistry, read_active_versions, verify_weights
+from ai_engine.library.weights_file import assign_weights, digest, read_weights, write_weights
 from ai_engine.models.catalogue import build
-from ai_engine.registry import ModelRegistry, read_active_versions, verify_weights
-from ai_engine.testing import chest_card
-from ai_engine.weights_file import assign_weights, digest, read_weights, write_weights
 
 TENSORS = {"head/kernel": np.ones((3, 1), np.float32), "head/bias": np.zeros(1, np.float32)}
 

@@ -9,26 +9,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ai_engine.cards import Label, ModelCard
-from ai_engine.datasets.chexpert import CHEXPERT_LABELS
-from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
-from ai_engine.datasets.rsna import PNEUMONIA_CLASSES
-from ai_engine.errors import DatasetError
-from ai_engine.evaluation.classes import (
-    accuracy_in_words,
-    classes_table,
-    evaluate_classes,
-    figures_table,
-    is_exclusive,
-)
-from ai_engine.evaluation.paper3_table import (
+from ai_engine.commands.paper3_table import (
     FILE_NAME,
     TABLE_1,
     OurRow,
     add_row,
     table_1,
 )
-from ai_engine.evaluation.paper_tables import (
+from ai_engine.commands.paper_tables import (
     TABLES,
     means_in_words,
     paper_rows,
@@ -36,10 +24,22 @@ from ai_engine.evaluation.paper_tables import (
     table_of,
     write_rows,
 )
-from ai_engine.evaluation.scoring import ScoredSplit
+from ai_engine.datasets.chexpert import CHEXPERT_LABELS
+from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
+from ai_engine.datasets.rsna import PNEUMONIA_CLASSES
+from ai_engine.errors import DatasetError
 from ai_engine.inference.backend import Activation
-from ai_engine.labels import reported_label
-from ai_engine.testing import chest_card
+from ai_engine.kinds.classifier.classes import (
+    accuracy_in_words,
+    classes_table,
+    evaluate_classes,
+    figures_table,
+    is_exclusive,
+)
+from ai_engine.kinds.classifier.scoring import ScoredSplit
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import Label, ModelCard
+from ai_engine.library.labels import reported_label
 from ai_engine.training.published_recipe import load_published
 
 

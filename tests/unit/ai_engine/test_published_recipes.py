@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ChannelKind, ModelKind
+from ai_engine.commands.paper3_table import TABLE_1
 from ai_engine.datasets.cxr import CxrItem, Split, View
 from ai_engine.datasets.layouts import READERS
 from ai_engine.datasets.nih import LABELS as NIH
 from ai_engine.datasets.rsna import CLASSES, PNEUMONIA_CLASSES
 from ai_engine.errors import RecipeError
-from ai_engine.evaluation.paper3_table import TABLE_1
+from ai_engine.kinds.classifier.batches import epoch_order, label_targets
+from ai_engine.kinds.classifier.demo_recipe import load_recipe
+from ai_engine.library.card import ChannelKind, ModelKind
 from ai_engine.models.catalogue import BUILDERS
 from ai_engine.models.end_to_end import CHEST_LABELS, CHEST_TRAINING, TYPE_TRAINING, XRAY_TYPES
-from ai_engine.training.image_batches import epoch_order, label_targets
 from ai_engine.training.published_recipe import (
     PublishedRecipe,
     Schedule,
@@ -25,7 +26,6 @@ from ai_engine.training.published_recipe import (
     parse_published,
     published_names,
 )
-from ai_engine.training.recipe import load_recipe
 from ai_engine.training.schedule import best_epoch, is_finished, learning_rate
 
 

@@ -8,17 +8,27 @@ from safetensors.numpy import save_file
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
 from ai_engine.errors import RecipeError
-from ai_engine.labels import reported_label
+from ai_engine.kinds.classifier.demo_batches import (
+    TrainingSet,
+    epoch_batches,
+    load_training_set,
+    plain_views,
+)
+from ai_engine.kinds.classifier.demo_publish import card_text
+from ai_engine.kinds.classifier.demo_recipe import (
+    Augmentation,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+)
+from ai_engine.kinds.guard.batches import guard_batches, misplaced
+from ai_engine.kinds.guard.guard import Appearance
+from ai_engine.kinds.guard.images import distorted_chest, drawn_other
+from ai_engine.library.labels import reported_label
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import letterbox
-from ai_engine.preprocessing.guard import Appearance
 from ai_engine.training.augmentation import Sample, augmented_view
-from ai_engine.training.batches import TrainingSet, epoch_batches, load_training_set, plain_views
 from ai_engine.training.checkpoint import Checkpoint, load_checkpoint, numbered, save_checkpoint
-from ai_engine.training.guard_batches import guard_batches, misplaced
-from ai_engine.training.guard_images import distorted_chest, drawn_other
-from ai_engine.training.publish import card_text
-from ai_engine.training.recipe import Augmentation, load_recipe, parse_recipe, recipe_names
 
 MINIMAL = """
 name = "chest-radiograph"

@@ -9,20 +9,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ai_engine.cards import ChannelKind
-from ai_engine.datasets.boxed import BoxedItem
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
-from ai_engine.datasets.view_pairs import ViewPair
+from ai_engine.kinds.bones.batches import LoadedPair, bone_batches
+from ai_engine.kinds.bones.batches import plain_pairs as plain_bones
+from ai_engine.kinds.classifier.batches import image_batches, plain_input
+from ai_engine.kinds.detector.batches import box_batches, plain_batches
+from ai_engine.kinds.detector.dataset import BoxedItem
+from ai_engine.kinds.dual_view import batches as view_pairs
+from ai_engine.kinds.dual_view.dataset import ViewPair
+from ai_engine.kinds.lungs import batches as mask_batches
+from ai_engine.kinds.lungs.batches import MaskedSample
+from ai_engine.library.card import ChannelKind
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import centered, content_region, fitted, letterbox
-from ai_engine.training import mask_batches, view_pairs
 from ai_engine.training.augmentation import Sample, augmented_image, augmented_view
-from ai_engine.training.bone_batches import LoadedPair, bone_batches
-from ai_engine.training.bone_batches import plain_pairs as plain_bones
-from ai_engine.training.box_batches import box_batches, plain_batches
 from ai_engine.training.channel_planes import as_values
-from ai_engine.training.image_batches import image_batches, plain_input
-from ai_engine.training.mask_batches import MaskedSample
 from ai_engine.training.published_recipe import STILL, PublishedRecipe, load_published
 
 Image = npt.NDArray[np.uint8]

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import Label, ModelCard, ModelKind
 from ai_engine.errors import ModelFolderError
 from ai_engine.inference.backend import Activation
-from ai_engine.preprocessing.guard import Appearance, ChestGuard
-from ai_engine.testing import FakeChestBackend, FakeGuardBackend, chest_card, guard_card
-from ai_engine.triage import TriageModel
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard
+from ai_engine.kinds.testing import FakeChestBackend, FakeGuardBackend, chest_card, guard_card
+from ai_engine.kinds.triage.triage import TriageModel
+from ai_engine.library.card import Label, ModelCard, ModelKind
 from tests.unit.ai_engine.test_chest_predictor import radiograph
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelCard
+from ai_engine.commands.finetune import Tuning, finetune, tuning_recipe
 from ai_engine.errors import RecipeError
+from ai_engine.kinds.classifier.demo_batches import epoch_batches
+from ai_engine.kinds.classifier.validated import ValidatedCase, as_sample, load_validated
+from ai_engine.kinds.testing import chest_card, guard_card
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.testing import chest_card, guard_card
-from ai_engine.training.batches import epoch_batches
-from ai_engine.training.finetuning import Tuning, finetune, tuning_recipe
-from ai_engine.training.validated import ValidatedCase, as_sample, load_validated
 
 LABELS = ("Pneumonia", "Abnormal")
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from pydicom import Dataset
 
-from ai_engine.cards import ModelCard
 from ai_engine.ct.kernels import Kernel, kernel_of
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.predictor import load_classical
@@ -14,7 +13,8 @@ from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.ct.testing import ct_datasets, phantom
 from ai_engine.ct.volume import CtVolume
 from ai_engine.errors import ModelFolderError
-from ai_engine.registry import ModelRegistry
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import ModelRegistry
 
 THIN, THICK, OTHER = ("1.2.3.1", "1.2.3.2", "1.2.3.3")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ai_engine.errors import BackendError
-from ai_engine.models.opacity_detector import build_opacity_detector
-from ai_engine.models.opacity_head import FEATURES, opacity_features
+from ai_engine.kinds.detector.network import build_opacity_detector
+from ai_engine.kinds.with_header.head import FEATURES, opacity_features
 from ai_engine.preprocessing.patient_context import PatientContext, Sex, View
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ai_engine.cards import read_card
+from ai_engine.commands.import_weights import ImportRequest, import_densenet121
 from ai_engine.errors import AiEngineError, WeightImportError
-from ai_engine.importing.command import ImportRequest, import_densenet121
 from ai_engine.importing.convert import convert_densenet121
 from ai_engine.importing.keras_h5 import read_keras_h5
 from ai_engine.importing.layout import STEM_KERNEL, densenet121_shapes
@@ -23,8 +22,9 @@ from ai_engine.importing.profiles import (
     with_labels,
 )
 from ai_engine.importing.source import Array, Framework, SourceTensors
-from ai_engine.registry import ModelRegistry, verify_weights
-from ai_engine.weights_file import read_weights
+from ai_engine.library.card import read_card
+from ai_engine.library.registry import ModelRegistry, verify_weights
+from ai_engine.library.weights_file import read_weights
 from tests.unit.ai_engine_models.test_foreign_names import torchvision_names
 
 FILE = Path("weights.pth")

@@ -16,7 +16,7 @@ from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import UnreadableDatasetError
-from dicom_node.second_look import read_image
+from dicom_node.models.appearance import read_image
 from tests.peers.data import dicom_files
 from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset
 

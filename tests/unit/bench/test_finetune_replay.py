@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.comparison.paired import ALL_DEVICES, Standing
+from ai_engine.commands.comparison.paired import ALL_DEVICES, Standing
 from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
 from ai_engine.inference.backend import Activation, FloatArray
-from ai_engine.scoring import Scorer
-from ai_engine.testing import chest_card
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.testing import chest_card
 from bench.devices import DEVICES
 from bench.finetune import SHOWN, UNCHANGED, cases_of, compared, reader
 from tests.peers.data import data_root

@@ -8,8 +8,8 @@ from typer.testing import CliRunner, Result
 
 from dicom_node.cli.application import application
 from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine
-from dicom_node.persistence.index import StudyIndex
 from tests.unit.builders import STUDY, an_instance
 
 CONFIG = Path(__file__).parents[3] / "config"

@@ -8,13 +8,13 @@ import pytest
 from pydicom import dcmread
 from typer.testing import CliRunner, Result
 
-from ai_engine.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
 from dicom_node.cli.application import application
+from dicom_node.configuration.settings import load_settings
 from dicom_node.domain.device import Device
 from dicom_node.errors import ConfigurationError, NodeError, NotFoundError
-from dicom_node.model_cards import ModelCards
-from dicom_node.settings import load_settings
-from dicom_node.stores import Stores
+from dicom_node.models.cards import ModelCards
+from dicom_node.node.repositories import Repositories
 from tests.unit.export.images import small_radiograph
 from tests.unit.validated import Validated, cases_of
 
@@ -32,12 +32,12 @@ def dicom_node(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
-    """Stores with ninety validated images of one device, all of them the same small picture."""
+def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repositories]:
+    """Ninety validated images of one device, all of them the same small picture."""
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "250")
     settings = load_settings(CONFIG)
-    made = Stores(settings)
+    made = Repositories(settings)
     made.migrate()
     model = ModelCards(CONFIG, settings.models_dir).identity(CHEST_MODEL)
     validated = Validated()
@@ -63,7 +63,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     made.close()
 
 
-def test_devices_are_calibrated_and_taken_back_by_command(stores: Stores) -> None:
+def test_devices_are_calibrated_and_taken_back_by_command(repositories: Repositories) -> None:
     tried = dicom_node("calibrate", "--dry-run", "--objective", "sensitivity=0.9").output
     assert "dry run, not kept" in tried
     assert "No calibration" in dicom_node("calibrate", "history").output
@@ -83,15 +83,15 @@ def test_devices_are_calibrated_and_taken_back_by_command(stores: Stores) -> Non
         dicom_node("calibrate", "--objective", "best")
 
 
-def test_the_warehouse_counts_by_device_and_label(stores: Stores) -> None:
-    truths = list(stores.warehouse.truths())
+def test_the_warehouse_counts_by_device_and_label(repositories: Repositories) -> None:
+    truths = list(repositories.warehouse.truths())
     found = sum(each.value is True for each in truths)
     counted = dicom_node("warehouse", "counts").output
     (row,) = [line for line in counted.splitlines() if line.strip().startswith(DEVICE.device_id)]
     assert row.split()[-3:] == [str(found), str(len(truths) - found), "0"]
 
 
-def test_a_model_is_suspended_for_a_device_and_status_says_so(stores: Stores) -> None:
+def test_a_model_is_suspended_for_a_device_and_status_says_so(repositories: Repositories) -> None:
     assert DEVICE.device_id in dicom_node("drift").output
     named = (CHEST_MODEL, "--device", DEVICE.device_id)
     dicom_node("models", "suspend", *named, "--why", "new detector")
@@ -102,7 +102,9 @@ def test_a_model_is_suspended_for_a_device_and_status_says_so(stores: Stores) ->
     assert "No model is suspended" in dicom_node("models", "suspended").output
 
 
-def test_the_warehouse_is_exported_with_counts_and_reasons(stores: Stores, tmp_path: Path) -> None:
+def test_the_warehouse_is_exported_with_counts_and_reasons(
+    repositories: Repositories, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     said = dicom_node("warehouse", "export", str(out)).output
     assert "1 images, 0 reports" in said

@@ -9,10 +9,10 @@ from pydicom.uid import ExplicitVRLittleEndian
 from typer.testing import CliRunner
 
 from dicom_node.cli.application import application
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.evidence import EvidenceObject, LeftOut
 from dicom_node.domain.job import JobState
-from dicom_node.settings import NodeSettings
-from dicom_node.stores import Stores
+from dicom_node.node.repositories import Repositories
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_instance
 from tests.unit.persistence.test_hotbase import JOB
@@ -29,11 +29,11 @@ def dicom_node(*arguments: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repositories]:
     """A node that has one study, whose job is done."""
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
-    made = Stores(NodeSettings(data_dir=tmp_path / "data"))
+    made = Repositories(NodeSettings(data_dir=tmp_path / "data"))
     made.migrate()
     made.received.open()
     made.evidence.open()
@@ -49,10 +49,10 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     made.close()
 
 
-def hold(stores: Stores) -> None:
+def hold(repositories: Repositories) -> None:
     """Hold an object that is broken indeed: it has hardly any attribute."""
     broken = a_source(SOPInstanceUID="2.1")
-    stores.hotbase.keep_evidence(
+    repositories.hotbase.keep_evidence(
         [
             EvidenceObject(
                 sop_instance_uid="2.1",
@@ -60,7 +60,7 @@ def hold(stores: Stores) -> None:
                 series_instance_uid=broken.SeriesInstanceUID,
                 kind=EvidenceKind.SC,
                 job_id=JOB.job_id,
-                path=stores.objects.keep(broken),
+                path=repositories.objects.keep(broken),
                 problems=(PROBLEM,),
             )
         ]
@@ -72,12 +72,12 @@ def test_nothing_is_held_in_an_empty_node() -> None:
     assert "Held back" not in dicom_node("status")
 
 
-def test_what_is_held_is_listed_with_file_reason_and_next_step(stores: Stores) -> None:
-    hold(stores)
+def test_what_is_held_is_listed_with_file_reason_and_next_step(repositories: Repositories) -> None:
+    hold(repositories)
     said = dicom_node("evidence", "held")
-    (row,) = stores.hotbase.evidence(JOB.job_id)
+    (row,) = repositories.hotbase.evidence(JOB.job_id)
     assert f"Study {STUDY}" in said
-    assert str(stores.objects.evidence_path(row.path)) in said
+    assert str(repositories.objects.evidence_path(row.path)) in said
     assert PROBLEM in said
     assert "dicom-node evidence retry" in said
     assert "Nothing is held back." in dicom_node("evidence", "held", "1.2.3")
@@ -85,25 +85,25 @@ def test_what_is_held_is_listed_with_file_reason_and_next_step(stores: Stores) -
     assert f"HELD: {PROBLEM}" in dicom_node("status", STUDY)
 
 
-def test_what_still_fails_is_made_again(stores: Stores) -> None:
-    hold(stores)
+def test_what_still_fails_is_made_again(repositories: Repositories) -> None:
+    hold(repositories)
     said = dicom_node("evidence", "retry", STUDY)
     assert "0 objects pass now and will be sent; 1 jobs will be done again" in said
-    assert stores.hotbase.jobs(STUDY)[0]["state"] == JobState.PENDING
-    assert [each.study_instance_uid for each in stores.index.receiving()] == [STUDY]
+    assert repositories.hotbase.jobs(STUDY)[0]["state"] == JobState.PENDING
+    assert [each.study_instance_uid for each in repositories.index.receiving()] == [STUDY]
     assert "Held back: 1 sc" in dicom_node("status")
 
 
 @pytest.mark.parametrize("lost", ["archive", "evidence"])
-def test_a_file_that_is_gone_stops_nothing(stores: Stores, lost: str) -> None:
-    hold(stores)
-    (path,) = (stores.settings.data_dir / lost).rglob("*.dcm")
+def test_a_file_that_is_gone_stops_nothing(repositories: Repositories, lost: str) -> None:
+    hold(repositories)
+    (path,) = (repositories.settings.data_dir / lost).rglob("*.dcm")
     path.unlink()
     said = dicom_node("evidence", "retry")
     assert "1 jobs will be done again" in said
 
 
-def test_status_says_what_an_image_cannot_carry(stores: Stores) -> None:
+def test_status_says_what_an_image_cannot_carry(repositories: Repositories) -> None:
     left_out = LeftOut(job_id=JOB.job_id, kind=EvidenceKind.SEG, reason="no pixel spacing")
-    stores.hotbase.leave_out(left_out)
+    repositories.hotbase.leave_out(left_out)
     assert "seg: left out: no pixel spacing" in dicom_node("status", STUDY)

@@ -10,13 +10,13 @@ import pytest
 from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
-from ai_engine.cards import read_card
 from ai_engine.importing.layout import densenet121_shapes
-from ai_engine.registry import shipped_weights
-from ai_engine.weights_file import digest
+from ai_engine.library.card import read_card
+from ai_engine.library.registry import shipped_weights
+from ai_engine.library.weights_file import digest
 from dicom_node.cli.application import application
 from dicom_node.errors import NodeError
-from dicom_node.model_cards import ModelUnavailableError
+from dicom_node.models.cards import ModelUnavailableError
 
 CONFIG = Path(__file__).parents[3] / "config"
 NAME = "frontal-chest-guard"

@@ -11,14 +11,14 @@ from typer.testing import CliRunner, Result
 
 from ai_engine.prediction import Prediction, Remark, RemarkKind
 from dicom_node.cli.application import application
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.job import Job
-from dicom_node.domain.outside import OutsideReport
+from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.domain.user import User, UserRole
 from dicom_node.errors import ConflictError, NodeError, NotFoundError
-from dicom_node.settings import NodeSettings
-from dicom_node.stores import Stores
-from dicom_node.workflow.fakes import FAKE_MODEL
-from dicom_node.workflow.review_fakes import fake_details
+from dicom_node.node.repositories import Repositories
+from dicom_node.workflow.testing.fakes import FAKE_MODEL
+from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.unit.builders import an_instance
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -45,11 +45,11 @@ def dicom_node(*arguments: str) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repositories]:
     """A node that has one result waiting, and people of every kind."""
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
-    made = Stores(NodeSettings(data_dir=tmp_path / "data"))
+    made = Repositories(NodeSettings(data_dir=tmp_path / "data"))
     made.migrate()
     now = datetime.now(UTC)
     study = DETAILS.item.study_instance_uid
@@ -67,7 +67,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
         ),
         at=now,
     )
-    made.worklist().add(DETAILS.item, DETAILS.findings)
+    made.review_queue().add(DETAILS.item, DETAILS.findings)
     for name, role in (("ada", UserRole.EXPERT), ("root", UserRole.ADMIN)):
         user = User(name=name, title=f"{name}^Doctor", organization="", roles=frozenset({role}))
         made.users.add(user, "hash", actor="t", at=now)
@@ -75,11 +75,11 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     made.close()
 
 
-def test_an_item_is_listed_shown_claimed_and_decided(stores: Stores) -> None:
+def test_an_item_is_listed_shown_claimed_and_decided(repositories: Repositories) -> None:
     listed = dicom_node("review", "list").output
     assert ITEM in listed
     assert "1 waiting" in listed
-    stores.hotbase.keep_prediction(ITEM, A_DISAGREEMENT)
+    repositories.hotbase.keep_prediction(ITEM, A_DISAGREEMENT)
     shown = dicom_node("review", "show", ITEM).output
     assert "opacity" in shown
     assert "header and pixels disagree: 1.2.3.1.1.1: it is a hand" in shown
@@ -92,18 +92,20 @@ def test_an_item_is_listed_shown_claimed_and_decided(stores: Stores) -> None:
         dicom_node("review", "decide", ITEM, "--as", "ada", "--confirm")
 
 
-def test_labels_are_judged_one_by_one(stores: Stores) -> None:
+def test_labels_are_judged_one_by_one(repositories: Repositories) -> None:
     dicom_node(
         "review", "decide", ITEM, "--as", "ada", "--reject", "opacity", "--add", "effusion"
     )  # fmt: skip
-    (reading,) = stores.worklist().readings(ITEM)
+    (reading,) = repositories.review_queue().readings(ITEM)
     assert {each.label: each.judgement.value for each in reading.findings} == {
         "opacity": "rejected",
         "effusion": "added",
     }
 
 
-def test_a_verdict_that_cannot_be_used_says_why_and_holds_nothing_up(stores: Stores) -> None:
+def test_a_verdict_that_cannot_be_used_says_why_and_holds_nothing_up(
+    repositories: Repositories,
+) -> None:
     with pytest.raises(ConflictError, match="Opacity"):
         dicom_node("review", "decide", ITEM, "--as", "ada")
     with pytest.raises(ConflictError, match="no label mass"):
@@ -116,27 +118,31 @@ def test_a_verdict_that_cannot_be_used_says_why_and_holds_nothing_up(stores: Sto
         dicom_node("review", "show", "f" * 32)
 
 
-def test_a_result_is_rejected_whole_and_what_cannot_be_told_is_said(stores: Stores) -> None:
-    worklist = stores.worklist()
+def test_a_result_is_rejected_whole_and_what_cannot_be_told_is_said(
+    repositories: Repositories,
+) -> None:
+    review_queue = repositories.review_queue()
     other = fake_details(2)
-    worklist.add(other.item, other.findings)
+    review_queue.add(other.item, other.findings)
     said = dicom_node(
         "review", "decide", ITEM, "--as", "ada", "--reject-result", "--comment", "Another patient"
     ).output
     assert "Decided." in said
-    (rejection,) = worklist.readings(ITEM)
+    (rejection,) = review_queue.readings(ITEM)
     assert (rejection.rejected, rejection.comment) == (True, "Another patient")
     assert "result rejected" in dicom_node("review", "show", ITEM).output
     dicom_node("review", "decide", other.item.item_id, "--as", "ada", "--unsure", "opacity")
-    (reading,) = worklist.readings(other.item.item_id)
+    (reading,) = review_queue.readings(other.item.item_id)
     assert [each.judgement.value for each in reading.findings] == ["unsure"]
     assert "2 decided" in dicom_node("review", "list", "--state", "waiting").output
 
 
-def test_the_list_is_in_the_order_and_the_states_that_are_asked_for(stores: Stores) -> None:
-    worklist = stores.worklist()
+def test_the_list_is_in_the_order_and_the_states_that_are_asked_for(
+    repositories: Repositories,
+) -> None:
+    review_queue = repositories.review_queue()
     unclear = fake_details(2, probabilities=(("opacity", 0.51),))
-    worklist.add(unclear.item, unclear.findings)
+    review_queue.add(unclear.item, unclear.findings)
     second = unclear.item.item_id
 
     def order(*options: str) -> list[str]:
@@ -152,28 +158,28 @@ def test_the_list_is_in_the_order_and_the_states_that_are_asked_for(stores: Stor
 
 
 def test_what_somebody_else_holds_or_a_newer_result_replaced_is_not_decided(
-    stores: Stores,
+    repositories: Repositories,
 ) -> None:
-    worklist = stores.worklist()
-    add_expert(stores, "ben")
+    review_queue = repositories.review_queue()
+    add_expert(repositories, "ben")
     dicom_node("review", "claim", ITEM, "--as", "ben")
     with pytest.raises(ConflictError, match="is held by ben until"):
         dicom_node("review", "decide", ITEM, "--as", "ada", "--confirm")
     newer = "e" * 32
     later = DETAILS.item.created_at + timedelta(minutes=1)
-    worklist.add(replace(DETAILS.item, item_id=newer, created_at=later), DETAILS.findings)
+    review_queue.add(replace(DETAILS.item, item_id=newer, created_at=later), DETAILS.findings)
     with pytest.raises(ConflictError, match=f"is superseded: .* item {newer}"):
         dicom_node("review", "decide", ITEM, "--as", "ben", "--confirm")
-    assert worklist.readings(ITEM) == ()
+    assert review_queue.readings(ITEM) == ()
     assert "superseded" in dicom_node("review", "show", ITEM).output
 
 
-def test_two_readers_who_differ_leave_it_to_a_third(stores: Stores) -> None:
+def test_two_readers_who_differ_leave_it_to_a_third(repositories: Repositories) -> None:
     details = fake_details(2, readers=2)
     item = details.item.item_id
-    stores.worklist().add(details.item, details.findings)
+    repositories.review_queue().add(details.item, details.findings)
     for name in ("ben", "cleo"):
-        add_expert(stores, name)
+        add_expert(repositories, name)
     first = dicom_node("review", "decide", item, "--as", "ada", "--confirm").output
     assert "a second reader is wanted" in first
     with pytest.raises(ConflictError, match="The second reader must be somebody else"):
@@ -185,14 +191,14 @@ def test_two_readers_who_differ_leave_it_to_a_third(stores: Stores) -> None:
     assert "Decided." in dicom_node("review", "decide", item, "--as", "cleo", "--confirm").output
 
 
-def add_expert(stores: Stores, name: str) -> None:
+def add_expert(repositories: Repositories, name: str) -> None:
     user = User(
         name=name,
         title=f"{name}^Doctor",
         organization="",
         roles=frozenset({UserRole.EXPERT}),
     )
-    stores.users.add(user, "hash", actor="t", at=datetime.now(UTC))
+    repositories.users.add(user, "hash", actor="t", at=datetime.now(UTC))
 
 
 def test_an_empty_warehouse_says_so() -> None:
@@ -204,9 +210,11 @@ def test_every_command_explains_itself() -> None:
         assert "Usage" in dicom_node("review", command, "--help").output
 
 
-def test_reports_of_other_workstations_are_told_with_what_came_of_them(stores: Stores) -> None:
-    stores.outside.keep(
-        OutsideReport(
+def test_reports_of_other_workstations_are_told_with_what_came_of_them(
+    repositories: Repositories,
+) -> None:
+    repositories.external.keep(
+        ExternalReport(
             sop_instance_uid="1.2.3.7",
             item_id=ITEM,
             study_instance_uid=DETAILS.item.study_instance_uid,

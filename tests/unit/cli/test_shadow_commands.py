@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.cards import ModelCard
 from ai_engine.inference.backend import Activation, FloatArray
-from ai_engine.predictor import CHEST_MODEL
-from ai_engine.scoring import Scorer
-from dicom_node import shadows
+from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.library.card import ModelCard
+from dicom_node.configuration.settings import load_settings
 from dicom_node.domain.job import Job
 from dicom_node.domain.observation import Observation
 from dicom_node.errors import ConfigurationError, ConflictError, NotFoundError
 from dicom_node.finetuning.split import TooFewCasesError
-from dicom_node.model_cards import ModelCards, ModelUnavailableError
-from dicom_node.settings import load_settings
-from dicom_node.shadows import Shadows
-from dicom_node.stores import Stores, utc_now
+from dicom_node.models.cards import ModelCards, ModelUnavailableError
+from dicom_node.node import shadows
+from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.shadows import Shadows
 from tests.unit.builders import STUDY, an_instance
 from tests.unit.cli.test_device_commands import CONFIG, dicom_node
 from tests.unit.export.images import small_radiograph
@@ -45,25 +45,27 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCards:
 
 
 @pytest.fixture
-def stores(cards: ModelCards) -> Iterator[Stores]:
-    made = Stores(load_settings(CONFIG))
+def repositories(cards: ModelCards) -> Iterator[Repositories]:
+    made = Repositories(load_settings(CONFIG))
     made.migrate()
     yield made
     made.close()
 
 
-def analysed(stores: Stores, cards: ModelCards, number: int, *, with_file: bool = True) -> None:
+def analysed(
+    repositories: Repositories, cards: ModelCards, number: int, *, with_file: bool = True
+) -> None:
     """An image that the champion has analysed just now."""
     uid, job = f"1.2.{number}", f"{number:032d}"
     study = f"{STUDY}.{number}"
     instance = an_instance(uid, study_instance_uid=study, path=f"CR1/20260101/{uid}.dcm")
-    stores.index.record([instance])
+    repositories.index.record([instance])
     if with_file:
-        path = stores.objects.source_path(instance.path)
+        path = repositories.objects.source_path(instance.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         small_radiograph().save_as(path, enforce_file_format=True)
     model = cards.identity(CHEST_MODEL)
-    stores.hotbase.add_job(
+    repositories.hotbase.add_job(
         Job(
             job_id=job,
             study_instance_uid=study,
@@ -75,7 +77,7 @@ def analysed(stores: Stores, cards: ModelCards, number: int, *, with_file: bool 
         ),
         at=utc_now(),
     )
-    stores.observations.observe(
+    repositories.observations.observe(
         [
             Observation(
                 job_id=job,
@@ -92,7 +94,7 @@ def analysed(stores: Stores, cards: ModelCards, number: int, *, with_file: bool 
 
 
 def test_a_shadow_is_set_followed_reported_and_ended(
-    stores: Stores, cards: ModelCards, monkeypatch: pytest.MonkeyPatch
+    repositories: Repositories, cards: ModelCards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(card: ModelCard, *, cache: Path, threads: int, channels: object) -> Scorer:
         assert cache
@@ -100,24 +102,24 @@ def test_a_shadow_is_set_followed_reported_and_ended(
         return Scorer(replace(card, labels=card.labels[:1]), Sure())
 
     monkeypatch.setattr(shadows.Scorer, "load", load)
-    analysed(stores, cards, 1)
+    analysed(repositories, cards, 1)
     said = dicom_node("models", "shadow", CHEST_MODEL, SHADOW, "--by", "ann").output
     assert "Nothing it says is sent or shown" in said
-    analysed(stores, cards, 2)
-    analysed(stores, cards, 3, with_file=False)
-    running = Shadows(stores, cards)
+    analysed(repositories, cards, 2)
+    analysed(repositories, cards, 3, with_file=False)
+    running = Shadows(repositories, cards)
     assert running.run() == 2
     assert running.run() == 0
     # What came before the shadow is not looked at; what is gone is said.
-    kept = {each.job_id: each for each in stores.shadows.scores(CHEST_MODEL, digest(cards))}
+    kept = {each.job_id: each for each in repositories.shadows.scores(CHEST_MODEL, digest(cards))}
     assert [int(job) for job in kept] == [2, 3]
     assert _rounded(kept[f"{2:032d}"].scores) == {"Pneumonia": 0.97}
     assert "gone" in kept[f"{3:032d}"].failure
     # It goes nowhere: no finding, no evidence, no delivery, no item.
     for job in kept:
-        assert stores.hotbase.findings(job) == ()
-        assert stores.hotbase.evidence(job) == ()
-        assert stores.hotbase.deliveries_of(job) == ()
+        assert repositories.hotbase.findings(job) == ()
+        assert repositories.hotbase.evidence(job) == ()
+        assert repositories.hotbase.deliveries_of(job) == ()
     report = dicom_node("models", "shadow", "report").output
     assert f"{CHEST_MODEL}/{SHADOW} as shadow: 1 images" in report
     assert "Not scored: 1" in report
@@ -138,7 +140,7 @@ def digest(cards: ModelCards) -> str:
     return cards.version(CHEST_MODEL, SHADOW).weights_digest
 
 
-@pytest.mark.usefixtures("stores")
+@pytest.mark.usefixtures("repositories")
 def test_what_cannot_run_as_shadow_is_refused(cards: ModelCards) -> None:
     active = cards.identity(CHEST_MODEL).version
     with pytest.raises(ConflictError, match="is active: it sees every study already"):
@@ -154,7 +156,7 @@ def test_what_cannot_run_as_shadow_is_refused(cards: ModelCards) -> None:
         dicom_node("models", "shadow", CHEST_MODEL, "off")
 
 
-@pytest.mark.usefixtures("stores")
+@pytest.mark.usefixtures("repositories")
 def test_fine_tuning_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.nice", lambda _by: 0)
     with pytest.raises(TooFewCasesError, match=r"too few cases to learn from \(none\)"):

@@ -15,12 +15,12 @@ from dicom_node.dicomweb.workitems import WorkitemLimits, workitems_router
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.procedure_step import Subject
 from dicom_node.errors import ConfigurationError
-from dicom_node.procedure_steps.fakes import FakeAnalyses, FakeSteps
-from dicom_node.procedure_steps.presentation import Station
-from dicom_node.procedure_steps.service import ProcedureSteps
-from dicom_node.workflow.fakes import FakeClock
-from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
-from tests.unit.procedure_steps.requests import KEY, a_request
+from dicom_node.ups.fakes import FakeAnalyses, FakeSteps
+from dicom_node.ups.presentation import Station
+from dicom_node.ups.service import ProcedureSteps
+from dicom_node.workflow.testing.fakes import FakeClock
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
+from tests.unit.ups.requests import KEY, a_request
 
 TOKENS = {"WS1": "first-token-of-the-test", "WS2": "second-token-of-the-test"}
 JSON = "application/dicom+json"
@@ -38,18 +38,18 @@ def token_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(token_file: Path) -> TestClient:
-    worklist = FakeWorklist(clock=FakeClock())
-    store = FakeSteps(worklist=worklist)
+    review_queue = FakeReviewQueue(clock=FakeClock())
+    store = FakeSteps(review_queue=review_queue)
     for number in (1, 2, 3):
-        worklist.add(fake_details(number))
+        review_queue.add(fake_details(number))
         study = f"1.2.3.{number}"
         store.subjects[study] = Subject(study_instance_uid=study, patient_id=f"P{number}")
     steps = ProcedureSteps(
         store=store,
-        worklist=worklist,
+        review_queue=review_queue,
         analyses=FakeAnalyses(),
         station=Station(ae_title="AINODE"),
-        clock=worklist.clock,
+        clock=review_queue.clock,
     )
     application = FastAPI()
     application.include_router(

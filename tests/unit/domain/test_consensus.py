@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from dicom_node.domain.consensus import consensus
-from dicom_node.domain.review import Judgement, Laterality, Reviewer, ReviewerRole, Verdict
+from dicom_node.domain.review.consensus import consensus
+from dicom_node.domain.review.review import Judgement, Laterality, Reviewer, ReviewerRole, Verdict
 from tests.unit.domain.test_review_rules import ADA, BEN, FINDINGS, say, verdict
 
 TRAINEE = replace(BEN, role=ReviewerRole.ATTESTOR)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_node.domain.job import job_identifier
-from dicom_node.workflow.fakes import FAKE_MODEL
+from dicom_node.workflow.testing.fakes import FAKE_MODEL
 
 
 @settings(deadline=None)

@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ai_engine.prediction import Region, Triage
-from dicom_node.domain.review import (
+from dicom_node.domain.review.queue import (
+    AlreadyDecidedError,
+    AlreadyReadError,
+    ClaimExpiredError,
+    HeldByOtherError,
+    NotClaimedError,
+    SupersededError,
+    UnusableVerdictError,
+)
+from dicom_node.domain.review.review import (
     REVIEW_TRANSITIONS,
     FindingVerdict,
     Judgement,
@@ -18,13 +27,13 @@ from dicom_node.domain.review import (
     ReviewState,
     Verdict,
 )
-from dicom_node.domain.review_rules import (
+from dicom_node.domain.review.rules import (
     abnormality_of,
     agree,
     check_verdict,
     claimed,
     decided,
-    decided_outside,
+    decided_externally,
     extended,
     priority_of,
     released,
@@ -32,17 +41,8 @@ from dicom_node.domain.review_rules import (
     truths_of,
     uncertainty_of,
 )
-from dicom_node.domain.worklist import (
-    AlreadyDecidedError,
-    AlreadyReadError,
-    ClaimExpiredError,
-    HeldByOtherError,
-    NotClaimedError,
-    SupersededError,
-    UnusableVerdictError,
-)
-from dicom_node.workflow.fakes import FAKE_MODEL
-from dicom_node.workflow.review_fakes import fake_details
+from dicom_node.workflow.testing.fakes import FAKE_MODEL
+from dicom_node.workflow.testing.review_fakes import fake_details
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(minutes=15)
@@ -144,7 +144,7 @@ def test_a_superseded_item_is_nobodys() -> None:
         lambda: claimed(old, ADA, readers=(), now=NOW, lease=LEASE),
         lambda: extended(old, ADA, now=NOW, lease=LEASE),
         lambda: decided(old, verdict(ADA, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW),
-        lambda: decided_outside(old, WORKSTATION, readers=(), now=NOW),
+        lambda: decided_externally(old, WORKSTATION, readers=(), now=NOW),
     ):
         with pytest.raises(SupersededError, match="f" * 32):
             act()
@@ -152,7 +152,7 @@ def test_a_superseded_item_is_nobodys() -> None:
 
 def test_a_workstation_closes_an_item_whoever_holds_it() -> None:
     held = claimed(ITEM, ADA, readers=(), now=NOW, lease=LEASE)
-    done = decided_outside(held, WORKSTATION, readers=(), now=NOW)
+    done = decided_externally(held, WORKSTATION, readers=(), now=NOW)
     assert (done.state, done.decided_by) == (ReviewState.DECIDED, ("WORKSTATION",))
 
 
@@ -168,13 +168,13 @@ def test_a_workstation_closes_an_item_whoever_holds_it() -> None:
 def test_in_place_of_further_readers_stands_only_a_verified_report(item: ReviewItem) -> None:
     attesting = replace(WORKSTATION, role=ReviewerRole.ATTESTOR)
     with pytest.raises(UnusableVerdictError, match=r"stays open: .* not VERIFIED"):
-        decided_outside(item, attesting, readers=(), now=NOW)
-    assert not decided_outside(item, WORKSTATION, readers=(), now=NOW).is_open
+        decided_externally(item, attesting, readers=(), now=NOW)
+    assert not decided_externally(item, WORKSTATION, readers=(), now=NOW).is_open
 
 
 def test_a_workstation_of_a_readers_name_is_not_the_second_reader() -> None:
     with pytest.raises(AlreadyReadError, match="stays open"):
-        decided_outside(
+        decided_externally(
             replace(ITEM, readers=2), WORKSTATION, readers=[WORKSTATION.user_name], now=NOW
         )
 

@@ -6,8 +6,8 @@ import pytest
 
 from dicom_node.domain.instance import CodedValue
 from dicom_node.domain.route import (
+    AppearanceCheck,
     Route,
-    SecondLook,
     TagDoubt,
     doubtful_instances,
     matching_routes,
@@ -104,8 +104,8 @@ def test_no_routes_is_a_reason_too() -> None:
 
 
 DOUBTING = replace(CHEST, pixels_decide=True)
-A_CHEST = SecondLook(body_part="CHEST", words="upright frontal chest")
-SOMETHING = SecondLook(words="no frontal chest")
+A_CHEST = AppearanceCheck(body_part="CHEST", words="upright frontal chest")
+SOMETHING = AppearanceCheck(words="no frontal chest")
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from ai_engine.datasets.cxr import read_cxr
 from ai_engine.prediction import Region
 from dicom_node.domain.device import Device
-from dicom_node.domain.review import OTHER_LABEL
+from dicom_node.domain.review.review import OTHER_LABEL
 from dicom_node.domain.warehouse import LabelledBox, WarehouseImage, WarehouseRecord
 from dicom_node.export.formats import export_coco, export_dicom, export_nih
 from dicom_node.export.pseudonyms import Pseudonyms

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from ai_engine.prediction import Region
 from dicom_node.domain.device import Device
-from dicom_node.domain.review import OTHER_LABEL
+from dicom_node.domain.review.review import OTHER_LABEL
 from dicom_node.domain.warehouse import LabelledBox, WarehouseRecord
 from dicom_node.export.validated_images import ValidatedImage, ValidatedImages
 from tests.unit.builders import EPOCH

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.cards import ModelCard, read_card, write_card
+from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.classifier.validated import ValidatedCase
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import ModelCard, read_card, write_card
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.scoring import Scorer
-from ai_engine.testing import chest_card
-from ai_engine.training.validated import ValidatedCase
 from dicom_node.finetuning.candidate import with_thresholds
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -21,8 +21,8 @@ from dicom_node.finetuning.split import (
     split,
 )
 from dicom_node.persistence.database import WAREHOUSE_MIGRATIONS, make_engine, migrate
-from dicom_node.persistence.held_out import HeldOutStore
-from dicom_node.workflow.review_fakes import FakeWarehouse
+from dicom_node.persistence.warehouse.held_out import HeldOutStore
+from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from tests.unit.builders import EPOCH
 from tests.unit.finetuning.builders import (
     DEVICE,

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.ae_titles import AeTitleStore
-from dicom_node.persistence.tables import AUDIT
+from dicom_node.persistence.corridor.tables import AUDIT
 from tests.unit.builders import EPOCH, an_entity
 
 

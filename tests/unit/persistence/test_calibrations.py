@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from ai_engine.calibration.device import EVERY_DEVICE, DeviceCalibration
 from ai_engine.calibration.objective import Objective
 from dicom_node.errors import NotFoundError
-from dicom_node.persistence.calibrations import CalibrationStore
-from dicom_node.workflow.fakes import FAKE_MODEL
+from dicom_node.persistence.devices.calibrations import CalibrationStore
+from dicom_node.workflow.testing.fakes import FAKE_MODEL
 from tests.unit.builders import EPOCH
 
 

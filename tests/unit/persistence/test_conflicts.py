@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from dicom_node.persistence.conflicts import ConflictStore
-from dicom_node.persistence.index import StudyIndex
+from dicom_node.persistence.corridor.conflicts import ConflictStore
+from dicom_node.persistence.corridor.index import StudyIndex
 from tests.unit.builders import EPOCH, STUDY, an_instance
 
 FIRST = an_instance("1.1", digest="a", path="one.dcm")

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.domain.delivery import DeliveryState
-from dicom_node.domain.evidence import EvidenceObject, LeftOut, Parcel
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.hotbase import Hotbase
-from dicom_node.persistence.index import StudyIndex
-from dicom_node.workflow.fakes import FAKE_MODEL, FakeModels
+from dicom_node.persistence.corridor.hotbase import Hotbase
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_instance
 
@@ -106,12 +106,12 @@ def test_what_was_left_out_is_said_once_and_forgotten_with_the_next_try(hotbase:
     assert hotbase.add_job(JOB, at=EPOCH) is JobState.PENDING
 
 
-def test_a_parcel_that_was_delivered_can_be_delivered_once_more(hotbase: Hotbase) -> None:
-    told = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH, parcel=Parcel.FAILURE)
+def test_an_evidence_set_that_was_delivered_can_be_delivered_once_more(hotbase: Hotbase) -> None:
+    told = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH, evidence_set=EvidenceSet.FAILURE)
     first = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
     for each in (told, first):
         hotbase.move_delivery(each.delivery_id, DeliveryState.DELIVERED, at=EPOCH)
-    hotbase.reopen_deliveries(JOB.job_id, Parcel.RESULT, at=EPOCH)
+    hotbase.reopen_deliveries(JOB.job_id, EvidenceSet.RESULT, at=EPOCH)
     assert hotbase.delivery(first.delivery_id).state is DeliveryState.PENDING
     assert hotbase.delivery(told.delivery_id).state is DeliveryState.DELIVERED
 

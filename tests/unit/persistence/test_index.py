@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.index import StudyIndex
-from dicom_node.persistence.tables import CONFLICTS
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.tables import CONFLICTS
 from tests.unit.builders import EPOCH, STUDY, an_instance
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ai_engine.prediction import ImageQuality
 from dicom_node.domain.observation import Observation, Suspension
 from dicom_node.errors import NotFoundError
-from dicom_node.persistence.observations import ObservationStore
+from dicom_node.persistence.devices.observations import ObservationStore
 from tests.unit.builders import EPOCH
 
 

@@ -9,25 +9,31 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from dicom_node.domain.outside import OutsideReport
 from dicom_node.domain.procedure_step import ProcedureStep, StepKind, StepState, Subject
-from dicom_node.domain.review import FindingVerdict, Judgement, Reviewer, ReviewerRole, Verdict
+from dicom_node.domain.review.external_report import ExternalReport
+from dicom_node.domain.review.review import (
+    FindingVerdict,
+    Judgement,
+    Reviewer,
+    ReviewerRole,
+    Verdict,
+)
 from dicom_node.domain.study import StudyState
-from dicom_node.persistence import procedure_steps
-from dicom_node.persistence.index import StudyIndex
-from dicom_node.persistence.procedure_steps import HotbaseSteps
-from dicom_node.persistence.step_rows import analysis_state, item_id_of
-from dicom_node.persistence.step_tables import PROCEDURE_STEPS
-from dicom_node.persistence.worklist import HotbaseWorklist
-from dicom_node.procedure_steps.errors import StepRefusedError
-from dicom_node.procedure_steps.fakes import FakeAnalyses
-from dicom_node.procedure_steps.ports import Ending, StepQuery
-from dicom_node.procedure_steps.presentation import Station
-from dicom_node.procedure_steps.service import ProcedureSteps
-from dicom_node.workflow.fakes import FakeClock
-from dicom_node.workflow.review_fakes import fake_details
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.persistence.ups import procedure_steps
+from dicom_node.persistence.ups.procedure_steps import HotbaseSteps
+from dicom_node.persistence.ups.rows import analysis_state, item_id_of
+from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
+from dicom_node.ups.errors import StepRefusedError
+from dicom_node.ups.fakes import FakeAnalyses
+from dicom_node.ups.ports import Ending, StepQuery
+from dicom_node.ups.presentation import Station
+from dicom_node.ups.service import ProcedureSteps
+from dicom_node.workflow.testing.fakes import FakeClock
+from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.unit.builders import an_instance
-from tests.unit.procedure_steps.requests import KEY, a_performance, a_request
+from tests.unit.ups.requests import KEY, a_performance, a_request
 
 LEASE = timedelta(minutes=15)
 NAMES = {"1.2.3.1": "Müller^Jörg", "1.2.3.2": "Yamada^Tarou=山田^太郎", "1.2.3.3": "[x]^100%_"}
@@ -50,8 +56,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def worklist(engine: sa.Engine, clock: FakeClock) -> HotbaseWorklist:
-    made = HotbaseWorklist(engine, images=lambda _: (), clock=clock, lease=LEASE)
+def review_queue(engine: sa.Engine, clock: FakeClock) -> HotbaseReviewQueue:
+    made = HotbaseReviewQueue(engine, images=lambda _: (), clock=clock, lease=LEASE)
     for number in (1, 2, 3):
         details = fake_details(
             number,
@@ -63,15 +69,17 @@ def worklist(engine: sa.Engine, clock: FakeClock) -> HotbaseWorklist:
 
 
 @pytest.fixture
-def store(engine: sa.Engine, clock: FakeClock, worklist: HotbaseWorklist) -> HotbaseSteps:
-    return HotbaseSteps(engine, worklist=worklist, clock=clock, read_subject=read_subject)
+def store(engine: sa.Engine, clock: FakeClock, review_queue: HotbaseReviewQueue) -> HotbaseSteps:
+    return HotbaseSteps(engine, review_queue=review_queue, clock=clock, read_subject=read_subject)
 
 
 @pytest.fixture
-def steps(store: HotbaseSteps, worklist: HotbaseWorklist, clock: FakeClock) -> ProcedureSteps:
+def steps(
+    store: HotbaseSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
+) -> ProcedureSteps:
     return ProcedureSteps(
         store=store,
-        worklist=worklist,
+        review_queue=review_queue,
         analyses=FakeAnalyses(known={"1.2.3.1": 1}),
         station=Station(ae_title="AINODE"),
         clock=clock,
@@ -121,9 +129,9 @@ def test_who_a_study_is_of_is_read_once(store: HotbaseSteps) -> None:
 
 
 def test_a_claim_on_the_page_shows_until_it_expires(
-    store: HotbaseSteps, worklist: HotbaseWorklist, clock: FakeClock
+    store: HotbaseSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
 ) -> None:
-    worklist.claim(f"{1:032x}", ADA)
+    review_queue.claim(f"{1:032x}", ADA)
     claimed = store.step("2.25.1")
     assert claimed is not None
     assert claimed.state is StepState.IN_PROGRESS
@@ -176,7 +184,7 @@ def test_a_step_goes_from_hand_to_hand(
 
 
 def test_a_report_from_outside_lets_its_performer_complete(
-    steps: ProcedureSteps, worklist: HotbaseWorklist, clock: FakeClock
+    steps: ProcedureSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
 ) -> None:
     steps.change_state("2.25.1", "IN PROGRESS", transaction_uid=KEY, performer="WS1")
     clock.advance(1)
@@ -186,9 +194,9 @@ def test_a_report_from_outside_lets_its_performer_complete(
     assert early.value.status == 0xC304
     findings = tuple(
         FindingVerdict(image_uid=each.image_uid, label=each.label, judgement=Judgement.CONFIRMED)
-        for each in worklist.findings(f"{1:032x}")
+        for each in review_queue.findings(f"{1:032x}")
     )
-    report = OutsideReport(
+    report = ExternalReport(
         sop_instance_uid="1.9.7",
         item_id=f"{1:032x}",
         study_instance_uid="1.2.3.1",
@@ -198,7 +206,7 @@ def test_a_report_from_outside_lets_its_performer_complete(
         seen_at=clock(),
     )
     verdict = Verdict(item_id=report.item_id, reviewer=ADA, findings=findings)
-    worklist.decide_outside(verdict, report)
+    review_queue.decide_externally(verdict, report)
     assert steps.get("2.25.1").ProcedureStepState == "IN PROGRESS"
     status = steps.change_state("2.25.1", "COMPLETED", transaction_uid=KEY, performer="WS1")
     assert status == 0x0000
@@ -230,16 +238,16 @@ def test_a_change_that_was_made_meanwhile_is_noticed(store: HotbaseSteps, clock:
     assert store.step("1.9.9") is None
 
 
-def decide(worklist: HotbaseWorklist, number: int) -> None:
+def decide(review_queue: HotbaseReviewQueue, number: int) -> None:
     """Decide an item as its expert does on the page."""
     item_id = f"{number:032x}"
-    worklist.claim(item_id, ADA)
+    review_queue.claim(item_id, ADA)
     findings = tuple(
         FindingVerdict(image_uid=each.image_uid, label=each.label, judgement=Judgement.CONFIRMED)
-        for each in worklist.findings(item_id)
+        for each in review_queue.findings(item_id)
         if each.is_positive
     )
-    worklist.decide(Verdict(item_id=item_id, reviewer=ADA, findings=findings))
+    review_queue.decide(Verdict(item_id=item_id, reviewer=ADA, findings=findings))
 
 
 def kept_states(engine: sa.Engine) -> dict[str, str]:
@@ -249,11 +257,11 @@ def kept_states(engine: sa.Engine) -> dict[str, str]:
 
 
 def test_what_was_requested_and_is_decided_on_the_page_is_written_down_as_over(
-    engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, worklist: HotbaseWorklist
+    engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, review_queue: HotbaseReviewQueue
 ) -> None:
     steps.create("1.9.1", a_request("1.2.3.1"), requester="PACS")
     steps.create("1.9.2", a_request("1.2.3.2"), requester="PACS")
-    decide(worklist, 1)
+    decide(review_queue, 1)
     assert store.settle() == 1
     assert store.settle() == 0
     assert kept_states(engine) == {
@@ -269,11 +277,11 @@ def test_what_was_requested_and_is_decided_on_the_page_is_written_down_as_over(
 
 
 def test_a_performers_lock_is_left_to_the_performer(
-    store: HotbaseSteps, steps: ProcedureSteps, worklist: HotbaseWorklist, clock: FakeClock
+    store: HotbaseSteps, steps: ProcedureSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
 ) -> None:
     steps.change_state("2.25.1", "IN PROGRESS", transaction_uid=KEY, performer="WS1")
     clock.advance(LEASE.total_seconds() + 1)
-    decide(worklist, 1)
+    decide(review_queue, 1)
     assert store.settle() == 0
     assert [each.uid for each in store.locked()] == ["2.25.1"]
 
@@ -290,11 +298,11 @@ def counted(engine: sa.Engine) -> list[str]:
 
 
 def test_a_query_asks_no_more_statements_for_more_requests(
-    engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, worklist: HotbaseWorklist
+    engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, review_queue: HotbaseReviewQueue
 ) -> None:
     for number in range(4, 24):
         details = fake_details(number, received_at=datetime(2026, 1, 1, tzinfo=UTC))
-        worklist.add(details.item, details.findings)
+        review_queue.add(details.item, details.findings)
     store.fill_subjects()
     said, used = counted(engine), []
     for numbers in (range(1, 3), range(3, 24)):

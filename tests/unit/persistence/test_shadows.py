@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from dicom_node.domain.observation import Observation
 from dicom_node.domain.shadow import Shadow, ShadowScore
 from dicom_node.errors import NotFoundError
-from dicom_node.persistence.observations import ObservationStore
-from dicom_node.persistence.shadows import ShadowStore
-from dicom_node.persistence.tables import AUDIT
+from dicom_node.persistence.corridor.tables import AUDIT
+from dicom_node.persistence.devices.observations import ObservationStore
+from dicom_node.persistence.devices.shadows import ShadowStore
 from tests.unit.builders import EPOCH
 
 SHADOW = Shadow(

@@ -13,8 +13,8 @@ from alembic.runtime.migration import MigrationContext
 
 from ai_engine.prediction import Region
 from dicom_node.domain.device import Device
-from dicom_node.domain.review import Judgement, Laterality, Reviewer, ReviewerRole
-from dicom_node.domain.vocabulary import vocabulary_of
+from dicom_node.domain.review.review import Judgement, Laterality, Reviewer, ReviewerRole
+from dicom_node.domain.review.vocabulary import vocabulary_of
 from dicom_node.domain.warehouse import (
     Change,
     LabelCount,
@@ -35,10 +35,10 @@ from dicom_node.persistence.database import (
     schema_revision,
     version_table,
 )
-from dicom_node.persistence.warehouse import WarehouseStore
-from dicom_node.persistence.warehouse_tables import WAREHOUSE
-from dicom_node.workflow.fakes import FAKE_MODEL
-from dicom_node.workflow.review_fakes import FakeWarehouse, fake_details
+from dicom_node.persistence.warehouse.tables import WAREHOUSE
+from dicom_node.persistence.warehouse.warehouse import WarehouseStore
+from dicom_node.workflow.testing.fakes import FAKE_MODEL
+from dicom_node.workflow.testing.review_fakes import FakeWarehouse, fake_details
 from tests.peers.postgresql import PostgreSql
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)

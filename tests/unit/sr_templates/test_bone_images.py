@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from ai_engine.bones.prediction import BoneImage, BonePrediction, packed
+from ai_engine.kinds.bones.prediction import BoneImage, BonePrediction, packed
 from ai_engine.prediction import Region
 from sr_templates.bone_images import build_bone_image, marked
 from sr_templates.errors import EvidenceError

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guides" / "templates.md"
 # What somebody who has followed all steps would ask of the copy.
 ASKED = """
-from ai_engine.labels import FINDINGS, site_of
+from ai_engine.library.labels import FINDINGS, site_of
 assert FINDINGS[tuberculosis.label].meaning == tuberculosis.code.meaning
 assert site_of(tuberculosis.label).meaning == tuberculosis.site.meaning
 categories = [
@@ -35,7 +35,7 @@ def test_the_steps_around_it_change_the_report_as_they_say(tmp_path: Path) -> No
     for package in ("ai_engine", "sr_templates"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=_no_weights)
     label, row = re.findall(r"^   ```\n   (.*?)\n   ```", GUIDE.read_text(), re.MULTILINE)
-    _insert(tmp_path / "ai_engine" / "labels.py", after="FINDINGS = {", line=label)
+    _insert(tmp_path / "ai_engine" / "library" / "labels.py", after="FINDINGS = {", line=label)
     _insert(
         tmp_path / "sr_templates" / "planar_roi.py",
         after="finding_sites=_sites(finding),",

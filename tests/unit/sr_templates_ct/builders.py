@@ -9,7 +9,7 @@ from ai_engine.ct.display import displayed_slice
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.predictor import load_classical
 from ai_engine.ct.testing import TISSUE, Ellipsoid, ct_datasets, phantom
-from ai_engine.registry import ModelRegistry
+from ai_engine.library.registry import ModelRegistry
 from sr_templates.ct.secondary_capture import PixelsOf
 
 STUDY = "1.2.826.0.1.3680043.2.9"

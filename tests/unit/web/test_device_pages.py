@@ -13,16 +13,16 @@ from ai_engine.calibration.objective import Objective
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Suspension
 from dicom_node.domain.warehouse import LabelTruth, WarehouseFilter
-from dicom_node.pages import make_pages
-from dicom_node.persistence.calibration_tables import CALIBRATION_USES
+from dicom_node.node.pages import make_pages
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.database import migrate
-from dicom_node.stores import Stores
+from dicom_node.persistence.devices.calibration_tables import CALIBRATION_USES
 from dicom_node.web.application import make_application
 from dicom_node.web.devices.ports import DeviceDesk
-from dicom_node.workflow.calibrate import Calibrating
-from dicom_node.workflow.drift import DriftRules, DriftWatch
-from dicom_node.workflow.fakes import FakeClock
-from dicom_node.workflow.review_fakes import FakeWarehouse
+from dicom_node.workflow.devices.calibrate import Calibrating
+from dicom_node.workflow.devices.drift import DriftRules, DriftWatch
+from dicom_node.workflow.testing.fakes import FakeClock
+from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
@@ -32,25 +32,25 @@ SHIFTED = Device(calling_ae="CR1", manufacturer="Acme", model_name="Shifted")
 RARE = Device(calling_ae="CR2", model_name="<b>Rare</b>")
 
 
-def device_desk(stores: Stores, validated: Validated) -> DeviceDesk:
+def device_desk(repositories: Repositories, validated: Validated) -> DeviceDesk:
     """The desk over a Warehouse in memory."""
     clock = FakeClock(EPOCH + timedelta(days=8))
-    stores.observations.observe(validated.observations)
+    repositories.observations.observe(validated.observations)
     return DeviceDesk(
         cards=lambda: (CARD,),
         devices=validated.warehouse.devices,
-        watched=stores.observations.devices,
-        book=stores.calibrations,
+        watched=repositories.observations.devices,
+        book=repositories.calibrations,
         calibrating=Calibrating(
             warehouse=validated.warehouse,
-            calibrations=stores.calibrations,
+            calibrations=repositories.calibrations,
             card=lambda _name: CARD,
             minimum=Minimum(),
             clock=clock,
         ),
         watch=DriftWatch(
             warehouse=validated.warehouse,
-            observations=stores.observations,
+            observations=repositories.observations,
             rules=DriftRules(),
             clock=clock,
         ),
@@ -59,9 +59,9 @@ def device_desk(stores: Stores, validated: Validated) -> DeviceDesk:
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
     """The stores that all tests share; each starts without calibrations."""
-    made = Stores(settings_in(tmp_path_factory.mktemp("node")))
+    made = Repositories(settings_in(tmp_path_factory.mktemp("node")))
     migrate(made.engine)
     add_people(made)
     yield made
@@ -77,19 +77,19 @@ def validated() -> Validated:
 
 
 @pytest.fixture
-def desk(stores: Stores, validated: Validated) -> DeviceDesk:
-    with stores.engine.begin() as connection:
+def desk(repositories: Repositories, validated: Validated) -> DeviceDesk:
+    with repositories.engine.begin() as connection:
         connection.execute(sa.delete(CALIBRATION_USES))
-    return device_desk(stores, validated)
+    return device_desk(repositories, validated)
 
 
 @pytest.fixture
-def client(stores: Stores, desk: DeviceDesk) -> TestClient:
+def client(repositories: Repositories, desk: DeviceDesk) -> TestClient:
     application = make_application(
         registry=CollectorRegistry(),
         problems=tuple,
         version="test",
-        pages=make_pages(stores.settings, stores, None, version="test", devices=desk),
+        pages=make_pages(repositories.settings, repositories, None, version="test", devices=desk),
     )
     made = TestClient(application, headers={"Accept": "text/html"})
     assert sign_in(made, "otto", PASSWORD) == 303
@@ -118,12 +118,12 @@ def test_a_device_shows_its_version_its_figures_and_its_history(
 
 
 def test_a_step_back_is_said_with_what_ends_it(
-    client: TestClient, desk: DeviceDesk, stores: Stores
+    client: TestClient, desk: DeviceDesk, repositories: Repositories
 ) -> None:
     desk.calibrating.calibrate(CARD.name, objective=Objective(), actor="otto")
     where = {"device": SHIFTED.device_id}
     assert "went back" not in client.get("/calibration", params=where).text
-    stores.calibrations.roll_back(
+    repositories.calibrations.roll_back(
         SHIFTED.device_id, CARD.identity, at=EPOCH, actor="ann", why="too strict", number=0
     )
     page = client.get("/calibration", params=where).text
@@ -153,9 +153,9 @@ def test_what_there_is_not_is_said_to_be_missing(client: TestClient, path: str) 
 
 
 def test_drift_says_what_is_accepted_and_what_is_suspended(
-    client: TestClient, stores: Stores
+    client: TestClient, repositories: Repositories
 ) -> None:
-    stores.observations.suspend(
+    repositories.observations.suspend(
         Suspension(
             device_id=SHIFTED.device_id,
             model_name=CARD.name,
@@ -172,7 +172,7 @@ def test_drift_says_what_is_accepted_and_what_is_suspended(
 
 
 def test_a_figure_reads_its_own_label_once_and_nothing_beside(
-    client: TestClient, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, repositories: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, truths = [], FakeWarehouse.truths
 
@@ -191,12 +191,12 @@ def test_a_figure_reads_its_own_label_once_and_nothing_beside(
     asked.clear()
     statements: list[str] = []
 
-    @sa.event.listens_for(stores.engine, "before_cursor_execute")
+    @sa.event.listens_for(repositories.engine, "before_cursor_execute")
     def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
     client.get(f"/drift/{SHIFTED.device_id}/acceptance.svg")
-    sa.event.remove(stores.engine, "before_cursor_execute", count)
+    sa.event.remove(repositories.engine, "before_cursor_execute", count)
     (wanted,) = asked
     assert wanted.decided_from is not None
     assert len([each for each in statements if "FROM observations" in each]) == 1  # the devices

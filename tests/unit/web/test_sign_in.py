@@ -10,40 +10,40 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
+from dicom_node.configuration.passwords import hashed, is_right
 from dicom_node.errors import ConfigurationError
-from dicom_node.pages import make_pages
-from dicom_node.passwords import hashed, is_right
+from dicom_node.node.pages import make_pages
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.database import migrate
-from dicom_node.stores import Stores
 from dicom_node.web.application import make_application
 from dicom_node.web.attempts import SignInAttempts
 from dicom_node.web.sessions import session_secret
-from dicom_node.workflow.fakes import FakeClock
-from dicom_node.workflow.review_fakes import FakeWorklist, fake_details
+from dicom_node.workflow.testing.fakes import FakeClock
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[Stores]:
+def repositories(tmp_path: Path) -> Iterator[Repositories]:
     """A node's stores, without people."""
-    made = Stores(settings_in(tmp_path))
+    made = Repositories(settings_in(tmp_path))
     migrate(made.engine)
     yield made
     made.close()
 
 
 @pytest.fixture
-def client(stores: Stores) -> TestClient:
+def client(repositories: Repositories) -> TestClient:
     """The pages, with one result on the worklist."""
-    worklist = FakeWorklist()
-    worklist.add(fake_details())
+    review_queue = FakeReviewQueue()
+    review_queue.add(fake_details())
     application = make_application(
         registry=CollectorRegistry(),
         problems=tuple,
         version="test",
-        pages=make_pages(stores.settings, stores, worklist, version="test"),
+        pages=make_pages(repositories.settings, repositories, review_queue, version="test"),
     )
     return TestClient(application, headers={"Accept": "text/html"})
 
@@ -64,9 +64,9 @@ def test_without_people_the_page_says_how_to_make_the_first(client: TestClient) 
 
 
 def test_whoever_has_the_password_gets_the_page_that_was_asked_for(
-    stores: Stores, client: TestClient
+    repositories: Repositories, client: TestClient
 ) -> None:
-    add_people(stores)
+    add_people(repositories)
     asked = client.get("/worklist", follow_redirects=False)
     assert asked.headers["Location"] == "/sign-in?to=/worklist"
     assert sign_in(client, " Ada ") == 303
@@ -75,9 +75,9 @@ def test_whoever_has_the_password_gets_the_page_that_was_asked_for(
 
 @pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example"])
 def test_signing_in_leads_nowhere_but_to_the_node(
-    stores: Stores, client: TestClient, to: str
+    repositories: Repositories, client: TestClient, to: str
 ) -> None:
-    add_people(stores)
+    add_people(repositories)
     token = _TOKEN.search(client.get("/sign-in").text)
     assert token
     form = {"name": "ada", "password": PASSWORD, "to": to, "csrf_token": token[1]}
@@ -85,15 +85,19 @@ def test_signing_in_leads_nowhere_but_to_the_node(
     assert answer.headers["Location"] == "/worklist"
 
 
-def test_the_sixth_wrong_password_is_not_even_looked_at(stores: Stores, client: TestClient) -> None:
-    add_people(stores)
+def test_the_sixth_wrong_password_is_not_even_looked_at(
+    repositories: Repositories, client: TestClient
+) -> None:
+    add_people(repositories)
     assert [sign_in(client, "ada", "wrong") for _ in range(6)] == [403] * 5 + [429]
     assert sign_in(client, "ada") == 429
     assert sign_in(client, "bert") == 303
 
 
-def test_a_form_from_elsewhere_changes_nothing(stores: Stores, client: TestClient) -> None:
-    add_people(stores)
+def test_a_form_from_elsewhere_changes_nothing(
+    repositories: Repositories, client: TestClient
+) -> None:
+    add_people(repositories)
     assert client.post("/sign-in", data={"name": "ada", "password": PASSWORD}).status_code == 403
     assert sign_in(client, "ada") == 303
     assert client.post("/worklist/next").status_code == 403
@@ -101,28 +105,32 @@ def test_a_form_from_elsewhere_changes_nothing(stores: Stores, client: TestClien
 
 
 def test_a_session_ends_when_the_person_is_disabled_or_the_password_changes(
-    stores: Stores, client: TestClient
+    repositories: Repositories, client: TestClient
 ) -> None:
-    add_people(stores)
+    add_people(repositories)
     now = datetime.now(UTC)
     assert sign_in(client, "ada") == 303
-    stores.users.change(replace(stores.users.get("ada"), disabled=True), actor="test", at=now)
+    repositories.users.change(
+        replace(repositories.users.get("ada"), disabled=True), actor="test", at=now
+    )
     assert client.get("/worklist").url.path == "/sign-in"
     assert sign_in(client, "ada") == 403
     assert sign_in(client, "bert") == 303
-    stores.users.set_password("bert", hashed("another password"), actor="test", at=now)
+    repositories.users.set_password("bert", hashed("another password"), actor="test", at=now)
     assert client.get("/worklist").url.path == "/sign-in"
 
 
-def test_programs_are_told_in_their_words(stores: Stores, client: TestClient) -> None:
+def test_programs_are_told_in_their_words(repositories: Repositories, client: TestClient) -> None:
     answer = client.get("/dicom-web/studies", headers={"Accept": "application/dicom+json"})
     assert (answer.status_code, answer.json()) == (401, {"problem": "sign in first."})
     htmx = client.get("/worklist", headers={"HX-Request": "true"})
     assert (htmx.status_code, htmx.headers["HX-Redirect"]) == (401, "/sign-in")
 
 
-def test_an_administrator_alone_reviews_nothing(stores: Stores, client: TestClient) -> None:
-    add_people(stores)
+def test_an_administrator_alone_reviews_nothing(
+    repositories: Repositories, client: TestClient
+) -> None:
+    add_people(repositories)
     assert sign_in(client, "otto") == 303
     assert client.get("/").url.path == "/welcome"
     assert client.get("/worklist").status_code == 403
@@ -139,9 +147,9 @@ def test_pages_run_nothing_from_elsewhere_and_are_not_kept(client: TestClient) -
     assert "samesite=lax" in cookie
 
 
-def test_a_password_is_kept_as_a_hash_that_only_it_fits(stores: Stores) -> None:
-    add_people(stores)
-    kept = stores.users.password_hash("ada")
+def test_a_password_is_kept_as_a_hash_that_only_it_fits(repositories: Repositories) -> None:
+    add_people(repositories)
+    kept = repositories.users.password_hash("ada")
     assert kept is not None
     assert kept.startswith("$argon2id$")
     assert is_right(PASSWORD, kept)

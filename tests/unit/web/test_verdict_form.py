@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from ai_engine.prediction import Region
-from dicom_node.domain.review import Judgement, Laterality, Reviewer, ReviewerRole
-from dicom_node.domain.review_rules import check_verdict, truths_of
-from dicom_node.domain.worklist import UnusableVerdictError
-from dicom_node.web.worklist.verdict_form import verdict
-from dicom_node.workflow.review_fakes import fake_details
+from dicom_node.domain.review.queue import UnusableVerdictError
+from dicom_node.domain.review.review import Judgement, Laterality, Reviewer, ReviewerRole
+from dicom_node.domain.review.rules import check_verdict, truths_of
+from dicom_node.web.review.verdict_form import verdict
+from dicom_node.workflow.testing.review_fakes import fake_details
 
 _WHO = Reviewer(user_name="ada", person_name="Ada", organisation="Test", role=ReviewerRole.VERIFIER)
 _DETAILS = fake_details()

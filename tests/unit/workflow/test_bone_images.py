@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from ai_engine.bones.prediction import BoneImage, BonePrediction, packed
+from ai_engine.kinds.bones.prediction import BoneImage, BonePrediction, packed
 from ai_engine.prediction import ModelIdentity, Region
 from dicom_node.domain.application_entity import Role
 from dicom_node.domain.evidence import MadeObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.study import StudyState
-from dicom_node.workflow.fakes import FAKE_MODEL, FakeModels, InlineSteps
+from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels, InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
@@ -68,7 +68,7 @@ def test_the_images_are_the_result_and_no_report_reads_like_a_normal_one(works: 
     kinds = [each.kind for each in works.hotbase.evidence(job)]
     assert kinds == [EvidenceKind.BONE, EvidenceKind.SOFT]
     assert works.hotbase.left_out(job) == ()
-    assert works.worklist.items().items == (), "there is nothing to confirm"
+    assert works.review_queue.items().items == (), "there is nothing to confirm"
 
 
 def test_bones_that_no_destination_wants_are_told(works: Works) -> None:
@@ -83,15 +83,15 @@ def test_bones_that_no_destination_wants_are_told(works: Works) -> None:
 def test_who_reads_a_finding_of_the_study_sees_what_other_models_made(works: Works) -> None:
     wanting(works, EvidenceKind.SR, EvidenceKind.SOFT, EvidenceKind.BONE)
     works.analyse("findings")
-    (item,) = works.worklist.items().items
-    first = works.worklist.open(item.item_id, ADA).made
+    (item,) = works.review_queue.items().items
+    first = works.review_queue.open(item.item_id, ADA).made
     assert {(each.model_name, each.kind, each.count) for each in first} == {
         (FAKE_MODEL.name, EvidenceKind.SR, 1),
         (FAKE_MODEL.name, EvidenceKind.SC, 1),
     }
     works.receive("1.2.3.2", BodyPartExamined="CHEST")
     draw_bones(works)
-    later = works.worklist.open(item.item_id, ADA).made
+    later = works.review_queue.open(item.item_id, ADA).made
     assert {each for each in later if each not in first} == {
         MadeObjects(model_name="bones", model_version="2.0.0", kind=kind, count=2)
         for kind in (EvidenceKind.BONE, EvidenceKind.SOFT)

@@ -11,10 +11,10 @@ from ai_engine.calibration.objective import Objective, parse_objective
 from dicom_node.domain.calibration import SCHEDULE, CalibrationVersion
 from dicom_node.domain.device import Device
 from dicom_node.errors import NotFoundError
-from dicom_node.persistence.calibrations import CalibrationStore
 from dicom_node.persistence.database import make_engine, migrate
-from dicom_node.workflow.calibrate import Calibrating
-from dicom_node.workflow.fakes import FakeClock
+from dicom_node.persistence.devices.calibrations import CalibrationStore
+from dicom_node.workflow.devices.calibrate import Calibrating
+from dicom_node.workflow.testing.fakes import FakeClock
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
 

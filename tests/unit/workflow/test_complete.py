@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.ae_titles import AeTitleStore
-from dicom_node.persistence.hotbase import Hotbase
-from dicom_node.persistence.index import StudyIndex
-from dicom_node.workflow.complete import Completion
-from dicom_node.workflow.fakes import FakeClock, RecordingStarter
-from dicom_node.workflow.receive import OpenAssociations, Reception
+from dicom_node.persistence.corridor.hotbase import Hotbase
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
+from dicom_node.workflow.testing.fakes import FakeClock, RecordingStarter
 from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
 
 

@@ -11,16 +11,16 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SegmentationStorage
 
 from ai_engine.ct.prediction import CtPrediction
+from ai_engine.library.registry import ModelRegistry
 from ai_engine.prediction import ModelIdentity
-from ai_engine.registry import ModelRegistry
 from dicom_node.archive.objects import DicomObjects
-from dicom_node.ct_models import CtModels
 from dicom_node.domain.application_entity import Role
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import Announcement
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
-from dicom_node.workflow.fakes import InlineSteps
+from dicom_node.models.ct import CtModels
+from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity
 from tests.unit.sr_templates_ct.builders import STUDY, a_study

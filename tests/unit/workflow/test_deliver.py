@@ -7,10 +7,10 @@ from dicom_node.domain.application_entity import Role
 from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.persistence.ae_titles import AeTitleStore
-from dicom_node.persistence.hotbase import Hotbase
-from dicom_node.persistence.index import StudyIndex
-from dicom_node.workflow.deliver import Delivering, DeliveryError
-from dicom_node.workflow.fakes import FakeClock, FakeSender
+from dicom_node.persistence.corridor.hotbase import Hotbase
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.workflow.analysis.deliver import Delivering, DeliveryError
+from dicom_node.workflow.testing.fakes import FakeClock, FakeSender
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity, an_instance
 from tests.unit.persistence.test_hotbase import JOB

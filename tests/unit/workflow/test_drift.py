@@ -10,9 +10,9 @@ from ai_engine.prediction import ImageQuality
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Observation, Suspension
 from dicom_node.domain.warehouse import LabelTruth, WarehouseFilter
-from dicom_node.workflow.drift import DRIFT_JOB, DeviceDrift, DriftRules, DriftWatch
-from dicom_node.workflow.fakes import FakeClock
-from dicom_node.workflow.review_fakes import FakeWarehouse
+from dicom_node.workflow.devices.drift import DRIFT_JOB, DeviceDrift, DriftRules, DriftWatch
+from dicom_node.workflow.testing.fakes import FakeClock
+from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated
 

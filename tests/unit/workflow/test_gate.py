@@ -8,13 +8,13 @@ from pydicom import Dataset
 
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import DeliveryState
-from dicom_node.domain.evidence import EvidenceObject, Parcel
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import JobState
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
-from dicom_node.workflow import layers, report
-from dicom_node.workflow.fakes import FakeSender, InlineSteps
-from dicom_node.workflow.gate import Gate
+from dicom_node.workflow.analysis import layers, report
+from dicom_node.workflow.analysis.gate import Gate
+from dicom_node.workflow.testing.fakes import FakeSender, InlineSteps
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.validation import problems
@@ -76,8 +76,8 @@ class Guarded:
         kinds = {
             each.path: each.kind
             for job in self.hotbase.jobs(STUDY)
-            for parcel in Parcel
-            for each in self.hotbase.evidence(job["job_id"], parcel)
+            for evidence_set in EvidenceSet
+            for each in self.hotbase.evidence(job["job_id"], evidence_set)
         }
         return [{kinds[path] for path in paths} for _, paths in sender.sent]
 
@@ -217,7 +217,7 @@ def test_a_failure_of_the_second_try_leaves_what_was_sent(
     guarded.works.models.failure = NodeError("the weights are gone")
     guarded.run()
     # A report of the failure would hide the result that the archive has.
-    assert guarded.hotbase.evidence(guarded.job_id, Parcel.FAILURE) == ()
+    assert guarded.hotbase.evidence(guarded.job_id, EvidenceSet.FAILURE) == ()
     assert guarded.works.index.study(STUDY).reason == "chest: the weights are gone"
 
 

@@ -17,7 +17,7 @@ from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.device import device_of
-from dicom_node.domain.evidence import Parcel
+from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.observation import Suspension
 from dicom_node.domain.reception import Announcement
@@ -25,26 +25,32 @@ from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
 from dicom_node.persistence.ae_titles import AeTitleStore
-from dicom_node.persistence.hotbase import Hotbase
-from dicom_node.persistence.index import StudyIndex
-from dicom_node.persistence.observations import ObservationStore
-from dicom_node.persistence.outside import OutsideReportStore
-from dicom_node.persistence.worklist import HotbaseWorklist
-from dicom_node.workflow.complete import Completion
-from dicom_node.workflow.conclude import Concluding
-from dicom_node.workflow.deliver import Delivering
-from dicom_node.workflow.fakes import FAKE_MODEL, FakeClock, FakeModels, FakeSender, InlineSteps
-from dicom_node.workflow.file import Filing
-from dicom_node.workflow.infer import Inference
-from dicom_node.workflow.outside import OutsideVerdicts
+from dicom_node.persistence.corridor.hotbase import Hotbase
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.devices.observations import ObservationStore
+from dicom_node.persistence.review.external_reports import ExternalReportStore
+from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.deliver import Delivering
+from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.report import Reporting
+from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.analysis.slots import Slots
+from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.pipeline import Corridor
-from dicom_node.workflow.report import Reporting
-from dicom_node.workflow.review import Reviewing
-from dicom_node.workflow.review_fakes import FakeWarehouse
-from dicom_node.workflow.review_stages import ReviewStages
-from dicom_node.workflow.route import Routing
-from dicom_node.workflow.slots import Slots
-from dicom_node.workflow.watch import DeviceWatch
+from dicom_node.workflow.review.conclude import Concluding
+from dicom_node.workflow.review.external_reports import ExternalVerdicts
+from dicom_node.workflow.review.file import Filing
+from dicom_node.workflow.review.stages import ReviewStages
+from dicom_node.workflow.review.waiting import Reviewing
+from dicom_node.workflow.testing.fakes import (
+    FAKE_MODEL,
+    FakeClock,
+    FakeModels,
+    FakeSender,
+    InlineSteps,
+)
+from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
@@ -75,17 +81,21 @@ class Works:
         self.evidence.open()
         self.ae_titles = ae_titles = AeTitleStore(engine)
         ae_titles.put(an_entity("CR1", quiet_period=0), actor="t", at=EPOCH)
-        self.outside = OutsideReportStore(engine)
-        stores = {"index": self.index, "results": self.hotbase, "clock": self.clock}
+        self.external = ExternalReportStore(engine)
+        repositories = {"index": self.index, "results": self.hotbase, "clock": self.clock}
         self.corridor = Corridor(
             completion=Completion(
-                **stores, ae_titles=ae_titles, is_carried=lambda _: False, patience=30
+                **repositories, ae_titles=ae_titles, is_carried=lambda _: False, patience=30
             ),
-            routing=Routing(**stores, routes=(CHEST,), ae_titles=ae_titles, models=self.models),
-            inference=Inference(**stores, models=self.models, watch=DeviceWatch(self.observations)),
+            routing=Routing(
+                **repositories, routes=(CHEST,), ae_titles=ae_titles, models=self.models
+            ),
+            inference=Inference(
+                **repositories, models=self.models, watch=DeviceWatch(self.observations)
+            ),
             reporting=Reporting(
-                **stores,
-                outside=self.outside,
+                **repositories,
+                external=self.external,
                 ae_titles=ae_titles,
                 archive=self.objects,
                 models=self.models,
@@ -110,13 +120,13 @@ class Works:
             return tuple(each for each in found if each.sop_instance_uid in wanted)
 
         lease = timedelta(minutes=15)
-        self.worklist = HotbaseWorklist(
+        self.review_queue = HotbaseReviewQueue(
             self.engine, images=instances, clock=self.clock, lease=lease
         )
         self.warehouse = FakeWarehouse()
         common = {
-            "worklist": self.worklist,
-            "outside": self.outside,
+            "review_queue": self.review_queue,
+            "external": self.external,
             "results": self.hotbase,
             "instances": instances,
             "archive": self.objects,
@@ -124,16 +134,16 @@ class Works:
         return ReviewStages(
             reviewing=Reviewing(
                 index=self.index,
-                worklist=self.worklist,
+                review_queue=self.review_queue,
                 archive=self.objects,
                 routes=(CHEST,),
                 clock=self.clock,
             ),
-            outside=OutsideVerdicts(
+            external=ExternalVerdicts(
                 index=self.index,
                 own=self.hotbase,
-                worklist=self.worklist,
-                outside=self.outside,
+                review_queue=self.review_queue,
+                external=self.external,
                 archive=self.objects,
                 clock=self.clock,
             ),
@@ -312,15 +322,15 @@ def test_a_model_that_fails_is_a_failed_study_whose_report_says_so(works: Works)
     study = works.index.study(STUDY)
     assert (study.state, study.reason) == (StudyState.FAILED, "chest: the weights are gone")
     (job,) = works.hotbase.jobs(STUDY)
-    (told,) = works.hotbase.evidence(job["job_id"], Parcel.FAILURE)
+    (told,) = works.hotbase.evidence(job["job_id"], EvidenceSet.FAILURE)
     assert (told.kind, told.problems) == (EvidenceKind.SR, ())
     text = str(works.objects.evidence(told.path))
     assert "No algorithms succeeded; without findings" in text
     assert "Analysis failed" in text
     # What went wrong inside the node is for its operators, not for the patient's record.
     assert "weights are gone" not in text
-    assert [(each.destination, each.parcel) for each in steps.delivered] == [
-        ("PACS", Parcel.FAILURE)
+    assert [(each.destination, each.evidence_set) for each in steps.delivered] == [
+        ("PACS", EvidenceSet.FAILURE)
     ]
 
 
@@ -333,9 +343,9 @@ def test_the_result_of_a_later_try_supersedes_the_report_of_the_failure(works: W
     assert works.index.reopen_failed(STUDY) == 1
     works.models.failure = None
     steps = works.analyse("w3")
-    assert Parcel.RESULT in [each.parcel for each in steps.delivered]
+    assert EvidenceSet.RESULT in [each.evidence_set for each in steps.delivered]
     (job,) = works.hotbase.jobs(STUDY)
-    (told,) = works.hotbase.evidence(job["job_id"], Parcel.FAILURE)
+    (told,) = works.hotbase.evidence(job["job_id"], EvidenceSet.FAILURE)
     (report,) = works.reports()
     (study,) = report.PredecessorDocumentsSequence
     (series,) = study.ReferencedSeriesSequence
@@ -353,7 +363,7 @@ def test_a_failure_does_not_hide_the_report_on_the_images_before(works: Works) -
     works.receive("1.2.3.2")
     steps = works.analyse("w2")
     assert works.index.study(STUDY).state is StudyState.FAILED
-    assert Parcel.FAILURE not in [each.parcel for each in steps.delivered]
+    assert EvidenceSet.FAILURE not in [each.evidence_set for each in steps.delivered]
 
 
 def test_a_suspended_model_leaves_a_report_that_says_so(works: Works) -> None:

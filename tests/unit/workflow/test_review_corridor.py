@@ -9,9 +9,9 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ai_engine.prediction import Region
-from dicom_node.domain.evidence import Parcel
+from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.reception import Announcement
-from dicom_node.domain.review import (
+from dicom_node.domain.review.review import (
     FindingVerdict,
     Judgement,
     Laterality,
@@ -22,8 +22,8 @@ from dicom_node.domain.review import (
     Verdict,
 )
 from dicom_node.domain.warehouse import TruthSource, Verification, WarehouseRecord
-from dicom_node.workflow.fakes import InlineSteps
-from dicom_node.workflow.statements import statements_of
+from dicom_node.workflow.review.statements import statements_of
+from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer
 from sr_templates.report_reading import (
@@ -52,7 +52,7 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
 
 
 def only_item(works: Works) -> ReviewItem:
-    (item,) = works.worklist.items().items
+    (item,) = works.review_queue.items().items
     return item
 
 
@@ -61,8 +61,8 @@ def say(judgement: Judgement, **more: object) -> FindingVerdict:
 
 
 def decide(works: Works, verdict: Verdict) -> None:
-    works.worklist.claim(verdict.item_id, verdict.reviewer)
-    works.worklist.decide(verdict)
+    works.review_queue.claim(verdict.item_id, verdict.reviewer)
+    works.review_queue.decide(verdict)
 
 
 def concluded(works: Works, *findings: FindingVerdict, **more: object) -> WarehouseRecord:
@@ -75,7 +75,7 @@ def concluded(works: Works, *findings: FindingVerdict, **more: object) -> Wareho
 def verdict_objects(works: Works, record: WarehouseRecord) -> list[Dataset]:
     return [
         works.objects.evidence(each.path)
-        for each in works.hotbase.evidence(record.record_id, Parcel.VERDICT)
+        for each in works.hotbase.evidence(record.record_id, EvidenceSet.VERDICT)
     ]
 
 
@@ -84,7 +84,7 @@ def test_a_reported_analysis_waits_with_what_an_expert_needs(works: Works) -> No
     assert (item.state, item.modality, item.body_part) == (ReviewState.WAITING, "DX", "CHEST")
     assert item.device.device_id.startswith("cr1-maker")
     assert item.leading_label == "opacity"
-    details = works.worklist.open(item.item_id, ADA)
+    details = works.review_queue.open(item.item_id, ADA)
     (finding,) = details.findings
     (box,) = finding.boxes
     assert 0 <= box.left < box.right <= 64
@@ -109,7 +109,7 @@ def test_a_confirmed_item_becomes_a_verified_report_and_a_record(works: Works) -
     assert (truth.probability, truth.threshold) == (0.9, 0.5)
     (labelled,) = record.boxes
     assert not labelled.drawn
-    assert works.worklist.unconcluded(works.clock()) == ()
+    assert works.review_queue.unconcluded(works.clock()) == ()
 
 
 def test_images_are_filed_by_device_and_outlive_the_hotbase(works: Works) -> None:
@@ -139,13 +139,13 @@ def test_the_verdict_goes_where_the_result_went(works: Works) -> None:
     steps = InlineSteps()
     works.corridor.conclude(item.item_id, steps)
     (delivery,) = steps.delivered
-    assert (delivery.destination, delivery.parcel) == ("PACS", Parcel.VERDICT)
+    assert (delivery.destination, delivery.evidence_set) == ("PACS", EvidenceSet.VERDICT)
     results = works.hotbase.deliveries_of(item.item_id)
-    assert {each.parcel for each in results} == {Parcel.RESULT, Parcel.VERDICT}
+    assert {each.evidence_set for each in results} == {EvidenceSet.RESULT, EvidenceSet.VERDICT}
     again = InlineSteps()
     works.corridor.conclude(item.item_id, again)
     assert again.delivered == [delivery], "the same delivery, which a workflow id keeps single"
-    assert len(works.hotbase.evidence(item.item_id, Parcel.VERDICT)) == 1
+    assert len(works.hotbase.evidence(item.item_id, EvidenceSet.VERDICT)) == 1
 
 
 def test_what_the_expert_changed_is_in_the_report_and_the_record(works: Works) -> None:
@@ -178,7 +178,7 @@ def test_what_the_expert_changed_is_in_the_report_and_the_record(works: Works) -
 
 def test_a_rejected_result_becomes_a_rejection_of_everything_that_was_sent(works: Works) -> None:
     record = concluded(works, rejected=True, comment="Another patient")
-    (rejection,) = works.hotbase.evidence(record.record_id, Parcel.VERDICT)
+    (rejection,) = works.hotbase.evidence(record.record_id, EvidenceSet.VERDICT)
     assert rejection.kind is EvidenceKind.REJECTION
     assert rejection.problems == ()
     assert record.verification is Verification.REJECTED
@@ -238,7 +238,7 @@ def read_twice(works: Works, *verdicts: Verdict) -> ReviewItem:
         connection.execute(sa.text("UPDATE review_items SET readers = 2"))
     for each in verdicts:
         decide(works, replace(each, item_id=item.item_id))
-    return works.worklist.item(item.item_id)
+    return works.review_queue.item(item.item_id)
 
 
 def test_a_verified_report_says_what_the_reader_said_who_verifies(works: Works) -> None:
@@ -291,7 +291,7 @@ def test_a_late_image_supersedes_what_waits(works: Works) -> None:
     works.analyse("second")
     after = only_item(works)
     assert after.item_id != before.item_id
-    old = works.worklist.item(before.item_id)
+    old = works.review_queue.item(before.item_id)
     assert (old.state, old.superseded_by) == (ReviewState.SUPERSEDED, after.item_id)
 
 
@@ -339,10 +339,10 @@ def test_a_late_image_after_another_workstations_report_names_that(
     works: Works, number: str | None
 ) -> None:
     (first,) = works.reports()
-    outside = outside_report(works, say(Judgement.CONFIRMED))
-    outside.SeriesInstanceUID = "1.2.9"
-    outside.InstanceNumber = number
-    send_report(works, outside, "1.2.3.7")
+    external = external_report(works, say(Judgement.CONFIRMED))
+    external.SeriesInstanceUID = "1.2.9"
+    external.InstanceNumber = number
+    send_report(works, external, "1.2.3.7")
     second = late_image(works, "1.2.3.2")
     assert second.InstanceNumber == 2
     assert set(predecessors_of(second)) == {first.SOPInstanceUID, "1.2.3.7"}
@@ -355,8 +355,8 @@ def test_a_late_image_is_reported_also_where_the_outside_report_is_gone(
 ) -> None:
     (first,) = works.reports()
     item = only_item(works)
-    send_report(works, outside_report(works, say(Judgement.CONFIRMED)), "1.2.3.7")
-    (closing,) = works.outside.of_item(item.item_id)
+    send_report(works, external_report(works, say(Judgement.CONFIRMED)), "1.2.3.7")
+    (closing,) = works.external.of_item(item.item_id)
     works.objects.source_path(closing.path).unlink()
     second = late_image(works, "1.2.3.2")
     assert predecessors_of(second) == (first.SOPInstanceUID,)
@@ -381,7 +381,7 @@ def send_report(works: Works, report: Dataset, uid: str) -> InlineSteps:
     return works.analyse(f"after {uid}")
 
 
-def outside_report(works: Works, *findings: FindingVerdict, verified: bool = True) -> Dataset:
+def external_report(works: Works, *findings: FindingVerdict, verified: bool = True) -> Dataset:
     """Make a report of the node's result as another workstation would."""
     item = only_item(works)
     (ai_report,) = works.reports()
@@ -394,7 +394,7 @@ def outside_report(works: Works, *findings: FindingVerdict, verified: bool = Tru
         ExpertReading(
             observers=(Observer(name="Else^Some", organisation="Else", may_verify=verified),),
             decided_at=works.clock(),
-            statements=statements_of(works.worklist.findings(item.item_id), verdict),
+            statements=statements_of(works.review_queue.findings(item.item_id), verdict),
         ),
         _context(works.clock()),
     )
@@ -403,42 +403,42 @@ def outside_report(works: Works, *findings: FindingVerdict, verified: bool = Tru
 @pytest.mark.parametrize("verified", [True, False], ids=["verified", "corrected"])
 def test_a_report_of_another_workstation_closes_the_item(works: Works, verified: bool) -> None:
     item = only_item(works)
-    report = outside_report(works, say(Judgement.REJECTED), verified=verified)
+    report = external_report(works, say(Judgement.REJECTED), verified=verified)
     steps = send_report(works, report, "1.2.3.7")
     assert steps.concluded == [item.item_id]
-    closed = works.worklist.item(item.item_id)
+    closed = works.review_queue.item(item.item_id)
     assert (closed.state, closed.decided_by) == (ReviewState.DECIDED, ("WORKSTATION",))
     works.corridor.conclude(item.item_id, InlineSteps())
     record = works.warehouse.record(item.item_id)
-    assert (record.verification, record.verdict_object_uid) == (Verification.OUTSIDE, "1.2.3.7")
-    assert [(each.value, each.source) for each in record.truths] == [(False, TruthSource.OUTSIDE)]
-    assert works.hotbase.evidence(item.item_id, Parcel.VERDICT) == ()
+    assert (record.verification, record.verdict_object_uid) == (Verification.EXTERNAL, "1.2.3.7")
+    assert [(each.value, each.source) for each in record.truths] == [(False, TruthSource.EXTERNAL)]
+    assert works.hotbase.evidence(item.item_id, EvidenceSet.VERDICT) == ()
     assert send_report(works, report, "1.2.3.8").concluded == [], "decided already"
 
 
 def test_a_report_with_unknown_findings_is_stored_and_leaves_the_item_open(works: Works) -> None:
     item = only_item(works)
-    report = outside_report(
+    report = external_report(
         works, say(Judgement.CHANGED, changed_to="other", comment="a rib fracture")
     )
     assert send_report(works, report, "1.2.3.7").concluded == []
-    assert works.worklist.item(item.item_id).is_open
-    (noted,) = works.outside.of_item(item.item_id)
+    assert works.review_queue.item(item.item_id).is_open
+    (noted,) = works.external.of_item(item.item_id)
     assert "does not know" in noted.message
     assert "stays open" in noted.message
 
 
 def test_a_report_without_findings_says_so(works: Works) -> None:
-    report = outside_report(works, say(Judgement.CONFIRMED))
+    report = external_report(works, say(Judgement.CONFIRMED))
     report.ContentSequence = []
     assert send_report(works, report, "1.2.3.7").concluded == []
-    (noted,) = works.outside.of_item(only_item(works).item_id)
+    (noted,) = works.external.of_item(only_item(works).item_id)
     assert "no finding of the model could be read" in noted.message
 
 
 def test_the_nodes_own_report_and_reports_on_other_things_close_nothing(works: Works) -> None:
     (own,) = works.reports()
-    foreign = outside_report(works, say(Judgement.CONFIRMED))
+    foreign = external_report(works, say(Judgement.CONFIRMED))
     assert send_report(works, own, own.SOPInstanceUID).concluded == []
     del foreign.PredecessorDocumentsSequence
     foreign.SeriesInstanceUID = "1.2.9"
@@ -450,4 +450,4 @@ def test_the_nodes_verdict_that_a_pacs_sends_back_is_not_an_outside_one(works: W
     record = concluded(works, say(Judgement.CONFIRMED))
     (report,) = verdict_objects(works, record)
     assert send_report(works, report, report.SOPInstanceUID).concluded == []
-    assert works.outside.of_item(record.record_id) == ()
+    assert works.external.of_item(record.record_id) == ()

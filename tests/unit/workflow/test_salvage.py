@@ -16,11 +16,11 @@ from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.study import StoredStudy, StudyState
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.workflow import engine as engine_module
-from dicom_node.workflow.deliver import Delivering, DeliveryError
+from dicom_node.workflow.analysis.deliver import Delivering, DeliveryError
+from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.analysis.salvage import Salvage
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.ports import Fate, Life
-from dicom_node.workflow.route import Routing
-from dicom_node.workflow.salvage import Salvage
 from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from ai_engine.calibration.cases import Minimum
-from ai_engine.comparison.paired import ALL_DEVICES, Standing
+from ai_engine.commands.comparison.paired import ALL_DEVICES, Standing
 from ai_engine.errors import BackendError
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Observation
 from dicom_node.domain.shadow import Shadow, ShadowScore
 from dicom_node.errors import NotFoundError
-from dicom_node.workflow.fakes import FakeClock
-from dicom_node.workflow.shadow import Score, ShadowRun
-from dicom_node.workflow.shadow_report import shadow_report
+from dicom_node.workflow.devices.shadow import Score, ShadowRun
+from dicom_node.workflow.devices.shadow_report import shadow_report
+from dicom_node.workflow.testing.fakes import FakeClock
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated
 

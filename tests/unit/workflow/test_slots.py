@@ -3,7 +3,7 @@
 import threading
 from contextlib import suppress
 
-from dicom_node.workflow.slots import Slots
+from dicom_node.workflow.analysis.slots import Slots
 
 
 def test_urgent_work_overtakes_what_waits_and_the_rest_keeps_its_order() -> None:

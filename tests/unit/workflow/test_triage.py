@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dicom_node.domain.review import Priority
+from dicom_node.domain.review.review import Priority
 from dicom_node.errors import NodeError
-from dicom_node.workflow.fakes import FakeModels
+from dicom_node.workflow.testing.fakes import FakeModels
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import Works
 
@@ -27,7 +27,7 @@ def test_what_triage_said_is_kept_reported_and_orders_the_review(works: Works) -
     assert "not normal with a probability of 83% (threshold 50%)" in remark["detail"]
     (report,) = works.reports()
     assert "R-TRIAGE" in report.to_json()
-    (item,) = works.worklist.items().items
+    (item,) = works.review_queue.items().items
     assert (item.abnormality, item.priority) == (0.83, Priority.MEDIUM)
 
 
@@ -50,6 +50,6 @@ def test_a_triage_model_that_fails_keeps_nothing_from_analysis(
     works.corridor.routing._models = Failing()
     works.receive("1.2.3.1")
     works.analyse()
-    (item,) = works.worklist.items().items
+    (item,) = works.review_queue.items().items
     assert item.abnormality is None
     assert "no triage route=chest reason='the weights are gone'" in caplog.text

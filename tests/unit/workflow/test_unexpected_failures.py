@@ -8,19 +8,19 @@ import pytest
 import sqlalchemy as sa
 
 from ai_engine.prediction import ModelIdentity, Prediction
-from dicom_node.domain.evidence import EvidenceObject, Parcel
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.database import make_workflow_engine
+from dicom_node.workflow.analysis.infer import Analysis
+from dicom_node.workflow.analysis.report import Reporting
+from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
-from dicom_node.workflow.fakes import FakeModels
-from dicom_node.workflow.infer import Analysis
 from dicom_node.workflow.pipeline import Corridor
-from dicom_node.workflow.report import Reporting
-from dicom_node.workflow.review import Reviewing
-from dicom_node.workflow.route import Routing
+from dicom_node.workflow.review.waiting import Reviewing
+from dicom_node.workflow.testing.fakes import FakeModels
 from tests.peers.process import wait_until
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import CHEST, Works
@@ -45,15 +45,15 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
     """A study of two images, and a job for each; the model stumbles over the first job's."""
     made = Works(engine, tmp_path)
     made.models = Surprised()
-    stores = {"index": made.index, "results": made.hotbase, "clock": made.clock}
+    repositories = {"index": made.index, "results": made.hotbase, "clock": made.clock}
     corridor = made.corridor
     made.corridor = replace(
         corridor,
         routing=Routing(
-            **stores, routes=(OTHER, CHEST), ae_titles=made.ae_titles, models=made.models
+            **repositories, routes=(OTHER, CHEST), ae_titles=made.ae_titles, models=made.models
         ),
         inference=type(corridor.inference)(
-            **stores, models=made.models, watch=corridor.inference._watch
+            **repositories, models=made.models, watch=corridor.inference._watch
         ),
     )
     made.receive("1.2.3.1")
@@ -70,9 +70,11 @@ def of(works: Works, route: Route) -> str:
 def require_told_and_delivered(works: Works) -> None:
     """The failed job's failure report and the other's result are planned for the PACS."""
     failed, done = of(works, OTHER), of(works, CHEST)
-    assert [each.parcel for each in works.hotbase.deliveries_of(failed)] == [Parcel.FAILURE]
-    assert [each.parcel for each in works.hotbase.deliveries_of(done)] == [Parcel.RESULT]
-    (told,) = works.hotbase.evidence(failed, Parcel.FAILURE)
+    assert [each.evidence_set for each in works.hotbase.deliveries_of(failed)] == [
+        EvidenceSet.FAILURE
+    ]
+    assert [each.evidence_set for each in works.hotbase.deliveries_of(done)] == [EvidenceSet.RESULT]
+    (told,) = works.hotbase.evidence(failed, EvidenceSet.FAILURE)
     assert "Analysis failed" in str(works.objects.evidence(told.path))
     study = works.index.study(STUDY)
     assert study.state is StudyState.FAILED
@@ -115,14 +117,14 @@ def test_a_result_that_cannot_be_put_before_an_expert_is_delivered_and_tried_aga
     works.models.stumbles = False
     works.corridor.review.reviewing.__class__ = Closed
     steps = works.analyse("w1")
-    assert {each.parcel for each in steps.delivered} == {Parcel.RESULT}
-    assert not works.worklist.items().items
+    assert {each.evidence_set for each in steps.delivered} == {EvidenceSet.RESULT}
+    assert not works.review_queue.items().items
     assert works.index.study(STUDY).state is StudyState.FAILED
     works.corridor.review.reviewing.__class__ = Reviewing
     assert works.index.reopen_failed(STUDY) == 1
     works.analyse("w2")
     assert works.index.study(STUDY).state is StudyState.ANALYSED
-    assert works.worklist.items().items
+    assert works.review_queue.items().items
 
 
 def test_it_is_the_same_on_the_real_engine(works: Works, tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-"""Bones and soft tissue of single radiographs (paper 3, section 3.2)."""

@@ -1,0 +1,1 @@
+"""What a person runs: train, evaluate, compare, fine-tune, import."""

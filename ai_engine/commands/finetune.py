@@ -1,0 +1,161 @@
+"""Fine-tuning: a model goes on learning from images that experts have judged.
+
+Importing this module loads no TensorFlow; calling `finetune` does, so call it in a process that
+serves nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ai_engine.commands.train_demo import EpochProgress
+from ai_engine.errors import RecipeError
+from ai_engine.kinds.classifier.demo_batches import TrainingSet
+from ai_engine.kinds.classifier.demo_recipe import Augmentation, Recipe, Stage
+from ai_engine.kinds.classifier.validated import Reader, ValidatedCase, load_validated
+from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.library.registry import verify_weights
+from ai_engine.library.weights_file import read_weights
+from ai_engine.training.tensorflow_session import tensorflow_session
+
+if TYPE_CHECKING:
+    from ai_engine.kinds.classifier.loop import TrainedNetwork
+
+TUNABLE = ("densenet121", "efficientnet_lite2")
+"""Architectures with a linear head over pooled features, which the training loop knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """How a model is fine-tuned: every layer, at a small rate.
+
+    The rate was tried on images that no stated result is about (docs/guides/finetuning.md).
+    """
+
+    epochs: int = 6
+    learning_rate: float = 2e-4
+    batch_size: int = 8
+    seed: int = 1
+
+
+def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
+    """The recipe that fine-tunes a model.
+
+    Raises
+    ------
+    RecipeError
+        If the model has no weights that Keras can train further.
+    """
+    if card.kind is not ModelKind.CLASSIFIER or card.architecture not in TUNABLE:
+        raise RecipeError(
+            f"model {card.identity.key} cannot be fine-tuned: it is a {card.kind.value} of "
+            f"architecture {card.architecture or 'none'}, and only classifiers of "
+            f"{' or '.join(TUNABLE)} have weights that training can go on from"
+        )
+    if card.channels:
+        raise RecipeError(
+            f"model {card.identity.key} cannot be fine-tuned: it is given channels beside the "
+            "radiograph; train it again with dicom-node models train"
+        )
+    return Recipe(
+        name=card.name,
+        architecture=card.architecture,
+        labels=tuple(label.name for label in card.labels),
+        stages=(
+            Stage(
+                size=card.input_size,
+                epochs=tuning.epochs,
+                learning_rate=tuning.learning_rate,
+                warm_up_epochs=min(1.0, tuning.epochs / 4),
+            ),
+        ),
+        input_size=card.input_size,
+        center_crop=card.center_crop,
+        fixed_moments=True,
+        precision="float32",
+        attribute_weight=0.0,
+        batch_size=tuning.batch_size,
+        average_decay=0.95,
+        dropout=0.3,
+        flip_averaging=card.flip_averaging,
+        seed=tuning.seed,
+        augmentation=Augmentation(mixup=0.0, erase=0.2),
+    )
+
+
+def finetune(
+    card: ModelCard,
+    recipe: Recipe,
+    *,
+    cases: Sequence[ValidatedCase],
+    valid: Sequence[ValidatedCase] = (),
+    read: Reader,
+    folder: Path,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> "TrainedNetwork":
+    """Train from a model's weights on; a run that was stopped goes on from the folder's checkpoint.
+
+    Parameters
+    ----------
+    card
+        The model whose weights the training starts from.
+    recipe
+        How, by `tuning_recipe`.
+    cases
+        What is learned.
+    valid
+        What each epoch is measured on; nothing is chosen by it.
+    read
+        Reads the image of a case.
+    folder
+        Where the checkpoint is.
+    threads
+        Threads that TensorFlow uses; None leaves it to TensorFlow (all cores).
+    console
+        Where progress is shown; None shows none.
+
+    Raises
+    ------
+    RecipeError
+        If there are fewer cases than a batch, or the checkpoint is another run's.
+    ModelFolderError
+        If the weights are not those that the card describes.
+    """
+    if len(cases) < recipe.batch_size:
+        raise RecipeError(
+            f"{len(cases)} cases to learn from do not fill one batch of {recipe.batch_size}"
+        )
+    verify_weights(card)
+    start = read_weights(card.weights_path)
+    size = recipe.input_size
+    load = partial(
+        load_validated, labels=recipe.labels, size=size, read=read, crop=recipe.center_crop
+    )
+    learned = load(cases)
+    measured = load(valid) if valid else None
+    with (
+        tensorflow_session(seed=recipe.seed, precision=recipe.precision, threads=threads),
+        EpochProgress(recipe, len(cases) // recipe.batch_size, console) as report,
+    ):
+        from ai_engine.kinds.classifier.loop import TrainingRun  # noqa: PLC0415 - loads TensorFlow
+        from ai_engine.kinds.classifier.network import StartWeights  # noqa: PLC0415 - the same
+
+        run = TrainingRun(
+            recipe,
+            train=learned,
+            valid=measured if measured is not None and _has_both(measured) else None,
+            folder=folder,
+            start=StartWeights(tensors=start, source=card.weights_path),
+        )
+        return run.run(resume=True, progress=report)
+
+
+def _has_both(data: TrainingSet) -> bool:
+    """Whether the first label has cases with it and without it: else its AUC is not defined."""
+    first = data.targets[:, 0]
+    return bool(first.any() and not first.all())

@@ -1,0 +1,122 @@
+"""What ``dicom-node models import`` does with a file of public weights.
+
+Nothing here loads Keras, TensorFlow or PyTorch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_engine.errors import WeightImportError
+from ai_engine.importing.convert import convert_densenet121
+from ai_engine.importing.keras_h5 import read_keras_h5
+from ai_engine.importing.profiles import SourceProfile, card_labels
+from ai_engine.importing.pytorch_file import read_pytorch
+from ai_engine.importing.source import SourceTensors
+from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.weights_file import digest, write_weights
+
+WEIGHTS_FILE = "weights.safetensors"
+
+READERS = {
+    ".h5": read_keras_h5,
+    ".hdf5": read_keras_h5,
+    ".pt": read_pytorch,
+    ".pth": read_pytorch,
+    ".tar": read_pytorch,
+    ".safetensors": read_pytorch,
+}
+"""Which reader takes a file, by the end of its name (``.tar`` is PyTorch's old ``.pth.tar``)."""
+
+LIMITATIONS = (
+    """Imported weights: thresholds and figures are not measured on this node. Calibrate the \
+thresholds on your own images before any report is read.""",
+    """This engine standardises each image to mean 0 and variance 1; the weights were trained on \
+{expects}. Probabilities differ for images whose brightness is far from the usual.""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """What to import, and as what; the weights' licence is known where they came from."""
+
+    file: Path
+    profile: SourceProfile
+    out: Path
+    name: str
+    version: str
+    licence: str = "unknown: see where the weights came from"
+
+
+def import_densenet121(request: ImportRequest) -> ModelCard:
+    """Convert a file and write a model folder: ``<out>/<name>/<version>/`` with weights and card.
+
+    The weights are kept in single precision, so that the model answers as the original does.
+
+    Returns
+    -------
+    ModelCard
+        The folder's card. Its figures are still to be measured.
+
+    Raises
+    ------
+    WeightImportError
+        If the file can't be read or is not DenseNet-121's; the message names the layer.
+    """
+    source = read_source(request.file)
+    profile = request.profile
+    tensors = convert_densenet121(
+        source,
+        file=request.file,
+        labels=len(profile.labels),
+        input_scale=profile.input_scale,
+    )
+    folder = request.out / request.name / request.version
+    weights_digest = write_weights(folder / WEIGHTS_FILE, tensors, exact=True)
+    labels = card_labels(profile.labels, source.thresholds)
+    card = draft_card(request, folder=folder, weights_digest=weights_digest, labels=labels)
+    write_card(card)
+    return card
+
+
+def read_source(file: Path) -> SourceTensors:
+    """Read a file of weights with the reader that the end of its name asks for.
+
+    Raises
+    ------
+    WeightImportError
+        If no reader takes it, or the reader can't.
+    """
+    if file.suffix not in READERS:
+        known = ", ".join(READERS)
+        raise WeightImportError(f"{file}: no reader for this kind of file; known are {known}")
+    return READERS[file.suffix](file)
+
+
+def draft_card(
+    request: ImportRequest, *, folder: Path, weights_digest: str, labels: tuple[Label, ...]
+) -> ModelCard:
+    """The card of an imported model, with what is known of it."""
+    profile = request.profile
+    return ModelCard(
+        folder=folder,
+        name=request.name,
+        version=request.version,
+        title=f"DenseNet-121 imported from {profile.name}",
+        manufacturer="imported",
+        kind=ModelKind.CLASSIFIER,
+        architecture="densenet121",
+        input_size=profile.input_size,
+        flip_averaging=False,
+        weights_file=WEIGHTS_FILE,
+        weights_digest=weights_digest,
+        research_only=True,
+        intended_use="Research with weights that others have published. Not for clinical use.",
+        limitations=tuple(text.format(expects=profile.expects) for text in LIMITATIONS),
+        refuses=(),
+        licence=request.licence,
+        attribution=profile.attribution,
+        recipe=f"imported, {profile.name}",
+        command=f"dicom-node models import {request.file.name}",
+        data=f"SHA-256 of the imported file: {digest(request.file)}",
+        labels=labels,
+    )

@@ -1,1 +1,0 @@
-"""Two models on the same cases: the champion that is in use, and a candidate for its place."""

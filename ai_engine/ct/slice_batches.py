@@ -1,0 +1,88 @@
+"""CT slices with the masks that were drawn on them, and varied pairs of both (paper 5)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.ct.dataset import MosMedStudy, load_mask, load_volume
+from ai_engine.ct.xnet_source import network_input
+from ai_engine.errors import DatasetError
+from ai_engine.kinds.classifier.batches import epoch_order
+from ai_engine.kinds.classifier.demo_recipe import Augmentation
+from ai_engine.training.published_recipe import PublishedRecipe
+
+FloatArray = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class MaskedSlices:
+    """All slices of one study on the network's grid.
+
+    ``images`` are float16 (slices, size, size), 0 to 1; ``masks`` uint8 of the same shape, 0 or 1.
+    """
+
+    study: str
+    images: npt.NDArray[np.float16]
+    masks: npt.NDArray[np.uint8]
+
+
+def load_slices(study: MosMedStudy, size: int) -> MaskedSlices:
+    """Read a study and its mask, as the network sees them when it is served.
+
+    Raises
+    ------
+    DatasetError
+        If a file can't be read, or the mask is not of the study's size.
+    """
+    volume, mask = load_volume(study), load_mask(study)
+    if mask is None or mask.shape != volume.hounsfield.shape:
+        raise DatasetError(f"{study.mask_path}: not the size of its study; fetch both again")
+    images = [network_input(plane, size)[..., 0] for plane in volume.hounsfield]
+    shape = (size, size)
+    masks = [
+        cv2.resize(plane.astype(np.float32), shape, interpolation=cv2.INTER_AREA) >= 0.5
+        for plane in mask
+    ]
+    return MaskedSlices(
+        study=study.name,
+        images=np.stack(images).astype(np.float16),
+        masks=np.stack(masks).astype(np.uint8),
+    )
+
+
+def slice_batches(
+    slices: Sequence[MaskedSlices], recipe: PublishedRecipe, epoch: int
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """One epoch's batches: slices and masks, float32 (n, size, size, 1) each, moved alike."""
+    rng = np.random.default_rng((recipe.seed, epoch, 1))
+    places = [(study, index) for study in slices for index in range(len(study.images))]
+    for chosen in epoch_order(len(places), recipe, epoch):
+        pairs = [
+            varied_pair(study.images[index], study.masks[index], recipe.augmentation, rng)
+            for study, index in (places[place] for place in chosen)
+        ]
+        images, masks = (np.stack(one)[..., np.newaxis] for one in zip(*pairs, strict=True))
+        yield images, masks
+
+
+def varied_pair(
+    image: Plane, mask: Plane, settings: Augmentation, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """A slice and its mask, cropped, turned and shifted alike; what comes in from outside is air.
+
+    ``zoom`` is the largest logarithm by which a crop is enlarged: a crop never shrinks.
+    """
+    size = image.shape[0]
+    middle = (size - 1) / 2
+    scale = float(np.exp(rng.uniform(0, 1) * settings.zoom))
+    angle = float(rng.uniform(-1, 1) * settings.rotation)
+    matrix = cv2.getRotationMatrix2D((middle, middle), angle, scale)
+    matrix[:, 2] += rng.uniform(-1, 1, 2) * settings.shift * size
+    shape = (size, size)
+    moved = cv2.warpAffine(image.astype(np.float32), matrix, shape, flags=cv2.INTER_LINEAR)
+    drawn = cv2.warpAffine(mask.astype(np.float32), matrix, shape, flags=cv2.INTER_NEAREST)
+    return np.asarray(moved, np.float32), np.asarray(drawn, np.float32)

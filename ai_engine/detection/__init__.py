@@ -1,1 +1,0 @@
-"""Findings as boxes: any detector whose exported network gives boxes and scores (paper 4)."""

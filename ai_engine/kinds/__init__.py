@@ -1,0 +1,1 @@
+"""Kinds of models: one folder each; what all share stands here."""

@@ -1,0 +1,1 @@
+"""Bone suppression (paper 3)."""

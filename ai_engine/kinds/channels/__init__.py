@@ -1,0 +1,1 @@
+"""Input channels that other models make."""

@@ -1,0 +1,1 @@
+"""Findings of one radiograph (papers 1 and 4)."""

@@ -1,0 +1,1 @@
+"""Opacities with boxes (paper 4)."""

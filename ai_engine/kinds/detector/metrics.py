@@ -1,0 +1,159 @@
+"""How well boxes are found: hit rate, overlap, average precision."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.kinds.detector.boxes import overlap
+from ai_engine.measures.metrics import Interval
+from ai_engine.prediction import FoundBox, Region
+
+HIT = 0.5
+"""Intersection over union from which a box counts as found."""
+
+COCO_OVERLAPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+"""The overlaps over which COCO averages."""
+
+RSNA_OVERLAPS = tuple(round(0.4 + 0.05 * step, 2) for step in range(8))
+"""The overlaps over which the RSNA challenge averages."""
+
+BOOTSTRAP_ROUNDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxedImage:
+    """One image: the boxes that were found, most probable first, and those that are there."""
+
+    patient: str
+    found: tuple[FoundBox, ...]
+    truth: tuple[Region, ...]
+
+
+Images = Sequence[BoxedImage]
+Measure = Callable[[Images], float]
+
+
+def hits(image: BoxedImage, lowest: float) -> npt.NDArray[np.bool_]:
+    """Whether each found box hits a true one that no more probable box has hit."""
+    open_ones = list(image.truth)
+    answers = []
+    for box in image.found:
+        best = max(open_ones, key=lambda region: overlap(box.region, region), default=None)
+        is_hit = best is not None and overlap(box.region, best) >= lowest
+        if is_hit and best is not None:
+            open_ones.remove(best)
+        answers.append(is_hit)
+    return np.array(answers, dtype=np.bool_)
+
+
+def average_precision(images: Images, lowest: float = HIT) -> float:
+    """Area under precision over recall, precision made monotonous (Everingham et al., 2010)."""
+    total = sum(len(image.truth) for image in images)
+    scores = np.array([box.probability for image in images for box in image.found])
+    if not total or not scores.size:
+        return 0.0
+    right = np.concatenate([hits(image, lowest) for image in images])
+    right = right[np.argsort(-scores, kind="stable")]
+    found = np.cumsum(right)
+    precision = found / np.arange(1, len(found) + 1)
+    monotonous = np.maximum.accumulate(precision[::-1])[::-1]
+    recall = np.concatenate([[0.0], found / total])
+    return float(np.sum(np.diff(recall) * monotonous))
+
+
+def measures(threshold: float) -> dict[str, Measure]:
+    """The measures by name; those about decisions count boxes at or above the threshold."""
+    return {
+        "average_precision_50": average_precision,
+        "average_precision_50_95": lambda images: float(
+            np.mean([average_precision(images, each) for each in COCO_OVERLAPS])
+        ),
+        "box_hit_rate": lambda images: _hit_rate(_called(images, threshold)),
+        "mean_iou": lambda images: _mean_overlap(_called(images, threshold)),
+        "false_boxes_per_image": lambda images: _false_boxes(_called(images, threshold)),
+        "rsna_score": lambda images: _rsna_score(_called(images, threshold)),
+    }
+
+
+def best_box_threshold(images: Images) -> float:
+    """The threshold with the best F1 over boxes, halfway to the next lower score.
+
+    Raises
+    ------
+    ValueError
+        If there is no true box, or none was hit.
+    """
+    total = sum(len(image.truth) for image in images)
+    scores = np.array([box.probability for image in images for box in image.found])
+    right = np.concatenate([hits(image, HIT) for image in images]) if images else np.array([])
+    if not total or not right.any():
+        raise ValueError("a threshold needs at least one box that was found")
+    order = np.argsort(-scores, kind="stable")
+    found = np.cumsum(right[order])
+    f1 = 2 * found / (np.arange(1, len(found) + 1) + total)
+    best = int(np.argmax(f1))
+    chosen = float(scores[order[best]])
+    below = float(scores[order[best + 1]]) if best + 1 < len(order) else chosen
+    return (chosen + below) / 2
+
+
+def bootstrap(measure: Measure, images: Images, *, seed: int = 0) -> Interval:
+    """A measure with its 95 % percentile interval over patients drawn with replacement."""
+    rng = np.random.default_rng(seed)
+    by_patient: dict[str, list[BoxedImage]] = {}
+    for image in images:
+        by_patient.setdefault(image.patient, []).append(image)
+    groups = list(by_patient.values())
+    values = []
+    for _ in range(BOOTSTRAP_ROUNDS):
+        rows = rng.integers(len(groups), size=len(groups))
+        drawn = [image for row in rows for image in groups[row]]
+        if any(image.truth for image in drawn):
+            values.append(measure(drawn))
+    value = measure(images)
+    low, high = np.percentile(values or [value], (2.5, 97.5))
+    return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
+
+
+def _called(images: Images, threshold: float) -> Images:
+    return tuple(
+        BoxedImage(
+            patient=image.patient,
+            found=tuple(box for box in image.found if box.probability >= threshold),
+            truth=image.truth,
+        )
+        for image in images
+    )
+
+
+def _hit_rate(images: Images) -> float:
+    total = sum(len(image.truth) for image in images)
+    return sum(int(hits(image, HIT).sum()) for image in images) / max(total, 1)
+
+
+def _mean_overlap(images: Images) -> float:
+    """How much of each true box the best found one covers, 0 where none does."""
+    best = [
+        max((overlap(box.region, region) for box in image.found), default=0.0)
+        for image in images
+        for region in image.truth
+    ]
+    return float(np.mean(best)) if best else 0.0
+
+
+def _false_boxes(images: Images) -> float:
+    wrong = sum(len(image.found) - int(hits(image, HIT).sum()) for image in images)
+    return wrong / max(len(images), 1)
+
+
+def _rsna_score(images: Images) -> float:
+    """Of each image with any box, found or true: hits over all boxes, averaged over overlaps."""
+    scored = []
+    for image in images:
+        if image.found or image.truth:
+            hit = [int(hits(image, each).sum()) for each in RSNA_OVERLAPS]
+            shares = [one / (len(image.found) + len(image.truth) - one) for one in hit]
+            scored.append(float(np.mean(shares)))
+    return float(np.mean(scored)) if scored else 0.0

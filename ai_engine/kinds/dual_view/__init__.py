@@ -1,0 +1,1 @@
+"""Frontal and lateral view together (paper 3)."""

@@ -1,0 +1,1 @@
+"""Is this the image that a model is for? (paper 2)."""

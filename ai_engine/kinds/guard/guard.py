@@ -1,0 +1,154 @@
+"""The guard: a chest model must only ever see upright frontal chest radiographs.
+
+It judges pixels. What the attributes say is the router's business; they help here only as a hint,
+where they contradict what a frontal chest can be.
+
+Paper 2 guards with two networks of its own: module I says whether an image is a radiograph at all,
+module II of which body part. Where these were trained, they have a veto beside the guard's network
+(`Veto`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ai_engine.errors import ImageRefusedError, ModelFolderError
+from ai_engine.inference.backend import Backend
+from ai_engine.library.card import ModelCard
+from ai_engine.prediction import Refusal, RefusalReason
+from ai_engine.preprocessing.geometry import FloatImage, letterbox
+from ai_engine.preprocessing.radiograph import Radiograph
+
+
+class Appearance(StrEnum):
+    """What an image looks like, in the order of the guard network's outputs."""
+
+    FRONTAL = "upright frontal chest"
+    QUARTER_TURN = "chest turned by 90 degrees"
+    HALF_TURN = "chest turned by 180 degrees"
+    THREE_QUARTER_TURN = "chest turned by 270 degrees"
+    INVERTED = "chest with inverted grey scale"
+    OTHER = "no frontal chest"
+
+
+OTHER_MODALITIES = frozenset({"CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", "IO", "PX"})
+"""Modalities whose images are never projection radiographs of the chest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagsHint:
+    """What the object's attributes say, where the caller knows and trusts them."""
+
+    modality: str | None = None
+    is_lateral: bool = False
+
+
+OVERRULING = 0.9
+"""How sure the guard must be before it overrules what the attributes say."""
+
+
+class Veto:
+    """A classifier that must see what it is told to expect: paper 2's modules I and II."""
+
+    def __init__(self, card: ModelCard, backend: Backend, *, expected: str) -> None:
+        """Put card and back end together.
+
+        Raises
+        ------
+        ModelFolderError
+            If what is expected isn't among the card's labels.
+        """
+        names = [label.name for label in card.labels]
+        if expected not in names:
+            raise ModelFolderError(
+                f"{card.folder}: has no label {expected!r} among {', '.join(names)}; a guard needs "
+                "it, so correct the card or roll the model back"
+            )
+        self._card = card
+        self._backend = backend
+        self._expected = expected
+
+    def objection(self, radiograph: Radiograph) -> str | None:
+        """Say what the classifier sees instead; None where it sees what is expected."""
+        view = _view(radiograph, self._card.input_size)
+        row = self._backend.predict(view[np.newaxis, ..., np.newaxis]).probabilities[0]
+        seen = self._card.labels[int(row.argmax())]
+        return None if seen.name == self._expected else f"{seen.title} ({self._card.title})"
+
+
+class ChestGuard:
+    """Refuses what a frontal chest model must not report on. Safe to call from several threads."""
+
+    def __init__(self, card: ModelCard, backend: Backend, vetoes: Sequence[Veto] = ()) -> None:
+        self._card = card
+        self._backend = backend
+        self._threshold = card.labels[0].threshold
+        self._vetoes = tuple(vetoes)
+
+    def appearances(self, radiograph: Radiograph) -> dict[Appearance, float]:
+        """Probability of each appearance, the mean over the image and its mirror image."""
+        view = _view(radiograph, self._card.input_size)
+        outputs = self._backend.predict(np.stack([view, view[:, ::-1]])[..., np.newaxis])
+        plain, mirrored = (dict(zip(Appearance, row, strict=True)) for row in outputs.probabilities)
+        # The mirror image of a quarter turn is a quarter turn the other way.
+        turned = {
+            Appearance.QUARTER_TURN: Appearance.THREE_QUARTER_TURN,
+            Appearance.THREE_QUARTER_TURN: Appearance.QUARTER_TURN,
+        }
+        return {key: float(plain[key] + mirrored[turned.get(key, key)]) / 2 for key in Appearance}
+
+    def check(
+        self, radiograph: Radiograph, hint: TagsHint | None = None, *, least: float = 0.0
+    ) -> None:
+        """Pass an upright frontal chest radiograph.
+
+        ``least`` raises the probability that it needs, as `OVERRULING` does where the attributes
+        say otherwise.
+
+        Raises
+        ------
+        ImageRefusedError
+            For everything else; the detail says what the image looks like instead.
+        """
+        if hint is not None and (hint.is_lateral or hint.modality in OTHER_MODALITIES):
+            raise ImageRefusedError(
+                RefusalReason.NOT_FRONTAL_CHEST, "the attributes name another kind of image"
+            )
+        found = self.appearances(radiograph)
+        if found[Appearance.FRONTAL] < max(self._threshold, least):
+            others = {key: value for key, value in found.items() if key != Appearance.FRONTAL}
+            likely = max(others, key=others.__getitem__)
+            raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {likely.value}")
+        for veto in self._vetoes:
+            if seen := veto.objection(radiograph):
+                raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {seen}")
+
+    def sort(
+        self, radiographs: Sequence[Radiograph], hints: Mapping[str, TagsHint] | None = None
+    ) -> tuple[tuple[Radiograph, ...], tuple[Refusal, ...]]:
+        """The images that a frontal chest model may see, and refusals of the others, in order.
+
+        ``hints`` say what the attributes tell of an image, by SOP Instance UID.
+        """
+        passed, refused = [], []
+        for radiograph in radiographs:
+            uid = radiograph.sop_instance_uid
+            try:
+                self.check(radiograph, (hints or {}).get(uid))
+            except ImageRefusedError as error:
+                refused.append(error.as_refusal(uid))
+            else:
+                passed.append(radiograph)
+        return tuple(passed), tuple(refused)
+
+
+def _view(radiograph: Radiograph, size: int) -> FloatImage:
+    """What a network of that input size sees: float32 (size, size)."""
+    return letterbox(
+        radiograph.pixels,
+        size=size,
+        content=radiograph.content,
+        aspect_ratio=radiograph.aspect_ratio,
+    ).values

@@ -1,0 +1,89 @@
+"""The installed models that a training rests on: where it starts, and what makes its channels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_engine.errors import RecipeError
+from ai_engine.inference.input_channels import ChannelSource
+from ai_engine.kinds.channels.channel_loading import active_channel_card, load_channel
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import ModelRegistry, verify_weights
+from ai_engine.training.published_recipe import PublishedRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledModels:
+    """What is installed, which versions are active, and where converted models are kept."""
+
+    registry: ModelRegistry
+    versions: Mapping[str, str]
+    cache: Path
+
+    def named(self, model: str) -> ModelCard:
+        """A model by ``name/version``, or the active version of ``name``.
+
+        Raises
+        ------
+        ModelNotFoundError, ModelFolderError
+            If it isn't installed or active, or its weights are not those of its card.
+        """
+        name, _, version = model.partition("/")
+        card = (
+            self.registry.card(name, version)
+            if version
+            else self.registry.active(self.versions, name)
+        )
+        verify_weights(card)
+        return card
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RunModels:
+    """The models of one run: the one that it starts from, and those that make its channels."""
+
+    start: ModelCard | None = None
+    channels: tuple[ChannelSource, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Their digests: a run that was stopped goes on only with the same ones."""
+        cards = [self.start] if self.start else []
+        cards += [source.card for source in self.channels]
+        return " ".join(card.weights_digest for card in cards)
+
+
+NO_MODELS = RunModels()
+"""For recipes that start from noise and give their network the radiograph alone."""
+
+
+def models_of(
+    recipe: PublishedRecipe, installed: InstalledModels | None, *, threads: int | None = None
+) -> RunModels:
+    """Find and load what a recipe asks for.
+
+    Raises
+    ------
+    RecipeError
+        If it asks for installed models, and the caller knows of none.
+    ModelNotFoundError, ModelFolderError, BackendError
+        If one of them isn't installed or active, is damaged or can't be converted.
+    """
+    if not recipe.channels and not recipe.start_from:
+        return NO_MODELS
+    if installed is None:
+        raise RecipeError(
+            f"{recipe.name}: needs installed models (channels or start_from); train it with "
+            "dicom-node models train, which knows them"
+        )
+    makers = {
+        kind: active_channel_card(kind, installed.registry, installed.versions)
+        for kind in recipe.channels
+    }
+    return RunModels(
+        start=installed.named(recipe.start_from) if recipe.start_from else None,
+        channels=tuple(
+            load_channel(kind, card, cache=installed.cache, threads=threads)
+            for kind, card in makers.items()
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Lung outlines on radiographs (paper 3)."""

@@ -1,0 +1,94 @@
+"""Where a training starts that doesn't start from noise: another model's weights.
+
+"We abandon the ImageNet transfer learning [...] Instead, we develop a binary classification
+algorithm trained on the ChestX-ray14 dataset and use it to initialize the weights from our model"
+(paper 3, section 3.3).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.errors import RecipeError
+from ai_engine.kinds.dual_view.network import branch_weights, fitting
+from ai_engine.library.card import ModelCard
+from ai_engine.library.weights_file import assign_weights, model_tensors, read_weights
+from ai_engine.training.published_recipe import PublishedRecipe
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+DENSENETS = frozenset({"densenet121", "densenet121_classes", "xray_or_not", "xray_type"})
+"""DenseNet-121 with one head or another: the layers below have the same names."""
+
+ENCODERS = {"unet_lite2": "efficientnet_lite2"}
+"""U-Nets, and the classifier whose stages are their encoder, under the same names."""
+
+_HEADS = ("head/", "frontal_head/", "lateral_head/")
+
+
+def start_network(network: Any, recipe: PublishedRecipe, card: ModelCard) -> None:
+    """Give a recipe's network the weights of a model, as far as both mean the same.
+
+    Heads are taken over only where the labels are the same, in the same order.
+
+    Raises
+    ------
+    RecipeError
+        If the model's architecture, channels or shapes don't fit.
+    ModelFolderError
+        If the weights can't be read.
+    """
+    _require_channels(recipe, card)
+    given, fresh = read_weights(card.weights_path), model_tensors(network)
+    try:
+        started = _started(recipe, card, given, fresh)
+    except ValueError as error:
+        raise RecipeError(
+            f"{recipe.name} cannot start from {card.identity.key}: {error}; start from a model "
+            "that was trained with the same architecture and input channels"
+        ) from error
+    assign_weights(network, started, source=card.weights_path)
+
+
+def _started(
+    recipe: PublishedRecipe, card: ModelCard, given: Tensors, fresh: Tensors
+) -> dict[str, npt.NDArray[np.float32]]:
+    if recipe.architecture == "dual_branch" and card.architecture in DENSENETS:
+        return branch_weights(given, fresh)
+    if ENCODERS.get(recipe.architecture) == card.architecture:
+        return _with_encoder(given, fresh)
+    pair = {recipe.architecture, card.architecture}
+    if len(pair) > 1 and not pair <= DENSENETS:
+        raise ValueError(
+            f"its architecture is {card.architecture}, the recipe's {recipe.architecture}"
+        )
+    same_labels = recipe.labels == tuple(label.name for label in card.labels)
+    return {
+        path: tensor
+        if path.startswith(_HEADS) and not same_labels
+        else fitting(given.get(path), tensor, path)
+        for path, tensor in fresh.items()
+    }
+
+
+def _with_encoder(given: Tensors, fresh: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+    """The classifier's stages below a decoder that starts from noise."""
+    return {
+        path: fitting(given[path], tensor, path)
+        if path in given and not path.startswith(_HEADS)
+        else tensor
+        for path, tensor in fresh.items()
+    }
+
+
+def _require_channels(recipe: PublishedRecipe, card: ModelCard) -> None:
+    """The model's channels must be the first of the recipe's: kernels keep their sense."""
+    has = tuple(one.kind for one in card.channels)
+    if recipe.channels[: len(has)] != has:
+        raise RecipeError(
+            f"{recipe.name} cannot start from {card.identity.key}: that one was trained with the "
+            f"channels {', '.join(has)} beside the radiograph, this recipe has "
+            f"{', '.join(recipe.channels) or 'none'}; start from a model without, or with the same"
+        )

@@ -1,0 +1,1 @@
+"""Normal or abnormal first (paper 3)."""

@@ -1,0 +1,1 @@
+"""Findings of an image and its header (paper 4)."""

@@ -1,0 +1,1 @@
+"""Models on disk: cards, labels, weights, the registry of folders."""

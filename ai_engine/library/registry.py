@@ -1,0 +1,119 @@
+"""The models that are installed, and which of them are active.
+
+A registry is a folder laid out ``<model>/<version>/card.toml`` with the weights beside the card;
+the shipped one lies in this package. ``config/models.toml`` names the active versions.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from ai_engine.errors import ModelFolderError, ModelNotFoundError
+from ai_engine.library.card import CARD_NAME, ModelCard, read_card
+from ai_engine.library.weights_file import digest
+
+
+class ModelRegistry:
+    """Cards by model name and version, found in one or more folders.
+
+    Later folders are the node's own: a version there hides the shipped one of the same number.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders or (shipped_weights(),)
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Every card, sorted by name and version.
+
+        Raises
+        ------
+        ModelFolderError
+            If one of the cards can't be read.
+        """
+        found = {}
+        for folder in self._folders:
+            for path in sorted(folder.glob(f"*/*/{CARD_NAME}")):
+                card = read_card(path.parent)
+                found[card.name, card.version] = card
+        return tuple(found[key] for key in sorted(found))
+
+    def card(self, name: str, version: str) -> ModelCard:
+        """One card.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If there is no such model or version.
+        ModelFolderError
+            If the card can't be read or contradicts its folder.
+        """
+        for folder in reversed(self._folders):
+            place = folder / name / version
+            if place.is_dir():
+                card = read_card(place)
+                _require_same(place, card, name, version)
+                return card
+        known = ", ".join(f"{card.name}/{card.version}" for card in self.cards()) or "none"
+        raise ModelNotFoundError(f"model {name}/{version} is not installed; installed are {known}")
+
+    def active(self, versions: Mapping[str, str], name: str) -> ModelCard:
+        """The active version of a model, by the table from `read_active_versions`."""
+        if name not in versions:
+            known = ", ".join(sorted(versions)) or "none"
+            raise ModelNotFoundError(
+                f"no version of model {name!r} is active; active models are {known}: "
+                "promote an installed version, or add it to models.toml"
+            )
+        return self.card(name, versions[name])
+
+
+def shipped_weights() -> Path:
+    """The folder of the models that come with the package."""
+    return Path(str(files("ai_engine"))) / "weights"
+
+
+def read_active_versions(path: Path) -> dict[str, str]:
+    """Read ``models.toml``: the active version of each model.
+
+    Raises
+    ------
+    ModelFolderError
+        If the file is missing or not a table ``[active]`` of strings.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFolderError(f"{path}: no such file; restore it from the project") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ModelFolderError(f"{path}: not valid TOML: {error}") from error
+    active = table.get("active")
+    if not isinstance(active, dict) or not all(isinstance(item, str) for item in active.values()):
+        raise ModelFolderError(f'{path}: needs a table [active] with lines like model = "1.0.0"')
+    return active
+
+
+def verify_weights(card: ModelCard) -> None:
+    """Compare the weights file with its card.
+
+    Raises
+    ------
+    ModelFolderError
+        If the file is missing or isn't the one that the card describes.
+    """
+    if not card.kind.has_weights:
+        return
+    actual = digest(card.weights_path)
+    if actual != card.weights_digest:
+        raise ModelFolderError(
+            f"{card.weights_path}: SHA-256 is {actual[:12]}…, the card says "
+            f"{card.weights_digest[:12]}…; the file is damaged or not this model's: restore it"
+        )
+
+
+def _require_same(place: Path, card: ModelCard, name: str, version: str) -> None:
+    if (card.name, card.version) != (name, version):
+        raise ModelFolderError(
+            f"{place / CARD_NAME}: describes {card.name}/{card.version}, but lies in the folder "
+            f"of {name}/{version}; move it or correct the card"
+        )

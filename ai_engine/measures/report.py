@@ -1,0 +1,114 @@
+"""The report of an evaluation: every label, within every view, with intervals."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.datasets.cxr import View
+from ai_engine.kinds.classifier.pointing import PointingResult
+from ai_engine.kinds.classifier.scoring import ScoredSplit
+from ai_engine.library.card import Label, Metric
+from ai_engine.measures.metrics import BOOTSTRAP_ROUNDS, Interval, bootstrap, measures
+
+SMALLEST_GROUP = 5
+"""Groups with fewer positives or negatives are left out: their figures would mean nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """How a label's decisions fell out over all images, at the model's threshold."""
+
+    label: str
+    threshold: float
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationReport:
+    """What was measured: of which model, on which split."""
+
+    model: str
+    split: str
+    images: int
+    patients: int
+    metrics: tuple[Metric, ...]
+    pointing: PointingResult | None
+    confusions: tuple[Confusion, ...] = ()
+
+    def value(self, name: str, group: str = "all") -> float:
+        """One measured value, by the metric's name and group."""
+        return next(
+            metric.value for metric in self.metrics if (metric.name, metric.group) == (name, group)
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def measure_split(
+    scored: ScoredSplit, labels: Sequence[Label], split: str, *, rounds: int = BOOTSTRAP_ROUNDS
+) -> tuple[Metric, ...]:
+    """All measures of all labels, over all images and within each view.
+
+    The view alone tells something about the label, so a model that only knew the view would look
+    good over all images; within a view it can't.
+    """
+    views = np.array([item.view for item in scored.items])
+    groups = {"all": np.ones(len(views), dtype=np.bool_)}
+    groups |= {view.value: views == view for view in View}
+    return tuple(
+        Metric(
+            name=name,
+            label=label.name,
+            split=split,
+            group=group,
+            images=int((chosen & scored.known(label.name)).sum()),
+            value=round(interval.value, 4),
+            low=round(interval.low, 4),
+            high=round(interval.high, 4),
+        )
+        for label in labels
+        for group, chosen in groups.items()
+        for name, interval in _measure_group(scored, label, np.flatnonzero(chosen), rounds)
+    )
+
+
+def confusions(scored: ScoredSplit, labels: Sequence[Label]) -> tuple[Confusion, ...]:
+    """The decisions of every label that somebody decided on."""
+    found = []
+    for label in labels:
+        known = scored.known(label.name)
+        truth = scored.truth(label.name)[known]
+        called = scored.scores(label.name)[known] >= label.threshold
+        found.append(
+            Confusion(
+                label=label.name,
+                threshold=label.threshold,
+                true_positives=int((truth & called).sum()),
+                false_positives=int((~truth & called).sum()),
+                false_negatives=int((truth & ~called).sum()),
+                true_negatives=int((~truth & ~called).sum()),
+            )
+        )
+    return tuple(found)
+
+
+def _measure_group(
+    scored: ScoredSplit, label: Label, rows: npt.NDArray[np.intp], rounds: int
+) -> Iterator[tuple[str, Interval]]:
+    rows = rows[scored.known(label.name)[rows]]
+    truth, scores = scored.truth(label.name)[rows], scored.scores(label.name)[rows]
+    if min(truth.sum(), (~truth).sum()) < SMALLEST_GROUP:
+        return
+    patients = [scored.patients[row] for row in rows]
+    for name, measure in measures(label.threshold).items():
+        yield name, bootstrap(measure, truth, scores, patients, rounds=rounds)

@@ -1,0 +1,1 @@
+"""What the node is told: settings, files of routes and AE titles, keys and passwords."""

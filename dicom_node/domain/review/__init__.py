@@ -1,0 +1,1 @@
+"""Review: what experts say of what a model said."""

@@ -1,0 +1,1 @@
+"""Which models there are, loaded and run: cards, promotions, calibrations, the host."""

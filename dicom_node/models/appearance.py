@@ -1,0 +1,102 @@
+"""A second look: what the guard sees in an image whose tags are missing or doubtful."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+
+from ai_engine.errors import AiEngineError, ImageRefusedError
+from ai_engine.kinds.classifier.predictor import load_guard
+from ai_engine.kinds.guard.guard import OVERRULING, Appearance, ChestGuard
+from ai_engine.prediction import RefusalReason
+from ai_engine.preprocessing.decoding import DECODING_ERRORS
+from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.route import AppearanceCheck, is_radiograph
+from dicom_node.models.cards import ModelCards, ModelUnavailableError
+
+# What the guard recognises, in the words of Body Part Examined (0018,0015).
+GUARDED_BODY_PART = "CHEST"
+
+
+def look_at(
+    guard: ChestGuard, instance: ReceivedInstance, path: Path, read: Callable[[], Radiograph]
+) -> AppearanceCheck:
+    """Let the guard say what an instance shows; ``read`` decodes the file at ``path``.
+
+    A result that another system has drawn is not looked at: it shows a chest, but is none.
+    """
+    try:
+        image = read()
+        if not is_radiograph(instance) and _is_drawn(path):
+            return AppearanceCheck(words="an image derived from others")
+        guard.check(image, least=OVERRULING)
+    except ImageRefusedError as error:
+        return AppearanceCheck(words=error.detail.removeprefix("looks like: "))
+    return AppearanceCheck(body_part=GUARDED_BODY_PART, words=Appearance.FRONTAL.value)
+
+
+def read_image(path: Path) -> Radiograph:
+    """Decode a file.
+
+    Raises
+    ------
+    ImageRefusedError
+        When it holds nothing that a model could look at.
+    ModelUnavailableError
+        When it cannot be read.
+    """
+    return read_radiograph(_read(path))
+
+
+def _read(path: Path, *, pixels: bool = True) -> Dataset:
+    try:
+        return dcmread(path, stop_before_pixels=not pixels)
+    except InvalidDicomError as error:
+        raise ImageRefusedError(
+            RefusalReason.UNDECODABLE, "the file is not a DICOM object"
+        ) from error
+    except OSError as error:
+        raise ModelUnavailableError(
+            f"{path} cannot be read ({error.strerror}): was it removed from the archive?"
+        ) from error
+    except DECODING_ERRORS as error:
+        raise ImageRefusedError(
+            RefusalReason.UNDECODABLE, f"the file is damaged ({type(error).__name__})"
+        ) from error
+
+
+class FileGuard:
+    """The active guard for files that are not in the archive; loaded when it is first asked."""
+
+    def __init__(self, cards: ModelCards, *, cache: Path) -> None:
+        self._cards = cards
+        self._cache = cache
+        self._guard: ChestGuard | None = None
+        self._loading = threading.Lock()
+
+    def look(self, path: Path, instance: ReceivedInstance) -> AppearanceCheck:
+        """Say what a file shows.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the guard, or the file, cannot be used.
+        """
+        with self._loading:
+            if self._guard is None:
+                try:
+                    self._guard = load_guard(
+                        self._cards.registry, self._cards.versions, cache=self._cache
+                    )
+                except AiEngineError as error:
+                    raise ModelUnavailableError(str(error)) from error
+        return look_at(self._guard, instance, path, lambda: read_image(path))
+
+
+def _is_drawn(path: Path) -> bool:
+    """Whether an image was made from others, or has something drawn into it."""
+    header = _read(path, pixels=False)
+    return "SourceImageSequence" in header or header.get("BurnedInAnnotation") == "YES"

@@ -1,0 +1,279 @@
+"""The models that routes may name, loaded and run on objects of the archive."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.errors import AiEngineError, ImageRefusedError
+from ai_engine.inference.choice import BackendChoice, BackendName
+from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
+from ai_engine.kinds.channels.channel_loading import load_channels
+from ai_engine.kinds.classifier.predictor import (
+    CHEST_MODEL,
+    GUARD_MODEL,
+    VETOES,
+)
+from ai_engine.kinds.guard.guard import TagsHint
+from ai_engine.kinds.loading import load_radiograph_predictor
+from ai_engine.kinds.lungs.segmenter import (
+    LUNG_MODEL,
+    LungFields,
+    LungSegmenter,
+    load_lung_segmenter,
+)
+from ai_engine.kinds.radiograph_predictor import RadiographPredictor
+from ai_engine.kinds.result import Result
+from ai_engine.kinds.triage.triage import TriageModel
+from ai_engine.library.card import CT_KINDS, ModelCard, ModelKind
+from ai_engine.prediction import ModelIdentity, Refusal, Triage
+from ai_engine.preprocessing.radiograph import Radiograph
+from dicom_node.archive.objects import DicomObjects
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.route import AppearanceCheck, is_radiograph
+from dicom_node.errors import NodeError
+from dicom_node.models.appearance import look_at, read_image
+from dicom_node.models.calibrations import Calibrations, calibrations_of
+from dicom_node.models.cards import ModelCards, ModelUnavailableError
+from dicom_node.models.ct import CtModels
+
+_LOG = logging.getLogger(__name__)
+# Decoded images that are kept between inference and the drawing of overlays.
+_KEPT_IMAGES = 8
+# The active versions, and those that jobs planned before a promotion still name.
+_KEPT_MODELS = 4
+
+_LATERAL_VIEWS = frozenset({"LL", "RL", "LATERAL"})
+
+_Versions = tuple[ModelIdentity, ...]
+
+
+class ModelHost:
+    """Runs models on received instances; safe to call from several threads."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        config_dir: Path,
+        objects: DicomObjects,
+        calibrations: Calibrations,
+    ) -> None:
+        self._settings = settings
+        self._calibrations = calibrations
+        self._objects = objects
+        self._cards = ModelCards(config_dir, settings.models_dir)
+        self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
+        self._predictors: OrderedDict[_Versions, RadiographPredictor] = OrderedDict()
+        self._segmenter: LungSegmenter | None = None
+        self._triage: TriageModel | None = None
+        self._loading = threading.Lock()
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._images: OrderedDict[str, Radiograph] = OrderedDict()
+
+    def load(self) -> None:
+        """Load the models, so that the first study does not wait for it.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When a model cannot be loaded.
+        """
+        self._predictor(self.identity(CHEST_MODEL))
+
+    def identity(self, model: str) -> ModelIdentity:
+        """Return which version of ``model`` is active now."""
+        return self._cards.identity(model)
+
+    def look(self, instance: ReceivedInstance) -> AppearanceCheck:
+        """Let the guard say what an instance shows whose tags are missing or doubtful.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the guard, or the file, cannot be used.
+        """
+        guard = self._predictor(self.identity(CHEST_MODEL)).guard
+        path = self._objects.source_path(instance.path)
+        # One at a time: routing has no slots, and a radiograph takes a hundred megabytes.
+        with self._looking:
+            return look_at(guard, instance, path, lambda: self._radiograph(instance))
+
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
+        """Say how probably radiographs are not normal; None where no triage model is active.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the triage model, the guard or a file cannot be used.
+        """
+        card = self._cards.of_kind(ModelKind.TRIAGE)
+        if card is None or self._cards.card(model).kind in CT_KINDS:
+            return None
+        triage = self._triage_model(card)
+        images: list[Radiograph] = []
+        # One at a time, as with ``look``: what comes in at once has no slots yet.
+        with self._looking:
+            for instance in instances:
+                with suppress(ImageRefusedError):
+                    images.append(self._radiograph(instance))
+            return triage.assess(images)
+
+    def _triage_model(self, card: ModelCard) -> TriageModel:
+        guard = self._predictor(self.identity(CHEST_MODEL)).guard
+        with self._loading:
+            loaded = self._triage
+            if loaded is None or (loaded.card.identity, loaded.guard) != (card.identity, guard):
+                threads = self._settings.inference.threads or None
+                cache = self._settings.cache_dir
+                try:
+                    registry = self._cards.registry
+                    channels = load_channels(card, registry, cache=cache, threads=threads)
+                    backend = OpenVinoBackend.load(card, cache=cache, threads=threads)
+                    loaded = TriageModel(card, backend, guard=guard, channels=channels)
+                    self._triage = loaded
+                except AiEngineError as error:
+                    raise ModelUnavailableError(str(error)) from error
+                _LOG.info("triage model loaded model=%s", card.identity.key)
+            return loaded
+
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
+        """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
+
+        A job keeps the version it was planned with, also when another one was promoted since.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the model cannot be loaded, or fails.
+        """
+        card = self._cards.card(model)
+        if card.kind in CT_KINDS:
+            return self._ct.predict(card, instances)
+        return self._predict_radiographs(model, instances)
+
+    def _predict_radiographs(
+        self, model: ModelIdentity, instances: Sequence[ReceivedInstance]
+    ) -> Result:
+        predictor = self._predictor(model)
+        images: list[Radiograph] = []
+        refusals: list[Refusal] = []
+        for instance in instances:
+            try:
+                images.append(self._radiograph(instance))
+            except ImageRefusedError as error:
+                refusals.append(error.as_refusal(instance.sop_instance_uid))
+        try:
+            return predictor.predict(
+                images,
+                refusals=refusals,
+                calibrations=calibrations_of(instances, model, self._calibrations),
+                hints={each.sop_instance_uid: _hint(each) for each in instances},
+            )
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
+    def _predictor(self, model: ModelIdentity) -> RadiographPredictor:
+        with self._loading:
+            vetoes = (name for name in VETOES if name in self._cards.versions)
+            key = (model, *(self.identity(name) for name in (GUARD_MODEL, *vetoes)))
+            if key not in self._predictors:
+                self._predictors[key] = self._loaded(model)
+                while len(self._predictors) > _KEPT_MODELS:
+                    self._predictors.popitem(last=False)
+            self._predictors.move_to_end(key)
+            return self._predictors[key]
+
+    def _loaded(self, model: ModelIdentity) -> RadiographPredictor:
+        inference = self._settings.inference
+        try:
+            predictor = load_radiograph_predictor(
+                self._cards.registry,
+                {**self._cards.versions, model.name: model.version},
+                model.name,
+                cache=self._settings.cache_dir,
+                choice=BackendChoice(
+                    name=BackendName(inference.backend),
+                    precision=Precision(inference.precision),
+                    serving_url=inference.serving_url,
+                ),
+                threads=inference.threads or None,
+            )
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+        if predictor.card.identity != model:
+            raise ModelUnavailableError(
+                f"model {model.key} is not installed any more: its folder now holds "
+                f"{predictor.card.identity.key}; send the study again to have that one."
+            )
+        _LOG.info("model loaded model=%s", model.key)
+        return predictor
+
+    def display_pixels(
+        self, instance: ReceivedInstance, frame_number: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return an analysed image as displayed: (rows, columns), 0 to 1, bright is dense."""
+        if instance.header.modality == "CT":
+            return self._ct.display_pixels(instance, frame_number)
+        return self._radiograph(instance).pixels
+
+    def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
+        """Return the values, after the modality LUT, that show an analysed radiograph well."""
+        return self._radiograph(instance).value_range
+
+    def lungs(self, instance: ReceivedInstance) -> LungFields | None:
+        """Outline the lungs on an analysed image; None, and a word in the log, where none can."""
+        if _is_lateral(instance):
+            return None
+        try:
+            segmenter = self._lung_segmenter()
+        except (AiEngineError, NodeError) as error:
+            _LOG.warning("lungs not outlined reason=%r", str(error))
+            return None
+        return segmenter.segment(self._radiograph(instance)) if segmenter else None
+
+    def _lung_segmenter(self) -> LungSegmenter | None:
+        """The active one; None where no lung model is active."""
+        if LUNG_MODEL not in self._cards.versions:
+            return None
+        active = self.identity(LUNG_MODEL)
+        with self._loading:
+            if self._segmenter is None or self._segmenter.card.identity != active:
+                self._segmenter = load_lung_segmenter(
+                    self._cards.registry,
+                    self._cards.versions,
+                    cache=self._settings.cache_dir,
+                    threads=self._settings.inference.threads or None,
+                )
+            return self._segmenter
+
+    def _radiograph(self, instance: ReceivedInstance) -> Radiograph:
+        with self._lock:
+            if instance.path in self._images:
+                self._images.move_to_end(instance.path)
+                return self._images[instance.path]
+        image = read_image(self._objects.source_path(instance.path))
+        with self._lock:
+            self._images[instance.path] = image
+            while len(self._images) > _KEPT_IMAGES:
+                self._images.popitem(last=False)
+        return image
+
+
+def _hint(instance: ReceivedInstance) -> TagsHint:
+    """What the guard may trust of the tags: a radiograph's modality is its SOP class's."""
+    header = instance.header
+    return TagsHint(
+        modality=None if is_radiograph(instance) else header.modality,
+        is_lateral=_is_lateral(instance),
+    )
+
+
+def _is_lateral(instance: ReceivedInstance) -> bool:
+    return (instance.header.view_position or "").strip().upper() in _LATERAL_VIEWS

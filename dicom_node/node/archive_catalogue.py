@@ -1,0 +1,52 @@
+"""What DICOMweb serves: received objects and the evidence made of them."""
+
+from collections.abc import Sequence
+
+from dicom_node.dicomweb.catalogue import ArchivedObject
+from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.node.repositories import Repositories
+
+
+class ArchiveCatalogue:
+    """The archive's objects, found by the index and the Hotbase."""
+
+    def __init__(self, repositories: Repositories) -> None:
+        self._repositories = repositories
+
+    def studies(self, limit: int) -> Sequence[str]:
+        """Return the studies that received something last, newest first."""
+        return [each.study_instance_uid for each in self._repositories.index.recent(limit)]
+
+    def objects(self, study_instance_uid: str) -> Sequence[ArchivedObject]:
+        """Return the received objects of a study, then its evidence."""
+        received = self._repositories.index.instances(study_instance_uid)
+        made = self._repositories.hotbase.evidence_of_study(study_instance_uid)
+        return [
+            *(self._received(each) for each in received),
+            *(self._made(each, study_instance_uid) for each in made if not each.is_held),
+        ]
+
+    def find(self, sop_instance_uid: str) -> ArchivedObject | None:
+        """Return one object, received or made; None when there is none."""
+        received = self._repositories.index.instance(sop_instance_uid)
+        if received is not None:
+            return self._received(received)
+        found = self._repositories.hotbase.evidence_object(sop_instance_uid)
+        return self._made(*found) if found is not None and not found[0].is_held else None
+
+    def _received(self, instance: ReceivedInstance) -> ArchivedObject:
+        return ArchivedObject(
+            study_instance_uid=instance.study_instance_uid,
+            series_instance_uid=instance.series_instance_uid,
+            sop_instance_uid=instance.sop_instance_uid,
+            path=self._repositories.objects.source_path(instance.path),
+        )
+
+    def _made(self, evidence: EvidenceObject, study_instance_uid: str) -> ArchivedObject:
+        return ArchivedObject(
+            study_instance_uid=study_instance_uid,
+            series_instance_uid=evidence.series_instance_uid,
+            sop_instance_uid=evidence.sop_instance_uid,
+            path=self._repositories.objects.evidence_path(evidence.path),
+        )

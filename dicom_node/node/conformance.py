@@ -1,0 +1,252 @@
+"""The DICOM Conformance Statement (PS3.2), written from the tables that the node itself uses."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydantic import BaseModel
+from pydicom.sr.coding import Code
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from dicom_node import __version__
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Operation
+from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.network.contexts import ContextTable
+from dicom_node.network.sender import COMPRESSED_CLASSES
+from dicom_node.network.status import STORE_STATUS
+from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
+from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANSFER_SYNTAXES
+from sr_templates import codes
+from sr_templates.character_set import readable_character_sets
+from sr_templates.ct import codes as ct_codes
+from sr_templates.series import SERIES
+from sr_templates.validation import TYPE_1_BY_CLASS
+
+_HEADING = "AI integration node: DICOM Conformance Statement"
+
+
+def conformance_statement(settings: NodeSettings) -> str:
+    """Return the statement of a node with these settings, as Markdown in the order of PS3.2."""
+    contexts = ContextTable()
+    sections: tuple[Iterable[str], ...] = (
+        _cover(),
+        _overview(),
+        _introduction(),
+        _implementation_model(settings),
+        _storage_scp(settings, contexts),
+        _storage_scu(settings),
+        _worklist_scp(),
+        _configuration(settings),
+        _character_sets(),
+        _security(),
+        _created_objects(settings),
+        _private_codes(),
+    )
+    return "\n".join(line for section in sections for line in section) + "\n"
+
+
+def _cover() -> Iterator[str]:
+    yield f"# {_HEADING}"
+    yield ""
+    yield f"Version {__version__}. Written by `dicom-node conformance` from the tables that the"
+    yield "software uses; the structure is that of DICOM PS3.2."
+
+
+def _overview() -> Iterator[str]:
+    yield from _title(2, "1 Conformance statement overview")
+    yield "The node receives studies from modalities and archives, has them analysed, and returns"
+    yield "the results as DICOM objects of the same study."
+    yield from _table(
+        ("Network service", "User (SCU)", "Provider (SCP)"),
+        [
+            ("Verification", "Yes", "Yes"),
+            ("Storage, any SOP class", "No", "Yes"),
+            *((f"Storage, {_name(uid)}", "Yes", "Yes") for uid in TYPE_1_BY_CLASS),
+            *((_name(uid), "No", "Yes") for uid in WORKLIST_SOP_CLASSES if uid != VERIFICATION),
+            ("QIDO-RS, WADO-RS, UPS-RS", "No", "Yes"),
+        ],
+    )
+    yield ""
+    yield "Media interchange is not supported."
+
+
+def _introduction() -> Iterator[str]:
+    yield from _title(2, "2 Introduction")
+    yield "For those who connect the node with modalities, archives and viewers. Conformance alone"
+    yield "does not show that two products work together: test the connection with `dicom-node ae"
+    yield "echo` and a study."
+
+
+def _implementation_model(settings: NodeSettings) -> Iterator[str]:
+    yield from _title(2, "3 Networking")
+    yield from _title(3, "3.1 Implementation model")
+    yield "A study that has been received is complete when its sender has been quiet. It is then"
+    yield "analysed, and the evidence goes to each destination administered for its sender."
+    yield from _table(
+        ("Item", "Value"),
+        [
+            ("AE title", settings.network.ae_title),
+            ("Port", str(settings.network.port)),
+            ("Implementation Class UID", IMPLEMENTATION_CLASS_UID),
+            ("Implementation Version Name", IMPLEMENTATION_VERSION_NAME),
+            ("Largest PDU received", f"{settings.network.max_pdu} bytes"),
+            ("Associations held at once", str(settings.network.max_associations)),
+            ("Asynchronous operations", "not supported"),
+        ],
+    )
+    yield ""
+    yield "Associations are accepted from administered AE titles only. What each role permits:"
+    yield from _table(
+        ("Role", *(operation.value.upper() for operation in Operation)),
+        [
+            (role.value, *("Yes" if each in permitted else "No" for each in Operation))
+            for role, permitted in OPERATIONS_OF_ROLE.items()
+        ],
+    )
+
+
+def _storage_scp(settings: NodeSettings, contexts: ContextTable) -> Iterator[str]:
+    yield from _title(3, "3.2 Storage SCP: accepted presentation contexts")
+    yield "Every transfer syntax listed is accepted for every SOP class listed, and for private SOP"
+    yield "classes. Objects are stored as received, byte by byte (level 2, full), and acknowledged"
+    yield "when they are durable. Of the transfer syntaxes proposed in one context, the first known"
+    yield f"one is taken. Objects above {settings.network.max_object_bytes} bytes are refused."
+    yield from _title(4, "SOP classes")
+    yield from _uids([VERIFICATION, *contexts.storage_sop_classes])
+    yield from _title(4, "Transfer syntaxes")
+    yield from _uids(contexts.transfer_syntaxes)
+    yield from _title(4, "Status of C-STORE responses")
+    yield from _table(
+        ("Status", "Meaning"),
+        [
+            ("0x0000", "Stored, and durable"),
+            *(
+                (f"0x{status:04X}", (error.__doc__ or "").splitlines()[0])
+                for error, status in STORE_STATUS
+            ),
+        ],
+    )
+
+
+def _storage_scu(settings: NodeSettings) -> Iterator[str]:
+    yield from _title(3, "3.3 Storage SCU: proposed presentation contexts")
+    yield "One association for each delivery; one transfer syntax in each context, in this order of"
+    yield "preference. A delivery that fails for a reason that may pass is tried again for"
+    yield f"{settings.workflow.give_up_after / 86400:g} days."
+    yield from _table(
+        ("SOP class", "UID", "Transfer syntaxes"),
+        [
+            (
+                _name(sop_class),
+                f"`{sop_class}`",
+                "; ".join(
+                    _name(syntax)
+                    for syntax in proposed_syntaxes(
+                        ExplicitVRLittleEndian, compress=sop_class in COMPRESSED_CLASSES
+                    )
+                ),
+            )
+            for sop_class in TYPE_1_BY_CLASS
+        ],
+    )
+
+
+def _worklist_scp() -> Iterator[str]:
+    yield from _title(3, "3.4 Worklist SCP: accepted presentation contexts")
+    yield "A port of its own, where it is switched on."
+    yield from _uids(WORKLIST_SOP_CLASSES)
+    yield ""
+    yield "Transfer syntaxes: " + "; ".join(map(_name, WORKLIST_TRANSFER_SYNTAXES)) + "."
+
+
+def _configuration(settings: NodeSettings) -> Iterator[str]:
+    yield from _title(3, "3.5 Configuration")
+    yield "AE titles, hosts, ports, roles, destinations and kinds of evidence are administered with"
+    yield "`dicom-node ae`. The parameters of the DICOM side:"
+    yield from _table(
+        ("Parameter", "Value", "Meaning"),
+        [
+            *_parameters("network", settings.network),
+            *_parameters("evidence", settings.evidence),
+        ],
+    )
+
+
+def _parameters(section: str, values: BaseModel) -> Iterator[tuple[str, str, str]]:
+    for name, field in type(values).model_fields.items():
+        shown = str(getattr(values, name))
+        yield (f"`{section}.{name}`", f"`{shown}`" if shown else "(empty)", field.description or "")
+
+
+def _character_sets() -> Iterator[str]:
+    yield from _title(2, "4 Support of character sets")
+    yield "Objects are stored in any character set. Results are written in the source's where it"
+    yield "can say everything, else in ISO_IR 192 (UTF-8). Read from sources:"
+    yield ""
+    yield ", ".join(f"`{term}`" for term in readable_character_sets()) + "."
+
+
+def _security() -> Iterator[str]:
+    yield from _title(2, "5 Security")
+    yield "Unknown calling AE titles, and calls for another called AE title, are rejected. With a"
+    yield "certificate configured, the node receives on a second port and calls destinations by the"
+    yield "BCP 195 TLS profile (PS3.15 Section B.12), with certificates on both sides. Other"
+    yield "traffic is readable on the wire: keep it in a network that you trust."
+
+
+def _created_objects(settings: NodeSettings) -> Iterator[str]:
+    yield from _title(2, "6 Created objects")
+    yield "Results are new instances in the source's study, each kind in a series of its own. Each"
+    yield "is checked before it is sent. The attributes below must have a value besides those"
+    yield "of the patient, study, series, equipment and SOP common modules."
+    base = settings.evidence.series_number_base
+    yield from _table(
+        ("Kind", "Modality", "Series Number", "Series Description"),
+        [
+            (kind.value, each.modality, str(base + each.offset), f"{each.heading} …")
+            for kind, each in SERIES.items()
+        ],
+    )
+    for sop_class, keywords in TYPE_1_BY_CLASS.items():
+        yield from _title(4, _name(sop_class))
+        yield ", ".join(keywords) + "."
+
+
+def _private_codes() -> Iterator[str]:
+    yield from _title(2, "7 Coded terminology")
+    yield f"Codes of the private scheme {codes.PRIVATE_SCHEME} ({codes.PRIVATE_SCHEME_NAME}), which"
+    yield "each object declares in its Coding Scheme Identification Sequence, besides those of DCM,"
+    yield "SCT, LN, UCUM and UMLS. `P-` followed by a finding's code is the probability of that"
+    yield "finding."
+    yield from _table(
+        ("Code", "Meaning"), [(f"`{code.value}`", code.meaning) for code in sorted(_own_codes())]
+    )
+
+
+def _own_codes() -> set[Code]:
+    named = [value for module in (codes, ct_codes) for value in vars(module).values()]
+    return {
+        code
+        for code in (*named, *codes.REFUSAL_REASONS.values())
+        if isinstance(code, Code) and code.scheme_designator == codes.PRIVATE_SCHEME
+    }
+
+
+def _title(level: int, words: str) -> tuple[str, str, str]:
+    return "", f"{'#' * level} {words}", ""
+
+
+def _uids(uids: Iterable[str]) -> Iterator[str]:
+    rows = sorted((_name(uid), f"`{uid}`") for uid in uids)
+    yield from _table(("Name", "UID"), rows)
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield ""
+    for row in (headings, ["---"] * len(headings), *rows):
+        cells = (cell.replace("\n", " ").replace("|", "\\|") for cell in row)
+        yield f"| {' | '.join(cells)} |"
+
+
+def _name(uid: str) -> str:
+    """Name a UID as PS3.6 does; the UID itself where that has none for it."""
+    return UID(uid).name

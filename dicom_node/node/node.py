@@ -1,0 +1,367 @@
+"""The composition root: everything is built and wired here, once."""
+
+import functools
+import logging
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from dicom_node import __version__
+from dicom_node.archive import StorageArchive
+from dicom_node.configuration.files import load_routes
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.models.cards import ModelCards
+from dicom_node.models.host import ModelHost
+from dicom_node.network.receiver import ScpSettings
+from dicom_node.network.receivers import ReceiverPool
+from dicom_node.network.sender import StorageSender
+from dicom_node.network.tls import server_context
+from dicom_node.node.access import database_access
+from dicom_node.node.device_jobs import DeviceJobs
+from dicom_node.node.device_metrics import DriftCollector
+from dicom_node.node.finetuning_schedule import FineTuningSchedule
+from dicom_node.node.pages import make_pages
+from dicom_node.node.procedure_steps import Workstations
+from dicom_node.node.reception import ReceptionDesk
+from dicom_node.node.repositories import (
+    Repositories,
+    address_of,
+    archive_settings,
+    scu_timeouts,
+    tls_files,
+    utc_now,
+)
+from dicom_node.node.review import review_stages
+from dicom_node.node.shadows import Shadows
+from dicom_node.persistence.database import make_workflow_engine
+from dicom_node.telemetry import CorridorCollector, make_registry
+from dicom_node.web.application import make_application
+from dicom_node.web.server import WebServer
+from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.deliver import Delivering
+from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
+from dicom_node.workflow.analysis.report import Reporting
+from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.analysis.salvage import Salvage
+from dicom_node.workflow.analysis.slots import Slots
+from dicom_node.workflow.analysis.watch import DeviceWatch
+from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
+from dicom_node.workflow.pipeline import Corridor
+from sr_templates.context import EvidenceContext
+
+_LOG = logging.getLogger(__name__)
+# A verdict that is this old and known nowhere was given outside this process, or left by a crash.
+_UNTOLD_AFTER = timedelta(seconds=2)
+
+
+class Node:
+    """A node that receives, analyses and returns, between ``start`` and ``stop``."""
+
+    def __init__(self, settings: NodeSettings, config_dir: Path) -> None:
+        """Build everything; nothing runs yet.
+
+        Raises
+        ------
+        ConfigurationError
+            When settings, routes, AE titles or models cannot be used.
+        """
+        self._settings = settings
+        self._repositories = Repositories(settings)
+        self._repositories.prepare(config_dir)
+        self._associations = OpenAssociations()
+        self._review_queue = self._repositories.review_queue(on_decided=self._conclude)
+        self._models = ModelHost(
+            settings, config_dir, self._repositories.objects, self._repositories.calibrations
+        )
+        cards = ModelCards(config_dir, settings.models_dir)
+        self._jobs = DeviceJobs(self._repositories, cards)
+        self._shadows = Shadows(self._repositories, cards)
+        self._tuning = FineTuningSchedule(
+            config_dir,
+            models=lambda: [card.name for card in self._jobs.models()],
+            min_new_cases=settings.finetuning.min_new_cases,
+        )
+        self._corridor = self._make_corridor(config_dir)
+        self._workflows = WorkflowEngine(_engine_settings(settings), self._corridor)
+        self._corridor.completion.start_with(self._workflows)
+        self._salvage = Salvage(
+            index=self._repositories.index,
+            results=self._repositories.hotbase,
+            completion=self._corridor.completion,
+            delivering=self._corridor.delivering,
+            workflows=self._workflows,
+            clock=utc_now,
+        )
+        self._desk = ReceptionDesk(
+            reception=Reception(
+                index=self._repositories.index,
+                associations=self._associations,
+                completion=self._corridor.completion,
+            ),
+            associations=self._associations,
+            stored=self._repositories.stored_since_last_index,
+        )
+        self._receivers = self._make_receivers(_scp_settings(settings))
+        files = tls_files(settings)
+        self._secure_receivers = (
+            self._make_receivers(
+                replace(_scp_settings(settings), port=settings.tls.port, receivers=1, tls=files)
+            )
+            if files is not None and server_context(files)
+            else None
+        )
+        self._workstations = Workstations(settings, self._repositories)
+        self._web = WebServer(
+            make_application(
+                registry=make_registry(self._collector(), self._drift_collector()),
+                problems=self.problems,
+                version=__version__,
+                pages=make_pages(
+                    settings,
+                    self._repositories,
+                    self._review_queue,
+                    version=__version__,
+                    devices=self._jobs.desk(),
+                ),
+                machines=self._workstations.routers,
+            ),
+            host=settings.web.host,
+            port=settings.web.port,
+        )
+        self._clock = BackgroundScheduler(timezone=UTC)
+
+    @property
+    def port(self) -> int:
+        """The port that the node receives on."""
+        return self._receivers.port
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port that the node receives on by TLS, where it has a certificate."""
+        return self._secure_receivers.port if self._secure_receivers else None
+
+    @property
+    def web_port(self) -> int:
+        """The port of the HTTP side."""
+        return self._web.port
+
+    @property
+    def worklist_port(self) -> int:
+        """The port of the worklist for other systems, where it is switched on."""
+        return self._workstations.port
+
+    def start(self) -> None:
+        """Start everything, in the order in which each needs the one before.
+
+        Raises
+        ------
+        NodeError
+            When something cannot start; what had started is stopped again.
+        """
+        self._repositories.received.open()
+        self._repositories.evidence.open()
+        self._models.load()
+        self._workflows.start()
+        try:
+            self._desk.catch_up(always=True)
+            for study in self._repositories.index.receiving():
+                self._corridor.completion.expect(study.study_instance_uid)
+            self._schedule()
+            self._web.start()
+            self._workstations.start()
+            if self._secure_receivers is not None:
+                self._secure_receivers.start()
+            self._receivers.start()
+        except BaseException:
+            self.stop()
+            raise
+        _LOG.info(
+            "receiving ae_title=%s port=%d web_port=%d",
+            self._settings.network.ae_title,
+            self.port,
+            self.web_port,
+        )
+
+    def stop(self) -> None:
+        """Stop taking associations, let the running ones and their studies end, then stop."""
+        self._receivers.stop()
+        if self._secure_receivers is not None:
+            self._secure_receivers.stop()
+        self._workstations.stop()
+        self._tuning.stop()
+        if self._clock.running:
+            self._clock.shutdown()
+        self._workflows.stop()
+        self._web.stop()
+        self._repositories.close()
+
+    def problems(self) -> tuple[str, ...]:
+        """Say what keeps the node from doing its work."""
+        found = [] if self._receivers.ready() else ["receivers are not listening"]
+        if self._secure_receivers is not None and not self._secure_receivers.ready():
+            found.append("the TLS receiver is not listening")
+        try:
+            self._repositories.index.counts()
+        except sa.exc.SQLAlchemyError as error:
+            found.append(f"database cannot be read ({type(error).__name__})")
+        return tuple(found)
+
+    def _make_receivers(self, settings: ScpSettings) -> ReceiverPool:
+        url, ae_title = self._settings.hotbase_url, self._settings.network.ae_title
+        return ReceiverPool(
+            settings,
+            store=functools.partial(StorageArchive, archive_settings(self._settings)),
+            access=functools.partial(database_access, url, ae_title),
+            on_events=self._desk.handle,
+        )
+
+    def _make_corridor(self, config_dir: Path) -> Corridor:
+        settings, repositories = self._settings, self._repositories
+        routes = load_routes(config_dir)
+        context = functools.partial(evidence_context, settings)
+        return Corridor(
+            completion=Completion(
+                index=repositories.index,
+                results=repositories.hotbase,
+                ae_titles=repositories.ae_titles,
+                is_carried=self._associations.carries,
+                patience=settings.workflow.association_patience,
+                clock=utc_now,
+            ),
+            routing=Routing(
+                routes=routes,
+                index=repositories.index,
+                results=repositories.hotbase,
+                ae_titles=repositories.ae_titles,
+                models=self._models,
+                clock=utc_now,
+            ),
+            inference=Inference(
+                index=repositories.index,
+                results=repositories.hotbase,
+                models=self._models,
+                watch=DeviceWatch(repositories.observations),
+                clock=utc_now,
+            ),
+            reporting=Reporting(
+                index=repositories.index,
+                results=repositories.hotbase,
+                external=repositories.external,
+                ae_titles=repositories.ae_titles,
+                archive=repositories.objects,
+                models=self._models,
+                context=context,
+                clock=utc_now,
+            ),
+            delivering=Delivering(
+                results=repositories.hotbase,
+                ae_titles=repositories.ae_titles,
+                sender=StorageSender(
+                    ae_title=settings.network.ae_title,
+                    timeouts=scu_timeouts(settings),
+                    path_of=repositories.objects.evidence_path,
+                    address=functools.partial(address_of, settings),
+                ),
+                policy=_retry_policy(settings),
+                chance=random.random,
+                clock=utc_now,
+            ),
+            review=review_stages(repositories, self._review_queue, routes, context),
+            slots=Slots(settings.workflow.parallel_studies),
+        )
+
+    def _schedule(self) -> None:
+        interval = self._settings.workflow.sweep_interval
+        self._clock.add_job(self._sweep, "interval", seconds=interval, max_instances=1)
+        self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
+        self._clock.add_job(self._workflows.collect, "interval", hours=1)
+        care = self._settings
+        for schedule, job in (
+            (care.calibration.schedule, self._jobs.calibrate_all),
+            (care.drift.schedule, self._jobs.watch_all),
+            (care.finetuning.schedule, self._tuning.run),
+        ):
+            if schedule:
+                trigger = CronTrigger.from_crontab(schedule, timezone=UTC)
+                self._clock.add_job(job, trigger, max_instances=1, coalesce=True)
+        self._clock.start()
+
+    def _sweep(self) -> None:
+        self._desk.catch_up()
+        self._salvage.sweep()
+        self._corridor.completion.sweep()
+        self._workstations.sweep()
+        # Also what the command line has decided. A new attempt each minute, should one fail.
+        minute = int(utc_now().timestamp() // 60)
+        for item_id in self._review_queue.unconcluded(utc_now() - _UNTOLD_AFTER):
+            self._workflows.conclude_now(item_id, attempt=minute)
+
+    def _conclude(self, item_id: str) -> None:
+        self._workflows.conclude_now(item_id)
+
+    def _collector(self) -> CorridorCollector:
+        return CorridorCollector(
+            studies=self._repositories.index.counts,
+            deliveries=self._repositories.hotbase.delivery_counts,
+            held=self._repositories.hotbase.held_counts,
+            conflicts=self._repositories.conflicts.count,
+            open_associations=self._associations.__len__,
+        )
+
+    def _drift_collector(self) -> DriftCollector:
+        return DriftCollector(
+            measured=lambda: self._jobs.measured,
+            suspensions=self._repositories.observations.suspensions,
+        )
+
+
+def evidence_context(settings: NodeSettings, made_at: datetime) -> EvidenceContext:
+    """Return what every result object says about the node."""
+    return EvidenceContext(
+        manufacturer=settings.evidence.manufacturer,
+        model_name="dicom-node",
+        software_version=__version__,
+        device_serial_number=settings.evidence.device_serial_number,
+        content_datetime=made_at,
+        institution_name=settings.evidence.institution or None,
+        series_number_base=settings.evidence.series_number_base,
+        max_overlay_side=settings.evidence.overlay_max_side,
+    )
+
+
+def _scp_settings(settings: NodeSettings) -> ScpSettings:
+    network = settings.network
+    return ScpSettings(
+        ae_title=network.ae_title,
+        host=network.host,
+        port=network.port,
+        receivers=network.receivers,
+        max_associations=network.max_associations,
+        max_pdu_bytes=network.max_pdu,
+        idle_timeout=network.idle_timeout,
+    )
+
+
+def _engine_settings(settings: NodeSettings) -> EngineSettings:
+    return EngineSettings(
+        database_url=settings.workflow_url,
+        database_engine=make_workflow_engine(settings.workflow_url),
+        executor_id=settings.workflow.executor_id,
+        keep_workflows=settings.workflow.keep_workflows,
+    )
+
+
+def _retry_policy(settings: NodeSettings) -> RetryPolicy:
+    workflow = settings.workflow
+    return RetryPolicy(
+        first_delay=timedelta(seconds=workflow.first_retry_delay),
+        longest_delay=timedelta(seconds=workflow.longest_retry_delay),
+        give_up_after=timedelta(seconds=workflow.give_up_after),
+    )

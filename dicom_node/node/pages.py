@@ -1,0 +1,102 @@
+"""Puts the pages together: their frame, their sections, and DICOMweb under the same sign-in."""
+
+from pydicom import Dataset
+
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.dicomweb.data_sets import header
+from dicom_node.dicomweb.errors import UnknownResourceError
+from dicom_node.dicomweb.router import make_router as make_dicomweb
+from dicom_node.domain.review.queue import ReviewQueue
+from dicom_node.domain.user import User
+from dicom_node.node.archive_catalogue import ArchiveCatalogue
+from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.web.application import Pages
+from dicom_node.web.devices.ports import DeviceDesk
+from dicom_node.web.devices.router import make_calibration, make_drift
+from dicom_node.web.frame import Frame, Section
+from dicom_node.web.review.router import make_router as make_review_pages
+from dicom_node.web.review.study import StudyHeading
+from dicom_node.web.sessions import session_secret
+
+
+def make_pages(
+    settings: NodeSettings,
+    repositories: Repositories,
+    review_queue: ReviewQueue | None,
+    *,
+    version: str,
+    devices: DeviceDesk | None = None,
+) -> Pages:
+    """Return the pages over a node's stores; without a worklist there is no such section.
+
+    ``devices`` is what the pages of calibration and drift read; None leaves them out.
+
+    A further page is one more ``Section`` here (see ``dicom_node.web.frame``).
+    """
+    frame = Frame(version=version)
+    catalogue = ArchiveCatalogue(repositories)
+    sections = []
+    if review_queue is not None:
+        router = make_review_pages(frame, review_queue, Headings(catalogue), utc_now)
+        sections.append(
+            Section(title="Worklist", path="/worklist", router=router, is_for=_may_review)
+        )
+    if devices is not None:
+        calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
+        sections += [
+            Section(title="Calibration", path="/calibration", router=calibration),
+            Section(title="Drift", path="/drift", router=drift),
+        ]
+    return Pages(
+        frame=frame,
+        accounts=repositories.users,
+        secret=session_secret(settings.data_dir / "session.key"),
+        clock=utc_now,
+        https=settings.web.https,
+        sections=sections,
+        services=[make_dicomweb(catalogue)],
+    )
+
+
+class Headings:
+    """Reads who and what an image shows from its header in the archive."""
+
+    def __init__(self, catalogue: ArchiveCatalogue) -> None:
+        self._catalogue = catalogue
+
+    def __call__(self, sop_instance_uid: str) -> StudyHeading | None:
+        """Return the heading in one image's header; None where the image cannot be read."""
+        found = self._catalogue.find(sop_instance_uid)
+        if found is None:
+            return None
+        try:
+            dataset = header(found.path)
+        except UnknownResourceError:
+            return None
+        return StudyHeading(
+            patient_name=_name(dataset),
+            patient_id=_text(dataset, "PatientID"),
+            birth_date=_day(dataset, "PatientBirthDate"),
+            sex=_text(dataset, "PatientSex"),
+            study_date=_day(dataset, "StudyDate"),
+            description=_text(dataset, "StudyDescription") or _text(dataset, "SeriesDescription"),
+        )
+
+
+def _may_review(user: User) -> bool:
+    return user.may_review
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    return str(dataset.get(keyword) or "").strip()
+
+
+def _name(dataset: Dataset) -> str:
+    """Return the name as people write it: family name, then the others."""
+    parts = [part for part in _text(dataset, "PatientName").partition("=")[0].split("^") if part]
+    return ", ".join([parts[0], " ".join(parts[1:])] if len(parts) > 1 else parts)
+
+
+def _day(dataset: Dataset, keyword: str) -> str:
+    text = _text(dataset, keyword)
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text

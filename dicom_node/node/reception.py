@@ -1,0 +1,66 @@
+"""Brings what the receiver processes report to the corridor's reception."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+import sqlalchemy as sa
+
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.network.events import (
+    AssociationClosed,
+    AssociationOpened,
+    InstanceReceived,
+    ReceptionEvent,
+)
+from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
+
+_LOG = logging.getLogger(__name__)
+
+
+class ReceptionDesk:
+    """Takes batches of events; called by one thread of the receiver pool.
+
+    When the database cannot be written, nothing is lost: what was received is in the archive.
+    The desk remembers that the index lags behind, and ``catch_up`` mends it from the files.
+    """
+
+    def __init__(
+        self,
+        *,
+        reception: Reception,
+        associations: OpenAssociations,
+        stored: Callable[[], Iterable[ReceivedInstance]],
+    ) -> None:
+        self._reception = reception
+        self._associations = associations
+        self._stored = stored
+        self._lags = False
+
+    def handle(self, events: Sequence[ReceptionEvent]) -> None:
+        """Index what was received, then check the studies of associations that ended."""
+        for event in events:
+            if isinstance(event, AssociationOpened):
+                self._associations.opened(event.association_id)
+        brought = [
+            (event.association_id, event.instance)
+            for event in events
+            if isinstance(event, InstanceReceived)
+        ]
+        closed = [event.association_id for event in events if isinstance(event, AssociationClosed)]
+        try:
+            self._reception.received(brought)
+            self._reception.ended(closed)
+        except sa.exc.SQLAlchemyError:
+            self._lags = True
+            _LOG.exception("index not written objects=%d; they will be indexed later", len(brought))
+
+    def catch_up(self, *, always: bool = False) -> None:
+        """Index what the archive holds and the index does not, where there may be such objects."""
+        if not self._lags and not always:
+            return
+        self._lags = False
+        try:
+            self._reception.reconcile(self._stored())
+        except sa.exc.SQLAlchemyError:
+            self._lags = True
+            _LOG.exception("index still cannot be written; trying again at the next sweep")

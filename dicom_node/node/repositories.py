@@ -1,0 +1,189 @@
+"""The databases and archives of a node, for the node itself and for the command line."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.objects import DicomObjects
+from dicom_node.archive.reading import iter_objects
+from dicom_node.archive.warehouse_files import DeviceFolders
+from dicom_node.configuration.files import load_ae_titles
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.errors import ConfigurationError
+from dicom_node.network.storage_scu import Destination, ScuTimeouts
+from dicom_node.network.tls import TlsFiles, client_context
+from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.corridor.conflicts import ConflictStore
+from dicom_node.persistence.corridor.hotbase import Hotbase
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.database import (
+    WAREHOUSE_MIGRATIONS,
+    make_engine,
+    migrate,
+    schema_revision,
+)
+from dicom_node.persistence.devices.calibrations import CalibrationStore
+from dicom_node.persistence.devices.observations import ObservationStore
+from dicom_node.persistence.devices.shadows import ShadowStore
+from dicom_node.persistence.review.external_reports import ExternalReportStore
+from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.persistence.users import UserStore
+from dicom_node.persistence.warehouse.held_out import HeldOutStore
+from dicom_node.persistence.warehouse.warehouse import WarehouseStore
+
+_LOG = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Repositories:
+    """The databases and archives of a node; the command line uses them without a running node."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.settings = settings
+        self.engine = make_engine(settings.hotbase_url)
+        self.ae_titles = AeTitleStore(self.engine)
+        self.users = UserStore(self.engine)
+        self.index = StudyIndex(self.engine)
+        self.conflicts = ConflictStore(self.engine)
+        self.hotbase = Hotbase(self.engine)
+        self.calibrations = CalibrationStore(self.engine)
+        self.observations = ObservationStore(self.engine)
+        self.shadows = ShadowStore(self.engine)
+        self.received = StorageArchive(archive_settings(settings))
+        self.evidence = StorageArchive(
+            ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
+        )
+        self.external = ExternalReportStore(self.engine)
+        self.warehouse_engine = make_engine(settings.warehouse_url)
+        self.warehouse = WarehouseStore(self.warehouse_engine)
+        self.held_out = HeldOutStore(self.warehouse_engine)
+        self.objects = DicomObjects(
+            received=self.received,
+            evidence=self.evidence,
+            ae_title=settings.network.ae_title,
+            clock=utc_now,
+        )
+
+    @property
+    def warehouse_files(self) -> DeviceFolders:
+        """The validated images."""
+        return DeviceFolders(self.settings.warehouse_dir, self.objects.source_path)
+
+    def review_queue(
+        self, on_decided: Callable[[str], None] = lambda _item_id: None
+    ) -> HotbaseReviewQueue:
+        """Return the worklist; ``on_decided`` is told of each item that is decided through it."""
+        return HotbaseReviewQueue(
+            self.engine,
+            images=self.item_instances,
+            clock=utc_now,
+            lease=timedelta(seconds=self.settings.review.claim_seconds),
+            on_decided=on_decided,
+        )
+
+    def item_instances(self, item_id: str) -> tuple[ReceivedInstance, ...]:
+        """Return the instances that a review item, which is a job's, is about."""
+        study, wanted = self.hotbase.job_instances(item_id)
+        names = frozenset(wanted)
+        return tuple(each for each in self.index.instances(study) if each.sop_instance_uid in names)
+
+    def close(self) -> None:
+        """Close the databases."""
+        self.engine.dispose()
+        self.warehouse_engine.dispose()
+
+    def migrate(self) -> None:
+        """Bring the schemas of both databases up to date; doing it again changes nothing."""
+        migrate(self.engine)
+        migrate(self.warehouse_engine, WAREHOUSE_MIGRATIONS)
+
+    def schemas_are_current(self) -> bool:
+        """Whether both databases have the newest schema that this version knows."""
+        hotbase = schema_revision(self.engine)
+        warehouse = schema_revision(self.warehouse_engine, WAREHOUSE_MIGRATIONS)
+        return all(current == newest for current, newest in (hotbase, warehouse))
+
+    def prepare(self, config_dir: Path) -> None:
+        """Bring the schemas up to date and fill an empty table of AE titles."""
+        self.migrate()
+        added = self.ae_titles.fill_if_empty(load_ae_titles(config_dir), at=utc_now())
+        if added:
+            _LOG.info("AE titles taken from %s count=%d", config_dir / "ae_titles.toml", added)
+
+    def stored_since_last_index(self) -> Iterator[ReceivedInstance]:
+        """Yield the archive's objects that may be missing in the index."""
+        newest = self.index.newest()
+        # A day back: folders are named by the day of reception, and clocks may be set.
+        return iter_objects(self.received, newest.date() - timedelta(days=1) if newest else None)
+
+
+def archive_settings(settings: NodeSettings) -> ArchiveSettings:
+    """Return what the archive of received objects needs to know."""
+    return ArchiveSettings(
+        root=settings.archive_dir,
+        min_free_bytes=settings.network.min_free_bytes,
+        max_object_bytes=settings.network.max_object_bytes,
+    )
+
+
+def tls_files(settings: NodeSettings) -> TlsFiles | None:
+    """Return the files that TLS needs, or None where the node has no certificate.
+
+    Raises
+    ------
+    ConfigurationError
+        When some are named and others are not.
+    """
+    tls = settings.tls
+    named = [tls.certificate, tls.private_key, tls.trusted]
+    if not any(named):
+        return None
+    if not all(named):
+        raise ConfigurationError(
+            "TLS needs three files: set tls.certificate, tls.private_key and tls.trusted."
+        )
+    return TlsFiles(
+        certificate=Path(tls.certificate),
+        private_key=Path(tls.private_key),
+        trusted=Path(tls.trusted),
+        verify_clients=tls.verify_clients,
+    )
+
+
+def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination:
+    """Return how an administered AE title is called.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is called by TLS, and the node has no usable certificate.
+    """
+    files = tls_files(settings) if entity.tls else None
+    if entity.tls and files is None:
+        raise ConfigurationError(
+            f"AE {entity.title} is called by TLS, but the node has no certificate: set "
+            "tls.certificate, tls.private_key and tls.trusted."
+        )
+    return Destination(
+        ae_title=entity.title,
+        host=entity.host,
+        port=entity.port,
+        tls=client_context(files) if files else None,
+    )
+
+
+def scu_timeouts(settings: NodeSettings) -> ScuTimeouts:
+    """Return how long to wait for destinations."""
+    return ScuTimeouts(
+        connection=settings.network.connect_timeout,
+        dimse=settings.network.response_timeout,
+        network=settings.network.response_timeout,
+    )

@@ -1,0 +1,1 @@
+"""The index of received instances and the Hotbase."""

@@ -1,0 +1,440 @@
+"""The Hotbase: what models said, the evidence made of it, and where it went."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ai_engine.kinds.result import Result
+from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
+from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.corridor.result_rows import result_rows
+from dicom_node.persistence.corridor.tables import (
+    DELIVERIES,
+    EVIDENCE,
+    FINDINGS,
+    IS_HELD,
+    JOBS,
+    LEFT_OUT,
+    MEASUREMENTS,
+    REFUSALS,
+    REMARKS,
+    UtcDateTime,
+)
+from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
+from sr_templates.evidence_kind import EvidenceKind
+
+
+class Hotbase:
+    """Jobs, findings, evidence and deliveries."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def add_job(self, job: Job, *, at: datetime) -> JobState:
+        """Record ``job`` if it is new; return the state it is in."""
+        row = {
+            "job_id": job.job_id,
+            "study_instance_uid": job.study_instance_uid,
+            "revision": job.revision,
+            "route": job.route,
+            "model_name": job.model.name,
+            "model_version": job.model.version,
+            "weights_digest": job.model.weights_digest,
+            "sop_instance_uids": list(job.sop_instance_uids),
+            "state": JobState.PENDING,
+            "created_at": at,
+            "finished_at": None,
+            "reason": "",
+        }
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, JOBS, [row])
+            query = sa.select(JOBS.c.state).where(JOBS.c.job_id == job.job_id)
+            state = connection.execute(query).scalar_one()
+        return JobState(state)
+
+    def finish_job(self, job_id: str, state: JobState, *, at: datetime, reason: str = "") -> None:
+        """Move a job to ``state``; saying the same again changes nothing.
+
+        Raises
+        ------
+        ConflictError
+            When the job's state cannot be followed by ``state``.
+        """
+        allowed = [one for one, following in JOB_TRANSITIONS.items() if state in following]
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(JOBS)
+                .where(JOBS.c.job_id == job_id, JOBS.c.state.in_([*allowed, state]))
+                .values(state=state, finished_at=at, reason=reason)
+            )
+        if changed.rowcount != 1:
+            raise ConflictError(f"job {job_id} cannot become {state}: its state does not allow it")
+
+    def failures(self, job_ids: Sequence[str]) -> tuple[str, ...]:
+        """Say why jobs failed, those of these that did."""
+        query = sa.select(JOBS.c.route, JOBS.c.reason).where(
+            JOBS.c.job_id.in_(job_ids), JOBS.c.state == JobState.FAILED
+        )
+        return tuple(f"{row['route']}: {row['reason']}" for row in self._rows(query))
+
+    def predecessors(self, job: Job) -> tuple[str, ...]:
+        """Return the same model's finished jobs on earlier images of the study, newest first."""
+        query = (
+            sa.select(JOBS.c.job_id)
+            .where(
+                JOBS.c.study_instance_uid == job.study_instance_uid,
+                JOBS.c.model_name == job.model.name,
+                JOBS.c.job_id != job.job_id,
+                JOBS.c.state == JobState.DONE,
+            )
+            .order_by(JOBS.c.finished_at.desc())
+        )
+        with self._read() as connection:
+            return tuple(connection.scalars(query))
+
+    def keep_prediction(self, job_id: str, prediction: Result) -> None:
+        """Record findings, measurements and refusals; repeating it changes nothing."""
+        with self._engine.begin() as connection:
+            for table, rows in result_rows(job_id, prediction).items():
+                insert_or_replace(connection, table, rows)
+
+    def measurements(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return what a job's model measured, as rows."""
+        query = sa.select(MEASUREMENTS).where(MEASUREMENTS.c.job_id == job_id)
+        return self._rows(query.order_by(MEASUREMENTS.c.name, MEASUREMENTS.c.site))
+
+    def findings(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return a job's findings as rows, most probable first."""
+        query = (
+            sa.select(FINDINGS)
+            .where(FINDINGS.c.job_id == job_id)
+            .order_by(FINDINGS.c.probability.desc())
+        )
+        return self._rows(query)
+
+    def refusals(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the images of a job that its model refused, as rows."""
+        return self._rows(sa.select(REFUSALS).where(REFUSALS.c.job_id == job_id))
+
+    def remarks(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return what must be known of how a job's result came about, as rows."""
+        query = sa.select(REMARKS).where(REMARKS.c.job_id == job_id)
+        return self._rows(query.order_by(REMARKS.c.kind, REMARKS.c.sop_instance_uid))
+
+    def jobs(self, study_instance_uid: str) -> tuple[dict[str, Any], ...]:
+        """Return a study's jobs as rows, oldest first."""
+        query = (
+            sa.select(JOBS)
+            .where(JOBS.c.study_instance_uid == study_instance_uid)
+            .order_by(JOBS.c.created_at)
+        )
+        return self._rows(query)
+
+    def job_instances(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        """Return the study of a job, and the SOP Instance UIDs that it is about.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such job.
+        """
+        query = sa.select(JOBS.c.study_instance_uid, JOBS.c.sop_instance_uids).where(
+            JOBS.c.job_id == job_id
+        )
+        for row in self._rows(query):
+            return row["study_instance_uid"], tuple(row["sop_instance_uids"])
+        raise NotFoundError(f"job {job_id} does not exist")
+
+    def own_objects(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+        """Return which of these objects the node made, each with its job."""
+        query = sa.select(EVIDENCE.c.sop_instance_uid, EVIDENCE.c.job_id).where(
+            EVIDENCE.c.sop_instance_uid.in_(sop_instance_uids)
+        )
+        return {row["sop_instance_uid"]: row["job_id"] for row in self._rows(query)}
+
+    def own_series(self, series_instance_uid: str) -> str | None:
+        """Return the newest job whose reports are in this series."""
+        query = (
+            sa.select(EVIDENCE.c.job_id)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(EVIDENCE.c.series_instance_uid == series_instance_uid)
+            .order_by(JOBS.c.created_at.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            found: str | None = connection.scalar(query)
+            return found
+
+    def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
+        """Record result objects; repeating it changes nothing."""
+        rows = [{**asdict(each), "problems": list(each.problems)} for each in objects]
+        with self._engine.begin() as connection:
+            insert_or_replace(connection, EVIDENCE, rows)
+
+    def evidence(
+        self, job_id: str, evidence_set: EvidenceSet = EvidenceSet.RESULT
+    ) -> tuple[EvidenceObject, ...]:
+        """Return the objects of one of a job's evidence sets, in the order of their kinds."""
+        query = (
+            sa.select(EVIDENCE)
+            .where(EVIDENCE.c.job_id == job_id, EVIDENCE.c.evidence_set == evidence_set.value)
+            .order_by(EVIDENCE.c.kind)
+        )
+        return tuple(_evidence(row) for row in self._rows(query))
+
+    def evidence_of_study(self, study_instance_uid: str) -> tuple[EvidenceObject, ...]:
+        """Return every object made of a study, whatever it was made for."""
+        query = (
+            sa.select(EVIDENCE)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(JOBS.c.study_instance_uid == study_instance_uid)
+            .order_by(EVIDENCE.c.sop_instance_uid)
+        )
+        return tuple(_evidence(row) for row in self._rows(query))
+
+    def evidence_object(self, sop_instance_uid: str) -> tuple[EvidenceObject, str] | None:
+        """Return one result object with its Study Instance UID, or None."""
+        query = (
+            sa.select(EVIDENCE, JOBS.c.study_instance_uid)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(EVIDENCE.c.sop_instance_uid == sop_instance_uid)
+        )
+        for row in self._rows(query):
+            study: str = row.pop("study_instance_uid")
+            return _evidence(row), study
+        return None
+
+    def held(
+        self, study_instance_uid: str = "", limit: int = 1000
+    ) -> tuple[tuple[EvidenceObject, str], ...]:
+        """Return what the gate keeps back, of one study or of all, each with its study."""
+        query = (
+            sa.select(EVIDENCE, JOBS.c.study_instance_uid)
+            .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+            .where(IS_HELD)
+            .order_by(JOBS.c.created_at, EVIDENCE.c.kind, EVIDENCE.c.sop_instance_uid)
+            .limit(limit)
+        )
+        if study_instance_uid:
+            query = query.where(JOBS.c.study_instance_uid == study_instance_uid)
+        rows = self._rows(query)
+        studies = [str(row.pop("study_instance_uid")) for row in rows]
+        return tuple(zip(map(_evidence, rows), studies, strict=True))
+
+    def held_counts(self) -> dict[EvidenceKind, int]:
+        """Return how many objects of each kind the gate keeps back."""
+        query = sa.select(EVIDENCE.c.kind, sa.func.count()).where(IS_HELD).group_by(EVIDENCE.c.kind)
+        with self._read() as connection:
+            return {EvidenceKind(kind): count for kind, count in connection.execute(query)}
+
+    def leave_out(self, left_out: LeftOut) -> None:
+        """Record that a job has no evidence of some kind; repeating it changes nothing."""
+        row = {
+            "job_id": left_out.job_id,
+            "kind": left_out.kind,
+            "reason": left_out.reason[:255],
+        }
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, LEFT_OUT, [row])
+
+    def left_out(self, job_id: str) -> tuple[LeftOut, ...]:
+        """Return which kinds of evidence a job has none of, and why."""
+        query = sa.select(LEFT_OUT).where(LEFT_OUT.c.job_id == job_id).order_by(LEFT_OUT.c.kind)
+        return tuple(
+            LeftOut(job_id=job_id, kind=EvidenceKind(row["kind"]), reason=row["reason"])
+            for row in self._rows(query)
+        )
+
+    def reopen_job(self, job_id: str) -> None:
+        """Let a job be done once more, for the sake of evidence that is held back."""
+        allowed = [one for one, after in JOB_TRANSITIONS.items() if JobState.PENDING in after]
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(JOBS)
+                .where(JOBS.c.job_id == job_id, JOBS.c.state.in_(allowed))
+                .values(state=JobState.PENDING)
+            )
+            connection.execute(sa.delete(LEFT_OUT).where(LEFT_OUT.c.job_id == job_id))
+
+    def reopen_deliveries(self, job_id: str, evidence_set: EvidenceSet, *, at: datetime) -> None:
+        """Let an evidence set be sent once more, because an object was added to it."""
+        allowed = [
+            one for one, after in DELIVERY_TRANSITIONS.items() if DeliveryState.PENDING in after
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(DELIVERIES)
+                .where(
+                    DELIVERIES.c.job_id == job_id,
+                    DELIVERIES.c.evidence_set == evidence_set,
+                    DELIVERIES.c.state.in_(allowed),
+                )
+                .values(state=DeliveryState.PENDING, created_at=at, delivered_at=None)
+            )
+
+    def plan_delivery(
+        self,
+        job_id: str,
+        destination: str,
+        *,
+        at: datetime,
+        evidence_set: EvidenceSet = EvidenceSet.RESULT,
+    ) -> Delivery:
+        """Record that an evidence set of a job goes to ``destination``; at most once."""
+        named = (
+            (job_id, destination)
+            if evidence_set is EvidenceSet.RESULT
+            else (job_id, destination, evidence_set)
+        )
+        identity = hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
+        row = {
+            "delivery_id": identity,
+            "job_id": job_id,
+            "destination": destination,
+            "state": DeliveryState.PENDING,
+            "attempts": 0,
+            "created_at": at,
+            "delivered_at": None,
+            "last_error": "",
+            "evidence_set": evidence_set,
+        }
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, DELIVERIES, [row])
+        return self.delivery(identity)
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        """Return one delivery.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such delivery.
+        """
+        found = self.deliveries(DELIVERIES.c.delivery_id == delivery_id)
+        if not found:
+            raise NotFoundError(f"delivery {delivery_id} does not exist")
+        return found[0]
+
+    def deliveries(
+        self, condition: sa.ColumnElement[bool], limit: int = 1000
+    ) -> tuple[Delivery, ...]:
+        """Return the deliveries for which ``condition`` holds, oldest first."""
+        query = (
+            sa.select(DELIVERIES)
+            .where(condition)
+            .order_by(DELIVERIES.c.created_at, DELIVERIES.c.delivery_id)
+            .limit(limit)
+        )
+        return tuple(
+            Delivery(
+                delivery_id=row["delivery_id"],
+                job_id=row["job_id"],
+                destination=row["destination"],
+                state=DeliveryState(row["state"]),
+                attempts=row["attempts"],
+                created_at=row["created_at"],
+                last_error=row["last_error"],
+                evidence_set=EvidenceSet(row["evidence_set"]),
+            )
+            for row in self._rows(query)
+        )
+
+    def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
+        """Return the deliveries of one job."""
+        return self.deliveries(DELIVERIES.c.job_id == job_id)
+
+    def unfinished_deliveries(
+        self, before: datetime, *, after: Delivery | None = None, limit: int = 1000
+    ) -> tuple[Delivery, ...]:
+        """Return deliveries planned before a moment that are neither delivered nor given up.
+
+        Oldest first, ``limit`` of them, from the one that follows ``after``.
+        """
+        condition = sa.and_(
+            DELIVERIES.c.state.in_((DeliveryState.PENDING, DeliveryState.RETRYING)),
+            DELIVERIES.c.created_at < before,
+        )
+        if after is not None:
+            # Many may have been planned at the same moment.
+            condition &= sa.tuple_(DELIVERIES.c.created_at, DELIVERIES.c.delivery_id) > sa.tuple_(
+                sa.bindparam("at", after.created_at, UtcDateTime), after.delivery_id
+            )
+        return self.deliveries(condition, limit)
+
+    def delivery_counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """Return how many deliveries there are for each destination and state."""
+        columns = (DELIVERIES.c.destination, DELIVERIES.c.state)
+        query = sa.select(*columns, sa.func.count()).group_by(*columns)
+        with self._read() as connection:
+            return {
+                (destination, DeliveryState(state)): count
+                for destination, state, count in connection.execute(query)
+            }
+
+    def move_delivery(
+        self,
+        delivery_id: str,
+        state: DeliveryState,
+        *,
+        at: datetime,
+        error: str = "",
+        attempts: int | None = None,
+    ) -> None:
+        """Record the outcome of one try: of the one that ``attempts`` others went before, if given.
+
+        Raises
+        ------
+        ConflictError
+            When the delivery's state cannot be followed by ``state``, or the outcome of that try
+            is recorded already.
+        """
+        allowed = [one for one, following in DELIVERY_TRANSITIONS.items() if state in following]
+        values: dict[str, Any] = {"state": state, "last_error": error}
+        if state is DeliveryState.DELIVERED:
+            values["delivered_at"] = at
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(DELIVERIES)
+                .where(
+                    DELIVERIES.c.delivery_id == delivery_id,
+                    DELIVERIES.c.state.in_(allowed),
+                    DELIVERIES.c.attempts == attempts if attempts is not None else sa.true(),
+                )
+                .values(**values, attempts=DELIVERIES.c.attempts + 1)
+            )
+        if changed.rowcount != 1:
+            raise ConflictError(f"delivery {delivery_id} cannot become {state}")
+
+    def retry_failed_deliveries(self, *, at: datetime) -> int:
+        """Let deliveries that were given up be tried again; return how many."""
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(DELIVERIES)
+                .where(DELIVERIES.c.state == DeliveryState.FAILED)
+                .values(state=DeliveryState.PENDING, created_at=at)
+            )
+        return changed.rowcount
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+    def _rows(self, query: sa.Select[Any]) -> tuple[dict[str, Any], ...]:
+        with self._read() as connection:
+            return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def _evidence(row: dict[str, Any]) -> EvidenceObject:
+    return EvidenceObject(
+        **{
+            **row,
+            "kind": EvidenceKind(row["kind"]),
+            "problems": tuple(row["problems"]),
+            "evidence_set": EvidenceSet(row["evidence_set"]),
+        }
+    )

@@ -1,0 +1,350 @@
+"""The index of studies and instances."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord, StudyState
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.corridor.conflicts import keep_conflicts, warn_of
+from dicom_node.persistence.corridor.tables import CONFLICTS, INSTANCES, STUDIES
+from dicom_node.persistence.upsert import insert_or_ignore
+
+# More parameters than this in one statement are too many for some SQLite builds.
+_CHUNK = 500
+_JSON = TypeAdapter(ReceivedInstance)
+
+
+class StudyIndex:
+    """What the archive holds, and where each study stands."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def record(self, instances: Sequence[ReceivedInstance]) -> frozenset[str]:
+        """Commit ``instances`` in one transaction.
+
+        The first object under a SOP Instance UID counts; a later one with other bytes is noted
+        as a conflict, and one with the same bytes changes nothing.
+
+        Returns
+        -------
+        frozenset of str
+            The studies that have new instances and therefore are being received (again).
+        """
+        with self._engine.begin() as connection:
+            known = _digests(connection, [each.sop_instance_uid for each in instances])
+            fresh: dict[str, ReceivedInstance] = {}
+            conflicts: list[ReceivedInstance] = []
+            for instance in instances:
+                uid = instance.sop_instance_uid
+                present = known.get(uid) or (fresh[uid].digest if uid in fresh else None)
+                if present is None:
+                    fresh[uid] = instance
+                elif present != instance.digest:
+                    conflicts.append(instance)
+            _open_studies(connection, fresh.values())
+            insert_or_ignore(
+                connection, INSTANCES, [_instance_row(each) for each in fresh.values()]
+            )
+            noted = keep_conflicts(connection, conflicts)
+        warn_of(noted)
+        return frozenset(each.study_instance_uid for each in fresh.values())
+
+    def claim(self, study_instance_uid: str, *, by: str, at: datetime) -> StoredStudy | None:
+        """Freeze what has been received of a study as its next revision, for the workflow ``by``.
+
+        Returns None when somebody else has claimed it or nothing is being received. Asking again
+        with the same ``by`` gives the same answer, so the step may be repeated after a crash.
+        """
+        with self._engine.begin() as connection:
+            row = _study_row(connection, study_instance_uid)
+            state = StudyState(row["state"])
+            revision = row["revision"]
+            if state is StudyState.RECEIVING:
+                revision += 1
+                connection.execute(
+                    sa.update(STUDIES)
+                    .where(STUDIES.c.study_instance_uid == study_instance_uid)
+                    .values(state=StudyState.COMPLETE, revision=revision, claimed_by=by, reason="")
+                )
+            elif row["claimed_by"] != by or state is not StudyState.COMPLETE:
+                return None
+            return StoredStudy(
+                study_instance_uid=study_instance_uid,
+                revision=revision,
+                sender=row["sender"],
+                completed_at=at,
+                sop_instance_uids=_uids(connection, study_instance_uid),
+            )
+
+    def finish(self, study: StoredStudy, state: StudyState, reason: str = "") -> None:
+        """Record how the analysis of one revision ended, unless the study was reopened since.
+
+        Raises
+        ------
+        ConflictError
+            When ``state`` cannot follow a complete study.
+        """
+        self._end(
+            study.study_instance_uid,
+            STUDIES.c.revision == study.revision,
+            state=state,
+            reason=reason,
+        )
+
+    def claims(self, limit: int = 1000) -> dict[str, str]:
+        """Return the studies that are being analysed, each with the workflow that has claimed it.
+
+        Those that are quiet for longest come first, up to ``limit``.
+        """
+        query = (
+            sa.select(STUDIES.c.study_instance_uid, STUDIES.c.claimed_by)
+            .where(STUDIES.c.state == StudyState.COMPLETE)
+            .order_by(STUDIES.c.last_received_at)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return {row.study_instance_uid: row.claimed_by for row in connection.execute(query)}
+
+    def give_up(self, study_instance_uid: str, state: StudyState, *, by: str, reason: str) -> bool:
+        """End the analysis that the workflow ``by`` had claimed; return whether there was one.
+
+        What has arrived since, or what another workflow has claimed since, is left as it is.
+
+        Raises
+        ------
+        ConflictError
+            When ``state`` cannot follow a complete study.
+        """
+        return self._end(study_instance_uid, STUDIES.c.claimed_by == by, state=state, reason=reason)
+
+    def reopen_failed(self, study_instance_uid: str | None = None) -> int:
+        """Let failed studies (or one of them) be analysed again; return how many."""
+        condition = STUDIES.c.state == StudyState.FAILED
+        if study_instance_uid is not None:
+            condition &= STUDIES.c.study_instance_uid == study_instance_uid
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(STUDIES).where(condition).values(state=StudyState.RECEIVING)
+            )
+        return changed.rowcount
+
+    def reopen(self, study_instance_uid: str) -> int | None:
+        """Let a study be analysed once more; return the revision it will be, None if unknown."""
+        with self._engine.begin() as connection:
+            query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid == study_instance_uid)
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                return None
+            state, revision = StudyState(row["state"]), int(row["revision"])
+            if state is StudyState.COMPLETE:  # being analysed: that is the analysis
+                return revision
+            if StudyState.RECEIVING in STUDY_TRANSITIONS[state]:
+                connection.execute(
+                    sa.update(STUDIES)
+                    .where(STUDIES.c.study_instance_uid == study_instance_uid)
+                    .values(state=StudyState.RECEIVING)
+                )
+            return revision + 1
+
+    def study(self, study_instance_uid: str) -> StudyRecord:
+        """Return the index row of a study.
+
+        Raises
+        ------
+        NotFoundError
+            When the study is not in the index.
+        """
+        with self._read() as connection:
+            _study_row(connection, study_instance_uid)
+            return _records(
+                connection, STUDIES.c.study_instance_uid == study_instance_uid, limit=1
+            )[0]
+
+    def instances(self, study_instance_uid: str) -> tuple[ReceivedInstance, ...]:
+        """Return the instances of a study, by SOP Instance UID."""
+        with self._read() as connection:
+            return _instances(connection, study_instance_uid)
+
+    def instance(self, sop_instance_uid: str) -> ReceivedInstance | None:
+        """Return one instance, or None when it is not in the index."""
+        query = sa.select(INSTANCES.c.received).where(
+            INSTANCES.c.sop_instance_uid == sop_instance_uid
+        )
+        with self._read() as connection:
+            found = connection.scalar(query)
+        return _JSON.validate_python(found) if found is not None else None
+
+    def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
+        """Return the studies of which more may arrive, the longest quiet first."""
+        with self._read() as connection:
+            return _records(connection, STUDIES.c.state == StudyState.RECEIVING, limit=limit)
+
+    def recent(self, limit: int = 20) -> tuple[StudyRecord, ...]:
+        """Return the studies that received something last, newest first."""
+        with self._read() as connection:
+            return _records(connection, sa.true(), limit=limit, newest_first=True)
+
+    def counts(self) -> dict[StudyState, int]:
+        """Return how many studies there are in each state."""
+        query = sa.select(STUDIES.c.state, sa.func.count()).group_by(STUDIES.c.state)
+        with self._read() as connection:
+            return {StudyState(state): count for state, count in connection.execute(query)}
+
+    def newest(self) -> datetime | None:
+        """Return when the newest indexed instance was received."""
+        with self._read() as connection:
+            found: datetime | None = connection.scalar(
+                sa.select(sa.func.max(INSTANCES.c.received_at))
+            )
+            return found
+
+    def clear(self) -> None:
+        """Forget all instances and conflicts, before they are read back from the files.
+
+        Studies stay: what became of them is not in the files.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(INSTANCES))
+            connection.execute(sa.delete(CONFLICTS))
+
+    def _end(
+        self,
+        study_instance_uid: str,
+        condition: sa.ColumnElement[bool],
+        *,
+        state: StudyState,
+        reason: str,
+    ) -> bool:
+        """End a complete study's analysis where ``condition`` holds; return whether it did."""
+        if state not in STUDY_TRANSITIONS[StudyState.COMPLETE]:
+            raise ConflictError(f"a complete study cannot become {state}")
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                sa.update(STUDIES)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.state == StudyState.COMPLETE,
+                    condition,
+                )
+                .values(state=state, reason=reason)
+            )
+        return changed.rowcount == 1
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+
+def _digests(connection: sa.Connection, uids: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for start in range(0, len(uids), _CHUNK):
+        query = sa.select(INSTANCES.c.sop_instance_uid, INSTANCES.c.digest).where(
+            INSTANCES.c.sop_instance_uid.in_(uids[start : start + _CHUNK])
+        )
+        found.update((uid, digest) for uid, digest in connection.execute(query))
+    return found
+
+
+def _open_studies(connection: sa.Connection, instances: Iterable[ReceivedInstance]) -> None:
+    by_study: dict[str, list[ReceivedInstance]] = {}
+    for instance in instances:
+        by_study.setdefault(instance.study_instance_uid, []).append(instance)
+    rows = [
+        {
+            "study_instance_uid": uid,
+            "state": StudyState.RECEIVING,
+            "sender": arrived[-1].calling_ae,
+            "revision": 0,
+            "claimed_by": "",
+            "first_received_at": min(each.received_at for each in arrived),
+            "last_received_at": max(each.received_at for each in arrived),
+            "reason": "",
+        }
+        for uid, arrived in by_study.items()
+    ]
+    insert_or_ignore(connection, STUDIES, rows)
+    for row in rows:
+        connection.execute(
+            sa.update(STUDIES)
+            .where(STUDIES.c.study_instance_uid == row["study_instance_uid"])
+            .values(
+                state=row["state"],
+                sender=row["sender"],
+                last_received_at=row["last_received_at"],
+            )
+        )
+
+
+def _study_row(connection: sa.Connection, study_instance_uid: str) -> sa.RowMapping:
+    query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid == study_instance_uid)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise NotFoundError(f"study {study_instance_uid} is not in the index")
+    return row
+
+
+def _records(
+    connection: sa.Connection,
+    condition: sa.ColumnElement[bool],
+    *,
+    limit: int,
+    newest_first: bool = False,
+) -> tuple[StudyRecord, ...]:
+    count = (
+        sa.select(sa.func.count())
+        .where(INSTANCES.c.study_instance_uid == STUDIES.c.study_instance_uid)
+        .scalar_subquery()
+        .label("instance_count")
+    )
+    order = STUDIES.c.last_received_at.desc() if newest_first else STUDIES.c.last_received_at
+    query = sa.select(STUDIES, count).where(condition).order_by(order).limit(limit)
+    return tuple(
+        StudyRecord(
+            study_instance_uid=row["study_instance_uid"],
+            state=StudyState(row["state"]),
+            sender=row["sender"],
+            revision=row["revision"],
+            instance_count=row["instance_count"],
+            first_received_at=row["first_received_at"],
+            last_received_at=row["last_received_at"],
+            reason=row["reason"],
+        )
+        for row in connection.execute(query).mappings()
+    )
+
+
+def _instances(connection: sa.Connection, study: str) -> tuple[ReceivedInstance, ...]:
+    query = (
+        sa.select(INSTANCES)
+        .where(INSTANCES.c.study_instance_uid == study)
+        .order_by(INSTANCES.c.sop_instance_uid)
+    )
+    return tuple(
+        _JSON.validate_python(row["received"]) for row in connection.execute(query).mappings()
+    )
+
+
+def _uids(connection: sa.Connection, study: str) -> tuple[str, ...]:
+    query = (
+        sa.select(INSTANCES.c.sop_instance_uid)
+        .where(INSTANCES.c.study_instance_uid == study)
+        .order_by(INSTANCES.c.sop_instance_uid)
+    )
+    return tuple(connection.scalars(query))
+
+
+def _instance_row(instance: ReceivedInstance) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": instance.sop_instance_uid,
+        "study_instance_uid": instance.study_instance_uid,
+        "series_instance_uid": instance.series_instance_uid,
+        "path": instance.path,
+        "digest": instance.digest,
+        "received_at": instance.received_at,
+        "received": _JSON.dump_python(instance, mode="json"),
+    }

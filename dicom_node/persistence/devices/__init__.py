@@ -1,0 +1,1 @@
+"""Devices' calibrations, observations and shadow runs."""

@@ -1,0 +1,413 @@
+"""The worklist on the Hotbase: who holds what, and what was decided.
+
+What may happen to an item is in ``domain.review_rules``. A change is written only where the row
+still is what the rule has seen (its version), so that of any number of experts who claim or
+decide at once exactly one succeeds, and the others learn why not.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.review.external_report import ExternalReport
+from dicom_node.domain.review.queue import (
+    EVERYTHING_OPEN,
+    FIRST_PAGE,
+    ItemFilter,
+    ItemPage,
+    Page,
+    Sort,
+)
+from dicom_node.domain.review.review import (
+    FindingUnderReview,
+    ReviewDetails,
+    Reviewer,
+    ReviewImage,
+    ReviewItem,
+    ReviewState,
+    Verdict,
+)
+from dicom_node.domain.review.rules import (
+    claimed,
+    decided,
+    decided_externally,
+    extended,
+    released,
+)
+from dicom_node.domain.review.vocabulary import vocabulary_of
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.corridor.result_rows import (
+    disagreeing,
+    made_of,
+    refusals_of,
+    remarks_of,
+)
+from dicom_node.persistence.review.external_reports import external_reports
+from dicom_node.persistence.review.queue_query import end_of, item_queries
+from dicom_node.persistence.review.rows import (
+    finding_of,
+    finding_row,
+    item_of,
+    item_row,
+    state_values,
+    verdict_json,
+    verdict_of,
+)
+from dicom_node.persistence.review.tables import (
+    EXTERNAL_REPORTS,
+    IS_OPEN,
+    IS_UNCONCLUDED,
+    REVIEW_CHOICES,
+    REVIEW_FINDINGS,
+    REVIEW_ITEMS,
+    REVIEW_READINGS,
+)
+from dicom_node.persistence.upsert import insert_or_ignore
+
+Rule = Callable[[sa.Connection, ReviewItem], ReviewItem]
+_ITEMS = REVIEW_ITEMS.c
+# Several changes of one item at the same moment are rare; this many in a row do not happen.
+_TRIES = 50
+
+
+class HotbaseReviewQueue:
+    """Review items in the Hotbase; safe from several threads and processes."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        images: Callable[[str], Sequence[ReceivedInstance]],
+        clock: Callable[[], datetime],
+        lease: timedelta,
+        on_decided: Callable[[str], None] = lambda _item_id: None,
+    ) -> None:
+        """Take what a worklist needs.
+
+        Parameters
+        ----------
+        images
+            Gives the instances of an item, by its identifier.
+        lease
+            How long a claim holds without being extended.
+        on_decided
+            Is told the identifier of each item that this process has decided.
+        """
+        self._engine = engine
+        self._images = images
+        self._clock = clock
+        self._lease = lease
+        self._on_decided = on_decided
+
+    def add(self, item: ReviewItem, findings: Sequence[FindingUnderReview]) -> None:
+        """Put an item on the list; it takes the place of what the same model said before.
+
+        Adding an item again changes nothing.
+        """
+        row = item_row(item)
+        choices = {**row, "label": item.leading_label}
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, REVIEW_ITEMS, [row])
+            insert_or_ignore(
+                connection,
+                REVIEW_FINDINGS,
+                [finding_row(item.item_id, at, each) for at, each in enumerate(findings)],
+            )
+            insert_or_ignore(
+                connection,
+                REVIEW_CHOICES,
+                [{"field": name, "value": choices[name]} for name in _CHOICES if choices[name]],
+            )
+            connection.execute(
+                sa.update(REVIEW_ITEMS)
+                .where(
+                    _ITEMS.study_instance_uid == item.study_instance_uid,
+                    _ITEMS.model_name == item.model.name,
+                    _ITEMS.item_id != item.item_id,
+                    _ITEMS.created_at <= item.created_at,
+                    IS_OPEN,
+                )
+                .values(
+                    state=ReviewState.SUPERSEDED.value,
+                    is_open=False,
+                    holder="",
+                    claimed_until=None,
+                    superseded_by=item.item_id,
+                    version=_ITEMS.version + 1,
+                )
+            )
+
+    def items(
+        self,
+        wanted: ItemFilter = EVERYTHING_OPEN,
+        sort: Sort = Sort.TRIAGE,
+        page: Page = FIRST_PAGE,
+    ) -> ItemPage:
+        """Return one page of items."""
+        rows: list[sa.RowMapping] = []
+        with self._read() as connection:
+            for query in item_queries(wanted, sort, page):
+                rows += connection.execute(query).mappings()
+                if len(rows) > page.size:
+                    break
+            shown = rows[: page.size]
+            doubted = disagreeing(connection, [row["item_id"] for row in shown])
+        return ItemPage(
+            items=tuple(item_of(row) for row in shown),
+            next=end_of(shown[-1], sort) if len(rows) > page.size else "",
+            disagreeing=doubted,
+        )
+
+    def counts(self, most: int | None = None) -> Mapping[ReviewState, int]:
+        """Return how many items there are in each state, or at least ``most``."""
+        every = sa.select(_ITEMS.state, sa.func.count()).group_by(_ITEMS.state)
+        query = every if most is None else sa.union_all(*(_up_to(most, one) for one in ReviewState))
+        with self._read() as connection:
+            found = connection.execute(query)
+            return {ReviewState(state): count for state, count in found if count}
+
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the values that filters may take."""
+        found: dict[str, tuple[str, ...]] = dict.fromkeys(_CHOICES, ())
+        query = sa.select(REVIEW_CHOICES).order_by(REVIEW_CHOICES.c.value)
+        with self._read() as connection:
+            for field, value in connection.execute(query):
+                found[field] = (*found.get(field, ()), value)
+        return found
+
+    def item(self, item_id: str) -> ReviewItem:
+        """Return one item."""
+        with self._read() as connection:
+            return _item(connection, item_id)
+
+    def of_study(self, study_instance_uid: str) -> tuple[ReviewItem, ...]:
+        """Return a study's items, newest first."""
+        query = (
+            sa.select(REVIEW_ITEMS)
+            .where(_ITEMS.study_instance_uid == study_instance_uid)
+            .order_by(_ITEMS.created_at.desc())
+        )
+        with self._read() as connection:
+            return tuple(item_of(row) for row in connection.execute(query).mappings())
+
+    def findings(self, item_id: str) -> tuple[FindingUnderReview, ...]:
+        """Return what the model said, in its order."""
+        with self._read() as connection:
+            return _findings(connection, item_id)
+
+    def readings(self, item_id: str) -> tuple[Verdict, ...]:
+        """Return every verdict on an item, oldest first."""
+        with self._read() as connection:
+            return _readings(connection, item_id)
+
+    def open(self, item_id: str, reviewer: Reviewer) -> ReviewDetails:
+        """Return everything about an item that this reviewer may see."""
+        with self._read() as connection:
+            item = _item(connection, item_id)
+            findings = _findings(connection, item_id)
+            remarks = remarks_of(connection, item_id)
+            refusals = refusals_of(connection, item_id)
+            made = made_of(connection, item.study_instance_uid)
+            external = external_reports(connection, EXTERNAL_REPORTS.c.item_id == item_id)
+            adjudicates = item.disputed and item.holder == reviewer.user_name
+            shown = item.state is ReviewState.DECIDED or adjudicates
+            readings = _readings(connection, item_id) if shown else ()
+        return ReviewDetails(
+            item=item,
+            images=tuple(sorted(map(_image, self._images(item_id)), key=_in_order)),
+            findings=findings,
+            vocabulary=vocabulary_of(findings),
+            remarks=remarks,
+            refusals=refusals,
+            made=made,
+            external=external,
+            readings=readings,
+        )
+
+    def claim(self, item_id: str, reviewer: Reviewer) -> ReviewItem:
+        """Hold an item for this reviewer."""
+
+        def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
+            readers = [each.reviewer.user_name for each in _readings(connection, item_id)]
+            return claimed(item, reviewer, readers=readers, now=self._clock(), lease=self._lease)
+
+        return self._changed(item_id, rule)
+
+    def extend(self, item_id: str, reviewer: Reviewer) -> ReviewItem:
+        """Hold on to a claimed item."""
+        return self._changed(
+            item_id,
+            lambda _, item: extended(item, reviewer, now=self._clock(), lease=self._lease),
+        )
+
+    def release(self, item_id: str, reviewer: Reviewer) -> ReviewItem:
+        """Give a claimed item back."""
+        return self._changed(item_id, lambda _, item: released(item, reviewer))
+
+    def next_for(
+        self,
+        reviewer: Reviewer,
+        wanted: ItemFilter = EVERYTHING_OPEN,
+        sort: Sort = Sort.TRIAGE,
+        *,
+        after: str = "",
+    ) -> ReviewItem | None:
+        """Return the first item that this reviewer could claim, or already holds."""
+        name, now = reviewer.user_name, self._clock()
+        read = sa.exists().where(
+            REVIEW_READINGS.c.item_id == _ITEMS.item_id, REVIEW_READINGS.c.reader == name
+        )
+        free = sa.and_(
+            IS_OPEN,
+            sa.or_(_ITEMS.holder.in_(("", name)), _ITEMS.claimed_until <= now),
+            _ITEMS.item_id != after,
+            ~read,
+        )
+        with self._read() as connection:
+            for query in item_queries(wanted, sort, Page(size=1)):
+                row = connection.execute(query.where(free)).mappings().first()
+                if row is not None:
+                    return item_of(row)
+        return None
+
+    def decide(self, verdict: Verdict) -> ReviewItem:
+        """Record a verdict on an item that its reviewer holds."""
+        now = self._clock()
+        given = replace(verdict, decided_at=now)
+
+        def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
+            return decided(
+                item,
+                given,
+                findings=_findings(connection, item.item_id),
+                earlier=_readings(connection, item.item_id),
+                now=now,
+            )
+
+        item = self._changed(verdict.item_id, rule, reading=given)
+        if item.state is ReviewState.DECIDED:
+            self._on_decided(item.item_id)
+        return item
+
+    def decide_externally(self, verdict: Verdict, report: ExternalReport) -> ReviewItem:
+        """Record what another workstation's report says, and the report; it needs no claim."""
+        now = report.seen_at
+        given = replace(verdict, decided_at=now)
+
+        def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
+            readers = [each.reviewer.user_name for each in _readings(connection, item.item_id)]
+            changed = decided_externally(item, verdict.reviewer, readers=readers, now=now)
+            insert_or_ignore(connection, EXTERNAL_REPORTS, [asdict(report)])
+            return changed
+
+        return self._changed(verdict.item_id, rule, reading=given)
+
+    def conclude(self, item_id: str, *, at: datetime) -> None:
+        """Note that an item's verdict has become objects and a Warehouse record."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(REVIEW_ITEMS)
+                .where(_ITEMS.item_id == item_id, _ITEMS.concluded_at.is_(None))
+                .values(concluded_at=at)
+            )
+
+    def unconcluded(self, before: datetime, limit: int = 1000) -> tuple[str, ...]:
+        """Return the items decided before a moment whose verdicts went nowhere yet."""
+        query = (
+            sa.select(_ITEMS.item_id)
+            .where(IS_UNCONCLUDED, _ITEMS.decided_at < before)
+            .order_by(_ITEMS.decided_at)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return tuple(connection.scalars(query))
+
+    def _changed(self, item_id: str, rule: Rule, *, reading: Verdict | None = None) -> ReviewItem:
+        """Let a rule change an item, and record a reading in the same transaction."""
+        for _ in range(_TRIES):
+            with self._engine.begin() as connection:
+                item = _item(connection, item_id)
+                changed = rule(connection, item)
+                if changed == item and reading is None:
+                    return item
+                done = connection.execute(
+                    sa.update(REVIEW_ITEMS)
+                    .where(_ITEMS.item_id == item_id, _ITEMS.version == item.version)
+                    .values(state_values(changed))
+                )
+                if done.rowcount == 1:
+                    if reading is not None:
+                        connection.execute(_reading_of(reading))
+                    return changed
+                connection.rollback()  # what the rule itself has written
+        raise ConflictError(f"Item {item_id} is being changed by many at once: try again.")
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+
+_CHOICES = ("device_id", "modality", "body_part", "route", "model_name", "label")
+
+
+def _up_to(most: int, state: ReviewState) -> sa.Select[tuple[str, int]]:
+    """Count the items of one state, and stop at ``most``."""
+    some = sa.select(_ITEMS.item_id).where(_ITEMS.state == state.value).limit(most).subquery()
+    counted = sa.select(sa.func.count()).select_from(some).scalar_subquery()
+    return sa.select(sa.literal(state.value), counted)
+
+
+def _item(connection: sa.Connection, item_id: str) -> ReviewItem:
+    query = sa.select(REVIEW_ITEMS).where(_ITEMS.item_id == item_id)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise NotFoundError(
+            f"Review item {item_id} does not exist: `dicom-node review list` shows those that do."
+        )
+    return item_of(row)
+
+
+def _findings(connection: sa.Connection, item_id: str) -> tuple[FindingUnderReview, ...]:
+    query = (
+        sa.select(REVIEW_FINDINGS)
+        .where(REVIEW_FINDINGS.c.item_id == item_id)
+        .order_by(REVIEW_FINDINGS.c.position)
+    )
+    return tuple(finding_of(row) for row in connection.execute(query).mappings())
+
+
+def _readings(connection: sa.Connection, item_id: str) -> tuple[Verdict, ...]:
+    query = (
+        sa.select(REVIEW_READINGS.c.verdict)
+        .where(REVIEW_READINGS.c.item_id == item_id)
+        .order_by(REVIEW_READINGS.c.given_at)
+    )
+    return tuple(verdict_of(stored) for stored in connection.scalars(query))
+
+
+def _reading_of(verdict: Verdict) -> sa.Insert:
+    return sa.insert(REVIEW_READINGS).values(
+        item_id=verdict.item_id,
+        reader=verdict.reviewer.user_name,
+        given_at=verdict.decided_at,
+        verdict=verdict_json(verdict),
+    )
+
+
+def _image(instance: ReceivedInstance) -> ReviewImage:
+    header = instance.header
+    return ReviewImage(
+        sop_instance_uid=instance.sop_instance_uid,
+        sop_class_uid=instance.sop_class_uid,
+        series_instance_uid=instance.series_instance_uid,
+        instance_number=header.instance_number or 0,
+        rows=header.rows or 0,
+        columns=header.columns or 0,
+        number_of_frames=header.number_of_frames or 1,
+    )
+
+
+def _in_order(image: ReviewImage) -> tuple[str, int, str]:
+    return image.series_instance_uid, image.instance_number, image.sop_instance_uid

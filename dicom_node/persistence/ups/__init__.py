@@ -1,0 +1,1 @@
+"""Procedure steps on the Hotbase."""

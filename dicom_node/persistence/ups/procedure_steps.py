@@ -1,0 +1,523 @@
+"""Procedure steps on the Hotbase: review items, and what requesters and performers made of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import MAXYEAR, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_node.domain.evidence import EvidenceSet
+from dicom_node.domain.procedure_step import (
+    ProcedureStep,
+    StepKind,
+    StepReference,
+    StepState,
+    Subject,
+)
+from dicom_node.domain.review.queue import ItemFilter, Page, ReviewQueue, Sort
+from dicom_node.domain.review.review import OPEN_STATES, ReviewItem, ReviewState
+from dicom_node.domain.study import StudyState
+from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, JOBS, STUDIES
+from dicom_node.persistence.review.rows import item_of
+from dicom_node.persistence.review.tables import IS_OPEN, REVIEW_ITEMS
+from dicom_node.persistence.ups.rows import (
+    analysis_state,
+    item_id_of,
+    matching,
+    shown_state,
+    step_of_item,
+    step_of_row,
+    step_row,
+    subject_row,
+)
+from dicom_node.persistence.ups.tables import PROCEDURE_STEPS, STEP_SUBJECTS
+from dicom_node.persistence.upsert import insert_or_ignore
+from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery
+
+_ITEMS, _STEPS, _SUBJECTS = REVIEW_ITEMS.c, PROCEDURE_STEPS.c, STEP_SUBJECTS.c
+_PAGE = 200
+# A query reads no more of the requests that are over than this, the newest.
+_MOST_ENDED = 10_000
+# More studies than this match a patient's attributes: then the items are walked instead.
+_FEW_STUDIES = 2000
+_CHUNK = 500
+_FINAL = tuple(state.value for state in StepState if state.is_final)
+# Worded by the states there are, so that the index of states finds them.
+_NOT_OVER = PROCEDURE_STEPS.c.state.in_([each.value for each in StepState if not each.is_final])
+_ITEM_STATES: Mapping[StepState, frozenset[ReviewState]] = {
+    # An expired claim counts as none, and only the clock knows which have expired.
+    StepState.SCHEDULED: OPEN_STATES,
+    StepState.IN_PROGRESS: frozenset({ReviewState.CLAIMED}),
+    StepState.COMPLETED: frozenset({ReviewState.DECIDED}),
+    StepState.CANCELED: frozenset({ReviewState.SUPERSEDED}),
+}
+
+
+class _ChangedMeanwhileError(Exception):
+    """Somebody else has changed the step: what was begun is rolled back."""
+
+
+class HotbaseSteps:
+    """Procedure steps in the Hotbase; safe from several threads and processes."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        review_queue: ReviewQueue,
+        clock: Callable[[], datetime],
+        read_subject: Callable[[str], Subject],
+    ) -> None:
+        """Take what a store of steps needs.
+
+        Parameters
+        ----------
+        worklist
+            The review items, page by page.
+        read_subject
+            Reads from a study's objects who it is of, by its Study Instance UID.
+        """
+        self._engine = engine
+        self._review_queue = review_queue
+        self._clock = clock
+        self._read_subject = read_subject
+        self._filled_until: datetime | None = None
+
+    def steps(self, wanted: StepQuery = EVERY_STEP) -> Iterator[ProcedureStep]:
+        """Yield steps: what somebody asked for or holds, what waits by triage, and what is over."""
+        if wanted.uids:
+            found = (self.step(uid) for uid in wanted.uids)
+            yield from (step for step in found if step is not None)
+            return
+        studies = self._studies(wanted)
+        states = wanted.states or frozenset(StepState)
+        yield from self._rows(_NOT_OVER, studies)
+        items = frozenset[ReviewState]().union(*(_ITEM_STATES[state] for state in states))
+        for group in (items & OPEN_STATES, items - OPEN_STATES):
+            if group and studies is None:
+                yield from self._walked(group, wanted)
+            elif group:
+                yield from self._of_studies(group, studies or ())
+        if finals := [state.value for state in states if state.is_final]:
+            yield from islice(self._rows(_STEPS.state.in_(finals), studies), _MOST_ENDED)
+
+    def step(self, uid: str) -> ProcedureStep | None:
+        """Return one step."""
+        with self._read() as connection:
+            row = _one(connection, sa.select(PROCEDURE_STEPS).where(_STEPS.uid == uid))
+            if row is not None:
+                return self._stored(connection, [row])[0]
+            item_id = item_id_of(uid)
+            return self._first(connection, item_id) if item_id else None
+
+    def current(self, item_id: str) -> ProcedureStep | None:
+        """Return the step that stands for a review item now."""
+        query = sa.select(PROCEDURE_STEPS).where(
+            _STEPS.item_id == item_id, _STEPS.is_current.is_(sa.true())
+        )
+        with self._read() as connection:
+            row = _one(connection, query)
+            if row is not None:
+                return self._stored(connection, [row])[0]
+            return self._first(connection, item_id)
+
+    def references(
+        self, step: ProcedureStep
+    ) -> tuple[tuple[StepReference, ...], tuple[StepReference, ...]]:
+        """Return the images and the model's results, and what came of the step."""
+        with self._read() as connection:
+            if step.item is None:
+                images = INSTANCES.c.study_instance_uid == step.study_instance_uid
+                return _images(connection, images), _results(connection, _study_jobs(step))
+            job = JOBS.c.job_id == step.item.item_id
+            uids = connection.scalar(sa.select(JOBS.c.sop_instance_uids).where(job)) or []
+            inputs: list[StepReference] = []
+            for start in range(0, len(uids), _CHUNK):
+                some = INSTANCES.c.sop_instance_uid.in_(uids[start : start + _CHUNK])
+                inputs += _images(connection, some)
+            inputs += _results(connection, job, EvidenceSet.RESULT)
+            return tuple(inputs), _results(connection, job, EvidenceSet.VERDICT)
+
+    def add(self, step: ProcedureStep) -> bool:
+        """Keep a new step that stands for no review item."""
+        with self._engine.begin() as connection:
+            return _inserted(connection, step, is_current=False)
+
+    def lock(
+        self, step: ProcedureStep, *, transaction_uid: str, performer: str, at: datetime
+    ) -> bool:
+        """Lock a scheduled step."""
+        locked = replace(
+            step,
+            state=StepState.IN_PROGRESS,
+            transaction_uid=transaction_uid,
+            performer=performer,
+            locked_at=at,
+            modified_at=at,
+        )
+        with self._engine.begin() as connection:
+            return _written(connection, step, locked, is_current=True)
+
+    def update(self, step: ProcedureStep, attributes: Mapping[str, Any], *, at: datetime) -> bool:
+        """Set what a step says."""
+        # The state of a step that nobody has locked is its item's, and none of the row.
+        state = step.state if step.is_locked else StepState.SCHEDULED
+        changed = replace(step, state=state, attributes=attributes, modified_at=at)
+        with self._engine.begin() as connection:
+            return _written(connection, step, changed, is_current=True)
+
+    def end(self, step: ProcedureStep, ending: Ending, *, at: datetime) -> bool:
+        """End a step, and put its successor in its place, in one transaction."""
+        ended = replace(step, state=ending.state, attributes=ending.attributes, modified_at=at)
+        try:
+            with self._engine.begin() as connection:
+                self._replace(connection, step, ended, ending.successor, at)
+        except _ChangedMeanwhileError:
+            return False
+        return True
+
+    def locked(self) -> tuple[ProcedureStep, ...]:
+        """Return the steps that performers have locked."""
+        query = sa.select(PROCEDURE_STEPS).where(
+            _STEPS.state == StepState.IN_PROGRESS.value, _STEPS.transaction_uid != ""
+        )
+        with self._read() as connection:
+            rows = [dict(each) for each in connection.execute(query).mappings()]
+            return tuple(self._stored(connection, rows))
+
+    def settle(self) -> int:
+        """Write down which steps are over, because their items or studies are; return how many.
+
+        Their rows say so from then on, and no query need read them to find out.
+        """
+        with self._engine.begin() as connection:
+            return sum(
+                connection.execute(
+                    sa.update(PROCEDURE_STEPS).where(_NOT_OVER, ended).values(state=state.value)
+                ).rowcount
+                for state, ended in _ENDED
+            )
+
+    def fill_subjects(self) -> int:
+        """Read who new studies are of; return how many.
+
+        Called by the sweep, and before a query by patient, so that none is missed.
+        """
+        begun, filled = self._clock(), 0
+        while uids := self._without_subject():
+            subjects = [self._read_subject(uid) for uid in uids]
+            self._keep_subjects(subjects)
+            filled += len(subjects)
+        # Reviews may begin hours after reception: a day covers what any queue holds back.
+        self._filled_until = begun - timedelta(days=1)
+        return filled
+
+    def _replace(
+        self,
+        connection: sa.Connection,
+        before: ProcedureStep,
+        after: ProcedureStep,
+        successor: ProcedureStep | None,
+        at: datetime,
+    ) -> None:
+        if not _written(connection, before, after, is_current=successor is None):
+            raise _ChangedMeanwhileError
+        if successor is not None:
+            placed = replace(successor, modified_at=at)
+            if not _inserted(connection, placed, is_current=True):
+                raise _ChangedMeanwhileError
+
+    def _without_subject(self) -> list[str]:
+        has_one = sa.exists().where(_SUBJECTS.study_instance_uid == _ITEMS.study_instance_uid)
+        query = sa.select(_ITEMS.study_instance_uid).where(~has_one).distinct().limit(_PAGE)
+        if self._filled_until is not None:
+            query = query.where(IS_OPEN, _ITEMS.received_at >= self._filled_until)
+        has_subject = sa.exists().where(_SUBJECTS.study_instance_uid == _STEPS.study_instance_uid)
+        requested = sa.select(_STEPS.study_instance_uid).where(_NOT_OVER, ~has_subject).distinct()
+        with self._read() as connection:
+            return list(connection.scalars(query)) or list(
+                connection.scalars(requested.limit(_PAGE))
+            )
+
+    def _keep_subjects(self, subjects: Sequence[Subject]) -> None:
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, STEP_SUBJECTS, [subject_row(each) for each in subjects])
+
+    def _studies(self, wanted: StepQuery) -> tuple[str, ...] | None:
+        """Return the studies that a query is about, or None where it may be about any."""
+        asked = {
+            _SUBJECTS.patient_id: wanted.patient_id,
+            _SUBJECTS.folded_name: _name_pattern(wanted.patient_name),
+            _SUBJECTS.accession_number: wanted.accession_number,
+        }
+        dialect = self._engine.dialect.name
+        conditions = [matching(column, each, dialect) for column, each in asked.items() if each]
+        if not conditions:
+            return wanted.study_instance_uids or None
+        self.fill_subjects()
+        query = sa.select(_SUBJECTS.study_instance_uid).where(*conditions).limit(_FEW_STUDIES + 1)
+        if wanted.study_instance_uids:
+            query = query.where(_SUBJECTS.study_instance_uid.in_(wanted.study_instance_uids))
+        with self._read() as connection:
+            found = tuple(connection.scalars(query))
+        return found if len(found) <= _FEW_STUDIES else None
+
+    def _walked(self, states: frozenset[ReviewState], wanted: StepQuery) -> Iterator[ProcedureStep]:
+        """Yield page by page: whoever stops early has paid for little."""
+        filtered = ItemFilter(
+            states=states,
+            received_from=wanted.scheduled_from,
+            received_until=_second_later(wanted.scheduled_until),
+        )
+        after = ""
+        while True:
+            page = self._review_queue.items(filtered, Sort.TRIAGE, Page(size=_PAGE, after=after))
+            yield from self._untouched(page.items)
+            if not page.next:
+                return
+            after = page.next
+
+    def _of_studies(
+        self, states: frozenset[ReviewState], studies: tuple[str, ...]
+    ) -> Iterator[ProcedureStep]:
+        items: list[ReviewItem] = []
+        with self._read() as connection:
+            for start in range(0, len(studies), _CHUNK):
+                query = sa.select(REVIEW_ITEMS).where(
+                    _ITEMS.study_instance_uid.in_(studies[start : start + _CHUNK])
+                )
+                items += map(item_of, connection.execute(query).mappings())
+        wanted = [item for item in items if item.state in states]
+        yield from self._untouched(
+            sorted(wanted, key=lambda item: (item.rank, item.received_at, item.item_id))
+        )
+
+    def _untouched(self, items: Sequence[ReviewItem]) -> list[ProcedureStep]:
+        """Return the steps of those items that have no row of their own."""
+        now = self._clock()
+        with self._read() as connection:
+            subjects = self._subjects(connection, {each.study_instance_uid for each in items})
+            touched = _touched(connection, [each.item_id for each in items])
+        return [
+            step_of_item(item, subjects[item.study_instance_uid], now)
+            for item in items
+            if item.item_id not in touched
+        ]
+
+    def _rows(
+        self, condition: sa.ColumnElement[bool], studies: tuple[str, ...] | None
+    ) -> Iterator[ProcedureStep]:
+        """Yield steps that have a row, newest request first, page by page."""
+        query = sa.select(PROCEDURE_STEPS).where(condition)
+        if studies is not None:
+            query = query.where(_STEPS.study_instance_uid.in_(studies))
+        query = query.order_by(_STEPS.scheduled_at.desc(), _STEPS.uid).limit(_CHUNK)
+        page = query
+        while True:
+            with self._read() as connection:
+                rows = [dict(each) for each in connection.execute(page).mappings()]
+                steps = self._stored(connection, rows)
+            yield from steps
+            if len(rows) < _CHUNK:
+                return
+            page = query.where(_behind(rows[-1]))
+
+    def _stored(
+        self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]
+    ) -> list[ProcedureStep]:
+        """Return the steps of rows: one query for each of the tables that they rest on."""
+        now = self._clock()
+        subjects = self._subjects(connection, {row["study_instance_uid"] for row in rows})
+        items = _items(connection, {row["item_id"] for row in rows if row["item_id"]})
+        analyses = [row for row in rows if row["kind"] == StepKind.ANALYSIS.value]
+        studies = _study_rows(connection, {row["study_instance_uid"] for row in analyses})
+        steps = []
+        for row in rows:
+            study, item = row["study_instance_uid"], items.get(row["item_id"])
+            is_analysis = row["kind"] == StepKind.ANALYSIS.value
+            state = (
+                _analysis(row, studies.get(study)) if is_analysis else shown_state(row, item, now)
+            )
+            steps.append(step_of_row(row, item, subjects[study], state))
+        return steps
+
+    def _first(self, connection: sa.Connection, item_id: str) -> ProcedureStep | None:
+        item = _items(connection, {item_id}).get(item_id)
+        if item is None:
+            return None
+        study = item.study_instance_uid
+        return step_of_item(item, self._subjects(connection, {study})[study], self._clock())
+
+    def _subjects(self, connection: sa.Connection, studies: set[str]) -> dict[str, Subject]:
+        query = sa.select(_SUBJECTS.subject).where(_SUBJECTS.study_instance_uid.in_(studies))
+        known = [Subject(**each) for each in connection.scalars(query)]
+        found = {each.study_instance_uid: each for each in known}
+        missing = [self._read_subject(study) for study in sorted(studies - found.keys())]
+        return found | {each.study_instance_uid: each for each in missing}
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+
+def _second_later(end: datetime | None) -> datetime | None:
+    """Return an end with a margin: values on the wire have no fractions; None in the last year."""
+    return end + timedelta(seconds=1) if end and end.year < MAXYEAR else None
+
+
+def _name_pattern(name: str) -> str:
+    """Return a pattern that every folded name fits that could match.
+
+    What is not ASCII may be the second or third component group of a name.
+    """
+    folded = name.casefold().strip("*" if not name.isascii() else "")
+    if not folded:
+        return ""
+    return f"{folded.rstrip('*')}*" if name.isascii() else f"*{folded}*"
+
+
+def _one(connection: sa.Connection, query: sa.Select[Any]) -> Mapping[str, Any] | None:
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def _behind(row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """Select what comes after a row where the newest request is first."""
+    at = row["scheduled_at"]
+    return sa.and_(
+        _STEPS.scheduled_at <= at, sa.or_(_STEPS.scheduled_at < at, _STEPS.uid > row["uid"])
+    )
+
+
+def _items(connection: sa.Connection, item_ids: set[str]) -> dict[str, ReviewItem]:
+    if not item_ids:
+        return {}
+    query = sa.select(REVIEW_ITEMS).where(_ITEMS.item_id.in_(item_ids))
+    return {row["item_id"]: item_of(row) for row in connection.execute(query).mappings()}
+
+
+def _study_rows(connection: sa.Connection, uids: set[str]) -> dict[str, Mapping[str, Any]]:
+    if not uids:
+        return {}
+    query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid.in_(uids))
+    return {row["study_instance_uid"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def _touched(connection: sa.Connection, item_ids: list[str]) -> set[str]:
+    """Return which of the items have a row that stands for them."""
+    query = sa.select(_STEPS.item_id).where(
+        _STEPS.item_id.in_(item_ids), _STEPS.is_current.is_(sa.true())
+    )
+    return set(connection.scalars(query))
+
+
+def _analysis(row: Mapping[str, Any], study: Mapping[str, Any] | None) -> StepState:
+    own = StepState(row["state"])
+    if own.is_final:
+        return own
+    if study is None:
+        return StepState.CANCELED
+    return analysis_state(row["asked_revision"], study["revision"], StudyState(study["state"]))
+
+
+def _follows_item(state: ReviewState) -> sa.ColumnElement[bool]:
+    """Select steps that nobody has locked, of items in a state."""
+    in_state = sa.exists().where(_ITEMS.item_id == _STEPS.item_id, _ITEMS.state == state.value)
+    return sa.and_(_STEPS.transaction_uid == "", in_state)
+
+
+def _follows_study(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Select requests for an analysis, by how their studies stand."""
+    same = STUDIES.c.study_instance_uid == _STEPS.study_instance_uid
+    return sa.and_(_STEPS.kind == StepKind.ANALYSIS.value, sa.exists().where(same, *conditions))
+
+
+# The final states of steps that follow something else: ``shown_state`` and ``analysis_state``.
+_IS_ASKED_REVISION = STUDIES.c.revision == _STEPS.asked_revision
+_ENDED: tuple[tuple[StepState, sa.ColumnElement[bool]], ...] = (
+    (StepState.COMPLETED, _follows_item(ReviewState.DECIDED)),
+    (StepState.CANCELED, _follows_item(ReviewState.SUPERSEDED)),
+    (StepState.COMPLETED, _follows_study(STUDIES.c.revision > _STEPS.asked_revision)),
+    (
+        StepState.COMPLETED,
+        _follows_study(_IS_ASKED_REVISION, STUDIES.c.state == StudyState.ANALYSED.value),
+    ),
+    (
+        StepState.CANCELED,
+        _follows_study(
+            _IS_ASKED_REVISION,
+            STUDIES.c.state.in_([StudyState.NOT_ROUTED.value, StudyState.FAILED.value]),
+        ),
+    ),
+)
+
+
+def _images(
+    connection: sa.Connection, condition: sa.ColumnElement[bool]
+) -> tuple[StepReference, ...]:
+    query = sa.select(INSTANCES.c.received).where(condition)
+    return tuple(
+        StepReference(
+            study_instance_uid=received["study_instance_uid"],
+            series_instance_uid=received["series_instance_uid"],
+            sop_class_uid=received["sop_class_uid"],
+            sop_instance_uid=received["sop_instance_uid"],
+        )
+        for received in connection.scalars(query)
+    )
+
+
+def _results(
+    connection: sa.Connection, jobs: sa.ColumnElement[bool], evidence_set: EvidenceSet | None = None
+) -> tuple[StepReference, ...]:
+    query = (
+        sa.select(EVIDENCE, JOBS.c.study_instance_uid)
+        .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+        .where(jobs)
+    )
+    if evidence_set is not None:
+        query = query.where(EVIDENCE.c.evidence_set == evidence_set.value)
+    return tuple(
+        StepReference(
+            study_instance_uid=row["study_instance_uid"],
+            series_instance_uid=row["series_instance_uid"],
+            sop_class_uid=row["sop_class_uid"],
+            sop_instance_uid=row["sop_instance_uid"],
+        )
+        for row in connection.execute(query).mappings()
+    )
+
+
+def _study_jobs(step: ProcedureStep) -> sa.ColumnElement[bool]:
+    return JOBS.c.study_instance_uid == step.study_instance_uid
+
+
+def _written(
+    connection: sa.Connection, before: ProcedureStep, after: ProcedureStep, *, is_current: bool
+) -> bool:
+    """Write a step where it is still as it was read; the database decides who was first."""
+    row = step_row(after, is_current=is_current)
+    changed = connection.execute(
+        sa.update(PROCEDURE_STEPS)
+        .where(
+            _STEPS.uid == before.uid,
+            _STEPS.transaction_uid == before.transaction_uid,
+            _STEPS.modified_at == before.modified_at,
+            _STEPS.state.not_in(_FINAL),
+        )
+        .values(row)
+    )
+    return changed.rowcount == 1 or _inserted(connection, after, is_current=is_current)
+
+
+def _inserted(connection: sa.Connection, step: ProcedureStep, *, is_current: bool) -> bool:
+    """Insert a step; False where its UID is taken, or another stands for its item already."""
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                sa.insert(PROCEDURE_STEPS).values(step_row(step, is_current=is_current))
+            )
+    except sa.exc.IntegrityError:
+        return False
+    return True

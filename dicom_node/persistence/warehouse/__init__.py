@@ -1,0 +1,1 @@
+"""What experts have validated."""

@@ -1,0 +1,163 @@
+"""The Warehouse on SQLAlchemy."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from dicom_node.domain.device import Device
+from dicom_node.domain.review.review import Judgement
+from dicom_node.domain.warehouse import (
+    ALL_RECORDS,
+    LabelCount,
+    LabelTruth,
+    TruthSource,
+    WarehouseFilter,
+    WarehouseRecord,
+    as_reviewed,
+    as_said,
+    counted,
+)
+from dicom_node.errors import NotFoundError
+from dicom_node.persistence.upsert import insert_or_ignore
+from dicom_node.persistence.warehouse.tables import DEVICES, IMAGES, RECORDS, TRUTHS
+
+_RECORD = TypeAdapter(WarehouseRecord)
+_TRUTH_FIELDS = tuple(each.name for each in fields(LabelTruth))
+# Rows that are held in memory at once while everything is read.
+_BATCH = 500
+
+
+class WarehouseStore:
+    """What experts have validated; written once, read by calibration, fine-tuning and export."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def file(self, record: WarehouseRecord) -> None:
+        """Keep a record in one transaction; filing it again changes nothing."""
+        device = {"device_id": record.device.device_id, **asdict(record.device)}
+        images = [
+            {
+                "record_id": record.record_id,
+                "sop_instance_uid": each.sop_instance_uid,
+                "path": each.path,
+                "archived_path": each.archived_path,
+                "digest": each.digest,
+            }
+            for each in record.images
+        ]
+        truths = [
+            {"position": position, **{name: getattr(each, name) for name in _TRUTH_FIELDS}}
+            for position, each in enumerate(record.truths)
+        ]
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, DEVICES, [device])
+            insert_or_ignore(connection, RECORDS, [_record_row(record)])
+            insert_or_ignore(connection, IMAGES, images)
+            insert_or_ignore(connection, TRUTHS, truths)
+
+    def record(self, record_id: str) -> WarehouseRecord:
+        """Return one record.
+
+        Raises
+        ------
+        NotFoundError
+            When the Warehouse does not have it.
+        """
+        query = sa.select(RECORDS.c.body).where(RECORDS.c.record_id == record_id)
+        with self._read() as connection:
+            body = connection.scalar(query)
+        if body is None:
+            raise NotFoundError(f"the Warehouse has no record {record_id}")
+        return as_reviewed(_RECORD.validate_python(body))
+
+    def records(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[WarehouseRecord]:
+        """Yield records, oldest verdict first; ``label`` is not looked at."""
+        query = (
+            sa.select(RECORDS.c.body)
+            .where(*_conditions(RECORDS, wanted))
+            .order_by(RECORDS.c.decided_at, RECORDS.c.record_id)
+        )
+        for row in self._streamed(query):
+            yield as_reviewed(_RECORD.validate_python(row["body"]))
+
+    def truths(self, wanted: WarehouseFilter = ALL_RECORDS) -> Iterator[LabelTruth]:
+        """Yield label truths, oldest verdict first, those that cannot be told among them."""
+        query = (
+            sa.select(*(TRUTHS.c[name] for name in _TRUTH_FIELDS))
+            .where(*_conditions(TRUTHS, wanted))
+            .order_by(TRUTHS.c.decided_at, TRUTHS.c.record_id, TRUTHS.c.position)
+        )
+        if wanted.label:
+            query = query.where(TRUTHS.c.label == wanted.label)
+        truths = (_truth(row) for row in self._streamed(query))
+        for _, of_record in groupby(truths, key=lambda each: each.record_id):
+            yield from as_said(of_record)
+
+    def devices(self) -> Mapping[str, Device]:
+        """Return the devices that have records, by identifier."""
+        with self._read() as connection:
+            rows = connection.execute(sa.select(DEVICES).order_by(DEVICES.c.device_id)).mappings()
+            return {
+                row["device_id"]: Device(
+                    calling_ae=row["calling_ae"],
+                    manufacturer=row["manufacturer"],
+                    model_name=row["model_name"],
+                    serial_number=row["serial_number"],
+                )
+                for row in rows
+            }
+
+    def counts(self) -> tuple[LabelCount, ...]:
+        """Return the counts by device and label, in that order."""
+        return counted(self.truths())
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+    def _streamed(self, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
+        with self._read() as connection:
+            for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
+                yield dict(row)
+
+
+def _record_row(record: WarehouseRecord) -> dict[str, Any]:
+    return {
+        "record_id": record.record_id,
+        "device_id": record.device.device_id,
+        "study_instance_uid": record.study_instance_uid,
+        "model_name": record.model.name,
+        "model_version": record.model.version,
+        "weights_digest": record.model.weights_digest,
+        "ai_report_uid": record.ai_report_uid,
+        "verdict_object_uid": record.verdict_object_uid,
+        "verification": record.verification.value,
+        "decided_at": record.decided_at,
+        "filed_at": record.filed_at,
+        "body": _RECORD.dump_python(record, mode="json"),
+    }
+
+
+def _truth(row: Mapping[str, Any]) -> LabelTruth:
+    judgement = row["judgement"]
+    return LabelTruth(
+        **{
+            **row,
+            "source": TruthSource(row["source"]),
+            "judgement": Judgement(judgement) if judgement else None,
+        }
+    )
+
+
+def _conditions(table: sa.Table, wanted: WarehouseFilter) -> Iterator[sa.ColumnElement[bool]]:
+    for name in ("device_id", "model_name", "model_version"):
+        if value := getattr(wanted, name):
+            yield table.c[name] == value
+    if wanted.decided_from is not None:
+        yield table.c.decided_at >= wanted.decided_from
+    if wanted.decided_until is not None:
+        yield table.c.decided_at < wanted.decided_until

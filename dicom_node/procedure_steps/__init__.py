@@ -1,1 +1,0 @@
-"""The worklist as DICOM, whatever carries it: DIMSE (``network``) or HTTP (``dicomweb``)."""

@@ -1,0 +1,68 @@
+"""Claiming, giving back and deciding an item."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.datastructures import FormData
+
+from dicom_node.domain.review.queue import ReviewQueue
+from dicom_node.web.review.people import reviewer
+from dicom_node.web.review.queue import PATH, claim_next, last_queue
+from dicom_node.web.review.study import ITEM, StudyView
+from dicom_node.web.review.verdict_form import verdict
+from dicom_node.web.sessions import Reviewing
+
+
+async def _form(request: Request) -> FormData:
+    return await request.form()
+
+
+Form = Annotated[FormData, Depends(_form)]
+# Whether the study view is to be opened, or is open already.
+LeadsThere = Annotated[bool, Query(alias="open")]
+
+
+def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) -> None:
+    """Add the routes that change an item."""
+
+    @router.post(ITEM + "/claim")
+    def claim(
+        request: Request,
+        item_id: str,
+        user: Reviewing,
+        *,
+        leads_there: Annotated[bool, Query(alias="open")] = False,
+    ) -> Response:
+        review_queue.claim(item_id, reviewer(user))
+        if "HX-Request" in request.headers and not leads_there:
+            return view.panel(request, user, item_id)
+        return _go(request, f"{PATH}/items/{item_id}")
+
+    @router.post(ITEM + "/extend")
+    def extend(item_id: str, user: Reviewing) -> Response:
+        review_queue.extend(item_id, reviewer(user))
+        return Response(status_code=204)
+
+    @router.post(ITEM + "/release")
+    def release(request: Request, item_id: str, user: Reviewing) -> Response:
+        review_queue.release(item_id, reviewer(user))
+        return _go(request, last_queue(request).url())
+
+    @router.post(ITEM + "/verdict")
+    def decide(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
+        who = reviewer(user)
+        said = {name: value for name, value in form.items() if isinstance(value, str)}
+        review_queue.decide(verdict(said, review_queue.open(item_id, who), who))
+        following = claim_next(review_queue, who, user, request)
+        if following is None or "HX-Request" not in request.headers:
+            return _go(request, last_queue(request).url())
+        response = view.panel(request, user, following.item_id)
+        response.headers["HX-Push-Url"] = f"{PATH}/items/{following.item_id}"
+        return response
+
+
+def _go(request: Request, path: str) -> Response:
+    """Lead to another page, whether HTMX or the browser itself asked."""
+    if "HX-Request" in request.headers:
+        return Response(status_code=204, headers={"HX-Redirect": path})
+    return Response(status_code=303, headers={"Location": path})

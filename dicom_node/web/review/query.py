@@ -1,0 +1,87 @@
+"""The queue's filters as the words of a URL, there and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from dicom_node.domain.review.queue import ItemFilter, Page, Sort
+from dicom_node.domain.review.review import OPEN_STATES, ReviewState
+from dicom_node.domain.user import User
+
+_PAGE_SIZE = 50
+
+
+class Shown(StrEnum):
+    """Which items the queue shows."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    ADJUDICATING = "adjudicating"
+    DECIDED = "decided"
+    SUPERSEDED = "superseded"
+
+    @property
+    def states(self) -> frozenset[ReviewState]:
+        """The states of the items."""
+        return OPEN_STATES if self is Shown.OPEN else frozenset({ReviewState(self.value)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueQuery:
+    """What somebody asks of the queue."""
+
+    shown: Shown = Shown.OPEN
+    sort: Sort = Sort.TRIAGE
+    modality: str = ""
+    device: str = ""
+    label: str = ""
+    mine: bool = False
+    after: str = ""
+
+    @classmethod
+    def from_words(cls, words: Mapping[str, str]) -> "QueueQuery":
+        """Read the words of a URL; what is unknown counts as not said."""
+        shown, sort = words.get("shown", ""), words.get("sort", "")
+        return cls(
+            shown=Shown(shown) if shown in set(Shown) else Shown.OPEN,
+            sort=Sort(sort) if sort in set(Sort) else Sort.TRIAGE,
+            modality=words.get("modality", ""),
+            device=words.get("device", ""),
+            label=words.get("label", ""),
+            mine=words.get("mine", "") == "1",
+            after=words.get("after", ""),
+        )
+
+    def words(self) -> dict[str, str]:
+        """Return the words that differ from an untouched queue's, without the page."""
+        said = {
+            "shown": "" if self.shown is Shown.OPEN else self.shown.value,
+            "sort": "" if self.sort is Sort.TRIAGE else self.sort.value,
+            "modality": self.modality,
+            "device": self.device,
+            "label": self.label,
+            "mine": "1" if self.mine else "",
+        }
+        return {name: value for name, value in said.items() if value}
+
+    def url(self, *, after: str = "") -> str:
+        """Return the address of this queue, or of its page after ``after``."""
+        words = self.words() | ({"after": after} if after else {})
+        return "/worklist" + (f"?{urlencode(words)}" if words else "")
+
+    def filter_for(self, user: User) -> ItemFilter:
+        """Return the filter of the worklist."""
+        return ItemFilter(
+            states=self.shown.states,
+            modality=self.modality,
+            device_id=self.device,
+            label=self.label,
+            holder=user.name if self.mine else "",
+        )
+
+    @property
+    def page(self) -> Page:
+        """The page of the worklist."""
+        return Page(size=_PAGE_SIZE, after=self.after)

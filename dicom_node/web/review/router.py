@@ -1,0 +1,23 @@
+"""All routes of the worklist's pages."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import APIRouter
+
+from dicom_node.domain.review.queue import ReviewQueue
+from dicom_node.web.frame import Frame
+from dicom_node.web.review import deciding, queue, study
+from dicom_node.web.review.study import StudyHeadings, StudyView
+
+
+def make_router(
+    frame: Frame, review_queue: ReviewQueue, headings: StudyHeadings, clock: Callable[[], datetime]
+) -> APIRouter:
+    """Return the routes of queue and study view."""
+    router = APIRouter()
+    view = StudyView(frame, review_queue, headings, clock)
+    queue.add_routes(router, frame, review_queue, clock)
+    study.add_routes(router, review_queue, view)
+    deciding.add_routes(router, review_queue, view)
+    return router

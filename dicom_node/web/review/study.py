@@ -1,0 +1,117 @@
+"""The view of one study: its images, what the model found, and room for the expert's verdict."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Request, Response
+
+from dicom_node.domain.review.queue import ReviewQueue
+from dicom_node.domain.review.review import ReviewDetails
+from dicom_node.domain.user import User
+from dicom_node.errors import NotFoundError
+from dicom_node.web.frame import Frame
+from dicom_node.web.review.made import made_lines
+from dicom_node.web.review.people import reviewer
+from dicom_node.web.review.queue import PATH, last_queue
+from dicom_node.web.review.remarks import remark_lines
+from dicom_node.web.review.viewing import heat_map_layer, images_for_viewer, viewer_data
+from dicom_node.web.sessions import Reviewing
+
+ITEM = PATH + "/items/{item_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyHeading:
+    """Who and what the images show, for the reader's check that it is the right patient."""
+
+    patient_name: str
+    patient_id: str
+    birth_date: str
+    sex: str
+    study_date: str
+    description: str
+
+
+class StudyHeadings(Protocol):
+    """Reads the headings of studies from their images."""
+
+    def __call__(self, sop_instance_uid: str) -> StudyHeading | None:
+        """Return the heading in one image's header; None where the image cannot be read."""
+
+
+class StudyView:
+    """Renders the study view, whole or only its panel."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        review_queue: ReviewQueue,
+        headings: StudyHeadings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._frame = frame
+        self._review_queue = review_queue
+        self._headings = headings
+        self._clock = clock
+
+    def whole(self, request: Request, user: User, item_id: str) -> Response:
+        """Return the whole page."""
+        return self._rendered(request, user, item_id, "study.html")
+
+    def panel(self, request: Request, user: User, item_id: str) -> Response:
+        """Return the panel beside the image, for HTMX to put in its place."""
+        return self._rendered(request, user, item_id, "study_panel.html")
+
+    def _rendered(self, request: Request, user: User, item_id: str, template: str) -> Response:
+        who = reviewer(user)
+        details = self._review_queue.open(item_id, who)
+        now = self._clock()
+        item = details.item
+        held = item.is_held(now)
+        return self._frame.page(
+            request,
+            user,
+            template,
+            details=details,
+            item=item,
+            state=item.state_at(now),
+            heading=self._heading(details),
+            data=viewer_data(details),
+            remarks=remark_lines(details),
+            made=made_lines(details),
+            mine=held and item.holder == who.user_name,
+            held=held,
+            claimable=item.is_open and not held,
+            may_verify=who.may_verify,
+            queue_url=last_queue(request).url(),
+        )
+
+    def _heading(self, details: ReviewDetails) -> StudyHeading | None:
+        return self._headings(details.images[0].sop_instance_uid) if details.images else None
+
+
+def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) -> None:
+    """Add the routes that only look."""
+
+    @router.get(ITEM)
+    def study(request: Request, item_id: str, user: Reviewing) -> Response:
+        return view.whole(request, user, item_id)
+
+    @router.get(ITEM + "/next")
+    def preload(request: Request, item_id: str, user: Reviewing) -> dict[str, Any]:
+        query = last_queue(request)
+        who = reviewer(user)
+        following = review_queue.next_for(who, query.filter_for(user), query.sort, after=item_id)
+        if following is None:
+            return {"images": []}
+        return {"images": images_for_viewer(review_queue.open(following.item_id, who))}
+
+    @router.get(ITEM + "/heat-maps/{number}.png")
+    def heat_map(item_id: str, number: int, user: Reviewing) -> Response:
+        details = review_queue.open(item_id, reviewer(user))
+        if not 0 <= number < len(details.findings):
+            raise NotFoundError("there is no such finding.")
+        layer = heat_map_layer(details, details.findings[number])
+        return Response(layer, media_type="image/png")

@@ -1,0 +1,1 @@
+"""From a quiet study to its results in the PACS."""

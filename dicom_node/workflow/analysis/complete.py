@@ -1,0 +1,104 @@
+"""Completion: when has a study been received as far as anybody can tell?
+
+DICOM has no message that says so. A study counts as complete when every association that brought
+instances of it has ended and nothing has arrived for the sender's quiet period. An association
+that stays open without bringing more is waited for no longer than ``patience``. An instance that
+comes later opens the study again and leads to a successor result.
+"""
+
+import logging
+from collections.abc import Callable
+
+from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
+from dicom_node.workflow.analysis.route import Routed
+from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, StudyStarter, StudyStore
+
+_LOG = logging.getLogger(__name__)
+
+
+class Completion:
+    """Decides when studies are complete and hands them on, each revision once."""
+
+    def __init__(
+        self,
+        *,
+        index: StudyStore,
+        results: ResultStore,
+        ae_titles: AeTitles,
+        is_carried: Callable[[str], bool],
+        patience: float,
+        clock: Clock,
+    ) -> None:
+        self._index = index
+        self._results = results
+        self._ae_titles = ae_titles
+        self._is_carried = is_carried
+        self._patience = patience
+        self._clock = clock
+        self._starter: StudyStarter | None = None
+
+    def start_with(self, starter: StudyStarter) -> None:
+        """Say who starts analyses; until then nothing is started."""
+        self._starter = starter
+
+    def expect(self, study_instance_uid: str) -> None:
+        """Start the analysis of a study when its sender's quiet period has passed."""
+        study = self._index.study(study_instance_uid)
+        if study.state is not StudyState.RECEIVING or self._starter is None:
+            return
+        period = self._quiet_period(study)
+        if period > 0:
+            self._starter.analyse_when_quiet(study_instance_uid, period)
+        else:
+            self._starter.analyse_now(study_instance_uid)
+
+    def sweep(self) -> int:
+        """Start what nothing else would start: studies that a crash or an open association left.
+
+        Returns how many were started.
+        """
+        overdue = [
+            study
+            for study in self._index.receiving()
+            if study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
+        ]
+        for study in overdue:
+            _LOG.info("study overdue study=%s: completing it", study.study_instance_uid)
+            if self._starter is not None:
+                self._starter.analyse_now(study.study_instance_uid)
+        return len(overdue)
+
+    def claim(self, study_instance_uid: str, workflow_id: str) -> StoredStudy | None:
+        """Freeze a study for one workflow; None when it is not, or no longer, its turn."""
+        study = self._index.study(study_instance_uid)
+        if study.state is StudyState.RECEIVING and not self._is_complete(study):
+            return None
+        return self._index.claim(study_instance_uid, by=workflow_id, at=self._clock())
+
+    def finish(self, study: StoredStudy, routed: Routed) -> None:
+        """Record how the analysis of a revision ended."""
+        failures = self._results.failures(routed.job_ids)
+        if failures:
+            self._index.finish(study, StudyState.FAILED, "; ".join(failures))
+        elif routed.jobs:
+            self._index.finish(study, StudyState.ANALYSED)
+        else:
+            self._index.finish(study, StudyState.NOT_ROUTED, routed.reason)
+
+    def abandon(self, study_instance_uid: str, workflow_id: str, reason: str) -> None:
+        """Record that the analysis that ``workflow_id`` had claimed ended in an error."""
+        self._index.give_up(study_instance_uid, StudyState.FAILED, by=workflow_id, reason=reason)
+
+    def release(self, study_instance_uid: str, workflow_id: str) -> None:
+        """Let a study be analysed anew whose analysis nobody goes on with."""
+        self._index.give_up(study_instance_uid, StudyState.RECEIVING, by=workflow_id, reason="")
+
+    def _is_complete(self, study: StudyRecord) -> bool:
+        now = self._clock()
+        if self._is_carried(study.study_instance_uid):
+            return study.is_quiet(now, self._quiet_period(study) + self._patience)
+        return study.is_quiet(now, self._quiet_period(study))
+
+    def _quiet_period(self, study: StudyRecord) -> float:
+        sender = self._ae_titles.find(study.sender)
+        return sender.quiet_period if sender else 0.0

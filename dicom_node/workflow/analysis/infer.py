@@ -1,0 +1,145 @@
+"""Inference: a job becomes a prediction."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ai_engine.kinds.result import Result
+from ai_engine.prediction import Prediction, RefusalReason, Remark, RemarkKind
+from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
+from dicom_node.domain.job import Job, JobState
+from dicom_node.errors import NodeError
+from dicom_node.workflow.analysis.watch import DeviceWatch, with_refusals
+from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """A job with what its model said, and when."""
+
+    job: Job
+    prediction: Result
+    made_at: datetime
+
+
+class Inference:
+    """Runs the model that a job names."""
+
+    def __init__(
+        self,
+        *,
+        index: StudyStore,
+        results: ResultStore,
+        models: Models,
+        watch: DeviceWatch,
+        clock: Clock,
+    ) -> None:
+        self._index = index
+        self._results = results
+        self._models = models
+        self._watch = watch
+        self._clock = clock
+
+    def analyse(self, job: Job) -> Analysis | None:
+        """Return the prediction of a job, kept in the Hotbase; None when the job failed.
+
+        Images that the model refuses are part of the prediction; a job fails only when the model
+        or the files cannot be used at all.
+        """
+        started = time.perf_counter()
+        instances = job_instances(self._index, job)
+        admitted, refused = self._watch.admitted(job.model, instances)
+        try:
+            prediction = with_remarks(
+                with_refusals(self._models.predict(job.model, admitted), refused), job, instances
+            )
+        except NodeError as error:
+            self.fail(job, str(error))
+            return None
+        self._results.keep_prediction(job.job_id, prediction)
+        self._watch.observe(job.job_id, prediction, instances, at=self._clock())
+        _LOG.info(
+            "job inferred job=%s model=%s images=%d refused=%d seconds=%.3f",
+            job.job_id,
+            job.model.key,
+            len(prediction.analysed),
+            len(prediction.refused),
+            time.perf_counter() - started,
+        )
+        return Analysis(job=job, prediction=prediction, made_at=self._clock())
+
+    def fail(self, job: Job, reason: str) -> None:
+        """Record that a job has failed, and why."""
+        _LOG.error("job failed job=%s model=%s reason=%r", job.job_id, job.model.key, reason)
+        self._results.finish_job(job.job_id, JobState.FAILED, at=self._clock(), reason=reason)
+
+
+def with_remarks(prediction: Result, job: Job, instances: Iterable[ReceivedInstance]) -> Result:
+    """Add what triage said, and where the header says one thing and the pixels another."""
+    if not isinstance(prediction, Prediction):
+        return prediction
+    disagreements = (*_overruled(prediction, job), *_belied(prediction, instances))
+    for each in disagreements:
+        _LOG.warning("tags and pixels disagree sop=%s what=%r", each.sop_instance_uid, each.detail)
+    remarks = (*prediction.remarks, *_triaged(job), *disagreements)
+    return replace(prediction, remarks=remarks)
+
+
+def _triaged(job: Job) -> Iterator[Remark]:
+    """What decided the place in the queue."""
+    if (triage := job.triage) is not None:
+        yield Remark(
+            kind=RemarkKind.TRIAGE,
+            sop_instance_uid=triage.sop_instance_uid,
+            detail=f"Triage by {triage.model.key}: not normal with a probability of "
+            f"{triage.probability:.0%} (threshold {triage.threshold:.0%}); it decides the order of "
+            "work only.",
+        )
+
+
+def _overruled(prediction: Prediction, job: Job) -> Iterator[Remark]:
+    """Images that were looked at because of their pixels, against their tags."""
+    for doubt in job.doubts:
+        outcome = (
+            "was analysed" if doubt.sop_instance_uid in prediction.analysed else "was looked at"
+        )
+        yield _disagreement(
+            doubt.sop_instance_uid,
+            f"The header speaks against it ({doubt.tags}), but the image {outcome}, because its "
+            f"pixels show: {doubt.pixels}.",
+        )
+
+
+def _belied(prediction: Prediction, instances: Iterable[ReceivedInstance]) -> Iterator[Remark]:
+    """Images that the guard refused although the header names what a route wants."""
+    headers = {each.sop_instance_uid: each.header for each in instances}
+    for refusal in prediction.refusals:
+        uid = refusal.sop_instance_uid
+        header = headers.get(uid, InstanceHeader())
+        named = {
+            RefusalReason.NOT_FRONTAL_CHEST: ("body part", header.body_part_examined),
+            RefusalReason.NOT_LATERAL_CHEST: ("view", header.view_position),
+        }
+        what, value = named.get(refusal.reason, ("", None))
+        if value:
+            yield _disagreement(
+                uid,
+                f"The header says {what} {value}, but the image was not analysed, because it "
+                f"{refusal.detail}.",
+            )
+
+
+def _disagreement(sop_instance_uid: str, detail: str) -> Remark:
+    return Remark(kind=RemarkKind.TAGS_DISAGREE, sop_instance_uid=sop_instance_uid, detail=detail)
+
+
+def job_instances(index: StudyStore, job: Job) -> tuple[ReceivedInstance, ...]:
+    """Return the instances that a job is about."""
+    wanted = frozenset(job.sop_instance_uids)
+    return tuple(
+        each for each in index.instances(job.study_instance_uid) if each.sop_instance_uid in wanted
+    )

@@ -1,0 +1,107 @@
+"""Reception: what the receivers report becomes index rows, and ended associations end studies."""
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.errors import NotFoundError
+from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.ports import StudyStore
+
+_LOG = logging.getLogger(__name__)
+_BATCH = 500
+
+
+class OpenAssociations:
+    """Which studies the associations that are open now have brought instances of."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._studies: dict[str, set[str]] = {}
+
+    def opened(self, association_id: str) -> None:
+        """Note that an association has been accepted."""
+        with self._lock:
+            self._studies.setdefault(association_id, set())
+
+    def carried(self, association_id: str, study_instance_uid: str) -> None:
+        """Note that an association has brought an instance of a study."""
+        with self._lock:
+            self._studies.setdefault(association_id, set()).add(study_instance_uid)
+
+    def closed(self, association_id: str) -> frozenset[str]:
+        """Note that an association has ended; return the studies that it had brought."""
+        with self._lock:
+            return frozenset(self._studies.pop(association_id, ()))
+
+    def carries(self, study_instance_uid: str) -> bool:
+        """Whether an open association has brought instances of this study."""
+        with self._lock:
+            return any(study_instance_uid in studies for studies in self._studies.values())
+
+    def __len__(self) -> int:
+        """Return how many associations are open."""
+        with self._lock:
+            return len(self._studies)
+
+
+class Reception:
+    """Turns what receivers report into committed rows and completion checks."""
+
+    def __init__(
+        self, *, index: StudyStore, associations: OpenAssociations, completion: Completion
+    ) -> None:
+        self._index = index
+        self._associations = associations
+        self._completion = completion
+
+    def received(self, brought: Sequence[tuple[str, ReceivedInstance]]) -> None:
+        """Commit a batch of instances, each with the association that brought it."""
+        for association_id, instance in brought:
+            self._associations.carried(association_id, instance.study_instance_uid)
+        if brought:
+            self._index.record([instance for _, instance in brought])
+
+    def ended(self, association_ids: Iterable[str]) -> None:
+        """Let every study that these associations brought be checked for completion."""
+        studies = frozenset[str]().union(
+            *(self._associations.closed(association_id) for association_id in association_ids)
+        )
+        for study_instance_uid in sorted(studies):
+            if not self._associations.carries(study_instance_uid):
+                self._expect(study_instance_uid)
+
+    def _expect(self, study_instance_uid: str) -> None:
+        try:
+            self._completion.expect(study_instance_uid)
+        except NotFoundError:
+            # Everything that came under this study is a conflict with an object of another one.
+            _LOG.warning(
+                "nothing to analyse study=%s: all that it brought conflicts with what came before",
+                study_instance_uid,
+            )
+
+    def reconcile(self, stored: Iterable[ReceivedInstance]) -> int:
+        """Index objects that are in the archive, whatever kept them out of the index so far.
+
+        Returns how many studies have instances that were new to the index.
+        """
+        reopened: set[str] = set()
+        for batch in batched(stored, _BATCH):
+            reopened |= self._index.record(batch)
+        for study_instance_uid in sorted(reopened):
+            self._completion.expect(study_instance_uid)
+        if reopened:
+            _LOG.info("reconciled studies=%d: the archive held more than the index", len(reopened))
+        return len(reopened)
+
+
+def batched(
+    instances: Iterable[ReceivedInstance], size: int
+) -> Iterator[tuple[ReceivedInstance, ...]]:
+    """Yield ``instances`` in tuples of at most ``size``."""
+    remaining = iter(instances)
+    while batch := tuple(islice(remaining, size)):
+        yield batch

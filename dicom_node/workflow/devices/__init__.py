@@ -1,0 +1,1 @@
+"""Calibration, drift and shadow runs of each device."""

@@ -1,0 +1,1 @@
+"""From a result that waits for an expert to the verdict's evidence."""

@@ -1,0 +1,132 @@
+"""Review: a reported analysis becomes an item that waits for an expert."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from ai_engine.prediction import Prediction, Region
+from dicom_node.domain.device import device_of
+from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.review.review import FindingUnderReview, ReviewItem
+from dicom_node.domain.review.rules import (
+    abnormality_of,
+    leading_label_of,
+    priority_of,
+    uncertainty_of,
+)
+from dicom_node.domain.route import Route
+from dicom_node.workflow.analysis.infer import Analysis, job_instances
+from dicom_node.workflow.ports import Clock, ObjectArchive, StudyStore
+from dicom_node.workflow.review.ports import ReviewStore
+from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.report_reading import ReportedRegion, reported_regions
+
+_LOG = logging.getLogger(__name__)
+
+
+class Reviewing:
+    """Puts what models said on the worklist."""
+
+    def __init__(
+        self,
+        *,
+        index: StudyStore,
+        review_queue: ReviewStore,
+        archive: ObjectArchive,
+        routes: Iterable[Route],
+        clock: Clock,
+    ) -> None:
+        self._index = index
+        self._review_queue = review_queue
+        self._archive = archive
+        self._readers = {route.name: route.readers for route in routes}
+        self._clock = clock
+
+    def enqueue(self, analysis: Analysis, evidence: Sequence[EvidenceObject]) -> None:
+        """Let an analysis wait for an expert; one that judged no image has nothing to review.
+
+        Measurements (of CT) are not put to experts: there is no label to confirm or reject.
+
+        What the same model said of the study before is superseded by it. Doing this again changes
+        nothing.
+        """
+        job, prediction = analysis.job, analysis.prediction
+        if not evidence or not isinstance(prediction, Prediction) or not prediction.images:
+            return
+        instances = job_instances(self._index, job)
+        findings = under_review(prediction, self._outlined(evidence))
+        first = _first_analysed(prediction, instances)
+        positive = sorted(
+            (each for each in findings if each.is_positive), key=lambda each: -each.probability
+        )
+        item = ReviewItem(
+            item_id=job.job_id,
+            study_instance_uid=job.study_instance_uid,
+            device=device_of(first),
+            modality=(first.header.modality or "")[:16],
+            body_part=(first.header.body_part_examined or "")[:64],
+            route=job.route,
+            model=job.model,
+            calibration=prediction.calibration[:128],
+            received_at=min(each.received_at for each in instances),
+            created_at=self._clock(),
+            priority=priority_of(findings, urgent=job.urgent, triage=job.triage),
+            abnormality=abnormality_of(findings, job.triage),
+            uncertainty=uncertainty_of(findings),
+            positive_labels=tuple(dict.fromkeys(each.label for each in positive)),
+            leading_label=leading_label_of(findings),
+            image_count=len(instances),
+            readers=self._readers.get(job.route, 1),
+        )
+        self._review_queue.add(item, findings)
+        _LOG.info("review item waits item=%s priority=%s", item.item_id, item.priority.name)
+
+    def _outlined(self, evidence: Sequence[EvidenceObject]) -> tuple[ReportedRegion, ...]:
+        return tuple(
+            region
+            for each in evidence
+            if each.kind is EvidenceKind.SR
+            for region in reported_regions(self._archive.evidence(each.path))
+        )
+
+
+def under_review(
+    prediction: Prediction, outlined: Sequence[ReportedRegion]
+) -> tuple[FindingUnderReview, ...]:
+    """Return each verdict of the model, with boxes around what its report outlines."""
+    return tuple(
+        FindingUnderReview(
+            image_uid=image.sop_instance_uid,
+            frame_number=image.frame_number,
+            label=finding.label,
+            title=finding.title,
+            code=finding.code,
+            site=finding.site,
+            probability=finding.probability,
+            threshold=finding.threshold,
+            score=finding.own_probability,
+            boxes=tuple(
+                _box(each)
+                for each in outlined
+                if each.image_uid == image.sop_instance_uid
+                and each.code == (finding.code.value, finding.code.scheme)
+                and image.frame_number in (None, each.frame_number)
+                and len(each.points)
+            ),
+            heat_map=finding.heat_map,
+        )
+        for image in prediction.images
+        for finding in image.findings
+    )
+
+
+def _box(region: ReportedRegion) -> Region:
+    (left, top), (right, bottom) = region.points.min(axis=0), region.points.max(axis=0)
+    return Region(left=float(left), top=float(top), right=float(right), bottom=float(bottom))
+
+
+def _first_analysed(
+    prediction: Prediction, instances: Sequence[ReceivedInstance]
+) -> ReceivedInstance:
+    analysed = {image.sop_instance_uid for image in prediction.images}
+    return next((each for each in instances if each.sop_instance_uid in analysed), instances[0])

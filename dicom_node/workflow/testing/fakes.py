@@ -1,0 +1,195 @@
+"""Working stand-ins for the corridor's ports, in memory, for tests and trials."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.kinds.lungs.segmenter import LungFields
+from ai_engine.prediction import (
+    Code,
+    Finding,
+    HeatMap,
+    ImagePrediction,
+    ModelIdentity,
+    Prediction,
+    Region,
+    Triage,
+)
+from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.delivery import Delivery
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.route import AppearanceCheck
+from dicom_node.errors import NodeError
+from dicom_node.workflow.analysis.deliver import DeliveryError
+from dicom_node.workflow.ports import StepFailedError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FAKE_MODEL = ModelIdentity(
+    name="fake-model",
+    version="1.0.0",
+    weights_digest="0" * 64,
+    title="A model that always says the same",
+    manufacturer="nobody",
+    research_only=True,
+)
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """A clock that goes on only when it is told to."""
+
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the time that was set."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass(slots=True)
+class InlineSteps:
+    """Runs steps at once and notes their names; a second run is a new workflow."""
+
+    workflow_id: str = "workflow-1"
+    names: list[str] = field(default_factory=list)
+    delivered: list[Delivery] = field(default_factory=list)
+    delayed: list[tuple[Delivery, float]] = field(default_factory=list)
+    concluded: list[str] = field(default_factory=list)
+
+    def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a step."""
+        self.names.append(name)
+        try:
+            return step(*args, **kwargs)
+        except NodeError:
+            raise
+        except Exception as cause:
+            raise StepFailedError.of(name, cause) from cause
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Note a delivery to be tried now."""
+        self.delivered.append(delivery)
+
+    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
+        """Note a delivery to be tried later."""
+        self.delayed.append((delivery, seconds))
+
+    def conclude(self, item_id: str) -> None:
+        """Note a verdict to be made known."""
+        self.concluded.append(item_id)
+
+
+@dataclass(slots=True)
+class RecordingStarter:
+    """Notes which studies would be analysed, and when."""
+
+    started: list[str] = field(default_factory=list)
+    awaited: list[tuple[str, float]] = field(default_factory=list)
+
+    def analyse_now(self, study_instance_uid: str) -> None:
+        """Note a study to be analysed at once."""
+        self.started.append(study_instance_uid)
+
+    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> None:
+        """Note a study to be analysed after a while."""
+        self.awaited.append((study_instance_uid, seconds))
+
+
+@dataclass(slots=True)
+class FakeModels:
+    """A model that finds the same opacity everywhere, or fails with ``failure``."""
+
+    failure: NodeError | None = None
+    calls: int = 0
+    looks: dict[str, AppearanceCheck] = field(default_factory=dict)
+    abnormal: float | None = None
+
+    def identity(self, model: str) -> ModelIdentity:
+        """Return the fake model, whatever was asked for."""
+        del model
+        return FAKE_MODEL
+
+    def look(self, instance: ReceivedInstance) -> AppearanceCheck:
+        """Return what a test put into ``looks``, or that nothing is recognised."""
+        return self.looks.get(instance.sop_instance_uid, AppearanceCheck(words="no frontal chest"))
+
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
+        """Return ``abnormal`` as the probability for the first instance, if a test has set it."""
+        if self.abnormal is None:
+            return None
+        return Triage(
+            model=model,
+            sop_instance_uid=instances[0].sop_instance_uid,
+            probability=self.abnormal,
+            threshold=0.5,
+        )
+
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Prediction:
+        """Return one positive finding on each instance."""
+        self.calls += 1
+        if self.failure is not None:
+            raise self.failure
+        images = tuple(
+            ImagePrediction(
+                sop_instance_uid=each.sop_instance_uid,
+                findings=(_opacity(each.header.columns or 64, each.header.rows or 64),),
+            )
+            for each in instances
+        )
+        return Prediction(model=model, images=images)
+
+    def lungs(self, instance: ReceivedInstance) -> LungFields | None:
+        """Outline nothing: no lung model is active."""
+        del instance
+        return None
+
+    def display_pixels(
+        self, instance: ReceivedInstance, frame_number: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return a grey ramp of the instance's size."""
+        del frame_number
+        rows, columns = instance.header.rows or 64, instance.header.columns or 64
+        ramp = np.linspace(0, 1, columns, dtype=np.float32)
+        return np.tile(ramp, (rows, 1))
+
+    def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
+        """Return the range of a 12-bit image."""
+        del instance
+        return 0.0, 4095.0
+
+
+@dataclass(slots=True)
+class FakeSender:
+    """Takes everything, or fails with the errors it was given, one a try."""
+
+    failures: list[DeliveryError] = field(default_factory=list)
+    sent: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def send(self, paths: Sequence[str], destination: ApplicationEntity) -> None:
+        """Note what was sent, or fail."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append((destination.title, tuple(paths)))
+
+
+def _opacity(columns: int, rows: int) -> Finding:
+    values = np.zeros((12, 12), np.float32)
+    values[6:9, 2:5] = 1.0
+    return Finding(
+        label="opacity",
+        title="Pulmonary opacity",
+        code=Code(value="35241000119100", scheme="SCT", meaning="Pulmonary opacity"),
+        site=Code(value="39607008", scheme="SCT", meaning="Lung structure"),
+        probability=0.9,
+        threshold=0.5,
+        heat_map=HeatMap(values=values, region=Region(left=0, top=0, right=columns, bottom=rows)),
+    )

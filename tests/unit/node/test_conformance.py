@@ -1,0 +1,102 @@
+"""The conformance statement says what the code does, and nothing that it does not."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from pynetdicom import build_context
+
+from ai_engine.prediction import RefusalReason
+from dicom_node.configuration.settings import load_settings
+from dicom_node.domain.application_entity import Operation
+from dicom_node.network.contexts import ContextTable
+from dicom_node.network.sender import COMPRESSED_CLASSES
+from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
+from dicom_node.node.conformance import conformance_statement
+from sr_templates import codes
+from sr_templates.measurement_report import build_measurement_report
+from sr_templates.secondary_capture import build_overlays
+from sr_templates.series import SERIES
+from tests.unit.sr_templates.builders import a_context, a_prediction, a_source, some_pixels
+
+CONFIG = Path(__file__).parents[2] / "config"
+IMPLICIT, JPEG_BASELINE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.4.50"
+UID_ROW = re.compile(r"^\| .* \| `([\d.]+)` \|$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def statement() -> str:
+    return conformance_statement(load_settings(CONFIG))
+
+
+def section(statement: str, number: str) -> str:
+    """Return what stands under the heading with a number."""
+    (found,) = re.findall(rf"^#+ {re.escape(number)} .*?(?=^#{{2,3}} |\Z)", statement, re.M | re.S)
+    return str(found)
+
+
+def test_the_sections_of_ps3_2_follow_each_other(statement: str) -> None:
+    numbers = [part.split()[0] for part in re.findall(r"^#{2,3} (\d.*)$", statement, re.M)]
+    assert numbers == ["1", "2", "3", "3.1", "3.2", "3.3", "3.4", "3.5", "4", "5", "6", "7"]
+
+
+def test_whatever_is_stated_as_accepted_is_accepted_and_nothing_else(statement: str) -> None:
+    classes, _, syntaxes = section(statement, "3.2").partition("#### Transfer syntaxes")
+    table = ContextTable()
+    operations = frozenset({Operation.ECHO, Operation.STORE})
+    stated = UID_ROW.findall(classes)
+    proposed = [build_context(uid, IMPLICIT) for uid in stated]
+    assert {cx.abstract_syntax for cx in table.supported(proposed, operations)} == set(stated)
+    assert VERIFICATION in stated and len(stated) > 150
+    assert set(UID_ROW.findall(syntaxes)) == table.transfer_syntaxes
+    assert JPEG_BASELINE in syntaxes
+
+
+@pytest.mark.parametrize("is_overlay", [False, True])
+def test_what_is_sent_is_stated_with_its_transfer_syntaxes(
+    statement: str, is_overlay: bool
+) -> None:
+    if is_overlay:
+        (made,) = build_overlays(a_prediction(), a_source(), some_pixels(), a_context())
+    else:
+        made = build_measurement_report(a_prediction(), [a_source()], a_context())
+    row = next(
+        line for line in section(statement, "3.3").splitlines() if f"`{made.SOPClassUID}`" in line
+    )
+    assert row.endswith(f"| {_names_of_proposals(made)} |")
+    assert ("JPEG-LS Lossless" in row) == is_overlay
+
+
+def _names_of_proposals(made: Dataset) -> str:
+    compress = made.SOPClassUID in COMPRESSED_CLASSES
+    syntax = made.file_meta.TransferSyntaxUID
+    return "; ".join(
+        build_context(VERIFICATION, uid).transfer_syntax[0].name
+        for uid in proposed_syntaxes(syntax, compress=compress)
+    )
+
+
+def test_kinds_codes_and_parameters_are_those_of_the_code(
+    statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created, terminology = section(statement, "6"), section(statement, "7")
+    for kind, series in SERIES.items():
+        assert f"| {kind.value} | {series.modality} | {9000 + series.offset} |" in created
+    for reason in RefusalReason:
+        assert f"`{codes.REFUSAL_REASONS[reason].value}`" in terminology
+    monkeypatch.setenv("DICOM_NODE_NETWORK__AE_TITLE", "OTHER")
+    changed = conformance_statement(load_settings(CONFIG))
+    assert "| AE title | OTHER |" in section(changed, "3.1")
+    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.5")
+
+
+def test_no_table_is_broken_by_what_stands_in_it(statement: str) -> None:
+    columns = 0
+    for line in statement.splitlines():
+        if not line.startswith("|"):
+            columns = 0
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+        columns = columns or cells
+        assert cells == columns, line

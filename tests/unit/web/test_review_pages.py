@@ -1,0 +1,272 @@
+"""What the worklist's pages answer to verdicts that cannot be: the reason, and nothing is lost."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+from itsdangerous import TimestampSigner
+from prometheus_client import CollectorRegistry
+
+from dicom_node.domain.review.review import (
+    FindingVerdict,
+    Judgement,
+    Reviewer,
+    ReviewerRole,
+    ReviewState,
+    Verdict,
+)
+from dicom_node.domain.review.rules import superseded
+from dicom_node.node.pages import make_pages
+from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.database import migrate
+from dicom_node.web.application import make_application
+from dicom_node.web.frame import STATIC
+from dicom_node.web.sessions import UNATTENDED
+from dicom_node.workflow.testing.fakes import FakeClock
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
+from tests.peers.reading_room import add_people, settings_in
+from tests.unit.web.test_sign_in import sign_in
+
+ITEM = fake_details(1).item.item_id
+NEWER = fake_details(2).item.item_id
+BERT = Reviewer(
+    user_name="bert", person_name="Bert", organisation="Test", role=ReviewerRole.VERIFIER
+)
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
+    """The accounts that all tests share."""
+    made = Repositories(settings_in(tmp_path_factory.mktemp("node")))
+    migrate(made.engine)
+    add_people(made)
+    yield made
+    made.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A person's browser, and the worklist that it looks at."""
+
+    client: TestClient
+    review_queue: FakeReviewQueue
+    clock: FakeClock
+
+    def says(self, path: str, **form: str) -> Response:
+        """Send a form as the page does, by HTMX."""
+        return self.client.post(
+            f"/worklist/items/{path}",
+            data=form,
+            headers={"X-CSRF-Token": self.token, "HX-Request": "true"},
+        )
+
+    @property
+    def token(self) -> str:
+        """The token of the session."""
+        found = re.search(r'"X-CSRF-Token": "([^"]+)"', self.client.get("/worklist").text)
+        assert found is not None
+        return found[1]
+
+    def readings(self) -> int:
+        """Return how many verdicts there are on the item."""
+        return len(self.review_queue.readings(ITEM))
+
+
+@pytest.fixture
+def desk(repositories: Repositories) -> Desk:
+    """Ada, signed in, before two results."""
+    clock = FakeClock(datetime.now(UTC))
+    review_queue = FakeReviewQueue(clock=clock)
+    review_queue.add(fake_details(1))
+    review_queue.add(fake_details(2))
+    application = make_application(
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="test",
+        pages=make_pages(repositories.settings, repositories, review_queue, version="test"),
+    )
+    client = TestClient(application, headers={"Accept": "text/html"})
+    assert sign_in(client, "ada") == 303
+    return Desk(client=client, review_queue=review_queue, clock=clock)
+
+
+@pytest.fixture
+def hours(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let hours pass for the sessions and for their cookies."""
+    clock = FakeClock(datetime.now(UTC))
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: int(clock().timestamp()))
+    desk.client.app.state.clock = clock  # type: ignore[attr-defined] # it is the FastAPI application
+
+    def pass_hours(count: float) -> None:
+        clock.advance(count * 3600)
+
+    return pass_hours
+
+
+def refused(answer: Response, *words: str) -> None:
+    """Check that the page stays and says above itself what is wrong."""
+    assert answer.status_code == 409
+    assert answer.headers["HX-Retarget"] == "#notices"
+    assert 'role="alert"' in answer.text
+    for each in words:
+        assert each in answer.text
+
+
+def test_what_somebody_else_holds_is_not_decided(desk: Desk) -> None:
+    desk.review_queue.claim(ITEM, BERT)
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "held by bert until")
+    refused(desk.says(f"{ITEM}/claim"), "held by bert until")
+    refused(desk.says(f"{ITEM}/extend"), "held by bert until")
+    assert desk.readings() == 0
+    assert desk.review_queue.item(ITEM).holder == "bert"
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert "You can look, not decide." in page
+
+
+def test_reading_study_after_study_keeps_the_session(
+    desk: Desk, hours: Callable[[float], None]
+) -> None:
+    for number in range(6):
+        hours(5)
+        page = desk.client.get(f"/worklist/items/{(ITEM, NEWER)[number % 2]}")
+        assert page.url.path != "/sign-in"
+    hours(7.9)
+    assert desk.client.get("/worklist").url.path == "/worklist"
+    hours(8)
+    assert desk.client.get("/worklist").url.path == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "element"),
+    [("GET", "/worklist", "queue"), ("POST", f"/worklist/items/{ITEM}/extend", "hold")],
+)
+def test_pages_that_ask_by_themselves_keep_no_session(
+    method: str, path: str, element: str, desk: Desk, hours: Callable[[float], None]
+) -> None:
+    timer = {"HX-Request": "true", "HX-Trigger": element, "X-CSRF-Token": desk.token}
+    desk.says(f"{ITEM}/claim")
+    for _ in range(3):
+        hours(2.5)
+        answer = desk.client.request(method, path, headers=timer)
+        assert answer.status_code in (200, 204)
+        assert "Set-Cookie" not in answer.headers
+    hours(0.5)
+    answer = desk.client.request(method, path, headers=timer)
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in")
+
+
+def test_choosing_another_queue_is_something_that_a_person_does(
+    desk: Desk, hours: Callable[[float], None]
+) -> None:
+    for shown in ("decided", "open"):
+        hours(7)
+        answer = desk.client.get(f"/worklist?shown={shown}", headers={"HX-Request": "true"})
+        assert answer.status_code == 200
+
+
+def test_whatever_a_page_asks_every_few_seconds_is_known_to_come_from_nobody() -> None:
+    timers = [
+        tag
+        for page in (STATIC.parent / "templates").glob("*.html")
+        for tag in re.findall(r"<[^>]*hx-trigger=[^>]*", page.read_text(encoding="utf-8"))
+        if "every " in tag
+    ]
+    names = [re.search(r'\bid="([^"]+)"', tag) for tag in timers]
+    assert {name[1] if name else "" for name in names} == UNATTENDED
+
+
+def test_nothing_is_decided_twice(desk: Desk) -> None:
+    desk.review_queue.claim(ITEM, BERT)
+    confirmed = FindingVerdict(
+        image_uid="1.2.3.1.1.1", label="opacity", judgement=Judgement.CONFIRMED
+    )
+    desk.review_queue.decide(Verdict(item_id=ITEM, reviewer=BERT, findings=(confirmed,)))
+    refused(desk.says(f"{ITEM}/verdict", overall="reject"), "decided already, by bert")
+    refused(desk.says(f"{ITEM}/claim"), "decided already, by bert")
+    (reading,) = desk.review_queue.readings(ITEM)
+    assert not reading.rejected
+    assert "Decided by bert" in desk.client.get(f"/worklist/items/{ITEM}").text
+
+
+def test_a_superseded_result_names_the_newer_one(desk: Desk) -> None:
+    desk.says(f"{ITEM}/claim")
+    details = desk.review_queue.details[ITEM]
+    desk.review_queue.details[ITEM] = replace(details, item=superseded(details.item, NEWER))
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "is superseded", NEWER)
+    assert desk.readings() == 0
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert f'href="/worklist/items/{NEWER}"' in page
+
+
+def test_a_claim_that_ran_out_says_how_to_go_on(desk: Desk) -> None:
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "is not claimed: claim it first")
+    desk.says(f"{ITEM}/claim")
+    desk.clock.advance(3600)
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "Claim it again")
+    assert desk.says(f"{ITEM}/claim").status_code == 200
+    assert desk.says(f"{ITEM}/verdict", overall="agree").status_code == 200
+    assert desk.review_queue.item(ITEM).state is ReviewState.DECIDED
+
+
+def test_a_verdict_that_says_too_little_says_what_is_missing(desk: Desk) -> None:
+    desk.says(f"{ITEM}/claim")
+    refused(desk.says(f"{ITEM}/verdict"), "Say first whether you agree")
+    refused(desk.says(f"{ITEM}/verdict", overall="correct"), "whether it is so: Opacity")
+    row = {"label.0": "opacity", "image.0": "1.2.3.1.1.1", "judgement.0": "changed"}
+    refused(
+        desk.says(f"{ITEM}/verdict", overall="correct", **row, **{"changed_to.0": "other"}),
+        "what the other finding is",
+    )
+    refused(
+        desk.says(f"{ITEM}/verdict", overall="correct", **row, **{"box.0": "4,4,4,4"}),
+        "draw it again",
+    )
+    assert desk.readings() == 0
+    assert desk.review_queue.item(ITEM).holder == "ada"
+
+
+def test_the_second_reader_is_somebody_else(desk: Desk) -> None:
+    desk.review_queue.add(fake_details(1, readers=2))
+    desk.says(f"{ITEM}/claim")
+    assert desk.says(f"{ITEM}/verdict", overall="agree").status_code == 200
+    refused(desk.says(f"{ITEM}/claim"), "you have read it already", "somebody else")
+    assert desk.review_queue.item(ITEM).state is ReviewState.WAITING
+
+
+def test_what_is_not_there_and_who_may_not_are_told_so(desk: Desk) -> None:
+    gone = desk.client.get(f"/worklist/items/{'f' * 32}")
+    assert gone.status_code == 404
+    assert "does not exist" in gone.text
+    stale = desk.client.post(f"/worklist/items/{ITEM}/claim")
+    assert stale.status_code == 403
+    assert "load it again" in stale.text
+    other = TestClient(desk.client.app, headers={"Accept": "text/html"})
+    assert sign_in(other, "otto") == 303
+    page = other.get("/worklist")
+    assert page.status_code == 403
+    assert "needs the role expert or reader" in page.text
+
+
+def test_what_is_many_is_not_counted_out(desk: Desk) -> None:
+    for number in range(10, 1010):
+        desk.review_queue.add(fake_details(number))
+    page = desk.client.get("/worklist").text
+    assert "Open <b>999+</b>" in page
+    assert "Decided <b>0</b>" in page
+
+
+def test_the_most_uncertain_result_comes_first_where_that_order_is_chosen(desk: Desk) -> None:
+    unclear = fake_details(3, probabilities=(("opacity", 0.51),))
+    desk.review_queue.add(unclear)
+    token = desk.token
+    page = desk.client.get("/worklist", params={"sort": "uncertainty"}).text
+    assert re.search(r'<option value="uncertainty"[^>]*selected', page)
+    assert page.index('aria-label="98') < page.index('aria-label="20')
+    taken = desk.client.post(
+        "/worklist/next", headers={"X-CSRF-Token": token}, follow_redirects=False
+    )
+    assert taken.headers["location"].endswith(unclear.item.item_id)

@@ -1,0 +1,150 @@
+"""Where tags are missing or wrong, pixels decide; where both disagree, everybody is told."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason, RemarkKind
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.job import Job
+from dicom_node.domain.route import AppearanceCheck, Route
+from dicom_node.domain.study import StudyState
+from dicom_node.errors import NodeError
+from dicom_node.workflow.analysis.infer import with_remarks
+from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
+from tests.unit.builders import STUDY, an_instance
+from tests.unit.workflow.test_pipeline import Works
+from tests.unit.workflow.test_review_corridor import ADA
+
+ROUTE = Route(
+    name="chest",
+    model="any",
+    modalities=frozenset({"DX"}),
+    body_parts=frozenset({"CHEST"}),
+    pixels_decide=True,
+)
+A_CHEST = AppearanceCheck(body_part="CHEST", words="upright frontal chest")
+
+
+@pytest.fixture
+def works(engine: sa.Engine, tmp_path: Path) -> Works:
+    made = Works(engine, tmp_path)
+    routing = Routing(
+        routes=(ROUTE,),
+        index=made.index,
+        results=made.hotbase,
+        ae_titles=made.ae_titles,
+        models=made.models,
+        clock=made.clock,
+    )
+    made.corridor = replace(made.corridor, routing=routing)
+    return made
+
+
+def test_a_chest_whose_tag_says_hip_is_analysed_and_the_disagreement_is_reported(
+    works: Works, caplog: pytest.LogCaptureFixture
+) -> None:
+    works.models.looks["1.2.3.1"] = A_CHEST
+    works.receive("1.2.3.1", BodyPartExamined="HIP")
+    with caplog.at_level(logging.WARNING):
+        works.analyse()
+    assert works.index.study(STUDY).state is StudyState.ANALYSED
+    (job,) = works.hotbase.jobs(STUDY)
+    (remark,) = works.hotbase.remarks(job["job_id"])
+    assert remark["kind"] == "header and pixels disagree"
+    assert "body part HIP is not one of CHEST" in remark["detail"]
+    assert "its pixels show: upright frontal chest" in remark["detail"]
+    (report,) = works.reports()
+    text = report.to_json()
+    assert "R-TAGS-DISAGREE" in text
+    assert remark["detail"] in text
+    assert works.hotbase.held() == ()
+    assert "tags and pixels disagree sop=1.2.3.1" in caplog.text
+    waiting = works.review_queue.items()
+    assert waiting.disagreeing == {job["job_id"]}
+    (shown,) = works.review_queue.open(job["job_id"], ADA).remarks
+    assert (shown.kind, shown.detail) == (RemarkKind.TAGS_DISAGREE, remark["detail"])
+
+
+def test_a_reader_sees_which_images_were_not_analysed(works: Works) -> None:
+    class SeesTheFirstOnly(FakeModels):
+        def predict(
+            self, model: ModelIdentity, instances: Sequence[ReceivedInstance]
+        ) -> Prediction:
+            refusal = Refusal(
+                sop_instance_uid="1.2.3.2", reason=RefusalReason.TOO_SMALL, detail="9 x 9 pixels"
+            )
+            return replace(super().predict(model, instances[:1]), refusals=(refusal,))
+
+    works.corridor.inference._models = SeesTheFirstOnly()
+    works.receive("1.2.3.1", BodyPartExamined="CHEST")
+    works.receive("1.2.3.2", BodyPartExamined="CHEST")
+    works.analyse()
+    (item,) = works.review_queue.items().items
+    assert works.review_queue.items().disagreeing == frozenset()
+    (refused,) = works.review_queue.open(item.item_id, ADA).refusals
+    assert (refused.sop_instance_uid, refused.reason) == ("1.2.3.2", RefusalReason.TOO_SMALL)
+
+
+def test_a_hip_whose_tag_says_hip_is_not_analysed_and_both_are_named(works: Works) -> None:
+    works.receive("1.2.3.1", BodyPartExamined="HIP")
+    works.analyse()
+    study = works.index.study(STUDY)
+    assert study.state is StudyState.NOT_ROUTED
+    assert study.reason == (
+        "chest: body part HIP is not one of CHEST; the pixels were asked too: no frontal chest"
+    )
+
+
+def test_an_image_that_cannot_be_looked_at_keeps_what_its_tags_say(works: Works) -> None:
+    class Unable(FakeModels):
+        def look(self, instance: object) -> AppearanceCheck:
+            raise NodeError("the weights are gone")
+
+    works.models = Unable()
+    works.corridor.routing._models = works.models
+    works.receive("1.2.3.1", BodyPartExamined="HIP")
+    works.analyse()
+    study = works.index.study(STUDY)
+    assert study.state is StudyState.NOT_ROUTED
+    assert "they could not be looked at" in study.reason
+
+
+def test_an_image_that_the_guard_refuses_against_its_tag_is_a_disagreement_too() -> None:
+    refusals = tuple(
+        Refusal(
+            sop_instance_uid=uid,
+            reason=RefusalReason.NOT_FRONTAL_CHEST,
+            detail="looks like: no frontal chest",
+        )
+        for uid in ("1.1", "1.2")
+    )
+    told = with_remarks(
+        Prediction(model=FAKE_MODEL, images=(), refusals=refusals),
+        job_without_doubts(),
+        (an_instance("1.1"), an_instance("1.2", body_part_examined=None)),
+    )
+    assert isinstance(told, Prediction)
+    (remark,) = told.remarks  # an image without a body part says nothing that could be wrong
+    assert remark.sop_instance_uid == "1.1"
+    assert remark.detail == (
+        "The header says body part CHEST, but the image was not analysed, because it looks like: "
+        "no frontal chest."
+    )
+
+
+def job_without_doubts() -> Job:
+    return Job(
+        job_id="1",
+        study_instance_uid=STUDY,
+        revision=1,
+        route="chest",
+        model=FAKE_MODEL,
+        sop_instance_uids=("1.1", "1.2"),
+        destinations=(),
+    )
