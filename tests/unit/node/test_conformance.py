@@ -20,7 +20,7 @@ from sr_templates.secondary_capture import build_overlays
 from sr_templates.series import SERIES
 from tests.unit.sr_templates.builders import a_context, a_prediction, a_source, some_pixels
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 IMPLICIT, JPEG_BASELINE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.4.50"
 UID_ROW = re.compile(r"^\| .* \| `([\d.]+)` \|$", re.MULTILINE)
 

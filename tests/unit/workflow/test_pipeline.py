@@ -234,7 +234,7 @@ def test_a_study_runs_through_every_stage_in_order(works: Works) -> None:
     steps = works.analyse()
     assert steps.names == [
         "complete",
-        "outside verdicts",
+        "external verdicts",
         "route",
         "infer",
         "report",
@@ -310,7 +310,7 @@ def test_a_study_that_no_route_wants_is_recorded_with_the_reason(works: Works) -
     works.receive("1.2.3.1", Modality="US")
     steps = works.analyse()
     study = works.index.study(STUDY)
-    assert steps.names == ["complete", "outside verdicts", "route", "finish"]
+    assert steps.names == ["complete", "external verdicts", "route", "finish"]
     assert study.state is StudyState.NOT_ROUTED
     assert study.reason == "chest: modality US is not one of DX"
 
