@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench import corridor, evidence, experts, inference, reception, review_queue, viewing
 from bench.rows import as_table, write
+from dicom_node.network.libraries import set_up_dicom_libraries
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -25,6 +26,7 @@ def main() -> None:
         "--seconds", type=float, default=experts.SECONDS, help="experts at the pages at once"
     )
     options = parser.parse_args()
+    set_up_dicom_libraries()
     console = Console()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows = [

@@ -40,6 +40,7 @@ from dicom_node.demo.phantom.chest import BITS, ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.review.review import FindingUnderReview, FindingVerdict, Judgement, Verdict
 from dicom_node.domain.study import StudyState
+from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.storage_scu import Destination, store
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.review.people import reviewer
@@ -260,6 +261,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=0, help="without it, the setting")
     parser.add_argument("--out", type=Path, help="keep the node's folder here")
     options = parser.parse_args()
+    set_up_dicom_libraries()
     console = Console(width=200)
     with tempfile.TemporaryDirectory(prefix="bench-lifecycle-") as temporary:
         rows = run(

@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.persistence.database import make_engine, migrate
 
 pytest_plugins = ["tests.peers.fixtures"]
+
+
+def pytest_configure() -> None:
+    """Set the DICOM libraries up as every process of the node does."""
+    set_up_dicom_libraries()
 
 
 @pytest.fixture

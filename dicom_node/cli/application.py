@@ -25,6 +25,7 @@ from dicom_node.cli import (
     warehouse,
 )
 from dicom_node.cli.context import Invocation
+from dicom_node.network.libraries import set_up_dicom_libraries
 
 application = typer.Typer(
     name="dicom-node",
@@ -60,6 +61,7 @@ def options(
 ) -> None:
     """Remember the options that come before the command."""
     del version
+    set_up_dicom_libraries()
     resources = context.with_resource(ExitStack())
     context.obj = Invocation(config_dir=config, console=Console(), resources=resources)
 

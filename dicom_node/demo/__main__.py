@@ -9,6 +9,7 @@ from rich.console import Console
 
 from dicom_node.demo.run import DemoOptions, run
 from dicom_node.errors import NodeError
+from dicom_node.network.libraries import set_up_dicom_libraries
 
 
 def demo(
@@ -29,6 +30,7 @@ def demo(
 
 def main() -> None:
     """Run the demonstration; a known error is told in one line and ends with status 1."""
+    set_up_dicom_libraries()
     try:
         command = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
         command.command()(demo)

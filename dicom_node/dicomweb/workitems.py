@@ -13,8 +13,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.routing import APIRoute
-from pydicom.config import IGNORE
-from pydicom.config import settings as pydicom_settings
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
@@ -98,8 +96,6 @@ def workitems_router(
     prefix : str
         Where the service lies on the node.
     """
-    # What pydicom would say of a payload's values does not go to the log: they name patients.
-    pydicom_settings.reading_validation_mode = IGNORE
     router = APIRouter(prefix=f"{prefix}/workitems", tags=["UPS-RS"], route_class=_Transaction)
     face = _Face(steps, limits)
     performer = Annotated[str, Depends(caller)]

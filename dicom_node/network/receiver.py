@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
 
-from pydicom.config import IGNORE
-from pydicom.config import settings as pydicom_settings
-from pynetdicom import AE, _config
+from pynetdicom import AE
 
 from dicom_node.domain.reception import (
     IMPLEMENTATION_CLASS_UID,
@@ -24,6 +22,7 @@ from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessFactory
 from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import ReceptionEvent
+from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.logs import ForwardingHandler, fields
 from dicom_node.network.slots import AssociationSlots, SlotCounts
 from dicom_node.network.storage_scp import StorageScp
@@ -128,10 +127,7 @@ def run_receiver(
     root = logging.getLogger()
     root.addHandler(ForwardingHandler(link.send_log))
     root.setLevel(task.settings.log_level)
-    # This process does nothing but receive: PDUs are not formatted for the log, and what pydicom
-    # would warn of in identifiers is for those who decode the objects.
-    _config.LOG_HANDLER_LEVEL = "none"
-    pydicom_settings.reading_validation_mode = IGNORE
+    set_up_dicom_libraries()
     try:
         server = _server(task, listener, link.send, counts)
     except NodeError as error:

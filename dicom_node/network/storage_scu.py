@@ -23,7 +23,7 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
-from pynetdicom import AE, _config, build_context, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dsutils import split_dataset
@@ -373,9 +373,6 @@ def _association(
     Yields an association without accepted contexts where the peer accepted none: pynetdicom has
     aborted it already, and the caller says so of each object.
     """
-    # pynetdicom's own switches: send files unchanged, and leave PDUs out of the log.
-    _config.STORE_SEND_CHUNKED_DATASET = True
-    _config.LOG_HANDLER_LEVEL = "none"
     ae = _SendingEntity(ae_title=calling_ae)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pydicom.config import IGNORE
-from pydicom.config import settings as pydicom_settings
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -21,7 +19,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     generate_uid,
 )
-from pynetdicom import AE, _config, build_context, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
@@ -117,9 +115,6 @@ class WorklistScp:
         ReceptionError
             The port cannot be used.
         """
-        # Neither PDUs nor what pydicom would say of a value go to the log: they name patients.
-        _config.LOG_HANDLER_LEVEL = "none"
-        pydicom_settings.reading_validation_mode = IGNORE
         self._server = ReceiverServer(
             listen(self._settings.host, self._settings.port),
             _application_entity(self._settings),

@@ -18,6 +18,7 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.host import ModelHost
+from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.sender import StorageSender
@@ -72,6 +73,7 @@ class Node:
         ConfigurationError
             When settings, routes, AE titles or models cannot be used.
         """
+        set_up_dicom_libraries()
         self._settings = settings
         self._repositories = Repositories(settings)
         self._repositories.prepare(config_dir)
