@@ -13,6 +13,7 @@ from ai_engine.importing.profiles import SourceProfile, card_labels
 from ai_engine.importing.pytorch_file import read_pytorch
 from ai_engine.importing.source import SourceTensors
 from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.names import made_model_folder, model_folder
 from ai_engine.library.weights_file import digest, write_weights
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -61,7 +62,10 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
     ------
     WeightImportError
         If the file can't be read or is not DenseNet-121's; the message names the layer.
+    ModelFolderError
+        If name or version can't be a folder's.
     """
+    folder = model_folder(request.out, request.name, request.version)
     source = read_source(request.file)
     profile = request.profile
     tensors = convert_densenet121(
@@ -70,7 +74,7 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
         labels=len(profile.labels),
         input_scale=profile.input_scale,
     )
-    folder = request.out / request.name / request.version
+    made_model_folder(request.out, request.name, request.version)
     weights_digest = write_weights(folder / WEIGHTS_FILE, tensors, exact=True)
     labels = card_labels(profile.labels, source.thresholds)
     card = draft_card(request, folder=folder, weights_digest=weights_digest, labels=labels)

@@ -22,6 +22,7 @@ from ai_engine.kinds.bones.scales import scales_of
 from ai_engine.kinds.installed import InstalledModels, RunModels, models_of
 from ai_engine.kinds.lungs.dataset import read_lungs
 from ai_engine.library.card import ModelCard
+from ai_engine.library.names import model_folder
 from ai_engine.training.published_recipe import (
     PublishedRecipe,
     Task,
@@ -53,9 +54,11 @@ def train_published(
     RecipeError, DatasetError
         If the recipe or the data can't be used as they are.
     ModelNotFoundError, ModelFolderError
-        If a model that the recipe rests on isn't installed or active, or is damaged.
+        If a model that the recipe rests on isn't installed or active, or is damaged; or if the
+        new model's name or version can't be a folder's.
     """
     settings = _starting_from(load_published(recipe), start_from)
+    model_folder(out, settings.model_name, version)  # better here than after hours of training
     models = models_of(settings, installed, threads=threads)
     out.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(

@@ -17,6 +17,7 @@ from ai_engine.errors import RecipeError
 from ai_engine.kinds.classifier.demo_recipe import Recipe, load_recipe
 from ai_engine.kinds.installed import InstalledModels
 from ai_engine.library.card import ModelCard
+from ai_engine.library.names import model_folder
 from ai_engine.training.published_recipe import is_published
 from ai_engine.training.tensorflow_session import tensorflow_session
 
@@ -97,6 +98,7 @@ def train(
             "start from other models, and dicom-node models finetune goes on with an active one"
         )
     settings = load_recipe(recipe)
+    model_folder(out, settings.name, version)  # better here than after hours of training
     dataset = read_dataset(data, layout)
     out.mkdir(parents=True, exist_ok=True)
     with tensorflow_session(seed=settings.seed, precision=settings.precision, threads=threads):

@@ -8,6 +8,7 @@ from ai_engine.ct.slice_training import MASK_THRESHOLD, SliceTraining
 from ai_engine.datasets.cxr import Split
 from ai_engine.kinds.classifier.demo_publish import WEIGHTS_FILE, card_text
 from ai_engine.library.card import Label, Metric, ModelCard, ModelKind, write_card
+from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.measures.overlap import mean_interval
 from ai_engine.training.curves import draw_losses
@@ -24,7 +25,7 @@ def publish_slices(
     draw_losses(trained.history, out / "curves.png")
     rows = [f"{one.study},{one.slices},{one.dice:.4f},{one.iou:.4f}" for one in trained.test]
     (out / "test.csv").write_text("\n".join(["study,slices,dice,iou", *rows]) + "\n", "utf-8")
-    folder = out / recipe.model_name / version
+    folder = made_model_folder(out, recipe.model_name, version)
     digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
     counts = ", ".join(f"{count} {split.value}" for split, count in trained.studies.items())
     label = Label(name=recipe.labels[0], title="Inhomogeneity", threshold=MASK_THRESHOLD)

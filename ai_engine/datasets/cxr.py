@@ -14,7 +14,7 @@ distributed have readers beside this one; `ai_engine.datasets.layouts` tells the
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -110,9 +110,9 @@ class CxrDataset:
         Raises
         ------
         DatasetError
-            If the file is no image.
+            If the file is no image, or its name leads out of the folder.
         """
-        path = self.folder / self.image_root / item.file
+        path = image_path(self.folder / self.image_root, item.file)
         if path.suffix == ".dcm":
             return _dicom_image(path)
         image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
@@ -183,10 +183,18 @@ def _read_boxes(path: Path, labels: tuple[str, ...]) -> Iterator[CxrBox]:
         yield CxrBox(file=row["file"], label=label, region=read_box(row, BOX_COLUMNS, where))
 
 
+def image_path(images: Path, file: str) -> Path:
+    """Where an image lies that a table names; raise DatasetError for one outside of the folder."""
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or "\0" in file:
+        raise DatasetError(f"{images}: a table names the image {file!r}, outside of this folder")
+    return images / path
+
+
 def require_images(table: Path, images: Path, files: Iterable[str]) -> None:
     """Raise DatasetError for the first file of a table that isn't there."""
     for file in files:
-        path = images / file
+        path = image_path(images, file)
         if not path.is_file():
             raise DatasetError(
                 f"{path}: named in {table.name} but missing; restore the file, or take its line out"

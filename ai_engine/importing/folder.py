@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import CARD_NAME, ModelCard, read_card, write_card
+from ai_engine.library.names import made_model_folder, model_folder, own_file, put_in_place
 from ai_engine.library.registry import verify_weights
 
 
@@ -19,7 +20,7 @@ def install_model(source: Path, models: Path) -> ModelCard:
     """
     card = read_card(source)
     verify_weights(card)
-    place = models / card.name / card.version
+    place = model_folder(models, card.name, card.version)
     installed = dataclasses.replace(card, folder=place)
     if (place / CARD_NAME).exists():
         if read_card(place).weights_digest != card.weights_digest:
@@ -28,8 +29,10 @@ def install_model(source: Path, models: Path) -> ModelCard:
                 "must stay traceable, so give the new model another version in its card"
             )
         return installed
-    place.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(card.weights_path, installed.weights_path)
+    made_model_folder(models, card.name, card.version)
+    if card.kind.has_weights:
+        with put_in_place(installed.weights_path) as draft:
+            shutil.copyfile(own_file(source, card.weights_file), draft)
     verify_weights(installed)
     # The card comes last: a folder without one is no model yet.
     write_card(installed)

@@ -26,7 +26,7 @@ def read_keras_h5(path: Path) -> SourceTensors:
     try:
         with h5py.File(path, "r") as file:
             layers = list(_layers(file))
-    except (OSError, KeyError, ValueError) as error:
+    except (AttributeError, OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise WeightImportError(
             f"{path}: not a readable H5 file of Keras ({error}); download it again"
         ) from error
@@ -55,7 +55,21 @@ def _layers(file: Any) -> Iterator[tuple[str, str, Array]]:
         nested = len({_owner(weight) for weight in weights}) > 1
         for weight in weights:
             name = _owner(weight).removeprefix(f"{layer}/") if nested else layer
-            yield name, weight, np.asarray(root[layer][weight], dtype=np.float32)
+            yield name, weight, _values(file, root[layer][weight])
+
+
+def _values(file: Any, weight: Any) -> Array:
+    """A weight's values; ValueError for one that lies in another file or fills the memory.
+
+    H5 has links and storage in other files, and sizes that hold no bytes: weights have neither.
+    """
+    if not isinstance(weight, h5py.Dataset) or weight.file.filename != file.filename:
+        raise ValueError("a weight is no data set of this file")
+    if weight.external or weight.is_virtual:
+        raise ValueError(f"{weight.name} keeps its values in another file")
+    if weight.size is None or weight.size > file.id.get_filesize():
+        raise ValueError(f"{weight.name} has more values than the file has bytes")
+    return np.asarray(weight, dtype=np.float32)
 
 
 def _owner(weight: str) -> str:

@@ -7,6 +7,7 @@ modules too, such as torchxrayvision's published files, without their classes.
 """
 
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ PICKLE_FAULTS = (
     EOFError,
     IndexError,
     KeyError,
+    MemoryError,
     OverflowError,
+    RecursionError,
     TypeError,
     UnicodeDecodeError,
     ValueError,
@@ -108,6 +111,31 @@ class InertReader(pickle.Unpickler):
             raise pickle.UnpicklingError(f"unknown persistent object {kind!r} of type {item!r}")
         self.storages[str(key)] = DTYPES[item]
         return StorageReference(key=str(key), dtype=DTYPES[item])
+
+
+def read_inert(stream: BinaryIO) -> tuple[Any, dict[str, str]]:
+    """Read one pickle: the object, and the element types of the storages that it names.
+
+    Raises one of `PICKLE_FAULTS` for a damaged or hostile one.
+    """
+    _require_modest(stream)
+    reader = InertReader(stream)
+    return reader.load(), reader.storages
+
+
+def _require_modest(stream: BinaryIO) -> None:
+    """Raise UnpicklingError for a memo index without its object.
+
+    An unpickler makes room for all indices below: four bytes could ask for 32 GiB.
+    """
+    start = stream.tell()
+    for count, (operation, argument, _) in enumerate(pickletools.genops(stream)):
+        if operation.name in _MEMO and int(argument or 0) > count:
+            raise pickle.UnpicklingError(f"memo index {argument} after {count} operations")
+    stream.seek(start)
+
+
+_MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
 def state_dict(stored: Any) -> dict[str, StoredTensor]:

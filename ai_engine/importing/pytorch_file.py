@@ -16,8 +16,8 @@ from ai_engine.errors import WeightImportError
 from ai_engine.importing.names import torch_path
 from ai_engine.importing.pickled import (
     PICKLE_FAULTS,
-    InertReader,
     StoredTensor,
+    read_inert,
     state_dict,
 )
 from ai_engine.importing.source import Array, Framework, SourceTensors
@@ -71,7 +71,7 @@ def _pickled(path: Path) -> dict[str, Array]:
         if zipfile.is_zipfile(path):
             return _from_archive(path)
         with path.open("rb") as stream:
-            return _from_stream(stream)
+            return _from_stream(stream, path)
     except (OSError, zipfile.BadZipFile, struct.error, *PICKLE_FAULTS) as error:
         raise _unreadable(path, error) from error
 
@@ -79,29 +79,46 @@ def _pickled(path: Path) -> dict[str, Array]:
 def _from_archive(path: Path) -> dict[str, Array]:
     """``<name>/data.pkl`` and one entry for each storage under ``<name>/data/``."""
     with zipfile.ZipFile(path) as archive:
+        _require_stored(archive, path)
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise ValueError("the archive has no data.pkl")
         root = pickles[0].removesuffix("data.pkl")
         if f"{root}byteorder" in archive.namelist():
             _require_little_endian(archive.read(f"{root}byteorder"))
-        stored = state_dict(InertReader(io.BytesIO(archive.read(pickles[0]))).load())
-        return _resolved(stored, lambda tensor: archive.read(f"{root}data/{tensor.storage}"))
+        stored, _ = read_inert(io.BytesIO(archive.read(pickles[0])))
+        tensors = state_dict(stored)
+        _require_modest(tensors, path)
+        return _resolved(tensors, lambda tensor: archive.read(f"{root}data/{tensor.storage}"))
 
 
-def _from_stream(stream: BinaryIO) -> dict[str, Array]:
+def _from_stream(stream: BinaryIO, path: Path) -> dict[str, Array]:
     """Five pickles (magic number, protocol, system, object, storage keys), then the storages."""
-    if [InertReader(stream).load() for _ in range(2)] != [STREAM_MAGIC, STREAM_PROTOCOL]:
+    if [read_inert(stream)[0] for _ in range(2)] != [STREAM_MAGIC, STREAM_PROTOCOL]:
         raise ValueError("not a file of torch.save")
-    system = InertReader(stream).load()
+    system, _ = read_inert(stream)
     _require_little_endian(b"little" if system["little_endian"] else b"big")
-    reader = InertReader(stream)
-    stored = state_dict(reader.load())
+    stored, types = read_inert(stream)
+    tensors = state_dict(stored)
+    _require_modest(tensors, path)
     storages: dict[str, bytes] = {}
-    for key in map(str, InertReader(stream).load()):
+    keys, _ = read_inert(stream)
+    for key in map(str, keys):
         (count,) = struct.unpack("<q", stream.read(8))
-        storages[key] = stream.read(count * np.dtype(reader.storages[key]).itemsize)
-    return _resolved(stored, lambda tensor: storages[tensor.storage])
+        storages[key] = stream.read(count * np.dtype(types[key]).itemsize)
+    return _resolved(tensors, lambda tensor: storages[tensor.storage])
+
+
+def _require_stored(archive: zipfile.ZipFile, path: Path) -> None:
+    """Raise ValueError for an archive that grows: PyTorch stores its tensors as they are."""
+    if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+        raise ValueError("the archive holds more bytes than the file; save it with torch.save")
+
+
+def _require_modest(tensors: Mapping[str, StoredTensor], path: Path) -> None:
+    """Raise ValueError where many tensors share few bytes, which would fill the memory."""
+    if sum(math.prod(tensor.shape) for tensor in tensors.values()) > path.stat().st_size:
+        raise ValueError("the tensors have more values than the file has bytes")
 
 
 def _resolved(stored: Mapping[str, StoredTensor], storages: Storages) -> dict[str, Array]:

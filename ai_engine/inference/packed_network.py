@@ -7,8 +7,10 @@ the node unpacks it once into its cache and runs it.
     model.xml, model.bin        in a ZIP archive, stored or deflated, nothing else
 """
 
+import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from ai_engine.errors import ModelFolderError
@@ -17,6 +19,9 @@ from ai_engine.library.registry import verify_weights
 from ai_engine.library.weights_file import digest
 
 NETWORK_FILE = "network.zip"
+LARGEST_NETWORK = 2 * 1024**3
+"""Bytes unpacked; the largest detector that training makes has a tenth of it."""
+
 _PARTS = ("model.xml", "model.bin")
 # A date for every file, so that the same network always gives the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -58,13 +63,22 @@ def unpacked_network(card: ModelCard, cache: Path) -> Path:
 def _unpack(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
+            _require_modest(archive)
             for name in _PARTS:
-                (folder / name).write_bytes(archive.read(name))
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
+                with archive.open(name) as part, (folder / name).open("wb") as file:
+                    shutil.copyfileobj(part, file)
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, RuntimeError) as error:
         raise ModelFolderError(
             f"{path}: not an archive of {' and '.join(_PARTS)} ({error}); train or import the "
             "model again"
         ) from error
+
+
+def _require_modest(archive: zipfile.ZipFile) -> None:
+    """Raise ValueError for what would fill the disk: an archive of zeros grows a thousandfold."""
+    size = sum(archive.getinfo(name).file_size for name in _PARTS)
+    if size > LARGEST_NETWORK:
+        raise ValueError(f"{size} bytes unpacked, at most {LARGEST_NETWORK} are")
 
 
 def _move_into_place(made: Path, place: Path) -> None:

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ai_engine.errors import ModelFolderError
+from ai_engine.library.names import own_file, put_in_place, require_digest, require_name
 from ai_engine.prediction import Code, ModelIdentity
 
 CARD_NAME = "card.toml"
+
+LONGEST_CARD = 4 * 1024 * 1024
+"""Bytes; the longest shipped card has a hundredth of it."""
 
 
 class ModelKind(StrEnum):
@@ -83,6 +87,12 @@ class InputChannel:
     version: str
     weights_digest: str
 
+    def __post_init__(self) -> None:
+        """Refuse what is no name of a model: its folder is found by it (ValueError)."""
+        require_name(self.model, "channels.model")
+        require_name(self.version, "channels.version")
+        require_digest(self.weights_digest, "channels.weights_digest")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
@@ -94,6 +104,9 @@ class ModelCard:
     weights; its ``weights_digest`` is of its settings. ``center_crop`` is the part of the exposed
     area's sides that the model is shown; ``layout`` that of the data set that it was trained on,
     where its tables don't tell; ``channels`` follow the radiograph in this order.
+
+    ``name``, ``version``, ``architecture``, ``weights_file`` and ``weights_digest`` become parts of
+    paths: a card with one that isn't fit for it cannot exist (ValueError).
     """
 
     folder: Path
@@ -122,6 +135,16 @@ class ModelCard:
     metrics: tuple[Metric, ...] = ()
     channels: tuple[InputChannel, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse names that are no part of a path."""
+        for field in ("name", "version", "architecture"):
+            require_name(getattr(self, field), field)
+        require_digest(self.weights_digest, "weights_digest")
+        if self.weights_file:
+            require_name(self.weights_file, "weights_file")
+        if self.weights_file.lower() == CARD_NAME:
+            raise ValueError("weights_file is the card itself")
+
     @property
     def weights_path(self) -> Path:
         """Where the weights are."""
@@ -146,27 +169,31 @@ def read_card(folder: Path) -> ModelCard:
     Raises
     ------
     ModelFolderError
-        If the card is missing, isn't TOML, or lacks or misspells a field.
+        If the card is missing, isn't TOML, lacks or misspells a field, is longer than any card, or
+        names what can't be a part of a path.
     """
-    path = folder / CARD_NAME
+    path = own_file(folder, CARD_NAME)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(_text(path))
     except FileNotFoundError:
         raise ModelFolderError(f"{path}: no such model card; restore it or import again") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ModelFolderError(f"{path}: nested too deeply; correct the card") from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise ModelFolderError(f"{path}: not valid TOML: {error}; correct the card") from error
     try:
         return _card(folder, table)
     except KeyError as error:
         raise ModelFolderError(f"{path}: lacks {error}; correct the card") from error
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{path}: {error}; correct the card") from error
 
 
 def write_card(card: ModelCard) -> Path:
     """Write a card into its folder."""
     path = card.folder / CARD_NAME
-    path.write_text(render_card(card), encoding="utf-8")
+    with put_in_place(path) as draft:
+        draft.write_text(render_card(card), encoding="utf-8")
     return path
 
 
@@ -188,6 +215,16 @@ def render_card(card: ModelCard) -> str:
                 if getattr(row, entry.name) is not None
             ]
     return "\n".join(lines) + "\n"
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as stream:
+        data = stream.read(LONGEST_CARD + 1)
+    if len(data) > LONGEST_CARD:
+        raise ModelFolderError(
+            f"{path}: longer than {LONGEST_CARD} bytes, which no card is; correct the card"
+        )
+    return data.decode("utf-8")
 
 
 def _card(folder: Path, table: dict[str, Any]) -> ModelCard:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ai_engine.errors import ModelFolderError, ModelNotFoundError
 from ai_engine.library.card import CARD_NAME, ModelCard, read_card
+from ai_engine.library.names import model_folder, own_file
 from ai_engine.library.weights_file import digest
 
 
@@ -29,12 +30,13 @@ class ModelRegistry:
         Raises
         ------
         ModelFolderError
-            If one of the cards can't be read.
+            If one of the cards can't be read or contradicts its folder.
         """
         found = {}
         for folder in self._folders:
             for path in sorted(folder.glob(f"*/*/{CARD_NAME}")):
                 card = read_card(path.parent)
+                _require_same(path.parent, card, path.parent.parent.name, path.parent.name)
                 found[card.name, card.version] = card
         return tuple(found[key] for key in sorted(found))
 
@@ -46,10 +48,10 @@ class ModelRegistry:
         ModelNotFoundError
             If there is no such model or version.
         ModelFolderError
-            If the card can't be read or contradicts its folder.
+            If the names can't be a model's, or the card can't be read or contradicts its folder.
         """
         for folder in reversed(self._folders):
-            place = folder / name / version
+            place = model_folder(folder, name, version)
             if place.is_dir():
                 card = read_card(place)
                 _require_same(place, card, name, version)
@@ -99,11 +101,11 @@ def verify_weights(card: ModelCard) -> None:
     Raises
     ------
     ModelFolderError
-        If the file is missing or isn't the one that the card describes.
+        If the file is missing, lies elsewhere or isn't the one that the card describes.
     """
     if not card.kind.has_weights:
         return
-    actual = digest(card.weights_path)
+    actual = digest(own_file(card.folder, card.weights_file))
     if actual != card.weights_digest:
         raise ModelFolderError(
             f"{card.weights_path}: SHA-256 is {actual[:12]}…, the card says "

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ai_engine.errors import ModelFolderError
+from ai_engine.library.names import put_in_place
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
@@ -42,8 +43,8 @@ def write_weights(path: Path, tensors: Tensors, *, exact: bool = False) -> str:
         for name, value in tensors.items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(halved, path, metadata={"format": "keras-paths"})
-    path.chmod(0o644)
+    with put_in_place(path) as draft:
+        save_file(halved, draft, metadata={"format": "keras-paths"})
     return digest(path)
 
 

@@ -15,6 +15,7 @@ from ai_engine.datasets.layouts import AUTO
 from ai_engine.errors import RecipeError
 from ai_engine.kinds.classifier.demo_recipe import Augmentation
 from ai_engine.library.card import ChannelKind, ModelKind
+from ai_engine.library.names import require_name
 from ai_engine.models.catalogue import BUILDERS
 
 _FOLDER = "published"
@@ -208,6 +209,8 @@ def _shipped(name: str) -> str:
 
 def _require_possible(recipe: PublishedRecipe) -> None:
     """Raise ValueError for settings that name nothing, or contradict each other."""
+    require_name(recipe.name, "name")
+    require_name(recipe.model_name, "model")
     if recipe.task is not Task.BOXES and recipe.architecture not in BUILDERS:
         known = ", ".join(sorted(BUILDERS))
         raise ValueError(f"architecture {recipe.architecture!r} is unknown; known are {known}")

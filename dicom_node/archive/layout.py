@@ -9,8 +9,10 @@ can name a path outside its own folder, and names beginning with a dot are the a
 import hashlib
 import re
 from datetime import UTC, date, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
+
+from dicom_node.archive.errors import NotInArchiveError
 
 INCOMING = ".incoming"
 REFUSED = ".refused"
@@ -50,6 +52,20 @@ def conflict_name(sop_instance_uid: str, digest: str) -> str:
 def is_conflict(name: str) -> bool:
     """Tell whether a file name is that of a later object with a UID that was taken."""
     return "~" in name
+
+
+def below(root: Path, relative: str) -> Path:
+    """Return the absolute path of a relative one that a table holds.
+
+    Raises
+    ------
+    NotInArchiveError
+        It does not lie below the root.
+    """
+    path = PurePosixPath(relative)
+    if path.is_absolute() or ".." in path.parts or "\0" in relative:
+        raise NotInArchiveError("a stored object's path lies below the archive's root")
+    return root / path
 
 
 def day_of(name: str) -> date | None:

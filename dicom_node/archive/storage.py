@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from dicom_node.archive import layout
 from dicom_node.archive.durable import DurableFolder, modified_at
 from dicom_node.archive.elements import Buffer
-from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.header import Identified, read_header
 from dicom_node.archive.part10 import FileMeta, decode_head, encode_head, file_meta
 from dicom_node.archive.refused import RefusedObjects
@@ -158,10 +157,7 @@ class StorageArchive:
         NotInArchiveError
             The path does not lie below the archive's root.
         """
-        relative = PurePosixPath(stored if isinstance(stored, str) else stored.path)
-        if relative.is_absolute() or ".." in relative.parts:
-            raise NotInArchiveError("a stored object's path lies below the archive's root")
-        return self.root / relative
+        return layout.below(self.root, stored if isinstance(stored, str) else stored.path)
 
     def _admit(self, size: int) -> None:
         if size > self.settings.max_object_bytes:

@@ -51,8 +51,14 @@ class DeviceFolders:
         return str(relative)
 
     def path(self, relative: str) -> Path:
-        """Return where a filed image lies."""
-        return self.root / relative
+        """Return where a filed image lies.
+
+        Raises
+        ------
+        NotInArchiveError
+            The path does not lie below the Warehouse's root.
+        """
+        return layout.below(self.root, relative)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from ai_engine.importing.folder import install_model
 from ai_engine.importing.profiles import profile_named, with_labels
 from ai_engine.inference.preparation import prepare_model
 from ai_engine.library.card import ModelCard, read_card
+from ai_engine.library.names import model_folder
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.promotions import Promotion
@@ -121,10 +122,9 @@ def _import_weights(
             f"{file} holds bare weights: say whose with --kind chexnet or --kind torchxrayvision, "
             "and give the new version with --version."
         )
-    if (models / name / version).exists():
+    if (place := model_folder(models, name, version)).exists():
         raise ModelUnavailableError(
-            f"{models / name / version} exists: results must stay traceable, so choose another "
-            "--version."
+            f"{place} exists: results must stay traceable, so choose another --version."
         )
     profile = profile_named(kind)
     request = ImportRequest(

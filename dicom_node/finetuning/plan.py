@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ai_engine.commands.finetune import Tuning
+from ai_engine.library.names import require_name
 from dicom_node.errors import NodeError
 from dicom_node.finetuning.cases import FiledCase
 
@@ -38,6 +39,11 @@ class Plan:
     notes: tuple[str, ...]
     made_at: datetime
     made_by: str
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no folders' (ValueError): the run's folder has them."""
+        require_name(self.model, "model")
+        require_name(self.version, "version")
 
     @property
     def digest(self) -> str:

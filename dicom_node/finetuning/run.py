@@ -25,6 +25,7 @@ from ai_engine.importing.folder import install_model
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.classifier.validated import Reader
 from ai_engine.library.card import ModelCard
+from ai_engine.library.names import made_model_folder, model_folder
 from dicom_node.domain.held_out import HeldOut
 from dicom_node.domain.warehouse import Warehouse, WarehouseFilter
 from dicom_node.errors import ConflictError, NodeError
@@ -161,6 +162,7 @@ def _plan(shop: Workshop, order: Order, collected: Collected, place: Path) -> Pl
     )
     _require_new(divided.training, order, place)
     version = order.version or next_version(order.champion.version, order.installed)
+    run_folder = model_folder(shop.folder, order.champion.name, version)
     if version in order.installed:
         raise ConflictError(
             f"{order.champion.name}/{version} is installed: results must stay traceable, so "
@@ -179,8 +181,8 @@ def _plan(shop: Workshop, order: Order, collected: Collected, place: Path) -> Pl
         made_at=shop.clock(),
         made_by=order.by,
     )
-    shutil.rmtree(place / version, ignore_errors=True)
-    plan.write(place / version / PLAN_NAME)
+    shutil.rmtree(run_folder, ignore_errors=True)
+    plan.write(run_folder / PLAN_NAME)
     plan.write(place / UNFINISHED)
     return plan
 
@@ -247,8 +249,7 @@ def _compared(
 
 def _installed(shop: Workshop, candidate: ModelCard, comparison: Comparison) -> ModelCard:
     """Put the report beside the candidate, then the card: without one it is no model yet."""
-    place = shop.models / candidate.name / candidate.version
-    place.mkdir(parents=True, exist_ok=True)
+    place = made_model_folder(shop.models, candidate.name, candidate.version)
     write_report(comparison, place)
     draw_comparison(comparison, place / PLOT_NAME)
     installed = install_model(candidate.folder, shop.models)

@@ -14,6 +14,7 @@ from ai_engine.kinds.bones.evaluation import bone_metrics
 from ai_engine.kinds.bones.training import BoneTraining
 from ai_engine.kinds.classifier.demo_publish import WEIGHTS_FILE
 from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.training.curves import draw_losses
 from ai_engine.training.published_recipe import PublishedRecipe
@@ -42,7 +43,7 @@ def publish_bones(
     (out / "history.json").write_text(json.dumps(list(trained.history), indent=2) + "\n", "utf-8")
     draw_losses(trained.history, out / "curves.png")
     draw_samples(trained, out / "samples.png")
-    folder = out / recipe.name / version
+    folder = made_model_folder(out, recipe.name, version)
     digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
     for name in ("curves.png", "samples.png"):
         shutil.copyfile(out / name, folder / name)

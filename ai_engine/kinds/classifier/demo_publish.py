@@ -22,6 +22,7 @@ from ai_engine.kinds.guard.evaluation import guard_metrics
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
 from ai_engine.library.card import Label, Metric, ModelCard, ModelKind, write_card
 from ai_engine.library.labels import reported_label
+from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.report import measure_split
@@ -71,7 +72,7 @@ class Publication:
     @property
     def folder(self) -> Path:
         """The model's folder, laid out for a registry."""
-        return self.out / self.recipe.name / self.version
+        return made_model_folder(self.out, self.recipe.name, self.version)
 
 
 def publish_classifier(

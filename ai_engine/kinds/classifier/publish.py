@@ -16,6 +16,7 @@ from ai_engine.kinds.classifier.training import ImageTraining
 from ai_engine.kinds.installed import NO_MODELS, RunModels
 from ai_engine.library.card import Label, Metric, ModelCard, write_card
 from ai_engine.library.labels import FINDINGS, site_of
+from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.measures.metrics import best_f1_threshold, bootstrap, measures
 from ai_engine.measures.report import SMALLEST_GROUP
@@ -47,7 +48,7 @@ def publish_images(
     """
     (out / "history.json").write_text(json.dumps(list(trained.history), indent=2) + "\n", "utf-8")
     draw_losses(trained.history, out / "curves.png")
-    folder = out / recipe.model_name / version
+    folder = made_model_folder(out, recipe.model_name, version)
     digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
     shutil.copyfile(out / "curves.png", folder / "curves.png")
     labels = _labels(recipe, trained)

@@ -14,6 +14,7 @@ from ai_engine.kinds.detector.metrics import BoxedImage, best_box_threshold
 from ai_engine.kinds.detector.training import BoxTraining
 from ai_engine.library.card import ModelCard, ModelKind, write_card
 from ai_engine.library.labels import reported_label
+from ai_engine.library.names import made_model_folder
 from ai_engine.training.curves import draw_losses
 from ai_engine.training.published_recipe import PublishedRecipe
 
@@ -45,7 +46,7 @@ def publish_boxes(
     """
     (out / "history.json").write_text(json.dumps(list(trained.history), indent=2) + "\n", "utf-8")
     draw_losses(trained.history, out / "curves.png")
-    folder = out / recipe.name / version
+    folder = made_model_folder(out, recipe.name, version)
     digest = export_detector(trained.network, folder / NETWORK_FILE)
     shutil.copyfile(out / "curves.png", folder / "curves.png")
     threshold = _threshold(trained.valid)

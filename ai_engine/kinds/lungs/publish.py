@@ -22,6 +22,7 @@ from ai_engine.kinds.lungs.outlines import (
 from ai_engine.kinds.lungs.segmenter import MASK_THRESHOLD
 from ai_engine.kinds.lungs.training import MaskTraining
 from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.training.curves import draw_losses
 from ai_engine.training.published_recipe import PublishedRecipe
@@ -46,7 +47,7 @@ def publish_masks(
     if trained.held_out:
         draw_outlines(trained.held_out, out / "held-out.png")
         write_table(trained.held_out, out / "held-out.csv")
-    folder = out / recipe.model_name / version
+    folder = made_model_folder(out, recipe.model_name, version)
     digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
     card = ModelCard(
         folder=folder,

@@ -14,6 +14,7 @@ from ai_engine.kinds.classifier.scoring import ScoredSplit
 from ai_engine.kinds.with_header.training import OPACITY, HeaderTraining
 from ai_engine.library.card import Metric, ModelCard, ModelKind, write_card
 from ai_engine.library.labels import reported_label
+from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.report import measure_split
@@ -39,7 +40,7 @@ def publish_with_header(
     history = {"images": list(trained.history), "head": list(trained.head_history)}
     (out / "history.json").write_text(json.dumps(history, indent=2) + "\n", "utf-8")
     draw_losses(trained.history, out / "curves.png")
-    folder = out / recipe.name / version
+    folder = made_model_folder(out, recipe.name, version)
     digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
     shutil.copyfile(out / "curves.png", folder / "curves.png")
     truth = label_targets(trained.valid, (OPACITY,))[:, 0] == 1

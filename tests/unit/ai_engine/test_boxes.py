@@ -1,5 +1,7 @@
 """A detector's boxes: suppressed, decided, and put where they lie on the source image."""
 
+import dataclasses
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.errors import BackendError, ModelFolderError
+from ai_engine.inference import packed_network
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import pack_network, unpacked_network
 from ai_engine.kinds.classifier.predictor import Calibration
@@ -14,6 +17,7 @@ from ai_engine.kinds.detector.boxes import LARGEST_OVERLAP, on_source, overlap, 
 from ai_engine.kinds.detector.predictor import BoxFinder, BoxPredictor
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
 from ai_engine.kinds.testing import FakeGuardBackend, guard_card, write_box_model
+from ai_engine.library.weights_file import digest
 from ai_engine.prediction import Prediction, Region
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -130,6 +134,27 @@ def test_a_damaged_network_is_named(tmp_path: Path) -> None:
     card.weights_path.write_bytes(b"no archive")
     with pytest.raises(ModelFolderError, match="SHA-256"):
         unpacked_network(card, tmp_path / "cache")
+
+
+def test_a_network_that_would_fill_the_disk_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = write_box_model(tmp_path, BOXES, SCORES)
+    monkeypatch.setattr(packed_network, "LARGEST_NETWORK", 100)
+    with pytest.raises(ModelFolderError, match=r"network\.zip: .* bytes unpacked, at most 100 are"):
+        unpacked_network(card, tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_only_the_network_s_own_parts_are_unpacked(tmp_path: Path) -> None:
+    card = write_box_model(tmp_path, BOXES, SCORES)
+    with zipfile.ZipFile(card.weights_path, "a") as archive:
+        archive.writestr("../../outside", b"mine")
+        archive.writestr("/outside", b"mine")
+    spoiled = dataclasses.replace(card, weights_digest=digest(card.weights_path))
+    model = unpacked_network(spoiled, tmp_path / "cache")
+    assert sorted(path.name for path in model.parent.iterdir()) == ["model.bin", "model.xml"]
+    assert not list(tmp_path.rglob("outside"))
 
 
 def test_a_network_without_boxes_is_no_detector(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """PyTorch's files are read without PyTorch, and nothing that they name is run."""
 
+import io
 import os
 import pickle
 import zipfile
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from ai_engine.errors import WeightImportError
 from ai_engine.importing.pickled import StoredTensor
 from ai_engine.importing.pytorch_file import _values, read_pytorch
 from tests.unit.ai_engine_models.torch_files import (
+    FloatStorage,
     Module,
     Parameter,
     Tensor,
+    _rebuild_tensor_v2,
     torch_names,
     write_archive,
     write_stream,
@@ -151,3 +155,77 @@ def test_a_transposed_view_is_read_by_its_strides() -> None:
     stored = StoredTensor(storage="0", dtype="<f4", offset=0, shape=(3, 2), strides=(1, 3))
     data = np.arange(6, dtype="<f4")
     np.testing.assert_array_equal(_values(stored, data.tobytes()), data.reshape(2, 3).T)
+
+
+def _nested(depth: int) -> Any:
+    inner: Any = {}
+    for _ in range(depth):
+        inner = {"state_dict": inner}
+    return inner
+
+
+def _holds_itself() -> Any:
+    inner: dict[str, Any] = {}
+    inner["state_dict"] = inner
+    return inner
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02Nr\xff\xff\xff\xff.",
+        b"\x80\x02Np4294967295\n.",
+        b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b".",
+        b"\x80\x04\x95" + (1 << 60).to_bytes(8, "little") + b".",
+        b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b".",
+        pickle.dumps(_holds_itself()),
+    ],
+    ids=["memo", "memo in text", "long bytes", "long frame", "nested lists", "within itself"],
+)
+def test_a_pickle_that_asks_for_the_whole_memory_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", data)
+    with pytest.raises(WeightImportError):
+        read_pytorch(path)
+    path.write_bytes(data)
+    with pytest.raises(WeightImportError):
+        read_pytorch(path)
+
+
+def test_an_archive_that_grows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10_000_000))
+    with pytest.raises(WeightImportError, match="more bytes than the file"):
+        read_pytorch(path)
+
+
+class View:
+    """A tensor over the one storage of its file."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_tensor_v2, (STORAGE, 0, (100, 100), (100, 1), False, OrderedDict())
+
+
+STORAGE = "the storage"
+
+
+class ViewPickler(pickle.Pickler):
+    """Keeps the one storage outside of the pickle."""
+
+    def persistent_id(self, item: Any) -> tuple[Any, ...] | None:
+        """PyTorch's reference to a storage."""
+        return ("storage", FloatStorage, "0", "cpu", 10_000) if item is STORAGE else None
+
+
+@pytest.mark.parametrize(("views", "refused"), [(2, False), (1000, True)])
+def test_many_tensors_of_few_bytes_are_refused(tmp_path: Path, views: int, refused: bool) -> None:
+    path, stream = tmp_path / "weights.pth", io.BytesIO()
+    ViewPickler(stream, protocol=2).dump({str(number): View() for number in range(views)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", stream.getvalue())
+        archive.writestr("archive/data/0", np.zeros(10_000, np.float32).tobytes())
+    many = pytest.raises(WeightImportError, match="more values than the file has")
+    with many if refused else nullcontext():
+        assert len(read_pytorch(path).tensors) == views

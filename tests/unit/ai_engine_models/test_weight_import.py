@@ -191,6 +191,49 @@ def test_an_h5_file_without_named_layers_is_refused(tmp_path: Path) -> None:
         read_keras_h5(path)
 
 
+def _external_link(group: Any, secret: Path) -> None:
+    group["conv1/kernel:0"] = h5py.ExternalLink(str(secret), "values")
+
+
+def _external_storage(group: Any, secret: Path) -> None:
+    group.create_dataset(
+        "conv1/kernel:0", (4,), np.float32, external=[(str(secret), 0, h5py.h5f.UNLIMITED)]
+    )
+
+
+def _virtual(group: Any, secret: Path) -> None:
+    layout = h5py.VirtualLayout((4,), np.float32)
+    layout[:] = h5py.VirtualSource(str(secret), "values", (4,))
+    group.create_virtual_dataset("conv1/kernel:0", layout)
+
+
+def _without_bytes(group: Any, _: Path) -> None:
+    group.create_dataset("conv1/kernel:0", (1 << 40,), np.float32, chunks=(1024,))
+
+
+def _a_group(group: Any, _: Path) -> None:
+    group.create_group("conv1/kernel:0")
+
+
+@pytest.mark.parametrize(
+    "write", [_external_link, _external_storage, _virtual, _without_bytes, _a_group]
+)
+def test_an_h5_file_takes_no_values_from_elsewhere_and_no_memory(
+    tmp_path: Path, write: Callable[[Any, Path], None]
+) -> None:
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["values"] = np.ones(4, np.float32)
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = ["conv1"]
+        group = file.create_group("conv1")
+        group.attrs["weight_names"] = ["conv1/kernel:0"]
+        write(group, secret)
+    with pytest.raises(WeightImportError, match=r"another file|of this file|than the file has"):
+        read_keras_h5(path)
+
+
 def test_a_network_nested_as_one_layer_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
     weights = {"conv1/conv/kernel:0": (7, 7, 3, 64), "base/bn/gamma:0": (1024,)}

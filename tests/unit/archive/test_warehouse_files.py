@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.domain.device import device_of
 from tests.unit.builders import an_instance
@@ -24,6 +25,13 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def folders(tmp_path: Path, source: Path) -> DeviceFolders:
     return DeviceFolders(tmp_path / "warehouse", lambda _: source)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x.dcm", "a/../../x.dcm", "a\0b"])
+def test_a_path_of_a_record_that_leads_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
+    files = DeviceFolders(tmp_path, lambda relative: tmp_path / relative)
+    with pytest.raises(NotInArchiveError):
+        files.path(path)
 
 
 def test_an_image_lies_under_its_device_and_stays(folders: DeviceFolders, source: Path) -> None:

@@ -104,7 +104,8 @@ def test_weights_of_another_architecture_are_neither_installed_nor_promoted(
         ("kind = ", "kindd = ", r"card\.toml: lacks 'kind'; correct the card"),
         ("[[labels]]", "[[labels", r"card\.toml: not valid TOML: .*; correct the card"),
         ('kind = "guard"', 'kind = "oracle"', r"card\.toml: 'oracle' is not a valid ModelKind"),
-        ('weights_digest = "', 'weights_digest = "0', "the card says 0"),
+        ('weights_digest = "4', 'weights_digest = "0', "the card says 0"),
+        ('weights_digest = "', 'weights_digest = "0', r"card\.toml: weights_digest .* no SHA-256"),
     ],
 )
 def test_a_card_that_is_wrong_is_named(trained: Path, old: str, new: str, words: str) -> None:
@@ -112,6 +113,32 @@ def test_a_card_that_is_wrong_is_named(trained: Path, old: str, new: str, words:
     card.write_text(card.read_text().replace(old, new, 1))
     with pytest.raises(ModelUnavailableError, match=words):
         dicom_node("import", str(trained))
+
+
+@pytest.mark.parametrize("name", ["../../x", "/x", "..", "a/b", "a\\b", "a\0b", ".x", ""])
+@pytest.mark.parametrize("option", ["--name", "--version"])
+def test_bare_weights_are_imported_under_no_name_that_leads_elsewhere(
+    tmp_path: Path, models: Path, option: str, name: str
+) -> None:
+    file = tmp_path / "chexnet.safetensors"
+    file.write_bytes(b"")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ModelUnavailableError):
+        dicom_node("import", str(file), "--kind", "chexnet", "--version", "2.0.0", option, name)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not models.exists()
+
+
+@pytest.mark.parametrize("command", ["show", "export"])
+def test_a_version_that_leads_elsewhere_is_read_from_nowhere(
+    trained: Path, models: Path, tmp_path: Path, command: str
+) -> None:
+    (models / NAME).mkdir(parents=True)
+    options = ("--out", str(tmp_path / "out")) if command == "export" else ()
+    with pytest.raises(ModelUnavailableError, match="is no name"):
+        dicom_node(command, NAME, "--version", f"../../../{trained.name}", *options)
+    with pytest.raises(ModelUnavailableError, match="is no name"):
+        dicom_node("promote", NAME, f"../../../{trained.name}")
 
 
 def test_a_folder_is_installed_once_and_never_overwritten(trained: Path, models: Path) -> None:
