@@ -6,16 +6,16 @@ PIP     := $(PY) -m pip --disable-pip-version-check --no-input
 SERVING := $(VENV)/.serving
 TESTING := $(VENV)/.testing
 
-CODE := dicom_node ai_engine sr_templates tests bench
+CODE := dicom_node ai_engine sr_templates tests bench scripts
 # An installed folder that does not exist yet is no reason for a tool to fail.
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench faults lint format venv lock ui clean
+.PHONY: help demo serve test test-unit bench faults lint format architecture venv lock ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 # The shell, not make, expands the path, so it may hold blanks and dollar signs.
 demo: export STUDY := $(value STUDY)
@@ -32,6 +32,9 @@ test: $(TESTING) ## Lint, check types and layers, and run every test this machin
 	@echo '── import-linter' && $(VENV)/bin/lint-imports --no-logo
 	@echo '── pytest'       && $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
+test-unit: $(TESTING) ## Only the tests without peers, processes and networks: under a minute
+	@$(PY) -m pytest tests/unit -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow' $(PYTEST)
+
 bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 	@$(PY) -m bench
 
@@ -47,6 +50,9 @@ lint: $(TESTING) ## Only the checks of `make test` that run nothing
 format: $(TESTING) ## Format the code and mend what can be mended
 	@$(PY) -m ruff check --fix --exit-zero --quiet $(PRESENT)
 	@$(PY) -m ruff format $(PRESENT)
+
+architecture: $(TESTING) ## Draw the rooms of the code from its imports, into docs/architecture.md
+	@$(PY) scripts/architecture.py
 
 venv: $(TESTING) ## Make the environment for development
 
