@@ -1,15 +1,32 @@
-"""The kinds of result object, by the names that users administer them with."""
+"""The kinds of result object, and all that is said of each kind in one table.
 
-from enum import StrEnum
+What builds an object of a kind stands in `dicom_node.workflow.analysis.evidence_builders`, beside
+what it needs of a source; a test holds the two tables together. A new kind is a line in the
+enumeration, a spec here, a builder there, and the template itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from types import MappingProxyType
+
+from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
+
+from ai_engine.prediction import ModelIdentity
+from sr_templates.repair import long_string
 
 
 class EvidenceKind(StrEnum):
-    """What the node can make of a prediction.
-
-    Structured report, colour overlay (Secondary Capture), segmentation, presentation state,
-    parametric map, encapsulated PDF, key object selection, the radiograph without its bones (soft
-    tissue) and its bones alone, and the key object selection that rejects what was sent before.
-    """
+    """What the node can make of a prediction, by the names that users administer them with."""
 
     SR = "sr"
     SC = "sc"
@@ -21,3 +38,166 @@ class EvidenceKind(StrEnum):
     SOFT = "soft"
     BONE = "bone"
     REJECTION = "rejection"
+
+
+class EvidenceSubject(Enum):
+    """What an object of a kind is made from, and so what it needs of its source."""
+
+    RADIOGRAPH = auto()
+    """One analysed radiograph: its header, and its pixels as displayed."""
+    STUDY = auto()
+    """All images of a job that looks at radiographs: their headers."""
+    CT = auto()
+    """A measured CT series: its slices' headers, and pixels of those that are shown."""
+    BONES = auto()
+    """One radiograph and the bones that were estimated from it."""
+    VERDICT = auto()
+    """What an expert said of a result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSpec:
+    """All that is said of one kind of evidence.
+
+    Parameters
+    ----------
+    kind
+        The kind.
+    sop_classes
+        What carries it, in order of preference.
+    subjects
+        What objects of this kind are made from.
+    series_offset
+        Added to the context's series number base, so that the kinds keep their order.
+    modality
+        Modality (0008,0060) of its series.
+    heading
+        What its series is called in a viewer's list.
+    words
+        What people call one of them, and several.
+    is_administered
+        Whether a destination is given this kind or not. What isn't goes wherever the rest went.
+    """
+
+    kind: EvidenceKind
+    sop_classes: tuple[UID, ...]
+    subjects: frozenset[EvidenceSubject]
+    series_offset: int
+    modality: str
+    heading: str
+    words: tuple[str, str]
+    is_administered: bool = True
+
+    def series_description(self, model: ModelIdentity) -> str:
+        """Series Description (0008,103E): what it is, whether it is research, which model."""
+        status = " (research)" if model.research_only else ""
+        return long_string(f"{self.heading}{status}: {model.title}")
+
+    def counted(self, count: int) -> str:
+        """Return ``report`` or ``2 reports``."""
+        one, several = self.words
+        return one if count == 1 else f"{count} {several}"
+
+
+_SPECS = (
+    EvidenceSpec(
+        kind=EvidenceKind.SR,
+        sop_classes=(Comprehensive3DSRStorage,),
+        subjects=frozenset({EvidenceSubject.STUDY, EvidenceSubject.CT, EvidenceSubject.VERDICT}),
+        series_offset=0,
+        modality="SR",
+        heading="AI report",
+        words=("report", "reports"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.SC,
+        sop_classes=(SecondaryCaptureImageStorage,),
+        subjects=frozenset({EvidenceSubject.RADIOGRAPH, EvidenceSubject.CT}),
+        series_offset=1,
+        modality="OT",
+        heading="AI overlay",
+        words=("overlay", "overlays"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.SEG,
+        sop_classes=(SegmentationStorage,),
+        subjects=frozenset({EvidenceSubject.RADIOGRAPH, EvidenceSubject.CT}),
+        series_offset=2,
+        modality="SEG",
+        heading="AI regions",
+        words=("segmentation", "segmentations"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.PR,
+        sop_classes=(GrayscaleSoftcopyPresentationStateStorage,),
+        subjects=frozenset({EvidenceSubject.RADIOGRAPH}),
+        series_offset=3,
+        modality="PR",
+        heading="AI outlines",
+        words=("presentation state", "presentation states"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.PM,
+        sop_classes=(ParametricMapStorage,),
+        subjects=frozenset({EvidenceSubject.RADIOGRAPH}),
+        series_offset=4,
+        modality="OT",
+        heading="AI activation map",
+        words=("parametric map", "parametric maps"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.PDF,
+        sop_classes=(EncapsulatedPDFStorage,),
+        subjects=frozenset({EvidenceSubject.RADIOGRAPH, EvidenceSubject.CT}),
+        series_offset=5,
+        modality="DOC",
+        heading="AI report, printable",
+        words=("PDF", "PDFs"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.KO,
+        sop_classes=(KeyObjectSelectionDocumentStorage,),
+        subjects=frozenset({EvidenceSubject.STUDY, EvidenceSubject.CT}),
+        series_offset=6,
+        modality="KO",
+        heading="AI key images",
+        words=("key object selection", "key object selections"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.REJECTION,
+        sop_classes=(KeyObjectSelectionDocumentStorage,),
+        subjects=frozenset({EvidenceSubject.VERDICT}),
+        series_offset=7,
+        modality="KO",
+        heading="AI results rejected",
+        words=("rejection note", "rejection notes"),
+        is_administered=False,
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.SOFT,
+        sop_classes=(SecondaryCaptureImageStorage,),
+        subjects=frozenset({EvidenceSubject.BONES}),
+        series_offset=8,
+        modality="OT",
+        heading="AI bones suppressed",
+        words=("image without bones", "images without bones"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.BONE,
+        sop_classes=(SecondaryCaptureImageStorage,),
+        subjects=frozenset({EvidenceSubject.BONES}),
+        series_offset=9,
+        modality="OT",
+        heading="AI bones only",
+        words=("image of the bones alone", "images of the bones alone"),
+    ),
+)
+
+EVIDENCE: Mapping[EvidenceKind, EvidenceSpec] = MappingProxyType(
+    {each.kind: each for each in _SPECS}
+)
+
+
+def kinds_of(subject: EvidenceSubject) -> frozenset[EvidenceKind]:
+    """Return the kinds that are made from ``subject``."""
+    return frozenset(each.kind for each in _SPECS if subject in each.subjects)

@@ -9,10 +9,9 @@ from ai_engine.prediction import ModelIdentity
 from sr_templates import codes
 from sr_templates.algorithm_identification import contributing_equipment
 from sr_templates.context import EvidenceContext
-from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.patient_study import copy_patient_and_study
 from sr_templates.repair import long_string
-from sr_templates.series import SERIES
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.uids import series_uid
 
@@ -60,11 +59,11 @@ def _file_meta(sop_class_uid: str, sop_instance_uid: str) -> FileMetaDataset:
 def _add_general_series(
     dataset: Dataset, kind: EvidenceKind, model: ModelIdentity, context: EvidenceContext
 ) -> None:
-    series = SERIES[kind]
+    spec = EVIDENCE[kind]
     dataset.SeriesInstanceUID = series_uid(dataset.StudyInstanceUID, model, kind)
-    dataset.SeriesNumber = context.series_number_base + series.offset
-    dataset.Modality = series.modality
-    dataset.SeriesDescription = series.description(model)
+    dataset.SeriesNumber = context.series_number_base + spec.series_offset
+    dataset.Modality = spec.modality
+    dataset.SeriesDescription = spec.series_description(model)
 
 
 def _add_general_equipment(dataset: Dataset, context: EvidenceContext) -> None:

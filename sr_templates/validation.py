@@ -18,7 +18,7 @@ from pydicom.valuerep import validate_value
 
 from sr_templates import codes
 from sr_templates.character_set import CharacterSet, text_of
-from sr_templates.layer_validation import LAYER_CHECKS, LAYER_TYPE_1
+from sr_templates.companion_validation import COMPANION_CHECKS, COMPANION_TYPE_1
 from sr_templates.repair import is_uid
 
 # Type 1 must have a value, type 2 must be there (PS3.5 7.4). By module, as PS3.3 lists them.
@@ -76,7 +76,7 @@ TYPE_1_BY_CLASS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "PixelRepresentation",
             "PixelData",
         ),
-        **LAYER_TYPE_1,
+        **COMPANION_TYPE_1,
     }
 )
 TYPE_1_ANY_KIND = ("ContentQualification", "ContributingEquipmentSequence")
@@ -166,7 +166,7 @@ def _content(dataset: Dataset) -> Iterator[str]:
     checks: Mapping[str, Callable[[Dataset], Iterator[str]]] = {
         Comprehensive3DSRStorage: _report,
         SecondaryCaptureImageStorage: _capture,
-        **LAYER_CHECKS,
+        **COMPANION_CHECKS,
     }
     if (check := checks.get(str(dataset.get("SOPClassUID", "")))) is not None:
         yield from check(dataset)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dicom_node.errors import ConfigurationError
-from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 
 _AE_TITLE = re.compile(r"[\x20-\x7e]{1,16}")
 
@@ -29,8 +29,8 @@ class Operation(StrEnum):
     WORKLIST = "worklist"
 
 
-# What a destination can be given. A rejection goes wherever that which it rejects went.
-ADMINISTERED_EVIDENCE = tuple(kind for kind in EvidenceKind if kind is not EvidenceKind.REJECTION)
+# What a destination can be given.
+ADMINISTERED_EVIDENCE = tuple(kind for kind, spec in EVIDENCE.items() if spec.is_administered)
 
 OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
     Role.MODALITY: frozenset({Operation.ECHO, Operation.STORE}),

@@ -18,7 +18,7 @@ from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANS
 from sr_templates import codes
 from sr_templates.character_set import readable_character_sets
 from sr_templates.ct import codes as ct_codes
-from sr_templates.series import SERIES
+from sr_templates.evidence_kind import EVIDENCE
 from sr_templates.validation import TYPE_1_BY_CLASS
 
 _HEADING = "AI integration node: DICOM Conformance Statement"
@@ -202,8 +202,8 @@ def _created_objects(settings: NodeSettings) -> Iterator[str]:
     yield from _table(
         ("Kind", "Modality", "Series Number", "Series Description"),
         [
-            (kind.value, each.modality, str(base + each.offset), f"{each.heading} …")
-            for kind, each in SERIES.items()
+            (kind.value, each.modality, str(base + each.series_offset), f"{each.heading} …")
+            for kind, each in EVIDENCE.items()
         ],
     )
     for sop_class, keywords in TYPE_1_BY_CLASS.items():

@@ -184,7 +184,7 @@ EVIDENCE = sa.Table(
     sa.Column("job_id", sa.String(32), sa.ForeignKey(JOBS.c.job_id), index=True),
     sa.Column("sop_class_uid", UID, nullable=False),
     sa.Column("series_instance_uid", UID, nullable=False),
-    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("path", sa.String(512), nullable=False),
     sa.Column("problems", sa.JSON, nullable=False),
     sa.Column("evidence_set", sa.String(16), nullable=False, server_default="result"),
@@ -198,7 +198,7 @@ LEFT_OUT = sa.Table(
     "left_out",
     METADATA,
     sa.Column("job_id", sa.String(32), sa.ForeignKey(JOBS.c.job_id), primary_key=True),
-    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
     sa.Column("reason", sa.String(255), primary_key=True),
 )
 

@@ -11,7 +11,7 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import Job
 from dicom_node.errors import ConflictError, NodeError
 from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, Sender
-from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.evidence_kind import EVIDENCE
 
 _LOG = logging.getLogger(__name__)
 
@@ -157,4 +157,4 @@ class Delivering:
 
 def _is_wanted(evidence: EvidenceObject, destination: ApplicationEntity) -> bool:
     # Whoever got a result must hear that it was rejected.
-    return evidence.kind in (EvidenceKind.REJECTION, *destination.evidence)
+    return evidence.kind in destination.evidence or not EVIDENCE[evidence.kind].is_administered

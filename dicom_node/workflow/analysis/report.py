@@ -19,14 +19,14 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
-from dicom_node.workflow.analysis.infer import Analysis, job_instances
-from dicom_node.workflow.analysis.layers import (
-    Layers,
-    layers_of_bones,
-    layers_of_ct,
-    layers_of_image,
-    layers_of_study,
+from dicom_node.workflow.analysis.evidence_builders import (
+    Builders,
+    builders_of_bones,
+    builders_of_ct,
+    builders_of_radiograph,
+    builders_of_study,
 )
+from dicom_node.workflow.analysis.infer import Analysis, job_instances
 from dicom_node.workflow.ports import (
     AeTitles,
     Clock,
@@ -39,15 +39,14 @@ from dicom_node.workflow.review.ports import ExternalReportSource
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
-from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.source_image import check_identity, identity_of
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
-_Layer = tuple[EvidenceObject, Dataset]
+_Companion = tuple[EvidenceObject, Dataset]
 
-BONE_KINDS = frozenset({EvidenceKind.SOFT, EvidenceKind.BONE})
 _FOR_NOBODY = (
     "no destination of the study wants it; say that one does: "
     "dicom-node ae set TITLE --evidence sr,sc,soft,bone"
@@ -184,7 +183,7 @@ class Reporting:
                 return self._made_of_bones(prediction, work)
 
     def _made_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[EvidenceObject]:
-        layers = tuple(self._layers_of_images(prediction, work))
+        companions = tuple(self._companions_of_images(prediction, work))
         replaced = self._replaced(work.job)
         report = build_measurement_report(
             prediction,
@@ -192,19 +191,19 @@ class Reporting:
             work.context,
             predecessors=replaced.results,
             expert_reports=replaced.expert_reports,
-            companions=_companions(layers),
+            companions=_sent(companions),
         )
         yield self._kept(work.job, EvidenceKind.SR, report, work.headers, work.earlier)
-        yield from (kept for kept, _ in layers)
+        yield from (kept for kept, _ in companions)
 
-    def _layers_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[_Layer]:
+    def _companions_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[_Companion]:
         context = work.context
         for instance in work.instances:
             if instance.sop_instance_uid not in prediction.analysed:
                 continue
             source = work.sources[instance.sop_instance_uid]
             pixels = self._models.display_pixels(instance)
-            layers = layers_of_image(
+            builders = builders_of_radiograph(
                 prediction,
                 source,
                 pixels,
@@ -212,9 +211,9 @@ class Reporting:
                 value_range=self._models.value_range(instance),
                 lungs=partial(self._models.lungs, instance),
             )
-            yield from self._kept_layers(work, layers, (source,))
-        layers = layers_of_study(prediction, work.headers, context)
-        yield from self._kept_layers(work, layers, work.headers)
+            yield from self._kept_companions(work, builders, (source,))
+        builders = builders_of_study(prediction, work.headers, context)
+        yield from self._kept_companions(work, builders, work.headers)
 
     def _made_of_bones(self, prediction: BonePrediction, work: "_Work") -> Iterator[EvidenceObject]:
         """Yield the images that are wanted; a report only of what was refused.
@@ -222,12 +221,13 @@ class Reporting:
         The images say themselves what they are. A report beside them would have no finding to tell,
         and read like that of a normal radiograph.
         """
-        if not work.wanted & BONE_KINDS:
+        drawn = kinds_of(EvidenceSubject.BONES)
+        if not work.wanted & drawn:
             _LOG.warning(
                 "bones drawn for nobody job=%s: give a destination soft or bone as evidence",
                 work.job.job_id,
             )
-            for kind in sorted(BONE_KINDS):
+            for kind in sorted(drawn):
                 self._results.leave_out(
                     LeftOut(job_id=work.job.job_id, kind=kind, reason=_FOR_NOBODY)
                 )
@@ -247,8 +247,8 @@ class Reporting:
             if instance.sop_instance_uid in prediction.analysed:
                 source = work.sources[instance.sop_instance_uid]
                 pixels = self._models.display_pixels(instance)
-                layers = layers_of_bones(prediction, source, pixels, work.context)
-                yield from (kept for kept, _ in self._kept_layers(work, layers, (source,)))
+                builders = builders_of_bones(prediction, source, pixels, work.context)
+                yield from (kept for kept, _ in self._kept_companions(work, builders, (source,)))
 
     def _made_of_ct(self, prediction: CtPrediction, work: "_Work") -> Iterator[EvidenceObject]:
         by_uid = {each.sop_instance_uid: each for each in work.instances}
@@ -256,8 +256,8 @@ class Reporting:
         def pixels_of(place: SliceReference) -> npt.NDArray[np.float32]:
             return self._models.display_pixels(by_uid[place.sop_instance_uid], place.frame_number)
 
-        described = layers_of_ct(prediction, work.headers, pixels_of, work.context)
-        layers = tuple(self._kept_layers(work, described, work.headers))
+        builders = builders_of_ct(prediction, work.headers, pixels_of, work.context)
+        companions = tuple(self._kept_companions(work, builders, work.headers))
         report = build_ct_report(
             prediction,
             work.headers,
@@ -265,22 +265,22 @@ class Reporting:
             segmented=EvidenceKind.SEG in work.wanted,
             # Measurements of CT are not reviewed: people have no reports on them.
             predecessors=self._replaced(work.job).results,
-            companions=_companions(layers),
+            companions=_sent(companions),
         )
         yield self._kept(work.job, EvidenceKind.SR, report, work.headers, work.earlier)
-        yield from (kept for kept, _ in layers)
+        yield from (kept for kept, _ in companions)
 
-    def _kept_layers(
-        self, work: "_Work", layers: Layers, sources: tuple[Dataset, ...]
-    ) -> Iterator[_Layer]:
-        """Build and keep the wanted layers; each comes with the header that others refer to."""
-        for kind, made in self._built(work, layers):
+    def _kept_companions(
+        self, work: "_Work", builders: Builders, sources: tuple[Dataset, ...]
+    ) -> Iterator[_Companion]:
+        """Build and keep what is wanted; each comes with the header that others refer to."""
+        for kind, made in self._built(work, builders):
             kept = self._kept(work.job, kind, made, sources, work.earlier)
             yield kept, identity_of(made)
 
-    def _built(self, work: "_Work", layers: Layers) -> Iterator[tuple[EvidenceKind, Dataset]]:
-        """Build the wanted layers; what a source cannot carry is left out, with the reason."""
-        for kind, build in layers.items():
+    def _built(self, work: "_Work", builders: Builders) -> Iterator[tuple[EvidenceKind, Dataset]]:
+        """Build what is wanted; what a source cannot carry is left out, with the reason."""
+        for kind, build in builders.items():
             if kind not in work.wanted:
                 continue
             try:
@@ -373,9 +373,9 @@ class Reporting:
         )
 
 
-def _companions(layers: Iterable[_Layer]) -> tuple[Dataset, ...]:
+def _sent(companions: Iterable[_Companion]) -> tuple[Dataset, ...]:
     """Return the objects that a report goes with; one that is held goes nowhere."""
-    return tuple(header for kept, header in layers if not kept.is_held)
+    return tuple(header for kept, header in companions if not kept.is_held)
 
 
 def _is_added(made: EvidenceObject, earlier: Mapping[str, EvidenceObject]) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.workflow.analysis.layers import layers_of_ct
+from dicom_node.workflow.analysis.evidence_builders import builders_of_ct
 from sr_templates.ct.measurement_report import build_ct_report
 from tests.integration.sr_templates.validators import (
     dciodvfy_errors,
@@ -41,7 +41,7 @@ def test_reports_follow_tid_1500_row_by_row(tmp_path: Path, slices: int, segment
 
 def test_layers_are_valid(tmp_path: Path) -> None:
     study = a_study()
-    layers = layers_of_ct(study.prediction, study.datasets, pixels_of(study), a_context())
+    layers = builders_of_ct(study.prediction, study.datasets, pixels_of(study), a_context())
     for kind, build in layers.items():
         for number, made in enumerate(build()):
             path = tmp_path / f"{kind}-{number}.dcm"

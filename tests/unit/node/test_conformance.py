@@ -15,9 +15,9 @@ from dicom_node.network.sender import COMPRESSED_CLASSES
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.node.conformance import conformance_statement
 from sr_templates import codes
+from sr_templates.evidence_kind import EVIDENCE
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.secondary_capture import build_overlays
-from sr_templates.series import SERIES
 from tests.unit.sr_templates.builders import a_context, a_prediction, a_source, some_pixels
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -81,8 +81,8 @@ def test_kinds_codes_and_parameters_are_those_of_the_code(
     statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     created, terminology = section(statement, "6"), section(statement, "7")
-    for kind, series in SERIES.items():
-        assert f"| {kind.value} | {series.modality} | {9000 + series.offset} |" in created
+    for kind, spec in EVIDENCE.items():
+        assert f"| {kind.value} | {spec.modality} | {9000 + spec.series_offset} |" in created
     for reason in RefusalReason:
         assert f"`{codes.REFUSAL_REASONS[reason].value}`" in terminology
     monkeypatch.setenv("DICOM_NODE_NETWORK__AE_TITLE", "OTHER")

@@ -12,7 +12,7 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import JobState
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
-from dicom_node.workflow.analysis import layers, report
+from dicom_node.workflow.analysis import evidence_builders, report
 from dicom_node.workflow.analysis.gate import Gate
 from dicom_node.workflow.testing.fakes import FakeSender, InlineSteps
 from sr_templates.errors import EvidenceError
@@ -89,7 +89,7 @@ def guarded(engine: sa.Engine, tmp_path: Path) -> Guarded:
 
 def broken_overlays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the overlay's template forget an attribute, as a fault of this program would."""
-    build = layers.build_overlays
+    build = evidence_builders.build_overlays
 
     def forgetful(*arguments: object, **named: object) -> list[Dataset]:
         made = build(*arguments, **named)
@@ -97,7 +97,7 @@ def broken_overlays(monkeypatch: pytest.MonkeyPatch) -> None:
             del each.BurnedInAnnotation
         return made
 
-    monkeypatch.setattr(layers, "build_overlays", forgetful)
+    monkeypatch.setattr(evidence_builders, "build_overlays", forgetful)
 
 
 def strict_gate(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:

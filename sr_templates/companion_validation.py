@@ -33,7 +33,7 @@ _FRAMES = (
     "BitsAllocated",
 )
 # Type 1 by class, as PS3.3 lists them in each information object's modules.
-LAYER_TYPE_1: Mapping[str, tuple[str, ...]] = MappingProxyType(
+COMPANION_TYPE_1: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         SegmentationStorage: (
             *_FRAMES,
@@ -168,7 +168,7 @@ def _document(dataset: Dataset) -> Iterator[str]:
         yield "the document is not a whole PDF"
 
 
-LAYER_CHECKS: Mapping[str, Callable[[Dataset], Iterator[str]]] = MappingProxyType(
+COMPANION_CHECKS: Mapping[str, Callable[[Dataset], Iterator[str]]] = MappingProxyType(
     {
         SegmentationStorage: _segmentation,
         GrayscaleSoftcopyPresentationStateStorage: _presentation_state,

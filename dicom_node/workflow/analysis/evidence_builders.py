@@ -1,4 +1,8 @@
-"""Which template makes which kind of evidence beside the report."""
+"""Which template makes which kind of evidence, beside the report that lists the others.
+
+Each function answers for one `EvidenceSubject`: what the kinds of that subject need of a source are
+its parameters.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -26,10 +30,10 @@ from sr_templates.presentation_state import build_presentation_state
 from sr_templates.secondary_capture import build_overlays
 from sr_templates.segmentation import build_segmentation
 
-Layers = Mapping[EvidenceKind, Callable[[], Sequence[Dataset]]]
+Builders = Mapping[EvidenceKind, Callable[[], Sequence[Dataset]]]
 
 
-def layers_of_image(
+def builders_of_radiograph(
     prediction: Prediction,
     source: Dataset,
     pixels: npt.NDArray[np.float32],
@@ -37,7 +41,7 @@ def layers_of_image(
     *,
     value_range: tuple[float, float],
     lungs: Callable[[], LungFields | None],
-) -> Layers:
+) -> Builders:
     """Return how each kind of evidence about one image is built.
 
     ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header;
@@ -48,7 +52,7 @@ def layers_of_image(
         EvidenceKind.SC: lambda: build_overlays(prediction, source, pixels, context),
         EvidenceKind.SEG: lambda: [
             *build_segmentation(prediction, source, context),
-            *_lung_layer(lungs(), source, context),
+            *_lung_segmentation(lungs(), source, context),
         ],
         EvidenceKind.PR: lambda: build_presentation_state(
             prediction, source, context, value_range=value_range
@@ -58,19 +62,19 @@ def layers_of_image(
     }
 
 
-def layers_of_study(
+def builders_of_study(
     prediction: Prediction, sources: Sequence[Dataset], context: EvidenceContext
-) -> Layers:
+) -> Builders:
     """Return how each kind of evidence about a whole study is built."""
     return {EvidenceKind.KO: lambda: build_key_object_selection(prediction, sources, context)}
 
 
-def layers_of_bones(
+def builders_of_bones(
     prediction: BonePrediction,
     source: Dataset,
     pixels: npt.NDArray[np.float32],
     context: EvidenceContext,
-) -> Layers:
+) -> Builders:
     """Return how each kind of image without, or of nothing but, bones is built.
 
     ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header.
@@ -81,12 +85,12 @@ def layers_of_bones(
     }
 
 
-def layers_of_ct(
+def builders_of_ct(
     prediction: CtPrediction,
     sources: Sequence[Dataset],
     pixels_of: PixelsOf,
     context: EvidenceContext,
-) -> Layers:
+) -> Builders:
     """Return how each kind of evidence about a CT study is built.
 
     ``pixels_of`` gives a slice as displayed: (rows, columns), 0 to 1.
@@ -99,7 +103,7 @@ def layers_of_ct(
     }
 
 
-def _lung_layer(
+def _lung_segmentation(
     lungs: LungFields | None, source: Dataset, context: EvidenceContext
 ) -> list[Dataset]:
     if lungs is None:
