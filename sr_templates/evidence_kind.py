@@ -10,20 +10,6 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 
-from pydicom.uid import (
-    UID,
-    Comprehensive3DSRStorage,
-    EncapsulatedPDFStorage,
-    GrayscaleSoftcopyPresentationStateStorage,
-    KeyObjectSelectionDocumentStorage,
-    ParametricMapStorage,
-    SecondaryCaptureImageStorage,
-    SegmentationStorage,
-)
-
-from ai_engine.prediction import ModelIdentity
-from sr_templates.repair import long_string
-
 
 class EvidenceKind(StrEnum):
     """What the node can make of a prediction, by the names that users administer them with."""
@@ -64,7 +50,7 @@ class EvidenceSpec:
     kind
         The kind.
     sop_classes
-        What carries it, in order of preference.
+        UIDs of what carries it, in order of preference (PS3.4 Annex B.5).
     subjects
         What objects of this kind are made from.
     series_offset
@@ -80,18 +66,13 @@ class EvidenceSpec:
     """
 
     kind: EvidenceKind
-    sop_classes: tuple[UID, ...]
+    sop_classes: tuple[str, ...]
     subjects: frozenset[EvidenceSubject]
     series_offset: int
     modality: str
     heading: str
     words: tuple[str, str]
     is_administered: bool = True
-
-    def series_description(self, model: ModelIdentity) -> str:
-        """Series Description (0008,103E): what it is, whether it is research, which model."""
-        status = " (research)" if model.research_only else ""
-        return long_string(f"{self.heading}{status}: {model.title}")
 
     def counted(self, count: int) -> str:
         """Return ``report`` or ``2 reports``."""
@@ -102,7 +83,7 @@ class EvidenceSpec:
 _SPECS = (
     EvidenceSpec(
         kind=EvidenceKind.SR,
-        sop_classes=(Comprehensive3DSRStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.88.34",),  # Comprehensive 3D SR
         subjects=frozenset({EvidenceSubject.STUDY, EvidenceSubject.CT, EvidenceSubject.VERDICT}),
         series_offset=0,
         modality="SR",
@@ -111,7 +92,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.SC,
-        sop_classes=(SecondaryCaptureImageStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.7",),  # Secondary Capture Image
         subjects=frozenset({EvidenceSubject.RADIOGRAPH, EvidenceSubject.CT}),
         series_offset=1,
         modality="OT",
@@ -120,7 +101,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.SEG,
-        sop_classes=(SegmentationStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.66.4",),  # Segmentation
         subjects=frozenset({EvidenceSubject.RADIOGRAPH, EvidenceSubject.CT}),
         series_offset=2,
         modality="SEG",
@@ -129,7 +110,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.PR,
-        sop_classes=(GrayscaleSoftcopyPresentationStateStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.11.1",),  # Grayscale Softcopy Presentation State
         subjects=frozenset({EvidenceSubject.RADIOGRAPH}),
         series_offset=3,
         modality="PR",
@@ -138,7 +119,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.PM,
-        sop_classes=(ParametricMapStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.30",),  # Parametric Map
         subjects=frozenset({EvidenceSubject.RADIOGRAPH}),
         series_offset=4,
         modality="OT",
@@ -147,7 +128,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.PDF,
-        sop_classes=(EncapsulatedPDFStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.104.1",),  # Encapsulated PDF
         subjects=frozenset({EvidenceSubject.RADIOGRAPH, EvidenceSubject.CT}),
         series_offset=5,
         modality="DOC",
@@ -156,7 +137,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.KO,
-        sop_classes=(KeyObjectSelectionDocumentStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.88.59",),  # Key Object Selection Document
         subjects=frozenset({EvidenceSubject.STUDY, EvidenceSubject.CT}),
         series_offset=6,
         modality="KO",
@@ -165,7 +146,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.REJECTION,
-        sop_classes=(KeyObjectSelectionDocumentStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.88.59",),  # Key Object Selection Document
         subjects=frozenset({EvidenceSubject.VERDICT}),
         series_offset=7,
         modality="KO",
@@ -175,7 +156,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.SOFT,
-        sop_classes=(SecondaryCaptureImageStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.7",),  # Secondary Capture Image
         subjects=frozenset({EvidenceSubject.BONES}),
         series_offset=8,
         modality="OT",
@@ -184,7 +165,7 @@ _SPECS = (
     ),
     EvidenceSpec(
         kind=EvidenceKind.BONE,
-        sop_classes=(SecondaryCaptureImageStorage,),
+        sop_classes=("1.2.840.10008.5.1.4.1.1.7",),  # Secondary Capture Image
         subjects=frozenset({EvidenceSubject.BONES}),
         series_offset=9,
         modality="OT",

@@ -63,7 +63,9 @@ def _add_general_series(
     dataset.SeriesInstanceUID = series_uid(dataset.StudyInstanceUID, model, kind)
     dataset.SeriesNumber = context.series_number_base + spec.series_offset
     dataset.Modality = spec.modality
-    dataset.SeriesDescription = spec.series_description(model)
+    # What it is, whether it is research, which model.
+    status = " (research)" if model.research_only else ""
+    dataset.SeriesDescription = long_string(f"{spec.heading}{status}: {model.title}")
 
 
 def _add_general_equipment(dataset: Dataset, context: EvidenceContext) -> None:
