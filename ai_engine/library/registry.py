@@ -87,7 +87,7 @@ def read_active_versions(path: Path) -> dict[str, str]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelFolderError(f"{path}: no such file; restore it from the project") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or nested without end
         raise ModelFolderError(f"{path}: not valid TOML: {error}") from error
     active = table.get("active")
     if not isinstance(active, dict) or not all(isinstance(item, str) for item in active.values()):

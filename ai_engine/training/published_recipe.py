@@ -190,7 +190,7 @@ def _settings(text: str, where: str) -> dict[str, Any]:
     """What a text says, over what the recipe says that it extends."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number too long, nesting without end
         raise RecipeError(f"{where}: not valid TOML: {error}") from error
     if "extends" not in table:
         return table

@@ -73,5 +73,5 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise ConfigurationError(
             f"{path} does not exist: name the folder that holds it with --config."
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or nested without end
         raise ConfigurationError(f"{path}: {error}") from error

@@ -14,6 +14,7 @@ screens, ultrasound, photographs and endoscopy) and does not say that nothing is
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ from pydicom import DataElement, Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag
+from pydicom.uid import UID_dictionary
 
 from dicom_node.errors import NodeError
 from dicom_node.export.pseudonyms import Pseudonyms
@@ -58,7 +60,9 @@ _SAVED_SCREEN = ("SCREEN", "REPORT")
 _PREAMBLE = b"\0" * 128
 _OVERLAYS, _CURVES, _REPEATING = 0x6000, 0x5000, 0xFF00
 
-_STANDARD_UIDS = "1.2.840.10008."
+_STANDARD_UID = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]*))+")
+# What names a kind of thing and never an object; its UIDs may be newer than pydicom's dictionary.
+_OF_A_KIND = ("ClassUID", "TransferSyntaxUID", "CodingSchemeUID", "ContextUID", "ResourceUID")
 _KEPT = ("PatientSex", "PatientAge", "ContentSequence", "PatientIdentityRemoved")
 _EMPTIED = frozenset({"PatientBirthDate", "PatientBirthTime"})
 # Text that the node itself writes into a report: who analysed it and which finding an item is.
@@ -238,12 +242,21 @@ def _replace_uids(element: DataElement, pseudonyms: Pseudonyms) -> None:
     if not element.value:
         return
     values = list(element.value) if element.VM > 1 else [element.value]
-    replaced = [_replaced(str(value), pseudonyms) for value in values]
+    replaced = [
+        value if _is_standard(value, element.keyword) else pseudonyms.uid(value)
+        for value in map(str, values)
+    ]
     element.value = replaced if len(replaced) > 1 else replaced[0]
 
 
-def _replaced(uid: str, pseudonyms: Pseudonyms) -> str:
-    return uid if uid.startswith(_STANDARD_UIDS) else pseudonyms.uid(uid)
+def _is_standard(uid: str, keyword: str) -> bool:
+    """Whether the Standard gave this UID, so that it says nothing of anybody (PS3.6 Annex A).
+
+    The root alone proves nothing: a sender may put it before a name, or before a path.
+    """
+    if keyword.endswith(_OF_A_KIND):
+        return len(uid) <= 64 and _STANDARD_UID.fullmatch(uid) is not None
+    return uid in UID_dictionary
 
 
 def _capped(age: str) -> str:

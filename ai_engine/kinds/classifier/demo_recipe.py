@@ -115,7 +115,7 @@ def parse_recipe(text: str, *, where: str) -> Recipe:
     """Build a recipe from TOML text; ``where`` names its source in errors."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number too long, nesting without end
         raise RecipeError(f"{where}: not valid TOML: {error}") from error
     stages = table.pop("stages", [])
     augmentation = table.pop("augmentation", {})

@@ -12,6 +12,7 @@ from ai_engine.calibration.cases import Minimum
 from ai_engine.commands.comparison.paired import ALL_DEVICES, Standing
 from ai_engine.commands.comparison.report import JSON_NAME, PLOT_NAME, TEXT_NAME
 from ai_engine.commands.finetune import Tuning
+from ai_engine.errors import ModelFolderError
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import ModelCard, read_card, write_card
@@ -231,3 +232,10 @@ def test_only_one_run_at_a_time_and_no_version_twice(shop: Workshop, champion: M
         run(shop, order(champion))
     with pytest.raises(ConflictError, match="choose another --version"):
         run(shop, order(champion, version="2.0.0"))
+    before = sorted(shop.folder.parent.rglob("*"))
+    for version in ("../../models", "/", "..", ".", "a/b", "a\0b"):
+        with pytest.raises(ModelFolderError, match="is no name"):
+            run(shop, order(champion, version=version))
+    after = set(shop.folder.parent.rglob("*")) - set(before)
+    assert after <= {shop.folder, *shop.folder.rglob("*")}
+    assert set(before) <= set(shop.folder.parent.rglob("*"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from pydicom import dcmread
+from pydicom import dcmread, dcmwrite
 
 from ai_engine.datasets.cxr import read_cxr
 from ai_engine.prediction import Region
@@ -189,3 +189,31 @@ def test_a_file_that_is_gone_is_left_out_with_a_word(
     summary = export_nih(records, sources(lambda _image: missing), tmp_path / "out")
     assert summary.skipped == {"the file is gone": 3}
     assert summary.rows() == ()
+
+
+@pytest.mark.parametrize("export", [export_dicom, export_nih, export_coco])
+@pytest.mark.parametrize(
+    "uid",
+    [
+        "1.2.840.10008./../../../../outside",
+        "1.2.840.10008./../..",
+        "/outside",
+        "../../outside",
+        "..",
+        "1.2.840.10008.19540101",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_no_identifier_of_an_image_leads_out_of_the_export_or_into_it(
+    export: Callable[..., object], uid: str, records: list[WarehouseRecord], tmp_path: Path
+) -> None:
+    made = small_radiograph()
+    made.PatientID = made.StudyInstanceUID = made.SeriesInstanceUID = made.SOPInstanceUID = uid
+    source, out = tmp_path / "image.dcm", tmp_path / "far" / "away" / "out"
+    dcmwrite(source, made, enforce_file_format=True)
+    export(records, sources(lambda _image: source), out)
+    written = {path for path in tmp_path.rglob("*") if path.is_file()} - {source}
+    assert written
+    assert all(path.is_relative_to(out) for path in written)
+    assert not any(uid in str(path.relative_to(out)) for path in written)
+    assert all(uid.encode() not in path.read_bytes() for path in written if len(uid) > 2)

@@ -206,3 +206,18 @@ def test_nobody_who_is_not_signed_in_sees_anything(client: TestClient) -> None:
     client.cookies.clear()
     for path in ("/calibration", "/drift", f"/calibration/all/{LABEL}/roc.svg"):
         assert client.get(path, follow_redirects=False).status_code in {303, 401}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../sign_in.py", "/static/%2e%2e/sign_in.py", "/static/..%2fsign_in.py",
+        "/static/%2e%2e%2fsign_in.py", "/static/..%5csign_in.py", "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd", "/static/app.css%00.py", "/static/", "/static/ui/../../frame.py",
+    ],
+)  # fmt: skip
+def test_nothing_but_static_files_is_served_as_one(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "def " not in answer.text
+    assert "root:" not in answer.text
