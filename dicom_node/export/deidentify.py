@@ -20,11 +20,11 @@ from datetime import datetime, timedelta
 
 from dicomanonymizer.dicomfields_selector import dicom_anonymization_database_selector
 from dicomanonymizer.simpledicomanonymizer import anonymize_dataset, initialize_actions
-from pydicom import DataElement, Dataset
+from pydicom import DataElement, Dataset, config
 from pydicom.dataset import FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID
 
 from dicom_node.errors import NodeError
 from dicom_node.export.pseudonyms import Pseudonyms
@@ -256,7 +256,7 @@ def _is_standard(uid: str, keyword: str) -> bool:
     """
     if keyword.endswith(_OF_A_KIND):
         return len(uid) <= 64 and _STANDARD_UID.fullmatch(uid) is not None
-    return uid in UID_dictionary
+    return UID(uid, validation_mode=config.IGNORE).name != uid  # PS3.6's name, if it has one
 
 
 def _capped(age: str) -> str:
