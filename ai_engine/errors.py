@@ -7,6 +7,7 @@
     ├── BackendError          an inference back end cannot be started
     ├── DatasetError          a data set's folder or table is not what training needs
     ├── RecipeError           a training recipe cannot be used as written
+    ├── InflatesTooFarError   a deflated file that would fill the memory
     ├── ImageRefusedError     one image that must not or cannot be analysed, with its reason
     └── CtRefusedError        one CT series that must not or cannot be measured (ai_engine.ct)
 
@@ -42,6 +43,10 @@ class DatasetError(AiEngineError):
 
 class RecipeError(AiEngineError):
     """A training recipe cannot be used as written."""
+
+
+class InflatesTooFarError(AiEngineError):
+    """A deflated data set inflates beyond what any image does."""
 
 
 class ImageRefusedError(AiEngineError):

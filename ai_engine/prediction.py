@@ -148,6 +148,14 @@ class RefusalReason(StrEnum):
     UNPAIRED = "lateral image without a frontal one"
     EMPTY_EXPOSURE = "image has no usable contrast"
     TOO_SMALL = "image is too small"
+    TOO_LARGE = "image is too large"
+    UNSUPPORTED_COMPRESSION = "compression not supported"
+    CONTRADICTORY = "pixel data contradicts the header"
+    BITS_UNCLEAR = "header does not tell where the bits of the pixels are"
+    UNREADABLE_VALUE = "header value cannot be read"
+    NO_PHOTOMETRIC = "photometric interpretation is missing"
+    SLOPE_ZERO = "rescale slope is zero"
+    INVALID_LUT = "modality lookup table cannot be applied"
     MULTIFRAME = "more frames than the model accepts"
     SUSPENDED = "model is suspended for this device"
     ANALYSIS_FAILED = "analysis failed"
@@ -198,6 +206,7 @@ class RemarkKind(StrEnum):
     LATERAL_MISSING = "no lateral image"
     HEADER_JOINED = "header joined with pixels"
     CHANNELS_GIVEN = "given further channels"
+    HEADER_CORRECTED = "pixels read other than the header states"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

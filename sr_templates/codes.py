@@ -150,6 +150,9 @@ REMARKS = MappingProxyType(
             "R-HEADER-JOINED", PRIVATE_SCHEME, "Header joined with pixels"
         ),
         RemarkKind.CHANNELS_GIVEN: Code("R-CHANNELS", PRIVATE_SCHEME, "Given further channels"),
+        RemarkKind.HEADER_CORRECTED: Code(
+            "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
+        ),
     }
 )
 
@@ -175,6 +178,26 @@ REFUSAL_REASONS = MappingProxyType(
             "R-NO-CONTRAST", PRIVATE_SCHEME, "Image has no usable contrast"
         ),
         RefusalReason.TOO_SMALL: Code("R-TOO-SMALL", PRIVATE_SCHEME, "Image is too small"),
+        RefusalReason.TOO_LARGE: Code("R-TOO-LARGE", PRIVATE_SCHEME, "Image is too large"),
+        RefusalReason.UNSUPPORTED_COMPRESSION: Code(
+            "R-COMPRESSION", PRIVATE_SCHEME, "Compression not supported"
+        ),
+        RefusalReason.CONTRADICTORY: Code(
+            "R-CONTRADICTORY", PRIVATE_SCHEME, "Pixel data contradicts the header"
+        ),
+        RefusalReason.BITS_UNCLEAR: Code(
+            "R-BITS", PRIVATE_SCHEME, "Header does not tell where the bits of the pixels are"
+        ),
+        RefusalReason.UNREADABLE_VALUE: Code(
+            "R-UNREADABLE", PRIVATE_SCHEME, "Header value cannot be read"
+        ),
+        RefusalReason.NO_PHOTOMETRIC: Code(
+            "R-NO-PHOTOMETRIC", PRIVATE_SCHEME, "Photometric interpretation is missing"
+        ),
+        RefusalReason.SLOPE_ZERO: Code("R-SLOPE-ZERO", PRIVATE_SCHEME, "Rescale slope is zero"),
+        RefusalReason.INVALID_LUT: Code(
+            "R-LUT", PRIVATE_SCHEME, "Modality lookup table cannot be applied"
+        ),
         RefusalReason.ANALYSIS_FAILED: Code("R-FAILED", PRIVATE_SCHEME, "Analysis failed"),
         RefusalReason.MULTIFRAME: Code(
             "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"

@@ -17,6 +17,7 @@ from sr_templates.source_attributes import SourceAttributes
 # Presentation LUT Shape (2050,0020) by photometric interpretation (PS3.3 C.11.6).
 SHAPES = MappingProxyType({"MONOCHROME1": "INVERSE", "MONOCHROME2": "IDENTITY"})
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+_VALUES = ("LUTDescriptor", "LUTData")
 _LUT = ("LUTDescriptor", "LUTExplanation", "ModalityLUTType", "LUTData")
 
 
@@ -33,18 +34,33 @@ def add_grayscale(
     EvidenceError
         The source is not grey, or nothing says which of its values are black and white.
     """
-    photometric = "".join(attributes.values("PhotometricInterpretation"))
-    if photometric not in SHAPES:
+    shape = _shape(attributes)
+    if shape is None:
         raise EvidenceError("the image is not a grey one: a grayscale state cannot be applied")
     _add_modality_lut(state, source, attributes)
     if item := _voi(source, attributes, value_range):
         state.SoftcopyVOILUTSequence = [item]
-    state.PresentationLUTShape = SHAPES[photometric]
+    state.PresentationLUTShape = shape
+
+
+def _shape(attributes: SourceAttributes) -> str | None:
+    """From Photometric Interpretation however it is spelt; without it, the image's own shape."""
+    stated = "".join(attributes.values("PhotometricInterpretation"))
+    own = "".join(attributes.values("PresentationLUTShape"))
+    if not stated:
+        return own if own in SHAPES.values() else None
+    return SHAPES.get(stated.replace(" ", "").replace("_", ""))
 
 
 def _add_modality_lut(state: Dataset, source: Dataset, attributes: SourceAttributes) -> None:
     """Copy the table or the rescale; an image without either has stored values for output."""
-    if tables := _tables(source, "ModalityLUTSequence"):
+    if source.get("ModalityLUTSequence"):
+        tables = _tables(source, "ModalityLUTSequence")
+        if not tables:
+            raise EvidenceError("the modality LUT is not stored so that a state may repeat it")
+        for table in tables:
+            if not table.get("ModalityLUTType"):  # type 1 here: US is an unspecified unit
+                table.ModalityLUTType = "US"
         state.ModalityLUTSequence = tables
         return
     slope, intercept = (_number(attributes, f"Rescale{part}") for part in ("Slope", "Intercept"))
@@ -96,7 +112,7 @@ def _function(attributes: SourceAttributes) -> str:
 
 
 def _tables(source: Dataset, keyword: str) -> list[Dataset]:
-    """Copy the complete items of a sequence of lookup tables."""
+    """Copy the complete and valid items of a sequence of lookup tables."""
     items: Sequence[Dataset] = source.get(keyword) or []
     copies = []
     for item in items:
@@ -104,7 +120,8 @@ def _tables(source: Dataset, keyword: str) -> list[Dataset]:
         for name in _LUT:
             if name in item:
                 table[name] = copy.deepcopy(item[name])
-        if "LUTDescriptor" in table and "LUTData" in table:
+        kinds = tuple(table[name].VR if name in table else "" for name in _VALUES)
+        if kinds[0] in {"US", "SS"} and kinds[1] in {"US", "OW"}:
             copies.append(table)
     return copies
 

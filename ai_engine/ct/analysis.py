@@ -64,6 +64,7 @@ def analyse_volume(
         ranges=ranges,
         explanation=explain(ranges),
         cautions=find_cautions(volume, lungs, measurements[2]),
+        corrections=volume.corrections,
         patterns=measure_patterns(volume.geometry, lungs, regions),
         key_slices=select_key_slices(volume.geometry, lungs, regions),
         outlines=largest_areas(volume.geometry, lungs, regions),

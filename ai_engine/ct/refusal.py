@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from ai_engine.errors import AiEngineError
+from ai_engine.errors import AiEngineError, ImageRefusedError
+from ai_engine.prediction import RefusalReason
 
 
 class CtRefusalReason(StrEnum):
@@ -23,6 +24,8 @@ class CtRefusalReason(StrEnum):
     UNEVEN_SPACING = "slices are not evenly spaced"
     TOO_THICK = "slices are too far apart"
     UNDECODABLE = "pixel data cannot be decoded"
+    CONTRADICTORY = "pixel data contradicts the header"
+    UNSUPPORTED_COMPRESSION = "compression not supported"
     NO_LUNGS = "no lungs in the field of view"
 
 
@@ -33,3 +36,13 @@ class CtRefusedError(AiEngineError):
         super().__init__(f"{reason.value}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+def undecodable_slice(error: ImageRefusedError) -> CtRefusedError:
+    """The refusal of a series for a slice whose pixels could not be read."""
+    reason = {
+        RefusalReason.CONTRADICTORY: CtRefusalReason.CONTRADICTORY,
+        RefusalReason.BITS_UNCLEAR: CtRefusalReason.CONTRADICTORY,
+        RefusalReason.UNSUPPORTED_COMPRESSION: CtRefusalReason.UNSUPPORTED_COMPRESSION,
+    }.get(error.reason, CtRefusalReason.UNDECODABLE)
+    return CtRefusedError(reason, f"a slice: {error.detail}")

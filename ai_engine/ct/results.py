@@ -178,7 +178,8 @@ class CtAnalysis:
     ``measurements`` are of the right lung, the left lung and both, in this order; ``findings`` the
     regions, the largest first; ``explanation`` the sentences of paper 5's Fig. 7. ``patterns`` are
     those found, each in the lungs that show it and in both; ``outlines`` are of both lungs and of
-    each pattern. Masks have the shape and slice order of ``geometry``.
+    each pattern. Masks have the shape and slice order of ``geometry``. ``corrections`` say what the
+    headers got wrong of the pixels, and how these were read.
     """
 
     method: ModelIdentity
@@ -194,6 +195,7 @@ class CtAnalysis:
     right_lung: PackedMask
     left_lung: PackedMask
     inhomogeneity: tuple[tuple[Pattern, PackedMask], ...]
+    corrections: tuple[str, ...] = ()
 
     @property
     def is_positive(self) -> bool:

@@ -16,6 +16,7 @@ from pydicom.uid import (
 )
 
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.preprocessing.header_values import numbers
 
 Vector = tuple[float, float, float]
 
@@ -129,6 +130,7 @@ def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Sli
 
 def _rescale(places: Sequence[Dataset]) -> tuple[float, float]:
     """Rescale slope and intercept (PS3.3 C.8.2.1): type 1 in CT images, in Hounsfield units."""
+    detail = "the rescale to Hounsfield units is missing or leads to another unit"
     try:
         slope, intercept = (
             *_floats(_first(places, "RescaleSlope"), 1),
@@ -136,9 +138,10 @@ def _rescale(places: Sequence[Dataset]) -> tuple[float, float]:
         )
         unit = next((str(place.RescaleType) for place in places if "RescaleType" in place), "HU")
     except MALFORMED:
-        slope, intercept, unit = 0.0, 0.0, ""
+        raise CtRefusedError(CtRefusalReason.NO_HOUNSFIELD_UNITS, detail) from None
+    if slope == 0.0:
+        detail = "the rescale slope is 0, so that every voxel would have one value"
     if slope == 0.0 or unit.strip().upper() not in {"HU", "HU_MOD", ""}:
-        detail = "the rescale to Hounsfield units is missing or leads to another unit"
         raise CtRefusedError(CtRefusalReason.NO_HOUNSFIELD_UNITS, detail)
     return slope, intercept
 
@@ -146,7 +149,7 @@ def _rescale(places: Sequence[Dataset]) -> tuple[float, float]:
 def _first(places: Sequence[Dataset], keyword: str) -> object:
     for place in places:
         if keyword in place:
-            return place[keyword].value
+            return numbers(place, keyword).values
     raise KeyError(keyword)
 
 

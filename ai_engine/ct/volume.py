@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
 from ai_engine.ct.geometry import Stack, stack_slices
-from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError, undecodable_slice
 from ai_engine.ct.slices import Slice, SliceReference, Vector, read_slices
-from ai_engine.preprocessing.decoding import DECODING_ERRORS, stored_values
+from ai_engine.errors import ImageRefusedError
+from ai_engine.preprocessing.decoding import DecodedPixels, decode_pixels
 
 AIR = -1024
 LIMITS = (AIR, 3071)
@@ -59,12 +62,14 @@ class VolumeGeometry:
 class CtVolume:
     """One series: int16 (slices, rows, columns) Hounsfield units, clipped to −1024 … 3071.
 
-    ``contrast`` says whether a contrast agent is stated.
+    ``contrast`` says whether a contrast agent is stated; ``corrections`` are sentences on what the
+    headers say of the pixels and they do not hold.
     """
 
     hounsfield: Hounsfield
     geometry: VolumeGeometry
     contrast: bool = False
+    corrections: tuple[str, ...] = ()
 
     @property
     def sop_instance_uids(self) -> tuple[str, ...]:
@@ -82,7 +87,7 @@ def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
     """
     stack = stack_slices(read_slices(datasets))
     first = stack.slices[0]
-    hounsfield = _decode(stack, threads)
+    hounsfield, corrections = _decode(stack, threads)
     slices, rows, columns = hounsfield.shape
     geometry = VolumeGeometry(
         shape=(slices, rows, columns),
@@ -93,7 +98,9 @@ def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
         positions=tuple(entry.position for entry in stack.slices),
     )
     contrast = any(entry.contrast for entry in stack.slices)
-    return CtVolume(hounsfield=hounsfield, geometry=geometry, contrast=contrast)
+    return CtVolume(
+        hounsfield=hounsfield, geometry=geometry, contrast=contrast, corrections=corrections
+    )
 
 
 def slice_hounsfield(dataset: Dataset, frame_number: int | None = None) -> Hounsfield:
@@ -105,30 +112,38 @@ def slice_hounsfield(dataset: Dataset, frame_number: int | None = None) -> Houns
         If it isn't a CT slice, or can't be decoded.
     """
     entries = read_slices([dataset])
-    return _hounsfield(entries[(frame_number or 1) - 1])
+    entry = entries[(frame_number or 1) - 1]
+    return _hounsfield(entry, _decoded(entry).values)
 
 
-def _decode(stack: Stack, threads: int) -> Hounsfield:
+def _decode(stack: Stack, threads: int) -> tuple[Hounsfield, tuple[str, ...]]:
     volume = np.empty((len(stack.slices), *stack.slices[0].shape), np.int16)
 
-    def fill(index: int) -> None:
-        volume[index] = _hounsfield(stack.slices[index])
+    def fill(index: int) -> tuple[str, ...]:
+        decoded = _decoded(stack.slices[index])
+        volume[index] = _hounsfield(stack.slices[index], decoded.values)
+        return decoded.corrections
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(len(volume))))
+        said = chain.from_iterable(pool.map(fill, range(len(volume))))
+        corrections = tuple(dict.fromkeys(said))
     volume.flags.writeable = False
-    return volume
+    return volume, corrections
 
 
-def _hounsfield(entry: Slice) -> Hounsfield:
+def _decoded(entry: Slice) -> DecodedPixels:
+    frame = entry.reference.frame_number
     try:
-        frame = entry.reference.frame_number
-        stored = stored_values(entry.dataset, frame=None if frame is None else frame - 1, raw=True)
-        if stored.shape != entry.shape:
-            raise ValueError("not one slice of the size that the header states")
-    except DECODING_ERRORS:
-        detail = "a slice is damaged or compressed in an unsupported way; send the series again"
-        raise CtRefusedError(CtRefusalReason.UNDECODABLE, detail) from None
+        decoded = decode_pixels(entry.dataset, frame=None if frame is None else frame - 1, raw=True)
+    except ImageRefusedError as error:
+        raise undecodable_slice(error) from error
+    if decoded.values.shape != entry.shape:
+        detail = "an object holds more than the slice that its header states"
+        raise CtRefusedError(CtRefusalReason.UNDECODABLE, detail)
+    return decoded
+
+
+def _hounsfield(entry: Slice, stored: npt.NDArray[Any]) -> Hounsfield:
     if entry.slope == 1.0 and entry.intercept.is_integer():
         values = stored.astype(np.int32) + int(entry.intercept)
     else:

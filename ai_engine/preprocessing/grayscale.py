@@ -4,15 +4,17 @@ Stored values have few distinct levels, so the whole chain is computed once for 
 looked up for each pixel.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
+from ai_engine.preprocessing.header_values import UnreadableValueError, integer, numbers, word
+from ai_engine.preprocessing.lookup_table import InvalidLutError, read_lookup_table
+from ai_engine.preprocessing.modality import read_modality
 
 FloatArray = npt.NDArray[np.float64]
 StoredValues = npt.NDArray[np.integer[npt.NBitBase]]
@@ -36,8 +38,28 @@ _STATISTICS_STEP = 3
 """Statistics use every third row and column; a radiograph still has 200,000 of them."""
 
 
-def display_pixels(dataset: Dataset, stored: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    """Map stored values to 0 to 1, bright is dense (the polarity of MONOCHROME2).
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Displayed:
+    """An image as it is shown, and what its grayscale attributes get wrong.
+
+    ``pixels`` is float32 (rows, columns), 0 to 1, bright is dense (the polarity of MONOCHROME2);
+    padding pixels are 0. ``value_range`` are the values after the modality LUT that show the image
+    well as black and white, whatever it states. ``corrections`` are sentences.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    value_range: tuple[float, float]
+    corrections: tuple[str, ...] = ()
+
+
+def display(
+    dataset: Dataset,
+    stored: npt.NDArray[np.generic],
+    *,
+    is_inverted: bool = False,
+    shift: int = 0,
+) -> Displayed:
+    """Map stored values to what is shown of them.
 
     Parameters
     ----------
@@ -45,48 +67,36 @@ def display_pixels(dataset: Dataset, stored: npt.NDArray[np.generic]) -> npt.NDA
         The image's attributes.
     stored
         Integer (rows, columns), as decoded.
-
-    Returns
-    -------
-    ndarray
-        Float32 (rows, columns). Padding pixels are 0.
+    is_inverted
+        Whether the image is MONOCHROME1.
+    shift
+        How many bits the values were shifted right by, as Pixel Padding Value may have to be.
 
     Raises
     ------
     ImageRefusedError
-        If the image has no contrast, or more levels than any radiograph.
+        If the image has no contrast, or more levels than any radiograph, or its modality LUT or
+        rescale can't be applied.
     """
     lowest, highest = int(stored.min()), int(stored.max())
     if highest - lowest > MOST_LEVELS:
         raise ImageRefusedError(RefusalReason.UNDECODABLE, "more than 16 bits per pixel")
     levels = np.arange(lowest, highest + 1)
-    padding = _padding_levels(dataset, levels)
+    padding = _padding_levels(dataset, levels, shift)
     counts = _histogram(stored, lowest, len(levels))
     counts[padding] = 0
     _require_contrast(levels, counts)
-    table = _display_table(dataset, levels, counts)
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
+    rescale = read_modality(dataset, lowest, highest)
+    modality = rescale.apply(levels)
+    table, said = _display_table(dataset, modality, counts)
+    if is_inverted:
         table = 1 - table
     table[padding] = 0
-    return table.astype(np.float32)[stored.astype(np.int64) - lowest]
-
-
-def value_range(dataset: Dataset, stored: npt.NDArray[np.generic]) -> tuple[float, float]:
-    """Values after the modality LUT that show an image well as black and white, whatever it states.
-
-    Parameters
-    ----------
-    dataset
-        The image's attributes.
-    stored
-        Integer (rows, columns), as decoded; padding pixels do not count.
-    """
-    lowest, highest = int(stored.min()), int(stored.max())
-    levels = np.arange(lowest, highest + 1)
-    counts = _histogram(stored, lowest, len(levels))
-    counts[_padding_levels(dataset, levels)] = 0
-    modality = np.asarray(apply_modality_lut(levels, dataset), dtype=np.float64)
-    return _quantiles(modality, counts, ROBUST_PERCENTILES)
+    return Displayed(
+        pixels=table.astype(np.float32)[stored.astype(np.int64) - lowest],
+        value_range=_quantiles(modality, counts, ROBUST_PERCENTILES),
+        corrections=(*rescale.corrections, *said),
+    )
 
 
 def window(
@@ -114,13 +124,25 @@ def window(
     return np.clip(scaled, 0, 1)
 
 
-def _padding_levels(dataset: Dataset, levels: npt.NDArray[np.int_]) -> npt.NDArray[np.bool_]:
+def _padding_levels(
+    dataset: Dataset, levels: npt.NDArray[np.int_], shift: int
+) -> npt.NDArray[np.bool_]:
     """Which levels are padding (PS3.3 C.7.5.1.1.2): in stored values, before any LUT."""
-    first = dataset.get("PixelPaddingValue")
+    try:
+        first = integer(dataset, "PixelPaddingValue")
+        last = integer(dataset, "PixelPaddingRangeLimit")
+    except UnreadableValueError:
+        first = last = None
     if first is None:
         return np.zeros(levels.shape, dtype=np.bool_)
-    last = dataset.get("PixelPaddingRangeLimit", first)
-    return np.asarray((levels >= min(first, last)) & (levels <= max(first, last)))
+    ends = [_as_level(end, levels, shift) for end in (first, first if last is None else last)]
+    return np.asarray((levels >= min(ends)) & (levels <= max(ends)))
+
+
+def _as_level(value: int, levels: npt.NDArray[np.int_], shift: int) -> int:
+    """A value as stated, or with the other sign or shifted where only that occurs."""
+    candidates = (value, value >> shift, value - MOST_LEVELS, value + MOST_LEVELS)
+    return next((each for each in candidates if levels[0] <= each <= levels[-1]), value)
 
 
 def _require_contrast(levels: npt.NDArray[np.int_], counts: npt.NDArray[np.int_]) -> None:
@@ -139,44 +161,50 @@ def _histogram(stored: npt.NDArray[np.generic], lowest: int, levels: int) -> npt
 
 
 def _display_table(
-    dataset: Dataset, levels: npt.NDArray[np.int_], counts: npt.NDArray[np.int_]
-) -> FloatArray:
+    dataset: Dataset, modality: FloatArray, counts: npt.NDArray[np.int_]
+) -> tuple[FloatArray, tuple[str, ...]]:
     """Display value, 0 to 1, of each level, before the polarity is applied."""
-    modality = np.asarray(apply_modality_lut(levels, dataset), dtype=np.float64)
-    chosen = _voi_lut(dataset, modality)
+    chosen, said = _voi_lut(dataset, modality)
     if chosen is None:
-        chosen = _first_window(dataset, modality)
+        chosen, more = _first_window(dataset, modality)
+        said += more
     if chosen is None or _is_absurd(chosen, counts):
         low, high = _quantiles(modality, counts, ROBUST_PERCENTILES)
         chosen = np.clip((modality - low) / max(high - low, 1e-9), 0, 1)
-    return chosen
+    return chosen, said
 
 
-def _voi_lut(dataset: Dataset, modality: FloatArray) -> FloatArray | None:
-    """The first VOI LUT, scaled to 0 to 1, or None where there is none."""
-    if not dataset.get("VOILUTSequence"):
-        return None
-    shown = np.asarray(apply_voi(modality.astype(np.int64), dataset, index=0), dtype=np.float64)
-    brightest = 2 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1
-    return np.asarray(np.clip(shown / brightest, 0, 1))
-
-
-def _first_window(dataset: Dataset, modality: FloatArray) -> FloatArray | None:
-    """The first of several windows, or None where there is none that can be used."""
-    center, width = _first(dataset.get("WindowCenter")), _first(dataset.get("WindowWidth"))
-    if center is None or width is None:
-        return None
-    function = dataset.get("VOILUTFunction") or "LINEAR"
+def _voi_lut(dataset: Dataset, modality: FloatArray) -> tuple[FloatArray | None, tuple[str, ...]]:
+    """The first VOI LUT, scaled to 0 to 1, or None where there is none that can be applied."""
+    items = dataset.get("VOILUTSequence")
+    if not items:
+        return None, ()
     try:
-        return window(modality, center=center, width=width, function=function)
+        table = read_lookup_table(items[0], float(modality.min()), float(modality.max()))
+    except InvalidLutError as error:
+        return None, (f"The VOI LUT cannot be applied ({error}): it was passed over.",)
+    shown = np.clip(table.apply(modality) / (2**table.bits - 1), 0, 1)
+    return np.asarray(shown), table.corrections
+
+
+def _first_window(
+    dataset: Dataset, modality: FloatArray
+) -> tuple[FloatArray | None, tuple[str, ...]]:
+    """The first of several windows, or None where there is none that can be used."""
+    try:
+        center, width = (numbers(dataset, f"Window{part}") for part in ("Center", "Width"))
+    except UnreadableValueError:
+        return None, ("The window cannot be read: the image was shown by its pixels.",)
+    if not center.values or not width.values:
+        return None, ()
+    has_comma = center.has_comma or width.has_comma
+    said = ("The window has decimal commas, and was read so.",) if has_comma else ()
+    function = word(dataset, "VOILUTFunction") or "LINEAR"
+    try:
+        shown = window(modality, center=center.values[0], width=width.values[0], function=function)
     except ValueError:
-        return None
-
-
-def _first(value: object) -> float | None:
-    """First number of an attribute that may be absent, empty, single or multiple."""
-    item = next(iter(value), None) if isinstance(value, Sequence) else value
-    return None if item in {None, ""} else float(str(item))
+        return None, said
+    return shown, said
 
 
 def _is_absurd(shown: FloatArray, counts: npt.NDArray[np.int_]) -> bool:

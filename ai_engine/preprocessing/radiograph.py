@@ -1,7 +1,6 @@
 """A radiograph as pixels, whatever way its DICOM object stores them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,11 +9,14 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from ai_engine.errors import ImageRefusedError
-from ai_engine.prediction import RefusalReason, Region
-from ai_engine.preprocessing.decoding import DECODING_ERRORS, stored_values
+from ai_engine.prediction import RefusalReason, Region, Remark, RemarkKind
+from ai_engine.preprocessing.decoding import DECODING_ERRORS, DecodedPixels, decode_pixels
 from ai_engine.preprocessing.geometry import content_region
-from ai_engine.preprocessing.grayscale import display_pixels, value_range
+from ai_engine.preprocessing.grayscale import display
+from ai_engine.preprocessing.image_pixel import ImagePixel, read_image_pixel
 from ai_engine.preprocessing.patient_context import PatientContext, read_patient_context
+from ai_engine.preprocessing.pixel_aspect import read_pixel_aspect
+from ai_engine.preprocessing.polarity import read_polarity
 
 SMALLEST_SIDE = 256
 """Rows and columns below this hold too little for a model that was made for 384."""
@@ -30,7 +32,8 @@ class Radiograph:
     ``pixels`` is float32 (rows, columns), 0 to 1, bright is dense as in MONOCHROME2, on the source
     image's own grid. ``content`` is the exposed part, without collimator shadows and uniform
     borders. ``aspect_ratio`` is the height of a pixel over its width. ``patient`` is what
-    the header says that some models join with the pixels.
+    the header says that some models join with the pixels. ``corrections`` are sentences on what the
+    header says of the pixels and they do not hold, and how they were read instead.
     """
 
     sop_instance_uid: str
@@ -39,6 +42,7 @@ class Radiograph:
     aspect_ratio: float = 1.0
     value_range: tuple[float, float] = (0.0, 1.0)
     patient: PatientContext = field(default_factory=PatientContext)
+    corrections: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -62,80 +66,107 @@ def read_radiograph(dataset: Dataset) -> Radiograph:
     Raises
     ------
     ImageRefusedError
-        If the object has no pixels, several frames or real colour, is too small, has no contrast,
-        or can't be decoded. The message holds no header values.
+        If the object has no pixels, several frames or real colour, is too small or too large, has
+        no contrast, can't be decoded, or header and pixels contradict each other in a way that has
+        more than one meaning. The message holds no header values but sizes and depths.
     """
-    with _refusing("attributes of the image are invalid"):
-        _require_single_image(dataset)
-    with _refusing("decoder failed"):
-        stored = _decode(dataset)
-    with _refusing("grayscale attributes are invalid"):
-        pixels = display_pixels(dataset, stored)
-        shown = value_range(dataset, stored)
-        ratio = pixel_aspect_ratio(dataset)
+    _require_single_image(dataset)
+    image = read_image_pixel(dataset)
+    _require_resolution(image)
+    is_inverted, said = read_polarity(dataset, image)
+    decoded = decode_pixels(dataset)
+    stored, too = _grey(dataset, decoded)
+    displayed = display(dataset, stored, is_inverted=is_inverted, shift=decoded.shift)
+    aspect = read_pixel_aspect(dataset)
     return Radiograph(
         sop_instance_uid=str(dataset.SOPInstanceUID),
-        pixels=pixels,
-        content=content_region(pixels),
-        aspect_ratio=ratio,
-        value_range=shown,
+        pixels=displayed.pixels,
+        content=content_region(displayed.pixels),
+        aspect_ratio=aspect.ratio,
+        value_range=displayed.value_range,
         patient=read_patient_context(dataset),
+        corrections=(
+            *said,
+            *decoded.corrections,
+            *too,
+            *displayed.corrections,
+            *aspect.corrections,
+        ),
     )
 
 
-def pixel_aspect_ratio(dataset: Dataset) -> float:
-    """Height over width of a pixel, from Pixel Aspect Ratio or the spacings (PS3.3 C.7.6.3.1.7)."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
-        value = dataset.get(keyword)
-        if value and len(value) == 2:
-            height, width = float(value[0]), float(value[1])
-            if height > 0 and width > 0 and 0.2 < height / width < 5:
-                return height / width
-    return 1.0
-
-
-@contextmanager
-def _refusing(what: str) -> Iterator[None]:
-    """Turn the decoders' errors into a refusal that names their kind, not their values."""
-    try:
-        yield
-    except DECODING_ERRORS as error:
-        raise ImageRefusedError(
-            RefusalReason.UNDECODABLE, f"{what} ({type(error).__name__})"
-        ) from error
+def correction_remarks(radiographs: Iterable[Radiograph]) -> tuple[Remark, ...]:
+    """What a result must say of images whose header and pixels contradict each other."""
+    return tuple(
+        Remark(
+            kind=RemarkKind.HEADER_CORRECTED,
+            sop_instance_uid=each.sop_instance_uid,
+            detail=" ".join(each.corrections),
+        )
+        for each in radiographs
+        if each.corrections
+    )
 
 
 def _require_single_image(dataset: Dataset) -> None:
     if "PixelData" not in dataset:
         raise ImageRefusedError(RefusalReason.NO_PIXELS, "the object has no Pixel Data")
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
+
+
+def _require_resolution(image: ImagePixel) -> None:
+    if image.frames > 1:
         raise ImageRefusedError(RefusalReason.MULTIFRAME, "the model reads one frame")
-    rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    if min(rows, columns) < SMALLEST_SIDE:
+    if min(image.rows, image.columns) < SMALLEST_SIDE:
         raise ImageRefusedError(
-            RefusalReason.TOO_SMALL, f"{rows} x {columns} pixels, at least {SMALLEST_SIDE} needed"
+            RefusalReason.TOO_SMALL,
+            f"{image.rows} x {image.columns} pixels, at least {SMALLEST_SIDE} needed",
         )
 
 
-def _decode(dataset: Dataset) -> npt.NDArray[np.generic]:
+def _grey(
+    dataset: Dataset, decoded: DecodedPixels
+) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
     """Stored values (rows, columns); colour only where its channels agree."""
-    stored = stored_values(dataset)
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        stored = apply_color_lut(stored, dataset)
-    if stored.ndim == 2 and dataset.PhotometricInterpretation.startswith("MONOCHROME"):
-        return stored
+    stored, photometric = decoded.values, decoded.image.photometric
+    if photometric == "PALETTE COLOR":
+        stored = _coloured(stored, dataset)
+    if stored.ndim == 2 and (photometric.startswith("MONOCHROME") or not photometric):
+        return stored, ()
     if stored.ndim == 3 and stored.shape[2] == 3:
-        return _grey_of(stored)
+        return _grey_of_colour(stored, decoded.image)
     raise ImageRefusedError(
         RefusalReason.UNSUPPORTED_PHOTOMETRIC, "neither grayscale nor three colour channels"
     )
 
 
-def _grey_of(colour: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """The one channel of a grey image that is stored as colour."""
+def _coloured(stored: npt.NDArray[np.generic], dataset: Dataset) -> npt.NDArray[np.generic]:
+    try:
+        return apply_color_lut(stored, dataset)
+    except DECODING_ERRORS as error:
+        raise ImageRefusedError(
+            RefusalReason.UNSUPPORTED_PHOTOMETRIC, "the palette cannot be applied"
+        ) from error
+
+
+def _grey_of_colour(
+    colour: npt.NDArray[np.generic], image: ImagePixel
+) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
+    """The one channel of a grey image that is stored as colour, in either plane order."""
+    if _is_grey(colour):
+        return colour[..., 1], ()
+    shape = colour.shape
+    if image.planar_configuration:
+        other = np.moveaxis(colour, 2, 0).reshape(shape)
+    else:
+        other = np.moveaxis(colour.reshape(3, *shape[:2]), 0, 2)
+    if image.photometric == "RGB" and _is_grey(other):
+        said = "Planar Configuration is not that of the pixels, which were read in the other order."
+        return other[..., 1], (said,)
+    raise ImageRefusedError(RefusalReason.UNSUPPORTED_PHOTOMETRIC, "the image is in colour")
+
+
+def _is_grey(colour: npt.NDArray[np.generic]) -> bool:
     sparse = colour[::2, ::2].astype(np.int64)
     apart = sparse.max(axis=2) - sparse.min(axis=2)
     scale = 257 if colour.dtype.itemsize == 2 else 1
-    if np.percentile(apart, 99.9) > GREY_TOLERANCE * scale:
-        raise ImageRefusedError(RefusalReason.UNSUPPORTED_PHOTOMETRIC, "the image is in colour")
-    return colour[..., 1]
+    return bool(np.percentile(apart, 99.9) <= GREY_TOLERANCE * scale)

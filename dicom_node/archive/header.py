@@ -113,7 +113,7 @@ def _light_header(
     readers: tuple[tuple[dict[int, str], Callable[[Element], Any]], ...] = (
         (_TEXTS, lambda element: _text(dataset.value(element), codec)),
         (_INTEGER_STRINGS, lambda element: _integer(dataset.value(element))),
-        (_SHORTS, dataset.number),
+        (_SHORTS, lambda element: _short(dataset, element)),
         (_CODES, lambda element: _code(dataset, element, codec)),
     )
     for fields, read in readers:
@@ -149,6 +149,13 @@ def _integer(value: bytes) -> int | None:
         return int(value.decode("ascii").strip(" \0"))
     except ValueError:
         return None
+
+
+def _short(dataset: EncodedDataset, element: Element) -> int | None:
+    """A number of 16 bits, or one that a sender has written as text."""
+    if element.vr == b"IS":
+        return _integer(dataset.value(element))
+    return dataset.number(element)
 
 
 def _code(dataset: EncodedDataset, sequence: Element, codec: str) -> CodedValue | None:

@@ -11,6 +11,8 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from ai_engine.errors import InflatesTooFarError
+from ai_engine.preprocessing.object_file import read_object
 from dicom_node.archive.elements import inflate
 from dicom_node.archive.part10 import decode_head, encode_head
 from dicom_node.archive.storage import StorageArchive
@@ -43,10 +45,10 @@ class DicomObjects:
         return self._evidence.path(path)
 
     def source(self, path: str) -> Dataset:
-        """Return a received object's data set without its pixel data, also where it breaks off."""
+        """Return a received object's data set without its pixel data, even if that is damaged."""
         try:
-            return dcmread(self.source_path(path), stop_before_pixels=True)
-        except zlib.error:
+            return read_object(self.source_path(path), stop_before_pixels=True)
+        except (zlib.error, InflatesTooFarError):
             return _beginning(self.source_path(path))
 
     def evidence(self, path: str) -> Dataset:
@@ -75,7 +77,7 @@ class DicomObjects:
 
 
 def _beginning(path: Path) -> Dataset:
-    """Read the header of a deflated data set that breaks off; pydicom inflates all or nothing."""
+    """Read the header of a deflated data set that breaks off or inflates too far."""
     data = path.read_bytes()
     meta, start = decode_head(data)
     plain = inflate(data[start:])

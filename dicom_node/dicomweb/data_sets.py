@@ -5,10 +5,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pydicom import DataElement, Dataset, dcmread
+from pydicom import DataElement, Dataset
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.errors import InflatesTooFarError
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
+from ai_engine.preprocessing.object_file import read_object
 from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.errors import UnknownResourceError
 
@@ -48,8 +50,8 @@ def whole(path: Path) -> Dataset:
 
 def _read(path: Path, *, stop_before_pixels: bool) -> Dataset:
     try:
-        return dcmread(path, stop_before_pixels=stop_before_pixels)
-    except (InvalidDicomError, *DECODING_ERRORS) as error:
+        return read_object(path, stop_before_pixels=stop_before_pixels)
+    except (InvalidDicomError, InflatesTooFarError, *DECODING_ERRORS) as error:
         raise UnknownResourceError(
             "the archive's file cannot be read: `dicom-node doctor` checks the archive"
         ) from error

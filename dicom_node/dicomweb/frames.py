@@ -9,7 +9,8 @@ from pydicom import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import ExplicitVRBigEndian
 
-from ai_engine.preprocessing.decoding import DECODING_ERRORS, stored_values
+from ai_engine.errors import ImageRefusedError
+from ai_engine.preprocessing.decoding import decode_pixels
 from dicom_node.dicomweb.data_sets import header, whole
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
 
@@ -91,8 +92,8 @@ def decoded(dataset: Dataset, number: int) -> npt.NDArray[np.generic]:
     """
     require_frames(dataset, [number])
     try:
-        return stored_values(dataset, frame=number - 1)
-    except DECODING_ERRORS as error:
+        return decode_pixels(dataset, frame=number - 1).values
+    except ImageRefusedError as error:
         raise NotAcceptableError(
             "the pixel data cannot be decoded here: ask for it as stored (transfer-syntax=*)"
         ) from error

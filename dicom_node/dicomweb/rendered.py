@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from pydicom import Dataset
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+from pydicom.pixels.processing import apply_color_lut
 
 from ai_engine.errors import ImageRefusedError
-from ai_engine.preprocessing.grayscale import display_pixels
+from ai_engine.preprocessing.grayscale import display
+from ai_engine.preprocessing.header_values import word
+from ai_engine.preprocessing.modality import read_modality
 from dicom_node.dicomweb.data_sets import whole
 from dicom_node.dicomweb.errors import BadSearchError
 from dicom_node.dicomweb.frames import decoded
@@ -70,17 +72,18 @@ def render(path: Path, number: int, media_type: str, rendering: Rendering) -> by
 def _displayed(
     dataset: Dataset, stored: npt.NDArray[Any], rendering: Rendering
 ) -> npt.NDArray[np.uint8]:
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+    if word(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)
     if stored.ndim == 3:
         scale = 8 * (stored.dtype.itemsize - 1)
         return np.asarray(stored >> scale, dtype=np.uint8)
-    grey = _windowed(dataset, stored, rendering.window) if rendering.window else None
-    if grey is None:
-        try:
-            grey = display_pixels(dataset, stored)
-        except ImageRefusedError:  # nothing to see, and that is what is shown
-            grey = np.zeros(stored.shape, np.float32)
+    try:
+        if rendering.window:
+            grey = _windowed(dataset, stored, rendering.window)
+        else:
+            grey = display(dataset, stored, is_inverted=_is_inverted(dataset)).pixels
+    except ImageRefusedError:  # nothing to see, and that is what is shown
+        grey = np.zeros(stored.shape, np.float32)
     return np.asarray(grey * 255 + 0.5, dtype=np.uint8)
 
 
@@ -88,7 +91,8 @@ def _windowed(
     dataset: Dataset, stored: npt.NDArray[Any], window: tuple[float, float]
 ) -> npt.NDArray[np.float32]:
     center, width = window
-    values = apply_modality_lut(stored, dataset).astype(np.float32)
+    modality = read_modality(dataset, int(stored.min()), int(stored.max()))
+    values = modality.apply(stored).astype(np.float32)
     # The linear VOI function (PS3.3 C.11.2.1.2.1), which leaves black and white half a step out.
     ramp = (values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5
     grey = np.clip(ramp, 0.0, 1.0)
@@ -96,7 +100,7 @@ def _windowed(
 
 
 def _is_inverted(dataset: Dataset) -> bool:
-    return bool(dataset.PhotometricInterpretation == "MONOCHROME1")
+    return word(dataset, "PhotometricInterpretation") == "MONOCHROME1"
 
 
 def _window(text: str) -> tuple[float, float]:

@@ -5,10 +5,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from fastapi import Response
-from pydicom import Dataset, dcmread, dcmwrite
+from pydicom import Dataset, dcmwrite
 from pydicom.uid import UID
 
-from ai_engine.preprocessing.decoding import DECODING_ERRORS, require_whole
+from ai_engine.errors import ImageRefusedError, InflatesTooFarError
+from ai_engine.preprocessing.decoding import (
+    DECODING_ERRORS,
+    refusing_damage,
+    require_decodable,
+)
+from ai_engine.preprocessing.object_file import read_object
 from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.data_sets import PIXEL_DATA, header
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
@@ -113,14 +119,15 @@ def _file(archived: ArchivedObject, wanted: str) -> bytes:
     if wanted not in ("", EXPLICIT_LITTLE):
         raise NotAcceptableError(f"this object is served in {EXPLICIT_LITTLE} or {stored}")
     try:
-        dataset = dcmread(archived.path)
+        dataset = read_object(archived.path)
         if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-            require_whole(dataset)
-            dataset.decompress(generate_instance_uid=False)
+            require_decodable(dataset)
+            with refusing_damage():
+                dataset.decompress(generate_instance_uid=False)
         dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE)
         encoded = io.BytesIO()
         dcmwrite(encoded, dataset, little_endian=True, implicit_vr=False)
-    except DECODING_ERRORS as error:
+    except (ImageRefusedError, InflatesTooFarError, *DECODING_ERRORS) as error:
         raise NotAcceptableError(
             "this object cannot be decoded here: ask for it as stored (transfer-syntax=*)"
         ) from error

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.errors import InflatesTooFarError
+from ai_engine.preprocessing.object_file import read_object as read_part10
 from dicom_node.domain.warehouse import WarehouseImage, WarehouseRecord
 from dicom_node.errors import NodeError
 from dicom_node.export.deidentify import deidentified
@@ -82,8 +84,8 @@ def read_object(path: Path) -> Dataset:
         If it is gone or no DICOM object.
     """
     try:
-        return dcmread(path)
+        return read_part10(path)
     except FileNotFoundError as error:
         raise UnreadableImageError("the file is gone") from error
-    except (InvalidDicomError, OSError) as error:
+    except (InvalidDicomError, InflatesTooFarError, OSError) as error:
         raise UnreadableImageError(f"the file cannot be read ({type(error).__name__})") from error

@@ -4,14 +4,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
-from ai_engine.errors import AiEngineError, ImageRefusedError
+from ai_engine.errors import AiEngineError, ImageRefusedError, InflatesTooFarError
 from ai_engine.kinds.classifier.predictor import load_guard
 from ai_engine.kinds.guard.guard import OVERRULING, Appearance, ChestGuard
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
+from ai_engine.preprocessing.object_file import read_object
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, is_radiograph
@@ -53,7 +54,9 @@ def read_image(path: Path) -> Radiograph:
 
 def _read(path: Path, *, pixels: bool = True) -> Dataset:
     try:
-        return dcmread(path, stop_before_pixels=not pixels)
+        return read_object(path, stop_before_pixels=not pixels)
+    except InflatesTooFarError as error:
+        raise ImageRefusedError(RefusalReason.TOO_LARGE, str(error)) from error
     except InvalidDicomError as error:
         raise ImageRefusedError(
             RefusalReason.UNDECODABLE, "the file is not a DICOM object"
@@ -64,7 +67,7 @@ def _read(path: Path, *, pixels: bool = True) -> Dataset:
         ) from error
     except DECODING_ERRORS as error:
         raise ImageRefusedError(
-            RefusalReason.UNDECODABLE, f"the file is damaged ({type(error).__name__})"
+            RefusalReason.UNDECODABLE, "the file is damaged; send it again"
         ) from error
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
 from ai_engine.ct.display import displayed_slice
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.predictor import CtPredictor, load_classical, load_segmenter
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
-from ai_engine.errors import AiEngineError
+from ai_engine.errors import AiEngineError, InflatesTooFarError
 from ai_engine.library.card import ModelCard, ModelKind
 from ai_engine.prediction import ModelIdentity
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
+from ai_engine.preprocessing.object_file import read_object
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.models.cards import ModelUnavailableError
@@ -86,11 +87,13 @@ class CtModels:
 
 def _read(path: Path, *, pixels: bool) -> Dataset:
     try:
-        return dcmread(path, stop_before_pixels=not pixels)
+        return read_object(path, stop_before_pixels=not pixels)
     except OSError as error:
         raise ModelUnavailableError(
             f"{path} cannot be read ({error.strerror}): was it removed from the archive?"
         ) from error
+    except InflatesTooFarError as error:
+        raise CtRefusedError(CtRefusalReason.UNDECODABLE, str(error)) from error
     except DECODING_ERRORS as error:
         raise CtRefusedError(
             CtRefusalReason.UNDECODABLE, "a file is damaged; send the series again"

@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,8 @@ from ai_engine.kinds.radiograph_predictor import RadiographPredictor
 from ai_engine.kinds.result import Result
 from ai_engine.kinds.triage.triage import TriageModel
 from ai_engine.library.card import CT_KINDS, ModelCard, ModelKind
-from ai_engine.prediction import ModelIdentity, Refusal, Triage
-from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Triage
+from ai_engine.preprocessing.radiograph import Radiograph, correction_remarks
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.instance import ReceivedInstance
@@ -170,7 +171,7 @@ class ModelHost:
             except ImageRefusedError as error:
                 refusals.append(error.as_refusal(instance.sop_instance_uid))
         try:
-            return predictor.predict(
+            prediction = predictor.predict(
                 images,
                 refusals=refusals,
                 calibrations=calibrations_of(instances, model, self._calibrations),
@@ -178,6 +179,9 @@ class ModelHost:
             )
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
+        if not isinstance(prediction, Prediction):
+            return prediction
+        return replace(prediction, remarks=(*prediction.remarks, *correction_remarks(images)))
 
     def _predictor(self, model: ModelIdentity) -> RadiographPredictor:
         with self._loading:

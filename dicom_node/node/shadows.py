@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
-from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.errors import InflatesTooFarError
 from ai_engine.kinds.channels.channel_loading import load_channels
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.library.card import ModelKind
+from ai_engine.preprocessing.object_file import read_object
 from ai_engine.preprocessing.radiograph import read_radiograph
 from dicom_node.domain.observation import Observation
 from dicom_node.domain.shadow import Shadow
@@ -93,17 +95,17 @@ class Shadows:
         scorer = self._scorer(shadow)
         path = self._path(observation)
         try:
-            radiograph = read_radiograph(dcmread(path))
-        except (InvalidDicomError, OSError) as error:
+            radiograph = read_radiograph(read_object(path))
+        except (InvalidDicomError, InflatesTooFarError, OSError) as error:
             raise NotFoundError(f"the image's file is gone ({type(error).__name__})") from error
         scores = scorer.probabilities(radiograph)
         labels = (label.name for label in scorer.card.labels)
         return {label: float(score) for label, score in zip(labels, scores, strict=True)}
 
-    def _path(self, observation: Observation) -> str:
+    def _path(self, observation: Observation) -> Path:
         for instance in self._repositories.item_instances(observation.job_id):
             if instance.sop_instance_uid == observation.sop_instance_uid:
-                return str(self._repositories.objects.source_path(instance.path))
+                return self._repositories.objects.source_path(instance.path)
         raise NotFoundError("the image is no longer in the index")
 
     def _scorer(self, shadow: Shadow) -> Scorer:

@@ -87,6 +87,12 @@ REFUSAL_REASONS = MappingProxyType(
         CtRefusalReason.UNDECODABLE: Code(
             "R-UNDECODABLE", PRIVATE_SCHEME, "Pixel data cannot be decoded"
         ),
+        CtRefusalReason.CONTRADICTORY: Code(
+            "R-CONTRADICTORY", PRIVATE_SCHEME, "Pixel data contradicts the header"
+        ),
+        CtRefusalReason.UNSUPPORTED_COMPRESSION: Code(
+            "R-COMPRESSION", PRIVATE_SCHEME, "Compression not supported"
+        ),
         CtRefusalReason.NO_LUNGS: Code(
             "R-NO-LUNGS", PRIVATE_SCHEME, "No lungs in the field of view"
         ),

@@ -44,6 +44,7 @@ def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
         content.append(_text(figures_in_words(prediction.analysis.measurements)))
         content.extend(_explanation(subject))
         content.extend(_text(caution.value) for caution in prediction.analysis.cautions)
+        content.extend(_text(words) for words in prediction.analysis.corrections)
     content.extend(_refusal(refusal, subject) for refusal in prediction.refusals)
     content.extend(_text(words) for words in left_out_in_words(subject))
     content.extend(_text(f"Limitation: {words}") for words in prediction.limitations)

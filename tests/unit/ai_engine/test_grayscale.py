@@ -6,7 +6,7 @@ from pydicom import Dataset
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
-from ai_engine.preprocessing.grayscale import display_pixels, value_range, window
+from ai_engine.preprocessing.grayscale import display, window
 
 
 def image(**attributes: object) -> Dataset:
@@ -17,6 +17,10 @@ def image(**attributes: object) -> Dataset:
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
     return dataset
+
+
+def display_pixels(dataset: Dataset, stored: np.ndarray, **options: bool) -> np.ndarray:
+    return display(dataset, stored, **options).pixels
 
 
 def ramp(low: int = 0, high: int = 4095) -> np.ndarray:
@@ -63,7 +67,8 @@ def test_first_of_several_windows_is_used() -> None:
 def test_monochrome1_is_inverted_once_even_with_an_inverse_presentation_lut() -> None:
     plain = display_pixels(image(), ramp())
     turned = image(PhotometricInterpretation="MONOCHROME1", PresentationLUTShape="INVERSE")
-    np.testing.assert_allclose(display_pixels(turned, ramp()), 1 - plain, atol=1e-6)
+    shown = display_pixels(turned, ramp(), is_inverted=True)
+    np.testing.assert_allclose(shown, 1 - plain, atol=1e-6)
 
 
 def test_rescale_is_applied_before_the_window() -> None:
@@ -149,6 +154,6 @@ def test_the_range_of_values_is_that_of_the_exposed_pixels_after_the_modality_lu
     stored = ramp(1000, 1200)
     stored[:10] = 0
     shown = image(PixelPaddingValue=0, RescaleSlope=2, RescaleIntercept=-1000)
-    low, high = value_range(shown, stored)
+    low, high = display(shown, stored).value_range
     assert 1000 <= low < 1100
     assert 1350 < high <= 1400

@@ -22,7 +22,8 @@ from pydicom.uid import (
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
-from ai_engine.preprocessing.radiograph import pixel_aspect_ratio, read_radiograph
+from ai_engine.preprocessing.pixel_aspect import read_pixel_aspect
+from ai_engine.preprocessing.radiograph import read_radiograph
 
 NAME = "Doe^Jane"
 
@@ -183,10 +184,10 @@ def test_no_whole_jpeg_is_taken_for_one_that_lacks_a_part(
     assert read_radiograph(dataset).pixels.shape == pixels.shape
 
 
-def test_missing_pixel_attributes_are_refused() -> None:
+def test_missing_rows_are_refused() -> None:
     dataset = dataset_of(grey())
-    del dataset.BitsAllocated
-    assert reason_for(dataset) is RefusalReason.UNDECODABLE
+    del dataset.Rows
+    assert reason_for(dataset) is RefusalReason.CONTRADICTORY
 
 
 def test_a_blank_exposure_is_refused() -> None:
@@ -205,4 +206,5 @@ def test_a_blank_exposure_is_refused() -> None:
 def test_pixel_shape_comes_from_the_attributes(
     keyword: str, value: list[str], ratio: float
 ) -> None:
-    assert pixel_aspect_ratio(dataset_of(grey(), **{keyword: value})) == pytest.approx(ratio)
+    aspect = read_pixel_aspect(dataset_of(grey(), **{keyword: value}))
+    assert aspect.ratio == pytest.approx(ratio)

@@ -1,0 +1,197 @@
+"""Where in a word a pixel's bits are (PS3.5 Section 8.1.1), judged by header and pixels together.
+
+The header's word counts where the pixels can be read by it. Where they cannot, the reading is
+sought in which neighbours fit on each other: one that is wrong jumps by half of the grey scale
+wherever the values cross a power of two. Where that leaves more than one, the image is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.errors import ImageRefusedError
+from ai_engine.prediction import RefusalReason
+
+Words = npt.NDArray[np.unsignedinteger[npt.NBitBase]]
+Stored = npt.NDArray[np.integer[npt.NBitBase]]
+
+_CLEARLY = 4
+_AT_LEAST = 64
+"""The right reading has this many times fewer jumps than any other, and this many fewer still."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BitLayout:
+    """``stored`` bits up to ``high`` (counted from 0); ``is_signed`` is None where it is in doubt.
+
+    ``overlay_bits`` is the mask of bits that hold something else than the pixel.
+    """
+
+    stored: int
+    high: int
+    is_signed: bool | None
+    overlay_bits: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Placed:
+    """Stored values, and what the header says otherwise ("" where it is right).
+
+    ``shift`` is how many bits below the pixel's own were dropped.
+    """
+
+    values: Stored
+    correction: str = ""
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    bits: int
+    is_signed: bool
+    correction: str = ""
+    shift: int = 0
+
+    def of(self, words: Words) -> Placed:
+        width = 8 * words.dtype.itemsize
+        above = width - self.shift - self.bits
+        kept = words << above if above else words
+        if self.is_signed:
+            kept = kept.view(f"i{words.dtype.itemsize}")
+        below = width - self.bits
+        values = kept >> below if below else kept
+        return Placed(values=values, correction=self.correction, shift=self.shift)
+
+
+def place_bits(words: Words, layout: BitLayout) -> Placed:
+    """Take the pixels out of the words that they are stored in.
+
+    Parameters
+    ----------
+    words
+        Unsigned (rows, columns) or (rows, columns, samples).
+    layout
+        What the header says.
+
+    Raises
+    ------
+    ImageRefusedError
+        Neither header nor pixels tell where the bits are, or whether values are signed.
+    """
+    used = int(np.bitwise_or.reduce(words, axis=None)) & ~layout.overlay_bits
+    shift = layout.high + 1 - layout.stored
+    if shift:
+        return _placed_elsewhere(words, layout, used, shift)
+    return _placed_low(words, layout, used, "")
+
+
+def _placed_elsewhere(words: Words, layout: BitLayout, used: int, shift: int) -> Placed:
+    """High Bit is not Bits Stored - 1: left-aligned data, or a High Bit that is wrong."""
+    stated = f"High Bit is {layout.high} with Bits Stored {layout.stored}"
+    low = shift > 0 and used & ((1 << shift) - 1) == 0 and used >> (layout.high + 1) == 0
+    right = used >> layout.stored == 0 or (
+        layout.is_signed is True and _is_sign_extended(words, layout.stored)
+    )
+    if low and not right:
+        correction = f"{stated}: the values were shifted right by {shift} bits."
+        return _Reading(
+            bits=layout.stored, is_signed=bool(layout.is_signed), correction=correction, shift=shift
+        ).of(words)
+    if right and not low:
+        correction = f"{stated}, but the values lie in the lowest bits, where they were read."
+        return _placed_low(words, layout, used, correction)
+    raise ImageRefusedError(
+        RefusalReason.BITS_UNCLEAR, f"{stated}, and the pixels fit more than one reading or none"
+    )
+
+
+def _placed_low(words: Words, layout: BitLayout, used: int, correction: str) -> Placed:
+    width, bits = 8 * words.dtype.itemsize, layout.stored
+    stated = _Reading(bits=bits, is_signed=bool(layout.is_signed), correction=correction)
+    above, sign = used >> bits, used >> (bits - 1) & 1
+    if above == 0 and not sign:
+        return Placed(values=words, correction=correction)
+    if layout.is_signed is None and (above == 0 or bits == width):
+        return _best(words, _signs(bits, "Pixel Representation and pixels disagree"), bits)
+    if above == 0 and bits < width and layout.is_signed:
+        other = "Pixel Representation states signed values, but those of the pixels are unsigned."
+        unsigned = _Reading(bits=bits, is_signed=False, correction=other)
+        return _best(words, [stated, unsigned], bits, otherwise=stated)
+    if above == 0 or bits == width:
+        return stated.of(words)
+    if layout.overlay_bits or (layout.is_signed and _is_sign_extended(words, bits)):
+        return stated.of(words)
+    return _best(words, _wider(words, stated, used), bits)
+
+
+def _signs(bits: int, what: str) -> list[_Reading]:
+    return [
+        _Reading(bits=bits, is_signed=False, correction=f"{what}: they were read as unsigned."),
+        _Reading(bits=bits, is_signed=True, correction=f"{what}: they were read as signed."),
+    ]
+
+
+def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
+    """Readings of pixels that use more bits than Bits Stored states."""
+    width, bits = 8 * words.dtype.itemsize, stated.bits
+    readings = [stated]
+    spare = width - bits
+    if used & ((1 << spare) - 1) == 0:
+        said = f"High Bit is {bits - 1}, but the values are left-aligned and were shifted right by"
+        correction = f"{said} {spare} bits."
+        readings.append(
+            _Reading(bits=bits, is_signed=stated.is_signed, correction=correction, shift=spare)
+        )
+    else:
+        said = f"Bits Stored is {bits}, but the values take {used.bit_length()} bits."
+        readings.append(_Reading(bits=width, is_signed=stated.is_signed, correction=said))
+    if not stated.is_signed and _is_sign_extended(words, bits):
+        said = "Pixel Representation states unsigned values, but those of the pixels are signed."
+        readings.append(_Reading(bits=bits, is_signed=True, correction=said))
+    return readings
+
+
+def _is_sign_extended(words: Words, bits: int) -> bool:
+    """Whether all words are signed numbers of so many bits."""
+    signed = words.view(f"i{words.dtype.itemsize}")
+    limit = 1 << (bits - 1)
+    return int(signed.min()) >= -limit and int(signed.max()) < limit
+
+
+def _best(
+    words: Words, readings: Sequence[_Reading], bits: int, *, otherwise: _Reading | None = None
+) -> Placed:
+    """The one reading in which neighbours fit on each other, else the one that is left."""
+    placed = [reading.of(words) for reading in readings]
+    best = smoothest([each.values for each in placed], bits)
+    if best is not None:
+        return placed[best]
+    if otherwise is None:
+        raise ImageRefusedError(
+            RefusalReason.BITS_UNCLEAR,
+            "Bits Stored or Pixel Representation does not fit the pixels; correct it at the sender",
+        )
+    return otherwise.of(words)
+
+
+def smoothest(readings: Sequence[npt.NDArray[np.generic]], bits: int) -> int | None:
+    """Which of several readings of one image has clearly the fewest jumps; None where none has.
+
+    Parameters
+    ----------
+    readings
+        Values (rows, columns) or (rows, columns, samples).
+    bits
+        Depth of the grey scale; a step of half of it between neighbours is a jump.
+    """
+    jumps = [_jumps(reading, bits) for reading in readings]
+    best = int(np.argmin(jumps))
+    others = jumps[:best] + jumps[best + 1 :]
+    return best if min(others) >= _CLEARLY * jumps[best] + _AT_LEAST else None
+
+
+def _jumps(values: npt.NDArray[np.generic], bits: int) -> int:
+    steps = np.diff(values.astype(np.int64), axis=1)
+    return int(np.count_nonzero(np.abs(steps) >= 1 << (bits - 1)))

@@ -1,0 +1,503 @@
+"""Odd headers and code streams: the same grey values as the plain image, or a refusal by name.
+
+Each row is what some sender, encoder or viewer has done. "Pixels against header": a value that has
+one meaning is corrected, and the result says so; any other is refused for what it is, never as an
+image that shows no chest and never as an error of the program.
+"""
+
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, HTJ2KLossless, JPEG2000Lossless, RLELossless
+
+from ai_engine.errors import ImageRefusedError
+from ai_engine.prediction import RefusalReason as Reason
+from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from tests.unit.ai_engine.odd_images import (
+    COLUMNS,
+    ROWS,
+    SYNTAX,
+    Change,
+    changes,
+    chest,
+    jpeg,
+    jpeg_2000,
+    jpeg_ls_stream,
+    pixels,
+    put,
+    rle,
+    store,
+    stream,
+    without,
+    words,
+)
+
+NO_WINDOW = without("WindowCenter", "WindowWidth")
+PLAIN = pixels()
+SIGNED = (PLAIN.astype(np.int32) - 2048).astype(np.int16)
+"""The same image with a grey scale around 0: what is shown of it does not change."""
+EIGHT = (PLAIN >> 4).astype(np.uint8)
+BYTES = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+JXL, JXL_LOSSLESS = UID("1.2.840.10008.1.2.4.112"), UID("1.2.840.10008.1.2.4.110")
+ENCAPSULATED = UID("1.2.840.10008.1.2.1.98")
+DEFLATED_FRAME = UID("1.2.840.10008.1.2.8.1")
+
+
+def lut(descriptor: bytes, data: bytes, vr: str = "US", data_vr: str = "OW") -> Change:
+    def change(dataset: Dataset) -> None:
+        item = Dataset()
+        put("LUTDescriptor", descriptor, vr)(item)
+        put("LUTData", data, data_vr)(item)
+        without("RescaleSlope", "RescaleIntercept", "RescaleType")(dataset)
+        dataset.ModalityLUTSequence = [item]
+        NO_WINDOW(dataset)
+
+    return change
+
+
+IDENTITY = np.arange(4096).astype("<u2").tobytes()
+SPREAD = (np.arange(4096) * 16 + 15).astype("<u2").tobytes()
+CENTRED = (np.arange(4096) - 2048).astype("<i2").tobytes()
+OVERLAY = PLAIN | (np.indices(PLAIN.shape).sum(0) % 2 << 15).astype(np.uint16)
+
+CORRECTED: dict[str, tuple[Change, str]] = {
+    # High Bit against Bits Stored (PS3.5 8.1.1)
+    "left-aligned 12 in 16": (store(PLAIN << 4, HighBit=15), "shifted right by 4"),
+    "left-aligned 10 in 16": (
+        changes(store(PLAIN >> 2 << 6, HighBit=15, BitsStored=10), NO_WINDOW),
+        "shifted right by 6",
+    ),
+    "12 bits below bit 13": (store(PLAIN << 2, HighBit=13), "shifted right by 2"),
+    "High Bit 15, values low": (store(PLAIN, HighBit=15), "lowest bits"),
+    "High Bit 12, values low": (store(PLAIN, HighBit=12), "lowest bits"),
+    "High Bit 0": (store(PLAIN, HighBit=0), "lowest bits"),
+    "High Bit right, values left-aligned": (store(PLAIN << 4), "left-aligned"),
+    "High Bit missing": (without("HighBit"), ""),
+    "High Bit beyond the word": (store(PLAIN, HighBit=31), ""),
+    "left-aligned and MONOCHROME1": (
+        store(4095 - PLAIN << 4, HighBit=15, PhotometricInterpretation="MONOCHROME1"),
+        "shifted right by 4",
+    ),
+    "left-aligned in RLE": (
+        changes(store(PLAIN << 4, HighBit=15), lambda d: d.compress(RLELossless)),
+        "shifted right by 4",
+    ),
+    "left-aligned in JPEG-LS of 16 bits": (
+        stream(jpeg_ls_stream(PLAIN << 4), SYNTAX["JLS"], HighBit=15),
+        "shifted right by 4",
+    ),
+    "left-aligned in JPEG 2000 of 16 bits": (
+        stream(jpeg_2000(PLAIN << 4, 16), SYNTAX["J2K"], HighBit=15),
+        "shifted right by 4",
+    ),
+    # Bits Allocated and Bits Stored
+    "Bits Stored 0": (store(PLAIN, BitsStored=0, HighBit=0), "Bits Stored is 0"),
+    "Bits Stored 32 in 16": (store(PLAIN, BitsStored=32, HighBit=31), "Bits Stored is 32"),
+    "Bits Stored missing": (without("BitsStored", "HighBit"), ""),
+    "Bits Stored 16 for 12": (store(PLAIN, BitsStored=16, HighBit=15), ""),
+    "Bits Stored 10 for 12": (
+        store(PLAIN, BitsStored=10, HighBit=9),
+        "values take 12 bits",
+    ),
+    "Bits Allocated 12": (store(PLAIN, BitsAllocated=12), "words have 16 bits"),
+    "Bits Allocated missing": (without("BitsAllocated"), "words have 16 bits"),
+    "Bits Allocated 8 for words": (store(PLAIN, BitsAllocated=8), "words have 16 bits"),
+    "an overlay in bit 15": (
+        changes(store(OVERLAY), put("60000102", words(15)), put("60000100", words(16))),
+        "",
+    ),
+    "stray bits above High Bit": (store(OVERLAY), ""),
+    # Pixel Representation
+    "signed values stated unsigned": (
+        changes(store(SIGNED), NO_WINDOW),
+        "those of the pixels are signed",
+    ),
+    "unsigned values stated signed": (
+        changes(store(PLAIN, PixelRepresentation=1), NO_WINDOW),
+        "those of the pixels are unsigned",
+    ),
+    "signed without sign extension": (
+        changes(store(SIGNED & 0x0FFF, PixelRepresentation=1), NO_WINDOW),
+        "",
+    ),
+    "Pixel Representation missing": (
+        changes(without("PixelRepresentation"), NO_WINDOW),
+        "read as unsigned",
+    ),
+    "Pixel Representation 2": (
+        changes(store(PLAIN, PixelRepresentation=2), NO_WINDOW),
+        "read as unsigned",
+    ),
+    # Sign and precision of the code stream
+    "JPEG 2000 signed, stated unsigned": (
+        changes(stream(jpeg_2000(SIGNED, 12), SYNTAX["J2K"]), NO_WINDOW),
+        "read as signed",
+    ),
+    "JPEG 2000 of 16 bits signed, stated unsigned": (
+        changes(stream(jpeg_2000(SIGNED, 16), SYNTAX["J2K"]), NO_WINDOW),
+        "read as signed",
+    ),
+    "unsigned values wrapped into signed JPEG 2000": (
+        changes(
+            stream(
+                jpeg_2000(np.where(PLAIN > 2047, PLAIN.astype(int) - 4096, PLAIN).astype("i2"), 12),
+                SYNTAX["J2K"],
+            ),
+            NO_WINDOW,
+        ),
+        "read as unsigned",
+    ),
+    "JPEG 2000 unsigned, stated signed": (
+        changes(stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], PixelRepresentation=1), NO_WINDOW),
+        "read as unsigned",
+    ),
+    "signed values wrapped into unsigned JPEG 2000": (
+        changes(
+            stream(
+                jpeg_2000((SIGNED & 0x0FFF).astype(np.uint16), 12),
+                SYNTAX["J2K"],
+                PixelRepresentation=1,
+            ),
+            NO_WINDOW,
+        ),
+        "read as signed",
+    ),
+    "HTJ2K transfer syntax, signed code stream": (
+        changes(stream(jpeg_2000(SIGNED, 12), HTJ2KLossless), NO_WINDOW),
+        "read as signed",
+    ),
+    "JPEG-LS of signed values, stated signed": (
+        changes(
+            stream(
+                jpeg_ls_stream(SIGNED.view(np.uint16) & 0x0FFF),
+                SYNTAX["JLS"],
+                PixelRepresentation=1,
+            ),
+            NO_WINDOW,
+        ),
+        "",
+    ),
+    "JPEG-LS of unsigned values, stated signed": (
+        changes(stream(jpeg_ls_stream(PLAIN), SYNTAX["JLS"], PixelRepresentation=1), NO_WINDOW),
+        "those of the pixels are unsigned",
+    ),
+    "JPEG 2000 of 12 bits, Bits Stored 16": (
+        stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], BitsStored=16, HighBit=15),
+        "",
+    ),
+    "JPEG 2000 of 16 bits, Bits Stored 12": (stream(jpeg_2000(PLAIN, 16), SYNTAX["J2K"]), ""),
+    "JPEG 2000 of 12 bits, Bits Allocated 8": (
+        stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], **BYTES),
+        "12 bits per sample",
+    ),
+    "JPEG 2000, High Bit 15": (stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], HighBit=15), ""),
+    "RLE of two bytes, Bits Allocated 8": (
+        stream(rle(), RLELossless, BitsAllocated=8),
+        "RLE has 16 bits",
+    ),
+    # Rescale (PS3.3 C.11.1)
+    "rescale empty": (
+        changes(put("RescaleSlope", ""), put("RescaleIntercept", "")),
+        "Rescale Slope is empty",
+    ),
+    "rescale of blanks": (
+        changes(put("RescaleSlope", "  "), put("RescaleIntercept", "\0\0")),
+        "Rescale Intercept is empty",
+    ),
+    "slope alone": (without("RescaleIntercept"), "Rescale Intercept is missing"),
+    "intercept alone": (without("RescaleSlope"), "Rescale Slope is missing"),
+    "no rescale at all": (without("RescaleSlope", "RescaleIntercept", "RescaleType"), ""),
+    "slope with a decimal comma": (put("RescaleSlope", "1,0 "), "decimal comma"),
+    "slope as a binary number": (put("RescaleSlope", b"\0\0\0\0\0\0\xf0\x3f", "FD"), ""),
+    "slope twice": (put("RescaleSlope", "1\\1 "), ""),
+    # Modality LUT (PS3.3 C.11.1.1)
+    "LUT of US": (lut(words(4096, 0, 16), SPREAD), ""),
+    "LUT, descriptor and data SS": (
+        lut(words(4096, 0, 16, vr="SS"), IDENTITY, "SS", "SS"),
+        "",
+    ),
+    "LUT of signed data as SS": (lut(words(4096, 0, 16, vr="SS"), CENTRED, "SS", "SS"), ""),
+    "LUT of signed data as US": (lut(words(4096, 0, 16), CENTRED, "US", "US"), "as signed"),
+    "LUT with a negative count": (
+        lut(words(-28672 & 0xFFFF, 0, 16), np.arange(36864).astype("<u2").tobytes()),
+        "",
+    ),
+    "LUT of 65536 entries": (
+        lut(words(0, 0, 16), np.arange(65536).astype("<u2").tobytes()),
+        "",
+    ),
+    "LUT of the depth 12": (lut(words(4096, 0, 12), IDENTITY), ""),
+    "LUT deeper than it says": (lut(words(4096, 0, 8), IDENTITY), "deeper"),
+    "LUT of unknown VR": (lut(words(4096, 0, 16), IDENTITY, "UN", "UN"), ""),
+    # Photometric Interpretation
+    "monochrome2": (put("PhotometricInterpretation", "monochrome2 "), "read as MONOCHROME2"),
+    "MONOCHROME 2": (put("PhotometricInterpretation", "MONOCHROME 2"), "read as MONOCHROME2"),
+    "MONOCHROME2 and NUL": (put("PhotometricInterpretation", "MONOCHROME2\0"), ""),
+    "blank before": (put("PhotometricInterpretation", " MONOCHROME2"), ""),
+    "Photometric Interpretation missing": (
+        without("PhotometricInterpretation"),
+        "Presentation LUT Shape says it is MONOCHROME2",
+    ),
+    "Photometric Interpretation empty": (
+        put("PhotometricInterpretation", ""),
+        "Presentation LUT Shape says it is MONOCHROME2",
+    ),
+    "missing, shape INVERSE": (
+        changes(
+            store(4095 - PLAIN, PresentationLUTShape="INVERSE"),
+            without("PhotometricInterpretation"),
+        ),
+        "MONOCHROME1",
+    ),
+    # Decimal commas and other texts
+    "Pixel Spacing 0,143": (put("PixelSpacing", "0,143\\0,143 "), "Pixel Spacing has a decimal"),
+    "Pixel Spacing of words": (put("PixelSpacing", "n/a "), "Pixel Spacing cannot be read"),
+    "Pixel Spacing with a comma between": (put("PixelSpacing", "0.143,0.143 "), "cannot be read"),
+    "Pixel Spacing in one value": (put("PixelSpacing", "0.143 "), ""),
+    "window with decimal commas": (
+        changes(put("WindowCenter", "2048,0"), put("WindowWidth", "4096,0")),
+        "decimal commas",
+    ),
+    "VOI LUT Function in lower case": (put("VOILUTFunction", "linear"), ""),
+    "Pixel Padding Value of words": (put("PixelPaddingValue", "none", "CS"), ""),
+    "Number of Frames 1 with blanks": (put("NumberOfFrames", " 1  "), ""),
+    "Number of Frames empty": (put("NumberOfFrames", ""), ""),
+    "Number of Frames 0": (put("NumberOfFrames", "0 "), ""),
+    "Rows and Columns as text": (
+        changes(put("Rows", f"{ROWS} ", "IS"), put("Columns", f"{COLUMNS} ", "IS")),
+        "",
+    ),
+    "Samples per Pixel missing": (without("SamplesPerPixel"), ""),
+    "Planar Configuration on a grey image": (put("PlanarConfiguration", words(1)), ""),
+    # Transfer syntaxes without a code
+    "Encapsulated Uncompressed": (stream(PLAIN.tobytes(), ENCAPSULATED), ""),
+    "Deflated Image Frame": (
+        stream(zlib.compress(PLAIN.tobytes(), wbits=-15), DEFLATED_FRAME),
+        "",
+    ),
+    "a few bytes behind the pixels": (
+        lambda d: setattr(d, "PixelData", d.PixelData + bytes(100)),
+        "100 bytes behind",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_what_has_one_meaning_is_read_by_it_and_said(name: str) -> None:
+    change, said = CORRECTED[name]
+    plain, dataset = chest(), chest()
+    change(dataset)
+    if "WindowCenter" not in dataset:
+        NO_WINDOW(plain)
+    read, expected = read_radiograph(dataset), read_radiograph(plain)
+    _require_same_grey_values(read, expected, depth=10 if "10 in 16" in name else 12)
+    assert said in " ".join(read.corrections)
+    assert bool(said) == bool(read.corrections)
+
+
+def _require_same_grey_values(read: Radiograph, expected: Radiograph, *, depth: int) -> None:
+    tolerance = 1e-5 if depth == 12 else 1e-2
+    np.testing.assert_allclose(read.pixels, expected.pixels, atol=tolerance)
+
+
+def colour(planar: int, stated: int) -> Change:
+    channels = np.repeat(EIGHT[..., None], 3, axis=2)
+    stored = np.moveaxis(channels, 2, 0) if planar else channels
+    return store(
+        stored,
+        **BYTES,
+        SamplesPerPixel=3,
+        PhotometricInterpretation="RGB",
+        PlanarConfiguration=stated,
+    )
+
+
+@pytest.mark.parametrize(("planar", "stated"), [(0, 0), (1, 1), (0, 1), (1, 0)])
+def test_a_grey_image_in_colour_is_read_in_the_order_of_its_planes(
+    planar: int, stated: int
+) -> None:
+    plain, dataset = chest(), chest()
+    changes(store(EIGHT, **BYTES), NO_WINDOW)(plain)
+    changes(colour(planar, stated), NO_WINDOW)(dataset)
+    read = read_radiograph(dataset)
+    np.testing.assert_allclose(read.pixels, read_radiograph(plain).pixels, atol=1e-5)
+    assert ("Planar Configuration" in " ".join(read.corrections)) == (planar != stated)
+
+
+def _other_size(data: bytes) -> bytes:
+    """A JPEG whose frame header states 60000 x 60000 pixels."""
+    place = data.index(b"\xff\xc0")
+    return data[: place + 5] + b"\xea\x60\xea\x60" + data[place + 9 :]
+
+
+REFUSED: dict[str, tuple[Change, Reason]] = {
+    "Rescale Slope 0": (put("RescaleSlope", "0 "), Reason.SLOPE_ZERO),
+    "Rescale Slope 0.0 with a comma": (put("RescaleSlope", "0,0 "), Reason.SLOPE_ZERO),
+    "Rescale Slope of words": (put("RescaleSlope", "NaN "), Reason.UNREADABLE_VALUE),
+    "Rescale Slope infinite": (put("RescaleSlope", "1E999 "), Reason.UNREADABLE_VALUE),
+    "two Rescale Slopes": (put("RescaleSlope", "1\\2 "), Reason.UNREADABLE_VALUE),
+    "Rescale Intercept -1,024": (put("RescaleIntercept", "-1,024"), Reason.UNREADABLE_VALUE),
+    "left- or right-aligned": (
+        store(PLAIN >> 4 << 4, HighBit=15),
+        Reason.BITS_UNCLEAR,
+    ),
+    "High Bit 15, all 16 bits used": (
+        store(PLAIN * 16 + 5, HighBit=15),
+        Reason.BITS_UNCLEAR,
+    ),
+    "Bits Allocated 12, packed": (
+        store(np.zeros(ROWS * COLUMNS * 3 // 2, np.uint8), BitsAllocated=12),
+        Reason.BITS_UNCLEAR,
+    ),
+    "Bits Allocated of words": (put("BitsAllocated", "xy", "CS"), Reason.UNREADABLE_VALUE),
+    "Rows missing": (without("Rows"), Reason.CONTRADICTORY),
+    "Columns 0": (put("Columns", words(0)), Reason.CONTRADICTORY),
+    "Columns one too few": (put("Columns", words(COLUMNS - 1)), Reason.CONTRADICTORY),
+    "Columns one too many": (put("Columns", words(COLUMNS + 1)), Reason.UNDECODABLE),
+    "twice the pixels": (store(np.concatenate([PLAIN, PLAIN])), Reason.CONTRADICTORY),
+    "half the pixels": (store(PLAIN[: ROWS // 2]), Reason.UNDECODABLE),
+    "no pixels at all": (put("PixelData", b"", "OW"), Reason.UNDECODABLE),
+    "grey with three samples": (put("SamplesPerPixel", words(3)), Reason.CONTRADICTORY),
+    "two samples": (
+        changes(put("SamplesPerPixel", words(2)), put("PhotometricInterpretation", "RGB ")),
+        Reason.CONTRADICTORY,
+    ),
+    "Photometric Interpretation and shape missing": (
+        without("PhotometricInterpretation", "PresentationLUTShape"),
+        Reason.NO_PHOTOMETRIC,
+    ),
+    "Photometric Interpretation unknown": (
+        put("PhotometricInterpretation", "GRAYSCALE "),
+        Reason.UNSUPPORTED_PHOTOMETRIC,
+    ),
+    "Number of Frames 2, one there": (put("NumberOfFrames", "2 "), Reason.MULTIFRAME),
+    "Number of Frames of words": (put("NumberOfFrames", "one "), Reason.UNREADABLE_VALUE),
+    "LUT without data": (lut(words(4096, 0, 16), b""), Reason.INVALID_LUT),
+    "LUT with too few entries": (lut(words(4096, 0, 16), IDENTITY[:2000]), Reason.INVALID_LUT),
+    "LUT descriptor of two": (lut(words(4096, 0), IDENTITY), Reason.INVALID_LUT),
+    "LUT of the depth 0": (lut(words(4096, 0, 0), IDENTITY), Reason.INVALID_LUT),
+    "JPEG of another size": (
+        changes(store(EIGHT, **BYTES), stream(_other_size(jpeg(EIGHT)), SYNTAX["JPEG"])),
+        Reason.CONTRADICTORY,
+    ),
+    "JPEG 2000 of another size": (
+        stream(jpeg_2000(PLAIN[:500], 12), SYNTAX["J2K"]),
+        Reason.CONTRADICTORY,
+    ),
+    "JPEG-LS of another size": (
+        stream(jpeg_ls_stream(PLAIN[:, :400]), SYNTAX["JLS"]),
+        Reason.CONTRADICTORY,
+    ),
+    "JPEG 2000 in colour, stated grey": (
+        stream(jpeg_2000(np.repeat(EIGHT[..., None], 3, 2), 8), SYNTAX["J2K"], **BYTES),
+        Reason.CONTRADICTORY,
+    ),
+    "JPEG 2000 under the JPEG-LS transfer syntax": (
+        stream(jpeg_2000(PLAIN, 12), SYNTAX["JLS"]),
+        Reason.CONTRADICTORY,
+    ),
+    "native pixels under the JPEG 2000 transfer syntax": (
+        lambda d: setattr(d.file_meta, "TransferSyntaxUID", JPEG2000Lossless),
+        Reason.CONTRADICTORY,
+    ),
+    "a picture that is no code stream": (
+        stream(b"GIF89a" + bytes(500), SYNTAX["J2K"]),
+        Reason.UNDECODABLE,
+    ),
+    "compressed pixels under a native transfer syntax": (
+        changes(
+            stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"]),
+            lambda d: setattr(d.file_meta, "TransferSyntaxUID", UID("1.2.840.10008.1.2.1")),
+        ),
+        Reason.CONTRADICTORY,
+    ),
+    "two frames stated as one": (
+        changes(
+            stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"]),
+            lambda d: setattr(d, "PixelData", encapsulate([jpeg_2000(PLAIN, 12)] * 2)),
+        ),
+        Reason.CONTRADICTORY,
+    ),
+    "JPEG XL": (stream(b"\xff\x0a" + bytes(500), JXL), Reason.UNSUPPORTED_COMPRESSION),
+    "JPEG XL lossless": (
+        stream(b"\xff\x0a" + bytes(500), JXL_LOSSLESS),
+        Reason.UNSUPPORTED_COMPRESSION,
+    ),
+    "a video": (
+        stream(bytes(500), UID("1.2.840.10008.1.2.4.102")),
+        Reason.UNSUPPORTED_COMPRESSION,
+    ),
+    "a private transfer syntax": (
+        stream(bytes(500), UID("1.3.6.1.4.1.5962.1.1")),
+        Reason.UNSUPPORTED_COMPRESSION,
+    ),
+    "no transfer syntax": (
+        lambda d: d.file_meta.__delattr__("TransferSyntaxUID"),
+        Reason.UNDECODABLE,
+    ),
+    "RLE, 40000 x 40000": (
+        changes(
+            stream(rle(), RLELossless), put("Rows", words(40000)), put("Columns", words(40000))
+        ),
+        Reason.TOO_LARGE,
+    ),
+    "RLE that cannot hold its image": (
+        stream(rle()[:64] + bytes(1000), RLELossless),
+        Reason.UNDECODABLE,
+    ),
+    "RLE with a segment too many": (
+        stream(b"\x03" + rle()[1:], RLELossless),
+        Reason.UNDECODABLE,
+    ),
+    "Encapsulated Uncompressed, cut": (
+        stream(PLAIN.tobytes()[:1000], ENCAPSULATED),
+        Reason.UNDECODABLE,
+    ),
+    "Deflated Image Frame, damaged": (
+        stream(b"\xff" * 1000, DEFLATED_FRAME),
+        Reason.UNDECODABLE,
+    ),
+    "Deflated Image Frame of 200 MB": (
+        stream(zlib.compress(bytes(200_000_000), wbits=-15), DEFLATED_FRAME),
+        Reason.CONTRADICTORY,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_one_meaning_is_refused_under_its_own_name(name: str) -> None:
+    change, reason = REFUSED[name]
+    dataset = chest()
+    change(dataset)
+    with pytest.raises(ImageRefusedError) as refused:
+        read_radiograph(dataset)
+    assert refused.value.reason is reason
+    assert "Error" not in refused.value.detail
+    assert "SYNTHETIC" not in str(refused.value)
+
+
+def test_damaged_rle_is_refused_also_where_its_decoder_panics() -> None:
+    causes = set()
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        damaged = bytearray(rle())
+        for place in random.integers(64, len(damaged), 50):
+            damaged[place] = random.integers(256)
+        dataset = chest()
+        stream(bytes(damaged), RLELossless)(dataset)
+        with pytest.raises(ImageRefusedError) as refused:
+            read_radiograph(dataset)
+        assert refused.value.reason in {Reason.UNDECODABLE, Reason.BITS_UNCLEAR}
+        causes.add(type(refused.value.__cause__).__name__)
+    assert "PanicException" in causes
+
+
+def test_what_pydicom_writes_is_read_back_without_a_word() -> None:
+    written = BytesIO()
+    dcmwrite(written, chest())
+    written.seek(0)
+    assert read_radiograph(dcmread(written)).corrections == ()
