@@ -12,6 +12,8 @@ from enum import StrEnum
 from pydicom import Dataset
 from pydicom.tag import Tag
 
+from ai_engine.preprocessing.view_position import view_named
+
 OLDEST = 100.0
 """Years at which the age's value is 1."""
 
@@ -63,11 +65,12 @@ class PatientContext:
 
 def context_of(*, sex: str, age: float | None, view: str) -> PatientContext:
     """Take what is usable of a sex, an age in years (or not a number) and a view position."""
+    named = view_named(view)
     believable = age is not None and 0 <= age <= UNBELIEVABLE
     return PatientContext(
         sex=Sex(sex) if sex in set(Sex) else None,
         age=age if believable else None,
-        view=View(view) if view in set(View) else None,
+        view=View(named.value) if named and named.value in set(View) else None,
     )
 
 

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from ai_engine.preprocessing.body_region import BodyRegion, regions_named
+from ai_engine.preprocessing.view_position import is_one_of, view_named
+from dicom_node.domain.header_words import regions_of, view_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
 
@@ -217,25 +220,55 @@ def _modality(route: Route, instance: ReceivedInstance) -> Verdict:
 
 
 def _body_part(route: Route, instance: ReceivedInstance) -> Verdict:
+    """Take what a header names in any word, language or code; an unknown word says nothing."""
     if not route.body_parts and not route.body_part_codes:
         return Verdict(condition=BODY_PART, holds=True, reason="any body part")
-    region = instance.header.anatomic_region
+    header = instance.header
+    region = header.anatomic_region
     code = f"{region.scheme}:{region.value}" if region else None
     if code and code in route.body_part_codes:
         reason = f"anatomic region code {code} is wanted"
         return Verdict(condition=BODY_PART, holds=True, reason=reason)
-    if not instance.header.body_part_examined and not code:
-        reason = "no body part in the header" + (
-            ", so the model's guard decides" if route.untagged_body_part else ""
-        )
-        return Verdict(condition=BODY_PART, holds=route.untagged_body_part, reason=reason)
-    return _one_of(BODY_PART, route.body_parts, instance.header.body_part_examined)
+    exact = _one_of(BODY_PART, route.body_parts, header.body_part_examined)
+    wanted = frozenset[BodyRegion]().union(*map(regions_named, route.body_parts))
+    if exact.holds or (not wanted and header.body_part_examined):
+        return exact
+    named = regions_of(header)
+    if named & wanted:
+        reason = f"body part {', '.join(sorted(named))} is wanted"
+        return Verdict(condition=BODY_PART, holds=True, reason=reason)
+    return exact if named else _unnamed_body_part(route, instance, wanted)
+
+
+def _unnamed_body_part(
+    route: Route, instance: ReceivedInstance, wanted: frozenset[BodyRegion]
+) -> Verdict:
+    """Let the protocol's and the descriptions' words stand in, and then the model's own guard."""
+    header = instance.header
+    hints = (header.protocol_name, header.series_description, header.study_description)
+    hinted = frozenset[BodyRegion]().union(*map(regions_named, hints)) & wanted
+    if hinted:
+        reason = f"the protocol or a description names {', '.join(sorted(hinted))}"
+        return Verdict(condition=BODY_PART, holds=True, reason=reason)
+    known = (
+        "known body part" if header.body_part_examined or header.anatomic_region else "body part"
+    )
+    reason = f"no {known} in the header"
+    if route.untagged_body_part:
+        reason += ", so the model's guard decides"
+    return Verdict(condition=BODY_PART, holds=route.untagged_body_part, reason=reason)
 
 
 def _view(route: Route, instance: ReceivedInstance) -> Verdict:
-    if not instance.header.view_position:
-        return Verdict(condition="view", holds=True, reason="no view in the header")
-    return _one_of("view", route.views, instance.header.view_position)
+    header = instance.header
+    view = view_of(header)
+    if view is None:
+        known = "known view" if header.view_position or header.view else "view"
+        return Verdict(condition="view", holds=True, reason=f"no {known} in the header")
+    wanted = {named for each in route.views if (named := view_named(each))}
+    if is_one_of(view, wanted):
+        return Verdict(condition="view", holds=True, reason=f"view {view} is wanted")
+    return _one_of("view", route.views, view)
 
 
 def _image_type(route: Route, instance: ReceivedInstance) -> Verdict:

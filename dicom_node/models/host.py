@@ -34,8 +34,10 @@ from ai_engine.kinds.triage.triage import TriageModel
 from ai_engine.library.card import CT_KINDS, ModelCard, ModelKind
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Triage
 from ai_engine.preprocessing.radiograph import Radiograph, correction_remarks
+from ai_engine.preprocessing.view_position import LATERAL_VIEWS
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.header_words import view_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, is_radiograph
 from dicom_node.errors import NodeError
@@ -49,8 +51,6 @@ _LOG = logging.getLogger(__name__)
 _KEPT_IMAGES = 8
 # The active versions, and those that jobs planned before a promotion still name.
 _KEPT_MODELS = 4
-
-_LATERAL_VIEWS = frozenset({"LL", "RL", "LATERAL"})
 
 _Versions = tuple[ModelIdentity, ...]
 
@@ -280,4 +280,4 @@ def _hint(instance: ReceivedInstance) -> TagsHint:
 
 
 def _is_lateral(instance: ReceivedInstance) -> bool:
-    return (instance.header.view_position or "").strip().upper() in _LATERAL_VIEWS
+    return view_of(instance.header) in LATERAL_VIEWS

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ai_engine.kinds.result import Result
 from ai_engine.prediction import Prediction, RefusalReason, Remark, RemarkKind
+from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
@@ -78,11 +79,15 @@ class Inference:
         self._results.finish_job(job.job_id, JobState.FAILED, at=self._clock(), reason=reason)
 
 
-def with_remarks(prediction: Result, job: Job, instances: Iterable[ReceivedInstance]) -> Result:
+def with_remarks(prediction: Result, job: Job, instances: Sequence[ReceivedInstance]) -> Result:
     """Add what triage said, and where the header says one thing and the pixels another."""
     if not isinstance(prediction, Prediction):
         return prediction
-    disagreements = (*_overruled(prediction, job), *_belied(prediction, instances))
+    disagreements = (
+        *_overruled(prediction, job),
+        *_belied(prediction, instances),
+        *_contradicting(prediction, instances),
+    )
     for each in disagreements:
         _LOG.warning("tags and pixels disagree sop=%s what=%r", each.sop_instance_uid, each.detail)
     remarks = (*prediction.remarks, *_triaged(job), *disagreements)
@@ -131,6 +136,17 @@ def _belied(prediction: Prediction, instances: Iterable[ReceivedInstance]) -> It
                 f"The header says {what} {value}, but the image was not analysed, because it "
                 f"{refusal.detail}.",
             )
+
+
+def _contradicting(
+    prediction: Prediction, instances: Iterable[ReceivedInstance]
+) -> Iterator[Remark]:
+    """Analysed images whose header names one body part in words and another by code."""
+    for each in instances:
+        if each.sop_instance_uid not in prediction.analysed:
+            continue
+        if contradiction := contradiction_of(each.header):
+            yield _disagreement(each.sop_instance_uid, contradiction)
 
 
 def _disagreement(sop_instance_uid: str, detail: str) -> Remark:

@@ -161,3 +161,44 @@ def test_pixels_that_show_something_else_leave_the_tags_alone_and_are_named() ->
     assert refusal_of([DOUBTING], [doubted], looks) == (
         "chest: body part HIP is not one of CHEST; the pixels were asked too: no frontal chest"
     )
+
+
+@pytest.mark.parametrize("view", ["AP SUPINE", "PORTABLE", "FRONTAL", "pa erect", "BEDSIDE"])
+def test_a_view_outside_of_the_standards_list_keeps_no_chest_out(view: str) -> None:
+    assert CHEST.matches(an_instance(view_position=view))
+
+
+@pytest.mark.parametrize("view", ["LL", "LATERAL", "Left Lateral", "RLO"])
+def test_a_view_that_is_another_one_keeps_it_out_however_it_is_written(view: str) -> None:
+    assert not CHEST.matches(an_instance(view_position=view))
+
+
+def test_a_view_code_counts_where_the_view_position_says_nothing() -> None:
+    lateral = CodedValue(value="399067008", scheme="SCT", meaning="lateral projection")
+    assert not CHEST.matches(an_instance(view_position=None, view=lateral))
+
+
+@pytest.mark.parametrize(
+    "part", ["TORAX", "CHEST_TO_PELVIS", "ThoraxAbdomen", "Органы грудной клетки"]
+)
+def test_a_chest_is_a_chest_in_any_word(part: str) -> None:
+    assert replace(CHEST, untagged_body_part=False).matches(an_instance(body_part_examined=part))
+
+
+def test_a_body_part_that_nobody_knows_is_as_good_as_none() -> None:
+    odd = an_instance(body_part_examined="PROTOCOL 7")
+    assert CHEST.matches(odd)
+    reason = refusal_of([replace(CHEST, untagged_body_part=False)], [odd])
+    assert reason == "chest: no known body part in the header"
+
+
+def test_the_protocols_words_stand_in_for_a_missing_body_part() -> None:
+    strict = replace(CHEST, untagged_body_part=False)
+    assert strict.matches(an_instance(body_part_examined=None, protocol_name="Thorax pa stehend"))
+    assert not strict.matches(an_instance(body_part_examined=None, protocol_name="Knie seitlich"))
+
+
+def test_a_route_for_a_part_without_a_known_name_takes_its_own_word_alone() -> None:
+    odd = replace(CHEST, body_parts=frozenset({"PANOREX"}), untagged_body_part=True)
+    assert odd.matches(an_instance(body_part_examined="panorex"))
+    assert not odd.matches(an_instance(body_part_examined="CHEST"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydicom import Dataset
 
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason, RemarkKind
 from dicom_node.domain.instance import ReceivedInstance
@@ -136,6 +137,17 @@ def test_an_image_that_the_guard_refuses_against_its_tag_is_a_disagreement_too()
         "The header says body part CHEST, but the image was not analysed, because it looks like: "
         "no frontal chest."
     )
+
+
+def test_a_code_that_contradicts_the_body_part_is_remarked_upon(works: Works) -> None:
+    region = Dataset()
+    region.CodeValue, region.CodingSchemeDesignator = "51185008", "SCT"
+    region.CodeMeaning = "Thoracic structure"
+    works.receive("1.2.3.1", BodyPartExamined="KNEE", AnatomicRegionSequence=[region])
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    details = [each["detail"] for each in works.hotbase.remarks(job["job_id"])]
+    assert details == ["The header contradicts itself: body part KNEE, region code CHEST."]
 
 
 def job_without_doubts() -> Job:

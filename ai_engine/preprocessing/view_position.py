@@ -1,0 +1,118 @@
+"""Which view of the body a header names, whatever it is written like.
+
+View Position (0018,5101) has defined terms (PS3.3 C.8.7.1), View Code Sequence (0054,0220) CID
+4010. Modalities also write 'AP SUPINE', 'PORTABLE' or 'FRONTAL'. What is not known says nothing.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class ViewPosition(StrEnum):
+    """Views, in the terms of View Position (PS3.3 C.8.7.1.1.5), and two that say less."""
+
+    AP = "AP"
+    PA = "PA"
+    LEFT_LATERAL = "LL"
+    RIGHT_LATERAL = "RL"
+    LATERAL = "LATERAL"
+    """Lateral, of a side that is not said."""
+    OBLIQUE = "OBLIQUE"
+    FRONTAL = "FRONTAL"
+    """AP or PA, not said which."""
+
+
+LATERAL_VIEWS = frozenset(
+    {ViewPosition.LEFT_LATERAL, ViewPosition.RIGHT_LATERAL, ViewPosition.LATERAL}
+)
+FRONTAL_VIEWS = frozenset({ViewPosition.AP, ViewPosition.PA, ViewPosition.FRONTAL})
+
+_NAMES: Mapping[ViewPosition, str] = MappingProxyType(
+    {
+        ViewPosition.AP: "ap anteroposterior antpost пз",
+        ViewPosition.PA: "pa posteroanterior зп",
+        ViewPosition.LEFT_LATERAL: "ll leftlateral llat latl",
+        ViewPosition.RIGHT_LATERAL: "rl rightlateral rlat latr",
+        ViewPosition.LATERAL: (
+            "lat lateral laterale lateralis profil profile perfil profilo seitlich seite "
+            "боковая боковои бок бокавая"
+        ),
+        ViewPosition.OBLIQUE: (
+            "rlo llo lao rao lpo rpo obl oblique oblik schrag oblicua obliqua obliquo косая"
+        ),
+        ViewPosition.FRONTAL: "frontal frontale frontalis face dv прямая фронтальная",
+    }
+)
+_WORDS: Mapping[str, ViewPosition] = MappingProxyType(
+    {word: view for view, words in _NAMES.items() for word in words.split()}
+)
+_DECUBITUS = frozenset({"decubitus", "decub", "dec"})
+_CODES: Mapping[str, ViewPosition] = MappingProxyType(
+    {
+        "399348003": ViewPosition.AP,
+        "R-10206": ViewPosition.AP,
+        "272479007": ViewPosition.PA,
+        "R-40888": ViewPosition.PA,
+        "R-10214": ViewPosition.PA,
+        "399173006": ViewPosition.LEFT_LATERAL,
+        "R-10236": ViewPosition.LEFT_LATERAL,
+        "399198007": ViewPosition.RIGHT_LATERAL,
+        "R-10232": ViewPosition.RIGHT_LATERAL,
+        "399067008": ViewPosition.LATERAL,
+        "R-102CD": ViewPosition.LATERAL,
+        "399033003": ViewPosition.FRONTAL,
+        "R-10202": ViewPosition.FRONTAL,
+        "399182000": ViewPosition.OBLIQUE,
+        "R-102C1": ViewPosition.OBLIQUE,
+        "399135007": ViewPosition.OBLIQUE,  # left anterior oblique
+        "R-10220": ViewPosition.OBLIQUE,
+        "399356000": ViewPosition.OBLIQUE,  # right anterior oblique
+        "R-40985": ViewPosition.OBLIQUE,
+        "399006002": ViewPosition.OBLIQUE,  # left posterior oblique
+        "R-10212": ViewPosition.OBLIQUE,
+        "399038007": ViewPosition.OBLIQUE,  # right posterior oblique
+        "R-10210": ViewPosition.OBLIQUE,
+    }
+)
+
+
+_SAYS_LESS: Mapping[ViewPosition, frozenset[ViewPosition]] = MappingProxyType(
+    {ViewPosition.FRONTAL: FRONTAL_VIEWS, ViewPosition.LATERAL: LATERAL_VIEWS}
+)
+
+
+def is_one_of(view: ViewPosition, wanted: Iterable[ViewPosition]) -> bool:
+    """Whether a view is, or may be, one of those wanted: FRONTAL may be AP, LATERAL may be LL."""
+    return any(
+        view in _SAYS_LESS.get(each, {each}) or each in _SAYS_LESS.get(view, {view})
+        for each in wanted
+    )
+
+
+def view_named(text: str | None) -> ViewPosition | None:
+    """Return the view that free text names, or None where it names none, or several.
+
+    ``AP SUPINE`` is AP. ``LLD`` and ``LATERAL DECUBITUS`` are how a patient lies, and not how the
+    beam goes.
+    """
+    apart = unicodedata.normalize("NFKD", (text or "")[:64].casefold())
+    plain = "".join(each for each in apart if not unicodedata.combining(each))
+    words = re.findall(r"[^\W\d_]+", plain)
+    if _DECUBITUS & set(words):
+        words = [each for each in words if _WORDS.get(each) not in LATERAL_VIEWS]
+    found = {_WORDS[each] for each in [*words, "".join(words)] if each in _WORDS}
+    if {ViewPosition.AP, ViewPosition.PA} >= found - {ViewPosition.FRONTAL} and len(
+        found - {ViewPosition.FRONTAL}
+    ) == 1:
+        found -= {ViewPosition.FRONTAL}
+    if found & {ViewPosition.LEFT_LATERAL, ViewPosition.RIGHT_LATERAL}:
+        found -= {ViewPosition.LATERAL}
+    return found.pop() if len(found) == 1 else None
+
+
+def view_coded(value: str) -> ViewPosition | None:
+    """Return the view of a code of CID 4010 (SNOMED CT, or SNOMED-RT of older systems)."""
+    return _CODES.get(value.strip().upper())

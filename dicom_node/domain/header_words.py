@@ -1,0 +1,39 @@
+"""What a header names, in words or by code: body regions and views, and where these disagree."""
+
+from ai_engine.preprocessing.body_region import BodyRegion, regions_coded, regions_named
+from ai_engine.preprocessing.view_position import (
+    ViewPosition,
+    is_one_of,
+    view_coded,
+    view_named,
+)
+from dicom_node.domain.instance import InstanceHeader
+
+
+def regions_of(header: InstanceHeader) -> frozenset[BodyRegion]:
+    """Return the regions that the body part and the region code of a header name."""
+    region = header.anatomic_region
+    coded = regions_coded(region.value, region.scheme, region.meaning) if region else frozenset()
+    return coded | regions_named(header.body_part_examined)
+
+
+def contradiction_of(header: InstanceHeader) -> str:
+    """Say where a header names one body part, or view, in words and another by code; or nothing."""
+    region, view = header.anatomic_region, header.view
+    named = regions_named(header.body_part_examined)
+    coded = regions_coded(region.value, region.scheme, region.meaning) if region else frozenset()
+    if named and coded and not named & coded:
+        return (
+            f"The header contradicts itself: body part {', '.join(sorted(named))}, "
+            f"region code {', '.join(sorted(coded))}."
+        )
+    said, code = view_named(header.view_position), view_coded(view.value) if view else None
+    if said and code and not is_one_of(said, {code}):
+        return f"The header contradicts itself: view position {said}, view code {code}."
+    return ""
+
+
+def view_of(header: InstanceHeader) -> ViewPosition | None:
+    """Return the view that a header names, by View Position or else by code."""
+    coded = view_coded(header.view.value) if header.view else None
+    return view_named(header.view_position) or coded
