@@ -145,6 +145,7 @@ class RefusalReason(StrEnum):
     UNSUPPORTED_PHOTOMETRIC = "photometric interpretation not supported"
     NOT_FRONTAL_CHEST = "not a frontal chest radiograph"
     NOT_LATERAL_CHEST = "not a lateral chest radiograph"
+    NOT_EXPECTED = "not what the model is for"
     UNPAIRED = "lateral image without a frontal one"
     EMPTY_EXPOSURE = "image has no usable contrast"
     TOO_SMALL = "image is too small"

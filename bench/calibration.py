@@ -26,11 +26,11 @@ from ai_engine.calibration.cases import LabelCases, Minimum
 from ai_engine.calibration.device import DeviceCalibration, LabelCalibration
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.resampling import Figures, figures
-from ai_engine.commands.evaluate import evaluation_predictor
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, read_cxr
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.inference.openvino_backend import OpenVinoBackend
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
-from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.kinds.classifier.evaluation import evaluation_predictor
+from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry, read_active_versions
 from bench.devices import DEVICES, SimulatedDevice

@@ -25,10 +25,10 @@ from ai_engine.commands.comparison.plot import draw_comparison
 from ai_engine.commands.comparison.report import PLOT_NAME, Comparison, as_table, write_report
 from ai_engine.commands.finetune import Tuning, finetune, tuning_recipe
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, read_cxr
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.kinds.classifier.scorer import Scorer
-from ai_engine.kinds.classifier.scoring import as_radiograph
 from ai_engine.kinds.classifier.validated import Reader, ValidatedCase
+from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.library.card import ModelCard, write_card
 from ai_engine.library.registry import ModelRegistry, read_active_versions
 from ai_engine.library.weights_file import write_weights

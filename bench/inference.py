@@ -11,7 +11,8 @@ import numpy as np
 
 from ai_engine.inference.choice import BackendChoice
 from ai_engine.inference.openvino_backend import Precision
-from ai_engine.kinds.classifier.predictor import load_predictor
+from ai_engine.kinds.loading import load_predictor
+from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.library.registry import ModelRegistry, read_active_versions
 from ai_engine.preprocessing.radiograph import read_radiograph
 from bench.rows import Row
@@ -41,6 +42,7 @@ def measure() -> list[Row]:
             predictor = load_predictor(
                 ModelRegistry(),
                 versions,
+                CHEST_MODEL,
                 cache=Path(cache),
                 choice=BackendChoice(precision=precision),
             )

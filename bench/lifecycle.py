@@ -30,8 +30,8 @@ from pydicom.uid import UID
 from rich.console import Console
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, read_cxr
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
-from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.datasets.radiographs import as_radiograph
+from ai_engine.kinds.shipped import CHEST_MODEL
 from bench.devices import DEVICES, SimulatedDevice
 from bench.expert_sessions import PASSWORD
 from bench.finetune import UNCHANGED

@@ -171,6 +171,9 @@ REFUSAL_REASONS = MappingProxyType(
         RefusalReason.NOT_LATERAL_CHEST: Code(
             "R-NOT-LATERAL", PRIVATE_SCHEME, "Not a lateral chest radiograph"
         ),
+        RefusalReason.NOT_EXPECTED: Code(
+            "R-NOT-EXPECTED", PRIVATE_SCHEME, "Not what the model is for"
+        ),
         RefusalReason.UNPAIRED: Code(
             "R-UNPAIRED", PRIVATE_SCHEME, "Lateral image without a frontal one"
         ),

@@ -5,7 +5,6 @@ throughput capacity" than EfficientNet-B4; here all four figures stand side by s
 """
 
 import dataclasses
-import itertools
 import json
 import math
 import tempfile
@@ -13,26 +12,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from ai_engine.commands.evaluate import evaluation_predictor, layout_for
-from ai_engine.datasets.cxr import CxrDataset, Split
-from ai_engine.datasets.layouts import AUTO, read_dataset
+from ai_engine.datasets.cxr import Split
+from ai_engine.datasets.layouts import AUTO
 from ai_engine.inference.conversion import converted_model
-from ai_engine.inference.input_channels import ChannelSource
-from ai_engine.inference.openvino_backend import OpenVinoBackend
-from ai_engine.kinds.channels.channel_loading import load_channels
-from ai_engine.kinds.classifier.classes import evaluate_classes, is_exclusive
-from ai_engine.kinds.classifier.scoring import score_split
-from ai_engine.kinds.dual_view.dataset import frontal_items
+from ai_engine.kinds.evaluating import Evaluation, Quality, layout_for
+from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.random_weights import write_random_weights
-from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.kinds.registry import Part, has_part, part
+from ai_engine.library.card import Label, ModelCard, write_card
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.library.weights_file import read_weights
-from ai_engine.measures.metrics import bootstrap, measures
 from ai_engine.measures.speed import measure_speed
 
 TABLE_I = {"alexnet": 0.889, "resnet50": 0.931, "efficientnetb4": 0.949, "densenet121": 0.936}
@@ -102,17 +95,20 @@ def compare(
     ModelFolderError, DatasetError, BackendError
         If a model or the data can't be used as they are.
     """
-    datasets = {} if data is None else _datasets(data, layout, cards)
     rows = []
     for card in cards:
         row = _row(card, cache, threads, model=f"{card.name}/{card.version}")
-        dataset = datasets.get(layout_for(card, layout))
-        if dataset is not None and card.kind is ModelKind.CLASSIFIER:
-            if is_exclusive(card):
-                row = _with_accuracy(row, card, dataset, Split(split), cache)
-            else:
-                channels = load_channels(card, registry or ModelRegistry(), cache=cache)
-                row = _with_quality(row, card, dataset, Split(split), cache, channels)
+        if data is not None and has_part(card, Part.COMPARISON):
+            loading = Loading(card=card, registry=registry or ModelRegistry(), cache=cache)
+            asked = Evaluation(
+                loading=loading,
+                data=data,
+                out=Path(),
+                split=Split(split),
+                layout=layout_for(card, layout),
+            )
+            quality: Quality = part(card, Part.COMPARISON)(asked)
+            row = dataclasses.replace(row, **dataclasses.asdict(quality))
         rows.append(row)
     with tempfile.TemporaryDirectory(prefix="untrained-") as folder:
         for architecture in architectures:
@@ -160,47 +156,6 @@ def _shown(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def _datasets(data: Path, layout: str, cards: Sequence[ModelCard]) -> dict[str, CxrDataset]:
-    """The data set by each layout in which one of the classifiers wants it."""
-    layouts = {layout_for(card, layout) for card in cards if card.kind is ModelKind.CLASSIFIER}
-    return {name: read_dataset(data, name) for name in sorted(layouts)}
-
-
-def _with_accuracy(
-    row: Comparison, card: ModelCard, dataset: CxrDataset, split: Split, cache: Path
-) -> Comparison:
-    """Add how often the likeliest of classes that exclude each other is right: table I's figure."""
-    backend = OpenVinoBackend.load(card, cache=cache)
-    report = evaluate_classes(card, backend, dataset, dataset.part(split), split.value)
-    return dataclasses.replace(row, accuracy=report.accuracy.value)
-
-
-def _with_quality(  # noqa: PLR0917 - the command's own options, handed on once
-    row: Comparison,
-    card: ModelCard,
-    dataset: CxrDataset,
-    split: Split,
-    cache: Path,
-    channels: Sequence[ChannelSource],
-) -> Comparison:
-    """Add accuracy at the model's threshold, and AUC with its interval, of its first label."""
-    backend = OpenVinoBackend.load(card, cache=cache)
-    predictor = evaluation_predictor(card, backend, channels)
-    scored = score_split(predictor, dataset, frontal_items(dataset, split))
-    label = card.labels[0]
-    known = scored.known(label.name)
-    truth, scores = scored.truth(label.name)[known], scored.scores(label.name)[known]
-    patients = tuple(itertools.compress(scored.patients, known))
-    interval = bootstrap(measures(label.threshold)["auc"], truth, scores, patients)
-    return dataclasses.replace(
-        row,
-        accuracy=float(np.mean((scores >= label.threshold) == truth)),
-        auc=interval.value,
-        auc_low=interval.low,
-        auc_high=interval.high,
-    )
-
-
 def _row(card: ModelCard, cache: Path, threads: int | None, *, model: str) -> Comparison:
     speed = measure_speed(
         converted_model(card, cache),
@@ -229,7 +184,7 @@ def _untrained(architecture: str, size: int, folder: Path) -> ModelCard:
         version="0",
         title=f"Untrained {architecture}",
         manufacturer="none",
-        kind=ModelKind.CLASSIFIER,
+        kind="classifier",
         architecture=architecture,
         weights_digest="",
         research_only=True,

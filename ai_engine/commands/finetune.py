@@ -17,16 +17,14 @@ from ai_engine.errors import RecipeError
 from ai_engine.kinds.classifier.demo_batches import TrainingSet
 from ai_engine.kinds.classifier.demo_recipe import Augmentation, Recipe, Stage
 from ai_engine.kinds.classifier.validated import Reader, ValidatedCase, load_validated
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.registry import kind_of, kinds
+from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import verify_weights
 from ai_engine.library.weights_file import read_weights
 from ai_engine.training.tensorflow_session import tensorflow_session
 
 if TYPE_CHECKING:
     from ai_engine.kinds.classifier.loop import TrainedNetwork
-
-TUNABLE = ("densenet121", "efficientnet_lite2")
-"""Architectures with a linear head over pooled features, which the training loop knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +48,11 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
     RecipeError
         If the model has no weights that Keras can train further.
     """
-    if card.kind is not ModelKind.CLASSIFIER or card.architecture not in TUNABLE:
+    if card.architecture not in kind_of(card).tunable:
         raise RecipeError(
-            f"model {card.identity.key} cannot be fine-tuned: it is a {card.kind.value} of "
-            f"architecture {card.architecture or 'none'}, and only classifiers of "
-            f"{' or '.join(TUNABLE)} have weights that training can go on from"
+            f"model {card.identity.key} cannot be fine-tuned: it is a {card.kind} of "
+            f"architecture {card.architecture or 'none'}, and only {_tunable_words()} "
+            "have weights that training can go on from"
         )
     if card.channels:
         raise RecipeError(
@@ -84,6 +82,12 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
         flip_averaging=card.flip_averaging,
         seed=tuning.seed,
         augmentation=Augmentation(mixup=0.0, erase=0.2),
+    )
+
+
+def _tunable_words() -> str:
+    return " and ".join(
+        f"{kind.name}s of {' or '.join(sorted(kind.tunable))}" for kind in kinds() if kind.tunable
     )
 
 

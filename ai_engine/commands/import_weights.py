@@ -12,7 +12,7 @@ from ai_engine.importing.keras_h5 import read_keras_h5
 from ai_engine.importing.profiles import SourceProfile, card_labels
 from ai_engine.importing.pytorch_file import read_pytorch
 from ai_engine.importing.source import SourceTensors
-from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.card import Label, ModelCard, write_card
 from ai_engine.library.names import made_model_folder, model_folder
 from ai_engine.library.weights_file import digest, write_weights
 
@@ -107,7 +107,7 @@ def draft_card(
         version=request.version,
         title=f"DenseNet-121 imported from {profile.name}",
         manufacturer="imported",
-        kind=ModelKind.CLASSIFIER,
+        kind="classifier",
         architecture="densenet121",
         input_size=profile.input_size,
         flip_averaging=False,

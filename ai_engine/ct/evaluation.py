@@ -1,10 +1,10 @@
 """What ``dicom-node models evaluate`` does with a CT model: paper 5's figures on MosMedData."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from ai_engine.ct.analysis import analyse_volume
@@ -19,63 +19,68 @@ from ai_engine.ct.grades import (
 )
 from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.part import MeasuredPart, part_of
-from ai_engine.ct.predictor import load_classical, load_segmenter
+from ai_engine.ct.predictor import CtPredictor
 from ai_engine.ct.refusal import CtRefusedError
 from ai_engine.ct.results import CtAnalysis
-from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.evaluating import Evaluation
+from ai_engine.kinds.registry import Part, part
+from ai_engine.library.card import Metric, ModelCard
 
 
-def evaluate_ct(
-    *,
-    card: ModelCard,
-    data: Path,
-    out: Path,
-    cache: Path,
-    split: str = "test",
-    console: Console | None = None,
-) -> tuple[Figure, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MosMedReport:
+    """What was measured of a CT model, on which studies of MosMedData."""
+
+    card: ModelCard
+    part: MeasuredPart
+    studies: tuple[GradedStudy, ...]
+    figures: tuple[Figure, ...]
+
+    @property
+    def split(self) -> str:
+        """The part that was measured."""
+        return self.part.name
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Nothing: a CT model's card holds no figures of labels."""
+        return ()
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON."""
+        write_report(path, self.card.identity.key, self.part, self.studies, self.figures)
+
+    def shown(self) -> tuple[Table | str, ...]:
+        """Tables and sentences for a terminal."""
+        refused = sum(bool(each.refusal) for each in self.studies)
+        told = (f"{refused} studies were not measured; report.json says why.",) if refused else ()
+        return (_figures_table(self), _grades_table(self.studies), *told)
+
+
+def evaluate(asked: Evaluation) -> MosMedReport:
     """Measure a CT model on MosMedData: a classical one on all of it, a network on one split.
 
-    Parameters
-    ----------
-    card
-        The model, classical or trained.
-    data
-        Folder in the layout of `ai_engine.ct.dataset`.
-    out
-        Where ``report.json`` goes.
-    cache
-        Folder for a trained model's OpenVINO form.
-    split
-        Which of the studies with masks a network is measured on: ``train``, ``valid`` or ``test``,
-        as it was trained. The studies without masks go with the test part.
-    console
-        Where progress and the tables are shown; None shows nothing.
+    ``asked.data`` is a folder in the layout of `ai_engine.ct.dataset`. The split is one of the
+    studies with masks, as a network was trained; the studies without masks go with the test part.
 
     Raises
     ------
     ModelFolderError, BackendError, DatasetError
         If the model or the data can't be used as they are.
     """
-    part = part_of(card, read_mosmed(data), Split(split))
-    is_trained = card.kind is ModelKind.SEGMENTER_CT
-    predictor = load_segmenter(card, cache=cache) if is_trained else load_classical(card)
-    out.mkdir(parents=True, exist_ok=True)
-    if console is not None:
-        console.print(f"Measured on {part.words}.", highlight=False)
-    shown = track(part.studies, "measuring", console=console, disable=console is None)
-    graded = [_graded(study, predictor.source) for study in shown]
-    rows = figures(graded, is_unseen=part.is_unseen)
-    write_report(out / "report.json", card.identity.key, part, graded, rows)
-    if console is not None:
-        console.print(_figures_table(card, part, rows))
-        console.print(_grades_table(graded))
-        refused = [each for each in graded if each.refusal]
-        if refused:
-            console.print(f"{len(refused)} studies were not measured; report.json says why.")
-    return rows
+    card = asked.card
+    measured = part_of(card, read_mosmed(asked.data), asked.split)
+    predictor: CtPredictor = part(card, Part.PREDICTOR)(asked.loading)
+    asked.say(f"Measured on {measured.words}.")
+    shown = asked.shown(measured.studies, "measuring")
+    graded = tuple(_graded(study, predictor.source) for study in shown)
+    return MosMedReport(
+        card=card,
+        part=measured,
+        studies=graded,
+        figures=figures(graded, is_unseen=measured.is_unseen),
+    )
 
 
 def _graded(study: MosMedStudy, source: MaskSource) -> GradedStudy:
@@ -105,20 +110,21 @@ def _found(analysis: CtAnalysis) -> np.ndarray[tuple[int, ...], np.dtype[np.bool
     return found
 
 
-def _figures_table(card: ModelCard, part: MeasuredPart, rows: tuple[Figure, ...]) -> Table:
-    table = Table(title=f"{card.identity.key} on MosMedData, {part.name}")
+def _figures_table(report: MosMedReport) -> Table:
+    is_unseen = report.part.is_unseen
+    table = Table(title=f"{report.card.identity.key} on MosMedData, {report.part.name}")
     for heading in ("measure", "studies", "value", "95 % interval"):
         table.add_column(heading)
-    if part.is_unseen:
+    if is_unseen:
         table.add_column("paper 5 (XNet)")
-    for row in rows:
+    for row in report.figures:
         paper = [] if row.paper is None else [f"{row.paper:.2f}"]
         interval = f"{row.low:.2f} to {row.high:.2f}"
         table.add_row(row.name, str(row.studies), f"{row.value:.2f}", interval, *paper)
     return table
 
 
-def _grades_table(graded: list[GradedStudy]) -> Table:
+def _grades_table(graded: Sequence[GradedStudy]) -> Table:
     table = Table(title="grades: stated by row, measured by column")
     for heading in ("", *(f"CT-{grade}" for grade in range(5))):
         table.add_column(heading)

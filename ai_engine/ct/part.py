@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ai_engine.ct.dataset import MosMedStudy, split_studies
 from ai_engine.datasets.cxr import Split
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.library.card import ModelCard
 
 WHOLE = "all"
 
@@ -37,7 +37,7 @@ def part_of(card: ModelCard, studies: Sequence[MosMedStudy], split: Split) -> Me
         If too few studies have masks to tell which ones a network has learned from.
     """
     drawn = sum(study.mask_path is not None for study in studies)
-    if card.kind is not ModelKind.SEGMENTER_CT:
+    if not card.has_weights:
         return MeasuredPart(
             name=WHOLE,
             studies=tuple(studies),

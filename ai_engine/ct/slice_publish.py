@@ -7,7 +7,7 @@ from ai_engine.ct.grades import PAPER
 from ai_engine.ct.slice_training import MASK_THRESHOLD, SliceTraining
 from ai_engine.datasets.cxr import Split
 from ai_engine.kinds.classifier.demo_publish import WEIGHTS_FILE, card_text
-from ai_engine.library.card import Label, Metric, ModelCard, ModelKind, write_card
+from ai_engine.library.card import Label, Metric, ModelCard, write_card
 from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.measures.overlap import mean_interval
@@ -33,7 +33,7 @@ def publish_slices(
         folder=folder,
         name=recipe.model_name,
         version=version,
-        kind=ModelKind.SEGMENTER_CT,
+        kind="segmenter-ct",
         architecture=recipe.architecture,
         input_size=recipe.input_size,
         weights_file=WEIGHTS_FILE,

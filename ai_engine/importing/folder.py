@@ -30,7 +30,7 @@ def install_model(source: Path, models: Path) -> ModelCard:
             )
         return installed
     made_model_folder(models, card.name, card.version)
-    if card.kind.has_weights:
+    if card.has_weights:
         with put_in_place(installed.weights_path) as draft:
             shutil.copyfile(own_file(source, card.weights_file), draft)
     verify_weights(installed)

@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine.errors import ModelFolderError
+from ai_engine.library.card import ModelCard
+from ai_engine.library.weights_file import read_weights
 from ai_engine.prediction import HeatMap, Region
 
 FloatArray = npt.NDArray[np.float32]
@@ -82,3 +85,20 @@ def heat_map(
     peak = float(values.max())
     scaled = values / peak if peak > 0 else np.zeros_like(values)
     return HeatMap(values=np.asarray(scaled, dtype=np.float32), region=region)
+
+
+def head_kernel(card: ModelCard) -> FloatArray:
+    """The kernel of a model's linear head, float32 (channels, labels), as the weights store it.
+
+    Raises
+    ------
+    ModelFolderError
+        If the weights have no such head; such a model needs Grad-CAM's general form.
+    """
+    tensors = read_weights(card.weights_path)
+    if "head/kernel" not in tensors:
+        raise ModelFolderError(
+            f"{card.weights_path}: has no linear head (head/kernel); heat maps in closed form "
+            "need one"
+        )
+    return tensors["head/kernel"]

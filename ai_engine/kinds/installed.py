@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ai_engine.errors import RecipeError
 from ai_engine.inference.input_channels import ChannelSource
-from ai_engine.kinds.channels.channel_loading import active_channel_card, load_channel
+from ai_engine.kinds.channels import active_channel_card
+from ai_engine.kinds.loading import Loading, load_channel
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry, verify_weights
 from ai_engine.training.published_recipe import PublishedRecipe
@@ -76,14 +77,15 @@ def models_of(
             f"{recipe.name}: needs installed models (channels or start_from); train it with "
             "dicom-node models train, which knows them"
         )
-    makers = {
-        kind: active_channel_card(kind, installed.registry, installed.versions)
+    # All are found before the first is loaded, which takes seconds.
+    makers = [
+        active_channel_card(kind, installed.registry, installed.versions)
         for kind in recipe.channels
-    }
+    ]
     return RunModels(
         start=installed.named(recipe.start_from) if recipe.start_from else None,
         channels=tuple(
-            load_channel(kind, card, cache=installed.cache, threads=threads)
-            for kind, card in makers.items()
+            load_channel(Loading(card=card, cache=installed.cache, threads=threads))
+            for card in makers
         ),
     )

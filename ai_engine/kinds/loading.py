@@ -1,32 +1,94 @@
-"""Which predictor runs which kind of radiograph model."""
+"""Models loaded by their cards, whatever their kind."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from ai_engine.errors import ModelNotFoundError
+from ai_engine.inference.backend import Backend
 from ai_engine.inference.choice import DEFAULT, BackendChoice, open_backend
 from ai_engine.inference.conversion import converted_model
+from ai_engine.inference.input_channels import ChannelSource
+from ai_engine.inference.network import Network
+from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.openvino_network import OpenVinoNetwork
-from ai_engine.inference.packed_network import unpacked_network
-from ai_engine.kinds.bones.predictor import BonePredictor, BoneSubtractor
-from ai_engine.kinds.channels.channel_loading import load_channels
-from ai_engine.kinds.classifier.predictor import (
-    CHEST_MODEL,
-    ChestRadiographPredictor,
-    head_kernel,
-    load_guard,
-    load_predictor,
-)
-from ai_engine.kinds.detector.predictor import BoxFinder, BoxPredictor
-from ai_engine.kinds.dual_view.predictor import load_dual_view
-from ai_engine.kinds.radiograph_predictor import RadiographPredictor
-from ai_engine.kinds.with_header.predictor import OpacityClassifier, OpacityPredictor
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.channels import channel_card
+from ai_engine.kinds.guarding import Guard, Unguarded
+from ai_engine.kinds.predictor import RadiographPredictor
+from ai_engine.kinds.registry import Part, part
+from ai_engine.kinds.shipped import VETOES
+from ai_engine.library.card import UNGUARDED, ModelCard
 from ai_engine.library.registry import ModelRegistry
 
 
-def load_radiograph_predictor(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """A model to load, and what loading it may ask for.
+
+    Attributes
+    ----------
+    card
+        The model's card.
+    registry, versions
+        The installed models, and which version of each is active: a guard is the active one.
+    cache
+        Folder for the models' OpenVINO form; made on the first call, in about ten seconds.
+    choice
+        What runs a classifier; what isn't one always runs on OpenVINO.
+    threads
+        Threads of one inference; None uses all cores.
+    """
+
+    card: ModelCard
+    cache: Path
+    registry: ModelRegistry = field(default_factory=ModelRegistry)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    choice: BackendChoice = DEFAULT
+    threads: int | None = None
+
+    def of(self, card: ModelCard) -> "Loading":
+        """Another model, loaded alike; helpers always run on OpenVINO in float32."""
+        return replace(self, card=card, choice=DEFAULT)
+
+    def chosen_backend(self) -> Backend:
+        """The model on the back end that was chosen."""
+        return open_backend(self.card, self.choice, cache=self.cache, threads=self.threads)
+
+    def backend(self) -> Backend:
+        """The model on OpenVINO, in float32."""
+        return OpenVinoBackend.load(self.card, cache=self.cache, threads=self.threads)
+
+    def network(self) -> Network:
+        """The model as a network of several inputs or outputs, on OpenVINO."""
+        return OpenVinoNetwork(converted_model(self.card, self.cache), threads=self.threads)
+
+    def guard(self) -> Guard:
+        """The guard that the card names; one that passes everything where it wants none."""
+        if self.card.guard == UNGUARDED:
+            return Unguarded()
+        guard = self.registry.active(self.versions, self.card.guard)
+        made: Guard = part(guard, Part.GUARD)(self.of(guard), self.card.sees)
+        return made
+
+    def channels(self) -> tuple[ChannelSource, ...]:
+        """What makes the channels that the card names, in its order."""
+        makers = [channel_card(self.card, each, self.registry) for each in self.card.channels]
+        return tuple(load_channel(self.of(maker)) for maker in makers)
+
+
+def load_channel(loading: Loading) -> ChannelSource:
+    """Load a model that makes a channel for others.
+
+    Raises
+    ------
+    ModelFolderError, BackendError
+        If it is damaged, can't be converted, or is of a kind that makes none.
+    """
+    source: ChannelSource = part(loading.card, Part.CHANNEL_SOURCE)(loading)
+    return source
+
+
+def load_predictor(
     registry: ModelRegistry,
     versions: Mapping[str, str],
     name: str,
@@ -34,87 +96,28 @@ def load_radiograph_predictor(
     cache: Path,
     choice: BackendChoice = DEFAULT,
     threads: int | None = None,
-) -> RadiographPredictor:
-    """Load the active version of a model that looks at single radiographs, and the guard.
+) -> RadiographPredictor[Any]:
+    """Load the active version of a model that looks at radiographs, its guard and its channels.
 
-    Parameters are those of `ai_engine.kinds.classifier.predictor.load_predictor`; ``name`` is the
-    model's. Only the chest model, whose deviation was measured, runs in another precision than
-    float32; what isn't a classifier always runs on OpenVINO. A model that is given further channels
-    brings what makes them, in the version that its card names.
+    Parameters are those of `Loading`; ``name`` is the model's.
 
     Raises
     ------
     ModelNotFoundError
-        If the model isn't installed, or is of a kind that can't be run on radiographs.
+        If the model, its guard or what makes its channels isn't installed.
     ModelFolderError, BackendError
-        If a model is damaged or can't be converted.
+        If one of them is damaged or can't be converted, or the kind makes no results.
     """
     card = registry.active(versions, name)
-    if name == CHEST_MODEL:
-        return load_predictor(
-            registry,
-            versions,
-            cache=cache,
-            choice=choice,
-            threads=threads,
-            channels=load_channels(card, registry, cache=cache, threads=threads),
-        )
-    match card.kind:
-        case ModelKind.CLASSIFIER:
-            plain = replace(choice, precision=DEFAULT.precision)
-            backend = open_backend(card, plain, cache=cache, threads=threads)
-            guard = load_guard(registry, versions, cache=cache, threads=threads)
-            channels = load_channels(card, registry, cache=cache, threads=threads)
-            return ChestRadiographPredictor(
-                card, backend, head=head_kernel(card), guard=guard, channels=channels
-            )
-        case ModelKind.DETECTOR:
-            network = OpenVinoNetwork(unpacked_network(card, cache), threads=threads)
-            guard = load_guard(registry, versions, cache=cache, threads=threads)
-            return BoxPredictor(BoxFinder(card, network), guard=guard)
-        case ModelKind.DUAL_VIEW:
-            guard = load_guard(registry, versions, cache=cache, threads=threads)
-            channels = load_channels(card, registry, cache=cache, threads=threads)
-            return load_dual_view(
-                card, guard=guard, cache=cache, threads=threads, channels=channels
-            )
-        case ModelKind.CLASSIFIER_WITH_HEADER:
-            classifier = load_classifier_with_header(card, cache=cache, threads=threads)
-            guard = load_guard(registry, versions, cache=cache, threads=threads)
-            return OpacityPredictor(classifier, guard=guard)
-        case ModelKind.BONES:
-            subtractor = load_bone_subtractor(card, cache=cache, threads=threads)
-            guard = load_guard(registry, versions, cache=cache, threads=threads)
-            return BonePredictor(subtractor, guard=guard)
-        case _:
-            raise ModelNotFoundError(
-                f"model {name}/{card.version} is a {card.kind.value}, which can't be run on "
-                f"radiographs: name {CHEST_MODEL} or another one in config/routes.toml"
-            )
+    loading = Loading(
+        card=card, registry=registry, versions=versions, cache=cache, choice=choice, threads=threads
+    )
+    predictor: RadiographPredictor[Any] = part(card, Part.PREDICTOR)(loading)
+    return predictor
 
 
-def load_classifier_with_header(
-    card: ModelCard, *, cache: Path, threads: int | None = None
-) -> OpacityClassifier:
-    """Load paper 4's classifier on OpenVINO.
-
-    Raises
-    ------
-    ModelFolderError, BackendError
-        If the model is damaged or can't be converted.
-    """
-    network = OpenVinoNetwork(converted_model(card, cache), threads=threads)
-    return OpacityClassifier(card, network, head=head_kernel(card))
-
-
-def load_bone_subtractor(
-    card: ModelCard, *, cache: Path, threads: int | None = None
-) -> BoneSubtractor:
-    """Load a bone generator on OpenVINO.
-
-    Raises
-    ------
-    ModelFolderError, BackendError
-        If the model is damaged or can't be converted.
-    """
-    return BoneSubtractor(card, OpenVinoNetwork(converted_model(card, cache), threads=threads))
+def guards_of(card: ModelCard, versions: Mapping[str, str]) -> tuple[str, ...]:
+    """The models that decide what another one sees: its guard, and those that have a veto."""
+    if card.guard == UNGUARDED:
+        return ()
+    return (card.guard, *(name for name in VETOES if name in versions))

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ai_engine.inference.backend import Activation, FloatArray
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL, GUARD_MODEL, ChestRadiographPredictor
+from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
-from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL
+from ai_engine.library.card import Label, ModelCard, write_card
 from ai_engine.library.labels import reported_label
 from ai_engine.prediction import Code
 
@@ -145,7 +146,7 @@ def write_box_model(
         digest = pack_network(model, place / NETWORK_FILE)
     card = replace(
         _card(place, name, version, digest, (reported_label("Lung Opacity", threshold=threshold),)),
-        kind=ModelKind.DETECTOR,
+        kind="detector",
         architecture="constant",
         input_size=size,
         flip_averaging=False,
@@ -165,7 +166,7 @@ def _card(
         version=version,
         title=f"Random weights for tests ({name})",
         manufacturer="DICOM node",
-        kind=ModelKind.GUARD if guard else ModelKind.CLASSIFIER,
+        kind="guard" if guard else "classifier",
         architecture="guardnet" if guard else "densenet121",
         input_size=64 if guard else 384,
         flip_averaging=True,

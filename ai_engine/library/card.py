@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_engine.errors import ModelFolderError
+from ai_engine.library.kinds import known_kind
 from ai_engine.library.names import own_file, put_in_place, require_digest, require_name
 from ai_engine.prediction import Code, ModelIdentity
 
@@ -22,26 +23,6 @@ LONGEST_CARD = 4 * 1024 * 1024
 """Bytes; the longest shipped card has a hundredth of it."""
 
 
-class ModelKind(StrEnum):
-    """What a model is for."""
-
-    CLASSIFIER = "classifier"
-    GUARD = "guard"
-    SEGMENTER = "segmenter"
-    DETECTOR = "detector"
-    TRIAGE = "triage"
-    DUAL_VIEW = "dual-view"
-    BONES = "bone-subtraction"
-    CLASSIFIER_WITH_HEADER = "classifier-with-header"
-    CLASSICAL_CT = "classical-ct"
-    SEGMENTER_CT = "segmenter-ct"
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether its models have a weights file; a classical method has settings instead."""
-        return self is not ModelKind.CLASSICAL_CT
-
-
 class ChannelKind(StrEnum):
     """What a network may be given beside the radiograph itself (paper 3, section 3.3)."""
 
@@ -49,8 +30,11 @@ class ChannelKind(StrEnum):
     BONES = "bones"
 
 
-CT_KINDS = frozenset({ModelKind.CLASSICAL_CT, ModelKind.SEGMENTER_CT})
-"""The kinds that look at a whole CT study instead of one image after the other."""
+DEFAULT_GUARD = "frontal-chest-guard"
+"""The guard of cards that name none: the shipped one."""
+
+UNGUARDED = "none"
+"""What a card says instead of a guard's name where its model may see any image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +87,14 @@ class ModelCard:
     ``data`` say how to make the weights again. A classical method has neither input size nor
     weights; its ``weights_digest`` is of its settings. ``center_crop`` is the part of the exposed
     area's sides that the model is shown; ``layout`` that of the data set that it was trained on,
-    where its tables don't tell; ``channels`` follow the radiograph in this order.
+    where its tables don't tell; ``channels`` follow the radiograph in this order. ``kind`` is one
+    of `ai_engine.library.kinds`.
+
+    ``guard`` names the model that decides which images this one may see, `UNGUARDED` none, and
+    ``sees`` the label of it that must be seen; without it, the first. ``modalities``,
+    ``body_parts`` and ``views`` are the values of Modality (0008,0060), Body Part Examined
+    (0018,0015) and View Position (0018,5101) that the model is for; empty where the card doesn't
+    say. With ``exclusive`` exactly one of the labels holds.
 
     ``name``, ``version``, ``architecture``, ``weights_file`` and ``weights_digest`` become parts of
     paths: a card with one that isn't fit for it cannot exist (ValueError).
@@ -114,7 +105,7 @@ class ModelCard:
     version: str
     title: str
     manufacturer: str
-    kind: ModelKind
+    kind: str
     architecture: str
     weights_digest: str
     research_only: bool
@@ -131,13 +122,19 @@ class ModelCard:
     data: str = ""
     center_crop: float = 1.0
     layout: str = ""
+    guard: str = DEFAULT_GUARD
+    sees: str = ""
+    modalities: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    exclusive: bool = False
     labels: tuple[Label, ...] = ()
     metrics: tuple[Metric, ...] = ()
     channels: tuple[InputChannel, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names that are no part of a path."""
-        for field in ("name", "version", "architecture"):
+        for field in ("name", "version", "architecture", "guard"):
             require_name(getattr(self, field), field)
         require_digest(self.weights_digest, "weights_digest")
         if self.weights_file:
@@ -149,6 +146,16 @@ class ModelCard:
     def weights_path(self) -> Path:
         """Where the weights are."""
         return self.folder / self.weights_file
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the model has a weights file; a classical method has settings instead."""
+        return bool(self.weights_file)
+
+    @property
+    def recipe_name(self) -> str:
+        """The name of the recipe that trained the model."""
+        return self.recipe.split(",", maxsplit=1)[0]
 
     @property
     def identity(self) -> ModelIdentity:
@@ -231,15 +238,15 @@ def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
     labels = tuple(_label(row) for row in table.pop("labels", ()))
     metrics = tuple(Metric(**row) for row in table.pop("metrics", ()))
     channels = tuple(_channel(row) for row in table.pop("channels", ()))
-    kind = ModelKind(table.pop("kind"))
+    kind = known_kind(table.pop("kind"))
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
     card = ModelCard(
         folder=folder, kind=kind, labels=labels, metrics=metrics, channels=channels, **plain
     )
-    if kind.has_weights and not (card.input_size and card.weights_file):
-        raise ValueError(f"a {kind.value} needs input_size and weights_file")
+    if bool(card.input_size) is not card.has_weights:
+        raise ValueError("a model with weights needs input_size and weights_file")
     return card
 
 

@@ -103,7 +103,7 @@ def verify_weights(card: ModelCard) -> None:
     ModelFolderError
         If the file is missing, lies elsewhere or isn't the one that the card describes.
     """
-    if not card.kind.has_weights:
+    if not card.has_weights:
         return
     actual = digest(own_file(card.folder, card.weights_file))
     if actual != card.weights_digest:

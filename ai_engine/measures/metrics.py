@@ -99,3 +99,12 @@ def bootstrap(
     low, high = np.percentile(values, (2.5, 97.5))
     # Calibration error grows with noise, so its draws lie above it; the value itself counts too.
     return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
+
+
+def wilson(hits: int, count: int) -> Interval:
+    """A share with its 95 % interval (Wilson, 1927), which holds near 0 and 1 too."""
+    z = 1.96
+    share = hits / count
+    center = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    spread = np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) * z / (1 + z**2 / count)
+    return Interval(value=share, low=float(center - spread), high=float(center + spread))

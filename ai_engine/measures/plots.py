@@ -12,11 +12,10 @@ from sklearn.metrics import auc as area_under
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
 from ai_engine.datasets.cxr import View
-from ai_engine.kinds.classifier.scoring import ScoredSplit
-from ai_engine.kinds.guard.evaluation import wilson
 from ai_engine.library.card import Label, Metric
-from ai_engine.measures.metrics import CALIBRATION_BINS, calibration_error
+from ai_engine.measures.metrics import CALIBRATION_BINS, calibration_error, wilson
 from ai_engine.measures.report import Confusion
+from ai_engine.measures.scored import ScoredSplit
 
 _MOST_COLUMNS = 4
 _SIDE = 4.2

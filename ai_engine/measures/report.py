@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from rich.table import Table
 
 from ai_engine.datasets.cxr import View
-from ai_engine.kinds.classifier.pointing import PointingResult
-from ai_engine.kinds.classifier.scoring import ScoredSplit
 from ai_engine.library.card import Label, Metric
 from ai_engine.measures.metrics import BOOTSTRAP_ROUNDS, Interval, bootstrap, measures
+from ai_engine.measures.scored import PointingResult, ScoredSplit
 
 SMALLEST_GROUP = 5
 """Groups with fewer positives or negatives are left out: their figures would mean nothing."""
@@ -48,6 +48,10 @@ class EvaluationReport:
         return next(
             metric.value for metric in self.metrics if (metric.name, metric.group) == (name, group)
         )
+
+    def shown(self) -> tuple[Table]:
+        """The report as a table for a terminal."""
+        return (report_table(self),)
 
     def write(self, path: Path) -> None:
         """Write the report as JSON."""
@@ -112,3 +116,27 @@ def _measure_group(
     patients = [scored.patients[row] for row in rows]
     for name, measure in measures(label.threshold).items():
         yield name, bootstrap(measure, truth, scores, patients, rounds=rounds)
+
+
+def report_table(report: EvaluationReport) -> Table:
+    """The report as a table for a terminal."""
+    table = Table(title=f"{report.model} on {report.split} ({report.images} images)")
+    for heading in ("label", "group", "images", "measure", "value", "95 % interval"):
+        table.add_column(heading)
+    for metric in report.metrics:
+        table.add_row(
+            metric.label,
+            metric.group,
+            str(metric.images),
+            metric.name,
+            f"{metric.value:.3f}",
+            f"{metric.low:.3f} to {metric.high:.3f}",
+        )
+    if report.pointing is not None:
+        game = report.pointing
+        chance = game.expected_by_chance
+        table.caption = (
+            f"pointing game: {game.hits} of {game.boxes} images (chance {chance:.1f}); "
+            f"boxes hit: {game.boxes_hit} of {game.boxes_drawn}"
+        )
+    return table

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.inference.input_channels import ChannelSource
-from ai_engine.kinds.classifier.scoring import as_radiograph
 from ai_engine.library.card import ChannelKind
 
 Plane = npt.NDArray[np.uint16]

@@ -14,7 +14,8 @@ from typing import Any
 from ai_engine.datasets.layouts import AUTO
 from ai_engine.errors import RecipeError
 from ai_engine.kinds.classifier.demo_recipe import Augmentation
-from ai_engine.library.card import ChannelKind, ModelKind
+from ai_engine.library.card import ChannelKind
+from ai_engine.library.kinds import known_kind
 from ai_engine.library.names import require_name
 from ai_engine.models.catalogue import BUILDERS
 
@@ -88,7 +89,7 @@ class PublishedRecipe:
     epochs: int
     learning_rate: float
     model: str = ""
-    kind: ModelKind = ModelKind.CLASSIFIER
+    kind: str = "classifier"
     optimizer: str = "adam"
     steps_per_epoch: int = 0
     weight_decay: float = 0.0
@@ -176,7 +177,7 @@ def parse_published(text: str, *, where: str) -> PublishedRecipe:
     }
     try:
         values["task"] = Task(values["task"])
-        values["kind"] = ModelKind(values.get("kind", ModelKind.CLASSIFIER))
+        values["kind"] = known_kind(values.get("kind", "classifier"))
         values["schedule"] = Schedule(values.get("schedule", Schedule.CONSTANT))
         values["channels"] = tuple(ChannelKind(kind) for kind in values.get("channels", ()))
         recipe = PublishedRecipe(**values, augmentation=dataclasses.replace(STILL, **varied))

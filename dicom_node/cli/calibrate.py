@@ -8,7 +8,7 @@ from rich.table import Table
 
 from ai_engine.calibration.device import EVERY_DEVICE, LabelCalibration
 from ai_engine.calibration.objective import parse_objective
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.prediction import ModelIdentity
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ai_engine.drift.agreement import Rate
 from ai_engine.drift.shift import Shift
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import invocation
 from dicom_node.domain.observation import Suspension
 from dicom_node.node.device_jobs import DeviceJobs

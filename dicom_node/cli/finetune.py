@@ -9,8 +9,8 @@ import typer
 
 from ai_engine.calibration.cases import Minimum
 from ai_engine.errors import AiEngineError
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
 from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.node.repositories import utc_now

@@ -12,7 +12,8 @@ from ai_engine.commands.import_weights import ImportRequest, import_densenet121
 from ai_engine.errors import AiEngineError
 from ai_engine.importing.folder import install_model
 from ai_engine.importing.profiles import profile_named, with_labels
-from ai_engine.inference.preparation import prepare_model
+from ai_engine.kinds.preparation import prepare_model
+from ai_engine.kinds.serving import require_reportable
 from ai_engine.library.card import ModelCard, read_card
 from ai_engine.library.names import model_folder
 from dicom_node.cli.context import Invocation, invocation
@@ -108,6 +109,7 @@ def history(
 
 def _require_fit(run: Invocation, card: ModelCard) -> None:
     """Better here than at the first study: make ready to run what the card says."""
+    require_reportable(card, run.model_cards().registry)
     with run.console.status("Making sure that the weights fit the card…"):
         prepare_model(card, run.settings().cache_dir)
 

@@ -9,7 +9,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from ai_engine.errors import AiEngineError
-from ai_engine.library.card import CARD_NAME, CT_KINDS, ModelCard, render_card
+from ai_engine.library.card import CARD_NAME, ModelCard, render_card
 from dicom_node.cli import drift, finetune, model_versions, shadow
 from dicom_node.cli.context import invocation
 from dicom_node.models.cards import ModelUnavailableError
@@ -157,18 +157,11 @@ def evaluate(
     classical CT method is measured on all studies, whatever the split.
     """
     from ai_engine.commands.evaluate import evaluate as run_evaluation  # noqa: PLC0415
-    from ai_engine.ct.evaluation import evaluate_ct  # noqa: PLC0415
 
     run = invocation(context)
     cards = run.model_cards()
     try:
         card = cards.registry.card(name, version) if version else cards.active(name)
-        if card.kind in CT_KINDS:
-            cache = run.settings().cache_dir
-            evaluate_ct(
-                card=card, data=data, out=out, cache=cache, split=split, console=run.console
-            )
-            return
         run_evaluation(
             card=card,
             data=data,
@@ -201,7 +194,7 @@ def export(
     try:
         card = cards.registry.card(name, version) if version else cards.active(name)
         with tensorflow_session(seed=0, precision="float32"):
-            from ai_engine.inference.saved_model import export_saved_model  # noqa: PLC0415
+            from ai_engine.commands.export import export_saved_model  # noqa: PLC0415
 
             place = export_saved_model(card, out)
     except AiEngineError as error:

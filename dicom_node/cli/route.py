@@ -9,25 +9,46 @@ from pydicom import dcmread
 from rich.console import Console
 
 from ai_engine.ct.series import list_series
-from ai_engine.library.card import CT_KINDS
+from ai_engine.errors import AiEngineError
+from ai_engine.kinds.kind import Reads
+from ai_engine.kinds.preparation import prepare_model
+from ai_engine.kinds.registry import kind_of
+from ai_engine.kinds.serving import require_routable, require_suitable
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import verify_weights
 from dicom_node.archive.external import read_external
-from dicom_node.cli.context import invocation
+from dicom_node.cli.context import Invocation, invocation
 from dicom_node.configuration.files import load_routes
+from dicom_node.domain.route import Route
 from dicom_node.models.appearance import FileGuard
+from dicom_node.models.cards import ModelCards, ModelUnavailableError
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 
 
 @commands.command("check")
 def check(context: typer.Context) -> None:
-    """Validate config/routes.toml, and that the models it names are there."""
+    """Validate config/routes.toml, and that the models it names can be served."""
     run = invocation(context)
     routes = load_routes(run.config_dir)
     cards = run.model_cards()
     for route in routes:
-        identity = cards.identity(route.model)
-        run.console.print(f"{route.name}: model {identity.key}", highlight=False)
+        card = cards.active(route.model)
+        try:
+            _require_servable(run, cards, card, route)
+        except AiEngineError as error:
+            raise ModelUnavailableError(f"route {route.name}: {error}") from error
+        run.console.print(f"{route.name}: model {card.identity.key}", highlight=False)
     run.console.print(f"{len(routes)} routes are fine.")
+
+
+def _require_servable(run: Invocation, cards: ModelCards, card: ModelCard, route: Route) -> None:
+    """Better here than at the first study: what the model needs, and that it can be run."""
+    require_routable(card, cards.registry, cards.versions)
+    require_suitable(card, modalities=route.modalities, body_parts=route.body_parts)
+    verify_weights(card)
+    with run.console.status(f"Making sure that {card.name} can be run…"):
+        prepare_model(card, run.settings().cache_dir)
 
 
 @commands.command("explain")
@@ -47,7 +68,7 @@ def explain(
         instance = read_external(path, calling_ae=calling)
         run.console.print(f"[bold]{path}[/]", highlight=False)
         for route in routes:
-            look = guard.look(path, instance) if route.doubts(instance) else None
+            look = guard.look(path, instance, route.model) if route.doubts(instance) else None
             wants = route.matches(instance) or (look and look.body_part in route.body_parts)
             verdict = "[green]wanted by[/]" if wants else "[red]not for[/]"
             run.console.print(f"  {verdict} {route.name} (model {route.model})", highlight=False)
@@ -62,7 +83,7 @@ def explain(
             if wants:
                 wanted.setdefault(route.model, []).append(path)
     for model, paths in wanted.items():
-        if run.model_cards().active(model).kind in CT_KINDS:
+        if kind_of(run.model_cards().active(model)).reads is Reads.CT_STUDY:
             _explain_series(run.console, model, paths)
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from ai_engine.commands.comparison.paired import ALL_DEVICES
 from ai_engine.commands.comparison.report import difference
 from ai_engine.drift.agreement import Rate
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.repositories import utc_now

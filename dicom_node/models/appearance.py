@@ -8,8 +8,9 @@ from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.errors import AiEngineError, ImageRefusedError, InflatesTooFarError
-from ai_engine.kinds.classifier.predictor import load_guard
-from ai_engine.kinds.guard.guard import OVERRULING, Appearance, ChestGuard
+from ai_engine.kinds.guarding import OVERRULING, Guard
+from ai_engine.kinds.loading import Loading
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from ai_engine.preprocessing.object_file import read_object
@@ -18,12 +19,9 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, is_radiograph
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 
-# What the guard recognises, in the words of Body Part Examined (0018,0015).
-GUARDED_BODY_PART = "CHEST"
-
 
 def look_at(
-    guard: ChestGuard, instance: ReceivedInstance, path: Path, read: Callable[[], Radiograph]
+    guard: Guard, instance: ReceivedInstance, path: Path, read: Callable[[], Radiograph]
 ) -> AppearanceCheck:
     """Let the guard say what an instance shows; ``read`` decodes the file at ``path``.
 
@@ -36,7 +34,7 @@ def look_at(
         guard.check(image, least=OVERRULING)
     except ImageRefusedError as error:
         return AppearanceCheck(words=error.detail.removeprefix("looks like: "))
-    return AppearanceCheck(body_part=GUARDED_BODY_PART, words=Appearance.FRONTAL.value)
+    return AppearanceCheck(body_part=guard.body_part, words=guard.sought)
 
 
 def read_image(path: Path) -> Radiograph:
@@ -72,16 +70,16 @@ def _read(path: Path, *, pixels: bool = True) -> Dataset:
 
 
 class FileGuard:
-    """The active guard for files that are not in the archive; loaded when it is first asked."""
+    """The guards of active models, for files that are not in the archive; loaded when asked."""
 
     def __init__(self, cards: ModelCards, *, cache: Path) -> None:
         self._cards = cards
         self._cache = cache
-        self._guard: ChestGuard | None = None
+        self._guards: dict[str, Guard] = {}
         self._loading = threading.Lock()
 
-    def look(self, path: Path, instance: ReceivedInstance) -> AppearanceCheck:
-        """Say what a file shows.
+    def look(self, path: Path, instance: ReceivedInstance, model: str) -> AppearanceCheck:
+        """Say what a file shows to the guard of a model.
 
         Raises
         ------
@@ -89,14 +87,21 @@ class FileGuard:
             When the guard, or the file, cannot be used.
         """
         with self._loading:
-            if self._guard is None:
-                try:
-                    self._guard = load_guard(
-                        self._cards.registry, self._cards.versions, cache=self._cache
-                    )
-                except AiEngineError as error:
-                    raise ModelUnavailableError(str(error)) from error
-        return look_at(self._guard, instance, path, lambda: read_image(path))
+            if model not in self._guards:
+                self._guards[model] = self._loaded(self._cards.active(model))
+        return look_at(self._guards[model], instance, path, lambda: read_image(path))
+
+    def _loaded(self, card: ModelCard) -> Guard:
+        loading = Loading(
+            card=card,
+            registry=self._cards.registry,
+            versions=self._cards.versions,
+            cache=self._cache,
+        )
+        try:
+            return loading.guard()
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
 
 
 def _is_drawn(path: Path) -> bool:

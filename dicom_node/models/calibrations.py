@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from ai_engine.kinds.classifier.predictor import Calibration
+from ai_engine.kinds.deciding import Calibration
 from ai_engine.prediction import ModelIdentity
 from dicom_node.domain.calibration import CalibrationVersion
 from dicom_node.domain.device import device_of

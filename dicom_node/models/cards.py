@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ai_engine.errors import AiEngineError
-from ai_engine.kinds.channels.channel_loading import require_channels
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.registry import Part, has_part
+from ai_engine.kinds.serving import require_reportable
+from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import (
     ModelRegistry,
     read_active_versions,
@@ -80,13 +81,13 @@ class ModelCards:
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
 
-    def of_kind(self, kind: ModelKind) -> ModelCard | None:
-        """Return the card of the active model of a kind, the first by name, or None."""
-        for name in sorted(self.versions):
-            card = self.active(name)
-            if card.kind is kind:
-                return card
-        return None
+    def all_active(self) -> tuple[ModelCard, ...]:
+        """Return the card of every active model, by name."""
+        return tuple(self.active(name) for name in sorted(self.versions))
+
+    def active_with(self, part: Part) -> ModelCard | None:
+        """Return the active model whose kind has a part, the first by name, or None."""
+        return next((card for card in self.all_active() if has_part(card, part)), None)
 
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of ``model`` is active."""
@@ -193,7 +194,7 @@ class ModelCards:
     def _verified(self, card: ModelCard) -> ModelCard:
         try:
             verify_weights(card)
-            require_channels(card, self.registry)
+            require_reportable(card, self.registry)
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
         return card

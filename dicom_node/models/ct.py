@@ -10,10 +10,12 @@ from pydicom import Dataset
 
 from ai_engine.ct.display import displayed_slice
 from ai_engine.ct.prediction import CtPrediction
-from ai_engine.ct.predictor import CtPredictor, load_classical, load_segmenter
+from ai_engine.ct.predictor import CtPredictor
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.errors import AiEngineError, InflatesTooFarError
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.loading import Loading
+from ai_engine.kinds.registry import Part, part
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from ai_engine.preprocessing.object_file import read_object
@@ -50,16 +52,13 @@ class CtModels:
         with self._lock:
             if card.identity not in self._predictors:
                 try:
-                    made = self._made(card)
+                    made: CtPredictor = part(card, Part.PREDICTOR)(
+                        Loading(card=card, cache=self._cache, threads=self._threads)
+                    )
                 except AiEngineError as error:
                     raise ModelUnavailableError(str(error)) from error
                 self._predictors[card.identity] = made
             return self._predictors[card.identity]
-
-    def _made(self, card: ModelCard) -> CtPredictor:
-        if card.kind is ModelKind.SEGMENTER_CT:
-            return load_segmenter(card, cache=self._cache, threads=self._threads)
-        return load_classical(card, threads=self._threads)
 
     def predict(self, card: ModelCard, instances: Sequence[ReceivedInstance]) -> CtPrediction:
         """Run the model of a card on a study; what cannot be measured is refused with the reason.

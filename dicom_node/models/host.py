@@ -7,34 +7,27 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.choice import BackendChoice, BackendName
-from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
-from ai_engine.kinds.channels.channel_loading import load_channels
-from ai_engine.kinds.classifier.predictor import (
-    CHEST_MODEL,
-    GUARD_MODEL,
-    VETOES,
-)
-from ai_engine.kinds.guard.guard import TagsHint
-from ai_engine.kinds.loading import load_radiograph_predictor
-from ai_engine.kinds.lungs.segmenter import (
-    LUNG_MODEL,
-    LungFields,
-    LungSegmenter,
-    load_lung_segmenter,
-)
-from ai_engine.kinds.radiograph_predictor import RadiographPredictor
-from ai_engine.kinds.result import Result
+from ai_engine.inference.openvino_backend import Precision
+from ai_engine.kinds.guarding import Guard, TagsHint
+from ai_engine.kinds.kind import Reads
+from ai_engine.kinds.loading import Loading, guards_of
+from ai_engine.kinds.lungs.segmenter import LungFields, LungSegmenter
+from ai_engine.kinds.predictor import RadiographPredictor
+from ai_engine.kinds.registry import Part, kind_of, part
+from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL, LUNG_MODEL
 from ai_engine.kinds.triage.triage import TriageModel
-from ai_engine.library.card import CT_KINDS, ModelCard, ModelKind
+from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Triage
 from ai_engine.preprocessing.radiograph import Radiograph, correction_remarks
 from ai_engine.preprocessing.view_position import LATERAL_VIEWS
+from ai_engine.result import Result
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.header_words import view_of
@@ -70,9 +63,8 @@ class ModelHost:
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
-        self._predictors: OrderedDict[_Versions, RadiographPredictor] = OrderedDict()
-        self._segmenter: LungSegmenter | None = None
-        self._triage: TriageModel | None = None
+        self._predictors: OrderedDict[_Versions, RadiographPredictor[Result]] = OrderedDict()
+        self._helpers: dict[Part, tuple[_Versions, Any]] = {}
         self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._looking = threading.Lock()
@@ -100,7 +92,7 @@ class ModelHost:
         ModelUnavailableError
             When the guard, or the file, cannot be used.
         """
-        guard = self._predictor(self.identity(CHEST_MODEL)).guard
+        guard = self._guard()
         path = self._objects.source_path(instance.path)
         # One at a time: routing has no slots, and a radiograph takes a hundred megabytes.
         with self._looking:
@@ -114,10 +106,10 @@ class ModelHost:
         ModelUnavailableError
             When the triage model, the guard or a file cannot be used.
         """
-        card = self._cards.of_kind(ModelKind.TRIAGE)
-        if card is None or self._cards.card(model).kind in CT_KINDS:
+        card = self._cards.active_with(Part.TRIAGE)
+        if card is None or kind_of(self._cards.card(model)).reads is not Reads.RADIOGRAPHS:
             return None
-        triage = self._triage_model(card)
+        triage: TriageModel = self._helper(Part.TRIAGE, card)
         images: list[Radiograph] = []
         # One at a time, as with ``look``: what comes in at once has no slots yet.
         with self._looking:
@@ -126,23 +118,44 @@ class ModelHost:
                     images.append(self._radiograph(instance))
             return triage.assess(images)
 
-    def _triage_model(self, card: ModelCard) -> TriageModel:
-        guard = self._predictor(self.identity(CHEST_MODEL)).guard
+    def _guard(self) -> Guard:
+        """The active chest guard, with the modules that have a veto."""
+        guard: Guard = self._helper(Part.GUARD, self._cards.active(GUARD_MODEL))
+        return guard
+
+    def _helper(self, wanted: Part, card: ModelCard) -> Any:
+        """A part of a model that helps others, loaded once for as long as it and its guard stay."""
+        key = self._key(card.identity, card)
         with self._loading:
-            loaded = self._triage
-            if loaded is None or (loaded.card.identity, loaded.guard) != (card.identity, guard):
-                threads = self._settings.inference.threads or None
-                cache = self._settings.cache_dir
+            kept = self._helpers.get(wanted)
+            if kept is None or kept[0] != key:
                 try:
-                    registry = self._cards.registry
-                    channels = load_channels(card, registry, cache=cache, threads=threads)
-                    backend = OpenVinoBackend.load(card, cache=cache, threads=threads)
-                    loaded = TriageModel(card, backend, guard=guard, channels=channels)
-                    self._triage = loaded
+                    kept = (key, part(card, wanted)(self._as_loading(card)))
                 except AiEngineError as error:
                     raise ModelUnavailableError(str(error)) from error
-                _LOG.info("triage model loaded model=%s", card.identity.key)
-            return loaded
+                self._helpers[wanted] = kept
+                _LOG.info("%s loaded model=%s", wanted.value, card.identity.key)
+            return kept[1]
+
+    def _key(self, model: ModelIdentity, card: ModelCard) -> _Versions:
+        """A model and what decides which images it sees, each in its active version."""
+        guards = guards_of(card, self._cards.versions)
+        return (model, *(self.identity(name) for name in guards))
+
+    def _as_loading(self, card: ModelCard) -> Loading:
+        inference = self._settings.inference
+        return Loading(
+            card=card,
+            registry=self._cards.registry,
+            versions=self._cards.versions,
+            cache=self._settings.cache_dir,
+            choice=BackendChoice(
+                name=BackendName(inference.backend),
+                precision=Precision(inference.precision),
+                serving_url=inference.serving_url,
+            ),
+            threads=inference.threads or None,
+        )
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
@@ -155,7 +168,7 @@ class ModelHost:
             When the model cannot be loaded, or fails.
         """
         card = self._cards.card(model)
-        if card.kind in CT_KINDS:
+        if kind_of(card).reads is Reads.CT_STUDY:
             return self._ct.predict(card, instances)
         return self._predict_radiographs(model, instances)
 
@@ -183,39 +196,29 @@ class ModelHost:
             return prediction
         return replace(prediction, remarks=(*prediction.remarks, *correction_remarks(images)))
 
-    def _predictor(self, model: ModelIdentity) -> RadiographPredictor:
+    def _predictor(self, model: ModelIdentity) -> RadiographPredictor[Result]:
+        card = self._cards.card(model)
+        key = self._key(model, card)
         with self._loading:
-            vetoes = (name for name in VETOES if name in self._cards.versions)
-            key = (model, *(self.identity(name) for name in (GUARD_MODEL, *vetoes)))
             if key not in self._predictors:
-                self._predictors[key] = self._loaded(model)
+                self._predictors[key] = self._loaded(model, card)
                 while len(self._predictors) > _KEPT_MODELS:
                     self._predictors.popitem(last=False)
             self._predictors.move_to_end(key)
             return self._predictors[key]
 
-    def _loaded(self, model: ModelIdentity) -> RadiographPredictor:
-        inference = self._settings.inference
+    def _loaded(self, model: ModelIdentity, card: ModelCard) -> RadiographPredictor[Result]:
+        if card.identity != model:
+            raise ModelUnavailableError(
+                f"model {model.key} is not installed any more: its folder now holds "
+                f"{card.identity.key}; send the study again to have that one."
+            )
         try:
-            predictor = load_radiograph_predictor(
-                self._cards.registry,
-                {**self._cards.versions, model.name: model.version},
-                model.name,
-                cache=self._settings.cache_dir,
-                choice=BackendChoice(
-                    name=BackendName(inference.backend),
-                    precision=Precision(inference.precision),
-                    serving_url=inference.serving_url,
-                ),
-                threads=inference.threads or None,
+            predictor: RadiographPredictor[Result] = part(card, Part.PREDICTOR)(
+                self._as_loading(card)
             )
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
-        if predictor.card.identity != model:
-            raise ModelUnavailableError(
-                f"model {model.key} is not installed any more: its folder now holds "
-                f"{predictor.card.identity.key}; send the study again to have that one."
-            )
         _LOG.info("model loaded model=%s", model.key)
         return predictor
 
@@ -246,16 +249,8 @@ class ModelHost:
         """The active one; None where no lung model is active."""
         if LUNG_MODEL not in self._cards.versions:
             return None
-        active = self.identity(LUNG_MODEL)
-        with self._loading:
-            if self._segmenter is None or self._segmenter.card.identity != active:
-                self._segmenter = load_lung_segmenter(
-                    self._cards.registry,
-                    self._cards.versions,
-                    cache=self._settings.cache_dir,
-                    threads=self._settings.inference.threads or None,
-                )
-            return self._segmenter
+        segmenter: LungSegmenter = self._helper(Part.OUTLINES, self._cards.active(LUNG_MODEL))
+        return segmenter
 
     def _radiograph(self, instance: ReceivedInstance) -> Radiograph:
         with self._lock:

@@ -5,7 +5,8 @@ import threading
 
 from ai_engine.calibration.cases import Minimum
 from ai_engine.calibration.objective import parse_objective
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.registry import kind_of
+from ai_engine.library.card import ModelCard
 from dicom_node.configuration.settings import DriftSettings
 from dicom_node.errors import NodeError
 from dicom_node.models.cards import ModelCards
@@ -63,8 +64,7 @@ class DeviceJobs:
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return the active models that have probabilities to calibrate."""
-        active = (self._cards.active(name) for name in sorted(self._cards.versions))
-        return tuple(card for card in active if card.kind is ModelKind.CLASSIFIER)
+        return tuple(card for card in self._cards.all_active() if kind_of(card).is_calibrated)
 
     def calibrate_all(self) -> tuple[CalibrationOutcome, ...]:
         """Calibrate every model by the clock; one that cannot be is logged, others go on."""

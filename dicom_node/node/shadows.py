@@ -8,9 +8,9 @@ from pathlib import Path
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.errors import InflatesTooFarError
-from ai_engine.kinds.channels.channel_loading import load_channels
 from ai_engine.kinds.classifier.scorer import Scorer
-from ai_engine.library.card import ModelKind
+from ai_engine.kinds.loading import Loading
+from ai_engine.kinds.registry import Part, has_part, part
 from ai_engine.preprocessing.object_file import read_object
 from ai_engine.preprocessing.radiograph import read_radiograph
 from dicom_node.domain.observation import Observation
@@ -53,9 +53,9 @@ class Shadows:
             When it is the active version, or no classifier.
         """
         card = self._cards.verified_version(name, version)
-        if card.kind is not ModelKind.CLASSIFIER:
+        if not has_part(card, Part.SCORER):
             raise ConflictError(
-                f"{card.identity.key} is a {card.kind.value}: only classifiers run as shadow."
+                f"{card.identity.key} is a {card.kind}: only classifiers run as shadow."
             )
         if self._cards.versions.get(name) == version:
             raise ConflictError(f"{card.identity.key} is active: it sees every study already.")
@@ -114,9 +114,8 @@ class Shadows:
             if card.weights_digest != shadow.weights_digest:
                 raise NotFoundError(f"{card.identity.key} has other weights than the shadow had")
             cache = self._repositories.settings.cache_dir
-            channels = load_channels(card, self._cards.registry, cache=cache, threads=_THREADS)
-            self._loaded[shadow.weights_digest] = Scorer.load(
-                card, cache=cache, threads=_THREADS, channels=channels
+            self._loaded[shadow.weights_digest] = part(card, Part.SCORER)(
+                Loading(card=card, registry=self._cards.registry, cache=cache, threads=_THREADS)
             )
             _LOG.info("shadow loaded model=%s", card.identity.key)
         return self._loaded[shadow.weights_digest]

@@ -12,8 +12,8 @@ from pydicom import Dataset
 
 from ai_engine.calibration.device import DeviceCalibration
 from ai_engine.kinds.lungs.segmenter import LungFields
-from ai_engine.kinds.result import Result
 from ai_engine.prediction import ModelIdentity, Triage
+from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.calibration import CalibrationUse, CalibrationVersion
 from dicom_node.domain.delivery import Delivery, DeliveryState

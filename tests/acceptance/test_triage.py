@@ -8,7 +8,7 @@ from pydicom import dcmread
 
 from ai_engine.kinds.random_weights import write_random_weights
 from ai_engine.kinds.testing import guard_card
-from ai_engine.library.card import Label, ModelKind, write_card
+from ai_engine.library.card import Label, write_card
 from dicom_node.domain.study import StudyState
 from tests.acceptance.conftest import MODALITY
 from tests.acceptance.running import RunningNode
@@ -29,7 +29,7 @@ def _triage_model(folder: Path) -> None:
         name="paper3-triage",
         version="1.0.0",
         title="Normal or not",
-        kind=ModelKind.TRIAGE,
+        kind="triage",
         labels=labels,
     )
     digest = write_random_weights(card, card.weights_path, seed=1)

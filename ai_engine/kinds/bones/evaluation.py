@@ -8,13 +8,25 @@ from rich.progress import track
 
 from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError
-from ai_engine.kinds.bones.dataset import BonePair
+from ai_engine.kinds.bones.dataset import BonePair, read_bone_pairs
+from ai_engine.kinds.bones.loading import load_subtractor
 from ai_engine.kinds.bones.predictor import BoneSubtractor
+from ai_engine.kinds.evaluating import Evaluation
 from ai_engine.library.card import Metric
 from ai_engine.measures.overlap import mean_interval
 from ai_engine.measures.report import EvaluationReport
 from ai_engine.preprocessing.geometry import FloatImage, content_region
 from ai_engine.preprocessing.radiograph import Radiograph
+
+
+def evaluate(asked: Evaluation) -> EvaluationReport:
+    """Measure a bone generator on a folder of pairs; it raises what `evaluate_bones` does."""
+    return evaluate_bones(
+        load_subtractor(asked.loading),
+        read_bone_pairs(asked.data),
+        split=asked.split,
+        console=asked.console,
+    )
 
 
 def evaluate_bones(

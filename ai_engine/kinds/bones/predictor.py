@@ -1,14 +1,15 @@
 """From radiographs to their bones: guard, generator, place on the source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ai_engine.errors import BackendError
 from ai_engine.inference.network import Network
 from ai_engine.kinds.bones.prediction import BoneImage, BonePrediction, packed
-from ai_engine.kinds.classifier.predictor import Calibration
-from ai_engine.kinds.guard.guard import ChestGuard, TagsHint
+from ai_engine.kinds.deciding import Calibration
+from ai_engine.kinds.guarding import Guard
+from ai_engine.kinds.predictor import Case, GuardedPredictor
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import Refusal
 from ai_engine.preprocessing.geometry import FittedView, FloatImage, fitted
@@ -65,36 +66,23 @@ class BoneSubtractor:
         return np.asarray((mean + 1) / 2 * view.mask, dtype=np.float32)
 
 
-class BonePredictor:
-    """Draws the bones of frontal chest radiographs, by a generator behind the guard."""
+class BonePredictor(GuardedPredictor[BonePrediction]):
+    """Draws the bones of radiographs, by a generator behind the guard."""
 
-    def __init__(self, subtractor: BoneSubtractor, *, guard: ChestGuard) -> None:
+    def __init__(self, subtractor: BoneSubtractor, *, guard: Guard) -> None:
+        super().__init__(subtractor.card, guard=guard)
         self._subtractor = subtractor
-        self._guard = guard
 
-    @property
-    def card(self) -> ModelCard:
-        """The model's card."""
-        return self._subtractor.card
-
-    @property
-    def guard(self) -> ChestGuard:
-        """What decides which images the model may see."""
-        return self._guard
-
-    def predict(
+    def _made(
         self,
-        radiographs: Sequence[Radiograph],
-        *,
-        refusals: Sequence[Refusal] = (),
-        calibrations: Mapping[str, Calibration] | None = None,
-        hints: Mapping[str, TagsHint] | None = None,
+        cases: Sequence[Case],
+        calibrations: Sequence[Calibration],
+        refusals: tuple[Refusal, ...],
     ) -> BonePrediction:
-        """Draw the bones on the images of one study; there is nothing that a device calibrates."""
+        """The bones on each image; there is nothing that a device calibrates."""
         del calibrations
-        passed, refused = self._guard.sort(radiographs, hints)
         return BonePrediction(
-            model=self.card.identity,
-            images=tuple(self._subtractor.draw(each) for each in passed),
-            refusals=(*refusals, *refused),
+            model=self._card.identity,
+            images=tuple(self._subtractor.draw(radiograph) for (radiograph,) in cases),
+            refusals=refusals,
         )

@@ -13,7 +13,7 @@ from ai_engine.kinds.bones.dataset import BonePair
 from ai_engine.kinds.bones.evaluation import bone_metrics
 from ai_engine.kinds.bones.training import BoneTraining
 from ai_engine.kinds.classifier.demo_publish import WEIGHTS_FILE
-from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.card import Label, ModelCard, write_card
 from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.training.curves import draw_losses
@@ -57,7 +57,7 @@ def publish_bones(
         version=version,
         title="Bone subtraction",
         manufacturer="DICOM node",
-        kind=ModelKind.BONES,
+        kind="bone-subtraction",
         architecture=recipe.architecture,
         input_size=recipe.input_size,
         flip_averaging=True,

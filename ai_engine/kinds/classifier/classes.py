@@ -13,15 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from rich.table import Table
 
-from ai_engine.commands.paper_tables import recipe_of
 from ai_engine.datasets.cxr import CxrDataset, CxrItem
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import DatasetError
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.views import model_view
-from ai_engine.kinds.classifier.scoring import as_radiograph
-from ai_engine.kinds.guard.evaluation import wilson
 from ai_engine.library.card import Metric, ModelCard
-from ai_engine.measures.metrics import Interval, bootstrap, measures
+from ai_engine.measures.metrics import Interval, bootstrap, measures, wilson
 
 FIGURES = ("precision", "recall", "f1")
 
@@ -70,8 +68,11 @@ class _Called:
 
 
 def is_exclusive(card: ModelCard) -> bool:
-    """Whether a classifier's labels are classes, which no report has codes for."""
-    return any(label.code is None for label in card.labels)
+    """Whether exactly one of a classifier's labels holds, as its card says.
+
+    Cards that were written before they said so have classes without codes.
+    """
+    return card.exclusive or any(label.code is None for label in card.labels)
 
 
 def evaluate_classes(
@@ -94,7 +95,7 @@ def evaluate_classes(
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(counts, (called.true, called.predicted), 1)
     total = len(called.patients)
-    recipe = recipe_of(card)
+    recipe = card.recipe_name
     return ClassReport(
         model=card.identity.key,
         split=split,

@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.commands.evaluate import evaluation_predictor
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.errors import RecipeError
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.kinds.classifier.demo_recipe import Recipe
-from ai_engine.kinds.classifier.scoring import ScoredSplit, score_split
+from ai_engine.kinds.classifier.evaluation import evaluation_predictor
+from ai_engine.kinds.classifier.scoring import score_split
 from ai_engine.kinds.guard.evaluation import guard_metrics
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
-from ai_engine.library.card import Label, Metric, ModelCard, ModelKind, write_card
+from ai_engine.library.card import Label, Metric, ModelCard, write_card
 from ai_engine.library.labels import reported_label
 from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.report import measure_split
+from ai_engine.measures.scored import ScoredSplit
 from ai_engine.training.curves import draw_curves
 
 GUARD_THRESHOLD = 0.6
@@ -143,7 +144,7 @@ def _write_draft(
         folder=folder,
         name=recipe.name,
         version=publication.version,
-        kind=ModelKind.GUARD if recipe.architecture == "guardnet" else ModelKind.CLASSIFIER,
+        kind="guard" if recipe.architecture == "guardnet" else "classifier",
         architecture=recipe.architecture,
         input_size=recipe.input_size,
         center_crop=recipe.center_crop,

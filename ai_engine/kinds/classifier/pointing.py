@@ -6,14 +6,14 @@ boxes of its own.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from ai_engine.datasets.cxr import CxrDataset
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
-from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.measures.scored import PointingResult
 from ai_engine.prediction import HeatMap, Region
 
 MARKED = 0.5
@@ -21,19 +21,6 @@ MARKED = 0.5
 
 OVERLAP = 0.25
 """Which part of a marked box must lie in a drawn one (ChestX-ray8's IoBB)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointingResult:
-    """How many images' peaks lie in a box, how many points drawn at random would on average, and
-    how many of all drawn boxes are hit by a marked one.
-    """
-
-    boxes: int
-    hits: int
-    expected_by_chance: float
-    boxes_drawn: int = 0
-    boxes_hit: int = 0
 
 
 def peak(shown: HeatMap) -> tuple[float, float]:

@@ -12,15 +12,28 @@ from rich.console import Console
 from rich.progress import track
 
 from ai_engine.datasets.cxr import CxrDataset, Split
-from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.kinds.detector.dataset import BoxedItem, boxed_items
+from ai_engine.kinds.detector.loading import load_finder
 from ai_engine.kinds.detector.metrics import BoxedImage, bootstrap, measures
 from ai_engine.kinds.detector.predictor import BoxFinder
+from ai_engine.kinds.evaluating import Evaluation
 from ai_engine.library.card import Metric
 from ai_engine.measures.report import EvaluationReport
 from ai_engine.prediction import Region
 
 SHOWN_IMAGES = 6
+
+
+def evaluate(asked: Evaluation) -> EvaluationReport:
+    """Measure a detector on a split; it raises what `evaluate_boxes` does."""
+    return evaluate_boxes(
+        load_finder(asked.loading),
+        asked.dataset,
+        split=asked.split,
+        out=asked.out,
+        console=asked.console,
+    )
 
 
 def evaluate_boxes(

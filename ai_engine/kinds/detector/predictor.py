@@ -1,26 +1,18 @@
 """From radiographs to boxes: guard, network, suppression, thresholds, places on the source."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.errors import BackendError
 from ai_engine.inference.network import Network
 from ai_engine.inference.views import model_view
-from ai_engine.kinds.classifier.predictor import (
-    Calibration,
-    calibrations_of,
-    names_of,
-    required_code,
-)
+from ai_engine.kinds.deciding import Calibration, decided, require_codes
 from ai_engine.kinds.detector.boxes import cut, on_source, suppressed
-from ai_engine.kinds.guard.guard import ChestGuard, TagsHint
+from ai_engine.kinds.guarding import Guard
+from ai_engine.kinds.predictor import Case, FindingPredictor, Judged, on_image
 from ai_engine.library.card import Label, ModelCard
-from ai_engine.prediction import Finding, FoundBox, ImagePrediction, Prediction, Refusal
+from ai_engine.prediction import Finding, FoundBox
 from ai_engine.preprocessing.geometry import ModelView
-from ai_engine.preprocessing.quality import image_quality
 from ai_engine.preprocessing.radiograph import Radiograph
 
 BOXES = "boxes"
@@ -49,8 +41,7 @@ class BoxFinder:
         BackendError
             If the network has other outputs.
         """
-        for label in card.labels:
-            required_code(card, label)
+        require_codes(card)
         if not {BOXES, SCORES} <= set(network.outputs):
             raise BackendError(
                 f"{card.weights_path}: a detector has the outputs {BOXES} and {SCORES}, this one "
@@ -89,69 +80,27 @@ class BoxFinder:
         return tuple(part for box in found if (part := cut(box, **shape)) is not None)
 
 
-class BoxPredictor:
-    """Says where findings are on frontal chest radiographs, by a detector behind the guard."""
+class BoxPredictor(FindingPredictor):
+    """Says where findings are on radiographs, by a detector behind the guard.
 
-    def __init__(self, finder: BoxFinder, *, guard: ChestGuard) -> None:
+    A label's probability on an image is that of its most probable box, 0 where there is none; the
+    boxes at or above the threshold go with the finding.
+    """
+
+    def __init__(self, finder: BoxFinder, *, guard: Guard) -> None:
+        super().__init__(finder.card, guard=guard)
         self._finder = finder
-        self._guard = guard
 
-    @property
-    def card(self) -> ModelCard:
-        """The model's card."""
-        return self._finder.card
-
-    @property
-    def guard(self) -> ChestGuard:
-        """What decides which images the model may see."""
-        return self._guard
-
-    def predict(
-        self,
-        radiographs: Sequence[Radiograph],
-        *,
-        refusals: Sequence[Refusal] = (),
-        calibrations: Mapping[str, Calibration] | None = None,
-        hints: Mapping[str, TagsHint] | None = None,
-    ) -> Prediction:
-        """Analyse the images of one study.
-
-        A label's probability on an image is that of its most probable box, 0 where there is none;
-        the boxes at or above the threshold go with the finding.
-        """
-        passed, refused = self._guard.sort(radiographs, hints)
-        chosen = calibrations_of(passed, calibrations)
-        return Prediction(
-            model=self.card.identity,
-            images=tuple(map(self._analyse, passed, chosen)),
-            refusals=(*refusals, *refused),
-            calibration=names_of(chosen),
-        )
-
-    def _analyse(self, radiograph: Radiograph, calibration: Calibration) -> ImagePrediction:
+    def _judge(self, case: Case, calibration: Calibration) -> Judged:
+        (radiograph,) = case
         boxes = self._finder.boxes(radiograph)
-        return ImagePrediction(
-            sop_instance_uid=radiograph.sop_instance_uid,
-            findings=tuple(
-                self._finding(label, boxes[label.name], calibration.point(label))
-                for label in self.card.labels
-            ),
-            quality=image_quality(radiograph),
+        findings = (
+            self._finding(label, boxes[label.name], calibration) for label in self._card.labels
         )
+        return Judged(images=(on_image(radiograph, findings),))
 
-    def _finding(self, label: Label, boxes: tuple[FoundBox, ...], point: OperatingPoint) -> Finding:
+    def _finding(
+        self, label: Label, boxes: tuple[FoundBox, ...], calibration: Calibration
+    ) -> Finding:
         score = boxes[0].probability if boxes else 0.0
-        decided = (
-            FoundBox(region=box.region, probability=point.probability(box.probability))
-            for box in boxes
-        )
-        return Finding(
-            label=label.name,
-            title=label.title,
-            code=required_code(self.card, label),
-            site=label.site,
-            probability=point.probability(score),
-            threshold=point.threshold,
-            score=score,
-            boxes=tuple(box for box in decided if box.probability >= point.threshold),
-        )
+        return decided(self._card, label, score, calibration, boxes=boxes)

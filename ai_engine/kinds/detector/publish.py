@@ -12,7 +12,7 @@ from ai_engine.inference.packed_network import NETWORK_FILE, pack_network
 from ai_engine.kinds.detector.evaluation import box_metrics
 from ai_engine.kinds.detector.metrics import BoxedImage, best_box_threshold
 from ai_engine.kinds.detector.training import BoxTraining
-from ai_engine.library.card import ModelCard, ModelKind, write_card
+from ai_engine.library.card import ModelCard, write_card
 from ai_engine.library.labels import reported_label
 from ai_engine.library.names import made_model_folder
 from ai_engine.training.curves import draw_losses
@@ -57,7 +57,7 @@ def publish_boxes(
         version=version,
         title=f"{reported_label(name, threshold=threshold).title} as boxes",
         manufacturer="DICOM node",
-        kind=ModelKind.DETECTOR,
+        kind="detector",
         architecture=recipe.architecture,
         input_size=recipe.input_size,
         weights_file=NETWORK_FILE,

@@ -14,11 +14,6 @@ class ViewPair:
     lateral: CxrItem | None = None
 
 
-def frontal_items(dataset: CxrDataset, split: Split) -> tuple[CxrItem, ...]:
-    """The items of a part that are not lateral: what a model of single images may see."""
-    return tuple(item for item in dataset.part(split) if item.view is not View.LATERAL)
-
-
 def view_pairs(dataset: CxrDataset, split: Split) -> tuple[ViewPair, ...]:
     """One pair for each frontal image of a part, in the table's order.
 

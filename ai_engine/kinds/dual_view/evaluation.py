@@ -1,36 +1,48 @@
-"""Score the dual branch on the pairs of a data set, exactly as it is served."""
+"""What ``dicom-node models evaluate`` does with the dual branch: pairs, exactly as served."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from ai_engine.datasets.cxr import CxrDataset
-from ai_engine.inference.backend import Activation, FloatArray
-from ai_engine.inference.input_channels import ChannelSource
-from ai_engine.inference.network import Network
-from ai_engine.kinds.classifier.scoring import ScoredSplit, as_radiograph
-from ai_engine.kinds.dual_view.dataset import ViewPair
+from ai_engine.datasets.radiographs import as_radiograph
+from ai_engine.kinds.dual_view.dataset import ViewPair, view_pairs
 from ai_engine.kinds.dual_view.predictor import DualViewPredictor, branch_heads
-from ai_engine.kinds.guard.guard import ChestGuard
-from ai_engine.library.card import ModelCard
+from ai_engine.kinds.evaluating import Evaluation, beside_the_paper, draw
+from ai_engine.kinds.guarding import Unguarded
+from ai_engine.measures.report import EvaluationReport, confusions, measure_split
+from ai_engine.measures.scored import ScoredSplit
 
 
-class _Unasked:
-    """A guard's back end where no guard is asked: a data set's views are known."""
+def evaluate(asked: Evaluation) -> EvaluationReport:
+    """Measure the joined head on the pairs of a split; no guard is asked.
 
-    def predict(self, batch: FloatArray) -> Activation:
-        """Nobody may come here."""
-        raise NotImplementedError("an evaluation asks no guard")
-
-
-def evaluation_dual_view(
-    card: ModelCard, network: Network, channels: Sequence[ChannelSource] = ()
-) -> DualViewPredictor:
-    """A predictor for measuring: its guard is never asked."""
-    guard = ChestGuard(card, _Unasked())
-    return DualViewPredictor(
-        card, network, heads=branch_heads(card), guard=guard, channels=channels
+    Raises
+    ------
+    ModelNotFoundError, ModelFolderError, BackendError, DatasetError
+        If the model, one that makes its channels, or the data can't be used as they are.
+    """
+    predictor = DualViewPredictor(
+        asked.card,
+        asked.loading.network(),
+        heads=branch_heads(asked.card),
+        guard=Unguarded(),
+        channels=asked.loading.channels(),
     )
+    pairs = view_pairs(asked.dataset, asked.split)
+    scored = score_pairs(predictor, asked.dataset, asked.shown(pairs, "scoring"))
+    report = EvaluationReport(
+        model=asked.card.identity.key,
+        split=asked.split.value,
+        images=len(scored.items),
+        patients=len(set(scored.patients)),
+        metrics=measure_split(scored, asked.card.labels, asked.split.value),
+        pointing=None,
+        confusions=confusions(scored, asked.card.labels),
+    )
+    draw(asked, scored, report)
+    beside_the_paper(asked, scored)
+    return report
 
 
 def score_pairs(

@@ -6,11 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, Split
-from ai_engine.errors import ImageRefusedError
-from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.datasets.radiographs import as_radiograph
+from ai_engine.kinds.evaluating import Evaluation
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
+from ai_engine.kinds.guard.objects import judge_objects, objects_table, write_objects
+from ai_engine.kinds.guarding import passes
 from ai_engine.library.card import Metric
-from ai_engine.measures.metrics import Interval
+from ai_engine.measures.metrics import wilson
+from ai_engine.measures.report import EvaluationReport
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -24,13 +27,29 @@ MISTAKES: dict[Appearance, Callable[[Pixels], Pixels]] = {
 }
 
 
-def passes(guard: ChestGuard, radiograph: Radiograph) -> bool:
-    """Whether the guard lets an image pass."""
-    try:
-        guard.check(radiograph)
-    except ImageRefusedError:
-        return False
-    return True
+def evaluate(asked: Evaluation) -> EvaluationReport:
+    """Measure what a guard lets pass of a split, and ask it about DICOM objects where some are.
+
+    Raises
+    ------
+    ModelFolderError, BackendError, DatasetError
+        If the model or the data can't be used as they are.
+    """
+    guard = ChestGuard(asked.card, asked.backend)
+    items = asked.dataset.part(asked.split)
+    report = EvaluationReport(
+        model=asked.card.identity.key,
+        split=asked.split.value,
+        images=len(items),
+        patients=len({item.patient_id for item in items}),
+        metrics=guard_metrics(guard, asked.dataset, asked.split),
+        pointing=None,
+    )
+    if asked.objects is not None:
+        verdicts = judge_objects(guard, asked.objects)
+        write_objects(verdicts, asked.out / "objects.json")
+        asked.say(objects_table(verdicts))
+    return report
 
 
 def guard_metrics(guard: ChestGuard, dataset: CxrDataset, split: Split) -> tuple[Metric, ...]:
@@ -42,15 +61,6 @@ def guard_metrics(guard: ChestGuard, dataset: CxrDataset, split: Split) -> tuple
         caught = sum(not passes(guard, _changed(radiograph, mistake)) for radiograph in radiographs)
         found.append(_metric("refused", kind, split, caught, len(radiographs)))
     return tuple(found)
-
-
-def wilson(hits: int, count: int) -> Interval:
-    """A share with its 95 % interval (Wilson, 1927), which holds near 0 and 1 too."""
-    z = 1.96
-    share = hits / count
-    center = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    spread = np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) * z / (1 + z**2 / count)
-    return Interval(value=share, low=float(center - spread), high=float(center + spread))
 
 
 def _changed(radiograph: Radiograph, mistake: Callable[[Pixels], Pixels]) -> Radiograph:

@@ -8,16 +8,16 @@ module II of which body part. Where these were trained, they have a veto beside 
 (`Veto`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
 
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Backend
+from ai_engine.kinds.guarding import TagsHint
 from ai_engine.library.card import ModelCard
-from ai_engine.prediction import Refusal, RefusalReason
+from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.geometry import FloatImage, letterbox
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -35,18 +35,6 @@ class Appearance(StrEnum):
 
 OTHER_MODALITIES = frozenset({"CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", "IO", "PX"})
 """Modalities whose images are never projection radiographs of the chest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagsHint:
-    """What the object's attributes say, where the caller knows and trusts them."""
-
-    modality: str | None = None
-    is_lateral: bool = False
-
-
-OVERRULING = 0.9
-"""How sure the guard must be before it overrules what the attributes say."""
 
 
 class Veto:
@@ -80,6 +68,9 @@ class Veto:
 
 class ChestGuard:
     """Refuses what a frontal chest model must not report on. Safe to call from several threads."""
+
+    sought = Appearance.FRONTAL.value
+    body_part = "CHEST"
 
     def __init__(self, card: ModelCard, backend: Backend, vetoes: Sequence[Veto] = ()) -> None:
         self._card = card
@@ -124,24 +115,6 @@ class ChestGuard:
         for veto in self._vetoes:
             if seen := veto.objection(radiograph):
                 raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {seen}")
-
-    def sort(
-        self, radiographs: Sequence[Radiograph], hints: Mapping[str, TagsHint] | None = None
-    ) -> tuple[tuple[Radiograph, ...], tuple[Refusal, ...]]:
-        """The images that a frontal chest model may see, and refusals of the others, in order.
-
-        ``hints`` say what the attributes tell of an image, by SOP Instance UID.
-        """
-        passed, refused = [], []
-        for radiograph in radiographs:
-            uid = radiograph.sop_instance_uid
-            try:
-                self.check(radiograph, (hints or {}).get(uid))
-            except ImageRefusedError as error:
-                refused.append(error.as_refusal(uid))
-            else:
-                passed.append(radiograph)
-        return tuple(passed), tuple(refused)
 
 
 def _view(radiograph: Radiograph, size: int) -> FloatImage:

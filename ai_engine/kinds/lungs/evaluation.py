@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_engine.kinds.lungs.dataset import LungItem
+from ai_engine.kinds.evaluating import Evaluation
+from ai_engine.kinds.lungs.dataset import LungItem, read_lungs
 from ai_engine.kinds.lungs.outlines import (
     MeasuredMask,
     draw_outlines,
@@ -20,6 +21,12 @@ from ai_engine.preprocessing.radiograph import Radiograph
 
 WHOLE_FOLDER = "folder"
 """What stands for a split: every image of the folder is measured."""
+
+
+def evaluate(asked: Evaluation) -> EvaluationReport:
+    """Measure a lung model on a folder of images with masks, whatever the split."""
+    segmenter = LungSegmenter(asked.card, asked.backend)
+    return evaluate_lungs(segmenter, read_lungs(asked.data), out=asked.out)
 
 
 def evaluate_lungs(

@@ -21,7 +21,7 @@ from ai_engine.kinds.lungs.outlines import (
 )
 from ai_engine.kinds.lungs.segmenter import MASK_THRESHOLD
 from ai_engine.kinds.lungs.training import MaskTraining
-from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.card import Label, ModelCard, write_card
 from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.training.curves import draw_losses
@@ -53,7 +53,7 @@ def publish_masks(
         folder=folder,
         name=recipe.model_name,
         version=version,
-        kind=ModelKind.SEGMENTER,
+        kind="segmenter",
         architecture=recipe.architecture,
         input_size=recipe.input_size,
         flip_averaging=True,

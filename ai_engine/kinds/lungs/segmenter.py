@@ -1,24 +1,18 @@
 """The lungs on a frontal radiograph: paper 3, section 3.1."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ai_engine.inference.backend import Backend
-from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.views import model_view
 from ai_engine.library.card import ModelCard
-from ai_engine.library.registry import ModelRegistry
 from ai_engine.prediction import ModelIdentity
 from ai_engine.preprocessing.geometry import FloatImage, Mask
 from ai_engine.preprocessing.planes import map_on_source
 from ai_engine.preprocessing.radiograph import Radiograph
-
-LUNG_MODEL = "lung-segmentation"
 
 MASK_THRESHOLD = 0.5
 """From which probability on a pixel belongs to a lung."""
@@ -70,20 +64,6 @@ class LungSegmenter:
         threshold = self._card.labels[0].threshold
         image_left, image_right = separate(self.probabilities(radiograph) >= threshold)
         return LungFields(model=self._card.identity, image_left=image_left, image_right=image_right)
-
-
-def load_lung_segmenter(
-    registry: ModelRegistry, versions: Mapping[str, str], *, cache: Path, threads: int | None = None
-) -> LungSegmenter:
-    """Load the active lung model on OpenVINO.
-
-    Raises
-    ------
-    ModelNotFoundError, ModelFolderError, BackendError
-        If the model isn't installed, is damaged or can't be converted.
-    """
-    card = registry.active(versions, LUNG_MODEL)
-    return LungSegmenter(card, OpenVinoBackend.load(card, cache=cache, threads=threads))
 
 
 def separate(lungs: Mask) -> tuple[Mask, Mask]:

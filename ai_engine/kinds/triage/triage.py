@@ -7,11 +7,11 @@ environments." It decides what is looked at first; it makes no findings.
 
 from collections.abc import Sequence
 
-from ai_engine.errors import ImageRefusedError, ModelFolderError
+from ai_engine.errors import ModelFolderError
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.input_channels import ChannelSource, require_sources
 from ai_engine.inference.views import model_batch, model_image, model_view
-from ai_engine.kinds.guard.guard import ChestGuard
+from ai_engine.kinds.guarding import Guard, passes
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ABNORMAL, NO_FINDING, Triage, abnormality
 from ai_engine.preprocessing.radiograph import Radiograph
@@ -25,7 +25,7 @@ class TriageModel:
         card: ModelCard,
         backend: Backend,
         *,
-        guard: ChestGuard,
+        guard: Guard,
         channels: Sequence[ChannelSource] = (),
     ) -> None:
         """Put the parts together.
@@ -60,7 +60,7 @@ class TriageModel:
         return self._card
 
     @property
-    def guard(self) -> ChestGuard:
+    def guard(self) -> Guard:
         """What decides which images the model may see."""
         return self._guard
 
@@ -74,16 +74,9 @@ class TriageModel:
                 threshold=self._threshold,
             )
             for each in radiographs
-            if self._passes(each)
+            if passes(self._guard, each)
         ]
         return max(found, key=lambda one: one.probability, default=None)
-
-    def _passes(self, radiograph: Radiograph) -> bool:
-        try:
-            self._guard.check(radiograph)
-        except ImageRefusedError:
-            return False
-        return True
 
     def _probability(self, radiograph: Radiograph) -> float:
         view = model_view(self._card, radiograph)

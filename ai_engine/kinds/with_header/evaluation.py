@@ -8,16 +8,30 @@ from rich.console import Console
 from rich.progress import track
 
 from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.datasets.rsna import CLASSES
-from ai_engine.kinds.classifier.scoring import ScoredSplit, as_radiograph
+from ai_engine.kinds.evaluating import Evaluation
+from ai_engine.kinds.with_header.loading import load_classifier
 from ai_engine.kinds.with_header.predictor import OpacityClassifier
 from ai_engine.library.card import Label
 from ai_engine.measures.metrics import BOOTSTRAP_ROUNDS
 from ai_engine.measures.plots import draw_calibration, draw_precision_recall, draw_roc
 from ai_engine.measures.report import EvaluationReport, measure_split
+from ai_engine.measures.scored import ScoredSplit
 
 ALONE = "pixels alone: "
 """Stands before the classes, which are measured without the header."""
+
+
+def evaluate(asked: Evaluation) -> EvaluationReport:
+    """Measure paper 4's classifier on a split, as `evaluate_with_header` does."""
+    return evaluate_with_header(
+        load_classifier(asked.loading),
+        asked.dataset,
+        split=asked.split,
+        out=asked.out,
+        console=asked.console,
+    )
 
 
 def evaluate_with_header(

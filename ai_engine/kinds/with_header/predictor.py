@@ -1,6 +1,6 @@
 """Lung opacity from pixels and header: paper 4's classifier in use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,25 +10,12 @@ from ai_engine.errors import BackendError
 from ai_engine.inference.explain import class_activation, heat_map
 from ai_engine.inference.network import Network
 from ai_engine.inference.views import model_view
-from ai_engine.kinds.classifier.predictor import (
-    Calibration,
-    calibrations_of,
-    names_of,
-    required_code,
-)
-from ai_engine.kinds.guard.guard import ChestGuard, TagsHint
+from ai_engine.kinds.deciding import Calibration, decided, require_codes
+from ai_engine.kinds.guarding import Guard
+from ai_engine.kinds.predictor import Case, FindingPredictor, Judged, on_image
 from ai_engine.library.card import ModelCard
-from ai_engine.prediction import (
-    Finding,
-    HeatMap,
-    ImagePrediction,
-    Prediction,
-    Refusal,
-    Remark,
-    RemarkKind,
-)
+from ai_engine.prediction import HeatMap, Remark, RemarkKind
 from ai_engine.preprocessing.patient_context import PatientContext
-from ai_engine.preprocessing.quality import image_quality
 from ai_engine.preprocessing.radiograph import Radiograph
 
 CLASSES = ("normal", "lung opacity", "no lung opacity but not normal")
@@ -75,8 +62,7 @@ class OpacityClassifier:
         BackendError
             If the network is another one.
         """
-        for label in card.labels:
-            required_code(card, label)
+        require_codes(card)
         has_both = set(network.inputs) == {IMAGE, HEADER}
         if not has_both or len(network.outputs) != 3 or len(card.labels) != 1:
             raise BackendError(
@@ -108,62 +94,23 @@ class OpacityClassifier:
         )
 
 
-class OpacityPredictor:
-    """Says whether frontal chest radiographs show an opacity, and how header and pixels joined."""
+class OpacityPredictor(FindingPredictor):
+    """Says whether radiographs show an opacity, and how header and pixels joined.
 
-    def __init__(self, classifier: OpacityClassifier, *, guard: ChestGuard) -> None:
+    A remark says of each image what its verdict rests on.
+    """
+
+    def __init__(self, classifier: OpacityClassifier, *, guard: Guard) -> None:
+        super().__init__(classifier.card, guard=guard)
         self._classifier = classifier
-        self._guard = guard
 
-    @property
-    def card(self) -> ModelCard:
-        """The model's card."""
-        return self._classifier.card
-
-    @property
-    def guard(self) -> ChestGuard:
-        """What decides which images the model may see."""
-        return self._guard
-
-    def predict(
-        self,
-        radiographs: Sequence[Radiograph],
-        *,
-        refusals: Sequence[Refusal] = (),
-        calibrations: Mapping[str, Calibration] | None = None,
-        hints: Mapping[str, TagsHint] | None = None,
-    ) -> Prediction:
-        """Analyse the images of one study; a remark says of each what its verdict rests on."""
-        passed, refused = self._guard.sort(radiographs, hints)
-        chosen = calibrations_of(passed, calibrations)
-        looks = [self._classifier.look(each) for each in passed]
-        return Prediction(
-            model=self.card.identity,
-            images=tuple(map(self._verdict, passed, looks, chosen)),
-            refusals=(*refusals, *refused),
-            calibration=names_of(chosen),
-            remarks=tuple(map(_remark, passed, looks)),
-        )
-
-    def _verdict(
-        self, radiograph: Radiograph, look: Opacity, calibration: Calibration
-    ) -> ImagePrediction:
-        (label,) = self.card.labels
-        point = calibration.point(label)
-        finding = Finding(
-            label=label.name,
-            title=label.title,
-            code=required_code(self.card, label),
-            site=label.site,
-            probability=point.probability(look.probability),
-            threshold=point.threshold,
-            heat_map=look.shown,
-            score=look.probability,
-        )
-        return ImagePrediction(
-            sop_instance_uid=radiograph.sop_instance_uid,
-            findings=(finding,),
-            quality=image_quality(radiograph),
+    def _judge(self, case: Case, calibration: Calibration) -> Judged:
+        (radiograph,) = case
+        (label,) = self._card.labels
+        look = self._classifier.look(radiograph)
+        finding = decided(self._card, label, look.probability, calibration, heat_map=look.shown)
+        return Judged(
+            images=(on_image(radiograph, (finding,)),), remarks=(_remark(radiograph, look),)
         )
 
 

@@ -10,14 +10,14 @@ from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.kinds.classifier.batches import label_targets
 from ai_engine.kinds.classifier.demo_publish import WEIGHTS_FILE
 from ai_engine.kinds.classifier.publish import DEFAULT_THRESHOLD, LIMITATIONS
-from ai_engine.kinds.classifier.scoring import ScoredSplit
 from ai_engine.kinds.with_header.training import OPACITY, HeaderTraining
-from ai_engine.library.card import Metric, ModelCard, ModelKind, write_card
+from ai_engine.library.card import Metric, ModelCard, write_card
 from ai_engine.library.labels import reported_label
 from ai_engine.library.names import made_model_folder
 from ai_engine.library.weights_file import write_weights
 from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.report import measure_split
+from ai_engine.measures.scored import ScoredSplit
 from ai_engine.training.curves import draw_losses
 from ai_engine.training.published_recipe import PublishedRecipe
 
@@ -54,7 +54,7 @@ def publish_with_header(
         version=version,
         title="Lung opacity from radiograph, sex, age and view",
         manufacturer="DICOM node",
-        kind=ModelKind.CLASSIFIER_WITH_HEADER,
+        kind="classifier-with-header",
         architecture=ARCHITECTURE,
         input_size=recipe.input_size,
         flip_averaging=True,

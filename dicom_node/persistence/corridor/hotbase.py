@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ai_engine.kinds.result import Result
+from ai_engine.result import Result
 from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.kinds.bones.prediction import BonePrediction
-from ai_engine.kinds.result import Result
 from ai_engine.prediction import Prediction, Refusal, RefusalReason, Remark, RemarkKind
+from ai_engine.result import Result
 from dicom_node.domain.evidence import EvidenceSet, MadeObjects
 from dicom_node.persistence.corridor.tables import (
     EVIDENCE,

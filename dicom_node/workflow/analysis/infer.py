@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ai_engine.kinds.result import Result
 from ai_engine.prediction import Prediction, RefusalReason, Remark, RemarkKind
+from ai_engine.result import Result
 from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState

@@ -9,8 +9,8 @@ from itertools import groupby
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.series import LeftOut
 from ai_engine.kinds.bones.prediction import BonePrediction
-from ai_engine.kinds.result import Result
 from ai_engine.prediction import ImagePrediction, ModelIdentity, Prediction, Refusal, RefusalReason
+from ai_engine.result import Result
 from dicom_node.domain.device import device_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.observation import Observation

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor, load_predictor
+from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
+from ai_engine.kinds.loading import load_predictor
+from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.kinds.testing import write_random_model
 from ai_engine.library.registry import ModelRegistry, read_active_versions
 
@@ -39,4 +41,4 @@ def random_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelRegist
 def shipped_predictor(cache: Path) -> ChestRadiographPredictor:
     """The predictor that a node starts with."""
     versions = read_active_versions(ROOT / "config" / "models.toml")
-    return load_predictor(ModelRegistry(), versions, cache=cache, threads=2)
+    return load_predictor(ModelRegistry(), versions, CHEST_MODEL, cache=cache, threads=2)

@@ -11,10 +11,10 @@ import pytest
 
 from ai_engine.errors import BackendError, ModelFolderError
 from ai_engine.inference.conversion import converted_model
-from ai_engine.inference.explain import class_activation, gradient_activation, heat_map
+from ai_engine.inference.explain import class_activation, gradient_activation, head_kernel, heat_map
 from ai_engine.inference.keras_process import run_on_openvino_keras
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL, GUARD_MODEL, head_kernel
+from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.prediction import Region
@@ -25,12 +25,13 @@ SERVE = """
 import json, sys
 import numpy as np
 from pathlib import Path
-from ai_engine.kinds.classifier.predictor import load_predictor
+from ai_engine.kinds.loading import load_predictor
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.library.registry import ModelRegistry
 folder, cache, versions = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
-predictor = load_predictor(ModelRegistry(folder), versions, cache=cache, threads=1)
+registry = ModelRegistry(folder)
+predictor = load_predictor(registry, versions, "chest-radiograph", cache=cache, threads=1)
 pixels = np.random.default_rng(1).random((400, 400), dtype=np.float32)
 shown = Radiograph(sop_instance_uid="1", pixels=pixels, content=content_region(pixels))
 prediction = predictor.predict([shown])

@@ -14,7 +14,7 @@ from ai_engine.commands.compare import TABLE_I, compare
 from ai_engine.commands.evaluate import evaluate
 from ai_engine.datasets.layouts import layout_of
 from ai_engine.datasets.rsna import PNEUMONIA_CLASSES
-from ai_engine.library.card import Label, ModelKind
+from ai_engine.library.card import Label
 from ai_engine.library.labels import FINDINGS
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.library.weights_file import read_weights
@@ -54,7 +54,7 @@ def test_table_is_own_models_get_their_accuracy_on_the_layout_they_learned(
     guard = registry.active(versions, "frontal-chest-guard")
     card = dataclasses.replace(
         guard,
-        kind=ModelKind.CLASSIFIER,
+        kind="classifier",
         layout="rsna-pneumonia",
         labels=(
             *guard.labels[:-2],

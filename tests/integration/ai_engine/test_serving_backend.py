@@ -9,8 +9,8 @@ import pytest
 
 from ai_engine.errors import BackendError
 from ai_engine.inference.choice import BackendChoice, BackendName, open_backend
-from ai_engine.kinds.classifier.predictor import GUARD_MODEL
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.shipped import GUARD_MODEL
+from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry
 
 pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be exported")
@@ -26,7 +26,7 @@ def guard() -> ModelCard:
 
 @pytest.fixture(scope="module")
 def exported(guard: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from ai_engine.inference.saved_model import export_saved_model  # noqa: PLC0415
+    from ai_engine.commands.export import export_saved_model  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("serving")
     place = export_saved_model(guard, folder)
@@ -78,10 +78,10 @@ def test_a_server_with_other_weights_or_without_the_version_is_refused(
 
 
 def test_what_cannot_be_served_is_told(guard: ModelCard, cache: Path, tmp_path: Path) -> None:
-    from ai_engine.inference.saved_model import export_saved_model  # noqa: PLC0415
+    from ai_engine.commands.export import export_saved_model  # noqa: PLC0415
 
     with pytest.raises(BackendError, match="only classifiers are exported"):
-        export_saved_model(replace(guard, kind=ModelKind.SEGMENTER), tmp_path)
+        export_saved_model(replace(guard, kind="segmenter"), tmp_path)
     with pytest.raises(BackendError, match="not three numbers"):
         export_saved_model(replace(guard, version="spring"), tmp_path)
     nobody = BackendChoice(name=BackendName.TENSORFLOW_SERVING, serving_url="http://127.0.0.1:9")

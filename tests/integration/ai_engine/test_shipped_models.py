@@ -9,14 +9,17 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.datasets.cxr import Split, read_cxr
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import ImageRefusedError
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
-from ai_engine.kinds.classifier.scoring import as_radiograph
-from ai_engine.kinds.guard.evaluation import MISTAKES, passes
+from ai_engine.kinds.guard.evaluation import MISTAKES
+from ai_engine.kinds.guarding import passes
+from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.lungs.dataset import read_lungs
 from ai_engine.kinds.lungs.evaluation import evaluate_lungs
-from ai_engine.kinds.lungs.segmenter import LungSegmenter, load_lung_segmenter
-from ai_engine.library.card import ModelKind
+from ai_engine.kinds.lungs.loading import load_segmenter
+from ai_engine.kinds.lungs.segmenter import LungSegmenter
+from ai_engine.kinds.shipped import LUNG_MODEL
 from ai_engine.library.registry import ModelRegistry, read_active_versions, verify_weights
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.geometry import content_region
@@ -55,7 +58,8 @@ def test_radiographs(test_data: Path) -> list[Radiograph]:
 @pytest.fixture(scope="module")
 def lung_segmenter(cache: Path) -> LungSegmenter:
     versions = read_active_versions(ROOT / "config" / "models.toml")
-    return load_lung_segmenter(ModelRegistry(), versions, cache=cache, threads=2)
+    card = ModelRegistry().active(versions, LUNG_MODEL)
+    return load_segmenter(Loading(card=card, cache=cache, threads=2))
 
 
 def spoiled(radiograph: Radiograph, mistake: Callable[[np.ndarray], np.ndarray]) -> Radiograph:
@@ -75,11 +79,11 @@ def test_active_models_are_complete() -> None:
         verify_weights(card)
         assert card.research_only
         assert card.limitations
-        if card.kind is ModelKind.SEGMENTER:
+        if card.kind == "segmenter":
             assert {metric.split for metric in card.metrics} == {"cross-validation"}
         elif card.kind.has_weights:
             assert {metric.split for metric in card.metrics} == {"valid", "test"}
-        if card.kind is ModelKind.CLASSIFIER:
+        if card.kind == "classifier":
             assert all(label.code and label.site for label in card.labels)
             assert {metric.group for metric in card.metrics} == {"all", "AP", "PA"}
             assert "any other abnormality" in " ".join(card.limitations)

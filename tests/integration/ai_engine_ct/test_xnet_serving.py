@@ -14,7 +14,7 @@ from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.network import Tensors
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.kinds.random_weights import write_random_weights
-from ai_engine.library.card import Label, ModelCard, ModelKind, write_card
+from ai_engine.library.card import Label, ModelCard, write_card
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
         version="1.0.0",
         title="XNet with random weights",
         manufacturer="test",
-        kind=ModelKind.SEGMENTER_CT,
+        kind="segmenter-ct",
         architecture="xnet",
         input_size=SIZE,
         weights_file="weights.safetensors",

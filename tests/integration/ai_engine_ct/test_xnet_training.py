@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ai_engine.commands.evaluate import evaluate
 from ai_engine.commands.train_demo import train
 from ai_engine.ct.dataset import read_mosmed, split_studies
-from ai_engine.ct.evaluation import evaluate_ct
 from ai_engine.ct.predictor import load_segmenter
 from ai_engine.ct.slice_batches import load_slices, varied_pair
 from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError
-from ai_engine.library.card import ModelKind, read_card, write_card
+from ai_engine.library.card import read_card, write_card
 from ai_engine.library.registry import verify_weights
 from ai_engine.training.checkpoint import load_checkpoint
 from ai_engine.training.published_recipe import Task, load_published
@@ -141,7 +141,7 @@ def test_it_is_stopped_resumed_published_and_served(mosmed: Path, tmp_path: Path
     assert history[0] == checkpoint.history[0]
     assert len(history) == 2
     assert {"loss", "valid_loss", "valid_dice"} <= set(history[1])
-    assert card.kind is ModelKind.SEGMENTER_CT
+    assert card.kind == "segmenter-ct"
     assert (card.name, card.version) == ("xnet-lung", "0.1.0")
     assert "2 train, 1 valid, 1 test studies" in card.data
     assert {metric.name for metric in card.metrics} == {"dice", "iou"}
@@ -155,7 +155,7 @@ def test_it_is_stopped_resumed_published_and_served(mosmed: Path, tmp_path: Path
     write_card(served)
     predictor = load_segmenter(served, cache=tmp_path / "cache", threads=1)
     assert predictor.identity == card.identity
-    evaluate_ct(card=served, data=mosmed, out=tmp_path / "measured", cache=tmp_path / "cache")
+    evaluate(card=served, data=mosmed, out=tmp_path / "measured", cache=tmp_path / "cache")
     report = json.loads((tmp_path / "measured" / "report.json").read_text())
     unseen = {study.name for study in split_studies(studies)[Split.TEST]} | {"study_0300"}
     assert {each["name"] for each in report["studies"]} == unseen

@@ -10,7 +10,6 @@ from ai_engine.commands.train_demo import train
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
 from ai_engine.kinds.detector.predictor import BoxFinder
-from ai_engine.library.card import ModelKind
 from tests.unit.ai_engine.boxed_layout import write_sample
 
 pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be trained")
@@ -27,7 +26,7 @@ def test_a_detector_is_trained_by_the_command_evaluated_and_served(tmp_path: Pat
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TINY)
     card = train(recipe=str(recipe), data=data, out=tmp_path / "run")
-    assert card.kind is ModelKind.DETECTOR
+    assert card.kind == "detector"
     assert "far too few" in card.limitations[0]
     assert (tmp_path / "run" / "curves.png").is_file()
     report = evaluate(

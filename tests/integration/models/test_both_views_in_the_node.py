@@ -11,11 +11,11 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from ai_engine.datasets.chexpert import CHEXPERT_LABELS
-from ai_engine.kinds import loading
+from ai_engine.kinds.dual_view import loading as dual_view_loading
 from ai_engine.kinds.dual_view.predictor import DualViewPredictor
-from ai_engine.kinds.guard.guard import ChestGuard
+from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.testing import chest_card
-from ai_engine.library.card import ModelCard, ModelKind, write_card
+from ai_engine.library.card import ModelCard, write_card
 from ai_engine.library.labels import reported_label
 from ai_engine.library.weights_file import write_weights
 from dicom_node.domain.study import StudyState
@@ -47,7 +47,7 @@ def written(folder: Path) -> ModelCard:
         name="paper3-dual-branch",
         version="1.0.0",
         title="Frontal and lateral",
-        kind=ModelKind.DUAL_VIEW,
+        kind="dual-view",
         architecture="dual_branch",
         input_size=64,
         labels=labels,
@@ -77,13 +77,14 @@ def lateral(chest: Dataset) -> Callable[[], Dataset]:
 
 @pytest.fixture(autouse=True)
 def _network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(card: ModelCard, *, guard: ChestGuard, **_: object) -> DualViewPredictor:
+    def load(loading: Loading) -> DualViewPredictor:
+        card, guard = loading.card, loading.guard()
         heads = {
             name: np.ones((1, len(card.labels)), np.float32) for name in ("frontal", "lateral")
         }
         return DualViewPredictor(card, ThirteenLabels(), heads=heads, guard=guard)
 
-    monkeypatch.setattr(loading, "load_dual_view", load)
+    monkeypatch.setattr(dual_view_loading, "load", load)
 
 
 def test_both_views_are_judged_together_and_reported(

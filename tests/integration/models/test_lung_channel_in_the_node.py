@@ -16,13 +16,13 @@ from ai_engine.errors import ModelNotFoundError
 from ai_engine.importing.folder import install_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.views import model_image, model_view
-from ai_engine.kinds.channels.channel_loading import load_channels
 from ai_engine.kinds.classifier.batches import plain_input
 from ai_engine.kinds.guard.guard import ChestGuard
 from ai_engine.kinds.installed import InstalledModels
+from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.testing import FakeGuardBackend, guard_card
 from ai_engine.kinds.triage.triage import TriageModel
-from ai_engine.library.card import ChannelKind, ModelCard, ModelKind, write_card
+from ai_engine.library.card import ChannelKind, ModelCard, write_card
 from ai_engine.library.registry import ModelRegistry, read_active_versions, shipped_weights
 from ai_engine.preprocessing.geometry import FloatImage
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
@@ -103,7 +103,7 @@ def test_the_card_says_which_lungs_it_was_trained_with(card: ModelCard, run: Pat
 
 
 def test_training_and_serving_see_the_same_of_a_real_radiograph(card: ModelCard, run: Path) -> None:
-    channels = load_channels(card, ModelRegistry(), cache=CONVERTED, threads=1)
+    channels = Loading(card=card, cache=CONVERTED, threads=1).channels()
     recipe, dataset = load_published(str(run / "tiny.toml")), read_cxr(run / "data")
     real = dataset.part(Split.VALID)[0]
     trained = plain_input(dataset, real, recipe, ChannelPlanes(channels, run / "out" / "channels"))
@@ -161,7 +161,7 @@ def test_the_node_outlines_the_lungs_and_the_answer_depends_on_them(
 
     guard = ChestGuard(guard_card(Path(), threshold=0.5), FakeGuardBackend())
     backend = OpenVinoBackend.load(card, cache=CONVERTED, threads=1)
-    lungs = load_channels(card, ModelRegistry(), cache=CONVERTED, threads=1)
+    lungs = Loading(card=card, cache=CONVERTED, threads=1).channels()
     said = []
     for channels in (lungs, [_Flat(lungs[0].card, 1)], [_Flat(lungs[0].card, 0)]):
         model = TriageModel(card, backend, guard=guard, channels=channels)
@@ -179,7 +179,7 @@ def test_a_classifier_with_lungs_goes_through_the_corridor_under_any_name(
 ) -> None:
     def write(folder: Path) -> ModelCard:
         place = folder / name / card.version
-        classifier = replace(card, name=name, kind=ModelKind.CLASSIFIER, folder=place)
+        classifier = replace(card, name=name, kind="classifier", folder=place)
         place.mkdir(parents=True)
         shutil.copyfile(card.weights_path, classifier.weights_path)
         write_card(classifier)
@@ -204,7 +204,7 @@ def test_without_the_lung_model_it_is_not_promoted_and_it_is_said_what_to_do(
     install_model(card.folder, models)
     alone = ModelRegistry(models)
     with pytest.raises(ModelNotFoundError, match=r"lung-segmentation/1\.1\.0 is not installed"):
-        load_channels(card, alone, cache=CONVERTED)
+        Loading(card=card, registry=alone, cache=CONVERTED).channels()
     # A folder of the node's own hides the shipped version of that number.
     lungs = shipped_weights() / "lung-segmentation" / "1.1.0"
     other = models / "lung-segmentation" / "1.1.0"

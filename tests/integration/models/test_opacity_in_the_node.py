@@ -9,12 +9,13 @@ from pydicom import Dataset
 
 from ai_engine.commands.train_demo import train
 from ai_engine.datasets.cxr import Split
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.datasets.rsna import read_rsna
 from ai_engine.importing.folder import install_model
-from ai_engine.kinds.classifier.scoring import as_radiograph
-from ai_engine.kinds.loading import load_classifier_with_header
+from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.with_header.evaluation import evaluate_with_header
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.with_header.loading import load_classifier
+from ai_engine.library.card import ModelCard
 from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import CONVERTED, Started
 from tests.integration.sr_templates.validators import dciodvfy_errors
@@ -59,7 +60,7 @@ def test_both_stages_end_in_one_model_that_is_served_as_it_was_trained(
     from ai_engine.library.weights_file import assign_weights, read_weights  # noqa: PLC0415
     from ai_engine.models.catalogue import build  # noqa: PLC0415
 
-    assert card.kind is ModelKind.CLASSIFIER_WITH_HEADER
+    assert card.kind == "classifier-with-header"
     out = card.folder.parents[1]
     assert (out / "curves.png").is_file()
     assert '"head"' in (out / "history.json").read_text()
@@ -67,7 +68,7 @@ def test_both_stages_end_in_one_model_that_is_served_as_it_was_trained(
     assign_weights(model, read_weights(card.weights_path), source=card.weights_path)
     head = sum(model.get_layer(name).count_params() for name in ("joined", "opacity"))
     assert head == 49
-    served = load_classifier_with_header(card, cache=CONVERTED, threads=1)
+    served = load_classifier(Loading(card=card, cache=CONVERTED, threads=1))
     dataset = read_rsna(sample)
     radiograph = as_radiograph(dataset, dataset.items[0])
     rng = np.random.default_rng(0)
@@ -85,7 +86,7 @@ def test_both_stages_end_in_one_model_that_is_served_as_it_was_trained(
 def test_head_and_classes_are_evaluated_beside_each_other(
     card: ModelCard, sample: Path, tmp_path: Path
 ) -> None:
-    classifier = load_classifier_with_header(card, cache=CONVERTED, threads=1)
+    classifier = load_classifier(Loading(card=card, cache=CONVERTED, threads=1))
     report = evaluate_with_header(
         classifier, read_rsna(sample), split=Split.TRAIN, out=tmp_path, rounds=20
     )

@@ -11,8 +11,10 @@ from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.probability import LogisticMap, Method
 from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Activation
-from ai_engine.kinds.classifier.predictor import Calibration, ChestRadiographPredictor
-from ai_engine.kinds.guard.guard import OVERRULING, Appearance, ChestGuard, TagsHint, Veto
+from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
+from ai_engine.kinds.deciding import Calibration
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard, Veto
+from ai_engine.kinds.guarding import OVERRULING, TagsHint
 from ai_engine.kinds.testing import (
     FakeChestBackend,
     FakeGuardBackend,

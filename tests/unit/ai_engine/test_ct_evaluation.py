@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ai_engine.ct import evaluation as ct_command
+from ai_engine.commands.evaluate import evaluate
+from ai_engine.ct import loading as ct_loading
 from ai_engine.ct.dataset import load_mask, load_volume, read_mosmed, split_studies
-from ai_engine.ct.evaluation import evaluate_ct
-from ai_engine.ct.grades import GradedStudy, confusion, figures, overlap
+from ai_engine.ct.evaluation import MosMedReport
+from ai_engine.ct.grades import Figure, GradedStudy, confusion, figures, overlap
 from ai_engine.ct.predictor import load_classical
 from ai_engine.ct.testing import Ellipsoid, phantom
 from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry
 
 nibabel = pytest.importorskip("nibabel")
@@ -67,13 +68,18 @@ def test_studies_have_grades_masks_and_the_patient_s_sides(data: Path) -> None:
     assert volume.hounsfield[mask].mean() == pytest.approx(-450, abs=10)
 
 
+def measured(
+    card: ModelCard, data: Path, out: Path, console: Console, split: Split = Split.TEST
+) -> tuple[Figure, ...]:
+    report = evaluate(card=card, data=data, out=out, cache=out, split=split.value, console=console)
+    assert isinstance(report, MosMedReport)
+    return report.figures
+
+
 def test_the_paper_s_table_comes_of_the_data(data: Path, tmp_path: Path) -> None:
     card = ModelRegistry().card("ct-high-attenuation", "1.0.0")
     console = Console(width=160, record=True, file=StringIO())
-    rows = {
-        row.name: row
-        for row in evaluate_ct(card=card, data=data, out=tmp_path, cache=tmp_path, console=console)
-    }
+    rows = {row.name: row for row in measured(card, data, tmp_path, console)}
     said = console.export_text()
     assert "on all 2 studies, 1 of them with masks: the method learned from none" in said
     assert "paper 5 (XNet)" in said
@@ -105,16 +111,17 @@ def drawn(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(monkeypatch: pytest.MonkeyPatch) -> ModelCard:
     """The card of a network that learned from the set; the classical method answers for it."""
     classical = ModelRegistry().card("ct-high-attenuation", "1.0.0")
-    monkeypatch.setattr(ct_command, "load_segmenter", lambda _, cache: load_classical(classical))
-    return dataclasses.replace(classical, kind=ModelKind.SEGMENTER_CT)
+    monkeypatch.setattr(ct_loading, "load_network", lambda _: load_classical(classical))
+    return dataclasses.replace(
+        classical, kind="segmenter-ct", input_size=160, weights_file="weights.safetensors"
+    )
 
 
 def test_a_network_is_measured_on_what_it_has_not_learned_from(
     drawn: Path, trained: ModelCard, tmp_path: Path
 ) -> None:
     console = Console(width=160, record=True, file=StringIO())
-    found = evaluate_ct(card=trained, data=drawn, out=tmp_path, cache=tmp_path, console=console)
-    rows = {row.name: row for row in found}
+    rows = {row.name: row for row in measured(trained, drawn, tmp_path, console)}
     assert (rows["Dice"].studies, rows["Dice"].paper) == (1, 0.91)
     assert rows["Dice"].value > 0.9
     assert rows["recall"].studies == 2  # the one without a mask is unseen, too
@@ -139,9 +146,7 @@ def test_no_paper_s_figure_stands_beside_what_was_learned_from(
     drawn: Path, trained: ModelCard, tmp_path: Path, split: Split, words: str
 ) -> None:
     console = Console(width=160, record=True, file=StringIO())
-    rows = evaluate_ct(
-        card=trained, data=drawn, out=tmp_path, cache=tmp_path, split=split.value, console=console
-    )
+    rows = measured(trained, drawn, tmp_path, console, split)
     assert {row.name for row in rows} >= {"Dice", "IoU", "recall"}
     assert {row.paper for row in rows} == {None}
     said = console.export_text()
@@ -156,7 +161,7 @@ def test_without_masks_nobody_can_say_what_a_network_learned_from(
     data: Path, trained: ModelCard, tmp_path: Path
 ) -> None:
     with pytest.raises(DatasetError, match=r"1 studies have a mask .* fetch the masks too"):
-        evaluate_ct(card=trained, data=data, out=tmp_path, cache=tmp_path)
+        evaluate(card=trained, data=data, out=tmp_path, cache=tmp_path)
 
 
 def test_positives_are_those_above_the_lowest_grade() -> None:

@@ -12,9 +12,10 @@ from ai_engine.inference.backend import Activation
 from ai_engine.inference.input_channels import described
 from ai_engine.inference.network import Tensors
 from ai_engine.kinds.dual_view.predictor import DualViewPredictor
-from ai_engine.kinds.guard.guard import Appearance, ChestGuard, TagsHint
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard
+from ai_engine.kinds.guarding import TagsHint
 from ai_engine.kinds.testing import chest_card, guard_card
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.library.card import ModelCard
 from ai_engine.library.labels import reported_label
 from ai_engine.prediction import Refusal, RefusalReason, RemarkKind
 from ai_engine.preprocessing.radiograph import Radiograph
@@ -67,9 +68,7 @@ def card() -> ModelCard:
     labels = tuple(
         reported_label(name, threshold=0.5) for name in ("Pleural Effusion", "Lung Opacity")
     )
-    return dataclasses.replace(
-        chest_card(Path()), kind=ModelKind.DUAL_VIEW, input_size=SIZE, labels=labels
-    )
+    return dataclasses.replace(chest_card(Path()), kind="dual-view", input_size=SIZE, labels=labels)
 
 
 def predictor(network: FakeDualBranch) -> DualViewPredictor:

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from ai_engine.commands import evaluate as command
 from ai_engine.datasets.chexpert import LABELS
-from ai_engine.kinds.classifier.predictor import VETOES
+from ai_engine.kinds import loading
+from ai_engine.kinds.shipped import VETOES
 from ai_engine.kinds.testing import chest_card
-from ai_engine.library.card import Label, ModelKind
+from ai_engine.library.card import Label
 from ai_engine.library.labels import reported_label
 from ai_engine.library.weights_file import write_weights
 from ai_engine.training.published_recipe import load_published
@@ -90,14 +91,14 @@ def test_a_dual_view_gets_paper_3s_table(
     }
     card = dataclasses.replace(
         chest_card(tmp_path / "model"),
-        kind=ModelKind.DUAL_VIEW,
+        kind="dual-view",
         labels=labels,
         input_size=64,
         recipe="paper3-dual-branch, seed 1, 10 epochs",
     )
     write_weights(card.weights_path, heads)
-    monkeypatch.setattr(command, "converted_model", lambda *_: tmp_path)
-    monkeypatch.setattr(command, "OpenVinoNetwork", lambda *_: FakeDualBranch())
+    monkeypatch.setattr(loading, "converted_model", lambda *_: tmp_path)
+    monkeypatch.setattr(loading, "OpenVinoNetwork", lambda *_, **__: FakeDualBranch())
     console = Console(width=160, record=True, file=StringIO())
     report = command.evaluate(
         card=card, data=chexpert, out=tmp_path / "out", cache=tmp_path, console=console
@@ -121,4 +122,4 @@ def test_a_veto_is_a_recipes_model_and_expects_a_class_that_it_learns(
 
 def test_the_triage_recipe_makes_a_triage_model() -> None:
     recipe = load_published("paper3-triage")
-    assert (recipe.kind, recipe.labels) == (ModelKind.TRIAGE, ("No_Finding",))
+    assert (recipe.kind, recipe.labels) == ("triage", ("No_Finding",))

@@ -9,14 +9,13 @@ import pytest
 
 from ai_engine.datasets.cxr import CxrItem, Split, View
 from ai_engine.kinds.classifier.pointing import is_hit, marked_boxes, peak
-from ai_engine.kinds.classifier.scoring import ScoredSplit
-from ai_engine.kinds.guard.evaluation import wilson
 from ai_engine.library.card import Label
 from ai_engine.measures.metrics import (
     best_f1_threshold,
     bootstrap,
     calibration_error,
     measures,
+    wilson,
 )
 from ai_engine.measures.plots import (
     draw_calibration,
@@ -25,6 +24,7 @@ from ai_engine.measures.plots import (
     draw_roc,
 )
 from ai_engine.measures.report import EvaluationReport, confusions, measure_split
+from ai_engine.measures.scored import ScoredSplit
 from ai_engine.prediction import HeatMap, Region
 
 TRUTH = np.array([False, False, False, True, True, True])

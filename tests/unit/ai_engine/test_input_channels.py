@@ -10,11 +10,12 @@ import pytest
 
 from ai_engine.commands.finetune import Tuning, tuning_recipe
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import ModelFolderError, ModelNotFoundError, RecipeError
 from ai_engine.inference.backend import Activation
 from ai_engine.inference.input_channels import described, stacked
 from ai_engine.inference.views import model_batch, model_image, model_view
-from ai_engine.kinds.channels.channel_loading import (
+from ai_engine.kinds.channels import (
     active_channel_card,
     channel_card,
     require_channels,
@@ -22,7 +23,6 @@ from ai_engine.kinds.channels.channel_loading import (
 from ai_engine.kinds.classifier.batches import plain_input, sample_of
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.classifier.scorer import Scorer
-from ai_engine.kinds.classifier.scoring import as_radiograph
 from ai_engine.kinds.guard.guard import ChestGuard
 from ai_engine.kinds.installed import InstalledModels, models_of
 from ai_engine.kinds.testing import FakeGuardBackend, chest_card, guard_card
@@ -30,7 +30,6 @@ from ai_engine.library.card import (
     ChannelKind,
     InputChannel,
     ModelCard,
-    ModelKind,
     read_card,
     write_card,
 )
@@ -229,7 +228,7 @@ def installed(tmp_path: Path) -> Callable[..., ModelRegistry]:
         folder = tmp_path / "models"
         place = folder / LUNGS.model / LUNGS.version
         card = dataclasses.replace(
-            chest_card(place), name=LUNGS.model, version=LUNGS.version, kind=ModelKind.SEGMENTER
+            chest_card(place), name=LUNGS.model, version=LUNGS.version, kind="segmenter"
         )
         written = write_weights(card.weights_path, {"none": np.zeros(1, np.float32)})
         write_card(dataclasses.replace(card, weights_digest=digest or written))

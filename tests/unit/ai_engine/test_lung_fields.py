@@ -12,7 +12,7 @@ from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.kinds.lungs.dataset import read_lungs
 from ai_engine.kinds.lungs.segmenter import LungSegmenter, separate
 from ai_engine.kinds.testing import chest_card
-from ai_engine.library.card import Label, ModelKind
+from ai_engine.library.card import Label
 from ai_engine.measures.overlap import dice, intersection_over_union, mean_interval
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.planes import map_on_source, view_of_mask
@@ -80,7 +80,7 @@ def test_a_radiograph_is_outlined_on_its_own_grid() -> None:
     content = Region(left=0, top=0, right=120, bottom=100)
     card = dataclasses.replace(
         chest_card(Path()),
-        kind=ModelKind.SEGMENTER,
+        kind="segmenter",
         input_size=128,
         labels=(Label(name="Lungs", title="Lungs", threshold=0.5),),
     )

@@ -9,21 +9,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ai_engine.commands.paper3_table import (
-    FILE_NAME,
-    TABLE_1,
-    OurRow,
-    add_row,
-    table_1,
-)
-from ai_engine.commands.paper_tables import (
-    TABLES,
-    means_in_words,
-    paper_rows,
-    rich_table,
-    table_of,
-    write_rows,
-)
 from ai_engine.datasets.chexpert import CHEXPERT_LABELS
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
 from ai_engine.datasets.rsna import PNEUMONIA_CLASSES
@@ -36,10 +21,25 @@ from ai_engine.kinds.classifier.classes import (
     figures_table,
     is_exclusive,
 )
-from ai_engine.kinds.classifier.scoring import ScoredSplit
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import Label, ModelCard
 from ai_engine.library.labels import reported_label
+from ai_engine.measures.paper3_table import (
+    FILE_NAME,
+    TABLE_1,
+    OurRow,
+    add_row,
+    table_1,
+)
+from ai_engine.measures.paper_tables import (
+    TABLES,
+    means_in_words,
+    paper_rows,
+    rich_table,
+    table_of,
+    write_rows,
+)
+from ai_engine.measures.scored import ScoredSplit
 from ai_engine.training.published_recipe import load_published
 
 

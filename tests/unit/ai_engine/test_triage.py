@@ -11,13 +11,13 @@ from ai_engine.inference.backend import Activation
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
 from ai_engine.kinds.testing import FakeChestBackend, FakeGuardBackend, chest_card, guard_card
 from ai_engine.kinds.triage.triage import TriageModel
-from ai_engine.library.card import Label, ModelCard, ModelKind
+from ai_engine.library.card import Label, ModelCard
 from tests.unit.ai_engine.test_chest_predictor import radiograph
 
 
 def triage_card(label: str, threshold: float) -> ModelCard:
     labels = (Label(name=label, title=label, threshold=threshold),)
-    return dataclasses.replace(chest_card(Path()), kind=ModelKind.TRIAGE, labels=labels)
+    return dataclasses.replace(chest_card(Path()), kind="triage", labels=labels)
 
 
 def guard(appearance: Appearance = Appearance.FRONTAL) -> ChestGuard:

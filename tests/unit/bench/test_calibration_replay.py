@@ -8,7 +8,7 @@ import pytest
 
 from ai_engine.calibration.cases import LabelCases
 from ai_engine.datasets.cxr import Split, read_cxr
-from ai_engine.kinds.classifier.scoring import as_radiograph
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.preprocessing.quality import image_quality
 from ai_engine.preprocessing.radiograph import Radiograph
 from bench.calibration import as_table, halves, outcomes

@@ -8,7 +8,7 @@ import pytest
 from pydicom import dcmread
 from typer.testing import CliRunner, Result
 
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.application import application
 from dicom_node.configuration.settings import load_settings
 from dicom_node.domain.device import Device

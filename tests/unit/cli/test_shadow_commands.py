@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from ai_engine.inference.backend import Activation, FloatArray
-from ai_engine.kinds.classifier.predictor import CHEST_MODEL
+from ai_engine.kinds.classifier import loading
 from ai_engine.kinds.classifier.scorer import Scorer
-from ai_engine.library.card import ModelCard
+from ai_engine.kinds.loading import Loading
+from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.configuration.settings import load_settings
 from dicom_node.domain.job import Job
 from dicom_node.domain.observation import Observation
 from dicom_node.errors import ConfigurationError, ConflictError, NotFoundError
 from dicom_node.finetuning.split import TooFewCasesError
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
-from dicom_node.node import shadows
 from dicom_node.node.repositories import Repositories, utc_now
 from dicom_node.node.shadows import Shadows
 from tests.unit.builders import STUDY, an_instance
@@ -96,12 +96,12 @@ def analysed(
 def test_a_shadow_is_set_followed_reported_and_ended(
     repositories: Repositories, cards: ModelCards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(card: ModelCard, *, cache: Path, threads: int, channels: object) -> Scorer:
-        assert cache
-        assert threads == 1
-        return Scorer(replace(card, labels=card.labels[:1]), Sure())
+    def load(asked: Loading) -> Scorer:
+        assert asked.cache
+        assert asked.threads == 1
+        return Scorer(replace(asked.card, labels=asked.card.labels[:1]), Sure())
 
-    monkeypatch.setattr(shadows.Scorer, "load", load)
+    monkeypatch.setattr(loading, "load_scorer", load)
     analysed(repositories, cards, 1)
     said = dicom_node("models", "shadow", CHEST_MODEL, SHADOW, "--by", "ann").output
     assert "Nothing it says is sent or shown" in said

@@ -1,8 +1,7 @@
-"""What makes the further channels of a network: the lung model and the bone generator."""
+"""The lungs as a channel for other networks."""
 
 import numpy as np
 
-from ai_engine.kinds.bones.predictor import BoneSubtractor
 from ai_engine.kinds.lungs.segmenter import LungSegmenter
 from ai_engine.library.card import ChannelKind, ModelCard
 from ai_engine.preprocessing.geometry import FloatImage
@@ -25,22 +24,3 @@ class LungChannel:
     def plane(self, radiograph: Radiograph) -> FloatImage:
         """Both lungs: float32 (rows, columns), 0 or 1."""
         return self._segmenter.segment(radiograph).both.astype(np.float32)
-
-
-class BoneChannel:
-    """How much of each pixel is bone."""
-
-    kind = ChannelKind.BONES
-
-    def __init__(self, subtractor: BoneSubtractor) -> None:
-        self._subtractor = subtractor
-
-    @property
-    def card(self) -> ModelCard:
-        """The bone generator's card."""
-        return self._subtractor.card
-
-    def plane(self, radiograph: Radiograph) -> FloatImage:
-        """The bones: float32 (rows, columns), 0 to 1."""
-        drawn = self._subtractor.draw(radiograph)
-        return drawn.bones(rows=radiograph.rows, columns=radiograph.columns)

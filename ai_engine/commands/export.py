@@ -11,9 +11,8 @@ from ai_engine.errors import BackendError
 from ai_engine.inference.serving_backend import INPUT, serving_version, weights_signature
 from ai_engine.inference.serving_network import SIGNATURE
 from ai_engine.inference.tensorflow_backend import TensorFlowBackend
-from ai_engine.library.card import ModelCard, ModelKind
-
-KINDS = frozenset({ModelKind.CLASSIFIER, ModelKind.TRIAGE, ModelKind.GUARD})
+from ai_engine.kinds.registry import kind_of
+from ai_engine.library.card import ModelCard
 
 
 def export_saved_model(card: ModelCard, folder: Path) -> Path:
@@ -26,10 +25,8 @@ def export_saved_model(card: ModelCard, folder: Path) -> Path:
     BackendError
         If it is no classifier, or this version has been exported before.
     """
-    if card.kind not in KINDS:
-        raise BackendError(
-            f"{card.identity.key} is a {card.kind.value}: only classifiers are exported"
-        )
+    if not kind_of(card).is_exported:
+        raise BackendError(f"{card.identity.key} is a {card.kind}: only classifiers are exported")
     place = folder / card.name / str(serving_version(card))
     if place.exists():
         raise BackendError(f"{place} exists: remove it to export {card.identity.key} again")

@@ -13,12 +13,12 @@ from types import MappingProxyType
 import numpy as np
 from rich.table import Table
 
-from ai_engine.commands.paper3_table import TABLE_1
 from ai_engine.datasets.chexpert import CHEXPERT_LABELS
-from ai_engine.kinds.classifier.scoring import ScoredSplit
 from ai_engine.library.card import ModelCard
 from ai_engine.measures.metrics import Interval, bootstrap, measures
+from ai_engine.measures.paper3_table import TABLE_1
 from ai_engine.measures.report import SMALLEST_GROUP
+from ai_engine.measures.scored import ScoredSplit
 
 PLAIN_THRESHOLD = 0.5
 """Where paper 1's F1 without calibration is taken."""
@@ -121,12 +121,7 @@ class PaperRow:
 
 def table_of(card: ModelCard) -> PaperTable | None:
     """The table of the paper whose recipe trained a model, or None."""
-    return TABLES.get(recipe_of(card))
-
-
-def recipe_of(card: ModelCard) -> str:
-    """The name of the recipe that trained a model."""
-    return card.recipe.split(",", maxsplit=1)[0]
+    return TABLES.get(card.recipe_name)
 
 
 def paper_rows(table: PaperTable, scored: ScoredSplit, card: ModelCard) -> tuple[PaperRow, ...]:

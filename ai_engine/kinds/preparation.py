@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ai_engine.inference.conversion import converted_model
-from ai_engine.inference.packed_network import unpacked_network
-from ai_engine.library.card import ModelCard, ModelKind
+from ai_engine.kinds.registry import Part, has_part, part
+from ai_engine.library.card import ModelCard
 
 
 def prepare_model(card: ModelCard, cache: Path) -> None:
@@ -19,7 +18,5 @@ def prepare_model(card: ModelCard, cache: Path) -> None:
     BackendError
         If they don't fit the card's architecture, labels and size.
     """
-    if card.kind is ModelKind.DETECTOR:
-        unpacked_network(card, cache)
-    elif card.kind.has_weights:
-        converted_model(card, cache)
+    if has_part(card, Part.PREPARATION):
+        part(card, Part.PREPARATION)(card, cache)

@@ -1,0 +1,12 @@
+"""Bone generators: images of the bones, and a channel for other networks (paper 3)."""
+
+from ai_engine.kinds.kind import ModelKind
+from ai_engine.library.card import ChannelKind
+
+BONES = ModelKind(
+    name="bone-subtraction",
+    predictor="ai_engine.kinds.bones.loading:load",
+    channel=ChannelKind.BONES,
+    channel_source="ai_engine.kinds.bones.loading:load_channel",
+    evaluation="ai_engine.kinds.bones.evaluation:evaluate",
+)

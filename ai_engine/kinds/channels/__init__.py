@@ -1,1 +1,0 @@
-"""Input channels that other models make."""

@@ -1,0 +1,100 @@
+"""How probabilities become findings: the labels' codes, and the calibration of each device."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ai_engine.calibration.operating_point import OperatingPoint
+from ai_engine.errors import ModelFolderError
+from ai_engine.library.card import Label, ModelCard
+from ai_engine.prediction import Code, Finding, FoundBox, HeatMap
+from ai_engine.preprocessing.radiograph import Radiograph
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How one device's probabilities are decided (paper 1, section IV).
+
+    Labels that are not named keep the model's own threshold, and their probability as it is.
+    """
+
+    name: str = "model default"
+    points: Mapping[str, OperatingPoint] = field(default_factory=dict)
+
+    def point(self, label: Label) -> OperatingPoint:
+        """How a label is decided."""
+        return self.points.get(label.name) or OperatingPoint(score_threshold=label.threshold)
+
+
+def calibration_of(
+    radiograph: Radiograph, calibrations: Mapping[str, Calibration] | None
+) -> Calibration:
+    """How an image is decided: as its SOP Instance UID is named, else by the model's thresholds."""
+    return (calibrations or {}).get(radiograph.sop_instance_uid, Calibration())
+
+
+def names_of(calibrations: Sequence[Calibration]) -> str:
+    """What a result says that it was decided by."""
+    return "; ".join(dict.fromkeys(each.name for each in calibrations)) or Calibration().name
+
+
+def required_code(card: ModelCard, label: Label) -> Code:
+    """The code that a label is reported with.
+
+    Raises
+    ------
+    ModelFolderError
+        If its card gives none: findings can't be reported without.
+    """
+    if label.code is None:
+        raise ModelFolderError(
+            f"{card.folder}: label {label.name!r} has no code; add it to its card"
+        )
+    return label.code
+
+
+def require_codes(card: ModelCard) -> None:
+    """Raise ModelFolderError if one of a card's labels has no code to be reported with."""
+    for label in card.labels:
+        required_code(card, label)
+
+
+def decided(
+    card: ModelCard,
+    label: Label,
+    score: float,
+    calibration: Calibration,
+    *,
+    heat_map: HeatMap | None = None,
+    boxes: Sequence[FoundBox] = (),
+) -> Finding:
+    """A label's finding on one image, decided as the device that made the image is calibrated.
+
+    Parameters
+    ----------
+    score
+        The model's own probability.
+    heat_map
+        Where a classifier saw it.
+    boxes
+        Where a detector saw it, with its own probabilities: those at or above the threshold stay.
+
+    Raises
+    ------
+    ModelFolderError
+        If the label has no code.
+    """
+    point = calibration.point(label)
+    calibrated = (
+        FoundBox(region=box.region, probability=point.probability(box.probability)) for box in boxes
+    )
+    return Finding(
+        label=label.name,
+        title=label.title,
+        code=required_code(card, label),
+        site=label.site,
+        probability=point.probability(score),
+        threshold=point.threshold,
+        heat_map=heat_map,
+        score=score,
+        boxes=tuple(box for box in calibrated if box.probability >= point.threshold),
+    )

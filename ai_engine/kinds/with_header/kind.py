@@ -1,0 +1,10 @@
+"""Classifiers that join pixels with the header (paper 4)."""
+
+from ai_engine.kinds.kind import ModelKind
+
+WITH_HEADER = ModelKind(
+    name="classifier-with-header",
+    has_findings=True,
+    predictor="ai_engine.kinds.with_header.loading:load",
+    evaluation="ai_engine.kinds.with_header.evaluation:evaluate",
+)
