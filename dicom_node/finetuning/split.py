@@ -67,12 +67,14 @@ def split(
     parts = held_out.assign(
         {
             each.case.patient: part_of(each.case.patient, held_out_share=rules.held_out_share)
-            for each in newest.values()
+            for each in collected.cases
         },
         at=at,
     )
-    kept_out = [each for each in newest.values() if parts[each.case.patient] is Part.HELD_OUT]
-    frozen = _frozen(model, held_out, kept_out, rules.held_out, at)
+    # All verdicts, not the newest alone: an image may have been filed anew under another patient.
+    kept_out = [each for each in collected.cases if parts[each.case.patient] is Part.HELD_OUT]
+    candidates = [each for each in newest.values() if parts[each.case.patient] is Part.HELD_OUT]
+    frozen = _frozen(model, held_out, candidates, rules.held_out, at)
     measured, lost = _measured(collected.cases, frozen)
     left_out = collected.left_out + Counter(lost)
     learned = [each for each in newest.values() if parts[each.case.patient] is Part.TRAINING]

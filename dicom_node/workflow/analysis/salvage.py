@@ -43,6 +43,7 @@ class Salvage:
         delivering: Delivering,
         workflows: Workflows,
         clock: Clock,
+        page: int = _PAGE,
     ) -> None:
         self._index = index
         self._results = results
@@ -50,6 +51,7 @@ class Salvage:
         self._delivering = delivering
         self._workflows = workflows
         self._clock = clock
+        self._size = page
         self._last: Delivery | None = None
 
     def sweep(self) -> None:
@@ -71,8 +73,8 @@ class Salvage:
 
     def _page(self) -> tuple[Delivery, ...]:
         before = self._clock() - _STRANDED_AFTER
-        page = self._results.unfinished_deliveries(before, after=self._last, limit=_PAGE)
-        self._last = page[-1] if len(page) == _PAGE else None
+        page = self._results.unfinished_deliveries(before, after=self._last, limit=self._size)
+        self._last = page[-1] if len(page) == self._size else None
         return page
 
     def _repair_study(self, study: str, workflow: str, fate: Fate) -> None:

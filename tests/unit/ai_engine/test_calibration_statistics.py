@@ -127,6 +127,20 @@ def test_a_device_whose_scores_are_too_high_gets_a_higher_threshold() -> None:
     assert figures(cases, chosen.value).f1.value > figures(cases, 0.5).f1.value
 
 
+def test_the_odd_draw_does_not_move_a_threshold() -> None:
+    # One patient with the finding scores like a healthy one. Where a draw has that patient often,
+    # a low threshold is best; in most draws it is the one between the groups.
+    scores = np.array([0.1, 0.3, 0.32, 0.34, 0.36, 0.38, 0.2, 0.9, 0.92, 0.94])
+    cases = LabelCases(
+        label="Pneumonia",
+        scores=scores,
+        truth=np.array([False] * 6 + [True] * 4),
+        patients=tuple(f"p{number}" for number in range(len(scores))),
+    )
+    chosen = [choose_threshold(cases, Objective(), former=0.5, seed=each) for each in range(5)]
+    assert [each.value for each in chosen] == pytest.approx([(0.38 + 0.9) / 2] * 5)
+
+
 def test_a_threshold_that_fits_already_is_not_beaten() -> None:
     cases = made_cases(400, seed=3)
     best = choose_threshold(cases, Objective(), former=0.5)

@@ -25,6 +25,14 @@ def test_two_halves_against_one_have_the_index_worked_out_by_hand() -> None:
     assert population_stability_index(reference, recent) == pytest.approx(expected)
 
 
+def test_a_value_on_an_edge_belongs_to_the_bin_above_it() -> None:
+    reference = np.arange(1.0, 22.0)  # the edge of two bins is the median, 11
+    recent = np.array([1.0] * 10 + [11.0] * 10)
+    before, after = np.array([10, 11]) / 21, np.array([0.5, 0.5])
+    expected = ((after - before) * np.log(after / before)).sum()
+    assert population_stability_index(reference, recent, bins=2) == pytest.approx(expected)
+
+
 @given(SAMPLES, SAMPLES)
 def test_the_index_is_zero_for_the_same_sample_and_never_negative(
     one: np.ndarray, other: np.ndarray

@@ -160,6 +160,65 @@ def test_one_study_under_two_patients_is_not_learned_from(house: House) -> None:
     assert any("held out under another patient" in note for note in after.notes)
 
 
+def _learned(made: Split) -> set[str]:
+    return {each.case.name for each in (*made.training, *made.validation)}
+
+
+def test_the_study_of_a_held_out_patient_without_a_frozen_set_is_not_learned_from(
+    house: House,
+) -> None:
+    file_cases(house.warehouse, house.folder, 40)
+    before = house.split()
+    held, learned = before.held_out[0].case.patient, before.training[0].case.patient
+    # The held-out patient's study of today: too late for the frozen set of one device, and the
+    # only one of the other, which has no set.
+    for number, device in ((700, DEVICE), (800, OTHER_DEVICE)):
+        study = f"9.8.{number}"
+        file_case(
+            house.warehouse,
+            house.folder,
+            number,
+            present=True,
+            device=device,
+            patient=held,
+            study=study,
+        )
+        # The same study under a patient who is learned from, and a study of that patient's own.
+        file_case(
+            house.warehouse, house.folder, number + 1, present=True, patient=learned, study=study
+        )
+        file_case(house.warehouse, house.folder, number + 2, present=True, patient=learned)
+    after = house.split()
+    assert after.held_out == before.held_out
+    assert _learned(after) - _learned(before) == {"1.2.702", "1.2.802"}
+    assert any(
+        note.startswith("Left out 2") and "held out under another patient" in note
+        for note in after.notes
+    )
+
+
+def test_an_image_of_a_held_out_patient_filed_anew_under_another_is_not_learned_from(
+    house: House,
+) -> None:
+    file_cases(house.warehouse, house.folder, 40)
+    before = house.split()
+    held, learned = before.held_out[0].case.patient, before.training[0].case.patient
+    file_case(house.warehouse, house.folder, 700, present=True, patient=held)
+    file_case(
+        house.warehouse,
+        house.folder,
+        700,
+        present=True,
+        patient=learned,
+        study="9.8.7",
+        record_id="e" * 32,
+        at=AT,
+    )
+    after = house.split()
+    assert _learned(after) == _learned(before)
+    assert any(note.startswith("Left out 1") for note in after.notes)
+
+
 def test_a_plan_with_a_patient_in_two_parts_is_refused(house: House) -> None:
     file_cases(house.warehouse, house.folder, 40)
     made = house.split()

@@ -25,7 +25,7 @@ from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.database import migrate
 from dicom_node.web.application import make_application
 from dicom_node.web.frame import STATIC
-from dicom_node.web.sessions import UNATTENDED
+from dicom_node.web.sessions import SESSION_SECONDS, UNATTENDED
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.reading_room import add_people, settings_in
@@ -138,6 +138,19 @@ def test_reading_study_after_study_keeps_the_session(
     assert desk.client.get("/worklist").url.path == "/worklist"
     hours(8)
     assert desk.client.get("/worklist").url.path == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("idle", "page"), [(SESSION_SECONDS - 1, "/worklist"), (SESSION_SECONDS, "/sign-in")]
+)
+def test_a_session_is_over_after_eight_hours_to_the_second(
+    desk: Desk, hours: Callable[[float], None], idle: int, page: str
+) -> None:
+    assert SESSION_SECONDS == 8 * 3600
+    hours(1)
+    assert desk.client.get("/worklist").url.path == "/worklist"
+    hours(idle / 3600)
+    assert desk.client.get("/worklist").url.path == page
 
 
 @pytest.mark.parametrize(

@@ -315,3 +315,45 @@ def test_a_study_follows_the_fate_of_its_workflow(
     salvage.sweep()
     assert node.works.index.study(STUDY).state is state
     assert (ledger.asked, ledger.cancelled) == (1, cancelled)
+
+
+class Outbox(Ledger):
+    """A workflow store that knows of no try, and notes what is to be tried."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.tried: list[Delivery] = []
+
+    def deliver_now(self, delivery: Delivery) -> None:
+        """Note what is to be tried, which changes nothing yet."""
+        self.tried.append(delivery)
+
+
+def test_stuck_deliveries_beyond_the_first_page_are_repaired_by_the_next_sweeps(
+    node: Node,
+) -> None:
+    node.works.analyse()
+    job = cast("Delivery", node.delivery()).job_id
+    # Planned at the same moment, as the results of one study for many destinations are.
+    for number in range(4):
+        node.works.hotbase.plan_delivery(job, f"PACS{number}", at=EPOCH)
+    planned = {each.delivery_id for each in node.works.hotbase.deliveries_of(job)}
+    node.works.clock.advance(31)
+    outbox = Outbox()
+    salvage = Salvage(
+        index=node.works.index,
+        results=node.works.hotbase,
+        completion=node.corridor.completion,
+        delivering=node.corridor.delivering,
+        workflows=outbox,
+        clock=node.works.clock,
+        page=2,
+    )
+    pages: list[list[str]] = []
+    for _ in range(4):
+        outbox.tried.clear()
+        salvage.sweep()
+        pages.append([each.delivery_id for each in outbox.tried])
+    assert [len(page) for page in pages] == [2, 2, 1, 2]
+    assert {each for page in pages[:3] for each in page} == planned
+    assert pages[3] == pages[0]  # after the last page comes the first again
