@@ -1,6 +1,7 @@
 """Instances per second that the node receives, beside DCMTK's storescp in the same run.
 
     .venv/bin/python -m bench.reception [--folder FOLDER] [--rounds N] [--receivers N]
+        [--reactor waiting|pynetdicom]
 
 Sends CT slices, uncompressed (0.5 MB each) and as they are, with DCMTK's storescu on this
 machine: one process per association, each with objects of its own, without Nagle's delays on
@@ -27,6 +28,7 @@ from rich.console import Console
 from bench.rows import Row, as_table
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.network.access import Operation, StaticAccess
+from dicom_node.network.reactor import Reactor
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from tests.peers.process import answers, free_port, running
@@ -40,12 +42,16 @@ Server = Callable[[Path], AbstractContextManager[int]]
 
 
 @contextmanager
-def node(folder: Path, *, receivers: int, durable: bool) -> Iterator[int]:
+def node(
+    folder: Path, *, receivers: int, durable: bool, reactor: Reactor = Reactor.WAITING
+) -> Iterator[int]:
     """Run the node's receivers; yield their port."""
     settings = ArchiveSettings(root=folder, durable=durable)
     StorageArchive(settings).open()
     with ReceiverPool(
-        ScpSettings(ae_title=_CALLED, host="127.0.0.1", port=0, receivers=receivers),
+        ScpSettings(
+            ae_title=_CALLED, host="127.0.0.1", port=0, receivers=receivers, reactor=reactor
+        ),
         store=functools.partial(StorageArchive, settings),
         access=functools.partial(StaticAccess, {_CALLING: frozenset(Operation)}),
         on_events=lambda _events: None,
@@ -109,14 +115,22 @@ def measure(server: Server, folders: Sequence[Path], *, uncompressed: bool) -> f
         return send(port, folders, uncompressed=uncompressed)
 
 
-def measure_all(source: Path | None = None, *, rounds: int = 3, receivers: int = 2) -> list[Row]:
+def measure_all(
+    source: Path | None = None,
+    *,
+    rounds: int = 3,
+    receivers: int = 2,
+    reactor: Reactor = Reactor.WAITING,
+) -> list[Row]:
     """Return instances per second of every server, and the node's ratio to ``storescp``."""
     source = source or _SLICES
     if not source.is_dir():
         return []
     servers: dict[str, Server] = {
-        "node": functools.partial(node, receivers=receivers, durable=True),
-        "node without fsync": functools.partial(node, receivers=receivers, durable=False),
+        "node": functools.partial(node, receivers=receivers, durable=True, reactor=reactor),
+        "node without fsync": functools.partial(
+            node, receivers=receivers, durable=False, reactor=reactor
+        ),
         "storescp --fork": storescp,
     }
     rows: list[Row] = []
@@ -148,8 +162,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=_SLICES, help="Part 10 files to send")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--receivers", type=int, default=2)
+    names = [reactor.value for reactor in Reactor]
+    parser.add_argument("--reactor", choices=names, default=Reactor.WAITING.value)
     options = parser.parse_args(arguments)
-    rows = measure_all(options.folder, rounds=options.rounds, receivers=options.receivers)
+    rows = measure_all(
+        options.folder,
+        rounds=options.rounds,
+        receivers=options.receivers,
+        reactor=Reactor(options.reactor),
+    )
     Console().print(as_table(rows))
 
 

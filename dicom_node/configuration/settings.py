@@ -6,7 +6,7 @@ password) come from the environment or from files, never from TOML. The table in
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -37,6 +37,14 @@ class NetworkSettings(_Section):
     """How many receiver processes share the port."""
     max_associations: int = Field(default=32, ge=1)
     """How many associations the node holds at once, over all receiver processes."""
+    max_associations_per_entity: int = Field(default=0, ge=0)
+    """How many of them one AE title at one address may hold; 0: half of them."""
+    max_associations_per_address: int = Field(default=0, ge=0)
+    """How many of them may come from one address; 0: three quarters of them."""
+    max_silent_per_address: int = Field(default=0, ge=0)
+    """How many connections of one address may carry none; 0: half as many, at least 8."""
+    reactor: Literal["waiting", "pynetdicom"] = "waiting"
+    """What drives associations: the node's own loop, or pynetdicom's to fall back to."""
     max_pdu: int = Field(default=131072, ge=4096, le=1048576)
     """The largest PDU accepted, in bytes."""
     max_object_bytes: int = Field(default=2 * 1024**3, ge=1024)

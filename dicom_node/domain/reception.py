@@ -13,6 +13,7 @@ Messages name attributes and sizes, never values: they go into logs and DIMSE er
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 from dicom_node.domain.instance import ReceivedInstance
@@ -50,6 +51,40 @@ class OutOfSpaceError(NotStoredError):
 
 class WriteError(NotStoredError):
     """The object could not be made durable."""
+
+
+class AssociationEnd(Enum):
+    """How an association ended, as its acceptor saw it (PS3.8 Sections 7.2 to 7.4)."""
+
+    RELEASED = "released"
+    """The peer asked for the release: it has sent what it meant to send."""
+    ABORTED = "aborted"
+    """The peer sent an A-ABORT."""
+    TIMED_OUT = "timed_out"
+    """The peer fell silent, and the node aborted."""
+    CONNECTION_LOST = "connection_lost"
+    """The connection broke, or was closed without a release."""
+    PROTOCOL_ERROR = "protocol_error"
+    """The peer broke the protocol, and the node aborted."""
+    NODE_STOPPED = "node_stopped"
+    """The node stopped before the peer had finished."""
+    RECEIVER_LOST = "receiver_lost"
+    """The receiver process ended, and its associations with it."""
+
+    @property
+    def orderly(self) -> bool:
+        """Whether the sender said that it had finished; otherwise more may have been to come."""
+        return self is AssociationEnd.RELEASED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationEnded:
+    """That an association ended, how and when, and which application entity it was with."""
+
+    association_id: str
+    calling_ae: str
+    end: AssociationEnd
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,24 @@
 """Connections that are waited for, read in few calls, and always closed."""
 
+import logging
 import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from ssl import SSLSocket
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.transport import AssociationSocket
+
+from dicom_node.domain.reception import AssociationEnd
+from dicom_node.network.association_request import AssociateRequest, read_associate_request
+from dicom_node.network.errors import MalformedPduError
+from dicom_node.network.logs import fields
+from dicom_node.network.private import Connection
+
+logger = logging.getLogger(__name__)
 
 # The ARTIM and idle timers are looked at this often.
 TICK_SECONDS = 0.25
@@ -18,10 +27,15 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 # An A-ASSOCIATE-RQ with 128 contexts of 60 transfer syntaxes is about 400 KB; the maximum PDU
 # length that was negotiated binds P-DATA-TF only (PS3.8 Annex D.1).
 _LARGEST_OTHER_PDU = 1024 * 1024
+# PS3.8 Section 9.3: type, a reserved byte and a length before what makes each PDU up.
+_HEAD_BYTES, _ASSOCIATE_RQ, _ABORT, _TYPES = 6, 0x01, 0x07, range(0x01, 0x08)
+# Read by the library as a PDU that it does not know, which it answers by an A-ABORT (Evt19).
+_NO_PDU = bytes(_HEAD_BYTES)
+_CONNECTION_LOST = "Evt17"  # PS3.8 Table 9-10: transport connection closed indication
 
 
-class ClosingSocket(AssociationSocket):
-    """A connection that is closed even where it was lost before: pynetdicom leaves that to Python.
+class ClosingSocket(Connection):
+    """A connection that is closed even where it was lost before.
 
     It sends at once, too. A message is two writes, and Nagle's algorithm holds the second one back
     until the peer's delayed acknowledgement of the first: 40 ms per object.
@@ -33,7 +47,8 @@ class ClosingSocket(AssociationSocket):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self
 
-    def _shutdown_socket(self) -> None:
+    def hang_up(self) -> None:
+        """Shut the connection down and close it."""
         if self.socket is None:
             return
         with suppress(OSError):  # not connected any more, or never
@@ -41,16 +56,142 @@ class ClosingSocket(AssociationSocket):
         self.socket.close()
 
 
-class WaitingSocket(ClosingSocket):
-    """A connection whose data is waited for, and read in as few calls as possible."""
+class PeerSocket(ClosingSocket):
+    """A peer's connection: its PDUs are read whole, and its request as the Standard says.
+
+    ``request`` is the A-ASSOCIATE-RQ once it has come; ``end`` says how the peer, or the network,
+    ended the association, and is ``None`` until one of them has.
+    """
 
     def __init__(
-        self, association: Association, connection: socket.socket, ae: ApplicationEntity
+        self,
+        association: Association,
+        connection: socket.socket,
+        ae: ApplicationEntity,
+        *,
+        own_end: Callable[[], AssociationEnd],
+    ) -> None:
+        """Serve ``connection`` with the limits of ``ae``.
+
+        ``own_end`` says why the node ends the association, when it does.
+        """
+        super().__init__(association, client_socket=connection)
+        self._own_end = own_end
+        self.request: AssociateRequest | None = None
+        self.end: AssociationEnd | None = None
+        self._patience = ae.acse_timeout or _LONGEST_PATIENCE_SECONDS
+        self._largest_pdu = max(ae.maximum_pdu_size, _LARGEST_OTHER_PDU)
+        self._within_pdu = False
+        self._unread = bytearray()
+
+    def set_timeout(self, seconds: float | None) -> None:
+        """Wait so long for the rest of a PDU, once the association is open."""
+        self._patience = seconds or _LONGEST_PATIENCE_SECONDS
+        if self.socket is not None:
+            self.socket.settimeout(seconds)
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read so many bytes, fewer only where the peer has closed the connection.
+
+        Raises
+        ------
+        OSError
+            The connection broke, the peer fell silent, or announced a PDU that is too long:
+            pynetdicom would allocate whatever is announced, up to 4 GiB.
+        """
+        if self._within_pdu:
+            self._within_pdu = False
+            if not self._unread:
+                return self._read(nr_bytes)
+            body, self._unread = self._unread, bytearray()
+            return body
+        head = self._read(_HEAD_BYTES)
+        if len(head) < _HEAD_BYTES:
+            return head
+        self._within_pdu = head[0] in _TYPES
+        if head[0] == _ABORT:
+            self._ended(AssociationEnd.ABORTED)
+        if head[0] == _ASSOCIATE_RQ and self.request is None:
+            return self._associate_request(head)
+        return head
+
+    def send(self, bytestream: bytes) -> None:
+        """Send, or have the association end where that cannot be."""
+        if bytestream[0] == _ABORT:
+            self._ended(self._own_end())
+        try:
+            if self.socket is not None:
+                self.socket.sendall(bytestream)
+        except OSError as error:
+            self._lost(error)
+            self.event_queue.put(_CONNECTION_LOST)
+
+    def _associate_request(self, head: bytearray) -> bytearray:
+        """Return the head of the request as the library is to read it, and keep the rest of it."""
+        length = int.from_bytes(head[2:], "big")
+        self._unread = self._read(length)
+        if len(self._unread) < length:  # the connection was closed
+            return head
+        try:
+            self.request = read_associate_request(bytes(head + self._unread))
+        except MalformedPduError as error:
+            self._within_pdu = False
+            self._ended(AssociationEnd.PROTOCOL_ERROR)
+            logger.warning("association.malformed %s", self._about(error))
+            return bytearray(_NO_PDU)
+        self._unread = bytearray(self.request.pdu[_HEAD_BYTES:])
+        return bytearray(self.request.pdu[:_HEAD_BYTES])
+
+    def _read(self, nr_bytes: int) -> bytearray:
+        if nr_bytes > self._largest_pdu:
+            self._ended(AssociationEnd.PROTOCOL_ERROR)
+            error = OSError(f"a PDU of {nr_bytes} bytes was announced")
+            logger.warning("connection.refused %s", self._about(error))
+            raise error
+        data = bytearray(nr_bytes)
+        view = memoryview(data)
+        filled = 0
+        deadline = time.monotonic() + self._patience
+        try:
+            while filled < nr_bytes:
+                if time.monotonic() > deadline:
+                    raise TimeoutError("a PDU came too slowly")
+                received = self.socket.recv_into(view[filled:]) if self.socket else 0
+                if not received:
+                    self._ended(AssociationEnd.CONNECTION_LOST)
+                    return bytearray(view[:filled])
+                filled += received
+        except OSError as error:
+            self._lost(error)
+            raise
+        return data
+
+    def _lost(self, error: OSError) -> None:
+        timed_out = isinstance(error, TimeoutError)
+        self._ended(AssociationEnd.TIMED_OUT if timed_out else AssociationEnd.CONNECTION_LOST)
+        logger.warning("connection.lost %s", self._about(error))
+
+    def _ended(self, end: AssociationEnd) -> None:
+        """Take note of how it ended: the first sign of an end is the cause of those after it."""
+        self.end = self.end or end
+
+    def _about(self, reason: Exception) -> str:
+        return fields(peer=self.assoc.requestor.address, reason=reason)
+
+
+class WaitingSocket(PeerSocket):
+    """A peer's connection whose data is waited for."""
+
+    def __init__(
+        self,
+        association: Association,
+        connection: socket.socket,
+        ae: ApplicationEntity,
+        *,
+        own_end: Callable[[], AssociationEnd],
     ) -> None:
         """Serve ``connection`` with the limits of ``ae``."""
-        super().__init__(association, client_socket=connection)
-        self._patience = ae.network_timeout or _LONGEST_PATIENCE_SECONDS
-        self._largest_pdu = max(ae.maximum_pdu_size, _LARGEST_OTHER_PDU)
+        super().__init__(association, connection, ae, own_end=own_end)
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)
@@ -62,7 +203,7 @@ class WaitingSocket(ClosingSocket):
     def ready(self) -> bool:
         """Wait for data, for something to send, or for a timer; tell whether it was data."""
         connection = self.socket
-        if connection is None or not self._is_connected:
+        if connection is None or not self.is_connected:
             return False
         self._acknowledge(connection)
         if isinstance(connection, SSLSocket) and connection.pending():
@@ -85,11 +226,6 @@ class WaitingSocket(ClosingSocket):
             with suppress(OSError):
                 connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
-    def set_timeout(self, seconds: float | None) -> None:
-        """Wait so long for the rest of a PDU, once the association is open."""
-        if self.socket is not None:
-            self.socket.settimeout(seconds)
-
     def ring(self) -> None:
         """Wake the thread that waits for data, where another one calls."""
         if threading.current_thread() is self.assoc.dul:
@@ -103,27 +239,3 @@ class WaitingSocket(ClosingSocket):
         """Give the bell's descriptors back."""
         self._rope.close()
         self._bell.close()
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Read so many bytes, fewer only where the peer has closed the connection.
-
-        Raises
-        ------
-        OSError
-            The connection broke, the peer fell silent, or announced a PDU that is too long:
-            pynetdicom would allocate whatever is announced, up to 4 GiB.
-        """
-        if nr_bytes > self._largest_pdu:
-            raise OSError(f"a PDU of {nr_bytes} bytes was announced")
-        data = bytearray(nr_bytes)
-        view = memoryview(data)
-        filled = 0
-        deadline = time.monotonic() + self._patience
-        while filled < nr_bytes:
-            if time.monotonic() > deadline:
-                raise TimeoutError("a PDU came too slowly")
-            received = self.socket.recv_into(view[filled:]) if self.socket else 0
-            if not received:
-                return bytearray(view[:filled])
-            filled += received
-        return data

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 from pynetdicom import AllStoragePresentationContexts, build_context
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.network.access import Operation
+from dicom_node.network.private import transfer_syntaxes
 
 _VERIFICATION = "1.2.840.10008.1.1"
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
@@ -24,8 +24,7 @@ class ContextTable:
     def __init__(self) -> None:
         """List what pydicom and pynetdicom know by name."""
         self._storage = frozenset(cx.abstract_syntax for cx in AllStoragePresentationContexts)
-        named = {uid for uid, entry in UID_dictionary.items() if entry[1] == "Transfer Syntax"}
-        self.transfer_syntaxes = frozenset(named - _NO_DATASET | {_GE_PRIVATE})
+        self.transfer_syntaxes = transfer_syntaxes() - _NO_DATASET | {_GE_PRIVATE}
 
     @property
     def storage_sop_classes(self) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 NetworkError
 ├── ReceptionError                the node cannot receive: port taken, no receiver
 ├── ReceptionStoppedError         a receiver is ending and takes nothing more
+├── ProtocolError                 a peer broke the protocol: answered by an A-ABORT
+│   ├── MalformedPduError         bytes that are no PDU
+│   └── MalformedMessageError     fragments that are no DIMSE message
 └── AssociationError              no association with a peer; ``retryable`` says if to try again
     ├── ConnectionFailedError     no TCP connection
     ├── AssociationRejectedError  A-ASSOCIATE-RJ
@@ -22,6 +25,18 @@ class ReceptionError(NetworkError):
 
 class ReceptionStoppedError(NetworkError):
     """This receiver is ending and takes nothing more."""
+
+
+class ProtocolError(NetworkError):
+    """A peer broke the protocol; the association is aborted (PS3.8 Section 9.2, action AA-8)."""
+
+
+class MalformedPduError(ProtocolError):
+    """The bytes are no protocol data unit of PS3.8 Section 9.3."""
+
+
+class MalformedMessageError(ProtocolError):
+    """The fragments are no DIMSE message of PS3.7 Section 6.3."""
 
 
 class AssociationError(NetworkError):

@@ -2,19 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.reception import AssociationEnded
 from dicom_node.network.access import Refusal
-
-
-class CloseReason(Enum):
-    """How an association ended."""
-
-    RELEASED = "released"
-    ABORTED = "aborted"  # by A-ABORT, or the connection broke
-    TIMEOUT = "timeout"  # idle for too long
-    LOST = "lost"  # its receiver process ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +60,7 @@ class ObjectRefused:
 class AssociationClosed:
     """An association ended; nothing more comes from it."""
 
-    association_id: str
-    reason: CloseReason
-    at: datetime
+    ended: AssociationEnded
 
 
 ReceptionEvent = (

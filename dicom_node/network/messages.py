@@ -1,5 +1,6 @@
 """Messages on their way to be served, within bounds that a peer cannot exceed."""
 
+import logging
 import queue
 import time
 from collections.abc import Callable
@@ -12,14 +13,28 @@ from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
+from dicom_node.network.command_set import (
+    C_CANCEL_RQ,
+    C_STORE_RQ,
+    CommandSet,
+    Fault,
+    read_command_set,
+)
 from dicom_node.network.connection import TICK_SECONDS
-from dicom_node.network.responses import encode_store_response
+from dicom_node.network.errors import MalformedMessageError
+from dicom_node.network.responses import encode_fault, encode_store_response
+
+logger = logging.getLogger(__name__)
 
 # No asynchronous operations are negotiated, so a peer should have one request underway
 # (PS3.7 D.3.3.3). One that does not wait for responses waits here.
 _WAITING_MESSAGES = 4
+# A command set of the longest values is about 1 KB.
+_LARGEST_COMMAND = 64 * 1024
 # PS3.8 Section 9.3.5.1 and Annex E.2: item length, context ID, message control header.
-_PDV_HEAD, _LAST_COMMAND = 6, b"\x03"
+_PDV_HEAD, _COMMAND, _LAST = 6, 1, 2
+_LAST_COMMAND = bytes((_COMMAND | _LAST,))
+_INVALID_PDU = "Evt19"  # PS3.8 Table 9-10: unrecognized or invalid PDU
 
 
 class BoundedBuffer(BytesIO):
@@ -48,44 +63,148 @@ class BoundedBuffer(BytesIO):
 class Serving(Protocol):
     """The association, as messages see it."""
 
-    def store(self, request: Any, context_id: int | None) -> bool:
-        """Serve a C-STORE at once; ``False`` if that cannot be."""
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is served any more."""
         ...
 
-    def is_over(self) -> bool:
-        """Tell whether nothing is served any more."""
+    def accepts(self, context_id: int) -> bool:
+        """Tell whether a presentation context was accepted."""
+        ...
+
+    def store_at_once(self, request: Any, context_id: int) -> bool:
+        """Serve a C-STORE on the thread that has read it; ``False`` if that cannot be."""
+        ...
+
+    def violated(self, error: MalformedMessageError) -> None:
+        """Take note that the peer broke the protocol."""
         ...
 
 
 class Messages(DIMSEServiceProvider):
-    """Messages whose data sets, and whose number, a peer cannot make arbitrarily large."""
+    """Messages whose data sets, and whose number, a peer cannot make arbitrarily large.
+
+    Fragments are taken one by one, so that a P-DATA-TF may hold the end of a message and the
+    beginning of the next (PS3.8 Section 9.3.5 and Annex E). What is wrong with a request and has a
+    status is answered here, and its data set dropped; the rest of the association goes on.
+    """
 
     def __init__(
         self, association: Association, serving: Serving, *, max_object_bytes: int
     ) -> None:
         """Collect the association's messages for the one who serves them."""
         super().__init__(association)
+        self._serving = serving
         self._max_object_bytes = max_object_bytes
         self.msg_queue = MessageQueue(serving)
+        self._open_context = 0
+        self._encoded_command = b""
+        self._command: CommandSet | None = None
+        self._fault: Fault | None = None
+        self._buffer = BoundedBuffer(0)
+        self._broken = False
 
     def receive_primitive(self, primitive: P_DATA) -> None:
-        """Put the fragments of a message together."""
+        """Take the fragments of a P-DATA-TF, and hand over each message that is complete."""
+        for context_id, fragment in primitive.presentation_data_value_list:
+            if self._broken:
+                return
+            try:
+                self._take(context_id, bytes(fragment))
+            except MalformedMessageError as error:
+                self._broken = True
+                self._serving.violated(error)
+                self.dul.event_queue.put(_INVALID_PDU)
+
+    def _take(self, context_id: int, fragment: bytes) -> None:
+        if not fragment:
+            raise MalformedMessageError("a fragment without a message control header")
+        begun = self._command is not None or self._encoded_command
+        if context_id != self._open_context and begun:
+            raise MalformedMessageError("fragments of two messages are mixed")
+        if not self._serving.accepts(context_id):
+            raise MalformedMessageError(f"presentation context {context_id} was not accepted")
+        self._open_context = context_id
+        if fragment[0] & _COMMAND:
+            self._take_command(fragment)
+        else:
+            self._take_data(fragment)
+
+    def _take_command(self, fragment: bytes) -> None:
+        if self._command is not None:
+            raise MalformedMessageError("a command set where a data set was to come")
+        self._encoded_command += fragment[1:]
+        if len(self._encoded_command) > _LARGEST_COMMAND:
+            raise MalformedMessageError("a command set that does not end")
+        if fragment[0] & _LAST:
+            self._begin(read_command_set(self._encoded_command))
+
+    def _begin(self, command: CommandSet) -> None:
+        encoded, self._encoded_command = self._encoded_command, b""
+        self._command = command
+        answerable = command.is_request and command.field != C_CANCEL_RQ
+        self._fault = command.fault() if answerable else None
+        if command.field == C_STORE_RQ:
+            self._buffer = BoundedBuffer(self._max_object_bytes)
+        elif command.is_request and self._fault is None:
+            self._hand_on(_LAST_COMMAND + encoded)
+        if not command.has_data_set:
+            self._finish(command)
+
+    def _take_data(self, fragment: bytes) -> None:
+        command = self._command
+        if command is None:
+            raise MalformedMessageError("a data set without a command set")
+        if command.is_request and self._fault is None:
+            if command.field == C_STORE_RQ:
+                self._buffer.write(memoryview(fragment)[1:])
+            else:
+                self._hand_on(fragment)
+        if fragment[0] & _LAST:
+            self._finish(command)
+
+    def _hand_on(self, fragment: bytes) -> None:
+        """Let the library take a fragment of any other message than a C-STORE."""
         if self.message is None:
             self.message = DIMSEMessage()
             self.message.data_set = BoundedBuffer(self._max_object_bytes)
-        super().receive_primitive(primitive)
+        part = P_DATA()
+        part.presentation_data_value_list.append((self._open_context, fragment))
+        super().receive_primitive(part)
+
+    def _finish(self, command: CommandSet) -> None:
+        fault, self._command, self._fault = self._fault, None, None
+        if fault is not None:
+            logger.warning(
+                "message.refused status=0x%04X reason=%s", fault.status, repr(fault.comment)
+            )
+            self._send_command(encode_fault(command, fault), self._open_context)
+        elif not command.is_request:
+            logger.warning("message.ignored: an answer to nothing that was asked")
+        elif command.field == C_STORE_RQ:
+            request = C_STORE()
+            request.MessageID = command.message_id
+            request.AffectedSOPClassUID = command.affected_class
+            request.AffectedSOPInstanceUID = command.affected_instance
+            request.DataSet, self._buffer = self._buffer, BoundedBuffer(0)
+            self.msg_queue.put((self._open_context, request))
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
         """Send a message; the response that every object gets, the short way."""
         if isinstance(primitive, C_STORE) and primitive.MessageIDBeingRespondedTo is not None:
-            command = encode_store_response(primitive)
-            limit = self.maximum_pdu_size
-            if limit == 0 or len(command) + _PDV_HEAD <= limit:
-                fragment = P_DATA()
-                fragment.presentation_data_value_list.append((context_id, _LAST_COMMAND + command))
-                self.dul.send_pdu(fragment)
-                return
+            self._send_command(encode_store_response(primitive), context_id)
+            return
         super().send_msg(primitive, context_id)
+
+    def _send_command(self, command: bytes, context_id: int) -> None:
+        """Send a command set, in as many fragments as the peer's maximum length makes of it."""
+        room = (self.maximum_pdu_size or len(command) + _PDV_HEAD) - _PDV_HEAD & ~1
+        for start in range(0, len(command), room):
+            last = _LAST if start + room >= len(command) else 0
+            fragment = P_DATA()
+            part = bytes((_COMMAND | last,)) + command[start : start + room]
+            fragment.presentation_data_value_list.append((context_id, part))
+            self.dul.send_pdu(fragment)
 
 
 class MessageQueue(queue.Queue[Any]):
@@ -102,8 +221,8 @@ class MessageQueue(queue.Queue[Any]):
         first = isinstance(message, C_STORE) and not self.unfinished_tasks
         if message is None:
             self._wake_up(item)
-        elif not (first and self._serving.store(message, context_id)):
-            while not (self._serving.is_over() or self._enqueue(item)):
+        elif not (first and self._serving.store_at_once(message, context_id)):
+            while not (self._serving.is_over or self._enqueue(item)):
                 continue
 
     def _enqueue(self, item: Any) -> bool:

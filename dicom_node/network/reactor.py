@@ -1,33 +1,53 @@
-"""An acceptor's association that sleeps until there is something to do.
+"""An acceptor's association, as pynetdicom drives it and as one that sleeps until it is needed.
 
 pynetdicom runs two threads per association; each sleeps a millisecond, looks around, and sleeps
 again. That costs a few milliseconds per object, and a tenth of a core per open association whether
-it sends or not, which is why its receivers slow down when senders overlap. Here both threads wait
-for what wakes them, and the thread that has read an object stores it, which saves two changes of
-thread and keeps a peer from sending faster than its objects are stored. State machine, PDUs,
-messages and services are pynetdicom's own.
+it sends or not, which is why its receivers slow down when senders overlap. In a
+``WaitingAssociation`` both threads wait for what wakes them, and the thread that has read an object
+stores it, which saves two changes of thread and keeps a peer from sending faster than its objects
+are stored. State machine, PDUs, messages and services are pynetdicom's own. A setting falls back to
+``ReceivingAssociation``, which keeps pynetdicom's loop and its sleeping too.
 """
 
+import logging
 import queue
 import socket
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from pynetdicom import evt
-from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import AssociationServer
 
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Refusal
-from dicom_node.network.connection import TICK_SECONDS, WaitingSocket
+from dicom_node.network.association_request import AssociateRequest
+from dicom_node.network.connection import TICK_SECONDS, PeerSocket, WaitingSocket
+from dicom_node.network.errors import MalformedMessageError
+from dicom_node.network.logs import fields
 from dicom_node.network.messages import IndicationQueue, Messages, RequestQueue
-from dicom_node.network.slots import AssociationSlots
+from dicom_node.network.private import AcceptedAssociation
+from dicom_node.network.slots import Place
+
+logger = logging.getLogger(__name__)
 
 
-class ReceivingAssociation(Association):
-    """The acceptor's side of an association, driven by events."""
+class Reactor(Enum):
+    """What drives an association."""
+
+    WAITING = "waiting"
+    """Ours: sleeps until something is to be done."""
+    PYNETDICOM = "pynetdicom"
+    """The library's own: looks around every millisecond."""
+
+
+class ReceivingAssociation(AcceptedAssociation):
+    """The acceptor's side of an association, driven by pynetdicom."""
+
+    connection: PeerSocket
 
     def __init__(
         self,
@@ -35,26 +55,42 @@ class ReceivingAssociation(Association):
         connection: socket.socket,
         *,
         max_object_bytes: int,
-        slots: AssociationSlots,
+        place: Place,
         on_end: Callable[[Association], None] | None,
     ) -> None:
-        """Serve an accepted connection that is counted in ``slots``.
+        """Serve an accepted connection that holds ``place``.
 
         ``on_end`` is called when nothing more will happen.
         """
-        super().__init__(server.ae, MODE_ACCEPTOR)
-        self._server = server
-        self._slots = slots
-        self._counted = True
+        super().__init__(server)
+        self.place = place
         self._on_end = on_end
-        self._transport = WaitingSocket(self, connection, server.ae)
+        self._stopping = False
         self.dimse = Messages(self, self, max_object_bytes=max_object_bytes)
-        self._serving = self._storing = False
-        self.timed_out = False
-        self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
-        self.dul.to_provider_queue = RequestQueue(self._transport.ring)
-        self.dul._run_loop_delay = 0  # noqa: SLF001  # waiting is the transport's business
-        self.set_socket(self._transport)
+        self.connection = self._connect(connection, server)
+        self.set_socket(self.connection)
+        self.bind(evt.EVT_RELEASED, self._released)
+
+    def _released(self, _event: evt.Event) -> None:
+        self.place.end()
+
+    def _connect(self, connection: socket.socket, server: AssociationServer) -> PeerSocket:
+        return PeerSocket(self, connection, server.ae, own_end=self._own_end)
+
+    @property
+    def proposal(self) -> AssociateRequest:
+        """The A-ASSOCIATE-RQ; there is one before any event of the association."""
+        request = self.connection.request
+        if request is None:
+            raise AssertionError("an association that nobody asked for")
+        return request
+
+    @property
+    def end(self) -> AssociationEnd:
+        """How the association ended, once it has."""
+        if self.is_released:
+            return AssociationEnd.RELEASED
+        return self.connection.end or self._own_end()
 
     def run(self) -> None:
         """Run the association's thread, and clean up however it ends."""
@@ -62,40 +98,97 @@ class ReceivingAssociation(Association):
             super().run()
         finally:
             self.dul.kill_dul()
-            self._transport.silence()
-            self._give_up_slot()
-            self._slots.leave()
+            self._cleared()
+            self.place.leave()
             if self._on_end is not None:
                 self._on_end(self)
 
     def reject(self, refusal: Refusal) -> None:
         """Send an A-ASSOCIATE-RJ (PS3.8 Section 9.3.4), and end once it is sent."""
-        self._give_up_slot()
+        self.place.end()
         self.acse.send_reject(*refusal.value)
         self.kill()
 
-    def _give_up_slot(self) -> None:
-        """Count no longer against the limit on associations.
+    def stop(self) -> None:
+        """Abort, because the node stops; return before that is done."""
+        self._stopping = True
+        self.abort(block=False)
 
-        Before the peer learns that the association is over: one that asks for the next at once
-        must not be refused on account of this one.
-        """
-        if self._counted:
-            self._counted = False
-            self._slots.end()
+    def drop(self) -> None:
+        """Close the connection: others from the same address need its place."""
+        self.connection.hang_up()
 
-    def is_over(self) -> bool:
-        """Tell whether nothing is served any more."""
-        return self._kill
+    def accepts(self, context_id: int) -> bool:
+        """Tell whether a presentation context was accepted."""
+        return self.context(context_id) is not None
 
-    def store(self, request: Any, context_id: int | None) -> bool:
-        """Serve a C-STORE on this thread; ``False`` where pynetdicom has to say why not."""
-        context = self._accepted_cx.get(context_id or 0)
-        if not self._serving or context is None or not request.is_valid_request:
+    def violated(self, error: MalformedMessageError) -> None:
+        """Take note that the peer broke the protocol."""
+        peer = self.requestor.address
+        logger.warning("message.malformed %s", fields(peer=peer, reason=error))
+
+    def store_at_once(self, _request: Any, _context_id: int) -> bool:
+        """Let every message wait for the association's own thread."""
+        return False
+
+    def loop(self) -> None:
+        """Serve until the association ends."""
+        self.connection.set_timeout(self.network_timeout)
+        super().loop()
+
+    def serve(self, message: Any, context_id: int) -> None:
+        """Serve a request; a C-STORE whatever its SOP Class, private and unknown ones too."""
+        context = self.context(context_id)
+        if isinstance(message, C_STORE) and context is not None:
+            StorageServiceClass(self).SCP(message, context)
+        else:
+            super().serve(message, context_id)
+
+    def _own_end(self) -> AssociationEnd:
+        """Return why the node itself ends the association, if it does."""
+        if self._stopping:
+            return AssociationEnd.NODE_STOPPED
+        idle = self.dul.idle_timer_expired()
+        return AssociationEnd.TIMED_OUT if idle else AssociationEnd.PROTOCOL_ERROR
+
+    def _cleared(self) -> None:
+        """Give back what the loop needed."""
+        self.connection.hang_up()
+
+
+class WaitingAssociation(ReceivingAssociation):
+    """The acceptor's side of an association, driven by events."""
+
+    connection: WaitingSocket
+
+    def __init__(
+        self,
+        server: AssociationServer,
+        connection: socket.socket,
+        *,
+        max_object_bytes: int,
+        place: Place,
+        on_end: Callable[[Association], None] | None,
+    ) -> None:
+        """Serve an accepted connection that holds ``place``."""
+        self._serving = self._storing = False
+        super().__init__(
+            server, connection, max_object_bytes=max_object_bytes, place=place, on_end=on_end
+        )
+        self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
+        self.dul.to_provider_queue = RequestQueue(self.connection.ring)
+        self.spare_the_sleep()
+
+    def _connect(self, connection: socket.socket, server: AssociationServer) -> WaitingSocket:
+        return WaitingSocket(self, connection, server.ae, own_end=self._own_end)
+
+    def store_at_once(self, request: Any, context_id: int) -> bool:
+        """Serve a C-STORE on this thread, unless the association's own does not serve yet."""
+        if not self._serving:
             return False
         self._storing = True
         try:
-            StorageServiceClass(self).SCP(request, context)
+            self.serve(request, context_id)
         finally:
             self._storing = False
         return True
@@ -103,30 +196,28 @@ class ReceivingAssociation(Association):
     def _wake_up(self) -> None:
         self.dimse.msg_queue.put((None, None))
 
-    def _run_reactor(self) -> None:
+    def loop(self) -> None:
         """Serve until the association ends: pynetdicom's loop but for the waiting."""
         self._serving = True
-        self._transport.set_timeout(self.network_timeout)
-        while not self._kill:
+        self.connection.set_timeout(self.network_timeout)
+        while not self.is_over:
             try:
                 context_id, message = self.dimse.msg_queue.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 context_id, message = None, None
             if message is not None and context_id is not None:
-                self._serve_waiting(message, context_id)
+                # What had to wait: the first message may be here before anyone knows of us.
+                self.serve(message, context_id)
+                self.dimse.msg_queue.task_done()
             if self._has_ended():
                 self.kill()
-
-    def _serve_waiting(self, message: Any, context_id: int) -> None:
-        """Serve what had to wait: the first message may be here before anyone knows of us."""
-        if not (isinstance(message, C_STORE) and self.store(message, context_id)):
-            self._serve_request(message, context_id)
-        self.dimse.msg_queue.task_done()
 
     def _has_ended(self) -> bool:
         """Answer a release, notice an abort; tell whether the association is over."""
         if self.is_established and self.acse.is_release_requested():
-            self._give_up_slot()
+            # Before the peer learns of it: one that asks for the next association at once must
+            # not be refused on account of this one.
+            self.place.end()
             self.acse.send_release(is_response=True)
             self.is_released = True
             self.is_established = False
@@ -139,7 +230,16 @@ class ReceivingAssociation(Association):
             evt.trigger(self, evt.EVT_ABORTED, {})
             return True
         if self.dul.idle_timer_expired() and not self._storing:
-            self.timed_out = True
             self.abort()
             return True
         return not self.dul.is_alive()
+
+    def _cleared(self) -> None:
+        self.connection.silence()
+        super()._cleared()
+
+
+ASSOCIATIONS: dict[Reactor, type[ReceivingAssociation]] = {
+    Reactor.WAITING: WaitingAssociation,
+    Reactor.PYNETDICOM: ReceivingAssociation,
+}

@@ -5,11 +5,14 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
+from typing import cast
 
 from pynetdicom import AE
 
@@ -24,7 +27,8 @@ from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.logs import ForwardingHandler, fields
-from dicom_node.network.slots import AssociationSlots, SlotCounts
+from dicom_node.network.reactor import Reactor, ReceivingAssociation
+from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
 from dicom_node.network.storage_scp import StorageScp
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer
@@ -44,12 +48,27 @@ class ScpSettings:
     port: int = 11112
     receivers: int = 2
     max_associations: int = 64
+    # 0: a share of the associations (``SlotLimits.of``)
+    max_associations_per_entity: int = 0
+    max_associations_per_address: int = 0
+    max_silent_per_address: int = 0
     max_pdu_bytes: int = 128 * 1024
     max_object_bytes: int = 2048 * 1024 * 1024
     idle_timeout: float = 60.0
     artim_timeout: float = 30.0
+    reactor: Reactor = Reactor.WAITING
     tls: TlsFiles | None = None
     log_level: int = logging.INFO
+
+    @property
+    def limits(self) -> SlotLimits:
+        """How many associations and silent connections there may be, over all receivers."""
+        return SlotLimits.of(
+            self.max_associations,
+            of_entity=self.max_associations_per_entity,
+            of_address=self.max_associations_per_address,
+            silent=self.max_silent_per_address,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +147,7 @@ def run_receiver(
     root.addHandler(ForwardingHandler(link.send_log))
     root.setLevel(task.settings.log_level)
     set_up_dicom_libraries()
+    threading.excepthook = _log_ended_thread
     try:
         server = _server(task, listener, link.send, counts)
     except NodeError as error:
@@ -137,18 +157,23 @@ def run_receiver(
     os._exit(0)
 
 
+def _log_ended_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log where an error ended a thread without its message, which may quote what a peer sent."""
+    frames = "".join(traceback.format_tb(ended.exc_traceback))
+    logger.error("thread.failed %s\n%s", fields(error=ended.exc_type.__name__), frames)
+
+
 def _server(
     task: ReceiverTask,
     listener: socket.socket,
     emit: Callable[[ReceptionEvent], None],
     counts: SlotCounts,
 ) -> ReceiverServer:
-    slots = AssociationSlots(counts, task.index, task.settings.max_associations)
+    slots = AssociationSlots(counts, task.index, task.settings.limits)
     scp = StorageScp(
         ae_title=task.settings.ae_title,
         store=task.store(),
         access=task.access(),
-        slots=slots,
         emit=emit,
     )
     return ReceiverServer(
@@ -159,6 +184,7 @@ def _server(
         handlers=scp.handlers(),
         on_end=scp.on_end,
         tls=server_context(task.settings.tls) if task.settings.tls else None,
+        reactor=task.settings.reactor,
     )
 
 
@@ -183,7 +209,7 @@ def _finish(server: ReceiverServer, graceful_timeout: float) -> None:
     """Let open associations end by themselves, then abort those that do not."""
     _join(server, graceful_timeout)
     for association in server.active_associations:
-        association.abort(block=False)
+        cast("ReceivingAssociation", association).stop()
     _join(server, _ABORT_SECONDS)
 
 

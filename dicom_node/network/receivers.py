@@ -13,13 +13,12 @@ from multiprocessing.process import BaseProcess
 from threading import Condition, Thread
 from types import TracebackType
 
-from dicom_node.domain.reception import InstanceStore
+from dicom_node.domain.reception import AssociationEnd, AssociationEnded, InstanceStore
 from dicom_node.network.access import AccessFactory
 from dicom_node.network.errors import ReceptionError
 from dicom_node.network.events import (
     AssociationClosed,
     AssociationOpened,
-    CloseReason,
     ReceptionEvent,
 )
 from dicom_node.network.logs import fields, replay
@@ -56,7 +55,7 @@ class _Receiver:
     channel: Connection
     started: float
     ready: bool = False
-    associations: set[str] = field(default_factory=set)
+    associations: dict[str, str] = field(default_factory=dict)  # to calling AE titles
 
 
 class ReceiverPool:
@@ -81,9 +80,8 @@ class ReceiverPool:
         self._access = access
         self._on_events = on_events
         self._context = multiprocessing.get_context("spawn")
-        self._counts = SlotCounts(
-            associations=self._context.RawArray("i", settings.receivers),
-            connections=self._context.RawArray("i", settings.receivers),
+        self._counts = SlotCounts.make(
+            self._context.RawArray, receivers=settings.receivers, limits=settings.limits
         )
         self._changed = Condition()
         self._receivers: dict[int, _Receiver] = {}
@@ -241,19 +239,24 @@ class ReceiverPool:
                 self._changed.notify_all()
             return
         if isinstance(message, AssociationOpened):
-            receiver.associations.add(message.association_id)
+            receiver.associations[message.association_id] = message.calling_ae
         elif isinstance(message, AssociationClosed):
-            receiver.associations.discard(message.association_id)
+            receiver.associations.pop(message.ended.association_id, None)
         self._events.put(message)
 
     def _bury(self, receiver: _Receiver) -> None:
         """Close what a receiver that ended left open, and see that another takes its place."""
         receiver.process.join()
         receiver.channel.close()
-        for association_id in sorted(receiver.associations):
+        for association_id, calling_ae in sorted(receiver.associations.items()):
             self._events.put(
                 AssociationClosed(
-                    association_id=association_id, reason=CloseReason.LOST, at=datetime.now(UTC)
+                    ended=AssociationEnded(
+                        association_id=association_id,
+                        calling_ae=calling_ae,
+                        end=AssociationEnd.RECEIVER_LOST,
+                        at=datetime.now(UTC),
+                    )
                 )
             )
         self._counts.clear(receiver.index)

@@ -1,4 +1,4 @@
-"""The C-STORE response, encoded without a detour (PS3.7 Table 9.3-2).
+"""DIMSE responses, encoded without a detour (PS3.7 Section 9.3, Table 9.3-2).
 
 A receiver sends one per object; by way of pydicom it costs as much as hashing half a megabyte.
 """
@@ -7,20 +7,44 @@ import struct
 
 from pynetdicom.dimse_primitives import C_STORE
 
-_C_STORE_RSP = 0x8001
-_NO_DATA_SET = 0x0101
+from dicom_node.network.command_set import C_STORE_RQ, NO_DATA_SET, RESPONSE, CommandSet, Fault
 
 
 def encode_store_response(response: C_STORE) -> bytes:
     """Return the command set of a C-STORE response, in Implicit VR Little Endian."""
+    return _encoded(
+        C_STORE_RQ | RESPONSE,
+        message_id=response.MessageIDBeingRespondedTo or 0,
+        status=response.Status or 0,
+        comment=response.ErrorComment or "",
+        sop_class=str(response.AffectedSOPClassUID or ""),
+        sop_instance=str(response.AffectedSOPInstanceUID or ""),
+    )
+
+
+def encode_fault(command: CommandSet, fault: Fault) -> bytes:
+    """Return the command set that answers a faulty request; what is wrong in it is not repeated."""
+    return _encoded(
+        command.field | RESPONSE,
+        message_id=command.message_id,
+        status=fault.status,
+        comment=fault.comment,
+        sop_class=command.affected_class,
+        sop_instance=command.affected_instance,
+    )
+
+
+def _encoded(
+    field: int, *, message_id: int, status: int, comment: str, sop_class: str, sop_instance: str
+) -> bytes:
     elements = [
-        _text(0x0002, str(response.AffectedSOPClassUID or ""), padding="\0"),
-        _short(0x0100, _C_STORE_RSP),
-        _short(0x0120, response.MessageIDBeingRespondedTo or 0),
-        _short(0x0800, _NO_DATA_SET),
-        _short(0x0900, response.Status or 0),
-        _text(0x0902, response.ErrorComment or "", padding=" "),
-        _text(0x1000, str(response.AffectedSOPInstanceUID or ""), padding="\0"),
+        _text(0x0002, sop_class, padding="\0"),
+        _short(0x0100, field),
+        _short(0x0120, message_id),
+        _short(0x0800, NO_DATA_SET),
+        _short(0x0900, status),
+        _text(0x0902, comment, padding=" "),
+        _text(0x1000, sop_instance, padding="\0"),
     ]
     command = b"".join(elements)
     return struct.pack("<HHLL", 0, 0x0000, 4, len(command)) + command

@@ -15,7 +15,12 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-from dicom_node.domain.reception import Announcement, InstanceStore, ObjectTooLargeError
+from dicom_node.domain.reception import (
+    Announcement,
+    AssociationEnded,
+    InstanceStore,
+    ObjectTooLargeError,
+)
 from dicom_node.errors import NodeError
 from dicom_node.network.access import (
     AccessPolicy,
@@ -29,7 +34,6 @@ from dicom_node.network.events import (
     AssociationClosed,
     AssociationOpened,
     AssociationRefused,
-    CloseReason,
     InstanceReceived,
     ObjectRefused,
     ReceptionEvent,
@@ -37,7 +41,6 @@ from dicom_node.network.events import (
 from dicom_node.network.logs import fields
 from dicom_node.network.messages import BoundedBuffer
 from dicom_node.network.reactor import ReceivingAssociation
-from dicom_node.network.slots import AssociationSlots
 from dicom_node.network.status import PROCESSING_FAILURE, SUCCESS, response, store_status
 
 logger = logging.getLogger(__name__)
@@ -62,7 +65,6 @@ class StorageScp:
         ae_title: str,
         store: InstanceStore,
         access: AccessPolicy,
-        slots: AssociationSlots,
         emit: Callable[[ReceptionEvent], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -70,7 +72,6 @@ class StorageScp:
         self._ae_title = ae_title
         self._store = store
         self._access = access
-        self._slots = slots
         self._emit = emit
         self._now = now
         self._contexts = ContextTable()
@@ -82,13 +83,13 @@ class StorageScp:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ESTABLISHED, self._on_established),
             (evt.EVT_C_STORE, self._on_c_store),
-            (evt.EVT_RELEASED, self._on_released),
-            (evt.EVT_ABORTED, self._on_aborted),
+            (evt.EVT_RELEASED, self._on_ended),
+            (evt.EVT_ABORTED, self._on_ended),
         ]
 
     def on_end(self, association: Association) -> None:
         """Take note that an association's thread ends, and close what ended without an event."""
-        self._close(association, CloseReason.ABORTED)
+        self._close(cast("ReceivingAssociation", association))
         self._open.pop(association, None)
 
     def _on_requested(self, event: Event) -> None:
@@ -96,19 +97,19 @@ class StorageScp:
         association = cast("ReceivingAssociation", event.assoc)
         primitive = cast("A_ASSOCIATE", association.requestor.primitive)
         request = AssociationRequest(
-            calling_ae=primitive.calling_ae_title.strip(),
-            called_ae=primitive.called_ae_title.strip(),
+            calling_ae=association.proposal.calling_ae,
+            called_ae=association.proposal.called_ae,
             peer_address=str(association.requestor.address),
         )
         proposed = primitive.presentation_context_definition_list
-        permitted = self._permitted(request)
+        permitted = association.proposal.refusal or self._permitted(request)
         if isinstance(permitted, Refusal):
             self._reject(association, request, permitted)
             return
         supported = self._contexts.supported(proposed, permitted)
         if not supported and self._contexts.supported(proposed, frozenset(Operation)):
             self._reject(association, request, Refusal.OPERATION_NOT_PERMITTED)
-        elif self._slots.exceeded():
+        elif not association.place.admit(request.calling_ae):
             self._reject(association, request, Refusal.TOO_MANY_ASSOCIATIONS)
         else:
             association.acceptor.supported_contexts = supported
@@ -256,18 +257,14 @@ class StorageScp:
         except ReceptionStoppedError:
             logger.debug("event.unsent %s", fields(kind=type(event).__name__))
 
-    def _on_released(self, event: Event) -> None:
-        self._close(event.assoc, CloseReason.RELEASED)
+    def _on_ended(self, event: Event) -> None:
+        self._close(cast("ReceivingAssociation", event.assoc))
 
-    def _on_aborted(self, event: Event) -> None:
-        association = cast("ReceivingAssociation", event.assoc)
-        timed_out = association.timed_out
-        self._close(association, CloseReason.TIMEOUT if timed_out else CloseReason.ABORTED)
-
-    def _close(self, association: Association, reason: CloseReason) -> None:
+    def _close(self, association: ReceivingAssociation) -> None:
         open_ = self._open.get(association)
         if open_ is None or open_.closed:
             return
+        end = association.end
         open_.closed = True
         if not open_.established:
             return
@@ -276,11 +273,18 @@ class StorageScp:
             fields(
                 association=open_.association_id,
                 calling_ae=open_.request.calling_ae,
-                reason=reason.value,
+                reason=end.value,
             ),
         )
         self._tell(
-            AssociationClosed(association_id=open_.association_id, reason=reason, at=self._now())
+            AssociationClosed(
+                ended=AssociationEnded(
+                    association_id=open_.association_id,
+                    calling_ae=open_.request.calling_ae,
+                    end=end,
+                    at=self._now(),
+                )
+            )
         )
 
 

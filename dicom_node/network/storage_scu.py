@@ -23,7 +23,7 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
-from pynetdicom import AE, build_context, evt
+from pynetdicom import build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dsutils import split_dataset
@@ -39,6 +39,7 @@ from dicom_node.network.errors import (
     AssociationRejectedError,
     ConnectionFailedError,
 )
+from dicom_node.network.private import RequestingEntity
 from dicom_node.network.status import is_success, is_transient, is_warning
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -346,19 +347,10 @@ class _Answers(DIMSEServiceProvider):
         return super().get_msg(block=True) if block else (None, None)
 
 
-class _SendingEntity(AE):
-    """An AE whose connections send at once, and are closed."""
-
-    def _create_socket(
-        self,
-        assoc: Association,
-        address: AddressInformation,
-        tls_args: tuple[SSLContext, str] | None,
-    ) -> ClosingSocket:
-        connection = ClosingSocket(assoc, address=address)
-        connection.tls_args = tls_args
-        assoc.dimse = _Answers(assoc)
-        return connection.no_delay()
+def _connect(association: Association, address: AddressInformation) -> ClosingSocket:
+    """Return a connection that sends at once, and is closed."""
+    association.dimse = _Answers(association)
+    return ClosingSocket(association, address=address).no_delay()
 
 
 @contextmanager
@@ -373,7 +365,7 @@ def _association(
     Yields an association without accepted contexts where the peer accepted none: pynetdicom has
     aborted it already, and the caller says so of each object.
     """
-    ae = _SendingEntity(ae_title=calling_ae)
+    ae = RequestingEntity(calling_ae, _connect)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.connection_timeout = timeouts.connection

@@ -10,18 +10,17 @@ from typing import Any, cast
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.network.errors import ReceptionError
 from dicom_node.network.logs import fields
-from dicom_node.network.reactor import ReceivingAssociation
-from dicom_node.network.slots import AssociationSlots
+from dicom_node.network.private import ConnectionHandler
+from dicom_node.network.reactor import ASSOCIATIONS, Reactor
+from dicom_node.network.slots import AssociationSlots, Place
 
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 128
-# Connections beyond the limit that are told so; more are closed without a word.
-_POLITELY_REJECTED = 32
 # How long a receiver leaves a new connection to one that has fewer, for each that it has more.
 _YIELD_SECONDS, _LONGEST_YIELD_SECONDS = 0.01, 0.05
 
@@ -69,12 +68,15 @@ class ReceiverServer(ThreadedAssociationServer):
         handlers: list[tuple[Any, Callable[..., Any]]],
         on_end: Callable[[Association], None] | None = None,
         tls: SSLContext | None = None,
+        reactor: Reactor = Reactor.WAITING,
     ) -> None:
         """Accept from ``listener``, with pynetdicom event ``handlers`` on every association."""
         self._tls = tls
         self._listener = listener
         self.max_object_bytes = max_object_bytes
         self.slots = slots
+        self.reactor = reactor
+        self.places: dict[Any, Place] = {}
         self.handlers = handlers
         self.on_end = on_end
         super().__init__(ae, listener.getsockname(), ae.ae_title, [], request_handler=_Connection)
@@ -100,27 +102,25 @@ class ReceiverServer(ThreadedAssociationServer):
         if lead:
             time.sleep(min(lead * _YIELD_SECONDS, _LONGEST_YIELD_SECONDS))
         connection, address = super().get_request()
-        self.slots.enter()
+        place = self.slots.enter(address[0])
+        # The caller takes an error for a connection that is gone, and tells nobody else.
+        if place is None:
+            connection.close()
+            raise OSError("too many connections to reject each by an A-ASSOCIATE-RJ")
         try:
-            return self._admitted(connection), address
+            secured = self._prepared(connection)
         except OSError:
-            # The caller takes this for a connection that is gone, and tells nobody else.
-            self._forget()
+            place.leave()
             connection.close()
             raise
+        self.places[secured] = place
+        return secured, address
 
-    def _admitted(self, connection: socket.socket) -> socket.socket:
-        if self.slots.crowded(by=_POLITELY_REJECTED):
-            raise OSError("too many connections to reject each by an A-ASSOCIATE-RJ")
+    def _prepared(self, connection: socket.socket) -> socket.socket:
         # A peer that falls silent within a PDU must not hold its connection for ever.
         connection.settimeout(self.ae.acse_timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._secured(connection)
-
-    def _forget(self) -> None:
-        """Count a connection no longer that did not become an association."""
-        self.slots.end()
-        self.slots.leave()
 
     def _secured(self, connection: socket.socket) -> socket.socket:
         """Speak TLS where that is wanted; the first read shakes hands, on the association's thread.
@@ -131,9 +131,11 @@ class ReceiverServer(ThreadedAssociationServer):
             return connection
         return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
 
-    def handle_error(self, _request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Take note that an accepted connection did not become an association."""
-        self._forget()
+        place = self.places.pop(request, None)
+        if place is not None:
+            place.leave()
         logger.error(
             "connection.failed %s",
             fields(peer=client_address[0]),
@@ -150,25 +152,28 @@ class ReceiverServer(ThreadedAssociationServer):
         self.server_close()
 
 
-class _Connection(RequestHandler):
+class _Connection(ConnectionHandler):
     """One accepted connection on its way to becoming an association."""
 
     server: ReceiverServer
 
-    def _create_association(self) -> Association:
+    def association(self) -> Association:
         """Return an association that accepts nothing yet.
 
         What it accepts is decided when the association request has been looked at, so that an
         error on the way there cannot let anybody in.
         """
         server = self.server
-        association = ReceivingAssociation(
+        place = server.places[self.request]
+        association = ASSOCIATIONS[server.reactor](
             server,
             self.request,
             max_object_bytes=server.max_object_bytes,
-            slots=server.slots,
+            place=place,
             on_end=server.on_end,
         )
+        place.drop = association.drop
+        del server.places[self.request]  # from here on the association gives it back
         association.name = "AcceptorThread"  # by this pynetdicom knows its acceptors
         association.requestor.address_info = self.remote
         acceptor = association.acceptor

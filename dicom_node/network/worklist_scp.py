@@ -29,8 +29,8 @@ from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessPolicy, AssociationRequest, Operation, Refusal
 from dicom_node.network.logs import fields
-from dicom_node.network.reactor import ReceivingAssociation
-from dicom_node.network.slots import AssociationSlots, SlotCounts
+from dicom_node.network.reactor import Reactor, ReceivingAssociation
+from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
 from dicom_node.network.status import response
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer, listen
@@ -84,6 +84,7 @@ class WorklistScpSettings:
     max_results: int = 1000
     idle_timeout: float = 300.0
     artim_timeout: float = 30.0
+    reactor: Reactor = Reactor.WAITING
     tls: TlsFiles | None = None
 
 
@@ -97,8 +98,9 @@ class WorklistScp:
         self._settings = settings
         self._steps = steps
         self._access = access
-        counts = SlotCounts(associations=[0], connections=[0])
-        self._slots = AssociationSlots(counts, 0, settings.max_associations)
+        limits = SlotLimits.of(settings.max_associations)
+        counts = SlotCounts.make(_array, receivers=1, limits=limits)
+        self._slots = AssociationSlots(counts, 0, limits)
         self._server: ReceiverServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -122,6 +124,7 @@ class WorklistScp:
             slots=self._slots,
             handlers=self._handlers(),
             tls=server_context(self._settings.tls) if self._settings.tls else None,
+            reactor=self._settings.reactor,
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="worklist", daemon=True
@@ -134,7 +137,7 @@ class WorklistScp:
             return
         self._server.shutdown()
         for association in self._server.active_associations:
-            association.abort(block=False)
+            cast("ReceivingAssociation", association).stop()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
@@ -153,11 +156,14 @@ class WorklistScp:
         association = cast("ReceivingAssociation", event.assoc)
         primitive = cast("A_ASSOCIATE", association.requestor.primitive)
         request = AssociationRequest(
-            calling_ae=primitive.calling_ae_title.strip(),
-            called_ae=primitive.called_ae_title.strip(),
+            calling_ae=association.proposal.calling_ae,
+            called_ae=association.proposal.called_ae,
             peer_address=str(association.requestor.address),
         )
-        decided = self._decided(request, primitive.presentation_context_definition_list)
+        proposed = primitive.presentation_context_definition_list
+        decided = association.proposal.refusal or self._decided(request, proposed)
+        if not isinstance(decided, Refusal) and not association.place.admit(request.calling_ae):
+            decided = Refusal.TOO_MANY_ASSOCIATIONS
         if not isinstance(decided, Refusal):
             association.acceptor.supported_contexts = decided
             logger.info(
@@ -188,8 +194,6 @@ class WorklistScp:
             return Refusal.ACCESS_UNDECIDED
         if permitted is None:
             return Refusal.CALLING_AE_UNKNOWN
-        if self._slots.exceeded():
-            return Refusal.TOO_MANY_ASSOCIATIONS
         supported = supported_contexts(proposed, permitted)
         if not supported and supported_contexts(proposed, frozenset(Operation)):
             return Refusal.OPERATION_NOT_PERMITTED
@@ -272,6 +276,11 @@ class WorklistScp:
         else:
             raise StepRefusedError(UpsStatus.NO_SUCH_ACTION)
         return int(status), None
+
+
+def _array(_type_code: str, length: int) -> list[int]:
+    """Return counts for this process alone."""
+    return [0] * length
 
 
 def supported_contexts(

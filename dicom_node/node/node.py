@@ -19,6 +19,7 @@ from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.host import ModelHost
 from dicom_node.network.libraries import set_up_dicom_libraries
+from dicom_node.network.reactor import Reactor
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.sender import StorageSender
@@ -346,6 +347,11 @@ def _scp_settings(settings: NodeSettings) -> ScpSettings:
         port=network.port,
         receivers=network.receivers,
         max_associations=network.max_associations,
+        max_associations_per_entity=network.max_associations_per_entity,
+        max_associations_per_address=network.max_associations_per_address,
+        max_silent_per_address=network.max_silent_per_address,
+        max_object_bytes=network.max_object_bytes,
+        reactor=Reactor(network.reactor),
         max_pdu_bytes=network.max_pdu,
         idle_timeout=network.idle_timeout,
     )

@@ -11,6 +11,7 @@ from dicom_node.dicomweb.callers import TokenCallers, read_tokens
 from dicom_node.dicomweb.workitems import WorkitemLimits, workitems_router
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.procedure_step import Subject
+from dicom_node.network.reactor import Reactor
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.node.access import database_access
 from dicom_node.node.repositories import Repositories, tls_files, utc_now
@@ -159,5 +160,6 @@ def _scp_settings(settings: NodeSettings) -> WorklistScpSettings:
         max_associations=worklist.max_associations,
         max_results=worklist.max_results,
         idle_timeout=worklist.idle_timeout,
+        reactor=Reactor(settings.network.reactor),
         tls=tls_files(settings) if settings.tls.worklist else None,
     )

@@ -46,7 +46,7 @@ class ReceptionDesk:
             for event in events
             if isinstance(event, InstanceReceived)
         ]
-        closed = [event.association_id for event in events if isinstance(event, AssociationClosed)]
+        closed = [event.ended for event in events if isinstance(event, AssociationClosed)]
         try:
             self._reception.received(brought)
             self._reception.ended(closed)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.reception import AssociationEnded
 from dicom_node.errors import NotFoundError
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.ports import StudyStore
@@ -64,10 +65,10 @@ class Reception:
         if brought:
             self._index.record([instance for _, instance in brought])
 
-    def ended(self, association_ids: Iterable[str]) -> None:
+    def ended(self, ends: Iterable[AssociationEnded]) -> None:
         """Let every study that these associations brought be checked for completion."""
         studies = frozenset[str]().union(
-            *(self._associations.closed(association_id) for association_id in association_ids)
+            *(self._associations.closed(ended.association_id) for ended in ends)
         )
         for study_instance_uid in sorted(studies):
             if not self._associations.carries(study_instance_uid):

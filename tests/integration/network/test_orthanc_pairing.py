@@ -15,8 +15,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage, generate_uid
 
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Operation, StaticAccess
-from dicom_node.network.events import AssociationClosed, CloseReason, InstanceReceived
+from dicom_node.network.events import AssociationClosed, InstanceReceived
 from dicom_node.network.storage_scu import Destination, echo, store
 from tests.peers import dcmtk, node, orthanc
 from tests.peers.node import AE_TITLE, Reception
@@ -104,8 +105,8 @@ def test_a_stable_study_is_forwarded_once_and_a_late_image_alone(
     assert study.wait_for(reception, 3)[2:] == [late]
     wait_until_settled(study.pacs)
     assert len(study.received(reception)) == 3
-    reasons = {event.reason for event in reception.recorder.of(AssociationClosed)}
-    assert reasons == {CloseReason.RELEASED}
+    reasons = {event.ended.end for event in reception.recorder.of(AssociationClosed)}
+    assert reasons == {AssociationEnd.RELEASED}
 
 
 def test_results_that_the_node_returns_are_not_sent_back(

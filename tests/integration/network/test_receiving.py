@@ -14,12 +14,11 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 from dicom_node.archive import iter_objects
 from dicom_node.archive.header import read_header
 from dicom_node.archive.part10 import decode_head
-from dicom_node.domain.reception import UnreadableDatasetError
+from dicom_node.domain.reception import AssociationEnd, UnreadableDatasetError
 from dicom_node.network.access import Refusal
 from dicom_node.network.events import (
     AssociationOpened,
     AssociationRefused,
-    CloseReason,
     InstanceReceived,
     ObjectRefused,
 )
@@ -100,7 +99,7 @@ def test_dcmtk_sends_a_whole_ct_over_one_association(reception: Reception) -> No
     assert len({event.instance.sop_instance_uid for event in events}) == count
     assert {event.instance.transfer_syntax_uid for event in events} == {JPEGLSLossless}
     assert {event.association_id for event in events} == {closed.association_id}
-    assert closed.reason is CloseReason.RELEASED
+    assert closed.ended.end is AssociationEnd.RELEASED
 
 
 @pytest.mark.peer

@@ -11,7 +11,8 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.archive import ArchiveSettings, StorageArchive, iter_objects
-from dicom_node.network.events import AssociationClosed, CloseReason, InstanceReceived
+from dicom_node.domain.reception import AssociationEnd
+from dicom_node.network.events import AssociationClosed, InstanceReceived
 from tests.peers import node
 from tests.peers.dcmtk import Peer
 from tests.peers.node import MODALITY, Reception
@@ -71,7 +72,7 @@ def test_a_killed_receiver_loses_nothing_that_it_answered_for(
     assert len(answered) >= kill_at
     assert set(answered) <= on_disk(own_reception.archive)
     (closed,) = own_reception.closed()
-    assert closed.reason is CloseReason.LOST
+    assert closed.ended.end is AssociationEnd.RECEIVER_LOST
     reported = {
         event.instance.sop_instance_uid for event in own_reception.recorder.of(InstanceReceived)
     }

@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,13 @@ from pynetdicom.pdu_primitives import (
 )
 
 from dicom_node.archive import ArchiveSettings
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Refusal
 from dicom_node.network.errors import ReceptionError
 from dicom_node.network.events import (
     AssociationClosed,
     AssociationOpened,
     AssociationRefused,
-    CloseReason,
     InstanceReceived,
     ObjectRefused,
 )
@@ -46,7 +47,9 @@ def store(scu: RawScu, number: int = 1, size: int = 24) -> int:
 
 @pytest.mark.peer
 def test_one_association_too_many_is_rejected_for_now(tmp_path: Path) -> None:
-    with node.reception(tmp_path / "archive", max_associations=2, receivers=2) as running:
+    with node.reception(
+        tmp_path / "archive", max_associations=2, max_associations_per_entity=2, receivers=2
+    ) as running:
         held = [associate(running.peer, MODALITY) for _ in range(2)]
         running.recorder.wait_for(AssociationOpened, 2)
 
@@ -64,24 +67,28 @@ def test_one_association_too_many_is_rejected_for_now(tmp_path: Path) -> None:
 
 
 def test_released_connections_that_stay_open_are_not_without_limit(tmp_path: Path) -> None:
+    """A peer that never closes loses the connections that it has said nothing on for longest."""
     ask = _associate_request(MODALITY)
     release = struct.pack(">BBLL", 0x05, 0, 4, 0)
-    with node.reception(tmp_path / "archive", max_associations=1) as running, ExitStack() as held:
-        for _ in range(33):  # the limit, and those that are told that it is reached
+    limits = {"max_associations": 1, "max_silent_per_address": 4}
+    with node.reception(tmp_path / "archive", **limits) as running, ExitStack() as held:
+        open_ones = []
+        for _ in range(4):
             connection = held.enter_context(tcp(running.peer))
             connection.sendall(ask)
             assert connection.recv(4096)[:1] == b"\x02"
             connection.sendall(release)
             assert connection.recv(64)[:1] == b"\x06"
-        with tcp(running.peer) as one_more:
-            assert is_closed_by_peer(one_more)
+            open_ones.append(connection)
+        time.sleep(1.1)  # until then none of them gives way
 
-        held.close()
-
-        counts = running.pool._counts
-        wait_until(lambda: sum(counts.connections) == 0, "the connections to be closed")
         with raw_scu(running.peer, MODALITY) as scu:
             assert store(scu) == 0x0000
+
+        assert is_closed_by_peer(open_ones[0])
+        held.close()
+        counts = running.pool._counts
+        wait_until(lambda: sum(counts.connections) == 0, "the connections to be closed")
 
 
 def _associate_request(calling: str) -> bytes:
@@ -131,7 +138,7 @@ def test_an_idle_association_is_closed(tmp_path: Path) -> None:
         (closed,) = running.closed()
         hang_up(association)
 
-    assert closed.reason is CloseReason.TIMEOUT
+    assert closed.ended.end is AssociationEnd.TIMED_OUT
 
 
 def test_a_connection_that_asks_for_nothing_is_closed(tmp_path: Path) -> None:
@@ -155,7 +162,7 @@ def test_a_peer_that_falls_silent_within_a_pdu_does_not_hold_its_association(
 
         (closed,) = running.closed()
 
-        assert closed.reason in (CloseReason.TIMEOUT, CloseReason.ABORTED)
+        assert closed.ended.end is AssociationEnd.TIMED_OUT
         hang_up(association)
         wait_until(lambda: sum(running.pool._counts.associations) == 0, "the only slot to be free")
         with raw_scu(running.peer, MODALITY) as scu:
@@ -196,7 +203,7 @@ def test_a_connection_lost_within_an_object_leaves_nothing_behind(reception: Rec
     (closed,) = reception.closed()
 
     hang_up(association)
-    assert closed.reason is CloseReason.ABORTED
+    assert closed.ended.end is AssociationEnd.CONNECTION_LOST
     assert [path for path in reception.archive.root.rglob("*") if path.is_file()] == []
 
 
@@ -232,7 +239,7 @@ def test_stopping_lets_an_open_association_finish(tmp_path: Path) -> None:
         stopping.join()
 
     (closed,) = running.recorder.of(AssociationClosed)
-    assert closed.reason is CloseReason.RELEASED
+    assert closed.ended.end is AssociationEnd.RELEASED
     assert len(running.recorder.of(InstanceReceived)) == 2
 
 
@@ -244,7 +251,7 @@ def test_stopping_aborts_what_does_not_finish_in_time(tmp_path: Path) -> None:
         hang_up(association)
 
     (closed,) = running.recorder.of(AssociationClosed)
-    assert closed.reason in (CloseReason.ABORTED, CloseReason.LOST)
+    assert closed.ended.end is AssociationEnd.NODE_STOPPED
     assert association.is_aborted
 
 

@@ -180,7 +180,7 @@ def secure_worklist(tmp_path: Path, identities: dict[str, Identity]) -> Iterator
             certificate=str(own.certificate),
             private_key=str(own.private_key),
             trusted=str(identities["modality"].certificate),
-            review_queue=True,
+            worklist=True,
         ),
     )
     repositories = Repositories(settings)

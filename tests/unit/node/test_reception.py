@@ -11,20 +11,19 @@ from dicom_node.domain.study import StudyState
 from dicom_node.network.events import (
     AssociationClosed,
     AssociationOpened,
-    CloseReason,
     InstanceReceived,
 )
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.persistence.corridor.tables import INSTANCES
 from tests.unit.builders import STUDY, an_instance
-from tests.unit.workflow.test_complete import Desk
+from tests.unit.workflow.test_complete import Desk, released
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 OPENED = AssociationOpened(
     association_id="a1", calling_ae="CR1", called_ae="AINODE", peer_address="127.0.0.1", at=AT
 )
 RECEIVED = InstanceReceived(association_id="a1", instance=an_instance("1.1"), duplicate=False)
-CLOSED = AssociationClosed(association_id="a1", reason=CloseReason.RELEASED, at=AT)
+CLOSED = AssociationClosed(ended=released("a1"))
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_a_study_of_nothing_but_conflicts_disturbs_no_other_of_its_batch(
             *(replace(OPENED, association_id=each) for each in ("a2", "a3")),
             InstanceReceived(association_id="a2", instance=moved, duplicate=False),
             InstanceReceived(association_id="a3", instance=other, duplicate=False),
-            *(replace(CLOSED, association_id=each) for each in ("a2", "a3")),
+            *(AssociationClosed(ended=released(each)) for each in ("a2", "a3")),
         ]
     )
     assert desk.starter.started == [STUDY, "1.2.2"]

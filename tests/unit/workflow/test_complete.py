@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.domain.reception import AssociationEnd, AssociationEnded
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
@@ -13,6 +14,12 @@ from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
 from dicom_node.workflow.testing.fakes import FakeClock, RecordingStarter
 from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
+
+
+def released(association_id: str) -> AssociationEnded:
+    return AssociationEnded(
+        association_id=association_id, calling_ae="CR1", end=AssociationEnd.RELEASED, at=EPOCH
+    )
 
 
 class Desk:
@@ -58,7 +65,7 @@ def test_an_open_association_keeps_a_study_open(desk: Desk) -> None:
 
 def test_the_end_of_the_association_starts_the_quiet_period(desk: Desk) -> None:
     desk.receive("a1", "1.1")
-    desk.reception.ended(["a1"])
+    desk.reception.ended([released("a1")])
     assert desk.starter.awaited == [(STUDY, 2.0)]
     assert desk.completion.claim(STUDY, "w") is None
     desk.clock.advance(2)
@@ -68,7 +75,7 @@ def test_the_end_of_the_association_starts_the_quiet_period(desk: Desk) -> None:
 def test_a_quiet_period_of_nothing_starts_at_once(engine: sa.Engine) -> None:
     desk = Desk(engine, quiet_period=0)
     desk.receive("a1", "1.1")
-    desk.reception.ended(["a1"])
+    desk.reception.ended([released("a1")])
     assert desk.starter.started == [STUDY]
     assert desk.completion.claim(STUDY, "w") is not None
 
@@ -76,20 +83,20 @@ def test_a_quiet_period_of_nothing_starts_at_once(engine: sa.Engine) -> None:
 def test_a_study_waits_for_its_last_association(desk: Desk) -> None:
     desk.receive("a1", "1.1")
     desk.receive("a2", "1.2")
-    desk.reception.ended(["a1"])
+    desk.reception.ended([released("a1")])
     assert desk.starter.awaited == []
-    desk.reception.ended(["a2"])
+    desk.reception.ended([released("a2")])
     assert desk.starter.awaited == [(STUDY, 2.0)]
 
 
 def test_an_image_within_the_quiet_period_makes_the_study_wait_again(desk: Desk) -> None:
     desk.receive("a1", "1.1")
-    desk.reception.ended(["a1"])
+    desk.reception.ended([released("a1")])
     desk.clock.advance(1)
     desk.receive("a2", "1.2")
     desk.clock.advance(1)
     assert desk.completion.claim(STUDY, "w") is None
-    desk.reception.ended(["a2"])
+    desk.reception.ended([released("a2")])
     desk.clock.advance(1)
     study = desk.completion.claim(STUDY, "w")
     assert study is not None
@@ -111,13 +118,13 @@ def test_an_unknown_sender_has_no_quiet_period(engine: sa.Engine) -> None:
     instance = an_instance("1.1", calling_ae="REMOVED", received_at=EPOCH)
     desk.associations.opened("a1")
     desk.reception.received([("a1", instance)])
-    desk.reception.ended(["a1"])
+    desk.reception.ended([released("a1")])
     assert desk.starter.started == [STUDY]
 
 
 def test_an_association_that_brought_nothing_ends_quietly(desk: Desk) -> None:
     desk.associations.opened("a1")
-    desk.reception.ended(["a1", "never opened"])
+    desk.reception.ended([released("a1"), released("never opened")])
     assert desk.starter.awaited == desk.starter.started == []
 
 
@@ -132,7 +139,7 @@ def test_reconciling_indexes_what_only_the_archive_knows(desk: Desk) -> None:
 
 def test_an_analysis_that_broke_leaves_a_failed_study(desk: Desk) -> None:
     desk.receive("a1", "1.1")
-    desk.reception.ended(["a1"])
+    desk.reception.ended([released("a1")])
     desk.clock.now += timedelta(seconds=5)
     desk.completion.claim(STUDY, "w")
     desk.completion.abandon(STUDY, "w", "internal error: MemoryError")
@@ -142,14 +149,14 @@ def test_an_analysis_that_broke_leaves_a_failed_study(desk: Desk) -> None:
 
 def test_an_analysis_that_broke_leaves_later_images_alone(desk: Desk) -> None:
     desk.receive("a1", "1.1")
-    desk.reception.ended(["a1"])
+    desk.reception.ended([released("a1")])
     desk.clock.advance(5)
     desk.completion.claim(STUDY, "w")
     desk.receive("a2", "1.2")
     desk.completion.abandon(STUDY, "w", "internal error: MemoryError")
     study = desk.index.study(STUDY)
     assert (study.state, study.revision) == (StudyState.RECEIVING, 1)
-    desk.reception.ended(["a2"])
+    desk.reception.ended([released("a2")])
     assert desk.starter.awaited[-1] == (STUDY, 2.0)
     desk.clock.advance(2)
     claimed = desk.completion.claim(STUDY, "w2")

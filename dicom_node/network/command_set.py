@@ -1,0 +1,124 @@
+"""Reads the command set of a DIMSE request, and tells what makes it unanswerable or wrong.
+
+The library reads a command set into attributes that check what is assigned to them, and an
+identifier of 68 characters ends in an exception and an A-ABORT: the other images of the association
+are lost with it. PS3.7 has statuses for such a request. It is read here first, as bytes (Section
+6.3.1: Implicit VR Little Endian), and what can be answered is.
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dicom_node.network.errors import MalformedMessageError
+
+C_STORE_RQ, C_CANCEL_RQ = 0x0001, 0x0FFF
+# PS3.7 Table E.1-1
+REQUESTS = frozenset(
+    {0x0001, 0x0010, 0x0020, 0x0021, 0x0030, 0x0FFF}
+    | {0x0100, 0x0110, 0x0120, 0x0130, 0x0140, 0x0150}
+)
+RESPONSE = 0x8000
+NO_DATA_SET = 0x0101
+# Elements of group 0000 (PS3.7 Section E.1)
+_AFFECTED_CLASS, _REQUESTED_CLASS = 0x0002, 0x0003
+_FIELD, _MESSAGE_ID, _RESPONDED_TO, _DATA_SET = 0x0100, 0x0110, 0x0120, 0x0800
+_AFFECTED_INSTANCE, _REQUESTED_INSTANCE = 0x1000, 0x1001
+_LONGEST_UID = 64
+_HEAD = struct.Struct("<HHL")
+_SHORT = struct.Struct("<H")
+# PS3.7 Annex C
+_INVALID_SOP_INSTANCE, _NO_SUCH_SOP_CLASS = 0x0117, 0x0118
+_SOP_CLASS_NOT_SUPPORTED, _UNRECOGNIZED_OPERATION = 0x0122, 0x0211
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a request is answered by a failure before anybody serves it."""
+
+    status: int
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSet:
+    """The elements of group 0000, by element number, and the three that each must have."""
+
+    elements: Mapping[int, bytes]
+    field: int
+    message_id: int
+    has_data_set: bool
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it asks for something, rather than answering."""
+        return not self.field & RESPONSE
+
+    @property
+    def affected_class(self) -> str:
+        """The Affected SOP Class UID, empty where there is none that can be."""
+        return self._uid(_AFFECTED_CLASS)
+
+    @property
+    def affected_instance(self) -> str:
+        """The Affected SOP Instance UID, empty where there is none that can be."""
+        return self._uid(_AFFECTED_INSTANCE)
+
+    def fault(self) -> Fault | None:
+        """Return what is wrong with a request that can be answered all the same."""
+        if self.field not in REQUESTS:
+            return Fault(status=_UNRECOGNIZED_OPERATION, comment="no operation of DIMSE")
+        wrong_class = _SOP_CLASS_NOT_SUPPORTED if self.field < 0x0100 else _NO_SUCH_SOP_CLASS
+        faults = (
+            (_AFFECTED_CLASS, wrong_class, "SOP Class UID is none"),
+            (_REQUESTED_CLASS, wrong_class, "SOP Class UID is none"),
+            (_AFFECTED_INSTANCE, _INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
+            (_REQUESTED_INSTANCE, _INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
+        )
+        needed = (_AFFECTED_CLASS, _AFFECTED_INSTANCE) if self.field == C_STORE_RQ else ()
+        for element, status, comment in faults:
+            present = bool(self.elements.get(element, b"").strip(b" \0"))
+            if (present or element in needed) and not self._uid(element):
+                return Fault(status=status, comment=comment)
+        return None
+
+    def _uid(self, element: int) -> str:
+        value = self.elements.get(element, b"").strip(b" \0")
+        usable = len(value) <= _LONGEST_UID and value.isascii()
+        return value.decode("ascii") if usable else ""
+
+
+def read_command_set(data: bytes) -> CommandSet:
+    """Read a command set.
+
+    Raises
+    ------
+    MalformedMessageError
+        The bytes are no elements of group 0000, or lack what an answer needs.
+    """
+    elements: dict[int, bytes] = {}
+    position = 0
+    while position < len(data):
+        if position + _HEAD.size > len(data):
+            raise MalformedMessageError("a command set ends within the head of an element")
+        group, element, length = _HEAD.unpack_from(data, position)
+        position += _HEAD.size
+        if group or position + length > len(data):
+            raise MalformedMessageError(f"({group:04X},{element:04X}) in a command set of its size")
+        elements[element] = data[position : position + length]
+        position += length
+    field = _short(elements, _FIELD)
+    answers = field == C_CANCEL_RQ or field & RESPONSE
+    return CommandSet(
+        elements=elements,
+        field=field,
+        message_id=_short(elements, _RESPONDED_TO if answers else _MESSAGE_ID),
+        has_data_set=_short(elements, _DATA_SET) != NO_DATA_SET,
+    )
+
+
+def _short(elements: Mapping[int, bytes], element: int) -> int:
+    value = elements.get(element, b"")
+    if len(value) != _SHORT.size:
+        raise MalformedMessageError(f"(0000,{element:04X}) of a command set is missing or no short")
+    return int(_SHORT.unpack(value)[0])
