@@ -20,7 +20,8 @@ from datetime import datetime, timedelta
 
 from dicomanonymizer.dicomfields_selector import dicom_anonymization_database_selector
 from dicomanonymizer.simpledicomanonymizer import anonymize_dataset, initialize_actions
-from pydicom import DataElement, Dataset, config
+from pydicom import DataElement, Dataset
+from pydicom.config import IGNORE
 from pydicom.dataset import FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag
@@ -256,7 +257,7 @@ def _is_standard(uid: str, keyword: str) -> bool:
     """
     if keyword.endswith(_OF_A_KIND):
         return len(uid) <= 64 and _STANDARD_UID.fullmatch(uid) is not None
-    return UID(uid, validation_mode=config.IGNORE).name != uid  # PS3.6's name, if it has one
+    return UID(uid, validation_mode=IGNORE).name != uid  # PS3.6's name, if it has one
 
 
 def _capped(age: str) -> str:
