@@ -208,6 +208,12 @@ class RemarkKind(StrEnum):
     HEADER_JOINED = "header joined with pixels"
     CHANNELS_GIVEN = "given further channels"
     HEADER_CORRECTED = "pixels read other than the header states"
+    FOR_PROCESSING = "image for processing left out"
+
+    @property
+    def is_disagreement(self) -> bool:
+        """Whether header and pixels say different things."""
+        return self in {RemarkKind.TAGS_DISAGREE, RemarkKind.HEADER_CORRECTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

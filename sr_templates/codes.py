@@ -150,6 +150,9 @@ REMARKS = MappingProxyType(
             "R-HEADER-JOINED", PRIVATE_SCHEME, "Header joined with pixels"
         ),
         RemarkKind.CHANNELS_GIVEN: Code("R-CHANNELS", PRIVATE_SCHEME, "Given further channels"),
+        RemarkKind.FOR_PROCESSING: Code(
+            "R-FOR-PROCESSING", PRIVATE_SCHEME, "Image for processing left out"
+        ),
         RemarkKind.HEADER_CORRECTED: Code(
             "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
         ),

@@ -79,7 +79,7 @@ def read_radiograph(dataset: Dataset) -> Radiograph:
     displayed = display(dataset, stored, is_inverted=is_inverted, shift=decoded.shift)
     aspect = read_pixel_aspect(dataset)
     return Radiograph(
-        sop_instance_uid=str(dataset.SOPInstanceUID),
+        sop_instance_uid=str(dataset.get("SOPInstanceUID", "")),
         pixels=displayed.pixels,
         content=content_region(displayed.pixels),
         aspect_ratio=aspect.ratio,

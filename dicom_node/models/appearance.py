@@ -50,6 +50,20 @@ def read_image(path: Path) -> Radiograph:
     return read_radiograph(_read(path))
 
 
+def read_attributes(path: Path) -> Dataset:
+    """Read a file's attributes without its pixels; none where it is damaged.
+
+    Raises
+    ------
+    ModelUnavailableError
+        When it is gone.
+    """
+    try:
+        return _read(path, pixels=False)
+    except ImageRefusedError:
+        return Dataset()
+
+
 def _read(path: Path, *, pixels: bool = True) -> Dataset:
     try:
         return read_object(path, stop_before_pixels=not pixels)

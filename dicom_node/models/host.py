@@ -34,10 +34,11 @@ from dicom_node.domain.header_words import view_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, is_radiograph
 from dicom_node.errors import NodeError
-from dicom_node.models.appearance import look_at, read_image
+from dicom_node.models.appearance import look_at, read_attributes, read_image
 from dicom_node.models.calibrations import Calibrations, calibrations_of
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.ct import CtModels
+from dicom_node.models.exposures import Exposures, exposures_of
 
 _LOG = logging.getLogger(__name__)
 # Decoded images that are kept between inference and the drawing of overlays.
@@ -113,7 +114,7 @@ class ModelHost:
         images: list[Radiograph] = []
         # One at a time, as with ``look``: what comes in at once has no slots yet.
         with self._looking:
-            for instance in instances:
+            for instance in self._exposures(instances).analysed:
                 with suppress(ImageRefusedError):
                     images.append(self._radiograph(instance))
             return triage.assess(images)
@@ -176,9 +177,10 @@ class ModelHost:
         self, model: ModelIdentity, instances: Sequence[ReceivedInstance]
     ) -> Result:
         predictor = self._predictor(model)
+        exposures = self._exposures(instances)
         images: list[Radiograph] = []
         refusals: list[Refusal] = []
-        for instance in instances:
+        for instance in exposures.analysed:
             try:
                 images.append(self._radiograph(instance))
             except ImageRefusedError as error:
@@ -194,7 +196,13 @@ class ModelHost:
             raise ModelUnavailableError(str(error)) from error
         if not isinstance(prediction, Prediction):
             return prediction
-        return replace(prediction, remarks=(*prediction.remarks, *correction_remarks(images)))
+        remarks = (*prediction.remarks, *correction_remarks(images), *exposures.remarks)
+        return replace(prediction, remarks=remarks)
+
+    def _exposures(self, instances: Sequence[ReceivedInstance]) -> Exposures:
+        return exposures_of(
+            instances, lambda each: read_attributes(self._objects.source_path(each.path))
+        )
 
     def _predictor(self, model: ModelIdentity) -> RadiographPredictor[Result]:
         card = self._cards.card(model)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from ai_engine.prediction import Code, HeatMap, ModelIdentity, Refusal, Region, Remark, RemarkKind
+from ai_engine.prediction import Code, HeatMap, ModelIdentity, Refusal, Region, Remark
 from dicom_node.domain.device import Device
 from dicom_node.domain.evidence import MadeObjects
 from dicom_node.domain.review.external_report import ExternalReport
@@ -299,4 +299,4 @@ class ReviewDetails:
     @property
     def disagrees(self) -> bool:
         """Whether the header of an image says one thing and its pixels another."""
-        return any(each.kind is RemarkKind.TAGS_DISAGREE for each in self.remarks)
+        return any(each.kind.is_disagreement for each in self.remarks)

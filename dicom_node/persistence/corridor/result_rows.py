@@ -80,7 +80,8 @@ def refusals_of(connection: sa.Connection, job_id: str) -> tuple[Refusal, ...]:
 def disagreeing(connection: sa.Connection, job_ids: Collection[str]) -> frozenset[str]:
     """Return which of these jobs have an image whose header and pixels disagree."""
     query = sa.select(REMARKS.c.job_id).where(
-        REMARKS.c.job_id.in_(job_ids), REMARKS.c.kind == RemarkKind.TAGS_DISAGREE.value
+        REMARKS.c.job_id.in_(job_ids),
+        REMARKS.c.kind.in_([each.value for each in RemarkKind if each.is_disagreement]),
     )
     return frozenset(connection.scalars(query))
 

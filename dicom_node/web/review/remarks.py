@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ai_engine.prediction import RemarkKind
 from dicom_node.domain.review.review import ReviewDetails
 
 
@@ -29,7 +28,7 @@ def _remarks(details: ReviewDetails) -> Iterator[RemarkLine]:
             title=each.kind.value,
             image=_number(details, each.sop_instance_uid),
             words=each.detail,
-            warns=each.kind is RemarkKind.TAGS_DISAGREE,
+            warns=each.kind.is_disagreement,
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom import Dataset
+from pydicom.uid import DigitalXRayImageStorageForProcessing
 
 from ai_engine.kinds.testing import write_box_model
 from ai_engine.prediction import RefusalReason, RemarkKind
@@ -97,3 +98,23 @@ def test_a_header_without_one_meaning_leads_to_its_reason(started: Started, name
     assert dciodvfy_errors(Path(made[EvidenceKind.SR][0])) == []
     assert REFUSAL_REASONS[reason].value in _codes(report)
     assert reason is not RefusalReason.NOT_FRONTAL_CHEST
+
+
+def test_of_one_exposure_the_image_for_presentation_is_analysed(started: Started) -> None:
+    trial = started(lambda folder: write_box_model(folder, BOXES, SCORES))
+    trial.wanting()
+    shown, raw = chest(), chest()
+    raw.SOPClassUID = raw.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForProcessing
+    raw.SOPInstanceUID = raw.file_meta.MediaStorageSOPInstanceUID = "2.25.4"
+    raw.SeriesInstanceUID = "2.25.5"
+    raw.PresentationIntentType = "FOR PROCESSING"
+    trial.send(raw)
+    trial.send(shown)
+    job = trial.analyse()
+    assert {each["sop_instance_uid"] for each in trial.works.hotbase.findings(job)} == {"2.25.3"}
+    made = trial.evidence(job)
+    report = pydicom.dcmread(made[EvidenceKind.SR][0])
+    assert dciodvfy_errors(Path(made[EvidenceKind.SR][0])) == []
+    assert REMARKS[RemarkKind.FOR_PROCESSING].value in _codes(report)
+    assert "1 image analysed" in _texts(report)
+    assert len(made[EvidenceKind.SC]) == 1
