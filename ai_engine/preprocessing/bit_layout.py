@@ -111,17 +111,17 @@ def _placed_low(words: Words, layout: BitLayout, used: int, correction: str) -> 
     width, bits = 8 * words.dtype.itemsize, layout.stored
     stated = _Reading(bits=bits, is_signed=bool(layout.is_signed), correction=correction)
     above, sign = used >> bits, used >> (bits - 1) & 1
-    if above == 0 and not sign:
+    is_plain = above == 0 and (not sign or layout.is_signed is False)
+    if is_plain and not layout.overlay_bits:  # most images: nothing has to be moved
         return Placed(values=words, correction=correction)
-    if layout.is_signed is None and (above == 0 or bits == width):
+    if layout.is_signed is None and not is_plain and (above == 0 or bits == width):
         return _best(words, _signs(bits, "Pixel Representation and pixels disagree"), bits)
     if above == 0 and bits < width and layout.is_signed:
         other = "Pixel Representation states signed values, but those of the pixels are unsigned."
         unsigned = _Reading(bits=bits, is_signed=False, correction=other)
         return _best(words, [stated, unsigned], bits, otherwise=stated)
-    if above == 0 or bits == width:
-        return stated.of(words)
-    if layout.overlay_bits or (layout.is_signed and _is_sign_extended(words, bits)):
+    is_as_stated = is_plain or bits == width or layout.overlay_bits != 0
+    if is_as_stated or (layout.is_signed and _is_sign_extended(words, bits)):
         return stated.of(words)
     return _best(words, _wider(words, stated, used), bits)
 

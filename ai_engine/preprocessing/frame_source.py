@@ -7,12 +7,18 @@ them valid and in keeping with the code stream.
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import islice
 from types import MappingProxyType
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.encaps import generate_fragments, generate_frames, get_frame
+from pydicom.encaps import (
+    generate_fragments,
+    generate_frames,
+    get_frame,
+    parse_basic_offsets,
+)
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     UID,
@@ -177,7 +183,8 @@ def _unpacked(dataset: Dataset, image: ImagePixel, syntax: UID) -> FrameSource:
 
 def _compressed(dataset: Dataset, image: ImagePixel, syntax: UID, frame: int | None) -> FrameSource:
     first: CodeStream | None = None
-    for stream in frame_streams(dataset, frame, image.frames):
+    streams = _only_stream(dataset) if image.frames == 1 else None
+    for stream in streams or frame_streams(dataset, frame, image.frames):
         found = _read_stream(stream, syntax, image)
         if found.rows is not None and (found.rows, found.columns) != (image.rows, image.columns):
             raise _contradiction(
@@ -189,7 +196,6 @@ def _compressed(dataset: Dataset, image: ImagePixel, syntax: UID, frame: int | N
         first = first or found
     if first is None:
         raise _contradiction("there is no frame in Pixel Data")
-    _require_frames(dataset, image, first.coding)
     image, corrections = _depth(image, first)
     clean = _clean(dataset, image, dataset["PixelData"].value, syntax)
     clean.PixelRepresentation = int(bool(first.is_signed))
@@ -231,13 +237,14 @@ def _coding(syntax: UID) -> Coding:
     )
 
 
-def _require_frames(dataset: Dataset, image: ImagePixel, coding: Coding) -> None:
-    """See that an image of one frame has one code stream: of several, one would be shown."""
-    if image.frames > 1 or coding is Coding.RLE:
-        return
-    fragments = generate_fragments(dataset.PixelData)
-    if sum(read_code_stream(fragment[: 1 << 16]) is not None for fragment in fragments) > 1:
+def _only_stream(dataset: Dataset) -> list[bytes]:
+    """The code stream of an image of one frame; if there were several, one would be shown."""
+    buffer = BytesIO(dataset.PixelData)
+    parse_basic_offsets(buffer)
+    fragments = list(generate_fragments(buffer))
+    if sum(read_code_stream(fragment) is not None for fragment in fragments) > 1:
         raise _contradiction("Pixel Data holds more frames than Number of Frames states")
+    return [fragments[0] if len(fragments) == 1 else b"".join(fragments)] if fragments else []
 
 
 def _depth(image: ImagePixel, stream: CodeStream) -> tuple[ImagePixel, tuple[str, ...]]:
