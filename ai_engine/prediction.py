@@ -2,14 +2,14 @@
 
 These values are the contract between the AI engine, which makes them, the templates in
 ``sr_templates``, which turn them into DICOM objects, and the node, which moves them along.
-They hold no DICOM datasets and no framework tensors, so they pickle small and compare by value.
+They hold no DICOM datasets and no framework tensors, so they are written down by their schema alone
+and compare by value.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
+from ai_engine.float_grid import FloatGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class HeatMap:
     ``region`` is the part of the source image that the grid covers, edge to edge.
     """
 
-    values: npt.NDArray[np.float32]
+    values: FloatGrid
     region: Region
 
 

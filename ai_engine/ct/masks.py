@@ -1,4 +1,4 @@
-"""Masks that pickle small: a bit per voxel, deflated."""
+"""Masks written small: a bit per voxel, deflated."""
 
 import zlib
 from dataclasses import dataclass

@@ -42,6 +42,7 @@ from dicom_node.node.repositories import (
 from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
 from dicom_node.persistence.database import make_workflow_engine
+from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
@@ -54,6 +55,7 @@ from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.salvage import Salvage
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.watch import DeviceWatch
+from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
 from sr_templates.context import EvidenceContext
@@ -61,6 +63,8 @@ from sr_templates.context import EvidenceContext
 _LOG = logging.getLogger(__name__)
 # A verdict that is this old and known nowhere was given outside this process, or left by a crash.
 _UNTOLD_AFTER = timedelta(seconds=2)
+# What a model said as a whole is needed until its evidence is made; later it would be made again.
+_KEEP_PREDICTIONS = timedelta(hours=1)
 
 
 class Node:
@@ -92,7 +96,9 @@ class Node:
             min_new_cases=settings.finetuning.min_new_cases,
         )
         self._corridor = self._make_corridor(config_dir)
-        self._workflows = WorkflowEngine(_engine_settings(settings), self._corridor)
+        self._workflows = WorkflowEngine(
+            _engine_settings(settings), self._corridor, WorkflowRowStore(settings.workflow_url)
+        )
         self._corridor.completion.start_with(self._workflows)
         self._salvage = Salvage(
             index=self._repositories.index,
@@ -173,6 +179,7 @@ class Node:
         self._models.load()
         self._workflows.start()
         try:
+            self._salvage.sweep()
             self._desk.catch_up(always=True)
             for study in self._repositories.index.receiving():
                 self._corridor.completion.expect(study.study_instance_uid)
@@ -284,7 +291,7 @@ class Node:
         interval = self._settings.workflow.sweep_interval
         self._clock.add_job(self._sweep, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
-        self._clock.add_job(self._workflows.collect, "interval", hours=1)
+        self._clock.add_job(self._collect, "interval", hours=1)
         care = self._settings
         for schedule, job in (
             (care.calibration.schedule, self._jobs.calibrate_all),
@@ -305,6 +312,10 @@ class Node:
         minute = int(utc_now().timestamp() // 60)
         for item_id in self._review_queue.unconcluded(utc_now() - _UNTOLD_AFTER):
             self._workflows.conclude_now(item_id, attempt=minute)
+
+    def _collect(self) -> None:
+        self._workflows.collect()
+        self._repositories.hotbase.forget_predictions(utc_now() - _KEEP_PREDICTIONS)
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)
@@ -363,6 +374,7 @@ def _engine_settings(settings: NodeSettings) -> EngineSettings:
         database_engine=make_workflow_engine(settings.workflow_url),
         executor_id=settings.workflow.executor_id,
         keep_workflows=settings.workflow.keep_workflows,
+        contract=contract_of(Corridor, WorkflowEngine),
     )
 
 

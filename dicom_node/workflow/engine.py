@@ -20,8 +20,12 @@ from dbos import error as dbos_error
 
 from dicom_node.domain.delivery import Delivery
 from dicom_node.errors import NodeError
+from dicom_node.workflow.contract import StepContract
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import Fate, Life, StepFailedError
+from dicom_node.workflow.step_values import StepValues, refuse_pickles
+from dicom_node.workflow.take_up import WorkflowRows, sort_out
+from dicom_node.workflow.written_values import UnreadableValueError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,24 +33,23 @@ R = TypeVar("R")
 _LOG = logging.getLogger(__name__)
 _STUDIES = "studies"
 _DELIVERIES = "deliveries"
-# Work begun by one version is finished by the next as long as this stays the same; otherwise
-# ``salvage`` has it begun anew. Change it when the order or the meaning of the corridor's steps
-# changes.
-_CORRIDOR_VERSION = "4"
 _STEP_TRIES = 3
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
+# Nothing but an upgrade cancels: what was cancelled is to be begun anew.
+_LEFT = "CANCELLED"
 # Studies whose workflows are held in memory; those that are not being analysed cost a thread each.
 _DIRECT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Where workflows are kept, and for how long."""
+    """Where workflows are kept, for how long, and whose work is gone on with."""
 
     database_url: str
     database_engine: sa.Engine | None
     executor_id: str
     keep_workflows: float
+    contract: StepContract
     log_level: str = "WARNING"
 
 
@@ -112,9 +115,10 @@ def _words(error: object) -> str:
 class WorkflowEngine:
     """Runs the corridor's workflows; one per process, between ``start`` and ``stop``."""
 
-    def __init__(self, settings: EngineSettings, corridor: Corridor) -> None:
+    def __init__(self, settings: EngineSettings, corridor: Corridor, rows: WorkflowRows) -> None:
         self._settings = settings
         self._corridor = corridor
+        self._rows = rows
         self._lock = threading.Lock()
         self._direct: set[str] = set()
         self._analyse: Callable[[str], None]
@@ -124,12 +128,14 @@ class WorkflowEngine:
 
     def start(self) -> None:
         """Open the workflow store and take up whatever the last run left unfinished."""
+        refuse_pickles()
         DBOS(
             config={
                 "name": "dicom-node",
                 "system_database_url": self._settings.database_url,
                 "system_database_engine": self._settings.database_engine,
-                "application_version": _CORRIDOR_VERSION,
+                "serializer": StepValues(),
+                "application_version": self._settings.contract.version,
                 "executor_id": self._settings.executor_id,
                 "log_level": self._settings.log_level,
                 "console_log_level": self._settings.log_level,
@@ -141,10 +147,12 @@ class WorkflowEngine:
         DBOS.register_queue(_STUDIES, worker_concurrency=_DIRECT)
         DBOS.register_queue(_DELIVERIES, partition_concurrency=2)
         self._debouncer = Debouncer.create(self._analyse, queue=_STUDIES)
+        self._take_up()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Let running workflows end, up to ``timeout`` seconds; the rest is taken up next time."""
         DBOS.destroy(workflow_completion_timeout_sec=int(timeout), destroy_registry=True)
+        self._rows.close()
 
     def analyse_now(self, study_instance_uid: str) -> None:
         """Start analysing a study, or queue it while many are waiting already."""
@@ -203,10 +211,36 @@ class WorkflowEngine:
         DBOS.delete_workflows([each.workflow_id for each in ended])
         return len(ended)
 
+    def _take_up(self) -> None:
+        """Go on with what another version has left, or have it begun anew."""
+        version = self._settings.contract.version
+        left = sort_out(
+            self._rows.unfinished(but_of=version),
+            self._settings.contract,
+            executor_id=self._settings.executor_id,
+        )
+        self._rows.adopt([each.workflow_id for each in left.go_on], version)
+        for each in left.go_on:
+            if each.is_running:
+                DBOS.resume_workflow(each.workflow_id)
+        if left.anew:
+            self.cancel([each.workflow_id for each in left.anew])
+        forgotten = self._rows.forget_foreign_values(StepValues().name())
+        if left.go_on or left.anew or forgotten:
+            _LOG.warning(
+                "work of another version taken up goes_on=%d begun_anew=%d forgotten=%d",
+                len(left.go_on),
+                len(left.anew),
+                forgotten,
+            )
+
     def _fate(self, workflow: WorkflowStatus) -> Fate:
+        if workflow.status == _LEFT:
+            return Fate(life=Life.LEFT)
         if workflow.status not in _UNFINISHED:
             return Fate(life=Life.ENDED, error=_words(workflow.error))
-        if workflow.app_version in (_CORRIDOR_VERSION, None) or workflow.status == "DELAYED":
+        own = self._settings.contract.version
+        if workflow.app_version in (own, None) or workflow.status == "DELAYED":
             return Fate(life=Life.ALIVE)
         # DBOS runs only what its own version began. Another version may be running in another
         # process beside this one, though, and what that has taken up is that one's.
@@ -235,6 +269,11 @@ class WorkflowEngine:
         steps = _Steps(self)
         try:
             self._corridor.analyse(study_instance_uid, steps)
+        except (dbos_error.DBOSUnexpectedStepError, UnreadableValueError) as foreign:
+            # The steps that are recorded are not those that would be done: begun anew by a sweep.
+            _LOG.warning("study released study=%s reason=%r", study_instance_uid, str(foreign))
+            self._corridor.completion.release(study_instance_uid, steps.workflow_id)
+            raise
         except Exception as failure:
             # The outermost boundary of a workflow: whatever went wrong, the study must not look
             # as if it were still being worked on. The error itself goes on to the workflow store.

@@ -19,11 +19,12 @@ once and the corridor goes on where it was.
 import logging
 from dataclasses import dataclass
 
+from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.job import Job
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
-from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.infer import Inference, Inferred
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.slots import Slots
@@ -73,12 +74,18 @@ class Corridor:
 
     def _made(self, job: Job, steps: DurableSteps) -> bool:
         """Make a job's evidence; tell whether its model said anything."""
-        analysis = steps.run("infer", self.inference.analyse, job)
-        if analysis is None:
+        inferred = steps.run("infer", self.inference.analyse, job)
+        if inferred is None:
             return False
-        evidence = steps.run("report", self.reporting.report, analysis)
-        steps.run("await review", self.review.reviewing.enqueue, analysis, evidence)
+        evidence = steps.run("report", self._report, job, inferred)
+        steps.run("await review", self._enqueue, job, inferred, evidence)
         return True
+
+    def _report(self, job: Job, inferred: Inferred) -> tuple[EvidenceObject, ...]:
+        return self.reporting.report(self.inference.recall(job, inferred))
+
+    def _enqueue(self, job: Job, inferred: Inferred, evidence: tuple[EvidenceObject, ...]) -> None:
+        self.review.reviewing.enqueue(self.inference.recall(job, inferred), evidence)
 
     def _tell_failure(self, job: Job, steps: DurableSteps) -> None:
         try:

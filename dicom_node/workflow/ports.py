@@ -36,14 +36,26 @@ class Clock(Protocol):
         """Return the present moment, aware."""
 
 
+class UnforeseenError(Exception):
+    """Stands for an error of another package that was raised in an earlier run; its words are gone.
+
+    ``kind`` is the name of its class.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
 class StepFailedError(NodeError):
     """A step raised what nobody expected, as often as it was tried; the cause goes with it."""
 
     @classmethod
     def of(cls, step: str, cause: BaseException) -> "StepFailedError":
         """Name the kind of the cause, not its words: these may hold values of a header."""
+        kind = cause.kind if isinstance(cause, UnforeseenError) else type(cause).__name__
         return cls(
-            f"internal error in step {step!r} ({type(cause).__name__}): the node's log has the "
+            f"internal error in step {step!r} ({kind}): the node's log has the "
             "trace; dicom-node retry tries again"
         )
 
@@ -162,8 +174,14 @@ class ResultStore(Protocol):
     def predecessors(self, job: Job) -> tuple[str, ...]:
         """Return the jobs whose results this job's results supersede, newest first."""
 
-    def keep_prediction(self, job_id: str, prediction: Result) -> None:
+    def keep_prediction(self, job_id: str, prediction: Result, *, at: datetime) -> None:
         """Record what a model said."""
+
+    def prediction(self, job_id: str) -> Result | None:
+        """Return what a model said, where it is still kept as a whole and can be read."""
+
+    def forget_predictions(self, before: datetime) -> int:
+        """Keep only the figures of what models said before a moment; return of how many jobs."""
 
     def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
         """Record result objects."""

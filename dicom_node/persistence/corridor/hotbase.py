@@ -1,6 +1,7 @@
 """The Hotbase: what models said, the evidence made of it, and where it went."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -22,12 +23,16 @@ from dicom_node.persistence.corridor.tables import (
     JOBS,
     LEFT_OUT,
     MEASUREMENTS,
+    PREDICTIONS,
     REFUSALS,
     REMARKS,
     UtcDateTime,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
+from dicom_node.workflow.written_values import UnreadableValueError, read_value, write_value
 from sr_templates.evidence_kind import EvidenceKind
+
+_LOG = logging.getLogger(__name__)
 
 
 class Hotbase:
@@ -98,11 +103,35 @@ class Hotbase:
         with self._read() as connection:
             return tuple(connection.scalars(query))
 
-    def keep_prediction(self, job_id: str, prediction: Result) -> None:
-        """Record findings, measurements and refusals; repeating it changes nothing."""
+    def keep_prediction(self, job_id: str, prediction: Result, *, at: datetime) -> None:
+        """Record findings, measurements and refusals, and the whole; repeating changes nothing."""
+        tag, value = write_value(prediction)
+        whole = {"job_id": job_id, "tag": tag, "value": value, "kept_at": at}
         with self._engine.begin() as connection:
             for table, rows in result_rows(job_id, prediction).items():
                 insert_or_replace(connection, table, rows)
+            insert_or_replace(connection, PREDICTIONS, [whole])
+
+    def prediction(self, job_id: str) -> Result | None:
+        """Return what a job's model said; None where it is no longer kept, or cannot be read."""
+        query = sa.select(PREDICTIONS.c.tag, PREDICTIONS.c.value)
+        with self._read() as connection:
+            row = connection.execute(query.where(PREDICTIONS.c.job_id == job_id)).one_or_none()
+        if row is None:
+            return None
+        try:
+            kept: Result = read_value(row.tag, row.value)
+        except UnreadableValueError as error:
+            _LOG.warning("prediction not read job=%s reason=%r", job_id, str(error))
+            return None
+        return kept
+
+    def forget_predictions(self, before: datetime) -> int:
+        """Delete what models said, kept before a moment, but not the figures of it."""
+        with self._engine.begin() as connection:
+            return connection.execute(
+                sa.delete(PREDICTIONS).where(PREDICTIONS.c.kept_at < before)
+            ).rowcount
 
     def measurements(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Return what a job's model measured, as rows."""

@@ -147,6 +147,16 @@ FINDINGS = sa.Table(
     sa.Column("threshold", sa.Float, nullable=False),
 )
 
+# What a model said as a whole, by the schema of written_values: kept until its evidence is made.
+PREDICTIONS = sa.Table(
+    "predictions",
+    METADATA,
+    sa.Column("job_id", sa.String(32), sa.ForeignKey(JOBS.c.job_id), primary_key=True),
+    sa.Column("tag", sa.String(32), nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("kept_at", UtcDateTime, nullable=False, index=True),
+)
+
 REFUSALS = sa.Table(
     "refusals",
     METADATA,

@@ -27,6 +27,17 @@ class Analysis:
     made_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferred:
+    """Says that a job's model has looked at it, and when; what it said is kept in the Hotbase.
+
+    That may be large (heat maps, masks, images of bones), and rows of workflows hold small values.
+    """
+
+    job_id: str
+    made_at: datetime
+
+
 class Inference:
     """Runs the model that a job names."""
 
@@ -45,24 +56,22 @@ class Inference:
         self._watch = watch
         self._clock = clock
 
-    def analyse(self, job: Job) -> Analysis | None:
-        """Return the prediction of a job, kept in the Hotbase; None when the job failed.
+    def analyse(self, job: Job) -> Inferred | None:
+        """Make the prediction of a job and keep it in the Hotbase; None when the job failed.
 
         Images that the model refuses are part of the prediction; a job fails only when the model
         or the files cannot be used at all.
         """
         started = time.perf_counter()
         instances = job_instances(self._index, job)
-        admitted, refused = self._watch.admitted(job.model, instances)
         try:
-            prediction = with_remarks(
-                with_refusals(self._models.predict(job.model, admitted), refused), job, instances
-            )
+            prediction = self._predicted(job, instances)
         except NodeError as error:
             self.fail(job, str(error))
             return None
-        self._results.keep_prediction(job.job_id, prediction)
-        self._watch.observe(job.job_id, prediction, instances, at=self._clock())
+        made_at = self._clock()
+        self._results.keep_prediction(job.job_id, prediction, at=made_at)
+        self._watch.observe(job.job_id, prediction, instances, at=made_at)
         _LOG.info(
             "job inferred job=%s model=%s images=%d refused=%d seconds=%.3f",
             job.job_id,
@@ -71,7 +80,24 @@ class Inference:
             len(prediction.refused),
             time.perf_counter() - started,
         )
-        return Analysis(job=job, prediction=prediction, made_at=self._clock())
+        return Inferred(job_id=job.job_id, made_at=made_at)
+
+    def recall(self, job: Job, inferred: Inferred) -> Analysis:
+        """Return a job with what its model said.
+
+        What is no longer kept, or was written by a version of the node that this one does not
+        understand, is made again: the same model says the same of the same images.
+        """
+        prediction = self._results.prediction(job.job_id)
+        if prediction is None:
+            _LOG.warning("job inferred once more job=%s", job.job_id)
+            prediction = self._predicted(job, job_instances(self._index, job))
+        return Analysis(job=job, prediction=prediction, made_at=inferred.made_at)
+
+    def _predicted(self, job: Job, instances: Sequence[ReceivedInstance]) -> Result:
+        admitted, refused = self._watch.admitted(job.model, instances)
+        prediction = self._models.predict(job.model, admitted)
+        return with_remarks(with_refusals(prediction, refused), job, instances)
 
     def fail(self, job: Job, reason: str) -> None:
         """Record that a job has failed, and why."""

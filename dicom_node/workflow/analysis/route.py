@@ -28,7 +28,7 @@ class Routed:
     """The jobs of a study; those in ``finished`` were done before, on the same images."""
 
     jobs: tuple[Job, ...]
-    finished: frozenset[str] = frozenset()
+    finished: tuple[str, ...] = ()
     reason: str = ""
 
     @property
@@ -78,7 +78,7 @@ class Routing:
             _LOG.info("study not routed study=%s reason=%r", study.study_instance_uid, reason)
             return Routed(jobs=(), reason=reason)
         states = {job.job_id: self._results.add_job(job, at=self._clock()) for job in jobs}
-        finished = frozenset(one for one, state in states.items() if state is JobState.DONE)
+        finished = tuple(one for one, state in states.items() if state is JobState.DONE)
         return Routed(jobs=jobs, finished=finished)
 
     def _looks(self, instances: Iterable[ReceivedInstance]) -> Looks:

@@ -79,7 +79,7 @@ def test_an_item_is_listed_shown_claimed_and_decided(repositories: Repositories)
     listed = dicom_node("review", "list").output
     assert ITEM in listed
     assert "1 waiting" in listed
-    repositories.hotbase.keep_prediction(ITEM, A_DISAGREEMENT)
+    repositories.hotbase.keep_prediction(ITEM, A_DISAGREEMENT, at=datetime.now(UTC))
     shown = dicom_node("review", "show", ITEM).output
     assert "opacity" in shown
     assert "header and pixels disagree: 1.2.3.1.1.1: it is a hand" in shown

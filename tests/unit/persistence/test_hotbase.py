@@ -70,8 +70,8 @@ def test_the_predecessor_is_the_last_finished_job_of_the_model(hotbase: Hotbase)
 
 def test_a_prediction_is_kept_finding_by_finding(hotbase: Hotbase) -> None:
     prediction = FakeModels().predict(FAKE_MODEL, [an_instance("1.1")])
-    hotbase.keep_prediction(JOB.job_id, prediction)
-    hotbase.keep_prediction(JOB.job_id, prediction)
+    hotbase.keep_prediction(JOB.job_id, prediction, at=EPOCH)
+    hotbase.keep_prediction(JOB.job_id, prediction, at=EPOCH)
     (row,) = hotbase.findings(JOB.job_id)
     assert (row["label"], row["probability"], row["threshold"]) == ("opacity", 0.9, 0.5)
 

@@ -262,11 +262,28 @@ def test_a_step_that_is_repeated_after_a_crash_gives_the_same_objects(works: Wor
     study = works.corridor.completion.claim(STUDY, "w1")
     assert study is not None
     routed = works.corridor.routing.route(study)
-    analysis = works.corridor.inference.analyse(routed.jobs[0])
-    assert analysis is not None
-    first = works.corridor.reporting.report(analysis)
+    job = routed.jobs[0]
+    inferred = works.corridor.inference.analyse(job)
+    assert inferred is not None
+    first = works.corridor.reporting.report(works.corridor.inference.recall(job, inferred))
     works.clock.advance(60)
-    assert works.corridor.reporting.report(analysis) == first
+    again = works.corridor.reporting.report(works.corridor.inference.recall(job, inferred))
+    assert again == first
+    assert works.models.calls == 1
+
+
+def test_a_prediction_that_is_no_longer_kept_is_made_again(works: Works) -> None:
+    works.receive("1.2.3.1")
+    study = works.corridor.completion.claim(STUDY, "w1")
+    assert study is not None
+    (job,) = works.corridor.routing.route(study).jobs
+    inferred = works.corridor.inference.analyse(job)
+    assert inferred is not None
+    assert works.hotbase.forget_predictions(works.clock() + timedelta(seconds=1)) == 1
+    again = works.corridor.inference.recall(job, inferred)
+    assert works.models.calls == 2
+    assert (again.job, again.made_at) == (job, inferred.made_at)
+    assert works.corridor.reporting.report(again)
 
 
 def test_a_study_that_is_sent_again_is_not_analysed_again(works: Works) -> None:

@@ -15,11 +15,14 @@ from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.study import StoredStudy, StudyState
 from dicom_node.persistence.database import make_workflow_engine
+from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.workflow import engine as engine_module
 from dicom_node.workflow.analysis.deliver import Delivering, DeliveryError
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.salvage import Salvage
+from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
+from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import Fate, Life
 from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
@@ -80,20 +83,23 @@ class Node:
                 clock=works.clock,
             ),
         )
-        self._store = store
+        self.contract = contract_of(Corridor, WorkflowEngine)
+        self.store = store
         self._running = False
 
     def start(self) -> None:
         """Start the engine, as a new process would."""
         self.engine = WorkflowEngine(
             EngineSettings(
-                database_url=self._store,
-                database_engine=make_workflow_engine(self._store),
+                database_url=self.store,
+                database_engine=make_workflow_engine(self.store),
                 executor_id="node-1",
                 keep_workflows=3600.0,
+                contract=self.contract,
                 log_level="CRITICAL",
             ),
             self.corridor,
+            WorkflowRowStore(self.store),
         )
         self.engine.start()
         self._running = True
@@ -202,9 +208,7 @@ def test_a_delivery_that_waits_for_its_retry_is_left_alone(node: Node) -> None:
     assert node.pacs.tries == 0
 
 
-def test_a_retry_that_another_version_began_is_made_by_this_one(
-    node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_retry_that_another_version_planned_is_made_by_this_one_at_its_time(node: Node) -> None:
     node.works.analyse()
     planned = cast("Delivery", node.delivery())
     node.works.hotbase.move_delivery(planned.delivery_id, DeliveryState.RETRYING, at=EPOCH)
@@ -212,19 +216,39 @@ def test_a_retry_that_another_version_began_is_made_by_this_one(
     node.start()
     node.engine.deliver_later(planned, 0.3)
     node.stop()
-    monkeypatch.setattr(engine_module, "_CORRIDOR_VERSION", "upgraded")
+    node.contract = replace(node.contract, order="other steps", values="other values")
     node.start()
     waiting = replace(planned, attempts=1)
+    assert node.life(waiting.next_try) in (Life.ALIVE, Life.ENDED)
+    for _ in range(3):
+        node.salvage.sweep()
+    wait_for(lambda: node.is_in(DeliveryState.DELIVERED, 2))
+    assert node.pacs.tries == 1
+
+
+def test_a_retry_that_a_later_version_began_elsewhere_is_made_once(node: Node) -> None:
+    node.works.analyse()
+    planned = cast("Delivery", node.delivery())
+    node.works.hotbase.move_delivery(planned.delivery_id, DeliveryState.RETRYING, at=EPOCH)
+    node.works.clock.advance(31)
+    node.start()
+    node.engine.deliver_later(planned, 0.3)
+    waiting = replace(planned, attempts=1)
+    with WorkflowRowStore(node.store) as rows:
+        rows.adopt([waiting.next_try], "another version")
     wait_for(lambda: node.life(waiting.next_try) is Life.LEFT)
     for _ in range(3):
         node.salvage.sweep()
     wait_for(lambda: node.is_in(DeliveryState.DELIVERED, 3))
     assert node.pacs.tries == 1
-    # Back at the old version, what the new one has done in its place is not done again.
+    # That version back, what was done in its place is not done again.
     node.stop()
-    monkeypatch.undo()
+    node.contract = replace(node.contract, order="another", values="version")
     node.start()
-    assert node.life(waiting.next_try) is Life.ENDED
+    assert node.life(waiting.next_try) is Life.LEFT
+    node.salvage.sweep()
+    assert node.is_in(DeliveryState.DELIVERED, 3)
+    assert node.pacs.tries == 1
 
 
 def test_a_study_whose_failure_could_not_be_recorded_fails_in_the_end(

@@ -14,9 +14,11 @@ from dicom_node.domain.job import Job
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.database import make_workflow_engine
+from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.workflow.analysis.infer import Analysis
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.review.waiting import Reviewing
@@ -142,8 +144,10 @@ def test_it_is_the_same_on_the_real_engine(works: Works, tmp_path: Path) -> None
             database_engine=make_workflow_engine(url),
             executor_id="test",
             keep_workflows=60,
+            contract=contract_of(Corridor, WorkflowEngine),
         ),
         corridor,
+        WorkflowRowStore(url),
     )
     engine.start()
     try:

@@ -1,0 +1,1 @@
+"""What released versions of the node wrote into rows that outlive an upgrade, and their writer."""
