@@ -39,7 +39,7 @@ QUIETING = "1.2.826.0.1.1.5"
 WAITING_FOR_ITS_SLOT = "1.2.826.0.1.1.6"
 QUEUED = "1.2.826.0.1.1.7"
 STUDIES = (DELIVERED, INFERRING, SENDING, RETRYING, QUIETING, WAITING_FOR_ITS_SLOT, QUEUED)
-SOON = 8.0
+LONG = 3600.0
 _PATIENCE = 60.0
 
 
@@ -151,7 +151,7 @@ def main(kind: str, hotbase: str, store: str, folder: Path) -> None:
     """Bring every study to its place, say so, and wait."""
     node = make_node(make_engine(hotbase), folder, store, Stuck(folder=folder), Door(folder))
     _become(kind, node)
-    node.corridor.delivering._policy = RetryPolicy(first_delay=timedelta(seconds=SOON), jitter=0.0)
+    node.corridor.delivering._policy = RetryPolicy(first_delay=timedelta(seconds=LONG), jitter=0.0)
     works = node.works
     for study in STUDIES:
         works.receive(f"{study}.1.1", StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1")
@@ -162,7 +162,7 @@ def main(kind: str, hotbase: str, store: str, folder: Path) -> None:
     _wait((folder / "sending").exists)
     _wait(lambda: _attempts(works, RETRYING) == [1])
     _wait(lambda: _attempts(works, DELIVERED) == [1])
-    node.engine.analyse_when_quiet(QUIETING, SOON)
+    node.engine.analyse_when_quiet(QUIETING, LONG)
     node.engine.analyse_now(INFERRING)
     _wait((folder / "inferring").exists)
     node.engine.analyse_now(WAITING_FOR_ITS_SLOT)

@@ -24,7 +24,9 @@ from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.corridor.tables import STUDIES as STUDY_ROWS
 from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.workflow.step_values import StepValues
+from dicom_node.workflow.take_up import Unfinished
 from dicom_node.workflow.testing.fakes import FakeModels
 from tests.integration.workflow.old_node import (
     DELIVERED,
@@ -42,7 +44,6 @@ from tests.peers.postgresql import PostgreSql
 from tests.peers.process import wait_until
 from tests.unit.workflow.test_salvage import Node
 
-UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 _START_SECONDS = 120.0
 
 
@@ -70,17 +71,29 @@ class Store:
 
     def spring(self, trap: str) -> None:
         """Put a hostile value in place of every argument and every result."""
+        for name, column in (("workflow_input", "inputs"), ("operation_outputs", "output")):
+            self._put(name, column, trap)
+
+    def let_delays_pass(self) -> None:
+        """Have everything that waits be due."""
+        self._put("workflow_status", "delay_until_epoch_ms", 1)
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Return the workflows that have not ended."""
+        with WorkflowRowStore(self.workflows) as rows:
+            return rows.unfinished(but_of="")
+
+    def _put(self, name: str, column: str, value: object) -> None:
         engine = make_engine(self.workflows)
         schema = "dbos" if engine.dialect.name == "postgresql" else None
+        table = sa.table(name, sa.column(column), schema=schema)
         with engine.begin() as connection:
-            for name, column in (("workflow_input", "inputs"), ("operation_outputs", "output")):
-                table = sa.table(name, sa.column(column), schema=schema)
-                held = table.c[column].is_not(None)
-                connection.execute(sa.update(table).where(held).values({column: trap}))
+            held = table.c[column].is_not(None)
+            connection.execute(sa.update(table).where(held).values({column: value}))
         engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer)])
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Two empty databases."""
     if request.param == "sqlite":
@@ -141,11 +154,10 @@ def sweep_until_done(node: Node, store: Store) -> None:
         node.salvage.sweep()
         node.corridor.completion.sweep()
         states = {node.works.index.study(each).state for each in STUDIES}
-        flows = store.workflow_tables()["workflow_status"]
         return (
             states == {StudyState.ANALYSED}
             and {each.state for each in deliveries(node)} == {DeliveryState.DELIVERED}
-            and not any(each["status"] in UNFINISHED for each in flows)
+            and not store.unfinished()
         )
 
     wait_until(is_done, "every study to be analysed and delivered", _START_SECONDS)
@@ -184,6 +196,16 @@ def require_each_result_once(node: Node, store: Store) -> None:
     assert sent == dict.fromkeys(kept, 1)
 
 
+def trap(sprung: Path) -> str:
+    """Return a row's text that makes a file when it is unpickled."""
+
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (sprung,))
+
+    return b64encode(pickle.dumps(Trap())).decode()
+
+
 def require_no_pickle(store: Store) -> None:
     """No row of any table says that it is one, or looks like one."""
     for table, rows in store.workflow_tables().items():
@@ -194,8 +216,16 @@ def require_no_pickle(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "goes_on"),
-    [("fewer fields", True), ("other names", False), ("other order", False), ("pickles", False)],
+    ("store", "kind", "goes_on"),
+    [
+        ("sqlite", "fewer fields", True),
+        ("sqlite", "other names", False),
+        ("sqlite", "other order", False),
+        ("sqlite", "pickles", False),
+        pytest.param("postgresql", "fewer fields", True, marks=pytest.mark.peer),
+        pytest.param("postgresql", "pickles", False, marks=pytest.mark.peer),
+    ],
+    indirect=["store"],
 )
 def test_the_new_version_finishes_what_a_killed_one_had_begun(
     store: Store, new_node: Node, kind: str, goes_on: bool
@@ -207,34 +237,19 @@ def test_the_new_version_finishes_what_a_killed_one_had_begun(
         WAITING_FOR_ITS_SLOT,
     ]
     assert {states[DELIVERED], states[SENDING], states[RETRYING]} == {StudyState.ANALYSED}
-    flows = Counter(each["status"] for each in store.workflow_tables()["workflow_status"])
-    assert {each: flows[each] for each in UNFINISHED} == {
-        "PENDING": 3,
-        "ENQUEUED": 1,
-        "DELAYED": 2,
-    }
+    stands = Counter(each.status for each in store.unfinished())
+    assert stands == {"PENDING": 3, "ENQUEUED": 1, "DELAYED": 2}
     before = {each: claimed_by(new_node, each) for each in (INFERRING, WAITING_FOR_ITS_SLOT)}
-    start(new_node)
-    sweep_until_done(new_node, store)
-    require_each_result_once(new_node, store)
-    require_no_pickle(store)
-    after = {each: claimed_by(new_node, each) for each in before}
-    assert all((after[each] == before[each]) is goes_on for each in before)
-    # What had been done was not done again.
-    assert new_node.works.models.calls == len((INFERRING, QUIETING, WAITING_FOR_ITS_SLOT, QUEUED))
-
-
-def test_hostile_pickles_in_the_store_are_not_run(store: Store, new_node: Node) -> None:
-    kill_an_old_node("pickles", store)
     sprung = store.folder / "sprung"
-
-    class Trap:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return (Path.touch, (sprung,))
-
-    store.spring(b64encode(pickle.dumps(Trap())).decode())
+    if kind == "pickles":
+        store.spring(trap(sprung))
     start(new_node)
+    store.let_delays_pass()
     sweep_until_done(new_node, store)
     require_each_result_once(new_node, store)
     require_no_pickle(store)
     assert not sprung.exists()
+    after = {each: claimed_by(new_node, each) for each in before}
+    assert all((after[each] == before[each]) is goes_on for each in before)
+    # What had been done was not done again.
+    assert new_node.works.models.calls == len((INFERRING, QUIETING, WAITING_FOR_ITS_SLOT, QUEUED))
