@@ -1,4 +1,4 @@
-"""Write the golden set of a version: ``python -m tests.golden 0.2.0``.
+"""Write the golden set of a version: ``make golden VERSION=0.2.0``.
 
 A set of a version that is released is never written again.
 """

@@ -184,6 +184,7 @@ def ct_prediction() -> CtPrediction:
         right_lung=mask,
         left_lung=mask,
         inhomogeneity=((Pattern.NODULE, mask),),
+        corrections=("The pixels are signed.",),
     )
     return CtPrediction(
         model=MODEL,

@@ -1,7 +1,10 @@
 """What released versions wrote into rows is read by this one, or known to be begun anew."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.version import Version
@@ -25,9 +28,20 @@ READ = [
 PICKLES = sorted(SETS.glob("*/*.pickle"))
 REWRITE = (
     f"the steps or their values are no longer those of {NEWEST}. If that version is released, "
-    "begin a new set (python -m tests.golden VERSION); if it is in work, write its set again. An "
+    "begin a new set (make golden VERSION=…); if it is in work, write its set again. An "
     "older set that cannot be read any more belongs into BEGUN_ANEW, with the reason."
 )
+
+
+def _values(value: object) -> Iterator[Any]:
+    """Yield every frozen value inside of one."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _values(each)
+    elif is_dataclass(value):
+        yield value
+        for field in fields(value):
+            yield from _values(getattr(value, field.name))
 
 
 def _id(path: Path) -> str:
@@ -56,6 +70,19 @@ def test_the_contract_is_that_of_the_newest_golden_set() -> None:
 def test_every_value_of_the_table_has_a_golden_file() -> None:
     written = "".join(path.read_text() for path in (SETS / NEWEST).glob("*.json"))
     assert [tag for tag in VALUES if f'"type":"{tag}"' not in written] == []
+
+
+def test_the_samples_fill_every_optional_field() -> None:
+    filled: set[str] = set()
+    known: set[str] = set()
+    for value in _values(tuple(samples().values())):
+        for each in fields(value):
+            if each.default is not MISSING:
+                name = f"{type(value).__name__}.{each.name}"
+                known.add(name)
+                if getattr(value, each.name) != each.default:
+                    filled.add(name)
+    assert known - filled == set(), "give tests/golden/samples.py a value for it"
 
 
 @pytest.mark.parametrize("path", PICKLES, ids=_id)
