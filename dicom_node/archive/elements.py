@@ -129,7 +129,7 @@ class EncodedDataset:
         # VR field tells, because in implicit VR those two bytes are the low half of a length.
         vr = bytes(self.data[4:6])
         if declared:
-            return len(vr) < 2 or (vr.isalpha() and vr.isupper())
+            return len(vr) < 2 or (vr.isalpha() and vr.isupper()) or self._has_odd_vr(0)
         return vr in _LONG_VRS or vr in _SHORT_VRS
 
     def _nested_explicit(self, vr: bytes) -> bool:
@@ -146,9 +146,56 @@ class EncodedDataset:
                 if vr in _SHORT_VRS:
                     return tag, vr, position + 8, short
                 return tag, vr, position + 12, self._long.unpack_from(self.data, position + 8)[0]
+            odd = self._odd_value(position, tag) if explicit and group != 0xFFFE else None
+            if odd is not None:
+                return tag, b"", *odd
             return tag, b"", position + 8, self._long.unpack_from(self.data, position + 4)[0]
         except struct.error as error:
             raise UnreadableDatasetError("the data ends within the head of an element") from error
+
+    def _has_odd_vr(self, position: int) -> bool:
+        """Tell whether an explicit element begins here whose VR is none, and others follow it."""
+        if position + 8 > len(self.data):
+            return False
+        group, number, _, _ = self._head.unpack_from(self.data, position)
+        return self._odd_value(position, group << 16 | number) is not None
+
+    def _odd_value(self, position: int, tag: int) -> tuple[int, int] | None:
+        """Return start and length of the value of an element whose VR is none: '??', or NULs.
+
+        Some writers know no VR for an element and put in what comes to hand. Its length may be
+        short, or long behind two reserved bytes, or that of an element of implicit VR: the one
+        behind which the data set goes on is right.
+        """
+        short = self._head.unpack_from(self.data, position)[3]
+        heads = [(position + 8, short), (position + 8, self._length_at(position + 4))]
+        if position + 12 <= len(self.data):
+            heads.append((position + 12, self._length_at(position + 8)))
+        for start, length in heads:
+            undefined = length == UNDEFINED_LENGTH
+            if self._begins_item(start) if undefined else self._goes_on_at(start + length, tag):
+                return start, length
+        return None
+
+    def _length_at(self, position: int) -> int:
+        return int(self._long.unpack_from(self.data, position)[0])
+
+    def _begins_item(self, position: int) -> bool:
+        if position + 8 > len(self.data):
+            return False
+        group, number, _ = self._plain.unpack_from(self.data, position)
+        return bool(group << 16 | number in (ITEM, SEQUENCE_END))
+
+    def _goes_on_at(self, position: int, tag: int) -> bool:
+        """Tell whether the data end here, or an explicit element behind ``tag`` has its place."""
+        if position + 8 > len(self.data):
+            return position == len(self.data)
+        group, number, vr, short = self._head.unpack_from(self.data, position)
+        following = group << 16 | number
+        if following in (ITEM, ITEM_END, SEQUENCE_END):
+            return True
+        fits = vr in _LONG_VRS or (vr in _SHORT_VRS and position + 8 + short <= len(self.data))
+        return following > tag and fits
 
     def _end_of_undefined(self, position: int, *, explicit: bool) -> int:
         """Return the position behind the delimiter that closes an undefined length."""

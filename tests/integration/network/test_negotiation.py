@@ -254,6 +254,20 @@ def test_what_does_not_matter_in_a_store_request_does_not_matter(
         peer.release()
 
 
+@pytest.mark.parametrize("vr", [b"??", b"\0\0"])
+def test_an_object_with_an_element_whose_vr_is_none_is_stored(
+    receiving: Reception, vr: bytes
+) -> None:
+    uid, data = an_object()
+    place = data.index(b"\x18\0\x15\0CS") + 4  # Body Part Examined
+    with raw_peer(receiving.peer) as peer:
+        peer.open()
+        peer.send(data_tf(fragment(store_rq(uid), of_command=True)))
+        peer.send(data_tf(fragment(data[:place] + vr + data[place + 2 :], of_command=False)))
+        assert peer.status() == (1, 0x0000)
+        peer.release()
+
+
 def test_both_messages_of_one_pdu_are_answered(receiving: Reception) -> None:
     (one, first), (two, second) = an_object(1), an_object(2)
     with raw_peer(receiving.peer) as peer:

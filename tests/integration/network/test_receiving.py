@@ -98,7 +98,7 @@ def test_dcmtk_sends_a_whole_ct_over_one_association(reception: Reception) -> No
     events = received(reception, count)
     assert len({event.instance.sop_instance_uid for event in events}) == count
     assert {event.instance.transfer_syntax_uid for event in events} == {JPEGLSLossless}
-    assert {event.association_id for event in events} == {closed.association_id}
+    assert {event.association_id for event in events} == {closed.ended.association_id}
     assert closed.ended.end is AssociationEnd.RELEASED
 
 

@@ -161,6 +161,6 @@ def test_closing_is_reported_once_for_each_association_of_a_killed_receiver(
     os.kill(own_reception.pool.pids[0], signal.SIGKILL)
 
     closed = own_reception.recorder.wait_for(AssociationClosed, 3)
-    assert len({event.association_id for event in closed}) == 3
+    assert len({event.ended.association_id for event in closed}) == 3
     for association in associations:
         hang_up(association)

@@ -1,5 +1,6 @@
 """The header is read from any encoding, and from broken bytes never with a surprise."""
 
+import struct
 import zlib
 from io import BytesIO
 
@@ -167,6 +168,40 @@ def test_decodes_descriptions(character_set: str | list[str] | None, text: str) 
     found = read_header(encoded(dataset), ExplicitVRLittleEndian)
 
     assert found.header.series_description == text
+
+
+@pytest.mark.parametrize("vr", [b"??", b"\0\0", b"  ", b"--", b"cs", b"\xff\xff"])
+@pytest.mark.parametrize("tag", [0x00080060, 0x00080005, 0x00091001, 0x00181030, 0x00200013])
+@pytest.mark.parametrize("head", ["short", "long"])
+def test_an_element_whose_vr_is_none_is_stepped_over(vr: bytes, tag: int, head: str) -> None:
+    """Written as '??' or NULs by programs that know no VR for it, whatever comes behind it."""
+    dataset = make_dataset(SpecificCharacterSet="ISO_IR 100", ProtocolName="CHEST")
+    private = dataset.private_block(0x0009, "MAKER", create=True)
+    private.add_new(0x01, "LO", "value")
+    data = encoded(dataset)
+    place = data.index(struct.pack("<HH", tag >> 16, tag & 0xFFFF))
+    length = struct.unpack_from("<H", data, place + 6)[0]
+    odd = vr + struct.pack("<H", length) if head == "short" else vr + struct.pack("<HL", 0, length)
+    changed = data[: place + 4] + odd + data[place + 8 :]
+
+    found = read_header(changed, ExplicitVRLittleEndian)
+
+    assert found.study_instance_uid == dataset.StudyInstanceUID
+    assert found.header.has_pixels
+
+
+@pytest.mark.parametrize("vr", [b"??", b"\0\0"])
+def test_an_element_whose_vr_is_none_is_stepped_over_within_a_sequence(vr: bytes) -> None:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "1", "99X", "one"
+    dataset = make_dataset(ProcedureCodeSequence=[item])
+    dataset["ProcedureCodeSequence"].is_undefined_length = True
+    item.is_undefined_length_sequence_item = True
+    data = encoded(dataset)
+    place = data.index(struct.pack("<HH", 0x0008, 0x0102))
+    changed = data[: place + 4] + vr + data[place + 6 :]
+
+    assert read_header(changed, ExplicitVRLittleEndian).header.rows == 4
 
 
 def test_skips_private_sequences_of_unknown_vr() -> None:
