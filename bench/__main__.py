@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import corridor, evidence, experts, inference, reception, review_queue, viewing
+from bench import corridor, evidence, experts, inference, reception, review_queue, search, viewing
 from bench.rows import as_table, write
 from dicom_node.network.libraries import set_up_dicom_libraries
 
@@ -35,6 +35,7 @@ def main() -> None:
             *corridor.measure(Path(folder), options.studies),
             *reception.measure_all(rounds=options.rounds),
             *review_queue.measure(options.items),
+            *search.measure(),
             *experts.measure(options.seconds),
             *(viewing.measure() if shutil.which("chromium") else ()),
         ]

@@ -52,7 +52,16 @@ class Element:
 class EncodedDataset:
     """A data set as bytes, with the encoding that its transfer syntax gives it."""
 
-    __slots__ = ("_explicit", "_head", "_long", "_plain", "_short", "data", "truncated")
+    __slots__ = (
+        "_explicit",
+        "_head",
+        "_long",
+        "_plain",
+        "_short",
+        "big_endian",
+        "data",
+        "truncated",
+    )
 
     def __init__(self, data: Buffer, transfer_syntax_uid: str) -> None:
         """Inflate where the transfer syntax deflates.
@@ -65,7 +74,8 @@ class EncodedDataset:
         deflated = transfer_syntax_uid in _DEFLATED
         self.data = inflate(data) if deflated else data
         self.truncated = deflated and len(self.data) >= _INFLATE_LIMIT
-        order = ">" if transfer_syntax_uid in _BIG_ENDIAN else "<"
+        self.big_endian = transfer_syntax_uid in _BIG_ENDIAN
+        order = ">" if self.big_endian else "<"
         self._head = struct.Struct(order + "HH2sH")
         self._plain = struct.Struct(order + "HHL")
         self._long = struct.Struct(order + "L")
@@ -118,6 +128,26 @@ class EncodedDataset:
         start = sequence.start + 8
         end = sequence.end if length == UNDEFINED_LENGTH else min(start + length, sequence.end)
         yield from self.elements(start, end)
+
+    def items(self, sequence: Element) -> Iterator[list[Element]]:
+        """Yield the elements of each item of a sequence.
+
+        Raises
+        ------
+        UnreadableDatasetError
+            An item is broken.
+        """
+        position = sequence.start
+        while position + 8 <= sequence.end:
+            group, number, length = self._plain.unpack_from(self.data, position)
+            if group << 16 | number != ITEM:
+                return
+            start = position + 8
+            if length == UNDEFINED_LENGTH:
+                position = self._end_of_undefined(start, explicit=self._explicit)
+            else:
+                position = min(start + length, sequence.end)
+            yield list(self.elements(start, position))
 
     def number(self, element: Element) -> int | None:
         """Return an unsigned short (US), or ``None`` where the value has another length."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydicom.charset import python_encoding
 
+from dicom_node.archive.attributes import query_attributes
 from dicom_node.archive.elements import Buffer, Element, EncodedDataset
-from dicom_node.domain.instance import CodedValue, InstanceHeader
+from dicom_node.domain.instance import CodedValue, InstanceHeader, QueryAttributes
 from dicom_node.domain.reception import IdentifierMissingError, UnreadableDatasetError
 
 _CHARACTER_SET = 0x00080005
@@ -58,6 +59,7 @@ class Identified:
     study_instance_uid: str
     series_instance_uid: str
     header: InstanceHeader
+    attributes: QueryAttributes
 
 
 def read_header(data: Buffer, transfer_syntax_uid: str) -> Identified:
@@ -89,7 +91,11 @@ def read_header(data: Buffer, transfer_syntax_uid: str) -> Identified:
     except UnreadableDatasetError as error:
         broken = error
     uids = _identifiers(dataset, found, broken)
-    return Identified(**uids, header=_light_header(dataset, found, position))
+    return Identified(
+        **uids,
+        header=_light_header(dataset, found, position),
+        attributes=query_attributes(dataset, found),
+    )
 
 
 def _identifiers(

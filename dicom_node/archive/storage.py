@@ -210,6 +210,7 @@ def as_instance(
         received_at=received_at,
         conflict=layout.is_conflict(path.name),
         header=found.header,
+        attributes=found.attributes,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
@@ -62,7 +63,10 @@ def doctor(
 
 
 def migrate_schema(context: typer.Context) -> None:
-    """Bring the schemas of Hotbase and Warehouse up to date (serve does this by itself)."""
+    """Bring the schemas of Hotbase and Warehouse up to date (serve does this by itself).
+
+    Then read from the archive what queries ask for, where an earlier version did not keep it.
+    """
     run = invocation(context)
     settings = run.settings()
     for name, url, migrations in (
@@ -74,6 +78,21 @@ def migrate_schema(context: typer.Context) -> None:
         before, newest = schema_revision(engine, migrations)
         migrate(engine, migrations)
         run.console.print(f"{name}: schema {before or 'empty'} → {newest}.", highlight=False)
+    _describe(run)
+
+
+def _describe(run: Invocation) -> None:
+    """Read what queries ask for from the files of what an earlier version indexed.
+
+    It may be interrupted, and goes on where it was; a node that runs does the same.
+    """
+    describing = run.repositories().describing
+    if not (pending := describing.pending()):
+        return
+    with Progress(console=run.console) as bar:
+        task = bar.add_task("Reading attributes for queries", total=pending)
+        count = describing.run(lambda rows: bar.update(task, advance=rows))
+    run.console.print(f"Attributes for queries: {count} objects read.", highlight=False)
 
 
 def _report(console: Console, name: str, check: Callable[[], str]) -> bool:
@@ -149,4 +168,5 @@ def _rebuild(run: Invocation) -> None:
     for batch in batched(iter_objects(repositories.received), 500):
         repositories.index.record(batch)
         count += len(batch)
+    repositories.describing.run()  # what the node made of them
     run.console.print(f"{count} objects read back into the index.")

@@ -19,9 +19,6 @@ class ArchivedObject:
 class Catalogue(Protocol):
     """The objects of the archive."""
 
-    def studies(self, limit: int) -> Sequence[str]:
-        """Return the Study Instance UIDs of at most ``limit`` studies, newest first."""
-
     def objects(self, study_instance_uid: str) -> Sequence[ArchivedObject]:
         """Return the objects of a study; none for a study that is not there."""
 

@@ -77,12 +77,6 @@ def metadata(archived: ArchivedObject, *, root: str) -> JsonDataset:
     return dict(sorted(found.items()))
 
 
-def as_json(dataset: Dataset) -> JsonDataset:
-    """Return a small data set without bulk data, as search results are."""
-    found = {f"{each.tag:08X}": _encoded(each, "") for each in dataset}
-    return {tag: encoded for tag, encoded in found.items() if encoded is not None}
-
-
 def _encoded(element: DataElement, base: str) -> dict[str, Any] | None:
     if element.VR in _BINARY and element.value and len(element.value) > _INLINE_BYTES and base:
         return {"vr": element.VR, "BulkDataURI": f"{base}/{element.tag:08X}"}

@@ -1,6 +1,7 @@
 """Rendered images (PS3.18 Section 8.7.4 and 10.4.1.1.4): ready for any image element."""
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,6 @@ def _viewport(text: str) -> tuple[int, int]:
 
 
 def _quality(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 100:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
         raise BadSearchError("quality is a number from 1 to 100")
     return int(text)

@@ -1,6 +1,7 @@
 """The routes of DICOMweb (PS3.18 Sections 10.4 and 10.6); read only."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -12,24 +13,28 @@ from dicom_node.dicomweb.data_sets import JsonDataset, metadata
 from dicom_node.dicomweb.errors import BadSearchError, UnknownResourceError
 from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, render
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
-from dicom_node.dicomweb.search import Level, Search, results
+from dicom_node.dicomweb.search import Scope, search
+from dicom_node.query.keys import Level
+from dicom_node.query.ports import EntitySearch
 
 PREFIX = "/dicom-web"
-# A search without a study looks at the headers of this many of the newest studies.
-_STUDIES_SEARCHED = 1000
 
+_FRAME = re.compile(r"[0-9]{1,9}")
 Accept = Annotated[str | None, Header()]
 _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 
 
-def make_router(catalogue: Catalogue) -> APIRouter:
-    """Return the routes over what ``catalogue`` holds; who may call them is the caller's matter."""
+def make_router(catalogue: Catalogue, entities: EntitySearch) -> APIRouter:
+    """Return the routes over what ``catalogue`` holds and ``entities`` finds.
+
+    Who may call them is the caller's matter.
+    """
     router = APIRouter(prefix=PREFIX, default_response_class=JSONResponse)
     _add_retrieval(router, catalogue)
     _add_rendering(router, catalogue)
-    _add_search(router, catalogue)
+    _add_search(router, entities)
     return router
 
 
@@ -89,17 +94,17 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
         return Response(body, media_type=media_type)
 
 
-def _add_search(router: APIRouter, catalogue: Catalogue) -> None:
+def _add_search(router: APIRouter, entities: EntitySearch) -> None:
     @router.get("/studies")
     def search_studies(request: Request, accept: Accept = None) -> Response:
-        return _searched(catalogue, Level.STUDY, request, accept)
+        return _searched(entities, Scope(level=Level.STUDY), request, accept)
 
     @router.get("/series")
     @router.get(_STUDY + "/series")
     def search_series(
         request: Request, study: str | None = None, accept: Accept = None
     ) -> Response:
-        return _searched(catalogue, Level.SERIES, request, accept, study=study)
+        return _searched(entities, Scope(level=Level.SERIES, study=study), request, accept)
 
     @router.get("/instances")
     @router.get(_STUDY + "/instances")
@@ -110,42 +115,20 @@ def _add_search(router: APIRouter, catalogue: Catalogue) -> None:
         series: str | None = None,
         accept: Accept = None,
     ) -> Response:
-        return _searched(catalogue, Level.INSTANCE, request, accept, study=study, series=series)
+        scope = Scope(level=Level.INSTANCE, study=study, series=series)
+        return _searched(entities, scope, request, accept)
 
 
 def _searched(
-    catalogue: Catalogue,
-    level: Level,
-    request: Request,
-    accept: str | None,
-    *,
-    study: str | None = None,
-    series: str | None = None,
+    entities: EntitySearch, scope: Scope, request: Request, accept: str | None
 ) -> Response:
     media_types.require(accept, media_types.DICOM_JSON, "application/json")
-    search = Search.from_query(request.query_params.multi_items())
-    found: list[JsonDataset] = []
-    wanted = search.offset + search.limit
-    for uid in _studies(catalogue, search, study):
-        if len(found) > wanted:
-            break
-        objects = [
-            each for each in catalogue.objects(uid) if series in (None, each.series_instance_uid)
-        ]
-        found += results(objects, level, search, root=_root(request))
-    response = _dicom_json(found[search.offset : wanted])
-    if len(found) > wanted:
-        # PS3.18 Section 8.3.4.4.1.
-        response.headers["Warning"] = '299 - "There are additional results that can be requested"'
+    root = _root(request)
+    results = search(entities, scope, request.query_params.multi_items(), root=root)
+    response = _dicom_json(results.found)
+    for each in results.warnings:
+        response.headers.append("Warning", f'299 {root} "{each}"')
     return response
-
-
-def _studies(catalogue: Catalogue, search: Search, study: str | None) -> Iterator[str]:
-    named = study or search.matching.get("StudyInstanceUID")
-    if named:
-        yield from named.replace("\\", ",").split(",")
-    else:
-        yield from catalogue.studies(_STUDIES_SEARCHED)
 
 
 def _chosen(
@@ -170,7 +153,7 @@ def _one(catalogue: Catalogue, study: str, series: str, instance: str) -> Archiv
 
 def _numbers(text: str) -> list[int]:
     parts = text.split(",")
-    if not all(part.isdigit() for part in parts):
+    if not all(_FRAME.fullmatch(part) for part in parts):
         raise BadSearchError("frames are numbers from 1, separated by commas")
     return [int(part) for part in parts]
 

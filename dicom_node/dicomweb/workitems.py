@@ -1,6 +1,6 @@
 """UPS-RS: the worklist over HTTP (PS3.18 Section 11).
 
-A thin face over ``procedure_steps.service``, like the DIMSE one. Data sets travel in the DICOM JSON
+A thin face over ``ups.service``, like the DIMSE one. Data sets travel in the DICOM JSON
 Model. The ``Warning`` header says what a status code alone cannot, in the Standard's words.
 """
 
@@ -18,7 +18,8 @@ from pydicom.uid import generate_uid
 
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.query.errors import UnusableQueryError
-from dicom_node.query.parameters import BadQueryError, read_search
+from dicom_node.query.keys import STEP_KEYS, Level, returned
+from dicom_node.query.parameters import Reading, read_search
 from dicom_node.ups.errors import REASONS, StepRefusedError
 from dicom_node.ups.service import ProcedureSteps
 
@@ -27,26 +28,6 @@ _LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/dicom+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", "application/*", "*/*"})
 _LARGEST_PAYLOAD = 4 * 1024 * 1024
-# What every found work item says, asked for or not (PS3.4 Table CC.2.5-3, return key type 1).
-_ALWAYS = (
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "ProcedureStepState",
-    "ScheduledProcedureStepPriority",
-    "ScheduledProcedureStepModificationDateTime",
-    "ProcedureStepLabel",
-    "WorklistLabel",
-    "ScheduledProcedureStepStartDateTime",
-    "ScheduledWorkitemCodeSequence",
-    "ScheduledHumanPerformersSequence",
-    "InputReadinessState",
-    "StudyInstanceUID",
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "ReferencedRequestSequence",
-)
 # PS3.18 Tables 11.4.3-1 to 11.8.3-1; what is not named here is a conflict.
 _HTTP_STATUS: dict[UpsStatus, int] = {
     UpsStatus.UNKNOWN_STEP: 404,
@@ -159,25 +140,29 @@ class _Face:
 
     def __init__(self, steps: ProcedureSteps, limits: WorkitemLimits) -> None:
         self._steps = steps
-        self._limits = limits
+        self._reading = Reading(always=returned(STEP_KEYS, Level.STEP), most=limits.max_results)
 
     def search(self, request: Request) -> Response:
         """Search for work items (Section 11.9)."""
         _check_accept(request)
         try:
-            search = read_search(
-                request.query_params.multi_items(), always=_ALWAYS, most=self._limits.max_results
-            )
-            matches = self._steps.find(search.keys)
+            search = read_search(request.query_params.multi_items(), self._reading)
+            matches = self._steps.find(search.query)
             found = list(islice(matches, search.offset, search.offset + search.limit + 1))
-        except (BadQueryError, UnusableQueryError) as error:
+        except UnusableQueryError as error:
             raise HTTPException(400, str(error)) from error
         shown = found[: search.limit]
         headers = {"Cache-Control": "no-cache"}
+        warnings: list[str] = []
         if len(found) > len(shown):
-            headers["Warning"] = _warning(
-                request, "There are additional results that can be requested."
+            warnings.append("There are additional results that can be requested.")
+        if search.fuzzy:
+            warnings.append(
+                "The fuzzymatching parameter is not supported. "
+                "Only literal matching has been performed."
             )
+        if warnings:
+            headers["Warning"] = ", ".join(_warning(request, each) for each in warnings)
         if not shown:
             return Response(status_code=204, headers=headers)
         return _json([each.to_json_dict() for each in shown], headers=headers)

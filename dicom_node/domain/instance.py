@@ -1,6 +1,6 @@
 """A composite instance as the node received it, before anything has interpreted its pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -45,12 +45,26 @@ class InstanceHeader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAttributes:
+    """What a query may ask of an instance, its series and its study, who the patient is included.
+
+    Each is a text in the DICOM JSON Model (PS3.18 Annex F), made once and kept as it is. It goes
+    from the data set to the database, and is never shown: not in logs, not in a value's ``repr``.
+    """
+
+    study: str = field(repr=False)
+    series: str = field(repr=False)
+    instance: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedInstance:
     """One SOP Instance that lies in the archive.
 
     ``path`` is relative to the archive's root. ``digest`` is the SHA-256 (hexadecimal) of the
     data set's bytes as they came over the wire and ``size`` their number. ``conflict`` says that
     another object with the same SOP Instance UID, but other bytes, was stored there before.
+    ``attributes`` come with an instance that was read from its data set, and not from the index.
     """
 
     sop_class_uid: str
@@ -66,6 +80,7 @@ class ReceivedInstance:
     received_at: datetime
     conflict: bool
     header: InstanceHeader
+    attributes: QueryAttributes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""What receivers tell the main process: frozen, picklable, without patient data."""
+"""What receivers tell the main process: frozen, picklable.
+
+Who the patient is travels in ``ReceivedInstance.attributes`` alone, which no ``repr`` shows.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

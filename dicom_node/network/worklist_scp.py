@@ -35,6 +35,7 @@ from dicom_node.network.status import response
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer, listen
 from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.reading import read_identifier
 from dicom_node.ups.codes import (
     MODALITY_WORKLIST,
     UPS_PULL,
@@ -210,7 +211,7 @@ class WorklistScp:
         find = self._steps.find_modality_worklist if modality else self._steps.find
         count = 0
         try:
-            for match in find(event.identifier):
+            for match in find(read_identifier(event.identifier)):
                 if event.is_cancelled:
                     yield _CANCELED, None
                     break

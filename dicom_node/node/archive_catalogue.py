@@ -14,10 +14,6 @@ class ArchiveCatalogue:
     def __init__(self, repositories: Repositories) -> None:
         self._repositories = repositories
 
-    def studies(self, limit: int) -> Sequence[str]:
-        """Return the studies that received something last, newest first."""
-        return [each.study_instance_uid for each in self._repositories.index.recent(limit)]
-
     def objects(self, study_instance_uid: str) -> Sequence[ArchivedObject]:
         """Return the received objects of a study, then its evidence."""
         received = self._repositories.index.instances(study_instance_uid)

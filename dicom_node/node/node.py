@@ -206,6 +206,7 @@ class Node:
             self._secure_receivers.stop()
         self._workstations.stop()
         self._tuning.stop()
+        self._repositories.describing.stop()
         if self._clock.running:
             self._clock.shutdown()
         self._workflows.stop()
@@ -290,6 +291,15 @@ class Node:
     def _schedule(self) -> None:
         interval = self._settings.workflow.sweep_interval
         self._clock.add_job(self._sweep, "interval", seconds=interval, max_instances=1)
+        # At once, and whenever something is indexed without its attributes.
+        self._clock.add_job(
+            self._repositories.describing.run,
+            "interval",
+            seconds=interval,
+            max_instances=1,
+            coalesce=True,
+            next_run_time=utc_now(),
+        )
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._collect, "interval", hours=1)
         care = self._settings

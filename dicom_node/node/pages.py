@@ -54,7 +54,7 @@ def make_pages(
         clock=utc_now,
         https=settings.web.https,
         sections=sections,
-        services=[make_dicomweb(catalogue)],
+        services=[make_dicomweb(catalogue, repositories.search)],
     )
 
 

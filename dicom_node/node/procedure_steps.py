@@ -4,13 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from fastapi import APIRouter
-from pydicom.dataset import Dataset
 
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.callers import TokenCallers, read_tokens
 from dicom_node.dicomweb.workitems import WorkitemLimits, workitems_router
 from dicom_node.domain.application_entity import Operation
-from dicom_node.domain.procedure_step import Subject
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.node.access import database_access
@@ -38,7 +36,6 @@ class Workstations:
             repositories.engine,
             review_queue=review_queue,
             clock=utc_now,
-            read_subject=self._read_subject,
         )
         self.steps = ProcedureSteps(
             store=self._store,
@@ -83,12 +80,11 @@ class Workstations:
         self._scp.stop()
 
     def sweep(self) -> None:
-        """Read who new studies are of, and hold what performers have locked.
+        """Hold what performers have locked.
 
         Workstations send no heartbeats: their claims are extended here, before they expire.
         """
         if self._settings.enabled or self._router is not None:
-            self._store.fill_subjects()
             self.steps.keep_locks()
 
     def _make_router(self) -> APIRouter | None:
@@ -104,18 +100,6 @@ class Workstations:
         entity = self._repositories.ae_titles.find(title)
         return entity.permitted if entity is not None else None
 
-    def _read_subject(self, study_instance_uid: str) -> Subject:
-        """Read who a study is of from its first object; what cannot be read stays empty."""
-        instances = self._repositories.index.instances(study_instance_uid)
-        for instance in instances[:1]:
-            try:
-                return subject_of(
-                    self._repositories.objects.source(instance.path), study_instance_uid
-                )
-            except OSError:
-                break
-        return Subject(study_instance_uid=study_instance_uid)
-
 
 class _Analyses:
     """Opens studies again; the node's sweep starts their analysis."""
@@ -126,29 +110,6 @@ class _Analyses:
     def ask(self, study_instance_uid: str) -> int | None:
         """Open a study for another analysis."""
         return self._repositories.index.reopen(study_instance_uid)
-
-
-def subject_of(dataset: Dataset, study_instance_uid: str) -> Subject:
-    """Return who and what an object is of."""
-
-    def text(keyword: str) -> str:
-        return str(dataset.get(keyword) or "").strip()
-
-    return Subject(
-        study_instance_uid=study_instance_uid,
-        patient_name=text("PatientName"),
-        patient_id=text("PatientID"),
-        issuer_of_patient_id=text("IssuerOfPatientID"),
-        patient_birth_date=text("PatientBirthDate"),
-        patient_sex=text("PatientSex"),
-        accession_number=text("AccessionNumber"),
-        study_id=text("StudyID"),
-        study_date=text("StudyDate"),
-        study_time=text("StudyTime"),
-        study_description=text("StudyDescription"),
-        referring_physician_name=text("ReferringPhysicianName"),
-        admission_id=text("AdmissionID"),
-    )
 
 
 def _scp_settings(settings: NodeSettings) -> WorklistScpSettings:

@@ -16,10 +16,13 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.network.tls import TlsFiles, client_context
+from dicom_node.node.describing import Describing, NodeSearch
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.search import ObjectSearch
 from dicom_node.persistence.database import (
     WAREHOUSE_MIGRATIONS,
     make_engine,
@@ -61,6 +64,10 @@ class Repositories:
         self.evidence = StorageArchive(
             ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
         )
+        self.describing = Describing(
+            AttributeStore(self.engine), received=self.received, evidence=self.evidence
+        )
+        self.search = NodeSearch(ObjectSearch(self.engine), self.describing)
         self.external = ExternalReportStore(self.engine)
         self.warehouse_engine = make_engine(settings.warehouse_url)
         self.warehouse = WarehouseStore(self.warehouse_engine)

@@ -1,1 +1,1 @@
-"""Matching by PS3.4 C.2.2.2, whatever carries the query."""
+"""Queries (PS3.4 C.2.2.2), whatever carries them: keys, reading, matching, translation to SQL."""

@@ -1,105 +1,114 @@
-"""C-FIND matching (PS3.4 Section C.2.2.2): which data sets a query means.
+"""Attribute matching (PS3.4 Section C.2.2.2): which entities a query means.
 
-Single value, list (of UIDs; other values are taken as lists as well), wildcard, range and sequence
-matching. A key without a value is universal: it matches everything and only asks for the attribute.
+Universal, single value, list of UID, wildcard, range (also combined date and time), sequence, empty
+value and multiple value matching. What an entity is does not matter here: a data set, or a row.
 """
 
+import fnmatch
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Protocol
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import PersonName
 
 from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.folding import name_groups
+from dicom_node.query.moments import (
+    Interval,
+    date_of,
+    dates,
+    interval,
+    time_of,
+    times,
+)
 
-_RANGED = frozenset({"DA", "TM", "DT"})
-_NO_WILDCARDS = frozenset(
-    {"AS", "AT", "DS", "FD", "FL", "IS", "SL", "SS", "SV", "UI", "UL", "US", "UV"}
-)
-# Person names match whatever their case: PS3.4 Section C.2.2.2.1 leaves it to the SCP.
-_CASELESS = frozenset({"PN"})
-_DATE_TIME = r"\d{4}(?:\d\d){0,5}(?:\.\d{1,6})?(?:[+-](?:0\d|1[0-4])[0-5]\d)?"
-_DATE_TIME_RANGE = re.compile(rf"({_DATE_TIME})?-({_DATE_TIME})?")
-_PARTS = re.compile(
-    r"(?P<year>\d{4})(?P<month>\d\d)?(?P<day>\d\d)?(?P<hour>\d\d)?(?P<minute>\d\d)?(?P<second>\d\d)?"
-    r"(?:\.(?P<fraction>\d{1,6}))?(?P<offset>[+-]\d{4})?"
-)
-# What attributes of a query are about itself, not about what is asked for.
-_ABOUT_THE_QUERY = frozenset({"SpecificCharacterSet", "TimezoneOffsetFromUTC"})
+# PS3.4 Section C.2.2.2.4: in other VRs the two characters stand for themselves.
+WITH_WILDCARDS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+NUMBERS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+RANGED = frozenset({"DA", "DT", "TM"})
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_NUMBER_LENGTH = 64
+_STARS = re.compile(r"\*{2,}")
+TIMEZONE = Tag("TimezoneOffsetFromUTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One attribute that must match: ``values`` for a plain one, ``keys`` for a sequence."""
+    """One attribute that must match: ``values`` for a plain one, ``keys`` for a sequence.
+
+    ``every``: each value must be there (Section C.2.2.2.8), not only one of them. ``empty``: the
+    attribute must be absent or empty (Section C.2.2.2.7). ``offset``: the query's Timezone Offset
+    From UTC, which holds for its DT values.
+    """
 
     tag: BaseTag
     vr: str
     values: tuple[str, ...] = ()
     keys: tuple["Key", ...] = ()
+    every: bool = False
+    empty: bool = False
+    offset: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """From ``start`` on, and before ``end``; None is open."""
+class CombinedKey:
+    """A date and a time with ranges of the same form, taken as one range of moments.
 
-    start: datetime | None
-    end: datetime | None
-
-
-def matching_keys(query: Dataset) -> tuple[Key, ...]:
-    """Return the keys of a query that have values.
-
-    Raises
-    ------
-    UnusableQueryError
-        A value cannot be matched: a sequence of several items, or a date that is none.
+    PS3.4 Section C.2.2.2.5: the earliest time belongs to the first day, the latest to the last.
     """
-    return tuple(key for element in query if (key := _key(element)) is not None)
+
+    date: Key
+    time: Key
 
 
-def matches(dataset: Dataset, keys: tuple[Key, ...]) -> bool:
-    """Tell whether every key matches; an attribute that is absent or empty matches none."""
-    return all(_key_matches(dataset.get(key.tag), key) for key in keys)
+class Entity(Protocol):
+    """What is matched against keys."""
+
+    def texts(self, tag: BaseTag) -> Sequence[str]:
+        """Return the values of an attribute as texts, without padding; none where it is empty."""
+        ...
+
+    def items(self, tag: BaseTag) -> Sequence["Entity"]:
+        """Return the items of a sequence."""
+        ...
 
 
-def interval(value: str) -> Interval:
-    """Return what a DA or DT value or range means, in UTC.
+@dataclass(frozen=True, slots=True)
+class DatasetEntity:
+    """A data set, as the matching sees it."""
 
-    A value without an offset is in the node's time zone; one without a time is the whole day,
-    month or year.
+    dataset: Dataset
 
-    Raises
-    ------
-    UnusableQueryError
-        The value is no date, date and time, or range of these.
-    """
-    whole = re.fullmatch(_DATE_TIME, value)
-    if whole:
-        start, end = _bounds(value)
-        return Interval(start=start, end=end)
-    ranged = _DATE_TIME_RANGE.fullmatch(value)
-    if ranged is None or value == "-":
-        raise UnusableQueryError("a date or time in the query is neither a value nor a range")
-    first, last = ranged.groups()
-    return Interval(
-        start=_bounds(first)[0] if first else None, end=_bounds(last)[1] if last else None
+    def texts(self, tag: BaseTag) -> Sequence[str]:
+        """Return the values of an attribute; none of what is a sequence."""
+        element = self.dataset.get(tag)
+        if element is None or element.VR == "SQ":
+            return ()
+        return [text for text in texts(element) if text]
+
+    def items(self, tag: BaseTag) -> Sequence[Entity]:
+        """Return the items of a sequence."""
+        element = self.dataset.get(tag)
+        if element is None or element.VR != "SQ":
+            return ()
+        return [DatasetEntity(item) for item in element.value or ()]
+
+
+def matches(entity: Entity, keys: Iterable[Key | CombinedKey]) -> bool:
+    """Tell whether every key matches; an attribute that is absent or empty matches no value."""
+    return all(
+        _combined_matches(entity, key)
+        if isinstance(key, CombinedKey)
+        else _key_matches(entity, key)
+        for key in keys
     )
-
-
-def is_moment(value: str) -> bool:
-    """Tell whether a text is one DT value (PS3.5 Section 6.2), and no range."""
-    if re.fullmatch(_DATE_TIME, value) is None:
-        return False
-    try:
-        _bounds(value)
-    except UnusableQueryError:
-        return False
-    return True
 
 
 def texts(element: DataElement) -> list[str]:
@@ -108,143 +117,156 @@ def texts(element: DataElement) -> list[str]:
     if value is None:
         return []
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes | PersonName)
-    return [str(each).strip(" ") for each in (value if several else (value,))]
+    return [str(each).strip(" \0") for each in (value if several else (value,))]
+
+
+def is_pattern(value: str, vr: str) -> bool:
+    """Tell whether a value of a key is matched by wildcards."""
+    return vr in WITH_WILDCARDS and ("*" in value or "?" in value)
 
 
 @lru_cache(maxsize=512)
-def pattern(value: str, *, caseless: bool = False) -> re.Pattern[str]:
-    """Return the regular expression of a value with ``*`` and ``?`` (Section C.2.2.2.4)."""
-    escaped = re.escape(value).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(escaped, re.DOTALL | (re.IGNORECASE if caseless else 0))
+def pattern(value: str) -> re.Pattern[str]:
+    """Return the regular expression of a value with ``*`` and ``?``; it never backtracks far."""
+    # fnmatch would also take what is in brackets as a set of characters.
+    return re.compile(fnmatch.translate(_STARS.sub("*", value).replace("[", "[[]")))
 
 
-def _key(element: DataElement) -> Key | None:
-    if element.keyword in _ABOUT_THE_QUERY:
+@lru_cache(maxsize=4096)
+def number(text: str) -> Decimal | None:
+    """Return a number, however it is written (CP 2305 leaves that to the SCP); None for none."""
+    if len(text) > _NUMBER_LENGTH or _NUMBER.fullmatch(text) is None:
         return None
-    if element.VR == "SQ":
-        return _sequence_key(element)
-    values = tuple(text for text in texts(element) if text)
-    if not values or values == ("*",):
+    try:
+        return Decimal(text)
+    except InvalidOperation:
         return None
-    if element.VR in _RANGED:
-        for value in values:
-            _interval_of(element.VR, value)  # refuses what cannot be read, before anything is sent
-    return Key(tag=element.tag, vr=str(element.VR), values=values)
 
 
-def _sequence_key(element: DataElement) -> Key | None:
-    items = list(element.value or ())
-    if not items:
-        return None
-    if len(items) > 1:
-        raise UnusableQueryError(f"{element.keyword} has more than one item in the query")
-    keys = matching_keys(items[0])
-    return Key(tag=element.tag, vr="SQ", keys=keys) if keys else None
+def check_value(value: str, vr: str, offset: str = "") -> None:
+    """Refuse what no value of a VR can be compared with, before anything is sent.
+
+    Raises
+    ------
+    UnusableQueryError
+        The value is no date, time, number, or range of dates and times.
+    """
+    if vr == "DA":
+        dates(value)
+    elif vr == "TM":
+        times(value)
+    elif vr == "DT":
+        interval(value, offset)
+    elif vr in NUMBERS and number(value) is None:
+        raise UnusableQueryError("a number in the query cannot be read")
 
 
-def _key_matches(element: DataElement | None, key: Key) -> bool:
-    if element is None:
-        return False
+def is_range(key: Key) -> bool:
+    """Tell whether a key of a date or time is one range."""
+    return len(key.values) == 1 and "-" in key.values[0]
+
+
+def _key_matches(entity: Entity, key: Key) -> bool:
     if key.vr == "SQ":
-        return element.VR == "SQ" and any(matches(item, key.keys) for item in element.value or ())
-    return any(
-        _value_matches(text, wanted, str(element.VR))
-        for text in texts(element)
-        for wanted in key.values
-        if text
+        items = entity.items(key.tag)
+        return not items if key.empty else any(matches(item, key.keys) for item in items)
+    have = entity.texts(key.tag)
+    if key.empty:
+        return not have
+    quantifier = all if key.every else any
+    offset = _offset(entity) if key.vr == "DT" else ""
+    return quantifier(
+        any(value_matches(text, wanted, key, offset) for text in have) for wanted in key.values
     )
 
 
-def _value_matches(text: str, wanted: str, vr: str) -> bool:
-    if vr in _RANGED:
-        return _interval_matches(text, wanted, vr)
-    caseless = vr in _CASELESS
-    if vr not in _NO_WILDCARDS and ("*" in wanted or "?" in wanted):
-        return any(
-            pattern(wanted, caseless=caseless).fullmatch(each) for each in _alternatives(text, vr)
-        )
-    if caseless:
-        return wanted.casefold() in {each.casefold() for each in _alternatives(text, vr)}
+def value_matches(text: str, wanted: str, key: Key, offset: str = "") -> bool:
+    """Tell whether one value of an entity is meant by one value of a key."""
+    vr = key.vr
+    if vr in RANGED:
+        return _in_range(text, wanted, key, offset)
+    if vr == "PN":
+        return _name_matches(text, wanted)
+    if is_pattern(wanted, vr):
+        return pattern(wanted).match(text) is not None
+    if vr in NUMBERS:
+        have = number(text)
+        return have is not None and have == number(wanted)
     return text == wanted
 
 
-def _alternatives(text: str, vr: str) -> Iterator[str]:
-    """Yield a text, and the component groups of a person name (PS3.4 Section C.2.2.2.1)."""
-    yield text
-    if vr == "PN" and "=" in text:
-        yield from (group for group in text.split("=") if group)
-
-
-def _interval_matches(text: str, wanted: str, vr: str) -> bool:
-    want = _interval_of(vr, wanted)
-    try:
-        have = _interval_of(vr, text)
-    except UnusableQueryError:
-        return False  # an archive holds dates that are none: they match nothing, and spoil nothing
-    if have.start is None:
-        return False
-    return (want.start is None or have.start >= want.start) and (
-        want.end is None or have.start < want.end
+def _name_matches(text: str, wanted: str) -> bool:
+    """Match each component group that the key names; a key without ``=`` may mean any of them."""
+    have, want = name_groups(text), name_groups(wanted)
+    if "=" not in wanted:
+        return any(group and _text_matches(group, want[0]) for group in have)
+    return all(
+        _text_matches(group, asked)
+        for group, asked in zip(have, want, strict=True)
+        if asked.strip("*")
     )
 
 
-def _interval_of(vr: str, value: str) -> Interval:
-    if vr != "TM":
-        return interval(value)
-    day = "19700101"
-    first, dash, last = value.replace(":", "").partition("-")
-    start = day + first if first else ""
-    return interval(f"{start}{dash}{day + last if last else ''}")
+def _text_matches(text: str, wanted: str) -> bool:
+    if "*" in wanted or "?" in wanted:
+        return pattern(wanted).match(text) is not None
+    return text == wanted
 
 
-def _bounds(value: str) -> tuple[datetime, datetime | None]:
-    parts = _PARTS.fullmatch(value)
-    if parts is None:
-        raise UnusableQueryError("a date or time in the query cannot be read")
+def _in_range(text: str, wanted: str, key: Key, offset: str) -> bool:
+    if key.vr == "DA":
+        day, range_ = date_of(text), dates(wanted)
+        return bool(day) and range_.first <= day and (not range_.last or day <= range_.last)
+    if key.vr == "TM":
+        at, window = time_of(text), times(wanted)
+        return at is not None and window.start <= at < window.end
+    have = _moment(text, offset)
+    return have is not None and _contains(interval(wanted, key.offset), have)
+
+
+def _moment(text: str, offset: str) -> datetime | None:
     try:
-        start = datetime.strptime(  # noqa: DTZ007 - the zone is added below
-            parts["year"]
-            + "".join(parts[name] or default for name, default in _DEFAULTS)
-            + (parts["fraction"] or "0").ljust(6, "0"),
-            "%Y%m%d%H%M%S%f",
-        )
-        aware = _aware(start, parts["offset"])
-    except (ValueError, OverflowError) as error:
-        raise UnusableQueryError("a date or time in the query does not exist") from error
-    return aware, _end(aware, parts)
+        return interval(text, offset).start
+    except UnusableQueryError:
+        return None  # an archive holds dates that are none: they match nothing, and spoil nothing
 
 
-_DEFAULTS = (("month", "01"), ("day", "01"), ("hour", "00"), ("minute", "00"), ("second", "00"))
+def _contains(wanted: Interval, have: datetime) -> bool:
+    return (wanted.start is None or have >= wanted.start) and (
+        wanted.end is None or have < wanted.end
+    )
 
 
-def _aware(moment: datetime, offset: str | None) -> datetime:
-    if offset:
-        return datetime.strptime(
-            f"{moment:%Y%m%d%H%M%S}.{moment.microsecond:06d}{offset}", "%Y%m%d%H%M%S.%f%z"
-        ).astimezone(UTC)
-    return moment.astimezone(UTC)
+def _offset(entity: Entity) -> str:
+    found = entity.texts(TIMEZONE)
+    return found[0] if found else ""
 
 
-def _end(start: datetime, parts: re.Match[str]) -> datetime | None:
-    """Return the first moment after a value of limited precision; None after the last year."""
-    try:
-        return start + _precision(parts)
-    except OverflowError:
+def _combined_matches(entity: Entity, key: CombinedKey) -> bool:
+    """Compare days and times as one; across time zones where both sides say theirs."""
+    wanted, window = dates(key.date.values[0]), times(key.time.values[0])
+    days, at = entity.texts(key.date.tag), entity.texts(key.time.tag)
+    day, time = date_of(days[0]) if days else "", time_of(at[0]) if at else None
+    if not day or time is None:
+        return False
+    if key.date.offset and (stored := _offset(entity)):
+        moved = _moved(day, time, stored, key.date.offset)
+        if moved is None:
+            return False
+        day, time = moved
+    after = not wanted.first or (day, time) >= (wanted.first, window.start)
+    before = not wanted.last or (day, time) < (wanted.last, window.end)
+    return after and before
+
+
+def _moved(day: str, time: int, stored: str, wanted: str) -> tuple[str, int] | None:
+    """Return a day and time of one time zone in another."""
+    seconds, fraction = divmod(time, 1_000_000)
+    clock = f"{seconds // 3600:02d}{seconds // 60 % 60:02d}{seconds % 60:02d}.{fraction:06d}"
+    have = _moment(f"{day}{clock}", stored)
+    epoch = _moment("19700101000000", wanted)
+    if have is None or epoch is None:
         return None
-
-
-def _precision(parts: re.Match[str]) -> timedelta:
-    if parts["fraction"]:
-        return timedelta(microseconds=10 ** (6 - len(parts["fraction"])))
-    for name, step in _STEPS:
-        if parts[name]:
-            return step
-    return timedelta(days=31 if parts["month"] else 366)
-
-
-_STEPS = (
-    ("second", timedelta(seconds=1)),
-    ("minute", timedelta(minutes=1)),
-    ("hour", timedelta(hours=1)),
-    ("day", timedelta(days=1)),
-)
+    since = have - epoch
+    moved = date(1970, 1, 1) + timedelta(days=since.days)
+    return moved.isoformat().replace("-", ""), since.seconds * 1_000_000 + since.microseconds

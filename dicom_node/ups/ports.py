@@ -1,11 +1,12 @@
 """What the DICOM worklist needs from the rest of the node."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from dicom_node.domain.procedure_step import ProcedureStep, StepReference, StepState
+from dicom_node.query.matching import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,15 +14,14 @@ class StepQuery:
     """What a store narrows a search by; empty holds for all.
 
     A store may return more than asked for, never less: the rest is matched on the data sets.
-    Texts may hold the wildcards ``*`` and ``?``; the person name is matched without its case.
+    ``subject`` is what is asked of the study that a step is about, by the columns of
+    ``dicom_node.query.keys``.
     """
 
     uids: tuple[str, ...] = ()
     study_instance_uids: tuple[str, ...] = ()
     states: frozenset[StepState] = frozenset()
-    patient_id: str = ""
-    patient_name: str = ""
-    accession_number: str = ""
+    subject: Mapping[str, Key] = field(default_factory=dict)
     scheduled_from: datetime | None = None
     scheduled_until: datetime | None = None
 

@@ -7,7 +7,8 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from dicom_node.domain.procedure_step import StepState, UpsStatus
-from dicom_node.query.matching import is_moment, texts
+from dicom_node.query.matching import texts
+from dicom_node.query.moments import is_moment
 from dicom_node.ups.errors import StepRefusedError
 
 # Type 1 of N-CREATE: there, and with a value.

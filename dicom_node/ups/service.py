@@ -6,7 +6,7 @@ the step holds the item, so that the node's page and other workstations never wo
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -34,7 +34,8 @@ from dicom_node.domain.review.queue import (
 )
 from dicom_node.domain.review.review import Reviewer, ReviewerRole, ReviewState
 from dicom_node.errors import ConflictError
-from dicom_node.query.matching import matches, matching_keys
+from dicom_node.query.matching import DatasetEntity, matches
+from dicom_node.query.reading import Query
 from dicom_node.query.selection import listed, selected
 from dicom_node.ups.changes import (
     add_cancellation,
@@ -92,38 +93,22 @@ class ProcedureSteps:
         self._clock = clock
         self._lock_time = lock_time
 
-    def find(self, query: Dataset) -> Iterator[Dataset]:
-        """Yield the steps that match, with what was asked for (PS3.4 Section CC.2.8).
-
-        Raises
-        ------
-        UnusableQueryError
-            A key cannot be matched as it is written; before anything is yielded.
-        """
-        keys = matching_keys(query)
-        narrowed = step_query(keys)
-        with_references = "InputInformationSequence" in query
-        return (
-            selected(dataset, query)
-            for step in self._store.steps(narrowed)
-            if matches(dataset := self._dataset(step, references=with_references), keys)
+    def find(self, query: Query) -> Iterator[Dataset]:
+        """Yield the steps that match, with what was asked for (PS3.4 Section CC.2.8)."""
+        with_references = "InputInformationSequence" in query.asked
+        shown = (
+            self._dataset(step, references=with_references)
+            for step in self._store.steps(step_query(query.keys))
         )
+        return _matching(shown, query)
 
-    def find_modality_worklist(self, query: Dataset) -> Iterator[Dataset]:
-        """Yield waiting review items as Modality Worklist items (PS3.4 Section K.4).
-
-        Raises
-        ------
-        UnusableQueryError
-            A key cannot be matched as it is written; before anything is yielded.
-        """
-        keys = matching_keys(query)
-        steps = self._store.steps(modality_query(keys))
+    def find_modality_worklist(self, query: Query) -> Iterator[Dataset]:
+        """Yield waiting review items as Modality Worklist items (PS3.4 Section K.4)."""
         shown = (
             modality_worklist_dataset(step, self._dataset(step, references=False), self._station)
-            for step in steps
+            for step in self._store.steps(modality_query(query.keys))
         )
-        return (selected(each, query) for each in shown if each is not None and matches(each, keys))
+        return _matching((each for each in shown if each is not None), query)
 
     def get(self, uid: str, tags: tuple[BaseTag, ...] = ()) -> Dataset:
         """Return a step, or of it the attributes that ``tags`` names (PS3.4 Section CC.2.7).
@@ -401,6 +386,13 @@ class ProcedureSteps:
     def _dataset(self, step: ProcedureStep, *, references: bool) -> Dataset:
         inputs, outputs = self._store.references(step) if references else ((), ())
         return ups_dataset(step, self._station, inputs, outputs)
+
+
+def _matching(datasets: Iterable[Dataset], query: Query) -> Iterator[Dataset]:
+    conditions = query.conditions
+    return (
+        selected(each, query.asked) for each in datasets if matches(DatasetEntity(each), conditions)
+    )
 
 
 def _reviewer(performer: str) -> Reviewer:

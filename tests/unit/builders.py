@@ -3,8 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from pydicom.uid import ExplicitVRLittleEndian
+
+from dicom_node.archive.header import read_header
 from dicom_node.domain.application_entity import ApplicationEntity, Role
-from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
+from dicom_node.domain.instance import InstanceHeader, QueryAttributes, ReceivedInstance
+from tests.peers.objects import CR_IMAGE, encoded, make_dataset
 
 STUDY = "1.2.826.0.1.1"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +40,34 @@ def an_instance(uid: str = "1.2.826.0.1.1.1.1", **changes: Any) -> ReceivedInsta
         "conflict": False,
     }
     return ReceivedInstance(**{**values, **own}, header=InstanceHeader(**{**header, **changes}))
+
+
+def attributes_of(**keywords: Any) -> QueryAttributes:
+    """Return what queries may ask of an object with these attributes."""
+    dataset = make_dataset(**keywords)
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    return read_header(encoded(dataset), str(ExplicitVRLittleEndian)).attributes
+
+
+def a_described_instance(
+    uid: str = "1.2.1.1.1", *, study: str = "1.2.1", series: str = "1.2.1.1", **keywords: Any
+) -> ReceivedInstance:
+    """Return an instance with what queries may ask of it."""
+    own = {
+        "SOPInstanceUID": uid,
+        "StudyInstanceUID": study,
+        "SeriesInstanceUID": series,
+        **keywords,
+    }
+    return an_instance(
+        uid,
+        study_instance_uid=study,
+        series_instance_uid=series,
+        sop_class_uid=str(own.get("SOPClassUID", CR_IMAGE)),
+        path=f"CR1/20260101/{study}/{series}/{uid}.dcm",
+        instance_number=own.get("InstanceNumber", 1),
+        attributes=attributes_of(**own),
+    )
 
 
 def an_entity(title: str = "CR1", **changes: Any) -> ApplicationEntity:

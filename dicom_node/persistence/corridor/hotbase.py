@@ -202,7 +202,11 @@ class Hotbase:
 
     def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
         """Record result objects; repeating it changes nothing."""
-        rows = [{**asdict(each), "problems": list(each.problems)} for each in objects]
+        # Whatever has been read of an earlier object under the same UID no longer holds.
+        rows = [
+            {**asdict(each), "problems": list(each.problems), "described": False}
+            for each in objects
+        ]
         with self._engine.begin() as connection:
             insert_or_replace(connection, EVIDENCE, rows)
 
@@ -459,9 +463,10 @@ class Hotbase:
 
 
 def _evidence(row: dict[str, Any]) -> EvidenceObject:
+    own = {name: value for name, value in row.items() if name != "described"}
     return EvidenceObject(
         **{
-            **row,
+            **own,
             "kind": EvidenceKind(row["kind"]),
             "problems": tuple(row["problems"]),
             "evidence_set": EvidenceSet(row["evidence_set"]),

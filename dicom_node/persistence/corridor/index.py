@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.corridor.attributes import clear_attributes, keep_attributes
 from dicom_node.persistence.corridor.conflicts import keep_conflicts, warn_of
 from dicom_node.persistence.corridor.tables import CONFLICTS, INSTANCES, STUDIES
 from dicom_node.persistence.upsert import insert_or_ignore
@@ -51,6 +52,7 @@ class StudyIndex:
             insert_or_ignore(
                 connection, INSTANCES, [_instance_row(each) for each in fresh.values()]
             )
+            keep_attributes(connection, fresh.values())
             noted = keep_conflicts(connection, conflicts)
         warn_of(noted)
         return frozenset(each.study_instance_uid for each in fresh.values())
@@ -205,13 +207,14 @@ class StudyIndex:
             return found
 
     def clear(self) -> None:
-        """Forget all instances and conflicts, before they are read back from the files.
+        """Forget all instances, conflicts and attributes, before they are read back from the files.
 
         Studies stay: what became of them is not in the files.
         """
         with self._engine.begin() as connection:
             connection.execute(sa.delete(INSTANCES))
             connection.execute(sa.delete(CONFLICTS))
+            clear_attributes(connection)
 
     def _end(
         self,
@@ -346,5 +349,6 @@ def _instance_row(instance: ReceivedInstance) -> dict[str, Any]:
         "path": instance.path,
         "digest": instance.digest,
         "received_at": instance.received_at,
-        "received": _JSON.dump_python(instance, mode="json"),
+        "received": _JSON.dump_python(instance, mode="json", exclude={"attributes"}),
+        "described": instance.attributes is not None,
     }

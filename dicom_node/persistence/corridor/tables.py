@@ -43,6 +43,21 @@ METADATA = sa.MetaData(
     }
 )
 
+
+def _undescribed(table: str, order: str) -> sa.Index:
+    """An index of the few rows whose attributes have not been read for queries yet."""
+    return sa.Index(
+        f"ix_{table}_undescribed",
+        order,
+        sqlite_where=sa.text("described = 0"),
+        postgresql_where=sa.text("NOT described"),
+    )
+
+
+def _described() -> "sa.Column[bool]":
+    return sa.Column("described", sa.Boolean, nullable=False, server_default=sa.false())
+
+
 AE_TITLES = sa.Table(
     "ae_titles",
     METADATA,
@@ -106,6 +121,8 @@ INSTANCES = sa.Table(
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("received", sa.JSON, nullable=False),
+    _described(),
+    _undescribed("instances", "received_at"),
 )
 
 # Objects kept in the archive that the index does not use: another object came first under the
@@ -198,6 +215,8 @@ EVIDENCE = sa.Table(
     sa.Column("path", sa.String(512), nullable=False),
     sa.Column("problems", sa.JSON, nullable=False),
     sa.Column("evidence_set", sa.String(16), nullable=False, server_default="result"),
+    _described(),
+    _undescribed("evidence", "sop_instance_uid"),
 )
 
 # What the gate keeps back. Compared as text, which both databases can do with a list.

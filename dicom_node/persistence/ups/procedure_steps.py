@@ -1,6 +1,7 @@
 """Procedure steps on the Hotbase: review items, and what requesters and performers made of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import islice
@@ -19,24 +20,24 @@ from dicom_node.domain.procedure_step import (
 from dicom_node.domain.review.queue import ItemFilter, Page, ReviewQueue, Sort
 from dicom_node.domain.review.review import OPEN_STATES, ReviewItem, ReviewState
 from dicom_node.domain.study import StudyState
+from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, JOBS, STUDIES
 from dicom_node.persistence.review.rows import item_of
-from dicom_node.persistence.review.tables import IS_OPEN, REVIEW_ITEMS
+from dicom_node.persistence.review.tables import REVIEW_ITEMS
 from dicom_node.persistence.ups.rows import (
     analysis_state,
     item_id_of,
-    matching,
     shown_state,
     step_of_item,
     step_of_row,
     step_row,
-    subject_row,
+    subject_of,
 )
-from dicom_node.persistence.ups.tables import PROCEDURE_STEPS, STEP_SUBJECTS
-from dicom_node.persistence.upsert import insert_or_ignore
+from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
+from dicom_node.query.sql import condition
 from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery
 
-_ITEMS, _STEPS, _SUBJECTS = REVIEW_ITEMS.c, PROCEDURE_STEPS.c, STEP_SUBJECTS.c
+_ITEMS, _STEPS, _STUDIES = REVIEW_ITEMS.c, PROCEDURE_STEPS.c, STUDY_ATTRIBUTES.c
 _PAGE = 200
 # A query reads no more of the requests that are over than this, the newest.
 _MOST_ENDED = 10_000
@@ -68,22 +69,17 @@ class HotbaseSteps:
         *,
         review_queue: ReviewQueue,
         clock: Callable[[], datetime],
-        read_subject: Callable[[str], Subject],
     ) -> None:
         """Take what a store of steps needs.
 
         Parameters
         ----------
-        worklist
+        review_queue
             The review items, page by page.
-        read_subject
-            Reads from a study's objects who it is of, by its Study Instance UID.
         """
         self._engine = engine
         self._review_queue = review_queue
         self._clock = clock
-        self._read_subject = read_subject
-        self._filled_until: datetime | None = None
 
     def steps(self, wanted: StepQuery = EVERY_STEP) -> Iterator[ProcedureStep]:
         """Yield steps: what somebody asked for or holds, what waits by triage, and what is over."""
@@ -200,20 +196,6 @@ class HotbaseSteps:
                 for state, ended in _ENDED
             )
 
-    def fill_subjects(self) -> int:
-        """Read who new studies are of; return how many.
-
-        Called by the sweep, and before a query by patient, so that none is missed.
-        """
-        begun, filled = self._clock(), 0
-        while uids := self._without_subject():
-            subjects = [self._read_subject(uid) for uid in uids]
-            self._keep_subjects(subjects)
-            filled += len(subjects)
-        # Reviews may begin hours after reception: a day covers what any queue holds back.
-        self._filled_until = begun - timedelta(days=1)
-        return filled
-
     def _replace(
         self,
         connection: sa.Connection,
@@ -229,37 +211,17 @@ class HotbaseSteps:
             if not _inserted(connection, placed, is_current=True):
                 raise _ChangedMeanwhileError
 
-    def _without_subject(self) -> list[str]:
-        has_one = sa.exists().where(_SUBJECTS.study_instance_uid == _ITEMS.study_instance_uid)
-        query = sa.select(_ITEMS.study_instance_uid).where(~has_one).distinct().limit(_PAGE)
-        if self._filled_until is not None:
-            query = query.where(IS_OPEN, _ITEMS.received_at >= self._filled_until)
-        has_subject = sa.exists().where(_SUBJECTS.study_instance_uid == _STEPS.study_instance_uid)
-        requested = sa.select(_STEPS.study_instance_uid).where(_NOT_OVER, ~has_subject).distinct()
-        with self._read() as connection:
-            return list(connection.scalars(query)) or list(
-                connection.scalars(requested.limit(_PAGE))
-            )
-
-    def _keep_subjects(self, subjects: Sequence[Subject]) -> None:
-        with self._engine.begin() as connection:
-            insert_or_ignore(connection, STEP_SUBJECTS, [subject_row(each) for each in subjects])
-
     def _studies(self, wanted: StepQuery) -> tuple[str, ...] | None:
         """Return the studies that a query is about, or None where it may be about any."""
-        asked = {
-            _SUBJECTS.patient_id: wanted.patient_id,
-            _SUBJECTS.folded_name: _name_pattern(wanted.patient_name),
-            _SUBJECTS.accession_number: wanted.accession_number,
-        }
-        dialect = self._engine.dialect.name
-        conditions = [matching(column, each, dialect) for column, each in asked.items() if each]
-        if not conditions:
+        if not wanted.subject:
             return wanted.study_instance_uids or None
-        self.fill_subjects()
-        query = sa.select(_SUBJECTS.study_instance_uid).where(*conditions).limit(_FEW_STUDIES + 1)
+        dialect = self._engine.dialect.name
+        conditions = [
+            condition(key, name, _STUDIES, dialect) for name, key in wanted.subject.items()
+        ]
+        query = sa.select(_STUDIES.study_instance_uid).where(*conditions).limit(_FEW_STUDIES + 1)
         if wanted.study_instance_uids:
-            query = query.where(_SUBJECTS.study_instance_uid.in_(wanted.study_instance_uids))
+            query = query.where(_STUDIES.study_instance_uid.in_(wanted.study_instance_uids))
         with self._read() as connection:
             found = tuple(connection.scalars(query))
         return found if len(found) <= _FEW_STUDIES else None
@@ -298,7 +260,7 @@ class HotbaseSteps:
         """Return the steps of those items that have no row of their own."""
         now = self._clock()
         with self._read() as connection:
-            subjects = self._subjects(connection, {each.study_instance_uid for each in items})
+            subjects = _subjects(connection, {each.study_instance_uid for each in items})
             touched = _touched(connection, [each.item_id for each in items])
         return [
             step_of_item(item, subjects[item.study_instance_uid], now)
@@ -329,7 +291,7 @@ class HotbaseSteps:
     ) -> list[ProcedureStep]:
         """Return the steps of rows: one query for each of the tables that they rest on."""
         now = self._clock()
-        subjects = self._subjects(connection, {row["study_instance_uid"] for row in rows})
+        subjects = _subjects(connection, {row["study_instance_uid"] for row in rows})
         items = _items(connection, {row["item_id"] for row in rows if row["item_id"]})
         analyses = [row for row in rows if row["kind"] == StepKind.ANALYSIS.value]
         studies = _study_rows(connection, {row["study_instance_uid"] for row in analyses})
@@ -348,14 +310,7 @@ class HotbaseSteps:
         if item is None:
             return None
         study = item.study_instance_uid
-        return step_of_item(item, self._subjects(connection, {study})[study], self._clock())
-
-    def _subjects(self, connection: sa.Connection, studies: set[str]) -> dict[str, Subject]:
-        query = sa.select(_SUBJECTS.subject).where(_SUBJECTS.study_instance_uid.in_(studies))
-        known = [Subject(**each) for each in connection.scalars(query)]
-        found = {each.study_instance_uid: each for each in known}
-        missing = [self._read_subject(study) for study in sorted(studies - found.keys())]
-        return found | {each.study_instance_uid: each for each in missing}
+        return step_of_item(item, _subjects(connection, {study})[study], self._clock())
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
@@ -364,17 +319,6 @@ class HotbaseSteps:
 def _second_later(end: datetime | None) -> datetime | None:
     """Return an end with a margin: values on the wire have no fractions; None in the last year."""
     return end + timedelta(seconds=1) if end and end.year < MAXYEAR else None
-
-
-def _name_pattern(name: str) -> str:
-    """Return a pattern that every folded name fits that could match.
-
-    What is not ASCII may be the second or third component group of a name.
-    """
-    folded = name.casefold().strip("*" if not name.isascii() else "")
-    if not folded:
-        return ""
-    return f"{folded.rstrip('*')}*" if name.isascii() else f"*{folded}*"
 
 
 def _one(connection: sa.Connection, query: sa.Select[Any]) -> Mapping[str, Any] | None:
@@ -395,6 +339,14 @@ def _items(connection: sa.Connection, item_ids: set[str]) -> dict[str, ReviewIte
         return {}
     query = sa.select(REVIEW_ITEMS).where(_ITEMS.item_id.in_(item_ids))
     return {row["item_id"]: item_of(row) for row in connection.execute(query).mappings()}
+
+
+def _subjects(connection: sa.Connection, studies: Collection[str]) -> dict[str, Subject]:
+    """Return who studies are of; of one that is not described, nothing is known yet."""
+    query = sa.select(_STUDIES.study_instance_uid, _STUDIES.attributes)
+    found = connection.execute(query.where(_STUDIES.study_instance_uid.in_(studies)))
+    known = {uid: subject_of(uid, json.loads(attributes)) for uid, attributes in found}
+    return {uid: known.get(uid, Subject(study_instance_uid=uid)) for uid in studies}
 
 
 def _study_rows(connection: sa.Connection, uids: set[str]) -> dict[str, Mapping[str, Any]]:

@@ -1,11 +1,9 @@
-"""Procedure steps and their subjects as rows, and back."""
+"""Procedure steps as rows and back, and their subjects from the studies' attributes."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
-
-import sqlalchemy as sa
 
 from dicom_node.domain.procedure_step import (
     STATE_OF_ITEM,
@@ -17,8 +15,24 @@ from dicom_node.domain.procedure_step import (
 )
 from dicom_node.domain.review.review import ReviewItem
 from dicom_node.domain.study import StudyState
+from dicom_node.query.json_model import JsonAttributes, JsonEntity
+from dicom_node.query.keys import tag_of
 
 _UUID_ROOT = "2.25."
+_SUBJECT = {
+    "patient_name": tag_of("PatientName"),
+    "patient_id": tag_of("PatientID"),
+    "issuer_of_patient_id": tag_of("IssuerOfPatientID"),
+    "patient_birth_date": tag_of("PatientBirthDate"),
+    "patient_sex": tag_of("PatientSex"),
+    "accession_number": tag_of("AccessionNumber"),
+    "study_id": tag_of("StudyID"),
+    "study_date": tag_of("StudyDate"),
+    "study_time": tag_of("StudyTime"),
+    "study_description": tag_of("StudyDescription"),
+    "referring_physician_name": tag_of("ReferringPhysicianName"),
+    "admission_id": tag_of("AdmissionID"),
+}
 
 
 def step_of_item(item: ReviewItem, subject: Subject, now: datetime) -> ProcedureStep:
@@ -38,7 +52,7 @@ def step_of_item(item: ReviewItem, subject: Subject, now: datetime) -> Procedure
 def item_id_of(uid: str) -> str | None:
     """Return the review item that a step of the first round stands for, by its UID alone."""
     digits = uid.removeprefix(_UUID_ROOT)
-    if digits == uid or not digits.isascii() or not digits.isdigit() or int(digits) >= 2**128:
+    if digits == uid or not re.fullmatch(r"[0-9]{1,39}", digits) or int(digits) >= 2**128:
         return None
     return f"{int(digits):032x}"
 
@@ -104,22 +118,8 @@ def analysis_state(asked_revision: int, revision: int, state: StudyState) -> Ste
     return StepState.COMPLETED if state is StudyState.ANALYSED else StepState.CANCELED
 
 
-def subject_row(subject: Subject) -> dict[str, Any]:
-    """Return the row of a subject."""
-    return {
-        "study_instance_uid": subject.study_instance_uid,
-        "patient_id": subject.patient_id[:64],
-        "folded_name": subject.patient_name.casefold(),
-        "accession_number": subject.accession_number[:64],
-        "subject": asdict(subject),
-    }
-
-
-def matching(column: sa.Column[Any], pattern: str, dialect: str) -> sa.ColumnElement[bool]:
-    """Return the condition of a DICOM pattern, worded so that the dialect can use an index."""
-    if "*" not in pattern and "?" not in pattern:
-        return column == pattern
-    if dialect == "sqlite":
-        return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return column.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
+def subject_of(study_instance_uid: str, attributes: JsonAttributes) -> Subject:
+    """Return who and what a study is of, from its attributes."""
+    entity = JsonEntity(attributes)
+    known = {name: next(iter(entity.texts(tag)), "") for name, tag in _SUBJECT.items()}
+    return Subject(study_instance_uid=study_instance_uid, **known)

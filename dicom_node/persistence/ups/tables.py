@@ -37,23 +37,3 @@ PROCEDURE_STEPS = sa.Table(
         postgresql_where=_CURRENT,
     ),
 )
-
-# Who a study is of, so that a query by patient need not open files. Names are folded for matching.
-STEP_SUBJECTS = sa.Table(
-    "step_subjects",
-    METADATA,
-    sa.Column("study_instance_uid", UID, primary_key=True),
-    sa.Column("patient_id", sa.String(64), nullable=False),
-    sa.Column("folded_name", sa.Text, nullable=False),
-    sa.Column("accession_number", sa.String(64), nullable=False),
-    sa.Column("subject", sa.JSON, nullable=False),
-    *(
-        sa.Index(
-            f"ix_step_subjects_{name}",
-            name,
-            # so that PostgreSQL uses the index for what begins with something, in any locale
-            postgresql_ops={name: "text_pattern_ops"},
-        )
-        for name in ("patient_id", "folded_name", "accession_number")
-    ),
-)

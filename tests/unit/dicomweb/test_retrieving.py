@@ -17,6 +17,9 @@ from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.errors import DicomWebError
 from dicom_node.dicomweb.router import make_router
+from dicom_node.query.keys import Level
+from dicom_node.query.ports import Matches, Window
+from dicom_node.query.reading import Query
 from tests.peers.objects import make_dataset, write_part10
 
 _NATIVE = 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1'
@@ -48,10 +51,6 @@ class Folder:
         self.found.append(archived)
         return archived
 
-    def studies(self, limit: int) -> list[str]:
-        """Return the studies."""
-        return list(dict.fromkeys(each.study_instance_uid for each in self.found))[:limit]
-
     def objects(self, study_instance_uid: str) -> list[ArchivedObject]:
         """Return the objects of a study."""
         return [each for each in self.found if each.study_instance_uid == study_instance_uid]
@@ -60,6 +59,15 @@ class Folder:
         """Return one object."""
         found = [each for each in self.found if each.sop_instance_uid == sop_instance_uid]
         return found[0] if found else None
+
+
+class NothingFound:
+    """A search over nothing: see ``test_searching``."""
+
+    def find(self, level: Level, query: Query, window: Window) -> Matches:
+        """Find nothing."""
+        del level, query, window
+        return Matches(found=(), more=False)
 
 
 @pytest.fixture
@@ -72,7 +80,7 @@ def folder(tmp_path: Path) -> Folder:
 def client(folder: Folder) -> TestClient:
     """DICOMweb over the folder."""
     application = FastAPI()
-    application.include_router(make_router(folder))
+    application.include_router(make_router(folder, NothingFound()))
 
     @application.exception_handler(DicomWebError)
     def refuse(_request: object, error: DicomWebError) -> JSONResponse:

@@ -1,48 +1,101 @@
-"""QIDO-RS: what matches, what comes back, and how much of it."""
+"""QIDO-RS: what matches, what comes back, and how much of it, from the index's columns."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 
-from tests.unit.dicomweb.test_retrieving import Folder, client, folder, radiograph
+from dicom_node.dicomweb.errors import DicomWebError
+from dicom_node.dicomweb.router import make_router
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.search import ObjectSearch
+from dicom_node.persistence.database import make_engine, migrate
+from tests.unit.builders import a_described_instance
+from tests.unit.dicomweb.test_retrieving import Folder
 
-__all__ = ["client", "folder"]
+OF_STUDIES = [
+    {"study": "1.2.1", "StudyDate": "20260101", "StudyTime": "0830", "Modality": "CT"},
+    {"study": "1.2.2", "StudyDate": "20260215", "StudyTime": "1015", "Modality": "DX"},
+    {"study": "1.2.3", "StudyDate": "20260320", "StudyTime": "2359", "Modality": "MR"},
+]
 
 
-@pytest.fixture(autouse=True)
-def three_studies(folder: Folder) -> None:
-    """Three studies of different days; the first has a second instance."""
-    for number, day in enumerate(("20260101", "20260215", "20260320"), start=1):
-        uids = {
-            "StudyInstanceUID": f"1.2.{number}",
-            "SeriesInstanceUID": f"1.2.{number}.1",
-            "StudyDate": day,
-            "PatientID": f"P{number}",
-            "PatientName": f"Family{number}^Given",
-        }
-        folder.add(radiograph(number, **uids))
-    folder.add(radiograph(9, StudyInstanceUID="1.2.1", SeriesInstanceUID="1.2.1.1"))
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    """DICOMweb over an index of three studies of different days; the first has two instances."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
+    migrate(engine)
+    instances = []
+    for number, keywords in enumerate(OF_STUDIES, start=1):
+        study = str(keywords["study"])
+        instances.append(
+            a_described_instance(
+                f"{study}.1.1",
+                **{
+                    **keywords,
+                    "series": f"{study}.1",
+                    "PatientID": f"P{number}",
+                    "PatientName": f"Family{number}^Given",
+                    "SeriesNumber": str(number),
+                    "SeriesDescription": f"Series {number}",
+                    "BodyPartExamined": "CHEST",
+                },
+            )
+        )
+    instances.append(
+        a_described_instance("1.2.1.1.2", study="1.2.1", series="1.2.1.1", InstanceNumber=2)
+    )
+    StudyIndex(engine).record(instances)
+    application = FastAPI()
+    application.include_router(make_router(Folder(tmp_path), ObjectSearch(engine)))
+
+    @application.exception_handler(DicomWebError)
+    def refuse(_request: object, error: DicomWebError) -> JSONResponse:
+        return JSONResponse({"problem": str(error)}, status_code=error.status)
+
+    yield TestClient(application, raise_server_exceptions=False)
+    engine.dispose()
+
+
+def results(client: TestClient, path: str) -> list[dict[str, Any]]:
+    """The results of a search."""
+    answer = client.get(f"/dicom-web{path}", headers={"Accept": "application/dicom+json"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"].startswith("application/dicom+json")
+    return list(answer.json())
 
 
 def found(client: TestClient, path: str, tag: str = "0020000D") -> list[str]:
     """The UIDs that a search returns."""
-    answer = client.get(f"/dicom-web{path}", headers={"Accept": "application/dicom+json"})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["Content-Type"].startswith("application/dicom+json")
-    return [each[tag]["Value"][0] for each in answer.json()]
+    return [each[tag]["Value"][0] for each in results(client, path)]
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", ["1.2.1", "1.2.2", "1.2.3"]),
+        ("", ["1.2.3", "1.2.2", "1.2.1"]),
         ("?PatientID=P2", ["1.2.2"]),
         ("?00100020=P2", ["1.2.2"]),
         ("?PatientName=family3*", ["1.2.3"]),
+        ("?PatientName=F%C3%A1mily3%5Egiven", ["1.2.3"]),
         ("?StudyDate=20260201-20260301", ["1.2.2"]),
-        ("?StudyDate=20260201-", ["1.2.2", "1.2.3"]),
-        ("?StudyInstanceUID=1.2.1,1.2.3", ["1.2.1", "1.2.3"]),
-        ("?ModalitiesInStudy=MR", []),
+        ("?StudyDate=20260201-", ["1.2.3", "1.2.2"]),
+        ("?StudyTime=08-10", ["1.2.2", "1.2.1"]),
+        ("?StudyInstanceUID=1.2.1,1.2.3", ["1.2.3", "1.2.1"]),
+        ("?StudyInstanceUID=1.2.1%5C1.2.3", ["1.2.3", "1.2.1"]),
+        ("?ModalitiesInStudy=MR", ["1.2.3"]),
+        ("?ModalitiesInStudy=C?", ["1.2.1"]),
+        ("?ModalitiesInStudy=CT%5CCR&multiplevaluematching=true", []),
+        ("?ModalitiesInStudy=CT%5CDX", ["1.2.2", "1.2.1"]),
+        ("?AccessionNumber=%22%22&emptyvaluematching=true", ["1.2.3", "1.2.2", "1.2.1"]),
+        ("?PatientID=%22%22&emptyvaluematching=true", []),
         ("?limit=1&offset=1", ["1.2.2"]),
+        ("?limit=0", []),
+        ("?offset=3", []),
     ],
 )
 def test_studies_are_found_by_their_attributes(
@@ -51,26 +104,106 @@ def test_studies_are_found_by_their_attributes(
     assert found(client, f"/studies{query}") == expected
 
 
+def test_a_range_of_dates_and_times_is_one_range_of_moments(client: TestClient) -> None:
+    wanted = "?StudyDate=20260101-20260215&StudyTime=0900-1000"
+    assert found(client, f"/studies{wanted}") == []
+    assert found(client, "/studies?StudyDate=20260101-20260215&StudyTime=0800-1100") == [
+        "1.2.2",
+        "1.2.1",
+    ]
+    # From 09:00 of the first day to 09:30 of the last: half past eight is too early that day.
+    assert found(client, "/studies?StudyDate=20260101-20260320&StudyTime=0900-0930") == ["1.2.2"]
+
+
 def test_series_and_instances_are_found_below_their_study(client: TestClient) -> None:
     assert found(client, "/studies/1.2.1/series", "0020000E") == ["1.2.1.1"]
     assert len(found(client, "/studies/1.2.1/instances", "00080018")) == 2
     assert len(found(client, "/studies/1.2.1/series/1.2.1.1/instances", "00080018")) == 2
     assert found(client, "/studies/9.9/series") == []
     assert len(found(client, "/instances?limit=3", "00080018")) == 3
+    assert found(client, "/series?PatientID=P2", "0020000E") == ["1.2.2.1"]
+    assert found(client, "/instances?PatientID=P1&InstanceNumber=2", "00080018") == ["1.2.1.1.2"]
+    assert found(client, "/studies/1.2.1/instances?Rows=4&Columns=6", "00080018") == [
+        "1.2.1.1.1",
+        "1.2.1.1.2",
+    ]
 
 
 def test_a_study_counts_what_it_holds_and_says_where_it_is(client: TestClient) -> None:
-    (study,) = client.get("/dicom-web/studies?PatientID=P1").json()
+    (study,) = results(client, "/studies?PatientID=P1")
+    assert study["00201206"]["Value"] == [1]
     assert study["00201208"]["Value"] == [2]
-    assert study["00080061"]["Value"] == ["CR"]
+    assert study["00080061"]["Value"] == ["CT"]
     assert study["00081190"]["Value"][0].endswith("/dicom-web/studies/1.2.1")
+    assert study["00100010"]["Value"] == [{"Alphabetic": "Family1^Given"}]
+    assert "0008103E" not in study
+    (series,) = results(client, "/studies/1.2.1/series")
+    assert series["00201209"]["Value"] == [2]
+    assert series["0008103E"]["Value"] == ["Series 1"]
+    assert series["00081190"]["Value"][0].endswith("/studies/1.2.1/series/1.2.1.1")
+    assert "00100020" not in series, "the path says which study it is"
+
+
+def test_a_search_across_studies_says_whose_each_series_is(client: TestClient) -> None:
+    (series,) = results(client, "/series?Modality=DX")
+    assert series["00100020"]["Value"] == ["P2"]
+    (instance,) = results(client, "/instances?Modality=DX")
+    assert instance["00100020"]["Value"] == ["P2"]
+    assert instance["00080060"]["Value"] == ["DX"]
+    assert instance["00083002"]["Value"] == ["1.2.840.10008.1.2.1"]
+    assert instance["00280010"]["Value"] == [4]
+
+
+def test_further_fields_come_when_they_are_asked_for(client: TestClient) -> None:
+    (plain,) = results(client, "/studies/1.2.2/series")
+    assert "00180015" not in plain
+    (named,) = results(client, "/studies/1.2.2/series?includefield=BodyPartExamined")
+    assert named["00180015"]["Value"] == ["CHEST"]
+    (everything,) = results(client, "/studies/1.2.2/series?includefield=all")
+    assert everything["00100020"]["Value"] == ["P2"]
 
 
 def test_more_results_than_the_limit_are_announced(client: TestClient) -> None:
-    assert "Warning" in client.get("/dicom-web/studies?limit=2").headers
+    assert "additional results" in client.get("/dicom-web/studies?limit=2").headers["Warning"]
     assert "Warning" not in client.get("/dicom-web/studies?limit=3").headers
 
 
-@pytest.mark.parametrize("query", ["NoSuchThing=1", "limit=many", "offset=-1"])
+def test_names_are_not_matched_by_their_sound_and_the_answer_says_so(client: TestClient) -> None:
+    answer = client.get("/dicom-web/studies?PatientName=Famely*&fuzzymatching=true")
+    assert answer.json() == []
+    assert "Only literal matching" in answer.headers["Warning"]
+    assert answer.headers["Warning"].startswith("299 ")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "NoSuchThing=1",
+        "limit=many",
+        "limit=%C2%B2",
+        "limit=-1",
+        "offset=" + "9" * 5000,
+        "SeriesNumber=%C2%B2",
+        "PatientWeight=" + "9" * 5000,
+        "StudyDate=2026",
+        "StudyDate=20261301",
+        "StudyDate=-",
+        "StudyTime=25",
+        "StudyTime=%D9%A1%D9%A0",
+        "PatientName=%00",
+        "PatientID=" + "x" * 5000,
+        "RequestAttributesSequence=1",
+        "PatientID.CodeValue=1",
+        "NumberOfStudyRelatedInstances=2",
+        "InstanceNumber=1",
+        "PixelData=1",
+        "fuzzymatching=maybe",
+        "TimezoneOffsetFromUTC=noon",
+        "&".join(f"PatientID={number}" for number in range(200)),
+        ".".join(["RequestAttributesSequence"] * 40) + "=1",
+    ],
+)
 def test_a_search_that_cannot_be_understood_is_refused(client: TestClient, query: str) -> None:
-    assert client.get(f"/dicom-web/studies?{query}").status_code == 400
+    answer = client.get(f"/dicom-web/studies?{query}")
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["problem"]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,12 +20,15 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.study import StudyState
+from dicom_node.persistence.corridor.attributes import keep_attributes
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.persistence.ups import procedure_steps
 from dicom_node.persistence.ups.procedure_steps import HotbaseSteps
 from dicom_node.persistence.ups.rows import analysis_state, item_id_of
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
+from dicom_node.query.keys import tag_of, vr_of
+from dicom_node.query.reading import make_key, read_identifier
 from dicom_node.ups.errors import StepRefusedError
 from dicom_node.ups.fakes import FakeAnalyses
 from dicom_node.ups.ports import Ending, StepQuery
@@ -32,7 +36,7 @@ from dicom_node.ups.presentation import Station
 from dicom_node.ups.service import ProcedureSteps
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import fake_details
-from tests.unit.builders import an_instance
+from tests.unit.builders import a_described_instance, an_instance
 from tests.unit.ups.requests import KEY, a_performance, a_request
 
 LEASE = timedelta(minutes=15)
@@ -40,14 +44,18 @@ NAMES = {"1.2.3.1": "Müller^Jörg", "1.2.3.2": "Yamada^Tarou=山田^太郎", "1
 ADA = Reviewer(user_name="ada", person_name="Ada", organisation="", role=ReviewerRole.VERIFIER)
 
 
-def read_subject(study: str) -> Subject:
+def describe(engine: sa.Engine, study: str) -> None:
     number = study.rsplit(".", 1)[-1]
-    return Subject(
-        study_instance_uid=study,
-        patient_name=NAMES.get(study, ""),
-        patient_id=f"P{number}",
-        accession_number=f"A{number}",
+    instance = a_described_instance(
+        f"{study}.1.1",
+        study=study,
+        series=f"{study}.1",
+        PatientName=NAMES.get(study, ""),
+        PatientID=f"P{number}",
+        AccessionNumber=f"A{number}",
     )
+    with engine.begin() as connection:
+        keep_attributes(connection, [instance])
 
 
 @pytest.fixture
@@ -70,7 +78,9 @@ def review_queue(engine: sa.Engine, clock: FakeClock) -> HotbaseReviewQueue:
 
 @pytest.fixture
 def store(engine: sa.Engine, clock: FakeClock, review_queue: HotbaseReviewQueue) -> HotbaseSteps:
-    return HotbaseSteps(engine, review_queue=review_queue, clock=clock, read_subject=read_subject)
+    for number in (1, 2, 3):
+        describe(engine, f"1.2.3.{number}")
+    return HotbaseSteps(engine, review_queue=review_queue, clock=clock)
 
 
 @pytest.fixture
@@ -86,8 +96,22 @@ def steps(
     )
 
 
-def uids(store: HotbaseSteps, **wanted: object) -> list[str]:
-    return [each.uid for each in store.steps(StepQuery(**wanted))]  # type: ignore[arg-type]
+SUBJECT = {
+    "patient_id": "PatientID",
+    "patient_name": "PatientName",
+    "accession_number": "AccessionNumber",
+}
+
+
+def uids(store: HotbaseSteps, **wanted: Any) -> list[str]:
+    """Return the steps that a narrowed search gives; what is of the study is given as text."""
+    subject = {}
+    for column in wanted.keys() & SUBJECT.keys():
+        tag = tag_of(SUBJECT[column])
+        key = make_key(tag, vr_of(tag), [wanted.pop(column)])
+        assert key is not None
+        subject[column] = key
+    return [each.uid for each in store.steps(StepQuery(subject=subject, **wanted))]
 
 
 def test_steps_come_by_triage(store: HotbaseSteps) -> None:
@@ -100,6 +124,7 @@ NARROWED: list[tuple[dict[str, object], list[str]]] = [
     ({"patient_id": "?1"}, ["2.25.1"]),
     ({"patient_id": "p1"}, []),
     ({"patient_name": "MÜLLER*"}, ["2.25.1"]),
+    ({"patient_name": "muller^jorg"}, ["2.25.1"]),
     ({"patient_name": "yam*"}, ["2.25.2"]),
     ({"patient_name": "山田*"}, ["2.25.2"]),
     ({"patient_name": "[x]^100%_"}, ["2.25.3"]),
@@ -123,9 +148,15 @@ def test_queries_are_narrowed(store: HotbaseSteps) -> None:
         assert uids(store, **wanted) == found, wanted
 
 
-def test_who_a_study_is_of_is_read_once(store: HotbaseSteps) -> None:
-    assert store.fill_subjects() == 3
-    assert store.fill_subjects() == 0
+def test_a_step_says_who_its_study_is_of(store: HotbaseSteps) -> None:
+    step = store.step("2.25.2")
+    assert step is not None
+    assert step.subject == Subject(
+        study_instance_uid="1.2.3.2",
+        patient_name=NAMES["1.2.3.2"],
+        patient_id="P2",
+        accession_number="A2",
+    )
 
 
 def test_a_claim_on_the_page_shows_until_it_expires(
@@ -221,7 +252,7 @@ def test_a_requested_review_is_found_by_what_was_asked(steps: ProcedureSteps) ->
     query.SOPInstanceUID = ""
     query.ScheduledProcedureStepStartDateTime = "20260102"
     query.ScheduledHumanPerformersSequence = Sequence([performer])
-    assert [each.SOPInstanceUID for each in steps.find(query)] == ["1.9.1"]
+    assert [each.SOPInstanceUID for each in steps.find(read_identifier(query))] == ["1.9.1"]
 
 
 def test_a_change_that_was_made_meanwhile_is_noticed(store: HotbaseSteps, clock: FakeClock) -> None:
@@ -303,7 +334,6 @@ def test_a_query_asks_no_more_statements_for_more_requests(
     for number in range(4, 24):
         details = fake_details(number, received_at=datetime(2026, 1, 1, tzinfo=UTC))
         review_queue.add(details.item, details.findings)
-    store.fill_subjects()
     said, used = counted(engine), []
     for numbers in (range(1, 3), range(3, 24)):
         for number in numbers:
@@ -328,6 +358,7 @@ def test_an_analysis_is_over_for_good(engine: sa.Engine, store: HotbaseSteps) ->
     index = StudyIndex(engine)
     index.record([an_instance()])
     study = an_instance().study_instance_uid
+    describe(engine, study)
     at = datetime(2026, 1, 1, tzinfo=UTC)
     asked = ProcedureStep(
         uid="1.9.5",
@@ -342,7 +373,7 @@ def test_an_analysis_is_over_for_good(engine: sa.Engine, store: HotbaseSteps) ->
     store.add(asked)
     store.add(replace(asked, uid="1.9.6", asked_revision=2))
     assert store.settle() == 0
-    assert uids(store, patient_id=read_subject(study).patient_id)[:2] == ["1.9.5", "1.9.6"]
+    assert uids(store, patient_id="P1")[:2] == ["1.9.5", "1.9.6"]
     for state, states in (
         (StudyState.FAILED, {"1.9.5": "CANCELED", "1.9.6": "IN PROGRESS"}),
         (StudyState.ANALYSED, {"1.9.5": "CANCELED", "1.9.6": "COMPLETED"}),

@@ -9,7 +9,9 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
 from dicom_node.query.errors import UnusableQueryError
-from dicom_node.query.matching import Key, interval, is_moment, matches, matching_keys
+from dicom_node.query.matching import DatasetEntity, Key, matches
+from dicom_node.query.moments import interval, is_moment
+from dicom_node.query.reading import read_identifier
 
 
 def dataset(**values: object) -> Dataset:
@@ -20,7 +22,7 @@ def dataset(**values: object) -> Dataset:
 
 
 def agrees(have: Dataset, **query: object) -> bool:
-    return matches(have, matching_keys(dataset(**query)))
+    return matches(DatasetEntity(have), read_identifier(dataset(**query)).keys)
 
 
 def test_a_key_without_a_value_matches_everything() -> None:
@@ -65,7 +67,7 @@ def test_a_list_of_uids_matches_each_of_them() -> None:
 
 def test_uids_know_no_wildcards() -> None:
     key = Key(tag=Tag("StudyInstanceUID"), vr="UI", values=("1.2.*",))
-    assert not matches(dataset(StudyInstanceUID="1.2.3"), (key,))
+    assert not matches(DatasetEntity(dataset(StudyInstanceUID="1.2.3")), (key,))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_sequence_matches_when_one_item_matches_all_its_keys() -> None:
 
 def test_what_cannot_be_matched_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(UnusableQueryError, match="more than one item"):
-        matching_keys(
+        read_identifier(
             dataset(
                 ReferencedRequestSequence=Sequence(
                     [dataset(AccessionNumber="1"), dataset(AccessionNumber="2")]

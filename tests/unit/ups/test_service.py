@@ -15,6 +15,7 @@ from dicom_node.domain.review.review import (
     ReviewerRole,
     Verdict,
 )
+from dicom_node.query.reading import Query, read_identifier
 from dicom_node.ups.codes import code_sequence
 from dicom_node.ups.errors import StepRefusedError
 from dicom_node.ups.fakes import FakeAnalyses, FakeSteps
@@ -383,8 +384,8 @@ def test_a_modality_worklist_shows_what_waits_or_is_being_read(house: House) -> 
     assert scheduled.ScheduledProcedureStepStatus == "SCHEDULED"
 
 
-def query(**keys: object) -> Dataset:
+def query(**keys: object) -> Query:
     made = Dataset()
     for keyword, value in keys.items():
         setattr(made, keyword, value)
-    return made
+    return read_identifier(made)

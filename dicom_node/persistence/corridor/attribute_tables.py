@@ -1,0 +1,87 @@
+"""What queries find studies, series and instances by, beside the index of instances.
+
+``attributes`` holds what an answer says, in the DICOM JSON Model; the other columns are what
+searches are narrowed by (``dicom_node.query.columns`` says how each value looks). A study's and a
+series' attributes are those of the first instance that came. All of it is read from the archive's
+files, and may be read again: rows of ``instances`` and ``evidence`` say whether they are described.
+"""
+
+import sqlalchemy as sa
+
+from dicom_node.persistence.corridor.tables import METADATA, UID
+
+# PostgreSQL compares numbers below this as fast; a time of day has 86,400,000,000 microseconds.
+_Integer = sa.BigInteger
+
+
+def _text(name: str) -> "sa.Column[str]":
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _prefix_index(table: str, name: str) -> sa.Index:
+    """An index that PostgreSQL uses for what begins with something, in any locale."""
+    return sa.Index(f"ix_{table}_{name}", name, postgresql_ops={name: "text_pattern_ops"})
+
+
+STUDY_ATTRIBUTES = sa.Table(
+    "study_attributes",
+    METADATA,
+    sa.Column("study_instance_uid", UID, primary_key=True),
+    _text("patient_id"),
+    _text("patient_name"),
+    _text("patient_name_ideographic"),
+    _text("patient_name_phonetic"),
+    sa.Column("patient_birth_date", sa.String(8), nullable=False),
+    sa.Column("study_date", sa.String(8), nullable=False),
+    sa.Column("study_time", _Integer),
+    _text("accession_number"),
+    _text("study_id"),
+    _text("referring_physician_name"),
+    _text("referring_physician_name_ideographic"),
+    _text("referring_physician_name_phonetic"),
+    _text("attributes"),
+    *(
+        _prefix_index("study_attributes", name)
+        for name in (
+            "patient_id",
+            "patient_name",
+            "patient_name_ideographic",
+            "patient_name_phonetic",
+            "accession_number",
+            "study_id",
+        )
+    ),
+    sa.Index("ix_study_attributes_study_date", "study_date", "study_instance_uid"),
+)
+
+SERIES_ATTRIBUTES = sa.Table(
+    "series_attributes",
+    METADATA,
+    sa.Column("study_instance_uid", UID, primary_key=True),
+    sa.Column("series_instance_uid", UID, primary_key=True, index=True),
+    _text("modality"),
+    sa.Column("series_number", _Integer),
+    _text("attributes"),
+    sa.Index(
+        "ix_series_attributes_order", "study_instance_uid", "series_number", "series_instance_uid"
+    ),
+)
+
+INSTANCE_ATTRIBUTES = sa.Table(
+    "instance_attributes",
+    METADATA,
+    sa.Column("sop_instance_uid", UID, primary_key=True),
+    sa.Column("study_instance_uid", UID, nullable=False),
+    sa.Column("series_instance_uid", UID, nullable=False),
+    sa.Column("sop_class_uid", UID, nullable=False, index=True),
+    sa.Column("transfer_syntax_uid", UID, nullable=False),
+    sa.Column("instance_number", _Integer),
+    _text("attributes"),
+    sa.Index(
+        "ix_instance_attributes_order",
+        "study_instance_uid",
+        "series_instance_uid",
+        "instance_number",
+        "sop_instance_uid",
+    ),
+)

@@ -1,0 +1,244 @@
+"""Finds studies, series and instances by the columns that are filled when they are indexed."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_node.persistence.corridor.attribute_tables import (
+    INSTANCE_ATTRIBUTES,
+    SERIES_ATTRIBUTES,
+    STUDY_ATTRIBUTES,
+)
+from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.json_model import JsonAttributes, JsonEntity
+from dicom_node.query.keys import Level, QueryKey, archive_keys, tag_of, vr_of
+from dicom_node.query.matching import CombinedKey, Key, matches
+from dicom_node.query.ports import Matches, Window
+from dicom_node.query.reading import Query
+from dicom_node.query.sql import Columns, Condition, combined_condition, condition, is_exact
+
+_STUDY, _SERIES, _INSTANCE = STUDY_ATTRIBUTES.c, SERIES_ATTRIBUTES.c, INSTANCE_ATTRIBUTES.c
+_TABLES = {
+    Level.STUDY: (STUDY_ATTRIBUTES,),
+    Level.SERIES: (STUDY_ATTRIBUTES, SERIES_ATTRIBUTES),
+    Level.INSTANCE: (STUDY_ATTRIBUTES, SERIES_ATTRIBUTES, INSTANCE_ATTRIBUTES),
+}
+# The newest studies first; within a study by number. Each order is one of an index.
+_ORDER: Mapping[Level, tuple[sa.ColumnElement[Any], ...]] = {
+    Level.STUDY: (_STUDY.study_date.desc(), _STUDY.study_instance_uid.desc()),
+    Level.SERIES: (
+        _SERIES.study_instance_uid,
+        _SERIES.series_number,
+        _SERIES.series_instance_uid,
+    ),
+    Level.INSTANCE: (
+        _INSTANCE.study_instance_uid,
+        _INSTANCE.series_instance_uid,
+        _INSTANCE.instance_number,
+        _INSTANCE.sop_instance_uid,
+    ),
+}
+_IN_STUDY = {"ModalitiesInStudy": SERIES_ATTRIBUTES, "SOPClassesInStudy": INSTANCE_ATTRIBUTES}
+_IDENTIFIERS = {
+    "StudyInstanceUID": "study_instance_uid",
+    "SeriesInstanceUID": "series_instance_uid",
+    "SOPInstanceUID": "sop_instance_uid",
+    "AvailableTransferSyntaxUID": "transfer_syntax_uid",
+}
+_FETCHED = 500
+_COUNTED_AT_ONCE = 500
+
+
+class ObjectSearch:
+    """Searches the index; the database narrows, and decides alone where it can say all."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def find(self, level: Level, query: Query, window: Window) -> Matches:
+        """Return the entities of a level that match, with what is known of them.
+
+        Raises
+        ------
+        UnusableQueryError
+            A key is none of this level or those above it.
+        """
+        narrowed = [_narrowed(key, level, self._engine.dialect.name) for key in query.conditions]
+        left = [
+            key for key, (_, exact) in zip(query.conditions, narrowed, strict=True) if not exact
+        ]
+        statement = _select(level).where(*(each for each, _ in narrowed if each is not None))
+        if left:
+            found = self._matching(statement, left, window)
+        else:
+            paged = statement.limit(window.limit + 1).offset(window.offset)
+            with self._read() as connection:
+                found = [_entity(row) for row in connection.execute(paged)]
+        more, found = len(found) > window.limit, found[: window.limit]
+        with self._read() as connection:
+            _add_counts(connection, level, found)
+        return Matches(found=tuple(found), more=more)
+
+    def _matching(
+        self, statement: sa.Select[Any], left: Sequence[Key | CombinedKey], window: Window
+    ) -> list[dict[str, Any]]:
+        """Read rows until enough of them match, which only the matcher can tell."""
+        last = window.offset + window.limit + 1
+        with (
+            self._read() as connection,
+            connection.execute(statement, execution_options={"yield_per": _FETCHED}) as rows,
+        ):
+            entities = map(_entity, rows)
+            matching = (each for each in entities if matches(JsonEntity(each), left))
+            return list(islice(matching, window.offset, last))
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
+
+
+def _narrowed(key: Key | CombinedKey, level: Level, dialect: str) -> tuple[Condition | None, bool]:
+    """Return what the database can say of a key, and whether that is all there is to say."""
+    if isinstance(key, CombinedKey):
+        described = _described(key.date, level)
+        _described(key.time, level)
+        if not described.column:
+            return None, False
+        return combined_condition(key, _columns(level)[described.column]), False
+    described = _described(key, level)
+    if described.path in _IN_STUDY:
+        return _in_study(key, described, dialect), True
+    if not described.column:
+        return None, False
+    return condition(key, described.column, _columns(level), dialect), is_exact(key)
+
+
+def _described(key: Key, level: Level) -> QueryKey:
+    found = archive_keys(level).get(key.tag)
+    if found is None or (found.counted and found.path not in _IN_STUDY):
+        name = f"({key.tag.group:04X},{key.tag.element:04X})"
+        raise UnusableQueryError(f"{name} cannot be searched for at the level {level}")
+    return found
+
+
+def _in_study(key: Key, described: QueryKey, dialect: str) -> Condition:
+    """Select studies by what any of their series or instances is; ``every`` value must be there."""
+    columns = _IN_STUDY[described.path].alias("within").c
+    inside = columns.study_instance_uid == _STUDY.study_instance_uid
+    if key.empty:
+        return ~sa.exists().where(inside, columns[described.column] != "")
+    each = [Key(tag=key.tag, vr=key.vr, values=(value,)) for value in key.values]
+    parts = [
+        sa.exists().where(inside, condition(one, described.column, columns, dialect))
+        for one in each
+    ]
+    return sa.and_(*parts) if key.every else sa.or_(*parts)
+
+
+def _columns(level: Level) -> Columns:
+    """Return the columns of a level and of those above it, each by its own table's name for it."""
+    return {column.name: column for table in reversed(_TABLES[level]) for column in table.c} | {
+        column.name: column for column in _TABLES[level][-1].c
+    }
+
+
+def _select(level: Level) -> sa.Select[Any]:
+    columns: list[sa.ColumnElement[Any]] = [
+        _STUDY.study_instance_uid,
+        _STUDY.attributes.label("study"),
+    ]
+    if level is not Level.STUDY:
+        columns += [_SERIES.series_instance_uid, _SERIES.attributes.label("series")]
+    if level is Level.INSTANCE:
+        columns += [_INSTANCE.sop_instance_uid, _INSTANCE.transfer_syntax_uid]
+        columns += [_INSTANCE.attributes.label("instance")]
+    joined: sa.FromClause = _TABLES[level][-1]
+    if level is Level.INSTANCE:
+        joined = joined.join(
+            SERIES_ATTRIBUTES,
+            sa.and_(
+                _SERIES.study_instance_uid == _INSTANCE.study_instance_uid,
+                _SERIES.series_instance_uid == _INSTANCE.series_instance_uid,
+            ),
+        )
+    if level is not Level.STUDY:
+        own = _TABLES[level][-1].c
+        joined = joined.join(STUDY_ATTRIBUTES, _STUDY.study_instance_uid == own.study_instance_uid)
+    return sa.select(*columns).select_from(joined).order_by(*_ORDER[level])
+
+
+def _entity(row: sa.Row[Any]) -> dict[str, Any]:
+    parts = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    entity: dict[str, Any] = {}
+    for name in ("instance", "series", "study"):
+        if name in parts:
+            entity |= json.loads(parts[name])
+    for keyword, name in _IDENTIFIERS.items():
+        if name in parts:
+            entity |= _element(keyword, [parts[name]])
+    return entity
+
+
+def _add_counts(connection: sa.Connection, level: Level, found: Sequence[dict[str, Any]]) -> None:
+    """Add what is counted over the levels below, for what is returned and nothing else."""
+    if level is Level.INSTANCE or not found:
+        return
+    for start in range(0, len(found), _COUNTED_AT_ONCE):
+        some = found[start : start + _COUNTED_AT_ONCE]
+        if level is Level.SERIES:
+            _add_series_counts(connection, some)
+        else:
+            _add_study_counts(connection, some)
+
+
+def _add_series_counts(connection: sa.Connection, found: Sequence[dict[str, Any]]) -> None:
+    uids = [(_uid(each, "StudyInstanceUID"), _uid(each, "SeriesInstanceUID")) for each in found]
+    columns = (_INSTANCE.study_instance_uid, _INSTANCE.series_instance_uid)
+    query = (
+        sa.select(*columns, sa.func.count())
+        .where(
+            _INSTANCE.study_instance_uid.in_({study for study, _ in uids}),
+            _INSTANCE.series_instance_uid.in_({series for _, series in uids}),
+        )
+        .group_by(*columns)
+    )
+    counts = {(study, series): count for study, series, count in connection.execute(query)}
+    for entity, key in zip(found, uids, strict=True):
+        entity.update(_element("NumberOfSeriesRelatedInstances", [counts.get(key, 0)]))
+
+
+def _add_study_counts(connection: sa.Connection, found: Sequence[dict[str, Any]]) -> None:
+    uids = [_uid(each, "StudyInstanceUID") for each in found]
+    instances = sa.select(
+        _INSTANCE.study_instance_uid, _INSTANCE.sop_class_uid, sa.func.count()
+    ).where(_INSTANCE.study_instance_uid.in_(uids))
+    grouped = instances.group_by(_INSTANCE.study_instance_uid, _INSTANCE.sop_class_uid)
+    counts: dict[str, int] = {}
+    classes: dict[str, list[str]] = {}
+    for study, sop_class, count in connection.execute(grouped):
+        counts[study] = counts.get(study, 0) + count
+        classes.setdefault(study, []).append(sop_class)
+    series: dict[str, list[str]] = {}
+    query = sa.select(_SERIES.study_instance_uid, _SERIES.modality)
+    for study, modality in connection.execute(query.where(_SERIES.study_instance_uid.in_(uids))):
+        series.setdefault(study, []).append(modality)
+    for entity, uid in zip(found, uids, strict=True):
+        modalities = sorted({modality for modality in series.get(uid, ()) if modality})
+        entity.update(
+            _element("ModalitiesInStudy", modalities)
+            | _element("SOPClassesInStudy", sorted(classes.get(uid, ())))
+            | _element("NumberOfStudyRelatedSeries", [len(series.get(uid, ()))])
+            | _element("NumberOfStudyRelatedInstances", [counts.get(uid, 0)])
+        )
+
+
+def _element(keyword: str, values: Iterable[str | int]) -> JsonAttributes:
+    tag = tag_of(keyword)
+    listed = list(values)
+    return {f"{tag:08X}": {"vr": vr_of(tag), **({"Value": listed} if listed else {})}}
+
+
+def _uid(entity: JsonAttributes, keyword: str) -> str:
+    return str(entity[f"{tag_of(keyword):08X}"]["Value"][0])

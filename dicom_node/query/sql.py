@@ -1,0 +1,137 @@
+"""Keys as conditions of SQL, for SQLite and PostgreSQL; what they cannot say, the matcher decides.
+
+A condition never leaves out what the matcher would take. Where it also takes nothing more, it is
+exact, and the database alone decides. Columns hold values as ``dicom_node.query.columns`` makes
+them: names folded, dates valid or empty, times as microseconds, numbers as integers.
+"""
+
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from dicom_node.query.folding import GROUP_SUFFIXES, name_groups
+from dicom_node.query.matching import NUMBERS, CombinedKey, Key, is_pattern, number
+from dicom_node.query.moments import dates, times
+
+Condition = sa.ColumnElement[bool]
+_LARGEST = 2**63 - 1
+_DAY = timedelta(days=1)
+
+
+class Columns(Protocol):
+    """The columns of a table, or of several, by their names."""
+
+    def __getitem__(self, name: str, /) -> sa.ColumnElement[Any]:
+        """Return a column."""
+        ...
+
+
+def condition(key: Key, name: str, columns: Columns, dialect: str) -> Condition:
+    """Return the condition of a key on the column ``name`` (a person name has three)."""
+    if key.empty:
+        return _empty(key, name, columns)
+    parts = [_value(value, key.vr, name, columns, dialect) for value in key.values]
+    if key.every:
+        return sa.and_(*parts)
+    if len(parts) > 1 and key.vr not in {"DA", "TM", "PN"} | NUMBERS:
+        return _any_text(key, columns[name], dialect)
+    return sa.or_(*parts)
+
+
+def is_exact(key: Key) -> bool:
+    """Tell whether a key's condition takes exactly what the matcher takes."""
+    return not (key.empty and (key.vr in {"DA", "TM"} | NUMBERS))
+
+
+def combined_condition(key: CombinedKey, column: sa.ColumnElement[Any]) -> Condition:
+    """Return what a combined date and time says of the day alone; a zone may move it by one."""
+    wanted = dates(key.date.values[0])
+    first, last = wanted.first, wanted.last
+    if key.date.offset:
+        first, last = _shifted(first, -_DAY), _shifted(last, _DAY)
+    return _between(column, first, last)
+
+
+def text_condition(column: sa.ColumnElement[Any], value: str, dialect: str) -> Condition:
+    """Return the condition of a text with ``*`` and ``?``, worded so that indexes are used."""
+    if "*" not in value and "?" not in value:
+        return column == value
+    if dialect == "sqlite":
+        return column.op("GLOB", is_comparison=True)(value.replace("[", "[[]"))
+    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return column.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
+
+
+def _value(value: str, vr: str, name: str, columns: Columns, dialect: str) -> Condition:
+    if vr == "PN":
+        return _name(value, name, columns, dialect)
+    column = columns[name]
+    if vr == "DA":
+        wanted = dates(value)
+        return _between(column, wanted.first, wanted.last)
+    if vr == "TM":
+        window = times(value)
+        return sa.and_(column >= window.start, column < window.end)
+    if vr in NUMBERS:
+        return _number(value, column)
+    return text_condition(column, value, dialect) if is_pattern(value, vr) else column == value
+
+
+def _any_text(key: Key, column: sa.ColumnElement[Any], dialect: str) -> Condition:
+    patterns = [value for value in key.values if is_pattern(value, key.vr)]
+    plain = [value for value in key.values if not is_pattern(value, key.vr)]
+    return sa.or_(
+        *([column.in_(plain)] if plain else []),
+        *(text_condition(column, value, dialect) for value in patterns),
+    )
+
+
+def _name(value: str, name: str, columns: Columns, dialect: str) -> Condition:
+    groups = name_groups(value)
+    kept = [columns[name + suffix] for suffix in GROUP_SUFFIXES]
+    if "=" not in value:
+        # What is empty has no such group: only a pattern of stars could take it, and that is none.
+        return sa.or_(
+            *(sa.and_(each != "", text_condition(each, groups[0], dialect)) for each in kept)
+        )
+    return sa.and_(
+        sa.true(),
+        *(
+            text_condition(each, group, dialect)
+            for each, group in zip(kept, groups, strict=True)
+            if group.strip("*")
+        ),
+    )
+
+
+def _number(value: str, column: sa.ColumnElement[Any]) -> Condition:
+    wanted = number(value)
+    if wanted is None or wanted != wanted.to_integral_value() or abs(wanted) > _LARGEST:
+        return sa.false()
+    return column == int(wanted)
+
+
+def _between(column: sa.ColumnElement[Any], first: str, last: str) -> Condition:
+    if first == last:
+        return column == first
+    lowest = first or "0"  # what is empty is no date, and before every one
+    return sa.and_(column >= lowest, column <= last) if last else column >= lowest
+
+
+def _shifted(day: str, by: timedelta) -> str:
+    if not day:
+        return ""
+    try:
+        moved = date(int(day[:4]), int(day[4:6]), int(day[6:])) + by
+    except OverflowError:
+        return day
+    return moved.isoformat().replace("-", "")
+
+
+def _empty(key: Key, name: str, columns: Columns) -> Condition:
+    if key.vr == "PN":
+        return sa.and_(*(columns[name + suffix] == "" for suffix in GROUP_SUFFIXES))
+    if key.vr == "TM" or key.vr in NUMBERS:
+        return columns[name].is_(None)
+    return columns[name] == ""
