@@ -5,7 +5,7 @@ no value of its VR (a number that is none) is left out; dates and times stay as 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -33,6 +33,7 @@ _IN_ITEMS = (
     "ScheduledProcedureStepID",
     "StudyInstanceUID",
 )
+_ITEMS = len(_LEVELS)
 _MOST_ITEMS = 16
 _LONGEST = 4096  # bytes of one value; what is longer is no value of these attributes
 # Encoded by Specific Character Set (PS3.5 Section 6.1.2.3); the other texts are ASCII.
@@ -56,7 +57,7 @@ def query_attributes(dataset: EncodedDataset, found: Mapping[int, Element]) -> Q
     """Return the attributes of a data set that can be asked for, by level."""
     character_set = dataset.value(found[_CHARACTER_SET]) if _CHARACTER_SET in found else b""
     study, series, instance = (
-        _text(_parts(dataset, found, described, character_set)) for described in _levels()
+        _text(_parts(dataset, found, table, character_set)) for table in range(len(_LEVELS))
     )
     return QueryAttributes(study=study, series=series, instance=instance)
 
@@ -66,18 +67,12 @@ def _text(parts: Iterable[str]) -> str:
 
 
 def _parts(
-    dataset: EncodedDataset,
-    found: Mapping[int, Element],
-    described: Sequence[_Described],
-    character_set: bytes,
+    dataset: EncodedDataset, found: Mapping[int, Element], table: int, character_set: bytes
 ) -> Iterator[str]:
     """Yield what a level says; all that are not sequences are one part, most often read before."""
-    raw = tuple(
-        (each, dataset.value(found[each.tag]))
-        for each in described
-        if each.tag in found and each.vr != "SQ"
-    )
-    yield _plain(raw, character_set, dataset.big_endian)
+    described = _tables()[table]
+    raw = tuple(_raw(dataset, found.get(each.tag), each) for each in described)
+    yield _plain(table, raw, character_set, dataset.big_endian)
     for each in described:
         if each.vr == "SQ" and each.tag in found:
             items = _items(dataset, found[each.tag], character_set)
@@ -85,20 +80,25 @@ def _parts(
                 yield f'"{each.name}":{{"vr":"SQ","Value":[{",".join(items)}]}}'
 
 
+def _raw(dataset: EncodedDataset, element: Element | None, described: _Described) -> bytes | None:
+    """Return the bytes of a value; None of a sequence, and of what is too long to be one of it."""
+    if element is None or described.vr == "SQ" or element.end - element.start > _LONGEST:
+        return None
+    return dataset.value(element)
+
+
 # A series has hundreds of instances that say the same of it, one after the other.
 @lru_cache(maxsize=256)
-def _plain(raw: tuple[tuple[_Described, bytes], ...], character_set: bytes, big: bool) -> str:
+def _plain(table: int, raw: tuple[bytes | None, ...], character_set: bytes, big: bool) -> str:
     attributes = {
         each.name: {"vr": each.vr, "Value": values}
-        for each, value in raw
-        if (values := _values(value, each, character_set, big=big))
+        for each, value in zip(_tables()[table], raw, strict=True)
+        if value and (values := _values(value, each, character_set, big=big))
     }
     return json.dumps(attributes, separators=(",", ":"))[1:-1]
 
 
 def _values(raw: bytes, described: _Described, character_set: bytes, *, big: bool) -> list[Any]:
-    if len(raw) > _LONGEST:
-        return []
     if described.vr == "US":
         return [int.from_bytes(raw, "big" if big else "little")] if len(raw) == 2 else []
     text = _decoded(raw, described.vr, character_set)
@@ -129,11 +129,16 @@ def _number(text: str, vr: str) -> int | float | None:
 
 def _decoded(raw: bytes, vr: str, character_set: bytes) -> str:
     if vr in _ENCODED and (not raw.isascii() or b"\x1b" in raw):
-        delimiters = _PN_DELIMITERS if vr == "PN" else _DELIMITERS
-        text = decode_bytes(raw, _encodings(character_set), delimiters)
+        text = _with_character_set(raw, vr, _encodings(character_set))
     else:
         text = raw.decode("ascii", "replace")
     return text.replace("\0", "").strip(" ")
+
+
+def _with_character_set(raw: bytes, vr: str, encodings: tuple[str, ...]) -> str:
+    if len(encodings) == 1 and b"\x1b" not in raw:
+        return raw.decode(encodings[0], "replace")
+    return decode_bytes(raw, encodings, _PN_DELIMITERS if vr == "PN" else _DELIMITERS)
 
 
 def _items(dataset: EncodedDataset, sequence: Element, character_set: bytes) -> list[str]:
@@ -141,7 +146,7 @@ def _items(dataset: EncodedDataset, sequence: Element, character_set: bytes) -> 
     try:
         for item in islice(dataset.items(sequence), _MOST_ITEMS):
             elements = {element.tag: element for element in item}
-            found.append(_text(_parts(dataset, elements, _in_items(), character_set)))
+            found.append(_text(_parts(dataset, elements, _ITEMS, character_set)))
     except UnreadableDatasetError:
         pass  # what of the sequence can be read counts
     return [each for each in found if each != "{}"]
@@ -156,18 +161,13 @@ def _encodings(character_set: bytes) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _levels() -> tuple[tuple[_Described, ...], ...]:
-    return tuple(
-        tuple(
-            _describe(key.path) for key in ARCHIVE_KEYS if key.level in levels and not key.counted
-        )
+def _tables() -> tuple[tuple[_Described, ...], ...]:
+    """Return what is read at each level, and last what is read of items."""
+    levels = [
+        [key.path for key in ARCHIVE_KEYS if key.level in levels and not key.counted]
         for levels in _LEVELS
-    )
-
-
-@lru_cache(maxsize=1)
-def _in_items() -> tuple[_Described, ...]:
-    return tuple(map(_describe, _IN_ITEMS))
+    ]
+    return tuple(tuple(map(_describe, keywords)) for keywords in (*levels, _IN_ITEMS))
 
 
 def _describe(keyword: str) -> _Described:

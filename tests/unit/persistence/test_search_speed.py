@@ -1,0 +1,60 @@
+"""A search by patient among 100,000 instances, on both databases; the bench measures it closely."""
+
+import statistics
+import time
+
+import sqlalchemy as sa
+
+from dicom_node.persistence.corridor.attribute_tables import (
+    INSTANCE_ATTRIBUTES,
+    SERIES_ATTRIBUTES,
+    STUDY_ATTRIBUTES,
+)
+from dicom_node.persistence.corridor.attributes import json_text, study_row
+from dicom_node.persistence.corridor.search import ObjectSearch
+from dicom_node.query.keys import Level
+from dicom_node.query.parameters import Reading, read_search
+from dicom_node.query.ports import Window
+
+STUDIES, PER_STUDY = 2500, 40
+# Ten times what is wanted: a machine under load must not fail this, a walk over all studies must.
+LIMIT = 0.5
+
+
+def fill(engine: sa.Engine) -> None:
+    studies, series, instances = [], [], []
+    for number in range(STUDIES):
+        study = f"1.2.{number}"
+        attributes = json_text({"PatientID": f"P{number:05d}", "StudyDate": "20260101"})
+        studies.append(study_row(study, attributes))
+        within = {"study_instance_uid": study, "series_instance_uid": f"{study}.1"}
+        series.append({**within, "modality": "CT", "series_number": 1, "attributes": '{"0":{}}'})
+        instances += [
+            {
+                **within,
+                "sop_instance_uid": f"{study}.1.{instance}",
+                "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+                "transfer_syntax_uid": "1.2.840.10008.1.2.1",
+                "instance_number": instance,
+                "attributes": "{}",
+            }
+            for instance in range(PER_STUDY)
+        ]
+    with engine.begin() as connection:
+        connection.execute(sa.insert(STUDY_ATTRIBUTES), studies)
+        connection.execute(sa.insert(SERIES_ATTRIBUTES), series)
+        connection.execute(sa.insert(INSTANCE_ATTRIBUTES), instances)
+
+
+def test_one_patient_is_found_among_a_hundred_thousand_instances(engine: sa.Engine) -> None:
+    fill(engine)
+    search = ObjectSearch(engine)
+    for level, count in ((Level.STUDY, 1), (Level.SERIES, 1), (Level.INSTANCE, PER_STUDY)):
+        times = []
+        for number in range(0, STUDIES, STUDIES // 5):
+            query = read_search([("PatientID", f"P{number:05d}")], Reading(most=100)).query
+            begun = time.perf_counter()
+            found = search.find(level, query, Window(limit=100))
+            times.append(time.perf_counter() - begun)
+            assert len(found.found) == count
+        assert statistics.median(times) < LIMIT, level
