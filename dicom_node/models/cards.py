@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ai_engine.errors import AiEngineError
+from ai_engine.errors import AiEngineError, ModelNotFoundError
 from ai_engine.kinds.registry import Part, has_part
 from ai_engine.kinds.serving import require_reportable
 from ai_engine.library.card import ModelCard
@@ -82,8 +82,14 @@ class ModelCards:
             raise ModelUnavailableError(str(error)) from error
 
     def all_active(self) -> tuple[ModelCard, ...]:
-        """Return the card of every active model, by name."""
-        return tuple(self.active(name) for name in sorted(self.versions))
+        """Return the card of every active model that is installed, by name.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the folder of one is damaged.
+        """
+        return tuple(card for name in sorted(self.versions) for card in self._installed(name))
 
     def active_with(self, part: Part) -> ModelCard | None:
         """Return the active model whose kind has a part, the first by name, or None."""
@@ -184,6 +190,14 @@ class ModelCards:
                     weights_digest=card.weights_digest if card else "",
                 )
             )
+
+    def _installed(self, model: str) -> tuple[ModelCard, ...]:
+        try:
+            return (self.registry.active(self.versions, model),)
+        except ModelNotFoundError:
+            return ()
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
 
     def _record(self, entry: Promotion) -> Promotion:
         if entry.before == entry.after:

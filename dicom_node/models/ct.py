@@ -1,6 +1,5 @@
 """The models that look at CT studies, run on objects of the archive."""
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from ai_engine.preprocessing.object_file import read_object
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.models.cards import ModelUnavailableError
+from dicom_node.models.loaded import LoadedModels
 
 _THREADS = 2
 
@@ -37,8 +37,7 @@ class CtModels:
         self._objects = objects
         self._cache = cache
         self._threads = threads or _THREADS
-        self._lock = threading.Lock()
-        self._predictors: dict[ModelIdentity, CtPredictor] = {}
+        self._predictors: LoadedModels[ModelIdentity, CtPredictor] = LoadedModels()
 
     def load(self, card: ModelCard) -> CtPredictor:
         """Return the predictor of a card, made when it is first asked for.
@@ -49,16 +48,15 @@ class CtModels:
             When the card is not of the method that this program holds, or its weights cannot be
             used.
         """
-        with self._lock:
-            if card.identity not in self._predictors:
-                try:
-                    made: CtPredictor = part(card, Part.PREDICTOR)(
-                        Loading(card=card, cache=self._cache, threads=self._threads)
-                    )
-                except AiEngineError as error:
-                    raise ModelUnavailableError(str(error)) from error
-                self._predictors[card.identity] = made
-            return self._predictors[card.identity]
+        return self._predictors.get(card.identity, lambda: self._loaded(card))
+
+    def _loaded(self, card: ModelCard) -> CtPredictor:
+        loading = Loading(card=card, cache=self._cache, threads=self._threads)
+        try:
+            predictor: CtPredictor = part(card, Part.PREDICTOR)(loading)
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+        return predictor
 
     def predict(self, card: ModelCard, instances: Sequence[ReceivedInstance]) -> CtPrediction:
         """Run the model of a card on a study; what cannot be measured is refused with the reason.

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from ai_engine.kinds.loading import Loading, guards_of
 from ai_engine.kinds.lungs.segmenter import LungFields, LungSegmenter
 from ai_engine.kinds.predictor import RadiographPredictor
 from ai_engine.kinds.registry import Part, kind_of, part
-from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL, LUNG_MODEL
+from ai_engine.kinds.shipped import GUARD_MODEL, LUNG_MODEL
 from ai_engine.kinds.triage.triage import TriageModel
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Triage
@@ -39,12 +39,11 @@ from dicom_node.models.calibrations import Calibrations, calibrations_of
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.ct import CtModels
 from dicom_node.models.exposures import Exposures, exposures_of
+from dicom_node.models.loaded import LoadedModels
 
 _LOG = logging.getLogger(__name__)
 # Decoded images that are kept between inference and the drawing of overlays.
 _KEPT_IMAGES = 8
-# The active versions, and those that jobs planned before a promotion still name.
-_KEPT_MODELS = 4
 
 _Versions = tuple[ModelIdentity, ...]
 
@@ -64,22 +63,29 @@ class ModelHost:
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
-        self._predictors: OrderedDict[_Versions, RadiographPredictor[Result]] = OrderedDict()
-        self._helpers: dict[Part, tuple[_Versions, Any]] = {}
-        self._loading = threading.Lock()
+        self._predictors: LoadedModels[_Versions, RadiographPredictor[Result]] = LoadedModels()
+        self._helpers: LoadedModels[tuple[Part, _Versions], Any] = LoadedModels()
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._images: OrderedDict[str, Radiograph] = OrderedDict()
 
-    def load(self) -> None:
-        """Load the models, so that the first study does not wait for it.
+    def load(self, names: Iterable[str]) -> None:
+        """Load the active versions of models, so that the first study does not wait for it.
 
-        Raises
-        ------
-        ModelUnavailableError
-            When a model cannot be loaded.
+        One that cannot be loaded is named in the log: its own studies fail and say why, and what
+        other models look at is received and analysed.
         """
-        self._predictor(self.identity(CHEST_MODEL))
+        for name in names:
+            try:
+                self._load(self._cards.active(name))
+            except NodeError as error:
+                _LOG.error("model not loaded model=%s reason=%r", name, str(error))
+
+    def _load(self, card: ModelCard) -> None:
+        if kind_of(card).reads is Reads.CT_STUDY:
+            self._ct.load(card)
+        else:
+            self._predictor(card.identity)
 
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of ``model`` is active now."""
@@ -107,8 +113,10 @@ class ModelHost:
         ModelUnavailableError
             When the triage model, the guard or a file cannot be used.
         """
+        if kind_of(self._cards.card(model)).reads is not Reads.RADIOGRAPHS:
+            return None
         card = self._cards.active_with(Part.TRIAGE)
-        if card is None or kind_of(self._cards.card(model)).reads is not Reads.RADIOGRAPHS:
+        if card is None:
             return None
         triage: TriageModel = self._helper(Part.TRIAGE, card)
         images: list[Radiograph] = []
@@ -126,17 +134,16 @@ class ModelHost:
 
     def _helper(self, wanted: Part, card: ModelCard) -> Any:
         """A part of a model that helps others, loaded once for as long as it and its guard stay."""
-        key = self._key(card.identity, card)
-        with self._loading:
-            kept = self._helpers.get(wanted)
-            if kept is None or kept[0] != key:
-                try:
-                    kept = (key, part(card, wanted)(self._as_loading(card)))
-                except AiEngineError as error:
-                    raise ModelUnavailableError(str(error)) from error
-                self._helpers[wanted] = kept
-                _LOG.info("%s loaded model=%s", wanted.value, card.identity.key)
-            return kept[1]
+
+        def load() -> Any:
+            try:
+                made = part(card, wanted)(self._as_loading(card))
+            except AiEngineError as error:
+                raise ModelUnavailableError(str(error)) from error
+            _LOG.info("%s loaded model=%s", wanted.value, card.identity.key)
+            return made
+
+        return self._helpers.get((wanted, self._key(card.identity, card)), load)
 
     def _key(self, model: ModelIdentity, card: ModelCard) -> _Versions:
         """A model and what decides which images it sees, each in its active version."""
@@ -207,13 +214,7 @@ class ModelHost:
     def _predictor(self, model: ModelIdentity) -> RadiographPredictor[Result]:
         card = self._cards.card(model)
         key = self._key(model, card)
-        with self._loading:
-            if key not in self._predictors:
-                self._predictors[key] = self._loaded(model, card)
-                while len(self._predictors) > _KEPT_MODELS:
-                    self._predictors.popitem(last=False)
-            self._predictors.move_to_end(key)
-            return self._predictors[key]
+        return self._predictors.get(key, lambda: self._loaded(model, card))
 
     def _loaded(self, model: ModelIdentity, card: ModelCard) -> RadiographPredictor[Result]:
         if card.identity != model:

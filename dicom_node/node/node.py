@@ -87,6 +87,7 @@ class Node:
         self._models = ModelHost(
             settings, config_dir, self._repositories.objects, self._repositories.calibrations
         )
+        self._routes = load_routes(config_dir)
         cards = ModelCards(config_dir, settings.models_dir)
         self._jobs = DeviceJobs(self._repositories, cards)
         self._shadows = Shadows(self._repositories, cards)
@@ -95,7 +96,7 @@ class Node:
             models=lambda: [card.name for card in self._jobs.models()],
             min_new_cases=settings.finetuning.min_new_cases,
         )
-        self._corridor = self._make_corridor(config_dir)
+        self._corridor = self._make_corridor()
         self._workflows = WorkflowEngine(
             _engine_settings(settings), self._corridor, WorkflowRowStore(settings.workflow_url)
         )
@@ -176,7 +177,7 @@ class Node:
         """
         self._repositories.received.open()
         self._repositories.evidence.open()
-        self._models.load()
+        self._models.load(sorted({route.model for route in self._routes}))
         self._workflows.start()
         try:
             self._salvage.sweep()
@@ -219,7 +220,7 @@ class Node:
         if self._secure_receivers is not None and not self._secure_receivers.ready():
             found.append("the TLS receiver is not listening")
         try:
-            self._repositories.index.counts()
+            self._repositories.index.ping()
         except sa.exc.SQLAlchemyError as error:
             found.append(f"database cannot be read ({type(error).__name__})")
         return tuple(found)
@@ -233,9 +234,8 @@ class Node:
             on_events=self._desk.handle,
         )
 
-    def _make_corridor(self, config_dir: Path) -> Corridor:
+    def _make_corridor(self) -> Corridor:
         settings, repositories = self._settings, self._repositories
-        routes = load_routes(config_dir)
         context = functools.partial(evidence_context, settings)
         return Corridor(
             completion=Completion(
@@ -247,7 +247,7 @@ class Node:
                 clock=utc_now,
             ),
             routing=Routing(
-                routes=routes,
+                routes=self._routes,
                 index=repositories.index,
                 results=repositories.hotbase,
                 ae_titles=repositories.ae_titles,
@@ -284,7 +284,7 @@ class Node:
                 chance=random.random,
                 clock=utc_now,
             ),
-            review=review_stages(repositories, self._review_queue, routes, context),
+            review=review_stages(repositories, self._review_queue, self._routes, context),
             slots=Slots(settings.workflow.parallel_studies),
         )
 

@@ -198,6 +198,17 @@ class StudyIndex:
         with self._read() as connection:
             return {StudyState(state): count for state, count in connection.execute(query)}
 
+    def ping(self) -> None:
+        """Read one study, whichever comes first: costs the same however many there are.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            When the database cannot be read.
+        """
+        with self._read() as connection:
+            connection.execute(sa.select(STUDIES.c.study_instance_uid).limit(1)).first()
+
     def newest(self) -> datetime | None:
         """Return when the newest indexed instance was received."""
         with self._read() as connection:

@@ -1,6 +1,8 @@
 """The index of studies."""
 
+import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -8,7 +10,8 @@ import sqlalchemy as sa
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.index import StudyIndex
-from dicom_node.persistence.corridor.tables import CONFLICTS
+from dicom_node.persistence.corridor.tables import CONFLICTS, STUDIES
+from dicom_node.persistence.database import make_engine, migrate
 from tests.unit.builders import EPOCH, STUDY, an_instance
 
 
@@ -109,3 +112,46 @@ def test_the_newest_reception_and_the_counts(index: StudyIndex) -> None:
     index.record([an_instance("1.1"), an_instance("1.2", received_at=later)])
     assert index.newest() == later
     assert index.counts() == {StudyState.RECEIVING: 1}
+
+
+def test_a_ping_reads_an_empty_and_a_filled_index(index: StudyIndex) -> None:
+    index.ping()
+    index.record([an_instance()])
+    index.ping()
+
+
+def _instructions(index: StudyIndex, engine: sa.Engine) -> int:
+    """How many instructions SQLite takes to answer a ping."""
+    count = 0
+
+    def one_more() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        # The same thread is given the same connection.
+        driver.set_progress_handler(one_more, 1)
+    index.ping()
+    driver.set_progress_handler(None, 1)
+    return count
+
+
+@pytest.mark.slow
+def test_a_ping_costs_the_same_whether_there_is_one_study_or_a_hundred_thousand(
+    tmp_path: Path,
+) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'one.sqlite'}")
+    migrate(engine)
+    index = StudyIndex(engine)
+    index.record([an_instance()])
+    with_one = _instructions(index, engine)
+    with engine.begin() as connection:
+        row = connection.execute(sa.select(STUDIES)).mappings().one()
+        more = [{**row, "study_instance_uid": f"1.9.{number}"} for number in range(100_000)]
+        connection.execute(sa.insert(STUDIES), more)
+    with_many = _instructions(index, engine)
+    engine.dispose()
+    assert 0 < with_many == with_one
