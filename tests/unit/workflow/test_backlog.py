@@ -9,6 +9,7 @@ import pytest
 from dbos import DBOS
 
 from dicom_node.persistence.database import make_workflow_engine
+from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import DurableSteps
@@ -50,6 +51,7 @@ def workflows(tmp_path: Path, ward: Ward) -> Iterator[WorkflowEngine]:
             log_level="CRITICAL",
         ),
         cast("Corridor", ward),
+        WorkflowRowStore(store),
     )
     made.start()
     yield made
