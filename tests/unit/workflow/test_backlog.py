@@ -10,6 +10,7 @@ from dbos import DBOS
 
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
+from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import DurableSteps
@@ -48,6 +49,7 @@ def workflows(tmp_path: Path, ward: Ward) -> Iterator[WorkflowEngine]:
             database_engine=make_workflow_engine(store),
             executor_id="node-1",
             keep_workflows=3600.0,
+            contract=contract_of(Corridor, WorkflowEngine),
             log_level="CRITICAL",
         ),
         cast("Corridor", ward),
