@@ -11,7 +11,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-unit bench faults golden lint format architecture venv lock ui clean
+.PHONY: help demo serve test test-unit mutants bench faults golden lint format architecture venv lock ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -44,6 +44,9 @@ faults: $(TESTING) ## Kill the node at random moments, many times, and count wha
 golden: $(TESTING) ## Write down what VERSION's durable steps keep, for the tests of later versions
 	@$(PY) -m tests.golden $(VERSION)
 
+mutants: $(TESTING) ## Spoil the code in a few hundred places by lot, and count what the tests notice
+	@nice $(PY) scripts/mutants.py $(MUTANTS)
+
 lint: $(TESTING) ## Only the checks of `make test` that run nothing
 	@$(PY) -m ruff check $(PRESENT)
 	@$(PY) -m ruff format --check $(PRESENT)
@@ -72,7 +75,7 @@ ui: ## Build the pages' scripts (needs Node.js and npm)
 	cd dicom_node/web/ui && npm ci --no-audit --no-fund && npm run --silent build
 
 clean: ## Remove what the tools and the demo left; never data/
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo mutants
 	@find $(PRESENT) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
