@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ai_engine.library.card import read_card
 from ai_engine.library.weights_file import assign_weights, read_weights
-from ai_engine.models.catalogue import CHANNELS_LAST, build
+from ai_engine.models.catalogue import build, is_channels_last
 
 
 def export(folder: Path, target: Path) -> None:
@@ -17,7 +17,7 @@ def export(folder: Path, target: Path) -> None:
     import keras  # noqa: PLC0415 - only this process has chosen a backend for it
 
     card = read_card(folder)
-    if card.architecture not in CHANNELS_LAST:
+    if not is_channels_last(card.architecture):
         keras.config.set_image_data_format("channels_first")
     model = build(
         card.architecture,

@@ -1,9 +1,11 @@
 """What the rest of the node knows of a kind of model: one frozen value for each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ai_engine.library.card import ChannelKind
+from ai_engine.models.architecture import Architecture
 
 
 class Reads(StrEnum):
@@ -52,6 +54,8 @@ class ModelKind:
         ``(Evaluation) -> Quality``: what ``models compare`` says of its quality.
     scorer
         ``(Loading) -> Scorer``: the model's own probabilities, for shadows and second opinions.
+    networks
+        The architectures that are its own, by the name that cards and recipes use.
     training
         Where its models are trained, for the training system.
     tunable
@@ -76,6 +80,7 @@ class ModelKind:
     evaluation: str = ""
     comparison: str = ""
     scorer: str = ""
+    networks: Mapping[str, Architecture] = field(default_factory=dict)
     training: str = ""
     tunable: frozenset[str] = frozenset()
     is_calibrated: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 from ai_engine.errors import ModelFolderError
 from ai_engine.kinds.kind import ModelKind
 from ai_engine.library.card import CARD_NAME, ModelCard
-from ai_engine.library.kinds import KINDS
+from ai_engine.library.kinds import described_kind, described_kinds
 
 
 class Part(StrEnum):
@@ -42,19 +42,7 @@ LACKS = {
 
 def kinds() -> tuple[ModelKind, ...]:
     """Every kind, in the table's order."""
-    return tuple(kind_named(name) for name in KINDS)
-
-
-def kind_named(name: str) -> ModelKind:
-    """The kind of a name that a card may have.
-
-    Raises
-    ------
-    KeyError
-        If there is none; a card that was read has one.
-    """
-    kind: ModelKind = resolve_name(KINDS[name])
-    return kind
+    return tuple(described_kinds())
 
 
 def kind_of(card: ModelCard) -> ModelKind:
@@ -65,7 +53,7 @@ def kind_of(card: ModelCard) -> ModelKind:
     ModelFolderError
         If the card lacks what its kind needs.
     """
-    kind = kind_named(card.kind)
+    kind: ModelKind = described_kind(card.kind)
     if kind.has_weights and not card.has_weights:
         raise ModelFolderError(
             f"{card.folder / CARD_NAME}: a {card.kind} needs input_size and weights_file; correct "

@@ -4,8 +4,10 @@ A new kind of model is a folder in `ai_engine.kinds` and one line here (docs/gui
 The modules are imported by `ai_engine.kinds.registry` when one of a kind's parts is asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pkgutil import resolve_name
 from types import MappingProxyType
+from typing import Any
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -35,3 +37,19 @@ def known_kind(name: object) -> str:
     if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"kind {name!r} is unknown; known are {', '.join(sorted(KINDS))}")
     return name
+
+
+def described_kind(name: str) -> Any:
+    """The `ModelKind` of a name, imported now if it wasn't before.
+
+    Raises
+    ------
+    KeyError
+        If there is none; a card that was read has one.
+    """
+    return resolve_name(KINDS[name])
+
+
+def described_kinds() -> Iterator[Any]:
+    """The `ModelKind` of every kind, in the table's order."""
+    return map(described_kind, KINDS)

@@ -4,45 +4,69 @@ The builders are imported only when asked for: they load Keras, which a running 
 """
 
 import re
-from importlib import import_module
+from collections.abc import Mapping
+from pkgutil import resolve_name
+from types import MappingProxyType
 from typing import Any
 
 from ai_engine.errors import ModelFolderError
+from ai_engine.library.kinds import described_kinds
+from ai_engine.models.architecture import Architecture
 
-BUILDERS = {
-    "alexnet": ("ai_engine.models.alexnet", "build_alexnet"),
-    "bone_generator": ("ai_engine.kinds.bones.network", "build_served_generator"),
-    "bone_generator_small": ("ai_engine.kinds.bones.network", "build_small_generator"),
-    "densenet121": ("ai_engine.models.densenet", "build_densenet121"),
-    "densenet121_classes": ("ai_engine.models.densenet", "build_densenet121_classes"),
-    "dual_branch": ("ai_engine.kinds.dual_view.network", "build_dual_branch"),
-    "efficientnet_lite2": ("ai_engine.models.efficientnet_lite", "build_efficientnet_lite2"),
-    "efficientnetb4": ("ai_engine.models.efficientnet", "build_efficientnet_b4"),
-    "guardnet": ("ai_engine.kinds.guard.network", "build_guardnet"),
-    "resnet50": ("ai_engine.models.resnet", "build_resnet50"),
-    "unet_lite2": ("ai_engine.models.unet_lite", "build_unet_lite2"),
-    "unet_vgg16": ("ai_engine.models.unet_vgg16", "build_unet_vgg16"),
-    "unet_vgg16_quarter": ("ai_engine.models.unet_vgg16", "build_quarter_unet_vgg16"),
-    "xception": ("ai_engine.models.xception", "build_xception"),
-    "xception_with_header": ("ai_engine.kinds.with_header.network", "build_opacity_classifier"),
-    "xnet": ("ai_engine.models.xnet", "build_xnet"),
-    "xray_or_not": ("ai_engine.models.end_to_end", "build_xray_or_not"),
-    "xray_type": ("ai_engine.models.end_to_end", "build_xray_type"),
-}
 
-CHANNELS_LAST = frozenset(
+def _shared(module: str, builder: str, **takes: Any) -> Architecture:
+    return Architecture(builder=f"ai_engine.models.{module}:{builder}", **takes)
+
+
+SHARED: Mapping[str, Architecture] = MappingProxyType(
     {
-        *("alexnet", "bone_generator", "bone_generator_small", "dual_branch", "efficientnetb4"),
-        *("resnet50", "xception", "xception_with_header"),
+        "alexnet": Architecture(
+            builder="ai_engine.models.alexnet:build_alexnet", channels_last=True
+        ),
+        "densenet121": Architecture(
+            builder="ai_engine.models.densenet:build_densenet121", channels="channels"
+        ),
+        "densenet121_classes": Architecture(
+            builder="ai_engine.models.densenet:build_densenet121_classes"
+        ),
+        "efficientnet_lite2": Architecture(
+            builder="ai_engine.models.efficientnet_lite:build_efficientnet_lite2"
+        ),
+        "efficientnetb4": Architecture(
+            builder="ai_engine.models.efficientnet:build_efficientnet_b4", channels_last=True
+        ),
+        "resnet50": Architecture(
+            builder="ai_engine.models.resnet:build_resnet50", channels_last=True
+        ),
+        "unet_lite2": _shared("unet_lite", "build_unet_lite2"),
+        "unet_vgg16": _shared("unet_vgg16", "build_unet_vgg16"),
+        "unet_vgg16_quarter": Architecture(
+            builder="ai_engine.models.unet_vgg16:build_quarter_unet_vgg16"
+        ),
+        "xception": Architecture(
+            builder="ai_engine.models.xception:build_xception", channels_last=True
+        ),
+        "xnet": _shared("xnet", "build_xnet"),
+        "xray_or_not": _shared("end_to_end", "build_xray_or_not"),
+        "xray_type": _shared("end_to_end", "build_xray_type"),
     }
 )
-"""Architectures that are built with channels last only (`ai_engine.models.layout`)."""
-
+"""Those that kinds share or that nothing but comparisons uses; a kind's own are in its folder."""
 
 _COLOURS = re.compile(r"\x1b\[\d+m")
 
-CHANNELS = {"densenet121": "channels", "dual_branch": "frontal_channels"}
-"""Architectures that take channels beside the radiograph, and their builders' word for it."""
+
+def architectures() -> Mapping[str, Architecture]:
+    """Every architecture, by name: the shared ones, and those of the kinds."""
+    found = dict(SHARED)
+    for kind in described_kinds():
+        found |= kind.networks
+    return found
+
+
+def is_channels_last(architecture: str) -> bool:
+    """Whether an architecture is built with channels last only."""
+    return architecture in (known := architectures()) and known[architecture].channels_last
 
 
 def build(
@@ -58,19 +82,20 @@ def build(
     ModelFolderError
         If no architecture has that name, it takes no further channels, or can't be built like this.
     """
-    if architecture not in BUILDERS:
-        known = ", ".join(sorted(BUILDERS))
-        raise ModelFolderError(f"architecture {architecture!r} is unknown; known are {known}")
+    known = architectures()
+    if architecture not in known:
+        names = ", ".join(sorted(known))
+        raise ModelFolderError(f"architecture {architecture!r} is unknown; known are {names}")
+    found = known[architecture]
     if channels > 1:
-        if architecture not in CHANNELS:
-            takers = ", ".join(sorted(CHANNELS))
+        if not found.channels:
+            takers = ", ".join(sorted(name for name, one in known.items() if one.channels))
             raise ModelFolderError(
                 f"architecture {architecture!r} takes no channels beside the radiograph; these do: "
                 f"{takers}"
             )
-        options[CHANNELS[architecture]] = channels
-    module, function = BUILDERS[architecture]
-    builder = getattr(import_module(module), function)
+        options[found.channels] = channels
+    builder = resolve_name(found.builder)
     try:
         return builder(labels=labels, size=size, **options)
     except ValueError as error:  # Keras: a pooling that nothing is left of, for example

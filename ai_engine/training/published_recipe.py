@@ -17,7 +17,7 @@ from ai_engine.kinds.classifier.demo_recipe import Augmentation
 from ai_engine.library.card import ChannelKind
 from ai_engine.library.kinds import known_kind
 from ai_engine.library.names import require_name
-from ai_engine.models.catalogue import BUILDERS
+from ai_engine.models.catalogue import architectures
 
 _FOLDER = "published"
 
@@ -212,8 +212,8 @@ def _require_possible(recipe: PublishedRecipe) -> None:
     """Raise ValueError for settings that name nothing, or contradict each other."""
     require_name(recipe.name, "name")
     require_name(recipe.model_name, "model")
-    if recipe.task is not Task.BOXES and recipe.architecture not in BUILDERS:
-        known = ", ".join(sorted(BUILDERS))
+    if recipe.task is not Task.BOXES and recipe.architecture not in architectures():
+        known = ", ".join(sorted(architectures()))
         raise ValueError(f"architecture {recipe.architecture!r} is unknown; known are {known}")
     if recipe.channels and recipe.task not in _WITH_CHANNELS:
         raise ValueError(f"a network of task {recipe.task.value!r} takes no channels")

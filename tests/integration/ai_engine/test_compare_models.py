@@ -18,12 +18,12 @@ from ai_engine.library.card import Label
 from ai_engine.library.labels import FINDINGS
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.library.weights_file import read_weights
-from ai_engine.models.catalogue import BUILDERS
+from ai_engine.models.catalogue import architectures
 from tests.unit.ai_engine.boxed_layout import write_sample
 
 
 def test_the_architectures_of_table_i_can_all_be_built() -> None:
-    assert set(TABLE_I) <= set(BUILDERS)
+    assert set(TABLE_I) <= set(architectures())
 
 
 def test_trained_and_untrained_networks_stand_side_by_side(

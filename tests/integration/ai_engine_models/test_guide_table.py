@@ -51,7 +51,7 @@ def test_further_channels_change_the_first_convolution_alone(
 
 
 def test_every_published_architecture_is_in_the_table() -> None:
-    from ai_engine.models.catalogue import BUILDERS  # noqa: PLC0415 - loads Keras
+    from ai_engine.models.catalogue import architectures  # noqa: PLC0415 - loads Keras
 
     variants = {"guardnet", "unet_vgg16_quarter", "bone_generator_small"}
-    assert {row[0] for row in ROWS} == set(BUILDERS) - variants
+    assert {row[0] for row in ROWS} == set(architectures()) - variants
