@@ -172,8 +172,8 @@ class Refusal:
 
 
 ABNORMAL = "Abnormal"
-NO_FINDING = frozenset({"No_Finding", "No Finding"})
-"""Labels whose probability is that of a normal radiograph, as NIH and CheXpert name them."""
+NO_FINDING = frozenset({"No_Finding", "No Finding", "Normal"})
+"""Labels whose probability is that of a normal radiograph, as NIH, CheXpert and RSNA name them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

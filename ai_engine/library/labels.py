@@ -14,6 +14,7 @@ LUNG = Code(value="39607008", scheme="SCT", meaning="Lung")
 HEART = Code(value="80891009", scheme="SCT", meaning="Heart")
 PLEURA = Code(value="3120008", scheme="SCT", meaning="Pleura")
 CHEST = Code(value="51185008", scheme="SCT", meaning="Chest")
+BODY = Code(value="38266002", scheme="SCT", meaning="Entire body")
 MEDIASTINUM = Code(value="72410000", scheme="SCT", meaning="Mediastinum")
 
 
@@ -24,6 +25,24 @@ def _sct(value: str, meaning: str) -> Code:
 def _own(value: str, meaning: str) -> Code:
     return Code(value=f"cxr-{value}", scheme=PRIVATE_SCHEME, meaning=meaning)
 
+
+XRAY_TYPES = {
+    "Spine": _sct("421060004", "Spine"),
+    "Elbow": _sct("16953009", "Elbow joint"),
+    "Finger": _sct("7569003", "Finger"),
+    "Forearm": _sct("14975008", "Forearm"),
+    "Hand": _sct("85562004", "Hand"),
+    "Wrist": _sct("74670003", "Wrist joint"),
+    "Knee": _sct("72696002", "Knee"),
+    "Foot": _sct("56459004", "Foot"),
+    "Ankle": _sct("70258002", "Ankle joint"),
+    "Hip": _sct("24136001", "Hip joint"),
+    "Humerus": _sct("85050009", "Humerus"),
+    "Shoulder": _sct("16982005", "Shoulder"),
+    "Dental": _sct("661005", "Jaw region"),
+    "Chest": CHEST,
+}
+"""Paper 2's types of radiographs (table I), as the body parts of PS3.16 CID 4 that they show."""
 
 FINDINGS = {
     "Atelectasis": _sct("46621007", "Atelectasis"),
@@ -49,8 +68,13 @@ FINDINGS = {
     "Pleural Other": _own("pleural-other", "Other pleural abnormality"),
     "Fracture": _sct("125605004", "Fracture of bone"),
     "Support Devices": _own("support-devices", "Support devices"),
+    "Normal": _sct("17621005", "Normal"),
+    "No Lung Opacity / Not Normal": _own("other-abnormality", "Abnormal without lung opacity"),
+    "X-ray": _own("radiograph", "Radiograph"),
+    "not X-ray": _own("no-radiograph", "No radiograph"),
+    **XRAY_TYPES,
 }
-"""The labels of NIH ChestX-ray14, CheXpert and RSNA as those data sets name them."""
+"""The labels of NIH ChestX-ray14, CheXpert and RSNA as those data sets name them, and paper 2's."""
 
 _OTHER_SITES = {
     "Cardiomegaly": HEART,
@@ -65,6 +89,11 @@ _OTHER_SITES = {
     "Abnormal": CHEST,
     "Fracture": CHEST,
     "Support Devices": CHEST,
+    "Normal": CHEST,
+    "No Lung Opacity / Not Normal": CHEST,
+    "X-ray": BODY,
+    "not X-ray": BODY,
+    **XRAY_TYPES,
 }
 
 TITLES = {"Abnormal": "Abnormal chest radiograph"}
@@ -83,7 +112,7 @@ def reported_label(name: str, *, threshold: float) -> Label:
         known = ", ".join(sorted(FINDINGS))
         raise RecipeError(
             f"label {name!r} has no code to report it with (there are codes for {known}); "
-            "add it to ai_engine/labels.py or make it an auxiliary label"
+            "add it to ai_engine/library/labels.py or make it an auxiliary label"
         )
     code = FINDINGS[name]
     title = TITLES.get(name, code.meaning)

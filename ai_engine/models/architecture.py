@@ -17,8 +17,11 @@ class Architecture:
     channels
         The builder's word for the number of input channels; empty where it takes the radiograph
         alone.
+    exclusive
+        Whether its outputs are classes of which exactly one holds.
     """
 
     builder: str
     channels_last: bool = False
     channels: str = ""
+    exclusive: bool = False

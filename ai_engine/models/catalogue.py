@@ -20,35 +20,19 @@ def _shared(module: str, builder: str, **takes: Any) -> Architecture:
 
 SHARED: Mapping[str, Architecture] = MappingProxyType(
     {
-        "alexnet": Architecture(
-            builder="ai_engine.models.alexnet:build_alexnet", channels_last=True
-        ),
-        "densenet121": Architecture(
-            builder="ai_engine.models.densenet:build_densenet121", channels="channels"
-        ),
-        "densenet121_classes": Architecture(
-            builder="ai_engine.models.densenet:build_densenet121_classes"
-        ),
-        "efficientnet_lite2": Architecture(
-            builder="ai_engine.models.efficientnet_lite:build_efficientnet_lite2"
-        ),
-        "efficientnetb4": Architecture(
-            builder="ai_engine.models.efficientnet:build_efficientnet_b4", channels_last=True
-        ),
-        "resnet50": Architecture(
-            builder="ai_engine.models.resnet:build_resnet50", channels_last=True
-        ),
+        "alexnet": _shared("alexnet", "build_alexnet", channels_last=True),
+        "densenet121": _shared("densenet", "build_densenet121", channels="channels"),
+        "densenet121_classes": _shared("densenet", "build_densenet121_classes", exclusive=True),
+        "efficientnet_lite2": _shared("efficientnet_lite", "build_efficientnet_lite2"),
+        "efficientnetb4": _shared("efficientnet", "build_efficientnet_b4", channels_last=True),
+        "resnet50": _shared("resnet", "build_resnet50", channels_last=True),
         "unet_lite2": _shared("unet_lite", "build_unet_lite2"),
         "unet_vgg16": _shared("unet_vgg16", "build_unet_vgg16"),
-        "unet_vgg16_quarter": Architecture(
-            builder="ai_engine.models.unet_vgg16:build_quarter_unet_vgg16"
-        ),
-        "xception": Architecture(
-            builder="ai_engine.models.xception:build_xception", channels_last=True
-        ),
+        "unet_vgg16_quarter": _shared("unet_vgg16", "build_quarter_unet_vgg16"),
+        "xception": _shared("xception", "build_xception", channels_last=True, exclusive=True),
         "xnet": _shared("xnet", "build_xnet"),
-        "xray_or_not": _shared("end_to_end", "build_xray_or_not"),
-        "xray_type": _shared("end_to_end", "build_xray_type"),
+        "xray_or_not": _shared("end_to_end", "build_xray_or_not", exclusive=True),
+        "xray_type": _shared("end_to_end", "build_xray_type", exclusive=True),
     }
 )
 """Those that kinds share or that nothing but comparisons uses; a kind's own are in its folder."""

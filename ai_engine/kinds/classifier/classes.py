@@ -20,6 +20,7 @@ from ai_engine.inference.backend import Backend
 from ai_engine.inference.views import model_view
 from ai_engine.library.card import Metric, ModelCard
 from ai_engine.measures.metrics import Interval, bootstrap, measures, wilson
+from ai_engine.models.catalogue import architectures
 
 FIGURES = ("precision", "recall", "f1")
 
@@ -68,11 +69,13 @@ class _Called:
 
 
 def is_exclusive(card: ModelCard) -> bool:
-    """Whether exactly one of a classifier's labels holds, as its card says.
+    """Whether exactly one of a classifier's labels holds, as its card or its architecture says.
 
-    Cards that were written before they said so have classes without codes.
+    Cards that were written before classes had codes have some without.
     """
-    return card.exclusive or any(label.code is None for label in card.labels)
+    known = architectures().get(card.architecture)
+    is_built_so = known is not None and known.exclusive
+    return card.exclusive or is_built_so or any(label.code is None for label in card.labels)
 
 
 def evaluate_classes(

@@ -11,6 +11,7 @@ import pytest
 from ai_engine.errors import ImageRefusedError, ModelFolderError, ModelNotFoundError
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.kinds.class_guard import ClassGuard
+from ai_engine.kinds.classifier.classes import is_exclusive
 from ai_engine.kinds.guarding import Unguarded
 from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.registry import Part, kind_of, kinds, part
@@ -19,10 +20,12 @@ from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import Label, ModelCard, read_card, write_card
 from ai_engine.library.kinds import KINDS
+from ai_engine.library.labels import reported_label
 from ai_engine.library.registry import ModelRegistry, shipped_weights
-from ai_engine.prediction import RefusalReason
+from ai_engine.prediction import RefusalReason, abnormality
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph
+from ai_engine.training.published_recipe import load_published
 
 SHIPPED = {CHEST_MODEL: "2.0.0", GUARD_MODEL: "1.0.0"}
 TYPES = ("Spine", "Hand", "Chest")
@@ -98,6 +101,24 @@ def test_findings_without_codes_are_refused_before_the_first_study() -> None:
     )
     with pytest.raises(ModelFolderError, match="label 'Odd' has no code"):
         require_reportable(card, ModelRegistry())
+
+
+@pytest.mark.parametrize(
+    "recipe", ["paper1-rsna", "paper4-xception", "paper2-type", "paper2-xray-or-not"]
+)
+def test_the_papers_classes_have_codes_and_still_exclude_each_other(recipe: str) -> None:
+    made = load_published(recipe)
+    labels = tuple(reported_label(name, threshold=0.5) for name in made.labels)
+    card = dataclasses.replace(
+        chest_card(Path()), name=recipe, architecture=made.architecture, labels=labels
+    )
+    require_routable(card, ModelRegistry(), SHIPPED)
+    assert is_exclusive(card)
+    assert not is_exclusive(chest_card(Path()))
+
+
+def test_normal_is_no_abnormality() -> None:
+    assert abnormality("Normal", 0.9) == pytest.approx(0.1)
 
 
 def test_a_guard_that_is_missing_or_guards_nothing_is_told() -> None:
