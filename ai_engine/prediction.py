@@ -26,7 +26,7 @@ class ModelIdentity:
     """Which model, exactly, made a result.
 
     ``weights_digest`` is the SHA-256 of the weights file in lower-case hex: two models with the
-    same name and version but other weights are different models.
+    same name and version but other weights are different models. It is empty for what has none.
     """
 
     name: str
@@ -160,6 +160,7 @@ class RefusalReason(StrEnum):
     MULTIFRAME = "more frames than the model accepts"
     SUSPENDED = "model is suspended for this device"
     ANALYSIS_FAILED = "analysis failed"
+    NO_MODEL = "no model for this study"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ def algorithm_identification(prediction: Prediction) -> AlgorithmIdentification:
         name=model.name,
         version=model.version,
         parameters=[
-            f"weights sha256 {model.weights_digest}",
+            *([f"weights sha256 {model.weights_digest}"] if model.weights_digest else []),
             f"calibration {prediction.calibration}",
             *thresholds(prediction),
         ],
@@ -66,7 +66,7 @@ def observation_context(model: ModelIdentity) -> ObservationContext:
                 name=model.name,
                 manufacturer_name=model.manufacturer,
                 model_name=model.title,
-                serial_number=model.weights_digest,
+                serial_number=model.weights_digest or None,
             ),
         )
     )
@@ -85,7 +85,8 @@ def contributing_equipment(model: ModelIdentity, context: EvidenceContext) -> Da
     ]
     item.Manufacturer = long_string(model.manufacturer)
     item.ManufacturerModelName = long_string(model.name)
-    item.SoftwareVersions = [long_string(model.version), long_string(model.weights_digest)]
+    stated = (model.version, model.weights_digest)
+    item.SoftwareVersions = [long_string(each) for each in stated if each]
     item.DeviceUID = device_uid(model)
     item.ContributionDateTime = DT(context.content_datetime.strftime("%Y%m%d%H%M%S.%f%z"))
     item.ContributionDescription = f"Made the findings: {long_string(model.title)}"

@@ -205,6 +205,7 @@ REFUSAL_REASONS = MappingProxyType(
             "R-LUT", PRIVATE_SCHEME, "Modality lookup table cannot be applied"
         ),
         RefusalReason.ANALYSIS_FAILED: Code("R-FAILED", PRIVATE_SCHEME, "Analysis failed"),
+        RefusalReason.NO_MODEL: Code("R-NO-MODEL", PRIVATE_SCHEME, "No model for this study"),
         RefusalReason.MULTIFRAME: Code(
             "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"
         ),

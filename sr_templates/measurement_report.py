@@ -31,7 +31,7 @@ from sr_templates.report_document import (
 )
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import sources_by_uid, uid_of
-from sr_templates.uids import document_uid
+from sr_templates.uids import document_uid, series_uid
 
 
 def build_measurement_report(
@@ -55,8 +55,7 @@ def build_measurement_report(
     context
         Who makes the report and when.
     predecessors
-        Headers of the reports that this one replaces. It stays in their series, with the next
-        instance number.
+        Headers of the reports that this one replaces. It is numbered after those in its series.
     expert_reports
         Headers of people's reports on earlier results, which viewers would hide behind this one.
         They are predecessors too, and the text says that they exist.
@@ -78,23 +77,25 @@ def build_measurement_report(
     by_uid = sources_by_uid(prediction, sources)
     replaced = (*predecessors, *expert_reports)
     attributes = SourceAttributes(sources[0])
+    study = uid_of(sources[0], "StudyInstanceUID")
+    series = series_uid(study, prediction.model, EvidenceKind.SR)
     report = new_instance(
         sop_class_uid=Comprehensive3DSRStorage,
         sop_instance_uid=document_uid(
-            uid_of(sources[0], "StudyInstanceUID"),
+            study,
             prediction,
             tuple(by_uid),
             EvidenceKind.SR,
             tuple(uid_of(predecessor, "SOPInstanceUID") for predecessor in replaced),
         ),
-        instance_number=next_instance_number(replaced),
+        instance_number=next_instance_number(replaced, series),
         kind=EvidenceKind.SR,
         model=prediction.model,
         attributes=attributes,
         context=context,
     )
     evidence = [*by_uid.values(), *companions]
-    notes = tuple(expert_report_sentences(expert_reports, report.SeriesInstanceUID))
+    notes = tuple(expert_report_sentences(expert_reports, series))
     complete_document(report, _root(prediction, by_uid, attributes, notes), evidence, replaced)
     declare(report, attributes.character_set)
     return report

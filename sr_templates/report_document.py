@@ -14,13 +14,12 @@ from sr_templates.source_image import hierarchical_references, uid_of
 _RADIOGRAPHY = frozenset({"CR", "DX", "RG"})
 
 
-def next_instance_number(predecessors: Sequence[Dataset]) -> int:
-    """Number a report after those that it replaces in its series, which is the first one's."""
-    series = {uid_of(each, "SeriesInstanceUID") for each in predecessors[:1]}
+def next_instance_number(predecessors: Sequence[Dataset], series_instance_uid: str) -> int:
+    """Number a report after those that it replaces in its series."""
     numbers = [
         _instance_number(each)
         for each in predecessors
-        if uid_of(each, "SeriesInstanceUID") in series
+        if uid_of(each, "SeriesInstanceUID") == series_instance_uid
     ]
     return 1 + max(numbers, default=0)
 

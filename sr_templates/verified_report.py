@@ -93,7 +93,9 @@ def build_verified_report(
     report = new_instance(
         sop_class_uid=Comprehensive3DSRStorage,
         sop_instance_uid=_document_uid(predecessor, reading),
-        instance_number=next_instance_number([predecessor]),
+        instance_number=next_instance_number(
+            [predecessor], uid_of(predecessor, "SeriesInstanceUID")
+        ),
         kind=EvidenceKind.SR,
         model=model,
         attributes=attributes,

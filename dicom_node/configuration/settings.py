@@ -205,6 +205,8 @@ class EvidenceSettings(_Section):
     """Institution Name (0008,0080) in results; empty leaves it out."""
     device_serial_number: str = "1"
     """Device Serial Number (0018,1000) of this node in results."""
+    report_unrouted: bool = True
+    """Whether a report says so in the PACS where no route wants a study with images."""
 
 
 class WorklistSettings(_Section):

@@ -51,11 +51,16 @@ class TagDoubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether one condition of a route holds for one instance, and why."""
+    """Whether one condition of a route holds for one instance, and why.
+
+    ``told`` says why not in a result object, where ``reason`` repeats a value of the header: a
+    sender may have written anything into it, a name too.
+    """
 
     condition: str
     holds: bool
     reason: str
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,12 +171,28 @@ def refusal_of(
     routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks | None = None
 ) -> str:
     """Say why no route wants any of ``instances``: per route, the conditions that failed."""
+    return _refusal(routes, instances, looks or {}, lambda verdict: verdict.reason)
+
+
+def told_refusal_of(
+    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks | None = None
+) -> str:
+    """Say the same for a result object: in the routes' own words, without values of a header."""
+    return _refusal(routes, instances, looks or {}, lambda verdict: verdict.told or verdict.reason)
+
+
+def _refusal(
+    routes: Iterable[Route],
+    instances: Iterable[ReceivedInstance],
+    looks: Looks,
+    words_of: Callable[[Verdict], str],
+) -> str:
     present = tuple(instances)
-    seen = sorted({look.words for look in (looks or {}).values()})
+    seen = sorted({look.words for look in looks.values()})
     reasons = []
     for route in routes:
         failed = {
-            verdict.reason
+            words_of(verdict)
             for instance in present
             for verdict in route.verdicts(instance)
             if not verdict.holds
@@ -322,10 +343,12 @@ def _one_of(condition: str, wanted: frozenset[str], value: str | None) -> Verdic
     holds = present in wanted
     verb = "is" if holds else "is not one of"
     listed = "wanted" if holds else ", ".join(sorted(wanted))
+    stated = f"the {condition}" if present else f"no {condition} is stated; it"
     return Verdict(
         condition=condition,
         holds=holds,
         reason=f"{condition} {present or '(none)'} {verb} {listed}",
+        told=f"{stated} {verb} {listed}",
     )
 
 

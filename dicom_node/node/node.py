@@ -4,7 +4,7 @@ import functools
 import logging
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ from dicom_node.node.access import database_access
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
+from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.pages import make_pages
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
@@ -58,7 +59,6 @@ from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
-from sr_templates.context import EvidenceContext
 
 _LOG = logging.getLogger(__name__)
 # A verdict that is this old and known nowhere was given outside this process, or left by a crash.
@@ -253,6 +253,7 @@ class Node:
                 ae_titles=repositories.ae_titles,
                 models=self._models,
                 clock=utc_now,
+                identity=routing_of(settings),
             ),
             inference=Inference(
                 index=repositories.index,
@@ -344,20 +345,6 @@ class Node:
             measured=lambda: self._jobs.measured,
             suspensions=self._repositories.observations.suspensions,
         )
-
-
-def evidence_context(settings: NodeSettings, made_at: datetime) -> EvidenceContext:
-    """Return what every result object says about the node."""
-    return EvidenceContext(
-        manufacturer=settings.evidence.manufacturer,
-        model_name="dicom-node",
-        software_version=__version__,
-        device_serial_number=settings.evidence.device_serial_number,
-        content_datetime=made_at,
-        institution_name=settings.evidence.institution or None,
-        series_number_base=settings.evidence.series_number_base,
-        max_overlay_side=settings.evidence.overlay_max_side,
-    )
 
 
 def _scp_settings(settings: NodeSettings) -> ScpSettings:

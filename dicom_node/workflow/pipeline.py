@@ -1,8 +1,9 @@
 """The whole corridor on one screen.
 
 A modality's association brings instances (``receive``). When a study is complete (``complete``),
-routes turn it into jobs (``route``); a model makes a prediction for each job (``infer``); the
-prediction becomes evidence (``report``); the evidence goes to every destination (``deliver``).
+routes turn it into jobs (``route``), or a report says that none wants it. A model makes a
+prediction for each job (``infer``); the prediction becomes evidence (``report``); the evidence goes
+to every destination (``deliver``).
 
     Association → ReceivedInstance → StoredStudy → Job → Analysis → Evidence → Delivery
 
@@ -21,12 +22,13 @@ from dataclasses import dataclass
 
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.job import Job
+from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.infer import Inference, Inferred
 from dicom_node.workflow.analysis.report import Reporting
-from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.analysis.route import Routed, Routing
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.ports import DurableSteps
 from dicom_node.workflow.review.stages import ReviewStages
@@ -56,7 +58,9 @@ class Corridor:
         routed = steps.run("route", self.routing.route, study)
         for job in routed.new_jobs:
             self._work(job, steps)
-        for job in routed.jobs:
+        if routed.is_untold:
+            self._tell_unrouted(study, routed, steps)
+        for job in routed.reported:
             for delivery in steps.run("plan deliveries", self.delivering.plan, job):
                 steps.deliver(delivery)
         steps.run("finish", self.completion.finish, study, routed)
@@ -92,6 +96,14 @@ class Corridor:
             steps.run("report failure", self.reporting.report_failure, job)
         except NodeError as failure:
             _LOG.error("failure not reported job=%s reason=%r", job.job_id, str(failure))
+
+    def _tell_unrouted(self, study: StoredStudy, routed: Routed, steps: DurableSteps) -> None:
+        try:
+            steps.run("report not routed", self.reporting.report_unrouted, study, routed)
+        except NodeError as failure:
+            _LOG.error(
+                "not said in the PACS study=%s reason=%r", study.study_instance_uid, str(failure)
+            )
 
     def conclude(self, item_id: str, steps: DurableSteps) -> None:
         """Make a verdict known: as DICOM objects, and as a record in the Warehouse."""

@@ -171,6 +171,9 @@ class ResultStore(Protocol):
     def failures(self, job_ids: Sequence[str]) -> tuple[str, ...]:
         """Say why jobs failed, those of these that did."""
 
+    def own_objects(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+        """Return which of these objects the node made, each with its job."""
+
     def predecessors(self, job: Job) -> tuple[str, ...]:
         """Return the jobs whose results this job's results supersede, newest first."""
 

@@ -29,6 +29,7 @@ from sr_templates.report_document import (
     procedures_reported,
 )
 from sr_templates.source_image import uid_of
+from sr_templates.uids import series_uid
 
 
 def build_ct_report(
@@ -71,11 +72,13 @@ def build_ct_report(
     """
     subject = ct_subject(prediction, sources)
     segmented = segmented and prediction.analysis is not None
+    study = uid_of(sources[0], "StudyInstanceUID")
+    series = series_uid(study, prediction.model, EvidenceKind.SR)
     report = subject.new_object(
         EvidenceKind.SR,
         Comprehensive3DSRStorage,
         context,
-        number=next_instance_number(predecessors),
+        number=next_instance_number(predecessors, series),
         parts=(
             "segmented" if segmented else "outlined",
             *sorted(uid_of(each, "SOPInstanceUID") for each in predecessors),

@@ -217,7 +217,9 @@ def samples() -> Mapping[str, object]:
             completed_at=AT,
             sop_instance_uids=(IMAGE,),
         ),
-        "routed": Routed(jobs=(JOB,), finished=(JOB_ID,), reason="none"),
+        "routed": Routed(
+            jobs=(JOB,), finished=(JOB_ID,), reason="none", unrouted=JOB, told="no model"
+        ),
         "inferred": Inferred(job_id=JOB_ID, made_at=AT),
         "evidence": (
             EvidenceObject(

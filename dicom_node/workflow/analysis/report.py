@@ -18,6 +18,7 @@ from ai_engine.prediction import Prediction, Refusal, RefusalReason
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
+from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.evidence_builders import (
     Builders,
@@ -27,6 +28,8 @@ from dicom_node.workflow.analysis.evidence_builders import (
     builders_of_study,
 )
 from dicom_node.workflow.analysis.infer import Analysis, job_instances
+from dicom_node.workflow.analysis.route import Routed
+from dicom_node.workflow.analysis.unrouted import as_routing, no_model
 from dicom_node.workflow.ports import (
     AeTitles,
     Clock,
@@ -160,6 +163,15 @@ class Reporting:
             self._results.reopen_deliveries(job.job_id, EvidenceSet.FAILURE, at=self._clock())
         self._results.keep_evidence((evidence,))
         return (evidence,)
+
+    def report_unrouted(self, study: StoredStudy, routed: Routed) -> tuple[EvidenceObject, ...]:
+        """Return the report that says that no route wants a study, durable and recorded."""
+        job = routed.unrouted
+        if job is None:
+            return ()
+        prediction = no_model(job, routed.told)
+        self._results.keep_prediction(job.job_id, prediction, at=study.completed_at)
+        return self.report(Analysis(job=job, prediction=prediction, made_at=study.completed_at))
 
     def _made(
         self, analysis: Analysis, earlier: Mapping[str, EvidenceObject]
@@ -304,14 +316,15 @@ class Reporting:
     def _replaced(self, job: Job) -> _Replaced:
         """Return what a report takes the place of in viewers, which show a series' newest one.
 
-        That is the model's newest report, one that this job had failed, and every report of a
-        person on an earlier result: not only the newest, since what they say stays true.
+        That is the model's newest report, one that this job had failed, or else one that no route
+        wanted the study; and every report of a person on an earlier result: not only the newest,
+        since what they say stays true.
         """
         earlier = self._results.predecessors(job)
         own = (
             *(self._results.evidence(earlier[0]) if earlier else ()),
             *self._results.evidence(job.job_id, EvidenceSet.FAILURE),
-        )
+        ) or self._unrouted_before(job)
         verdicts = [
             each for past in earlier for each in self._results.evidence(past, EvidenceSet.VERDICT)
         ]
@@ -319,6 +332,11 @@ class Reporting:
             results=self._reports(own),
             expert_reports=(*self._reports(verdicts), *self._external_reports(earlier)),
         )
+
+    def _unrouted_before(self, job: Job) -> tuple[EvidenceObject, ...]:
+        """Return what said, before a later image came, that no route wants the study."""
+        said = self._results.predecessors(as_routing(job))
+        return self._results.evidence(said[0]) if said else ()
 
     def _reports(self, evidence: Iterable[EvidenceObject]) -> tuple[Dataset, ...]:
         return tuple(

@@ -36,6 +36,7 @@ from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.slots import Slots
+from dicom_node.workflow.analysis.unrouted import routing_identity
 from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.review.conclude import Concluding
@@ -55,6 +56,7 @@ from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
 
+ROUTING_IDENTITY = routing_identity(version="0", manufacturer="m")
 CHEST = Route(name="chest", model="any", modalities=frozenset({"DX"}))
 
 
@@ -88,7 +90,11 @@ class Works:
                 **repositories, ae_titles=ae_titles, is_carried=lambda _: False, patience=30
             ),
             routing=Routing(
-                **repositories, routes=(CHEST,), ae_titles=ae_titles, models=self.models
+                **repositories,
+                routes=(CHEST,),
+                ae_titles=ae_titles,
+                models=self.models,
+                identity=ROUTING_IDENTITY,
             ),
             inference=Inference(
                 **repositories, models=self.models, watch=DeviceWatch(self.observations)
@@ -327,9 +333,16 @@ def test_a_study_that_no_route_wants_is_recorded_with_the_reason(works: Works) -
     works.receive("1.2.3.1", Modality="US")
     steps = works.analyse()
     study = works.index.study(STUDY)
-    assert steps.names == ["complete", "external verdicts", "route", "finish"]
     assert study.state is StudyState.NOT_ROUTED
     assert study.reason == "chest: modality US is not one of DX"
+    assert steps.names == [
+        "complete",
+        "external verdicts",
+        "route",
+        "report not routed",
+        "plan deliveries",
+        "finish",
+    ]
 
 
 def test_a_model_that_fails_is_a_failed_study_whose_report_says_so(works: Works) -> None:

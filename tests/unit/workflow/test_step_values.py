@@ -40,7 +40,8 @@ from tests.golden.samples import BONES, JOB, PREDICTION, ct_prediction, samples
 
 STEPS = (
     Completion.claim, Completion.finish, Completion.abandon, Routing.route, Inference.analyse,
-    Inference.fail, Reporting.report_failure, Corridor._report, Corridor._enqueue, Delivering.plan,
+    Inference.fail, Reporting.report_failure, Reporting.report_unrouted, Corridor._report,
+    Corridor._enqueue, Delivering.plan,
     Delivering.plan_verdict, Delivering.attempt, ExternalVerdicts.take, Concluding.report,
     Filing.file,
 )  # fmt: skip

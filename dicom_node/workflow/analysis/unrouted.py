@@ -1,0 +1,85 @@
+"""What the node says of a study that no route wants: in the PACS, and under its own name.
+
+Routing is no model and sees no findings, but what it decided is a result like another one: a job of
+its own, whose report lists one image of each series as not analysed, with the reason in words.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pydicom.uid import UID
+
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.job import Job, job_identifier
+from dicom_node.domain.study import StoredStudy
+
+ROUTING = "dicom-node-routing"
+NO_ROUTE = "no route"
+
+
+def routing_identity(*, version: str, manufacturer: str) -> ModelIdentity:
+    """Return what the reports name as their maker: this node's routing, which has no weights."""
+    return ModelIdentity(
+        name=ROUTING,
+        version=version,
+        weights_digest="",
+        title="Routing of the AI node",
+        manufacturer=manufacturer,
+        research_only=False,
+    )
+
+
+def unrouted_job(
+    study: StoredStudy,
+    instances: Iterable[ReceivedInstance],
+    identity: ModelIdentity,
+    destinations: tuple[str, ...],
+) -> Job | None:
+    """Return the job of saying that no route wants a study; None where it holds no image.
+
+    What is no image (reports, presentation states, key objects, documents, segmentations) is
+    mostly what others made of images, and often sent on by a PACS: nobody waits for an analysis.
+    """
+    shown = _one_of_each_series(each for each in instances if _is_image(each))
+    if not shown:
+        return None
+    return Job(
+        job_id=job_identifier(study.study_instance_uid, identity, shown),
+        study_instance_uid=study.study_instance_uid,
+        revision=study.revision,
+        route=NO_ROUTE,
+        model=identity,
+        sop_instance_uids=shown,
+        destinations=destinations,
+    )
+
+
+def no_model(job: Job, words: str) -> Prediction:
+    """Return what routing says of a study: each image not analysed, because no route wants it."""
+    refusals = tuple(
+        Refusal(sop_instance_uid=uid, reason=RefusalReason.NO_MODEL, detail=words)
+        for uid in job.sop_instance_uids
+    )
+    return Prediction(model=job.model, images=(), refusals=refusals)
+
+
+def as_routing(job: Job) -> Job:
+    """Return the job as routing would have it, to look for what routing said of its study."""
+    return replace(job, model=replace(job.model, name=ROUTING))
+
+
+def _is_image(instance: ReceivedInstance) -> bool:
+    """Whether an object is of an image class (PS3.4 B.5), or of an unknown one and has pixels."""
+    uid = UID(instance.sop_class_uid)
+    if uid.name == instance.sop_class_uid:
+        return instance.header.has_pixels
+    return "Image Storage" in uid.name
+
+
+def _one_of_each_series(instances: Iterable[ReceivedInstance]) -> tuple[str, ...]:
+    """Return the first image of each series to arrive: more images of it change nothing."""
+    first: dict[str, ReceivedInstance] = {}
+    for each in sorted(instances, key=lambda one: (one.received_at, one.sop_instance_uid)):
+        first.setdefault(each.series_instance_uid, each)
+    return tuple(sorted(each.sop_instance_uid for each in first.values()))
