@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, roc_auc_score
 
 from ai_engine.calibration.cases import LabelCases, Minimum
-from ai_engine.calibration.fitting import FITS, choose_map, fit_platt, log_losses
+from ai_engine.calibration.fitting import (
+    FITS,
+    _folds,
+    choose_map,
+    fit_isotonic,
+    fit_platt,
+    log_losses,
+)
 from ai_engine.calibration.objective import Objective, parse_objective
 from ai_engine.calibration.probability import LogisticMap, Method, logit, read_map, sigmoid
 from ai_engine.calibration.resampling import auc_of, f1_of, figures, patient_draws
@@ -231,3 +238,21 @@ def test_a_threshold_carried_over_calls_as_many_images_positive() -> None:
 def test_a_threshold_that_hardly_divides_is_not_carried_over(former: float) -> None:
     scores = np.linspace(0, 1, 101)
     assert equivalent_threshold(former, scores=scores, others=scores) is None
+
+
+def test_isotonic_rates_count_every_case_however_many_share_a_score() -> None:
+    # 9 of 10 at 0.3 and none of 2 at 0.6 are pooled to 9 of 12 at their mean score, 0.35.
+    scores = np.array([0.3] * 10 + [0.6] * 2)
+    truth = np.array([True] * 9 + [False] * 3)
+    assert fit_isotonic(scores, truth).apply(np.array([0.35])) == pytest.approx([0.75])
+
+
+def test_folds_part_the_patients_and_share_the_sick_ones() -> None:
+    cases = made_cases(200, per_patient=2)
+    folds = list(_folds(cases, seed=0))
+    assert (np.sum(folds, axis=0) == 1).all()
+    for fold in folds:
+        inside = {cases.patients[index] for index in np.flatnonzero(fold)}
+        outside = {cases.patients[index] for index in np.flatnonzero(~fold)}
+        assert not inside & outside
+        assert cases.truth[fold].mean() == pytest.approx(cases.truth.mean(), abs=0.1)

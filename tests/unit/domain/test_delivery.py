@@ -24,6 +24,11 @@ def test_jitter_stays_within_its_bounds(attempts: int, chance: float) -> None:
     assert plain * 0.79 < POLICY.delay(attempts, chance) < plain * 1.21
 
 
+def test_a_higher_draw_waits_longer() -> None:
+    waits = [POLICY.delay(1, chance).total_seconds() for chance in (0, 0.5, 1)]
+    assert waits == [4, 5, 6]
+
+
 def test_a_delivery_is_given_up_after_the_limit_and_not_before() -> None:
     assert not POLICY.is_over(EPOCH, EPOCH + timedelta(days=2, hours=23))
     assert POLICY.is_over(EPOCH, EPOCH + timedelta(days=3))

@@ -23,3 +23,10 @@ def test_purposes_are_independent() -> None:
         for each in PATIENTS
     ]
     assert 0.22 < sum(both) / len(both) < 0.28
+
+
+def test_a_patient_is_in_the_same_part_in_every_version_of_the_node() -> None:
+    # Another hash, or another word for the purpose, would measure on who was learned from.
+    held_out = [each for each in PATIENTS[:6] if part_of(each, held_out_share=0.3) is Part.HELD_OUT]
+    assert held_out == ["patient 2", "patient 4"]
+    assert share_of_patient("patient 2", "held out") != share_of_patient("patient 2", "validation")

@@ -375,3 +375,37 @@ def test_the_rank_goes_by_priority_first_and_never_leaves_its_place() -> None:
     for sooner, later in ((Priority.HIGH, Priority.MEDIUM), (Priority.MEDIUM, Priority.LOW)):
         assert rank(sooner, 0.0) < rank(later, 1.0)
     assert rank(Priority.LOW, 1.0) < rank(Priority.LOW, None) < rank(Priority.LOW, 0.2)
+
+
+def test_every_change_of_an_item_has_a_later_version_than_the_one_before() -> None:
+    # The queue writes an item only over the version that was read: two readers never both win.
+    held = claimed(ITEM, ADA, readers=(), now=NOW, lease=LEASE)
+    longer = extended(held, ADA, now=NOW, lease=LEASE)
+    let_go = released(longer, ADA)
+    again = claimed(let_go, BEN, readers=(), now=NOW, lease=LEASE)
+    done = decided(again, verdict(BEN, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW)
+    versions = [each.version for each in (ITEM, held, longer, let_go, again, done)]
+    assert versions == sorted(set(versions))
+    assert superseded(again, "later").version > again.version
+
+
+def test_an_adjudicated_item_is_decided_when_the_adjudicator_has_spoken() -> None:
+    disputed = replace(ITEM, state=ReviewState.ADJUDICATING, disputed=True, readings=2)
+    held = claimed(disputed, CARA, readers=("ada", "ben"), now=NOW, lease=LEASE)
+    done = decided(held, verdict(CARA, *CONFIRMS), findings=FINDINGS, earlier=(), now=NOW)
+    assert (done.state, done.decided_by, done.decided_at) == (ReviewState.DECIDED, ("cara",), NOW)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (*CONFIRMS, say(Judgement.ADDED, "effusion")),
+        (say(Judgement.CHANGED, changed_to="effusion"),),
+    ],
+)
+def test_what_an_expert_adds_or_renames_a_finding_to_is_their_own_word(
+    said: tuple[FindingVerdict, ...],
+) -> None:
+    truths = {each.label: each for each in truths_of(FINDINGS, verdict(ADA, *said))}
+    assert truths["effusion"].value is True
+    assert truths["effusion"].explicit

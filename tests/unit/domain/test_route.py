@@ -58,6 +58,18 @@ def test_an_anatomic_region_code_is_as_good_as_a_body_part() -> None:
     assert CHEST.matches(an_instance(body_part_examined=None, anatomic_region=region))
 
 
+def test_a_code_of_a_route_that_no_vocabulary_knows_is_wanted_all_the_same() -> None:
+    route = replace(CHEST, body_part_codes=frozenset({"99CLINIC:CH1"}), untagged_body_part=False)
+    for value, wanted in (("CH1", True), ("CH2", False)):
+        instance = an_instance(
+            body_part_examined=None,
+            series_description=None,
+            study_description=None,
+            anatomic_region=CodedValue(value=value, scheme="99CLINIC", meaning="Ward"),
+        )
+        assert route.matches(instance) is wanted
+
+
 def test_another_anatomic_region_is_not_taken_for_a_missing_one() -> None:
     hip = CodedValue(value="24136001", scheme="SCT", meaning="Hip")
     assert not CHEST.matches(an_instance(body_part_examined=None, anatomic_region=hip))
