@@ -209,6 +209,7 @@ class RemarkKind(StrEnum):
     HEADER_JOINED = "header joined with pixels"
     CHANNELS_GIVEN = "given further channels"
     HEADER_CORRECTED = "pixels read other than the header states"
+    TRANSFER_INTERRUPTED = "transfer interrupted"
     FOR_PROCESSING = "image for processing left out"
 
     @property

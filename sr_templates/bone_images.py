@@ -20,6 +20,7 @@ from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.geometry import pixel_spacing
+from sr_templates.notices import notices
 from sr_templates.overlay import WARNING
 from sr_templates.secondary_capture import add_conversion, copy_anatomy
 from sr_templates.source_attributes import SourceAttributes
@@ -113,7 +114,9 @@ def _found(
         if image.sop_instance_uid == uid:
             about = ImagePrediction(sop_instance_uid=uid, findings=())
             subject = Subject(
-                prediction=Prediction(model=prediction.model, images=(about,)),
+                prediction=Prediction(
+                    model=prediction.model, images=(about,), remarks=prediction.remarks
+                ),
                 source=source,
                 attributes=SourceAttributes(source),
                 image=about,
@@ -127,8 +130,10 @@ def _add_derivation(capture: Dataset, kind: EvidenceKind, subject: Subject) -> N
     """General Image and General Reference modules (PS3.3 C.7.6.1, C.12.4)."""
     capture.ImageType = ["DERIVED", "SECONDARY"]
     capture.BurnedInAnnotation = "YES"
-    research = subject.prediction.model.research_only
-    capture.ImageComments = f"{TITLES[kind]}. {WARNING}" if research else TITLES[kind]
+    words = [TITLES[kind], *notices(subject.prediction.remarks)]
+    if subject.prediction.model.research_only:
+        words.append(WARNING)
+    capture.ImageComments = ". ".join(words)
     capture.DerivationDescription = DERIVATIONS[kind]
     capture.DerivationCodeSequence = [codes.code_item(code) for code in _CODES[kind]]
     item = subject.source_reference()

@@ -156,6 +156,9 @@ REMARKS = MappingProxyType(
         RemarkKind.HEADER_CORRECTED: Code(
             "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
         ),
+        RemarkKind.TRANSFER_INTERRUPTED: Code(
+            "R-INTERRUPTED", PRIVATE_SCHEME, "Transfer interrupted"
+        ),
     }
 )
 

@@ -10,6 +10,7 @@ from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.notices import NOTICES, notices
 from sr_templates.overlay import as_png, draw_overlay
 from sr_templates.repair import long_string
 from sr_templates.report_page import Page, draw_page
@@ -106,6 +107,7 @@ def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceCo
         subject.prediction.model,
         max_side=PICTURE_SIDE,
         pixel_aspect=pixel_aspect(attributes),
+        notices=notices(subject.prediction.remarks),
     )
     return Page(
         model=subject.prediction.model,
@@ -135,7 +137,7 @@ def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, s
         *(
             (remark.kind.value.capitalize(), remark.detail)
             for remark in subject.prediction.remarks
-            if remark.sop_instance_uid == subject.image.sop_instance_uid
+            if remark.sop_instance_uid == subject.image.sop_instance_uid or remark.kind in NOTICES
         ),
         ("Made", f"{context.content_datetime:%Y-%m-%d %H:%M:%S %z} by {context.model_name}"),
         ("Study", uid_of(subject.source, "StudyInstanceUID")),

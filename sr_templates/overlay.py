@@ -1,6 +1,6 @@
 """The Grad-CAM overlay: a display-ready image with its heat map, between bands of captions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -28,6 +28,7 @@ def draw_overlay(
     *,
     max_side: int = 1280,
     pixel_aspect: float = 1.0,
+    notices: Sequence[str] = (),
 ) -> Pixels:
     """Draw one finding on its image, or the plain image where there is none to show.
 
@@ -44,6 +45,8 @@ def draw_overlay(
         The longest side of the result in pixels, captions included.
     pixel_aspect
         Height of a source pixel over its width; the drawing has square pixels.
+    notices
+        Sentences that put the result in doubt; each has a band above the picture.
 
     Returns
     -------
@@ -51,7 +54,13 @@ def draw_overlay(
         Shape (height, width, 3), uint8 RGB.
     """
     drawn = draw_overlays(
-        pixels, image, [finding], model, max_side=max_side, pixel_aspect=pixel_aspect
+        pixels,
+        image,
+        [finding],
+        model,
+        max_side=max_side,
+        pixel_aspect=pixel_aspect,
+        notices=notices,
     )
     return next(drawn)
 
@@ -64,6 +73,7 @@ def draw_overlays(
     *,
     max_side: int = 1280,
     pixel_aspect: float = 1.0,
+    notices: Sequence[str] = (),
 ) -> Iterator[Pixels]:
     """Draw each finding on a picture of its own, as `draw_overlay` does one.
 
@@ -72,7 +82,7 @@ def draw_overlays(
     size = max(14, round(max_side / 50))
     greys: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
     for finding in findings:
-        above = [*warning(model), Band(lines=_headline(image, finding))]
+        above = [*warnings(model, notices), Band(lines=_headline(image, finding))]
         below = [Band(lines=_footer(finding, model))]
         captions_height = sum(band.height(size) for band in above + below)
         shape = body_shape(pixels, pixel_aspect, max_side, captions_height)
@@ -143,12 +153,11 @@ def centred(body: Pixels, min_width: int) -> Pixels:
     return np.pad(body, ((0, 0), (left, missing - left), (0, 0)))
 
 
-def warning(model: ModelIdentity) -> list[Band]:
-    """Give the band that says what a demonstration is; none for a model in use."""
-    if not model.research_only:
-        return []
-    line = Line(left=WARNING, color=captions.WARNING_TEXT, is_centred=True)
-    return [Band(lines=(line,), background=captions.WARNING_BACKGROUND)]
+def warnings(model: ModelIdentity, notices: Sequence[str] = ()) -> list[Band]:
+    """Give the bands that say what a demonstration is, and what puts the result in doubt."""
+    words = [*([WARNING] if model.research_only else []), *notices]
+    lines = (Line(left=each, color=captions.WARNING_TEXT, is_centred=True) for each in words)
+    return [Band(lines=(line,), background=captions.WARNING_BACKGROUND) for line in lines]
 
 
 def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ...]:

@@ -30,6 +30,7 @@ from ai_engine.prediction import (
 )
 from sr_templates import codes
 from sr_templates.algorithm_identification import algorithm_statements
+from sr_templates.notices import is_incomplete
 from sr_templates.planar_roi import percentage, probability_concept
 from sr_templates.source_image import reference
 
@@ -75,7 +76,7 @@ def summary(prediction: Prediction) -> Code:
     """CID 6047: whether all, some or no images could be analysed, and whether with findings."""
     if not prediction.images:
         return codes.NONE_SUCCEEDED
-    if prediction.refusals:
+    if prediction.refusals or is_incomplete(prediction.remarks):
         return (
             codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS
             if prediction.is_positive

@@ -15,6 +15,7 @@ from sr_templates.captions import Pixels
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.notices import notices
 from sr_templates.overlay import NO_FINDING, WARNING, draw_overlays, percent
 from sr_templates.repair import long_string
 from sr_templates.source_attributes import SourceAttributes
@@ -77,6 +78,7 @@ def _drawn(
             of_image[0].prediction.model,
             max_side=context.max_overlay_side,
             pixel_aspect=pixel_aspect(of_image[0].attributes),
+            notices=notices(of_image[0].prediction.remarks),
         )
 
 

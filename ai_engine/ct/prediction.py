@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.ct.series import LeftOut
-from ai_engine.prediction import ModelIdentity
+from ai_engine.prediction import ModelIdentity, Remark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,8 @@ class CtPrediction:
 
     ``analysis`` is of one series, None where none could be measured. ``choice`` says which one and
     why; ``refusals`` are the series that should have been measured and couldn't be, ``left_out``
-    what needn't be (localizers, other reconstructions). ``parameters`` are the method's settings.
+    what needn't be (localizers, other reconstructions). ``parameters`` are the method's settings,
+    ``remarks`` what must be known of how the study came.
     """
 
     model: ModelIdentity
@@ -34,6 +35,7 @@ class CtPrediction:
     left_out: tuple[LeftOut, ...] = ()
     parameters: tuple[str, ...] = ()
     limitations: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def is_positive(self) -> bool:

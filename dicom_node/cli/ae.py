@@ -35,6 +35,10 @@ QuietPeriod = Annotated[
     float | None,
     typer.Option(help="Seconds without an image after which a study is complete; 0 for none."),
 ]
+Patience = Annotated[
+    float | None,
+    typer.Option(help="Seconds to wait for the rest of a study whose transfer broke off."),
+]
 Evidence = Annotated[
     str | None,
     typer.Option(
@@ -57,6 +61,7 @@ def add(
     role: Roles = None,
     destination: Destinations = None,
     quiet_period: QuietPeriod = None,
+    patience: Patience = None,
     evidence: Evidence = None,
     description: Description = None,
     tls: Tls = None,
@@ -79,6 +84,7 @@ def add(
             role=role,
             destination=destination,
             quiet_period=quiet_period,
+            patience=patience,
             evidence=evidence,
             description=description,
             tls=tls,
@@ -97,6 +103,7 @@ def change(
     role: Roles = None,
     destination: Destinations = None,
     quiet_period: QuietPeriod = None,
+    patience: Patience = None,
     evidence: Evidence = None,
     description: Description = None,
     tls: Tls = None,
@@ -112,6 +119,7 @@ def change(
             role=role,
             destination=destination,
             quiet_period=quiet_period,
+            patience=patience,
             evidence=evidence,
             description=description,
             tls=tls,
@@ -171,6 +179,7 @@ def _given(
     role: list[Role] | None = None,
     destination: list[str] | None,
     quiet_period: float | None,
+    patience: float | None,
     evidence: str | None,
     description: str | None,
     tls: bool | None,
@@ -182,6 +191,7 @@ def _given(
         "roles": frozenset(role) if role else None,
         "destinations": tuple(destination) if destination else None,
         "quiet_period": quiet_period,
+        "patience": patience,
         "evidence": _kinds(evidence) if evidence is not None else None,
         "description": description,
         "tls": tls,

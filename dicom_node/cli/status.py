@@ -8,7 +8,7 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation
 from dicom_node.domain.instance import Conflict
-from dicom_node.domain.study import StudyRecord
+from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
 from dicom_node.node.repositories import Repositories, utc_now
 
@@ -85,9 +85,18 @@ def _studies(records: tuple[StudyRecord, ...]) -> Table:
             str(each.instance_count),
             str(each.revision),
             each.state.value,
-            each.reason,
+            _why(each),
         )
     return table
+
+
+def _why(study: StudyRecord) -> str:
+    if study.interruption is None:
+        return study.reason
+    told = f"transfer interrupted: {study.interruption.words}"
+    if study.state is StudyState.RECEIVING:
+        return f"{told}; the rest is waited for"
+    return f"{study.reason}; {told}" if study.reason else told
 
 
 def _show_study(console: Console, repositories: Repositories, study: StudyRecord) -> None:

@@ -61,7 +61,8 @@ class ApplicationEntity:
     """One administered AE title.
 
     ``quiet_period`` (seconds) is how long a study from this sender must have been quiet to count
-    as complete; ``destinations`` are the titles that get the results of its studies; ``evidence``
+    as complete, and ``patience`` how long the rest of one is waited for whose transfer broke off;
+    ``destinations`` are the titles that get the results of its studies; ``evidence``
     is what this entity gets when it is itself a destination. ``tls`` says that it is called by TLS.
     """
 
@@ -71,6 +72,7 @@ class ApplicationEntity:
     roles: frozenset[Role]
     destinations: tuple[str, ...] = ()
     quiet_period: float = 2.0
+    patience: float = 600.0
     evidence: tuple[EvidenceKind, ...] = (EvidenceKind.SR, EvidenceKind.SC)
     description: str = ""
     tls: bool = False
@@ -95,6 +97,11 @@ class ApplicationEntity:
         if not 0 <= self.quiet_period <= 3600:
             raise ConfigurationError(
                 f"AE {self.title}: the quiet period is {self.quiet_period} s; use 0 to 3600 s."
+            )
+
+        if not 0 <= self.patience <= 86400:
+            raise ConfigurationError(
+                f"AE {self.title}: the patience is {self.patience} s; use 0 to 86400 s."
             )
 
     @property

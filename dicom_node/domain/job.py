@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ai_engine.prediction import ModelIdentity, Triage
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import TagDoubt
 
 
@@ -34,7 +35,8 @@ class Job:
     ``job_id`` derives from study, model and instances, so that the same images analysed again by
     the same model are the same job, and a late image makes another one. ``doubts`` are of images
     that are looked at although their tags say that they should not be. ``triage`` is what a triage
-    model says of them, where one is active and they are radiographs.
+    model says of them, where one is active and they are radiographs. ``interruption`` says how the
+    transfer of the study broke off, where the rest of it did not come.
     """
 
     job_id: str
@@ -47,6 +49,7 @@ class Job:
     urgent: bool = False
     doubts: tuple[TagDoubt, ...] = ()
     triage: Triage | None = None
+    interruption: AssociationEnd | None = None
 
     @property
     def abnormality(self) -> float | None:

@@ -11,9 +11,11 @@
 Messages name attributes and sizes, never values: they go into logs and DIMSE error comments.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import Protocol
 
 from dicom_node.domain.instance import ReceivedInstance
@@ -75,6 +77,24 @@ class AssociationEnd(Enum):
     def orderly(self) -> bool:
         """Whether the sender said that it had finished; otherwise more may have been to come."""
         return self is AssociationEnd.RELEASED
+
+    @property
+    def words(self) -> str:
+        """Say it in a sentence's words."""
+        return _WORDS[self]
+
+
+_WORDS: Mapping[AssociationEnd, str] = MappingProxyType(
+    {
+        AssociationEnd.RELEASED: "the sender finished",
+        AssociationEnd.ABORTED: "the sender aborted it",
+        AssociationEnd.TIMED_OUT: "the sender fell silent",
+        AssociationEnd.CONNECTION_LOST: "the connection was lost",
+        AssociationEnd.PROTOCOL_ERROR: "the sender broke the protocol",
+        AssociationEnd.NODE_STOPPED: "the node was stopped",
+        AssociationEnd.RECEIVER_LOST: "the node lost its receiver",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from dicom_node.domain.reception import AssociationEnd
+
 
 class StudyState(StrEnum):
     """Where a study stands; ``STUDY_TRANSITIONS`` says what may follow what."""
@@ -29,7 +31,10 @@ STUDY_TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecord:
-    """The index row of a study. ``revision`` counts how often it has been complete."""
+    """The index row of a study. ``revision`` counts how often it has been complete.
+
+    ``interruption`` says how the transfer of it broke off, where its sender has not come back.
+    """
 
     study_instance_uid: str
     state: StudyState
@@ -39,6 +44,7 @@ class StudyRecord:
     first_received_at: datetime
     last_received_at: datetime
     reason: str = ""
+    interruption: AssociationEnd | None = None
 
     def is_quiet(self, now: datetime, period: float) -> bool:
         """Whether nothing has arrived for ``period`` seconds."""
@@ -47,10 +53,15 @@ class StudyRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStudy:
-    """A complete study: one revision of it, and the instances that the revision consists of."""
+    """A complete study: one revision of it, and the instances that the revision consists of.
+
+    With an ``interruption`` it is what came before its transfer broke off, and the rest was waited
+    for in vain.
+    """
 
     study_instance_uid: str
     revision: int
     sender: str
     completed_at: datetime
     sop_instance_uids: tuple[str, ...]
+    interruption: AssociationEnd | None = None

@@ -21,6 +21,7 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import AppearanceCheck
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import NodeError
@@ -157,6 +158,12 @@ class StudyStore(Protocol):
 
     def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which more may arrive."""
+
+    def interrupted(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
+        """Note that a transfer of a study broke off, and whose it was."""
+
+    def resumed(self, study_instance_uid: str, *, sender: str) -> None:
+        """Note that a sender whose transfer had broken off has come back and finished."""
 
 
 class ResultStore(Protocol):

@@ -19,11 +19,13 @@ from ai_engine.ct import codes as engine_codes
 from ai_engine.ct.prediction import SeriesRefusal
 from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.ct.results import KeySlice, LungMeasurement, Side, SliceRange
+from ai_engine.prediction import Remark
 from sr_templates import codes
 from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.algorithm import ct_algorithm_statements
 from sr_templates.ct.subject import CtSubject
 from sr_templates.ct.volumetric_roi import lung_numbers, rounded
+from sr_templates.notices import is_incomplete
 from sr_templates.source_image import reference
 
 WARNING = "Demonstration - not for clinical use."
@@ -38,6 +40,7 @@ def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
     )
     content = ContentSequence()
     content.append(_code(codes.SUMMARY, _summary(subject), Relationship.CONTAINS))
+    content.extend(_remark(remark) for remark in prediction.remarks)
     content.append(_text(prediction.choice))
     if prediction.analysis is not None:
         content.extend(_grades(prediction.analysis.measurements))
@@ -82,7 +85,7 @@ def _summary(subject: CtSubject) -> Code:
     prediction = subject.prediction
     if prediction.analysis is None:
         return codes.NONE_SUCCEEDED
-    if prediction.refusals:
+    if prediction.refusals or is_incomplete(prediction.remarks):
         return (
             codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS
             if prediction.is_positive
@@ -141,6 +144,13 @@ def _image(key: KeySlice, subject: CtSubject) -> ContentItem:
         Relationship.INFERRED_FROM,
         key.reference.frame_number,
     )
+
+
+def _remark(remark: Remark) -> CodeContentItem:
+    """Row 13: a coded remark on how the study came, with its words."""
+    item = _code(codes.REMARK, codes.REMARKS[remark.kind], Relationship.CONTAINS)
+    item.ContentSequence = ContentSequence([_text(remark.detail, Relationship.HAS_PROPERTIES)])
+    return item
 
 
 def _refusal(refusal: SeriesRefusal, subject: CtSubject) -> CodeContentItem:

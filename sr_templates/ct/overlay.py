@@ -12,7 +12,7 @@ from ai_engine.prediction import ModelIdentity
 from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
 from sr_templates.ct.volumetric_roi import title
-from sr_templates.overlay import body_shape, centred, resized, warning
+from sr_templates.overlay import body_shape, centred, resized, warnings
 
 RED = (255, 45, 35)
 LUNG_BLUE = (96, 176, 255)
@@ -28,6 +28,7 @@ def draw_key_slice(
     model: ModelIdentity,
     *,
     max_side: int = 1280,
+    notices: Sequence[str] = (),
 ) -> Pixels:
     """Draw a key slice between bands that say what is seen, how much, and by which method.
 
@@ -37,6 +38,8 @@ def draw_key_slice(
         The slice in the lung window, shape (rows, columns), float32, 0 black to 1 white.
     max_side
         The longest side of the result in pixels, captions included.
+    notices
+        Sentences that put the result in doubt; each has a band above the picture.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def draw_key_slice(
         Shape (height, width, 3), uint8 RGB.
     """
     size = max(14, round(max_side / 50))
-    above = [*warning(model), Band(lines=_headline(key, analysis))]
+    above = [*warnings(model, notices), Band(lines=_headline(key, analysis))]
     below = [Band(lines=_footer(key, model))]
     height = sum(band.height(size) for band in above + below)
     aspect = analysis.geometry.spacing[1] / analysis.geometry.spacing[2]

@@ -11,6 +11,7 @@ from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis, LungMeasurement, Side
 from sr_templates.captions import WARNING_BACKGROUND
 from sr_templates.ct.volumetric_roi import title
+from sr_templates.notices import notices
 from sr_templates.overlay import WARNING
 from sr_templates.report_page import (
     BOTTOM,
@@ -63,6 +64,9 @@ def draw_ct_page(page: CtPage) -> bytes:
     if model.research_only:
         pdf.set_fill_color(*WARNING_BACKGROUND)
         write_line(pdf, WARNING, size=11, height=9, align="C", fill=True)
+    for notice in notices(page.prediction.remarks):
+        pdf.set_fill_color(*WARNING_BACKGROUND)
+        write_line(pdf, notice, size=11, height=9, align="C", fill=True)
     write_line(pdf, written(f"AI report: {model.title}", letters), size=17, height=11)
     write_line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
     patient = ("Patient", name_written(page.patient_name, letters))
@@ -114,6 +118,7 @@ def _patterns(analysis: CtAnalysis) -> Iterator[str]:
 
 
 def _words(page: CtPage) -> Iterator[str]:
+    yield from (remark.detail for remark in page.prediction.remarks)
     yield page.prediction.choice
     sentences = page.analysis.explanation
     yield " ".join(sentences[:MOST_SENTENCES])

@@ -17,6 +17,7 @@ from sr_templates.ct.overlay import NOTHING_FOUND, draw_key_slice
 from sr_templates.ct.subject import CtSubject, ct_subject
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.notices import notices
 from sr_templates.overlay import WARNING
 from sr_templates.secondary_capture import add_conversion, add_pixels, copy_anatomy
 
@@ -77,6 +78,7 @@ def _capture(
         subject.analysis,
         subject.prediction.model,
         max_side=context.max_overlay_side,
+        notices=notices(subject.prediction.remarks),
     )
     capture = subject.new_object(
         EvidenceKind.SC,

@@ -45,6 +45,7 @@ from ai_engine.prediction import (
 from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import Job
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import TagDoubt
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import ConflictError
@@ -77,6 +78,7 @@ JOB = Job(
     urgent=True,
     doubts=(TagDoubt(sop_instance_uid=IMAGE, tags="hand", pixels="a chest (für wahr)"),),
     triage=Triage(model=MODEL, sop_instance_uid=IMAGE, probability=0.1 + 0.2, threshold=0.5),
+    interruption=AssociationEnd.ABORTED,
 )
 DELIVERY = Delivery(
     delivery_id="d" * 32,
@@ -121,6 +123,7 @@ BONES = BonePrediction(
     model=MODEL,
     images=(BoneImage(sop_instance_uid=IMAGE, packed=b"\x89PNG\xff\x00", region=REGION),),
     refusals=PREDICTION.refusals,
+    remarks=PREDICTION.remarks,
 )
 
 
@@ -201,6 +204,7 @@ def ct_prediction() -> CtPrediction:
         left_out=(LeftOut(series_instance_uid=f"{STUDY}.3", sop_instance_uids=(), reason="scout"),),
         parameters=("threshold -600 HU",),
         limitations=("adults only",),
+        remarks=PREDICTION.remarks,
     )
 
 
@@ -216,6 +220,7 @@ def samples() -> Mapping[str, object]:
             sender="CR1",
             completed_at=AT,
             sop_instance_uids=(IMAGE,),
+            interruption=AssociationEnd.CONNECTION_LOST,
         ),
         "routed": Routed(
             jobs=(JOB,), finished=(JOB_ID,), reason="none", unrouted=JOB, told="no model"

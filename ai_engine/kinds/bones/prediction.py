@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ai_engine.prediction import ModelIdentity, Refusal, Region
+from ai_engine.prediction import ModelIdentity, Refusal, Region, Remark
 from ai_engine.preprocessing.geometry import FloatImage
 from ai_engine.preprocessing.planes import map_on_source
 
@@ -45,6 +45,7 @@ class BonePrediction:
     model: ModelIdentity
     images: tuple[BoneImage, ...]
     refusals: tuple[Refusal, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def is_positive(self) -> bool:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.attributes import clear_attributes, keep_attributes
@@ -82,6 +83,28 @@ class StudyIndex:
                 sender=row["sender"],
                 completed_at=at,
                 sop_instance_uids=_uids(connection, study_instance_uid),
+                interruption=_interruption(row),
+            )
+
+    def interrupted(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
+        """Note that a transfer of a study broke off, and whose it was."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(STUDIES)
+                .where(STUDIES.c.study_instance_uid == study_instance_uid)
+                .values(interruption=end.value, interrupted_by=sender)
+            )
+
+    def resumed(self, study_instance_uid: str, *, sender: str) -> None:
+        """Note that a sender whose transfer had broken off has come back and finished."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(STUDIES)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.interrupted_by == sender,
+                )
+                .values(interruption=None, interrupted_by=None)
             )
 
     def finish(self, study: StoredStudy, state: StudyState, reason: str = "") -> None:
@@ -302,6 +325,10 @@ def _study_row(connection: sa.Connection, study_instance_uid: str) -> sa.RowMapp
     return row
 
 
+def _interruption(row: sa.RowMapping) -> AssociationEnd | None:
+    return AssociationEnd(row["interruption"]) if row["interruption"] else None
+
+
 def _records(
     connection: sa.Connection,
     condition: sa.ColumnElement[bool],
@@ -327,6 +354,7 @@ def _records(
             first_received_at=row["first_received_at"],
             last_received_at=row["last_received_at"],
             reason=row["reason"],
+            interruption=_interruption(row),
         )
         for row in connection.execute(query).mappings()
     )

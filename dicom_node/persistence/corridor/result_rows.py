@@ -29,15 +29,18 @@ Rows = Sequence[Mapping[str, Any]]
 
 def result_rows(job_id: str, prediction: Result) -> Mapping[sa.Table, Rows]:
     """Return the rows of a job's result, by table."""
+    remarks = [
+        {"job_id": job_id, **asdict(each), "kind": each.kind.value} for each in prediction.remarks
+    ]
+    return {REMARKS: remarks, **_said(job_id, prediction)}
+
+
+def _said(job_id: str, prediction: Result) -> Mapping[sa.Table, Rows]:
     match prediction:
         case Prediction():
             return {
                 FINDINGS: list(_findings(job_id, prediction)),
                 REFUSALS: [{"job_id": job_id, **asdict(each)} for each in prediction.refusals],
-                REMARKS: [
-                    {"job_id": job_id, **asdict(each), "kind": each.kind.value}
-                    for each in prediction.remarks
-                ],
             }
         case BonePrediction():
             return {REFUSALS: [{"job_id": job_id, **asdict(each)} for each in prediction.refusals]}

@@ -67,6 +67,7 @@ AE_TITLES = sa.Table(
     sa.Column("roles", sa.JSON, nullable=False),
     sa.Column("destinations", sa.JSON, nullable=False),
     sa.Column("quiet_period", sa.Float, nullable=False),
+    sa.Column("patience", sa.Float, nullable=False, server_default="600"),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Column("description", sa.String(255), nullable=False),
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -108,6 +109,8 @@ STUDIES = sa.Table(
     sa.Column("first_received_at", UtcDateTime, nullable=False),
     sa.Column("last_received_at", UtcDateTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("interruption", sa.String(16)),
+    sa.Column("interrupted_by", sa.String(16)),
     sa.Index(None, "state", "last_received_at"),
 )
 

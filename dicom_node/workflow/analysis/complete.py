@@ -2,13 +2,17 @@
 
 DICOM has no message that says so. A study counts as complete when every association that brought
 instances of it has ended and nothing has arrived for the sender's quiet period. An association
-that stays open without bringing more is waited for no longer than ``patience``. An instance that
-comes later opens the study again and leads to a successor result.
+that stays open without bringing more is waited for no longer than ``patience``.
+
+An association that was aborted, timed out or lost may have had more to bring: its sender's retry is
+waited for with the patience of its AE title, and what is analysed after that says so. An instance
+that comes later opens the study again and leads to a successor result.
 """
 
 import logging
 from collections.abc import Callable
 
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.workflow.analysis.route import Routed
 from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, StudyStarter, StudyStore
@@ -63,10 +67,21 @@ class Completion:
             if study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
         ]
         for study in overdue:
+            if self._broke_off_unseen(study):
+                continue
             _LOG.info("study overdue study=%s: completing it", study.study_instance_uid)
             if self._starter is not None:
                 self._starter.analyse_now(study.study_instance_uid)
         return len(overdue)
+
+    def _broke_off_unseen(self, study: StudyRecord) -> bool:
+        """Note that nobody saw the transfer of a new study end: the node stopped in its midst."""
+        uid = study.study_instance_uid
+        if study.revision or study.interruption is not None or self._is_carried(uid):
+            return False
+        _LOG.warning("transfer interrupted study=%s how=%s", uid, AssociationEnd.NODE_STOPPED.value)
+        self._index.interrupted(uid, AssociationEnd.NODE_STOPPED, sender=study.sender)
+        return True
 
     def claim(self, study_instance_uid: str, workflow_id: str) -> StoredStudy | None:
         """Freeze a study for one workflow; None when it is not, or no longer, its turn."""
@@ -101,4 +116,8 @@ class Completion:
 
     def _quiet_period(self, study: StudyRecord) -> float:
         sender = self._ae_titles.find(study.sender)
-        return sender.quiet_period if sender else 0.0
+        if sender is None:
+            return 0.0
+        if study.interruption is not None:
+            return max(sender.patience, sender.quiet_period)
+        return sender.quiet_period

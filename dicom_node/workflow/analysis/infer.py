@@ -106,9 +106,10 @@ class Inference:
 
 
 def with_remarks(prediction: Result, job: Job, instances: Sequence[ReceivedInstance]) -> Result:
-    """Add what triage said, and where the header says one thing and the pixels another."""
+    """Add what triage said, where header and pixels disagree, and that a transfer broke off."""
+    remarks = (*prediction.remarks, *_interrupted(job))
     if not isinstance(prediction, Prediction):
-        return prediction
+        return replace(prediction, remarks=remarks)
     disagreements = (
         *_overruled(prediction, job),
         *_belied(prediction, instances),
@@ -116,8 +117,18 @@ def with_remarks(prediction: Result, job: Job, instances: Sequence[ReceivedInsta
     )
     for each in disagreements:
         _LOG.warning("tags and pixels disagree sop=%s what=%r", each.sop_instance_uid, each.detail)
-    remarks = (*prediction.remarks, *_triaged(job), *disagreements)
-    return replace(prediction, remarks=remarks)
+    return replace(prediction, remarks=(*remarks, *_triaged(job), *disagreements))
+
+
+def _interrupted(job: Job) -> Iterator[Remark]:
+    """Where the sender did not come back for the rest, figures may be of half a study."""
+    if job.interruption is not None and job.sop_instance_uids:
+        yield Remark(
+            kind=RemarkKind.TRANSFER_INTERRUPTED,
+            sop_instance_uid=job.sop_instance_uids[0],
+            detail=f"Transfer interrupted: {job.interruption.words}, and the rest did not come. "
+            "Images may be missing: this result is of those that arrived.",
+        )
 
 
 def _triaged(job: Job) -> Iterator[Remark]:

@@ -66,13 +66,26 @@ class Reception:
             self._index.record([instance for _, instance in brought])
 
     def ended(self, ends: Iterable[AssociationEnded]) -> None:
-        """Let every study that these associations brought be checked for completion."""
-        studies = frozenset[str]().union(
-            *(self._associations.closed(ended.association_id) for ended in ends)
-        )
+        """Let every study that these associations brought be checked for completion.
+
+        An association that ended in any other way than by release may have had more to bring.
+        """
+        studies: set[str] = set()
+        for ended in ends:
+            brought = self._associations.closed(ended.association_id)
+            for study_instance_uid in brought:
+                self._note_end(study_instance_uid, ended)
+            studies |= brought
         for study_instance_uid in sorted(studies):
             if not self._associations.carries(study_instance_uid):
                 self._expect(study_instance_uid)
+
+    def _note_end(self, study_instance_uid: str, ended: AssociationEnded) -> None:
+        if ended.end.orderly:
+            self._index.resumed(study_instance_uid, sender=ended.calling_ae)
+            return
+        _LOG.warning("transfer interrupted study=%s how=%s", study_instance_uid, ended.end.value)
+        self._index.interrupted(study_instance_uid, ended.end, sender=ended.calling_ae)
 
     def _expect(self, study_instance_uid: str) -> None:
         try:

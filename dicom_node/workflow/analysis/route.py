@@ -164,4 +164,5 @@ class Routing:
             urgent=match.route.urgent,
             doubts=match.doubts,
             triage=self._triage(model, match, instances),
+            interruption=study.interruption,
         )

@@ -131,3 +131,13 @@ def test_long_words_are_set_smaller_and_then_cut_but_never_leave_the_band() -> N
     edges = np.concatenate([drawn[:, :10], drawn[:, -10:]], axis=1)
     assert drawn.shape == (Band(lines=(line,)).height(26), 400, 3)
     assert (edges == np.array(captions.BACKGROUND)).all()
+
+
+def test_what_puts_a_result_in_doubt_has_a_band_of_its_own() -> None:
+    finding = a_finding()
+    plain = draw_overlay(some_pixels(), an_image(finding), finding, a_model())
+    doubted = draw_overlay(
+        some_pixels(), an_image(finding), finding, a_model(), notices=["Transfer interrupted"]
+    )
+    yellow = np.all(doubted == captions.WARNING_BACKGROUND, axis=2).sum()
+    assert yellow > 1.5 * np.all(plain == captions.WARNING_BACKGROUND, axis=2).sum()

@@ -17,9 +17,14 @@ from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
 
 
 def released(association_id: str) -> AssociationEnded:
-    return AssociationEnded(
-        association_id=association_id, calling_ae="CR1", end=AssociationEnd.RELEASED, at=EPOCH
-    )
+    return ended(association_id, AssociationEnd.RELEASED)
+
+
+def ended(association_id: str, end: AssociationEnd, *, calling_ae: str = "CR1") -> AssociationEnded:
+    return AssociationEnded(association_id=association_id, calling_ae=calling_ae, end=end, at=EPOCH)
+
+
+BROKEN_OFF = [end for end in AssociationEnd if end is not AssociationEnd.RELEASED]
 
 
 class Desk:
@@ -162,3 +167,67 @@ def test_an_analysis_that_broke_leaves_later_images_alone(desk: Desk) -> None:
     claimed = desk.completion.claim(STUDY, "w2")
     assert claimed is not None
     assert (claimed.revision, claimed.sop_instance_uids) == (2, ("1.1", "1.2"))
+
+
+@pytest.mark.parametrize("end", BROKEN_OFF, ids=lambda each: each.value)
+def test_an_interrupted_study_waits_for_the_senders_retry(desk: Desk, end: AssociationEnd) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended([ended("a1", end)])
+    assert desk.starter.awaited == [(STUDY, 600.0)]
+    desk.clock.advance(599)
+    assert desk.completion.claim(STUDY, "w") is None
+    assert desk.completion.sweep() == 0
+    desk.clock.advance(1)
+    study = desk.completion.claim(STUDY, "w")
+    assert study is not None
+    assert study.interruption is end
+
+
+def test_a_retry_that_finishes_makes_the_study_whole(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended([ended("a1", AssociationEnd.ABORTED)])
+    desk.clock.advance(60)
+    desk.receive("a2", "1.1")
+    desk.receive("a2", "1.2")
+    desk.reception.ended([released("a2")])
+    assert desk.starter.awaited[-1] == (STUDY, 2.0)
+    desk.clock.advance(2)
+    study = desk.completion.claim(STUDY, "w")
+    assert study is not None
+    assert study.interruption is None
+
+
+def test_another_sender_does_not_finish_what_the_first_had_to_bring(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended([ended("a1", AssociationEnd.CONNECTION_LOST)])
+    desk.receive("a2", "1.2")
+    desk.reception.ended([ended("a2", AssociationEnd.RELEASED, calling_ae="CR2")])
+    assert desk.index.study(STUDY).interruption is AssociationEnd.CONNECTION_LOST
+    desk.clock.advance(2)
+    assert desk.completion.claim(STUDY, "w") is None
+
+
+def test_a_late_retry_after_the_patience_opens_the_study_again_and_clears_it(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended([ended("a1", AssociationEnd.TIMED_OUT)])
+    desk.clock.advance(600)
+    assert desk.completion.claim(STUDY, "w1") is not None
+    desk.receive("a2", "1.2")
+    desk.reception.ended([released("a2")])
+    desk.clock.advance(2)
+    study = desk.completion.claim(STUDY, "w2")
+    assert study is not None
+    assert (study.revision, study.interruption) == (2, None)
+
+
+def test_a_new_study_whose_transfer_nobody_saw_end_was_interrupted(desk: Desk) -> None:
+    """The node was killed while it received, and has forgotten its associations."""
+    desk.reception.received([("a1", an_instance("1.1", received_at=EPOCH))])
+    desk.associations.closed("a1")
+    desk.clock.advance(32)
+    assert desk.completion.sweep() == 1
+    assert desk.starter.started == []
+    assert desk.index.study(STUDY).interruption is AssociationEnd.NODE_STOPPED
+    desk.clock.advance(600)
+    assert desk.completion.sweep() == 1
+    assert desk.starter.started == [STUDY]

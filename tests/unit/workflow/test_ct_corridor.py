@@ -16,7 +16,7 @@ from ai_engine.prediction import ModelIdentity
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.application_entity import Role
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.reception import Announcement
+from dicom_node.domain.reception import Announcement, AssociationEnd
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.models.ct import CtModels
@@ -151,3 +151,16 @@ def test_a_localizer_is_not_sent_to_the_model(works: Works) -> None:
     study = works.index.study(STUDY)
     assert study.state is StudyState.NOT_ROUTED
     assert study.reason == "chest-ct: image type LOCALIZER is excluded"
+
+
+def test_half_a_transfer_is_measured_and_said_to_be_half(works: Works) -> None:
+    receive(works, a_study().datasets)
+    works.index.interrupted(STUDY, AssociationEnd.CONNECTION_LOST, sender="CR1")
+    works.clock.advance(3600)
+    job = analysed(works)
+    (remark,) = works.hotbase.remarks(job)
+    assert remark["kind"] == "transfer interrupted"
+    made = works.hotbase.evidence(job)
+    (report,) = [works.objects.evidence(each.path) for each in made if each.kind is EvidenceKind.SR]
+    assert remark["detail"] in report.to_json()
+    assert "Not all algorithms succeeded" in report.to_json()

@@ -20,7 +20,7 @@ from dicom_node.domain.device import device_of
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.observation import Suspension
-from dicom_node.domain.reception import Announcement
+from dicom_node.domain.reception import Announcement, AssociationEnd
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
@@ -479,3 +479,26 @@ def test_a_destination_that_wants_every_kind_gets_what_the_source_can_carry(work
     }
     others = {each.sop_instance_uid for each in made if each.kind is not EvidenceKind.SR}
     assert listed == {"1.2.3.1", *others}
+
+
+def test_a_result_of_an_interrupted_transfer_says_so_everywhere(works: Works) -> None:
+    works.ae_titles.put(
+        an_entity("PACS", roles=frozenset({Role.PACS}), evidence=ADMINISTERED_EVIDENCE),
+        actor="t",
+        at=EPOCH,
+    )
+    works.receive("1.2.3.1")
+    works.index.interrupted(STUDY, AssociationEnd.ABORTED, sender="CR1")
+    works.clock.advance(3600)
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    (remark,) = works.hotbase.remarks(job["job_id"])
+    assert remark["kind"] == "transfer interrupted"
+    assert "the sender aborted it" in remark["detail"]
+    (report,) = works.reports()
+    text = report.to_json()
+    assert "R-INTERRUPTED" in text
+    assert remark["detail"] in text
+    assert "All algorithms succeeded" not in text
+    assert [each.problems for each in works.hotbase.evidence(job["job_id"])] != []
+    assert works.hotbase.held() == ()
