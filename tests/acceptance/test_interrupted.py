@@ -7,7 +7,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 
-from dicom_node.domain.study import StudyState
+from dicom_node.domain.study import StudyRecord, StudyState
 from tests.acceptance.conftest import MODALITY, Hospital
 from tests.peers.data import dicom_folder
 from tests.peers.dcmtk import dcmsend
@@ -38,18 +38,24 @@ def _send_one_and_abort(hospital: Hospital, path: Path) -> Dataset:
 def test_half_a_study_is_reported_as_half_and_the_retry_replaces_it(
     hospital: Hospital, tmp_path: Path
 ) -> None:
-    hospital.node.run("ae", "set", MODALITY, "--patience", "4")
+    hospital.node.run("ae", "set", MODALITY, "--patience", "8")
     first, second = _two_images(tmp_path)
     study = str(_send_one_and_abort(hospital, first).StudyInstanceUID)
 
-    def told() -> bool:
-        return "transfer interrupted" in hospital.node.run("status", study).stdout
+    repositories = hospital.node.repositories()
 
-    hospital.node.wait_for("the interruption to be told", told)
-    assert hospital.results() == ([], [])
+    def interrupted() -> StudyRecord | None:
+        found = [each for each in repositories.index.recent() if each.interruption]
+        return found[0] if found else None
+
+    waiting = hospital.node.wait_for("the interruption to be known", interrupted)
+    repositories.close()
+    assert waiting is not None
+    assert waiting.state is StudyState.RECEIVING
     assert hospital.node.settled(study).state is StudyState.ANALYSED
     (half,), _ = hospital.wait_for_reports()
     assert "Transfer interrupted: the sender aborted it" in half.to_json()
+    assert "transfer interrupted: the sender aborted it" in hospital.node.run("status").stdout
     assert dcmsend(hospital.node.peer, [first, second], calling=MODALITY).returncode == 0
     hospital.node.settled(study, revision=2)
     reports, _ = hospital.wait_for_reports(2)
