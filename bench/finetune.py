@@ -31,7 +31,7 @@ from ai_engine.kinds.classifier.validated import Reader, ValidatedCase
 from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.library.card import ModelCard, write_card
 from ai_engine.library.registry import ModelRegistry, read_active_versions
-from ai_engine.library.weights_file import write_weights
+from ai_engine.library.weights_file import WEIGHTS_FILE, write_weights
 from ai_engine.preprocessing.radiograph import Radiograph
 from bench.devices import DEVICES, SimulatedDevice
 
@@ -84,14 +84,14 @@ def candidate_of(
     """Fine-tune a model on cases, and write it as a model folder with the same thresholds."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = tuning_recipe(card, tuning)
-    trained = finetune(card, recipe, cases=cases, read=read, folder=folder, console=console)
+    tensors = finetune(card, recipe, cases=cases, read=read, folder=folder, console=console)
     place = folder / "candidate"
-    digest = write_weights(place / "weights.safetensors", trained.tensors)
+    digest = write_weights(place / WEIGHTS_FILE, tensors)
     tuned = dataclasses.replace(
         card,
         folder=place,
         version=f"{card.version}-tuned-on-{folder.name}",
-        weights_file="weights.safetensors",
+        weights_file=WEIGHTS_FILE,
         weights_digest=digest,
         metrics=(),
     )

@@ -5,26 +5,25 @@ serves nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import numpy.typing as npt
 from rich.console import Console
 
-from ai_engine.commands.train_demo import EpochProgress
 from ai_engine.errors import RecipeError
-from ai_engine.kinds.classifier.demo_batches import TrainingSet
-from ai_engine.kinds.classifier.demo_recipe import Augmentation, Recipe, Stage
+from ai_engine.kinds.classifier.findings_batches import TrainingSet
 from ai_engine.kinds.classifier.validated import Reader, ValidatedCase, load_validated
 from ai_engine.kinds.registry import kind_of, kinds
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import verify_weights
-from ai_engine.library.weights_file import read_weights
-from ai_engine.training.tensorflow_session import tensorflow_session
+from ai_engine.training.progress import EpochProgress
+from ai_engine.training.recipe import VARIED, Recipe, Stage, Task
+from ai_engine.training.tensorflow_session import recipe_session
 
-if TYPE_CHECKING:
-    from ai_engine.kinds.classifier.loop import TrainedNetwork
+Tensors = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +60,7 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
         )
     return Recipe(
         name=card.name,
+        task=Task.FINDINGS,
         architecture=card.architecture,
         labels=tuple(label.name for label in card.labels),
         stages=(
@@ -74,14 +74,14 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
         input_size=card.input_size,
         center_crop=card.center_crop,
         fixed_moments=True,
-        precision="float32",
+        half_precision=False,
         attribute_weight=0.0,
         batch_size=tuning.batch_size,
         average_decay=0.95,
         dropout=0.3,
         flip_averaging=card.flip_averaging,
         seed=tuning.seed,
-        augmentation=Augmentation(mixup=0.0, erase=0.2),
+        augmentation=replace(VARIED, erase=0.2),
     )
 
 
@@ -101,8 +101,10 @@ def finetune(
     folder: Path,
     threads: int | None = None,
     console: Console | None = None,
-) -> "TrainedNetwork":
+) -> Tensors:
     """Train from a model's weights on; a run that was stopped goes on from the folder's checkpoint.
+
+    Returns the tuned weights by variable path.
 
     Parameters
     ----------
@@ -135,28 +137,29 @@ def finetune(
             f"{len(cases)} cases to learn from do not fill one batch of {recipe.batch_size}"
         )
     verify_weights(card)
-    start = read_weights(card.weights_path)
-    size = recipe.input_size
     load = partial(
-        load_validated, labels=recipe.labels, size=size, read=read, crop=recipe.center_crop
+        load_validated,
+        labels=recipe.labels,
+        size=recipe.input_size,
+        read=read,
+        crop=recipe.center_crop,
     )
-    learned = load(cases)
-    measured = load(valid) if valid else None
-    with (
-        tensorflow_session(seed=recipe.seed, precision=recipe.precision, threads=threads),
-        EpochProgress(recipe, len(cases) // recipe.batch_size, console) as report,
-    ):
-        from ai_engine.kinds.classifier.loop import TrainingRun  # noqa: PLC0415 - loads TensorFlow
-        from ai_engine.kinds.classifier.network import StartWeights  # noqa: PLC0415 - the same
+    learned, measured = load(cases), load(valid) if valid else None
+    with recipe_session(recipe, threads=threads):
+        from ai_engine.kinds.classifier.tuning import (  # noqa: PLC0415 - loads TensorFlow
+            TuningData,
+            TuningTrainer,
+        )
 
-        run = TrainingRun(
-            recipe,
+        data = TuningData(
             train=learned,
             valid=measured if measured is not None and _has_both(measured) else None,
-            folder=folder,
-            start=StartWeights(tensors=start, source=card.weights_path),
+            start=card.weights_path,
         )
-        return run.run(resume=True, progress=report)
+        trainer = TuningTrainer(recipe, data, folder=folder)
+        with EpochProgress(recipe.name, trainer.epochs, console) as report:
+            trainer.run(resume=True, progress=report)
+        return trainer.tensors()
 
 
 def _has_both(data: TrainingSet) -> bool:

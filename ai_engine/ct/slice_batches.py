@@ -10,9 +10,8 @@ import numpy.typing as npt
 from ai_engine.ct.dataset import MosMedStudy, load_mask, load_volume
 from ai_engine.ct.xnet_source import network_input
 from ai_engine.errors import DatasetError
-from ai_engine.kinds.classifier.batches import epoch_order
-from ai_engine.kinds.classifier.demo_recipe import Augmentation
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.image_batches import epoch_order
+from ai_engine.training.recipe import Augmentation, Recipe
 
 FloatArray = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.generic]
@@ -55,7 +54,7 @@ def load_slices(study: MosMedStudy, size: int) -> MaskedSlices:
 
 
 def slice_batches(
-    slices: Sequence[MaskedSlices], recipe: PublishedRecipe, epoch: int
+    slices: Sequence[MaskedSlices], recipe: Recipe, epoch: int
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """One epoch's batches: slices and masks, float32 (n, size, size, 1) each, moved alike."""
     rng = np.random.default_rng((recipe.seed, epoch, 1))

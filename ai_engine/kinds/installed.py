@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ai_engine.errors import RecipeError
-from ai_engine.inference.input_channels import ChannelSource
 from ai_engine.kinds.channels import active_channel_card
 from ai_engine.kinds.loading import Loading, load_channel
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry, verify_weights
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.recipe import Recipe
+from ai_engine.training.trainer import NO_MODELS, RunModels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,27 +39,8 @@ class InstalledModels:
         return card
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class RunModels:
-    """The models of one run: the one that it starts from, and those that make its channels."""
-
-    start: ModelCard | None = None
-    channels: tuple[ChannelSource, ...] = ()
-
-    @property
-    def fingerprint(self) -> str:
-        """Their digests: a run that was stopped goes on only with the same ones."""
-        cards = [self.start] if self.start else []
-        cards += [source.card for source in self.channels]
-        return " ".join(card.weights_digest for card in cards)
-
-
-NO_MODELS = RunModels()
-"""For recipes that start from noise and give their network the radiograph alone."""
-
-
 def models_of(
-    recipe: PublishedRecipe, installed: InstalledModels | None, *, threads: int | None = None
+    recipe: Recipe, installed: InstalledModels | None, *, threads: int | None = None
 ) -> RunModels:
     """Find and load what a recipe asks for.
 

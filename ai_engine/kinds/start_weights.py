@@ -15,7 +15,10 @@ from ai_engine.errors import RecipeError
 from ai_engine.kinds.dual_view.network import branch_weights, fitting
 from ai_engine.library.card import ModelCard
 from ai_engine.library.weights_file import assign_weights, model_tensors, read_weights
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.models.catalogue import build
+from ai_engine.training.pretrained import imagenet_weights, start_from
+from ai_engine.training.recipe import Recipe
+from ai_engine.training.trainer import RunModels
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
@@ -28,7 +31,31 @@ ENCODERS = {"unet_lite2": "efficientnet_lite2"}
 _HEADS = ("head/", "frontal_head/", "lateral_head/")
 
 
-def start_network(network: Any, recipe: PublishedRecipe, card: ModelCard) -> None:
+def build_network(recipe: Recipe, models: RunModels, **options: Any) -> Any:
+    """The recipe's network, with fresh weights or those that it starts from.
+
+    ``options`` are for the architecture's builder.
+
+    Raises
+    ------
+    RecipeError
+        If the model to start from doesn't fit.
+    """
+    network = build(
+        recipe.architecture,
+        labels=len(recipe.labels),
+        size=recipe.input_size,
+        channels=1 + len(recipe.channels),
+        **options,
+    )
+    if recipe.imagenet:
+        start_from(network, imagenet_weights(recipe.architecture))
+    if models.start is not None:
+        start_network(network, recipe, models.start)
+    return network
+
+
+def start_network(network: Any, recipe: Recipe, card: ModelCard) -> None:
     """Give a recipe's network the weights of a model, as far as both mean the same.
 
     Heads are taken over only where the labels are the same, in the same order.
@@ -53,7 +80,7 @@ def start_network(network: Any, recipe: PublishedRecipe, card: ModelCard) -> Non
 
 
 def _started(
-    recipe: PublishedRecipe, card: ModelCard, given: Tensors, fresh: Tensors
+    recipe: Recipe, card: ModelCard, given: Tensors, fresh: Tensors
 ) -> dict[str, npt.NDArray[np.float32]]:
     if recipe.architecture == "dual_branch" and card.architecture in DENSENETS:
         return branch_weights(given, fresh)
@@ -83,7 +110,7 @@ def _with_encoder(given: Tensors, fresh: Tensors) -> dict[str, npt.NDArray[np.fl
     }
 
 
-def _require_channels(recipe: PublishedRecipe, card: ModelCard) -> None:
+def _require_channels(recipe: Recipe, card: ModelCard) -> None:
     """The model's channels must be the first of the recipe's: kernels keep their sense."""
     has = tuple(one.kind for one in card.channels)
     if recipe.channels[: len(has)] != has:

@@ -16,6 +16,9 @@ from safetensors.numpy import load_file, save_file
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.names import put_in_place
 
+WEIGHTS_FILE = "weights.safetensors"
+"""What a trained model's weights are called in its folder."""
+
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 

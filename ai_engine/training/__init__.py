@@ -1,5 +1,5 @@
 """Training: recipes as data, one loop that runs them.
 
-Only `ai_engine.commands.train_demo` and what it imports load TensorFlow; the serving path imports
+Only `ai_engine.commands.train` and what it imports load TensorFlow; the serving path imports
 nothing from here.
 """

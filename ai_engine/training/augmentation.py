@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.inference.input_channels import stacked
-from ai_engine.kinds.classifier.demo_recipe import Augmentation
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
 from ai_engine.training.channel_planes import Planes, as_values
+from ai_engine.training.recipe import Augmentation
 from ai_engine.training.shown_content import Matrix, cut, reduced, reduction, warped
 
 ByteImage = npt.NDArray[np.uint8]

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ai_engine.training.published_recipe import PublishedRecipe, Schedule
+from ai_engine.training.recipe import Recipe, Schedule
 
 MONITORED = "valid_loss"
 SMALLEST_RATE = 1e-7
@@ -15,7 +15,7 @@ SMALLEST_RATE = 1e-7
 History = Sequence[dict[str, Any]]
 
 
-def learning_rate(recipe: PublishedRecipe, history: History) -> float:
+def learning_rate(recipe: Recipe, history: History) -> float:
     """The rate of the epoch that follows a history."""
     done = len(history)
     match recipe.schedule:
@@ -31,7 +31,7 @@ def learning_rate(recipe: PublishedRecipe, history: History) -> float:
             return max(recipe.learning_rate * recipe.factor**drops, SMALLEST_RATE)
 
 
-def is_finished(recipe: PublishedRecipe, history: History) -> bool:
+def is_finished(recipe: Recipe, history: History) -> bool:
     """Whether all epochs are done, or early stopping ends the run."""
     if len(history) >= recipe.epochs:
         return True

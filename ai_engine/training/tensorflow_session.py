@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ai_engine.training.recipe import Recipe, Task
+from ai_engine.training.tasks import TASKS
+
 
 @contextmanager
 def tensorflow_session(*, seed: int, precision: str, threads: int | None = None) -> Iterator[None]:
@@ -34,6 +37,21 @@ def tensorflow_session(*, seed: int, precision: str, threads: int | None = None)
         yield
     finally:
         keras.mixed_precision.set_global_policy(before)
+
+
+@contextmanager
+def recipe_session(recipe: Recipe, *, threads: int | None = None) -> Iterator[None]:
+    """Keras as a recipe wants it: its seed, and the precision that its task is computed in."""
+    task = recipe.task
+    if "half_precision" not in TASKS[task].reads:
+        precision = "float32"
+    elif task in {Task.FINDINGS, Task.GUARD}:
+        # Steps made by hand scale no losses, which float16 would need.
+        precision = "mixed_bfloat16" if recipe.half_precision else "float32"
+    else:
+        precision = half_precision(on_cpu=recipe.half_precision)
+    with tensorflow_session(seed=recipe.seed, precision=precision, threads=threads):
+        yield
 
 
 def half_precision(*, on_cpu: bool) -> str:

@@ -111,7 +111,7 @@ def train(
 ) -> None:
     """Train a model by a recipe; may be stopped and resumed."""
     # TensorFlow costs seconds and half a gigabyte: only this command and evaluation pay for it.
-    from ai_engine.commands.train_demo import train as run_training  # noqa: PLC0415
+    from ai_engine.commands.train import train as run_training  # noqa: PLC0415
     from ai_engine.kinds.installed import InstalledModels  # noqa: PLC0415 - the same
 
     run = invocation(context)

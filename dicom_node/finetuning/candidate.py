@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,14 +17,10 @@ from ai_engine.commands.comparison.report import Comparison
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.classifier.validated import Reader, ValidatedCase
 from ai_engine.library.card import Label, Metric, ModelCard, write_card
-from ai_engine.library.weights_file import write_weights
+from ai_engine.library.weights_file import WEIGHTS_FILE, Tensors, write_weights
 from dicom_node.errors import ConfigurationError
 from dicom_node.finetuning.plan import Plan
 
-if TYPE_CHECKING:
-    from ai_engine.kinds.classifier.loop import TrainedNetwork
-
-WEIGHTS_FILE = "weights.safetensors"
 HELD_OUT_SPLIT = "held-out"
 """What the figures on the frozen sets are called in a card."""
 
@@ -53,11 +48,11 @@ def next_version(champion: str, installed: Collection[str]) -> str:
 
 
 def make_candidate(
-    champion: ModelCard, plan: Plan, trained: "TrainedNetwork", *, out: Path, patients: int
+    champion: ModelCard, plan: Plan, tensors: Tensors, *, out: Path, patients: int
 ) -> ModelCard:
     """Write the candidate's folder; its thresholds are the champion's."""
     folder = out / "candidate"
-    digest = write_weights(folder / WEIGHTS_FILE, trained.tensors)
+    digest = write_weights(folder / WEIGHTS_FILE, tensors)
     card = replace(
         champion,
         folder=folder,

@@ -113,7 +113,7 @@ def run(shop: Workshop, order: Order, console: Console | None = None) -> Outcome
         )
         plan = _plan(shop, order, collected, place)
         cases = _planned(plan, collected)
-        trained = finetune(
+        tensors = finetune(
             order.champion,
             tuning_recipe(order.champion, plan.tuning),
             cases=[each.case for each in cases.training],
@@ -126,7 +126,7 @@ def run(shop: Workshop, order: Order, console: Console | None = None) -> Outcome
         draft = make_candidate(
             order.champion,
             plan,
-            trained,
+            tensors,
             out=place / plan.version,
             patients=len({each.case.patient for each in cases.training}),
         )

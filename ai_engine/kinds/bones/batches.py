@@ -10,7 +10,7 @@ from ai_engine.kinds.bones.dataset import BonePair
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import FloatImage, content_region, fitted
 from ai_engine.training.augmentation import random_affine
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.recipe import Recipe
 from ai_engine.training.shown_content import cut, reduced, reduction, warped
 
 FloatArray = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ def load_pairs(pairs: Sequence[BonePair]) -> tuple[LoadedPair, ...]:
 
 
 def bone_batches(
-    pairs: Sequence[LoadedPair], recipe: PublishedRecipe, size: int, epoch: int
+    pairs: Sequence[LoadedPair], recipe: Recipe, size: int, epoch: int
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """One epoch's batches in random order: radiographs and bones, float32 (n, size, size, 1)."""
     rng = np.random.default_rng((recipe.seed, size, epoch))
@@ -62,7 +62,7 @@ def plain_pairs(pairs: Sequence[LoadedPair], size: int) -> tuple[FloatArray, Flo
 
 
 def _moved(
-    pair: LoadedPair, recipe: PublishedRecipe, size: int, rng: np.random.Generator
+    pair: LoadedPair, recipe: Recipe, size: int, rng: np.random.Generator
 ) -> tuple[FloatImage, FloatImage]:
     shown, content = _shown(pair.radiograph, pair.content, size)
     bones, _ = _shown(pair.bones, pair.content, size)

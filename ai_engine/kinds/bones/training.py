@@ -1,74 +1,161 @@
 """Training of the bone GAN, scale by scale. Importing this module loads TensorFlow."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from ai_engine.datasets.cxr import Split
-from ai_engine.kinds.bones.batches import LoadedPair, bone_batches, load_pairs, plain_pairs
-from ai_engine.kinds.bones.dataset import BonePair
-from ai_engine.kinds.bones.gan import BoneGan, GanSettings
+from ai_engine.kinds.bones.batches import bone_batches, load_pairs, plain_pairs
+from ai_engine.kinds.bones.dataset import BonePair, read_bone_pairs
+from ai_engine.kinds.bones.evaluation import bone_metrics
+from ai_engine.kinds.bones.gan import BoneGan, GanSettings, StepLosses
 from ai_engine.kinds.bones.scales import CHANNELS, scales_of
-from ai_engine.library.weights_file import model_tensors
-from ai_engine.training.checkpoint import Checkpoint, load_checkpoint, numbered, save_checkpoint
-from ai_engine.training.keras_run import Progress
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.library.card import Label, Metric, ModelCard
+from ai_engine.training.publishing import DEFAULT_THRESHOLD, FRONTAL_ONLY, PublishedTrainer
+from ai_engine.training.recipe import Recipe
+from ai_engine.training.trainer import NO_MODELS, Entry, RunModels
 
 FloatArray = npt.NDArray[np.float32]
 
+SHOWN_SAMPLES = 4
+COLUMNS = ("radiograph", "bones", "bones, drawn", "bones suppressed")
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class BoneTraining:
-    """The generator's weights by path, each epoch's figures, and the validation part.
-
-    ``radiographs``, ``bones`` and ``made`` are float32 (valid, size, size) from 0 to 1.
-    """
-
-    tensors: dict[str, FloatArray]
-    history: tuple[dict[str, Any], ...]
-    radiographs: FloatArray
-    bones: FloatArray
-    made: FloatArray
+LIMITATIONS = (
+    "It draws what bones usually look like: a fracture, a nodule or a foreign body may be drawn "
+    "away, or drawn where there is none.",
+    "Nothing may be concluded from its images that the radiograph does not show.",
+    "Its figures are those of the validation part.",
+)
 
 
-def train_bones(
-    recipe: PublishedRecipe,
-    pairs: Sequence[BonePair],
-    *,
-    folder: Path,
-    resume: bool,
-    progress: Progress,
-) -> BoneTraining:
-    """Train the coarsest scale, then each finer one together with those below it.
+class BoneTrainer(PublishedTrainer):
+    """Trains the coarsest scale, then each finer one together with those below it."""
 
-    Raises
-    ------
-    DatasetError
-        If a pair can't be read.
-    RecipeError
-        If the folder's checkpoint was made by another recipe.
-    """
-    # The steps are made by hand, without loss scaling: half precision would lose small gradients.
-    keras.mixed_precision.set_global_policy("float32")
-    train, valid = (
-        load_pairs([pair for pair in pairs if pair.split is split])
-        for split in (Split.TRAIN, Split.VALID)
-    )
-    run = _Run(recipe, train, valid, folder)
-    gan = run.run(resume=resume, progress=progress)
-    radiographs, bones = plain_pairs(valid, recipe.input_size)
-    return BoneTraining(
-        tensors=model_tensors(gan.generator),
-        history=tuple(run.history),
-        radiographs=_positive(radiographs),
-        bones=_positive(bones),
-        made=_positive(drawn(gan.generator, radiographs)),
-    )
+    keeps_best = False
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Sequence[BonePair],
+        *,
+        folder: Path,
+        models: RunModels = NO_MODELS,
+    ) -> None:
+        """Read the pairs.
+
+        Raises
+        ------
+        DatasetError
+            If a pair can't be read.
+        """
+        super().__init__(recipe, data, folder=folder, models=models)
+        # Steps made by hand, without loss scaling: half precision would lose small gradients.
+        keras.mixed_precision.set_global_policy("float32")
+        self._train, self._valid = (
+            load_pairs([pair for pair in data if pair.split is split])
+            for split in (Split.TRAIN, Split.VALID)
+        )
+        self._scales = scales_of(recipe.architecture, recipe.input_size)
+        self._gan = self._built(0)
+
+    @staticmethod
+    def read(folder: Path, layout: str) -> Sequence[BonePair]:
+        """Read pairs of radiographs and bones."""
+        del layout
+        return read_bone_pairs(folder)
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """As many epochs at each scale."""
+        return (self.recipe.epochs,) * len(self._scales)
+
+    def enter(self, stage: int) -> None:
+        """Go on to the networks of a finer scale, with the weights of the coarser ones."""
+        if stage:
+            finer = self._built(stage)
+            finer.take_over(self._gan)
+            self._gan = finer
+        self.network = self._gan.generator
+
+    def _built(self, stage: int) -> BoneGan:
+        settings = GanSettings(
+            generator_rate=self.recipe.learning_rate,
+            discriminator_rate=self.recipe.discriminator_rate,
+            distance_weight=self.recipe.distance_weight,
+        )
+        channels = CHANNELS[self.recipe.architecture]
+        return BoneGan(scales=self._scales[: stage + 1], channels=channels, settings=settings)
+
+    def batches(self, stage: int, epoch: int) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Radiographs and bones, moved alike."""
+        return bone_batches(self._train, self.recipe, self._scales[stage], epoch)
+
+    def set_rate(self, history: list[Entry]) -> Entry:
+        """The rate that the generator keeps."""
+        del history
+        return {"rate": self.recipe.learning_rate}
+
+    def step(self, *batch: Any) -> StepLosses:
+        """Update discriminators and generator."""
+        return self._gan.step(*batch)
+
+    def summary(self, stage: int, losses: Sequence[StepLosses]) -> Entry:
+        """The mean distance of a scale's bones, and what the networks hold against each other."""
+        return {
+            "size": self._scales[stage],
+            "loss": float(np.mean([one.distance for one in losses])) / (stage + 1),
+            "adversarial": float(np.mean([one.adversarial for one in losses])),
+            "discriminator": float(np.mean([one.discriminator for one in losses])),
+        }
+
+    def validate(self, stage: int, epoch: int) -> Entry:
+        """The mean distance on the validation part."""
+        del epoch
+        radiographs, bones = plain_pairs(self._valid, self._scales[stage])
+        return {"valid_loss": float(np.abs(drawn(self.network, radiographs) - bones).mean())}
+
+    def variables(self) -> Mapping[str, list[Any]]:
+        """Those of all networks and optimisers."""
+        return {"gan": self._gan.variables}
+
+    def finish(self) -> None:
+        """Draw the bones of the validation part: float32 (valid, size, size) from 0 to 1."""
+        radiographs, bones = plain_pairs(self._valid, self.recipe.input_size)
+        shown = (radiographs, bones, drawn(self.network, radiographs))
+        self.radiographs, self.bones, self.made_bones = (_positive(one) for one in shown)
+
+    def drawn(self, out: Path) -> Sequence[Path]:
+        """Some radiographs with their bones and those that were drawn."""
+        path = out / "samples.png"
+        _draw_samples(self.radiographs, self.bones, self.made_bones, path)
+        return (path,)
+
+    def described(self) -> dict[str, Any]:
+        """What may be believed of drawn bones."""
+        counts = ", ".join(
+            f"{sum(pair.split is split for pair in self.data)} {split.value}"
+            for split in (Split.TRAIN, Split.VALID)
+        )
+        return {
+            "title": "Bone subtraction",
+            "flip_averaging": True,
+            "limitations": LIMITATIONS,
+            "refuses": FRONTAL_ONLY,
+            "data": f"pairs of radiographs and bones, split by patient: {counts}",
+        }
+
+    def judged(self, draft: ModelCard) -> tuple[tuple[Label, ...], tuple[Metric, ...]]:
+        """How far drawn bones are from real ones."""
+        del draft
+        name = self.recipe.labels[0]
+        label = Label(name=name, title=name, threshold=DEFAULT_THRESHOLD)
+        errors = list(self.made_bones - self.bones)
+        return (label,), tuple(bone_metrics(errors, Split.VALID))
 
 
 def drawn(generator: Any, radiographs: FloatArray) -> FloatArray:
@@ -84,88 +171,22 @@ def drawn(generator: Any, radiographs: FloatArray) -> FloatArray:
     return np.stack(made).astype(np.float32)
 
 
-class _Run:
-    """Goes through scales and epochs; resumable at every epoch."""
-
-    def __init__(
-        self,
-        recipe: PublishedRecipe,
-        train: Sequence[LoadedPair],
-        valid: Sequence[LoadedPair],
-        folder: Path,
-    ) -> None:
-        self._recipe = recipe
-        self._train = train
-        self._valid = valid
-        self._folder = folder
-        self._scales = scales_of(recipe.architecture, recipe.input_size)
-        self.history: list[dict[str, Any]] = []
-
-    def run(self, *, resume: bool, progress: Progress) -> BoneGan:
-        stage, epoch, gan = self._start(resume)
-        while True:
-            for number in range(epoch, self._recipe.epochs):
-                self._epoch(gan, stage, number, progress)
-                self._save(gan, stage, number + 1)
-            if stage + 1 == len(self._scales):
-                return gan
-            stage, epoch = stage + 1, 0
-            finer = self._gan(stage)
-            finer.take_over(gan)
-            gan = finer
-
-    def _gan(self, stage: int) -> BoneGan:
-        settings = GanSettings(
-            generator_rate=self._recipe.learning_rate,
-            discriminator_rate=self._recipe.discriminator_rate,
-            distance_weight=self._recipe.distance_weight,
-        )
-        return BoneGan(
-            scales=self._scales[: stage + 1],
-            channels=CHANNELS[self._recipe.architecture],
-            settings=settings,
-        )
-
-    def _start(self, resume: bool) -> tuple[int, int, BoneGan]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        text = repr(self._recipe)
-        checkpoint = load_checkpoint(self._folder, recipe_text=text) if resume else None
-        if checkpoint is None:
-            return 0, 0, self._gan(0)
-        gan = self._gan(checkpoint.stage)
-        for variable, value in zip(gan.variables, checkpoint.group("gan"), strict=True):
-            variable.assign(value)
-        self.history = list(checkpoint.history)
-        return checkpoint.stage, checkpoint.epoch, gan
-
-    def _epoch(self, gan: BoneGan, stage: int, number: int, progress: Progress) -> None:
-        size = self._scales[stage]
-        losses = []
-        for radiographs, bones in bone_batches(self._train, self._recipe, size, number):
-            losses.append(gan.step(radiographs, bones))
-            progress({"step": len(losses)})
-        radiographs, bones = plain_pairs(self._valid, size)
-        entry = {
-            "size": size,
-            "loss": float(np.mean([one.distance for one in losses])) / (stage + 1),
-            "adversarial": float(np.mean([one.adversarial for one in losses])),
-            "discriminator": float(np.mean([one.discriminator for one in losses])),
-            "valid_loss": float(np.abs(drawn(gan.generator, radiographs) - bones).mean()),
-            "rate": self._recipe.learning_rate,
-        }
-        self.history.append(entry)
-        progress({"epoch_done": entry})
-
-    def _save(self, gan: BoneGan, stage: int, epoch: int) -> None:
-        checkpoint = Checkpoint(
-            stage=stage,
-            epoch=epoch,
-            history=tuple(self.history),
-            tensors=numbered("gan", [np.asarray(one) for one in gan.variables]),
-        )
-        save_checkpoint(self._folder, checkpoint, recipe_text=repr(self._recipe))
-
-
 def _positive(signed: FloatArray) -> FloatArray:
     """From (n, size, size, 1) and -1 to 1, to (n, size, size) and 0 to 1."""
     return np.asarray((signed[..., 0] + 1) / 2, dtype=np.float32)
+
+
+def _draw_samples(radiographs: FloatArray, bones: FloatArray, made: FloatArray, path: Path) -> None:
+    """Images as they are, their bones, what was drawn, what is left."""
+    count = min(SHOWN_SAMPLES, len(made))
+    figure = Figure(figsize=(11, 2.8 * count), layout="constrained")
+    panels = figure.subplots(count, len(COLUMNS), squeeze=False)
+    for row in range(count):
+        left = np.clip(radiographs[row] - made[row], 0, 1)
+        shown = (radiographs[row], bones[row], made[row], left)
+        for axes, image, title in zip(panels[row], shown, COLUMNS, strict=True):
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+            axes.set_axis_off()
+            if row == 0:
+                axes.set_title(title)
+    figure.savefig(path, dpi=110)

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
 
-from ai_engine.kinds.classifier.demo_batches import ATTRIBUTES
-from ai_engine.kinds.classifier.demo_recipe import Recipe
+from ai_engine.kinds.classifier.findings_batches import ATTRIBUTES
 from ai_engine.library.weights_file import assign_weights
 from ai_engine.models.catalogue import build
+from ai_engine.training.normalization import FusedBatchNormalization
 from ai_engine.training.pretrained import imagenet_weights, start_from
+from ai_engine.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -24,31 +25,6 @@ class StartWeights:
 
     tensors: Mapping[str, npt.NDArray[np.float32]]
     source: Path
-
-
-class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped
-    """Batch normalisation that trains through TensorFlow's fused operation.
-
-    Keras computes the moments of a half-precision batch in float32 with separate operations; on
-    CPUs the fused one more than halves a DenseNet's training step. Variables and inference are
-    those of the base class.
-    """
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise (n, rows, columns, channels) and, in training, follow the batch's moments."""
-        if not training:
-            return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance, *_ = tf.compat.v1.nn.fused_batch_norm(
-            tf.cast(inputs, self.compute_dtype),
-            tf.cast(self.gamma, tf.float32),
-            tf.cast(self.beta, tf.float32),
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        share = 1 - self.momentum
-        self.moving_mean.assign(self.moving_mean * self.momentum + mean * share)
-        self.moving_variance.assign(self.moving_variance * self.momentum + variance * share)
-        return outputs
 
 
 class FixedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ai_engine.kinds.classifier.demo_batches import ATTRIBUTES, FloatArray, TrainingSet
+from ai_engine.kinds.classifier.findings_batches import ATTRIBUTES, FloatArray, TrainingSet
 from ai_engine.preprocessing.geometry import centered, content_region
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.augmentation import Sample

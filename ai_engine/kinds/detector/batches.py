@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset
-from ai_engine.kinds.classifier.batches import plain_view, sample_of
 from ai_engine.kinds.detector.boxes import area
 from ai_engine.kinds.detector.dataset import BoxedItem
 from ai_engine.prediction import Region
 from ai_engine.training.augmentation import augmented_view, random_affine
-from ai_engine.training.published_recipe import STILL, PublishedRecipe
+from ai_engine.training.image_batches import plain_view, sample_of
+from ai_engine.training.recipe import STILL, Recipe
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -23,7 +23,7 @@ SMALLEST_PART = 0.4
 
 
 def box_batches(
-    dataset: CxrDataset, items: Sequence[BoxedItem], recipe: PublishedRecipe, epoch: int
+    dataset: CxrDataset, items: Sequence[BoxedItem], recipe: Recipe, epoch: int
 ) -> Iterator[tuple[FloatArray, dict[str, FloatArray]]]:
     """One epoch's batches: every image with boxes, and as many without, in random order.
 
@@ -43,7 +43,7 @@ def box_batches(
 
 
 def plain_batches(
-    dataset: CxrDataset, items: Sequence[BoxedItem], recipe: PublishedRecipe
+    dataset: CxrDataset, items: Sequence[BoxedItem], recipe: Recipe
 ) -> Iterator[tuple[FloatArray, dict[str, FloatArray]]]:
     """The views that serving would build, in order."""
     rng = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def plain_batches(
 def varied(
     dataset: CxrDataset,
     boxed: BoxedItem,
-    recipe: PublishedRecipe,
+    recipe: Recipe,
     rng: np.random.Generator,
     *,
     still: bool = False,

@@ -1,7 +1,7 @@
-"""Training of a detector by a published recipe. Importing this module loads TensorFlow."""
+"""Training of a detector. Importing this module loads TensorFlow."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,156 +9,145 @@ import keras
 import numpy as np
 
 from ai_engine.datasets.cxr import CxrDataset, Split
+from ai_engine.inference.packed_network import NETWORK_FILE, pack_network
 from ai_engine.kinds.detector.batches import box_batches, plain_batches
 from ai_engine.kinds.detector.boxes import suppressed
-from ai_engine.kinds.detector.dataset import BoxedItem, boxed_items
-from ai_engine.kinds.detector.metrics import BoxedImage, average_precision
+from ai_engine.kinds.detector.dataset import boxed_items
+from ai_engine.kinds.detector.evaluation import box_metrics
+from ai_engine.kinds.detector.metrics import BoxedImage, average_precision, best_box_threshold
 from ai_engine.kinds.detector.network import box_network, build_opacity_detector
 from ai_engine.kinds.detector.predictor import LOWEST_SCORE
+from ai_engine.library.card import Label, Metric, ModelCard
+from ai_engine.library.labels import reported_label
 from ai_engine.prediction import FoundBox, Region
 from ai_engine.training.keras_optimizer import recipe_optimizer
-from ai_engine.training.keras_run import KerasRun, Progress
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.publishing import (
+    DEFAULT_THRESHOLD,
+    FRONTAL_ONLY,
+    LIMITATIONS,
+    PublishedTrainer,
+)
+from ai_engine.training.recipe import Recipe
+from ai_engine.training.trainer import NO_MODELS, Entry, RunModels
+
+ENOUGH_BOXES = 500
+"""With fewer boxes to learn from a card warns that they are too few."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class BoxTraining:
-    """The network as it is served, each epoch's figures, and its boxes on the validation part."""
+class BoxTrainer(PublishedTrainer):
+    """Learns from the training part's boxes; the validation part steers and chooses."""
 
-    network: Any
-    history: tuple[dict[str, Any], ...]
-    valid: tuple[BoxedImage, ...]
-    train_boxes: int
-    valid_boxes: int
+    def __init__(
+        self, recipe: Recipe, data: CxrDataset, *, folder: Path, models: RunModels = NO_MODELS
+    ) -> None:
+        """Choose the images and build the network.
 
-
-class FittedDetector:
-    """A detector as `KerasRun` trains models.
-
-    KerasHub 0.32 can't take boxes and labels in ``train_on_batch``, so each batch is fitted.
-    """
-
-    def __init__(self, detector: Any) -> None:
-        self._detector = detector
-
-    @property
-    def optimizer(self) -> Any:
-        """The compiled optimiser."""
-        return self._detector.optimizer
-
-    @property
-    def weights(self) -> Any:
-        """All variables that are learned or counted."""
-        return self._detector.weights
-
-    @property
-    def variables(self) -> Any:
-        """The same, and the random states."""
-        return self._detector.variables
-
-    @property
-    def trainable_variables(self) -> Any:
-        """Those that are learned."""
-        return self._detector.trainable_variables
-
-    def train_on_batch(self, images: Any, targets: Any, *, return_dict: bool) -> dict[str, Any]:
-        """Train one step and return its loss by name."""
-        del return_dict
-        history = self._detector.fit(
-            images, targets, batch_size=len(images), shuffle=False, verbose=0
+        Raises
+        ------
+        BackendError
+            If KerasHub is not installed.
+        DatasetError
+            If the data set has no boxes of the recipe's labels.
+        """
+        super().__init__(recipe, data, folder=folder, models=models)
+        # Boxes need more digits than half precision has.
+        keras.mixed_precision.set_global_policy("float32")
+        self.train, self.valid = (boxed_items(data, split) for split in (Split.TRAIN, Split.VALID))
+        self.model = build_opacity_detector(size=recipe.input_size, labels=len(recipe.labels))
+        self.model.compile(
+            optimizer=recipe_optimizer(recipe),
+            box_loss="auto",
+            classification_loss="auto",
+            jit_compile=False,
         )
-        return {"loss": history.history["loss"][-1]}
+        self.network = box_network(self.model, size=recipe.input_size)
 
+    def batches(self, stage: int, epoch: int) -> Iterator[tuple[Any, Any]]:
+        """Varied views and their boxes."""
+        del stage
+        return box_batches(self.data, self.train, self.recipe, epoch)
 
-def train_boxes(
-    recipe: PublishedRecipe,
-    dataset: CxrDataset,
-    *,
-    folder: Path,
-    resume: bool,
-    progress: Progress,
-) -> BoxTraining:
-    """Train on the training part's boxes; the validation part steers and chooses.
+    def step(self, *batch: Any) -> float:
+        """Fit one batch: KerasHub 0.32 can't take boxes and labels in ``train_on_batch``."""
+        images, targets = batch
+        fitted = self.model.fit(images, targets, batch_size=len(images), shuffle=False, verbose=0)
+        return float(fitted.history["loss"][-1])
 
-    Raises
-    ------
-    BackendError
-        If KerasHub is not installed.
-    DatasetError
-        If the data set has no boxes of the recipe's labels.
-    """
-    # Boxes need more digits than half precision has.
-    keras.mixed_precision.set_global_policy("float32")
-    train, valid = (boxed_items(dataset, split) for split in (Split.TRAIN, Split.VALID))
-    detector = build_opacity_detector(size=recipe.input_size, labels=len(recipe.labels))
-    detector.compile(
-        optimizer=recipe_optimizer(recipe),
-        box_loss="auto",
-        classification_loss="auto",
-        jit_compile=False,
-    )
-    network = box_network(detector, size=recipe.input_size)
-    run = KerasRun(
-        FittedDetector(detector),
-        recipe,
-        batches=lambda epoch: box_batches(dataset, train, recipe, epoch),
-        measure=lambda _: _measured(detector, network, dataset, valid, recipe),
-        folder=folder,
-    )
-    history = run.run(resume=resume, progress=progress)
-    return BoxTraining(
-        network=network,
-        history=history,
-        valid=_found(network, dataset, valid, recipe),
-        train_boxes=sum(len(each.boxes) for each in train),
-        valid_boxes=sum(len(each.boxes) for each in valid),
-    )
-
-
-def _measured(
-    detector: Any,
-    network: Any,
-    dataset: CxrDataset,
-    items: Sequence[BoxedItem],
-    recipe: PublishedRecipe,
-) -> dict[str, float]:
-    losses = [
-        detector.evaluate(images, targets, batch_size=len(images), verbose=0, return_dict=True)[
-            "loss"
+    def validate(self, stage: int, epoch: int) -> Entry:
+        """Validation loss, and the average precision of the boxes found."""
+        del stage, epoch
+        losses = [
+            self.model.evaluate(
+                images, targets, batch_size=len(images), verbose=0, return_dict=True
+            )["loss"]
+            for images, targets in plain_batches(self.data, self.valid, self.recipe)
         ]
-        for images, targets in plain_batches(dataset, items, recipe)
-    ]
-    found = _found(network, dataset, items, recipe)
-    return {"valid_loss": float(np.mean(losses)), "valid_ap50": average_precision(found)}
+        precision = average_precision(self.found())
+        return {"valid_loss": float(np.mean(losses)), "valid_ap50": precision}
+
+    def found(self) -> tuple[BoxedImage, ...]:
+        """What the network finds of the first label, and what is there, on the validation part."""
+        return tuple(
+            _boxed(item.item.patient_id, boxes, scores, truth)
+            for item, (boxes, scores, truth) in zip(self.valid, self._answers(), strict=True)
+        )
+
+    def _answers(self) -> Iterator[tuple[Any, Any, Any]]:
+        for images, targets in plain_batches(self.data, self.valid, self.recipe):
+            made = self.network.predict_on_batch(images[..., :1])
+            scores = np.asarray(made["scores"])[..., 0]
+            for row in range(len(images)):
+                true = targets["boxes"][row][targets["labels"][row] >= 0]
+                yield np.asarray(made["boxes"][row]), scores[row], true
+
+    def write_weights(self, folder: Path) -> tuple[str, str]:
+        """Write a packed OpenVINO network, which runs without the package it was built with."""
+        with tempfile.TemporaryDirectory(prefix="exporting-") as place:
+            model = Path(place) / "model.xml"
+            self.network.export(str(model), format="openvino", verbose=False)
+            return NETWORK_FILE, pack_network(model, folder / NETWORK_FILE)
+
+    def described(self) -> dict[str, Any]:
+        """What is found, and of how many boxes it was learned."""
+        learned, chosen = (
+            sum(len(each.boxes) for each in part) for part in (self.train, self.valid)
+        )
+        few = f"Trained on {learned} boxes, which is far too few to find opacities with."
+        own = (
+            *([few] if learned < ENOUGH_BOXES else []),
+            *LIMITATIONS,
+            "A box says where the network sees an opacity, not what its outline is.",
+        )
+        return {
+            "title": f"{reported_label(self.recipe.labels[0], threshold=0.5).title} as boxes",
+            "limitations": own,
+            "refuses": FRONTAL_ONLY,
+            "attribution": f"Data: {self.data.name}.",
+            "data": f"{self.data.name}, split by patient: {learned} boxes to learn from, "
+            f"{chosen} to choose with",
+        }
+
+    def judged(self, draft: ModelCard) -> tuple[tuple[Label, ...], tuple[Metric, ...]]:
+        """The threshold with the best F1 over the validation part's boxes, and their figures."""
+        del draft
+        found, name = self.found(), self.recipe.labels[0]
+        try:
+            threshold = round(best_box_threshold(found), 4)
+        except ValueError:
+            threshold = DEFAULT_THRESHOLD
+        label = reported_label(name, threshold=threshold)
+        return (label,), box_metrics(found, name, threshold, split=Split.VALID.value)
 
 
-def _found(
-    network: Any, dataset: CxrDataset, items: Sequence[BoxedItem], recipe: PublishedRecipe
-) -> tuple[BoxedImage, ...]:
-    """What the network finds of the first label, and what is there, on the views of images."""
-    answers = []
-    for start, (images, targets) in zip(
-        range(0, len(items), recipe.batch_size),
-        plain_batches(dataset, items, recipe),
-        strict=True,
-    ):
-        made = network.predict_on_batch(images[..., :1])
-        for row, item in enumerate(items[start : start + recipe.batch_size]):
-            boxes, scores = made["boxes"][row], np.asarray(made["scores"])[row, :, 0]
-            true = targets["boxes"][row][targets["labels"][row] >= 0]
-            answers.append(
-                BoxedImage(
-                    patient=item.item.patient_id,
-                    found=tuple(
-                        FoundBox(region=_region(boxes[one]), probability=float(scores[one]))
-                        for one in suppressed(
-                            np.asarray(boxes), np.asarray(scores), lowest=LOWEST_SCORE
-                        )
-                    ),
-                    truth=tuple(_region(box) for box in true),
-                )
-            )
-    return tuple(answers)
+def _boxed(patient: str, boxes: Any, scores: Any, truth: Any) -> BoxedImage:
+    kept = suppressed(boxes, scores, lowest=LOWEST_SCORE)
+    return BoxedImage(
+        patient=patient,
+        found=tuple(
+            FoundBox(region=_region(boxes[one]), probability=float(scores[one])) for one in kept
+        ),
+        truth=tuple(_region(box) for box in truth),
+    )
 
 
 def _region(box: Any) -> Region:

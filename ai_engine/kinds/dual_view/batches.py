@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem
-from ai_engine.kinds.classifier.batches import epoch_order, label_targets, plain_input, sample_of
 from ai_engine.kinds.dual_view.dataset import ViewPair
 from ai_engine.training.augmentation import augmented_image
 from ai_engine.training.channel_planes import ChannelPlanes
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.image_batches import epoch_order, label_targets, plain_input, sample_of
+from ai_engine.training.recipe import Recipe
 
 FloatArray = npt.NDArray[np.float32]
 Inputs = dict[str, FloatArray]
@@ -25,7 +25,7 @@ HEADS = 3
 def pair_batches(
     dataset: CxrDataset,
     pairs: Sequence[ViewPair],
-    recipe: PublishedRecipe,
+    recipe: Recipe,
     epoch: int,
     planes: ChannelPlanes | None = None,
 ) -> Iterator[tuple[Inputs, list[FloatArray]]]:
@@ -52,7 +52,7 @@ def pair_batches(
 def plain_pairs(
     dataset: CxrDataset,
     pairs: Sequence[ViewPair],
-    recipe: PublishedRecipe,
+    recipe: Recipe,
     planes: ChannelPlanes | None = None,
 ) -> Inputs:
     """The inputs that serving would build of some pairs."""
@@ -79,7 +79,7 @@ def network_inputs(frontal: FloatArray, lateral: FloatArray, *, present: FloatAr
     }
 
 
-def head_targets(pairs: Sequence[ViewPair], recipe: PublishedRecipe) -> list[FloatArray]:
+def head_targets(pairs: Sequence[ViewPair], recipe: Recipe) -> list[FloatArray]:
     """Each study's labels for the joined, the frontal and the lateral head: (pairs, labels)."""
     targets = label_targets([pair.frontal for pair in pairs], recipe.labels)
     lateral = np.where(presence(pairs)[:, np.newaxis] > 0, targets, np.float32(np.nan))

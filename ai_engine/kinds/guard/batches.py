@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.kinds.classifier.demo_recipe import Recipe
 from ai_engine.kinds.guard.guard import Appearance
 from ai_engine.kinds.guard.images import distorted_chest, drawn_other
 from ai_engine.preprocessing.geometry import FloatImage, content_region, letterbox
 from ai_engine.training.augmentation import Sample, augmented_view
+from ai_engine.training.recipe import Recipe
 
 FloatArray = npt.NDArray[np.float32]
 

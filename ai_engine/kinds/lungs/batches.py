@@ -11,7 +11,7 @@ from ai_engine.kinds.lungs.dataset import LungItem
 from ai_engine.preprocessing.geometry import Mask, content_region, letterbox, standardize
 from ai_engine.preprocessing.planes import view_of_mask
 from ai_engine.training.augmentation import Sample, random_affine, vary_grey_levels
-from ai_engine.training.published_recipe import PublishedRecipe
+from ai_engine.training.recipe import Recipe
 from ai_engine.training.shown_content import stretched
 
 FloatArray = npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ def load_masked(items: Sequence[LungItem]) -> tuple[MaskedSample, ...]:
 
 
 def mask_batches(
-    samples: Sequence[MaskedSample], recipe: PublishedRecipe, epoch: int
+    samples: Sequence[MaskedSample], recipe: Recipe, epoch: int
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """One epoch's batches in random order: images and masks, float32 (n, size, size, 1) each."""
     rng = np.random.default_rng((recipe.seed, epoch))
@@ -53,7 +53,7 @@ def mask_batches(
 
 
 def varied_pair(
-    masked: MaskedSample, recipe: PublishedRecipe, rng: np.random.Generator
+    masked: MaskedSample, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """An image and its mask, moved alike; the image's grey levels vary besides."""
     size, settings = recipe.input_size, recipe.augmentation

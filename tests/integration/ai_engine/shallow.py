@@ -5,5 +5,5 @@ import pytest
 
 def shallow_densenets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all DenseNets that this process builds be shallow."""
-    for module in ("densenet", "dual_branch", "dense_blocks"):
-        monkeypatch.setattr(f"ai_engine.models.{module}.BLOCKS", (1, 1, 1, 1))
+    for module in ("models.densenet", "models.dense_blocks", "kinds.dual_view.network"):
+        monkeypatch.setattr(f"ai_engine.{module}.BLOCKS", (1, 1, 1, 1))

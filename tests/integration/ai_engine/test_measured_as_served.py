@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.recipe_file import load_recipe
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -73,14 +73,14 @@ def a_dataset(folder: Path, labels: tuple[str, ...]) -> CxrDataset:
 def test_opacities_are_measured_on_both_sides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ai_engine.kinds.classifier.batches import plain_input  # noqa: PLC0415
-    from ai_engine.kinds.classifier.training import ImageTraining  # noqa: PLC0415
+    from ai_engine.kinds.image_training import ImageTrainer  # noqa: PLC0415
     from ai_engine.kinds.with_header import training as header_run  # noqa: PLC0415
-    from ai_engine.library.weights_file import model_tensors  # noqa: PLC0415
+    from ai_engine.library.weights_file import assign_weights, model_tensors  # noqa: PLC0415
     from ai_engine.models.catalogue import build  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.training.image_batches import plain_input  # noqa: PLC0415
 
     recipe = dataclasses.replace(
-        load_published("paper4-opacity"), architecture="guardnet", input_size=SIZE, head_epochs=2
+        load_recipe("paper4-opacity"), architecture="guardnet", input_size=SIZE, head_epochs=2
     )
     dataset = a_dataset(tmp_path, recipe.labels)
     valid = dataset.part(Split.VALID)
@@ -92,20 +92,14 @@ def test_opacities_are_measured_on_both_sides(
         np.asarray(model.predict_on_batch(each)) for each in (views, views[:, :, ::-1])
     )
     assert np.abs(plain - mirrored).max() > 1e-3
-    first_stage = ImageTraining(
-        tensors=model_tensors(network),
-        history=(),
-        valid=valid,
-        probabilities=plain,
-    )
-    monkeypatch.setattr(header_run, "train_images", lambda *_, **__: first_stage)
-    trained = header_run.train_with_header(
-        recipe, dataset, folder=tmp_path, resume=False, progress=lambda _: None
-    )
-    np.testing.assert_allclose(trained.classes, (plain + mirrored) / 2, atol=1e-5)
+    monkeypatch.setattr(ImageTrainer, "run", lambda *_, **__: ())  # the first stage
+    trainer = header_run.HeaderTrainer(recipe, dataset, folder=tmp_path)
+    assign_weights(trainer.network, model_tensors(network), source=tmp_path)
+    trainer.run(resume=False, progress=lambda _: None)
+    np.testing.assert_allclose(trainer.classes, (plain + mirrored) / 2, atol=1e-5)
     head = header_run.build_opacity_head()
     for variable in head.variables:
-        variable.assign(trained.tensors[variable.path])
+        variable.assign(trainer.tensors()[variable.path])
     expected = np.mean(
         [
             head.predict_on_batch(header_run.joined_features(one, valid))
@@ -113,4 +107,4 @@ def test_opacities_are_measured_on_both_sides(
         ],
         axis=0,
     )
-    np.testing.assert_allclose(trained.probabilities, expected[:, 0], atol=1e-5)
+    np.testing.assert_allclose(trainer.joined, expected[:, 0], atol=1e-5)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from ai_engine.commands.evaluate import evaluate
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.datasets.cxr import Split, read_cxr
-from ai_engine.kinds.classifier.demo_recipe import parse_recipe
 from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.library.card import read_card
 from ai_engine.library.registry import ModelRegistry, verify_weights
 from ai_engine.library.weights_file import read_weights
+from ai_engine.training.recipe_file import parse_recipe
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -24,6 +24,7 @@ PUBLISHED_PARAMETERS = 7_037_504
 
 RECIPE = """
 name = "chest-radiograph"
+task = "findings"
 architecture = "densenet121"
 labels = ["Pneumonia"]
 auxiliary_labels = ["Edema"]
@@ -42,8 +43,8 @@ learning_rate = 1e-3
 
 GUARD_RECIPE = """
 name = "frontal-chest-guard"
+task = "guard"
 architecture = "guardnet"
-labels = ["upright frontal chest"]
 input_size = 64
 batch_size = 16
 [[stages]]
@@ -87,7 +88,7 @@ def test_densenet_has_the_published_parameters() -> None:
 
 
 def test_fused_normalisation_is_the_stock_layer() -> None:
-    from ai_engine.kinds.classifier.network import FusedBatchNormalization  # noqa: PLC0415
+    from ai_engine.training.normalization import FusedBatchNormalization  # noqa: PLC0415
 
     data = tf.random.stateless_normal((8, 6, 6, 5), seed=(1, 2)) * 3 + 1
     stock = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
@@ -102,24 +103,18 @@ def test_fused_normalisation_is_the_stock_layer() -> None:
 def test_an_interrupted_run_goes_on_where_it_stopped(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ai_engine.kinds.classifier.demo_batches import load_training_set  # noqa: PLC0415
-    from ai_engine.kinds.classifier.loop import TrainingRun  # noqa: PLC0415
+    from ai_engine.kinds.classifier.findings_training import FindingsTrainer  # noqa: PLC0415
     from ai_engine.models import densenet  # noqa: PLC0415
 
     monkeypatch.setattr(densenet, "BLOCKS", (1, 1, 1, 1))
     recipe = parse_recipe(RECIPE, where="test")
     dataset = read_cxr(folder)
-    parts = {
-        split: load_training_set(dataset, dataset.part(split), recipe)
-        for split in (Split.TRAIN, Split.VALID)
-    }
 
     class Stop(Exception):  # noqa: N818 - not an error
         pass
 
     def run(place: Path, stop_after: int | None = None) -> dict[str, np.ndarray]:
         keras.utils.set_random_seed(1)
-        place.mkdir(exist_ok=True)
         done = 0
 
         def progress(event: dict[str, object]) -> None:
@@ -128,12 +123,10 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
             if done == stop_after:
                 raise Stop
 
-        training = TrainingRun(
-            recipe, train=parts[Split.TRAIN], valid=parts[Split.VALID], folder=place
-        )
-        trained = training.run(resume=True, progress=progress)
-        assert [entry["size"] for entry in trained.history] == [32, 32, 64]
-        return trained.tensors
+        trainer = FindingsTrainer(recipe, dataset, folder=place)
+        history = trainer.run(resume=True, progress=progress)
+        assert [entry["size"] for entry in history] == [32, 32, 64]
+        return trainer.tensors()
 
     whole = run(tmp_path / "whole")
     with pytest.raises(Stop):
@@ -165,21 +158,21 @@ def test_a_guard_is_trained_published_and_evaluated(folder: Path, tmp_path: Path
 
 
 def test_a_classifier_is_published_and_evaluated(
-    folder: Path, tmp_path: Path, random_models: tuple[ModelRegistry, dict[str, str]]
+    folder: Path,
+    tmp_path: Path,
+    random_models: tuple[ModelRegistry, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ai_engine.kinds.classifier.demo_publish import Publication, publish_classifier  # noqa: PLC0415
+    from ai_engine.kinds.classifier.findings_training import FindingsTrainer  # noqa: PLC0415
+    from ai_engine.training.publishing import publish  # noqa: PLC0415
 
     registry, versions = random_models
     tensors = read_weights(registry.active(versions, CHEST_MODEL).weights_path)
-    publication = Publication(
-        recipe=parse_recipe(RECIPE, where="test"),
-        out=tmp_path,
-        version="0.9.0",
-        command="test",
-        dataset=read_cxr(folder),
-    )
-    history = [{"stage": 0, "size": 32, "loss": 0.5, "valid_auc": 0.6}]
-    card = publish_classifier(publication, tensors, history)
+    recipe = parse_recipe(RECIPE, where="test")
+    trainer = FindingsTrainer(recipe, read_cxr(folder), folder=tmp_path)
+    monkeypatch.setattr(trainer, "tensors", lambda: tensors)
+    trainer.history = [{"stage": 0, "size": 32, "loss": 0.5, "valid_auc": 0.6}]
+    card = publish(trainer, out=tmp_path, version="0.9.0", command="test")
     verify_weights(card)
     assert card.input_size == 64
     assert {metric.split for metric in card.metrics} == {"valid"}

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.datasets.chexpert import CHEXPERT_LABELS, LABELS, read_chexpert
 from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError
@@ -15,7 +15,7 @@ from ai_engine.kinds.dual_view.batches import pair_batches, plain_pairs
 from ai_engine.kinds.dual_view.dataset import view_pairs
 from ai_engine.kinds.dual_view.predictor import branch_heads
 from ai_engine.library.registry import verify_weights
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.recipe_file import load_recipe
 from tests.integration.ai_engine.shallow import shallow_densenets
 
 pytest.importorskip("keras")
@@ -70,7 +70,7 @@ def chexpert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_recipe_states_what_the_paper_does() -> None:
-    recipe = load_published("paper3-dual-branch")
+    recipe = load_recipe("paper3-dual-branch")
     assert recipe.labels == CHEXPERT_LABELS
     assert (recipe.input_size, recipe.architecture) == (512, "dual_branch")
     assert recipe.kind == "dual-view"
@@ -85,7 +85,7 @@ def test_views_of_one_study_are_paired_and_missing_ones_are_nothing(chexpert: Pa
         if pair.lateral is not None:
             assert pair.lateral.study == pair.frontal.study
     assert [pair.lateral is None for pair in pairs] == [True, False, False] * 2
-    recipe = load_published("paper3-dual-branch")
+    recipe = load_recipe("paper3-dual-branch")
     inputs = plain_pairs(dataset, pairs[:2], recipe)
     assert inputs["frontal"].shape == (2, 512, 512, 1)
     assert not inputs["lateral"][0].any()
@@ -98,7 +98,7 @@ def test_the_lateral_head_learns_nothing_where_there_is_no_lateral_image(
 ) -> None:
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
-    recipe, dataset = load_published(str(path)), read_chexpert(chexpert)
+    recipe, dataset = load_recipe(str(path)), read_chexpert(chexpert)
     pairs = view_pairs(dataset, Split.TEST)
     (inputs, (joined, frontal, lateral)), *_ = pair_batches(dataset, pairs, recipe, epoch=0)
     present = inputs["lateral_present"][:, 0] > 0

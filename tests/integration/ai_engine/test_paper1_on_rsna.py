@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ai_engine.commands.evaluate import evaluate
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.datasets.layouts import layout_of, read_dataset
 from ai_engine.library.card import read_card
 from tests.integration.ai_engine.shallow import shallow_densenets

@@ -1,7 +1,7 @@
 """Published recipes run from data set to model folder, and go on where they were stopped."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError, RecipeError
 from ai_engine.inference.openvino_backend import OpenVinoBackend
@@ -23,13 +23,10 @@ from ai_engine.library.registry import verify_weights
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.checkpoint import FILE_NAME
-from ai_engine.training.published_recipe import (
-    PublishedRecipe,
-    Task,
-    load_published,
-    parse_published,
-)
+from ai_engine.training.recipe import Recipe, Task
+from ai_engine.training.recipe_file import load_recipe, parse_recipe
 from ai_engine.training.tensorflow_session import tensorflow_session
+from ai_engine.training.trainer import Trainer
 from tests.unit.ai_engine.bone_layout import write_pairs
 
 keras = pytest.importorskip("keras")
@@ -147,7 +144,7 @@ def test_masks_are_learned_and_served(architecture: str, lungs: Path, tmp_path: 
 
 
 def test_held_out_images_are_measured_together_and_by_fold() -> None:
-    from ai_engine.kinds.lungs.publish import in_groups  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.kinds.lungs.training import in_groups  # noqa: PLC0415 - after TensorFlow
 
     nothing = np.zeros((4, 4, 3), np.uint8)
     rows = [
@@ -164,15 +161,35 @@ def test_held_out_images_are_measured_together_and_by_fold() -> None:
     assert mask_metrics(in_groups([]), label="Lungs", split="cross-validation") == ()
 
 
+class Tiny(Trainer):
+    """Trains any model on any batches; each epoch measures the same."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        model: Any,
+        made: Callable[[int], Iterable[tuple[Any, Any]]],
+        measured: dict[str, float],
+    ) -> None:
+        super().__init__(recipe, folder)
+        self.model, self._made, self._measured = model, made, measured
+
+    def batches(self, stage: int, epoch: int) -> Iterable[tuple[Any, Any]]:
+        assert stage == 0
+        return self._made(epoch)
+
+    def validate(self, stage: int, epoch: int) -> dict[str, float]:
+        return self._measured
+
+
 class _StopError(Exception):
     """Stands for whatever ends a run early."""
 
 
 @pytest.mark.parametrize("dropout", [False, True])
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(dropout: bool, tmp_path: Path) -> None:
-    from ai_engine.training.keras_run import KerasRun  # noqa: PLC0415 - after TensorFlow
-
-    recipe = PublishedRecipe(
+    recipe = Recipe(
         name="tiny", paper="none", architecture="none", task=Task.LABELS, labels=("A",),
         input_size=1, batch_size=4, epochs=4, learning_rate=0.1,
     )  # fmt: skip
@@ -183,15 +200,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(dropout: bool, tmp_path: Pa
             x = rng.standard_normal((4, 2)).astype(np.float32)
             yield x, (x[:, :1] > 0).astype(np.float32)
 
-    def a_run(folder: Path) -> tuple[Any, KerasRun]:
+    def a_run(folder: Path) -> tuple[Any, Trainer]:
         keras.utils.set_random_seed(1)
         dropping = [keras.layers.Dense(16), keras.layers.Dropout(0.5, seed=3)] if dropout else []
         layers = [keras.Input((2,)), *dropping, keras.layers.Dense(1, "sigmoid")]
         model = keras.Sequential(layers)
         model.compile(optimizer=keras.optimizers.Adam(0.1), loss="binary_crossentropy")
-        measure = {"valid_loss": 1.0}
-        run = KerasRun(model, recipe, batches=batches, measure=lambda _: measure, folder=folder)
-        return model, run
+        return model, Tiny(recipe, folder, model, batches, {"valid_loss": 1.0})
 
     def stopping(event: dict[str, Any]) -> None:
         stopping.steps += 1  # type: ignore[attr-defined]
@@ -221,20 +236,18 @@ def without_random_states(folder: Path) -> None:
 def test_a_checkpoint_without_random_states_is_still_resumed_and_one_that_differs_refused(
     tmp_path: Path,
 ) -> None:
-    from ai_engine.training.keras_run import KerasRun  # noqa: PLC0415 - after TensorFlow
-
-    recipe = PublishedRecipe(
+    recipe = Recipe(
         name="tiny", paper="none", architecture="none", task=Task.LABELS, labels=("A",),
         input_size=1, batch_size=4, epochs=2, learning_rate=0.1,
     )  # fmt: skip
 
-    def a_run(width: int) -> KerasRun:
+    def a_run(width: int) -> Trainer:
         model = keras.Sequential(
             [keras.Input((2,)), keras.layers.Dense(width), keras.layers.Dropout(0.5)]
         )
         model.compile(optimizer="adam", loss="mse")
         data = np.ones((4, 2), np.float32), np.ones((4, width), np.float32)
-        return KerasRun(model, recipe, batches=lambda _: [data], measure=None, folder=tmp_path)
+        return Tiny(recipe, tmp_path, model, lambda _: [data], {})
 
     history = a_run(1).run(resume=False, progress=lambda _: None)
     without_random_states(tmp_path)
@@ -256,27 +269,26 @@ def test_lungs_are_learned_in_the_precision_of_the_session(
         raise _SeenError(model.dtype_policy.name)
 
     monkeypatch.setattr(mask_run, "compile_model", seen)
-    recipe = parse_published(MASKS, where="test")
+    recipe = parse_recipe(MASKS, where="test")
     with (
         tensorflow_session(seed=1, precision="mixed_float16"),
         pytest.raises(_SeenError, match="mixed_float16"),
     ):
-        mask_run.train_masks(
-            recipe, read_lungs(lungs), folder=tmp_path, resume=False, progress=lambda _: None
-        )
+        trainer = mask_run.MaskTrainer(recipe, read_lungs(lungs), folder=tmp_path)
+        trainer.run(resume=False, progress=lambda _: None)
 
 
 def test_bones_are_learned_in_full_precision_whatever_the_session_computes_in(
     tmp_path: Path,
 ) -> None:
-    from ai_engine.kinds.bones.training import train_bones  # noqa: PLC0415 - after TensorFlow
+    from ai_engine.kinds.bones.training import BoneTrainer  # noqa: PLC0415 - after TensorFlow
 
     pairs = read_bone_pairs(write_pairs(tmp_path / "pairs"))
     train, valid = (
         [pair for pair in pairs if pair.split is split] for split in (Split.TRAIN, Split.VALID)
     )
     recipe = dataclasses.replace(
-        load_published("paper3-bones"),
+        load_recipe("paper3-bones"),
         architecture="bone_generator_small",
         input_size=64,
         epochs=1,
@@ -284,13 +296,8 @@ def test_bones_are_learned_in_full_precision_whatever_the_session_computes_in(
     )
     before = keras.mixed_precision.dtype_policy().name
     with tensorflow_session(seed=1, precision="mixed_float16"):
-        trained = train_bones(
-            recipe,
-            [*train[:2], valid[0]],
-            folder=tmp_path,
-            resume=False,
-            progress=lambda _: None,
-        )
-    assert [entry["size"] for entry in trained.history] == [32, 64]
-    assert np.isfinite(trained.made).all()
+        trainer = BoneTrainer(recipe, [*train[:2], valid[0]], folder=tmp_path)
+        history = trainer.run(resume=False, progress=lambda _: None)
+    assert [entry["size"] for entry in history] == [32, 64]
+    assert np.isfinite(trainer.made_bones).all()
     assert keras.mixed_precision.dtype_policy().name == before

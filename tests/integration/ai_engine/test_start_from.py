@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.datasets.chexpert import LABELS
 from ai_engine.errors import RecipeError
 from ai_engine.importing.folder import install_model
 from ai_engine.library.card import ModelCard, read_card
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.library.weights_file import model_tensors, read_weights
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.recipe_file import load_recipe
 from dicom_node.errors import NodeError
 from tests.integration.ai_engine.shallow import shallow_densenets
 from tests.unit.cli.test_device_commands import dicom_node
@@ -109,8 +109,8 @@ def test_a_start_that_does_not_fit_is_refused_with_what_to_do(
         train_dual(tmp_path, chexpert, DUAL, "--start-from", "paper3-triage/9")
     with pytest.raises(NodeError, match=r"its architecture is guardnet, the recipe's dual_branch"):
         train_dual(tmp_path, chexpert, DUAL, "--start-from", "frontal-chest-guard")
-    for module in ("dual_branch", "dense_blocks"):
-        monkeypatch.setattr(f"ai_engine.models.{module}.BLOCKS", (2, 1, 1, 1))
+    for module in ("models.dense_blocks", "kinds.dual_view.network"):
+        monkeypatch.setattr(f"ai_engine.{module}.BLOCKS", (2, 1, 1, 1))
     with pytest.raises(NodeError, match=r"cannot start from paper3-triage/1\.0\.0") as wrong:
         train_dual(tmp_path, chexpert, DUAL, "--start-from", triage.name + "/1.0.0")
     assert "start from a model that was trained with the same architecture" in str(wrong.value)
@@ -127,7 +127,7 @@ def test_a_start_that_does_not_fit_is_refused_with_what_to_do(
 
 
 def test_lung_outlines_start_from_the_chest_radiograph_models_encoder() -> None:
-    recipe = load_published("lung-segmentation")
+    recipe = load_recipe("lung-segmentation")
     name, _, version = recipe.start_from.partition("/")
     chest = ModelRegistry().card(name, version)
     network = build(recipe.architecture, labels=1, size=64)
@@ -141,4 +141,4 @@ def test_lung_outlines_start_from_the_chest_radiograph_models_encoder() -> None:
     for path in ("up1/kernel", "up4_conv2/kernel", "head/kernel"):
         np.testing.assert_array_equal(started[path], fresh[path])
     with pytest.raises(RecipeError, match="its architecture is efficientnet_lite2, the recipe's"):
-        start_network(network, load_published("paper3-lungs"), chest)
+        start_network(network, load_recipe("paper3-lungs"), chest)

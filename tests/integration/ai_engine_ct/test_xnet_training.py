@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ai_engine.commands.evaluate import evaluate
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.ct.dataset import read_mosmed, split_studies
 from ai_engine.ct.predictor import load_segmenter
 from ai_engine.ct.slice_batches import load_slices, varied_pair
@@ -19,7 +19,8 @@ from ai_engine.errors import DatasetError
 from ai_engine.library.card import read_card, write_card
 from ai_engine.library.registry import verify_weights
 from ai_engine.training.checkpoint import load_checkpoint
-from ai_engine.training.published_recipe import Task, load_published
+from ai_engine.training.recipe import Task
+from ai_engine.training.recipe_file import load_recipe
 
 nibabel = pytest.importorskip("nibabel")
 pytest.importorskip("tensorflow")
@@ -74,7 +75,7 @@ def mosmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_recipe_states_the_papers_settings() -> None:
-    recipe = load_published("paper5-xnet")
+    recipe = load_recipe("paper5-xnet")
     assert (recipe.input_size, recipe.epochs, recipe.learning_rate) == (160, 200, 1e-4)
     assert (recipe.optimizer, recipe.task, recipe.architecture) == ("adam", Task.CT_MASK, "xnet")
 
@@ -98,7 +99,7 @@ def test_too_few_masks_are_an_error_that_names_the_folder(tmp_path: Path) -> Non
 
 def test_slice_and_mask_move_alike_and_crops_never_shrink(mosmed: Path) -> None:
     study = load_slices(read_mosmed(mosmed)[0], 64)
-    recipe = load_published("paper5-xnet")
+    recipe = load_recipe("paper5-xnet")
     rng = np.random.default_rng(1)
     for _ in range(20):
         image, mask = varied_pair(study.images[0], study.masks[0], recipe.augmentation, rng)
@@ -124,14 +125,14 @@ def _cut_power_in_the_second_epoch() -> Callable[[dict[str, Any]], None]:
 
 
 def test_it_is_stopped_resumed_published_and_served(mosmed: Path, tmp_path: Path) -> None:
-    from ai_engine.ct.slice_training import train_slices  # noqa: PLC0415 - loads TensorFlow
+    from ai_engine.ct.slice_training import SliceTrainer  # noqa: PLC0415 - loads TensorFlow
 
     path, out = tmp_path / "tiny.toml", tmp_path / "run"
     path.write_text(TINY)
-    studies, recipe = read_mosmed(mosmed), load_published(str(path))
+    studies, recipe = read_mosmed(mosmed), load_recipe(str(path))
     with pytest.raises(_PowerCutError):
-        train_slices(
-            recipe, studies, folder=out, resume=True, progress=_cut_power_in_the_second_epoch()
+        SliceTrainer(recipe, studies, folder=out).run(
+            resume=True, progress=_cut_power_in_the_second_epoch()
         )
     checkpoint = load_checkpoint(out, recipe_text=repr(recipe))
     assert checkpoint is not None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ai_engine.commands.evaluate import evaluate
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import unpacked_network
 from ai_engine.kinds.detector.predictor import BoxFinder

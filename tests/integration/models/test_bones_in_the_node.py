@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset
 
 from ai_engine.commands.evaluate import evaluate
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.errors import DatasetError
 from ai_engine.importing.folder import install_model
 from ai_engine.library.card import ModelCard
@@ -32,7 +32,6 @@ epochs = 2
 learning_rate = 0.0005
 discriminator_rate = 0.002
 distance_weight = 100.0
-half_precision = false
 """
 
 

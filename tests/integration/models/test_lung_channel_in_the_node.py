@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.datasets.cxr import Split, read_cxr
 from ai_engine.errors import ModelNotFoundError
 from ai_engine.importing.folder import install_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.views import model_image, model_view
-from ai_engine.kinds.classifier.batches import plain_input
 from ai_engine.kinds.guard.guard import ChestGuard
 from ai_engine.kinds.installed import InstalledModels
 from ai_engine.kinds.loading import Loading
@@ -27,7 +26,8 @@ from ai_engine.library.registry import ModelRegistry, read_active_versions, ship
 from ai_engine.preprocessing.geometry import FloatImage
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from ai_engine.training.channel_planes import ChannelPlanes
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.image_batches import plain_input
+from ai_engine.training.recipe_file import load_recipe
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.host import ModelHost
@@ -104,7 +104,7 @@ def test_the_card_says_which_lungs_it_was_trained_with(card: ModelCard, run: Pat
 
 def test_training_and_serving_see_the_same_of_a_real_radiograph(card: ModelCard, run: Path) -> None:
     channels = Loading(card=card, cache=CONVERTED, threads=1).channels()
-    recipe, dataset = load_published(str(run / "tiny.toml")), read_cxr(run / "data")
+    recipe, dataset = load_recipe(str(run / "tiny.toml")), read_cxr(run / "data")
     real = dataset.part(Split.VALID)[0]
     trained = plain_input(dataset, real, recipe, ChannelPlanes(channels, run / "out" / "channels"))
     radiograph = read_radiograph(dcmread(run / "data" / "images" / real.file))

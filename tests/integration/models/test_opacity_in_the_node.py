@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from ai_engine.commands.train_demo import train
+from ai_engine.commands.train import train
 from ai_engine.datasets.cxr import Split
 from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.datasets.rsna import read_rsna

@@ -18,7 +18,7 @@ from ai_engine.kinds.bones.scales import scales_of
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
 from ai_engine.kinds.testing import FakeGuardBackend, chest_card, guard_card
 from ai_engine.prediction import Region
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.recipe_file import load_recipe
 from tests.unit.ai_engine.bone_layout import write_pairs
 from tests.unit.ai_engine.test_boxes import radiograph
 
@@ -102,7 +102,7 @@ def test_a_pair_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_batches_hold_bones_in_the_place_of_their_radiograph(tmp_path: Path) -> None:
-    recipe = load_published("paper3-bones")
+    recipe = load_recipe("paper3-bones")
     pairs = load_pairs(read_bone_pairs(write_pairs(tmp_path / "data"))[:4])
     ((radiographs, bones),) = bone_batches(pairs, recipe, 64, 0)
     assert radiographs.shape == bones.shape == (4, 64, 64, 1)

@@ -1,5 +1,6 @@
 """What a detector learns from: images with boxes, moved with the view; images without any."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,11 +9,11 @@ import pytest
 
 from ai_engine.datasets.cxr import CxrBox, CxrDataset, CxrItem, Split, View
 from ai_engine.errors import DatasetError
-from ai_engine.kinds.classifier.demo_recipe import Augmentation
 from ai_engine.kinds.detector.batches import PADDING, box_batches, moved_boxes, plain_batches
 from ai_engine.kinds.detector.dataset import boxed_items
 from ai_engine.prediction import Region
-from ai_engine.training.published_recipe import PublishedRecipe, Task, load_published
+from ai_engine.training.recipe import VARIED, Recipe, Task
+from ai_engine.training.recipe_file import load_recipe
 
 SIDE = 96
 
@@ -55,10 +56,10 @@ def a_dataset(folder: Path) -> CxrDataset:
     )
 
 
-def recipe(**changes: object) -> PublishedRecipe:
+def recipe(**changes: object) -> Recipe:
     settings: dict = {"name": "r", "paper": "4", "architecture": "retinanet", "task": Task.BOXES}
     settings |= {"labels": ("Lung Opacity",), "input_size": 64, "batch_size": 2, "epochs": 1}
-    return PublishedRecipe(**settings, learning_rate=0.001, **changes)
+    return Recipe(**settings, learning_rate=0.001, **changes)
 
 
 def test_an_image_with_an_opacity_but_no_box_is_left_out(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_an_image_with_an_opacity_but_no_box_is_left_out(tmp_path: Path) -> None
 def test_boxes_move_with_their_image(tmp_path: Path) -> None:
     dataset = a_dataset(tmp_path)
     items = boxed_items(dataset, Split.TRAIN)
-    varied = recipe(augmentation=Augmentation(rotation=0, erase=0, blur=0, noise=0))
+    varied = recipe(augmentation=replace(VARIED, rotation=0, erase=0, blur=0, noise=0))
     for epoch in range(12):
         ((images, targets),) = box_batches(dataset, items, varied, epoch)
         assert images.shape == (2, 64, 64, 3)
@@ -104,7 +105,7 @@ def test_what_is_mostly_outside_of_the_view_is_not_learned() -> None:
 
 
 def test_the_named_recipe_is_read() -> None:
-    found = load_published("paper4-detection")
+    found = load_recipe("paper4-detection")
     assert (found.task, found.architecture, found.labels) == (
         Task.BOXES,
         "retinanet",

@@ -19,7 +19,7 @@ from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import Label
 from ai_engine.library.labels import reported_label
 from ai_engine.library.weights_file import write_weights
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.recipe_file import load_recipe
 from tests.unit.ai_engine.test_dual_view import FakeDualBranch
 from tests.unit.ai_engine.test_paper_tables import _ByBrightness
 
@@ -117,9 +117,9 @@ def test_a_dual_view_gets_paper_3s_table(
 def test_a_veto_is_a_recipes_model_and_expects_a_class_that_it_learns(
     name: str, expected: str
 ) -> None:
-    assert expected in load_published(name).labels
+    assert expected in load_recipe(name).labels
 
 
 def test_the_triage_recipe_makes_a_triage_model() -> None:
-    recipe = load_published("paper3-triage")
+    recipe = load_recipe("paper3-triage")
     assert (recipe.kind, recipe.labels) == ("triage", ("No_Finding",))

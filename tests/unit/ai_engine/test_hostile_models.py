@@ -27,7 +27,7 @@ from ai_engine.library.card import (
 from ai_engine.library.names import made_model_folder, model_folder, require_name
 from ai_engine.library.registry import ModelRegistry, verify_weights
 from ai_engine.library.weights_file import write_weights
-from ai_engine.training.published_recipe import load_published, parse_published
+from ai_engine.training.recipe_file import load_recipe, parse_recipe
 
 TENSORS = {"head/kernel": np.ones((3, 1), np.float32), "head/bias": np.zeros(1, np.float32)}
 
@@ -149,7 +149,7 @@ def test_no_recipe_makes_a_model_of_a_hostile_name(name: str) -> None:
     escaped = "".join(f"\\u{ord(letter):04X}" for letter in name)
     text = f'extends = "paper1-rsna"\nname = "{escaped}"\n'
     with pytest.raises(RecipeError, match="name"):
-        parse_published(text, where="mine.toml")
+        parse_recipe(text, where="mine.toml")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_ordinary_names_pass(name: str) -> None:
 
 def test_shipped_cards_and_recipes_pass() -> None:
     assert ModelRegistry().cards()
-    assert load_published("paper1-rsna").model_name == "paper1-rsna"
+    assert load_recipe("paper1-rsna").model_name == "paper1-rsna"
 
 
 @pytest.mark.parametrize("file", [CARD_NAME, CARD_NAME.upper()])

@@ -20,7 +20,6 @@ from ai_engine.kinds.channels import (
     channel_card,
     require_channels,
 )
-from ai_engine.kinds.classifier.batches import plain_input, sample_of
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.guard.guard import ChestGuard
@@ -39,7 +38,8 @@ from ai_engine.preprocessing.geometry import FloatImage
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.augmentation import augmented_image, augmented_view
 from ai_engine.training.channel_planes import ChannelPlanes
-from ai_engine.training.published_recipe import load_published, parse_published
+from ai_engine.training.image_batches import plain_input, sample_of
+from ai_engine.training.recipe_file import load_recipe, parse_recipe
 from tests.unit.ai_engine.test_chest_predictor import radiograph
 
 SIZE = 64
@@ -127,7 +127,7 @@ def test_training_and_serving_give_the_network_the_same(
     sources = (Left(), Shades())
     (item,) = dataset.items
     text = f'extends = "paper3-triage"\nchannels = ["lungs", "bones"]\ninput_size = {SIZE}\n'
-    recipe = parse_published(f"{text}center_crop = {crop}\n", where="test")
+    recipe = parse_recipe(f"{text}center_crop = {crop}\n", where="test")
     planes = ChannelPlanes(sources, tmp_path / "channels")
     trained = plain_input(dataset, item, recipe, planes)
     card = dataclasses.replace(with_lungs(), center_crop=crop)
@@ -153,7 +153,7 @@ def test_planes_are_made_once_and_kept(dataset: CxrDataset, tmp_path: Path) -> N
 def test_channels_are_moved_with_the_image_but_keep_their_values(
     dataset: CxrDataset, tmp_path: Path
 ) -> None:
-    recipe = load_published("paper3-triage-lungs")
+    recipe = load_recipe("paper3-triage-lungs")
     planes = ChannelPlanes([Left()], tmp_path)
     sample = sample_of(dataset, dataset.items[0], recipe, planes)
     for seed in range(6):
@@ -261,7 +261,7 @@ def test_a_training_takes_the_active_maker_and_says_which_is_missing(
     for kind, of_kind in (("bones", "bone-subtraction"), ("lungs", "segmenter")):
         with pytest.raises(ModelNotFoundError, match=f"no model of kind {of_kind} is active"):
             active_channel_card(ChannelKind(kind), registry, {})
-    recipe = load_published("paper3-dual-branch-lungs-bones")
+    recipe = load_recipe("paper3-dual-branch-lungs-bones")
     with pytest.raises(RecipeError, match="dicom-node models train"):
         models_of(recipe, None)
     known = InstalledModels(registry=registry, versions=versions, cache=tmp_path)

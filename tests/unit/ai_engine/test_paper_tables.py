@@ -40,7 +40,7 @@ from ai_engine.measures.paper_tables import (
     write_rows,
 )
 from ai_engine.measures.scored import ScoredSplit
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.recipe_file import load_recipe
 
 
 def item(number: int, *labels: str) -> CxrItem:
@@ -62,7 +62,7 @@ def trained_by(recipe: str, labels: tuple[str, ...]) -> ModelCard:
 
 @pytest.mark.parametrize("recipe", TABLES)
 def test_every_label_of_a_papers_table_is_one_that_its_recipe_learns(recipe: str) -> None:
-    assert set(TABLES[recipe].labels) <= set(load_published(recipe).labels)
+    assert set(TABLES[recipe].labels) <= set(load_recipe(recipe).labels)
 
 
 def test_the_averages_are_those_that_the_papers_state() -> None:

@@ -12,7 +12,6 @@ import pytest
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split, View
 from ai_engine.kinds.bones.batches import LoadedPair, bone_batches
 from ai_engine.kinds.bones.batches import plain_pairs as plain_bones
-from ai_engine.kinds.classifier.batches import image_batches, plain_input
 from ai_engine.kinds.detector.batches import box_batches, plain_batches
 from ai_engine.kinds.detector.dataset import BoxedItem
 from ai_engine.kinds.dual_view import batches as view_pairs
@@ -24,7 +23,9 @@ from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import centered, content_region, fitted, letterbox
 from ai_engine.training.augmentation import Sample, augmented_image, augmented_view
 from ai_engine.training.channel_planes import as_values
-from ai_engine.training.published_recipe import STILL, PublishedRecipe, load_published
+from ai_engine.training.image_batches import image_batches, plain_input
+from ai_engine.training.recipe import STILL, Recipe
+from ai_engine.training.recipe_file import load_recipe
 
 Image = npt.NDArray[np.uint8]
 SIZE = 160
@@ -94,9 +95,9 @@ def test_further_channels_end_where_the_content_does(longer: int) -> None:
     assert (np.abs(still[..., 1]) > 0).mean() == pytest.approx(expected.mean(), abs=0.02)
 
 
-def still_recipe(name: str, **changes: object) -> PublishedRecipe:
+def still_recipe(name: str, **changes: object) -> Recipe:
     settings = {"input_size": SIZE, "batch_size": 2, "steps_per_epoch": 1, "augmentation": STILL}
-    return dataclasses.replace(load_published(name), **(settings | changes))
+    return dataclasses.replace(load_recipe(name), **(settings | changes))
 
 
 def a_dataset(folder: Path, images: Sequence[Image], label: str = "Pneumonia") -> CxrDataset:

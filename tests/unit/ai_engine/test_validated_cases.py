@@ -7,7 +7,7 @@ import pytest
 
 from ai_engine.commands.finetune import Tuning, finetune, tuning_recipe
 from ai_engine.errors import RecipeError
-from ai_engine.kinds.classifier.demo_batches import epoch_batches
+from ai_engine.kinds.classifier.findings_batches import epoch_batches
 from ai_engine.kinds.classifier.validated import ValidatedCase, as_sample, load_validated
 from ai_engine.kinds.testing import chest_card, guard_card
 from ai_engine.library.card import ModelCard

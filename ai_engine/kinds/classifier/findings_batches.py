@@ -1,18 +1,17 @@
-"""Batches of views and targets, made beside the training step on a thread of their own."""
+"""Findings, auxiliary labels and patients' attributes as targets, of images held in memory."""
 
 import math
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, View
-from ai_engine.kinds.classifier.demo_recipe import Recipe
-from ai_engine.preprocessing.geometry import centered, content_region, letterbox
+from ai_engine.training.ahead import made_ahead
 from ai_engine.training.augmentation import Sample, augmented_view
+from ai_engine.training.image_batches import plain_view, sample_of
+from ai_engine.training.recipe import Recipe
 
 FloatArray = npt.NDArray[np.float32]
 Batch = tuple[FloatArray, FloatArray, FloatArray]
@@ -22,8 +21,6 @@ AGE_CENTER = 47.0
 AGE_SPREAD = 17.0
 ATTRIBUTES = 3
 """Targets beside the labels: sex, view and age."""
-
-_AHEAD = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -63,26 +60,16 @@ def load_training_set(dataset: CxrDataset, items: Sequence[CxrItem], recipe: Rec
 
     Labels that nobody decided on count nothing.
     """
-    samples = []
-    for item in items:
-        image = dataset.image(item)
-        content = content_region(image.astype(np.float32) / np.float32(255))
-        samples.append(Sample(image=image, content=centered(content, recipe.center_crop)))
+    samples = tuple(sample_of(dataset, item, recipe) for item in items)
     targets = np.array([_targets(item, recipe) for item in items], dtype=np.float32)
     decided = np.array([_decided(item, recipe) for item in items], dtype=np.float32)
     weights = None if decided.all() else decided
-    return TrainingSet(samples=tuple(samples), targets=targets, weights=weights)
+    return TrainingSet(samples=samples, targets=targets, weights=weights)
 
 
 def plain_views(data: TrainingSet, size: int) -> FloatArray:
     """The views that serving would build: float32 (n, size, size, 1)."""
-    views = [
-        letterbox(
-            sample.image.astype(np.float32) / np.float32(255), size=size, content=sample.content
-        ).values
-        for sample in data.samples
-    ]
-    return np.stack(views)[..., np.newaxis]
+    return np.stack([plain_view(sample, size).values for sample in data.samples])[..., np.newaxis]
 
 
 def epoch_batches(
@@ -93,12 +80,7 @@ def epoch_batches(
     ``seed`` (recipe's seed, stage, epoch) decides everything random in the epoch, so a resumed
     run sees what an uninterrupted one would have seen.
     """
-    batches = _batches(data, recipe, size, np.random.default_rng(seed))
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as worker:
-        ahead = deque(worker.submit(next, batches, None) for _ in range(_AHEAD))
-        while (batch := ahead.popleft().result()) is not None:
-            ahead.append(worker.submit(next, batches, None))
-            yield batch
+    return made_ahead(_batches(data, recipe, size, np.random.default_rng(seed)))
 
 
 def _batches(

@@ -1,4 +1,4 @@
-"""Batches for classifiers: views of images and their labels, read as they are needed."""
+"""Batches of radiographs: views of images and their labels, read as they are needed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ from ai_engine.preprocessing.geometry import (
 )
 from ai_engine.training.augmentation import Sample, augmented_image
 from ai_engine.training.channel_planes import ChannelPlanes, as_values
-from ai_engine.training.published_recipe import PublishedRecipe, Task
+from ai_engine.training.recipe import Recipe, Task
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -32,7 +32,7 @@ def label_targets(items: Sequence[CxrItem], labels: Sequence[str]) -> FloatArray
 
 
 def usable_items(
-    dataset: CxrDataset, items: Sequence[CxrItem], recipe: PublishedRecipe
+    dataset: CxrDataset, items: Sequence[CxrItem], recipe: Recipe
 ) -> tuple[CxrItem, ...]:
     """The items that a recipe can learn from.
 
@@ -64,7 +64,7 @@ def usable_items(
     return kept
 
 
-def epoch_order(count: int, recipe: PublishedRecipe, epoch: int) -> Iterator[npt.NDArray[np.intp]]:
+def epoch_order(count: int, recipe: Recipe, epoch: int) -> Iterator[npt.NDArray[np.intp]]:
     """The items of each batch of an epoch; starts over where an epoch has more steps than data."""
     rng = np.random.default_rng((recipe.seed, epoch))
     size = min(recipe.batch_size, count)
@@ -77,7 +77,7 @@ def epoch_order(count: int, recipe: PublishedRecipe, epoch: int) -> Iterator[npt
 def image_batches(
     dataset: CxrDataset,
     items: Sequence[CxrItem],
-    recipe: PublishedRecipe,
+    recipe: Recipe,
     epoch: int,
     planes: ChannelPlanes | None = None,
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
@@ -97,15 +97,10 @@ def image_batches(
         yield np.stack(views), targets[chosen]
 
 
-def plain_image(dataset: CxrDataset, item: CxrItem, recipe: PublishedRecipe) -> FloatArray:
-    """The view that serving would build: float32 (size, size)."""
-    return plain_view(sample_of(dataset, item, recipe), recipe.input_size).values
-
-
 def plain_input(
     dataset: CxrDataset,
     item: CxrItem,
-    recipe: PublishedRecipe,
+    recipe: Recipe,
     planes: ChannelPlanes | None = None,
 ) -> FloatArray:
     """The network's input that serving would build: float32 (size, size, channels)."""
@@ -127,7 +122,7 @@ def plain_view(sample: Sample, size: int) -> ModelView:
 def sample_of(
     dataset: CxrDataset,
     item: CxrItem,
-    recipe: PublishedRecipe,
+    recipe: Recipe,
     planes: ChannelPlanes | None = None,
 ) -> Sample:
     """An item's image, and the part of it that views show: the recipe's centre of the exposed."""
