@@ -1,5 +1,5 @@
-"""Training: recipes as data, one loop that runs them.
+"""Training: recipes as data, one trainer that runs them, one publisher.
 
-Only `ai_engine.commands.train` and what it imports load TensorFlow; the serving path imports
-nothing from here.
+A kind of model overrides the trainer's hooks (`trainer.Trainer`, `publishing.PublishedTrainer`);
+`tasks` says what each task reads of a recipe. Only trainers load TensorFlow.
 """

@@ -27,6 +27,8 @@ GUARD_THRESHOLD = 0.6
 class GuardTrainer(PublishedTrainer):
     """Learns from chests what an upright frontal one is, and from spoiled ones what is none."""
 
+    keeps_best = False
+
     def __init__(
         self, recipe: Recipe, data: CxrDataset, *, folder: Path, models: RunModels = NO_MODELS
     ) -> None:

@@ -1,6 +1,7 @@
 """The networks are the published ones, and training makes what serving loads."""
 
 import csv
+import json
 from pathlib import Path
 
 import cv2
@@ -149,6 +150,8 @@ def test_a_guard_is_trained_published_and_evaluated(folder: Path, tmp_path: Path
     assert card.kind == "guard"
     assert card.command == "dicom-node models train --recipe guard.toml --data tiny --version 0.9.0"
     verify_weights(card)
+    (epoch,) = json.loads((out / "history.json").read_text())
+    assert epoch["loss"] > 0
     assert (out / "curves.png").stat().st_size > 2000
     report = evaluate(
         card=card, data=folder, out=out / "report", cache=tmp_path / "cache", record=True

@@ -11,14 +11,16 @@ from ai_engine.datasets.layouts import READERS
 from ai_engine.datasets.nih import LABELS as NIH
 from ai_engine.datasets.rsna import CLASSES, PNEUMONIA_CLASSES
 from ai_engine.errors import RecipeError
-from ai_engine.library.card import ChannelKind
+from ai_engine.library.card import ChannelKind, read_card
+from ai_engine.library.registry import shipped_weights
 from ai_engine.measures.paper3_table import TABLE_1
 from ai_engine.models.catalogue import architectures
 from ai_engine.models.end_to_end import CHEST_LABELS, CHEST_TRAINING, TYPE_TRAINING, XRAY_TYPES
 from ai_engine.training.image_batches import epoch_order, label_targets
-from ai_engine.training.recipe import Recipe, Schedule, Task
+from ai_engine.training.recipe import Augmentation, Recipe, Schedule, Stage, Task
 from ai_engine.training.recipe_file import load_recipe, parse_recipe, recipe_names
 from ai_engine.training.schedule import best_epoch, is_finished, learning_rate
+from ai_engine.training.tasks import TASKS
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -27,7 +29,7 @@ def test_a_recipe_names_itself_and_an_architecture_there_is(name: str) -> None:
     assert recipe.name == name
     assert recipe.architecture in {*architectures(), "retinanet"}
     assert len(set(recipe.labels)) == len(recipe.labels)
-    assert set(recipe.labels) or recipe.task is Task.GUARD
+    assert recipe.labels or recipe.task is Task.GUARD
 
 
 def test_paper_1_trains_ten_epochs_of_4500_steps_with_8_images() -> None:
@@ -184,3 +186,102 @@ def test_a_variation_lies_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert (recipe.augmentation.flip, recipe.augmentation.rotation) == (0, 10)
     with pytest.raises(RecipeError, match=r"use one of chest.*, lung-segmentation, paper1"):
         load_recipe("paper9")
+
+
+SHIPPED_FOR = {load_recipe(name).task: name for name in reversed(recipe_names())}
+"""A shipped recipe of each task."""
+
+SETTINGS = {
+    "imagenet": "true",
+    "half_precision": "false",
+    "center_crop": "0.9",
+    "layout": '"nih"',
+    "stop_after": "2",
+    "steps_per_epoch": "5",
+    "folds": "2",
+    "elastic": "0.1",
+    "air": "0.1",
+    "dropout": "0.2",
+    "label_smoothing": "0.1",
+    "average_decay": "0.9",
+    "head_epochs": "3",
+    "distance_weight": "2.0",
+    "discriminator_rate": "0.1",
+    "optimizer": '"radam"',
+    "epochs": "3",
+    "auxiliary_labels": '["Mass"]',
+    "doubtful": '["a.png"]',
+}
+
+
+@pytest.mark.parametrize("task", Task)
+def test_every_task_has_a_shipped_recipe_and_says_what_it_needs(task: Task) -> None:
+    spec = TASKS[task]
+    assert set(spec.needs) <= spec.reads
+    assert load_recipe(SHIPPED_FOR[task]).kind in spec.kinds
+    known = {entry.name for entry in dataclasses.fields(Recipe)}
+    for table, kind in (("augmentation", Augmentation), ("stages", Stage)):
+        known |= {f"{table}.{entry.name}" for entry in dataclasses.fields(kind)}
+    assert spec.reads <= known
+
+
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_that_its_training_does_not_read_is_an_error(task: Task, name: str) -> None:
+    if name in TASKS[task].reads:
+        pytest.skip("is read")
+    text = f'extends = "{SHIPPED_FOR[task]}"\n{name} = {SETTINGS[name]}\n'
+    with pytest.raises(RecipeError, match=rf"{name}.*; correct this setting"):
+        parse_recipe(text, where="x.toml")
+
+
+def test_every_setting_is_read_by_some_task() -> None:
+    read = frozenset().union(*(spec.reads for spec in TASKS.values()))
+    assert {entry.name for entry in dataclasses.fields(Recipe)} <= read
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ('extends = "paper2-chest"\nimagenet = true', "no ImageNet weights for 'densenet121'"),
+        ('extends = "lung-segmentation"\nimagenet = true', "start_from and imagenet exclude"),
+        ('extends = "paper3-lungs"\nschedule = "plateau"', "'mask' validates no epoch"),
+        ('extends = "paper2-chest"\nmomentum = 0.5', "only with optimizer 'sgd', which is 'radam'"),
+        ('extends = "paper4-xception"\nweight_decay = 0.1', "'adam' or 'radam', which is 'sgd'"),
+        ('extends = "paper3-lungs"\npatience = 2', "'plateau' or 'steps', which is 'cosine'"),
+        ('extends = "paper3-lungs"\n[augmentation]\nmixup = 0.2', "'augmentation.mixup'"),
+        ('extends = "paper3-bones"\n[augmentation]\ngamma = 0.2', "'augmentation.gamma'"),
+        ('extends = "paper3-bones"\nkind = "triage"', "kind 'triage' is not what task 'bones'"),
+        ('extends = "paper4-detection"\narchitecture = "densenet121"', "known are retinanet"),
+        ('extends = "paper2-chest"\nepochs = "ten"', "epochs = 'ten': input should be a valid"),
+        ('extends = "paper2-chest"\naugmentation = 3', "3 is no table of settings"),
+        ('name = "x"\ntask = "boxes"', "'architecture' is missing"),
+        ('name = "x"', "setting 'task' is missing; use one of findings, guard"),
+        ('extends = "chest-guard"\ninput_size = 32', "exactly one of the"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_named(change: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        parse_recipe(change, where="x.toml")
+
+
+@pytest.mark.parametrize(
+    "folder", [path.parent for path in sorted(shipped_weights().glob("*/*/card.toml"))], ids=str
+)
+def test_the_command_on_a_shipped_card_names_the_recipe_that_it_tells_of(folder: Path) -> None:
+    card = read_card(folder)
+    if not card.command:
+        pytest.skip("nothing was trained")
+    words = card.command.split()
+    recipe = load_recipe(words[words.index("--recipe") + 1])
+    assert (recipe.model_name, recipe.architecture) == (card.name, card.architecture)
+    assert (recipe.kind, recipe.input_size) == (card.kind, card.input_size)
+    assert recipe.center_crop == card.center_crop
+    if recipe.task is not Task.GUARD:
+        assert tuple(label.name for label in card.labels) == recipe.labels
+    assert f"seed {recipe.seed}, batch {recipe.batch_size}" in card.recipe
+    lengths = recipe.stages or [recipe]
+    for stage in lengths:
+        size = stage.size if recipe.stages else recipe.input_size
+        assert f"{stage.epochs} epochs at {size} px" in card.recipe
+    assert ("from ImageNet weights" in card.recipe) == recipe.imagenet
