@@ -11,7 +11,6 @@ PRIVATE_SCHEME = "99AINODE"
 LUNG = Code(value="39607008", scheme="SCT", meaning="Lung")
 RIGHT_LUNG = Code(value="3341006", scheme="SCT", meaning="Right lung")
 LEFT_LUNG = Code(value="44029006", scheme="SCT", meaning="Left lung")
-BOTH_LUNGS = Code(value="74101002", scheme="SCT", meaning="Both lungs")
 
 VOLUME = Code(value="118565006", scheme="SCT", meaning="Volume")
 MEAN_ATTENUATION = Code(value="112181", scheme="DCM", meaning="Mean Attenuation Coefficient")

@@ -11,6 +11,7 @@ from ai_engine.ct.contours import Ring
 from ai_engine.ct.masks import PackedMask
 from ai_engine.ct.slices import SliceReference, Vector
 from ai_engine.ct.volume import VolumeGeometry
+from ai_engine.library.labels import BOTH_LUNGS
 from ai_engine.prediction import Code, ModelIdentity
 
 
@@ -206,7 +207,7 @@ class CtAnalysis:
 _SIDES = {
     Side.RIGHT: codes.RIGHT_LUNG,
     Side.LEFT: codes.LEFT_LUNG,
-    Side.BOTH: codes.BOTH_LUNGS,
+    Side.BOTH: BOTH_LUNGS,
 }
 _PATTERNS = {
     Pattern.GROUND_GLASS: codes.GROUND_GLASS,

@@ -11,6 +11,7 @@ from ai_engine.prediction import Code
 PRIVATE_SCHEME = "99AINODE"
 
 LUNG = Code(value="39607008", scheme="SCT", meaning="Lung")
+BOTH_LUNGS = Code(value="74101002", scheme="SCT", meaning="Both lungs")
 HEART = Code(value="80891009", scheme="SCT", meaning="Heart")
 PLEURA = Code(value="3120008", scheme="SCT", meaning="Pleura")
 CHEST = Code(value="51185008", scheme="SCT", meaning="Chest")

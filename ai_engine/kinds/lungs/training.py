@@ -11,7 +11,6 @@ import keras
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
-from ai_engine.ct.codes import BOTH_LUNGS
 from ai_engine.errors import DatasetError
 from ai_engine.kinds.lungs.batches import MaskedSample, load_masked, mask_batches
 from ai_engine.kinds.lungs.dataset import LungItem, read_lungs
@@ -25,6 +24,7 @@ from ai_engine.kinds.lungs.outlines import (
 from ai_engine.kinds.lungs.segmenter import MASK_THRESHOLD, separate
 from ai_engine.kinds.start_weights import build_network
 from ai_engine.library.card import Label, Metric, ModelCard
+from ai_engine.library.labels import BOTH_LUNGS
 from ai_engine.library.weights_file import model_tensors
 from ai_engine.preprocessing.geometry import letterbox
 from ai_engine.preprocessing.planes import map_on_source

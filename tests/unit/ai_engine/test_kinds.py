@@ -25,7 +25,7 @@ from ai_engine.library.registry import ModelRegistry, shipped_weights
 from ai_engine.prediction import RefusalReason, abnormality
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.training.published_recipe import load_published
+from ai_engine.training.recipe_file import load_recipe
 
 SHIPPED = {CHEST_MODEL: "2.0.0", GUARD_MODEL: "1.0.0"}
 TYPES = ("Spine", "Hand", "Chest")
@@ -107,7 +107,7 @@ def test_findings_without_codes_are_refused_before_the_first_study() -> None:
     "recipe", ["paper1-rsna", "paper4-xception", "paper2-type", "paper2-xray-or-not"]
 )
 def test_the_papers_classes_have_codes_and_still_exclude_each_other(recipe: str) -> None:
-    made = load_published(recipe)
+    made = load_recipe(recipe)
     labels = tuple(reported_label(name, threshold=0.5) for name in made.labels)
     card = dataclasses.replace(
         chest_card(Path()), name=recipe, architecture=made.architecture, labels=labels
