@@ -1,5 +1,6 @@
 """The architecture page is what the imports say, and the house has no circle."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,10 @@ def test_a_circle_is_named() -> None:
     arrows = {"a": frozenset({"b"}), "b": frozenset({"a"}), "c": frozenset[str]()}
     with pytest.raises(ValueError, match="a, b"):
         architecture.floors_of(arrows)
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    root = PAGE.parents[1]
+    named = set(re.findall(r"`((?:[\w.]+/)+[\w.]+)`", PAGE.read_text(encoding="utf-8")))
+    assert len(named) > 20
+    assert [each for each in sorted(named) if not (root / each).exists()] == []
