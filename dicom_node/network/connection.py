@@ -11,8 +11,10 @@ from ssl import SSLSocket
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.transport import AddressInformation
 
 from dicom_node.domain.reception import AssociationEnd
+from dicom_node.network.association_accept import read_associate_accept
 from dicom_node.network.association_request import AssociateRequest, read_associate_request
 from dicom_node.network.errors import MalformedPduError
 from dicom_node.network.logs import fields
@@ -28,7 +30,8 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 # length that was negotiated binds P-DATA-TF only (PS3.8 Annex D.1).
 _LARGEST_OTHER_PDU = 1024 * 1024
 # PS3.8 Section 9.3: type, a reserved byte and a length before what makes each PDU up.
-_HEAD_BYTES, _ASSOCIATE_RQ, _ABORT, _TYPES = 6, 0x01, 0x07, range(0x01, 0x08)
+_HEAD_BYTES, _TYPES = 6, range(0x01, 0x08)
+_ASSOCIATE_RQ, _ASSOCIATE_AC, _ABORT = 0x01, 0x02, 0x07
 # Read by the library as a PDU that it does not know, which it answers by an A-ABORT (Evt19).
 _NO_PDU = bytes(_HEAD_BYTES)
 _CONNECTION_LOST = "Evt17"  # PS3.8 Table 9-10: transport connection closed indication
@@ -54,6 +57,42 @@ class ClosingSocket(Connection):
         with suppress(OSError):  # not connected any more, or never
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+
+
+class RequestingSocket(ClosingSocket):
+    """A connection to a peer whose A-ASSOCIATE-AC is read as the Standard says."""
+
+    def __init__(self, association: Association, address: AddressInformation) -> None:
+        """Connect to nobody yet."""
+        super().__init__(association, address=address)
+        self._answered = False
+        self._unread = bytearray()
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read so many bytes, fewer only where the peer has closed the connection."""
+        if self._unread:
+            body, self._unread = self._unread, bytearray()
+            return body
+        data = super().recv(nr_bytes)
+        first, self._answered = not self._answered, True
+        accepted = first and len(data) == _HEAD_BYTES and data[0] == _ASSOCIATE_AC
+        return self._associate_accept(data) if accepted else data
+
+    def _associate_accept(self, head: bytearray) -> bytearray:
+        """Return the head of the acceptance as the library is to read it, and keep the rest."""
+        length = int.from_bytes(head[2:], "big")
+        if length > _LARGEST_OTHER_PDU:
+            return bytearray(_NO_PDU)
+        self._unread = super().recv(length)
+        if len(self._unread) < length:
+            return head
+        try:
+            pdu = read_associate_accept(bytes(head + self._unread))
+        except MalformedPduError:
+            self._unread = bytearray()
+            return bytearray(_NO_PDU)
+        self._unread = bytearray(pdu[_HEAD_BYTES:])
+        return bytearray(pdu[:_HEAD_BYTES])
 
 
 class PeerSocket(ClosingSocket):

@@ -32,7 +32,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation
 
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.network.connection import ClosingSocket
+from dicom_node.network.connection import ClosingSocket, RequestingSocket
 from dicom_node.network.errors import (
     AssociationAbortedError,
     AssociationError,
@@ -350,7 +350,7 @@ class _Answers(DIMSEServiceProvider):
 def _connect(association: Association, address: AddressInformation) -> ClosingSocket:
     """Return a connection that sends at once, and is closed."""
     association.dimse = _Answers(association)
-    return ClosingSocket(association, address=address).no_delay()
+    return RequestingSocket(association, address).no_delay()
 
 
 @contextmanager

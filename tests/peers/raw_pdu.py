@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -187,3 +188,34 @@ def raw_peer(peer: Peer, source: tuple[str, int] | None = None) -> Iterator[RawP
     address = (peer.host, peer.port)
     with socket.create_connection(address, timeout=30.0, source_address=source) as connection:
         yield RawPeer(connection)
+
+
+@contextmanager
+def lax_acceptor() -> Iterator[int]:
+    """Accept one association without a maximum length and what it stores; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_accept_laxly, args=(listener,))
+        thread.start()
+        yield int(listener.getsockname()[1])
+        thread.join(30.0)
+
+
+def _accept_laxly(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(30.0)
+        peer = RawPeer(connection)
+        peer.answer()
+        accepted = item(0x21, bytes((1, 0, 0, 0)) + item(0x40, _SYNTAX))
+        unknown = item(0x7F, b"a later edition")
+        items = unknown + item(0x10, APPLICATION_CONTEXT) + accepted
+        body = associate_rq(items=items + item(0x50, IMPLEMENTATION + unknown))
+        peer.send(b"\x02" + body[1:])
+        answered = False
+        while not answered:
+            _, body = peer.answer()
+            answered = not body[5] & 1 and bool(body[5] & 2)
+        response = {0x0100: short(0x8001), 0x0120: short(1), 0x0800: short(0x0101)}
+        peer.send(data_tf(fragment(command({**response, 0x0900: short(0)}), of_command=True)))
+        assert peer.answer()[0] == RELEASE[0]
+        peer.send(struct.pack(">BBLL", RELEASED, 0, 4, 0))

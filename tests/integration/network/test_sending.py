@@ -32,6 +32,7 @@ from tests.peers.dcmtk import Peer
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import dataset_bytes, make_dataset, write_part10
 from tests.peers.process import free_port
+from tests.peers.raw_pdu import lax_acceptor
 from tests.peers.scp import answering_scp
 
 # A busy machine may take its time; what waits in vain has limits of its own.
@@ -313,3 +314,16 @@ def test_echo_measures_the_round_trip(reception: Reception) -> None:
 def test_echo_to_a_peer_without_verification_is_an_error() -> None:
     with answering_scp() as scp, pytest.raises(AssociationError, match="verification"):
         echo(to(scp.peer))
+
+
+def test_a_peer_that_says_no_maximum_length_and_more_than_anybody_knows_is_sent_to(
+    tmp_path: Path,
+) -> None:
+    """PS3.8 Section 9.3.1: unknown items are skipped; Annex D.1: without a length, no limit."""
+    path = write_part10(tmp_path / "image.dcm", make_dataset(PixelData=bytes(200_000)))
+    with lax_acceptor() as port:
+        peer = Destination(ae_title="LAX", host="127.0.0.1", port=port)
+
+        (outcome,) = store([path], peer)
+
+    assert outcome.stored
