@@ -19,7 +19,7 @@ import grimp
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 PACKAGES = ("dicom_node", "sr_templates", "ai_engine")
-DRAWN = ("dicom_node",)
+DRAWN = ("dicom_node", "ai_engine")
 BEGIN, END = "<!-- drawn by `make architecture` -->", "<!-- drawn until here -->"
 
 Arrows = Mapping[str, frozenset[str]]
