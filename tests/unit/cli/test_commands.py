@@ -1,15 +1,20 @@
 """The command line, as far as no running node is needed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner, Result
 
+from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.cli.application import application
 from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine
+from tests.peers.objects import announcement, encoded, make_dataset
 from tests.unit.builders import STUDY, an_instance
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -134,3 +139,25 @@ def test_the_conformance_statement_is_printed_or_written(tmp_path: Path) -> None
     path = tmp_path / "statement.md"
     dicom_node("conformance", "--output", str(path))
     assert path.read_text() == printed
+
+
+def test_migrating_reads_from_the_archive_what_an_earlier_version_did_not_keep(
+    tmp_path: Path,
+) -> None:
+    dicom_node("migrate")
+    archive = StorageArchive(ArchiveSettings(root=tmp_path / "data" / "archive", min_free_bytes=0))
+    archive.open()
+    dataset = make_dataset(1, PatientID="P1")
+    stored = archive.store(encoded(dataset), announcement(dataset)).instance
+    engine = make_engine(f"sqlite:///{tmp_path / 'data' / 'hotbase.sqlite'}")
+    StudyIndex(engine).record([replace(stored, attributes=None)])
+    said = dicom_node("migrate").output
+    assert "Attributes for queries: 1 objects read." in said
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(STUDY_ATTRIBUTES.c.patient_id)) == "P1"
+    assert "Attributes for queries" not in dicom_node("migrate").output
+    StudyIndex(engine).clear()
+    assert "1 objects read back" in dicom_node("doctor", "--rebuild-index").output
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(STUDY_ATTRIBUTES.c.patient_id)) == "P1"
+    engine.dispose()

@@ -2,12 +2,18 @@
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from pydantic import TypeAdapter
 
+from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
-from dicom_node.persistence.database import make_engine, migrate, schema_revision
+from dicom_node.persistence.corridor.attributes import AttributeStore
+from dicom_node.persistence.database import MIGRATIONS, make_engine, migrate, schema_revision
 from dicom_node.persistence.schema import HOTBASE
+from tests.unit.builders import EPOCH, an_instance
 
 
 def test_the_migrated_schema_is_the_one_in_the_code(engine: sa.Engine) -> None:
@@ -26,3 +32,31 @@ def test_migrating_again_changes_nothing(engine: sa.Engine) -> None:
 def test_a_url_that_cannot_be_used_says_what_to_give(url: str) -> None:
     with pytest.raises(ConfigurationError, match="sqlite:///FILE"):
         make_engine(url)
+
+
+def test_rows_of_an_earlier_version_wait_to_be_described(engine: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0013")
+        connection.execute(
+            sa.text("INSERT INTO studies VALUES ('1.2', 'analysed', 'CR1', 1, '', :at, :at, '');"),
+            {"at": EPOCH.replace(tzinfo=None)},
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO instances VALUES "
+                "('1.2.1.1', '1.2', '1.2.1', 'CR1/a.dcm', 'd', :at, :received)"
+            ),
+            {
+                "at": EPOCH.replace(tzinfo=None),
+                "received": TypeAdapter(ReceivedInstance).dump_json(an_instance()).decode(),
+            },
+        )
+    migrate(engine)
+    assert AttributeStore(engine).count() == 1
+    assert [each.sop_instance_uid for each in AttributeStore(engine).undescribed_instances(9)] == [
+        an_instance().sop_instance_uid
+    ]
