@@ -37,6 +37,9 @@ MOST_GROWTH = 15.0
 MOST_VOLUME = 150.0
 """ml: a leak is a growth beyond MOST_GROWTH and half of what was there, or beyond MOST_VOLUME."""
 
+SPLIT_WIDTH = 38.0
+"""mm from side to side from which airways are both main bronchi."""
+
 WALL = 2.5
 """mm around the lumen that are airway wall."""
 
@@ -60,6 +63,18 @@ def find_airways(grid: CoarseGrid, air: Mask) -> Mask:
     grown = np.zeros_like(air)
     grown[part] = _grow(air[part], grid.hounsfield[part], seed[part], grid.voxel_ml)
     return dilate(grown, WALL, grid.spacing)
+
+
+def find_carina(grid: CoarseGrid, airways: Mask) -> int | None:
+    """The first slice, from the head, where the airways are too wide to be the trachea alone.
+
+    None where there is no such slice.
+    """
+    for index, plane in enumerate(airways):
+        columns = np.flatnonzero(plane.any(axis=0))
+        if len(columns) and (np.ptp(columns) + 1) * grid.spacing[2] > SPLIT_WIDTH:
+            return index
+    return None
 
 
 def _trachea(grid: CoarseGrid, air: Mask) -> Mask:

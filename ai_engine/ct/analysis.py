@@ -1,11 +1,12 @@
 """From the slices of one chest CT to its figures, findings and explanation (paper 5)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from pydicom import Dataset
 
-from ai_engine.ct.cautions import find_cautions
+from ai_engine.ct.cautions import Measurements, find_cautions
 from ai_engine.ct.explanation import explain, slice_ranges
 from ai_engine.ct.high_attenuation import HighAttenuation
 from ai_engine.ct.inhomogeneity import measure
@@ -14,7 +15,7 @@ from ai_engine.ct.lungs import LEFT, RIGHT, Labels, find_lungs
 from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.masks import pack_mask
 from ai_engine.ct.regions import LABELS, find_regions, measure_patterns
-from ai_engine.ct.results import CtAnalysis, Pattern
+from ai_engine.ct.results import Caution, CtAnalysis, Pattern
 from ai_engine.ct.volume import CtVolume, read_volume
 
 
@@ -55,15 +56,16 @@ def analyse_volume(
     mask = source.find(volume, lungs, threads=threads)
     regions = find_regions(volume.geometry, lungs, mask)
     measurements = measure(volume, lungs, regions.labels > 0)
+    cautions = find_cautions(volume, lungs, measurements)
     ranges = slice_ranges([_patterns(plane) for plane in regions.labels])
     return CtAnalysis(
         method=source.identity,
         geometry=volume.geometry,
-        measurements=measurements,
+        measurements=_graded(measurements, cautions),
         findings=regions.findings,
         ranges=ranges,
         explanation=explain(ranges),
-        cautions=find_cautions(volume, lungs, measurements[2]),
+        cautions=cautions,
         corrections=volume.corrections,
         patterns=measure_patterns(volume.geometry, lungs, regions),
         key_slices=select_key_slices(volume.geometry, lungs, regions),
@@ -76,6 +78,14 @@ def analyse_volume(
             if any(finding.pattern is pattern for finding in regions.findings)
         ),
     )
+
+
+def _graded(measurements: Measurements, cautions: Sequence[Caution]) -> Measurements:
+    """Without grades where something forbids them."""
+    if not any(caution.forbids_grade for caution in cautions):
+        return measurements
+    right, left, both = (replace(row, severity=None) for row in measurements)
+    return right, left, both
 
 
 def _patterns(plane: Labels) -> frozenset[Pattern]:

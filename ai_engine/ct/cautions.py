@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ai_engine.ct.high_attenuation import usual_density
 from ai_engine.ct.inhomogeneity import is_small
 from ai_engine.ct.lungs import LungMasks
 from ai_engine.ct.results import Caution, LungMeasurement, Side
@@ -17,17 +18,63 @@ INFLATED = -700.0
 """Mean Hounsfield units that lungs in inspiration stay below."""
 
 
-def find_cautions(volume: CtVolume, lungs: LungMasks, both: LungMeasurement) -> tuple[Caution, ...]:
-    """The cautions that apply, in the order of `Caution`; ``both`` is both lungs' measurement."""
+GAS_ML = 20.0
+"""ml of gas alone in the chest from which a pneumothorax or a bulla is pointed out."""
+
+USUAL = -760.0
+CLEAR = -800.0
+"""Hounsfield units that a lung's usual density and 15th percentile stay below in inspiration."""
+
+FILLED = 0.5
+"""Part of the space inside the ribs, at the levels of the carina and five centimetres below it,
+that both lungs fill at least; heart and mediastinum fill a third."""
+
+BASES = 45.0
+"""mm that one lung's base lies above the other's at most."""
+
+Measurements = tuple[LungMeasurement, LungMeasurement, LungMeasurement]
+
+
+def find_cautions(
+    volume: CtVolume, lungs: LungMasks, measurements: Measurements
+) -> tuple[Caution, ...]:
+    """The cautions that apply, in the order of `Caution`."""
+    both = measurements[2]
+    mean, clearest = both.mean_hounsfield or 0.0, both.percentile_15 or 0.0
     applies = {
         Caution.CUT_OFF: _is_cut_off(lungs),
         Caution.CONTRAST: volume.contrast,
         Caution.THICK: volume.geometry.spacing[0] > THICKEST,
-        Caution.NOT_INFLATED: (both.mean_hounsfield or 0.0) > INFLATED,
+        Caution.NOT_INFLATED: mean > INFLATED,
+        Caution.DIFFUSE: usual_density(lungs) > USUAL or clearest > CLEAR,
+        Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
+        Caution.ENDS_EARLY: _ends_early(lungs),
+        Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
         Caution.LEFT_SMALL: is_small(Side.LEFT, lungs),
     }
     return tuple(caution for caution in Caution if applies[caution])
+
+
+def _ends_early(lungs: LungMasks) -> bool:
+    """Whether one lung's base lies far above the other's."""
+    lowest = [np.flatnonzero((lungs.coarse_labels == side).any(axis=(1, 2))) for side in (1, 2)]
+    if not all(len(levels) for levels in lowest):
+        return True
+    return bool(abs(lowest[0][-1] - lowest[1][-1]) * lungs.grid.spacing[0] > BASES)
+
+
+def _ribs_are_empty(lungs: LungMasks) -> bool:
+    """Whether the lungs fill little of the space inside the ribs where there is no diaphragm."""
+    thorax = lungs.cavity.thorax
+    if thorax.carina is None:
+        return False
+    chest = slice(thorax.carina, thorax.carina + max(1, thorax.levels(50.0)))
+    each = thorax.grid.slices_each
+    inside = np.count_nonzero(thorax.cavities[0][chest] | thorax.cavities[1][chest])
+    found = np.count_nonzero(lungs.coarse_labels[chest.start * each : chest.stop * each])
+    room = inside * thorax.grid.voxel_ml
+    return bool(room > 0 and found * lungs.grid.voxel_ml < FILLED * room)
 
 
 def _is_cut_off(lungs: LungMasks) -> bool:

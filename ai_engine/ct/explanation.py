@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from ai_engine.ct.results import Pattern, SliceRange
+from ai_engine.ct.results import CtAnalysis, LungMeasurement, Pattern, SliceRange
 
 
 def slice_ranges(patterns: Sequence[frozenset[Pattern]]) -> tuple[SliceRange, ...]:
@@ -23,6 +23,33 @@ def explain(ranges: Sequence[SliceRange]) -> tuple[str, ...]:
     total = ranges[-1].last if ranges else 0
     opening = f"There are {total} slices in total, counted from the head."
     return opening, *(_sentence(entry) for entry in ranges)
+
+
+def conclusion(analysis: CtAnalysis) -> str:
+    """The whole result in a sentence or two.
+
+    "Healthy", the published name of the first grade, is said only where nothing at all was found
+    and nothing forbids a grade, and only in brackets.
+    """
+    both = analysis.measurements[2]
+    aerated = f"{both.aerated_ml:.0f} ml of aerated lung"
+    if analysis.doubts:
+        words = "Cannot grade. " + " ".join(doubt.value for doubt in analysis.doubts)
+        if analysis.findings:
+            words = f"{_share(both)} {words}"
+        return words
+    if analysis.findings:
+        return _share(both)
+    return (
+        f"No inhomogeneity measured in {aerated} (grade 1; its published name is: healthy lungs)."
+    )
+
+
+def _share(both: LungMeasurement) -> str:
+    return (
+        f"Inhomogeneity of {both.percentage or 0.0:.1f} % measured in {both.volume_ml:.0f} ml of "
+        f"lung, of which {both.aerated_ml:.0f} ml are aerated."
+    )
 
 
 def _sentence(entry: SliceRange) -> str:

@@ -1,7 +1,10 @@
 """Slices in anatomical order, and what must hold before a volume may be measured.
 
 Order and spacing come from Image Position and Image Orientation (PS3.3 C.7.6.2.1.1), never from
-instance numbers, slice locations or the order of arrival.
+instance numbers, slice locations or the order of arrival. Positions are decimal strings, often
+rounded to a tenth of a millimetre: steps of 1.25 mm are then 1.2 and 1.3 by turns. Therefore the
+spacing is the whole length over the number of steps, in which rounding hardly counts, and evenness
+is judged with the precision of the decimals allowed for.
 """
 
 from collections.abc import Sequence
@@ -32,7 +35,10 @@ SAME = 1e-3
 GAP = 1.5
 UNEVEN = 0.1
 """Direction cosines agree within SAME; a step above GAP median steps is a hole, and one that
-differs by UNEVEN of the median is uneven."""
+differs by UNEVEN of the mean is uneven; both beyond what rounding explains."""
+
+MOST_NAMED = 3
+"""Gaps that a refusal names one by one."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +67,7 @@ def stack_slices(slices: Sequence[Slice]) -> Stack:
     positions = np.array([entry.position for entry in slices])
     along = positions @ normal
     order = np.argsort(-along, kind="stable")
-    step = _even_step(-np.diff(along[order]))
+    step = _even_step(-np.diff(along[order]), _rounding(slices, normal))
     _require_no_tilt(slices, positions[order], normal)
     return Stack(slices=tuple(slices[index] for index in order), step=step)
 
@@ -93,26 +99,61 @@ def _axial_normal(entry: Slice) -> Floats:
         raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, detail)
     normal = np.cross(columns, rows)
     normal = normal / np.linalg.norm(normal)
-    if abs(normal[2]) < AXIAL_COSINE or abs(columns[0]) < AXIAL_COSINE:
+    if is_decubitus(entry):
+        detail = "slices of a patient who lies on the side are not measured"
+        raise CtRefusedError(CtRefusalReason.DECUBITUS, detail)
+    if not is_axial(entry):
         raise CtRefusedError(CtRefusalReason.NOT_AXIAL, "send the axial reconstruction")
     return np.asarray(normal if normal[2] > 0 else -normal)
 
 
-def _even_step(steps: Floats) -> float:
-    step = float(np.median(steps))
-    if step < 0.01 or steps.min() < 0.1 * step:
+def is_axial(entry: Slice) -> bool:
+    """Whether a slice is axial, its columns running from right to left or back."""
+    return _is_across_the_body(entry) and abs(entry.columns_along[0]) >= AXIAL_COSINE
+
+
+def is_decubitus(entry: Slice) -> bool:
+    """Whether a slice is axial, but of a patient on the side: its columns run front to back."""
+    return _is_across_the_body(entry) and abs(entry.columns_along[1]) >= AXIAL_COSINE
+
+
+def _is_across_the_body(entry: Slice) -> bool:
+    normal = np.cross(entry.columns_along, entry.rows_along)
+    return bool(abs(normal[2]) >= AXIAL_COSINE * np.linalg.norm(normal))
+
+
+def _rounding(slices: Sequence[Slice], normal: Floats) -> float:
+    """mm that rounding of the positions may change one step by: half a unit at each of its ends."""
+    units = np.min([entry.position_unit for entry in slices], axis=0)
+    return float(np.abs(normal) @ units)
+
+
+def _even_step(steps: Floats, rounding: float) -> float:
+    """The mean step in mm; ``rounding`` is what may change a single one."""
+    middle = float(np.median(steps))
+    if middle < 0.01 or steps.min() < 0.1 * middle:
         detail = "the same part was reconstructed or sent twice; send each slice once"
         raise CtRefusedError(CtRefusalReason.DUPLICATED_SLICES, detail)
-    holes = int(np.count_nonzero(steps > GAP * step))
-    if holes:
-        detail = f"{holes} gap{'s' * (holes > 1)} in the stack; send the whole series"
-        raise CtRefusedError(CtRefusalReason.MISSING_SLICES, detail)
-    if np.abs(steps - step).max() > UNEVEN * step:
+    gaps = np.flatnonzero(steps > GAP * middle + rounding)
+    if len(gaps):
+        raise CtRefusedError(CtRefusalReason.MISSING_SLICES, _gaps_in_words(gaps, steps, middle))
+    step = float(steps.mean())
+    if np.abs(steps - step).max() > UNEVEN * step + rounding:
         raise CtRefusedError(CtRefusalReason.UNEVEN_SPACING, "send one reconstruction at a time")
     if step > MAXIMUM_SPACING:
         detail = f"lungs are measured on slices at most {MAXIMUM_SPACING:g} mm apart"
         raise CtRefusedError(CtRefusalReason.TOO_THICK, detail)
     return step
+
+
+def _gaps_in_words(gaps: npt.NDArray[np.intp], steps: Floats, middle: float) -> str:
+    """Where slices are missing, counted from the head, and about how many."""
+    named = [
+        f"about {max(1, round(float(steps[gap]) / middle) - 1)} after slice {gap + 1}"
+        for gap in gaps[:MOST_NAMED]
+    ]
+    more = f" and in {len(gaps) - MOST_NAMED} more places" if len(gaps) > MOST_NAMED else ""
+    return f"{', '.join(named)}{more}, counted from the head; send the whole series"
 
 
 def _require_no_tilt(slices: Sequence[Slice], positions: Floats, normal: Floats) -> None:

@@ -17,6 +17,12 @@ from ai_engine.ct.volume import CtVolume, Hounsfield
 COARSE_STEP = 2.0
 """mm: what the coarse grid's steps come closest to."""
 
+CHEST_STEP = 4.0
+"""mm: the same of the still coarser grid on which the chest's walls are found."""
+
+
+Field = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CoarseGrid:
@@ -53,6 +59,47 @@ def reduce_volume(volume: CtVolume) -> CoarseGrid:
         spacing=(step * each, between_rows * rows / height, between_columns * columns / width),
         slices_each=each,
     )
+
+
+def reduce_grid(grid: CoarseGrid) -> CoarseGrid:
+    """Average a grid down to steps of about `CHEST_STEP`; ``slices_each`` is of the grid given."""
+    shape, each = _chest_shape(grid)
+    step, between_rows, between_columns = grid.spacing
+    rows, columns = grid.hounsfield.shape[1:]
+    return CoarseGrid(
+        hounsfield=_average(grid.hounsfield, shape, each).astype(np.int16),
+        spacing=(step * each, between_rows * rows / shape[0], between_columns * columns / shape[1]),
+        slices_each=each,
+    )
+
+
+def reduce_grid_mask(mask: Mask, grid: CoarseGrid, part: float = 0.5) -> Mask:
+    """Bring a mask of a grid to `reduce_grid`'s: voxels of which it fills more than a part."""
+    shape, each = _chest_shape(grid)
+    return np.asarray(_average(mask.view(np.uint8) * np.uint8(200), shape, each) > 200 * part)
+
+
+def enlarge_field(field: npt.NDArray[np.float32], chest: CoarseGrid, grid: CoarseGrid) -> Field:
+    """Bring a field from `reduce_grid`'s grid back to the one it was made of, interpolated."""
+    count, rows, columns = grid.hounsfield.shape
+    places = (np.arange(count) + 0.5) / chest.slices_each - 0.5
+    low = np.clip(np.floor(places).astype(int), 0, len(field) - 1)
+    high = np.clip(low + 1, 0, len(field) - 1)
+    part = np.clip(places - low, 0.0, 1.0).astype(np.float32)
+    planes = [cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_LINEAR) for plane in field]
+    return np.stack(
+        [
+            planes[a] * (np.float32(1.0) - share) + planes[b] * share
+            for a, b, share in zip(low, high, part, strict=True)
+        ]
+    )
+
+
+def _chest_shape(grid: CoarseGrid) -> tuple[tuple[int, int], int]:
+    rows, columns = grid.hounsfield.shape[1:]
+    height = min(rows, max(1, round(rows * grid.spacing[1] / CHEST_STEP)))
+    width = min(columns, max(1, round(columns * grid.spacing[2] / CHEST_STEP)))
+    return (height, width), max(1, int(CHEST_STEP / grid.spacing[0] + 0.1))
 
 
 def enlarge(plane: Mask, shape: tuple[int, int]) -> Mask:

@@ -2,12 +2,14 @@
 
 A dense structure too thick for a peripheral vessel that touches the mediastinum or an airway is
 taken for hilar unless it is large. So a lesion below `LARGE_ML` that touches them isn't measured:
-without contrast and shape models, the two can't be told apart by density.
+without contrast and shape models, the two can't be told apart by density. That holds at the levels
+of the hila alone; above and below them, lung that touches the mediastinum has no such vessels.
 """
 
 import numpy as np
 from scipy import ndimage
 
+from ai_engine.ct.airways import find_carina
 from ai_engine.ct.closing import TOUCHING, ClosedLungs
 from ai_engine.ct.grid import CoarseGrid
 from ai_engine.ct.morphology import Mask, dilate, remove_thin
@@ -18,8 +20,12 @@ THICK = 3.1
 NEAR = 8.0
 """mm from an airway that count as touching."""
 
-LARGE_ML = 15.0
-"""ml from which a dense part at the hilum is kept as a lesion: a ball of 3 cm."""
+LARGE_ML = 40.0
+"""ml from which a dense part at the hilum is kept as a lesion, as a ball of 4 cm: the vessels of one
+hilum may have 25 ml."""
+
+LEVELS = (-20.0, 95.0)
+"""mm below the carina from which to which hila and lower pulmonary veins are."""
 
 
 def find_hilum(closed: ClosedLungs, aerated: Mask, airways: Mask, grid: CoarseGrid) -> Mask:
@@ -36,4 +42,9 @@ def find_hilum(closed: ClosedLungs, aerated: Mask, airways: Mask, grid: CoarseGr
     touching[labels[near & thick]] = True
     taken = small & touching
     taken[0] = False
-    return np.asarray(taken[labels])
+    found = np.asarray(taken[labels])
+    if (carina := find_carina(grid, airways)) is not None:
+        above, below = (carina + round(reach / grid.spacing[0]) for reach in LEVELS)
+        found[: max(0, above)] = False
+        found[max(0, below) :] = False
+    return found

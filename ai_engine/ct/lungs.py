@@ -1,10 +1,9 @@
-"""Right and left lung by Hounsfield threshold and morphology.
+"""Right and left lung, aerated or not.
 
-Found on the coarse grid: air inside the body, without trachea and main bronchi, parted into right
-and left; closed, so that vessels, nodules and narrow lesions at the pleura belong to the lung;
-then drawn at full resolution. A lung or lobe without air (large consolidation, atelectasis or
-effusion) has no contrast to the chest wall and isn't found this way; ``cautions`` says where that
-is to be suspected.
+Found on the coarse grid: air inside the body, without airways and without gas that is no lung,
+parted into right and left; closed, so that vessels, nodules and narrow lesions at the pleura belong
+to the lung; what is airless where lung is to be expected is added (`cavity`); then drawn at full
+resolution. What may still be missing, `cautions` says.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ai_engine.ct.airways import find_airways
+from ai_engine.ct.cavity import Cavity, find_cavity
 from ai_engine.ct.closing import close_lungs
+from ai_engine.ct.gas import Gas, find_gas
 from ai_engine.ct.grid import CoarseGrid, enlarge, reduce_volume
 from ai_engine.ct.hilum import find_hilum
 from ai_engine.ct.morphology import Mask
@@ -41,13 +42,16 @@ class LungMasks:
     """The lungs of a volume.
 
     ``labels`` is uint8 (slices, rows, columns): 0 outside, 1 the patient's right lung, 2 the left.
-    ``coarse_labels`` is the same on ``grid``, where ``airways`` holds trachea and main bronchi.
+    ``coarse_labels`` is the same on ``grid``, where ``airways`` holds trachea and main bronchi;
+    ``cavity`` has what of the lungs is airless and the chest's walls, ``gas`` what is no lung.
     """
 
     labels: Labels
     grid: CoarseGrid
     coarse_labels: Labels
     airways: Mask
+    cavity: Cavity
+    gas: Gas
 
 
 def find_lungs(volume: CtVolume, *, threads: int = 2) -> LungMasks:
@@ -61,19 +65,31 @@ def find_lungs(volume: CtVolume, *, threads: int = 2) -> LungMasks:
     grid = reduce_volume(volume)
     air = _air_inside(grid)
     airways = find_airways(grid, air)
-    aerated = separate(grid, air & ~airways, left_is_high=volume.geometry.left_is_high)
-    if sum(int(np.count_nonzero(lung)) for lung in aerated) * grid.voxel_ml < LEAST_LUNGS_ML:
+    gas = find_gas(grid, air, airways)
+    aerated = separate(grid, air & ~airways & ~gas.mask, left_is_high=volume.geometry.left_is_high)
+    either = aerated[0] | aerated[1]
+    if np.count_nonzero(either) * grid.voxel_ml < LEAST_LUNGS_ML:
         detail = f"less than {LEAST_LUNGS_ML:g} ml of lung found; send a chest CT"
         raise CtRefusedError(CtRefusalReason.NO_LUNGS, detail)
-    closed = close_lungs(aerated, airways, grid)
-    either = aerated[0] | aerated[1]
+    closed = close_lungs(aerated, airways | gas.mask, grid)
     hilum = find_hilum(closed, either, airways, grid)
-    coarse = np.where(closed.right & ~hilum, RIGHT, 0).astype(np.uint8)
-    coarse[closed.left & ~hilum] = LEFT
+    lungs = closed.right & ~hilum, closed.left & ~hilum
+    cavity = find_cavity(
+        grid,
+        lungs,
+        airways | gas.mask,
+        left_is_high=volume.geometry.left_is_high,
+        back_is_high=volume.geometry.rows_along[1] > 0,
+    )
+    coarse = np.where(lungs[0] | cavity.right, RIGHT, 0).astype(np.uint8)
+    coarse[lungs[1] | cavity.left] = LEFT
+    excluded = (airways | hilum | gas.mask) & (coarse == 0)
     dense = (coarse > 0) & ~either
-    outline = _Outline(grid=grid, lungs=coarse, dense=dense, excluded=airways | hilum)
+    outline = _Outline(grid=grid, lungs=coarse, dense=dense, excluded=excluded)
     labels = _refine(volume, outline, threads)
-    return LungMasks(labels=labels, grid=grid, coarse_labels=coarse, airways=airways)
+    return LungMasks(
+        labels=labels, grid=grid, coarse_labels=coarse, airways=airways, cavity=cavity, gas=gas
+    )
 
 
 def _air_inside(grid: CoarseGrid) -> Mask:

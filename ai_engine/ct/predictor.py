@@ -11,7 +11,7 @@ from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.refusal import CtRefusedError
 from ai_engine.ct.results import CtAnalysis
-from ai_engine.ct.series import CtSeries, LeftOut, list_series, why_chosen
+from ai_engine.ct.series import CtSeries, LeftOut, list_series, why_chosen, why_left_out
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity
@@ -86,9 +86,12 @@ class CtPredictor:
                 refusals.append(_refusal(one, error))
                 continue
             rest = (*series[:number], *series[number + 1 :])
-            left_out = (*others, *(_left_out(each) for each in series[number + 1 :]))
-            return self._prediction(analysis, why_chosen(one, rest), refusals, left_out)
-        left_out = (*others, *(_left_out(each) for each in series[MOST_TRIES:]))
+            later = (_left_out(each, one) for each in series[number + 1 :])
+            choice = why_chosen(one, rest)
+            return self._prediction(analysis, choice, refusals, (*others, *later))
+        tried = {one.series_instance_uid for one in series[:MOST_TRIES]}
+        untried = (one for one in series[MOST_TRIES:] if one.series_instance_uid not in tried)
+        left_out = (*others, *(_untried(each) for each in untried))
         words = "No series could be analysed." if series else "There are no slices to analyse."
         return self._prediction(None, words, refusals, left_out)
 
@@ -158,9 +161,17 @@ def _refusal(series: CtSeries, error: CtRefusedError) -> SeriesRefusal:
     )
 
 
-def _left_out(series: CtSeries) -> LeftOut:
+def _left_out(series: CtSeries, chosen: CtSeries) -> LeftOut:
     return LeftOut(
         series_instance_uid=series.series_instance_uid,
         sop_instance_uids=series.sop_instance_uids,
-        reason=f"another series was analysed ({series.words})",
+        reason=why_left_out(series, chosen),
+    )
+
+
+def _untried(series: CtSeries) -> LeftOut:
+    return LeftOut(
+        series_instance_uid=series.series_instance_uid,
+        sop_instance_uids=series.sop_instance_uids,
+        reason=f"other series were tried before ({series.words})",
     )

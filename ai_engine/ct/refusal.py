@@ -18,6 +18,7 @@ class CtRefusalReason(StrEnum):
     MIXED_SERIES = "slices of more than one series"
     MIXED_GEOMETRY = "slices of different orientation, size or pixel spacing"
     NOT_AXIAL = "slices are not axial"
+    DECUBITUS = "decubitus: the patient lies on the side"
     GANTRY_TILT = "gantry tilt"
     DUPLICATED_SLICES = "more than one slice at one position"
     MISSING_SLICES = "slices are missing"

@@ -44,9 +44,14 @@ class Pattern(StrEnum):
 
 
 class Severity(StrEnum):
-    """Grades by percentage of inhomogeneity (paper 5, section 6)."""
+    """Grades by percentage of inhomogeneity (paper 5, section 6).
 
-    GRADE_1 = "healthy lungs (up to 2 %)"
+    The paper calls the first one "healthy lungs". That a method measures little doesn't make lungs
+    healthy, so its name is given only in brackets, and only where nothing at all was found and
+    nothing forbids it (`conclusion`).
+    """
+
+    GRADE_1 = "up to 2 %"
     GRADE_2 = "2 to 25 %"
     GRADE_3 = "25 to 50 %"
     GRADE_4 = "50 to 75 %"
@@ -68,6 +73,22 @@ class Caution(StrEnum):
         "Mean lung attenuation is high: little inspiration or widespread disease; "
         "the percentages may be too high."
     )
+    DIFFUSE = (
+        "Both lungs are dense all over: diffuse disease or little inspiration, which density alone "
+        "does not tell apart; dense areas cannot be told from the lung around them."
+    )
+    PNEUMOTHORAX = (
+        "Gas without lung in it lies in the chest: pneumothorax or a large bulla; "
+        "the lung's own volume is not known."
+    )
+    ENDS_EARLY = (
+        "A lung ends at a level or above the other one's base: its base may be airless or filled "
+        "with fluid that was not found."
+    )
+    RIBS_EMPTY = (
+        "The lungs found fill little of the space inside the ribs: parts without air may be "
+        "missing from them."
+    )
     RIGHT_SMALL = (
         "The right lung found is small beside the left; airless parts may be missing from it, "
         "and its percentage may be too low."
@@ -77,25 +98,35 @@ class Caution(StrEnum):
         "and its percentage may be too low."
     )
 
+    @property
+    def forbids_grade(self) -> bool:
+        """Whether no grade can be given: what was measured may not be all there is."""
+        return self not in {Caution.CONTRAST, Caution.THICK}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LungMeasurement:
     """One lung's figures, or both lungs' together.
 
-    ``volume_ml`` is of the lung's mask without airways and hilum, ``inhomogeneity_ml`` of the part
-    of the inhomogeneity mask inside it; ``percentage`` is their ratio (paper 5, equations 1 and
-    2), None where there is no such lung. ``high_attenuation_percentage`` is the part of the lung's
+    ``volume_ml`` is of the lung's mask without airways and hilum, airless parts and fluid in the
+    pleural space included; ``aerated_ml`` of what is aerated in it (below −500 HU).
+    ``inhomogeneity_ml`` is the part of the inhomogeneity mask inside the lung; ``percentage`` its
+    share of ``volume_ml`` (paper 5, equations 1 and 2), None where there is no such lung.
+    ``high_attenuation_percentage`` is the part of the lung's
     voxels from −600 to −250 HU without any selection, as epidemiology reports it; healthy
     never-smokers have a median of 4.3 % (Easthausen et al., Respirology 2020). ``mean_hounsfield``
-    is the lung's mean.
+    is the lung's mean, ``percentile_15`` the density that 15 % of it stay below. ``severity`` is
+    None where there is no such lung, or where no grade can be given.
     """
 
     side: Side
     volume_ml: float
+    aerated_ml: float
     inhomogeneity_ml: float
     percentage: float | None
     high_attenuation_percentage: float | None
     mean_hounsfield: float | None
+    percentile_15: float | None
     severity: Severity | None
 
 
@@ -202,6 +233,11 @@ class CtAnalysis:
     def is_positive(self) -> bool:
         """Whether there is any inhomogeneity."""
         return bool(self.findings)
+
+    @property
+    def doubts(self) -> tuple[Caution, ...]:
+        """The cautions for which no grade is given."""
+        return tuple(caution for caution in self.cautions if caution.forbids_grade)
 
 
 _SIDES = {

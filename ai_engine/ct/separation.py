@@ -108,6 +108,7 @@ def _is_nearer(one: Mask, other: Mask, grid: CoarseGrid) -> Mask:
 
 
 def _lung_pieces(pieces: list[Mask], lungs: Mask) -> list[Mask]:
+    """The pieces that lie beside the lungs: neither in the abdomen nor in neck and head."""
     levels = np.flatnonzero(lungs.any(axis=(1, 2)))
     lowest = levels[0] + LOWEST * (levels[-1] - levels[0])
-    return [piece for piece in pieces if ndimage.center_of_mass(piece)[0] <= lowest]
+    return [piece for piece in pieces if levels[0] <= ndimage.center_of_mass(piece)[0] <= lowest]

@@ -2,7 +2,8 @@
 
 Anything that could be a chest CT has several series: localizers, sagittal and coronal
 reformations, the same slices by several kernels or in several thicknesses. The thinnest axial one
-with a soft or a lung kernel is measured (paper 5 works on axial slices).
+with a soft or a lung kernel is measured (paper 5 works on axial slices). What has one Series
+Instance UID but is several stacks (`stacks`) is parted before, and each counts for itself.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,13 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom import Dataset
 
-from ai_engine.ct.geometry import AXIAL_COSINE, MINIMUM_SLICES
+from ai_engine.ct.geometry import MINIMUM_SLICES, is_axial
 from ai_engine.ct.kernels import Kernel, kernel_of
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.slices import Slice, read_slices
+from ai_engine.ct.stacks import part_series
 
 NOT_SLICES = frozenset({CtRefusalReason.LOCALIZER, CtRefusalReason.PROJECTION})
 """What is taken out of a series, where the rest of it may be measured without."""
+
+
+SHORTEST = 120.0
+"""mm from head to feet below which a stack is of a part of the lungs, if there is a longer one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +37,11 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CtSeries:
-    """One series' objects that claim to be slices, as far as their headers say.
+    """One series' objects that claim to be slices, or one stack of them, by their headers.
 
     ``step`` is mm between slices, 0 where it isn't known; ``problem`` says why it can't be measured
-    by its headers alone, None where it may be.
+    by its headers alone, None where it may be. ``stacks`` is how many stacks its Series Instance
+    UID holds; this is one of them.
     """
 
     series_instance_uid: str
@@ -44,6 +51,7 @@ class CtSeries:
     kernel: Kernel
     is_axial: bool
     problem: CtRefusedError | None
+    stacks: int = 1
 
     @property
     def sop_instance_uids(self) -> tuple[str, ...]:
@@ -59,11 +67,12 @@ class CtSeries:
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Smaller is better: measurable, enough slices, no bone kernel, thin, soft, many."""
+        """Smaller is better: measurable, enough slices, long, no bone kernel, thin, soft, many."""
         return (
             self.problem is not None,
             not self.is_axial,
             self.count < MINIMUM_SLICES,
+            0.0 < self.count * self.step < SHORTEST,
             self.kernel is Kernel.BONE,
             round(self.step, 1) or np.inf,
             self.kernel,
@@ -88,7 +97,13 @@ def list_series(headers: Iterable[Dataset]) -> tuple[tuple[CtSeries, ...], tuple
             others.setdefault((uid, reason.value), []).append(str(header.SOPInstanceUID))
         else:
             groups.setdefault(uid, []).append(header)
-    series = sorted((_series(uid, group) for uid, group in groups.items()), key=lambda s: s.rank)
+    series = [
+        _series(uid, part, len(parts))
+        for uid, group in groups.items()
+        for parts in (part_series(group),)
+        for part in parts
+    ]
+    series.sort(key=lambda one: one.rank)
     left_out = tuple(
         LeftOut(series_instance_uid=uid, sop_instance_uids=tuple(sorted(uids)), reason=reason)
         for (uid, reason), uids in sorted(others.items())
@@ -98,12 +113,31 @@ def list_series(headers: Iterable[Dataset]) -> tuple[tuple[CtSeries, ...], tuple
 
 def why_chosen(chosen: CtSeries, others: Sequence[CtSeries]) -> str:
     """Say which series was analysed, and why that one."""
-    if not others:
-        return f"Analysed: the only series of slices ({chosen.words})."
-    return (
-        f"Analysed: {chosen.words}; among {len(others) + 1} series, the thinnest axial one whose "
-        "kernel is not for bone."
-    )
+    uid = chosen.series_instance_uid
+    rest = [other for other in others if other.series_instance_uid != uid]
+    count = len({other.series_instance_uid for other in rest}) + 1
+    words = f"Analysed: the only series of slices ({chosen.words})."
+    if rest:
+        words = (
+            f"Analysed: {chosen.words}; among {count} series, the thinnest axial one whose "
+            "kernel is not for bone."
+        )
+    if chosen.stacks > 1:
+        words += (
+            f" Its series holds {chosen.stacks} stacks of images that do not belong together; "
+            "the best whole one was taken."
+        )
+    return words
+
+
+def why_left_out(series: CtSeries, chosen: CtSeries) -> str:
+    """Say why a series, or a stack of the chosen one's series, was not analysed."""
+    if series.series_instance_uid != chosen.series_instance_uid:
+        return f"another series was analysed ({series.words})"
+    if series.count < MINIMUM_SLICES:
+        images = "1 image" if series.count == 1 else f"{series.count} images"
+        return f"not of the stack that was analysed ({images} of other geometry or acquisition)"
+    return f"another acquisition of the same series was analysed ({series.words})"
 
 
 def _not_a_slice(header: Dataset) -> CtRefusalReason | None:
@@ -114,7 +148,7 @@ def _not_a_slice(header: Dataset) -> CtRefusalReason | None:
     return None
 
 
-def _series(uid: str, headers: Sequence[Dataset]) -> CtSeries:
+def _series(uid: str, headers: Sequence[Dataset], stacks: int) -> CtSeries:
     problem: CtRefusedError | None = None
     slices: tuple[Slice, ...] = ()
     try:
@@ -127,8 +161,9 @@ def _series(uid: str, headers: Sequence[Dataset]) -> CtSeries:
         count=len(slices) or len(headers),
         step=_step(slices),
         kernel=kernel_of(_first(headers[0].get("ConvolutionKernel"))),
-        is_axial=bool(slices) and all(_is_axial(entry) for entry in slices),
+        is_axial=bool(slices) and all(is_axial(entry) for entry in slices),
         problem=problem,
+        stacks=stacks,
     )
 
 
@@ -140,14 +175,9 @@ def _first(value: object) -> str:
     return str(values[0]) if values else ""
 
 
-def _is_axial(entry: Slice) -> bool:
-    normal = np.cross(entry.columns_along, entry.rows_along)
-    return bool(abs(normal[2]) >= AXIAL_COSINE and abs(entry.columns_along[0]) >= AXIAL_COSINE)
-
-
 def _step(slices: Sequence[Slice]) -> float:
     if len(slices) < 2:
         return 0.0
     normal = np.cross(slices[0].columns_along, slices[0].rows_along)
     along = np.sort([float(np.dot(entry.position, normal)) for entry in slices])
-    return float(np.round(np.median(np.diff(along)), 3))
+    return float(np.round(np.ptp(along) / (len(along) - 1), 3))

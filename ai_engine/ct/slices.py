@@ -7,6 +7,7 @@ its legacy converted form have one per frame, described in functional groups (PS
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from pydicom import Dataset
 from pydicom.uid import (
@@ -40,6 +41,7 @@ class Slice:
     """One slice's place in space (mm, patient coordinates) and the way to its pixels.
 
     ``spacing`` is between rows and between columns; ``gantry_tilt`` is in degrees, as stated.
+    ``position_unit`` is the last decimal place (mm) to which each coordinate was written.
     """
 
     dataset: Dataset
@@ -47,6 +49,7 @@ class Slice:
     series_uid: str
     shape: tuple[int, int]
     position: Vector
+    position_unit: Vector
     rows_along: Vector
     columns_along: Vector
     spacing: tuple[float, float]
@@ -103,7 +106,8 @@ def _groups(*levels: Dataset) -> tuple[Dataset, ...]:
 def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Slice:
     try:
         orientation = _floats(_first(places, "ImageOrientationPatient"), 6)
-        position = _floats(_first(places, "ImagePositionPatient"), 3)
+        written = _first(places, "ImagePositionPatient")
+        position = _floats(written, 3)
         spacing = _floats(_first(places, "PixelSpacing"), 2)
         shape = (int(dataset.Rows), int(dataset.Columns))
         series_uid, sop_uid = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
@@ -118,6 +122,7 @@ def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Sli
         series_uid=series_uid,
         shape=shape,
         position=(position[0], position[1], position[2]),
+        position_unit=_units(written),
         rows_along=(orientation[3], orientation[4], orientation[5]),
         columns_along=(orientation[0], orientation[1], orientation[2]),
         spacing=(spacing[0], spacing[1]),
@@ -158,6 +163,16 @@ def _floats(value: object, count: int) -> tuple[float, ...]:
     if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
         raise ValueError
     return numbers
+
+
+def _units(written: object) -> Vector:
+    """The unit of the last decimal place of each of three decimal strings (PS3.5 6.2, DS)."""
+    x, y, z = (Decimal(str(part)).as_tuple().exponent for part in _many(written))
+    return _power(x), _power(y), _power(z)
+
+
+def _power(exponent: int | str) -> float:
+    return 10.0 ** min(0, exponent) if isinstance(exponent, int) else 0.0
 
 
 def _many(value: object) -> tuple[object, ...]:

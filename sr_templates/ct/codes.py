@@ -5,7 +5,7 @@ from types import MappingProxyType
 from pydicom.sr.coding import Code
 
 from ai_engine.ct.refusal import CtRefusalReason
-from ai_engine.ct.results import Pattern, Severity, Side
+from ai_engine.ct.results import Caution, Pattern, Severity, Side
 from sr_templates.codes import PRIVATE_SCHEME
 
 SERIES_INSTANCE_UID = Code("112002", "DCM", "Series Instance UID")
@@ -54,6 +54,26 @@ GRADES = MappingProxyType(
         for severity in Severity
     }
 )
+CANNOT_GRADE = Code("ct-no-grade", PRIVATE_SCHEME, "Cannot grade")
+AERATED_VOLUME = Code("ct-aerated-ml", PRIVATE_SCHEME, "Volume of aerated lung")
+PERCENTILE_15 = Code("ct-percentile-15", PRIVATE_SCHEME, "15th percentile of attenuation")
+CAUTION = Code("ct-caution", PRIVATE_SCHEME, "Caution")
+CAUTIONS = MappingProxyType(
+    {
+        Caution.CUT_OFF: Code("C-CUT-OFF", PRIVATE_SCHEME, "Lungs cut off by the scan"),
+        Caution.CONTRAST: Code("C-CONTRAST", PRIVATE_SCHEME, "Contrast agent"),
+        Caution.THICK: Code("C-THICK", PRIVATE_SCHEME, "Thick slices"),
+        Caution.NOT_INFLATED: Code(
+            "C-NOT-INFLATED", PRIVATE_SCHEME, "Little inspiration or widespread disease"
+        ),
+        Caution.DIFFUSE: Code("C-DIFFUSE", PRIVATE_SCHEME, "Diffuse disease or little inspiration"),
+        Caution.PNEUMOTHORAX: Code("C-GAS", PRIVATE_SCHEME, "Pneumothorax or large bulla"),
+        Caution.ENDS_EARLY: Code("C-ENDS-EARLY", PRIVATE_SCHEME, "Base of a lung not seen"),
+        Caution.RIBS_EMPTY: Code("C-RIBS-EMPTY", PRIVATE_SCHEME, "Lungs small for the thorax"),
+        Caution.RIGHT_SMALL: Code("C-RIGHT-SMALL", PRIVATE_SCHEME, "Right lung small"),
+        Caution.LEFT_SMALL: Code("C-LEFT-SMALL", PRIVATE_SCHEME, "Left lung small"),
+    }
+)
 REFUSAL_REASONS = MappingProxyType(
     {
         CtRefusalReason.NOT_CT: Code("R-NOT-CT", PRIVATE_SCHEME, "Not CT images"),
@@ -73,6 +93,7 @@ REFUSAL_REASONS = MappingProxyType(
             "R-MIXED-GEOMETRY", PRIVATE_SCHEME, "Slices of different orientation or size"
         ),
         CtRefusalReason.NOT_AXIAL: Code("R-NOT-AXIAL", PRIVATE_SCHEME, "Slices are not axial"),
+        CtRefusalReason.DECUBITUS: Code("R-DECUBITUS", PRIVATE_SCHEME, "Decubitus"),
         CtRefusalReason.GANTRY_TILT: Code("R-GANTRY-TILT", PRIVATE_SCHEME, "Gantry tilt"),
         CtRefusalReason.DUPLICATED_SLICES: Code(
             "R-DOUBLE-SLICES", PRIVATE_SCHEME, "More than one slice at one position"

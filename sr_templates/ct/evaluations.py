@@ -16,9 +16,10 @@ from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.sr.coding import Code
 
 from ai_engine.ct import codes as engine_codes
+from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.prediction import SeriesRefusal
 from ai_engine.ct.refusal import CtRefusalReason
-from ai_engine.ct.results import KeySlice, LungMeasurement, Side, SliceRange
+from ai_engine.ct.results import Caution, CtAnalysis, KeySlice, LungMeasurement, Side, SliceRange
 from ai_engine.prediction import Remark
 from sr_templates import codes
 from sr_templates.ct import codes as ct_codes
@@ -43,10 +44,11 @@ def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
     content.extend(_remark(remark) for remark in prediction.remarks)
     content.append(_text(prediction.choice))
     if prediction.analysis is not None:
-        content.extend(_grades(prediction.analysis.measurements))
+        content.append(_text(conclusion(prediction.analysis)))
+        content.extend(_grades(prediction.analysis))
         content.append(_text(figures_in_words(prediction.analysis.measurements)))
         content.extend(_explanation(subject))
-        content.extend(_text(caution.value) for caution in prediction.analysis.cautions)
+        content.extend(_caution(caution) for caution in prediction.analysis.cautions)
         content.extend(_text(words) for words in prediction.analysis.corrections)
     content.extend(_refusal(refusal, subject) for refusal in prediction.refusals)
     content.extend(_text(words) for words in left_out_in_words(subject))
@@ -61,7 +63,8 @@ def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
 def figures_in_words(rows: tuple[LungMeasurement, ...]) -> str:
     """Say volumes and percentages in one sentence, for readers of plain text."""
     return "; ".join(
-        f"{row.side}: {row.volume_ml:.0f} ml, inhomogeneity {row.percentage:.1f} %"
+        f"{row.side}: {row.volume_ml:.0f} ml, {row.aerated_ml:.0f} ml of it aerated, "
+        f"inhomogeneity {row.percentage:.1f} %"
         for row in rows
         if row.percentage is not None
     ).capitalize()
@@ -81,11 +84,15 @@ def refusal_in_words(refusal: SeriesRefusal) -> str:
 
 
 def _summary(subject: CtSubject) -> Code:
-    """CID 6047: whether all, some or no series could be analysed, and whether with findings."""
+    """CID 6047: whether all, some or no series could be analysed, and whether with findings.
+
+    Where no grade can be given, the analysis didn't wholly succeed.
+    """
     prediction = subject.prediction
     if prediction.analysis is None:
         return codes.NONE_SUCCEEDED
-    if prediction.refusals or is_incomplete(prediction.remarks):
+    doubtful = prediction.analysis.doubts or is_incomplete(prediction.remarks)
+    if prediction.refusals or doubtful:
         return (
             codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS
             if prediction.is_positive
@@ -98,15 +105,17 @@ def _summary(subject: CtSubject) -> Code:
     )
 
 
-def _grades(rows: tuple[LungMeasurement, ...]) -> Iterator[CodeContentItem]:
-    """Each lung's grade (paper 5, section 6), with the figures behind it."""
-    for row in rows:
-        if row.severity is None:
+def _grades(analysis: CtAnalysis) -> Iterator[CodeContentItem]:
+    """Each lung's grade (paper 5, section 6) or that there is none and why, and the figures."""
+    for row in analysis.measurements:
+        if row.percentage is None:
             continue
         item = _code(
-            ct_codes.SEVERITY_OF[row.side], ct_codes.GRADES[row.severity], Relationship.CONTAINS
+            ct_codes.SEVERITY_OF[row.side],
+            ct_codes.CANNOT_GRADE if row.severity is None else ct_codes.GRADES[row.severity],
+            Relationship.CONTAINS,
         )
-        numbers = [
+        numbers: list[ContentItem] = [
             _number(
                 CodedConcept.from_code(codes.concept(engine_codes.VOLUME)),
                 rounded(row.volume_ml),
@@ -116,8 +125,20 @@ def _grades(rows: tuple[LungMeasurement, ...]) -> Iterator[CodeContentItem]:
         ]
         if row.side is not Side.BOTH:
             numbers = numbers[1:2]
+        if row.severity is None:
+            numbers.extend(
+                _code(codes.REASON, ct_codes.CAUTIONS[doubt], Relationship.HAS_PROPERTIES)
+                for doubt in analysis.doubts
+            )
         item.ContentSequence = ContentSequence(numbers)
         yield item
+
+
+def _caution(caution: Caution) -> CodeContentItem:
+    """A caution's code, with its words."""
+    item = _code(ct_codes.CAUTION, ct_codes.CAUTIONS[caution], Relationship.CONTAINS)
+    item.ContentSequence = ContentSequence([_text(caution.value, Relationship.HAS_PROPERTIES)])
+    return item
 
 
 def _explanation(subject: CtSubject) -> Iterator[TextContentItem]:

@@ -11,6 +11,7 @@ from ai_engine.ct.results import CtAnalysis, KeySlice, LungMeasurement, Side
 from ai_engine.prediction import ModelIdentity
 from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
+from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.overlay import body_shape, centred, resized, warnings
 
@@ -18,7 +19,7 @@ RED = (255, 45, 35)
 LUNG_BLUE = (96, 176, 255)
 # Fractional bits of the coordinates that OpenCV draws with.
 SHIFT = 4
-NOTHING_FOUND = "No inhomogeneity found"
+CANNOT_GRADE = "Cannot grade"
 
 
 def draw_key_slice(
@@ -48,7 +49,7 @@ def draw_key_slice(
     """
     size = max(14, round(max_side / 50))
     above = [*warnings(model, notices), Band(lines=_headline(key, analysis))]
-    below = [Band(lines=_footer(key, model))]
+    below = [Band(lines=_footer(key, analysis, model))]
     height = sum(band.height(size) for band in above + below)
     aspect = analysis.geometry.spacing[1] / analysis.geometry.spacing[2]
     shape = body_shape(pixels, aspect, max_side, height)
@@ -115,7 +116,7 @@ def _mark_sides(image: Pixels, *, left_is_high: bool) -> None:
 
 
 def _headline(key: KeySlice, analysis: CtAnalysis) -> tuple[Line, ...]:
-    found = ", ".join(title(pattern) for pattern in key.patterns) or NOTHING_FOUND
+    found = ", ".join(title(pattern) for pattern in key.patterns) or nothing_found(analysis)
     count = analysis.geometry.shape[0]
     return (
         Line(left=found, right=f"Slice {key.number} of {count}", scale=1.3),
@@ -128,6 +129,16 @@ def _headline(key: KeySlice, analysis: CtAnalysis) -> tuple[Line, ...]:
     )
 
 
+def nothing_found(analysis: CtAnalysis) -> str:
+    """Say in how much lung nothing was measured; that nothing is there isn't known."""
+    if analysis.doubts:
+        return f"{CANNOT_GRADE}: {ct_codes.CAUTIONS[analysis.doubts[0]].meaning}"
+    if analysis.findings:
+        return "No inhomogeneity measured on this slice"
+    aerated = analysis.measurements[2].aerated_ml
+    return f"No inhomogeneity measured in {aerated:.0f} ml of aerated lung"
+
+
 def _percentages(rows: Sequence[LungMeasurement]) -> str:
     words = [
         f"{title(row.side)} {row.percentage:.1f} %"
@@ -137,10 +148,13 @@ def _percentages(rows: Sequence[LungMeasurement]) -> str:
     return "Inhomogeneity: " + ", ".join(words)
 
 
-def _footer(key: KeySlice, model: ModelIdentity) -> tuple[Line, ...]:
+def _footer(key: KeySlice, analysis: CtAnalysis, model: ModelIdentity) -> tuple[Line, ...]:
     lines = [("Blue: lungs", "slices counted from the head")]
     if key.areas:
         lines = [("Red: inhomogeneity    Blue: lungs", "slices counted from the head")]
+    if analysis.doubts:
+        reasons = "; ".join(ct_codes.CAUTIONS[doubt].meaning for doubt in analysis.doubts)
+        lines.append((f"{CANNOT_GRADE}: {reasons}", ""))
     lines.append((f"{model.name} {model.version}", f"sha256 {model.weights_digest[:12]}"))
     return tuple(
         Line(left=left, right=right, color=captions.SECONDARY_TEXT, scale=0.8)

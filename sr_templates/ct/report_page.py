@@ -7,6 +7,7 @@ from io import BytesIO
 
 from fpdf import FPDF
 
+from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis, LungMeasurement, Side
 from sr_templates.captions import WARNING_BACKGROUND
@@ -27,12 +28,13 @@ from sr_templates.report_page import (
     written,
 )
 
-COLUMNS = (38.0, 26.0, 31.0, 35.0, 26.0, 24.0)
+COLUMNS = (30.0, 22.0, 22.0, 29.0, 32.0, 21.0, 24.0)
 """Widths of the lungs' table in mm."""
 
 HEADINGS = (
     "",
     "Volume",
+    "Aerated",
     "Inhomogeneity",
     "High attenuation",
     "Mean",
@@ -88,15 +90,16 @@ def _table(pdf: FPDF, analysis: CtAnalysis) -> None:
 
 
 def _figures(row: LungMeasurement) -> tuple[str, ...]:
-    if row.percentage is None or row.severity is None:
-        return title(row.side), "not found", "", "", "", ""
+    if row.percentage is None:
+        return title(row.side), "not found", "", "", "", "", ""
     return (
         title(row.side),
         f"{row.volume_ml:.0f} ml",
+        f"{row.aerated_ml:.0f} ml",
         f"{row.percentage:.1f} %",
         f"{row.high_attenuation_percentage:.1f} %",
         f"{row.mean_hounsfield:.0f} HU",
-        f"{row.severity.grade} of 5",
+        "cannot grade" if row.severity is None else f"{row.severity.grade} of 5",
     )
 
 
@@ -118,13 +121,16 @@ def _patterns(analysis: CtAnalysis) -> Iterator[str]:
 
 
 def _words(page: CtPage) -> Iterator[str]:
+    yield conclusion(page.analysis)
     yield from (remark.detail for remark in page.prediction.remarks)
     yield page.prediction.choice
     sentences = page.analysis.explanation
     yield " ".join(sentences[:MOST_SENTENCES])
     if len(sentences) > MOST_SENTENCES:
         yield f"{len(sentences) - MOST_SENTENCES} more sentences are in the structured report."
-    yield from (f"Caution: {caution.value}" for caution in page.analysis.cautions)
+    said = page.analysis.doubts
+    cautions = (caution for caution in page.analysis.cautions if caution not in said)
+    yield from (f"Caution: {caution.value}" for caution in cautions)
     yield from page.prediction.limitations[:1]
 
 

@@ -13,7 +13,7 @@ from ai_engine.ct.slices import SliceReference
 from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
-from sr_templates.ct.overlay import NOTHING_FOUND, draw_key_slice
+from sr_templates.ct.overlay import draw_key_slice, nothing_found
 from sr_templates.ct.subject import CtSubject, ct_subject
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.evidence_kind import EvidenceKind
@@ -97,7 +97,7 @@ def _capture(
 
 def _add_derivation(capture: Dataset, subject: CtSubject, key: KeySlice) -> None:
     """General Image and General Reference modules (PS3.3 C.7.6.1, C.12.4): from what, and how."""
-    found = ", ".join(title(pattern) for pattern in key.patterns) or NOTHING_FOUND
+    found = ", ".join(title(pattern) for pattern in key.patterns) or nothing_found(subject.analysis)
     research = f". {WARNING}" if subject.prediction.model.research_only else ""
     capture.ImageType = ["DERIVED", "SECONDARY"]
     capture.BurnedInAnnotation = "YES"

@@ -122,13 +122,10 @@ class _Group:
 
     def _grade(self) -> list[QualitativeEvaluation] | None:
         row = self._lung_row()
-        if row.severity is None:
+        if row.percentage is None:
             return None
-        return [
-            QualitativeEvaluation(
-                name=_coded(ct_codes.SEVERITY), value=_coded(ct_codes.GRADES[row.severity])
-            )
-        ]
+        grade = ct_codes.CANNOT_GRADE if row.severity is None else ct_codes.GRADES[row.severity]
+        return [QualitativeEvaluation(name=_coded(ct_codes.SEVERITY), value=_coded(grade))]
 
     def _lung_row(self) -> LungMeasurement:
         rows = self._subject.analysis.measurements
@@ -205,12 +202,16 @@ def lung_numbers(row: LungMeasurement) -> Iterator[tuple[CodedConcept, float, Co
         yield name, rounded(row.percentage), _coded(codes.PERCENT)
         name, unit = _coded(ct_codes.INHOMOGENEITY_VOLUME), _concept(engine_codes.MILLILITRE)
         yield name, rounded(row.inhomogeneity_ml), unit
+        yield _coded(ct_codes.AERATED_VOLUME), rounded(row.aerated_ml), unit
     if row.high_attenuation_percentage is not None:
         name = _concept(engine_codes.HIGH_ATTENUATION_PERCENTAGE)
         yield name, rounded(row.high_attenuation_percentage), _coded(codes.PERCENT)
     if row.mean_hounsfield is not None:
         name = _concept(engine_codes.MEAN_ATTENUATION)
         yield name, rounded(row.mean_hounsfield), _concept(engine_codes.HOUNSFIELD_UNIT)
+    if row.percentile_15 is not None:
+        name = _coded(ct_codes.PERCENTILE_15)
+        yield name, rounded(row.percentile_15), _concept(engine_codes.HOUNSFIELD_UNIT)
 
 
 def rounded(value: float) -> float:

@@ -193,7 +193,7 @@ def test_lungs_without_findings_have_one_slice_and_no_selection() -> None:
     (capture,) = build_key_slices(
         healthy.prediction, healthy.datasets, pixels_of(healthy), a_context()
     )
-    assert capture.ImageComments.startswith("No inhomogeneity found")
+    assert capture.ImageComments.startswith("No inhomogeneity measured in ")
     assert not (capture.pixel_array == RED).all(axis=2).any()
     assert build_key_slice_selection(healthy.prediction, healthy.datasets, a_context()) == []
     made = build_ct_report(healthy.prediction, healthy.datasets, a_context(), segmented=False)

@@ -1,0 +1,98 @@
+"""Both lungs with their airless parts, on the coarse grid."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ai_engine.ct.airless import find_airless
+from ai_engine.ct.grid import CoarseGrid, Field, enlarge_field, reduce_grid, reduce_grid_mask
+from ai_engine.ct.morphology import Mask, close_gaps, dilate, remove_thin
+from ai_engine.ct.thorax import Thorax, find_thorax
+
+AIRLESS = -250
+"""Hounsfield units from which a voxel of 2 mm may be airless lung."""
+
+GAP = 4.0
+THIN = 3.1
+"""mm: radius of the gaps closed between aerated and airless lung, and of what is too thin."""
+
+INSIDE = 0.42
+"""Interpolated probability from which a voxel is inside: half way, less what walls take on a grid
+of 4 mm."""
+
+TOUCHED = 0.25
+"""Least interpolated probability of what is added: less comes from the aerated lung beside it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Cavity:
+    """The airless parts of the right and the left lung on the coarse grid, and the chest's walls.
+
+    ``thorax`` is on its own grid, turned so that columns grow to the left and rows to the back.
+    """
+
+    right: Mask
+    left: Mask
+    thorax: Thorax
+
+
+def find_cavity(
+    grid: CoarseGrid,
+    lungs: tuple[Mask, Mask],
+    airways: Mask,
+    *,
+    left_is_high: bool,
+    back_is_high: bool,
+) -> Cavity:
+    """Find what of the lungs is airless.
+
+    Parameters
+    ----------
+    grid
+        The coarse grid.
+    lungs
+        The right and the left lung with the vessels in them, as far as they are aerated.
+    airways
+        Trachea and main bronchi.
+    left_is_high, back_is_high
+        Whether columns grow to the patient's left, and rows to the back.
+    """
+    rows, columns = (
+        slice(None, None, 1 if is_high else -1) for is_high in (back_is_high, left_is_high)
+    )
+    turned = (slice(None), rows, columns)
+    chest = reduce_grid(grid)
+    chest = replace(chest, hounsfield=np.ascontiguousarray(chest.hounsfield[turned]))
+    small = [np.ascontiguousarray(reduce_grid_mask(lung, grid)[turned]) for lung in lungs]
+    tubes = np.ascontiguousarray(reduce_grid_mask(airways, grid, 0.3)[turned])
+    thorax = find_thorax(chest, (small[0], small[1]), tubes)
+    found = find_airless(thorax, (small[0], small[1]), tubes)
+    free = ~(lungs[0] | lungs[1] | airways)
+    back = _Back(grid=grid, chest=chest, turned=turned, free=free)
+    right, left = (back.bring(*each) for each in zip(found, small, lungs, strict=True))
+    return Cavity(right=right, left=left & ~right, thorax=thorax)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Back:
+    """The way back to the coarse grid; ``free`` is what neither lung nor airways have taken."""
+
+    grid: CoarseGrid
+    chest: CoarseGrid
+    turned: tuple[slice, slice, slice]
+    free: Mask
+
+    def bring(self, part: Field, own: Mask, lung: Mask) -> Mask:
+        """One lung's airless part; ``own`` and ``lung`` are its aerated one on both grids."""
+        if not (part > 0.5).any():
+            return np.zeros_like(lung)
+        whole = self._enlarged(np.maximum(part, own).astype(np.float32)) > INSIDE
+        airless = whole & self.free & (self._enlarged(part) > TOUCHED)
+        airless = remove_thin(airless & (self.grid.hounsfield > AIRLESS), THIN, self.grid.spacing)
+        if not airless.any():
+            return airless
+        around = lung & dilate(airless, 2 * GAP, self.grid.spacing)
+        return close_gaps(airless | around, GAP, self.grid.spacing) & self.free
+
+    def _enlarged(self, field: Field) -> Field:
+        return enlarge_field(np.ascontiguousarray(field[self.turned]), self.chest, self.grid)

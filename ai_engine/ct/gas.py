@@ -1,0 +1,67 @@
+"""Gas that is no lung: in stomach and bowel, in the pleural space, in the nose.
+
+Lung holds tissue and blood: even emphysema seldom averages below −975 HU over some millimetres. A
+large part that does is gas alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ai_engine.ct.grid import CoarseGrid
+from ai_engine.ct.morphology import Mask, dilate, remove_thin
+
+PURE = -975
+"""Hounsfield units, averaged over three voxels each way, below which there is gas alone."""
+
+THIN = 4.1
+LEAST_ML = 10.0
+"""mm of radius and ml from which gas is looked at."""
+
+WALL = 4.0
+SHELL = 8.0
+"""mm around the gas that are its wall, and within which its surroundings are looked at."""
+
+LUNG = (-960, -600)
+"""Hounsfield units of lung around it."""
+
+IN_LUNG = 0.15
+"""Part of the surroundings of its lower half that is lung, from which gas lies in the chest: what
+is in the stomach lies on tissue."""
+
+UPPER = 0.5
+"""Part of the air's height, from the top, in which there is no stomach."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Gas:
+    """``mask`` is gas with its wall; ``in_chest_ml`` what of it may be pneumothorax or bulla."""
+
+    mask: Mask
+    in_chest_ml: float
+
+
+def find_gas(grid: CoarseGrid, air: Mask, airways: Mask) -> Gas:
+    """Find gas in the air inside the body that is neither lung nor airway; bool of the grid."""
+    smooth = ndimage.uniform_filter(grid.hounsfield.astype(np.float32), 3)
+    pure = remove_thin(air & ~airways & (smooth < PURE), THIN, grid.spacing)
+    labels, count = ndimage.label(pure)
+    found, in_chest = np.zeros_like(air), 0.0
+    lung = air & (smooth > LUNG[0]) & (smooth < LUNG[1])
+    levels = np.flatnonzero(lung.any(axis=(1, 2)))
+    for number in range(1, count + 1):
+        part = labels == number
+        millilitres = float(np.count_nonzero(part)) * grid.voxel_ml
+        if millilitres < LEAST_ML:
+            continue
+        wide = dilate(part, WALL, grid.spacing)
+        middle = ndimage.center_of_mass(part)[0]
+        shell = dilate(part, SHELL, grid.spacing) & ~wide
+        shell[: round(middle)] = False
+        found |= wide & air
+        upper = len(levels) and middle < levels[0] + UPPER * (levels[-1] - levels[0])
+        above = len(levels) and middle < levels[0]
+        if not above and (upper or lung[shell].mean() >= IN_LUNG):
+            in_chest += millilitres
+    return Gas(mask=found, in_chest_ml=in_chest)

@@ -1,0 +1,107 @@
+"""Spacing from rounded positions, gaps by name, and what else lies in a series of slices."""
+
+import copy
+
+import pytest
+from pydicom import Dataset
+
+from ai_engine.ct.prediction import CtPrediction
+from ai_engine.ct.predictor import load_classical
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.series import list_series
+from ai_engine.ct.testing import ct_datasets, phantom
+from ai_engine.ct.volume import read_volume
+from ai_engine.registry import ModelRegistry
+
+SIZE = {"shape": (60, 96, 128), "spacing": (4.0, 2.6, 2.6)}
+
+
+def written_to(decimals: int, step: float, count: int) -> list[Dataset]:
+    """Slices ``step`` mm apart whose positions are written with so many decimals."""
+    slices = ct_datasets(phantom(shape=(count, 24, 32), spacing=(step, 10.0, 10.0)))
+    for index, entry in enumerate(slices):
+        entry.ImagePositionPatient = ["0", "0", f"{-step * index:.{decimals}f}"]
+    return slices
+
+
+@pytest.mark.parametrize(
+    ("step", "count"), [(1.25, 190), (0.625, 300), (0.75, 300), (0.8, 200), (2.5, 80), (0.33, 300)]
+)
+def test_spacing_is_right_where_positions_are_written_to_a_tenth(step: float, count: int) -> None:
+    """The whole length over the number of steps: rounding counts once, not in each step."""
+    (spacing, _, _) = read_volume(written_to(1, step, count)).geometry.spacing
+    assert spacing == pytest.approx(step, rel=0.0015)
+
+
+def test_exact_positions_give_the_exact_spacing() -> None:
+    assert read_volume(written_to(3, 0.625, 200)).geometry.spacing[0] == pytest.approx(0.625)
+
+
+def test_uneven_slices_are_refused_however_they_are_written() -> None:
+    slices = written_to(1, 1.25, 60)
+    for index, entry in enumerate(slices[30:]):
+        entry.ImagePositionPatient[2] = f"{-1.25 * 30 - 1.7 * index:.1f}"
+    with pytest.raises(CtRefusedError) as caught:
+        read_volume(slices)
+    assert caught.value.reason is CtRefusalReason.UNEVEN_SPACING
+
+
+def test_gaps_are_named_by_place_and_size() -> None:
+    slices = written_to(2, 1.25, 100)
+    with pytest.raises(CtRefusedError) as caught:
+        read_volume([*slices[:40], *slices[43:70], *slices[71:]])
+    assert caught.value.reason is CtRefusalReason.MISSING_SLICES
+    assert caught.value.detail.startswith("about 3 after slice 40, about 1 after slice 67")
+
+
+def test_a_patient_on_the_side_is_named_as_decubitus() -> None:
+    slices = written_to(2, 4.0, 40)
+    for entry in slices:
+        entry.ImageOrientationPatient = [0, 1, 0, -1, 0, 0]
+    with pytest.raises(CtRefusedError) as caught:
+        read_volume(slices)
+    assert caught.value.reason is CtRefusalReason.DECUBITUS
+
+
+def predicted(datasets: list[Dataset]) -> CtPrediction:
+    by_uid = {str(each.SOPInstanceUID): each for each in datasets}
+    card = ModelRegistry().card("ct-high-attenuation", "1.0.0")
+    return load_classical(card).predict(datasets, by_uid.__getitem__)
+
+
+def test_a_scout_that_does_not_say_so_is_named_and_the_slices_measured() -> None:
+    slices = ct_datasets(phantom(**SIZE))
+    scout = copy.deepcopy(slices[0])
+    scout.SOPInstanceUID = "1.2.3.99"
+    scout.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    prediction = predicted([scout, *slices])
+    assert prediction.analysed == {str(each.SOPInstanceUID) for each in slices}
+    (left,) = prediction.left_out
+    assert left.sop_instance_uids == ("1.2.3.99",)
+    assert left.reason.startswith("not of the stack that was analysed")
+    assert "2 stacks of images that do not belong together" in prediction.choice
+    assert prediction.refusals == ()
+
+
+def test_of_two_acquisitions_in_one_series_the_whole_one_is_measured() -> None:
+    slices = ct_datasets(phantom(**SIZE))
+    second = [copy.deepcopy(each) for each in slices[10:50]]
+    for number, each in enumerate(slices):
+        each.AcquisitionNumber = 1
+        each.SOPInstanceUID = f"1.2.3.1.{number}"
+    for number, each in enumerate(second):
+        each.AcquisitionNumber = 2
+        each.SOPInstanceUID = f"1.2.3.2.{number}"
+    prediction = predicted([*second, *slices])
+    assert prediction.analysed == {each.SOPInstanceUID for each in slices}
+    (left,) = prediction.left_out
+    assert set(left.sop_instance_uids) == {each.SOPInstanceUID for each in second}
+    assert left.reason.startswith("another acquisition of the same series was analysed")
+
+
+def test_a_slice_sent_twice_parts_nothing() -> None:
+    slices = ct_datasets(phantom(**SIZE))
+    again = copy.deepcopy(slices[7])
+    again.SOPInstanceUID = "1.2.3.99"
+    (series, *more), _ = list_series([*slices, again])
+    assert (more, series.stacks) == ([], 1)
