@@ -72,7 +72,8 @@ class Disease:
     @property
     def title(self) -> str:
         """In words, for tables and test names."""
-        sides = {(RIGHT,): "right", (LEFT,): "left"}.get(self.lungs, "both")
+        both = len(self.lungs) > 1
+        sides = "both" if both else "right" if RIGHT in self.lungs else "left"
         return f"{self.filling} {self.place} {sides} {100 * self.share:g} %"
 
 

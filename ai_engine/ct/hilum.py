@@ -21,7 +21,7 @@ NEAR = 8.0
 """mm from an airway that count as touching."""
 
 LARGE_ML = 40.0
-"""ml from which a dense part at the hilum is kept as a lesion, as a ball of 4 cm: the vessels of one
+"""ml from which a dense part at the hilum is kept as a lesion, a ball of 4 cm: the vessels of one
 hilum may have 25 ml."""
 
 LEVELS = (-20.0, 95.0)

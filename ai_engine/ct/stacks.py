@@ -7,6 +7,7 @@ first attribute that parts them into stacks of their own.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
@@ -59,11 +60,15 @@ def _by_acquisition(headers: Headers) -> tuple[Headers, ...]:
     if not _is_mixed(headers):
         return (headers,)
     for keyword in PARTED_BY:
-        parts = _grouped(headers, lambda header, name=keyword: (str(header.get(name, "")),))
+        parts = _grouped(headers, partial(_value, keyword))
         whole = [part for part in parts if len(part) >= MINIMUM_SLICES and not _is_mixed(part)]
         if len(parts) > 1 and whole:
             return tuple(tuple(part) for part in parts)
     return (headers,)
+
+
+def _value(keyword: str, header: Dataset) -> Key:
+    return (str(header.get(keyword, "")),)
 
 
 def _is_mixed(headers: Sequence[Dataset]) -> bool:

@@ -147,13 +147,10 @@ def _middles(grid: CoarseGrid, aerated: tuple[Mask, Mask], midline: Floats) -> F
     either, spine = aerated[0] | aerated[1], _spine_rows(grid, midline)
     area = either.sum(axis=(1, 2)).astype(np.float64)
     known = np.flatnonzero(area)
-    away, behind = (
-        np.array([np.average(where(at), weights=either[at].sum(axis=axis)) for at in known])
-        for axis, where in (
-            (0, lambda at: np.abs(columns - midline[at]) * grid.spacing[2]),
-            (1, lambda at: rows - spine[at]),
-        )
-    )
+    beside = np.abs(columns[None, :] - midline[:, None]) * grid.spacing[2]
+    before = rows[None, :] - spine[:, None]
+    away = np.array([np.average(beside[at], weights=either[at].sum(axis=0)) for at in known])
+    behind = np.array([np.average(before[at], weights=either[at].sum(axis=1)) for at in known])
     middle = _weighted_median(away, area[known]), _weighted_median(behind, area[known])
     apex = np.arange(len(either)) < known[0] + APEX / grid.spacing[0]
     narrow = np.where(apex, NARROWER, 1.0)

@@ -135,10 +135,12 @@ def ct_prediction() -> CtPrediction:
     lung = LungMeasurement(
         side=Side.RIGHT,
         volume_ml=2500.5,
+        aerated_ml=2450.25,
         inhomogeneity_ml=25.25,
         percentage=1.01,
         high_attenuation_percentage=4.3,
         mean_hounsfield=-812.5,
+        percentile_15=-905.0,
         severity=Severity.GRADE_1,
     )
     analysis = CtAnalysis(

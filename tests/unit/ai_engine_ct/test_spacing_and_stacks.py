@@ -11,7 +11,7 @@ from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.series import list_series
 from ai_engine.ct.testing import ct_datasets, phantom
 from ai_engine.ct.volume import read_volume
-from ai_engine.registry import ModelRegistry
+from ai_engine.library.registry import ModelRegistry
 
 SIZE = {"shape": (60, 96, 128), "spacing": (4.0, 2.6, 2.6)}
 
