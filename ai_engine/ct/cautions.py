@@ -29,6 +29,11 @@ FILLED = 0.5
 """Part of the space inside the ribs, at the levels of the carina and five centimetres below it,
 that both lungs fill at least; heart and mediastinum fill a third."""
 
+RIND = 10.5
+RIND_ML = 50.0
+"""mm between ribs and aerated lung above which something lies between (on a grid of 4 mm, 8 to 9
+are usual), and ml of airless lung from which it was found."""
+
 BASES = 45.0
 """mm that one lung's base lies above the other's at most."""
 
@@ -49,11 +54,24 @@ def find_cautions(
         Caution.DIFFUSE: usual_density(lungs) > USUAL or clearest > CLEAR,
         Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
         Caution.ENDS_EARLY: _ends_early(lungs),
+        Caution.RIND: _has_a_rind(lungs),
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
         Caution.LEFT_SMALL: is_small(Side.LEFT, lungs),
     }
     return tuple(caution for caution in Caution if applies[caution])
+
+
+def _has_a_rind(lungs: LungMasks) -> bool:
+    """Whether a lung keeps away from the ribs, and no airless part of it says why."""
+    cavity = lungs.cavity
+    found = (
+        float(np.count_nonzero(part)) * lungs.grid.voxel_ml for part in (cavity.right, cavity.left)
+    )
+    return any(
+        rind > RIND and millilitres < RIND_ML
+        for rind, millilitres in zip(cavity.rinds, found, strict=True)
+    )
 
 
 def _ends_early(lungs: LungMasks) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ai_engine.ct.airless import find_airless
+from ai_engine.ct.expected_lung import rib_distance
 from ai_engine.ct.grid import CoarseGrid, Field, enlarge_field, reduce_grid, reduce_grid_mask
 from ai_engine.ct.morphology import Mask, close_gaps, dilate, remove_thin
 from ai_engine.ct.thorax import Thorax, find_thorax
@@ -29,11 +30,13 @@ class Cavity:
     """The airless parts of the right and the left lung on the coarse grid, and the chest's walls.
 
     ``thorax`` is on its own grid, turned so that columns grow to the left and rows to the back.
+    ``rinds`` are mm between the ribs and the aerated right and left lung, the usual distance.
     """
 
     right: Mask
     left: Mask
     thorax: Thorax
+    rinds: tuple[float, float]
 
 
 def find_cavity(
@@ -70,7 +73,8 @@ def find_cavity(
     free = ~(lungs[0] | lungs[1] | airways)
     back = _Back(grid=grid, chest=chest, turned=turned, free=free)
     right, left = (back.bring(*each) for each in zip(found, small, lungs, strict=True))
-    return Cavity(right=right, left=left & ~right, thorax=thorax)
+    rinds = rib_distance(thorax, small[0], 0), rib_distance(thorax, small[1], 1)
+    return Cavity(right=right, left=left & ~right, thorax=thorax, rinds=rinds)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -217,6 +217,23 @@ def _pleura(thorax: Thorax, aerated: tuple[Mask, Mask]) -> float:
     return min(THICKEST_WALL, float(np.percentile(known, 20))) if len(known) else 0.0
 
 
+def rib_distance(thorax: Thorax, aerated: Mask, side: int) -> float:
+    """mm from the ribs at which one lung's aerated part usually begins, above the diaphragm.
+
+    0 where there is too little of it. ``side`` is 0 for the right and 1 for the left lung.
+    """
+    levels = np.flatnonzero(aerated.any(axis=(1, 2)))
+    if not len(levels):
+        return 0.0
+    first = int(levels[0]) + thorax.levels(20.0)
+    last = first + (int(levels[-1]) - first) // 2
+    cavity = thorax.cavities[side]
+    inside = cavity & aerated & _lateral(thorax, _back(cavity), bool(side))
+    depth = np.where(inside, _depth(thorax, cavity), np.inf)[first:last].min(axis=2, initial=np.inf)
+    begins = depth[np.isfinite(depth)]
+    return float(np.median(begins)) if len(begins) else 0.0
+
+
 def _back(cavity: Mask) -> Mask:
     """The rear half of a cavity, slice by slice."""
     rows = np.arange(cavity.shape[1])

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from ai_engine.ct.grid import CoarseGrid
-from ai_engine.ct.morphology import Mask, dilate, remove_thin
+from ai_engine.ct.morphology import Mask, dilate, erode, remove_thin
 
 PURE = -975
 """Hounsfield units, averaged over three voxels each way, below which there is gas alone."""
@@ -29,6 +29,13 @@ LUNG = (-960, -600)
 IN_LUNG = 0.15
 """Part of the surroundings of its lower half that is lung, from which gas lies in the chest: what
 is in the stomach lies on tissue."""
+
+NECK = 3.1
+SMALLEST_ML = 0.5
+LOBE = 0.1
+DARKER = 20.0
+"""Bowel gas joined to lung: mm of radius of the neck, ml, its largest size beside the lung's, by
+how many Hounsfield units it lies below the usual lung."""
 
 UPPER = 0.5
 """Part of the air's height, from the top, in which there is no stomach."""
@@ -64,4 +71,31 @@ def find_gas(grid: CoarseGrid, air: Mask, airways: Mask) -> Gas:
         above = len(levels) and middle < levels[0]
         if not above and (upper or lung[shell].mean() >= IN_LUNG):
             in_chest += millilitres
+    found |= _bowel(grid, air & ~airways & ~found)
     return Gas(mask=found, in_chest_ml=in_chest)
+
+
+def _bowel(grid: CoarseGrid, air: Mask) -> Mask:
+    """Gas of the bowel that thick slices join to the lung through the thin diaphragm.
+
+    Without its outermost millimetres it falls off the lung; it lies low and is darker than lung.
+    """
+    core = erode(air, NECK, grid.spacing) & air
+    labels, count = ndimage.label(core)
+    if not count:
+        return core
+    numbers = np.arange(1, count + 1)
+    sizes = np.bincount(labels.ravel())[1:]
+    middles = np.array([middle[0] for middle in ndimage.center_of_mass(core, labels, numbers)])
+    means = ndimage.mean(grid.hounsfield, labels, numbers)
+    levels = np.flatnonzero(air.any(axis=(1, 2)))
+    counts = np.bincount(grid.hounsfield[air].astype(np.int64) + 1024)
+    usual = ndimage.gaussian_filter1d(counts.astype(np.float64), 12.0).argmax() - 1024
+    chosen = (
+        (sizes * grid.voxel_ml >= SMALLEST_ML)
+        & (sizes < LOBE * sizes.max())
+        & (middles > levels[0] + UPPER * (levels[-1] - levels[0]))
+        & (means < usual - DARKER)
+    )
+    taken = np.isin(labels, numbers[chosen])
+    return dilate(taken, 2 * NECK, grid.spacing) & air

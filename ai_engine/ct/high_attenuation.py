@@ -48,6 +48,9 @@ FAINT = -650.0
 ABOVE_MIDDLE = 15.0
 """Hounsfield units above the middle between usual density and FAINT from which haze counts."""
 
+CORNERS = 4.1
+"""mm around faint areas in which their corners, which the opening rounds off, are taken back."""
+
 MEDIAN = 5
 """Voxels of the coarse grid, to the side and to front and back, of which the median is taken."""
 
@@ -72,7 +75,7 @@ class HighAttenuation:
         """The method; its digest is of its settings, for it has no weights."""
         settings = (
             f"{HIGH_ATTENUATION} {HAZY_RADIUS} {ANY_RADIUS} {BORDER} "
-            f"{FAINT} {FAINT_RADIUS} {ABOVE_MIDDLE} {MEDIAN} {THREE_SLICES}"
+            f"{FAINT} {FAINT_RADIUS} {ABOVE_MIDDLE} {CORNERS} {MEDIAN} {THREE_SLICES}"
         )
         return ModelIdentity(
             name="ct-high-attenuation",
@@ -103,7 +106,9 @@ class HighAttenuation:
         hazy = attenuated & (grid.hounsfield <= high)
         core = remove_thin(attenuated, max(ANY_RADIUS, least), grid.spacing)
         core |= remove_thin(hazy, max(HAZY_RADIUS, least), grid.spacing)
-        faint = remove_thin(_faint(lungs), max(FAINT_RADIUS, least), grid.spacing)
+        haze = _faint(lungs)
+        faint = remove_thin(haze, max(FAINT_RADIUS, least), grid.spacing)
+        faint = dilate(faint, CORNERS, grid.spacing) & haze
         around = dilate(core, BORDER, grid.spacing)
         core |= faint
 

@@ -85,6 +85,10 @@ class Caution(StrEnum):
         "A lung ends at a level or above the other one's base: its base may be airless or filled "
         "with fluid that was not found."
     )
+    RIND = (
+        "A lung keeps farther from the ribs than usual: thickened pleura, fluid, or an airless "
+        "rind that was not found."
+    )
     RIBS_EMPTY = (
         "The lungs found fill little of the space inside the ribs: parts without air may be "
         "missing from them."

@@ -9,6 +9,7 @@ from pydicom import Dataset
 
 from ai_engine.ct.analysis import analyse_ct
 from ai_engine.ct.results import CtAnalysis
+from ai_engine.ct.volume import CtVolume, read_volume
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,6 +27,12 @@ def real_material() -> Path:
 def slices(real_material: Path) -> list[Dataset]:
     """A whole low-dose chest CT: 143 slices of 2 mm, JPEG-LS."""
     return [pydicom.dcmread(path) for path in sorted((real_material / "ct-nlst").glob("*.dcm"))]
+
+
+@pytest.fixture(scope="session")
+def volume(slices: list[Dataset]) -> CtVolume:
+    """Its volume of Hounsfield units."""
+    return read_volume(slices)
 
 
 @pytest.fixture(scope="session")

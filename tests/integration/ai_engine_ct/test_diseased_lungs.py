@@ -1,0 +1,116 @@
+"""Disease put into a real CT: how much of it is found, and that none of it goes without a word.
+
+The whole matrix is measured by ``python -m bench.ct_phantoms``; here are some of each kind.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ai_engine.ct.analysis import analyse_volume
+from ai_engine.ct.disease import Disease, Filling, Place, insert, insert_ball
+from ai_engine.ct.explanation import conclusion
+from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks, find_lungs
+from ai_engine.ct.results import Caution, CtAnalysis, Pattern, Severity, Side
+from ai_engine.ct.volume import CtVolume, VolumeGeometry
+
+POINTS = 2.0
+"""Percentage points between true and stated share that are aimed at up to 40 %."""
+
+BOTH = (RIGHT, LEFT)
+
+WITHIN_AIM = [
+    Disease(place=Place.BASAL, filling=Filling.SOLID, share=0.30),
+    Disease(place=Place.BASAL, filling=Filling.SOLID, share=0.14),
+    Disease(place=Place.DEPENDENT, filling=Filling.FLUID, share=0.20, lungs=(LEFT,)),
+    Disease(place=Place.MASS, filling=Filling.SOLID, share=0.20, lungs=(LEFT,)),
+    Disease(place=Place.BASAL, filling=Filling.DENSE_GLASS, share=0.30),
+    Disease(place=Place.PATCHES, filling=Filling.FAINT_GLASS, share=0.20, lungs=BOTH),
+]
+
+
+@pytest.fixture(scope="module")
+def lungs(volume: CtVolume) -> LungMasks:
+    return find_lungs(volume)
+
+
+@pytest.mark.parametrize("disease", WITHIN_AIM, ids=[each.title for each in WITHIN_AIM])
+def test_the_stated_share_of_disease_is_the_true_one(
+    volume: CtVolume, lungs: LungMasks, disease: Disease
+) -> None:
+    diseased = insert(volume, lungs.labels, disease)
+    analysis = analyse_volume(diseased.volume)
+    stated = [row.percentage or 0.0 for row in analysis.measurements[:2]]
+    assert stated == pytest.approx([100 * share for share in diseased.shares], abs=POINTS)
+    assert "healthy" not in conclusion(analysis)
+
+
+def test_haze_over_both_lungs_is_diffuse_and_has_no_grade(
+    volume: CtVolume, lungs: LungMasks
+) -> None:
+    haze = Disease(place=Place.BASAL, filling=Filling.FAINT_GLASS, share=1.0, lungs=BOTH)
+    analysis = analyse_volume(insert(volume, lungs.labels, haze).volume)
+    assert Caution.DIFFUSE in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
+    assert "Cannot grade" in conclusion(analysis)
+
+
+def test_a_pneumothorax_has_no_grade(volume: CtVolume, lungs: LungMasks) -> None:
+    gas = Disease(place=Place.ANTERIOR, filling=Filling.GAS, share=0.2)
+    analysis = analyse_volume(insert(volume, lungs.labels, gas).volume)
+    assert Caution.PNEUMOTHORAX in analysis.doubts
+    assert "healthy" not in conclusion(analysis)
+
+
+@pytest.mark.parametrize("hounsfield", [30, -480])
+@pytest.mark.parametrize(("radius", "share"), [(20.0, 1.4), (30.0, 4.7)])
+def test_a_ball_at_the_right_lung_s_centroid_is_found(
+    volume: CtVolume, lungs: LungMasks, radius: float, share: float, hounsfield: int
+) -> None:
+    inside = np.argwhere(lungs.coarse_labels == RIGHT).mean(axis=0)
+    scale = np.array(lungs.grid.spacing) / np.array(volume.geometry.spacing)
+    down, row, column = (round(float(place)) for place in inside * scale)
+    values, _ = insert_ball(volume, (down, row, column), radius, hounsfield)
+    found = analyse_volume(dataclasses.replace(volume, hounsfield=values))
+    assert found.measurements[0].percentage == pytest.approx(share, abs=1.0)
+    assert any(finding.side is Side.RIGHT for finding in found.findings)
+
+
+def test_the_tumour_at_the_left_apex_is_found(analysis: CtAnalysis) -> None:
+    """The series' own: about 20 mm, on slices 13 to 20."""
+    nodules = [each for each in analysis.findings if each.pattern is Pattern.NODULE]
+    (apical,) = [each for each in nodules if each.slices[1] <= 23]
+    assert apical.side is Side.LEFT
+    assert apical.slices[0] <= 17 <= apical.slices[1]
+    assert analysis.measurements[2].severity is Severity.GRADE_1
+    assert "healthy" not in conclusion(analysis)
+
+
+def test_thick_averages_show_nothing_that_thin_slices_do_not(
+    volume: CtVolume, analysis: CtAnalysis
+) -> None:
+    """Partial volume at the border of slices of 4 and 6 mm is no finding."""
+    for each in (2, 3):
+        thick = analyse_volume(_averaged(volume, each))
+        places = [finding.centre for finding in analysis.findings]
+        for finding in thick.findings:
+            away = [float(np.linalg.norm(np.subtract(finding.centre, at))) for at in places]
+            assert min(away, default=np.inf) < 15.0, (each, finding)
+
+
+def _averaged(volume: CtVolume, each: int) -> CtVolume:
+    """The volume with so many slices averaged into one."""
+    geometry = volume.geometry
+    count = geometry.shape[0] // each
+    used = volume.hounsfield[: count * each].reshape(count, each, *geometry.shape[1:])
+    thick = VolumeGeometry(
+        shape=(count, *geometry.shape[1:]),
+        spacing=(geometry.spacing[0] * each, *geometry.spacing[1:]),
+        rows_along=geometry.rows_along,
+        columns_along=geometry.columns_along,
+        references=geometry.references[: count * each : each],
+        positions=geometry.positions[: count * each : each],
+    )
+    values = np.rint(used.mean(axis=1)).astype(np.int16)
+    return dataclasses.replace(volume, hounsfield=values, geometry=thick)
