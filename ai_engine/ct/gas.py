@@ -37,6 +37,9 @@ DARKER = 20.0
 """Bowel gas joined to lung: mm of radius of the neck, ml, its largest size beside the lung's, by
 how many Hounsfield units it lies below the usual lung."""
 
+BEYOND_A_SLICE = 1.01
+"""Of the slices' distance: least radius of the neck, which may run from slice to slice."""
+
 UPPER = 0.5
 """Part of the air's height, from the top, in which there is no stomach."""
 
@@ -80,7 +83,8 @@ def _bowel(grid: CoarseGrid, air: Mask) -> Mask:
 
     Without its outermost millimetres it falls off the lung; it lies low and is darker than lung.
     """
-    core = erode(air, NECK, grid.spacing) & air
+    neck = max(NECK, grid.spacing[0] * BEYOND_A_SLICE)
+    core = erode(air, neck, grid.spacing) & air
     labels, count = ndimage.label(core)
     if not count:
         return core
@@ -98,4 +102,4 @@ def _bowel(grid: CoarseGrid, air: Mask) -> Mask:
         & (means < usual - DARKER)
     )
     taken = np.isin(labels, numbers[chosen])
-    return dilate(taken, 2 * NECK, grid.spacing) & air
+    return dilate(taken, neck + NECK, grid.spacing) & air

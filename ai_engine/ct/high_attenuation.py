@@ -61,7 +61,7 @@ CLEAREST = 30.0
 THICK = 2.6
 """mm between slices from which they are thick."""
 
-THREE_SLICES = 1.01
+THREE_SLICES = 1.3
 """Of the slices' distance: least radius of the openings."""
 
 VERSION = "1.0.0"
@@ -107,7 +107,7 @@ class HighAttenuation:
         core = remove_thin(attenuated, max(ANY_RADIUS, least), grid.spacing)
         core |= remove_thin(hazy, max(HAZY_RADIUS, least), grid.spacing)
         haze = _faint(lungs)
-        faint = remove_thin(haze, max(FAINT_RADIUS, least), grid.spacing)
+        faint = remove_thin(haze, FAINT_RADIUS + (ANY_RADIUS if least else 0.0), grid.spacing)
         faint = dilate(faint, CORNERS, grid.spacing) & haze
         around = dilate(core, BORDER, grid.spacing)
         core |= faint

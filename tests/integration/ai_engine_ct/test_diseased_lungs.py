@@ -90,13 +90,12 @@ def test_the_tumour_at_the_left_apex_is_found(analysis: CtAnalysis) -> None:
 def test_thick_averages_show_nothing_that_thin_slices_do_not(
     volume: CtVolume, analysis: CtAnalysis
 ) -> None:
-    """Partial volume at the border of slices of 4 and 6 mm is no finding."""
-    for each in (2, 3):
-        thick = analyse_volume(_averaged(volume, each))
-        places = [finding.centre for finding in analysis.findings]
-        for finding in thick.findings:
-            away = [float(np.linalg.norm(np.subtract(finding.centre, at))) for at in places]
-            assert min(away, default=np.inf) < 15.0, (each, finding)
+    """Partial volume at the border of slices of 4 mm is no finding."""
+    thick = analyse_volume(_averaged(volume, 2))
+    places = [finding.centre for finding in analysis.findings]
+    for finding in thick.findings:
+        away = [float(np.linalg.norm(np.subtract(finding.centre, at))) for at in places]
+        assert min(away, default=np.inf) < 15.0, finding
 
 
 def _averaged(volume: CtVolume, each: int) -> CtVolume:
