@@ -1,7 +1,7 @@
 """All that the node uses of pynetdicom, and of pydicom's dictionary, beyond their public interface.
 
 No other module touches a name of theirs that begins with an underscore. What is used here, and why
-pynetdicom is not used as it comes, is in ADR 25; a test names every such symbol, with its signature
+pynetdicom is not used as it comes, is in ADR 22; a test names every such symbol, with its signature
 or a digest of its source, and fails when another version of the library changes one.
 """
 

@@ -4,7 +4,7 @@
 version of the node, that wrote them. A value is written with its tag, not with the name of its
 class, which may move and be renamed. A tag ends in a number: whoever changes what a value *means*
 without changing its schema gives it the next one, and rows with the old tag are begun anew
-(docs/adr/0026). What a value may hold is checked when it is read: neither an unknown field nor a
+(docs/adr/0023). What a value may hold is checked when it is read: neither an unknown field nor a
 value of another type is let through.
 """
 
