@@ -211,6 +211,7 @@ class RemarkKind(StrEnum):
     HEADER_CORRECTED = "pixels read other than the header states"
     TRANSFER_INTERRUPTED = "transfer interrupted"
     FOR_PROCESSING = "image for processing left out"
+    HEADER_VALUES = "header values not valid"
 
     @property
     def is_disagreement(self) -> bool:

@@ -5,10 +5,11 @@ a warning that quotes it, and a patient's name has no place in a log.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from pydicom.charset import decode_bytes, python_encoding
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -20,6 +21,11 @@ _TEXT_DELIMITERS = set(b"\n\r\t\f^=\\")
 _TEXT_VRS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
 UNICODE = ("ISO_IR 192",)
 LATIN_1 = ("ISO_IR 100",)
+# Without code extensions (PS3.3 C.12.1.1.2): beside another term, one of the two is wrong.
+_ALONE = ("ISO_IR 192", "GB18030", "GBK")
+_C1 = re.compile(b"[\x80-\x9f]")
+_C1_TEXT = re.compile("[\x80-\x9f]")
+_ESCAPE = b"\x1b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,26 +34,37 @@ class CharacterSet:
 
     ``terms`` is empty for the default repertoire. ``is_stated`` is false where the source names no
     character set or one that does not exist: its bytes are then read as Latin 1, as most PACS do.
+    ``is_corrected`` says that the source's own bytes are not in the set that it states.
     """
 
     terms: tuple[str, ...]
     is_stated: bool
+    is_corrected: bool = False
 
     @classmethod
     def of(cls, source: Dataset) -> "CharacterSet":
-        """Read the source's character set, with common misspellings corrected."""
+        """Read the source's character set; correct misspellings, and what its bytes belie."""
         raw = _plain(source, _SPECIFIC_CHARACTER_SET)
         terms = tuple(_corrected(term.strip()) for term in raw.split("\\"))
+        stated = cls(terms=(), is_stated=False)
         if all(term in python_encoding for term in terms) and any(terms):
-            return cls(terms=terms, is_stated=terms[0] not in _DEFAULT_REPERTOIRE or len(terms) > 1)
-        return cls(terms=(), is_stated=False)
+            is_stated = terms[0] not in _DEFAULT_REPERTOIRE or len(terms) > 1
+            stated = cls(terms=terms, is_stated=is_stated)
+        return _as_written(stated, tuple(_texts_beyond_ascii(source)))
 
     def decode(self, value: bytes) -> str:
-        """Decode one element's bytes; what cannot be decoded becomes the replacement character."""
+        """Decode one element's bytes; what cannot be decoded becomes the replacement character.
+
+        The single-byte sets have no characters at 80 to 9F. Where Latin 1 is stated, or nothing,
+        bytes there are Windows-1252, which software calls Latin 1 (WHATWG Encoding, 4.2).
+        """
         encodings = [python_encoding[term] for term in self.terms] or ["latin-1"]
-        if b"\x1b" in value and len(encodings) > 1:
-            return decode_bytes(value, encodings, _TEXT_DELIMITERS)
-        return value.decode(encodings[0], errors="replace")
+        if _ESCAPE in value and len(encodings) > 1:
+            text = decode_bytes(value, encodings, _TEXT_DELIMITERS)
+        else:
+            text = value.decode(encodings[0], errors="replace")
+        windows = self.terms in ((), LATIN_1) or self.terms[0] in _DEFAULT_REPERTOIRE
+        return _C1_TEXT.sub(lambda each: _of_windows(each[0]) if windows else "\ufffd", text)
 
     def can_encode(self, text: str) -> bool:
         """Whether each character of ``text`` is in one of the stated repertoires."""
@@ -84,6 +101,58 @@ def declare(dataset: Dataset, source_set: CharacterSet) -> None:
             _declare(dataset, candidate.terms)
             return
     _declare(dataset, UNICODE)
+
+
+def _as_written(stated: CharacterSet, texts: tuple[bytes, ...]) -> CharacterSet:
+    """Correct a character set by the source's own texts, as far as they have only one reading."""
+    unicode = CharacterSet(terms=UNICODE, is_stated=True, is_corrected=True)
+    if len(stated.terms) > 1 and set(stated.terms) & set(_ALONE):
+        one_of_them = sorted({*stated.terms} & {*_ALONE}, key=_ALONE.index)
+        readable = (term for term in one_of_them if _all_decode(texts, python_encoding[term]))
+        return CharacterSet(
+            terms=(next(readable, one_of_them[0]),), is_stated=True, is_corrected=True
+        )
+    if not texts or any(term in _ALONE for term in stated.terms):
+        return stated
+    if any(_ESCAPE in text for text in texts):
+        return stated
+    outside = any(_C1.search(text) for text in texts)
+    is_latin = not stated.is_stated or stated.terms == LATIN_1
+    # Pairs of letters of another set may by chance look like UTF-8; bytes of no letter do not.
+    if (is_latin or outside) and _all_decode(texts, "utf-8"):
+        return unicode
+    is_single_byte = len(stated.terms) < 2 and stated.terms != ("ISO_IR 13",)
+    return replace(stated, is_corrected=True) if outside and is_single_byte else stated
+
+
+def _all_decode(texts: Iterable[bytes], encoding: str) -> bool:
+    try:
+        for text in texts:
+            text.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _texts_beyond_ascii(source: Dataset) -> Iterator[bytes]:
+    """Yield the text elements that hold more than ASCII, undecoded; sequences are left alone."""
+    for tag in source.keys():  # noqa: SIM118 - a Dataset iterates over decoded elements
+        element: object = source.get_item(tag)
+        if not isinstance(element, RawDataElement) or not isinstance(element.value, bytes):
+            continue
+        if not element.value.isascii() and _is_text(element):
+            yield element.value
+
+
+def _is_text(element: RawDataElement) -> bool:
+    vr = element.VR
+    if vr is None and dictionary_has_tag(element.tag):
+        vr = dictionary_VR(element.tag)
+    return vr in _TEXT_VRS
+
+
+def _of_windows(control: str) -> str:
+    return control.encode("latin-1").decode("cp1252", errors="replace")
 
 
 def _declare(dataset: Dataset, terms: tuple[str, ...]) -> None:

@@ -153,6 +153,9 @@ REMARKS = MappingProxyType(
         RemarkKind.FOR_PROCESSING: Code(
             "R-FOR-PROCESSING", PRIVATE_SCHEME, "Image for processing left out"
         ),
+        RemarkKind.HEADER_VALUES: Code(
+            "R-HEADER-VALUES", PRIVATE_SCHEME, "Header values not valid"
+        ),
         RemarkKind.HEADER_CORRECTED: Code(
             "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
         ),

@@ -9,10 +9,11 @@ from pydicom.dataset import Dataset
 
 from sr_templates.source_attributes import SourceAttributes, log_left_out
 
+# What archives file an object by: repeated as it stands, because it refers to the images' place.
+FILED_BY = ("PatientID", "StudyInstanceUID")
 # Types 2: written even when empty.
-PATIENT_REQUIRED = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
+PATIENT_REQUIRED = ("PatientName", "PatientBirthDate", "PatientSex")
 STUDY_REQUIRED = (
-    "StudyInstanceUID",
     "StudyDate",
     "StudyTime",
     "AccessionNumber",
@@ -63,6 +64,9 @@ TRIAL_EMPTY = ("ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTria
 
 def copy_patient_and_study(attributes: SourceAttributes, target: Dataset) -> None:
     """Write the patient and study modules of ``target`` from a source's valid attributes."""
+    for keyword in FILED_BY:
+        value = attributes.as_it_stands(keyword)
+        _set(target, keyword, [value] if value else [], keep_empty=True)
     for keyword in PATIENT_REQUIRED + STUDY_REQUIRED:
         _set(target, keyword, attributes.values(keyword), keep_empty=True)
     for keyword in OPTIONAL:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from types import MappingProxyType
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # C0 and C1: neither is a character of text
 _MAX_LENGTH = MappingProxyType({"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "UC": 2**31})
 
 
@@ -95,7 +95,7 @@ def _long(vr: str) -> Callable[[str], str | None]:
     limit = _MAX_LENGTH[vr]
 
     def paragraphs(text: str) -> str | None:
-        printable = re.sub(r"[\x00-\x08\x0b\x0e-\x1f\x7f]+", " ", text)
+        printable = re.sub(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]+", " ", text)
         return printable.rstrip()[:limit] or None
 
     return paragraphs
@@ -104,6 +104,11 @@ def _long(vr: str) -> Callable[[str], str | None]:
 def is_uid(text: str) -> bool:
     """Whether ``text`` is a valid UID (PS3.5 9.1): components without leading zeros, 64 at most."""
     return len(text) <= 64 and bool(re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", text))
+
+
+def is_repeatable(text: str) -> bool:
+    """Whether results can repeat a source's UID as it stands, valid or not, to refer to it."""
+    return bool(re.fullmatch(r"[!-\[\]-~]+", text))
 
 
 _BY_VR: Mapping[str, Callable[[str], str | None]] = MappingProxyType(

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from sr_templates.character_set import CharacterSet, text_of
-from sr_templates.repair import repaired
+from sr_templates.repair import is_repeatable, repaired
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +41,15 @@ IDENTIFIERS = frozenset(
 
 
 class SourceAttributes:
-    """Valid values of a source's attributes, by keyword."""
+    """Valid values of a source's attributes, by keyword.
+
+    ``left_out`` and ``repaired`` are the keywords of what was asked for and was not valid.
+    """
 
     def __init__(self, source: Dataset) -> None:
         self.character_set = CharacterSet.of(source)
+        self.left_out: set[str] = set()
+        self.repaired: set[str] = set()
         self._source = source
 
     def values(self, keyword: str) -> list[str]:
@@ -59,12 +64,27 @@ class SourceAttributes:
         self._log(keyword, text, kept)
         return kept
 
+    def as_it_stands(self, keyword: str) -> str:
+        """Give an identifier by which archives file an object, valid or not; "" where none can be.
+
+        An archive knows the images by what they say. Whatever it makes of an identifier that is
+        too long, or of a backslash in it, it makes of the result's as well, and files the two
+        together; another value, even a valid or an empty one, would be another patient or study.
+        """
+        text = text_of(self._source, Tag(keyword), self.character_set).strip(" \0")
+        is_kept = is_repeatable(text) if dictionary_VR(Tag(keyword)) == "UI" else text.isprintable()
+        if text and not is_kept:
+            self.left_out.add(keyword)
+            log_left_out(keyword)
+        return text if is_kept else ""
+
     def code_items(self, keyword: str) -> list[Dataset]:
         """Give the complete items of a code sequence (PS3.3 8.8), without their own sequences."""
         sequence = self._source.get(keyword)
         items = list(sequence) if sequence else []
         copies = [copy for item in items if (copy := self._code(item)) is not None]
         if len(copies) < len(items):
+            self.left_out.add(keyword)
             log_left_out(keyword)
         return copies
 
@@ -104,8 +124,10 @@ class SourceAttributes:
 
     def _log(self, keyword: str, text: str, kept: list[str]) -> None:
         if not kept:
+            self.left_out.add(keyword)
             log_left_out(keyword)
         elif "\\".join(kept) != text.strip():
+            self.repaired.add(keyword)
             logger.warning(
                 "%s %s of the source is not valid as %s: repaired in the copy",
                 keyword,

@@ -12,7 +12,7 @@ from pydicom.tag import Tag
 from ai_engine.prediction import Prediction
 from sr_templates.character_set import CharacterSet, text_of
 from sr_templates.errors import EvidenceError
-from sr_templates.repair import is_uid
+from sr_templates.repair import is_repeatable
 
 IDENTITY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 # Classes without the Multi-frame module (PS3.3 annex A): a reference to one has no frame number.
@@ -73,12 +73,15 @@ def uid_of(source: Dataset, keyword: str) -> str:
 
 
 def check_identity(source: Dataset) -> None:
-    """Raise EvidenceError where an instance lacks the valid UIDs by which results refer to it."""
+    """Raise EvidenceError where an instance lacks the UIDs by which results refer to it.
+
+    They need not be valid: archives know the image by them as they stand.
+    """
     for keyword in IDENTITY:
-        if not is_uid(uid_of(source, keyword)):
+        if not is_repeatable(uid_of(source, keyword)):
             raise EvidenceError(
-                f"{keyword} {Tag(keyword)} of a source is not a valid UID: no result can refer to"
-                " the image or join its study"
+                f"{keyword} {Tag(keyword)} of a source is empty or not printable: no result can"
+                " refer to the image or join its study"
             )
 
 

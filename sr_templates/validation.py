@@ -11,15 +11,17 @@ from types import MappingProxyType
 from pydicom.config import RAISE
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from pydicom.valuerep import validate_value
 
 from sr_templates import codes
-from sr_templates.character_set import CharacterSet, text_of
 from sr_templates.companion_validation import COMPANION_CHECKS, COMPANION_TYPE_1
 from sr_templates.repair import is_uid
+from sr_templates.source_attributes import SourceAttributes
+from sr_templates.source_image import IDENTITY
 
 # Type 1 must have a value, type 2 must be there (PS3.5 7.4). By module, as PS3.3 lists them.
 TYPE_1 = (
@@ -90,6 +92,8 @@ FORBIDDEN_IN_RGB = (
     "ModalityLUTSequence",
     "PresentationLUTShape",
 )
+# An object's own UIDs, in it and in its series: never another's to repeat.
+_OWN_UIDS = frozenset({"SOPInstanceUID", "MediaStorageSOPInstanceUID"})
 SAME_AS_SOURCE = ("StudyInstanceUID", "PatientID")
 
 
@@ -110,7 +114,7 @@ def problems(dataset: Dataset, sources: Sequence[Dataset] = ()) -> tuple[str, ..
     """
     checks: tuple[Iterator[str], ...] = (
         _attributes(dataset),
-        _values(dataset),
+        _values(dataset, _repeatable(sources)),
         _study(dataset, sources),
         _content(dataset),
     )
@@ -129,19 +133,36 @@ def _attributes(dataset: Dataset) -> Iterator[str]:
             yield f"{_name(Tag(keyword))} is missing (type 2)"
 
 
-def _values(dataset: Dataset) -> Iterator[str]:
+def _repeatable(sources: Sequence[Dataset]) -> frozenset[str]:
+    """Return the sources' own identifiers, which results repeat as they stand, valid or not."""
+    return frozenset(
+        SourceAttributes(source).as_it_stands(keyword)
+        for source in sources
+        for keyword in (*IDENTITY, "FrameOfReferenceUID", "PatientID")
+    ) - {""}
+
+
+def _values(dataset: Dataset, repeatable: frozenset[str]) -> Iterator[str]:
     """Check every value, in sequences too, against its value representation (PS3.5 6.2)."""
     for element in dataset.iterall():
         if element.VR == "UI":
-            yield from _uids(element)
+            yield from _uids(element, repeatable)
         elif element.VR not in ("SQ", "OB", "OW") and not element.is_empty:
+            if element.keyword == "PatientID" and _plain(element.value) in repeatable:
+                continue
             yield from _value(element)
 
 
-def _uids(element: DataElement) -> Iterator[str]:
-    values = element.value if element.VM > 1 else [element.value]
-    if any(value and not is_uid(str(value)) for value in values):
+def _uids(element: DataElement, repeatable: frozenset[str]) -> Iterator[str]:
+    values = [str(each) for each in (element.value if element.VM > 1 else [element.value]) if each]
+    repeated = frozenset() if element.keyword in _OWN_UIDS else repeatable
+    if any(not is_uid(each) and each not in repeated for each in values):
         yield f"{_name(element.tag)} is not a valid UID"
+
+
+def _plain(value: object) -> str:
+    """Return a value as it is written: one with a backslash is read as several."""
+    return "\\".join(map(str, value)) if isinstance(value, MultiValue | list) else str(value or "")
 
 
 def _value(element: DataElement) -> Iterator[str]:
@@ -155,10 +176,8 @@ def _value(element: DataElement) -> Iterator[str]:
 
 def _study(dataset: Dataset, sources: Sequence[Dataset]) -> Iterator[str]:
     for keyword in SAME_AS_SOURCE:
-        of_sources = {
-            text_of(source, Tag(keyword), CharacterSet.of(source)).strip() for source in sources
-        }
-        if of_sources and of_sources != {str(dataset.get(keyword) or "")}:
+        of_sources = {SourceAttributes(source).as_it_stands(keyword) for source in sources}
+        if of_sources and of_sources != {_plain(dataset.get(keyword))}:
             yield f"{_name(Tag(keyword))} differs from the source image's"
 
 

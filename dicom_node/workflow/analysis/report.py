@@ -15,6 +15,7 @@ from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.slices import SliceReference
 from ai_engine.kinds.bones.prediction import BonePrediction
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
+from ai_engine.result import Result
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
@@ -40,6 +41,7 @@ from dicom_node.workflow.ports import (
 )
 from dicom_node.workflow.review.ports import ExternalReportSource
 from sr_templates.context import EvidenceContext
+from sr_templates.corrections import correction_remarks
 from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
@@ -152,7 +154,8 @@ class Reporting:
             headers = tuple(
                 self._archive.source(each.path) for each in job_instances(self._index, job)
             )
-            report = build_measurement_report(prediction, headers, self._context(self._clock()))
+            told = replace(prediction, remarks=correction_remarks(headers))
+            report = build_measurement_report(told, headers, self._context(self._clock()))
             evidence = replace(
                 self._kept(job, EvidenceKind.SR, report, headers), evidence_set=EvidenceSet.FAILURE
             )
@@ -186,13 +189,24 @@ class Reporting:
             wanted=self._wanted(job),
             earlier=earlier,
         )
-        match analysis.prediction:
+        match self._with_corrections(analysis, work):
             case CtPrediction() as prediction:
                 return self._made_of_ct(prediction, work)
             case Prediction() as prediction:
                 return self._made_of_images(prediction, work)
             case BonePrediction() as prediction:
                 return self._made_of_bones(prediction, work)
+
+    def _with_corrections(self, analysis: Analysis, work: "_Work") -> Result:
+        """Add what results cannot copy of the headers, for the report and for ``status``."""
+        prediction = analysis.prediction
+        known = set(prediction.remarks)
+        added = tuple(each for each in correction_remarks(work.headers) if each not in known)
+        if not added:
+            return prediction
+        remarked = replace(prediction, remarks=(*prediction.remarks, *added))
+        self._results.keep_prediction(analysis.job.job_id, remarked, at=analysis.made_at)
+        return remarked
 
     def _made_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[EvidenceObject]:
         companions = tuple(self._companions_of_images(prediction, work))

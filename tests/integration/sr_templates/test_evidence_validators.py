@@ -4,6 +4,7 @@ The sources are pydicom's own test files and the real material, where it is pres
 are read as the node reads them; pixels are a ramp, because validators look at attributes.
 """
 
+import contextlib
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
@@ -124,16 +125,17 @@ def all_complaints(source: Dataset, folder: Path) -> list[str]:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
 @pytest.mark.parametrize("path", PYDICOM_FILES + REAL_FILES, ids=lambda path: path.stem)
 def test_evidence_is_valid_or_held_with_a_reason(path: Path, tmp_path: Path) -> None:
-    """An image without the UIDs by which a result refers to it cannot have one."""
+    """An image without UIDs cannot have a result; invalid ones stand in it as in the image."""
     source = header_of(path)
-    with_uids = all(is_uid(uid_of(source, keyword)) for keyword in IDENTITY)
-    try:
-        complaints = all_complaints(source, tmp_path)
-    except EvidenceError as reason:
-        complaints = [str(reason)] * (with_uids or "not a valid UID" not in str(reason))
-    assert complaints == []
+    if not all(is_uid(uid_of(source, keyword)) for keyword in IDENTITY):
+        with contextlib.suppress(EvidenceError):
+            made = list(evidence_of(source))
+            assert [problems(each, [source]) for each in made] == [()] * len(made)
+        return
+    assert all_complaints(source, tmp_path) == []
 
 
 def test_real_material_is_present() -> None:

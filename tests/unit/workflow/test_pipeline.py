@@ -502,3 +502,15 @@ def test_a_result_of_an_interrupted_transfer_says_so_everywhere(works: Works) ->
     assert "All algorithms succeeded" not in text
     assert [each.problems for each in works.hotbase.evidence(job["job_id"])] != []
     assert works.hotbase.held() == ()
+
+
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_what_a_header_has_that_is_not_valid_is_told_in_report_and_status(works: Works) -> None:
+    works.receive("1.2.3.1", AccessionNumber="12345678901234567890")
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    (remark,) = works.hotbase.remarks(job["job_id"])
+    assert remark["kind"] == "header values not valid"
+    assert remark["detail"].endswith("left out here: Accession Number (0008,0050).")
+    (report,) = works.reports()
+    assert "Header values not valid" in str(report)
