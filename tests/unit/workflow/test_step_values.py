@@ -7,7 +7,8 @@ import sys
 import typing
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any
@@ -265,7 +266,11 @@ def test_the_version_follows_the_schemas_not_the_names_of_the_code(
 ) -> None:
     before = contract_of(Plain)
     tag = "stored study.1"
-    fields = list(typing.get_type_hints(StoredStudy).items())
+    types = typing.get_type_hints(StoredStudy)
+    own = [
+        (each.name, types[each.name], field(default=each.default))
+        for each in fields_of(StoredStudy)
+    ]
 
     def with_study(kind: type) -> str:
         for module in (written_values, contract_module):
@@ -275,8 +280,8 @@ def test_the_version_follows_the_schemas_not_the_names_of_the_code(
 
     options: dict[str, Any] = {"frozen": True, "slots": True, "kw_only": True}
     try:
-        assert with_study(make_dataclass("Renamed", fields, **options)) == before.values
-        more = make_dataclass("StoredStudy", [*fields, ("more", int, 0)], **options)
+        assert with_study(make_dataclass("Renamed", own, **options)) == before.values
+        more = make_dataclass("StoredStudy", [*own, ("more", int, 0)], **options)
         assert with_study(more) != before.values
     finally:
         written_values.adapter.cache_clear()
