@@ -30,8 +30,16 @@ class BodyRegion(StrEnum):
     LEG = "LEG"
     KNEE = "KNEE"
     FOOT = "FOOT"
+    EXTREMITY = "EXTREMITY"
+    """A limb, not said which."""
 
 
+LIMBS = frozenset(
+    {
+        *(BodyRegion.SHOULDER, BodyRegion.ARM, BodyRegion.ELBOW, BodyRegion.HAND),
+        *(BodyRegion.HIP, BodyRegion.LEG, BodyRegion.KNEE, BodyRegion.FOOT),
+    }
+)
 _TRUNK = (BodyRegion.NECK, BodyRegion.CHEST, BodyRegion.ABDOMEN, BodyRegion.PELVIS)
 _WHOLE = (BodyRegion.HEAD, *_TRUNK)
 # From the head down: "A to B" names what lies between, too.
@@ -97,6 +105,10 @@ _WORDS: Mapping[BodyRegion, str] = MappingProxyType(
         BodyRegion.KNEE: (
             "knee knees knie genou rodilla ginocchio joelho genunchi diz patella колено "
             "колена коленн- тизе"
+        ),
+        BodyRegion.EXTREMITY: (
+            "extremity extremities limb limbs extremitat extremidad extremite estremita extremitate "
+            "extremitate конечност-"
         ),
         BodyRegion.FOOT: (
             "foot feet ankle toe toes heel calcaneus fuss pied pie piede picior stopa ayak "

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ai_engine.preprocessing.body_region import BodyRegion, regions_named
+from ai_engine.preprocessing.body_region import LIMBS, BodyRegion, regions_named
 from ai_engine.preprocessing.view_position import is_one_of, view_named
 from dicom_node.domain.header_words import regions_of, view_of
 from dicom_node.domain.instance import ReceivedInstance
@@ -258,7 +258,9 @@ def _body_part(route: Route, instance: ReceivedInstance) -> Verdict:
     if named & wanted:
         reason = f"body part {', '.join(sorted(named))} is wanted"
         return Verdict(condition=BODY_PART, holds=True, reason=reason)
-    return exact if named else _unnamed_body_part(route, instance, wanted)
+    if named and not (BodyRegion.EXTREMITY in named and wanted & LIMBS):
+        return exact
+    return _unnamed_body_part(route, instance, wanted)
 
 
 def _unnamed_body_part(

@@ -51,7 +51,8 @@ def test_the_chest_is_the_chest_in_any_language(text: str) -> None:
         ("Hand links", {BodyRegion.HAND}),
         ("Kopf", {BodyRegion.HEAD}),
         # Words that say nothing.
-        *((text, set()) for text in ("", "PORTABLE", "EXTREMITY", "XYZ", "OTHER", "CT PE", "LONG")),
+        ("EXTREMITY", {BodyRegion.EXTREMITY}),
+        *((text, set()) for text in ("", "PORTABLE", "XYZ", "OTHER", "CT PE", "LONG")),
     ],
 )
 def test_words_name_the_regions_that_they_mean(text: str, regions: set[BodyRegion]) -> None:

@@ -214,3 +214,9 @@ def test_a_route_for_a_part_without_a_known_name_takes_its_own_word_alone() -> N
     odd = replace(CHEST, body_parts=frozenset({"PANOREX"}), untagged_body_part=True)
     assert odd.matches(an_instance(body_part_examined="panorex"))
     assert not odd.matches(an_instance(body_part_examined="CHEST"))
+
+
+def test_an_extremity_is_no_chest_and_may_be_the_hand_that_is_wanted() -> None:
+    limb = an_instance(body_part_examined="EXTREMITY")
+    assert not CHEST.matches(limb)
+    assert replace(CHEST, body_parts=frozenset({"HAND"})).matches(limb)
