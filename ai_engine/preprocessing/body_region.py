@@ -107,7 +107,7 @@ _WORDS: Mapping[BodyRegion, str] = MappingProxyType(
             "колена коленн- тизе"
         ),
         BodyRegion.EXTREMITY: (
-            "extremity extremities limb limbs extremitat extremidad extremite estremita extremitate "
+            "extremity extremities limb limbs extremitat extremidad extremite estremita "
             "extremitate конечност-"
         ),
         BodyRegion.FOOT: (
