@@ -89,7 +89,9 @@ def test_the_users_own_files_are_analysed_or_it_is_said_why_not(tmp_path: Path) 
     assert "c-notes.txt" in done.stdout
     assert "synthetic[" not in done.stdout
     reports = sorted(path.name for path in (tmp_path / "out").glob("*report*.dcm"))
-    assert reports == ["study-1-report.dcm", "study-3-report.dcm"]
+    assert reports == ["study-1-report.dcm", "study-2-report.dcm", "study-3-report.dcm"]
+    told = dcmread(tmp_path / "out" / "study-2-report.dcm").to_json()
+    assert "No model for this study" in told
     assert "remark" in done.stdout, "a chest that calls itself a hand is looked at, and it is said"
     assert "HAND" in done.stdout
     assert not list((tmp_path / "out" / "work").rglob("*chest*"))

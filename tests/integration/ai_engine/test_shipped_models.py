@@ -81,7 +81,7 @@ def test_active_models_are_complete() -> None:
         assert card.limitations
         if card.kind == "segmenter":
             assert {metric.split for metric in card.metrics} == {"cross-validation"}
-        elif card.kind.has_weights:
+        elif card.has_weights:
             assert {metric.split for metric in card.metrics} == {"valid", "test"}
         if card.kind == "classifier":
             assert all(label.code and label.site for label in card.labels)
