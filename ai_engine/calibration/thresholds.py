@@ -97,7 +97,9 @@ def _between(scores: Values) -> Values:
     """Every threshold that decides differently: below, halfway between, and above the scores."""
     steps = np.unique(scores)
     middle = (steps[1:] + steps[:-1]) / 2
-    return np.concatenate([[steps[0] / 2], middle, [(steps[-1] + 1) / 2]])
+    # A score of exactly 1 is called by every threshold up to 1.
+    above = max((steps[-1] + 1) / 2, np.nextafter(steps[-1], np.inf))
+    return np.concatenate([[steps[0] / 2], middle, [above]])
 
 
 def _best(weights: Weights, cases: LabelCases, candidates: Values, objective: Objective) -> Values:

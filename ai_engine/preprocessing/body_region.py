@@ -107,8 +107,7 @@ _WORDS: Mapping[BodyRegion, str] = MappingProxyType(
             "колена коленн- тизе"
         ),
         BodyRegion.EXTREMITY: (
-            "extremity extremities limb limbs extremitat extremidad extremite estremita "
-            "extremitate конечност-"
+            "extremity extremities extremitat extremidad extremite estremita extremitate конечност-"
         ),
         BodyRegion.FOOT: (
             "foot feet ankle toe toes heel calcaneus fuss pied pie piede picior stopa ayak "

@@ -40,7 +40,7 @@ def test_an_error_keeps_its_trace_on_the_same_line(capsys: pytest.CaptureFixture
     assert "ValueError" in json.loads(line)["trace"]
 
 
-@pytest.mark.parametrize("library", ["pynetdicom.acse", "fontTools.subset", "some.other"])
+@pytest.mark.parametrize("library", ["sqlalchemy.pool", "fontTools.subset", "some.other"])
 def test_libraries_say_their_warnings_only(
     capsys: pytest.CaptureFixture[str], library: str
 ) -> None:
