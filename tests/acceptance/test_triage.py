@@ -52,8 +52,9 @@ def test_a_promoted_triage_model_is_asked_first_and_its_word_is_shown(
     assert "triage: " in said
     assert "Triage by paper3-triage/1.0.0" in said
     log = node.log.read_text()
-    assert "triage model loaded" in log
-    assert log.index("triage model loaded") < log.index("job inferred")
+    loaded = "loaded model=paper3-triage/1.0.0"
+    assert loaded in log
+    assert log.index(loaded) < log.index("job inferred")
     (item,) = node.repositories().review_queue().items().items
     assert item.abnormality is not None
     assert f"{item.abnormality:.0%}" in node.run("review", "list").stdout
