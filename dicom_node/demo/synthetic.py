@@ -111,7 +111,7 @@ def _add_anatomy(dataset: Dataset) -> None:
     dataset.ImageLaterality = "U"
     dataset.PatientOrientation = ["L", "F"]
     dataset.AnatomicRegionSequence = Sequence([_code("51185008", "Thorax")])
-    dataset.ViewCodeSequence = Sequence([_code("399348003", "postero-anterior")])
+    dataset.ViewCodeSequence = Sequence([_code("272479007", "postero-anterior")])
     dataset.PatientOrientationCodeSequence = Sequence([_code("10904000", "erect")])
     dataset.PositionerType = ""
     dataset.AcquisitionContextSequence = Sequence()

@@ -67,6 +67,7 @@ def lateral(chest: Dataset) -> Callable[[], Dataset]:
         made.SOPInstanceUID = generate_uid()
         made.InstanceNumber = 2
         made.ViewPosition = "LL"
+        del made.ViewCodeSequence
         pixels = chest.pixel_array
         made.PixelData = np.ascontiguousarray(np.rot90(pixels, 1)).tobytes()
         made.Rows, made.Columns = pixels.shape[1], pixels.shape[0]
@@ -105,12 +106,7 @@ def test_both_views_are_judged_together_and_reported(
     present = [each for each in reported_findings(report) if each.present]
     assert {each.meaning for each in present} == {"Atelectasis"}
     assert len({each.image_uid for each in present}) == 2
-    # The real header itself names one view in words and another by code.
-    (remark,) = [
-        each
-        for each in trial.works.hotbase.remarks(job)
-        if each["kind"] != "header and pixels disagree"
-    ]
+    (remark,) = trial.works.hotbase.remarks(job)
     assert remark["kind"] == "judged with the lateral image"
     labels = {finding["label"] for finding in trial.works.hotbase.findings(job)}
     assert labels == set(CHEXPERT_LABELS)
@@ -125,12 +121,7 @@ def test_without_the_lateral_image_the_report_says_so(started: Started, chest: D
     report = pydicom.dcmread(trial.evidence(job)[EvidenceKind.SR][0])
     assert "R-NO-LATERAL" in report.to_json()
     assert not any(each.present for each in reported_findings(report))
-    # The real header itself names one view in words and another by code.
-    (remark,) = [
-        each
-        for each in trial.works.hotbase.remarks(job)
-        if each["kind"] != "header and pixels disagree"
-    ]
+    (remark,) = trial.works.hotbase.remarks(job)
     assert "the frontal one was judged alone" in remark["detail"]
 
 
