@@ -95,7 +95,7 @@ def _add_times(dataset: Dataset, attributes: SourceAttributes, context: Evidence
 def _timezone_offset(attributes: SourceAttributes) -> str | None:
     values = attributes.values("TimezoneOffsetFromUTC")
     text = values[0] if values else ""
-    is_offset = len(text) == 5 and text[0] in "+-" and text[1:].isdigit()
+    is_offset = len(text) == 5 and text[0] in "+-" and text[1:].isdecimal()
     return text if is_offset and int(text[1:3]) <= 14 and int(text[3:]) < 60 else None
 
 

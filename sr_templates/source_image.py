@@ -116,7 +116,7 @@ def number_of_frames(source: Dataset) -> int:
     if uid_of(source, "SOPClassUID") in SINGLE_FRAME_CLASSES:
         return 1
     text = uid_of(source, "NumberOfFrames").strip()
-    return max(1, int(text)) if text.isdigit() else 1
+    return max(1, int(text)) if text.isdecimal() and len(text) < 13 else 1
 
 
 def reference(

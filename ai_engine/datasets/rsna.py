@@ -138,7 +138,7 @@ def _item(images: Path, patient: str, label: str) -> CxrItem:
 def _years(header: Dataset) -> float:
     """The challenge writes years without a unit, and some headers nothing usable."""
     text = str(header.get("PatientAge", "")).removesuffix("Y")
-    return float(text) if text.isdigit() else math.nan
+    return float(text) if text.isdecimal() else math.nan
 
 
 def _view(header: Dataset) -> View:

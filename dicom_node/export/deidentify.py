@@ -262,7 +262,7 @@ def _is_standard(uid: str, keyword: str) -> bool:
 
 def _capped(age: str) -> str:
     """An age string (PS3.5 6.2) with 90 years for all that are older; "" for one that is none."""
-    if len(age) != 4 or age[3] not in "DWMY" or not age[:3].isdigit():
+    if len(age) != 4 or age[3] not in "DWMY" or not age[:3].isdecimal():
         return ""
     if age[3] == "Y" and int(age[:3]) > OLDEST_AGE:
         return f"{OLDEST_AGE:03d}Y"

@@ -99,4 +99,4 @@ def _name(dataset: Dataset) -> str:
 
 def _day(dataset: Dataset, keyword: str) -> str:
     text = _text(dataset, keyword)
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdecimal() else text

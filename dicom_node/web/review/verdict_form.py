@@ -83,7 +83,7 @@ def _finding(said: Mapping[str, str]) -> FindingVerdict:
         image_uid=said.get("image", ""),
         label=said["label"],
         judgement=Judgement(judgement),
-        frame_number=int(frame) if frame.isdigit() else None,
+        frame_number=int(frame) if frame.isdecimal() and len(frame) < 10 else None,
         changed_to=said.get("changed_to", "") if judgement == Judgement.CHANGED else "",
         laterality=Laterality(side) if side else None,
         box=_box(said.get("box", "")),
@@ -112,4 +112,4 @@ def _comment(text: str) -> str:
 
 
 def _row_number(row: str) -> int:
-    return int(row) if row.isdigit() else _MOST_ROWS
+    return int(row) if row.isdecimal() and len(row) < 10 else _MOST_ROWS

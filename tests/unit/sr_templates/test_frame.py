@@ -1,5 +1,7 @@
 """A multi-frame image's results lie where the very frame lies, and look as it looks."""
 
+import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage
 
@@ -8,6 +10,7 @@ from sr_templates.parametric_map import build_parametric_map
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.secondary_capture import build_overlays
 from sr_templates.segmentation import build_segmentation
+from sr_templates.source_image import number_of_frames
 from sr_templates.validation import problems
 from tests.unit.sr_templates.builders import (
     a_context,
@@ -117,3 +120,11 @@ def test_an_overlay_of_a_frame_has_square_pixels() -> None:
     # 100 rows of twice the height, shown as wide as 400 columns are.
     assert drawn.Rows - flatter.Rows == flatter.Columns / 4
     assert problems(drawn, [source]) == ()
+
+
+@pytest.mark.parametrize("frames", ["\u00b2", "9" * 5000, "two"])
+def test_a_number_of_frames_that_is_none_counts_as_one(frames: str) -> None:
+    source = Dataset()
+    source.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7.2"
+    source.add(DataElement(0x00280008, "LO", frames))
+    assert number_of_frames(source) == 1
