@@ -31,7 +31,7 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _LARGEST_OTHER_PDU = 1024 * 1024
 # PS3.8 Section 9.3: type, a reserved byte and a length before what makes each PDU up.
 _HEAD_BYTES, _TYPES = 6, range(0x01, 0x08)
-_ASSOCIATE_RQ, _ASSOCIATE_AC, _ABORT = 0x01, 0x02, 0x07
+_ASSOCIATE_RQ, _ASSOCIATE_AC, _ASSOCIATE_RJ, _RELEASE_RP, _ABORT = 0x01, 0x02, 0x03, 0x06, 0x07
 # Read by the library as a PDU that it does not know, which it answers by an A-ABORT (Evt19).
 _NO_PDU = bytes(_HEAD_BYTES)
 _CONNECTION_LOST = "Evt17"  # PS3.8 Table 9-10: transport connection closed indication
@@ -109,13 +109,16 @@ class PeerSocket(ClosingSocket):
         ae: ApplicationEntity,
         *,
         own_end: Callable[[], AssociationEnd],
+        on_last_word: Callable[[], None],
     ) -> None:
         """Serve ``connection`` with the limits of ``ae``.
 
-        ``own_end`` says why the node ends the association, when it does.
+        ``own_end`` says why the node ends the association, when it does; ``on_last_word`` is
+        called when the answer goes out after which only the peer's closing is left.
         """
         super().__init__(association, client_socket=connection)
         self._own_end = own_end
+        self._on_last_word = on_last_word
         self.request: AssociateRequest | None = None
         self.end: AssociationEnd | None = None
         self._patience = ae.acse_timeout or _LONGEST_PATIENCE_SECONDS
@@ -158,6 +161,8 @@ class PeerSocket(ClosingSocket):
         """Send, or have the association end where that cannot be."""
         if bytestream[0] == _ABORT:
             self._ended(self._own_end())
+        if bytestream[0] in {_ASSOCIATE_RJ, _RELEASE_RP}:
+            self._on_last_word()
         try:
             if self.socket is not None:
                 self.socket.sendall(bytestream)
@@ -228,9 +233,10 @@ class WaitingSocket(PeerSocket):
         ae: ApplicationEntity,
         *,
         own_end: Callable[[], AssociationEnd],
+        on_last_word: Callable[[], None],
     ) -> None:
         """Serve ``connection`` with the limits of ``ae``."""
-        super().__init__(association, connection, ae, own_end=own_end)
+        super().__init__(association, connection, ae, own_end=own_end, on_last_word=on_last_word)
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)

@@ -75,7 +75,13 @@ class ReceivingAssociation(AcceptedAssociation):
         self.place.end()
 
     def _connect(self, connection: socket.socket, server: AssociationServer) -> PeerSocket:
-        return PeerSocket(self, connection, server.ae, own_end=self._own_end)
+        return PeerSocket(
+            self,
+            connection,
+            server.ae,
+            own_end=self._own_end,
+            on_last_word=self.place.yield_now,
+        )
 
     @property
     def proposal(self) -> AssociateRequest:
@@ -180,7 +186,13 @@ class WaitingAssociation(ReceivingAssociation):
         self.spare_the_sleep()
 
     def _connect(self, connection: socket.socket, server: AssociationServer) -> WaitingSocket:
-        return WaitingSocket(self, connection, server.ae, own_end=self._own_end)
+        return WaitingSocket(
+            self,
+            connection,
+            server.ae,
+            own_end=self._own_end,
+            on_last_word=self.place.yield_now,
+        )
 
     def store_at_once(self, request: Any, context_id: int) -> bool:
         """Serve a C-STORE on this thread, unless the association's own does not serve yet."""

@@ -16,8 +16,8 @@ _POLITELY_REJECTED = 32
 # A sender may open some connections at once before it says anything on the first.
 _FEWEST_SILENT = 8
 # So long a connection does not give way to another: an A-ASSOCIATE-RQ takes a moment to come, and
-# so does the peer's closing once it was rejected or has released its association.
-_GRACE_SECONDS, _LAST_GRACE_SECONDS = 1.0, 0.1
+# so does the answer that ends an association.
+_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,8 @@ class Place:
     def __init__(self, slots: "AssociationSlots", address: str) -> None:
         """Hold a place for a connection from ``address``."""
         self.address = address
-        self.yields_from = time.monotonic() + _GRACE_SECONDS
+        self.grace_ends = time.monotonic() + _GRACE_SECONDS
+        self.last_word_said = False
         self.drop: Callable[[], None] = _nothing
         self.held: int | None = None
         self._slots = slots
@@ -110,6 +111,14 @@ class Place:
     def end(self) -> None:
         """Be no association any more, or never one; the connection may still be open."""
         self._slots.end(self)
+
+    def yield_now(self) -> None:
+        """Give way from now on: the last word is said, and only the peer's closing is left."""
+        self.last_word_said = True
+
+    def yields(self, now: float) -> bool:
+        """Tell whether it gives way to another connection at a monotonic time."""
+        return self.last_word_said or self.grace_ends <= now
 
     def leave(self) -> None:
         """Give the place back."""
@@ -151,7 +160,7 @@ class AssociationSlots:
             yielding = None
             if len(same) >= self._silent_here:
                 now = time.monotonic()
-                yielding = next((place for place in same if place.yields_from <= now), None)
+                yielding = next((place for place in same if place.yields(now)), None)
                 if yielding is None:
                     return None
                 self._speak(yielding)
@@ -186,7 +195,7 @@ class AssociationSlots:
         with self._lock:
             self._ended(place)
             self._speak(place)
-            place.yields_from = time.monotonic() + _LAST_GRACE_SECONDS
+            place.grace_ends = time.monotonic() + _GRACE_SECONDS
             self._silence(place)
 
     def leave(self, place: Place) -> None:

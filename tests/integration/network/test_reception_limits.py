@@ -1,9 +1,7 @@
 """A peer that asks too much, or falls silent, is turned away and holds nothing for ever."""
 
-import socket
 import struct
 import threading
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +32,7 @@ from tests.peers import dcmtk, node
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import CR_IMAGE, encoded, make_dataset
 from tests.peers.process import answers, wait_until
+from tests.peers.raw_pdu import data_tf, fragment, raw_peer, store_rq
 from tests.peers.raw_scu import RawScu, associate, hang_up, is_closed_by_peer, raw_scu, tcp
 
 
@@ -80,7 +79,6 @@ def test_released_connections_that_stay_open_are_not_without_limit(tmp_path: Pat
             connection.sendall(release)
             assert connection.recv(64)[:1] == b"\x06"
             open_ones.append(connection)
-        time.sleep(1.1)  # until then none of them gives way
 
         with raw_scu(running.peer, MODALITY) as scu:
             assert store(scu) == 0x0000
@@ -192,17 +190,13 @@ def test_garbage_is_answered_by_closing_the_connection(tmp_path: Path, garbage: 
 
 
 def test_a_connection_lost_within_an_object_leaves_nothing_behind(reception: Reception) -> None:
-    association = associate(reception.peer, MODALITY)
-    connection = association.dul.socket.socket  # type: ignore[union-attr]
-    assert connection is not None
-    context_id = association.accepted_contexts[0].context_id or 0
-    half = struct.pack(">BBLLBB", 0x04, 0, 4 + 2 + 10, 2 + 10, context_id, 0x00) + bytes(10)
-    connection.sendall(half)
-    connection.shutdown(socket.SHUT_RDWR)
+    with raw_peer(reception.peer) as peer:
+        peer.open()
+        peer.send(data_tf(fragment(store_rq(b"1.2.3.4"), of_command=True)))
+        peer.send(data_tf(fragment(bytes(10), of_command=False, last=False)))
 
     (closed,) = reception.closed()
 
-    hang_up(association)
     assert closed.ended.end is AssociationEnd.CONNECTION_LOST
     assert [path for path in reception.archive.root.rglob("*") if path.is_file()] == []
 

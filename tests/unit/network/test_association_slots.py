@@ -104,20 +104,34 @@ def test_a_burst_of_connections_is_not_cut_down_before_they_could_speak() -> Non
     assert dropped == []
 
 
-def test_a_connection_that_was_rejected_gives_way_before_one_that_has_yet_to_speak(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(slots, "_LAST_GRACE_SECONDS", 0.0)
+def test_a_connection_that_was_rejected_gives_way_before_one_that_has_yet_to_speak() -> None:
     _, first, _ = receivers(SlotLimits.of(9, silent=4))
     dropped: list[int] = []
     places = [entered(first) for _ in range(2)]
     for number, place in enumerate(places):
         place.drop = lambda number=number: dropped.append(number)
     places[1].end()
+    assert first.enter("10.0.0.1") is None  # its answer is yet to be sent
+    places[1].yield_now()
 
     entered(first)
 
     assert dropped == [1]
+
+
+def test_a_place_gives_way_once_the_last_word_is_said_whatever_is_noted_first() -> None:
+    """The thread that sends and the one that notes the release are not the same."""
+    _, first, _ = receivers(SlotLimits.of(9, silent=4))
+    dropped: list[int] = []
+    places = [entered(first) for _ in range(2)]
+    places[0].drop = lambda: dropped.append(0)
+    assert places[0].admit("CT")
+
+    places[0].yield_now()
+    places[0].end()
+    entered(first)
+
+    assert dropped == [0]
 
 
 def test_connections_of_all_are_not_without_limit() -> None:
