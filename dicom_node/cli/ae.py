@@ -8,7 +8,12 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
-from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity, Role
+from dicom_node.domain.application_entity import (
+    ADMINISTERED_EVIDENCE,
+    ApplicationEntity,
+    Compression,
+    Role,
+)
 from dicom_node.errors import ConfigurationError, ConflictError
 from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.node.repositories import address_of, scu_timeouts, utc_now
@@ -49,6 +54,13 @@ Tls = Annotated[
     bool | None,
     typer.Option("--tls/--no-tls", help="Whether it is called by TLS."),
 ]
+OverlayCompression = Annotated[
+    Compression | None,
+    typer.Option(
+        "--compression",
+        help="How overlays travel to it: the smallest way that it accepts, one way, or none.",
+    ),
+]
 Description = Annotated[str | None, typer.Option(help="A note for people.")]
 
 
@@ -65,6 +77,7 @@ def add(
     evidence: Evidence = None,
     description: Description = None,
     tls: Tls = None,
+    compression: OverlayCompression = None,
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
@@ -88,6 +101,7 @@ def add(
             evidence=evidence,
             description=description,
             tls=tls,
+            compression=compression,
         ),
     )
     repositories.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
@@ -107,6 +121,7 @@ def change(
     evidence: Evidence = None,
     description: Description = None,
     tls: Tls = None,
+    compression: OverlayCompression = None,
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
@@ -123,6 +138,7 @@ def change(
             evidence=evidence,
             description=description,
             tls=tls,
+            compression=compression,
         ),
     )
     repositories.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
@@ -183,6 +199,7 @@ def _given(
     evidence: str | None,
     description: str | None,
     tls: bool | None,
+    compression: Compression | None,
 ) -> dict[str, Any]:
     """Return the fields of an entry that options were given for."""
     fields = {
@@ -195,6 +212,7 @@ def _given(
         "evidence": _kinds(evidence) if evidence is not None else None,
         "description": description,
         "tls": tls,
+        "compression": compression,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -29,6 +29,16 @@ class Operation(StrEnum):
     WORKLIST = "worklist"
 
 
+class Compression(StrEnum):
+    """How overlays that are compressed without loss travel to a destination."""
+
+    SMALLEST = "smallest"  # whatever it accepts that makes them smallest
+    JPEG_LS = "jpeg-ls"
+    JPEG_2000 = "jpeg-2000"
+    RLE = "rle"
+    NONE = "none"
+
+
 # What a destination can be given.
 ADMINISTERED_EVIDENCE = tuple(kind for kind, spec in EVIDENCE.items() if spec.is_administered)
 
@@ -62,8 +72,9 @@ class ApplicationEntity:
 
     ``quiet_period`` (seconds) is how long a study from this sender must have been quiet to count
     as complete, and ``patience`` how long the rest of one is waited for whose transfer broke off;
-    ``destinations`` are the titles that get the results of its studies; ``evidence``
-    is what this entity gets when it is itself a destination. ``tls`` says that it is called by TLS.
+    ``destinations`` are the titles that get the results of its studies; ``evidence`` is what this
+    entity gets when it is itself a destination, and ``compression`` how overlays travel there: what
+    a PACS accepts is not always what its viewers show. ``tls`` says that it is called by TLS.
     """
 
     title: str
@@ -76,6 +87,7 @@ class ApplicationEntity:
     evidence: tuple[EvidenceKind, ...] = (EvidenceKind.SR, EvidenceKind.SC)
     description: str = ""
     tls: bool = False
+    compression: Compression = Compression.SMALLEST
 
     def __post_init__(self) -> None:
         """Check every field.

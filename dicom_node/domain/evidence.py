@@ -1,6 +1,7 @@
 """Evidence: the DICOM objects that say what a model found."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sr_templates.evidence_kind import EvidenceKind
@@ -57,3 +58,22 @@ class LeftOut:
     job_id: str
     kind: EvidenceKind
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Substitute:
+    """What a destination got in the place of an object, and why, in words.
+
+    Its class is another where the destination does not take the object's. It is the same where the
+    object refers to others that were replaced there.
+    """
+
+    destination: str
+    sop_instance_uid: str
+    job_id: str
+    sent_instance_uid: str
+    sent_class_uid: str
+    sent_series_uid: str
+    path: str
+    reason: str
+    made_at: datetime

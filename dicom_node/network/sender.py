@@ -1,18 +1,39 @@
 """Sends evidence to a destination, and says what went wrong in the words of the corridor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import (
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
-from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.application_entity import ApplicationEntity, Compression
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.errors import AssociationError
-from dicom_node.network.storage_scu import Destination, ScuTimeouts, StoreOutcome, store
+from dicom_node.network.storage_scu import Compressed, Destination, ScuTimeouts, StoreOutcome, store
 from dicom_node.workflow.analysis.deliver import DeliveryError
 
 # Overlays in colour are the large objects among the evidence.
 COMPRESSED_CLASSES = frozenset({str(SecondaryCaptureImageStorage)})
+# Smallest first: a colour overlay of 3.3 MB becomes 0.85, 0.94 and 2.7 MB, in 40, 160 and 40 ms.
+LOSSLESS: Mapping[Compression, tuple[str, ...]] = MappingProxyType(
+    {
+        Compression.SMALLEST: (str(JPEGLSLossless), str(JPEG2000Lossless), str(RLELossless)),
+        Compression.JPEG_LS: (str(JPEGLSLossless),),
+        Compression.JPEG_2000: (str(JPEG2000Lossless),),
+        Compression.RLE: (str(RLELossless),),
+        Compression.NONE: (),
+    }
+)
+
+
+def compressed(compression: Compression) -> Compressed:
+    """Return which evidence may be compressed, to what; it goes as it is where that is refused."""
+    return dict.fromkeys(COMPRESSED_CLASSES, LOSSLESS[compression])
 
 
 class StorageSender:
@@ -50,7 +71,7 @@ class StorageSender:
                 peer,
                 calling_ae=self._ae_title,
                 timeouts=self._timeouts,
-                compress=COMPRESSED_CLASSES,
+                compress=compressed(destination.compression),
             )
         except AssociationError as error:
             raise DeliveryError(str(error), retryable=error.retryable) from error

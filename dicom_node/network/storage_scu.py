@@ -3,13 +3,14 @@
 import struct
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 from pathlib import Path
 from ssl import SSLContext
+from types import MappingProxyType
 from typing import Any
 
 from pydicom import dcmread
@@ -19,9 +20,6 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGLSLossless,
-    RLELossless,
 )
 from pynetdicom import build_context, evt
 from pynetdicom.association import Association
@@ -60,9 +58,9 @@ _ENCODING_ERRORS = (
     struct.error,
     zlib.error,
 )
-# What an uncompressed image may travel as without loss, smallest first: a colour overlay of 3.3 MB
-# becomes 0.85, 0.94 and 2.7 MB, in 40, 160 and 40 ms.
-_LOSSLESS = (str(JPEGLSLossless), str(JPEG2000Lossless), str(RLELossless))
+# The transfer syntaxes that uncompressed images of a SOP class may travel in, best first.
+Compressed = Mapping[str, tuple[str, ...]]
+_NOTHING: Compressed = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +119,17 @@ class StoreOutcome:
         return self.kind is OutcomeKind.NOT_SENT
 
 
-def proposed_syntaxes(transfer_syntax_uid: str, *, compress: bool) -> tuple[str, ...]:
-    """Return the transfer syntaxes that are proposed for an object in one of them, best first."""
+def proposed_syntaxes(
+    transfer_syntax_uid: str, *, lossless: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Return the transfer syntaxes that are proposed for an object in one of them, best first.
+
+    ``lossless`` are those that it may be compressed to.
+    """
     syntaxes: tuple[str, ...] = (str(transfer_syntax_uid),)
     if transfer_syntax_uid in _CONVERTIBLE:
         syntaxes += (str(ImplicitVRLittleEndian),)
-    return _LOSSLESS + syntaxes if compress else syntaxes
+    return lossless + syntaxes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +141,11 @@ class _Object:
     sop_instance_uid: str
     transfer_syntax_uid: str
     odd: bool
-    compressible: bool
+    lossless: tuple[str, ...]
 
     def proposals(self) -> tuple[tuple[str, str], ...]:
         """Return the SOP Class and transfer syntax pairs under which it can be sent, best first."""
-        syntaxes = proposed_syntaxes(self.transfer_syntax_uid, compress=self.compressible)
+        syntaxes = proposed_syntaxes(self.transfer_syntax_uid, lossless=self.lossless)
         return tuple((self.sop_class_uid, syntax) for syntax in syntaxes)
 
     def encoded(self, transfer_syntax_uid: str) -> Path | Dataset:
@@ -150,7 +153,7 @@ class _Object:
         if transfer_syntax_uid == self.transfer_syntax_uid and not self.odd:
             return self.path
         dataset = _even(dcmread(self.path))
-        if transfer_syntax_uid in _LOSSLESS and transfer_syntax_uid != self.transfer_syntax_uid:
+        if transfer_syntax_uid in self.lossless and transfer_syntax_uid != self.transfer_syntax_uid:
             # Nothing is lost, so the object keeps its SOP Instance UID (PS3.3 C.7.6.1.1.5).
             dataset.compress(transfer_syntax_uid, generate_instance_uid=False)
         return dataset
@@ -175,15 +178,15 @@ def store(
     *,
     calling_ae: str = "AINODE",
     timeouts: ScuTimeouts | None = None,
-    compress: frozenset[str] = frozenset(),
+    compress: Compressed = _NOTHING,
 ) -> tuple[StoreOutcome, ...]:
     """Send Part 10 files by C-STORE and return the outcomes in the order of ``paths``.
 
     One association, or more where the objects need more than 128 presentation contexts. Data sets
     go out byte by byte as they are. Re-encoded is only an uncompressed object for a peer that
     accepts nothing but Implicit VR Little Endian, and one whose odd length cannot be sent; and
-    uncompressed images of the SOP classes in ``compress``, which are compressed without loss where
-    the peer accepts that.
+    uncompressed images of the SOP classes in ``compress``, which are compressed without loss to the
+    first syntax named there that the peer accepts.
 
     Raises
     ------
@@ -218,7 +221,9 @@ def echo(
         As for ``store``; also where the peer did not accept verification.
     """
     contexts = [build_context(VERIFICATION, ImplicitVRLittleEndian)]
-    with _association(destination, contexts, calling_ae, timeouts or ScuTimeouts()) as association:
+    with open_association(
+        destination, contexts, calling_ae, timeouts or ScuTimeouts()
+    ) as association:
         if not association.is_established:
             raise AssociationError(
                 f"{destination.ae_title} does not offer verification", retryable=False
@@ -230,7 +235,7 @@ def echo(
         return time.perf_counter() - begun
 
 
-def _describe(path: Path, compress: frozenset[str]) -> _Object | StoreOutcome:
+def _describe(path: Path, compress: Compressed) -> _Object | StoreOutcome:
     """Read what the File Meta Information says, or say that it cannot be read."""
     try:
         meta, offset = split_dataset(path)
@@ -240,8 +245,9 @@ def _describe(path: Path, compress: frozenset[str]) -> _Object | StoreOutcome:
             sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),
             transfer_syntax_uid=str(meta.TransferSyntaxUID),
             odd=(path.stat().st_size - offset) % 2 == 1,
-            compressible=str(meta.MediaStorageSOPClassUID) in compress
-            and str(meta.TransferSyntaxUID) == ExplicitVRLittleEndian,
+            lossless=compress.get(str(meta.MediaStorageSOPClassUID), ())
+            if str(meta.TransferSyntaxUID) == ExplicitVRLittleEndian
+            else (),
         )
     except (InvalidDicomError, AttributeError):
         comment = "not a Part 10 file with complete File Meta Information"
@@ -279,7 +285,7 @@ def _send_batch(
 ) -> Iterator[tuple[int, StoreOutcome]]:
     pairs = dict.fromkeys(pair for _, each in batch for pair in each.proposals())
     contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
-    with _association(destination, contexts, calling_ae, timeouts) as association:
+    with open_association(destination, contexts, calling_ae, timeouts) as association:
         accepted = {
             (str(context.abstract_syntax), str(context.transfer_syntax[0]))
             for context in association.accepted_contexts
@@ -354,7 +360,7 @@ def _connect(association: Association, address: AddressInformation) -> ClosingSo
 
 
 @contextmanager
-def _association(
+def open_association(
     destination: Destination,
     contexts: list[PresentationContext],
     calling_ae: str,

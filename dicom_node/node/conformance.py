@@ -8,10 +8,10 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from dicom_node import __version__
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Operation
+from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Compression, Operation
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.contexts import ContextTable
-from dicom_node.network.sender import COMPRESSED_CLASSES
+from dicom_node.network.sender import compressed
 from dicom_node.network.status import STORE_STATUS
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANSFER_SYNTAXES
@@ -131,7 +131,9 @@ def _storage_scu(settings: NodeSettings) -> Iterator[str]:
     yield from _title(3, "3.3 Storage SCU: proposed presentation contexts")
     yield "One association for each delivery; one transfer syntax in each context, in this order of"
     yield "preference. A delivery that fails for a reason that may pass is tried again for"
-    yield f"{settings.workflow.give_up_after / 86400:g} days."
+    yield f"{settings.workflow.give_up_after / 86400:g} days. Compressed transfer syntaxes are"
+    yield "those of `--compression smallest`; a destination may be given one of them, or none."
+    smallest = compressed(Compression.SMALLEST)
     yield from _table(
         ("SOP class", "UID", "Transfer syntaxes"),
         [
@@ -141,7 +143,7 @@ def _storage_scu(settings: NodeSettings) -> Iterator[str]:
                 "; ".join(
                     _name(syntax)
                     for syntax in proposed_syntaxes(
-                        ExplicitVRLittleEndian, compress=sop_class in COMPRESSED_CLASSES
+                        ExplicitVRLittleEndian, lossless=smallest.get(sop_class, ())
                     )
                 ),
             )

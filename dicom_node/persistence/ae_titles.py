@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.domain.application_entity import ApplicationEntity, Role
+from dicom_node.domain.application_entity import ApplicationEntity, Compression, Role
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.corridor.tables import AE_TITLES, AUDIT
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
@@ -99,6 +99,7 @@ def _row(entity: ApplicationEntity) -> dict[str, Any]:
         "evidence": [kind.value for kind in entity.evidence],
         "description": entity.description,
         "tls": entity.tls,
+        "compression": entity.compression.value,
     }
 
 
@@ -114,4 +115,5 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         evidence=tuple(EvidenceKind(kind) for kind in row["evidence"]),
         description=row["description"],
         tls=row["tls"],
+        compression=Compression(row["compression"]),
     )

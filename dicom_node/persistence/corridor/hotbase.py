@@ -26,6 +26,7 @@ from dicom_node.persistence.corridor.tables import (
     PREDICTIONS,
     REFUSALS,
     REMARKS,
+    SUBSTITUTES,
     UtcDateTime,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
@@ -181,10 +182,14 @@ class Hotbase:
         raise NotFoundError(f"job {job_id} does not exist")
 
     def own_objects(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
-        """Return which of these objects the node made, each with its job."""
-        query = sa.select(EVIDENCE.c.sop_instance_uid, EVIDENCE.c.job_id).where(
+        """Return which of these objects the node made, substitutes too, each with its job."""
+        made = sa.select(EVIDENCE.c.sop_instance_uid, EVIDENCE.c.job_id).where(
             EVIDENCE.c.sop_instance_uid.in_(sop_instance_uids)
         )
+        substituted = sa.select(SUBSTITUTES.c.sent_instance_uid, SUBSTITUTES.c.job_id).where(
+            SUBSTITUTES.c.sent_instance_uid.in_(sop_instance_uids)
+        )
+        query = sa.union_all(made, substituted)
         return {row["sop_instance_uid"]: row["job_id"] for row in self._rows(query)}
 
     def own_series(self, series_instance_uid: str) -> str | None:
@@ -457,7 +462,7 @@ class Hotbase:
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
 
-    def _rows(self, query: sa.Select[Any]) -> tuple[dict[str, Any], ...]:
+    def _rows(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> tuple[dict[str, Any], ...]:
         with self._read() as connection:
             return tuple(dict(row) for row in connection.execute(query).mappings())
 

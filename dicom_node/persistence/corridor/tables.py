@@ -71,6 +71,7 @@ AE_TITLES = sa.Table(
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Column("description", sa.String(255), nullable=False),
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("compression", sa.String(16), nullable=False, server_default="smallest"),
 )
 
 AUDIT = sa.Table(
@@ -247,4 +248,19 @@ DELIVERIES = sa.Table(
     sa.Column("last_error", sa.Text, nullable=False),
     sa.Column("evidence_set", sa.String(16), nullable=False, server_default="result"),
     sa.Index(None, "state", "created_at"),
+)
+
+# What a destination got in the place of an object of which it takes no such class.
+SUBSTITUTES = sa.Table(
+    "substitutes",
+    METADATA,
+    sa.Column("destination", sa.String(16), primary_key=True),
+    sa.Column("sent_instance_uid", UID, primary_key=True, index=True),
+    sa.Column("sop_instance_uid", UID, nullable=False),
+    sa.Column("job_id", sa.String(32), sa.ForeignKey(JOBS.c.job_id), nullable=False, index=True),
+    sa.Column("sent_class_uid", UID, nullable=False),
+    sa.Column("sent_series_uid", UID, nullable=False),
+    sa.Column("path", sa.String(512), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False),
 )

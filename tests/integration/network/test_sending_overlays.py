@@ -14,7 +14,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from dicom_node.network.sender import COMPRESSED_CLASSES
+from dicom_node.domain.application_entity import Compression
+from dicom_node.network.sender import compressed
 from dicom_node.network.storage_scu import Destination, store
 from sr_templates.secondary_capture import build_overlays
 from tests.integration.sr_templates.validators import dciodvfy_errors
@@ -31,10 +32,12 @@ def overlay(tmp_path: Path) -> Path:
     return tmp_path / "overlay.dcm"
 
 
-def sent(overlay: Path, folder: Path, option: str) -> tuple[Dataset, Path]:
+def sent(
+    overlay: Path, folder: Path, option: str, compression: Compression = Compression.SMALLEST
+) -> tuple[Dataset, Path]:
     with dcmtk.storescp(folder / "peer", options=[option]) as peer:
         to = Destination(ae_title=peer.peer.ae_title, host=peer.peer.host, port=peer.peer.port)
-        (outcome,) = store([overlay], to, compress=COMPRESSED_CLASSES)
+        (outcome,) = store([overlay], to, compress=compressed(compression))
         assert outcome.stored, outcome
         (arrived,) = peer.files()
         return dcmread(arrived), arrived
@@ -62,6 +65,28 @@ def test_an_overlay_arrives_pixel_by_pixel_as_its_receiver_wants_it(
     if arrived.file_meta.TransferSyntaxUID.is_compressed:
         assert len(arrived.PixelData) < len(kept.PixelData)
     assert dciodvfy_errors(path) == []
+
+
+@pytest.mark.parametrize(
+    ("compression", "syntax"),
+    [
+        (Compression.JPEG_LS, JPEGLSLossless),
+        (Compression.JPEG_2000, JPEG2000Lossless),
+        (Compression.RLE, RLELossless),
+        (Compression.NONE, ExplicitVRLittleEndian),
+    ],
+)
+def test_a_receiver_of_everything_gets_the_transfer_syntax_that_its_viewers_show(
+    overlay: Path, tmp_path: Path, compression: Compression, syntax: str
+) -> None:
+    arrived, _ = sent(overlay, tmp_path, "+xa", compression)
+    assert arrived.file_meta.TransferSyntaxUID == syntax
+    assert np.array_equal(arrived.pixel_array, dcmread(overlay).pixel_array)
+
+
+def test_a_way_that_a_receiver_refuses_gives_way_to_none(overlay: Path, tmp_path: Path) -> None:
+    arrived, _ = sent(overlay, tmp_path, "+xt", Compression.RLE)
+    assert not arrived.file_meta.TransferSyntaxUID.is_compressed
 
 
 def test_nothing_is_compressed_unasked(overlay: Path, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pynetdicom import build_context
 
 from ai_engine.prediction import RefusalReason
 from dicom_node.configuration.settings import load_settings
-from dicom_node.domain.application_entity import Operation
+from dicom_node.domain.application_entity import Compression, Operation
 from dicom_node.network.contexts import ContextTable
-from dicom_node.network.sender import COMPRESSED_CLASSES
+from dicom_node.network.sender import compressed
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.node.conformance import conformance_statement
 from sr_templates import codes
@@ -69,11 +69,11 @@ def test_what_is_sent_is_stated_with_its_transfer_syntaxes(
 
 
 def _names_of_proposals(made: Dataset) -> str:
-    compress = made.SOPClassUID in COMPRESSED_CLASSES
+    lossless = compressed(Compression.SMALLEST).get(made.SOPClassUID, ())
     syntax = made.file_meta.TransferSyntaxUID
     return "; ".join(
         build_context(VERIFICATION, uid).transfer_syntax[0].name
-        for uid in proposed_syntaxes(syntax, compress=compress)
+        for uid in proposed_syntaxes(syntax, lossless=lossless)
     )
 
 
