@@ -1,5 +1,6 @@
 """The tree of commands."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from rich.console import Console
 from dicom_node import __version__
 from dicom_node.cli import (
     ae,
+    backup,
     calibrate,
     conformance,
     doctor,
@@ -26,6 +28,9 @@ from dicom_node.cli import (
 )
 from dicom_node.cli.context import Invocation
 from dicom_node.network.libraries import set_up_dicom_libraries
+
+# What the node and its commands write is for its own user: images, databases and keys.
+_PRIVATE = 0o077
 
 application = typer.Typer(
     name="dicom-node",
@@ -61,6 +66,7 @@ def options(
 ) -> None:
     """Remember the options that come before the command."""
     del version
+    os.umask(_PRIVATE)
     set_up_dicom_libraries()
     resources = context.with_resource(ExitStack())
     context.obj = Invocation(config_dir=config, console=Console(), resources=resources)
@@ -73,6 +79,8 @@ application.command("doctor")(doctor.doctor)
 application.command("conformance")(conformance.conformance)
 application.command("drift")(drift.drift)
 application.command("migrate")(doctor.migrate_schema)
+application.command("backup")(backup.backup)
+application.command("restore")(backup.restore)
 application.command("echo")(network.echo)
 application.command("send")(network.send)
 application.add_typer(ae.commands, name="ae")

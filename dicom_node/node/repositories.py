@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.archive.reading import iter_objects
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.configuration.files import load_ae_titles
+from dicom_node.configuration.private_folder import make_private
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.instance import ReceivedInstance
@@ -119,11 +120,24 @@ class Repositories:
         return all(current == newest for current, newest in (hotbase, warehouse))
 
     def prepare(self, config_dir: Path) -> None:
-        """Bring the schemas up to date and fill an empty table of AE titles."""
+        """Close the data folder to others, migrate, and fill an empty table of AE titles."""
+        if make_private(self.settings.data_dir):
+            _LOG.warning("data folder was open to others path=%s", self.settings.data_dir)
         self.migrate()
         added = self.ae_titles.fill_if_empty(load_ae_titles(config_dir), at=utc_now())
         if added:
             _LOG.info("AE titles taken from %s count=%d", config_dir / "ae_titles.toml", added)
+
+    def stored_paths(self) -> Iterator[PurePath]:
+        """Yield the files that rows name, relative to the data folder."""
+        for root, paths in (
+            (self.received.root, self.index.paths()),
+            (self.evidence.root, self.hotbase.evidence_paths()),
+            (self.settings.warehouse_dir, self.warehouse.paths()),
+        ):
+            folder = root.relative_to(self.settings.data_dir)
+            for path in paths:
+                yield folder / path
 
     def stored_since_last_index(self) -> Iterator[ReceivedInstance]:
         """Yield the archive's objects that may be missing in the index."""

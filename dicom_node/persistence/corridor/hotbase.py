@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -133,6 +133,12 @@ class Hotbase:
             return connection.execute(
                 sa.delete(PREDICTIONS).where(PREDICTIONS.c.kept_at < before)
             ).rowcount
+
+    def evidence_paths(self) -> Iterator[str]:
+        """Yield the paths of all result objects kept."""
+        query = sa.select(EVIDENCE.c.path).where(EVIDENCE.c.path != "")
+        with self._read() as connection:
+            yield from connection.scalars(query, execution_options={"yield_per": 1000})
 
     def measurements(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Return what a job's model measured, as rows."""

@@ -1,6 +1,6 @@
 """The index of studies and instances."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -239,6 +239,14 @@ class StudyIndex:
                 sa.select(sa.func.max(INSTANCES.c.received_at))
             )
             return found
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all objects kept, those with a taken UID too."""
+        with self._read() as connection:
+            for column in (INSTANCES.c.path, CONFLICTS.c.path):
+                yield from connection.scalars(
+                    sa.select(column), execution_options={"yield_per": _CHUNK}
+                )
 
     def clear(self) -> None:
         """Forget all instances, conflicts and attributes, before they are read back from the files.

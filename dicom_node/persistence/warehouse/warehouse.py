@@ -116,6 +116,12 @@ class WarehouseStore:
         """Return the counts by device and label, in that order."""
         return counted(self.truths())
 
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all validated images kept."""
+        query = sa.select(IMAGES.c.path).where(IMAGES.c.path != "").distinct()
+        with self._read() as connection:
+            yield from connection.scalars(query, execution_options={"yield_per": 1000})
+
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
 
