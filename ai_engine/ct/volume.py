@@ -1,5 +1,6 @@
 """A CT series as one volume of Hounsfield units."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from ai_engine.preprocessing.decoding import DecodedPixels, decode_pixels
 AIR = -1024
 LIMITS = (AIR, 3071)
 """Hounsfield units of the 12 bit scale; padding outside the scanner's circle lies below."""
+
+MOST_VOXELS = 2**29
+"""Voxels of one volume: 2048 slices of 512 x 512; measuring takes several times their memory."""
 
 Hounsfield = npt.NDArray[np.int16]
 
@@ -117,7 +121,11 @@ def slice_hounsfield(dataset: Dataset, frame_number: int | None = None) -> Houns
 
 
 def _decode(stack: Stack, threads: int) -> tuple[Hounsfield, tuple[str, ...]]:
-    volume = np.empty((len(stack.slices), *stack.slices[0].shape), np.int16)
+    shape = (len(stack.slices), *stack.slices[0].shape)
+    if math.prod(shape) > MOST_VOXELS:
+        detail = f"the series has {math.prod(shape)} voxels, at most {MOST_VOXELS} are measured"
+        raise CtRefusedError(CtRefusalReason.UNDECODABLE, detail)
+    volume = np.empty(shape, np.int16)
 
     def fill(index: int) -> tuple[str, ...]:
         decoded = _decoded(stack.slices[index])

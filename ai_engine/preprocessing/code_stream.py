@@ -53,6 +53,9 @@ _LOOKED_THROUGH = 64 * 1024
 _RLE_HEADER = struct.Struct("<16L")
 _LARGEST_RUN = 64
 """PackBits makes at most 128 bytes of two (PS3.5 G.3.1)."""
+_LONGEST_CODE = 2
+"""It takes at most two bytes for one, in rows of one pixel; decoders unpack what more is there."""
+_PADDING = 1024
 
 
 def read_code_stream(stream: bytes) -> CodeStream | None:
@@ -72,7 +75,7 @@ def read_code_stream(stream: bytes) -> CodeStream | None:
 
 
 def read_rle(stream: bytes, pixels: int) -> CodeStream | None:
-    """Read an RLE header (PS3.5 G.5); None where its segments cannot hold so many pixels."""
+    """Read an RLE header (PS3.5 G.5); None where its segments cannot hold just so many pixels."""
     if len(stream) < _RLE_HEADER.size:
         return None
     count, *offsets = _RLE_HEADER.unpack_from(stream)
@@ -83,6 +86,8 @@ def read_rle(stream: bytes, pixels: int) -> CodeStream | None:
         return None
     for start, end in itertools.pairwise(edges):
         if (end - start) * _LARGEST_RUN < pixels:
+            return None
+        if end - start > _LONGEST_CODE * pixels + _PADDING:
             return None
     return CodeStream(coding=Coding.RLE, planes=count)
 

@@ -32,7 +32,7 @@ from pydicom.uid import (
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.code_stream import CodeStream, Coding, read_code_stream, read_rle
-from ai_engine.preprocessing.image_pixel import ImagePixel
+from ai_engine.preprocessing.image_pixel import ImagePixel, require_memory
 
 ENCAPSULATED_UNCOMPRESSED = UID("1.2.840.10008.1.2.1.98")
 DEFLATED_FRAMES = UID("1.2.840.10008.1.2.8.1")
@@ -84,12 +84,14 @@ def frame_source(dataset: Dataset, image: ImagePixel, frame: int | None) -> Fram
     Raises
     ------
     ImageRefusedError
-        They contradict each other, or the compression is not supported.
+        They contradict each other, are too many at once, or the compression is not supported.
     DECODING_ERRORS
         The pixel data's own structure is damaged.
     """
     syntax = transfer_syntax(dataset)
     data = dataset["PixelData"].value or b""
+    takes_all = frame is None or syntax in _NATIVE_INSIDE
+    require_memory(image, image.frames if takes_all else 1)
     if syntax in _NATIVE_INSIDE:
         return _unpacked(dataset, image, syntax)
     _require_decoder(syntax)
@@ -197,6 +199,7 @@ def _compressed(dataset: Dataset, image: ImagePixel, syntax: UID, frame: int | N
     if first is None:
         raise _contradiction("there is no frame in Pixel Data")
     image, corrections = _depth(image, first)
+    require_memory(image, image.frames if frame is None else 1)
     clean = _clean(dataset, image, dataset["PixelData"].value, syntax)
     clean.PixelRepresentation = int(bool(first.is_signed))
     clean.BitsStored = first.precision or clean.BitsAllocated

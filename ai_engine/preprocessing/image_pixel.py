@@ -12,6 +12,11 @@ MOST_PIXELS = 2**26
 """Pixels of one image: 8192 x 8192 is more than any radiograph, stitched ones included; decoding
 and displaying it takes about a gigabyte."""
 
+MOST_BYTES = 2**30
+"""What all that is decoded at once may take: 4096 frames of 512 x 512 in 8 bits."""
+
+_DEEPEST = 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePixel:
@@ -53,6 +58,23 @@ def read_image_pixel(dataset: Dataset) -> ImagePixel:
         return _read(dataset)
     except UnreadableValueError as error:
         raise unreadable(error) from error
+
+
+def require_memory(image: ImagePixel, frames: int) -> None:
+    """Refuse what would take more than `MOST_BYTES` once so many frames of it are decoded.
+
+    Raises
+    ------
+    ImageRefusedError
+        It would.
+    """
+    bits = image.bits_allocated if image.bits_allocated in {1, 8, 16, 32} else _DEEPEST
+    if image.rows * image.columns * image.samples * frames * bits > 8 * MOST_BYTES:
+        raise ImageRefusedError(
+            RefusalReason.TOO_LARGE,
+            f"{frames} frames of {image.rows} x {image.columns} pixels take more than "
+            f"{MOST_BYTES >> 20} MiB; send them as single objects",
+        )
 
 
 def unreadable(error: UnreadableValueError) -> ImageRefusedError:

@@ -19,6 +19,9 @@ ALWAYS_INFLATED = 64 * 2**20
 LARGEST_RATIO = 100
 """Larger ones may have this many times the bytes of the file: images inflate to 2 to 10 times."""
 
+MOST_INFLATED = 2**30
+"""But none inflates to more than this."""
+
 _HEAD = 4096
 _PREFIX = bytes(128) + b"DICM"
 _GROUP_LENGTH_ELEMENT = 12
@@ -60,7 +63,7 @@ def read_object(path: Path, *, stop_before_pixels: bool = False) -> Dataset:
 
 
 def _inflated(data: bytes) -> bytes:
-    limit = max(ALWAYS_INFLATED, LARGEST_RATIO * len(data))
+    limit = min(max(ALWAYS_INFLATED, LARGEST_RATIO * len(data)), MOST_INFLATED)
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     plain = stream.decompress(data, limit)
     if stream.unconsumed_tail or len(plain) >= limit:

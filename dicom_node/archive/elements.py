@@ -37,6 +37,8 @@ _DEFLATED = frozenset(
 )
 # A header does not need more, and a hostile deflated stream must not fill the memory.
 _INFLATE_LIMIT = 8 * 1024 * 1024
+# Nor as many elements, items included: reading so many takes about a second.
+_MOST_ELEMENTS = 500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class EncodedDataset:
     __slots__ = (
         "_explicit",
         "_head",
+        "_left",
         "_long",
         "_plain",
         "_short",
@@ -75,6 +78,7 @@ class EncodedDataset:
         self.data = inflate(data) if deflated else data
         self.truncated = deflated and len(self.data) >= _INFLATE_LIMIT
         self.big_endian = transfer_syntax_uid in _BIG_ENDIAN
+        self._left = _MOST_ELEMENTS
         order = ">" if self.big_endian else "<"
         self._head = struct.Struct(order + "HH2sH")
         self._plain = struct.Struct(order + "HHL")
@@ -168,6 +172,9 @@ class EncodedDataset:
 
     def _element_at(self, position: int, *, explicit: bool) -> tuple[int, bytes, int, int]:
         """Return tag, VR, start of the value and its length."""
+        self._left -= 1
+        if self._left < 0:
+            raise UnreadableDatasetError("the header has more elements than any image needs")
         try:
             group, number, vr, short = self._head.unpack_from(self.data, position)
             tag = group << 16 | number

@@ -24,7 +24,7 @@ from ai_engine.kinds.registry import Part, kind_of, part
 from ai_engine.kinds.shipped import GUARD_MODEL, LUNG_MODEL
 from ai_engine.kinds.triage.triage import TriageModel
 from ai_engine.library.card import ModelCard
-from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Triage
+from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason, Triage
 from ai_engine.preprocessing.radiograph import Radiograph, correction_remarks
 from ai_engine.preprocessing.view_position import LATERAL_VIEWS
 from ai_engine.result import Result
@@ -44,6 +44,8 @@ from dicom_node.models.loaded import LoadedModels
 _LOG = logging.getLogger(__name__)
 # Decoded images that are kept between inference and the drawing of overlays.
 _KEPT_IMAGES = 8
+# Of one job, four bytes each: 32 radiographs of 8 million. No examination has as many.
+_MOST_PIXELS = 2**28
 
 _Versions = tuple[ModelIdentity, ...]
 
@@ -122,8 +124,10 @@ class ModelHost:
         images: list[Radiograph] = []
         # One at a time, as with ``look``: what comes in at once has no slots yet.
         with self._looking:
+            taken = 0
             for instance in self._exposures(instances).analysed:
                 with suppress(ImageRefusedError):
+                    taken += _pixels_of(instance, taken)
                     images.append(self._radiograph(instance))
             return triage.assess(images)
 
@@ -187,8 +191,10 @@ class ModelHost:
         exposures = self._exposures(instances)
         images: list[Radiograph] = []
         refusals: list[Refusal] = []
+        taken = 0
         for instance in exposures.analysed:
             try:
+                taken += _pixels_of(instance, taken)
                 images.append(self._radiograph(instance))
             except ImageRefusedError as error:
                 refusals.append(error.as_refusal(instance.sop_instance_uid))
@@ -272,6 +278,24 @@ class ModelHost:
             while len(self._images) > _KEPT_IMAGES:
                 self._images.popitem(last=False)
         return image
+
+
+def _pixels_of(instance: ReceivedInstance, taken: int) -> int:
+    """How many pixels an instance states, beside those of the images before it.
+
+    Raises
+    ------
+    ImageRefusedError
+        If they are more together than are analysed at once.
+    """
+    pixels = (instance.header.rows or 0) * (instance.header.columns or 0)
+    if taken + pixels > _MOST_PIXELS:
+        raise ImageRefusedError(
+            RefusalReason.TOO_LARGE,
+            f"the study holds more than the {_MOST_PIXELS >> 20} million pixels that are analysed "
+            "at once; send it in parts",
+        )
+    return pixels
 
 
 def _hint(instance: ReceivedInstance) -> TagsHint:

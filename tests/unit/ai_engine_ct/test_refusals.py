@@ -177,3 +177,13 @@ def test_a_body_without_lungs_is_refused() -> None:
     with pytest.raises(CtRefusedError) as caught:
         analyse_ct(ct_datasets(legs))
     assert caught.value.reason is CtRefusalReason.NO_LUNGS
+
+
+def test_a_volume_of_more_voxels_than_are_measured_is_refused_before_it_is_made(
+    slices: Slices,
+) -> None:
+    for entry in slices:
+        entry.Rows = entry.Columns = 8000
+    with pytest.raises(CtRefusedError, match="2560000000 voxels, at most 536870912") as refused:
+        read_volume(slices)
+    assert refused.value.reason is CtRefusalReason.UNDECODABLE

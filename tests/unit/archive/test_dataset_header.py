@@ -1,6 +1,7 @@
 """The header is read from any encoding, and from broken bytes never with a surprise."""
 
 import struct
+import time
 import zlib
 from io import BytesIO
 
@@ -308,3 +309,17 @@ def test_reads_from_any_buffer() -> None:
     assert (
         len({read_header(each, ExplicitVRLittleEndian).sop_instance_uid for each in buffers}) == 1
     )
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_header_of_endless_elements_is_given_up_after_a_moment(nested: bool) -> None:
+    """Empty elements take eight bytes each: two gigabytes of them would be read for minutes."""
+    empty = struct.pack("<HH2sH", 0x0008, 0x0005, b"CS", 0)
+    many = empty * 3_000_000
+    if nested:
+        item = struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
+        many = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + item + many
+    started = time.perf_counter()
+    with pytest.raises(UnreadableDatasetError, match="more elements than any image needs"):
+        read_header(many, ExplicitVRLittleEndian)
+    assert time.perf_counter() - started < 10
