@@ -30,8 +30,9 @@ from bench.rows import Row, as_table
 from dicom_node.configuration.settings import DatabaseSettings, NodeSettings, WebSettings
 from dicom_node.domain.review.review import ReviewState
 from dicom_node.domain.user import User, UserRole
+from dicom_node.node.clock import utc_now
 from dicom_node.node.pages import make_pages
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.persistence.review.rows import finding_row, item_row
 from dicom_node.persistence.review.tables import (

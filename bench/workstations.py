@@ -34,8 +34,9 @@ from dicom_node.configuration.settings import (
     WorklistSettings,
 )
 from dicom_node.domain.application_entity import ApplicationEntity, Role
+from dicom_node.node.clock import utc_now
 from dicom_node.node.procedure_steps import Workstations
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.attributes import json_text, study_row
 from dicom_node.persistence.review.tables import REVIEW_ITEMS

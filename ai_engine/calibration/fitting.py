@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression, minimize
+import scipy
 
 from ai_engine.calibration.cases import LabelCases, Scores, Truth
 from ai_engine.calibration.probability import (
@@ -47,7 +47,7 @@ def fit_isotonic(scores: Scores, truth: Truth) -> ProbabilityMap:
     order = np.argsort(scores, kind="stable")
     sorted_scores, start, counts = np.unique(scores[order], return_index=True, return_counts=True)
     means = np.add.reduceat(truth[order].astype(np.float64), start) / counts
-    fit = isotonic_regression(means, weights=counts)
+    fit = scipy.optimize.isotonic_regression(means, weights=counts)
     blocks = np.asarray(fit.blocks)[:-1]
     sizes = np.add.reduceat(counts, blocks)
     centres = np.add.reduceat(sorted_scores * counts, blocks) / sizes
@@ -144,7 +144,9 @@ def _fit_logistic(scores: Scores, targets: Scores, *, with_offset: bool) -> tupl
 
     start = [1.0, 0.0] if with_offset else [1.0]
     bounds = [(SMALLEST_SLOPE, 20.0), (-20.0, 20.0)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds[: len(start)])
+    found = scipy.optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds[: len(start)]
+    )
     return float(found.x[0]), float(found.x[1]) if with_offset else 0.0
 
 

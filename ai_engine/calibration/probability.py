@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from ai_engine.calibration.cases import Scores
 
@@ -133,4 +133,4 @@ def logit(scores: Scores) -> Scores:
 
 def sigmoid(values: Scores) -> Scores:
     """The inverse of `logit`."""
-    return np.asarray(expit(values), dtype=np.float64)
+    return np.asarray(scipy.special.expit(values), dtype=np.float64)

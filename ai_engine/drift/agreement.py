@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
+import scipy
 
 Decisions = npt.NDArray[np.bool_]
 
@@ -34,7 +34,7 @@ def rate(hits: int, among: int) -> Rate | None:
     """A share with its interval; None of nothing."""
     if not among:
         return None
-    interval = binomtest(hits, among).proportion_ci(method="wilson")
+    interval = scipy.stats.binomtest(hits, among).proportion_ci(method="wilson")
     # Rounding may leave the bound of 0 or of all hits a hair beyond the value.
     value = hits / among
     return Rate(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import ks_2samp
+import scipy
 
 Values = npt.NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def shift(reference: Values, recent: Values) -> Shift | None:
     """Compare two samples; None where either is too small to say anything."""
     if min(len(reference), len(recent)) < SMALLEST_SAMPLE:
         return None
-    compared = ks_2samp(reference, recent)
+    compared = scipy.stats.ks_2samp(reference, recent)
     return Shift(
         psi=population_stability_index(reference, recent),
         ks=float(compared.statistic),

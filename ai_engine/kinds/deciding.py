@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ai_engine.calibration.operating_point import OperatingPoint
-from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import Label, ModelCard
-from ai_engine.prediction import Code, Finding, FoundBox, HeatMap
+from ai_engine.library.codes import required_code
+from ai_engine.prediction import Finding, FoundBox, HeatMap
 from ai_engine.preprocessing.radiograph import Radiograph
 
 
@@ -35,27 +35,6 @@ def calibration_of(
 def names_of(calibrations: Sequence[Calibration]) -> str:
     """What a result says that it was decided by."""
     return "; ".join(dict.fromkeys(each.name for each in calibrations)) or Calibration().name
-
-
-def required_code(card: ModelCard, label: Label) -> Code:
-    """The code that a label is reported with.
-
-    Raises
-    ------
-    ModelFolderError
-        If its card gives none: findings can't be reported without.
-    """
-    if label.code is None:
-        raise ModelFolderError(
-            f"{card.folder}: label {label.name!r} has no code; add it to its card"
-        )
-    return label.code
-
-
-def require_codes(card: ModelCard) -> None:
-    """Raise ModelFolderError if one of a card's labels has no code to be reported with."""
-    for label in card.labels:
-        required_code(card, label)
 
 
 def decided(

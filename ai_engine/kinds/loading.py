@@ -16,7 +16,6 @@ from ai_engine.kinds.channels import channel_card
 from ai_engine.kinds.guarding import Guard, Unguarded
 from ai_engine.kinds.predictor import RadiographPredictor
 from ai_engine.kinds.registry import Part, part
-from ai_engine.kinds.shipped import VETOES
 from ai_engine.library.card import UNGUARDED, ModelCard
 from ai_engine.library.registry import ModelRegistry
 
@@ -114,10 +113,3 @@ def load_predictor(
     )
     predictor: RadiographPredictor[Any] = part(card, Part.PREDICTOR)(loading)
     return predictor
-
-
-def guards_of(card: ModelCard, versions: Mapping[str, str]) -> tuple[str, ...]:
-    """The models that decide what another one sees: its guard, and those that have a veto."""
-    if card.guard == UNGUARDED:
-        return ()
-    return (card.guard, *(name for name in VETOES if name in versions))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from ai_engine.inference.input_channels import ChannelSource, channel_remarks, require_sources
-from ai_engine.kinds.deciding import Calibration, calibration_of, names_of, require_codes
+from ai_engine.kinds.deciding import Calibration, calibration_of, names_of
 from ai_engine.kinds.guarding import Guard, TagsHint, guarded
 from ai_engine.library.card import ModelCard
+from ai_engine.library.codes import require_codes
 from ai_engine.prediction import Finding, ImagePrediction, Prediction, Refusal, Remark
 from ai_engine.preprocessing.quality import image_quality
 from ai_engine.preprocessing.radiograph import Radiograph

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from ai_engine.errors import ModelFolderError
 from ai_engine.kinds.channels import require_channels
-from ai_engine.kinds.deciding import require_codes
-from ai_engine.kinds.loading import guards_of
 from ai_engine.kinds.registry import Part, kind_of, part
+from ai_engine.kinds.shipped import guards_of
 from ai_engine.library.card import ModelCard
+from ai_engine.library.codes import require_codes
 from ai_engine.library.registry import ModelRegistry
 
 

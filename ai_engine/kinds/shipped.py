@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from ai_engine.library.card import UNGUARDED, ModelCard
+
 CHEST_MODEL = "chest-radiograph"
 GUARD_MODEL = "frontal-chest-guard"
 LUNG_MODEL = "lung-segmentation"
@@ -11,3 +13,10 @@ VETOES: Mapping[str, str] = MappingProxyType(
     {"paper2-xray-or-not": "X-ray", "paper2-type": "Chest"}
 )
 """Paper 2's modules I and II, and what each must see. They guard only where they are active."""
+
+
+def guards_of(card: ModelCard, versions: Mapping[str, str]) -> tuple[str, ...]:
+    """The models that decide what another one sees: its guard, and those that have a veto."""
+    if card.guard == UNGUARDED:
+        return ()
+    return (card.guard, *(name for name in VETOES if name in versions))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dicom_node.cli.context import invocation
+from dicom_node.cli.context import invocation, set_up_dicom
 from dicom_node.domain.application_entity import (
     ADMINISTERED_EVIDENCE,
     ApplicationEntity,
@@ -15,8 +15,7 @@ from dicom_node.domain.application_entity import (
     Role,
 )
 from dicom_node.errors import ConfigurationError, ConflictError
-from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.node.repositories import address_of, scu_timeouts, utc_now
+from dicom_node.node.clock import utc_now
 from sr_templates.evidence_kind import EvidenceKind
 
 commands = typer.Typer(
@@ -81,8 +80,8 @@ def add(
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
-    repositories = run.repositories()
-    if repositories.ae_titles.find(title):
+    ae_titles = run.administration().ae_titles
+    if ae_titles.find(title):
         raise ConflictError(f"AE title {title} exists already: use `dicom-node ae set {title} …`.")
     missing = [
         name for name, value in (("--host", host), ("--port", port), ("--role", role)) if not value
@@ -104,7 +103,7 @@ def add(
             compression=compression,
         ),
     )
-    repositories.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Added {entity.title}.")
 
 
@@ -125,9 +124,9 @@ def change(
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
-    repositories = run.repositories()
+    ae_titles = run.administration().ae_titles
     entity = replace(
-        repositories.ae_titles.get(title),
+        ae_titles.get(title),
         **_given(
             host=host,
             port=port,
@@ -141,7 +140,7 @@ def change(
             compression=compression,
         ),
     )
-    repositories.ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Changed {entity.title}.")
 
 
@@ -149,7 +148,7 @@ def change(
 def remove(context: typer.Context, title: Title) -> None:
     """Remove an AE title; it is refused from its next association on."""
     run = invocation(context)
-    run.repositories().ae_titles.remove(title, actor=getpass.getuser(), at=utc_now())
+    run.administration().ae_titles.remove(title, actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Removed {title}.")
 
 
@@ -158,7 +157,7 @@ def show(context: typer.Context) -> None:
     """List the AE titles."""
     run = invocation(context)
     table = Table("Title", "Address", "Roles", "Results go to", "Quiet", "Gets", "Note", box=None)
-    for each in run.repositories().ae_titles.all():
+    for each in run.administration().ae_titles.all():
         table.add_row(
             each.title,
             f"{each.host}:{each.port}{' TLS' if each.tls else ''}",
@@ -177,9 +176,14 @@ def show(context: typer.Context) -> None:
 @commands.command("echo")
 def echo(context: typer.Context, title: Title) -> None:
     """Send a C-ECHO to an administered AE title."""
+    # Loads the DICOM libraries, which no other command here needs.
+    from dicom_node.network.storage_scu import echo as send_echo  # noqa: PLC0415
+    from dicom_node.node.peers import address_of, scu_timeouts  # noqa: PLC0415 - the same
+
+    set_up_dicom()
     run = invocation(context)
     settings = run.settings()
-    entity = run.repositories().ae_titles.get(title)
+    entity = run.administration().ae_titles.get(title)
     seconds = send_echo(
         address_of(settings, entity),
         calling_ae=settings.network.ae_title,

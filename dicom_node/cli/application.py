@@ -1,33 +1,154 @@
-"""The tree of commands."""
+"""The tree of commands; what a command needs is imported when that command is asked for."""
 
 import os
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from pkgutil import resolve_name
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
 from dicom_node import __version__
-from dicom_node.cli import (
-    ae,
-    backup,
-    calibrate,
-    conformance,
-    doctor,
-    drift,
-    evidence,
-    models,
-    network,
-    review,
-    route,
-    serve,
-    status,
-    users,
-    warehouse,
-)
-from dicom_node.cli.context import Invocation
-from dicom_node.network.libraries import set_up_dicom_libraries
+from dicom_node.cli.context import Invocation, set_up_dicom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What is known of a command before its module is imported.
+
+    Attributes
+    ----------
+    target
+        ``module:attribute`` of a function, or of a `typer.Typer` with commands below it.
+    summary
+        What the list of commands says of it: the first line of its own help.
+    reads_dicom
+        Whether it meets DICOM objects or networks; one that seldom does answers sooner without
+        their libraries, and sets them up where it needs them.
+    """
+
+    target: str
+    summary: str
+    reads_dicom: bool = True
+
+
+COMMANDS = {
+    "serve": Listed(
+        target="dicom_node.cli.serve:serve",
+        summary="Run the node until it is told to stop (Ctrl-C or SIGTERM).",
+    ),
+    "status": Listed(
+        target="dicom_node.cli.status:status",
+        summary="Show recent studies, or everything about one of them.",
+    ),
+    "retry": Listed(
+        target="dicom_node.cli.status:retry",
+        summary="Try failed studies and given-up deliveries again; a running node takes them up "
+        "shortly.",
+    ),
+    "doctor": Listed(
+        target="dicom_node.cli.doctor:doctor",
+        summary="Check configuration, disk, database, models and destinations; say what to do.",
+    ),
+    "conformance": Listed(
+        target="dicom_node.cli.conformance:conformance",
+        summary="Write the DICOM Conformance Statement (PS3.2) of this node, in Markdown.",
+    ),
+    "drift": Listed(
+        target="dicom_node.cli.drift:drift",
+        summary="Compare each device's recent images, scores and verdicts with what they were "
+        "before.",
+    ),
+    "migrate": Listed(
+        target="dicom_node.cli.doctor:migrate_schema",
+        summary="Bring the schemas of Hotbase and Warehouse up to date (serve does this by "
+        "itself).",
+    ),
+    "backup": Listed(
+        target="dicom_node.cli.backup:backup",
+        summary="Copy databases, archive, models and configuration while the node runs.",
+    ),
+    "restore": Listed(
+        target="dicom_node.cli.backup:restore",
+        summary="Put a backup back into an empty data folder and empty databases, as the settings "
+        "name them.",
+    ),
+    "echo": Listed(
+        target="dicom_node.cli.network:echo",
+        summary="Send a C-ECHO: is the peer there, and does it know this AE title?",
+    ),
+    "send": Listed(
+        target="dicom_node.cli.network:send",
+        summary="Send DICOM files over one association; without --to, to this node itself.",
+    ),
+    "ae": Listed(
+        target="dicom_node.cli.ae:commands",
+        summary="Administer AE titles; a running node uses changes at once.",
+        reads_dicom=False,
+    ),
+    "evidence": Listed(
+        target="dicom_node.cli.evidence:commands",
+        summary="Results that broke a rule of the Standard and were therefore held back, not sent.",
+    ),
+    "route": Listed(target="dicom_node.cli.route:commands", summary="Check and explain routes."),
+    "models": Listed(
+        target="dicom_node.cli.models:commands",
+        summary="List, import, promote, train, evaluate and compare models.",
+    ),
+    "users": Listed(
+        target="dicom_node.cli.users:commands",
+        summary="Administer who may sign in to the pages; a running node uses changes at once.",
+        reads_dicom=False,
+    ),
+    "review": Listed(
+        target="dicom_node.cli.review:commands",
+        summary="Results that wait for an expert: look, claim, decide. A running node makes a "
+        "verdict known within seconds.",
+    ),
+    "warehouse": Listed(
+        target="dicom_node.cli.warehouse:commands",
+        summary="Count and export what experts have validated.",
+    ),
+    "calibrate": Listed(
+        target="dicom_node.cli.calibrate:commands",
+        summary="Calibrate each device on what experts have validated.",
+    ),
+}
+
+
+class Commands(TyperGroup):
+    """Lists the commands by the table, and imports the one that is called."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = {
+            name: TyperCommand(name, help=listed.summary) for name, listed in COMMANDS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name, the command itself in place of its line in the list, and the rest."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name in COMMANDS else found, rest
+
+
+def load_command(name: str) -> Any:
+    """A command of the table with its arguments and all below it, imported now."""
+    found = resolve_name(COMMANDS[name].target)
+    tree = typer.Typer(add_completion=False, rich_markup_mode="rich", cls=TyperGroup)
+    tree.callback()(_nothing)  # a tree of one command is a tree all the same
+    if isinstance(found, typer.Typer):
+        tree.add_typer(found, name=name)
+    else:
+        tree.command(name)(found)
+    return typer.main.get_group(tree).commands[name]
+
+
+def _nothing() -> None:
+    pass
+
 
 # What the node and its commands write is for its own user: images, databases and keys.
 _PRIVATE = 0o077
@@ -41,6 +162,7 @@ application = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     add_completion=False,
+    cls=Commands,
 )
 
 
@@ -67,27 +189,8 @@ def options(
     """Remember the options that come before the command."""
     del version
     os.umask(_PRIVATE)
-    set_up_dicom_libraries()
+    called = COMMANDS.get(context.invoked_subcommand or "")
+    if called is None or called.reads_dicom:
+        set_up_dicom()
     resources = context.with_resource(ExitStack())
     context.obj = Invocation(config_dir=config, console=Console(), resources=resources)
-
-
-application.command("serve")(serve.serve)
-application.command("status")(status.status)
-application.command("retry")(status.retry)
-application.command("doctor")(doctor.doctor)
-application.command("conformance")(conformance.conformance)
-application.command("drift")(drift.drift)
-application.command("migrate")(doctor.migrate_schema)
-application.command("backup")(backup.backup)
-application.command("restore")(backup.restore)
-application.command("echo")(network.echo)
-application.command("send")(network.send)
-application.add_typer(ae.commands, name="ae")
-application.add_typer(evidence.commands, name="evidence")
-application.add_typer(route.commands, name="route")
-application.add_typer(models.commands, name="models")
-application.add_typer(users.commands, name="users")
-application.add_typer(review.commands, name="review")
-application.add_typer(warehouse.commands, name="warehouse")
-application.add_typer(calibrate.commands, name="calibrate")

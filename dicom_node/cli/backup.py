@@ -11,7 +11,7 @@ from dicom_node.backup.backup import restore as restore_backup
 from dicom_node.backup.errors import BackupError
 from dicom_node.backup.manifest import Manifest, read_manifest
 from dicom_node.cli.context import Invocation, invocation
-from dicom_node.node.repositories import utc_now
+from dicom_node.node.clock import utc_now
 
 
 def backup(

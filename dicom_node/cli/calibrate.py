@@ -12,8 +12,8 @@ from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.prediction import ModelIdentity
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError
+from dicom_node.node.clock import utc_now
 from dicom_node.node.device_jobs import DeviceJobs
-from dicom_node.node.repositories import utc_now
 from dicom_node.workflow.devices.calibrate import CalibrationOutcome
 
 commands = typer.Typer(

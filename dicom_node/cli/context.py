@@ -1,15 +1,22 @@
-"""What every command starts from: the configuration folder, and what it leads to."""
+"""What every command starts from: the configuration folder, and what it leads to.
+
+Each thing is imported when it is asked for: a command that lists AE titles waits for no archive
+and no model.
+"""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
-from dicom_node.configuration.settings import NodeSettings, load_settings
-from dicom_node.models.cards import ModelCards
-from dicom_node.node.repositories import Repositories
+if TYPE_CHECKING:
+    from dicom_node.configuration.settings import NodeSettings
+    from dicom_node.models.cards import ModelCards
+    from dicom_node.node.administration import Administration
+    from dicom_node.node.repositories import Repositories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +27,31 @@ class Invocation:
     console: Console
     resources: ExitStack
 
-    def settings(self) -> NodeSettings:
+    def settings(self) -> "NodeSettings":
         """Read the settings."""
+        from dicom_node.configuration.settings import load_settings  # noqa: PLC0415 - see above
+
         return load_settings(self.config_dir)
 
-    def model_cards(self) -> ModelCards:
+    def model_cards(self) -> "ModelCards":
         """Read which models there are."""
+        from dicom_node.models.cards import ModelCards  # noqa: PLC0415 - see above
+
         return ModelCards(self.config_dir, self.settings().models_dir)
 
-    def repositories(self) -> Repositories:
+    def administration(self) -> "Administration":
+        """Open the tables of AE titles and people, the schema brought up to date."""
+        from dicom_node.node.administration import Administration  # noqa: PLC0415 - see above
+
+        administration = Administration(self.settings())
+        self.resources.callback(administration.close)
+        administration.bring_up_to_date()
+        return administration
+
+    def repositories(self) -> "Repositories":
         """Open the databases and archives, the schema brought up to date where it is not."""
+        from dicom_node.node.repositories import Repositories  # noqa: PLC0415 - see above
+
         repositories = Repositories(self.settings())
         self.resources.callback(repositories.close)
         if not repositories.schemas_are_current():
@@ -43,3 +65,10 @@ def invocation(context: typer.Context) -> Invocation:
     if found is None:
         raise typer.Abort
     return found
+
+
+def set_up_dicom() -> None:
+    """Set up the DICOM libraries for this process (`dicom_node.network.libraries`)."""
+    from dicom_node.network.libraries import set_up_dicom_libraries  # noqa: PLC0415 - see above
+
+    set_up_dicom_libraries()

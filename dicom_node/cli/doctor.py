@@ -18,7 +18,7 @@ from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.node.repositories import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.persistence.database import (
     MIGRATIONS,
     WAREHOUSE_MIGRATIONS,

@@ -12,8 +12,7 @@ from ai_engine.drift.shift import Shift
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import invocation
 from dicom_node.domain.observation import Suspension
-from dicom_node.node.device_jobs import DeviceJobs
-from dicom_node.node.repositories import utc_now
+from dicom_node.node.clock import utc_now
 
 commands = typer.Typer()
 
@@ -28,6 +27,9 @@ def drift(
     """Compare each device's recent images, scores and verdicts with what they were before."""
     run = invocation(context)
     repositories, cards = run.repositories(), run.model_cards()
+    # Loads all that watches devices, which no other command here needs.
+    from dicom_node.node.device_jobs import DeviceJobs  # noqa: PLC0415
+
     jobs, identity = DeviceJobs(repositories, cards), cards.identity(model)
     devices = repositories.observations.devices(model)
     if not devices:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from dicom_node.cli.context import invocation
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.analysis.gate import Gate
 
 commands = typer.Typer(

@@ -13,7 +13,7 @@ from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
-from dicom_node.node.repositories import utc_now
+from dicom_node.node.clock import utc_now
 
 if TYPE_CHECKING:
     from dicom_node.finetuning.run import Workshop

@@ -11,7 +11,7 @@ from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.network.storage_scu import Destination, StoreOutcome, store
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.node.repositories import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, scu_timeouts
 
 To = Annotated[
     str,

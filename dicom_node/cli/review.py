@@ -19,7 +19,8 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.errors import ConflictError
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.web.review.people import reviewer
 
 commands = typer.Typer(

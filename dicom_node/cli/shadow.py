@@ -12,7 +12,7 @@ from ai_engine.drift.agreement import Rate
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError
-from dicom_node.node.repositories import utc_now
+from dicom_node.node.clock import utc_now
 from dicom_node.node.shadows import Shadows
 from dicom_node.workflow.devices.shadow_report import ShadowAgreement
 

@@ -10,7 +10,8 @@ from dicom_node.cli.context import invocation
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 
 CONFLICT_ADVICE = (
     "What came first counts, and results carry its patient and study. If the later content is "

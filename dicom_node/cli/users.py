@@ -10,7 +10,7 @@ from rich.table import Table
 from dicom_node.cli.context import invocation
 from dicom_node.configuration.passwords import hashed
 from dicom_node.domain.user import User, UserRole
-from dicom_node.node.repositories import utc_now
+from dicom_node.node.clock import utc_now
 
 commands = typer.Typer(
     help="Administer who may sign in to the pages; a running node uses changes at once.",
@@ -53,7 +53,7 @@ def add(
     run = invocation(context)
     user = User(name=name, title=title or name, organization=organization, roles=frozenset(role))
     user.check_title()
-    run.repositories().users.add(user, hashed(password), actor=getpass.getuser(), at=utc_now())
+    run.administration().users.add(user, hashed(password), actor=getpass.getuser(), at=utc_now())
     run.console.print(f"Added {user.name} ({', '.join(sorted(user.roles))}).")
 
 
@@ -62,7 +62,7 @@ def show(context: typer.Context) -> None:
     """List the people who may sign in."""
     run = invocation(context)
     table = Table("Name", "Title", "Organisation", "Roles", "", box=None)
-    for each in run.repositories().users.all():
+    for each in run.administration().users.all():
         state = "disabled" if each.disabled else ""
         roles = ", ".join(sorted(each.roles))
         table.add_row(each.name, each.title, each.organization, roles, state)
@@ -76,7 +76,7 @@ def show(context: typer.Context) -> None:
 def disable(context: typer.Context, name: Name) -> None:
     """Keep a person out; open sessions end at once."""
     run = invocation(context)
-    users = run.repositories().users
+    users = run.administration().users
     users.change(replace(users.get(name), disabled=True), actor=getpass.getuser(), at=utc_now())
     run.console.print(f"{name} can no longer sign in.")
 
@@ -85,7 +85,7 @@ def disable(context: typer.Context, name: Name) -> None:
 def enable(context: typer.Context, name: Name) -> None:
     """Let a disabled person in again."""
     run = invocation(context)
-    users = run.repositories().users
+    users = run.administration().users
     users.change(replace(users.get(name), disabled=False), actor=getpass.getuser(), at=utc_now())
     run.console.print(f"{name} can sign in.")
 
@@ -94,7 +94,7 @@ def enable(context: typer.Context, name: Name) -> None:
 def password(context: typer.Context, name: Name, password: Password) -> None:
     """Give a person another password; open sessions end at once."""
     run = invocation(context)
-    run.repositories().users.set_password(
+    run.administration().users.set_password(
         name, hashed(password), actor=getpass.getuser(), at=utc_now()
     )
     run.console.print(f"{name} has a new password.")

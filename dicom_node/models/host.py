@@ -17,11 +17,11 @@ from ai_engine.inference.choice import BackendChoice, BackendName
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.kinds.guarding import Guard, TagsHint
 from ai_engine.kinds.kind import Reads
-from ai_engine.kinds.loading import Loading, guards_of
+from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.lungs.segmenter import LungFields, LungSegmenter
 from ai_engine.kinds.predictor import RadiographPredictor
 from ai_engine.kinds.registry import Part, kind_of, part
-from ai_engine.kinds.shipped import GUARD_MODEL, LUNG_MODEL
+from ai_engine.kinds.shipped import GUARD_MODEL, LUNG_MODEL, guards_of
 from ai_engine.kinds.triage.triage import TriageModel
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason, Triage

@@ -10,7 +10,8 @@ from ai_engine.library.card import ModelCard
 from dicom_node.configuration.settings import DriftSettings
 from dicom_node.errors import NodeError
 from dicom_node.models.cards import ModelCards
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.workflow.devices.calibrate import Calibrating, CalibrationOutcome
 from dicom_node.workflow.devices.drift import DeviceDrift, DriftRules, DriftWatch

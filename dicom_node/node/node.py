@@ -25,21 +25,16 @@ from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
+from dicom_node.node.clock import utc_now
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.pages import make_pages
+from dicom_node.node.peers import address_of, scu_timeouts, tls_files
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
-from dicom_node.node.repositories import (
-    Repositories,
-    address_of,
-    archive_settings,
-    scu_timeouts,
-    tls_files,
-    utc_now,
-)
+from dicom_node.node.repositories import Repositories, archive_settings
 from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
 from dicom_node.persistence.database import make_workflow_engine

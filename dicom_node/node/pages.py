@@ -9,7 +9,8 @@ from dicom_node.dicomweb.router import make_router as make_dicomweb
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.user import User
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.web.application import Pages
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.devices.router import make_calibration, make_drift

@@ -12,7 +12,9 @@ from dicom_node.domain.application_entity import Operation
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.node.access import database_access
-from dicom_node.node.repositories import Repositories, tls_files, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.peers import tls_files
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.ups.procedure_steps import HotbaseSteps
 from dicom_node.ups.presentation import Station
 from dicom_node.ups.service import ProcedureSteps

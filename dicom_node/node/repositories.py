@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path, PurePath
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
@@ -12,11 +12,8 @@ from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.configuration.files import load_ae_titles
 from dicom_node.configuration.private_folder import make_private
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.errors import ConfigurationError
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
-from dicom_node.network.tls import TlsFiles, client_context
+from dicom_node.node.clock import utc_now
 from dicom_node.node.describing import Describing, NodeSearch
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.corridor.attributes import AttributeStore
@@ -40,11 +37,6 @@ from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
 
 _LOG = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """Return the present moment in UTC."""
-    return datetime.now(UTC)
 
 
 class Repositories:
@@ -152,59 +144,4 @@ def archive_settings(settings: NodeSettings) -> ArchiveSettings:
         root=settings.archive_dir,
         min_free_bytes=settings.network.min_free_bytes,
         max_object_bytes=settings.network.max_object_bytes,
-    )
-
-
-def tls_files(settings: NodeSettings) -> TlsFiles | None:
-    """Return the files that TLS needs, or None where the node has no certificate.
-
-    Raises
-    ------
-    ConfigurationError
-        When some are named and others are not.
-    """
-    tls = settings.tls
-    named = [tls.certificate, tls.private_key, tls.trusted]
-    if not any(named):
-        return None
-    if not all(named):
-        raise ConfigurationError(
-            "TLS needs three files: set tls.certificate, tls.private_key and tls.trusted."
-        )
-    return TlsFiles(
-        certificate=Path(tls.certificate),
-        private_key=Path(tls.private_key),
-        trusted=Path(tls.trusted),
-        verify_clients=tls.verify_clients,
-    )
-
-
-def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination:
-    """Return how an administered AE title is called.
-
-    Raises
-    ------
-    ConfigurationError
-        When it is called by TLS, and the node has no usable certificate.
-    """
-    files = tls_files(settings) if entity.tls else None
-    if entity.tls and files is None:
-        raise ConfigurationError(
-            f"AE {entity.title} is called by TLS, but the node has no certificate: set "
-            "tls.certificate, tls.private_key and tls.trusted."
-        )
-    return Destination(
-        ae_title=entity.title,
-        host=entity.host,
-        port=entity.port,
-        tls=client_context(files) if files else None,
-    )
-
-
-def scu_timeouts(settings: NodeSettings) -> ScuTimeouts:
-    """Return how long to wait for destinations."""
-    return ScuTimeouts(
-        connection=settings.network.connect_timeout,
-        dimse=settings.network.response_timeout,
-        network=settings.network.response_timeout,
     )

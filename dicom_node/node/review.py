@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dicom_node.domain.route import Route
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.workflow.review.conclude import Concluding
 from dicom_node.workflow.review.external_reports import ExternalVerdicts

@@ -18,7 +18,8 @@ from dicom_node.domain.shadow import Shadow
 from dicom_node.domain.warehouse import WarehouseFilter
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.models.cards import ModelCards
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.devices.shadow import ShadowRun
 from dicom_node.workflow.devices.shadow_report import ShadowReport, shadow_report
 

@@ -12,7 +12,7 @@ from pydicom import dcmread
 
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
-from dicom_node.node.repositories import utc_now
+from dicom_node.node.clock import utc_now
 from tests.acceptance.running import CONFIG
 from tests.peers.process import program
 

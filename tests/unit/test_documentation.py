@@ -55,7 +55,7 @@ def _leaf(command: Any, words: list[str]) -> tuple[Any, list[str]]:
     """The sub-command that the words lead to, and the words that are left."""
     while isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
         assert words[0] in command.commands, f"no such command: {words[0]}"
-        command, words = command.commands[words[0]], words[1:]
+        _, command, words = command.resolve_command(typer.Context(command), words)
     return command, words
 
 

@@ -6,11 +6,12 @@ import numpy.typing as npt
 from ai_engine.errors import BackendError
 from ai_engine.inference.network import Network
 from ai_engine.inference.views import model_view
-from ai_engine.kinds.deciding import Calibration, decided, require_codes
+from ai_engine.kinds.deciding import Calibration, decided
 from ai_engine.kinds.detector.boxes import cut, on_source, suppressed
 from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.predictor import Case, FindingPredictor, Judged, on_image
 from ai_engine.library.card import Label, ModelCard
+from ai_engine.library.codes import require_codes
 from ai_engine.prediction import Finding, FoundBox
 from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.radiograph import Radiograph

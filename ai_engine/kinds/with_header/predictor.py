@@ -10,10 +10,11 @@ from ai_engine.errors import BackendError
 from ai_engine.inference.explain import class_activation, heat_map
 from ai_engine.inference.network import Network
 from ai_engine.inference.views import model_view
-from ai_engine.kinds.deciding import Calibration, decided, require_codes
+from ai_engine.kinds.deciding import Calibration, decided
 from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.predictor import Case, FindingPredictor, Judged, on_image
 from ai_engine.library.card import ModelCard
+from ai_engine.library.codes import require_codes
 from ai_engine.prediction import HeatMap, Remark, RemarkKind
 from ai_engine.preprocessing.patient_context import PatientContext
 from ai_engine.preprocessing.radiograph import Radiograph

@@ -27,8 +27,10 @@ from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.storage_scu import Destination, store
 from dicom_node.network.tls import TlsFiles, client_context, server_context
+from dicom_node.node.clock import utc_now
+from dicom_node.node.peers import address_of
 from dicom_node.node.procedure_steps import Workstations
-from dicom_node.node.repositories import Repositories, address_of, utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.peers import dcmtk, node
 from tests.peers.objects import make_dataset, write_part10

@@ -17,8 +17,9 @@ from pynetdicom import AE
 from dicom_node.configuration.settings import NetworkSettings, NodeSettings, WorklistSettings
 from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.network.access import Refusal
+from dicom_node.node.clock import utc_now
 from dicom_node.node.procedure_steps import Workstations
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.ups.codes import UPS_PULL, UPS_PUSH
 from dicom_node.web.application import make_application
 from dicom_node.workflow.testing.review_fakes import fake_details

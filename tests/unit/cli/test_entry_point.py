@@ -5,7 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from dicom_node.cli.application import COMMANDS, load_command
+
 IMPORTED = "import sys; import dicom_node.cli; print(*{name.split('.')[0] for name in sys.modules})"
+LISTED = """
+import sys
+from typer.testing import CliRunner
+from dicom_node.cli.application import application
+assert CliRunner().invoke(application, sys.argv[1:]).exit_code == 0
+print(*{name.split(".")[0] for name in sys.modules})
+"""
 ROOT = Path(__file__).parents[3]
 
 
@@ -17,6 +28,33 @@ def test_the_command_loads_its_libraries_only_when_it_runs() -> None:
     loaded = set(done.stdout.split())
     assert "dicom_node" in loaded
     assert not loaded & {"typer", "rich", "sqlalchemy", "pydicom", "numpy", "openvino"}
+
+
+@pytest.mark.parametrize(
+    ("words", "spared"),
+    [
+        (("--help",), {"sqlalchemy", "pydantic_settings", "numpy", "pydicom"}),
+        (("ae", "list"), {"numpy", "pydicom", "pynetdicom", "dbos"}),
+    ],
+)
+def test_what_a_command_does_not_need_it_does_not_wait_for(
+    words: tuple[str, ...], spared: set[str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"DICOM_NODE_DATA_DIR": str(tmp_path / "data")},
+    )
+    assert "typer" in done.stdout.split()
+    assert not set(done.stdout.split()) & spared
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_their_own_help_begins_with(name: str) -> None:
+    assert load_command(name).help.split("\n\n")[0].replace("\n", " ") == COMMANDS[name].summary
 
 
 def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from dicom_node.domain.observation import Observation
 from dicom_node.errors import ConfigurationError, ConflictError, NotFoundError
 from dicom_node.finetuning.split import TooFewCasesError
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.node.shadows import Shadows
 from tests.unit.builders import STUDY, an_instance
 from tests.unit.cli.test_device_commands import CONFIG, dicom_node

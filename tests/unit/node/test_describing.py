@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES
 from dicom_node.query.keys import Level
 from dicom_node.query.parameters import Reading, read_search

@@ -1,0 +1,64 @@
+"""How administered AE titles are called: addresses, TLS and patience, out of the settings."""
+
+from pathlib import Path
+
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.errors import ConfigurationError
+from dicom_node.network.storage_scu import Destination, ScuTimeouts
+from dicom_node.network.tls import TlsFiles, client_context
+
+
+def tls_files(settings: NodeSettings) -> TlsFiles | None:
+    """Return the files that TLS needs, or None where the node has no certificate.
+
+    Raises
+    ------
+    ConfigurationError
+        When some are named and others are not.
+    """
+    tls = settings.tls
+    named = [tls.certificate, tls.private_key, tls.trusted]
+    if not any(named):
+        return None
+    if not all(named):
+        raise ConfigurationError(
+            "TLS needs three files: set tls.certificate, tls.private_key and tls.trusted."
+        )
+    return TlsFiles(
+        certificate=Path(tls.certificate),
+        private_key=Path(tls.private_key),
+        trusted=Path(tls.trusted),
+        verify_clients=tls.verify_clients,
+    )
+
+
+def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination:
+    """Return how an administered AE title is called.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is called by TLS, and the node has no usable certificate.
+    """
+    files = tls_files(settings) if entity.tls else None
+    if entity.tls and files is None:
+        raise ConfigurationError(
+            f"AE {entity.title} is called by TLS, but the node has no certificate: set "
+            "tls.certificate, tls.private_key and tls.trusted."
+        )
+    return Destination(
+        ae_title=entity.title,
+        host=entity.host,
+        port=entity.port,
+        tls=client_context(files) if files else None,
+    )
+
+
+def scu_timeouts(settings: NodeSettings) -> ScuTimeouts:
+    """Return how long to wait for destinations."""
+    return ScuTimeouts(
+        connection=settings.network.connect_timeout,
+        dimse=settings.network.response_timeout,
+        network=settings.network.response_timeout,
+    )
