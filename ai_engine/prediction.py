@@ -161,6 +161,7 @@ class RefusalReason(StrEnum):
     SUSPENDED = "model is suspended for this device"
     ANALYSIS_FAILED = "analysis failed"
     NO_MODEL = "no model for this study"
+    SEVERAL_PATIENTS = "more than one patient in the study"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +213,7 @@ class RemarkKind(StrEnum):
     TRANSFER_INTERRUPTED = "transfer interrupted"
     FOR_PROCESSING = "image for processing left out"
     HEADER_VALUES = "header values not valid"
+    PATIENT_DECIDED = "patient decided by a person"
 
     @property
     def is_disagreement(self) -> bool:

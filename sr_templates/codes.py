@@ -156,6 +156,9 @@ REMARKS = MappingProxyType(
         RemarkKind.HEADER_VALUES: Code(
             "R-HEADER-VALUES", PRIVATE_SCHEME, "Header values not valid"
         ),
+        RemarkKind.PATIENT_DECIDED: Code(
+            "R-PATIENT-DECIDED", PRIVATE_SCHEME, "Patient decided by a person"
+        ),
         RemarkKind.HEADER_CORRECTED: Code(
             "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
         ),
@@ -212,6 +215,9 @@ REFUSAL_REASONS = MappingProxyType(
         ),
         RefusalReason.ANALYSIS_FAILED: Code("R-FAILED", PRIVATE_SCHEME, "Analysis failed"),
         RefusalReason.NO_MODEL: Code("R-NO-MODEL", PRIVATE_SCHEME, "No model for this study"),
+        RefusalReason.SEVERAL_PATIENTS: Code(
+            "R-SEVERAL-PATIENTS", PRIVATE_SCHEME, "More than one patient in the study"
+        ),
         RefusalReason.MULTIFRAME: Code(
             "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"
         ),

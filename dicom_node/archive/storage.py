@@ -13,6 +13,7 @@ from dicom_node.archive.durable import DurableFolder, modified_at
 from dicom_node.archive.elements import Buffer
 from dicom_node.archive.header import Identified, read_header
 from dicom_node.archive.part10 import FileMeta, decode_head, encode_head, file_meta
+from dicom_node.archive.patient import patient_marks
 from dicom_node.archive.refused import RefusedObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import (
@@ -210,6 +211,7 @@ def as_instance(
         received_at=received_at,
         conflict=layout.is_conflict(path.name),
         header=found.header,
+        patient=patient_marks(found.study_instance_uid, found.attributes.study),
         attributes=found.attributes,
     )
 

@@ -93,6 +93,10 @@ COMMANDS = {
         target="dicom_node.cli.evidence:commands",
         summary="Results that broke a rule of the Standard and were therefore held back, not sent.",
     ),
+    "studies": Listed(
+        target="dicom_node.cli.studies:commands",
+        summary="Studies whose images name several patients, and whose they are.",
+    ),
     "route": Listed(target="dicom_node.cli.route:commands", summary="Check and explain routes."),
     "models": Listed(
         target="dicom_node.cli.models:commands",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dicom_node.domain.patient import PatientMarks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodedValue:
@@ -64,6 +66,7 @@ class ReceivedInstance:
     ``path`` is relative to the archive's root. ``digest`` is the SHA-256 (hexadecimal) of the
     data set's bytes as they came over the wire and ``size`` their number. ``conflict`` says that
     another object with the same SOP Instance UID, but other bytes, was stored there before.
+    ``patient`` tells whether instances of one study are of one patient, and not who it is.
     ``attributes`` come with an instance that was read from its data set, and not from the index.
     """
 
@@ -80,6 +83,7 @@ class ReceivedInstance:
     received_at: datetime
     conflict: bool
     header: InstanceHeader
+    patient: PatientMarks = field(default=PatientMarks(), repr=False)
     attributes: QueryAttributes | None = field(default=None, repr=False, compare=False)
 
 

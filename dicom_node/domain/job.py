@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ai_engine.prediction import ModelIdentity, Triage
+from dicom_node.domain.patient import PatientDecision
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import TagDoubt
 
@@ -36,7 +37,8 @@ class Job:
     the same model are the same job, and a late image makes another one. ``doubts`` are of images
     that are looked at although their tags say that they should not be. ``triage`` is what a triage
     model says of them, where one is active and they are radiographs. ``interruption`` says how the
-    transfer of the study broke off, where the rest of it did not come.
+    transfer of the study broke off, where the rest of it did not come. ``decision`` is whose the
+    study is, where its images name several patients and a person has decided.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class Job:
     doubts: tuple[TagDoubt, ...] = ()
     triage: Triage | None = None
     interruption: AssociationEnd | None = None
+    decision: PatientDecision | None = None
 
     @property
     def abnormality(self) -> float | None:

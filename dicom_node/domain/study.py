@@ -14,6 +14,8 @@ class StudyState(StrEnum):
     COMPLETE = "complete"
     ANALYSED = "analysed"
     NOT_ROUTED = "not routed"
+    UNDECIDED = "undecided"
+    """It names several patients: a person has to say whose it is."""
     FAILED = "failed"
 
 
@@ -21,10 +23,17 @@ class StudyState(StrEnum):
 STUDY_TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
     StudyState.COMPLETE: frozenset(
-        {StudyState.RECEIVING, StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED}
+        {
+            StudyState.RECEIVING,
+            StudyState.ANALYSED,
+            StudyState.NOT_ROUTED,
+            StudyState.UNDECIDED,
+            StudyState.FAILED,
+        }
     ),
     StudyState.ANALYSED: frozenset({StudyState.RECEIVING}),
     StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING}),
+    StudyState.UNDECIDED: frozenset({StudyState.RECEIVING}),
     StudyState.FAILED: frozenset({StudyState.RECEIVING}),
 }
 

@@ -23,9 +23,6 @@ def evidence_context(settings: NodeSettings, made_at: datetime) -> EvidenceConte
     )
 
 
-def routing_of(settings: NodeSettings) -> ModelIdentity | None:
-    """Return who says that a study is not routed; None where nobody shall."""
-    evidence = settings.evidence
-    if not evidence.report_unrouted:
-        return None
-    return routing_identity(version=__version__, manufacturer=evidence.manufacturer)
+def routing_of(settings: NodeSettings) -> ModelIdentity:
+    """Return who says why a study has no result."""
+    return routing_identity(version=__version__, manufacturer=settings.evidence.manufacturer)

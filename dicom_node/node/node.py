@@ -45,6 +45,7 @@ from dicom_node.web.server import WebServer
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
@@ -246,9 +247,13 @@ class Node:
                 index=repositories.index,
                 results=repositories.hotbase,
                 ae_titles=repositories.ae_titles,
+                patients=Patients(
+                    decisions=repositories.patient_decisions, results=repositories.hotbase
+                ),
                 models=self._models,
                 clock=utc_now,
                 identity=routing_of(settings),
+                tells_unrouted=settings.evidence.report_unrouted,
             ),
             inference=Inference(
                 index=repositories.index,

@@ -20,6 +20,7 @@ from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
 from dicom_node.persistence.corridor.search import ObjectSearch
 from dicom_node.persistence.database import (
     WAREHOUSE_MIGRATIONS,
@@ -50,6 +51,7 @@ class Repositories:
         self.index = StudyIndex(self.engine)
         self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)
+        self.patient_decisions = PatientDecisionStore(self.engine)
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)

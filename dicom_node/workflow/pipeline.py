@@ -28,7 +28,7 @@ from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.infer import Inference, Inferred
 from dicom_node.workflow.analysis.report import Reporting
-from dicom_node.workflow.analysis.route import Routed, Routing
+from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.ports import DurableSteps
 from dicom_node.workflow.review.stages import ReviewStages
@@ -58,8 +58,8 @@ class Corridor:
         routed = steps.run("route", self.routing.route, study)
         for job in routed.new_jobs:
             self._work(job, steps)
-        if routed.is_untold:
-            self._tell_unrouted(study, routed, steps)
+        for job in routed.untold:
+            self._tell_unanswered(study, job, routed.told, steps)
         for job in routed.reported:
             for delivery in steps.run("plan deliveries", self.delivering.plan, job):
                 steps.deliver(delivery)
@@ -97,9 +97,11 @@ class Corridor:
         except NodeError as failure:
             _LOG.error("failure not reported job=%s reason=%r", job.job_id, str(failure))
 
-    def _tell_unrouted(self, study: StoredStudy, routed: Routed, steps: DurableSteps) -> None:
+    def _tell_unanswered(
+        self, study: StoredStudy, job: Job, told: str, steps: DurableSteps
+    ) -> None:
         try:
-            steps.run("report not routed", self.reporting.report_unrouted, study, routed)
+            steps.run("report not routed", self.reporting.report_unanswered, study, job, told)
         except NodeError as failure:
             _LOG.error(
                 "not said in the PACS study=%s reason=%r", study.study_instance_uid, str(failure)

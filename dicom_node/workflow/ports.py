@@ -21,6 +21,7 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
+from dicom_node.domain.patient import PatientDecision
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import AppearanceCheck
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
@@ -181,6 +182,9 @@ class ResultStore(Protocol):
     def own_objects(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
         """Return which of these objects the node made, each with its job."""
 
+    def job_instances(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        """Return the study of a job, and the SOP Instance UIDs that it is about."""
+
     def predecessors(self, job: Job) -> tuple[str, ...]:
         """Return the jobs whose results this job's results supersede, newest first."""
 
@@ -244,6 +248,13 @@ class ResultStore(Protocol):
         self, before: datetime, *, after: Delivery | None = None, limit: int = 1000
     ) -> tuple[Delivery, ...]:
         """Return deliveries planned before a moment that are neither delivered nor given up."""
+
+
+class PatientDecisions(Protocol):
+    """Whose studies are that name several patients."""
+
+    def of_study(self, study_instance_uid: str) -> PatientDecision | None:
+        """Return what a person has decided on a study, or None."""
 
 
 class DeviceLedger(Protocol):

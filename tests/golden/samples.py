@@ -45,6 +45,7 @@ from ai_engine.prediction import (
 from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import Job
+from dicom_node.domain.patient import PatientDecision
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import TagDoubt
 from dicom_node.domain.study import StoredStudy
@@ -79,6 +80,9 @@ JOB = Job(
     doubts=(TagDoubt(sop_instance_uid=IMAGE, tags="hand", pixels="a chest (für wahr)"),),
     triage=Triage(model=MODEL, sop_instance_uid=IMAGE, probability=0.1 + 0.2, threshold=0.5),
     interruption=AssociationEnd.ABORTED,
+    decision=PatientDecision(
+        keys=("a1",), known=("a1", "b2"), is_same=True, actor="somebody", at=AT, why="asked"
+    ),
 )
 DELIVERY = Delivery(
     delivery_id="d" * 32,
@@ -225,7 +229,12 @@ def samples() -> Mapping[str, object]:
             interruption=AssociationEnd.CONNECTION_LOST,
         ),
         "routed": Routed(
-            jobs=(JOB,), finished=(JOB_ID,), reason="none", unrouted=JOB, told="no model"
+            jobs=(JOB,),
+            finished=(JOB_ID,),
+            reason="none",
+            unrouted=JOB,
+            told="no model",
+            undecided=(JOB,),
         ),
         "inferred": Inferred(job_id=JOB_ID, made_at=AT),
         "evidence": (

@@ -129,6 +129,22 @@ INSTANCES = sa.Table(
     _undescribed("instances", "received_at"),
 )
 
+# Whose a study is that names several patients, as a person has decided; ``patient_keys`` are
+# digests that tell one patient from another and nobody who it is.
+PATIENT_DECISIONS = sa.Table(
+    "patient_decisions",
+    METADATA,
+    sa.Column(
+        "study_instance_uid", UID, sa.ForeignKey(STUDIES.c.study_instance_uid), primary_key=True
+    ),
+    sa.Column("patient_keys", sa.JSON, nullable=False),
+    sa.Column("known_keys", sa.JSON, nullable=False),
+    sa.Column("is_same", sa.Boolean, nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
 # Objects kept in the archive that the index does not use: another object came first under the
 # same SOP Instance UID. Nothing is lost, and nothing is silently replaced.
 CONFLICTS = sa.Table(

@@ -399,7 +399,13 @@ _ENDED: tuple[tuple[StepState, sa.ColumnElement[bool]], ...] = (
         StepState.CANCELED,
         _follows_study(
             _IS_ASKED_REVISION,
-            STUDIES.c.state.in_([StudyState.NOT_ROUTED.value, StudyState.FAILED.value]),
+            STUDIES.c.state.in_(
+                [
+                    StudyState.NOT_ROUTED.value,
+                    StudyState.UNDECIDED.value,
+                    StudyState.FAILED.value,
+                ]
+            ),
         ),
     ),
 )

@@ -95,6 +95,8 @@ class Completion:
         failures = self._results.failures(routed.job_ids)
         if failures:
             self._index.finish(study, StudyState.FAILED, "; ".join(failures))
+        elif routed.undecided:
+            self._index.finish(study, StudyState.UNDECIDED, routed.reason)
         elif routed.jobs:
             self._index.finish(study, StudyState.ANALYSED)
         else:

@@ -107,7 +107,7 @@ class Inference:
 
 def with_remarks(prediction: Result, job: Job, instances: Sequence[ReceivedInstance]) -> Result:
     """Add what triage said, where header and pixels disagree, and that a transfer broke off."""
-    remarks = (*prediction.remarks, *_interrupted(job))
+    remarks = (*prediction.remarks, *_interrupted(job), *_decided(job))
     if not isinstance(prediction, Prediction):
         return replace(prediction, remarks=remarks)
     disagreements = (
@@ -128,6 +128,22 @@ def _interrupted(job: Job) -> Iterator[Remark]:
             sop_instance_uid=job.sop_instance_uids[0],
             detail=f"Transfer interrupted: {job.interruption.words}, and the rest did not come. "
             "Images may be missing: this result is of those that arrived.",
+        )
+
+
+def _decided(job: Job) -> Iterator[Remark]:
+    """Where a study names several patients, whose it is was a person's decision."""
+    if (decision := job.decision) is not None and job.sop_instance_uids:
+        rest = (
+            "All images count as this patient's."
+            if decision.is_same
+            else "Images of others were left out."
+        )
+        yield Remark(
+            kind=RemarkKind.PATIENT_DECIDED,
+            sop_instance_uid=job.sop_instance_uids[0],
+            detail="The images of the study name more than one patient. That it is this one's was "
+            f"decided by {decision.actor} on {decision.at:%Y-%m-%d at %H:%M} UTC. {rest}",
         )
 
 

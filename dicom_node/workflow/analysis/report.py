@@ -19,6 +19,7 @@ from ai_engine.result import Result
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
+from dicom_node.domain.patient import contradictions_within
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.evidence_builders import (
@@ -29,7 +30,7 @@ from dicom_node.workflow.analysis.evidence_builders import (
     builders_of_study,
 )
 from dicom_node.workflow.analysis.infer import Analysis, job_instances
-from dicom_node.workflow.analysis.route import Routed
+from dicom_node.workflow.analysis.patients import UNDECIDED, in_own_series, several_patients
 from dicom_node.workflow.analysis.unrouted import as_routing, no_model
 from dicom_node.workflow.ports import (
     AeTitles,
@@ -167,12 +168,15 @@ class Reporting:
         self._results.keep_evidence((evidence,))
         return (evidence,)
 
-    def report_unrouted(self, study: StoredStudy, routed: Routed) -> tuple[EvidenceObject, ...]:
-        """Return the report that says that no route wants a study, durable and recorded."""
-        job = routed.unrouted
-        if job is None:
-            return ()
-        prediction = no_model(job, routed.told)
+    def report_unanswered(
+        self, study: StoredStudy, job: Job, told: str
+    ) -> tuple[EvidenceObject, ...]:
+        """Return the report that says why a study has no result, durable and recorded.
+
+        That is that no route wants it, or that it names several patients and waits for a person.
+        """
+        of_several = job.route == UNDECIDED
+        prediction = several_patients(job, told) if of_several else no_model(job, told)
         self._results.keep_prediction(job.job_id, prediction, at=study.completed_at)
         return self.report(Analysis(job=job, prediction=prediction, made_at=study.completed_at))
 
@@ -180,7 +184,7 @@ class Reporting:
         self, analysis: Analysis, earlier: Mapping[str, EvidenceObject]
     ) -> Iterator[EvidenceObject]:
         job = analysis.job
-        instances = job_instances(self._index, job)
+        instances = decided_first(job, job_instances(self._index, job))
         work = _Work(
             job=job,
             instances=instances,
@@ -219,7 +223,8 @@ class Reporting:
             expert_reports=replaced.expert_reports,
             companions=_sent(companions),
         )
-        yield self._kept(work.job, EvidenceKind.SR, report, work.headers, work.earlier)
+        told = in_own_series(report, work.job)
+        yield self._kept(work.job, EvidenceKind.SR, told, work.headers, work.earlier)
         yield from (kept for kept, _ in companions)
 
     def _companions_of_images(self, prediction: Prediction, work: "_Work") -> Iterator[_Companion]:
@@ -334,7 +339,7 @@ class Reporting:
         wanted the study; and every report of a person on an earlier result: not only the newest,
         since what they say stays true.
         """
-        earlier = self._results.predecessors(job)
+        earlier = self._of_patient(job, self._results.predecessors(job))
         own = (
             *(self._results.evidence(earlier[0]) if earlier else ()),
             *self._results.evidence(job.job_id, EvidenceSet.FAILURE),
@@ -349,8 +354,23 @@ class Reporting:
 
     def _unrouted_before(self, job: Job) -> tuple[EvidenceObject, ...]:
         """Return what said, before a later image came, that no route wants the study."""
-        said = self._results.predecessors(as_routing(job))
+        said = self._of_patient(job, self._results.predecessors(as_routing(job)))
         return self._results.evidence(said[0]) if said else ()
+
+    def _of_patient(self, job: Job, earlier: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of earlier jobs that speak of the same patient's images."""
+        if not earlier:
+            return ()
+        instances = self._index.instances(job.study_instance_uid)
+        said = {each.sop_instance_uid: each.patient for each in instances}
+
+        def agrees(uids: tuple[str, ...]) -> bool:
+            both = frozenset(said[uid] for uid in (*uids, *job.sop_instance_uids) if uid in said)
+            return not contradictions_within(both) or (
+                job.decision is not None and all(job.decision.takes(each.key) for each in both)
+            )
+
+        return tuple(one for one in earlier if agrees(self._results.job_instances(one)[1]))
 
     def _reports(self, evidence: Iterable[EvidenceObject]) -> tuple[Dataset, ...]:
         return tuple(
@@ -403,6 +423,18 @@ class Reporting:
             path=self._archive.keep(dataset),
             problems=found,
         )
+
+
+def decided_first(
+    job: Job, instances: tuple[ReceivedInstance, ...]
+) -> tuple[ReceivedInstance, ...]:
+    """Put first, of images that name several patients, those of the patient that was decided on.
+
+    Results copy patient and study from the first.
+    """
+    if (decision := job.decision) is None:
+        return instances
+    return tuple(sorted(instances, key=lambda each: each.patient.key not in decision.keys))
 
 
 def _sent(companions: Iterable[_Companion]) -> tuple[Dataset, ...]:

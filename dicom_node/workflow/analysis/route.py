@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ai_engine.prediction import ModelIdentity, Triage
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState, job_identifier
+from dicom_node.domain.patient import PatientDecision
 from dicom_node.domain.route import (
     AppearanceCheck,
     Looks,
@@ -19,6 +20,7 @@ from dicom_node.domain.route import (
 )
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
+from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job
 from dicom_node.workflow.analysis.unrouted import unrouted_job
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
 
@@ -31,6 +33,8 @@ class Routed:
 
     Without any, ``reason`` says why, and ``unrouted`` is the job of saying so in the PACS with the
     words of ``told``; it is None where that is switched off or nobody waits for an analysis.
+    ``undecided`` are such jobs too, one for each patient that the study names, where nobody has
+    decided yet whose it is.
     """
 
     jobs: tuple[Job, ...]
@@ -38,6 +42,7 @@ class Routed:
     reason: str = ""
     unrouted: Job | None = None
     told: str = ""
+    undecided: tuple[Job, ...] = ()
 
     @property
     def new_jobs(self) -> tuple[Job, ...]:
@@ -47,12 +52,16 @@ class Routed:
     @property
     def reported(self) -> tuple[Job, ...]:
         """The jobs that may have evidence to deliver."""
-        return self.jobs if self.unrouted is None else (*self.jobs, self.unrouted)
+        return (*self.jobs, *self._unanswered)
 
     @property
-    def is_untold(self) -> bool:
-        """Whether it is still to be said that no route wants the study."""
-        return self.unrouted is not None and self.unrouted.job_id not in self.finished
+    def untold(self) -> tuple[Job, ...]:
+        """The jobs of saying why there is no result that have not been done yet."""
+        return tuple(job for job in self._unanswered if job.job_id not in self.finished)
+
+    @property
+    def _unanswered(self) -> tuple[Job, ...]:
+        return self.undecided if self.unrouted is None else (self.unrouted, *self.undecided)
 
     @property
     def job_ids(self) -> tuple[str, ...]:
@@ -70,12 +79,24 @@ class Routing:
         index: StudyStore,
         results: ResultStore,
         ae_titles: AeTitles,
+        patients: Patients,
         models: Models,
         clock: Clock,
-        identity: ModelIdentity | None = None,
+        identity: ModelIdentity,
+        tells_unrouted: bool = True,
     ) -> None:
-        """Keep the parts; without ``identity`` no report says that a study is not routed."""
+        """Keep the parts.
+
+        Parameters
+        ----------
+        identity
+            Who says, in the PACS, that and why a study has no result.
+        tells_unrouted
+            Whether it is said there that no route wants a study.
+        """
+        self._patients = patients
         self._identity = identity
+        self._tells_unrouted = tells_unrouted
         self._routes = routes
         self._index = index
         self._results = results
@@ -84,30 +105,69 @@ class Routing:
         self._clock = clock
 
     def route(self, study: StoredStudy) -> Routed:
-        """Record a job for every route that wants instances of ``study``."""
+        """Record a job for every route that wants instances of a study of one patient."""
         wanted = frozenset(study.sop_instance_uids)
         instances = tuple(
             each
             for each in self._index.instances(study.study_instance_uid)
             if each.sop_instance_uid in wanted
         )
+        owned = self._patients.owned(study.study_instance_uid, instances)
+        if owned.undecided:
+            return self._undecided(study, owned, instances)
+        return self._routed(study, owned.instances, owned.decision)
+
+    def _routed(
+        self,
+        study: StoredStudy,
+        instances: tuple[ReceivedInstance, ...],
+        decision: PatientDecision | None,
+    ) -> Routed:
         looks = self._looks(instances)
         matches = matching_routes(self._routes, instances, looks)
-        jobs = tuple(self._job(study, match, instances) for match in matches)
+        jobs = tuple(
+            replace(self._job(study, match, instances), decision=decision) for match in matches
+        )
         if not jobs:
             reason = refusal_of(self._routes, instances, looks)
             _LOG.info("study not routed study=%s reason=%r", study.study_instance_uid, reason)
             told = told_refusal_of(self._routes, instances, looks)
             return replace(self._unrouted(study, instances, told), reason=reason)
+        return Routed(jobs=jobs, finished=self._added(jobs))
+
+    def _added(self, jobs: Iterable[Job]) -> tuple[str, ...]:
+        """Record jobs; return those that were done before."""
         states = {job.job_id: self._results.add_job(job, at=self._clock()) for job in jobs}
-        finished = tuple(one for one, state in states.items() if state is JobState.DONE)
-        return Routed(jobs=jobs, finished=finished)
+        return tuple(one for one, state in states.items() if state is JobState.DONE)
+
+    def _undecided(
+        self, study: StoredStudy, owned: Owned, instances: tuple[ReceivedInstance, ...]
+    ) -> Routed:
+        """Record, for each patient that a study names, the job of saying that it waits."""
+        by_uid = {each.sop_instance_uid: each for each in instances}
+        of_routes = (
+            title
+            for match in matching_routes(self._routes, instances)
+            for title in match.route.destinations
+        )
+        destinations = tuple(dict.fromkeys((*self._destinations(study), *of_routes)))
+        jobs = tuple(
+            undecided_job(study, patient, by_uid, self._identity, destinations)
+            for patient in owned.undecided
+        )
+        return Routed(
+            jobs=(),
+            finished=self._added(jobs),
+            reason=f"{owned.reason}; dicom-node studies show {study.study_instance_uid}",
+            told=owned.reason,
+            undecided=jobs,
+        )
 
     def _unrouted(
         self, study: StoredStudy, instances: Iterable[ReceivedInstance], told: str
     ) -> Routed:
         """Record the job of saying that no route wants a study, where somebody waits to hear."""
-        if self._identity is None:
+        if not self._tells_unrouted:
             return Routed(jobs=())
         present = {each.sop_instance_uid: each for each in instances}
         own = self._results.own_objects(tuple(present))
@@ -115,8 +175,7 @@ class Routing:
         job = unrouted_job(study, others, self._identity, self._destinations(study))
         if job is None:
             return Routed(jobs=())
-        is_done = self._results.add_job(job, at=self._clock()) is JobState.DONE
-        return Routed(jobs=(), finished=(job.job_id,) if is_done else (), unrouted=job, told=told)
+        return Routed(jobs=(), finished=self._added((job,)), unrouted=job, told=told)
 
     def _destinations(self, study: StoredStudy) -> tuple[str, ...]:
         sender = self._ae_titles.find(study.sender)

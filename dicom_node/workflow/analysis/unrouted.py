@@ -41,7 +41,7 @@ def unrouted_job(
     What is no image (reports, presentation states, key objects, documents, segmentations) is
     mostly what others made of images, and often sent on by a PACS: nobody waits for an analysis.
     """
-    shown = _one_of_each_series(each for each in instances if _is_image(each))
+    shown = shown_of(instances)
     if not shown:
         return None
     return Job(
@@ -67,6 +67,11 @@ def no_model(job: Job, words: str) -> Prediction:
 def as_routing(job: Job) -> Job:
     """Return the job as routing would have it, to look for what routing said of its study."""
     return replace(job, model=replace(job.model, name=ROUTING))
+
+
+def shown_of(instances: Iterable[ReceivedInstance]) -> tuple[str, ...]:
+    """Return one image of each series, by which a report speaks of all; empty without images."""
+    return _one_of_each_series(each for each in instances if _is_image(each))
 
 
 def _is_image(instance: ReceivedInstance) -> bool:

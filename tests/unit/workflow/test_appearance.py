@@ -19,7 +19,7 @@ from dicom_node.workflow.analysis.infer import with_remarks
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
 from tests.unit.builders import STUDY, an_instance
-from tests.unit.workflow.test_pipeline import Works
+from tests.unit.workflow.test_pipeline import ROUTING_IDENTITY, Works
 from tests.unit.workflow.test_review_corridor import ADA
 
 ROUTE = Route(
@@ -40,8 +40,10 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
         index=made.index,
         results=made.hotbase,
         ae_titles=made.ae_titles,
+        patients=made.patients,
         models=made.models,
         clock=made.clock,
+        identity=ROUTING_IDENTITY,
     )
     made.corridor = replace(made.corridor, routing=routing)
     return made

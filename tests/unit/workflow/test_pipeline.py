@@ -27,12 +27,14 @@ from dicom_node.errors import NodeError
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
 from dicom_node.persistence.devices.observations import ObservationStore
 from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.slots import Slots
@@ -84,6 +86,8 @@ class Works:
         self.ae_titles = ae_titles = AeTitleStore(engine)
         ae_titles.put(an_entity("CR1", quiet_period=0), actor="t", at=EPOCH)
         self.external = ExternalReportStore(engine)
+        self.patient_decisions = PatientDecisionStore(engine)
+        self.patients = Patients(decisions=self.patient_decisions, results=self.hotbase)
         repositories = {"index": self.index, "results": self.hotbase, "clock": self.clock}
         self.corridor = Corridor(
             completion=Completion(
@@ -93,6 +97,7 @@ class Works:
                 **repositories,
                 routes=(CHEST,),
                 ae_titles=ae_titles,
+                patients=self.patients,
                 models=self.models,
                 identity=ROUTING_IDENTITY,
             ),

@@ -41,7 +41,7 @@ from tests.golden.samples import BONES, JOB, PREDICTION, ct_prediction, samples
 
 STEPS = (
     Completion.claim, Completion.finish, Completion.abandon, Routing.route, Inference.analyse,
-    Inference.fail, Reporting.report_failure, Reporting.report_unrouted, Corridor._report,
+    Inference.fail, Reporting.report_failure, Reporting.report_unanswered, Corridor._report,
     Corridor._enqueue, Delivering.plan,
     Delivering.plan_verdict, Delivering.attempt, ExternalVerdicts.take, Concluding.report,
     Filing.file,

@@ -25,7 +25,7 @@ from dicom_node.workflow.review.waiting import Reviewing
 from dicom_node.workflow.testing.fakes import FakeModels
 from tests.peers.process import wait_until
 from tests.unit.builders import STUDY
-from tests.unit.workflow.test_pipeline import CHEST, Works
+from tests.unit.workflow.test_pipeline import CHEST, ROUTING_IDENTITY, Works
 
 NAME = "Doe^Jane"
 OTHER = Route(name="other", model="any", modalities=frozenset({"CR"}))
@@ -52,7 +52,12 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
     made.corridor = replace(
         corridor,
         routing=Routing(
-            **repositories, routes=(OTHER, CHEST), ae_titles=made.ae_titles, models=made.models
+            **repositories,
+            routes=(OTHER, CHEST),
+            ae_titles=made.ae_titles,
+            patients=made.patients,
+            models=made.models,
+            identity=ROUTING_IDENTITY,
         ),
         inference=type(corridor.inference)(
             **repositories, models=made.models, watch=corridor.inference._watch

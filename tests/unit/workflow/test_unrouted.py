@@ -19,7 +19,7 @@ from dicom_node.domain.study import StudyState
 from dicom_node.workflow.analysis.route import Routing
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import STUDY
-from tests.unit.workflow.test_pipeline import CHEST, Works
+from tests.unit.workflow.test_pipeline import CHEST, ROUTING_IDENTITY, Works
 
 
 @pytest.fixture
@@ -166,8 +166,11 @@ def test_a_node_that_shall_not_say_so_says_nothing(works: Works) -> None:
         index=works.index,
         results=works.hotbase,
         ae_titles=works.ae_titles,
+        patients=works.patients,
         models=works.models,
         clock=works.clock,
+        identity=ROUTING_IDENTITY,
+        tells_unrouted=False,
     )
     works.receive("1.2.3.1", Modality="US")
     study = works.corridor.completion.claim(STUDY, "w1")

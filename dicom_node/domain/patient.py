@@ -1,0 +1,186 @@
+"""Whose a study is: what its instances say of their patient, compared without saying it again.
+
+A Study Instance UID belongs to one patient (PS3.3 A.1.2.3). Where instances of one study name
+several, every result would be filed under one of them, and perhaps under the wrong one: a person
+has to decide. What is kept here are digests, different for each study: enough to see that two
+instances disagree, and never who is meant.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+_DIGITS = 16
+# How umlauts are written where they cannot be: MUELLER is Müller, and nobody else.
+_UMLAUTS = re.compile(r"(?<=[aou])e")
+
+
+class PatientAttribute(StrEnum):
+    """What tells one patient from another (PS3.3 C.2.2), by its name in the Standard."""
+
+    ID = "Patient ID (0010,0020)"
+    ISSUER = "Issuer of Patient ID (0010,0021)"
+    NAME = "Patient's Name (0010,0010)"
+    BIRTH_DATE = "Patient's Birth Date (0010,0030)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientMarks:
+    """Digests of what an instance says of its patient; empty where it says nothing.
+
+    ``name`` holds, for each component group that is written, the digests of its words.
+    """
+
+    patient_id: str = ""
+    issuer: str = ""
+    birth_date: str = ""
+    name: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """One digest of all of it."""
+        words = "/".join("+".join(group) for group in self.name)
+        return _digest(self.patient_id, self.issuer, self.birth_date, words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientInStudy:
+    """The instances of a study that name the same patient; ``keys`` are those of their marks."""
+
+    keys: tuple[str, ...]
+    sop_instance_uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientDecision:
+    """Whose a study is, as a person has decided.
+
+    ``keys`` are the marks of the patient that was chosen, ``known`` those of all patients that the
+    person saw: what comes later with other marks is for a person again. With ``is_same`` all of
+    these are the chosen one, written differently; otherwise the others' images are left alone.
+    """
+
+    keys: tuple[str, ...]
+    known: tuple[str, ...]
+    is_same: bool
+    actor: str
+    at: datetime
+    why: str
+
+    def covers(self, patients: Iterable[PatientInStudy]) -> bool:
+        """Whether the person saw every patient that the study names now."""
+        return all(key in self.known for each in patients for key in each.keys)
+
+    def takes(self, key: str) -> bool:
+        """Whether an instance with this mark is the chosen patient's."""
+        return key in self.keys or (self.is_same and key in self.known)
+
+
+def marks(
+    study_instance_uid: str, *, patient_id: str, issuer: str, name: Mapping[str, str], birth: str
+) -> PatientMarks:
+    """Digest what an instance says of its patient.
+
+    Parameters
+    ----------
+    study_instance_uid
+        Goes into each digest, so that none says of two studies that their patient is the same.
+    patient_id, issuer, birth
+        The attributes' values, decoded; case and padding do not count.
+    name
+        The component groups of the name that are not empty, by what they are called.
+    """
+
+    def digested(text: str) -> str:
+        return _digest(study_instance_uid, text) if text else ""
+
+    groups = (f"{group}={word}" for group in sorted(name) for word in _words(name[group]))
+    words: dict[str, set[str]] = {}
+    for each in groups:
+        words.setdefault(each.partition("=")[0], set()).add(digested(each))
+    return PatientMarks(
+        patient_id=digested(patient_id.strip().casefold()),
+        issuer=digested(issuer.strip().casefold()),
+        birth_date=digested(re.sub(r"\D", "", birth)),
+        name=tuple((digested(group), *sorted(words[group])) for group in sorted(words)),
+    )
+
+
+def patients_of(said: Mapping[str, PatientMarks]) -> tuple[PatientInStudy, ...]:
+    """Sort the instances of a study by patient, those of the most instances first.
+
+    Parameters
+    ----------
+    said
+        The marks of each instance, by SOP Instance UID.
+    """
+    common = Counter(said.values())
+    groups: list[list[PatientMarks]] = []
+    for each in sorted(common, key=lambda one: (-common[one], one.key)):
+        fitting = (g for g in groups if not any(contradictions(each, known) for known in g))
+        if (group := next(fitting, None)) is None:
+            groups.append([each])
+        else:
+            group.append(each)
+    found = tuple(
+        PatientInStudy(
+            keys=tuple(sorted(each.key for each in group)),
+            sop_instance_uids=tuple(sorted(uid for uid, one in said.items() if one in group)),
+        )
+        for group in groups
+    )
+    return tuple(sorted(found, key=lambda each: -len(each.sop_instance_uids)))
+
+
+def contradictions(one: PatientMarks, other: PatientMarks) -> frozenset[PatientAttribute]:
+    """Say in what two instances contradict each other; empty where they may be of one patient.
+
+    Archives file by Patient ID, so that one without an ID is another patient there. Issuer, birth
+    date and name contradict each other only where both are stated. Names agree where one has all
+    words of the other, in any order: a middle name that is missing is no other patient.
+    """
+    differ = {
+        PatientAttribute.ID: one.patient_id != other.patient_id,
+        PatientAttribute.ISSUER: _both_and_other(one.issuer, other.issuer),
+        PatientAttribute.BIRTH_DATE: _both_and_other(one.birth_date, other.birth_date),
+        PatientAttribute.NAME: not _names_agree(one.name, other.name),
+    }
+    return frozenset(attribute for attribute, differs in differ.items() if differs)
+
+
+def contradictions_within(said: Iterable[PatientMarks]) -> frozenset[PatientAttribute]:
+    """Say in what the instances of a study contradict each other."""
+    distinct = sorted(set(said), key=lambda each: each.key)
+    return frozenset(
+        attribute
+        for index, one in enumerate(distinct)
+        for other in distinct[index + 1 :]
+        for attribute in contradictions(one, other)
+    )
+
+
+def _both_and_other(one: str, other: str) -> bool:
+    return bool(one and other and one != other)
+
+
+def _names_agree(one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether each component group that both write has, in one of the two, all of the other."""
+    mine, others = ({group[0]: frozenset(group[1:]) for group in each} for each in (one, other))
+    shared = mine.keys() & others.keys()
+    return all(mine[each] <= others[each] or others[each] <= mine[each] for each in shared)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """Split a component group into words, without case, accents and the ways to write umlauts."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    bare = "".join(each for each in plain if not unicodedata.combining(each))
+    return tuple(_UMLAUTS.sub("", each) for each in re.findall(r"\w+", bare))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_DIGITS]

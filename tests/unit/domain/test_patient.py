@@ -1,0 +1,94 @@
+"""Whose a study is: what makes two patients of what instances say, and what does not."""
+
+from typing import Any
+
+import pytest
+
+from dicom_node.domain.patient import (
+    PatientAttribute,
+    PatientMarks,
+    contradictions,
+    marks,
+    patients_of,
+)
+
+STUDY = "1.2.3"
+
+
+def said(study: str = STUDY, **changes: Any) -> PatientMarks:
+    name = changes.pop("name", "Doe^Jane")
+    values = {"patient_id": "4711", "issuer": "", "birth": "19600131", **changes}
+    groups = name if isinstance(name, dict) else {"Alphabetic": name}
+    return marks(study, name=groups if name else {}, **values)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        said(patient_id=" 4711 "),
+        said(issuer="HOSPITAL A"),
+        said(birth="1960.01.31"),
+        said(birth=""),
+        said(name="DOE^JANE"),
+        said(name="Doe Jane"),
+        said(name="Jane^Doe"),
+        said(name="Doe^Jane^Mary^Dr."),
+        said(name="Döe^Jane"),
+        said(name=""),
+        said(name={"Alphabetic": "Doe^Jane", "Ideographic": "山田^太郎"}),
+        said(name={"Ideographic": "山田^太郎"}),
+    ],
+)
+def test_another_spelling_or_a_missing_value_makes_no_other_patient(other: PatientMarks) -> None:
+    assert contradictions(said(), other) == frozenset()
+
+
+def test_an_umlaut_that_is_written_out_is_the_same_name() -> None:
+    assert not contradictions(said(name="Müller^Jörg"), said(name="MUELLER^JOERG"))
+    assert contradictions(said(name="Müller^Jörg"), said(name="Miller^Jörg"))
+
+
+@pytest.mark.parametrize(
+    ("other", "attribute"),
+    [
+        (said(patient_id="4712"), PatientAttribute.ID),
+        (said(patient_id="04711"), PatientAttribute.ID),
+        (said(patient_id=""), PatientAttribute.ID),
+        (said(name="Roe^Richard"), PatientAttribute.NAME),
+        (said(name="Doe^John"), PatientAttribute.NAME),
+        (said(birth="19600130"), PatientAttribute.BIRTH_DATE),
+    ],
+)
+def test_another_id_name_or_birth_date_is_another_patient(
+    other: PatientMarks, attribute: PatientAttribute
+) -> None:
+    assert contradictions(said(), other) == {attribute}
+
+
+def test_the_same_id_of_another_issuer_is_another_patient() -> None:
+    differ = contradictions(said(issuer="HOSPITAL A"), said(issuer="HOSPITAL B"))
+    assert differ == {PatientAttribute.ISSUER}
+
+
+def test_the_patient_of_most_instances_comes_first() -> None:
+    other = said(patient_id="4712")
+    found = patients_of({"1": other, "2": said(), "3": said(name="DOE^JANE"), "4": said()})
+    assert [each.sop_instance_uids for each in found] == [("2", "3", "4"), ("1",)]
+
+
+def test_an_instance_that_says_little_joins_no_two_patients_together() -> None:
+    """Without a name and birth date it agrees with both, and belongs to one of them."""
+    found = patients_of(
+        {"1": said(birth="19600131"), "2": said(birth="19700131"), "3": said(birth="", name="")}
+    )
+    assert len(found) == 2
+    assert sorted(uid for each in found for uid in each.sop_instance_uids) == ["1", "2", "3"]
+
+
+def test_the_marks_tell_of_no_two_studies_that_their_patient_is_the_same() -> None:
+    one, other = said("1.2.3"), said("1.2.4")
+    assert not {one.patient_id, one.birth_date, one.key} & {
+        other.patient_id,
+        other.birth_date,
+        other.key,
+    }
