@@ -11,7 +11,8 @@ from dicom_node.cli.context import invocation
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.patient import PatientDecision, PatientInStudy
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.node.repositories import Repositories, utc_now
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.analysis.patients import difference_of, named_patients, without_own
 
 commands = typer.Typer(
