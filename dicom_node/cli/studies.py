@@ -16,8 +16,8 @@ from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.analysis.patients import difference_of, named_patients, without_own
 
 commands = typer.Typer(
-    help="Studies whose images name several patients: nothing of them is analysed until a person "
-    "has decided whose they are.",
+    help="Studies whose images name several patients, and whose they are.\n\n"
+    "Nothing of them is analysed until a person has decided.",
     no_args_is_help=True,
 )
 
