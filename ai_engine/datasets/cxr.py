@@ -11,7 +11,7 @@ Source of the labels: Wang et al., "ChestX-ray8", CVPR 2017. The layouts in whic
 distributed have readers beside this one; `ai_engine.datasets.layouts` tells them apart.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -121,8 +121,10 @@ class CxrDataset:
         return np.asarray(image, dtype=np.uint8)
 
 
-def read_cxr(folder: Path) -> CxrDataset:
+def read_cxr(folder: Path, part_of: Callable[[str], Split] | None = None) -> CxrDataset:
     """Read and check the tables of a folder; the images are read later, one by one.
+
+    ``part_of`` says which part a patient's images belong to where the table doesn't.
 
     Raises
     ------
@@ -130,7 +132,10 @@ def read_cxr(folder: Path) -> CxrDataset:
         If a table or an image is missing, a value is unknown, or a patient is in two splits.
     """
     table = folder / "labels.csv"
-    columns, rows = read_table(table, FIELDS)
+    needed = [name for name in FIELDS if name != "split" or part_of is None]
+    columns, rows = read_table(table, needed)
+    if part_of is not None:
+        rows = [(at, {**row, "split": part_of(row["patient_id"]).value}) for at, row in rows]
     labels = tuple(name for name in columns if name not in (*FIELDS, *OPTIONAL_FIELDS))
     items = tuple(_item(row, labels, f"{table}, line {line}") for line, row in rows)
     require_images(table, folder / "images", (item.file for item in items))

@@ -9,6 +9,7 @@ from ai_engine.datasets.cxr import CxrDataset, read_cxr
 from ai_engine.datasets.mura import is_mura, read_mura
 from ai_engine.datasets.nih import is_nih, read_nih
 from ai_engine.datasets.rsna import is_rsna, read_rsna, read_rsna_pneumonia
+from ai_engine.datasets.unsplit import is_unsplit, read_unsplit
 from ai_engine.errors import DatasetError
 
 AUTO = "auto"
@@ -21,6 +22,7 @@ READERS: dict[str, Callable[[Path], CxrDataset]] = {
     "chexpert": read_chexpert,
     "mura": read_mura,
     "folders": read_class_folders,
+    "unsplit": read_unsplit,
 }
 
 
@@ -53,6 +55,7 @@ def layout_of(folder: Path) -> str:
         ("rsna", is_rsna),
         ("chexpert", is_chexpert),
         ("mura", is_mura),
+        ("unsplit", is_unsplit),
     ):
         if matches(folder):
             return name

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ai_engine.errors import AiEngineError
 from ai_engine.library.card import CARD_NAME, ModelCard, render_card
-from dicom_node.cli import drift, finetune, model_versions, shadow
+from dicom_node.cli import drift, finetune, model_versions, shadow, shortcuts
 from dicom_node.cli.context import invocation
 from dicom_node.models.cards import ModelUnavailableError
 
@@ -21,13 +21,14 @@ commands.add_typer(model_versions.commands)
 commands.add_typer(drift.commands)
 commands.add_typer(finetune.commands)
 commands.add_typer(shadow.commands)
+commands.add_typer(shortcuts.commands)
 
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Layout = Annotated[
     str,
     typer.Option(
-        help="sample, nih, rsna, rsna-pneumonia, chexpert, mura or folders; auto asks recipe, card "
-        "and tables."
+        help="sample, unsplit, nih, rsna, rsna-pneumonia, chexpert, mura or folders; auto asks "
+        "recipe, card and tables."
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.", file_okay=False)]
