@@ -1,10 +1,11 @@
 """Application entities: who may call the node, and who gets its results (PS3.8, PS3.15)."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dicom_node.errors import ConfigurationError
+from dicom_node.errors import ConfigurationError, InvalidFieldsError
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 
 _AE_TITLE = re.compile(r"[\x20-\x7e]{1,16}")
@@ -48,6 +49,18 @@ OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
     Role.QUERY: frozenset({Operation.ECHO, Operation.FIND, Operation.MOVE}),
     Role.WORKLIST: frozenset({Operation.ECHO, Operation.WORKLIST}),
 }
+
+
+def _unless(fine: bool, words: str) -> str:
+    return "" if fine else words
+
+
+def _title_problem(title: str) -> str:
+    try:
+        checked_ae_title(title)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def checked_ae_title(title: str) -> str:
@@ -97,24 +110,31 @@ class ApplicationEntity:
         ConfigurationError
             When a field cannot be used as written.
         """
-        checked_ae_title(self.title)
-        for destination in self.destinations:
-            checked_ae_title(destination)
-        if not 1 <= self.port <= 65535:
-            raise ConfigurationError(f"AE {self.title}: port {self.port} is not in 1 to 65535.")
-        if not self.host:
-            raise ConfigurationError(f"AE {self.title}: give a host name or an IP address.")
-        if not self.roles:
-            raise ConfigurationError(f"AE {self.title}: give at least one role.")
-        if not 0 <= self.quiet_period <= 3600:
-            raise ConfigurationError(
-                f"AE {self.title}: the quiet period is {self.quiet_period} s; use 0 to 3600 s."
-            )
+        wrong = {name: words for name, words in self._problems() if words}
+        if wrong:
+            raise InvalidFieldsError(f"AE {self.title}", wrong)
 
-        if not 0 <= self.patience <= 86400:
-            raise ConfigurationError(
-                f"AE {self.title}: the patience is {self.patience} s; use 0 to 86400 s."
-            )
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        """Say of each field why it cannot be used; nothing of one that can."""
+        yield "title", _title_problem(self.title)
+        yield "destinations", next(filter(None, map(_title_problem, self.destinations)), "")
+        yield "port", _unless(1 <= self.port <= 65535, f"port {self.port} is not in 1 to 65535.")
+        yield "host", _unless(bool(self.host.strip()), "give a host name or an IP address.")
+        yield "roles", _unless(bool(self.roles), "give at least one role.")
+        yield (
+            "quiet_period",
+            _unless(
+                0 <= self.quiet_period <= 3600,
+                f"the quiet period is {self.quiet_period} s; use 0 to 3600 s.",
+            ),
+        )
+        yield (
+            "patience",
+            _unless(
+                0 <= self.patience <= 86400,
+                f"the patience is {self.patience} s; use 0 to 86400 s.",
+            ),
+        )
 
     @property
     def permitted(self) -> frozenset[Operation]:

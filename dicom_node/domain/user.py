@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dicom_node.errors import ConfigurationError
+from dicom_node.errors import InvalidFieldsError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 # Of a component group of a person name (PS3.5 Sections 6.2 and 6.2.1.1).
@@ -13,11 +13,44 @@ _MOST_CARETS = 4
 
 
 class UserRole(StrEnum):
-    """What a person may do; somebody may have several roles."""
+    """What a person is to the node; somebody may have several roles."""
 
     EXPERT = "expert"
     READER = "reader"
+    OPERATOR = "operator"
     ADMIN = "admin"
+
+
+class Permission(StrEnum):
+    """One service of the node, and that it may be used."""
+
+    REVIEW = "review"
+    """Claim and decide results on the worklist."""
+    IMAGES = "images"
+    """See images and the headers of patients: DICOMweb."""
+    DEVICES = "devices"
+    """See calibration and drift."""
+    STATUS = "status"
+    """See studies, deliveries, AE titles, routes and models; none of it names a patient."""
+    OPERATE = "operate"
+    """Have studies analysed and results sent again; ask a peer by C-ECHO."""
+    CONFIGURE = "configure"
+    """Change AE titles and routes."""
+    MODELS = "models"
+    """Promote models and take them back; suspend them for devices."""
+    PEOPLE = "people"
+    """Change who may sign in, and see who changed what."""
+
+
+_READING = frozenset({Permission.REVIEW, Permission.IMAGES, Permission.DEVICES})
+_OPERATING = frozenset({Permission.STATUS, Permission.OPERATE, Permission.DEVICES})
+PERMISSIONS_OF_ROLE: dict[UserRole, frozenset[Permission]] = {
+    UserRole.EXPERT: _READING,
+    UserRole.READER: _READING,
+    UserRole.OPERATOR: _OPERATING,
+    # Who administers the node has no reason to see patients.
+    UserRole.ADMIN: _OPERATING | {Permission.CONFIGURE, Permission.MODELS, Permission.PEOPLE},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +71,15 @@ class User:
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be used in a URL or a log line, and people without a role."""
+        wrong = {}
         if not _NAME.fullmatch(self.name):
-            raise ConfigurationError(
+            wrong["name"] = (
                 f"{self.name!r} is not a user name: 2 to 64 of a-z, 0-9, dot, hyphen, underscore."
             )
         if not self.roles:
-            raise ConfigurationError(f"user {self.name} needs a role: expert, reader or admin.")
+            wrong["roles"] = f"give a role: {', '.join(UserRole)}."
+        if wrong:
+            raise InvalidFieldsError(f"user {self.name}", wrong)
 
     def check_title(self) -> None:
         """Refuse a title that verified reports cannot carry as a person name (PS3.5 6.2).
@@ -52,7 +88,7 @@ class User:
 
         Raises
         ------
-        ConfigurationError
+        InvalidFieldsError
             The title is no component group: five components of printable characters at most,
             together at most 64 characters; or it is empty, for somebody who reviews.
         """
@@ -65,22 +101,27 @@ class User:
             (self.title.count("^") > _MOST_CARETS, f"has more than {_MOST_CARETS} carets"),
         ):
             if wrong:
-                raise ConfigurationError(
-                    f"the title of user {self.name} {why}. Write the name as Family^Given, at "
-                    f"most {_LONGEST_TITLE} characters."
+                words = (
+                    f"the title {why}. Write the name as Family^Given, at most {_LONGEST_TITLE} "
+                    "characters."
                 )
+                raise InvalidFieldsError(f"user {self.name}", {"title": words})
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """The services that the person's roles allow."""
+        return frozenset[Permission]().union(*(PERMISSIONS_OF_ROLE[role] for role in self.roles))
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the person may use a service."""
+        return permission in self.permissions
 
     @property
     def may_review(self) -> bool:
         """Whether the person may claim and decide items."""
-        return bool(self.roles & {UserRole.EXPERT, UserRole.READER})
+        return self.may(Permission.REVIEW)
 
     @property
     def may_verify(self) -> bool:
         """Whether a verdict of this person verifies (PS3.3 C.17.2); else it only attests."""
         return UserRole.EXPERT in self.roles
-
-    @property
-    def may_administer(self) -> bool:
-        """Whether the person may change calibration, models and users."""
-        return UserRole.ADMIN in self.roles

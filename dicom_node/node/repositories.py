@@ -16,12 +16,14 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.node.clock import utc_now
 from dicom_node.node.describing import Describing, NodeSearch
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.audit import AuditStore
 from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
 from dicom_node.persistence.corridor.search import ObjectSearch
+from dicom_node.persistence.corridor.traffic import TrafficStore
 from dicom_node.persistence.database import (
     WAREHOUSE_MIGRATIONS,
     make_engine,
@@ -48,10 +50,12 @@ class Repositories:
         self.engine = make_engine(settings.hotbase_url)
         self.ae_titles = AeTitleStore(self.engine)
         self.users = UserStore(self.engine)
+        self.audit = AuditStore(self.engine)
         self.index = StudyIndex(self.engine)
         self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
+        self.traffic = TrafficStore(self.engine)
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)

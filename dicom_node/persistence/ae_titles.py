@@ -7,7 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_node.domain.application_entity import ApplicationEntity, Compression, Role
-from dicom_node.errors import NotFoundError
+from dicom_node.domain.version import version_of
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.audit import note, stale
 from dicom_node.persistence.corridor.tables import AE_TITLES, AUDIT
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
@@ -36,10 +38,7 @@ class AeTitleStore:
         """
         found = self.find(title)
         if found is None:
-            raise NotFoundError(
-                f"AE title {title.strip()} is not administered: `dicom-node ae list` shows those "
-                "that are, `dicom-node ae add` adds one."
-            )
+            raise _unknown(title)
         return found
 
     def all(self) -> tuple[ApplicationEntity, ...]:
@@ -49,23 +48,57 @@ class AeTitleStore:
             return tuple(_entity(row) for row in rows)
 
     def put(self, entity: ApplicationEntity, *, actor: str, at: datetime) -> None:
-        """Add ``entity``, or replace the entry of its title."""
+        """Add ``entity``, or replace the entry of its title, whatever that is by now."""
         with self._engine.begin() as connection:
             insert_or_replace(connection, AE_TITLES, [_row(entity)])
-            _audit(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
+            note(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
 
-    def remove(self, title: str, *, actor: str, at: datetime) -> None:
-        """Remove the entry of ``title``.
+    def add(self, entity: ApplicationEntity, *, actor: str, at: datetime) -> None:
+        """Add ``entity``.
+
+        Raises
+        ------
+        ConflictError
+            When its title is administered already.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(AE_TITLES).values(**_row(entity)))
+                note(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(f"AE title {entity.title} is administered already.") from error
+
+    def replace(self, entity: ApplicationEntity, *, version: str, actor: str, at: datetime) -> None:
+        """Replace the entry of the title of ``entity``, of which ``version`` was seen.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none (any more).
+        StaleEntryError
+            When it has another version by now.
+        """
+        with self._engine.begin() as connection:
+            _require_version(connection, entity.title, version)
+            insert_or_replace(connection, AE_TITLES, [_row(entity)])
+            note(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
+
+    def remove(self, title: str, *, actor: str, at: datetime, version: str = "") -> None:
+        """Remove the entry of ``title``; with a ``version``, only that one.
 
         Raises
         ------
         NotFoundError
             When there is none.
+        StaleEntryError
+            When it has another version by now.
         """
         entity = self.get(title)
         with self._engine.begin() as connection:
+            if version:
+                _require_version(connection, entity.title, version)
             connection.execute(sa.delete(AE_TITLES).where(AE_TITLES.c.title == entity.title))
-            _audit(connection, "ae remove", entity.title, {}, actor=actor, at=at)
+            note(connection, "ae remove", entity.title, {}, actor=actor, at=at)
 
     def fill_if_empty(self, entities: Iterable[ApplicationEntity], *, at: datetime) -> int:
         """Add ``entities`` when no AE title was ever administered; return how many were added."""
@@ -75,15 +108,24 @@ class AeTitleStore:
             rows = [_row(entity) for entity in entities]
             insert_or_ignore(connection, AE_TITLES, rows)
             for row in rows:
-                _audit(connection, "ae put", row["title"], row, actor="ae_titles.toml", at=at)
+                note(connection, "ae put", row["title"], row, actor="ae_titles.toml", at=at)
         return len(rows)
 
 
-def _audit(
-    connection: sa.Connection, action: str, subject: str, detail: Any, *, actor: str, at: datetime
-) -> None:
-    connection.execute(
-        sa.insert(AUDIT).values(at=at, actor=actor, action=action, subject=subject, detail=detail)
+def _require_version(connection: sa.Connection, title: str, version: str) -> None:
+    """Hold the row until the transaction ends, and make sure that it is what was seen."""
+    query = sa.select(AE_TITLES).where(AE_TITLES.c.title == title.strip(" ")).with_for_update()
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise _unknown(title)
+    if version_of(_entity(row)) != version:
+        raise stale(connection, f"AE title {title}", title)
+
+
+def _unknown(title: str) -> NotFoundError:
+    return NotFoundError(
+        f"AE title {title.strip()} is not administered: `dicom-node ae list` shows those that "
+        "are, `dicom-node ae add` adds one."
     )
 
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from dicom_node.domain.user import User, UserRole
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.corridor.tables import AUDIT, USERS
+from dicom_node.persistence.audit import note
+from dicom_node.persistence.corridor.tables import USERS
 
 
 class UserStore:
@@ -63,7 +64,7 @@ class UserStore:
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(USERS).values(**values))
-                _audit(connection, "user add", user.name, sorted(user.roles), actor=actor, at=at)
+                note(connection, "user add", user.name, sorted(user.roles), actor=actor, at=at)
         except sa.exc.IntegrityError as error:
             raise ConflictError(f"user {user.name} exists already.") from error
 
@@ -110,26 +111,10 @@ class UserStore:
                 raise NotFoundError(
                     f"user {name} does not exist: `dicom-node users list` shows all."
                 )
-            _audit(connection, action, name, detail, actor=actor, at=at)
+            note(connection, action, name, list(detail), actor=actor, at=at)
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
-
-
-def _audit(
-    connection: sa.Connection,
-    action: str,
-    subject: str,
-    detail: Sequence[str],
-    *,
-    actor: str,
-    at: datetime,
-) -> None:
-    connection.execute(
-        sa.insert(AUDIT).values(
-            at=at, actor=actor, action=action, subject=subject, detail=list(detail)
-        )
-    )
 
 
 def _row(user: User) -> dict[str, Any]:

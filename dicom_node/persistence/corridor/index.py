@@ -187,7 +187,7 @@ class StudyIndex:
         """
         with self._read() as connection:
             _study_row(connection, study_instance_uid)
-            return _records(
+            return study_records(
                 connection, STUDIES.c.study_instance_uid == study_instance_uid, limit=1
             )[0]
 
@@ -208,7 +208,7 @@ class StudyIndex:
     def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which more may arrive, the longest quiet first."""
         with self._read() as connection:
-            return _records(connection, STUDIES.c.state == StudyState.RECEIVING, limit=limit)
+            return study_records(connection, STUDIES.c.state == StudyState.RECEIVING, limit=limit)
 
     def undecided(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which a person has to say whose they are, the oldest first."""
@@ -218,7 +218,7 @@ class StudyIndex:
     def recent(self, limit: int = 20) -> tuple[StudyRecord, ...]:
         """Return the studies that received something last, newest first."""
         with self._read() as connection:
-            return _records(connection, sa.true(), limit=limit, newest_first=True)
+            return study_records(connection, sa.true(), limit=limit, newest_first=True)
 
     def counts(self) -> dict[StudyState, int]:
         """Return how many studies there are in each state."""
@@ -342,21 +342,23 @@ def _interruption(row: sa.RowMapping) -> AssociationEnd | None:
     return AssociationEnd(row["interruption"]) if row["interruption"] else None
 
 
-def _records(
+def study_records(
     connection: sa.Connection,
     condition: sa.ColumnElement[bool],
     *,
     limit: int,
     newest_first: bool = False,
 ) -> tuple[StudyRecord, ...]:
+    """Return the index rows of studies, those first that are quiet for longest (or shortest)."""
     count = (
         sa.select(sa.func.count())
         .where(INSTANCES.c.study_instance_uid == STUDIES.c.study_instance_uid)
         .scalar_subquery()
         .label("instance_count")
     )
-    order = STUDIES.c.last_received_at.desc() if newest_first else STUDIES.c.last_received_at
-    query = sa.select(STUDIES, count).where(condition).order_by(order).limit(limit)
+    place = (STUDIES.c.last_received_at, STUDIES.c.study_instance_uid)
+    order = [each.desc() for each in place] if newest_first else place
+    query = sa.select(STUDIES, count).where(condition).order_by(*order).limit(limit)
     return tuple(
         StudyRecord(
             study_instance_uid=row["study_instance_uid"],

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ai_engine.prediction import ImageQuality
 from dicom_node.domain.observation import Observation, Suspension
 from dicom_node.errors import NotFoundError
+from dicom_node.persistence.audit import note
 from dicom_node.persistence.corridor.tables import AUDIT
 from dicom_node.persistence.devices.calibration_tables import OBSERVATIONS, SUSPENSIONS
 from dicom_node.persistence.upsert import insert_or_replace
@@ -154,15 +155,8 @@ class ObservationStore:
 def _audit(
     connection: sa.Connection, action: str, suspension: Suspension, actor: str, at: datetime
 ) -> None:
-    connection.execute(
-        sa.insert(AUDIT).values(
-            at=at,
-            actor=actor,
-            action=action,
-            subject=_subject(suspension.device_id, suspension.model_name),
-            detail={"reason": suspension.reason},
-        )
-    )
+    subject = _subject(suspension.device_id, suspension.model_name)
+    note(connection, action, subject, {"reason": suspension.reason}, actor=actor, at=at)
 
 
 def _subject(device_id: str, model_name: str) -> str:

@@ -1,0 +1,148 @@
+"""AE titles: who may call the node, and who gets its results."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
+
+from dicom_node.administration.entries import read_entry
+from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.errors import InvalidFieldsError
+
+AE_TITLE_ENTRY: TypeAdapter[ApplicationEntity] = TypeAdapter(ApplicationEntity)
+_LONGEST = {"host": 255, "description": 255}
+
+
+class AeTitleBook(Protocol):
+    """The administered AE titles."""
+
+    def all(self) -> tuple[ApplicationEntity, ...]:
+        """Return every entry, by title."""
+
+    def get(self, title: str) -> ApplicationEntity:
+        """Return the entry of a title."""
+
+    def add(self, entity: ApplicationEntity, *, actor: str, at: datetime) -> None:
+        """Add an entry whose title is new."""
+
+    def replace(self, entity: ApplicationEntity, *, version: str, actor: str, at: datetime) -> None:
+        """Replace an entry of which ``version`` was seen."""
+
+    def remove(self, title: str, *, actor: str, at: datetime, version: str = "") -> None:
+        """Remove an entry; with a ``version``, only that one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAddress:
+    """What other systems enter to reach the node; ``tls_port`` where it receives by TLS."""
+
+    ae_title: str
+    port: int
+    tls_port: int | None = None
+
+
+class AeTitles:
+    """Administers AE titles; a running node uses changes from the next association on."""
+
+    def __init__(
+        self,
+        book: AeTitleBook,
+        *,
+        own: OwnAddress,
+        call: Callable[[ApplicationEntity], float],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Keep the parts; ``call`` sends a C-ECHO and returns after how many seconds it came."""
+        self.own = own
+        self._book = book
+        self._call = call
+        self._clock = clock
+
+    def all(self) -> tuple[ApplicationEntity, ...]:
+        """Return every entry, by title."""
+        return self._book.all()
+
+    def get(self, title: str) -> ApplicationEntity:
+        """Return the entry of a title.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        """
+        return self._book.get(title)
+
+    def read(self, values: Mapping[str, Any]) -> ApplicationEntity:
+        """Return the entry that is described.
+
+        Raises
+        ------
+        InvalidFieldsError
+            When fields cannot be used; it says of each why.
+        """
+        return read_entry(AE_TITLE_ENTRY, values, f"AE {values.get('title', '')}")
+
+    def add(self, entity: ApplicationEntity, *, actor: str) -> None:
+        """Add an entry.
+
+        Raises
+        ------
+        ConflictError
+            When its title is administered already.
+        InvalidFieldsError
+            When it would send the node its own results, or cannot be kept.
+        """
+        self._check(entity)
+        self._book.add(entity, actor=actor, at=self._clock())
+
+    def change(self, entity: ApplicationEntity, *, version: str, actor: str) -> None:
+        """Replace the entry of the title of ``entity``, of which ``version`` was seen.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        StaleEntryError
+            When somebody else has changed it since.
+        InvalidFieldsError
+            When it would send the node its own results, or cannot be kept.
+        """
+        self._check(entity)
+        self._book.replace(entity, version=version, actor=actor, at=self._clock())
+
+    def remove(self, title: str, *, actor: str, version: str = "") -> None:
+        """Remove an entry; it is refused from its next association on.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        StaleEntryError
+            When somebody else has changed it since ``version``.
+        """
+        self._book.remove(title, actor=actor, at=self._clock(), version=version)
+
+    def echo(self, title: str) -> float:
+        """Send a C-ECHO; return after how many seconds the answer came.
+
+        Raises
+        ------
+        NodeError
+            When there is no such entry, or no answer; it says why.
+        """
+        return self._call(self._book.get(title))
+
+    def _check(self, entity: ApplicationEntity) -> None:
+        wrong = {
+            name: f"this is longer than {longest} characters."
+            for name, longest in _LONGEST.items()
+            if len(getattr(entity, name)) > longest
+        }
+        if self.own.ae_title in entity.destinations:
+            wrong["destinations"] = (
+                f"{self.own.ae_title} is this node: results would come back for analysis."
+            )
+        if wrong:
+            raise InvalidFieldsError(f"AE {entity.title}", wrong)

@@ -1,0 +1,47 @@
+"""Reads administered entries from what people and programs have written, field by field."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from dicom_node.errors import InvalidFieldsError
+
+T = TypeVar("T")
+# What pydantic calls them, in words that say what to write.
+_WORDS = {
+    "missing": "this is needed.",
+    "int_parsing": "write a whole number.",
+    "int_from_float": "write a whole number.",
+    "int_parsing_size": "this number is too long.",
+    "int_type": "write a whole number.",
+    "float_parsing": "write a number.",
+    "float_type": "write a number.",
+    "bool_parsing": "write true or false.",
+    "extra_forbidden": "there is no such field.",
+    "unexpected_keyword_argument": "there is no such field.",
+}
+
+
+def read_entry(adapter: TypeAdapter[T], values: Mapping[str, Any], subject: str) -> T:
+    """Return the entry that ``values`` describe.
+
+    Raises
+    ------
+    InvalidFieldsError
+        When fields cannot be used; it says of each why.
+    """
+    try:
+        return adapter.validate_python(values, extra="forbid")
+    except ValidationError as error:
+        raise InvalidFieldsError(subject, field_words(error.errors())) from error
+
+
+def field_words(errors: Sequence[ErrorDetails]) -> dict[str, str]:
+    """Return what is wrong with each field, the first thing where there are several."""
+    found: dict[str, str] = {}
+    for each in errors:
+        name = next((part for part in each["loc"] if isinstance(part, str)), "")
+        found.setdefault(name, _WORDS.get(each["type"], f"{each['msg']}."))
+    return found

@@ -1,0 +1,217 @@
+"""Studies: what arrived, where each stands and why; analysed or sent once more on request."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from dicom_node.domain.delivery import Delivery
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
+from dicom_node.domain.study import StudyRecord, StudyState
+from dicom_node.errors import ConflictError, NotFoundError
+
+Place = tuple[datetime, str]
+"""When a study last received something, and its UID: where a page of a list ends."""
+
+
+class Standing(StrEnum):
+    """Which studies a list shows."""
+
+    ALL = "all"
+    WAITING = "waiting"
+    FAILED = "failed"
+    NOT_ROUTED = "not-routed"
+    ANALYSED = "analysed"
+
+    @property
+    def states(self) -> frozenset[StudyState]:
+        """The states of the studies."""
+        return _STATES[self]
+
+
+_STATES = {
+    Standing.ALL: frozenset(StudyState),
+    Standing.WAITING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
+    Standing.FAILED: frozenset({StudyState.FAILED}),
+    Standing.NOT_ROUTED: frozenset({StudyState.NOT_ROUTED}),
+    Standing.ANALYSED: frozenset({StudyState.ANALYSED}),
+}
+
+
+class StudyIndex(Protocol):
+    """Where each study stands."""
+
+    def study(self, study_instance_uid: str) -> StudyRecord:
+        """Return the record of a study."""
+
+    def counts(self) -> dict[StudyState, int]:
+        """Return how many studies there are in each state."""
+
+    def reopen(self, study_instance_uid: str) -> int | None:
+        """Let a study be analysed once more; None if unknown."""
+
+    def reopen_failed(self, study_instance_uid: str | None = None) -> int:
+        """Let failed studies be analysed again; return how many."""
+
+
+class StudyLists(Protocol):
+    """Studies page by page."""
+
+    def studies(
+        self,
+        states: Collection[StudyState],
+        limit: int,
+        *,
+        after: Place | None = None,
+        newest_first: bool = True,
+    ) -> tuple[StudyRecord, ...]:
+        """Return studies in some states."""
+
+
+class StudyResults(Protocol):
+    """What models said of studies, and where it went."""
+
+    def jobs(self, study_instance_uid: str) -> tuple[dict[str, Any], ...]:
+        """Return a study's jobs as rows, oldest first."""
+
+    def refusals(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the images that a job's model refused."""
+
+    def remarks(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return what must be known of how a job's result came about."""
+
+    def evidence(
+        self, job_id: str, evidence_set: EvidenceSet = EvidenceSet.RESULT
+    ) -> tuple[EvidenceObject, ...]:
+        """Return the objects of one of a job's evidence sets."""
+
+    def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
+        """Return the deliveries of a job."""
+
+    def reopen_deliveries(self, job_id: str, evidence_set: EvidenceSet, *, at: datetime) -> None:
+        """Let an evidence set be sent once more."""
+
+
+class Trail(Protocol):
+    """The audit trail."""
+
+    def note(self, action: str, subject: str, detail: Any, *, actor: str, at: datetime) -> None:
+        """Write that something was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetail:
+    """What became of one job of a study: as rows, where persistence knows them as rows."""
+
+    job: dict[str, Any]
+    refusals: tuple[dict[str, Any], ...]
+    remarks: tuple[dict[str, Any], ...]
+    evidence: tuple[EvidenceObject, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyDetail:
+    """A study with its jobs, oldest first."""
+
+    study: StudyRecord
+    jobs: tuple[JobDetail, ...]
+
+
+class Studies:
+    """Lists studies, and has them analysed or their results sent once more."""
+
+    def __init__(
+        self,
+        *,
+        index: StudyIndex,
+        lists: StudyLists,
+        results: StudyResults,
+        trail: Trail,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._index = index
+        self._lists = lists
+        self._results = results
+        self._trail = trail
+        self._clock = clock
+
+    def counts(self) -> dict[Standing, int]:
+        """Return how many studies each list has."""
+        found = self._index.counts()
+        return {each: sum(found.get(state, 0) for state in each.states) for each in Standing}
+
+    def listed(
+        self, standing: Standing, limit: int, *, after: Place | None = None
+    ) -> tuple[StudyRecord, ...]:
+        """Return the studies of a list, newest first; of those that wait, the longest first."""
+        return self._lists.studies(
+            standing.states, limit, after=after, newest_first=standing is not Standing.WAITING
+        )
+
+    def detail(self, study_instance_uid: str) -> StudyDetail:
+        """Return everything about one study.
+
+        Raises
+        ------
+        NotFoundError
+            When it is not in the index.
+        """
+        return StudyDetail(
+            study=self._index.study(study_instance_uid),
+            jobs=tuple(map(self._job, self._results.jobs(study_instance_uid))),
+        )
+
+    def rerun(self, study_instance_uid: str, *, actor: str) -> None:
+        """Have a study routed and analysed once more; a running node takes it up shortly.
+
+        Raises
+        ------
+        NotFoundError
+            When it is not in the index.
+        """
+        if self._index.reopen(study_instance_uid) is None:
+            raise NotFoundError(f"study {study_instance_uid} is not in the index.")
+        self._note("study rerun", study_instance_uid, 1, actor)
+
+    def rerun_failed(self, *, actor: str, study_instance_uid: str = "") -> int:
+        """Have failed studies (or one of them) analysed again; return how many."""
+        count = self._index.reopen_failed(study_instance_uid or None)
+        if count:
+            self._note("study rerun", study_instance_uid or "failed studies", count, actor)
+        return count
+
+    def resend(self, study_instance_uid: str, *, actor: str) -> int:
+        """Have all results of a study sent once more; return how many deliveries.
+
+        Raises
+        ------
+        NotFoundError
+            When the study is not in the index.
+        ConflictError
+            When it has no results that were sent.
+        """
+        detail = self.detail(study_instance_uid)
+        count = 0
+        for each in detail.jobs:
+            for evidence_set in {delivery.evidence_set for delivery in each.deliveries}:
+                self._results.reopen_deliveries(each.job["job_id"], evidence_set, at=self._clock())
+            count += len(each.deliveries)
+        if not count:
+            raise ConflictError(f"study {study_instance_uid} has no results to send.")
+        self._note("study resend", study_instance_uid, count, actor)
+        return count
+
+    def _job(self, job: dict[str, Any]) -> JobDetail:
+        job_id = job["job_id"]
+        return JobDetail(
+            job=job,
+            refusals=self._results.refusals(job_id),
+            remarks=self._results.remarks(job_id),
+            evidence=self._results.evidence(job_id),
+            deliveries=self._results.deliveries_of(job_id),
+        )
+
+    def _note(self, action: str, subject: str, count: int, actor: str) -> None:
+        self._trail.note(action, subject, {"count": count}, actor=actor, at=self._clock())
