@@ -43,5 +43,11 @@ def field_words(errors: Sequence[ErrorDetails]) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in errors:
         name = next((part for part in each["loc"] if isinstance(part, str)), "")
-        found.setdefault(name, _WORDS.get(each["type"], f"{each['msg']}."))
+        found.setdefault(name, _words(each))
     return found
+
+
+def _words(error: ErrorDetails) -> str:
+    if error["type"] == "enum":
+        return f"use {error.get('ctx', {}).get('expected', 'one of those that there are')}."
+    return _WORDS.get(error["type"], f"{error['msg']}.")

@@ -21,6 +21,7 @@ class Standing(StrEnum):
     ALL = "all"
     WAITING = "waiting"
     FAILED = "failed"
+    UNDECIDED = "undecided"
     NOT_ROUTED = "not-routed"
     ANALYSED = "analysed"
 
@@ -34,6 +35,7 @@ _STATES = {
     Standing.ALL: frozenset(StudyState),
     Standing.WAITING: frozenset({StudyState.RECEIVING, StudyState.COMPLETE}),
     Standing.FAILED: frozenset({StudyState.FAILED}),
+    Standing.UNDECIDED: frozenset({StudyState.UNDECIDED}),
     Standing.NOT_ROUTED: frozenset({StudyState.NOT_ROUTED}),
     Standing.ANALYSED: frozenset({StudyState.ANALYSED}),
 }

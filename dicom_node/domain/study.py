@@ -55,6 +55,17 @@ class StudyRecord:
     reason: str = ""
     interruption: AssociationEnd | None = None
 
+    @property
+    def waits_for(self) -> str:
+        """What a study waits for that is not done, in words; empty for one that is."""
+        if self.state is StudyState.COMPLETE:
+            return "for its analysis"
+        if self.state is not StudyState.RECEIVING:
+            return ""
+        if self.interruption is not None:
+            return f"for its sender's retry: the transfer broke off ({self.interruption.words})"
+        return "for more images: it is complete when its sender has been quiet"
+
     def is_quiet(self, now: datetime, period: float) -> bool:
         """Whether nothing has arrived for ``period`` seconds."""
         return now - self.last_received_at >= timedelta(seconds=period)

@@ -10,13 +10,9 @@ from dicom_node.administration.studies import Studies
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.network.storage_scu import echo
-from dicom_node.node.repositories import (
-    Repositories,
-    address_of,
-    scu_timeouts,
-    tls_files,
-    utc_now,
-)
+from dicom_node.node.clock import utc_now
+from dicom_node.node.peers import address_of, scu_timeouts, tls_files
+from dicom_node.node.repositories import Repositories
 
 
 def make_administration(

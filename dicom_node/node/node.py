@@ -25,6 +25,7 @@ from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
+from dicom_node.node.administering import make_administration
 from dicom_node.node.clock import utc_now
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
@@ -135,6 +136,7 @@ class Node:
                     self._review_queue,
                     version=__version__,
                     devices=self._jobs.desk(),
+                    administration=make_administration(self._repositories, problems=self.problems),
                 ),
                 machines=self._workstations.routers,
             ),

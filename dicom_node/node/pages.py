@@ -1,23 +1,27 @@
 """Puts the pages together: their frame, their sections, and DICOMweb under the same sign-in."""
 
+from fastapi import APIRouter, Depends
 from pydicom import Dataset
 
+from dicom_node.administration.administration import Administration
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.data_sets import header
 from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.dicomweb.router import make_router as make_dicomweb
 from dicom_node.domain.review.queue import ReviewQueue
-from dicom_node.domain.user import User
+from dicom_node.domain.user import Permission
+from dicom_node.node.administering import make_administration
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
+from dicom_node.web.administration.sections import make_sections
 from dicom_node.web.application import Pages
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.devices.router import make_calibration, make_drift
 from dicom_node.web.frame import Frame, Section
 from dicom_node.web.review.router import make_router as make_review_pages
 from dicom_node.web.review.study import StudyHeading
-from dicom_node.web.sessions import session_secret
+from dicom_node.web.sessions import allows, requiring, session_secret
 
 
 def make_pages(
@@ -27,10 +31,12 @@ def make_pages(
     *,
     version: str,
     devices: DeviceDesk | None = None,
+    administration: Administration | None = None,
 ) -> Pages:
     """Return the pages over a node's stores; without a worklist there is no such section.
 
-    ``devices`` is what the pages of calibration and drift read; None leaves them out.
+    ``devices`` is what the pages of calibration and drift read; None leaves them out. Without
+    ``administration`` there is one over the same stores, which knows of no running node.
 
     A further page is one more ``Section`` here (see ``dicom_node.web.frame``).
     """
@@ -40,13 +46,22 @@ def make_pages(
     if review_queue is not None:
         router = make_review_pages(frame, review_queue, Headings(catalogue), utc_now)
         sections.append(
-            Section(title="Worklist", path="/worklist", router=router, is_for=_may_review)
+            Section(
+                title="Worklist",
+                path="/worklist",
+                router=router,
+                is_for=allows(Permission.REVIEW),
+            )
         )
+    sections += make_sections(frame, administration or make_administration(repositories))
     if devices is not None:
         calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
         sections += [
-            Section(title="Calibration", path="/calibration", router=calibration),
-            Section(title="Drift", path="/drift", router=drift),
+            Section(title=title, path=path, router=router, is_for=allows(Permission.DEVICES))
+            for title, path, router in (
+                ("Calibration", "/calibration", calibration),
+                ("Drift", "/drift", drift),
+            )
         ]
     return Pages(
         frame=frame,
@@ -55,7 +70,7 @@ def make_pages(
         clock=utc_now,
         https=settings.web.https,
         sections=sections,
-        services=[make_dicomweb(catalogue, repositories.search)],
+        services=[_for_readers(make_dicomweb(catalogue, repositories.search))],
     )
 
 
@@ -84,8 +99,11 @@ class Headings:
         )
 
 
-def _may_review(user: User) -> bool:
-    return user.may_review
+def _for_readers(router: APIRouter) -> APIRouter:
+    """Let only those see images and headers who read them; nobody by administering the node."""
+    guarded = APIRouter(dependencies=[Depends(requiring(Permission.IMAGES))])
+    guarded.include_router(router)
+    return guarded
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

@@ -41,10 +41,17 @@ def sentence(words: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+def plain(value: object) -> str:
+    """Return what a field of a form shows: numbers without what says nothing."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "age": age,
     "percent": percent,
     "clock": clock,
     "day": day,
     "sentence": sentence,
+    "plain": plain,
+    "zip": zip,
 }

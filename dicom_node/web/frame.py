@@ -2,8 +2,8 @@
 
 A page is added in three steps:
 
-1. a function that returns an ``APIRouter``, whose routes take ``SignedIn`` (or ``Reviewing``, or
-   ``Administering``) and answer with ``frame.page(request, user, "name.html", …)``;
+1. a function that returns an ``APIRouter``, whose routes take ``Reviewing``, ``Looking`` or
+   another permission of the sessions and answer with ``frame.page(request, user, "name.html", …)``;
 2. a template ``templates/name.html`` that extends ``base.html`` and fills its ``content`` block
    (``plot.html`` has a macro for figures);
 3. a ``Section`` in ``dicom_node/pages.py``: its title in the navigation, its path, its router.
@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from dicom_node.domain.user import User
 from dicom_node.web import formatting
-from dicom_node.web.sessions import csrf_token
+from dicom_node.web.sessions import csrf_token, told
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -76,6 +76,7 @@ class Frame:
             sections=[each for each in self._sections if user and each.is_for(user)],
             here=request.url.path,
             csrf_token=csrf_token(request),
+            told=told(request),
             version=self._version,
             notice=_NOTICE,
             **values,

@@ -1,5 +1,6 @@
 """What a request gets that cannot be answered: a page for people, JSON for programs."""
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
@@ -8,7 +9,14 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from markupsafe import escape
 from starlette.exceptions import HTTPException
 
-from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+from dicom_node.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidFieldsError,
+    NodeError,
+    NotFoundError,
+    StaleEntryError,
+)
 from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import NotAllowedError, NotSignedInError, StaleFormError, signed_in
@@ -19,6 +27,7 @@ _STATUSES: tuple[tuple[type[NodeError], int], ...] = (
     (NotAllowedError, 403),
     (StaleFormError, 403),
     (NotFoundError, 404),
+    (StaleEntryError, 412),
     (ConflictError, 409),
     (ConfigurationError, 422),
 )
@@ -39,7 +48,8 @@ def add_handlers(application: FastAPI, frame: Frame) -> None:
         assert isinstance(error, NodeError)  # noqa: S101 - what the handler is registered for
         if isinstance(error, NotSignedInError) and not _is_program(request):
             return _to_sign_in(request)
-        return _answer(request, frame, status_of(error), str(error))
+        fields = error.fields if isinstance(error, InvalidFieldsError) else None
+        return _answer(request, frame, status_of(error), str(error), fields)
 
     def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
@@ -47,15 +57,24 @@ def add_handlers(application: FastAPI, frame: Frame) -> None:
 
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-        named = ", ".join(str(each["loc"][-1]) for each in error.errors())
-        return _answer(request, frame, 422, f"these cannot be used: {named}.")
+        errors = error.errors()
+        named = ", ".join(str(each["loc"][-1]) for each in errors)
+        # What an address says that cannot be read is the address's fault, not an entry's.
+        status = 422 if any(each["loc"][0] == "body" for each in errors) else 400
+        return _answer(request, frame, status, f"these cannot be used: {named}.")
 
     application.add_exception_handler(NodeError, node_error)
     application.add_exception_handler(HTTPException, http_error)
     application.add_exception_handler(RequestValidationError, invalid)
 
 
-def _answer(request: Request, frame: Frame, status: int, words: str) -> Response:
+def _answer(
+    request: Request,
+    frame: Frame,
+    status: int,
+    words: str,
+    fields: Mapping[str, str] | None = None,
+) -> Response:
     if "HX-Request" in request.headers:
         # The page stays as it is; what went wrong appears above it.
         return HTMLResponse(
@@ -68,7 +87,8 @@ def _answer(request: Request, frame: Frame, status: int, words: str) -> Response
             },
         )
     if _is_program(request):
-        return JSONResponse({"problem": words}, status_code=status)
+        said = {"problem": words} | ({"fields": dict(fields)} if fields else {})
+        return JSONResponse(said, status_code=status)
     try:
         user = signed_in(request)
     except NodeError:

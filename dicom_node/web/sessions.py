@@ -10,15 +10,15 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from dicom_node.configuration.keys import kept_key
-from dicom_node.domain.user import User
+from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission, User
 from dicom_node.errors import ConfigurationError, NodeError
 
 COOKIE = "dicom_node_session"
 # A working day; everything that a person does starts it anew.
 SESSION_SECONDS = 8 * 3600
-UNATTENDED = frozenset({"queue", "hold"})
-"""Elements of the pages that ask by themselves, as HTMX names them: the queue for what is new, and
-the study for being held longer. A workstation that nobody sits at goes on asking."""
+UNATTENDED = frozenset({"queue", "hold", "overview"})
+"""Elements of the pages that ask by themselves, as HTMX names them: the queue and the overview for
+news, and the study for being held longer. A workstation that nobody sits at goes on asking."""
 # How exactly the last thing done is noted: not every request writes a cookie.
 _NOTED_SECONDS = 60
 _SECRET_BYTES = 48
@@ -71,6 +71,17 @@ def begin(request: Request, user: User) -> None:
     request.session.clear()
     request.session.update({"user": user.name, "epoch": user.epoch, "seen": _now(request)})
     csrf_token(request)
+
+
+def tell(request: Request, words: str) -> None:
+    """Say on the next page what has been done."""
+    request.session["told"] = words
+
+
+def told(request: Request) -> str:
+    """Return what the page is to say of what has been done before, once."""
+    words: str = request.session.pop("told", "")
+    return words
 
 
 def end(request: Request) -> None:
@@ -132,31 +143,30 @@ def _now(request: Request) -> int:
 SignedIn = Annotated[User, Depends(signed_in)]
 
 
-def reviewing(user: SignedIn) -> User:
-    """Return who is signed in, if they may review.
+def requiring(permission: Permission) -> Callable[[User], User]:
+    """Return what lets only those in who are signed in and have a permission."""
 
-    Raises
-    ------
-    NotAllowedError
-        When their roles do not include it.
-    """
-    if not user.may_review:
-        raise NotAllowedError("reviewing needs the role expert or reader.")
-    return user
+    def permitted(user: SignedIn) -> User:
+        if not user.may(permission):
+            raise NotAllowedError(refusal(permission))
+        return user
+
+    return permitted
 
 
-def administering(user: SignedIn) -> User:
-    """Return who is signed in, if they may administer.
-
-    Raises
-    ------
-    NotAllowedError
-        When their roles do not include it.
-    """
-    if not user.may_administer:
-        raise NotAllowedError("this needs the role admin.")
-    return user
+def refusal(permission: Permission) -> str:
+    """Say whose service it is."""
+    roles = [role for role, given in PERMISSIONS_OF_ROLE.items() if permission in given]
+    return f"this needs the role {' or '.join(roles)}."
 
 
-Reviewing = Annotated[User, Depends(reviewing)]
-Administering = Annotated[User, Depends(administering)]
+def allows(permission: Permission) -> Callable[[User], bool]:
+    """Return what says of people whether a section with this permission is for them."""
+    return lambda user: user.may(permission)
+
+
+Reviewing = Annotated[User, Depends(requiring(Permission.REVIEW))]
+Looking = Annotated[User, Depends(requiring(Permission.STATUS))]
+Operating = Annotated[User, Depends(requiring(Permission.OPERATE))]
+Configuring = Annotated[User, Depends(requiring(Permission.CONFIGURE))]
+WatchingDevices = Annotated[User, Depends(requiring(Permission.DEVICES))]

@@ -33,6 +33,7 @@ PEOPLE = {
     "cleo": (UserRole.EXPERT,),
     "rita": (UserRole.READER,),
     "otto": (UserRole.ADMIN,),
+    "olga": (UserRole.OPERATOR,),
 }
 _WITH_OPACITY = (("opacity", 0.91), ("cardiomegaly", 0.56), ("effusion", 0.31), ("nodule", 0.04))
 _CT_SIDE = 256

@@ -1,7 +1,8 @@
 """What arrived, what waits and what failed: the questions of those who operate the node."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -59,7 +60,7 @@ class TrafficStore:
             sa.select(
                 DELIVERIES.c.destination,
                 DELIVERIES.c.state,
-                sa.func.count().label("count"),
+                sa.func.count().label("deliveries"),
                 sa.func.min(DELIVERIES.c.created_at).label("oldest"),
             )
             .where(
@@ -90,7 +91,7 @@ class TrafficStore:
 
         ``after`` is when the last study of the page before received something, and its UID.
         """
-        condition = STUDIES.c.state.in_(tuple(states))
+        condition: sa.ColumnElement[bool] = STUDIES.c.state.in_(tuple(states))
         if after is not None:
             place = sa.tuple_(STUDIES.c.last_received_at, STUDIES.c.study_instance_uid)
             seen = sa.tuple_(sa.bindparam("at", after[0], UtcDateTime), after[1])
@@ -112,23 +113,21 @@ class TrafficStore:
 
 
 def _destination(
-    connection: sa.Connection, title: str, rows: list[sa.Row[tuple[str, str, int, datetime]]]
+    connection: sa.Connection, title: str, rows: Sequence[sa.Row[Any]]
 ) -> DestinationTraffic:
     waiting = [row for row in rows if row.state in _WAITING]
     return DestinationTraffic(
         destination=title,
         delivered=sum(_counts(rows, DeliveryState.DELIVERED)),
-        waiting=sum(row[2] for row in waiting),
+        waiting=sum(row.deliveries for row in waiting),
         waiting_since=min((row.oldest for row in waiting), default=None),
         failed=sum(_counts(rows, DeliveryState.FAILED)),
         last_error=_last_error(connection, title),
     )
 
 
-def _counts(
-    rows: list[sa.Row[tuple[str, str, int, datetime]]], state: DeliveryState
-) -> Iterator[int]:
-    return (row[2] for row in rows if row.state == state)
+def _counts(rows: Sequence[sa.Row[Any]], state: DeliveryState) -> Iterator[int]:
+    return (row.deliveries for row in rows if row.state == state)
 
 
 def _last_error(connection: sa.Connection, title: str) -> str:

@@ -1,4 +1,4 @@
-"""The routes of the calibration and drift pages; administrators and experts may look."""
+"""The routes of the calibration and drift pages; whoever may see devices."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from dicom_node.errors import NotFoundError
 from dicom_node.web.devices import drawing
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.frame import Frame
-from dicom_node.web.sessions import SignedIn
+from dicom_node.web.sessions import WatchingDevices
 from dicom_node.workflow.devices.calibrate import parent_points
 
 CALIBRATION = "/calibration"
@@ -30,7 +30,7 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
 
     @router.get(CALIBRATION)
     def calibration(
-        request: Request, user: SignedIn, device: str = ALL_DEVICES, model: str = ""
+        request: Request, user: WatchingDevices, device: str = ALL_DEVICES, model: str = ""
     ) -> Response:
         card = _card(desk, model)
         key = _key(desk, device)
@@ -56,7 +56,9 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
         )
 
     @router.get(CALIBRATION + "/{device}/{label}/{figure}.svg")
-    def figure(user: SignedIn, device: str, label: str, figure: str, model: str = "") -> Response:
+    def figure(
+        user: WatchingDevices, device: str, label: str, figure: str, model: str = ""
+    ) -> Response:
         del user
         card, key = _card(desk, model), _key(desk, device)
         if figure not in _FIGURES or label not in {each.name for each in card.labels}:
@@ -74,7 +76,7 @@ def make_drift(frame: Frame, desk: DeviceDesk) -> APIRouter:
     router = APIRouter()
 
     @router.get(DRIFT)
-    def drift(request: Request, user: SignedIn, model: str = "") -> Response:
+    def drift(request: Request, user: WatchingDevices, model: str = "") -> Response:
         card = _card(desk, model)
         return frame.page(
             request,
@@ -90,7 +92,7 @@ def make_drift(frame: Frame, desk: DeviceDesk) -> APIRouter:
         )
 
     @router.get(DRIFT + "/{device}/acceptance.svg")
-    def acceptance(user: SignedIn, device: str, model: str = "") -> Response:
+    def acceptance(user: WatchingDevices, device: str, model: str = "") -> Response:
         del user
         card = _card(desk, model)
         if device not in desk.watched(card.name):

@@ -1,0 +1,1 @@
+"""The pages of administrators and operators, over ``dicom_node.administration``."""

@@ -1,0 +1,20 @@
+"""The sections of administrators and operators, in the order of the navigation."""
+
+from dicom_node.administration.administration import Administration
+from dicom_node.domain.user import Permission
+from dicom_node.web.administration import ae_titles, home, studies
+from dicom_node.web.frame import Frame, Section
+from dicom_node.web.sessions import allows
+
+
+def make_sections(frame: Frame, administration: Administration) -> tuple[Section, ...]:
+    """Return the sections; each is shown to those who may look at it."""
+    looking = allows(Permission.STATUS)
+    return tuple(
+        Section(title=title, path=path, router=make(frame, administration), is_for=looking)
+        for title, path, make in (
+            ("Overview", home.PATH, home.make_router),
+            ("Studies", studies.PATH, studies.make_router),
+            ("AE titles", ae_titles.PATH, ae_titles.make_router),
+        )
+    )

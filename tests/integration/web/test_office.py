@@ -1,0 +1,124 @@
+"""An administrator's browser: every page is whole, accessible, and fits window and phone.
+
+What the pages look like lies in the folder that DICOM_NODE_SCREENSHOTS names, if it is set.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from dicom_node.domain.study import StudyState
+from dicom_node.node.repositories import Repositories
+from tests.peers.chromium import chromium
+from tests.peers.office import ANALYSED, FAILED, office_application, office_stores, serving
+from tests.peers.reading_room import PASSWORD
+
+pytestmark = pytest.mark.peer
+_PATIENCE = 60_000
+_DESK = {"width": 1440, "height": 900}
+_PHONE = {"width": 390, "height": 844}
+PAGES = {
+    "overview": "/overview",
+    "studies": "/studies",
+    "study-detail": f"/studies/{ANALYSED}",
+    "ae-titles": "/ae-titles",
+    "ae-title": "/ae-titles/entry?title=CR1",
+    "ae-title-new": "/ae-titles/new",
+}
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
+    with office_stores(tmp_path_factory.mktemp("office")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def address(stores: Repositories) -> Iterator[str]:
+    with serving(office_application(stores)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def window(browser: Browser, address: str, name: str = "otto", **options: Any) -> Page:
+    """A window of somebody who has signed in."""
+    page = browser.new_page(base_url=address, **{"viewport": _DESK, **options})
+    page.set_default_timeout(_PATIENCE)
+    page.goto("/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/overview")
+    return page
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, address: str) -> Iterator[Page]:
+    """An administrator's window."""
+    page = window(browser, address)
+    yield page
+    page.close()
+
+
+def _keep(page: Page, name: str, folder: Path) -> None:
+    folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_accessible_by_day_and_night_and_fits_desk_and_phone(
+    desk: Page, name: str, tmp_path: Path
+) -> None:
+    refused: list[str] = []
+    desk.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+    for scheme, size in (("dark", _DESK), ("light", _DESK), ("light", _PHONE)):
+        desk.emulate_media(color_scheme=scheme)
+        desk.set_viewport_size(size)
+        desk.goto(PAGES[name], wait_until="load")
+        _keep(desk, f"{name}-{scheme}-{size['width']}", tmp_path)
+        width = desk.evaluate("document.documentElement.scrollWidth")
+        assert width <= size["width"], "nothing scrolls sideways"
+        found = Axe().run(desk)
+        assert found.violations_count == 0, found.generate_report()
+    assert refused == []
+
+
+def test_an_ae_title_is_added_and_what_is_wrong_is_said_beside_its_field(
+    desk: Page, stores: Repositories, tmp_path: Path
+) -> None:
+    desk.set_viewport_size(_DESK)
+    desk.goto("/ae-titles")
+    desk.get_by_role("link", name="Add").click()
+    desk.get_by_label("AE title").fill("DX2")
+    desk.get_by_label("Host", exact=True).fill("10.0.0.8")
+    desk.get_by_label("Port", exact=True).fill("70000")
+    desk.get_by_label("PACS", exact=True).check()
+    desk.get_by_role("button", name="Add").click()
+    expect(desk.get_by_text("Port 70000 is not in 1 to 65535.")).to_be_visible()
+    _keep(desk, "ae-title-wrong", tmp_path)
+    expect(desk.get_by_label("Host", exact=True)).to_have_value("10.0.0.8")
+    desk.get_by_label("Port", exact=True).fill("11104")
+    desk.get_by_role("button", name="Add").click()
+    expect(desk.get_by_text("DX2 is added")).to_be_visible()
+    assert stores.ae_titles.get("DX2").destinations == ("PACS",)
+
+
+def test_a_failed_study_is_tried_again_from_the_first_page(
+    desk: Page, stores: Repositories
+) -> None:
+    desk.goto("/overview")
+    row = desk.get_by_role("row").filter(has_text=FAILED)
+    row.get_by_role("button", name="Try again").click()
+    expect(desk.get_by_text("routed and analysed again")).to_be_visible()
+    assert stores.index.study(FAILED).state is StudyState.RECEIVING

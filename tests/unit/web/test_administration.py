@@ -1,0 +1,191 @@
+"""The administrator's pages: what there is, what is refused beside its field, what is mended."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from dicom_node.domain.application_entity import Compression
+from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.study import StudyState
+from dicom_node.node.repositories import Repositories
+from tests.peers.office import ANALYSED, FAILED, office_application, office_stores
+from tests.unit.web.test_sign_in import sign_in
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_VERSION = re.compile(r'name="version" value="([^"]+)"')
+_ENTRY = {"host": "10.0.0.7", "port": "104", "roles": "modality", "quiet_period": "2"}
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[Repositories]:
+    with office_stores(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def client(stores: Repositories) -> TestClient:
+    return visitor(stores, "otto")
+
+
+def visitor(stores: Repositories, name: str) -> TestClient:
+    """A browser of somebody who has signed in."""
+    made = TestClient(office_application(stores), headers={"Accept": "text/html"})
+    assert sign_in(made, name) == 303
+    return made
+
+
+def post(client: TestClient, page: str, path: str, **form: object) -> httpx.Response:
+    """Send a form that ``page`` shows, with what it carries hidden."""
+    shown = client.get(page).text
+    token, version = _TOKEN.search(shown), _VERSION.search(shown)
+    assert token
+    hidden = {"csrf_token": token[1], "version": version[1] if version else ""}
+    return client.post(path, data={**hidden, **form})
+
+
+def test_the_first_page_says_what_came_waits_failed_and_was_given_up(client: TestClient) -> None:
+    page = client.get("/").text
+    assert "<b>5</b> <span>studies arrived</span><small>10 images</small>" in page
+    assert "<b>2</b> <span>wait</span>" in page
+    assert "the model ended early" in page
+    assert "ARCHIVE refused the association" in page
+    assert "the transfer broke off" in page
+    assert page.count("not administered") == 1
+
+
+def test_failed_studies_and_given_up_deliveries_are_tried_again_by_a_button(
+    client: TestClient, stores: Repositories
+) -> None:
+    said = post(client, "/overview", "/overview/rerun")
+    assert "1 failed study will be tried again." in said.text
+    assert stores.index.study(FAILED).state is StudyState.RECEIVING
+    said = post(client, "/overview", "/overview/retry")
+    assert "2 deliveries will be tried again." in said.text
+    assert stores.hotbase.delivery_counts()["ARCHIVE", DeliveryState.PENDING] == 2
+    actions = [(change.actor, change.action) for _, change in stores.audit.recent(2)]
+    assert actions == [("otto", "delivery retry"), ("otto", "study rerun")]
+
+
+def test_one_study_is_shown_whole_and_analysed_or_sent_again(
+    client: TestClient, stores: Repositories
+) -> None:
+    page = client.get(f"/studies/{ANALYSED}").text
+    assert "chest-radiograph" in page
+    assert "ARCHIVE refused the association" in page
+    post(client, f"/studies/{ANALYSED}", f"/studies/{ANALYSED}/rerun")
+    assert stores.index.study(ANALYSED).state is StudyState.RECEIVING
+    said = post(client, f"/studies/{ANALYSED}", f"/studies/{ANALYSED}/resend")
+    assert "Results are sent again: 2 to go." in said.text
+    assert stores.hotbase.delivery_counts()["PACS", DeliveryState.PENDING] == 1
+    assert client.get("/studies/1.2.3.4.5.6").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("shown", "count"),
+    [("all", 5), ("waiting", 2), ("failed", 1), ("not-routed", 1), ("analysed", 1)],
+)
+def test_studies_are_listed_by_where_they_stand(client: TestClient, shown: str, count: int) -> None:
+    page = client.get(f"/studies?shown={shown}").text
+    assert len(re.findall(r'class="uid"', page)) == count
+
+
+def test_an_ae_title_is_added_changed_and_removed(client: TestClient, stores: Repositories) -> None:
+    said = post(client, "/ae-titles/new", "/ae-titles/new", title="DX 2/B", **_ENTRY)
+    assert "DX 2/B is added" in said.text
+    where = "/ae-titles/entry?title=DX%202%2FB"
+    post(client, where, where, **{**_ENTRY, "port": "11104", "destinations": "PACS"})
+    changed = stores.ae_titles.get("DX 2/B")
+    assert (changed.port, changed.destinations) == (11104, ("PACS",))
+    said = post(client, where, "/ae-titles/remove", title="DX 2/B")
+    assert "DX 2/B is removed" in said.text
+    assert stores.ae_titles.find("DX 2/B") is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("title", "", "is not an AE title"),
+        ("title", "SEVENTEEN_LETTERS", "is not an AE title"),
+        ("title", "CR1", "administered already"),
+        ("host", "", "Give a host name"),
+        ("port", "0", "not in 1 to 65535"),
+        ("port", "²", "Write a whole number"),
+        ("port", "1" * 5000, "too long"),
+        ("port", "", "Write a whole number"),
+        ("roles", "seller", "modality"),
+        ("quiet_period", "-1", "use 0 to 3600 s"),
+        ("quiet_period", "nan", "use 0 to 3600 s"),
+        ("patience", "soon", "Write a number"),
+        ("destinations", "AINODE", "is this node"),
+        ("evidence", "xml", "Use 'sr'"),
+    ],
+)
+def test_what_cannot_be_used_is_said_beside_its_field_and_nothing_typed_is_lost(
+    client: TestClient, stores: Repositories, field: str, value: str, words: str
+) -> None:
+    typed = {"title": "CR9", **_ENTRY, "description": "Typed with care", field: value}
+    before = stores.ae_titles.all()
+    said = post(client, "/ae-titles/new", "/ae-titles/new", **typed)
+    assert said.status_code in (409, 422)
+    marked = re.search(rf'id="{field}-wrong"[^>]*>([^<]*)<', said.text)
+    assert marked, "the message stands beside the field"
+    assert words in marked[1].replace("&#39;", "'")
+    assert 'value="Typed with care"' in said.text
+    assert stores.ae_titles.all() == before
+
+
+def test_of_two_people_who_edit_the_same_entry_the_second_is_told_who_was_first(
+    client: TestClient, stores: Repositories
+) -> None:
+    where = "/ae-titles/entry?title=CR1"
+    opened = client.get(where).text
+    token, version = _TOKEN.search(opened), _VERSION.search(opened)
+    assert token
+    assert version
+    other = visitor(stores, "ada")
+    post(other, where, where, **_ENTRY)
+    form = {**_ENTRY, "host": "10.9.9.9", "csrf_token": token[1], "version": version[1]}
+    said = client.post(where, data=form)
+    assert said.status_code == 409
+    assert "CR1 was changed by ada at" in said.text
+    assert 'value="10.9.9.9"' in said.text, "what the second has typed is still there"
+    assert stores.ae_titles.get("CR1").host == "10.0.0.7"
+
+
+def test_what_a_form_does_not_say_stays_as_it_is(client: TestClient, stores: Repositories) -> None:
+    where = "/ae-titles/entry?title=PACS"
+    form = {**_ENTRY, "roles": "pacs", "evidence": "sr", "compression": "rle"}
+    post(client, where, where, **form)
+    assert stores.ae_titles.get("PACS").compression is Compression.RLE
+    del form["compression"]
+    post(client, where, where, **form)
+    assert stores.ae_titles.get("PACS").compression is Compression.RLE
+
+
+def test_a_peer_that_does_not_answer_is_said_to_and_why(client: TestClient) -> None:
+    said = post(client, "/ae-titles", "/ae-titles/echo", title="CR1")
+    assert "No C-ECHO" in said.text
+    assert "CR1" in said.text
+
+
+def test_an_operator_mends_but_changes_no_configuration(stores: Repositories) -> None:
+    client = visitor(stores, "olga")
+    assert "Try all again" in client.get("/overview").text
+    assert post(client, "/overview", "/overview/rerun").status_code == 200
+    page = client.get("/ae-titles/entry?title=CR1").text
+    assert "disabled" in page
+    assert client.get("/ae-titles/new").status_code == 403
+    refused = post(client, "/overview", "/ae-titles/new", title="X", **_ENTRY)
+    assert (refused.status_code, "role admin" in refused.text) == (403, True)
+
+
+@pytest.mark.parametrize("after", ["²", "9" * 5000, "2026-01-01~", "2026-01-01T00:00:00~1.2"])
+def test_an_address_that_names_no_place_of_a_list_is_a_bad_request(
+    client: TestClient, after: str
+) -> None:
+    assert client.get("/studies", params={"after": after}).status_code == 400
+    assert client.get("/studies", params={"shown": after}).status_code == 400
