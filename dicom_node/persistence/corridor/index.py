@@ -213,7 +213,7 @@ class StudyIndex:
     def undecided(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which a person has to say whose they are, the oldest first."""
         with self._read() as connection:
-            return _records(connection, STUDIES.c.state == StudyState.UNDECIDED, limit=limit)
+            return study_records(connection, STUDIES.c.state == StudyState.UNDECIDED, limit=limit)
 
     def recent(self, limit: int = 20) -> tuple[StudyRecord, ...]:
         """Return the studies that received something last, newest first."""

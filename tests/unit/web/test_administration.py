@@ -86,7 +86,14 @@ def test_one_study_is_shown_whole_and_analysed_or_sent_again(
 
 @pytest.mark.parametrize(
     ("shown", "count"),
-    [("all", 5), ("waiting", 2), ("failed", 1), ("not-routed", 1), ("analysed", 1)],
+    [
+        ("all", 5),
+        ("waiting", 2),
+        ("failed", 1),
+        ("undecided", 0),
+        ("not-routed", 1),
+        ("analysed", 1),
+    ],
 )
 def test_studies_are_listed_by_where_they_stand(client: TestClient, shown: str, count: int) -> None:
     page = client.get(f"/studies?shown={shown}").text
