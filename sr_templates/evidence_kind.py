@@ -83,7 +83,15 @@ class EvidenceSpec:
 _SPECS = (
     EvidenceSpec(
         kind=EvidenceKind.SR,
-        sop_classes=("1.2.840.10008.5.1.4.1.1.88.34",),  # Comprehensive 3D SR
+        # Comprehensive 3D, Comprehensive, Enhanced and Basic Text SR, Encapsulated PDF: the last
+        # four are made of the first where a destination takes no better one (`forms`).
+        sop_classes=(
+            "1.2.840.10008.5.1.4.1.1.88.34",
+            "1.2.840.10008.5.1.4.1.1.88.33",
+            "1.2.840.10008.5.1.4.1.1.88.22",
+            "1.2.840.10008.5.1.4.1.1.88.11",
+            "1.2.840.10008.5.1.4.1.1.104.1",
+        ),
         subjects=frozenset({EvidenceSubject.STUDY, EvidenceSubject.CT, EvidenceSubject.VERDICT}),
         series_offset=0,
         modality="SR",

@@ -14,11 +14,19 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
+from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import validate_value
 
 from sr_templates import codes
 from sr_templates.companion_validation import COMPANION_CHECKS, COMPANION_TYPE_1
+from sr_templates.forms.form import (
+    BASIC_TEXT,
+    COMPREHENSIVE,
+    COMPREHENSIVE_3D,
+    ENHANCED,
+    FORM_OF,
+)
+from sr_templates.forms.tree import misfits
 from sr_templates.repair import is_uid
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import IDENTITY
@@ -45,23 +53,26 @@ TYPE_2 = (
     "Manufacturer",
     "InstanceNumber",
 )
+_REPORT = (
+    "ContentDate",
+    "ContentTime",
+    "CompletionFlag",
+    "VerificationFlag",
+    "ValueType",
+    "ConceptNameCodeSequence",
+    "ContinuityOfContent",
+    "ContentSequence",
+    "CurrentRequestedProcedureEvidenceSequence",
+    "SoftwareVersions",
+    "ManufacturerModelName",
+    "DeviceSerialNumber",
+)
 TYPE_1_BY_CLASS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        Comprehensive3DSRStorage: (
-            "ContentDate",
-            "ContentTime",
-            "CompletionFlag",
-            "VerificationFlag",
-            "ValueType",
-            "ConceptNameCodeSequence",
-            "ContinuityOfContent",
-            "ContentTemplateSequence",
-            "ContentSequence",
-            "CurrentRequestedProcedureEvidenceSequence",
-            "SoftwareVersions",
-            "ManufacturerModelName",
-            "DeviceSerialNumber",
-        ),
+        COMPREHENSIVE_3D.sop_class_uid: (*_REPORT, "ContentTemplateSequence"),
+        COMPREHENSIVE.sop_class_uid: (*_REPORT, "ContentTemplateSequence"),
+        ENHANCED.sop_class_uid: (*_REPORT, "ContentTemplateSequence"),
+        BASIC_TEXT.sop_class_uid: _REPORT,
         SecondaryCaptureImageStorage: (
             "ConversionType",
             "ImageType",
@@ -183,7 +194,10 @@ def _study(dataset: Dataset, sources: Sequence[Dataset]) -> Iterator[str]:
 
 def _content(dataset: Dataset) -> Iterator[str]:
     checks: Mapping[str, Callable[[Dataset], Iterator[str]]] = {
-        Comprehensive3DSRStorage: _report,
+        COMPREHENSIVE_3D.sop_class_uid: _measurements,
+        COMPREHENSIVE.sop_class_uid: _measurements,
+        ENHANCED.sop_class_uid: _measurements,
+        BASIC_TEXT.sop_class_uid: _report,
         SecondaryCaptureImageStorage: _capture,
         **COMPANION_CHECKS,
     }
@@ -206,7 +220,17 @@ def _capture(dataset: Dataset) -> Iterator[str]:
 
 
 def _report(dataset: Dataset) -> Iterator[str]:
-    """TID 1500: its root, the rows that must be there, and evidence for every reference."""
+    """Any report: its form allows the tree, every item has a name, every reference evidence."""
+    yield from misfits(dataset, FORM_OF[str(dataset.SOPClassUID)])
+    items = list(_items(dataset))
+    if any("ConceptNameCodeSequence" not in item for item in items):
+        yield "a content item has no concept name, which stops viewers"
+    if not _referenced(items) <= _evidence(dataset):
+        yield "the report refers to instances that its evidence sequence does not list"
+
+
+def _measurements(dataset: Dataset) -> Iterator[str]:
+    """TID 1500: its root, the rows that must be there, and its groups."""
     templates = dataset.get("ContentTemplateSequence") or [Dataset()]
     if templates[0].get("TemplateIdentifier") != "1500":
         yield "the root of the report is not TID 1500"
@@ -214,12 +238,8 @@ def _report(dataset: Dataset) -> Iterator[str]:
     for concept in (codes.PROCEDURE_REPORTED, codes.OBSERVER_TYPE, codes.IMAGING_MEASUREMENTS):
         if not any(_is_named(row, concept) for row in rows):
             yield f"the report has no {concept.meaning}"
-    items = list(_items(dataset))
-    if any("ConceptNameCodeSequence" not in item for item in items):
-        yield "a content item has no concept name, which stops viewers"
-    yield from _groups(items)
-    if not _referenced(items) <= _evidence(dataset):
-        yield "the report refers to instances that its evidence sequence does not list"
+    yield from _groups(list(_items(dataset)))
+    yield from _report(dataset)
 
 
 def _groups(items: Sequence[Dataset]) -> Iterator[str]:

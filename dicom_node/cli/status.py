@@ -139,6 +139,7 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
                 highlight=False,
                 soft_wrap=True,
             )
+        _show_substitutes(console, repositories, job["job_id"])
         for delivery in repositories.hotbase.deliveries_of(job["job_id"]):
             console.print(
                 f"  to {delivery.destination}: {delivery.state.value} "
@@ -146,6 +147,17 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def _show_substitutes(console: Console, repositories: Repositories, job_id: str) -> None:
+    """Say what destinations got in the place of which object, and why."""
+    for each in repositories.substitutes.of_job(job_id):
+        console.print(
+            f"  to {each.destination} instead of {each.sop_instance_uid}: "
+            f"{each.sent_instance_uid}: {each.reason}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _show_conflicts(

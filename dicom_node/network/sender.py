@@ -81,6 +81,9 @@ class StorageSender:
                 f"{destination.title} did not store {len(failed)} of {len(outcomes)} objects: "
                 + "; ".join(_described(outcome) for outcome in failed),
                 retryable=any(outcome.retryable for outcome in failed),
+                refused_classes=frozenset(
+                    outcome.sop_class_uid for outcome in failed if outcome.is_of_refused_class
+                ),
             )
 
 

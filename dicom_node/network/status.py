@@ -16,6 +16,7 @@ from dicom_node.network.errors import ReceptionStoppedError
 
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
+SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 Annex C.5.6
 
 # From the specific to the general: the first class that fits decides.
 STORE_STATUS: tuple[tuple[type[NodeError], int], ...] = (

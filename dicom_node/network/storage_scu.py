@@ -38,7 +38,12 @@ from dicom_node.network.errors import (
     ConnectionFailedError,
 )
 from dicom_node.network.private import RequestingEntity
-from dicom_node.network.status import is_success, is_transient, is_warning
+from dicom_node.network.status import (
+    SOP_CLASS_NOT_SUPPORTED,
+    is_success,
+    is_transient,
+    is_warning,
+)
 
 VERIFICATION = "1.2.840.10008.1.1"
 _MAX_CONTEXTS = 128  # PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255
@@ -110,6 +115,12 @@ class StoreOutcome:
     def stored(self) -> bool:
         """Whether the peer has the object."""
         return self.kind in (OutcomeKind.STORED, OutcomeKind.STORED_WITH_WARNING)
+
+    @property
+    def is_of_refused_class(self) -> bool:
+        """Whether the peer takes no object of this SOP Class."""
+        refused = self.kind is OutcomeKind.REFUSED and self.status == SOP_CLASS_NOT_SUPPORTED
+        return refused or self.kind is OutcomeKind.NO_CONTEXT
 
     @property
     def retryable(self) -> bool:

@@ -19,8 +19,16 @@ from sr_templates import codes
 from sr_templates.character_set import readable_character_sets
 from sr_templates.ct import codes as ct_codes
 from sr_templates.evidence_kind import EVIDENCE
+from sr_templates.forms.form import FORMS
 from sr_templates.validation import TYPE_1_BY_CLASS
 
+_AGAINST_THE_FIRST = (
+    "",
+    "nothing is lost: what is reported has two dimensions",
+    "nothing is lost: what is reported has two dimensions",
+    "numbers and coded values of findings are words, outlines are left out",
+    "words on a page",
+)
 _HEADING = "AI integration node: DICOM Conformance Statement"
 
 
@@ -148,6 +156,22 @@ def _storage_scu(settings: NodeSettings) -> Iterator[str]:
                 ),
             )
             for sop_class in TYPE_1_BY_CLASS
+        ],
+    )
+    yield from _report_forms()
+
+
+def _report_forms() -> Iterator[str]:
+    yield ""
+    yield "A report is written as the first of these and sent as the first that the destination"
+    yield "accepts: asked by an association every five minutes, and again where a class is refused"
+    yield "by status 0x0122. Each form is an instance of its own; references among reports lead to"
+    yield "the instances that the destination was sent."
+    yield from _table(
+        ("Form", "UID", "Against the first"),
+        [
+            (form.name, f"`{form.sop_class_uid}`", what)
+            for form, what in zip(FORMS, _AGAINST_THE_FIRST, strict=True)
         ],
     )
 

@@ -18,6 +18,7 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.host import ModelHost
+from dicom_node.network.acceptance import NegotiatedAcceptance
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.receiver import ScpSettings
@@ -45,6 +46,7 @@ from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
+from dicom_node.workflow.analysis.fit import Fitting
 from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
@@ -282,6 +284,17 @@ class Node:
                     timeouts=scu_timeouts(settings),
                     path_of=repositories.objects.evidence_path,
                     address=functools.partial(address_of, settings),
+                ),
+                fitting=Fitting(
+                    results=repositories.hotbase,
+                    substitutes=repositories.substitutes,
+                    archive=repositories.objects,
+                    acceptance=NegotiatedAcceptance(
+                        ae_title=settings.network.ae_title,
+                        timeouts=scu_timeouts(settings),
+                        address=functools.partial(address_of, settings),
+                    ),
+                    clock=utc_now,
                 ),
                 policy=_retry_policy(settings),
                 chance=random.random,

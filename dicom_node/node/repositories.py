@@ -23,6 +23,7 @@ from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
 from dicom_node.persistence.corridor.search import ObjectSearch
+from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.corridor.traffic import TrafficStore
 from dicom_node.persistence.database import (
     WAREHOUSE_MIGRATIONS,
@@ -56,6 +57,7 @@ class Repositories:
         self.hotbase = Hotbase(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.traffic = TrafficStore(self.engine)
+        self.substitutes = SubstituteStore(self.engine)
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)

@@ -17,7 +17,7 @@ from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.calibration import CalibrationUse, CalibrationVersion
 from dicom_node.domain.delivery import Delivery, DeliveryState
-from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut, Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.observation import Observation, Suspension
@@ -205,6 +205,9 @@ class ResultStore(Protocol):
     ) -> tuple[EvidenceObject, ...]:
         """Return the objects of one of a job's evidence sets."""
 
+    def evidence_object(self, sop_instance_uid: str) -> tuple[EvidenceObject, str] | None:
+        """Return one result object with its study, or None."""
+
     def leave_out(self, left_out: LeftOut) -> None:
         """Record that a job has no evidence of some kind, and why."""
 
@@ -362,6 +365,28 @@ class Models(Protocol):
 
     def lungs(self, instance: ReceivedInstance) -> LungFields | None:
         """Outline the lungs on an analysed image; None where no model can."""
+
+
+class Substitutes(Protocol):
+    """What destinations got in the place of result objects."""
+
+    def keep(self, substitutes: Sequence[Substitute]) -> None:
+        """Record substitutes."""
+
+    def of_study(self, job_id: str, destination: str) -> tuple[Substitute, ...]:
+        """Return what a destination got instead of objects of a job's study, oldest first."""
+
+
+class Acceptance(Protocol):
+    """Which SOP Classes a destination takes."""
+
+    def accepted(
+        self, destination: ApplicationEntity, sop_classes: Sequence[str]
+    ) -> frozenset[str]:
+        """Return which of these it takes, or raise DeliveryError."""
+
+    def learn(self, destination: ApplicationEntity, refused: frozenset[str]) -> bool:
+        """Take note of classes that it does not take after all; return whether that is news."""
 
 
 class Sender(Protocol):

@@ -101,3 +101,23 @@ def storescp(
 
 def _titles(peer: Peer, calling: str) -> tuple[str, ...]:
     return ("-aet", calling, "-aec", peer.ae_title)
+
+
+def only_classes(folder: Path, sop_classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the options of a ``storescp`` that takes these SOP Classes, uncompressed, alone."""
+    accepted = [f"PresentationContext{n} = {uid}\\Plain" for n, uid in enumerate(sop_classes, 1)]
+    lines = [
+        "[[TransferSyntaxes]]",
+        "[Plain]",
+        "TransferSyntax1 = LittleEndianExplicit",
+        "TransferSyntax2 = LittleEndianImplicit",
+        "[[PresentationContexts]]",
+        "[Strict]",
+        *accepted,
+        "[[Profiles]]",
+        "[Strict]",
+        "PresentationContexts = Strict",
+    ]
+    profile = folder / "strict.cfg"
+    profile.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return ("-xf", str(profile), "Strict")

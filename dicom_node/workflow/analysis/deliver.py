@@ -1,7 +1,7 @@
 """Delivery: evidence goes to each destination on its own, and is tried until it is there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import Job
 from dicom_node.errors import ConflictError, NodeError
+from dicom_node.workflow.analysis.fit import Fitting
 from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, Sender
 from sr_templates.evidence_kind import EVIDENCE
 
@@ -17,11 +18,17 @@ _LOG = logging.getLogger(__name__)
 
 
 class DeliveryError(NodeError):
-    """Objects were not stored by a destination; ``retryable`` says whether they may be later."""
+    """Objects were not stored by a destination; ``retryable`` says whether they may be later.
 
-    def __init__(self, message: str, *, retryable: bool) -> None:
+    ``refused_classes`` are the SOP Classes that it does not take at all.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool, refused_classes: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.refused_classes = refused_classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,7 @@ class Delivering:
         results: ResultStore,
         ae_titles: AeTitles,
         sender: Sender,
+        fitting: Fitting,
         policy: RetryPolicy,
         chance: Callable[[], float],
         clock: Clock,
@@ -48,6 +56,7 @@ class Delivering:
         self._results = results
         self._ae_titles = ae_titles
         self._sender = sender
+        self._fitting = fitting
         self._policy = policy
         self._chance = chance
         self._clock = clock
@@ -117,15 +126,28 @@ class Delivering:
             for each in self._results.evidence(delivery.job_id, delivery.evidence_set)
             if _is_wanted(each, destination)
         ]
-        paths = [each.path for each in wanted if not each.is_held]
-        if paths:
-            self._sender.send(paths, destination)
+        free = [each for each in wanted if not each.is_held]
+        if free:
+            self._send_fitted(delivery, free, destination)
         elif wanted:
             raise DeliveryError(
                 "nothing to send: every object for this destination is held back (dicom-node "
                 "evidence held says why)",
                 retryable=False,
             )
+
+    def _send_fitted(
+        self, delivery: Delivery, objects: Sequence[EvidenceObject], destination: ApplicationEntity
+    ) -> None:
+        """Send objects in the best forms that the destination takes, as far as is known by now."""
+        while True:
+            paths = self._fitting.fit(delivery, objects, destination)
+            try:
+                return self._sender.send(paths, destination)
+            except DeliveryError as error:
+                # Each round takes a class away, so the rounds come to an end.
+                if not self._fitting.learn(destination, error.refused_classes):
+                    raise
 
     def _failed(self, delivery: Delivery, error: NodeError) -> Retry | None:
         # A destination that is not administered may be added; only a refusal is final.

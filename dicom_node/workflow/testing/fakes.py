@@ -21,6 +21,7 @@ from ai_engine.prediction import (
 )
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery
+from dicom_node.domain.evidence import Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck
 from dicom_node.errors import NodeError
@@ -179,6 +180,43 @@ class FakeSender:
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append((destination.title, tuple(paths)))
+
+
+@dataclass(slots=True)
+class FakeAcceptance:
+    """Destinations that take every class but those in ``refused``."""
+
+    refused: set[str] = field(default_factory=set)
+
+    def accepted(
+        self, destination: ApplicationEntity, sop_classes: Sequence[str]
+    ) -> frozenset[str]:
+        """Return what is not refused."""
+        del destination
+        return frozenset(sop_classes) - self.refused
+
+    def learn(self, destination: ApplicationEntity, refused: frozenset[str]) -> bool:
+        """Refuse these from now on; return whether that is news."""
+        del destination
+        is_news = not refused <= self.refused
+        self.refused |= refused
+        return is_news
+
+
+@dataclass(slots=True)
+class FakeSubstitutes:
+    """Substitutes in memory."""
+
+    kept: list[Substitute] = field(default_factory=list)
+
+    def keep(self, substitutes: Sequence[Substitute]) -> None:
+        """Keep them."""
+        self.kept.extend(substitutes)
+
+    def of_study(self, job_id: str, destination: str) -> tuple[Substitute, ...]:
+        """Return those of a destination; there is one study."""
+        del job_id
+        return tuple(each for each in self.kept if each.destination == destination)
 
 
 def _opacity(columns: int, rows: int) -> Finding:

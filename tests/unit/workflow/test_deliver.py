@@ -14,6 +14,7 @@ from dicom_node.workflow.testing.fakes import FakeClock, FakeSender
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity, an_instance
 from tests.unit.persistence.test_hotbase import JOB
+from tests.unit.workflow.fitted import fitting
 
 GONE = DeliveryError("connection refused", retryable=True)
 REFUSED = DeliveryError("SOP class not supported", retryable=False)
@@ -41,6 +42,7 @@ class Office:
             results=self.hotbase,
             ae_titles=self.ae_titles,
             sender=self.sender,
+            fitting=fitting(self.hotbase, self.clock),
             policy=RetryPolicy(),
             chance=lambda: 0.5,
             clock=self.clock,

@@ -57,6 +57,7 @@ from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
+from tests.unit.workflow.fitted import fitting
 
 ROUTING_IDENTITY = routing_identity(version="0", manufacturer="m")
 CHEST = Route(name="chest", model="any", modalities=frozenset({"DX"}))
@@ -116,6 +117,7 @@ class Works:
                 results=self.hotbase,
                 ae_titles=ae_titles,
                 sender=FakeSender(),
+                fitting=fitting(self.hotbase, self.clock),
                 policy=RetryPolicy(),
                 chance=lambda: 0.5,
                 clock=self.clock,

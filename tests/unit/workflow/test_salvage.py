@@ -25,6 +25,7 @@ from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import Fate, Life
 from tests.unit.builders import EPOCH, STUDY, an_entity
+from tests.unit.workflow.fitted import fitting
 from tests.unit.workflow.test_pipeline import Works
 
 _GONE = sa.exc.OperationalError("SELECT 1", {}, Exception("server closed the connection"))
@@ -78,6 +79,7 @@ class Node:
                 results=works.hotbase,
                 ae_titles=works.ae_titles,
                 sender=self.pacs,
+                fitting=fitting(works.hotbase, works.clock),
                 policy=_QUICK,
                 chance=lambda: 0.5,
                 clock=works.clock,
