@@ -214,6 +214,7 @@ class RemarkKind(StrEnum):
     FOR_PROCESSING = "image for processing left out"
     HEADER_VALUES = "header values not valid"
     PATIENT_DECIDED = "patient decided by a person"
+    TELLS_ABNORMAL = "tells abnormal, not which disease"
 
     @property
     def is_disagreement(self) -> bool:

@@ -159,6 +159,9 @@ REMARKS = MappingProxyType(
         RemarkKind.PATIENT_DECIDED: Code(
             "R-PATIENT-DECIDED", PRIVATE_SCHEME, "Patient decided by a person"
         ),
+        RemarkKind.TELLS_ABNORMAL: Code(
+            "R-ABNORMAL-ONLY", PRIVATE_SCHEME, "Tells abnormal, not which disease"
+        ),
         RemarkKind.HEADER_CORRECTED: Code(
             "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
         ),

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from ai_engine.inference.input_channels import ChannelSource, channel_remarks, require_sources
 from ai_engine.kinds.deciding import Calibration, calibration_of, names_of
 from ai_engine.kinds.guarding import Guard, TagsHint, guarded
+from ai_engine.kinds.telling import keeping_boxes, reported_findings, telling_remarks
 from ai_engine.library.card import ModelCard
 from ai_engine.library.codes import require_codes
 from ai_engine.prediction import Finding, ImagePrediction, Prediction, Refusal, Remark
@@ -152,7 +153,10 @@ class GuardedPredictor(ABC, Generic[Made]):
 
 
 class FindingPredictor(GuardedPredictor[Prediction]):
-    """A model that reports findings. A kind says what it finds in one case (`_judge`)."""
+    """A model that reports findings. A kind says what it finds in one case (`_judge`).
+
+    What results name are the card's reported labels (`ai_engine.library.earned`).
+    """
 
     def __init__(
         self, card: ModelCard, *, guard: Guard, channels: Sequence[ChannelSource] = ()
@@ -174,25 +178,38 @@ class FindingPredictor(GuardedPredictor[Prediction]):
         calibrations: Sequence[Calibration],
         refusals: tuple[Refusal, ...],
     ) -> Prediction:
-        judged = [self._judge(*each) for each in zip(cases, calibrations, strict=True)]
+        judged = [self._told(*each) for each in zip(cases, calibrations, strict=True)]
+        images = _once(image for one in judged for image in one.images)
         return Prediction(
             model=self._card.identity,
-            images=_once(image for one in judged for image in one.images),
+            images=images,
             refusals=refusals,
             calibration=names_of(calibrations),
-            remarks=tuple(
-                remark
-                for case, one in zip(cases, judged, strict=True)
-                for remark in (
-                    *one.remarks,
-                    *channel_remarks(self._channels, case[0].sop_instance_uid),
-                )
+            remarks=(
+                *telling_remarks(self._card, images),
+                *(
+                    remark
+                    for case, one in zip(cases, judged, strict=True)
+                    for remark in (
+                        *one.remarks,
+                        *channel_remarks(self._channels, case[0].sop_instance_uid),
+                    )
+                ),
             ),
         )
 
+    def _told(self, case: Case, calibration: Calibration) -> Judged:
+        """What results name of what the model finds in one case."""
+        judged = self._judge(case, keeping_boxes(self._card, calibration))
+        images = tuple(
+            replace(image, findings=reported_findings(self._card, image.findings, calibration))
+            for image in judged.images
+        )
+        return replace(judged, images=images)
+
     @abstractmethod
     def _judge(self, case: Case, calibration: Calibration) -> Judged:
-        """What the model finds in the images of one case."""
+        """What the model finds in the images of one case, for each of the card's labels."""
 
 
 def on_image(radiograph: Radiograph, findings: Iterable[Finding]) -> ImagePrediction:

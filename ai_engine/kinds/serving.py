@@ -8,6 +8,7 @@ from ai_engine.kinds.registry import Part, kind_of, part
 from ai_engine.kinds.shipped import guards_of
 from ai_engine.library.card import ModelCard
 from ai_engine.library.codes import require_codes
+from ai_engine.library.earned import require_sound_figures
 from ai_engine.library.registry import ModelRegistry
 
 
@@ -20,10 +21,12 @@ def require_reportable(card: ModelCard, registry: ModelRegistry) -> None:
         If a model that makes one of its channels isn't installed.
     ModelFolderError
         If a label has no code although the kind reports findings, the card lacks what its kind
-        needs, or a channel's model has other weights.
+        needs, a figure that a label would be earned by cannot be, or a channel's model has other
+        weights.
     """
     if kind_of(card).has_findings:
         require_codes(card)
+        require_sound_figures(card)
     require_channels(card, registry)
 
 

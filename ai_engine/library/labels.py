@@ -27,6 +27,9 @@ def _own(value: str, meaning: str) -> Code:
     return Code(value=f"cxr-{value}", scheme=PRIVATE_SCHEME, meaning=meaning)
 
 
+RADIOGRAPH = "X-ray"
+NO_RADIOGRAPH = "not X-ray"
+
 XRAY_TYPES = {
     "Spine": _sct("421060004", "Spine"),
     "Elbow": _sct("16953009", "Elbow joint"),
@@ -71,8 +74,8 @@ FINDINGS = {
     "Support Devices": _own("support-devices", "Support devices"),
     "Normal": _sct("17621005", "Normal"),
     "No Lung Opacity / Not Normal": _own("other-abnormality", "Abnormal without lung opacity"),
-    "X-ray": _own("radiograph", "Radiograph"),
-    "not X-ray": _own("no-radiograph", "No radiograph"),
+    RADIOGRAPH: _own("radiograph", "Radiograph"),
+    NO_RADIOGRAPH: _own("no-radiograph", "No radiograph"),
     **XRAY_TYPES,
 }
 """The labels of NIH ChestX-ray14, CheXpert and RSNA as those data sets name them, and paper 2's."""
@@ -92,8 +95,8 @@ _OTHER_SITES = {
     "Support Devices": CHEST,
     "Normal": CHEST,
     "No Lung Opacity / Not Normal": CHEST,
-    "X-ray": BODY,
-    "not X-ray": BODY,
+    RADIOGRAPH: BODY,
+    NO_RADIOGRAPH: BODY,
     **XRAY_TYPES,
 }
 

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from rich.table import Table
 
-from ai_engine.datasets.cxr import View
+from ai_engine.datasets.cxr import CxrItem, View
 from ai_engine.library.card import Label, Metric
-from ai_engine.measures.metrics import BOOTSTRAP_ROUNDS, Interval, bootstrap, measures
+from ai_engine.library.earned import AMONG_ABNORMAL, names_disease
+from ai_engine.measures.metrics import BOOTSTRAP_ROUNDS, Interval, Truth, bootstrap, measures
 from ai_engine.measures.scored import PointingResult, ScoredSplit
+from ai_engine.prediction import NO_FINDING
 
 SMALLEST_GROUP = 5
 """Groups with fewer positives or negatives are left out: their figures would mean nothing."""
@@ -61,10 +63,11 @@ class EvaluationReport:
 def measure_split(
     scored: ScoredSplit, labels: Sequence[Label], split: str, *, rounds: int = BOOTSTRAP_ROUNDS
 ) -> tuple[Metric, ...]:
-    """All measures of all labels, over all images and within each view.
+    """All measures of all labels, over all images, within each view, and among abnormal images.
 
     The view alone tells something about the label, so a model that only knew the view would look
-    good over all images; within a view it can't.
+    good over all images; within a view it can't. Nor would one that only knew "abnormal" look good
+    among abnormal images (`ai_engine.library.earned`).
     """
     views = np.array([item.view for item in scored.items])
     groups = {"all": np.ones(len(views), dtype=np.bool_)}
@@ -81,9 +84,20 @@ def measure_split(
             high=round(interval.high, 4),
         )
         for label in labels
-        for group, chosen in groups.items()
+        for group, chosen in {**groups, **_among_abnormal(scored, label)}.items()
         for name, interval in _measure_group(scored, label, np.flatnonzero(chosen), rounds)
     )
+
+
+def _among_abnormal(scored: ScoredSplit, label: Label) -> dict[str, Truth]:
+    """The images that a finding is to be told from: with it, or with another one."""
+    if not names_disease(label):
+        return {}
+    return {AMONG_ABNORMAL: np.array([_is_abnormal(item, label.name) for item in scored.items])}
+
+
+def _is_abnormal(item: CxrItem, label: str) -> bool:
+    return label in item.labels or bool(item.labels - NO_FINDING)
 
 
 def confusions(scored: ScoredSplit, labels: Sequence[Label]) -> tuple[Confusion, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from ai_engine.commands.import_weights import ImportRequest, import_densenet121
@@ -13,8 +14,10 @@ from ai_engine.errors import AiEngineError
 from ai_engine.importing.folder import install_model
 from ai_engine.importing.profiles import profile_named, with_labels
 from ai_engine.kinds.preparation import prepare_model
+from ai_engine.kinds.registry import kind_of
 from ai_engine.kinds.serving import require_reportable
 from ai_engine.library.card import ModelCard, read_card
+from ai_engine.library.earned import reported_labels, what_it_tells
 from ai_engine.library.names import model_folder
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
@@ -54,6 +57,7 @@ def import_model(
             card = _import_weights(source, models, kind, name, version, label or [], licence)
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
+    say_what_is_reported(run.console, card)
     run.console.print(
         f"Installed {card.identity.key} in {card.folder}.\n"
         f"Compare it, then: dicom-node models promote {card.name} {card.version}",
@@ -73,9 +77,11 @@ def promote(
     run = invocation(context)
     cards = run.model_cards()
     try:
-        _require_fit(run, cards.verified_version(name, version))
+        card = cards.verified_version(name, version)
+        _require_fit(run, card)
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
+    say_what_is_reported(run.console, card)
     _say(run, cards.promote(name, version, by=_who(by), at=datetime.now(UTC)))
 
 
@@ -112,6 +118,16 @@ def _require_fit(run: Invocation, card: ModelCard) -> None:
     require_reportable(card, run.model_cards().registry)
     with run.console.status("Making sure that the weights fit the card…"):
         prepare_model(card, run.settings().cache_dir)
+
+
+def say_what_is_reported(console: Console, card: ModelCard) -> None:
+    """Say by which names results will report, and which labels have not earned theirs."""
+    if not kind_of(card).has_findings:
+        return
+    names = ", ".join(label.title for label in reported_labels(card))
+    console.print(f"Reports: {names}.", highlight=False, soft_wrap=True)
+    if words := what_it_tells(card):
+        console.print(f"[yellow]{words}[/]", highlight=False, soft_wrap=True)
 
 
 def _import_weights(

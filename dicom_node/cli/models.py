@@ -73,6 +73,7 @@ def show(
     run.console.print(Syntax(without_figures, "toml", word_wrap=True))
     if card.metrics:
         run.console.print(_figures(card))
+    model_versions.say_what_is_reported(run.console, card)
     run.console.print(f"From {card.folder / CARD_NAME}", highlight=False, soft_wrap=True)
 
 

@@ -17,6 +17,7 @@ from ai_engine.commands.comparison.report import Comparison
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.classifier.validated import Reader, ValidatedCase
 from ai_engine.library.card import Label, Metric, ModelCard, write_card
+from ai_engine.library.earned import before_tuning
 from ai_engine.library.weights_file import WEIGHTS_FILE, Tensors, write_weights
 from dicom_node.errors import ConfigurationError
 from dicom_node.finetuning.plan import Plan
@@ -50,7 +51,11 @@ def next_version(champion: str, installed: Collection[str]) -> str:
 def make_candidate(
     champion: ModelCard, plan: Plan, tensors: Tensors, *, out: Path, patients: int
 ) -> ModelCard:
-    """Write the candidate's folder; its thresholds are the champion's."""
+    """Write the candidate's folder; its thresholds are the champion's.
+
+    So are the figures by which labels are told from other abnormal images, with their origin: what
+    is learned from a site's cases is too little to earn a name, and starts from what has earned it.
+    """
     folder = out / "candidate"
     digest = write_weights(folder / WEIGHTS_FILE, tensors)
     card = replace(
@@ -74,7 +79,7 @@ def make_candidate(
             f"Weights {champion.weights_digest[:12]} of {champion.identity.key} ({champion.data}), "
             f"then the Warehouse's cases of the plan with SHA-256 {plan.digest}"
         ),
-        metrics=(),
+        metrics=before_tuning(champion.metrics),
     )
     write_card(card)
     return card
@@ -148,19 +153,22 @@ def with_figures(card: ModelCard, comparison: Comparison) -> ModelCard:
     """Put what was measured on the frozen sets into the candidate's card."""
     found = replace(
         card,
-        metrics=tuple(
-            Metric(
-                name="auc",
-                label=each.label,
-                split=HELD_OUT_SPLIT,
-                group=each.device,
-                images=each.cases,
-                value=round(each.candidate.auc.value, 4),
-                low=round(each.candidate.auc.low, 4),
-                high=round(each.candidate.auc.high, 4),
-            )
-            for each in comparison.results
-            if each.candidate is not None
+        metrics=(
+            *card.metrics,
+            *(
+                Metric(
+                    name="auc",
+                    label=each.label,
+                    split=HELD_OUT_SPLIT,
+                    group=each.device,
+                    images=each.cases,
+                    value=round(each.candidate.auc.value, 4),
+                    low=round(each.candidate.auc.low, 4),
+                    high=round(each.candidate.auc.high, 4),
+                )
+                for each in comparison.results
+                if each.candidate is not None
+            ),
         ),
     )
     write_card(found)

@@ -11,6 +11,7 @@ from ai_engine.errors import InflatesTooFarError
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.registry import Part, has_part, part
+from ai_engine.kinds.telling import reported_scores
 from ai_engine.preprocessing.object_file import read_object
 from ai_engine.preprocessing.radiograph import read_radiograph
 from dicom_node.domain.observation import Observation
@@ -101,7 +102,8 @@ class Shadows:
             raise NotFoundError(f"the image's file is gone ({type(error).__name__})") from error
         scores = scorer.probabilities(radiograph)
         labels = (label.name for label in scorer.card.labels)
-        return {label: float(score) for label, score in zip(labels, scores, strict=True)}
+        said = {label: float(score) for label, score in zip(labels, scores, strict=True)}
+        return reported_scores(scorer.card, said)
 
     def _path(self, observation: Observation) -> Path:
         for instance in self._repositories.item_instances(observation.job_id):

@@ -55,7 +55,7 @@ def test_the_demo_shows_findings_and_leaves_report_overlay_and_picture(tmp_path:
     (tmp_path / "yesterday-report.dcm").touch()
     done = _demo(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("Pneumonia", "Probability", "Threshold", "synthetic", "not for clinical use"):
+    for words in ("Abnormal", "Probability", "Threshold", "synthetic", "not for clinical use"):
         assert words in done.stdout
     assert re.search(r"\d+\.\d%", done.stdout)
     assert not (tmp_path / "yesterday-report.dcm").exists()

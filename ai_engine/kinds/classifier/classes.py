@@ -4,8 +4,8 @@ Paper 2, section IV, prints the matrix and the accuracy; paper 1, table II, the 
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,9 +18,12 @@ from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import DatasetError
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.views import model_view
-from ai_engine.library.card import Metric, ModelCard
+from ai_engine.library.card import Label, Metric, ModelCard
+from ai_engine.library.earned import AMONG_ABNORMAL, names_disease
 from ai_engine.measures.metrics import Interval, bootstrap, measures, wilson
+from ai_engine.measures.report import SMALLEST_GROUP
 from ai_engine.models.catalogue import architectures
+from ai_engine.prediction import NO_FINDING
 
 FIGURES = ("precision", "recall", "f1")
 
@@ -61,11 +64,12 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Called:
-    """Each image's true and predicted class, and its patient."""
+    """Each image's true and predicted class, its patient, and probabilities (images, classes)."""
 
     true: npt.NDArray[np.intp]
     predicted: npt.NDArray[np.intp]
     patients: tuple[str, ...]
+    probabilities: npt.NDArray[np.float64]
 
 
 def is_exclusive(card: ModelCard) -> bool:
@@ -105,7 +109,10 @@ def evaluate_classes(
         labels=names,
         confusion=tuple(tuple(int(count) for count in row) for row in counts),
         accuracy=_metric("accuracy", "all", split, total, wilson(int(np.trace(counts)), total)),
-        metrics=tuple(_class_metrics(names, called, split)),
+        metrics=(
+            *_class_metrics(names, called, split),
+            *_among_abnormal(card.labels, called, split),
+        ),
         recipe=recipe,
         paper=PAPER_ACCURACY.get(recipe),
         published=PAPER_FIGURES.get(recipe, {}),
@@ -116,7 +123,7 @@ def _call(
     card: ModelCard, backend: Backend, dataset: CxrDataset, items: Iterable[CxrItem]
 ) -> _Called:
     names = tuple(label.name for label in card.labels)
-    true, predicted, patients = [], [], []
+    true, predicted, patients, rows = [], [], [], []
     for item in items:
         held = [index for index, name in enumerate(names) if name in item.labels]
         if len(held) == 1:
@@ -125,10 +132,12 @@ def _call(
             true.append(held[0])
             predicted.append(int(row.argmax()))
             patients.append(item.patient_id)
+            rows.append(row)
     return _Called(
         true=np.array(true, dtype=np.intp),
         predicted=np.array(predicted, dtype=np.intp),
         patients=tuple(patients),
+        probabilities=np.array(rows, dtype=np.float64),
     )
 
 
@@ -142,6 +151,20 @@ def _class_metrics(names: tuple[str, ...], called: _Called, split: str) -> Itera
             for name in FIGURES:
                 interval = bootstrap(at_half[name], truth, chosen, called.patients)
                 yield _metric(name, label, split, int(truth.sum()), interval)
+
+
+def _among_abnormal(labels: Sequence[Label], called: _Called, split: str) -> Iterable[Metric]:
+    """Whether a class is told from other abnormal images, by its share of theirs and its own."""
+    normal = [index for index, label in enumerate(labels) if label.name in NO_FINDING]
+    rows = np.flatnonzero(~np.isin(called.true, normal))
+    patients = [called.patients[row] for row in rows]
+    for index, label in enumerate(labels):
+        truth = called.true[rows] == index
+        is_measured = min(truth.sum(), (~truth).sum()) >= SMALLEST_GROUP
+        if names_disease(label) and is_measured:
+            auc = measures(label.threshold)["auc"]
+            found = bootstrap(auc, truth, called.probabilities[rows, index], patients)
+            yield replace(_metric("auc", label.name, split, len(rows), found), group=AMONG_ABNORMAL)
 
 
 def _metric(name: str, label: str, split: str, images: int, interval: Interval) -> Metric:

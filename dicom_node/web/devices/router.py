@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.device import EVERY_DEVICE
 from ai_engine.library.card import ModelCard
+from ai_engine.library.earned import reported_labels
 from dicom_node.domain.calibration import gone_back
 from dicom_node.errors import NotFoundError
 from dicom_node.web.devices import drawing
@@ -61,7 +62,7 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
     ) -> Response:
         del user
         card, key = _card(desk, model), _key(desk, device)
-        if figure not in _FIGURES or label not in {each.name for each in card.labels}:
+        if figure not in _FIGURES or label not in {each.name for each in reported_labels(card)}:
             raise NotFoundError(f"there is no figure {figure} of label {label}.")
         (cases,) = desk.calibrating.cases(card, key, label=label).cases
         if not cases.positives or not cases.negatives:

@@ -13,6 +13,7 @@ from ai_engine.calibration.device import EVERY_DEVICE, DeviceCalibration, Source
 from ai_engine.calibration.objective import Objective
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.library.card import ModelCard
+from ai_engine.library.earned import reported_labels
 from ai_engine.prediction import ModelIdentity
 from dicom_node.domain.calibration import SCHEDULE, CalibrationVersion, gone_back
 from dicom_node.domain.warehouse import LabelTruth, Warehouse, WarehouseFilter, newest
@@ -153,7 +154,7 @@ class Calibrating:
             device_id=device_id,
             cases=tuple(
                 _cases(each.name, by_label[each.name])
-                for each in card.labels
+                for each in reported_labels(card)
                 if label in ("", each.name)
             ),
             without_score=sum(truth.score is None for truth in truths),
@@ -222,7 +223,10 @@ def parent_points(
     card: ModelCard, parent: CalibrationVersion | None
 ) -> Mapping[str, OperatingPoint]:
     """Return what decides each label where a device has nothing of its own."""
-    points = {label.name: OperatingPoint(score_threshold=label.threshold) for label in card.labels}
+    points = {
+        label.name: OperatingPoint(score_threshold=label.threshold)
+        for label in reported_labels(card)
+    }
     return {**points, **(parent.calibration.points if parent else {})}
 
 

@@ -9,6 +9,7 @@ from ai_engine.calibration.cases import LabelCases, Minimum
 from ai_engine.commands.comparison.paired import ALL_DEVICES, PairedCases, PairedResult, compare
 from ai_engine.drift.agreement import Rate, cohens_kappa, rate
 from ai_engine.library.card import ModelCard
+from ai_engine.library.earned import reported_labels
 from dicom_node.domain.shadow import ShadowScore
 from dicom_node.domain.warehouse import LabelTruth
 
@@ -81,7 +82,7 @@ def shadow_report(
     found = (
         _agreement(device, label.name, label.threshold, seen, known, minimum)
         for device in devices
-        for label in card.labels
+        for label in reported_labels(card)
     )
     return ShadowReport(
         images=len(seen),

@@ -14,7 +14,7 @@ from ai_engine.inference.network import Tensors
 from ai_engine.kinds.dual_view.predictor import DualViewPredictor
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
 from ai_engine.kinds.guarding import TagsHint
-from ai_engine.kinds.testing import chest_card, guard_card
+from ai_engine.kinds.testing import chest_card, guard_card, told_apart
 from ai_engine.library.card import ModelCard
 from ai_engine.library.labels import reported_label
 from ai_engine.prediction import Refusal, RefusalReason, RemarkKind
@@ -68,7 +68,13 @@ def card() -> ModelCard:
     labels = tuple(
         reported_label(name, threshold=0.5) for name in ("Pleural Effusion", "Lung Opacity")
     )
-    return dataclasses.replace(chest_card(Path()), kind="dual-view", input_size=SIZE, labels=labels)
+    return dataclasses.replace(
+        chest_card(Path()),
+        kind="dual-view",
+        input_size=SIZE,
+        labels=labels,
+        metrics=tuple(told_apart(label.name) for label in labels),
+    )
 
 
 def predictor(network: FakeDualBranch) -> DualViewPredictor:

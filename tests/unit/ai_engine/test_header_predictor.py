@@ -9,7 +9,7 @@ import pytest
 
 from ai_engine.errors import BackendError, ModelFolderError
 from ai_engine.kinds.guard.guard import ChestGuard
-from ai_engine.kinds.testing import FakeGuardBackend, chest_card, guard_card
+from ai_engine.kinds.testing import FakeGuardBackend, chest_card, guard_card, told_apart
 from ai_engine.kinds.with_header.predictor import OpacityClassifier, OpacityPredictor, joined_words
 from ai_engine.library.card import Label
 from ai_engine.library.labels import reported_label
@@ -42,7 +42,12 @@ def card(*labels: Label) -> object:
     import dataclasses  # noqa: PLC0415
 
     label = reported_label("Lung Opacity", threshold=0.4)
-    return dataclasses.replace(chest_card(Path()), labels=labels or (label,), input_size=64)
+    return dataclasses.replace(
+        chest_card(Path()),
+        labels=labels or (label,),
+        input_size=64,
+        metrics=(told_apart("Lung Opacity"),),
+    )
 
 
 def classifier() -> OpacityClassifier:

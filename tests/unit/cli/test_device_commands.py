@@ -9,6 +9,7 @@ from pydicom import dcmread
 from typer.testing import CliRunner, Result
 
 from ai_engine.kinds.shipped import CHEST_MODEL
+from ai_engine.prediction import ABNORMAL
 from dicom_node.cli.application import application
 from dicom_node.configuration.settings import load_settings
 from dicom_node.domain.device import Device
@@ -45,7 +46,12 @@ def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     image = small_radiograph()
     for record in validated.warehouse.records():
         truths = tuple(
-            replace(truth, model_version=model.version, weights_digest=model.weights_digest)
+            replace(
+                truth,
+                label=ABNORMAL,
+                model_version=model.version,
+                weights_digest=model.weights_digest,
+            )
             for truth in record.truths
         )
         made.warehouse.file(replace(record, model=model, truths=truths))
@@ -55,7 +61,11 @@ def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     image.save_as(path, enforce_file_format=True)
     made.observations.observe(
         [
-            replace(each, weights_digest=model.weights_digest, job_id=each.job_id)
+            replace(
+                each,
+                weights_digest=model.weights_digest,
+                scores=dict.fromkeys((ABNORMAL,), *each.scores.values()),
+            )
             for each in validated.observations
         ]
     )

@@ -1,7 +1,6 @@
 """A candidate as shadow by command, over live images on disk; and fine-tuning's refusals."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +87,7 @@ def analysed(
                 model_name=model.name,
                 weights_digest=model.weights_digest,
                 observed_at=utc_now(),
-                scores={"Pneumonia": 0.4},
+                scores={"Abnormal": 0.4},
             )
         ]
     )
@@ -100,7 +99,7 @@ def test_a_shadow_is_set_followed_reported_and_ended(
     def load(asked: Loading) -> Scorer:
         assert asked.cache
         assert asked.threads == 1
-        return Scorer(replace(asked.card, labels=asked.card.labels[:1]), Sure())
+        return Scorer(asked.card, Sure())
 
     monkeypatch.setattr(loading, "load_scorer", load)
     analysed(repositories, cards, 1)
@@ -114,7 +113,7 @@ def test_a_shadow_is_set_followed_reported_and_ended(
     # What came before the shadow is not looked at; what is gone is said.
     kept = {each.job_id: each for each in repositories.shadows.scores(CHEST_MODEL, digest(cards))}
     assert [int(job) for job in kept] == [2, 3]
-    assert _rounded(kept[f"{2:032d}"].scores) == {"Pneumonia": 0.97}
+    assert _rounded(kept[f"{2:032d}"].scores) == {"Abnormal": 0.97}
     assert "gone" in kept[f"{3:032d}"].failure
     # It goes nowhere: no finding, no evidence, no delivery, no item.
     for job in kept:
