@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.network.libraries import set_up_dicom_libraries
-from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.persistence.database import make_engine
+from tests.schema import give_schema
 
 pytest_plugins = ["tests.peers.fixtures"]
 
@@ -22,7 +23,7 @@ def pytest_configure() -> None:
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     """An empty database with the current schema."""
     made = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
-    migrate(made)
+    give_schema(made)
     yield made
     made.dispose()
 

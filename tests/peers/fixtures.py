@@ -1,10 +1,12 @@
 """Fixtures that start real peers; register them with ``pytest_plugins``."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from dicom_node.persistence.database import make_engine, migrate
 from tests.peers import dcmtk, node, orthanc, postgresql
 
 
@@ -48,3 +50,13 @@ def postgres() -> Iterator[postgresql.PostgreSql]:
     """A PostgreSQL server with no databases of ours yet."""
     with postgresql.postgresql() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: postgresql.PostgreSql) -> Callable[[], str]:
+    """Make databases with the Hotbase's schema and no rows; return the URL of each."""
+    template = "migrated"
+    engine = make_engine(postgres.database(template))
+    migrate(engine)
+    engine.dispose()
+    return lambda: postgres.database(f"test_{uuid.uuid4().hex}", template)

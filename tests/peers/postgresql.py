@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -25,11 +26,11 @@ class PostgreSql:
 
     port: int
 
-    def database(self, name: str) -> str:
-        """Create a database and return its URL."""
+    def database(self, name: str, template: str = "template1") -> str:
+        """Create a database, empty or as another one is, and return its URL."""
         admin = sa.create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
-            connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+            connection.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
         admin.dispose()
         return self._url(name).replace("+psycopg", "")
 
@@ -77,6 +78,7 @@ def postgresql() -> Iterator[PostgreSql]:
         "-c", "listen_addresses=127.0.0.1", "-k", str(cluster), "-c", "fsync=off",
     ]  # fmt: skip
     server = PostgreSql(port=port)
-    with running(command, log=folder / "postgresql.log", ready=server.is_ready):
+    # "Fast" shutdown: SIGTERM would wait for whoever left a connection open.
+    with running(command, log=folder / "postgresql.log", ready=server.is_ready, stop=signal.SIGINT):
         yield server
     shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -59,8 +60,12 @@ def running(
     ready: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    stop: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program from when ``ready`` holds until the block ends; its output goes to ``log``."""
+    """Run a program from when ``ready`` holds until the block ends; its output goes to ``log``.
+
+    ``stop`` is the signal that asks it to end at once.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(part) for part in command],
@@ -76,7 +81,7 @@ def running(
                 pytest.fail(f"{command[0]} ended at once:\n{log.read_text(errors='replace')}")
             yield process
         finally:
-            process.terminate()
+            process.send_signal(stop)
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:

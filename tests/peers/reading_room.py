@@ -20,11 +20,11 @@ from dicom_node.domain.review.review import ReviewDetails
 from dicom_node.domain.user import User, UserRole
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
-from dicom_node.persistence.database import migrate
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.objects import make_dataset, write_part10
+from tests.schema import give_schema
 
 PASSWORD = "a quiet dark room"  # noqa: S105 - opens nothing but this test
 PEOPLE = {
@@ -62,7 +62,7 @@ def reading_room(
     """Serve the pages; ``studies`` says of each study whether the model has found something."""
     settings = settings_in(folder)
     repositories = Repositories(settings)
-    migrate(repositories.engine)
+    give_schema(repositories.engine)
     repositories.received.open()
     repositories.evidence.open()
     room = ReadingRoom(

@@ -26,10 +26,11 @@ from dicom_node.finetuning.plan import PlanError, read_plan
 from dicom_node.finetuning.run import UNFINISHED, NothingNewError, Order, Outcome, Workshop, run
 from dicom_node.finetuning.split import SplitRules
 from dicom_node.models.cards import ModelCards
-from dicom_node.persistence.database import WAREHOUSE_MIGRATIONS, make_engine, migrate
+from dicom_node.persistence.database import WAREHOUSE_MIGRATIONS, make_engine
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
 from sr_templates.uids import device_uid
+from tests.schema import give_schema
 from tests.unit.finetuning.builders import DEVICE, OTHER_DEVICE, file_cases
 
 pytest.importorskip("tensorflow")
@@ -54,7 +55,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     made = make_engine(f"sqlite:///{tmp_path / 'warehouse.sqlite'}")
-    migrate(made, WAREHOUSE_MIGRATIONS)
+    give_schema(made, WAREHOUSE_MIGRATIONS)
     yield made
     made.dispose()
 

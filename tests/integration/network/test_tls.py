@@ -36,6 +36,7 @@ from tests.peers import dcmtk, node
 from tests.peers.objects import make_dataset, write_part10
 from tests.peers.process import wait_until
 from tests.peers.raw_scu import tcp
+from tests.schema import give_schemas
 
 pytestmark = pytest.mark.peer
 
@@ -186,7 +187,7 @@ def secure_worklist(tmp_path: Path, identities: dict[str, Identity]) -> Iterator
         ),
     )
     repositories = Repositories(settings)
-    repositories.migrate()
+    give_schemas(repositories)
     entity = ApplicationEntity(
         title="WS1", host="127.0.0.1", port=104, roles=frozenset({Role.WORKLIST})
     )

@@ -26,6 +26,7 @@ from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.peers import dcmtk
 from tests.peers.objects import announcement, encoded, make_dataset
 from tests.peers.raw_scu import rejection
+from tests.schema import give_schemas
 
 TOKEN = "a-token-of-the-second-workstation"  # noqa: S105 - opens nothing but this test
 STEP = "2.25.1"
@@ -48,7 +49,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         worklist=WorklistSettings(enabled=True, port=0, token_file=str(tokens)),
     )
     repositories = Repositories(settings)
-    repositories.migrate()
+    give_schemas(repositories)
     repositories.received.open()
     for title, role in (("WS1", Role.WORKLIST), ("WS2", Role.WORKLIST), ("CR1", Role.MODALITY)):
         entity = ApplicationEntity(title=title, host="127.0.0.1", port=104, roles=frozenset({role}))

@@ -30,7 +30,7 @@ def test_reports_are_valid(tmp_path: Path, slices: int, segmented: bool) -> None
 
 
 # The validator's time grows with the square of the image library.
-@pytest.mark.parametrize(("slices", "segmented"), [(24, True), (24, False), (12, True)])
+@pytest.mark.parametrize(("slices", "segmented"), [(20, True), (20, False), (12, True)])
 def test_reports_follow_tid_1500_row_by_row(tmp_path: Path, slices: int, segmented: bool) -> None:
     study = a_study(slices=slices)
     made = build_ct_report(study.prediction, study.datasets, a_context(), segmented=segmented)

@@ -1,7 +1,10 @@
 """Validators as users run them; what they say is shown without the values they quote."""
 
+import json
 import re
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,6 @@ from tests.peers.process import program
 
 _JAVA_FOLDER = Path("/usr/share/java")
 _JARS = ("pixelmed", "commons-codec", "vecmath", "jaxb-api", "javax.json", "slf4j-api", "slf4j-nop")
-# The validator's style sheets are larger than the JDK's default limits on XPath.
-_JDK_LIMITS = ("xpathTotalOpLimit", "xpathExprOpLimit", "xpathExprGrpLimit")
 # What DCMTK says of every report in UTF-8 or with code extensions, whoever wrote it.
 _DSRDUMP_LIMITS = (
     "The VR checker does not support this Specific Character Set",
@@ -42,22 +43,31 @@ def dsrdump_complaints(path: Path) -> list[str]:
 
 def template_errors(path: Path) -> list[str]:
     """Return the Error lines of PixelMed's validator, which knows TID 1500 row by row."""
+    pixelmed = _pixelmed()
+    assert pixelmed.stdin is not None
+    assert pixelmed.stdout is not None
+    print(path, file=pixelmed.stdin, flush=True)
+    answer = pixelmed.stdout.readline()
+    assert answer, f"PixelMed's validator ended with status {pixelmed.wait(timeout=10)}"
+    lines = json.loads(answer).splitlines()
+    assert "Found Root Template TID_1500 (MeasurementReport)" in lines
+    return [line for line in lines if line.startswith("Error") and _PIXELMED_LIMIT not in line]
+
+
+@cache
+def _pixelmed() -> subprocess.Popen[str]:
+    """The validator's process; it ends when this one does, with its standard input."""
     jars = [_JAVA_FOLDER / f"{name}.jar" for name in _JARS]
     if not jars[0].exists():
         pytest.skip("PixelMed is not installed (Debian package libpixelmed-java)")
-    result = _run(
-        [
-            program("java", "default-jre-headless"),
-            *(f"-Djdk.xml.{limit}=0" for limit in _JDK_LIMITS),
-            "-cp",
-            ":".join(map(str, jars)),
-            "com.pixelmed.validate.DicomSRValidator",
-            str(path),
-        ]
+    program("java", "default-jre-headless")
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.sr_templates.pixelmed", *map(str, jars)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
-    lines = (result.stdout + result.stderr).splitlines()
-    assert "Found Root Template TID_1500 (MeasurementReport)" in lines
-    return [line for line in lines if line.startswith("Error") and _PIXELMED_LIMIT not in line]
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -13,11 +13,11 @@ from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Suspension
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
-from dicom_node.persistence.database import migrate
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
 from tests.peers.chromium import chromium
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
+from tests.schema import give_schema
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, Validated, cases_of
 from tests.unit.web.test_device_pages import device_desk
@@ -31,7 +31,7 @@ RARE = Device(calling_ae="CR2", model_name="Rare")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """An administrator's window on a node that has calibrated a device and suspended its model."""
     repositories = Repositories(settings_in(tmp_path_factory.mktemp("node")))
-    migrate(repositories.engine)
+    give_schema(repositories.engine)
     add_people(repositories)
     validated = Validated()
     cases_of(SHIFTED, validated, 150, shift=-4, seed=1)

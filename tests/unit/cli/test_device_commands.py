@@ -16,6 +16,7 @@ from dicom_node.domain.device import Device
 from dicom_node.errors import ConfigurationError, NodeError, NotFoundError
 from dicom_node.models.cards import ModelCards
 from dicom_node.node.repositories import Repositories
+from tests.schema import give_schemas
 from tests.unit.export.images import small_radiograph
 from tests.unit.validated import Validated, cases_of
 
@@ -39,7 +40,7 @@ def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     monkeypatch.setenv("COLUMNS", "250")
     settings = load_settings(CONFIG)
     made = Repositories(settings)
-    made.migrate()
+    give_schemas(made)
     model = ModelCards(CONFIG, settings.models_dir).identity(CHEST_MODEL)
     validated = Validated()
     cases_of(DEVICE, validated, 90, shift=-3, seed=1)

@@ -14,6 +14,7 @@ from dicom_node.domain.evidence import EvidenceObject, LeftOut
 from dicom_node.domain.job import JobState
 from dicom_node.node.repositories import Repositories
 from sr_templates.evidence_kind import EvidenceKind
+from tests.schema import give_schemas
 from tests.unit.builders import EPOCH, STUDY, an_instance
 from tests.unit.persistence.test_hotbase import JOB
 from tests.unit.sr_templates.builders import a_source
@@ -34,7 +35,7 @@ def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
     made = Repositories(NodeSettings(data_dir=tmp_path / "data"))
-    made.migrate()
+    give_schemas(made)
     made.received.open()
     made.evidence.open()
     source, dataset = made.received.root / an_instance("1.1").path, a_source()

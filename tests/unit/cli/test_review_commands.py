@@ -19,6 +19,7 @@ from dicom_node.errors import ConflictError, NodeError, NotFoundError
 from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.testing.fakes import FAKE_MODEL
 from dicom_node.workflow.testing.review_fakes import fake_details
+from tests.schema import give_schemas
 from tests.unit.builders import an_instance
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -50,7 +51,7 @@ def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     monkeypatch.setenv("DICOM_NODE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
     made = Repositories(NodeSettings(data_dir=tmp_path / "data"))
-    made.migrate()
+    give_schemas(made)
     now = datetime.now(UTC)
     study = DETAILS.item.study_instance_uid
     image = DETAILS.images[0].sop_instance_uid

@@ -20,6 +20,7 @@ from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.shadows import Shadows
+from tests.schema import give_schemas
 from tests.unit.builders import STUDY, an_instance
 from tests.unit.cli.test_device_commands import CONFIG, dicom_node
 from tests.unit.export.images import small_radiograph
@@ -47,7 +48,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCards:
 @pytest.fixture
 def repositories(cards: ModelCards) -> Iterator[Repositories]:
     made = Repositories(load_settings(CONFIG))
-    made.migrate()
+    give_schemas(made)
     yield made
     made.close()
 

@@ -13,7 +13,8 @@ from dicom_node.dicomweb.errors import DicomWebError
 from dicom_node.dicomweb.router import make_router
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.search import ObjectSearch
-from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.persistence.database import make_engine
+from tests.schema import give_schema
 from tests.unit.builders import a_described_instance
 from tests.unit.dicomweb.test_retrieving import Folder
 
@@ -28,7 +29,7 @@ OF_STUDIES = [
 def client(tmp_path: Path) -> Iterator[TestClient]:
     """DICOMweb over an index of three studies of different days; the first has two instances."""
     engine = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
-    migrate(engine)
+    give_schema(engine)
     instances = []
     for number, keywords in enumerate(OF_STUDIES, start=1):
         study = str(keywords["study"])

@@ -20,9 +20,10 @@ from dicom_node.finetuning.split import (
     require_apart,
     split,
 )
-from dicom_node.persistence.database import WAREHOUSE_MIGRATIONS, make_engine, migrate
+from dicom_node.persistence.database import WAREHOUSE_MIGRATIONS, make_engine
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.workflow.testing.review_fakes import FakeWarehouse
+from tests.schema import give_schema
 from tests.unit.builders import EPOCH
 from tests.unit.finetuning.builders import (
     DEVICE,
@@ -64,7 +65,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     engine = make_engine(f"sqlite:///{tmp_path / 'warehouse.sqlite'}")
-    migrate(engine, WAREHOUSE_MIGRATIONS)
+    give_schema(engine, WAREHOUSE_MIGRATIONS)
     yield House(tmp_path / "files", engine)
     engine.dispose()
 

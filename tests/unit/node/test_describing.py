@@ -18,6 +18,7 @@ from dicom_node.query.parameters import Reading, read_search
 from dicom_node.query.ports import Window
 from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.objects import announcement, encoded, make_dataset
+from tests.schema import give_schemas
 
 COUNT = 450
 
@@ -25,7 +26,7 @@ COUNT = 450
 @pytest.fixture
 def repositories(tmp_path: Path) -> Repositories:
     made = Repositories(NodeSettings(data_dir=tmp_path))
-    made.migrate()
+    give_schemas(made)
     made.received.open()
     made.evidence.open()
     return made

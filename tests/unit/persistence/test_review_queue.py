@@ -36,8 +36,8 @@ from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 
 LEASE = timedelta(minutes=15)
-# A minute of it: DICOM_NODE_REVIEW_SECONDS=60. A few seconds show the same.
-SECONDS = float(os.environ.get("DICOM_NODE_REVIEW_SECONDS", "2"))
+# A minute of it: DICOM_NODE_REVIEW_SECONDS=60. A moment shows the same.
+SECONDS = float(os.environ.get("DICOM_NODE_REVIEW_SECONDS", "0.5"))
 
 
 def reviewer(name: str) -> Reviewer:

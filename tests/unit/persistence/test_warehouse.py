@@ -1,7 +1,6 @@
 """The Warehouse keeps what was filed, whole, and gives it out by device, model and label."""
 
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,7 +38,7 @@ from dicom_node.persistence.warehouse.tables import WAREHOUSE
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
 from dicom_node.workflow.testing.fakes import FAKE_MODEL
 from dicom_node.workflow.testing.review_fakes import FakeWarehouse, fake_details
-from tests.peers.postgresql import PostgreSql
+from tests.schema import give_schema
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 DEVICE = Device(calling_ae="CR1", manufacturer="Maker", model_name="Plate", serial_number="7")
@@ -48,13 +47,12 @@ DEVICE = Device(calling_ae="CR1", manufacturer="Maker", model_name="Plate", seri
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer)])
 def warehouse_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'warehouse.sqlite'}"
+        made = make_engine(f"sqlite:///{tmp_path / 'warehouse.sqlite'}")
+        give_schema(made)
     else:
-        server: PostgreSql = request.getfixturevalue("postgres")
-        url = server.database(f"test_{uuid.uuid4().hex}")
-    made = make_engine(url)
+        database: Callable[[], str] = request.getfixturevalue("migrated_postgres")
+        made = make_engine(database())
     # Beside the Hotbase's tables in one database, as users of one PostgreSQL may have it.
-    migrate(made)
     migrate(made, WAREHOUSE_MIGRATIONS)
     yield made
     made.dispose()

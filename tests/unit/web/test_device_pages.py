@@ -15,7 +15,6 @@ from dicom_node.domain.observation import Suspension
 from dicom_node.domain.warehouse import LabelTruth, WarehouseFilter
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
-from dicom_node.persistence.database import migrate
 from dicom_node.persistence.devices.calibration_tables import CALIBRATION_USES
 from dicom_node.web.application import make_application
 from dicom_node.web.devices.ports import DeviceDesk
@@ -24,6 +23,7 @@ from dicom_node.workflow.devices.drift import DriftRules, DriftWatch
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
+from tests.schema import give_schema
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
 from tests.unit.web.test_sign_in import sign_in
@@ -62,7 +62,7 @@ def device_desk(repositories: Repositories, validated: Validated) -> DeviceDesk:
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
     """The stores that all tests share; each starts without calibrations."""
     made = Repositories(settings_in(tmp_path_factory.mktemp("node")))
-    migrate(made.engine)
+    give_schema(made.engine)
     add_people(made)
     yield made
     made.close()

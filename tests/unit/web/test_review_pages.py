@@ -22,13 +22,13 @@ from dicom_node.domain.review.review import (
 from dicom_node.domain.review.rules import superseded
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
-from dicom_node.persistence.database import migrate
 from dicom_node.web.application import make_application
 from dicom_node.web.frame import STATIC
 from dicom_node.web.sessions import SESSION_SECONDS, UNATTENDED
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.reading_room import add_people, settings_in
+from tests.schema import give_schema
 from tests.unit.web.test_sign_in import sign_in
 
 ITEM = fake_details(1).item.item_id
@@ -42,7 +42,7 @@ BERT = Reviewer(
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
     """The accounts that all tests share."""
     made = Repositories(settings_in(tmp_path_factory.mktemp("node")))
-    migrate(made.engine)
+    give_schema(made.engine)
     add_people(made)
     yield made
     made.close()

@@ -14,13 +14,13 @@ from dicom_node.configuration.passwords import hashed, is_right
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
-from dicom_node.persistence.database import migrate
 from dicom_node.web.application import make_application
 from dicom_node.web.attempts import SignInAttempts
 from dicom_node.web.sessions import session_secret
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
+from tests.schema import give_schema
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 def repositories(tmp_path: Path) -> Iterator[Repositories]:
     """A node's stores, without people."""
     made = Repositories(settings_in(tmp_path))
-    migrate(made.engine)
+    give_schema(made.engine)
     yield made
     made.close()
 

@@ -11,10 +11,11 @@ from ai_engine.calibration.objective import Objective, parse_objective
 from dicom_node.domain.calibration import SCHEDULE, CalibrationVersion
 from dicom_node.domain.device import Device
 from dicom_node.errors import NotFoundError
-from dicom_node.persistence.database import make_engine, migrate
+from dicom_node.persistence.database import make_engine
 from dicom_node.persistence.devices.calibrations import CalibrationStore
 from dicom_node.workflow.devices.calibrate import Calibrating
 from dicom_node.workflow.testing.fakes import FakeClock
+from tests.schema import give_schema
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
 
@@ -25,7 +26,7 @@ RARE = Device(calling_ae="CR2", model_name="Rare")
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
     made = make_engine(f"sqlite:///{tmp_path_factory.mktemp('db') / 'hotbase.sqlite'}")
-    migrate(made)
+    give_schema(made)
     yield made
     made.dispose()
 
