@@ -192,6 +192,34 @@ def echo(context: typer.Context, title: Title) -> None:
     run.console.print(f"{entity.title} answered in {seconds * 1000:.0f} ms.")
 
 
+@commands.command("probe")
+def probe(
+    context: typer.Context,
+    title: Title,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the proposed evidence into its entry.")
+    ] = False,
+) -> None:
+    """Find out what an administered AE title takes and offers; propose the evidence for it."""
+    # Loads the DICOM libraries, which administering does without.
+    from dicom_node.cli.probing import show_profile, show_proposal  # noqa: PLC0415
+    from dicom_node.domain.peer_profile import proposed_evidence  # noqa: PLC0415 - the same
+    from dicom_node.node.peers import profile_of  # noqa: PLC0415 - the same
+
+    set_up_dicom()
+    run = invocation(context)
+    ae_titles = run.administration().ae_titles
+    entity = ae_titles.get(title)
+    profile = profile_of(run.settings(), entity)
+    show_profile(run.console, entity, profile)
+    proposal = proposed_evidence(entity, profile)
+    show_proposal(run.console, entity, proposal)
+    if apply and proposal.evidence and proposal.evidence != entity.evidence:
+        changed = replace(entity, evidence=proposal.evidence)
+        ae_titles.put(changed, actor=getpass.getuser(), at=utc_now())
+        run.console.print(f"Changed {entity.title}.")
+
+
 def _given(
     *,
     host: str | None = None,

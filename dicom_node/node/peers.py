@@ -4,7 +4,9 @@ from pathlib import Path
 
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.peer_profile import PeerProfile
 from dicom_node.errors import ConfigurationError
+from dicom_node.network.probe import probe
 from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.network.tls import TlsFiles, client_context
 
@@ -52,6 +54,23 @@ def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination
         host=entity.host,
         port=entity.port,
         tls=client_context(files) if files else None,
+    )
+
+
+def profile_of(settings: NodeSettings, entity: ApplicationEntity) -> PeerProfile:
+    """Find out what an administered AE title takes and offers; nothing is transferred.
+
+    Raises
+    ------
+    ConfigurationError
+        As for ``address_of``.
+    AssociationError
+        It cannot be reached, or does not let the node in.
+    """
+    return probe(
+        address_of(settings, entity),
+        calling_ae=settings.network.ae_title,
+        timeouts=scu_timeouts(settings),
     )
 
 

@@ -9,14 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pydicom.uid import (
-    BasicTextSRStorage,
-    Comprehensive3DSRStorage,
-    ComprehensiveSRStorage,
-    EncapsulatedPDFStorage,
-    EnhancedSRStorage,
-)
-
 Types = frozenset[str]
 # From the value type of a content item, and how it is related to another: that other's value types.
 Relationships = Mapping[tuple[str, str], Types]
@@ -115,25 +107,25 @@ class ReportForm:
 
 
 COMPREHENSIVE_3D = ReportForm(
-    sop_class_uid=str(Comprehensive3DSRStorage),
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34",
     name="Comprehensive 3D SR",
     relationships=_COMPREHENSIVE_3D,
     by_reference=True,
 )
 COMPREHENSIVE = ReportForm(
-    sop_class_uid=str(ComprehensiveSRStorage),
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.88.33",
     name="Comprehensive SR",
     relationships=_COMPREHENSIVE,
     by_reference=True,
 )
 ENHANCED = ReportForm(
-    sop_class_uid=str(EnhancedSRStorage), name="Enhanced SR", relationships=_ENHANCED
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.88.22", name="Enhanced SR", relationships=_ENHANCED
 )
 BASIC_TEXT = ReportForm(
-    sop_class_uid=str(BasicTextSRStorage), name="Basic Text SR", relationships=_BASIC
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.88.11", name="Basic Text SR", relationships=_BASIC
 )
 PDF = ReportForm(
-    sop_class_uid=str(EncapsulatedPDFStorage),
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.104.1",
     name="Encapsulated PDF",
     relationships=MappingProxyType({}),
 )
