@@ -15,6 +15,7 @@ from ai_engine.errors import InflatesTooFarError
 from ai_engine.preprocessing.object_file import read_object
 from dicom_node.archive.elements import inflate
 from dicom_node.archive.part10 import decode_head, encode_head
+from dicom_node.archive.reading import read_instance
 from dicom_node.archive.storage import StorageArchive
 
 
@@ -74,6 +75,27 @@ class DicomObjects:
             received_at=self._clock(),
         )
         return stored.instance.path
+
+
+class SummarisedObjects(DicomObjects):
+    """The same, with what the index knows of a received object in the place of its data set.
+
+    Reading that is bounded, whatever the object holds (`dicom_node.archive.elements`).
+    """
+
+    def source(self, path: str) -> Dataset:
+        """Return what queries may ask for of a received object, and the UIDs that name it."""
+        found = read_instance(self._received, path)
+        dataset = Dataset()
+        if (known := found.attributes) is not None:
+            for level in (known.study, known.series, known.instance):
+                dataset.update(Dataset.from_json(level))
+        dataset.SpecificCharacterSet = "ISO_IR 192"
+        dataset.SOPClassUID = found.sop_class_uid
+        dataset.SOPInstanceUID = found.sop_instance_uid
+        dataset.StudyInstanceUID = found.study_instance_uid
+        dataset.SeriesInstanceUID = found.series_instance_uid
+        return dataset
 
 
 def _beginning(path: Path) -> Dataset:

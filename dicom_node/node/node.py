@@ -27,6 +27,7 @@ from dicom_node.network.sender import StorageSender
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
 from dicom_node.node.administering import make_administration
+from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
@@ -36,7 +37,7 @@ from dicom_node.node.pages import make_pages
 from dicom_node.node.peers import address_of, scu_timeouts, tls_files
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
-from dicom_node.node.repositories import Repositories, archive_settings
+from dicom_node.node.repositories import Repositories
 from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
 from dicom_node.persistence.database import make_workflow_engine
@@ -48,6 +49,7 @@ from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.fit import Fitting
 from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.make_evidence import EvidenceMaking, NoImages
 from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
 from dicom_node.workflow.analysis.report import Reporting
@@ -271,8 +273,8 @@ class Node:
                 results=repositories.hotbase,
                 external=repositories.external,
                 ae_titles=repositories.ae_titles,
-                archive=repositories.objects,
-                models=self._models,
+                maker=EvidenceMaking(archive=repositories.objects, images=self._models),
+                last_resort=EvidenceMaking(archive=repositories.summaries, images=NoImages()),
                 context=context,
                 clock=utc_now,
             ),

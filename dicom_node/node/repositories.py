@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path, PurePath
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
-from dicom_node.archive.objects import DicomObjects
 from dicom_node.archive.reading import iter_objects
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.configuration.files import load_ae_titles
 from dicom_node.configuration.private_folder import make_private
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.node.archives import archives_of
 from dicom_node.node.clock import utc_now
 from dicom_node.node.describing import Describing, NodeSearch
 from dicom_node.persistence.ae_titles import AeTitleStore
@@ -61,10 +60,9 @@ class Repositories:
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)
-        self.received = StorageArchive(archive_settings(settings))
-        self.evidence = StorageArchive(
-            ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
-        )
+        archives = archives_of(settings, clock=utc_now)
+        self.received, self.evidence = archives.received, archives.evidence
+        self.objects, self.summaries = archives.objects, archives.summaries
         self.describing = Describing(
             AttributeStore(self.engine), received=self.received, evidence=self.evidence
         )
@@ -73,12 +71,6 @@ class Repositories:
         self.warehouse_engine = make_engine(settings.warehouse_url)
         self.warehouse = WarehouseStore(self.warehouse_engine)
         self.held_out = HeldOutStore(self.warehouse_engine)
-        self.objects = DicomObjects(
-            received=self.received,
-            evidence=self.evidence,
-            ae_title=settings.network.ae_title,
-            clock=utc_now,
-        )
 
     @property
     def warehouse_files(self) -> DeviceFolders:
@@ -144,12 +136,3 @@ class Repositories:
         newest = self.index.newest()
         # A day back: folders are named by the day of reception, and clocks may be set.
         return iter_objects(self.received, newest.date() - timedelta(days=1) if newest else None)
-
-
-def archive_settings(settings: NodeSettings) -> ArchiveSettings:
-    """Return what the archive of received objects needs to know."""
-    return ArchiveSettings(
-        root=settings.archive_dir,
-        min_free_bytes=settings.network.min_free_bytes,
-        max_object_bytes=settings.network.max_object_bytes,
-    )

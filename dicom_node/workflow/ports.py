@@ -6,12 +6,9 @@ from datetime import datetime
 from enum import Enum
 from typing import ParamSpec, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from pydicom import Dataset
 
 from ai_engine.calibration.device import DeviceCalibration
-from ai_engine.kinds.lungs.segmenter import LungFields
 from ai_engine.prediction import ModelIdentity, Triage
 from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
@@ -354,17 +351,6 @@ class Models(Protocol):
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run a model on instances of the archive."""
-
-    def display_pixels(
-        self, instance: ReceivedInstance, frame_number: int | None = None
-    ) -> npt.NDArray[np.float32]:
-        """Return an analysed image as it is displayed: (rows, columns), 0 to 1, bright is dense."""
-
-    def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
-        """Return the values, after the modality LUT, that show an analysed radiograph well."""
-
-    def lungs(self, instance: ReceivedInstance) -> LungFields | None:
-        """Outline the lungs on an analysed image; None where no model can."""
 
 
 class Substitutes(Protocol):

@@ -97,8 +97,7 @@ def started(engine: sa.Engine, tmp_path: Path) -> Started:
         works = Works(engine, tmp_path)
         settings = NodeSettings.model_validate({"data_dir": data, "inference": {"threads": 1}})
         host = ModelHost(settings, config, works.objects, CalibrationStore(engine))
-        for stage in (works.corridor.routing, works.corridor.inference, works.corridor.reporting):
-            stage._models = host
+        works.look_with(host)
         works.corridor.routing._routes = (
             Route(name="trial", model=card.name, modalities=frozenset({"DX"})),
         )

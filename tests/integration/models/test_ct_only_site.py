@@ -71,8 +71,7 @@ def test_a_study_is_measured_and_reported(config: Path, engine: sa.Engine, tmp_p
     settings = NodeSettings.model_validate({"data_dir": tmp_path / "data"})
     host = ModelHost(settings, config, works.objects, CalibrationStore(engine))
     host.load([MODEL])
-    for stage in (works.corridor.routing, works.corridor.inference, works.corridor.reporting):
-        stage._models = host
+    works.look_with(host)
     works.corridor.routing._routes = (CT,)
     receive(works, a_study().datasets)
     job = analysed(works)

@@ -105,8 +105,7 @@ def make_node(hotbase: sa.Engine, folder: Path, store: str, models: FakeModels, 
     """Return a node whose model and destination are stand-ins."""
     works = Works(hotbase, folder)
     works.models = models
-    for stage in (works.corridor.routing, works.corridor.inference, works.corridor.reporting):
-        stage._models = models
+    works.look_with(models)
     node = Node(works, store)
     node.corridor.delivering._sender = door
     return node

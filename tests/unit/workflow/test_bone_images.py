@@ -55,8 +55,7 @@ def wanting(works: Works, *kinds: EvidenceKind) -> None:
 
 
 def draw_bones(works: Works) -> str:
-    for stage in (works.corridor.routing, works.corridor.inference, works.corridor.reporting):
-        stage._models = DrawsBones()
+    works.look_with(DrawsBones())
     works.corridor.analyse(STUDY, InlineSteps(workflow_id="bones"))
     assert works.index.study(STUDY).state is StudyState.ANALYSED
     return str(works.hotbase.jobs(STUDY)[-1]["job_id"])

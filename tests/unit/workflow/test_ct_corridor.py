@@ -62,8 +62,7 @@ class ClassicalCt:
 def works(engine: sa.Engine, tmp_path: Path) -> Works:
     made = Works(engine, tmp_path)
     models = ClassicalCt(made.objects, tmp_path / "cache")
-    for stage in (made.corridor.routing, made.corridor.inference, made.corridor.reporting):
-        stage._models = models  # type: ignore[assignment]
+    made.look_with(models)
     made.corridor.routing._routes = (CT,)
     return made
 

@@ -12,7 +12,7 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import JobState
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
-from dicom_node.workflow.analysis import evidence_builders, report
+from dicom_node.workflow.analysis import evidence_builders, make_evidence
 from dicom_node.workflow.analysis.gate import Gate
 from dicom_node.workflow.testing.fakes import FakeSender, InlineSteps
 from sr_templates.errors import EvidenceError
@@ -106,7 +106,7 @@ def strict_gate(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     def too_strict(dataset: Dataset, sources: object = ()) -> tuple[str, ...]:
         return ("a rule that does not exist",) if dataset.Modality == kind else ()
 
-    monkeypatch.setattr(report, "problems", too_strict)
+    monkeypatch.setattr(make_evidence, "problems", too_strict)
 
 
 def test_a_broken_object_is_held_with_its_reason_and_the_others_are_sent(
@@ -238,7 +238,7 @@ def test_a_report_that_cannot_be_built_is_a_failed_study_with_the_reason(
     def impossible(*arguments: object, **named: object) -> Dataset:
         raise EvidenceError("SOPInstanceUID of a source is not a valid UID")
 
-    monkeypatch.setattr(report, "build_measurement_report", impossible)
+    monkeypatch.setattr(make_evidence, "build_measurement_report", impossible)
     guarded.works.receive("1.2.3.1")
     guarded.run()
     study = guarded.works.index.study(STUDY)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
-from dicom_node.archive.objects import DicomObjects
+from dicom_node.archive.objects import DicomObjects, SummarisedObjects
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import RetryPolicy
@@ -34,6 +35,7 @@ from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.infer import Inference
+from dicom_node.workflow.analysis.make_evidence import EvidenceMaking, Images, NoImages
 from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
@@ -41,6 +43,7 @@ from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.unrouted import routing_identity
 from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.pipeline import Corridor
+from dicom_node.workflow.ports import Models
 from dicom_node.workflow.review.conclude import Concluding
 from dicom_node.workflow.review.external_reports import ExternalVerdicts
 from dicom_node.workflow.review.file import Filing
@@ -76,12 +79,9 @@ class Works:
         self.observations = ObservationStore(engine)
         self.received = StorageArchive(ArchiveSettings(root=folder / "received", durable=False))
         self.evidence = StorageArchive(ArchiveSettings(root=folder / "evidence", durable=False))
-        self.objects = DicomObjects(
-            received=self.received,
-            evidence=self.evidence,
-            ae_title="AINODE",
-            clock=self.clock,
-        )
+        archives = {"received": self.received, "evidence": self.evidence, "clock": self.clock}
+        self.objects = DicomObjects(**archives, ae_title="AINODE")
+        self.summaries = SummarisedObjects(**archives, ae_title="AINODE")
         self.received.open()
         self.evidence.open()
         self.ae_titles = ae_titles = AeTitleStore(engine)
@@ -109,8 +109,8 @@ class Works:
                 **repositories,
                 external=self.external,
                 ae_titles=ae_titles,
-                archive=self.objects,
-                models=self.models,
+                maker=EvidenceMaking(archive=self.objects, images=self.models),
+                last_resort=EvidenceMaking(archive=self.summaries, images=NoImages()),
                 context=_context,
             ),
             delivering=Delivering(
@@ -168,6 +168,13 @@ class Works:
                 clock=self.clock,
             ),
         )
+
+    def look_with(self, models: Models) -> None:
+        """Let other models look at images, and what they show be drawn into evidence."""
+        self.corridor.routing._models = models
+        self.corridor.inference._models = models
+        maker = EvidenceMaking(archive=self.objects, images=cast("Images", models))
+        self.corridor.reporting._maker = maker
 
     def receive(self, uid: str, **changes: str) -> None:
         dataset = _radiograph(uid, **changes)

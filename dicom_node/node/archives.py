@@ -1,0 +1,44 @@
+"""The two archives of a node, as every process of it opens them; no database is needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.objects import DicomObjects, SummarisedObjects
+from dicom_node.configuration.settings import NodeSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archives:
+    """What was received, and what was made of it."""
+
+    received: StorageArchive
+    evidence: StorageArchive
+    objects: DicomObjects
+    summaries: SummarisedObjects
+
+
+def archives_of(settings: NodeSettings, *, clock: Callable[[], datetime]) -> Archives:
+    """Return the archives below the data folder, neither opened nor cleaned."""
+    both = {
+        "received": StorageArchive(archive_settings(settings)),
+        "evidence": StorageArchive(
+            ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
+        ),
+    }
+    title = settings.network.ae_title
+    return Archives(
+        **both,
+        objects=DicomObjects(**both, ae_title=title, clock=clock),
+        summaries=SummarisedObjects(**both, ae_title=title, clock=clock),
+    )
+
+
+def archive_settings(settings: NodeSettings) -> ArchiveSettings:
+    """Return what the archive of received objects needs to know."""
+    return ArchiveSettings(
+        root=settings.archive_dir,
+        min_free_bytes=settings.network.min_free_bytes,
+        max_object_bytes=settings.network.max_object_bytes,
+    )

@@ -1,0 +1,77 @@
+"""What passes between the node and whoever makes evidence: rows one way, rows the other.
+
+Both are small and can be sent to another process. Objects lie in the archives, before and after.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ai_engine.prediction import Remark
+from ai_engine.result import Result
+from dicom_node.domain.evidence import EvidenceObject, LeftOut
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.job import Job
+from dicom_node.domain.review.external_report import ExternalReport
+from dicom_node.errors import NodeError
+from sr_templates.context import EvidenceContext
+from sr_templates.evidence_kind import EvidenceKind
+
+
+class EvidenceNotMadeError(NodeError):
+    """Evidence of a job cannot be built; the words are those of the template."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """What a report comes after.
+
+    ``results`` and ``verdicts`` are paths in the archive of evidence: reports of the model, and
+    what people said of its results. ``external`` is what they said on other workstations.
+    """
+
+    results: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    external: tuple[ExternalReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceOrder:
+    """What evidence of one job is made from: what its model said, its images, the kinds wanted.
+
+    ``earlier`` is what was made before, where the job is done once more.
+    """
+
+    job: Job
+    prediction: Result
+    instances: tuple[ReceivedInstance, ...]
+    context: EvidenceContext
+    wanted: frozenset[EvidenceKind] = frozenset()
+    earlier: tuple[EvidenceObject, ...] = ()
+    replaced: Replaced = field(default_factory=Replaced)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeEvidence:
+    """Objects that are durable in the archive, kinds that there are none of, and what was added.
+
+    ``remarks`` say what results cannot copy of the headers.
+    """
+
+    evidence: tuple[EvidenceObject, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+
+class EvidenceMaker(Protocol):
+    """Makes evidence, here or in another process."""
+
+    def make(self, order: EvidenceOrder) -> MadeEvidence:
+        """Build, check and keep the evidence of a job.
+
+        Doing it again gives the same objects.
+
+        Raises
+        ------
+        NodeError
+            When it cannot be built or kept.
+        """
