@@ -76,6 +76,10 @@ COMMANDS = {
         summary="Put a backup back into an empty data folder and empty databases, as the settings "
         "name them.",
     ),
+    "retention": Listed(
+        target="dicom_node.cli.retention:retention",
+        summary="Show whose images are to be removed by the settings of retention, or remove them.",
+    ),
     "echo": Listed(
         target="dicom_node.cli.network:echo",
         summary="Send a C-ECHO: is the peer there, and does it know this AE title?",

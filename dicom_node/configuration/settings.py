@@ -192,6 +192,21 @@ class FineTuningSettings(_Section):
     """The size of training's steps at first."""
 
 
+class RetentionSettings(_Section):
+    """How long received images stay once nothing is left to be done with their study."""
+
+    schedule: _Schedule = "30 2 * * *"
+    """When images are removed: minute, hour, day, month, weekday (UTC); empty: only by hand."""
+    image_days: float = Field(default=0.0, ge=0)
+    """Days after which images of a settled study are removed; 0 keeps them."""
+    high_water: float = Field(default=0.0, ge=0, le=100)
+    """Per cent of the disk above which the oldest settled studies' images go sooner; 0: never."""
+    freed: float = Field(default=5.0, gt=0, le=100)
+    """Per cent of the disk that are made free below the high water mark."""
+    fewest_days: float = Field(default=2.0, ge=0)
+    """Days for which images stay however full the disk is."""
+
+
 class EvidenceSettings(_Section):
     """What results look like."""
 
@@ -277,6 +292,7 @@ class NodeSettings(BaseSettings):
     calibration: CalibrationSettings = CalibrationSettings()
     drift: DriftSettings = DriftSettings()
     finetuning: FineTuningSettings = FineTuningSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(

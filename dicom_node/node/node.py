@@ -38,6 +38,7 @@ from dicom_node.node.peers import address_of, scu_timeouts, tls_files
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
 from dicom_node.persistence.database import make_workflow_engine
@@ -92,6 +93,12 @@ class Node:
         cards = ModelCards(config_dir, settings.models_dir)
         self._jobs = DeviceJobs(self._repositories, cards)
         self._shadows = Shadows(self._repositories, cards)
+        self._retention = Retention(
+            self._repositories.retention,
+            received=self._repositories.received,
+            rule=retention_rule(settings),
+            clock=utc_now,
+        )
         self._tuning = FineTuningSchedule(
             config_dir,
             models=lambda: [card.name for card in self._jobs.models()],
@@ -325,6 +332,7 @@ class Node:
             (care.calibration.schedule, self._jobs.calibrate_all),
             (care.drift.schedule, self._jobs.watch_all),
             (care.finetuning.schedule, self._tuning.run),
+            (care.retention.schedule, self._retention.run),
         ):
             if schedule:
                 trigger = CronTrigger.from_crontab(schedule, timezone=UTC)

@@ -21,6 +21,7 @@ from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
+from dicom_node.persistence.corridor.retention import RetentionStore
 from dicom_node.persistence.corridor.search import ObjectSearch
 from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.corridor.traffic import TrafficStore
@@ -57,6 +58,7 @@ class Repositories:
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.traffic = TrafficStore(self.engine)
         self.substitutes = SubstituteStore(self.engine)
+        self.retention = RetentionStore(self.engine)
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)

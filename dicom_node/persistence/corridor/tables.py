@@ -157,6 +157,14 @@ CONFLICTS = sa.Table(
     sa.Column("received_at", UtcDateTime, nullable=False),
 )
 
+# Files that no row names any more and that are to be removed: noted when their rows are deleted.
+REMOVALS = sa.Table(
+    "removals",
+    METADATA,
+    sa.Column("path", sa.String(512), primary_key=True),
+    sa.Column("noted_at", UtcDateTime, nullable=False),
+)
+
 JOBS = sa.Table(
     "jobs",
     METADATA,

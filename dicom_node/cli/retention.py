@@ -1,0 +1,86 @@
+"""``dicom-node retention``: what may go from the disk."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dicom_node.cli.context import invocation
+from dicom_node.domain.retention import SettledStudy
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
+from dicom_node.node.retention import Retention, retention_rule
+from dicom_node.node.retention import orphans as orphaned_files
+
+_SHOWN = 20
+# Results get their row in the same step as their file, or when the step is done again.
+_LATEST_ROW = timedelta(days=1)
+
+
+def retention(
+    context: typer.Context,
+    run: Annotated[
+        bool, typer.Option("--run", help="Remove them now; without it, they are only named.")
+    ] = False,
+    orphans: Annotated[
+        bool,
+        typer.Option("--orphans", help="Name files of results that nothing refers to any more."),
+    ] = False,
+) -> None:
+    """Show whose images are to be removed by the settings of retention, or remove them.
+
+    Only studies with which nothing is left to be done: analysed or not routed, everything
+    delivered, nothing held back, no expert asked. Results and the Warehouse's copies stay.
+    """
+    invoked = invocation(context)
+    repositories = invoked.repositories()
+    if orphans:
+        _show_orphans(invoked.console, repositories, remove=run)
+        return
+    job = Retention(
+        repositories.retention,
+        received=repositories.received,
+        rule=retention_rule(repositories.settings),
+        clock=utc_now,
+    )
+    removed = job.run(dry=not run)
+    console = invoked.console
+    table = Table("Study", "Received last", "Images", "MB", "Why", box=None)
+    shown: list[tuple[SettledStudy, str]] = [
+        *((each, "age") for each in removed.by_age),
+        *((each, "room") for each in removed.for_room),
+    ]
+    for study, why in shown[:_SHOWN]:
+        table.add_row(
+            study.study_instance_uid,
+            f"{study.last_received_at:%Y-%m-%d}",
+            str(study.instances),
+            f"{study.size / 1e6:.1f}",
+            why,
+        )
+    if shown:
+        console.print(table)
+    verb = "Removed" if run else "To be removed"
+    console.print(
+        f"{verb}: {removed.instances} images of {len(shown)} studies, {removed.size / 1e6:.1f} MB.",
+        highlight=False,
+    )
+
+
+def _show_orphans(console: Console, repositories: Repositories, *, remove: bool) -> None:
+    found = orphaned_files(
+        repositories.evidence,
+        repositories.hotbase.evidence_paths(),
+        before=utc_now() - _LATEST_ROW,
+    )
+    for path, size in found:
+        console.print(f"{size / 1e6:8.1f} MB  {path}", highlight=False, soft_wrap=True)
+        if remove:
+            repositories.evidence.path(path).unlink(missing_ok=True)
+    verb = "Removed" if remove else "Found"
+    total = sum(size for _, size in found) / 1e6
+    console.print(
+        f"{verb}: {len(found)} files that nothing refers to, {total:.1f} MB.", highlight=False
+    )

@@ -1,0 +1,291 @@
+"""Images go when nothing is left to be done with their study, and not before."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.job import JobState
+from dicom_node.domain.retention import RetentionRule
+from dicom_node.domain.study import StudyState
+from dicom_node.node.retention import Retention, orphans
+from dicom_node.persistence.corridor.hotbase import Hotbase
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.retention import RetentionStore
+from dicom_node.persistence.corridor.tables import DELIVERIES, JOBS
+from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.workflow.testing.review_fakes import fake_details
+from sr_templates.evidence_kind import EvidenceKind
+from tests.unit.builders import EPOCH, an_instance
+from tests.unit.persistence.test_hotbase import JOB
+
+LATER = EPOCH + timedelta(days=40)
+AGE = RetentionRule(
+    longest=timedelta(days=30), high_water=None, low_water=0.0, shortest=timedelta(days=2)
+)
+REPORT = EvidenceObject(
+    sop_instance_uid="9.1",
+    sop_class_uid="9.2",
+    series_instance_uid="9.3",
+    kind=EvidenceKind.SR,
+    job_id=JOB.job_id,
+    path="report.dcm",
+    problems=(),
+)
+
+
+class House:
+    """An archive with an index, whose studies are settled as they come."""
+
+    def __init__(self, engine: sa.Engine, root: Path) -> None:
+        self.engine = engine
+        self.index, self.hotbase = StudyIndex(engine), Hotbase(engine)
+        self.store = RetentionStore(engine)
+        self.archive = StorageArchive(ArchiveSettings(root=root, durable=False, min_free_bytes=0))
+        self.archive.open()
+        self.used = 0
+
+    def receive(self, study: str, *, days: float = 0, images: int = 1) -> list[Path]:
+        paths = []
+        for number in range(images):
+            uid = f"{study}.1.{number + 1}"
+            path = f"CR1/20260101/{study}/{study}.1/{uid}.dcm"
+            instance = an_instance(
+                uid,
+                study_instance_uid=study,
+                series_instance_uid=f"{study}.1",
+                path=path,
+                received_at=EPOCH + timedelta(days=days),
+            )
+            file = self.archive.path(path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"image")
+            self.index.record([instance])
+            paths.append(file)
+        return paths
+
+    def finish(self, study: str, state: StudyState = StudyState.ANALYSED) -> None:
+        claimed = self.index.claim(study, by="workflow", at=EPOCH)
+        assert claimed is not None
+        self.index.finish(claimed, state)
+
+    def settle(self, study: str, **received: float) -> list[Path]:
+        """Receive, analyse and deliver a study."""
+        paths = self.receive(study, days=received.get("days", 0), images=2)
+        job = replace(JOB, job_id=study.ljust(32, "x"), study_instance_uid=study)
+        self.hotbase.add_job(job, at=EPOCH)
+        self.hotbase.finish_job(job.job_id, JobState.DONE, at=EPOCH)
+        self.hotbase.keep_evidence(
+            [replace(REPORT, job_id=job.job_id, sop_instance_uid=f"{study}.9")]
+        )
+        with self.engine.begin() as connection:
+            connection.execute(
+                sa.insert(DELIVERIES).values(
+                    delivery_id=f"{study}-PACS",
+                    job_id=job.job_id,
+                    destination="PACS",
+                    state=DeliveryState.DELIVERED,
+                    attempts=1,
+                    created_at=EPOCH,
+                    delivered_at=EPOCH,
+                    last_error="",
+                )
+            )
+        self.finish(study)
+        return paths
+
+    def retention(self, rule: RetentionRule = AGE) -> Retention:
+        return Retention(
+            self.store,
+            received=self.archive,
+            rule=rule,
+            clock=lambda: LATER,
+            disk=lambda _: (10_000, self.used),
+        )
+
+
+@pytest.fixture
+def house(engine: sa.Engine, tmp_path: Path) -> House:
+    return House(engine, tmp_path / "archive")
+
+
+def test_images_of_a_settled_study_go_after_their_time_and_its_results_stay(house: House) -> None:
+    old, young = house.settle("1.1"), house.settle("1.2", days=20)
+
+    removed = house.retention().run()
+
+    assert [each.study_instance_uid for each in removed.by_age] == ["1.1"]
+    assert (removed.instances, removed.size) == (2, 2000)
+    assert not any(path.exists() for path in old)
+    assert not old[0].parents[1].exists()
+    assert all(path.exists() for path in young)
+    record = house.index.study("1.1")
+    assert (record.state, record.instance_count) == (StudyState.ANALYSED, 0)
+    assert record.reason == "images removed by age on 2026-02-10"
+    assert len(house.hotbase.evidence("1.1".ljust(32, "x"))) == 1
+    assert house.retention().run().instances == 0
+
+
+def _pending_delivery(house: House) -> None:
+    _update(house, DELIVERIES, state=DeliveryState.RETRYING)
+
+
+def _given_up_delivery(house: House) -> None:
+    _update(house, DELIVERIES, state=DeliveryState.FAILED)
+
+
+def _unfinished_job(house: House) -> None:
+    _update(house, JOBS, state=JobState.PENDING)
+
+
+def _failed_job(house: House) -> None:
+    _update(house, JOBS, state=JobState.FAILED)
+
+
+def _held_back(house: House) -> None:
+    job = "1.1".ljust(32, "x")
+    held = replace(REPORT, job_id=job, sop_instance_uid="9.9", problems=("a value is missing",))
+    house.hotbase.keep_evidence([held])
+
+
+def _asked(house: House) -> None:
+    details = fake_details()
+    item = replace(details.item, study_instance_uid="1.1")
+    queue = HotbaseReviewQueue(
+        house.engine,
+        images=lambda _: (),
+        clock=lambda: EPOCH,
+        lease=timedelta(minutes=1),
+        on_decided=lambda _: None,
+    )
+    queue.add(item, details.findings)
+
+
+def _late_image(house: House) -> None:
+    house.receive("1.1", images=3)
+
+
+def _update(house: House, table: sa.Table, **values: object) -> None:
+    with house.engine.begin() as connection:
+        connection.execute(sa.update(table).values(**values))
+
+
+@pytest.mark.parametrize(
+    "unsettle",
+    [
+        _pending_delivery,
+        _given_up_delivery,
+        _unfinished_job,
+        _failed_job,
+        _held_back,
+        _asked,
+        _late_image,
+    ],
+)
+def test_images_stay_while_something_is_left_to_be_done(
+    house: House, unsettle: Callable[[House], None]
+) -> None:
+    paths = house.settle("1.1")
+    unsettle(house)
+
+    assert house.retention().run().instances == 0
+    assert all(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize("state", [StudyState.NOT_ROUTED, StudyState.FAILED])
+def test_a_failed_study_waits_for_somebody_and_one_without_a_route_does_not(
+    house: House, state: StudyState
+) -> None:
+    (path,) = house.receive("1.1")
+    house.finish("1.1", state)
+
+    house.retention().run()
+
+    assert path.exists() is (state is StudyState.FAILED)
+
+
+def test_a_study_that_changed_after_it_was_looked_at_keeps_its_images(house: House) -> None:
+    house.settle("1.1")
+    (study,) = house.store.settled(LATER)
+    house.receive("1.1", images=3, days=1)
+
+    assert not house.store.forget_images(study, at=LATER, why="images removed by age")
+    assert house.index.study("1.1").instance_count == 3
+
+
+def test_the_oldest_go_first_where_the_disk_fills_and_only_as_many_as_it_takes(
+    house: House,
+) -> None:
+    for number in range(1, 5):
+        house.settle(f"1.{number}", days=number)
+    house.settle("1.9", days=39)
+    rule = replace(AGE, longest=None, high_water=0.8, low_water=0.5)
+    house.used = 8_000
+    assert house.retention(rule).run().instances == 0
+
+    house.used = 8_500
+    removed = house.retention(rule).run()
+
+    # 8,500 of 10,000 bytes are used; each study frees 2,000.
+    assert [each.study_instance_uid for each in removed.for_room] == ["1.1", "1.2"]
+
+
+def test_however_full_the_disk_is_images_stay_for_some_days(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.settle("1.1", days=39)
+    house.used = 9_999
+
+    removed = house.retention(replace(AGE, longest=None, high_water=0.8, low_water=0.5)).run()
+
+    assert removed.instances == 0
+    assert "nothing more may go" in caplog.text
+
+
+def test_a_dry_run_names_what_would_go_and_removes_nothing(house: House) -> None:
+    paths = house.settle("1.1")
+
+    assert house.retention().run(dry=True).instances == 2
+    assert all(path.exists() for path in paths)
+    assert house.index.study("1.1").instance_count == 2
+
+
+def test_files_of_a_run_that_broke_off_go_with_the_next(house: House) -> None:
+    paths = house.settle("1.1")
+    (study,) = house.store.settled(LATER)
+    assert house.store.forget_images(study, at=LATER, why="images removed by age")
+    assert all(path.exists() for path in paths)
+
+    house.retention().run()
+
+    assert not any(path.exists() for path in paths)
+    assert house.store.removals() == ()
+
+
+def test_images_that_come_again_are_new(house: House) -> None:
+    house.settle("1.1")
+    house.retention().run()
+
+    (path,) = house.receive("1.1", days=40)
+
+    assert house.index.study("1.1").state is StudyState.RECEIVING
+    assert house.index.study("1.1").instance_count == 1
+    assert path.exists()
+
+
+def test_results_that_no_row_names_are_found_once_they_are_old(house: House) -> None:
+    named = house.receive("1.1")[0].relative_to(house.archive.root)
+    lost = house.archive.root / "AINODE" / "20260101" / "lost.dcm"
+    lost.parent.mkdir(parents=True)
+    lost.write_bytes(b"result")
+
+    found = orphans(house.archive, [str(named)], before=LATER + timedelta(days=36500))
+
+    assert found == (("AINODE/20260101/lost.dcm", 6),)
+    assert orphans(house.archive, [str(named)], before=EPOCH) == ()
