@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from sr_templates.repair import shortened
+
 RGB = tuple[int, int, int]
 Pixels = npt.NDArray[np.uint8]
 
@@ -117,13 +119,13 @@ def face(size: float) -> ImageFont.FreeTypeFont:
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
-    """Shorten text, with dots at its end, until it fits."""
+    """Shorten text between two words, with dots at its end, until it fits."""
     if font.getlength(text) <= room:
         return text
-    for end in range(len(text) - 1, 0, -1):
-        shortened = f"{text[:end].rstrip()}..."
-        if font.getlength(shortened) <= room:
-            return shortened
+    for limit in range(len(text) - 1, 3, -1):
+        kept = shortened(text, limit)
+        if font.getlength(kept) <= room:
+            return kept
     return ""
 
 

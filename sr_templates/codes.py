@@ -12,6 +12,10 @@ from pydicom.sr.coding import Code
 
 from ai_engine.prediction import Code as PredictionCode
 from ai_engine.prediction import RefusalReason, RemarkKind
+from ai_engine.preprocessing.body_region import BodyRegion
+from sr_templates.repair import shortened
+
+_MEANING = 64  # characters of Code Meaning (0008,0104), VR LO
 
 # --- The node's own coding scheme (PS3.3 C.12.1.1.1: designators of private schemes start with 99)
 PRIVATE_SCHEME = "99AINODE"
@@ -30,6 +34,15 @@ IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")
 IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")
 SOURCE = Code("260753009", "SCT", "Source")
 MODALITY = Code("121139", "DCM", "Modality")
+TARGET_REGION = Code("123014", "DCM", "Target Region")
+STUDY_DATE = Code("111060", "DCM", "Study Date")
+STUDY_TIME = Code("111061", "DCM", "Study Time")
+CONTENT_DATE = Code("111018", "DCM", "Content Date")
+CONTENT_TIME = Code("111019", "DCM", "Content Time")
+ACQUISITION_DATE = Code("126201", "DCM", "Acquisition Date")
+ACQUISITION_TIME = Code("126202", "DCM", "Acquisition Time")
+FRAME_OF_REFERENCE_UID = Code("112227", "DCM", "Frame of Reference UID")
+SLICE_THICKNESS = Code("112225", "DCM", "Slice Thickness")
 IMAGE_LATERALITY = Code("111027", "DCM", "Image Laterality")
 PIXEL_DATA_ROWS = Code("110910", "DCM", "Pixel Data Rows")
 PIXEL_DATA_COLUMNS = Code("110911", "DCM", "Pixel Data Columns")
@@ -110,6 +123,7 @@ OTHER_FAILURE = Code("111220", "DCM", "Other failure")
 CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain X-ray of chest")
 RADIOGRAPHY = Code("43468-8", "LN", "XR unspecified body region")
 COMPUTED_TOMOGRAPHY = Code("25045-6", "LN", "CT unspecified body region")
+CHEST_CT = Code("24627-2", "LN", "CT Chest")
 IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
 
 # --- CID 29 Acquisition Modality and CID 244 Laterality, by the attributes' values
@@ -124,6 +138,24 @@ MODALITIES = MappingProxyType(
         "RG": Code("RG", "DCM", "Radiographic imaging"),
         "US": Code("US", "DCM", "Ultrasound"),
         "XA": Code("XA", "DCM", "X-Ray Angiography"),
+    }
+)
+# --- CID 4 Anatomic Region, by the regions that headers' words name
+REGIONS = MappingProxyType(
+    {
+        BodyRegion.HEAD: Code("69536005", "SCT", "Head"),
+        BodyRegion.NECK: Code("45048000", "SCT", "Neck"),
+        BodyRegion.CHEST: Code("816094009", "SCT", "Chest"),
+        BodyRegion.ABDOMEN: Code("818981001", "SCT", "Abdomen"),
+        BodyRegion.PELVIS: Code("816092008", "SCT", "Pelvis"),
+        BodyRegion.SPINE: Code("421060004", "SCT", "Spine"),
+        BodyRegion.BREAST: Code("76752008", "SCT", "Breast"),
+        BodyRegion.SHOULDER: Code("16982005", "SCT", "Shoulder"),
+        BodyRegion.HAND: Code("85562004", "SCT", "Hand"),
+        BodyRegion.HIP: Code("29836001", "SCT", "Hip"),
+        BodyRegion.KNEE: Code("72696002", "SCT", "Knee"),
+        BodyRegion.FOOT: Code("56459004", "SCT", "Foot"),
+        BodyRegion.EXTREMITY: Code("66019005", "SCT", "Extremity"),
     }
 )
 LATERALITIES = MappingProxyType(
@@ -157,7 +189,7 @@ REMARKS = MappingProxyType(
             "R-HEADER-VALUES", PRIVATE_SCHEME, "Header values not valid"
         ),
         RemarkKind.PATIENT_DECIDED: Code(
-            "R-PATIENT-DECIDED", PRIVATE_SCHEME, "Patient decided by a person"
+            "R-DECIDED", PRIVATE_SCHEME, "Patient decided by a person"
         ),
         RemarkKind.TELLS_ABNORMAL: Code(
             "R-ABNORMAL-ONLY", PRIVATE_SCHEME, "Tells abnormal, not which disease"
@@ -219,7 +251,7 @@ REFUSAL_REASONS = MappingProxyType(
         RefusalReason.ANALYSIS_FAILED: Code("R-FAILED", PRIVATE_SCHEME, "Analysis failed"),
         RefusalReason.NO_MODEL: Code("R-NO-MODEL", PRIVATE_SCHEME, "No model for this study"),
         RefusalReason.SEVERAL_PATIENTS: Code(
-            "R-SEVERAL-PATIENTS", PRIVATE_SCHEME, "More than one patient in the study"
+            "R-SEVERAL", PRIVATE_SCHEME, "More than one patient in the study"
         ),
         RefusalReason.MULTIFRAME: Code(
             "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"
@@ -233,7 +265,7 @@ REFUSAL_REASONS = MappingProxyType(
 
 def concept(code: PredictionCode) -> Code:
     """Give a prediction's code as the SR content items take it."""
-    return Code(code.value, code.scheme, code.meaning[:64])
+    return Code(code.value, code.scheme, shortened(code.meaning, _MEANING))
 
 
 def probability_of(finding: PredictionCode, title: str) -> Code:
@@ -242,7 +274,8 @@ def probability_of(finding: PredictionCode, title: str) -> Code:
     Viewers show a NUM's concept name and not the group's Finding; "Probability: 87 %" would not
     say of what.
     """
-    return Code(f"P-{finding.value}", PRIVATE_SCHEME, f"Probability of {_lower_first(title)}"[:64])
+    words = shortened(f"Probability of {_lower_first(title)}", _MEANING)
+    return Code(f"P-{finding.value}", PRIVATE_SCHEME, words)
 
 
 def code_item(code: Code, *equivalents: Code) -> Dataset:

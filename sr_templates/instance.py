@@ -78,7 +78,7 @@ def _add_general_equipment(dataset: Dataset, context: EvidenceContext) -> None:
 
 
 def _add_times(dataset: Dataset, attributes: SourceAttributes, context: EvidenceContext) -> None:
-    """Content and creation time, in the study's time zone where the source states it.
+    """Series, content and creation time, in the study's time zone where the source states it.
 
     Timezone Offset From UTC speaks for every date and time in an object, the copied ones too, so
     it is written only where the source has it.
@@ -87,7 +87,7 @@ def _add_times(dataset: Dataset, attributes: SourceAttributes, context: Evidence
     if offset := _timezone_offset(attributes):
         dataset.TimezoneOffsetFromUTC = offset
         moment = moment.astimezone(_timezone(offset))
-    for prefix in ("Content", "InstanceCreation"):
+    for prefix in ("Series", "Content", "InstanceCreation"):
         setattr(dataset, f"{prefix}Date", _date(moment))
         setattr(dataset, f"{prefix}Time", _time(moment))
 

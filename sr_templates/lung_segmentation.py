@@ -36,6 +36,9 @@ Mask = npt.NDArray[np.bool_]
 RIGHT_LUNG = codes.concept(ct_codes.RIGHT_LUNG)
 LEFT_LUNG = codes.concept(ct_codes.LEFT_LUNG)
 
+# Findings and anatomy are series apart, and have numbers apart.
+ANATOMY_OFFSET = 10
+
 # Recommended Display CIELab Value (0062,000D): a light blue and a light green.
 COLORS = {RIGHT_LUNG: (46003, 27242, 24415), LEFT_LUNG: (51143, 23130, 42148)}
 
@@ -80,6 +83,8 @@ def build_lung_segmentation(
     subject = _subject(model, source)
     require_pixel_spacing(subject)
     segmentation = subject.new_object(EvidenceKind.SEG, SegmentationStorage, context)
+    segmentation.SeriesNumber += ANATOMY_OFFSET
+    segmentation.SeriesDescription = long_string(f"AI lungs: {model.title}")
     segmentation.ImageType = ["DERIVED", "PRIMARY"]
     segmentation.ContentLabel = "AI_LUNGS"
     segmentation.ContentDescription = long_string("Lungs outlined by AI, not verified")

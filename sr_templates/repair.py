@@ -11,6 +11,7 @@ from datetime import date
 from types import MappingProxyType
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # C0 and C1: neither is a character of text
+_DOTS = "..."
 _MAX_LENGTH = MappingProxyType({"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "UC": 2**31})
 
 
@@ -86,6 +87,7 @@ def _short(vr: str) -> Callable[[str], str | None]:
     limit = _MAX_LENGTH[vr]
 
     def one_line(text: str) -> str | None:
+        # As archives cut it: what is copied must not differ from what they have of the images.
         return _CONTROL.sub(" ", text).strip()[:limit].strip() or None
 
     return one_line
@@ -131,6 +133,22 @@ _BY_VR: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
 )
 
 
+def shortened(text: str, limit: int) -> str:
+    """Cut a text of the node's own that is too long, between two words, with dots to say so.
+
+    Parameters
+    ----------
+    limit
+        The most characters that the result may have.
+    """
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - len(_DOTS) + 1]
+    words = kept.rpartition(" ")[0].rstrip(" ,;:-([")
+    # A word that is longer than all before it can only be cut itself.
+    return f"{words}{_DOTS}" if 2 * len(words) > limit else text[:limit]
+
+
 def long_string(text: str) -> str:
     """Make any text of the node's own fit an LO value: one line, 64 characters, no backslash."""
-    return _short("LO")(text.replace("\\", "/")) or ""
+    return shortened(_CONTROL.sub(" ", text.replace("\\", "/")).strip(), _MAX_LENGTH["LO"])

@@ -7,6 +7,7 @@ from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from ai_engine.preprocessing.body_region import BodyRegion, regions_named
 from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import hierarchical_references, uid_of
@@ -73,12 +74,21 @@ def complete_document(
     predecessors
         Headers of the reports that this one replaces.
     """
+    _continue_series(report, predecessors)
     # No performed procedure step is known here (PS3.3 C.17.1).
     report.ReferencedPerformedProcedureStepSequence = []
     _add_document_general(report, evidence, predecessors)
     # The root content item is the object itself (PS3.3 C.17.3).
     for element in root:
         report[element.tag] = element
+
+
+def _continue_series(report: Dataset, predecessors: Sequence[Dataset]) -> None:
+    """Let a series begin when its first report was made: it has one date, whoever adds to it."""
+    for each in predecessors:
+        if uid_of(each, "SeriesInstanceUID") == report.SeriesInstanceUID and "SeriesDate" in each:
+            report.SeriesDate, report.SeriesTime = each.SeriesDate, each.get("SeriesTime")
+            return
 
 
 def procedures_reported(attributes: SourceAttributes) -> list[CodeContentItem]:
@@ -107,9 +117,12 @@ def _likely_procedure(attributes: SourceAttributes) -> Code:
     modality, body_part = (
         "".join(attributes.values(keyword)[:1]) for keyword in ("Modality", "BodyPartExamined")
     )
+    is_chest = regions_named(body_part) == {BodyRegion.CHEST}
     if modality in _RADIOGRAPHY:
-        return codes.CHEST_RADIOGRAPHY if body_part == "CHEST" else codes.RADIOGRAPHY
-    return codes.COMPUTED_TOMOGRAPHY if modality == "CT" else codes.IMAGING_PROCEDURE
+        return codes.CHEST_RADIOGRAPHY if is_chest else codes.RADIOGRAPHY
+    if modality == "CT":
+        return codes.CHEST_CT if is_chest else codes.COMPUTED_TOMOGRAPHY
+    return codes.IMAGING_PROCEDURE
 
 
 def _add_document_general(

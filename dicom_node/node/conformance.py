@@ -18,8 +18,9 @@ from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANS
 from sr_templates import codes
 from sr_templates.character_set import readable_character_sets
 from sr_templates.ct import codes as ct_codes
-from sr_templates.evidence_kind import EVIDENCE
+from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.form import FORMS
+from sr_templates.lung_segmentation import ANATOMY_OFFSET
 from sr_templates.validation import TYPE_1_BY_CLASS
 
 _AGAINST_THE_FIRST = (
@@ -232,6 +233,8 @@ def _created_objects(settings: NodeSettings) -> Iterator[str]:
             for kind, each in EVIDENCE.items()
         ],
     )
+    lungs = base + EVIDENCE[EvidenceKind.SEG].series_offset + ANATOMY_OFFSET
+    yield f"A segmentation of lungs on a radiograph is in Series Number {lungs}, `AI lungs: …`."
     for sop_class, keywords in TYPE_1_BY_CLASS.items():
         yield from _title(4, _name(sop_class))
         yield ", ".join(keywords) + "."

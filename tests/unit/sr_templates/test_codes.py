@@ -14,7 +14,8 @@ ALL = {
 
 
 # Meanings that TID tables give; annex D and SNOMED's full names say more.
-SYNONYMS = {"SOURCE": {"source"}}
+# As procedures, where the Standard's context groups have the titles of documents on them.
+SYNONYMS = {"SOURCE": {"source"}, "CHEST_CT": {"ct chest"}}
 
 
 def meanings(code: Code) -> set[str]:

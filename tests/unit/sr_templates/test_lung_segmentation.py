@@ -56,6 +56,8 @@ def test_lungs_are_anatomy_and_lie_in_a_series_of_their_own() -> None:
     assert categories == {"123037004"}
     (findings,) = build_segmentation(a_prediction(), header, a_context())
     assert made.SOPInstanceUID != findings.SOPInstanceUID
+    assert (findings.SeriesNumber, made.SeriesNumber) == (9002, 9012)
+    assert made.SeriesDescription == "AI lungs: Chest radiograph"
 
 
 def test_a_lung_that_was_not_found_has_no_segment() -> None:

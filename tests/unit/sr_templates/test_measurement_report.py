@@ -279,7 +279,11 @@ def test_the_observer_is_the_model_as_a_device() -> None:
     [
         ({}, "Plain X-ray of chest"),
         ({"BodyPartExamined": None}, "XR unspecified body region"),
-        ({"Modality": "CT"}, "CT unspecified body region"),
+        ({"BodyPartExamined": "TORAX"}, "Plain X-ray of chest"),
+        ({"Modality": "CT"}, "CT Chest"),
+        ({"Modality": "CT", "BodyPartExamined": "Thorax"}, "CT Chest"),
+        ({"Modality": "CT", "BodyPartExamined": None}, "CT unspecified body region"),
+        ({"Modality": "CT", "BodyPartExamined": "HEAD"}, "CT unspecified body region"),
         ({"Modality": "US"}, "Imaging procedure"),
     ],
 )
@@ -300,23 +304,47 @@ def test_the_image_library_describes_every_image_by_what_its_header_states() -> 
         PatientOrientation=None,
         ImagerPixelSpacing=None,
         BodyPartExamined=None,
+        AcquisitionTime="120003",
     )
+    first = a_source(AcquisitionTime="120001", FrameOfReferenceUID="1.2.3.9")
     prediction = a_prediction(refusals=(a_refusal(),))
     library = children(
-        a_report(prediction, a_source(), bare), codes.IMAGE_LIBRARY, codes.IMAGE_LIBRARY_GROUP
+        a_report(prediction, first, bare), codes.IMAGE_LIBRARY, codes.IMAGE_LIBRARY_GROUP
     )[0]
+    common, entries = described(library)
+    assert common == ["Modality", "Study Date", "Study Time", *ROWS_AND_COLUMNS]
+    assert entries == [
+        [
+            *("Target Region", "Patient Orientation Row", "Patient Orientation Column"),
+            *("Acquisition Time", "Frame of Reference UID"),
+            *("Horizontal Pixel Spacing", "Vertical Pixel Spacing"),
+        ],
+        ["Acquisition Time"],
+    ]
+
+
+def test_what_all_images_say_alike_is_said_once_of_the_group() -> None:
+    images = [a_source(SOPInstanceUID=f"{STUDY}.1.{number}") for number in range(1, 5)]
+    library = children(a_report(None, *images), codes.IMAGE_LIBRARY, codes.IMAGE_LIBRARY_GROUP)[0]
+    common, entries = described(library)
+    assert {"Modality", "Target Region", *ROWS_AND_COLUMNS} <= set(common)
+    assert entries == [[], [], [], []]
+
+
+ROWS_AND_COLUMNS = ("Pixel Data Rows", "Pixel Data Columns")
+
+
+def described(group: Dataset) -> tuple[list[str], list[list[str]]]:
+    """Return what descriptors the group has, and what each of its images has besides."""
+    items = list(group.ContentSequence)
+    entries = [each for each in items if each.ValueType == "IMAGE"]
+    common = [each for each in items if each.ValueType != "IMAGE"]
+    assert items == [*common, *entries], "what is common comes first (TID 1600)"
     names = [
-        [d.ConceptNameCodeSequence[0].CodeMeaning for d in entry.ContentSequence]
-        for entry in library.ContentSequence
+        [each.ConceptNameCodeSequence[0].CodeMeaning for each in of]
+        for of in (common, *(list(entry.get("ContentSequence") or []) for entry in entries))
     ]
-    assert names[1] == ["Modality", "Pixel Data Rows", "Pixel Data Columns"]
-    assert names[0] == [
-        *names[1],
-        "Patient Orientation Row",
-        "Patient Orientation Column",
-        "Horizontal Pixel Spacing",
-        "Vertical Pixel Spacing",
-    ]
+    return names[0], names[1:]
 
 
 def test_evidence_lists_every_source_once_by_series() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydicom.config import RAISE
 from pydicom.valuerep import validate_value
 
-from sr_templates.repair import is_uid, long_string, repaired
+from sr_templates.repair import is_uid, long_string, repaired, shortened
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,20 @@ def test_a_value_takes_the_form_its_representation_asks_for(
     vr: str, text: str, expected: str | None
 ) -> None:
     assert repaired(vr, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "expected"),
+    [
+        ("Lung inhomogeneity", 64, "Lung inhomogeneity"),
+        ("Lung inhomogeneity on chest CT", 24, "Lung inhomogeneity on..."),
+        ("Lung inhomogeneity on chest CT", 21, "Lung inhomogeneity..."),
+        ("Probability of: this, that", 20, "Probability of..."),
+        ("x" * 70, 64, "x" * 64),
+    ],
+)
+def test_the_nodes_own_words_are_cut_between_words(text: str, limit: int, expected: str) -> None:
+    assert shortened(text, limit) == expected
 
 
 @given(
