@@ -66,6 +66,7 @@ def make_pages(
     return Pages(
         frame=frame,
         accounts=repositories.users,
+        sessions=repositories.sessions,
         secret=session_secret(settings.data_dir / "session.key"),
         clock=utc_now,
         https=settings.web.https,

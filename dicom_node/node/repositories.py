@@ -34,8 +34,10 @@ from dicom_node.persistence.database import (
 from dicom_node.persistence.devices.calibrations import CalibrationStore
 from dicom_node.persistence.devices.observations import ObservationStore
 from dicom_node.persistence.devices.shadows import ShadowStore
+from dicom_node.persistence.machine_tokens import MachineTokenStore
 from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.persistence.sessions import SessionStore
 from dicom_node.persistence.users import UserStore
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
@@ -51,6 +53,8 @@ class Repositories:
         self.engine = make_engine(settings.hotbase_url)
         self.ae_titles = AeTitleStore(self.engine)
         self.users = UserStore(self.engine)
+        self.tokens = MachineTokenStore(self.engine)
+        self.sessions = SessionStore(self.engine)
         self.audit = AuditStore(self.engine)
         self.index = StudyIndex(self.engine)
         self.conflicts = ConflictStore(self.engine)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.user import User, UserRole
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.audit import note
+from dicom_node.persistence.audit import note, stale
 from dicom_node.persistence.corridor.tables import USERS
 
 
@@ -41,7 +41,7 @@ class UserStore:
         """
         found = self.find(name)
         if found is None:
-            raise NotFoundError(f"user {name} does not exist: `dicom-node users list` shows all.")
+            raise _unknown(name)
         return found
 
     def password_hash(self, name: str) -> str | None:
@@ -68,17 +68,35 @@ class UserStore:
         except sa.exc.IntegrityError as error:
             raise ConflictError(f"user {user.name} exists already.") from error
 
-    def change(self, user: User, *, actor: str, at: datetime) -> None:
-        """Replace what is known about a user; sessions begun before this end.
+    def remove(self, name: str, *, actor: str, at: datetime) -> None:
+        """Forget a user; what verdicts and the audit trail say of them stays.
 
         Raises
         ------
         NotFoundError
             When there is none of that name.
         """
+        with self._engine.begin() as connection:
+            removed = connection.execute(sa.delete(USERS).where(USERS.c.name == name))
+            if removed.rowcount != 1:
+                raise _unknown(name)
+            note(connection, "user remove", name, [], actor=actor, at=at)
+
+    def change(self, user: User, *, actor: str, at: datetime, epoch: int | None = None) -> None:
+        """Replace what is known about a user; sessions begun before this end.
+
+        With an ``epoch``, only if nobody else has changed the user since that one.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        StaleEntryError
+            When the user has another epoch by now.
+        """
         values = _row(user)
         detail = [*sorted(user.roles), *(["disabled"] if user.disabled else [])]
-        self._update(user.name, values, "user change", detail, actor=actor, at=at)
+        self._update(user.name, values, "user change", detail, actor=actor, at=at, epoch=epoch)
 
     def set_password(self, name: str, password_hash: str, *, actor: str, at: datetime) -> None:
         """Give a user another password; sessions begun before this end.
@@ -100,21 +118,33 @@ class UserStore:
         *,
         actor: str,
         at: datetime,
+        epoch: int | None = None,
     ) -> None:
         with self._engine.begin() as connection:
+            if epoch is not None:
+                _require_epoch(connection, name, epoch)
             changed = connection.execute(
                 sa.update(USERS)
                 .where(USERS.c.name == name)
                 .values({**values, "epoch": USERS.c.epoch + 1})
             )
             if changed.rowcount != 1:
-                raise NotFoundError(
-                    f"user {name} does not exist: `dicom-node users list` shows all."
-                )
+                raise _unknown(name)
             note(connection, action, name, list(detail), actor=actor, at=at)
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
+
+
+def _require_epoch(connection: sa.Connection, name: str, epoch: int) -> None:
+    """Hold the row until the transaction ends, and make sure that it is what was seen."""
+    query = sa.select(USERS.c.epoch).where(USERS.c.name == name).with_for_update()
+    if connection.scalar(query) not in (None, epoch):
+        raise stale(connection, f"user {name}", name)
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"user {name} does not exist: `dicom-node users list` shows all.")
 
 
 def _row(user: User) -> dict[str, Any]:

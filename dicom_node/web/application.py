@@ -13,7 +13,14 @@ from dicom_node.web import problems as problem_pages
 from dicom_node.web import sign_in
 from dicom_node.web.frame import STATIC, Frame, Section
 from dicom_node.web.security import SecurityHeaders
-from dicom_node.web.sessions import COOKIE, SESSION_SECONDS, Accounts, check_csrf, signed_in
+from dicom_node.web.sessions import (
+    ABSOLUTE_SECONDS,
+    COOKIE,
+    Accounts,
+    Sessions,
+    check_csrf,
+    signed_in,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +32,7 @@ class Pages:
 
     frame: Frame
     accounts: Accounts
+    sessions: Sessions
     secret: str
     clock: Callable[[], datetime]
     https: bool = False
@@ -78,6 +86,7 @@ def make_application(
 
 def _add_pages(application: FastAPI, pages: Pages) -> None:
     application.state.accounts = pages.accounts
+    application.state.sessions = pages.sessions
     application.state.clock = pages.clock
     pages.frame.show(pages.sections)
     application.include_router(sign_in.make_router(pages.frame, pages.accounts, pages.clock))
@@ -92,7 +101,7 @@ def _add_pages(application: FastAPI, pages: Pages) -> None:
         SessionMiddleware,
         secret_key=pages.secret,
         session_cookie=COOKIE,
-        max_age=SESSION_SECONDS,
+        max_age=ABSOLUTE_SECONDS,
         same_site="lax",
         https_only=pages.https,
     )

@@ -1,9 +1,9 @@
-"""Who is signed in: signed session cookies, checked against the users of this moment."""
+"""Who is signed in: signed cookies, checked against the sessions and users of this moment."""
 
 import hmac
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -19,6 +19,8 @@ SESSION_SECONDS = 8 * 3600
 UNATTENDED = frozenset({"queue", "hold", "overview"})
 """Elements of the pages that ask by themselves, as HTMX names them: the queue and the overview for
 news, and the study for being held longer. A workstation that nobody sits at goes on asking."""
+# Whatever a person does meanwhile, they show their password again after so long.
+ABSOLUTE_SECONDS = 16 * 3600
 # How exactly the last thing done is noted: not every request writes a cookie.
 _NOTED_SECONDS = 60
 _SECRET_BYTES = 48
@@ -49,6 +51,19 @@ class Accounts(Protocol):
         """Return the hash of a user's password, or None."""
 
 
+class Sessions(Protocol):
+    """Who is signed in: what signing out ends, whatever copies of a cookie there are."""
+
+    def begin(self, user_name: str, *, at: datetime, oldest: datetime) -> str:
+        """Begin a session and forget those begun before ``oldest``; return its key."""
+
+    def begun_at(self, key: str, user_name: str) -> datetime | None:
+        """Return when a user's session began; None where it has ended."""
+
+    def end(self, key: str) -> None:
+        """End a session."""
+
+
 def session_secret(path: Path) -> str:
     """Return the key that signs cookies, made at first use; only the node's user may read it.
 
@@ -68,8 +83,18 @@ def session_secret(path: Path) -> str:
 
 def begin(request: Request, user: User) -> None:
     """Start the session of somebody who has shown the right password."""
+    sessions: Sessions = request.app.state.sessions
+    now = _moment(request)
+    oldest = now - timedelta(seconds=ABSOLUTE_SECONDS)
     request.session.clear()
-    request.session.update({"user": user.name, "epoch": user.epoch, "seen": _now(request)})
+    request.session.update(
+        {
+            "user": user.name,
+            "key": sessions.begin(user.name, at=now, oldest=oldest),
+            "epoch": user.epoch,
+            "seen": _now(request),
+        }
+    )
     csrf_token(request)
 
 
@@ -85,7 +110,10 @@ def told(request: Request) -> str:
 
 
 def end(request: Request) -> None:
-    """End the session."""
+    """End the session: its cookie opens nothing any more, wherever it was copied to."""
+    sessions: Sessions = request.app.state.sessions
+    if key := request.session.get("key"):
+        sessions.end(key)
     request.session.clear()
 
 
@@ -119,14 +147,18 @@ def signed_in(request: Request) -> User:
     Raises
     ------
     NotSignedInError
-        When nobody is, nobody has done anything for `SESSION_SECONDS`, or the user was disabled
-        or given another password since.
+        When nobody is, nobody has done anything for `SESSION_SECONDS`, the session is older than
+        `ABSOLUTE_SECONDS`, or the user was disabled or given another password since.
     """
+    sessions: Sessions = request.app.state.sessions
     accounts: Accounts = request.app.state.accounts
     name = request.session.get("user")
     user = accounts.find(name) if name else None
     if user is None or user.disabled or user.epoch != request.session.get("epoch"):
         raise NotSignedInError("sign in first.")
+    begun = sessions.begun_at(request.session.get("key", ""), user.name)
+    if begun is None or _moment(request) - begun >= timedelta(seconds=ABSOLUTE_SECONDS):
+        raise NotSignedInError("sign in again.")
     idle = _now(request) - request.session.get("seen", 0)
     if idle >= SESSION_SECONDS:
         raise NotSignedInError("sign in again.")
@@ -135,9 +167,13 @@ def signed_in(request: Request) -> User:
     return user
 
 
-def _now(request: Request) -> int:
+def _moment(request: Request) -> datetime:
     clock: Callable[[], datetime] = request.app.state.clock
-    return int(clock().timestamp())
+    return clock()
+
+
+def _now(request: Request) -> int:
+    return int(_moment(request).timestamp())
 
 
 SignedIn = Annotated[User, Depends(signed_in)]
@@ -169,4 +205,6 @@ Reviewing = Annotated[User, Depends(requiring(Permission.REVIEW))]
 Looking = Annotated[User, Depends(requiring(Permission.STATUS))]
 Operating = Annotated[User, Depends(requiring(Permission.OPERATE))]
 Configuring = Annotated[User, Depends(requiring(Permission.CONFIGURE))]
+Promoting = Annotated[User, Depends(requiring(Permission.MODELS))]
+ManagingPeople = Annotated[User, Depends(requiring(Permission.PEOPLE))]
 WatchingDevices = Annotated[User, Depends(requiring(Permission.DEVICES))]

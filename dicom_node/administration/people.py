@@ -1,0 +1,317 @@
+"""People who may sign in, and tokens that machines sign in with for them."""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
+
+from dicom_node.administration.entries import read_entry
+from dicom_node.domain.machine_token import MachineToken
+from dicom_node.domain.user import Permission, User, UserRole
+from dicom_node.errors import ConfigurationError, ConflictError, InvalidFieldsError
+
+USER_ENTRY: TypeAdapter[User] = TypeAdapter(User)
+LONGEST_DAYS = 730
+_TOKEN_BYTES = 32
+_LONGEST_NAME = 64
+
+
+class UserBook(Protocol):
+    """The people in the database."""
+
+    def all(self) -> tuple[User, ...]:
+        """Return every user, by name."""
+
+    def get(self, name: str) -> User:
+        """Return one user."""
+
+    def find(self, name: str) -> User | None:
+        """Return one user, or None."""
+
+    def add(self, user: User, password_hash: str, *, actor: str, at: datetime) -> None:
+        """Add a user."""
+
+    def change(self, user: User, *, actor: str, at: datetime, epoch: int | None = None) -> None:
+        """Replace what is known about a user."""
+
+    def set_password(self, name: str, password_hash: str, *, actor: str, at: datetime) -> None:
+        """Give a user another password."""
+
+    def remove(self, name: str, *, actor: str, at: datetime) -> None:
+        """Forget a user."""
+
+
+class TokenBook(Protocol):
+    """The machine tokens in the database."""
+
+    def all(self) -> tuple[MachineToken, ...]:
+        """Return every token."""
+
+    def find(self, digest: str) -> MachineToken | None:
+        """Return the token whose text has a digest, or None."""
+
+    def add(self, token: MachineToken, digest: str, *, actor: str) -> None:
+        """Keep a new token."""
+
+    def remove(self, token_id: str, *, actor: str, at: datetime) -> MachineToken:
+        """Forget a token; return which it was."""
+
+    def used(self, token_id: str, at: datetime) -> None:
+        """Note that a token was used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    """What a token is asked for with: whose, for what, for how long."""
+
+    name: str
+    owner: str
+    scopes: frozenset[Permission]
+    days: int = 90
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises
+        ------
+        InvalidFieldsError
+            When a field cannot be used as written.
+        """
+        wrong = {}
+        if not 1 <= len(self.name.strip()) <= _LONGEST_NAME:
+            wrong["name"] = f"give a name of at most {_LONGEST_NAME} characters."
+        if not self.scopes:
+            wrong["scopes"] = "choose at least one service."
+        if not 1 <= self.days <= LONGEST_DAYS:
+            wrong["days"] = f"a token lasts 1 to {LONGEST_DAYS} days."
+        if wrong:
+            raise InvalidFieldsError("this token", wrong)
+
+
+TOKEN_REQUEST: TypeAdapter[TokenRequest] = TypeAdapter(TokenRequest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """Who calls with a token: in whose name, and with which permissions."""
+
+    token: MachineToken
+    owner: User
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """What the caller may do."""
+        return self.token.permissions(self.owner)
+
+    @property
+    def actor(self) -> str:
+        """What the audit trail calls it."""
+        return f"{self.owner.name} ({self.token.name})"
+
+
+class People:
+    """Administers people and tokens; a running node uses changes at once."""
+
+    def __init__(
+        self,
+        book: UserBook,
+        tokens: TokenBook,
+        *,
+        hashed: Callable[[str], str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Keep the parts; ``hashed`` makes of a password what is kept of it."""
+        self._book = book
+        self._tokens = tokens
+        self._hashed = hashed
+        self._clock = clock
+
+    def all(self) -> tuple[User, ...]:
+        """Return everybody, by name."""
+        return self._book.all()
+
+    def get(self, name: str) -> User:
+        """Return one person.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        """
+        return self._book.get(name)
+
+    def read(self, values: Mapping[str, Any]) -> User:
+        """Return the person who is described; without a title, the name stands for it.
+
+        Raises
+        ------
+        InvalidFieldsError
+            When fields cannot be used; it says of each why.
+        """
+        given = {"title": "", "organization": "", **values}
+        given["title"] = given["title"] or given.get("name", "")
+        user = read_entry(USER_ENTRY, given, f"user {given.get('name', '')}")
+        user.check_title()
+        return user
+
+    def add(self, user: User, password: str, *, actor: str) -> None:
+        """Add a person.
+
+        Raises
+        ------
+        ConflictError
+            When there is one of that name.
+        InvalidFieldsError
+            When the password will not do.
+        """
+        self._book.add(user, self._hash(user.name, password), actor=actor, at=self._clock())
+
+    def change(self, user: User, *, actor: str, epoch: int | None = None) -> None:
+        """Replace what is known about a person; their sessions end.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        StaleEntryError
+            When somebody else has changed them since ``epoch``.
+        ConflictError
+            When nobody would be left to administer the node.
+        """
+        self._keep_an_administrator(user.name, without=not _administers(user))
+        self._book.change(user, actor=actor, at=self._clock(), epoch=epoch)
+
+    def set_disabled(self, name: str, *, disabled: bool, actor: str) -> None:
+        """Keep a person out, or let them in again.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        ConflictError
+            When nobody would be left to administer the node.
+        """
+        self.change(replace(self._book.get(name), disabled=disabled), actor=actor)
+
+    def set_password(self, name: str, password: str, *, actor: str) -> None:
+        """Give a person another password; their sessions end.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        InvalidFieldsError
+            When the password will not do.
+        """
+        hashed = self._hash(name, password)
+        self._book.set_password(name, hashed, actor=actor, at=self._clock())
+
+    def remove(self, name: str, *, actor: str) -> None:
+        """Forget a person, and the tokens in their name.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        ConflictError
+            When nobody would be left to administer the node.
+        """
+        self._keep_an_administrator(name, without=True)
+        self._book.remove(name, actor=actor, at=self._clock())
+        for token in self._tokens.all():
+            if token.owner == name:
+                self._tokens.remove(token.token_id, actor=actor, at=self._clock())
+
+    def tokens(self) -> tuple[MachineToken, ...]:
+        """Return every token, by owner and name."""
+        return self._tokens.all()
+
+    def read_token(self, values: Mapping[str, Any]) -> TokenRequest:
+        """Return what a token is asked for with.
+
+        Raises
+        ------
+        InvalidFieldsError
+            When fields cannot be used; it says of each why.
+        """
+        return read_entry(TOKEN_REQUEST, values, "this token")
+
+    def issue(self, request: TokenRequest, *, actor: str) -> tuple[MachineToken, str]:
+        """Make a token; return it with its text, which is not kept.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such owner.
+        InvalidFieldsError
+            When the owner may not use one of the services.
+        """
+        owner = self._book.get(request.owner)
+        if beyond := request.scopes - owner.permissions:
+            words = f"{owner.name} may not use {', '.join(sorted(beyond))}."
+            raise InvalidFieldsError("this token", {"scopes": words})
+        now = self._clock()
+        token = MachineToken(
+            token_id=secrets.token_hex(8),
+            name=request.name.strip(),
+            owner=owner.name,
+            scopes=request.scopes,
+            created_at=now,
+            expires_at=now + timedelta(days=request.days),
+        )
+        text = f"dn_{secrets.token_urlsafe(_TOKEN_BYTES)}"
+        self._tokens.add(token, _digest(text), actor=actor)
+        return token, text
+
+    def revoke(self, token_id: str, *, actor: str) -> MachineToken:
+        """Forget a token; it is refused from now on.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        """
+        return self._tokens.remove(token_id, actor=actor, at=self._clock())
+
+    def bearer(self, text: str) -> Bearer | None:
+        """Return who calls with a token's text; None for one that is unknown, over or disowned."""
+        token = self._tokens.find(_digest(text))
+        now = self._clock()
+        if token is None or token.is_over(now):
+            return None
+        owner = self._book.find(token.owner)
+        if owner is None or owner.disabled:
+            return None
+        if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
+            self._tokens.used(token.token_id, now)
+        return Bearer(token=token, owner=owner)
+
+    def _hash(self, name: str, password: str) -> str:
+        if name in password.lower():
+            words = "the password holds the user's name: choose another one."
+            raise InvalidFieldsError(f"user {name}", {"password": words})
+        try:
+            return self._hashed(password)
+        except ConfigurationError as error:
+            raise InvalidFieldsError(f"user {name}", {"password": str(error)}) from error
+
+    def _keep_an_administrator(self, name: str, *, without: bool) -> None:
+        """Refuse that the last one who may administer ceases to."""
+        administrators = {each.name for each in self._book.all() if _administers(each)}
+        if without and administrators == {name}:
+            raise ConflictError(
+                f"{name} is the last one with the role {UserRole.ADMIN}: give it to somebody "
+                "else first."
+            )
+
+
+def _administers(user: User) -> bool:
+    return user.may(Permission.PEOPLE) and not user.disabled
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,36 @@
+"""Tables of what lets people and machines in, and of routes that were edited at run time."""
+
+import sqlalchemy as sa
+
+from dicom_node.persistence.corridor.tables import METADATA, UtcDateTime
+
+MACHINE_TOKENS = sa.Table(
+    "machine_tokens",
+    METADATA,
+    sa.Column("token_id", sa.String(16), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("owner", sa.String(64), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("last_used_at", UtcDateTime),
+)
+
+SESSIONS = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("user_name", sa.String(64), nullable=False, index=True),
+    sa.Column("begun_at", UtcDateTime, nullable=False, index=True),
+)
+
+# The routes as a whole, each time that somebody has changed them; the newest counts.
+ROUTE_SETS = sa.Table(
+    "route_sets",
+    METADATA,
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("routes", sa.JSON),
+)
