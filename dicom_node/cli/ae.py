@@ -14,8 +14,8 @@ from dicom_node.domain.application_entity import (
     Compression,
     Role,
 )
-from dicom_node.errors import ConfigurationError, ConflictError
-from dicom_node.node.clock import utc_now
+from dicom_node.domain.version import version_of
+from dicom_node.errors import ConfigurationError
 from sr_templates.evidence_kind import EvidenceKind
 
 commands = typer.Typer(
@@ -81,8 +81,6 @@ def add(
     """Add an AE title."""
     run = invocation(context)
     ae_titles = run.administration().ae_titles
-    if ae_titles.find(title):
-        raise ConflictError(f"AE title {title} exists already: use `dicom-node ae set {title} …`.")
     missing = [
         name for name, value in (("--host", host), ("--port", port), ("--role", role)) if not value
     ]
@@ -103,7 +101,7 @@ def add(
             compression=compression,
         ),
     )
-    ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    ae_titles.add(entity, actor=getpass.getuser())
     run.console.print(f"Added {entity.title}.")
 
 
@@ -125,8 +123,9 @@ def change(
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
     ae_titles = run.administration().ae_titles
+    present = ae_titles.get(title)
     entity = replace(
-        ae_titles.get(title),
+        present,
         **_given(
             host=host,
             port=port,
@@ -140,7 +139,7 @@ def change(
             compression=compression,
         ),
     )
-    ae_titles.put(entity, actor=getpass.getuser(), at=utc_now())
+    ae_titles.change(entity, version=version_of(present), actor=getpass.getuser())
     run.console.print(f"Changed {entity.title}.")
 
 
@@ -148,7 +147,7 @@ def change(
 def remove(context: typer.Context, title: Title) -> None:
     """Remove an AE title; it is refused from its next association on."""
     run = invocation(context)
-    run.administration().ae_titles.remove(title, actor=getpass.getuser(), at=utc_now())
+    run.administration().ae_titles.remove(title, actor=getpass.getuser())
     run.console.print(f"Removed {title}.")
 
 
@@ -176,20 +175,10 @@ def show(context: typer.Context) -> None:
 @commands.command("echo")
 def echo(context: typer.Context, title: Title) -> None:
     """Send a C-ECHO to an administered AE title."""
-    # Loads the DICOM libraries, which no other command here needs.
-    from dicom_node.network.storage_scu import echo as send_echo  # noqa: PLC0415
-    from dicom_node.node.peers import address_of, scu_timeouts  # noqa: PLC0415 - the same
-
     set_up_dicom()
     run = invocation(context)
-    settings = run.settings()
-    entity = run.administration().ae_titles.get(title)
-    seconds = send_echo(
-        address_of(settings, entity),
-        calling_ae=settings.network.ae_title,
-        timeouts=scu_timeouts(settings),
-    )
-    run.console.print(f"{entity.title} answered in {seconds * 1000:.0f} ms.")
+    seconds = run.administration().ae_titles.echo(title)
+    run.console.print(f"{title.strip()} answered in {seconds * 1000:.0f} ms.")
 
 
 @commands.command("probe")

@@ -1,16 +1,14 @@
 """``dicom-node users``: who may sign in to the pages."""
 
 import getpass
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from dicom_node.administration.people import USER_ENTRY
 from dicom_node.cli.context import invocation
-from dicom_node.configuration.passwords import hashed
-from dicom_node.domain.user import User, UserRole
-from dicom_node.node.clock import utc_now
+from dicom_node.domain.user import Permission, UserRole
 
 commands = typer.Typer(
     help="Administer who may sign in to the pages; a running node uses changes at once.",
@@ -32,8 +30,8 @@ Roles = Annotated[
     list[UserRole],
     typer.Option(
         "--role",
-        help="expert: verifies findings; reader: attests only; admin: calibration and models. "
-        "May be given several times.",
+        help="expert: verifies findings; reader: attests only; operator: sees and mends traffic; "
+        "admin: changes the configuration. May be given several times.",
     ),
 ]
 
@@ -51,9 +49,10 @@ def add(
 ) -> None:
     """Add a person."""
     run = invocation(context)
-    user = User(name=name, title=title or name, organization=organization, roles=frozenset(role))
-    user.check_title()
-    run.administration().users.add(user, hashed(password), actor=getpass.getuser(), at=utc_now())
+    people = run.administration().people
+    said = {"name": name, "title": title, "organization": organization, "roles": role}
+    user = people.read(said)
+    people.add(user, password, actor=getpass.getuser())
     run.console.print(f"Added {user.name} ({', '.join(sorted(user.roles))}).")
 
 
@@ -62,7 +61,7 @@ def show(context: typer.Context) -> None:
     """List the people who may sign in."""
     run = invocation(context)
     table = Table("Name", "Title", "Organisation", "Roles", "", box=None)
-    for each in run.administration().users.all():
+    for each in run.administration().people.all():
         state = "disabled" if each.disabled else ""
         roles = ", ".join(sorted(each.roles))
         table.add_row(each.name, each.title, each.organization, roles, state)
@@ -76,8 +75,7 @@ def show(context: typer.Context) -> None:
 def disable(context: typer.Context, name: Name) -> None:
     """Keep a person out; open sessions end at once."""
     run = invocation(context)
-    users = run.administration().users
-    users.change(replace(users.get(name), disabled=True), actor=getpass.getuser(), at=utc_now())
+    run.administration().people.set_disabled(name, disabled=True, actor=getpass.getuser())
     run.console.print(f"{name} can no longer sign in.")
 
 
@@ -85,8 +83,7 @@ def disable(context: typer.Context, name: Name) -> None:
 def enable(context: typer.Context, name: Name) -> None:
     """Let a disabled person in again."""
     run = invocation(context)
-    users = run.administration().users
-    users.change(replace(users.get(name), disabled=False), actor=getpass.getuser(), at=utc_now())
+    run.administration().people.set_disabled(name, disabled=False, actor=getpass.getuser())
     run.console.print(f"{name} can sign in.")
 
 
@@ -94,7 +91,81 @@ def enable(context: typer.Context, name: Name) -> None:
 def password(context: typer.Context, name: Name, password: Password) -> None:
     """Give a person another password; open sessions end at once."""
     run = invocation(context)
-    run.administration().users.set_password(
-        name, hashed(password), actor=getpass.getuser(), at=utc_now()
-    )
+    run.administration().people.set_password(name, password, actor=getpass.getuser())
     run.console.print(f"{name} has a new password.")
+
+
+@commands.command("set")
+def change(
+    context: typer.Context,
+    name: Name,
+    role: Annotated[list[UserRole] | None, typer.Option(help="All roles from now on.")] = None,
+    title: Annotated[str | None, typer.Option(help="Name in verified reports.")] = None,
+    organization: Annotated[str | None, typer.Option(help="Organisation in them.")] = None,
+) -> None:
+    """Change a person; options that are left out stay as they are, open sessions end."""
+    run = invocation(context)
+    people = run.administration().people
+    present = people.get(name)
+    said = {
+        **USER_ENTRY.dump_python(present),
+        "roles": role or present.roles,
+        **{
+            field: value
+            for field, value in (("title", title), ("organization", organization))
+            if value is not None
+        },
+    }
+    people.change(people.read(said), actor=getpass.getuser(), epoch=present.epoch)
+    run.console.print(f"Changed {name}.")
+
+
+@commands.command("remove")
+def remove(context: typer.Context, name: Name) -> None:
+    """Forget a person and the tokens in their name; verdicts keep it."""
+    run = invocation(context)
+    run.administration().people.remove(name, actor=getpass.getuser())
+    run.console.print(f"Removed {name}.")
+
+
+@commands.command("tokens")
+def tokens(context: typer.Context) -> None:
+    """List the tokens that machines sign in with; their texts are kept nowhere."""
+    run = invocation(context)
+    table = Table("Token", "Name", "Acts for", "May", "Until", "Last used", box=None)
+    for each in run.administration().people.tokens():
+        used = each.last_used_at.isoformat(timespec="minutes") if each.last_used_at else "never"
+        until = each.expires_at.date().isoformat()
+        scopes = ", ".join(sorted(each.scopes))
+        table.add_row(each.token_id, each.name, each.owner, scopes, until, used)
+    if table.row_count:
+        run.console.print(table)
+    else:
+        run.console.print("No machine has a token. `dicom-node users issue --help`")
+
+
+@commands.command("issue")
+def issue(
+    context: typer.Context,
+    name: Name,
+    label: Annotated[str, typer.Option("--for", help="What the token is for.")],
+    scope: Annotated[list[Permission], typer.Option(help="What it may; repeatable.")],
+    days: Annotated[int, typer.Option(help="How long it lasts.")] = 90,
+) -> None:
+    """Make a token that acts for a person; its text is shown once."""
+    run = invocation(context)
+    people = run.administration().people
+    said = {"name": label, "owner": name, "scopes": scope, "days": days}
+    token, text = people.issue(people.read_token(said), actor=getpass.getuser())
+    run.console.print(f"Token {token.token_id}, until {token.expires_at.date()}:", highlight=False)
+    run.console.print(text, highlight=False, soft_wrap=True)
+
+
+@commands.command("revoke")
+def revoke(
+    context: typer.Context, token: Annotated[str, typer.Argument(help="Which, as listed.")]
+) -> None:
+    """Take a token back; it is refused at once."""
+    run = invocation(context)
+    gone = run.administration().people.revoke(token, actor=getpass.getuser())
+    run.console.print(f"Took back {gone.name}, which acted for {gone.owner}.")

@@ -3,15 +3,11 @@
 from collections.abc import Callable
 
 from dicom_node.administration.administration import Administration
-from dicom_node.administration.ae_titles import AeTitles, OwnAddress
 from dicom_node.administration.deliveries import Deliveries
 from dicom_node.administration.overview import Operations
 from dicom_node.administration.studies import Studies
-from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.application_entity import ApplicationEntity
-from dicom_node.network.storage_scu import echo
+from dicom_node.node.administration import make_ae_titles, make_people
 from dicom_node.node.clock import utc_now
-from dicom_node.node.peers import address_of, scu_timeouts, tls_files
 from dicom_node.node.repositories import Repositories
 
 
@@ -41,26 +37,7 @@ def make_administration(
         ),
         studies=studies,
         deliveries=Deliveries(repositories.hotbase, trail=repositories.audit, clock=utc_now),
-        ae_titles=AeTitles(
-            repositories.ae_titles,
-            own=_own_address(settings),
-            call=lambda entity: _echo(settings, entity),
-            clock=utc_now,
-        ),
-    )
-
-
-def _own_address(settings: NodeSettings) -> OwnAddress:
-    return OwnAddress(
-        ae_title=settings.network.ae_title,
-        port=settings.network.port,
-        tls_port=settings.tls.port if tls_files(settings) else None,
-    )
-
-
-def _echo(settings: NodeSettings, entity: ApplicationEntity) -> float:
-    return echo(
-        address_of(settings, entity),
-        calling_ae=settings.network.ae_title,
-        timeouts=scu_timeouts(settings),
+        ae_titles=make_ae_titles(settings, repositories.ae_titles),
+        people=make_people(repositories.users, repositories.tokens),
+        changes=repositories.audit,
     )

@@ -1,8 +1,14 @@
 """What administering needs of the databases: AE titles and people, and no archive."""
 
+from dicom_node.administration.ae_titles import AeTitles, OwnAddress
+from dicom_node.administration.people import People
+from dicom_node.configuration.passwords import hashed
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.node.clock import utc_now
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.database import make_engine, migrate, schema_revision
+from dicom_node.persistence.machine_tokens import MachineTokenStore
 from dicom_node.persistence.users import UserStore
 
 
@@ -11,8 +17,10 @@ class Administration:
 
     def __init__(self, settings: NodeSettings) -> None:
         self._engine = make_engine(settings.hotbase_url)
-        self.ae_titles = AeTitleStore(self._engine)
-        self.users = UserStore(self._engine)
+        self.ae_titles = make_ae_titles(settings, AeTitleStore(self._engine))
+        self.people = make_people(
+            UserStore(self._engine), MachineTokenStore(self._engine), keeps_the_last=False
+        )
 
     def close(self) -> None:
         """Close the database."""
@@ -23,3 +31,36 @@ class Administration:
         current, newest = schema_revision(self._engine)
         if current != newest:
             migrate(self._engine)
+
+
+def make_ae_titles(settings: NodeSettings, store: AeTitleStore) -> AeTitles:
+    """Return the administration of AE titles over their table."""
+    return AeTitles(
+        store,
+        own=OwnAddress(
+            ae_title=settings.network.ae_title,
+            port=settings.network.port,
+            tls_port=settings.tls.port if settings.tls.certificate else None,
+        ),
+        call=lambda entity: _echo(settings, entity),
+        clock=utc_now,
+    )
+
+
+def make_people(
+    store: UserStore, tokens: MachineTokenStore, *, keeps_the_last: bool = True
+) -> People:
+    """Return the administration of people and tokens over their tables."""
+    return People(store, tokens, hashed=hashed, clock=utc_now, keeps_the_last=keeps_the_last)
+
+
+def _echo(settings: NodeSettings, entity: ApplicationEntity) -> float:
+    # Only whoever calls a peer waits for the DICOM libraries.
+    from dicom_node.network.storage_scu import echo  # noqa: PLC0415
+    from dicom_node.node.peers import address_of, scu_timeouts  # noqa: PLC0415
+
+    return echo(
+        address_of(settings, entity),
+        calling_ae=settings.network.ae_title,
+        timeouts=scu_timeouts(settings),
+    )

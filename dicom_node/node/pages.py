@@ -15,6 +15,7 @@ from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.administration.sections import make_sections
+from dicom_node.web.api.router import make_api, make_documentation
 from dicom_node.web.application import Pages
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.devices.router import make_calibration, make_drift
@@ -53,7 +54,9 @@ def make_pages(
                 is_for=allows(Permission.REVIEW),
             )
         )
-    sections += make_sections(frame, administration or make_administration(repositories))
+    administered = administration or make_administration(repositories)
+    sections += make_sections(frame, administered)
+    api = make_api(administered)
     if devices is not None:
         calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
         sections += [
@@ -71,6 +74,8 @@ def make_pages(
         clock=utc_now,
         https=settings.web.https,
         sections=sections,
+        people=administered.people,
+        interfaces=[api, make_documentation(frame, api, version)],
         services=[_for_readers(make_dicomweb(catalogue, repositories.search))],
     )
 

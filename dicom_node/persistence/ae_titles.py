@@ -66,7 +66,10 @@ class AeTitleStore:
                 connection.execute(sa.insert(AE_TITLES).values(**_row(entity)))
                 note(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
         except sa.exc.IntegrityError as error:
-            raise ConflictError(f"AE title {entity.title} is administered already.") from error
+            raise ConflictError(
+                f"AE title {entity.title} is administered already: change that entry "
+                f"(`dicom-node ae set {entity.title} …`)."
+            ) from error
 
     def replace(self, entity: ApplicationEntity, *, version: str, actor: str, at: datetime) -> None:
         """Replace the entry of the title of ``entity``, of which ``version`` was seen.

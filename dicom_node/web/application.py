@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware.sessions import SessionMiddleware
 
+from dicom_node.administration.people import People
 from dicom_node.web import problems as problem_pages
 from dicom_node.web import sign_in
 from dicom_node.web.frame import STATIC, Frame, Section
@@ -27,7 +28,9 @@ from dicom_node.web.sessions import (
 class Pages:
     """The pages, who may see them, and what programs get under the same sign-in.
 
-    ``https`` says that browsers reach the node by HTTPS: cookies are then sent by nothing else.
+    ``interfaces`` say themselves who may use them: people who are signed in, or machines whose
+    tokens ``people`` knows. ``https`` says that browsers reach the node by HTTPS: cookies are then
+    sent by nothing else.
     """
 
     frame: Frame
@@ -38,6 +41,8 @@ class Pages:
     https: bool = False
     sections: Sequence[Section] = ()
     services: Sequence[APIRouter] = field(default=())
+    people: People | None = None
+    interfaces: Sequence[APIRouter] = ()
 
 
 def make_application(
@@ -87,6 +92,7 @@ def make_application(
 def _add_pages(application: FastAPI, pages: Pages) -> None:
     application.state.accounts = pages.accounts
     application.state.sessions = pages.sessions
+    application.state.people = pages.people
     application.state.clock = pages.clock
     pages.frame.show(pages.sections)
     application.include_router(sign_in.make_router(pages.frame, pages.accounts, pages.clock))
@@ -95,6 +101,8 @@ def _add_pages(application: FastAPI, pages: Pages) -> None:
         application.include_router(section.router, dependencies=guarded)
     for service in pages.services:
         application.include_router(service, dependencies=guarded)
+    for interface in pages.interfaces:
+        application.include_router(interface)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     problem_pages.add_handlers(application, pages.frame)
     application.add_middleware(

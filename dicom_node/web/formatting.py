@@ -46,12 +46,23 @@ def plain(value: object) -> str:
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
+def listed(detail: object) -> str:
+    """Return what an entry of the audit trail says, on one line."""
+    if isinstance(detail, Mapping):
+        said = {name: listed(value) for name, value in detail.items()}
+        return ", ".join(f"{name} {value}" for name, value in said.items() if value)
+    if isinstance(detail, list | tuple):
+        return " ".join(map(listed, detail))
+    return str(detail)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "age": age,
     "percent": percent,
     "clock": clock,
     "day": day,
     "sentence": sentence,
+    "listed": listed,
     "plain": plain,
     "zip": zip,
 }

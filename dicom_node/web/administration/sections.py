@@ -2,19 +2,21 @@
 
 from dicom_node.administration.administration import Administration
 from dicom_node.domain.user import Permission
-from dicom_node.web.administration import ae_titles, home, studies
+from dicom_node.web.administration import ae_titles, changes, home, people, studies
 from dicom_node.web.frame import Frame, Section
 from dicom_node.web.sessions import allows
 
 
 def make_sections(frame: Frame, administration: Administration) -> tuple[Section, ...]:
     """Return the sections; each is shown to those who may look at it."""
-    looking = allows(Permission.STATUS)
+    looking, managing = allows(Permission.STATUS), allows(Permission.PEOPLE)
     return tuple(
-        Section(title=title, path=path, router=make(frame, administration), is_for=looking)
-        for title, path, make in (
-            ("Overview", home.PATH, home.make_router),
-            ("Studies", studies.PATH, studies.make_router),
-            ("AE titles", ae_titles.PATH, ae_titles.make_router),
+        Section(title=title, path=path, router=make(frame, administration), is_for=is_for)
+        for title, path, make, is_for in (
+            ("Overview", home.PATH, home.make_router, looking),
+            ("Studies", studies.PATH, studies.make_router, looking),
+            ("AE titles", ae_titles.PATH, ae_titles.make_router, looking),
+            ("People", people.PATH, people.make_router, managing),
+            ("Changes", changes.PATH, changes.make_router, managing),
         )
     )

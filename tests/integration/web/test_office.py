@@ -29,6 +29,11 @@ PAGES = {
     "ae-titles": "/ae-titles",
     "ae-title": "/ae-titles/entry?title=CR1",
     "ae-title-new": "/ae-titles/new",
+    "people": "/people",
+    "person": "/people/person?name=otto",
+    "token": "/people/tokens/new",
+    "changes": "/changes",
+    "api": "/docs",
 }
 
 

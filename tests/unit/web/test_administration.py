@@ -196,3 +196,54 @@ def test_an_address_that_names_no_place_of_a_list_is_a_bad_request(
 ) -> None:
     assert client.get("/studies", params={"after": after}).status_code == 400
     assert client.get("/studies", params={"shown": after}).status_code == 400
+    assert client.get("/changes", params={"before": after}).status_code == 400
+
+
+def test_people_are_added_changed_kept_out_and_removed(
+    client: TestClient, stores: Repositories
+) -> None:
+    form = {"name": "rosa", "roles": "operator", "password": "short", "title": "Rossi^Rosa"}
+    said = post(client, "/people/new", "/people/new", **form)
+    assert said.status_code == 422
+    assert 'id="password-wrong"' in said.text
+    assert 'value="Rossi^Rosa"' in said.text
+    assert "short" not in said.text.replace("entry-short", ""), "a password is never shown"
+    post(client, "/people/new", "/people/new", **{**form, "password": "a long enough one"})
+    assert sign_in(TestClient(client.app), "rosa", "a long enough one") == 303
+    where = "/people/person?name=rosa"
+    said = post(client, where, where, roles=["reader", "operator"], organization="Clinic")
+    assert "rosa is changed" in said.text
+    assert stores.users.get("rosa").title == "Rossi^Rosa"
+    assert (
+        "rosa may no longer sign in"
+        in post(client, "/people", "/people/disable", name="rosa", disabled="1").text
+    )
+    assert stores.users.get("rosa").disabled
+    assert "rosa is removed" in post(client, where, "/people/remove", name="rosa").text
+    assert stores.users.find("rosa") is None
+    assert "user remove" in client.get("/changes").text
+
+
+def test_of_two_people_who_change_a_third_the_second_is_told(
+    client: TestClient, stores: Repositories
+) -> None:
+    where = "/people/person?name=rita"
+    token, version = (found.search(client.get(where).text) for found in (_TOKEN, _VERSION))
+    assert token
+    assert version
+    post(visitor(stores, "ada"), where, where, roles="reader", organization="First")
+    form = {"roles": "expert", "csrf_token": token[1], "version": version[1]}
+    said = client.post(where, data=form)
+    assert (said.status_code, "user rita was changed by ada" in said.text.lower()) == (409, True)
+
+
+def test_a_token_is_shown_once(client: TestClient) -> None:
+    form = {"name": "dashboard", "owner": "otto", "scopes": "status", "days": "30"}
+    said = post(client, "/people/tokens/new", "/people/tokens/new", **form)
+    found = re.search(r'class="secret">(dn_[^<]+)<', said.text)
+    assert found
+    assert found[1] not in client.get("/people").text
+    headers = {"Authorization": f"Bearer {found[1]}"}
+    assert TestClient(client.app).get("/api/v1/overview", headers=headers).status_code == 200
+    said = post(client, "/people/tokens/new", "/people/tokens/new", **{**form, "days": "9999"})
+    assert (said.status_code, "1 to 730 days" in said.text) == (422, True)

@@ -1,0 +1,1 @@
+"""The administration as a REST API: what the pages do, for programs."""

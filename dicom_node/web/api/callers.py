@@ -1,0 +1,73 @@
+"""Who calls the API: somebody who is signed in at the pages, or a machine by token (RFC 6750)."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from dicom_node.administration.people import People
+from dicom_node.domain.user import Permission
+from dicom_node.web.sessions import (
+    NotAllowedError,
+    NotSignedInError,
+    StaleFormError,
+    refusal,
+    signed_in,
+)
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls, as the audit trail names them, and what they may do."""
+
+    actor: str
+    permissions: frozenset[Permission]
+
+
+def caller(request: Request) -> Caller:
+    """Return who calls.
+
+    Raises
+    ------
+    NotSignedInError
+        When nobody is signed in, or a token is unknown or over.
+    StaleFormError
+        When a browser would change something without its session's token.
+    """
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        people: People = request.app.state.people
+        bearer = people.bearer(text.strip())
+        if bearer is None:
+            raise NotSignedInError("this token is unknown, has expired or was taken back.")
+        return Caller(actor=bearer.actor, permissions=bearer.permissions)
+    user = signed_in(request)
+    if request.method not in _SAFE:
+        sent, expected = request.headers.get("X-CSRF-Token", ""), request.session.get("csrf", "")
+        if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
+            raise StaleFormError("browsers send the session's token in X-CSRF-Token.")
+    return Caller(actor=user.name, permissions=user.permissions)
+
+
+Calling = Annotated[Caller, Depends(caller)]
+
+
+def _needing(permission: Permission) -> Callable[[Caller], Caller]:
+    def permitted(who: Calling) -> Caller:
+        if permission not in who.permissions:
+            words = f"{refusal(permission)} A token needs the scope {permission} besides."
+            raise NotAllowedError(words)
+        return who
+
+    return permitted
+
+
+MayLook = Annotated[Caller, Depends(_needing(Permission.STATUS))]
+MayOperate = Annotated[Caller, Depends(_needing(Permission.OPERATE))]
+MayConfigure = Annotated[Caller, Depends(_needing(Permission.CONFIGURE))]
+MayPromote = Annotated[Caller, Depends(_needing(Permission.MODELS))]
+MayManagePeople = Annotated[Caller, Depends(_needing(Permission.PEOPLE))]

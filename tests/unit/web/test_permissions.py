@@ -1,0 +1,163 @@
+"""Every route, walked as every role: who gets in, and who does not."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry
+
+from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission
+from dicom_node.node.pages import make_pages
+from dicom_node.node.repositories import Repositories
+from dicom_node.web.application import make_application
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue
+from tests.peers.office import office_stores
+from tests.peers.reading_room import PEOPLE
+from tests.unit.validated import Validated
+from tests.unit.web.test_device_pages import device_desk
+from tests.unit.web.test_sign_in import sign_in
+
+ANYBODY, SIGNED_IN = "anybody", "signed in"
+# By the beginning of the path, and "GET" or another method; the longest that fits decides.
+NEEDED: dict[tuple[str, str], str | Permission] = {
+    ("/health", ""): ANYBODY,
+    ("/metrics", ""): ANYBODY,
+    ("/sign-in", ""): ANYBODY,
+    ("/sign-out", ""): ANYBODY,
+    ("/", ""): SIGNED_IN,
+    ("/welcome", ""): SIGNED_IN,
+    ("/docs", ""): SIGNED_IN,
+    ("/api/v1/openapi.json", ""): SIGNED_IN,
+    ("/worklist", ""): Permission.REVIEW,
+    ("/dicom-web", ""): Permission.IMAGES,
+    ("/calibration", ""): Permission.DEVICES,
+    ("/drift", ""): Permission.DEVICES,
+    ("/overview", "GET"): Permission.STATUS,
+    ("/overview", ""): Permission.OPERATE,
+    ("/studies", "GET"): Permission.STATUS,
+    ("/studies", ""): Permission.OPERATE,
+    ("/ae-titles", "GET"): Permission.STATUS,
+    ("/ae-titles/new", ""): Permission.CONFIGURE,
+    ("/ae-titles", ""): Permission.CONFIGURE,
+    ("/ae-titles/echo", ""): Permission.OPERATE,
+    ("/people", ""): Permission.PEOPLE,
+    ("/changes", ""): Permission.PEOPLE,
+    ("/api/v1/overview", ""): Permission.STATUS,
+    ("/api/v1/studies", "GET"): Permission.STATUS,
+    ("/api/v1/studies", ""): Permission.OPERATE,
+    ("/api/v1/failed-studies", ""): Permission.OPERATE,
+    ("/api/v1/given-up-deliveries", ""): Permission.OPERATE,
+    ("/api/v1/ae-titles", "GET"): Permission.STATUS,
+    ("/api/v1/ae-titles", ""): Permission.CONFIGURE,
+    ("/api/v1/ae-titles/{title:path}/echo", ""): Permission.OPERATE,
+    ("/api/v1/users", ""): Permission.PEOPLE,
+    ("/api/v1/tokens", ""): Permission.PEOPLE,
+}
+VISITORS = ("", "bert", "rita", "olga", "otto")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
+    with office_stores(tmp_path_factory.mktemp("office")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def client(stores: Repositories) -> TestClient:
+    application = make_application(
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="test",
+        pages=make_pages(
+            stores.settings,
+            stores,
+            FakeReviewQueue(),
+            version="test",
+            devices=device_desk(stores, Validated()),
+        ),
+    )
+    return TestClient(application, follow_redirects=False)
+
+
+def needed(path: str, method: str) -> str | Permission:
+    """What a route is documented to need; a new one has to be listed first."""
+    fitting = [
+        (len(start), bool(asked), what)
+        for (start, asked), what in NEEDED.items()
+        if (path == start or path.startswith(f"{start}/")) and asked in ("", method)
+        if start != "/" or path == "/"
+    ]
+    assert fitting, f"{method} {path}: list in NEEDED who may use it"
+    return max(fitting, key=lambda each: each[:2])[2]
+
+
+def walked(client: TestClient) -> list[tuple[str, str]]:
+    """Every route, with each of its methods."""
+    application = client.app
+    return [
+        (route.path, method)
+        for route in _routes(application.routes)  # type: ignore[attr-defined]
+        for method in sorted(route.methods - {"HEAD"})
+        if route.path != "/sign-out"
+    ]
+
+
+def _routes(routes: list[object]) -> Iterator[APIRoute]:
+    for each in routes:
+        if isinstance(each, APIRoute):
+            yield each
+
+
+@pytest.mark.parametrize("name", VISITORS)
+def test_every_route_lets_in_whom_it_should_and_nobody_else(client: TestClient, name: str) -> None:
+    client.cookies.clear()
+    token = ""
+    roles = PEOPLE[name] if name else ()
+    if name:
+        assert sign_in(client, name) == 303
+        found = re.search(r'X-CSRF-Token": "([^"]+)"', client.get("/welcome").text)
+        assert found
+        token = found[1]
+    allowed = frozenset[Permission]().union(*(PERMISSIONS_OF_ROLE[role] for role in roles))
+    wrong = []
+    for path, method in walked(client):
+        what = needed(path, method)
+        may = what == ANYBODY or (what == SIGNED_IN and bool(name)) or what in allowed
+        filled = re.sub(r"\{[^}]+\}", "1", path)
+        answer = client.request(method, filled, headers={"X-CSRF-Token": token})
+        refused = answer.status_code in (401, 403)
+        if refused == may and not (what == ANYBODY and answer.status_code == 403):
+            wrong.append(f"{name or 'anybody'} {method} {path}: {answer.status_code}")
+    assert wrong == []
+
+
+def test_every_rule_is_of_a_route_that_there_is(client: TestClient) -> None:
+    paths = [path for path, _ in walked(client)]
+    unused = {
+        start
+        for start, _ in NEEDED
+        if not any(path == start or path.startswith(f"{start}/") for path in paths)
+    }
+    assert unused == {"/sign-out"}
+
+
+def test_nobody_sees_images_by_administering_or_operating_the_node(client: TestClient) -> None:
+    for name in ("otto", "olga"):
+        client.cookies.clear()
+        assert sign_in(client, name) == 303
+        assert client.get("/dicom-web/studies").status_code == 403
+
+
+def test_a_copied_cookie_opens_nothing_after_its_owner_has_signed_out(client: TestClient) -> None:
+    client.cookies.clear()
+    assert sign_in(client, "otto") == 303
+    page = client.get("/overview")
+    copied = dict(client.cookies)
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert found
+    assert client.post("/sign-out", data={"csrf_token": found[1]}).status_code == 303
+    client.cookies.clear()
+    client.cookies.update(copied)
+    assert client.get("/overview").status_code == 401
