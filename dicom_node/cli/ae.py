@@ -205,7 +205,7 @@ def probe(
     show_proposal(run.console, entity, proposal)
     if apply and proposal.evidence and proposal.evidence != entity.evidence:
         changed = replace(entity, evidence=proposal.evidence)
-        ae_titles.put(changed, actor=getpass.getuser(), at=utc_now())
+        ae_titles.change(changed, version=version_of(entity), actor=getpass.getuser())
         run.console.print(f"Changed {entity.title}.")
 
 
