@@ -56,7 +56,7 @@ def analyse_volume(
     mask = source.find(volume, lungs, threads=threads)
     regions = find_regions(volume.geometry, lungs, mask)
     measurements = measure(volume, lungs, regions.labels > 0)
-    cautions = find_cautions(volume, lungs, measurements)
+    cautions = find_cautions(volume, lungs, mask, measurements)
     ranges = slice_ranges([_patterns(plane) for plane in regions.labels])
     return CtAnalysis(
         method=source.identity,

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from ai_engine.ct.grid import reduce_mask
 from ai_engine.ct.high_attenuation import usual_density
 from ai_engine.ct.inhomogeneity import is_small
 from ai_engine.ct.lungs import LungMasks
+from ai_engine.ct.morphology import Mask
 from ai_engine.ct.results import Caution, LungMeasurement, Side
+from ai_engine.ct.surface_haze import surface_haze
 from ai_engine.ct.volume import CtVolume
 
 CUT_AREA = 300.0
@@ -34,6 +37,9 @@ RIND_ML = 50.0
 """mm between ribs and aerated lung above which something lies between (on a grid of 4 mm, 8 to 9
 are usual), and ml of airless lung from which it was found."""
 
+SURFACE_HAZE = 0.2
+"""How much more of the lung right under its surface than of its depth may be hazy and not found."""
+
 BASES = 45.0
 """mm that one lung's base lies above the other's at most."""
 
@@ -41,9 +47,9 @@ Measurements = tuple[LungMeasurement, LungMeasurement, LungMeasurement]
 
 
 def find_cautions(
-    volume: CtVolume, lungs: LungMasks, measurements: Measurements
+    volume: CtVolume, lungs: LungMasks, found: Mask, measurements: Measurements
 ) -> tuple[Caution, ...]:
-    """The cautions that apply, in the order of `Caution`."""
+    """The cautions that apply, in the order of `Caution`; ``found`` is the inhomogeneity."""
     both = measurements[2]
     mean, clearest = both.mean_hounsfield or 0.0, both.percentile_15 or 0.0
     applies = {
@@ -55,6 +61,7 @@ def find_cautions(
         Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
         Caution.ENDS_EARLY: _ends_early(lungs),
         Caution.RIND: _has_a_rind(lungs),
+        Caution.SURFACE_HAZE: surface_haze(lungs, reduce_mask(found, lungs.grid)) > SURFACE_HAZE,
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
         Caution.LEFT_SMALL: is_small(Side.LEFT, lungs),

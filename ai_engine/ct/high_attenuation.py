@@ -138,10 +138,15 @@ def usual_density(lungs: LungMasks) -> float:
     return float(min(counts.argmax() - 1024, np.percentile(values, 15) + CLEAREST))
 
 
+def faint_limit(lungs: LungMasks) -> float:
+    """The Hounsfield units from which lung is hazy: nearer to the faintest haze than to its own."""
+    return min((usual_density(lungs) + FAINT) / 2 + ABOVE_MIDDLE, float(HIGH_ATTENUATION[0]))
+
+
 def _faint(lungs: LungMasks) -> Mask:
     """Where the median of a centimetre is hazy; beyond the lungs all counts as usual."""
     inside, usual = lungs.coarse_labels > 0, usual_density(lungs)
-    limit = min((usual + FAINT) / 2 + ABOVE_MIDDLE, float(HIGH_ATTENUATION[0]))
+    limit = faint_limit(lungs)
     values = np.where(inside, lungs.grid.hounsfield, np.float32(usual)).astype(np.float32)
     middle = np.stack([cv2.medianBlur(plane, MEDIAN) for plane in values])
     return np.asarray(inside & (ndimage.median_filter(middle, size=(3, 1, 1)) > limit))

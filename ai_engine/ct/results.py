@@ -89,6 +89,10 @@ class Caution(StrEnum):
         "A lung keeps farther from the ribs than usual: thickened pleura, fluid, or an airless "
         "rind that was not found."
     )
+    SURFACE_HAZE = (
+        "The lung is hazy right under its surface, in a layer too thin to be measured: "
+        "the percentages may be too low."
+    )
     RIBS_EMPTY = (
         "The lungs found fill little of the space inside the ribs: parts without air may be "
         "missing from them."

@@ -69,6 +69,9 @@ CAUTIONS = MappingProxyType(
         Caution.DIFFUSE: Code("C-DIFFUSE", PRIVATE_SCHEME, "Diffuse disease or little inspiration"),
         Caution.PNEUMOTHORAX: Code("C-GAS", PRIVATE_SCHEME, "Pneumothorax or large bulla"),
         Caution.ENDS_EARLY: Code("C-ENDS-EARLY", PRIVATE_SCHEME, "Base of a lung not seen"),
+        Caution.SURFACE_HAZE: Code(
+            "C-SURFACE", PRIVATE_SCHEME, "Lung hazy right under its surface"
+        ),
         Caution.RIND: Code("C-RIND", PRIVATE_SCHEME, "Lung keeps away from the ribs"),
         Caution.RIBS_EMPTY: Code("C-RIBS-EMPTY", PRIVATE_SCHEME, "Lungs small for the thorax"),
         Caution.RIGHT_SMALL: Code("C-RIGHT-SMALL", PRIVATE_SCHEME, "Right lung small"),

@@ -56,6 +56,16 @@ def test_haze_over_both_lungs_is_diffuse_and_has_no_grade(
     assert "Cannot grade" in conclusion(analysis)
 
 
+def test_haze_under_the_surface_too_thin_to_be_measured_has_no_grade(
+    volume: CtVolume, lungs: LungMasks
+) -> None:
+    haze = Disease(place=Place.PERIPHERAL, filling=Filling.FAINT_GLASS, share=0.12)
+    analysis = analyse_volume(insert(volume, lungs.labels, haze).volume)
+    assert (analysis.measurements[0].percentage or 0.0) < 10.0
+    assert Caution.SURFACE_HAZE in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
+
+
 def test_a_pneumothorax_has_no_grade(volume: CtVolume, lungs: LungMasks) -> None:
     gas = Disease(place=Place.ANTERIOR, filling=Filling.GAS, share=0.2)
     analysis = analyse_volume(insert(volume, lungs.labels, gas).volume)
