@@ -1,16 +1,33 @@
 """Deliveries: what was given up, and sent once more on request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from dicom_node.administration.studies import Trail
+from dicom_node.domain.delivery import Delivery
 
 
 class DeliveryBook(Protocol):
     """What goes where."""
 
-    def retry_failed_deliveries(self, *, at: datetime) -> int:
+    def given_up(
+        self,
+        destination: str = "",
+        *,
+        since: datetime | None = None,
+        after: Delivery | None = None,
+        limit: int = 100,
+    ) -> tuple[Delivery, ...]:
+        """Return the next deliveries that were given up, oldest first."""
+
+    def retry_given_up(
+        self,
+        destination: str = "",
+        *,
+        since: datetime | None = None,
+        delivery_ids: Sequence[str] = (),
+    ) -> int:
         """Let deliveries that were given up be tried again; return how many."""
 
 
@@ -22,12 +39,17 @@ class Deliveries:
         self._trail = trail
         self._clock = clock
 
-    def retry(self, *, actor: str) -> int:
-        """Let all be tried again that were given up; return how many."""
-        count = self._book.retry_failed_deliveries(at=self._clock())
+    def given_up(
+        self, destination: str = "", *, after: Delivery | None = None, limit: int = 100
+    ) -> tuple[Delivery, ...]:
+        """Return the next ``limit`` deliveries that were given up, oldest first."""
+        return self._book.given_up(destination, after=after, limit=limit)
+
+    def retry(self, *, actor: str, destination: str = "", since: datetime | None = None) -> int:
+        """Let all be tried again that were given up, or those of a destination; return how many."""
+        count = self._book.retry_given_up(destination, since=since)
         if count:
             detail = {"count": count}
-            self._trail.note(
-                "delivery retry", "given-up deliveries", detail, actor=actor, at=self._clock()
-            )
+            subject = destination or "given-up deliveries"
+            self._trail.note("delivery retry", subject, detail, actor=actor, at=self._clock())
         return count

@@ -88,11 +88,15 @@ class StudyResults(Protocol):
     ) -> tuple[EvidenceObject, ...]:
         """Return the objects of one of a job's evidence sets."""
 
-    def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
+
+class StudyDeliveries(Protocol):
+    """Where results go."""
+
+    def of_job(self, job_id: str) -> tuple[Delivery, ...]:
         """Return the deliveries of a job."""
 
-    def reopen_deliveries(self, job_id: str, evidence_set: EvidenceSet, *, at: datetime) -> None:
-        """Let an evidence set be sent once more."""
+    def resend(self, job_id: str) -> None:
+        """Let everything of a job be sent once more, also what its destinations have."""
 
 
 class Trail(Protocol):
@@ -130,12 +134,14 @@ class Studies:
         index: StudyIndex,
         lists: StudyLists,
         results: StudyResults,
+        deliveries: StudyDeliveries,
         trail: Trail,
         clock: Callable[[], datetime],
     ) -> None:
         self._index = index
         self._lists = lists
         self._results = results
+        self._deliveries = deliveries
         self._trail = trail
         self._clock = clock
 
@@ -197,8 +203,7 @@ class Studies:
         detail = self.detail(study_instance_uid)
         count = 0
         for each in detail.jobs:
-            for evidence_set in {delivery.evidence_set for delivery in each.deliveries}:
-                self._results.reopen_deliveries(each.job["job_id"], evidence_set, at=self._clock())
+            self._deliveries.resend(each.job["job_id"])
             count += len(each.deliveries)
         if not count:
             raise ConflictError(f"study {study_instance_uid} has no results to send.")
@@ -212,7 +217,7 @@ class Studies:
             refusals=self._results.refusals(job_id),
             remarks=self._results.remarks(job_id),
             evidence=self._results.evidence(job_id),
-            deliveries=self._results.deliveries_of(job_id),
+            deliveries=self._deliveries.of_job(job_id),
         )
 
     def _note(self, action: str, subject: str, count: int, actor: str) -> None:

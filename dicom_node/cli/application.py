@@ -97,6 +97,10 @@ COMMANDS = {
         target="dicom_node.cli.evidence:commands",
         summary="Results that broke a rule of the Standard and were therefore held back, not sent.",
     ),
+    "deliveries": Listed(
+        target="dicom_node.cli.deliveries:commands",
+        summary="Results on their way: what was given up, and another try for it.",
+    ),
     "studies": Listed(
         target="dicom_node.cli.studies:commands",
         summary="Studies whose images name several patients, and whose they are.",

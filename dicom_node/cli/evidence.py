@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from dicom_node.cli.context import invocation
-from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.analysis.gate import Gate
 
@@ -64,7 +63,7 @@ def _gate(repositories: Repositories) -> Gate:
     return Gate(
         index=repositories.index,
         results=repositories.hotbase,
+        deliveries=repositories.deliveries,
         archive=repositories.objects,
         instances=repositories.item_instances,
-        clock=utc_now,
     )

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.deliveries import show_outages
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
-from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 
 CONFLICT_ADVICE = (
@@ -44,10 +44,11 @@ def status(
     run.console.print(_studies(recent) if recent else "Nothing has been received yet.")
     waiting = {
         f"{destination} {state.value}": count
-        for (destination, state), count in sorted(repositories.hotbase.delivery_counts().items())
+        for (destination, state), count in sorted(repositories.deliveries.counts().items())
     }
     for what, count in waiting.items():
         run.console.print(f"Deliveries to {what}: {count}", highlight=False)
+    show_outages(run.console, repositories)
     for each in repositories.observations.suspensions():
         run.console.print(
             f"Suspended: {each.model_name} for {each.device_id}: {each.reason}", highlight=False
@@ -69,7 +70,7 @@ def retry(
     run = invocation(context)
     repositories = run.repositories()
     studies = repositories.index.reopen_failed(study or None)
-    deliveries = 0 if study else repositories.hotbase.retry_failed_deliveries(at=utc_now())
+    deliveries = 0 if study else repositories.deliveries.retry_given_up()
     run.console.print(f"{studies} studies and {deliveries} deliveries will be tried again.")
 
 
@@ -140,7 +141,7 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
                 soft_wrap=True,
             )
         _show_substitutes(console, repositories, job["job_id"])
-        for delivery in repositories.hotbase.deliveries_of(job["job_id"]):
+        for delivery in repositories.deliveries.of_job(job["job_id"]):
             console.print(
                 f"  to {delivery.destination}: {delivery.state.value} "
                 f"(tries: {delivery.attempts}) {delivery.last_error}",

@@ -13,6 +13,7 @@ from dicom_node.demo.pacs import DemoPacs
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NotFoundError
+from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine
@@ -47,6 +48,7 @@ class Outcomes:
         self._engine = make_engine(node.database_url)
         self._index = StudyIndex(self._engine)
         self._hotbase = Hotbase(self._engine)
+        self._deliveries = DeliveryStore(self._engine)
 
     def close(self) -> None:
         """Let go of the node's database."""
@@ -86,7 +88,7 @@ class Outcomes:
         if record.state in (StudyState.RECEIVING, StudyState.COMPLETE):
             return None
         jobs = [job["job_id"] for job in self._hotbase.jobs(study)]
-        deliveries = [each for job in jobs for each in self._hotbase.deliveries_of(job)]
+        deliveries = [each for job in jobs for each in self._deliveries.of_job(job)]
         if any(each.state in _UNDER_WAY for each in deliveries):
             return None
         evidence = [each for job in jobs for each in self._hotbase.evidence(job)]
@@ -115,6 +117,6 @@ class Outcomes:
             for job in self._hotbase.jobs(study):
                 lines += [
                     f"    to {each.destination}: {each.state.value} {each.last_error}"
-                    for each in self._hotbase.deliveries_of(job["job_id"])
+                    for each in self._deliveries.of_job(job["job_id"])
                 ]
         return "\n".join([*lines, f"The node's log: {self._node.log}"])

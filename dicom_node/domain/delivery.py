@@ -28,10 +28,16 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.DELIVERED: frozenset({DeliveryState.PENDING}),
 }
 
+# States in which there is something to be sent.
+WAITING = (DeliveryState.PENDING, DeliveryState.RETRYING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The sending of one evidence set of a job's evidence to one destination."""
+    """The sending of one evidence set of a job's evidence to one destination.
+
+    ``stored`` are the SOP Instance UIDs that the destination has: they are not sent again.
+    """
 
     delivery_id: str
     job_id: str
@@ -41,20 +47,19 @@ class Delivery:
     created_at: datetime
     last_error: str = ""
     evidence_set: EvidenceSet = EvidenceSet.RESULT
+    urgent: bool = False
+    stored: tuple[str, ...] = ()
+    next_try_at: datetime | None = None
 
-    @property
-    def next_try(self) -> str:
-        """The name of the try that comes next: no try is begun twice."""
-        return self.try_after(self.attempts)
 
-    @property
-    def last_try(self) -> str:
-        """The name of the try whose outcome was recorded last."""
-        return self.try_after(self.attempts - 1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A destination that is down: since when, why, and how many deliveries wait for it."""
 
-    def try_after(self, attempts: int) -> str:
-        """Return the name of the try that follows ``attempts`` others."""
-        return f"{self.delivery_id}-{attempts + 1}"
+    destination: str
+    since: datetime
+    error: str
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,3 @@ class RetryPolicy:
         growth = self.factor ** min(attempts - 1, 40)
         plain = min(self.first_delay * growth, self.longest_delay)
         return plain * (1 + self.jitter * (2 * chance - 1))
-
-    def is_over(self, created_at: datetime, now: datetime) -> bool:
-        """Whether a delivery made at ``created_at`` has been tried long enough."""
-        return now - created_at >= self.give_up_after

@@ -12,7 +12,7 @@ from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.storage_scu import Destination, ScuTimeouts, open_association
-from dicom_node.workflow.analysis.deliver import DeliveryError
+from dicom_node.workflow.delivery.ports import DestinationAwayError
 
 # A peer that is updated takes more; what it takes no more is learnt when it refuses it.
 _KNOWN_SECONDS = 300.0
@@ -53,7 +53,7 @@ class NegotiatedAcceptance:
 
         Raises
         ------
-        DeliveryError
+        DestinationAwayError
             It could not be asked.
         """
         wanted = frozenset(sop_classes)
@@ -88,10 +88,8 @@ class NegotiatedAcceptance:
                 calling_ae=self._ae_title,
                 timeouts=self._timeouts,
             )
-        except ConfigurationError as error:
-            raise DeliveryError(str(error), retryable=True) from error
-        except AssociationError as error:
-            raise DeliveryError(str(error), retryable=error.retryable) from error
+        except (ConfigurationError, AssociationError) as error:
+            raise DestinationAwayError(str(error)) from error
 
 
 def accepted_classes(

@@ -6,10 +6,11 @@ NetworkError
 ├── ProtocolError                 a peer broke the protocol: answered by an A-ABORT
 │   ├── MalformedPduError         bytes that are no PDU
 │   └── MalformedMessageError     fragments that are no DIMSE message
-└── AssociationError              no association with a peer; ``retryable`` says if to try again
-    ├── ConnectionFailedError     no TCP connection
-    ├── AssociationRejectedError  A-ASSOCIATE-RJ
-    └── AssociationAbortedError   aborted, or no answer in time
+└── AssociationError                 no association with a peer: later there may be one
+    ├── ConnectionFailedError        no TCP connection
+    ├── AssociationRejectedError     A-ASSOCIATE-RJ
+    ├── AssociationAbortedError      aborted, or no answer in time
+    └── VerificationNotOfferedError  there is one, but not for C-ECHO
 """
 
 from dicom_node.errors import NodeError
@@ -40,12 +41,10 @@ class MalformedMessageError(ProtocolError):
 
 
 class AssociationError(NetworkError):
-    """No association with a peer; ``retryable`` says whether trying again can help."""
+    """No association with a peer, for now.
 
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
-        """Say what failed and whether to try again."""
-        super().__init__(message)
-        self.retryable = retryable
+    Also a rejection that says "permanent" ends when an administrator enters the node at the peer.
+    """
 
 
 class ConnectionFailedError(AssociationError):
@@ -58,3 +57,7 @@ class AssociationRejectedError(AssociationError):
 
 class AssociationAbortedError(AssociationError):
     """The peer aborted the association, or did not answer in time."""
+
+
+class VerificationNotOfferedError(AssociationError):
+    """The peer took the association, but not the presentation context of C-ECHO."""

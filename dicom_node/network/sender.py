@@ -1,6 +1,7 @@
 """Sends evidence to a destination, and says what went wrong in the words of the corridor."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,9 +14,18 @@ from pydicom.uid import (
 
 from dicom_node.domain.application_entity import ApplicationEntity, Compression
 from dicom_node.errors import ConfigurationError
-from dicom_node.network.errors import AssociationError
-from dicom_node.network.storage_scu import Compressed, Destination, ScuTimeouts, StoreOutcome, store
-from dicom_node.workflow.analysis.deliver import DeliveryError
+from dicom_node.network.errors import AssociationError, VerificationNotOfferedError
+from dicom_node.network.storage_scu import (
+    Compressed,
+    Destination,
+    OutcomeKind,
+    ScuTimeouts,
+    StorageLine,
+    StoreOutcome,
+    echo,
+    storage_line,
+)
+from dicom_node.workflow.delivery.ports import DestinationAwayError, Line, Outcome, Sent
 
 # Overlays in colour are the large objects among the evidence.
 COMPRESSED_CLASSES = frozenset({str(SecondaryCaptureImageStorage)})
@@ -52,41 +62,90 @@ class StorageSender:
         self._path_of = path_of
         self._address = address
 
-    def send(self, paths: Sequence[str], destination: ApplicationEntity) -> None:
-        """Send every object over one association.
+    def verify(self, destination: ApplicationEntity) -> None:
+        """Probe a destination by C-ECHO; one that takes the association is there.
 
         Raises
         ------
-        DeliveryError
-            When any object was not stored; retryable unless every failure is final.
+        DestinationAwayError
+            When it does not answer.
         """
         try:
-            peer = self._address(destination)
-        except ConfigurationError as error:
-            raise DeliveryError(str(error), retryable=True) from error
-        files = [self._path_of(path) for path in paths]
-        try:
-            outcomes = store(
-                files,
-                peer,
-                calling_ae=self._ae_title,
-                timeouts=self._timeouts,
-                compress=compressed(destination.compression),
-            )
+            echo(self._peer(destination), calling_ae=self._ae_title, timeouts=self._timeouts)
+        except VerificationNotOfferedError:
+            return
         except AssociationError as error:
-            raise DeliveryError(str(error), retryable=error.retryable) from error
-        failed = [outcome for outcome in outcomes if not outcome.stored]
-        if failed:
-            raise DeliveryError(
-                f"{destination.title} did not store {len(failed)} of {len(outcomes)} objects: "
-                + "; ".join(_described(outcome) for outcome in failed),
-                retryable=any(outcome.retryable for outcome in failed),
-                refused_classes=frozenset(
-                    outcome.sop_class_uid for outcome in failed if outcome.is_of_refused_class
-                ),
+            raise DestinationAwayError(str(error)) from error
+
+    @contextmanager
+    def connect(self, destination: ApplicationEntity, paths: Sequence[str]) -> Iterator[Line]:
+        """Open an association for these objects, and others of their kinds.
+
+        Raises
+        ------
+        DestinationAwayError
+            When there is none.
+        """
+        opened = storage_line(
+            [self._path_of(path) for path in paths],
+            self._peer(destination),
+            calling_ae=self._ae_title,
+            timeouts=self._timeouts,
+            compress=compressed(destination.compression),
+        )
+        try:
+            with opened as line:
+                yield _EvidenceLine(line, self._path_of)
+        except AssociationError as error:
+            raise DestinationAwayError(str(error)) from error
+
+    def _peer(self, destination: ApplicationEntity) -> Destination:
+        try:
+            return self._address(destination)
+        except ConfigurationError as error:
+            raise DestinationAwayError(str(error)) from error
+
+
+class _EvidenceLine:
+    """An association for objects of the archive of evidence."""
+
+    def __init__(self, line: StorageLine, path_of: Callable[[str], Path]) -> None:
+        self._line = line
+        self._path_of = path_of
+
+    def carries(self, paths: Sequence[str]) -> bool:
+        """Whether these objects may go over it."""
+        return self._line.carries([self._path_of(path) for path in paths])
+
+    def send(self, paths: Sequence[str]) -> tuple[Sent, ...]:
+        """Send objects, and return what became of each, in their order."""
+        outcomes = self._line.store([self._path_of(path) for path in paths])
+        return tuple(
+            Sent(
+                path=path,
+                outcome=_outcome(each),
+                words=_described(each),
+                refused_class=each.sop_class_uid if each.is_of_refused_class else "",
             )
+            for path, each in zip(paths, outcomes, strict=True)
+        )
+
+
+def _outcome(outcome: StoreOutcome) -> Outcome:
+    if outcome.stored:
+        return Outcome.STORED
+    if not outcome.retryable:
+        return Outcome.NEVER
+    match outcome.kind:
+        case OutcomeKind.NOT_SENT:
+            return Outcome.LOST
+        case OutcomeKind.UNREADABLE:
+            return Outcome.UNREADABLE
+        case _:
+            return Outcome.REFUSED
 
 
 def _described(outcome: StoreOutcome) -> str:
     status = f" status 0x{outcome.status:04X}" if outcome.status is not None else ""
-    return f"{outcome.sop_instance_uid} {outcome.kind.value}{status} {outcome.comment}".rstrip()
+    name = outcome.sop_instance_uid or outcome.path.name
+    return f"{name} {outcome.kind.value}{status} {outcome.comment}".rstrip()

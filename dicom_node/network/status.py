@@ -17,6 +17,11 @@ from dicom_node.network.errors import ReceptionStoppedError
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
 SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 Annex C.5.6
+DUPLICATE_SOP_INSTANCE = 0x0111
+
+# Of PS3.7 Annex C.5: invalid SOP Instance, no such SOP Class, class-instance conflict, SOP Class
+# not supported. A9xx of PS3.4 Table B.2-1 is "Data Set does not match SOP Class".
+_FINAL = frozenset({0x0117, 0x0118, 0x0119, SOP_CLASS_NOT_SUPPORTED})
 
 # From the specific to the general: the first class that fits decides.
 STORE_STATUS: tuple[tuple[type[NodeError], int], ...] = (
@@ -53,9 +58,18 @@ def is_warning(status: int) -> bool:
     return status in (0x0001, 0x0107, 0x0116) or 0xB000 <= status <= 0xBFFF
 
 
-def is_transient(status: int) -> bool:
-    """Tell whether a failure may pass by itself: the peer lacks resources or failed to process."""
-    return 0xA700 <= status <= 0xA7FF or status in (PROCESSING_FAILURE, 0x0213)
+def is_duplicate(status: int) -> bool:
+    """Tell whether the peer has the object already (PS3.7 Annex C.5.8)."""
+    return status == DUPLICATE_SOP_INSTANCE
+
+
+def is_final(status: int) -> bool:
+    """Tell whether the same object can never be taken: a fault of it, not of the peer's state.
+
+    Anything else may pass, or be put right by who administers the peer: it ran out of resources, it
+    failed to process, it does not know the caller yet. 0xC000 is said of all of these.
+    """
+    return status in _FINAL or 0xA900 <= status <= 0xA9FF
 
 
 def response(status: int, comment: str) -> Dataset:

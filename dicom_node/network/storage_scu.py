@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType
@@ -33,21 +33,22 @@ from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.network.connection import ClosingSocket, RequestingSocket
 from dicom_node.network.errors import (
     AssociationAbortedError,
-    AssociationError,
     AssociationRejectedError,
     ConnectionFailedError,
+    VerificationNotOfferedError,
 )
 from dicom_node.network.private import RequestingEntity
 from dicom_node.network.status import (
     SOP_CLASS_NOT_SUPPORTED,
+    is_duplicate,
+    is_final,
     is_success,
-    is_transient,
     is_warning,
 )
 
 VERIFICATION = "1.2.840.10008.1.1"
+_VERIFYING = (VERIFICATION, str(ImplicitVRLittleEndian))
 _MAX_CONTEXTS = 128  # PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255
-_TRANSIENT = 2  # PS3.8 Table 9-21, Result
 # Re-encoding these as the default transfer syntax loses nothing (PS3.5 Section 10.1).
 _CONVERTIBLE = frozenset({str(ExplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian)})
 # What pydicom, its encoders and pynetdicom raise for an object that they cannot encode.
@@ -93,11 +94,15 @@ class OutcomeKind(Enum):
 
     STORED = "stored"
     STORED_WITH_WARNING = "stored with a warning"
+    STORED_BEFORE = "was there before"
     REFUSED = "refused"
     NO_CONTEXT = "no presentation context accepted"
     NOT_SENT = "not sent"  # the association, or the file, was lost before the response
     NOT_ENCODED = "not encoded"  # in the transfer syntax that the peer accepts
     UNREADABLE = "unreadable"
+
+
+_STORED = (OutcomeKind.STORED, OutcomeKind.STORED_WITH_WARNING, OutcomeKind.STORED_BEFORE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +119,7 @@ class StoreOutcome:
     @property
     def stored(self) -> bool:
         """Whether the peer has the object."""
-        return self.kind in (OutcomeKind.STORED, OutcomeKind.STORED_WITH_WARNING)
+        return self.kind in _STORED
 
     @property
     def is_of_refused_class(self) -> bool:
@@ -126,8 +131,8 @@ class StoreOutcome:
     def retryable(self) -> bool:
         """Whether sending the same object again can help."""
         if self.kind is OutcomeKind.REFUSED and self.status is not None:
-            return is_transient(self.status)
-        return self.kind is OutcomeKind.NOT_SENT
+            return not is_final(self.status)
+        return self.kind in (OutcomeKind.NOT_SENT, OutcomeKind.UNREADABLE)
 
 
 def proposed_syntaxes(
@@ -229,16 +234,14 @@ def echo(
     Raises
     ------
     AssociationError
-        As for ``store``; also where the peer did not accept verification.
+        As for ``store``; VerificationNotOfferedError where the peer did not accept that context.
     """
-    contexts = [build_context(VERIFICATION, ImplicitVRLittleEndian)]
+    contexts = _contexts([_VERIFYING])
     with open_association(
         destination, contexts, calling_ae, timeouts or ScuTimeouts()
     ) as association:
         if not association.is_established:
-            raise AssociationError(
-                f"{destination.ae_title} does not offer verification", retryable=False
-            )
+            raise VerificationNotOfferedError(f"{destination.ae_title} does not offer verification")
         begun = time.perf_counter()
         response = association.send_c_echo()
         if response.get("Status") != 0:
@@ -295,22 +298,94 @@ def _send_batch(
     batch: _Batch, destination: Destination, calling_ae: str, timeouts: ScuTimeouts
 ) -> Iterator[tuple[int, StoreOutcome]]:
     pairs = dict.fromkeys(pair for _, each in batch for pair in each.proposals())
-    contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
-    with open_association(destination, contexts, calling_ae, timeouts) as association:
-        accepted = {
-            (str(context.abstract_syntax), str(context.transfer_syntax[0]))
-            for context in association.accepted_contexts
-        }
-        lost = False
-        for (position, each), number in zip(batch, count(), strict=False):
-            if lost:
-                yield position, each.outcome(OutcomeKind.NOT_SENT, comment="association lost")
-                continue
-            outcome = _send(association, each, accepted, number % 0xFFFF + 1)
-            lost = outcome.kind is OutcomeKind.NOT_SENT
+    with open_association(destination, _contexts(pairs), calling_ae, timeouts) as association:
+        outcomes = _send_all(association, [each for _, each in batch])
+        for (position, _), outcome in zip(batch, outcomes, strict=True):
             yield position, outcome
+
+
+def _send_all(association: Association, objects: Sequence[_Object]) -> Iterator[StoreOutcome]:
+    """Send objects one after the other; once one is lost, so are those that follow."""
+    accepted = {
+        (str(context.abstract_syntax), str(context.transfer_syntax[0]))
+        for context in association.accepted_contexts
+    }
+    lost = False
+    for each, number in zip(objects, count(), strict=False):
         if lost:
-            association.abort()
+            yield each.outcome(OutcomeKind.NOT_SENT, comment="association lost")
+            continue
+        outcome = _send(association, each, accepted, number % 0xFFFF + 1)
+        lost = outcome.kind is OutcomeKind.NOT_SENT
+        yield outcome
+    if lost:
+        association.abort()
+
+
+_Pairs = Mapping[tuple[str, str], None]
+
+
+def _contexts(pairs: Iterable[tuple[str, str]]) -> list[PresentationContext]:
+    return [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+
+
+class StorageLine:
+    """An association that stays open, for objects of the kinds that it was opened for."""
+
+    def __init__(self, association: Association, pairs: _Pairs, compress: Compressed) -> None:
+        self._association = association
+        self._pairs = pairs
+        self._compress = compress
+
+    def carries(self, paths: Sequence[Path]) -> bool:
+        """Whether the association is there, and contexts for all of these files were proposed."""
+        if not self._association.is_established:
+            return False
+        described = (_describe(path, self._compress) for path in paths)
+        return all(
+            pair in self._pairs
+            for each in described
+            if isinstance(each, _Object)
+            for pair in each.proposals()
+        )
+
+    def store(self, paths: Sequence[Path]) -> tuple[StoreOutcome, ...]:
+        """Send Part 10 files and return the outcomes in their order, as ``store`` does."""
+        described = [_describe(path, self._compress) for path in paths]
+        objects = [each for each in described if isinstance(each, _Object)]
+        sent = _send_all(self._association, objects)
+        outcomes = [next(sent) if isinstance(each, _Object) else each for each in described]
+        for _ in sent:  # it aborts a lost association after the last object
+            pass
+        return tuple(outcomes)
+
+
+@contextmanager
+def storage_line(
+    paths: Sequence[Path],
+    destination: Destination,
+    *,
+    calling_ae: str = "AINODE",
+    timeouts: ScuTimeouts | None = None,
+    compress: Compressed = _NOTHING,
+) -> Iterator[StorageLine]:
+    """Open an association for these files and others of their kinds, and release it afterwards.
+
+    As many presentation contexts are proposed as an association can have.
+
+    Raises
+    ------
+    AssociationError
+        As for ``store``.
+    """
+    described = (_describe(path, compress) for path in paths)
+    objects = (each for each in described if isinstance(each, _Object))
+    every = dict.fromkeys(pair for each in objects for pair in each.proposals())
+    # Without a file that can be read, the association only shows that the peer is there.
+    pairs = dict.fromkeys(islice(every, _MAX_CONTEXTS)) or {_VERIFYING: None}
+    opened = open_association(destination, _contexts(pairs), calling_ae, timeouts or ScuTimeouts())
+    with opened as association:
+        yield StorageLine(association, pairs, compress)
 
 
 def _send(
@@ -336,7 +411,9 @@ def _send(
             OutcomeKind.NOT_SENT, comment="the association ended without a response"
         )
     kind = OutcomeKind.REFUSED
-    if is_success(status):
+    if is_duplicate(status):
+        kind = OutcomeKind.STORED_BEFORE
+    elif is_success(status):
         kind = OutcomeKind.STORED_WITH_WARNING if is_warning(status) else OutcomeKind.STORED
     return each.outcome(kind, status=status, comment=str(response.get("ErrorComment", "")))
 
@@ -422,8 +499,5 @@ def _check(association: Association, destination: Destination, *, connected: boo
         raise ConnectionFailedError(f"{peer} cannot be reached")
     if association.is_rejected:
         primitive: Any = association.acceptor.primitive
-        raise AssociationRejectedError(
-            f"{peer} rejected the association: {primitive.reason_str}",
-            retryable=primitive.result == _TRANSIENT,
-        )
+        raise AssociationRejectedError(f"{peer} rejected the association: {primitive.reason_str}")
     raise AssociationAbortedError(f"{peer} aborted the association, or did not answer in time")

@@ -23,6 +23,7 @@ def make_administration(
         index=repositories.index,
         lists=repositories.traffic,
         results=repositories.hotbase,
+        deliveries=repositories.deliveries,
         trail=repositories.audit,
         clock=utc_now,
     )
@@ -36,7 +37,7 @@ def make_administration(
             clock=utc_now,
         ),
         studies=studies,
-        deliveries=Deliveries(repositories.hotbase, trail=repositories.audit, clock=utc_now),
+        deliveries=Deliveries(repositories.deliveries, trail=repositories.audit, clock=utc_now),
         ae_titles=make_ae_titles(settings, repositories.ae_titles),
         people=make_people(repositories.users, repositories.tokens),
         changes=repositories.audit,

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import random
 from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -15,26 +14,24 @@ from dicom_node import __version__
 from dicom_node.archive import StorageArchive
 from dicom_node.configuration.files import load_routes
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.host import ModelHost
-from dicom_node.network.acceptance import NegotiatedAcceptance
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
-from dicom_node.network.sender import StorageSender
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
 from dicom_node.node.administering import make_administration
 from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
+from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.pages import make_pages
-from dicom_node.node.peers import address_of, scu_timeouts, tls_files
+from dicom_node.node.peers import tls_files
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.node.repositories import Repositories
@@ -47,8 +44,6 @@ from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
 from dicom_node.workflow.analysis.complete import Completion
-from dicom_node.workflow.analysis.deliver import Delivering
-from dicom_node.workflow.analysis.fit import Fitting
 from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.make_evidence import EvidenceMaking, NoImages
 from dicom_node.workflow.analysis.patients import Patients
@@ -59,6 +54,8 @@ from dicom_node.workflow.analysis.salvage import Salvage
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.contract import contract_of
+from dicom_node.workflow.delivery.dispatch import Dispatch
+from dicom_node.workflow.delivery.plan import Planning
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
 
@@ -109,13 +106,12 @@ class Node:
             _engine_settings(settings), self._corridor, WorkflowRowStore(settings.workflow_url)
         )
         self._corridor.completion.start_with(self._workflows)
+        self._dispatch = Dispatch(courier_parts(settings, self._repositories))
+        self._corridor.planning.wake_with(self._dispatch.wake)
         self._salvage = Salvage(
             index=self._repositories.index,
-            results=self._repositories.hotbase,
             completion=self._corridor.completion,
-            delivering=self._corridor.delivering,
             workflows=self._workflows,
-            clock=utc_now,
         )
         self._desk = ReceptionDesk(
             reception=Reception(
@@ -190,6 +186,7 @@ class Node:
         self._workflows.start()
         try:
             self._salvage.sweep()
+            self._dispatch.start()
             self._desk.catch_up(always=True)
             for study in self._repositories.index.receiving():
                 self._corridor.completion.expect(study.study_instance_uid)
@@ -220,6 +217,7 @@ class Node:
         if self._clock.running:
             self._clock.shutdown()
         self._workflows.stop()
+        self._dispatch.stop()
         self._web.stop()
         self._repositories.close()
 
@@ -278,6 +276,7 @@ class Node:
             reporting=Reporting(
                 index=repositories.index,
                 results=repositories.hotbase,
+                deliveries=repositories.deliveries,
                 external=repositories.external,
                 ae_titles=repositories.ae_titles,
                 maker=EvidenceMaking(archive=repositories.objects, images=self._models),
@@ -285,29 +284,8 @@ class Node:
                 context=context,
                 clock=utc_now,
             ),
-            delivering=Delivering(
-                results=repositories.hotbase,
-                ae_titles=repositories.ae_titles,
-                sender=StorageSender(
-                    ae_title=settings.network.ae_title,
-                    timeouts=scu_timeouts(settings),
-                    path_of=repositories.objects.evidence_path,
-                    address=functools.partial(address_of, settings),
-                ),
-                fitting=Fitting(
-                    results=repositories.hotbase,
-                    substitutes=repositories.substitutes,
-                    archive=repositories.objects,
-                    acceptance=NegotiatedAcceptance(
-                        ae_title=settings.network.ae_title,
-                        timeouts=scu_timeouts(settings),
-                        address=functools.partial(address_of, settings),
-                    ),
-                    clock=utc_now,
-                ),
-                policy=_retry_policy(settings),
-                chance=random.random,
-                clock=utc_now,
+            planning=Planning(
+                results=repositories.hotbase, ledger=repositories.deliveries, clock=utc_now
             ),
             review=review_stages(repositories, self._review_queue, self._routes, context),
             slots=Slots(settings.workflow.parallel_studies),
@@ -342,6 +320,7 @@ class Node:
     def _sweep(self) -> None:
         self._desk.catch_up()
         self._salvage.sweep()
+        self._dispatch.sweep()
         self._corridor.completion.sweep()
         self._workstations.sweep()
         # Also what the command line has decided. A new attempt each minute, should one fail.
@@ -359,7 +338,7 @@ class Node:
     def _collector(self) -> CorridorCollector:
         return CorridorCollector(
             studies=self._repositories.index.counts,
-            deliveries=self._repositories.hotbase.delivery_counts,
+            deliveries=self._repositories.deliveries.counts,
             held=self._repositories.hotbase.held_counts,
             conflicts=self._repositories.conflicts.count,
             open_associations=self._associations.__len__,
@@ -397,13 +376,4 @@ def _engine_settings(settings: NodeSettings) -> EngineSettings:
         executor_id=settings.workflow.executor_id,
         keep_workflows=settings.workflow.keep_workflows,
         contract=contract_of(Corridor, WorkflowEngine),
-    )
-
-
-def _retry_policy(settings: NodeSettings) -> RetryPolicy:
-    workflow = settings.workflow
-    return RetryPolicy(
-        first_delay=timedelta(seconds=workflow.first_retry_delay),
-        longest_delay=timedelta(seconds=workflow.longest_retry_delay),
-        give_up_after=timedelta(seconds=workflow.give_up_after),
     )

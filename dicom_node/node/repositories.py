@@ -18,6 +18,7 @@ from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.audit import AuditStore
 from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.corridor.conflicts import ConflictStore
+from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
@@ -59,6 +60,7 @@ class Repositories:
         self.index = StudyIndex(self.engine)
         self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)
+        self.deliveries = DeliveryStore(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.traffic = TrafficStore(self.engine)
         self.substitutes = SubstituteStore(self.engine)

@@ -24,7 +24,7 @@ class WorkflowRowStore:
         self._workflows = sa.table(
             "workflow_status",
             *map(sa.column, ("workflow_uuid", "status", "executor_id", "application_version")),
-            *map(sa.column, ("serialization", "inputs", "output", "error")),
+            *map(sa.column, ("name", "serialization", "inputs", "output", "error")),
             schema=schema,
         )
         self._inputs = sa.table(
@@ -69,6 +69,7 @@ class WorkflowRowStore:
         return tuple(
             Unfinished(
                 workflow_id=row["workflow_uuid"],
+                name=row["name"] or "",
                 status=row["status"],
                 executor_id=row["executor_id"] or "",
                 version=row["application_version"],

@@ -1,8 +1,8 @@
 """Durable execution on DBOS: where the corridor's steps are checkpointed, retried and queued.
 
 Studies start directly, because a queue's poll would cost more than the analysis; only a backlog
-beyond ``_DIRECT`` waits in a queue, as do studies that wait for their quiet period and retried
-deliveries, whose queue is partitioned by destination so that no destination waits for another.
+beyond ``_DIRECT`` waits in a queue, as do studies that wait for their quiet period. Deliveries are
+no workflows: their rows are their queue (``delivery``).
 """
 
 import functools
@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from dbos import DBOS, Debouncer, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
+from dbos import DBOS, Debouncer, SetWorkflowID, WorkflowStatus
 from dbos import error as dbos_error
 
-from dicom_node.domain.delivery import Delivery
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
 from dicom_node.workflow.pipeline import Corridor
@@ -32,7 +31,6 @@ R = TypeVar("R")
 
 _LOG = logging.getLogger(__name__)
 _STUDIES = "studies"
-_DELIVERIES = "deliveries"
 _STEP_TRIES = 3
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 # Nothing but an upgrade cancels: what was cancelled is to be begun anew.
@@ -80,12 +78,6 @@ class _Steps:
             cause = exceeded.errors[-1]
             raise StepFailedError.of(name, cause) from cause
 
-    def deliver(self, delivery: Delivery) -> None:
-        self._engine.deliver_now(delivery)
-
-    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
-        self._engine.deliver_later(delivery, seconds)
-
     def conclude(self, item_id: str) -> None:
         self._engine.conclude_now(item_id)
 
@@ -122,7 +114,6 @@ class WorkflowEngine:
         self._lock = threading.Lock()
         self._direct: set[str] = set()
         self._analyse: Callable[[str], None]
-        self._deliver: Callable[[str], None]
         self._conclude: Callable[[str], None]
         self._debouncer: Debouncer[[str], None]
 
@@ -145,7 +136,6 @@ class WorkflowEngine:
         self._register()
         DBOS.launch()
         DBOS.register_queue(_STUDIES, worker_concurrency=_DIRECT)
-        DBOS.register_queue(_DELIVERIES, partition_concurrency=2)
         self._debouncer = Debouncer.create(self._analyse, queue=_STUDIES)
         self._take_up()
 
@@ -170,19 +160,6 @@ class WorkflowEngine:
     def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> None:
         """Start analysing a study ``seconds`` after the last call for it."""
         self._debouncer.debounce(study_instance_uid, seconds, study_instance_uid)
-
-    def deliver_now(self, delivery: Delivery) -> None:
-        """Start the next try of a delivery at once; asking again changes nothing."""
-        with SetWorkflowID(delivery.next_try):
-            DBOS.start_workflow(self._deliver, delivery.delivery_id)
-
-    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
-        """Start the try after the one that just failed; asking again changes nothing."""
-        with (
-            SetWorkflowID(delivery.try_after(delivery.attempts + 1)),
-            SetEnqueueOptions(delay_seconds=seconds, queue_partition_key=delivery.destination),
-        ):
-            DBOS.enqueue_workflow(_DELIVERIES, self._deliver, delivery.delivery_id)
 
     def conclude_now(self, item_id: str, attempt: int = 1) -> None:
         """Start making a verdict known; asking again with the same ``attempt`` changes nothing."""
@@ -255,15 +232,11 @@ class WorkflowEngine:
         def analyse_study(study_instance_uid: str) -> None:
             self._guarded_analysis(study_instance_uid)
 
-        def deliver_evidence(delivery_id: str) -> None:
-            self._corridor.deliver(delivery_id, _Steps(self))
-
         def conclude_review(item_id: str) -> None:
             self._corridor.conclude(item_id, _Steps(self))
 
         self._conclude = DBOS.workflow(name="conclude_review")(conclude_review)
         self._analyse = DBOS.workflow(name="analyse_study")(analyse_study)
-        self._deliver = DBOS.workflow(name="deliver_evidence")(deliver_evidence)
 
     def _guarded_analysis(self, study_instance_uid: str) -> None:
         steps = _Steps(self)

@@ -2,8 +2,8 @@
 
 A modality's association brings instances (``receive``). When a study is complete (``complete``),
 routes turn it into jobs (``route``), or a report says that none wants it. A model makes a
-prediction for each job (``infer``); the prediction becomes evidence (``report``); the evidence goes
-to every destination (``deliver``).
+prediction for each job (``infer``); the prediction becomes evidence (``report``); it is planned
+where the evidence goes (``plan``), and couriers take it there (``delivery``).
 
     Association → ReceivedInstance → StoredStudy → Job → Analysis → Evidence → Delivery
 
@@ -25,11 +25,11 @@ from dicom_node.domain.job import Job
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.complete import Completion
-from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.infer import Inference, Inferred
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.slots import Slots
+from dicom_node.workflow.delivery.plan import Planning
 from dicom_node.workflow.ports import DurableSteps
 from dicom_node.workflow.review.stages import ReviewStages
 
@@ -44,25 +44,26 @@ class Corridor:
     routing: Routing
     inference: Inference
     reporting: Reporting
-    delivering: Delivering
+    planning: Planning
     review: ReviewStages
     slots: Slots
 
     def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
-        """Take one study from its last image to the first try of every delivery."""
+        """Take one study from its last image to the planning of every delivery."""
         study = steps.run("complete", self.completion.claim, study_instance_uid, steps.workflow_id)
         if study is None:
             return
         for item_id in steps.run("external verdicts", self.review.external.take, study):
             steps.conclude(item_id)
         routed = steps.run("route", self.routing.route, study)
+        for job in routed.done_before:
+            steps.run("plan deliveries", self.planning.plan, job)
         for job in routed.new_jobs:
             self._work(job, steps)
+            steps.run("plan deliveries", self.planning.plan, job)
         for job in routed.untold:
             self._tell_unanswered(study, job, routed.told, steps)
-        for job in routed.reported:
-            for delivery in steps.run("plan deliveries", self.delivering.plan, job):
-                steps.deliver(delivery)
+            steps.run("plan deliveries", self.planning.plan, job)
         steps.run("finish", self.completion.finish, study, routed)
 
     def _work(self, job: Job, steps: DurableSteps) -> None:
@@ -110,12 +111,5 @@ class Corridor:
     def conclude(self, item_id: str, steps: DurableSteps) -> None:
         """Make a verdict known: as DICOM objects, and as a record in the Warehouse."""
         steps.run("report verdict", self.review.concluding.report, item_id)
-        for delivery in steps.run("plan deliveries", self.delivering.plan_verdict, item_id):
-            steps.deliver(delivery)
+        steps.run("plan deliveries of verdict", self.planning.plan_verdict, item_id)
         steps.run("file", self.review.filing.file, item_id)
-
-    def deliver(self, delivery_id: str, steps: DurableSteps) -> None:
-        """Try one delivery once; what may be tried again is started later."""
-        retry = steps.run("deliver", self.delivering.attempt, delivery_id)
-        if retry is not None:
-            steps.deliver_later(retry.delivery, retry.seconds)

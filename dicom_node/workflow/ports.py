@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -75,12 +75,6 @@ class DurableSteps(Protocol):
             What the step raised on purpose, or StepFailedError for anything else.
         """
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Start the first try of a delivery beside this workflow, now."""
-
-    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
-        """Start the next try of a delivery after ``seconds``."""
-
     def conclude(self, item_id: str) -> None:
         """Start making a verdict known beside this workflow, now."""
 
@@ -112,19 +106,13 @@ class Fate:
 
 
 class Workflows(Protocol):
-    """The workflows that rows name, and the starting of deliveries."""
+    """The workflows that rows name."""
 
     def fates(self, workflow_ids: Sequence[str]) -> Mapping[str, Fate]:
         """Return what became of these workflows; one that was never begun is left out."""
 
     def cancel(self, workflow_ids: Sequence[str]) -> None:
         """See to it that these workflows are never run again, by whatever version."""
-
-    def deliver_now(self, delivery: Delivery) -> None:
-        """Start the next try of a delivery."""
-
-    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
-        """Start the try after the one that just failed, after ``seconds``."""
 
 
 class StudyStore(Protocol):
@@ -214,40 +202,58 @@ class ResultStore(Protocol):
     def reopen_job(self, job_id: str) -> None:
         """Let a job be done once more."""
 
-    def reopen_deliveries(self, job_id: str, evidence_set: EvidenceSet, *, at: datetime) -> None:
-        """Let an evidence set be sent once more."""
 
-    def plan_delivery(
+class DeliveryLedger(Protocol):
+    """The deliveries: rows that are the queue."""
+
+    def plan(
         self,
         job_id: str,
         destination: str,
         *,
         at: datetime,
+        urgent: bool = False,
         evidence_set: EvidenceSet = EvidenceSet.RESULT,
     ) -> Delivery:
         """Record that an evidence set of a job's evidence goes to a destination."""
 
-    def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
+    def of_job(self, job_id: str) -> tuple[Delivery, ...]:
         """Return the deliveries of one job."""
 
-    def delivery(self, delivery_id: str) -> Delivery:
-        """Return one delivery."""
+    def reopen(self, job_id: str, evidence_set: EvidenceSet) -> None:
+        """Let an evidence set be sent once more, because an object was added to it."""
 
-    def move_delivery(
+    def destinations(self) -> tuple[str, ...]:
+        """Return the destinations for which something waits."""
+
+    def due(
+        self, destination: str, now: datetime, *, longest_wait: timedelta, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Return what is to be sent to a destination now: urgent first, then oldest first."""
+
+    def next_due(self, destination: str) -> datetime | None:
+        """Return when the next try is due of what waits for a destination."""
+
+    def move(
         self,
         delivery_id: str,
         state: DeliveryState,
         *,
         at: datetime,
+        stored: Sequence[str] = (),
         error: str = "",
-        attempts: int | None = None,
+        not_before: datetime | None = None,
     ) -> None:
-        """Record the outcome of one try, if ``attempts`` went before it."""
+        """Record the outcome of one try, and what the destination has by now."""
 
-    def unfinished_deliveries(
-        self, before: datetime, *, after: Delivery | None = None, limit: int = 1000
-    ) -> tuple[Delivery, ...]:
-        """Return deliveries planned before a moment that are neither delivered nor given up."""
+    def hold(self, destination: str, error: str, *, at: datetime) -> int:
+        """Note that a destination is down, and why; return how many deliveries wait for it."""
+
+    def back(self, destination: str) -> None:
+        """Note that a destination is no longer down: everything that waits for it is due."""
+
+    def age(self, destination: str, seconds: float, *, give_up_after: timedelta) -> int:
+        """Count the time for which deliveries were tried; return how many were given up."""
 
 
 class PatientDecisions(Protocol):
@@ -369,14 +375,7 @@ class Acceptance(Protocol):
     def accepted(
         self, destination: ApplicationEntity, sop_classes: Sequence[str]
     ) -> frozenset[str]:
-        """Return which of these it takes, or raise DeliveryError."""
+        """Return which of these it takes, or raise DestinationAwayError."""
 
     def learn(self, destination: ApplicationEntity, refused: frozenset[str]) -> bool:
         """Take note of classes that it does not take after all; return whether that is news."""
-
-
-class Sender(Protocol):
-    """Sends stored objects to another application entity."""
-
-    def send(self, paths: Sequence[str], destination: ApplicationEntity) -> None:
-        """Send every object, or raise DeliveryError."""

@@ -2,9 +2,9 @@
 
 DBOS runs only workflows of its own version, and would leave the others where they are. At the start
 each of them is looked at: one that keeps the contract (``contract``) is made this version's own and
-goes on where it was; any other is cancelled, which has ``salvage`` begin its study or delivery
-anew. That repeats work but no result: jobs, UIDs and deliveries are the same again. What was
-written by another serialiser, as the pickles of version 0.1.0, is not even read.
+goes on where it was; any other is cancelled, which has ``salvage`` begin its study anew. That
+repeats work but no result: jobs, UIDs and deliveries are the same again. What was written by
+another serialiser, as the pickles of version 0.1.0, is not even read.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ from dicom_node.workflow.step_values import StepValues
 from dicom_node.workflow.written_values import UnreadableValueError
 
 RUNNING = "PENDING"
+# Workflows of earlier versions that this one does not have. Deliveries wait in their own rows.
+GONE = frozenset({"deliver_evidence"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Unfinished:
     """A workflow that has not ended: what it was given, and what its steps returned or raised."""
 
     workflow_id: str
+    name: str
     status: str
     executor_id: str
     version: str | None
@@ -81,6 +84,8 @@ def sort_out(
 
 def keeps_contract(workflow: Unfinished, contract: StepContract) -> bool:
     """Whether this version would do the same steps, and can read all that was left of them."""
+    if workflow.name in GONE:
+        return False
     if workflow.arguments is None or not _is_readable(workflow.arguments):
         return False
     if workflow.steps and not contract.has_order_of(workflow.version):

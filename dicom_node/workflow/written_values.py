@@ -18,10 +18,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.kinds.bones.prediction import BonePrediction
 from ai_engine.prediction import Prediction
-from dicom_node.domain.delivery import Delivery
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.study import StoredStudy
-from dicom_node.workflow.analysis.deliver import Retry
 from dicom_node.workflow.analysis.infer import Inferred
 from dicom_node.workflow.analysis.route import Routed
 
@@ -30,8 +28,6 @@ VALUES: Mapping[str, type] = {
     "routed.1": Routed,
     "inferred.1": Inferred,
     "evidence object.1": EvidenceObject,
-    "delivery.1": Delivery,
-    "retry.1": Retry,
     # What models say is kept in the Hotbase, not in the steps' rows: it may be large.
     "prediction.1": Prediction,
     "ct prediction.1": CtPrediction,

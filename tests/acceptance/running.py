@@ -132,7 +132,7 @@ class RunningNode:
     def has_delivered(self) -> bool:
         """Tell whether something was to deliver and all of it is: what a peer has, is whole."""
         repositories = self.repositories()
-        states = {state for _, state in repositories.hotbase.delivery_counts()}
+        states = {state for _, state in repositories.deliveries.counts()}
         repositories.close()
         return states == {DeliveryState.DELIVERED}
 

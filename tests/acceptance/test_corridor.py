@@ -166,10 +166,10 @@ def test_a_destination_that_is_away_gets_its_results_when_it_is_back(
     node.add_ae("PACS", port, "pacs")
     node.add_ae(MODALITY, 104, "modality", "--destination", "PACS", "--quiet-period", "0")
     assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
-    hotbase = node.repositories().hotbase
+    deliveries = node.repositories().deliveries
 
     def states() -> set[DeliveryState]:
-        return {state for _, state in hotbase.delivery_counts()}
+        return {state for _, state in deliveries.counts()}
 
     node.wait_for("a failed try", lambda: states() == {DeliveryState.RETRYING})
     with storescp(tmp_path / "pacs", ae_title="PACS", port=port) as pacs:
@@ -194,7 +194,7 @@ def test_one_dead_destination_does_not_hold_up_another(node: RunningNode, tmp_pa
         )
         assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
         node.wait_for("results at the living", lambda: len(pacs.files()) >= 2)
-    counts = node.repositories().hotbase.delivery_counts()
+    counts = node.repositories().deliveries.counts()
     assert ("DEAD", DeliveryState.DELIVERED) not in counts
 
 

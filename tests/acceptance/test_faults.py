@@ -86,10 +86,10 @@ def _live(node: RunningNode, seconds: float) -> None:
 
 
 def _wait_for_deliveries(node: RunningNode, count: int) -> None:
-    hotbase = node.repositories().hotbase
+    deliveries = node.repositories().deliveries
     node.wait_for(
         "all deliveries",
-        lambda: hotbase.delivery_counts() == {("PACS", DeliveryState.DELIVERED): count},
+        lambda: deliveries.counts() == {("PACS", DeliveryState.DELIVERED): count},
     )
 
 

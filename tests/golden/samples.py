@@ -42,7 +42,6 @@ from ai_engine.prediction import (
     RemarkKind,
     Triage,
 )
-from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import Job
 from dicom_node.domain.patient import PatientDecision
@@ -50,7 +49,6 @@ from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import TagDoubt
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import ConflictError
-from dicom_node.workflow.analysis.deliver import Retry
 from dicom_node.workflow.analysis.infer import Inferred
 from dicom_node.workflow.analysis.route import Routed
 from sr_templates.evidence_kind import EvidenceKind
@@ -83,16 +81,6 @@ JOB = Job(
     decision=PatientDecision(
         keys=("a1",), known=("a1", "b2"), is_same=True, actor="somebody", at=AT, why="asked"
     ),
-)
-DELIVERY = Delivery(
-    delivery_id="d" * 32,
-    job_id=JOB_ID,
-    destination="PACS",
-    state=DeliveryState.RETRYING,
-    attempts=3,
-    created_at=AT,
-    last_error="connection refused",
-    evidence_set=EvidenceSet.VERDICT,
 )
 PREDICTION = Prediction(
     model=MODEL,
@@ -249,8 +237,6 @@ def samples() -> Mapping[str, object]:
                 evidence_set=EvidenceSet.FAILURE,
             ),
         ),
-        "deliveries": (DELIVERY,),
-        "retry": Retry(delivery=DELIVERY, seconds=7.25),
         "prediction": PREDICTION,
         "ct-prediction": ct_prediction(),
         "bone-prediction": BONES,

@@ -117,5 +117,5 @@ def _add_deliveries(repositories: Repositories, now: datetime) -> None:
             ("PACS", DeliveryState.DELIVERED, ""),
             ("ARCHIVE", DeliveryState.FAILED, "ARCHIVE refused the association: unknown title"),
         ):
-            planned = hotbase.plan_delivery(job.job_id, destination, at=now)
-            hotbase.move_delivery(planned.delivery_id, fate, at=now, error=error)
+            planned = repositories.deliveries.plan(job.job_id, destination, at=now)
+            repositories.deliveries.move(planned.delivery_id, fate, at=now, error=error)

@@ -1,6 +1,5 @@
-"""The Hotbase: what models said, the evidence made of it, and where it went."""
+"""The Hotbase: what models said, and the evidence made of it."""
 
-import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -10,13 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ai_engine.result import Result
-from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.result_rows import result_rows
 from dicom_node.persistence.corridor.tables import (
-    DELIVERIES,
     EVIDENCE,
     FINDINGS,
     IS_HELD,
@@ -27,7 +24,6 @@ from dicom_node.persistence.corridor.tables import (
     REFUSALS,
     REMARKS,
     SUBSTITUTES,
-    UtcDateTime,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from dicom_node.workflow.written_values import UnreadableValueError, read_value, write_value
@@ -37,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Hotbase:
-    """Jobs, findings, evidence and deliveries."""
+    """Jobs, findings and evidence."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -305,165 +301,6 @@ class Hotbase:
                 .values(state=JobState.PENDING)
             )
             connection.execute(sa.delete(LEFT_OUT).where(LEFT_OUT.c.job_id == job_id))
-
-    def reopen_deliveries(self, job_id: str, evidence_set: EvidenceSet, *, at: datetime) -> None:
-        """Let an evidence set be sent once more, because an object was added to it."""
-        allowed = [
-            one for one, after in DELIVERY_TRANSITIONS.items() if DeliveryState.PENDING in after
-        ]
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(DELIVERIES)
-                .where(
-                    DELIVERIES.c.job_id == job_id,
-                    DELIVERIES.c.evidence_set == evidence_set,
-                    DELIVERIES.c.state.in_(allowed),
-                )
-                .values(state=DeliveryState.PENDING, created_at=at, delivered_at=None)
-            )
-
-    def plan_delivery(
-        self,
-        job_id: str,
-        destination: str,
-        *,
-        at: datetime,
-        evidence_set: EvidenceSet = EvidenceSet.RESULT,
-    ) -> Delivery:
-        """Record that an evidence set of a job goes to ``destination``; at most once."""
-        named = (
-            (job_id, destination)
-            if evidence_set is EvidenceSet.RESULT
-            else (job_id, destination, evidence_set)
-        )
-        identity = hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
-        row = {
-            "delivery_id": identity,
-            "job_id": job_id,
-            "destination": destination,
-            "state": DeliveryState.PENDING,
-            "attempts": 0,
-            "created_at": at,
-            "delivered_at": None,
-            "last_error": "",
-            "evidence_set": evidence_set,
-        }
-        with self._engine.begin() as connection:
-            insert_or_ignore(connection, DELIVERIES, [row])
-        return self.delivery(identity)
-
-    def delivery(self, delivery_id: str) -> Delivery:
-        """Return one delivery.
-
-        Raises
-        ------
-        NotFoundError
-            When there is no such delivery.
-        """
-        found = self.deliveries(DELIVERIES.c.delivery_id == delivery_id)
-        if not found:
-            raise NotFoundError(f"delivery {delivery_id} does not exist")
-        return found[0]
-
-    def deliveries(
-        self, condition: sa.ColumnElement[bool], limit: int = 1000
-    ) -> tuple[Delivery, ...]:
-        """Return the deliveries for which ``condition`` holds, oldest first."""
-        query = (
-            sa.select(DELIVERIES)
-            .where(condition)
-            .order_by(DELIVERIES.c.created_at, DELIVERIES.c.delivery_id)
-            .limit(limit)
-        )
-        return tuple(
-            Delivery(
-                delivery_id=row["delivery_id"],
-                job_id=row["job_id"],
-                destination=row["destination"],
-                state=DeliveryState(row["state"]),
-                attempts=row["attempts"],
-                created_at=row["created_at"],
-                last_error=row["last_error"],
-                evidence_set=EvidenceSet(row["evidence_set"]),
-            )
-            for row in self._rows(query)
-        )
-
-    def deliveries_of(self, job_id: str) -> tuple[Delivery, ...]:
-        """Return the deliveries of one job."""
-        return self.deliveries(DELIVERIES.c.job_id == job_id)
-
-    def unfinished_deliveries(
-        self, before: datetime, *, after: Delivery | None = None, limit: int = 1000
-    ) -> tuple[Delivery, ...]:
-        """Return deliveries planned before a moment that are neither delivered nor given up.
-
-        Oldest first, ``limit`` of them, from the one that follows ``after``.
-        """
-        condition = sa.and_(
-            DELIVERIES.c.state.in_((DeliveryState.PENDING, DeliveryState.RETRYING)),
-            DELIVERIES.c.created_at < before,
-        )
-        if after is not None:
-            # Many may have been planned at the same moment.
-            condition &= sa.tuple_(DELIVERIES.c.created_at, DELIVERIES.c.delivery_id) > sa.tuple_(
-                sa.bindparam("at", after.created_at, UtcDateTime), after.delivery_id
-            )
-        return self.deliveries(condition, limit)
-
-    def delivery_counts(self) -> dict[tuple[str, DeliveryState], int]:
-        """Return how many deliveries there are for each destination and state."""
-        columns = (DELIVERIES.c.destination, DELIVERIES.c.state)
-        query = sa.select(*columns, sa.func.count()).group_by(*columns)
-        with self._read() as connection:
-            return {
-                (destination, DeliveryState(state)): count
-                for destination, state, count in connection.execute(query)
-            }
-
-    def move_delivery(
-        self,
-        delivery_id: str,
-        state: DeliveryState,
-        *,
-        at: datetime,
-        error: str = "",
-        attempts: int | None = None,
-    ) -> None:
-        """Record the outcome of one try: of the one that ``attempts`` others went before, if given.
-
-        Raises
-        ------
-        ConflictError
-            When the delivery's state cannot be followed by ``state``, or the outcome of that try
-            is recorded already.
-        """
-        allowed = [one for one, following in DELIVERY_TRANSITIONS.items() if state in following]
-        values: dict[str, Any] = {"state": state, "last_error": error}
-        if state is DeliveryState.DELIVERED:
-            values["delivered_at"] = at
-        with self._engine.begin() as connection:
-            changed = connection.execute(
-                sa.update(DELIVERIES)
-                .where(
-                    DELIVERIES.c.delivery_id == delivery_id,
-                    DELIVERIES.c.state.in_(allowed),
-                    DELIVERIES.c.attempts == attempts if attempts is not None else sa.true(),
-                )
-                .values(**values, attempts=DELIVERIES.c.attempts + 1)
-            )
-        if changed.rowcount != 1:
-            raise ConflictError(f"delivery {delivery_id} cannot become {state}")
-
-    def retry_failed_deliveries(self, *, at: datetime) -> int:
-        """Let deliveries that were given up be tried again; return how many."""
-        with self._engine.begin() as connection:
-            changed = connection.execute(
-                sa.update(DELIVERIES)
-                .where(DELIVERIES.c.state == DeliveryState.FAILED)
-                .values(state=DeliveryState.PENDING, created_at=at)
-            )
-        return changed.rowcount
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)

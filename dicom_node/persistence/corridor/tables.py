@@ -271,7 +271,23 @@ DELIVERIES = sa.Table(
     sa.Column("delivered_at", UtcDateTime),
     sa.Column("last_error", sa.Text, nullable=False),
     sa.Column("evidence_set", sa.String(16), nullable=False, server_default="result"),
+    sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),
+    # The SOP Instance UIDs that the destination has.
+    sa.Column("stored", sa.JSON, nullable=False, server_default="[]"),
+    # Seconds for which it has been tried, by a clock that nobody sets.
+    sa.Column("waited", sa.Float, nullable=False, server_default="0"),
+    sa.Column("not_before", UtcDateTime),
     sa.Index(None, "state", "created_at"),
+    sa.Index(None, "state", "destination", "urgent", "created_at"),
+)
+
+# Destinations that are down: a row lives for as long as its destination does not answer.
+OUTAGES = sa.Table(
+    "outages",
+    METADATA,
+    sa.Column("destination", sa.String(16), primary_key=True),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
 )
 
 # What a destination got in the place of an object of which it takes no such class.

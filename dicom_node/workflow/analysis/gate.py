@@ -13,7 +13,7 @@ from pydicom.errors import InvalidDicomError
 
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.workflow.ports import Clock, ObjectArchive, ResultStore, StudyStore
+from dicom_node.workflow.ports import DeliveryLedger, ObjectArchive, ResultStore, StudyStore
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
@@ -40,16 +40,16 @@ class Gate:
         *,
         index: StudyStore,
         results: ResultStore,
+        deliveries: DeliveryLedger,
         archive: ObjectArchive,
         instances: Callable[[str], tuple[ReceivedInstance, ...]],
-        clock: Clock,
     ) -> None:
         """Keep the parts; ``instances`` gives what a job was about."""
         self._index = index
         self._results = results
+        self._deliveries = deliveries
         self._archive = archive
         self._instances = instances
-        self._clock = clock
 
     def look_again(self, study_instance_uid: str = "") -> AppearanceCheck:
         """Check what is held of a study, or of all; a running node takes up what follows of it."""
@@ -63,7 +63,7 @@ class Gate:
                 reopened[held.job_id] = study
         for each in released:
             # Deliveries first: should this be cut off between the two, it is only done again.
-            self._results.reopen_deliveries(each.job_id, each.evidence_set, at=self._clock())
+            self._deliveries.reopen(each.job_id, each.evidence_set)
             self._results.keep_evidence([each])
             _LOG.info("evidence released kind=%s sop=%s", each.kind.value, each.sop_instance_uid)
         for job_id, study in reopened.items():

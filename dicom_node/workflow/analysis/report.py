@@ -21,7 +21,7 @@ from dicom_node.workflow.analysis.evidence_order import (
 from dicom_node.workflow.analysis.infer import Analysis, job_instances
 from dicom_node.workflow.analysis.patients import UNDECIDED, several_patients
 from dicom_node.workflow.analysis.unrouted import as_routing, no_model
-from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, StudyStore
+from dicom_node.workflow.ports import AeTitles, Clock, DeliveryLedger, ResultStore, StudyStore
 from dicom_node.workflow.review.ports import ExternalReportSource
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
@@ -37,6 +37,7 @@ class Reporting:
         *,
         index: StudyStore,
         results: ResultStore,
+        deliveries: DeliveryLedger,
         external: ExternalReportSource,
         ae_titles: AeTitles,
         maker: EvidenceMaker,
@@ -51,6 +52,7 @@ class Reporting:
         """
         self._index = index
         self._results = results
+        self._deliveries = deliveries
         self._external = external
         self._ae_titles = ae_titles
         self._maker = maker
@@ -77,7 +79,7 @@ class Reporting:
             return ()
         self._keep_words(analysis, made)
         if any(_is_added(each, earlier) for each in made.evidence):
-            self._results.reopen_deliveries(job.job_id, EvidenceSet.RESULT, at=self._clock())
+            self._deliveries.reopen(job.job_id, EvidenceSet.RESULT)
         self._results.keep_evidence(made.evidence)
         self._results.finish_job(job.job_id, JobState.DONE, at=self._clock())
         return made.evidence
@@ -111,7 +113,7 @@ class Reporting:
             return ()
         evidence = tuple(replace(each, evidence_set=EvidenceSet.FAILURE) for each in made.evidence)
         if any(not each.is_held for each in evidence):
-            self._results.reopen_deliveries(job.job_id, EvidenceSet.FAILURE, at=self._clock())
+            self._deliveries.reopen(job.job_id, EvidenceSet.FAILURE)
         self._results.keep_evidence(evidence)
         return evidence
 

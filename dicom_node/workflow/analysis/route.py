@@ -50,9 +50,10 @@ class Routed:
         return tuple(job for job in self.jobs if job.job_id not in self.finished)
 
     @property
-    def reported(self) -> tuple[Job, ...]:
-        """The jobs that may have evidence to deliver."""
-        return (*self.jobs, *self._unanswered)
+    def done_before(self) -> tuple[Job, ...]:
+        """The jobs whose evidence stands, but may be wanted by another destination now."""
+        every = (*self.jobs, *self._unanswered)
+        return tuple(job for job in every if job.job_id in self.finished)
 
     @property
     def untold(self) -> tuple[Job, ...]:
@@ -67,6 +68,24 @@ class Routed:
     def job_ids(self) -> tuple[str, ...]:
         """The identifiers of all jobs."""
         return tuple(job.job_id for job in self.jobs)
+
+
+def merged(jobs: Iterable[Job]) -> tuple[Job, ...]:
+    """Return each job once, urgent ones first.
+
+    Routes that want the same model to look at the same images want one job: it is urgent where one
+    of them is in a hurry, and its results go wherever one of them sends them.
+    """
+    once: dict[str, Job] = {}
+    for job in jobs:
+        if (known := once.get(job.job_id)) is not None:
+            job = replace(  # noqa: PLW2901 - one job out of two
+                known,
+                urgent=known.urgent or job.urgent,
+                destinations=tuple(dict.fromkeys((*known.destinations, *job.destinations))),
+            )
+        once[job.job_id] = job
+    return tuple(sorted(once.values(), key=lambda job: not job.urgent))
 
 
 class Routing:
@@ -125,7 +144,7 @@ class Routing:
     ) -> Routed:
         looks = self._looks(instances)
         matches = matching_routes(self._routes, instances, looks)
-        jobs = tuple(
+        jobs = merged(
             replace(self._job(study, match, instances), decision=decision) for match in matches
         )
         if not jobs:

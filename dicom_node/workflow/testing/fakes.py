@@ -1,6 +1,7 @@
 """Working stand-ins for the corridor's ports, in memory, for tests and trials."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ParamSpec, TypeVar
@@ -20,12 +21,11 @@ from ai_engine.prediction import (
     Triage,
 )
 from dicom_node.domain.application_entity import ApplicationEntity
-from dicom_node.domain.delivery import Delivery
 from dicom_node.domain.evidence import Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck
 from dicom_node.errors import NodeError
-from dicom_node.workflow.analysis.deliver import DeliveryError
+from dicom_node.workflow.delivery.ports import DestinationAwayError, Outcome, Sent
 from dicom_node.workflow.ports import StepFailedError
 
 P = ParamSpec("P")
@@ -62,8 +62,6 @@ class InlineSteps:
 
     workflow_id: str = "workflow-1"
     names: list[str] = field(default_factory=list)
-    delivered: list[Delivery] = field(default_factory=list)
-    delayed: list[tuple[Delivery, float]] = field(default_factory=list)
     concluded: list[str] = field(default_factory=list)
 
     def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -75,14 +73,6 @@ class InlineSteps:
             raise
         except Exception as cause:
             raise StepFailedError.of(name, cause) from cause
-
-    def deliver(self, delivery: Delivery) -> None:
-        """Note a delivery to be tried now."""
-        self.delivered.append(delivery)
-
-    def deliver_later(self, delivery: Delivery, seconds: float) -> None:
-        """Note a delivery to be tried later."""
-        self.delayed.append((delivery, seconds))
 
     def conclude(self, item_id: str) -> None:
         """Note a verdict to be made known."""
@@ -170,16 +160,61 @@ class FakeModels:
 
 @dataclass(slots=True)
 class FakeSender:
-    """Takes everything, or fails with the errors it was given, one a try."""
+    """Takes everything; while ``away`` says why, nobody answers.
 
-    failures: list[DeliveryError] = field(default_factory=list)
+    ``answers`` holds, by path, what becomes of an object at its next tries, one after the other.
+    """
+
+    away: str = ""
+    answers: dict[str, list[Outcome]] = field(default_factory=dict)
+    probes: int = 0
+    associations: int = 0
     sent: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
-    def send(self, paths: Sequence[str], destination: ApplicationEntity) -> None:
-        """Note what was sent, or fail."""
-        if self.failures:
-            raise self.failures.pop(0)
-        self.sent.append((destination.title, tuple(paths)))
+    def verify(self, destination: ApplicationEntity) -> None:
+        """Answer a probe, or not."""
+        self.probes += 1
+        self._require_here(destination)
+
+    @contextmanager
+    def connect(self, destination: ApplicationEntity, paths: Sequence[str]) -> Iterator["FakeLine"]:
+        """Open an association, or say why there is none."""
+        assert paths  # noqa: S101 - nobody connects for nothing
+        self._require_here(destination)
+        self.associations += 1
+        yield FakeLine(sender=self, destination=destination.title)
+
+    def _require_here(self, destination: ApplicationEntity) -> None:
+        if self.away:
+            raise DestinationAwayError(f"{destination.title} {self.away}")
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeLine:
+    """An association of the fake sender; it ends with the first object that is lost."""
+
+    sender: FakeSender
+    destination: str
+    is_lost: bool = False
+
+    def carries(self, paths: Sequence[str]) -> bool:
+        """Carry everything for as long as it is there."""
+        del paths
+        return not self.is_lost
+
+    def send(self, paths: Sequence[str]) -> tuple[Sent, ...]:
+        """Note what was stored, and give the answers that were asked for."""
+        sent = tuple(self._answer(path) for path in paths)
+        stored = tuple(each.path for each in sent if each.outcome is Outcome.STORED)
+        if stored:
+            self.sender.sent.append((self.destination, stored))
+        return sent
+
+    def _answer(self, path: str) -> Sent:
+        queue = self.sender.answers.get(path, [])
+        outcome = Outcome.LOST if self.is_lost else queue.pop(0) if queue else Outcome.STORED
+        self.is_lost = self.is_lost or outcome is Outcome.LOST
+        return Sent(path=path, outcome=outcome, words=f"{path} {outcome.value}")
 
 
 @dataclass(slots=True)

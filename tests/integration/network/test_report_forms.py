@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,7 @@ from dicom_node.network.acceptance import NegotiatedAcceptance
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.persistence.corridor.substitutes import SubstituteStore
-from dicom_node.workflow.analysis.fit import Fitting
-from dicom_node.workflow.testing.fakes import InlineSteps
+from dicom_node.workflow.delivery.fit import Fitting
 from sr_templates.forms.form import BASIC_TEXT, COMPREHENSIVE, ENHANCED, PDF, ReportForm
 from sr_templates.report_reading import predecessors_of, reported_findings
 from tests.integration.sr_templates.validators import dciodvfy_errors, dsrdump_complaints
@@ -45,20 +45,21 @@ class Office:
         acceptance = NegotiatedAcceptance(
             ae_title="AINODE", timeouts=timeouts, address=_address, now=lambda: 0.0
         )
-        corridor = self.works.corridor
-        delivering = corridor.delivering
-        delivering._sender = StorageSender(
-            ae_title="AINODE",
-            timeouts=timeouts,
-            path_of=self.works.objects.evidence_path,
-            address=_address,
-        )
-        delivering._fitting = Fitting(
-            results=self.works.hotbase,
-            substitutes=self.substitutes,
-            archive=self.works.objects,
-            acceptance=acceptance,
-            clock=self.works.clock,
+        self.courier = self.works.courier(
+            sender=StorageSender(
+                ae_title="AINODE",
+                timeouts=timeouts,
+                path_of=self.works.objects.evidence_path,
+                address=_address,
+            ),
+            fitting=Fitting(
+                results=self.works.hotbase,
+                deliveries=self.works.deliveries,
+                substitutes=self.substitutes,
+                archive=self.works.objects,
+                acceptance=acceptance,
+                clock=self.works.clock,
+            ),
         )
 
     def serve(self, peer: dcmtk.Peer) -> None:
@@ -68,11 +69,14 @@ class Office:
         )
         self.works.ae_titles.put(pacs, actor="t", at=EPOCH)
 
-    def deliver(self, steps: InlineSteps) -> list[Delivery]:
-        """Try each delivery once, and return how each stands."""
-        for each in steps.delivered:
-            self.works.corridor.delivering.attempt(each.delivery_id)
-        return [self.works.hotbase.delivery(each.delivery_id) for each in steps.delivered]
+    def deliver(self) -> list[Delivery]:
+        """Send what is due, and return how each delivery stands."""
+        self.courier.round()
+        return [
+            each
+            for job in self.works.hotbase.jobs("1.2.826.0.1.1")
+            for each in self.works.deliveries.of_job(job["job_id"])
+        ]
 
     def replaced(self) -> tuple[Substitute, ...]:
         """Return what went to PACS in the place of the study's objects."""
@@ -121,7 +125,8 @@ def test_the_best_form_that_a_pacs_takes_reaches_it_with_the_overlay(
     office.works.receive(IMAGE)
     with strict_pacs(tmp_path / "pacs", OVERLAY, *(each.sop_class_uid for each in taken)) as pacs:
         office.serve(pacs.peer)
-        (delivery,) = office.deliver(office.works.analyse())
+        office.works.analyse()
+        (delivery,) = office.deliver()
         arrived, path = report_in(pacs)
         assert len(pacs.files()) == 2
     assert delivery.state is DeliveryState.DELIVERED
@@ -139,7 +144,8 @@ def test_it_is_told_what_was_sent_instead_and_what_that_lacks(
     office.works.receive(IMAGE)
     with strict_pacs(tmp_path / "pacs", OVERLAY, COMPREHENSIVE.sop_class_uid) as pacs:
         office.serve(pacs.peer)
-        office.deliver(office.works.analyse())
+        office.works.analyse()
+        office.deliver()
         arrived, _ = report_in(pacs)
     (report,) = office.works.reports()
     (told,) = office.replaced()
@@ -156,11 +162,13 @@ def test_a_late_images_report_names_the_predecessor_that_the_pacs_has(
     office.works.receive(IMAGE)
     with strict_pacs(tmp_path / "pacs", OVERLAY, COMPREHENSIVE.sop_class_uid) as pacs:
         office.serve(pacs.peer)
-        office.deliver(office.works.analyse("first"))
+        office.works.analyse("first")
+        office.deliver()
         before, _ = report_in(pacs)
         office.works.clock.advance(60)
         office.works.receive("1.2.3.2")
-        office.deliver(office.works.analyse("second"))
+        office.works.analyse("second")
+        office.deliver()
         after = [
             each
             for each in map(dcmread, pacs.files())
@@ -175,15 +183,18 @@ def test_a_verdict_that_leaves_first_names_the_result_as_it_will_come(
     office: Office, tmp_path: Path
 ) -> None:
     office.works.receive(IMAGE, BodyPartExamined="CHEST", Manufacturer="Maker")
-    result = office.works.analyse()
+    office.works.analyse()
+    (result,) = office.works.waiting()
+    later = EPOCH + timedelta(seconds=60)
+    retrying = DeliveryState.RETRYING
+    office.works.deliveries.move(result.delivery_id, retrying, at=EPOCH, not_before=later)
     with strict_pacs(tmp_path / "pacs", OVERLAY, COMPREHENSIVE.sop_class_uid) as pacs:
         office.serve(pacs.peer)
-        steps = InlineSteps()
-        record = concluded(office.works, say(Judgement.CONFIRMED))
-        steps.delivered += office.works.corridor.delivering.plan_verdict(record.record_id)
-        office.deliver(steps)
+        concluded(office.works, say(Judgement.CONFIRMED))
+        office.deliver()
         verdict, _ = report_in(pacs)
-        office.deliver(result)
+        office.works.clock.advance(60)
+        office.deliver()
         reports = {
             each.SOPInstanceUID
             for each in map(dcmread, pacs.files())
@@ -198,7 +209,8 @@ def test_what_comes_back_is_known_as_the_nodes_own(office: Office, tmp_path: Pat
     office.works.receive(IMAGE)
     with strict_pacs(tmp_path / "pacs", OVERLAY, ENHANCED.sop_class_uid) as pacs:
         office.serve(pacs.peer)
-        office.deliver(office.works.analyse())
+        office.works.analyse()
+        office.deliver()
         arrived, _ = report_in(pacs)
     (job,) = office.works.hotbase.jobs("1.2.826.0.1.1")
     assert office.works.hotbase.own_objects([arrived.SOPInstanceUID]) == {
@@ -212,9 +224,10 @@ def test_a_class_that_is_accepted_and_then_refused_gives_way_to_the_next(
     office.works.receive(IMAGE)
     with answering_scp([0x0122, 0x0122, 0x0000], ae_title="STORESCP") as pacs:
         office.serve(pacs.peer)
-        (delivery,) = office.deliver(office.works.analyse())
+        office.works.analyse()
+        (delivery,) = office.deliver()
     assert delivery.state is DeliveryState.DELIVERED
-    assert delivery.attempts == 1
+    assert delivery.attempts == 2, "once in each form"
 
 
 def test_a_pacs_that_takes_no_report_at_all_is_told_of_as_such(
@@ -223,7 +236,8 @@ def test_a_pacs_that_takes_no_report_at_all_is_told_of_as_such(
     office.works.receive(IMAGE)
     with strict_pacs(tmp_path / "pacs", OVERLAY) as pacs:
         office.serve(pacs.peer)
-        (delivery,) = office.deliver(office.works.analyse())
+        office.works.analyse()
+        (delivery,) = office.deliver()
     assert delivery.state is DeliveryState.FAILED
     assert "no presentation context accepted" in delivery.last_error
     assert office.replaced() == ()

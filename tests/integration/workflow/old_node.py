@@ -7,7 +7,8 @@ waits for its end.
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,10 +24,13 @@ from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.persistence.database import make_engine
 from dicom_node.workflow import engine as engine_module
-from dicom_node.workflow.analysis.deliver import DeliveryError
 from dicom_node.workflow.contract import StepContract
+from dicom_node.workflow.delivery.courier import CourierParts
+from dicom_node.workflow.delivery.dispatch import Dispatch
+from dicom_node.workflow.delivery.ports import Outcome, Sent
 from dicom_node.workflow.step_values import StepValues
 from dicom_node.workflow.testing.fakes import FakeModels
+from tests.unit.workflow.fitted import fitting
 from tests.unit.workflow.test_pipeline import Works
 from tests.unit.workflow.test_salvage import Node
 
@@ -75,16 +79,33 @@ class Door:
     folder: Path
     old: bool = True
 
-    def send(self, paths: Sequence[str], destination: ApplicationEntity) -> None:
-        """Note what came, or do what the study is meant for."""
+    def verify(self, destination: ApplicationEntity) -> None:
+        """Be there."""
         assert destination.title == "PACS"
+
+    @contextmanager
+    def connect(self, destination: ApplicationEntity, paths: Sequence[str]) -> Iterator["Door"]:
+        """Be there."""
+        assert destination.title == "PACS"
+        assert paths
+        yield self
+
+    def carries(self, paths: Sequence[str]) -> bool:
+        """Carry everything."""
+        return bool(paths)
+
+    def send(self, paths: Sequence[str]) -> tuple[Sent, ...]:
+        """Note what came, or do what the study is meant for."""
         if self.old and any(SENDING in each for each in paths):
             (self.folder / "sending").touch()
             time.sleep(600)
+        outcome = Outcome.STORED
         if self.old and any(RETRYING in each for each in paths):
-            raise DeliveryError("connection refused", retryable=True)
-        with (self.folder / "sent").open("a") as sent:
-            sent.writelines(f"{each}\n" for each in paths)
+            outcome = Outcome.REFUSED
+        else:
+            with (self.folder / "sent").open("a") as sent:
+                sent.writelines(f"{each}\n" for each in paths)
+        return tuple(Sent(path=each, outcome=outcome, words="no room") for each in paths)
 
 
 @dataclass
@@ -101,14 +122,31 @@ class Stuck(FakeModels):
         return super().predict(model, instances)
 
 
-def make_node(hotbase: sa.Engine, folder: Path, store: str, models: FakeModels, door: Door) -> Node:
+def make_node(hotbase: sa.Engine, folder: Path, store: str, models: FakeModels) -> Node:
     """Return a node whose model and destination are stand-ins."""
     works = Works(hotbase, folder)
     works.models = models
     works.look_with(models)
-    node = Node(works, store)
-    node.corridor.delivering._sender = door
-    return node
+    return Node(works, store)
+
+
+def make_dispatch(node: Node, door: Door, policy: RetryPolicy) -> Dispatch:
+    """Return what sends a node's deliveries to the door."""
+    works = node.works
+    parts = CourierParts(
+        ledger=works.deliveries,
+        results=works.hotbase,
+        ae_titles=works.ae_titles,
+        sender=door,
+        fitting=fitting(works.hotbase, works.deliveries, works.clock),
+        policy=policy,
+        chance=lambda: 0.5,
+        clock=works.clock,
+        monotonic=time.monotonic,
+    )
+    dispatch = Dispatch(parts)
+    works.corridor.planning.wake_with(dispatch.wake)
+    return dispatch
 
 
 def _without(written: Any, names: set[str]) -> Any:
@@ -148,19 +186,20 @@ def _wait(condition: Callable[[], bool]) -> None:
 
 def main(kind: str, hotbase: str, store: str, folder: Path) -> None:
     """Bring every study to its place, say so, and wait."""
-    node = make_node(make_engine(hotbase), folder, store, Stuck(folder=folder), Door(folder))
+    node = make_node(make_engine(hotbase), folder, store, Stuck(folder=folder))
     _become(kind, node)
-    node.corridor.delivering._policy = RetryPolicy(first_delay=timedelta(seconds=LONG), jitter=0.0)
+    policy = RetryPolicy(first_delay=timedelta(seconds=LONG), jitter=0.0)
+    make_dispatch(node, Door(folder), policy).start()
     works = node.works
     for study in STUDIES:
         works.receive(f"{study}.1.1", StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1")
     node.start()
-    for study in (DELIVERED, SENDING, RETRYING):
+    for study in (DELIVERED, RETRYING, SENDING):
         node.engine.analyse_now(study)
         _wait(lambda study=study: works.index.study(study).state.value == "analysed")  # type: ignore[misc]
+        if study != SENDING:  # nothing goes to the destination any more once that one does
+            _wait(lambda study=study: _attempts(works, study) == [1])  # type: ignore[misc]
     _wait((folder / "sending").exists)
-    _wait(lambda: _attempts(works, RETRYING) == [1])
-    _wait(lambda: _attempts(works, DELIVERED) == [1])
     node.engine.analyse_when_quiet(QUIETING, LONG)
     node.engine.analyse_now(INFERRING)
     _wait((folder / "inferring").exists)
@@ -181,7 +220,7 @@ def _attempts(works: Works, study: str) -> list[int]:
     return [
         each.attempts
         for job in works.hotbase.jobs(study)
-        for each in works.hotbase.deliveries_of(job["job_id"])
+        for each in works.deliveries.of_job(job["job_id"])
     ]
 
 

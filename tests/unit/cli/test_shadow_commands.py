@@ -120,7 +120,7 @@ def test_a_shadow_is_set_followed_reported_and_ended(
     for job in kept:
         assert repositories.hotbase.findings(job) == ()
         assert repositories.hotbase.evidence(job) == ()
-        assert repositories.hotbase.deliveries_of(job) == ()
+        assert repositories.deliveries.of_job(job) == ()
     report = dicom_node("models", "shadow", "report").output
     assert f"{CHEST_MODEL}/{SHADOW} as shadow: 1 images" in report
     assert "Not scored: 1" in report

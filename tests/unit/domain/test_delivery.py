@@ -1,14 +1,11 @@
 """How long to wait between tries."""
 
-from datetime import timedelta
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, DeliveryState, RetryPolicy
 from dicom_node.domain.job import JOB_TRANSITIONS, JobState
 from dicom_node.domain.study import STUDY_TRANSITIONS, StudyState
-from tests.unit.builders import EPOCH
 
 POLICY = RetryPolicy()
 
@@ -27,11 +24,6 @@ def test_jitter_stays_within_its_bounds(attempts: int, chance: float) -> None:
 def test_a_higher_draw_waits_longer() -> None:
     waits = [POLICY.delay(1, chance).total_seconds() for chance in (0, 0.5, 1)]
     assert waits == [4, 5, 6]
-
-
-def test_a_delivery_is_given_up_after_the_limit_and_not_before() -> None:
-    assert not POLICY.is_over(EPOCH, EPOCH + timedelta(days=2, hours=23))
-    assert POLICY.is_over(EPOCH, EPOCH + timedelta(days=3))
 
 
 def test_every_state_has_its_transitions() -> None:

@@ -15,8 +15,9 @@ from dicom_node.errors import NodeError
 from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.status import (
     STORE_STATUS,
+    is_duplicate,
+    is_final,
     is_success,
-    is_transient,
     is_warning,
     response,
     store_status,
@@ -57,12 +58,19 @@ def test_a_warning_is_a_success(status: int) -> None:
     assert is_success(status)
 
 
-@pytest.mark.parametrize(
-    ("status", "transient"),
-    [(0xA700, True), (0xA7FF, True), (0x0110, True), (0xA900, False), (0xC000, False)],
-)
-def test_only_a_lack_of_resources_may_pass(status: int, transient: bool) -> None:
-    assert is_transient(status) is transient
+@pytest.mark.parametrize("status", [0xA700, 0xA7FF, 0x0110, 0x0124, 0x0210, 0xC000, 0xC001])
+def test_what_may_pass_or_be_put_right_at_the_peer_is_not_final(status: int) -> None:
+    assert not is_final(status)
+
+
+@pytest.mark.parametrize("status", [0xA900, 0xA9FF, 0x0122, 0x0117, 0x0118, 0x0119])
+def test_what_is_wrong_with_the_object_itself_is_final(status: int) -> None:
+    assert is_final(status)
+
+
+def test_a_duplicate_sop_instance_is_there() -> None:
+    assert is_duplicate(0x0111)
+    assert not is_final(0x0111)
 
 
 def test_a_comment_fits_its_value_representation() -> None:

@@ -1,14 +1,13 @@
-"""Jobs, evidence and deliveries."""
+"""Jobs and evidence."""
 
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
-from dicom_node.domain.delivery import DeliveryState
-from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
+from dicom_node.domain.evidence import EvidenceObject, LeftOut
 from dicom_node.domain.job import Job, JobState
-from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.errors import ConflictError
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
@@ -104,73 +103,3 @@ def test_what_was_left_out_is_said_once_and_forgotten_with_the_next_try(hotbase:
     hotbase.reopen_job(JOB.job_id)
     assert hotbase.left_out(JOB.job_id) == ()
     assert hotbase.add_job(JOB, at=EPOCH) is JobState.PENDING
-
-
-def test_an_evidence_set_that_was_delivered_can_be_delivered_once_more(hotbase: Hotbase) -> None:
-    told = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH, evidence_set=EvidenceSet.FAILURE)
-    first = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
-    for each in (told, first):
-        hotbase.move_delivery(each.delivery_id, DeliveryState.DELIVERED, at=EPOCH)
-    hotbase.reopen_deliveries(JOB.job_id, EvidenceSet.RESULT, at=EPOCH)
-    assert hotbase.delivery(first.delivery_id).state is DeliveryState.PENDING
-    assert hotbase.delivery(told.delivery_id).state is DeliveryState.DELIVERED
-
-
-def test_a_delivery_is_planned_once_for_each_destination(hotbase: Hotbase) -> None:
-    first = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
-    hotbase.move_delivery(first.delivery_id, DeliveryState.DELIVERED, at=EPOCH)
-    again = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
-    other = hotbase.plan_delivery(JOB.job_id, "OTHER", at=EPOCH)
-    assert again.delivery_id == first.delivery_id != other.delivery_id
-    assert again.state is DeliveryState.DELIVERED
-    assert hotbase.delivery_counts() == {
-        ("PACS", DeliveryState.DELIVERED): 1,
-        ("OTHER", DeliveryState.PENDING): 1,
-    }
-
-
-def test_every_try_is_counted_and_its_error_kept(hotbase: Hotbase) -> None:
-    planned = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
-    for _ in range(2):
-        hotbase.move_delivery(
-            planned.delivery_id, DeliveryState.RETRYING, at=EPOCH, error="refused"
-        )
-    tried = hotbase.delivery(planned.delivery_id)
-    assert (tried.attempts, tried.last_error) == (2, "refused")
-
-
-def test_what_is_delivered_stays_delivered(hotbase: Hotbase) -> None:
-    planned = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
-    hotbase.move_delivery(planned.delivery_id, DeliveryState.DELIVERED, at=EPOCH)
-    with pytest.raises(ConflictError):
-        hotbase.move_delivery(planned.delivery_id, DeliveryState.FAILED, at=EPOCH)
-
-
-def test_an_unknown_delivery_is_a_clear_error(hotbase: Hotbase) -> None:
-    with pytest.raises(NotFoundError, match="delivery x does not exist"):
-        hotbase.delivery("x")
-
-
-def test_unfinished_deliveries_come_in_pages_oldest_first(hotbase: Hotbase) -> None:
-    titles = [f"PACS{number}" for number in range(5)]
-    planned = [hotbase.plan_delivery(JOB.job_id, title, at=EPOCH) for title in titles]
-    hotbase.move_delivery(planned[0].delivery_id, DeliveryState.DELIVERED, at=EPOCH)
-    hotbase.move_delivery(planned[1].delivery_id, DeliveryState.FAILED, at=EPOCH)
-    hotbase.move_delivery(planned[2].delivery_id, DeliveryState.RETRYING, at=EPOCH)
-    later = EPOCH.replace(year=2027)
-    assert hotbase.unfinished_deliveries(EPOCH) == ()
-    found = hotbase.unfinished_deliveries(later)
-    assert {each.destination for each in found} == set(titles[2:])
-    first = hotbase.unfinished_deliveries(later, limit=2)
-    rest = hotbase.unfinished_deliveries(later, after=first[-1], limit=2)
-    assert first + rest == found
-    assert hotbase.unfinished_deliveries(later, after=found[-1]) == ()
-
-
-def test_the_outcome_of_a_try_is_recorded_once(hotbase: Hotbase) -> None:
-    planned = hotbase.plan_delivery(JOB.job_id, "PACS", at=EPOCH)
-    retrying = DeliveryState.RETRYING
-    hotbase.move_delivery(planned.delivery_id, retrying, at=EPOCH, attempts=0)
-    with pytest.raises(ConflictError):
-        hotbase.move_delivery(planned.delivery_id, retrying, at=EPOCH, attempts=0)
-    assert hotbase.delivery(planned.delivery_id).attempts == 1

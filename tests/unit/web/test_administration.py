@@ -65,7 +65,7 @@ def test_failed_studies_and_given_up_deliveries_are_tried_again_by_a_button(
     assert stores.index.study(FAILED).state is StudyState.RECEIVING
     said = post(client, "/overview", "/overview/retry")
     assert "2 deliveries will be tried again." in said.text
-    assert stores.hotbase.delivery_counts()["ARCHIVE", DeliveryState.PENDING] == 2
+    assert stores.deliveries.counts()["ARCHIVE", DeliveryState.PENDING] == 2
     actions = [(change.actor, change.action) for _, change in stores.audit.recent(2)]
     assert actions == [("otto", "delivery retry"), ("otto", "study rerun")]
 
@@ -80,7 +80,7 @@ def test_one_study_is_shown_whole_and_analysed_or_sent_again(
     assert stores.index.study(ANALYSED).state is StudyState.RECEIVING
     said = post(client, f"/studies/{ANALYSED}", f"/studies/{ANALYSED}/resend")
     assert "Results are sent again: 2 to go." in said.text
-    assert stores.hotbase.delivery_counts()["PACS", DeliveryState.PENDING] == 1
+    assert stores.deliveries.counts()["PACS", DeliveryState.PENDING] == 1
     assert client.get("/studies/1.2.3.4.5.6").status_code == 404
 
 

@@ -14,7 +14,7 @@ from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis import evidence_builders, make_evidence
 from dicom_node.workflow.analysis.gate import Gate
-from dicom_node.workflow.testing.fakes import FakeSender, InlineSteps
+from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.validation import problems
@@ -37,8 +37,8 @@ class Guarded:
             index=self.works.index,
             results=self.hotbase,
             archive=self.works.objects,
+            deliveries=self.works.deliveries,
             instances=self._instances,
-            clock=self.works.clock,
         )
         self._runs = 0
 
@@ -61,25 +61,22 @@ class Guarded:
         self._runs += 1
         self.works.clock.advance(60)
         steps = self.works.analyse(f"w{self._runs}")
-        self.deliver(steps)
+        self.deliver()
         return steps
 
-    def deliver(self, steps: InlineSteps) -> None:
-        """Try what a run wants to be delivered."""
-        for each in steps.delivered:
-            self.works.corridor.deliver(each.delivery_id, steps)
+    def deliver(self) -> None:
+        """Send what is to be sent."""
+        self.works.courier().round()
 
     def sent(self) -> list[set[EvidenceKind]]:
         """Return which kinds each sending took."""
-        sender = self.works.corridor.delivering._sender
-        assert isinstance(sender, FakeSender)
         kinds = {
             each.path: each.kind
             for job in self.hotbase.jobs(STUDY)
             for evidence_set in EvidenceSet
             for each in self.hotbase.evidence(job["job_id"], evidence_set)
         }
-        return [{kinds[path] for path in paths} for _, paths in sender.sent]
+        return [{kinds[path] for path in paths} for _, paths in self.works.sender.sent]
 
 
 @pytest.fixture
@@ -145,7 +142,7 @@ def test_what_a_template_broke_is_made_again_after_its_correction(
     assert guarded.held() == []
     assert guarded.works.index.study(STUDY).state is StudyState.ANALYSED
     assert guarded.hotbase.jobs(STUDY)[0]["state"] == JobState.DONE
-    assert guarded.sent() == [{EvidenceKind.SR}, {EvidenceKind.SR, EvidenceKind.SC}]
+    assert guarded.sent() == [{EvidenceKind.SR}, {EvidenceKind.SC}]
     (overlay,) = (
         each for each in guarded.hotbase.evidence(guarded.job_id) if each.kind is EvidenceKind.SC
     )
@@ -169,10 +166,8 @@ def test_what_the_gate_held_by_mistake_goes_out_without_another_analysis(
     assert ([each.kind for each in seen.released], seen.reopened) == ([EvidenceKind.SR], ())
     assert guarded.held() == []
     guarded.works.clock.advance(60)
-    steps = InlineSteps()
-    steps.delivered.extend(guarded.hotbase.unfinished_deliveries(guarded.works.clock()))
-    guarded.deliver(steps)
-    assert guarded.sent()[-1] == {EvidenceKind.SR, EvidenceKind.SC}
+    guarded.deliver()
+    assert guarded.sent()[-1] == {EvidenceKind.SR}, "the overlay is there already"
     assert guarded.works.models.calls == calls
 
 
@@ -184,13 +179,13 @@ def test_a_delivery_of_nothing_but_held_objects_has_failed_and_says_why(
     strict_gate(monkeypatch, "SR")
     guarded.works.receive("1.2.3.1")
     guarded.run()
-    (delivery,) = guarded.hotbase.deliveries_of(guarded.job_id)
+    (delivery,) = guarded.works.deliveries.of_job(guarded.job_id)
     assert delivery.state is DeliveryState.FAILED
     assert "held back (dicom-node evidence held" in delivery.last_error
     assert guarded.sent() == []
     monkeypatch.undo()
     assert len(guarded.gate.look_again().released) == 1
-    (delivery,) = guarded.hotbase.deliveries_of(guarded.job_id)
+    (delivery,) = guarded.works.deliveries.of_job(guarded.job_id)
     assert delivery.state is DeliveryState.PENDING
 
 

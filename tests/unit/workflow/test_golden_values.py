@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ def test_a_pickle_of_the_first_version_is_refused_and_its_work_begun_anew(path: 
         StepValues().deserialize(text)
     workflow = Unfinished(
         workflow_id="w",
+        name="analyse_study",
         status="ENQUEUED",
         executor_id="",
         version="4",
@@ -99,3 +100,18 @@ def test_a_pickle_of_the_first_version_is_refused_and_its_work_begun_anew(path: 
         steps=(),
     )
     assert not keeps_contract(workflow, StepContract(order="4", values=""))
+
+
+def test_a_workflow_that_this_version_does_not_have_is_not_gone_on_with() -> None:
+    contract = StepContract(order="same", values="same")
+    delivery = Unfinished(
+        workflow_id="w",
+        name="deliver_evidence",
+        status="DELAYED",
+        executor_id="",
+        version=contract.version,
+        arguments=Written(text=StepValues().serialize("d"), serializer=StepValues().name()),
+        steps=(),
+    )
+    assert not keeps_contract(delivery, contract), "its delivery waits in a row of its own"
+    assert keeps_contract(replace(delivery, name="analyse_study"), contract)

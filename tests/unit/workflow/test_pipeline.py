@@ -1,8 +1,9 @@
 """The corridor from a quiet study to planned deliveries, with a fake model and sender."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects, SummarisedObjects
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
-from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.domain.delivery import WAITING, Delivery, RetryPolicy
 from dicom_node.domain.device import device_of
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
@@ -26,6 +27,7 @@ from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
@@ -33,7 +35,6 @@ from dicom_node.persistence.devices.observations import ObservationStore
 from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.workflow.analysis.complete import Completion
-from dicom_node.workflow.analysis.deliver import Delivering
 from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.make_evidence import EvidenceMaking, Images, NoImages
 from dicom_node.workflow.analysis.patients import Patients
@@ -42,6 +43,8 @@ from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.unrouted import routing_identity
 from dicom_node.workflow.analysis.watch import DeviceWatch
+from dicom_node.workflow.delivery.courier import Courier, CourierParts
+from dicom_node.workflow.delivery.plan import Planning
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import Models
 from dicom_node.workflow.review.conclude import Concluding
@@ -76,6 +79,8 @@ class Works:
         self.models = FakeModels()
         self.index = StudyIndex(engine)
         self.hotbase = Hotbase(engine)
+        self.deliveries = DeliveryStore(engine)
+        self.sender = FakeSender()
         self.observations = ObservationStore(engine)
         self.received = StorageArchive(ArchiveSettings(root=folder / "received", durable=False))
         self.evidence = StorageArchive(ArchiveSettings(root=folder / "evidence", durable=False))
@@ -107,24 +112,41 @@ class Works:
             ),
             reporting=Reporting(
                 **repositories,
+                deliveries=self.deliveries,
                 external=self.external,
                 ae_titles=ae_titles,
                 maker=EvidenceMaking(archive=self.objects, images=self.models),
                 last_resort=EvidenceMaking(archive=self.summaries, images=NoImages()),
                 context=_context,
             ),
-            delivering=Delivering(
-                results=self.hotbase,
-                ae_titles=ae_titles,
-                sender=FakeSender(),
-                fitting=fitting(self.hotbase, self.clock),
-                policy=RetryPolicy(),
-                chance=lambda: 0.5,
-                clock=self.clock,
-            ),
+            planning=Planning(results=self.hotbase, ledger=self.deliveries, clock=self.clock),
             review=self._review(),
             slots=Slots(1),
         )
+
+    def courier(self, destination: str = "PACS", **changes: Any) -> Courier:
+        """Return a courier with the fake sender; ``changes`` are of its parts."""
+        parts = CourierParts(
+            ledger=self.deliveries,
+            results=self.hotbase,
+            ae_titles=self.ae_titles,
+            sender=self.sender,
+            fitting=fitting(self.hotbase, self.deliveries, self.clock),
+            policy=RetryPolicy(),
+            chance=lambda: 0.5,
+            clock=self.clock,
+            monotonic=lambda: self.clock().timestamp(),
+        )
+        return Courier(destination, replace(parts, **changes))
+
+    def waiting(self) -> list[Delivery]:
+        """Return what waits to be sent."""
+        return [
+            each
+            for job in self.hotbase.jobs(STUDY)
+            for each in self.deliveries.of_job(job["job_id"])
+            if each.state in WAITING
+        ]
 
     def _review(self) -> ReviewStages:
         def instances(item_id: str) -> tuple[ReceivedInstance, ...]:
@@ -262,7 +284,7 @@ def test_a_study_runs_through_every_stage_in_order(works: Works) -> None:
         "plan deliveries",
         "finish",
     ]
-    assert [each.destination for each in steps.delivered] == ["PACS"]
+    assert [each.destination for each in works.waiting()] == ["PACS"]
     assert works.index.study(STUDY).state is StudyState.ANALYSED
     (job,) = works.hotbase.jobs(STUDY)
     kinds = [each.kind for each in works.hotbase.evidence(job["job_id"])]
@@ -362,7 +384,7 @@ def test_a_study_that_no_route_wants_is_recorded_with_the_reason(works: Works) -
 def test_a_model_that_fails_is_a_failed_study_whose_report_says_so(works: Works) -> None:
     works.models.failure = NodeError("the weights are gone")
     works.receive("1.2.3.1")
-    steps = works.analyse()
+    works.analyse()
     study = works.index.study(STUDY)
     assert (study.state, study.reason) == (StudyState.FAILED, "chest: the weights are gone")
     (job,) = works.hotbase.jobs(STUDY)
@@ -373,7 +395,7 @@ def test_a_model_that_fails_is_a_failed_study_whose_report_says_so(works: Works)
     assert "Analysis failed" in text
     # What went wrong inside the node is for its operators, not for the patient's record.
     assert "weights are gone" not in text
-    assert [(each.destination, each.evidence_set) for each in steps.delivered] == [
+    assert [(each.destination, each.evidence_set) for each in works.waiting()] == [
         ("PACS", EvidenceSet.FAILURE)
     ]
 
@@ -383,11 +405,12 @@ def test_the_result_of_a_later_try_supersedes_the_report_of_the_failure(works: W
     works.receive("1.2.3.1")
     works.analyse("w1")
     assert works.index.reopen_failed(STUDY) == 1
-    assert works.analyse("w2").delivered, "the first failure is still to be delivered"
+    works.analyse("w2")
+    assert works.waiting(), "the first failure is still to be delivered"
     assert works.index.reopen_failed(STUDY) == 1
     works.models.failure = None
-    steps = works.analyse("w3")
-    assert EvidenceSet.RESULT in [each.evidence_set for each in steps.delivered]
+    works.analyse("w3")
+    assert EvidenceSet.RESULT in [each.evidence_set for each in works.waiting()]
     (job,) = works.hotbase.jobs(STUDY)
     (told,) = works.hotbase.evidence(job["job_id"], EvidenceSet.FAILURE)
     (report,) = works.reports()
@@ -405,9 +428,9 @@ def test_a_failure_does_not_hide_the_report_on_the_images_before(works: Works) -
     works.analyse("w1")
     works.models.failure = NodeError("the weights are gone")
     works.receive("1.2.3.2")
-    steps = works.analyse("w2")
+    works.analyse("w2")
     assert works.index.study(STUDY).state is StudyState.FAILED
-    assert EvidenceSet.FAILURE not in [each.evidence_set for each in steps.delivered]
+    assert EvidenceSet.FAILURE not in [each.evidence_set for each in works.waiting()]
 
 
 def test_a_suspended_model_leaves_a_report_that_says_so(works: Works) -> None:
@@ -457,14 +480,15 @@ def test_evidence_that_cannot_be_kept_is_a_failed_job_and_may_be_retried(
 ) -> None:
     works.receive("1.2.3.1")
     (tmp_path / "evidence").rename(tmp_path / "away")
-    steps = works.analyse("w1")
+    works.analyse("w1")
     study = works.index.study(STUDY)
-    assert steps.delivered == []
+    assert works.waiting() == []
     assert study.state is StudyState.FAILED
     assert "the archive cannot be reached" in study.reason
     (tmp_path / "away").rename(tmp_path / "evidence")
     assert works.index.reopen_failed(STUDY) == 1
-    assert [each.destination for each in works.analyse("w2").delivered] == ["PACS"]
+    works.analyse("w2")
+    assert [each.destination for each in works.waiting()] == ["PACS"]
     assert works.index.study(STUDY).state is StudyState.ANALYSED
 
 

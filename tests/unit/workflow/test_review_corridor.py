@@ -136,15 +136,12 @@ def test_an_image_whose_file_is_gone_does_not_lose_the_verdict(
 def test_the_verdict_goes_where_the_result_went(works: Works) -> None:
     item = only_item(works)
     decide(works, Verdict(item_id=item.item_id, reviewer=ADA, findings=(say(Judgement.CONFIRMED),)))
-    steps = InlineSteps()
-    works.corridor.conclude(item.item_id, steps)
-    (delivery,) = steps.delivered
-    assert (delivery.destination, delivery.evidence_set) == ("PACS", EvidenceSet.VERDICT)
-    results = works.hotbase.deliveries_of(item.item_id)
-    assert {each.evidence_set for each in results} == {EvidenceSet.RESULT, EvidenceSet.VERDICT}
-    again = InlineSteps()
-    works.corridor.conclude(item.item_id, again)
-    assert again.delivered == [delivery], "the same delivery, which a workflow id keeps single"
+    works.corridor.conclude(item.item_id, InlineSteps())
+    planned = works.deliveries.of_job(item.item_id)
+    assert {each.evidence_set for each in planned} == {EvidenceSet.RESULT, EvidenceSet.VERDICT}
+    assert {each.destination for each in planned} == {"PACS"}
+    works.corridor.conclude(item.item_id, InlineSteps())
+    assert works.deliveries.of_job(item.item_id) == planned, "the same delivery, once"
     assert len(works.hotbase.evidence(item.item_id, EvidenceSet.VERDICT)) == 1
 
 

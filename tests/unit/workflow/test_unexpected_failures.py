@@ -77,10 +77,8 @@ def of(works: Works, route: Route) -> str:
 def require_told_and_delivered(works: Works) -> None:
     """The failed job's failure report and the other's result are planned for the PACS."""
     failed, done = of(works, OTHER), of(works, CHEST)
-    assert [each.evidence_set for each in works.hotbase.deliveries_of(failed)] == [
-        EvidenceSet.FAILURE
-    ]
-    assert [each.evidence_set for each in works.hotbase.deliveries_of(done)] == [EvidenceSet.RESULT]
+    assert [each.evidence_set for each in works.deliveries.of_job(failed)] == [EvidenceSet.FAILURE]
+    assert [each.evidence_set for each in works.deliveries.of_job(done)] == [EvidenceSet.RESULT]
     (told,) = works.hotbase.evidence(failed, EvidenceSet.FAILURE)
     assert "Analysis failed" in str(works.objects.evidence(told.path))
     study = works.index.study(STUDY)
@@ -109,8 +107,8 @@ def test_a_failure_that_cannot_even_be_told_holds_back_nothing_either(works: Wor
             raise MemoryError(NAME)
 
     works.corridor.reporting.__class__ = Mute
-    steps = works.analyse()
-    assert [each.job_id for each in steps.delivered] == [of(works, CHEST)]
+    works.analyse()
+    assert [each.job_id for each in works.waiting()] == [of(works, CHEST)]
     assert works.index.study(STUDY).state is StudyState.FAILED
 
 
@@ -123,8 +121,8 @@ def test_a_result_that_cannot_be_put_before_an_expert_is_delivered_and_tried_aga
 
     works.models.stumbles = False
     works.corridor.review.reviewing.__class__ = Closed
-    steps = works.analyse("w1")
-    assert {each.evidence_set for each in steps.delivered} == {EvidenceSet.RESULT}
+    works.analyse("w1")
+    assert {each.evidence_set for each in works.waiting()} == {EvidenceSet.RESULT}
     assert not works.review_queue.items().items
     assert works.index.study(STUDY).state is StudyState.FAILED
     works.corridor.review.reviewing.__class__ = Reviewing
@@ -135,14 +133,7 @@ def test_a_result_that_cannot_be_put_before_an_expert_is_delivered_and_tried_aga
 
 
 def test_it_is_the_same_on_the_real_engine(works: Works, tmp_path: Path) -> None:
-    delivered: list[str] = []
-
-    class Noted(Corridor):
-        def deliver(self, delivery_id: str, _steps: object) -> None:
-            delivered.append(delivery_id)
-
     url = f"sqlite:///{tmp_path / 'workflows.sqlite'}"
-    corridor = Noted(**{name: getattr(works.corridor, name) for name in Corridor.__slots__})
     engine = WorkflowEngine(
         EngineSettings(
             database_url=url,
@@ -151,7 +142,7 @@ def test_it_is_the_same_on_the_real_engine(works: Works, tmp_path: Path) -> None
             keep_workflows=60,
             contract=contract_of(Corridor, WorkflowEngine),
         ),
-        corridor,
+        works.corridor,
         WorkflowRowStore(url),
     )
     engine.start()
@@ -163,4 +154,3 @@ def test_it_is_the_same_on_the_real_engine(works: Works, tmp_path: Path) -> None
     finally:
         engine.stop()
     require_told_and_delivered(works)
-    assert len(delivered) == 2

@@ -49,10 +49,10 @@ def test_the_reason_goes_to_the_senders_destinations_as_a_report_of_the_nodes_ro
     works: Works,
 ) -> None:
     works.receive("1.2.3.1", Modality="US")
-    steps = works.analyse()
+    works.analyse()
     (told,) = _made(works)
     assert (told.kind, told.problems) == (EvidenceKind.SR, ())
-    assert [each.destination for each in steps.delivered] == ["PACS"]
+    assert [each.destination for each in works.waiting()] == ["PACS"]
     report = works.objects.evidence(told.path)
     assert report.StudyInstanceUID == STUDY
     text = _words(report)
@@ -176,7 +176,7 @@ def test_a_node_that_shall_not_say_so_says_nothing(works: Works) -> None:
     study = works.corridor.completion.claim(STUDY, "w1")
     assert study is not None
     routed = silent.route(study)
-    assert (routed.unrouted, routed.reported) == (None, ())
+    assert (routed.unrouted, routed.done_before) == (None, ())
     assert routed.reason
 
 

@@ -14,7 +14,14 @@ from pydicom.dataset import Dataset
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, Substitute
-from dicom_node.workflow.ports import Acceptance, Clock, ObjectArchive, ResultStore, Substitutes
+from dicom_node.workflow.ports import (
+    Acceptance,
+    Clock,
+    DeliveryLedger,
+    ObjectArchive,
+    ResultStore,
+    Substitutes,
+)
 from sr_templates.evidence_kind import EVIDENCE
 from sr_templates.forms.form import FORM_OF, ReportForm
 from sr_templates.forms.references import SentAs, referenced_uids, sources_of
@@ -51,12 +58,14 @@ class Fitting:
         self,
         *,
         results: ResultStore,
+        deliveries: DeliveryLedger,
         substitutes: Substitutes,
         archive: ObjectArchive,
         acceptance: Acceptance,
         clock: Clock,
     ) -> None:
         self._results = results
+        self._deliveries = deliveries
         self._substitutes = substitutes
         self._archive = archive
         self._acceptance = acceptance
@@ -69,7 +78,7 @@ class Fitting:
 
         Raises
         ------
-        DeliveryError
+        DestinationAwayError
             The destination could not be asked what it takes.
         """
         specs = [EVIDENCE[kind] for kind in dict.fromkeys(each.kind for each in objects)]
@@ -128,7 +137,7 @@ class Fitting:
             one.destination == place.title
             and one.evidence_set is each.evidence_set
             and one.state is DeliveryState.DELIVERED
-            for one in self._results.deliveries_of(each.job_id)
+            for one in self._deliveries.of_job(each.job_id)
         )
 
     def _replaced(self, each: EvidenceObject, made: Dataset, place: _Place, why: str) -> str:

@@ -1,0 +1,53 @@
+"""What the node's couriers work with."""
+
+import functools
+import random
+import time
+from datetime import timedelta
+
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.network.acceptance import NegotiatedAcceptance
+from dicom_node.network.sender import StorageSender
+from dicom_node.node.clock import utc_now
+from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.repositories import Repositories
+from dicom_node.workflow.delivery.courier import CourierParts
+from dicom_node.workflow.delivery.fit import Fitting
+
+
+def courier_parts(settings: NodeSettings, repositories: Repositories) -> CourierParts:
+    """Return the parts of couriers that send with this node's AE title."""
+    workflow = settings.workflow
+    address = functools.partial(address_of, settings)
+    return CourierParts(
+        ledger=repositories.deliveries,
+        results=repositories.hotbase,
+        ae_titles=repositories.ae_titles,
+        sender=StorageSender(
+            ae_title=settings.network.ae_title,
+            timeouts=scu_timeouts(settings),
+            path_of=repositories.objects.evidence_path,
+            address=address,
+        ),
+        fitting=Fitting(
+            results=repositories.hotbase,
+            deliveries=repositories.deliveries,
+            substitutes=repositories.substitutes,
+            archive=repositories.objects,
+            acceptance=NegotiatedAcceptance(
+                ae_title=settings.network.ae_title,
+                timeouts=scu_timeouts(settings),
+                address=address,
+            ),
+            clock=utc_now,
+        ),
+        policy=RetryPolicy(
+            first_delay=timedelta(seconds=workflow.first_retry_delay),
+            longest_delay=timedelta(seconds=workflow.longest_retry_delay),
+            give_up_after=timedelta(seconds=workflow.give_up_after),
+        ),
+        chance=random.random,
+        clock=utc_now,
+        monotonic=time.monotonic,
+    )
