@@ -139,7 +139,7 @@ def _storage_scp(settings: NodeSettings, contexts: ContextTable) -> Iterator[str
 def _storage_scu(settings: NodeSettings) -> Iterator[str]:
     yield from _title(3, "3.3 Storage SCU: proposed presentation contexts")
     yield "What waits for a destination goes over one association; one transfer syntax in each"
-    yield "context, in this order of preference. While a destination is down, it is probed by C-ECHO."
+    yield "context, in this order of preference. While a destination is down, it is probed."
     yield "A delivery that fails for a reason that may pass is tried again for"
     yield f"{settings.workflow.give_up_after / 86400:g} days. Compressed transfer syntaxes are"
     yield "those of `--compression smallest`; a destination may be given one of them, or none."
