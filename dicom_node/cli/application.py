@@ -76,6 +76,11 @@ COMMANDS = {
         summary="Put a backup back into an empty data folder and empty databases, as the settings "
         "name them.",
     ),
+    "erase": Listed(
+        target="dicom_node.cli.erase:erase",
+        summary="Erase everything of a patient or a study: images, results, verdicts, validated "
+        "images.",
+    ),
     "retention": Listed(
         target="dicom_node.cli.retention:retention",
         summary="Show whose images are to be removed by the settings of retention, or remove them.",

@@ -41,7 +41,7 @@ def retention(
         return
     job = Retention(
         repositories.retention,
-        received=repositories.received,
+        data=repositories.settings.data_dir,
         rule=retention_rule(repositories.settings),
         clock=utc_now,
     )

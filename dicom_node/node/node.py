@@ -92,7 +92,7 @@ class Node:
         self._shadows = Shadows(self._repositories, cards)
         self._retention = Retention(
             self._repositories.retention,
-            received=self._repositories.received,
+            data=settings.data_dir,
             rule=retention_rule(settings),
             clock=utc_now,
         )

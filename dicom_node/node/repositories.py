@@ -64,7 +64,7 @@ class Repositories:
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.traffic = TrafficStore(self.engine)
         self.substitutes = SubstituteStore(self.engine)
-        self.retention = RetentionStore(self.engine)
+        self.retention = RetentionStore(self.engine, folder=settings.archive_dir.name)
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)

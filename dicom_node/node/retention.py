@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from dicom_node.archive import StorageArchive
-from dicom_node.archive.layout import INCOMING, REFUSED
+from dicom_node.archive.layout import INCOMING, REFUSED, below
 from dicom_node.backup.files import files_below
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.retention import RetentionRule, SettledStudy
@@ -44,14 +44,14 @@ class Retention:
         self,
         store: RetentionStore,
         *,
-        received: StorageArchive,
+        data: Path,
         rule: RetentionRule,
         clock: Callable[[], datetime],
         disk: Callable[[Path], tuple[int, int]] | None = None,
     ) -> None:
-        """Remove from ``received``; ``disk`` returns the bytes of its disk, in all and used."""
+        """Remove from the folder ``data``; ``disk`` returns its disk's bytes, in all and used."""
         self._store = store
-        self._received = received
+        self._data = data
         self._rule = rule
         self._clock = clock
         self._disk = disk or _disk
@@ -75,10 +75,7 @@ class Retention:
 
     def finish(self) -> None:
         """Remove the files that are noted for removal, also those of a run that broke off."""
-        while paths := self._store.removals():
-            for path in paths:
-                _remove(self._received.path(path), self._received.root)
-            self._store.removed(paths)
+        remove_noted(self._store, self._data)
 
     def _by_age(self, removed: Removed, *, dry: bool) -> None:
         before = self._rule.too_old(self._clock())
@@ -91,7 +88,7 @@ class Retention:
     def _for_room(self, removed: Removed, *, dry: bool) -> None:
         if self._rule.high_water is None:
             return
-        total, used = self._disk(self._received.root)
+        total, used = self._disk(self._data)
         if dry:
             used -= removed.size
         if used <= total * self._rule.high_water:
@@ -120,6 +117,14 @@ class Retention:
             return False  # it has changed meanwhile
         self.finish()
         return True
+
+
+def remove_noted(store: RetentionStore, data: Path) -> None:
+    """Remove the files of the data folder that no row names any more."""
+    while paths := store.removals():
+        for path in paths:
+            _remove(below(data, path), data)
+        store.removed(paths)
 
 
 def retention_rule(settings: NodeSettings) -> RetentionRule:
@@ -166,7 +171,7 @@ def _remove(path: Path, root: Path) -> None:
     """Remove a file, and the folders that are empty without it."""
     path.unlink(missing_ok=True)
     for folder in path.parents:
-        if folder == root:
+        if folder.parent == root:
             return
         try:
             folder.rmdir()

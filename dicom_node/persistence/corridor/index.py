@@ -191,6 +191,12 @@ class StudyIndex:
                 connection, STUDIES.c.study_instance_uid == study_instance_uid, limit=1
             )[0]
 
+    def knows(self, study_instance_uid: str) -> bool:
+        """Whether there is an index row of a study."""
+        query = sa.select(STUDIES.c.state).where(STUDIES.c.study_instance_uid == study_instance_uid)
+        with self._read() as connection:
+            return connection.execute(query).first() is not None
+
     def instances(self, study_instance_uid: str) -> tuple[ReceivedInstance, ...]:
         """Return the instances of a study, by SOP Instance UID."""
         with self._read() as connection:

@@ -38,8 +38,10 @@ _CHUNK = 500
 class RetentionStore:
     """Forgets the images of settled studies; safe while the node works."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, folder: str) -> None:
+        """Use a Hotbase whose images lie in this folder of the data folder."""
         self._engine = engine
+        self._folder = folder
 
     def settled(
         self, before: datetime, *, after: SettledStudy | None = None, limit: int = 100
@@ -102,9 +104,7 @@ class RetentionStore:
                     sa.select(table.c.path).where(table.c.study_instance_uid == uid)
                 )
             ]
-            insert_or_ignore(
-                connection, REMOVALS, [{"path": path, "noted_at": at} for path in paths]
-            )
+            note_removals(connection, [f"{self._folder}/{path}" for path in paths], at=at)
             _forget(connection, uid)
             said = sa.case((STUDIES.c.reason == "", why), else_=STUDIES.c.reason + "; " + why)
             connection.execute(
@@ -113,7 +113,7 @@ class RetentionStore:
         return True
 
     def removals(self, limit: int = _CHUNK) -> tuple[str, ...]:
-        """Return paths of files that nothing names any more and that are to be removed."""
+        """Return files that nothing names any more, in the data folder, that are to be removed."""
         with self._read() as connection:
             return tuple(connection.scalars(sa.select(REMOVALS.c.path).limit(limit)))
 
@@ -124,6 +124,12 @@ class RetentionStore:
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
+
+
+def note_removals(connection: sa.Connection, paths: Sequence[str], *, at: datetime) -> None:
+    """Note files for removal, in the transaction that deletes the rows that name them."""
+    rows = [{"path": path, "noted_at": at} for path in paths]
+    insert_or_ignore(connection, REMOVALS, rows)
 
 
 def _is_settled() -> tuple[sa.ColumnElement[bool], ...]:

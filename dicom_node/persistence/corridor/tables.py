@@ -157,7 +157,7 @@ CONFLICTS = sa.Table(
     sa.Column("received_at", UtcDateTime, nullable=False),
 )
 
-# Files that no row names any more and that are to be removed: noted when their rows are deleted.
+# Files of the data folder that no row names any more: noted when their rows are deleted.
 REMOVALS = sa.Table(
     "removals",
     METADATA,

@@ -46,7 +46,7 @@ class House:
     def __init__(self, engine: sa.Engine, root: Path) -> None:
         self.engine = engine
         self.index, self.hotbase = StudyIndex(engine), Hotbase(engine)
-        self.store = RetentionStore(engine)
+        self.store = RetentionStore(engine, folder="archive")
         self.archive = StorageArchive(ArchiveSettings(root=root, durable=False, min_free_bytes=0))
         self.archive.open()
         self.used = 0
@@ -103,7 +103,7 @@ class House:
     def retention(self, rule: RetentionRule = AGE) -> Retention:
         return Retention(
             self.store,
-            received=self.archive,
+            data=self.archive.root.parent,
             rule=rule,
             clock=lambda: LATER,
             disk=lambda _: (10_000, self.used),
