@@ -53,6 +53,8 @@ class NetworkSettings(_Section):
     """Seconds without traffic after which an association is aborted."""
     min_free_bytes: int = Field(default=1024**3, ge=0)
     """Free disk space under which C-STORE is answered with Out of Resources."""
+    max_query_results: int = Field(default=1000, ge=1, le=100000)
+    """How many matches a C-FIND is given; further ones are answered with Out of Resources."""
     connect_timeout: float = Field(default=10.0, gt=0)
     """Seconds to wait for a destination to accept a connection."""
     response_timeout: float = Field(default=60.0, gt=0)

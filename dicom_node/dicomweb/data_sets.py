@@ -11,8 +11,8 @@ from pydicom.errors import InvalidDicomError
 from ai_engine.errors import InflatesTooFarError
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from ai_engine.preprocessing.object_file import read_object
-from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.errors import UnknownResourceError
+from dicom_node.query.catalogue import ArchivedObject
 
 _LOG = logging.getLogger(__name__)
 _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})

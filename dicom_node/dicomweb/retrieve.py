@@ -15,7 +15,6 @@ from ai_engine.preprocessing.decoding import (
     require_decodable,
 )
 from ai_engine.preprocessing.object_file import read_object
-from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.data_sets import PIXEL_DATA, header
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
 from dicom_node.dicomweb.frames import native_frames, stored_frames, transfer_syntax
@@ -28,6 +27,7 @@ from dicom_node.dicomweb.media_types import (
     Accepted,
 )
 from dicom_node.dicomweb.multipart import Part, multipart_related
+from dicom_node.query.catalogue import ArchivedObject
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 

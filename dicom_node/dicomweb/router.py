@@ -8,12 +8,12 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from dicom_node.dicomweb import media_types
-from dicom_node.dicomweb.catalogue import ArchivedObject, Catalogue
 from dicom_node.dicomweb.data_sets import JsonDataset, metadata
 from dicom_node.dicomweb.errors import BadSearchError, UnknownResourceError
 from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, render
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
 from dicom_node.dicomweb.search import Scope, search
+from dicom_node.query.catalogue import ArchivedObject, Catalogue
 from dicom_node.query.keys import Level
 from dicom_node.query.ports import EntitySearch
 

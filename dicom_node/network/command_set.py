@@ -23,11 +23,12 @@ NO_DATA_SET = 0x0101
 # Elements of group 0000 (PS3.7 Section E.1)
 _AFFECTED_CLASS, _REQUESTED_CLASS = 0x0002, 0x0003
 _FIELD, _MESSAGE_ID, _RESPONDED_TO, _DATA_SET = 0x0100, 0x0110, 0x0120, 0x0800
-_AFFECTED_INSTANCE, _REQUESTED_INSTANCE = 0x1000, 0x1001
+_STATUS, _AFFECTED_INSTANCE, _REQUESTED_INSTANCE = 0x0900, 0x1000, 0x1001
 _LONGEST_UID = 64
 _HEAD = struct.Struct("<HHL")
 _SHORT = struct.Struct("<H")
 # PS3.7 Annex C
+_PROCESSING_FAILURE = 0x0110
 _INVALID_SOP_INSTANCE, _NO_SUCH_SOP_CLASS = 0x0117, 0x0118
 _SOP_CLASS_NOT_SUPPORTED, _UNRECOGNIZED_OPERATION = 0x0122, 0x0211
 
@@ -63,6 +64,12 @@ class CommandSet:
     def affected_instance(self) -> str:
         """The Affected SOP Instance UID, empty where there is none that can be."""
         return self._uid(_AFFECTED_INSTANCE)
+
+    @property
+    def status(self) -> int:
+        """The status of an answer; one that has none counts as a failure (PS3.7 Annex C.5.22)."""
+        value = self.elements.get(_STATUS, b"")
+        return int(_SHORT.unpack(value)[0]) if len(value) == _SHORT.size else _PROCESSING_FAILURE
 
     def fault(self) -> Fault | None:
         """Return what is wrong with a request that can be answered all the same."""

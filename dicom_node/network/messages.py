@@ -76,6 +76,10 @@ class Serving(Protocol):
         """Serve a C-STORE on the thread that has read it; ``False`` if that cannot be."""
         ...
 
+    def answered(self, response: CommandSet) -> bool:
+        """Take an answer; tell whether it was waited for."""
+        ...
+
     def violated(self, error: MalformedMessageError) -> None:
         """Take note that the peer broke the protocol."""
         ...
@@ -180,7 +184,8 @@ class Messages(DIMSEServiceProvider):
             )
             self._send_command(encode_fault(command, fault), self._open_context)
         elif not command.is_request:
-            logger.warning("message.ignored: an answer to nothing that was asked")
+            if not self._serving.answered(command):
+                logger.warning("message.ignored: an answer to nothing that was asked")
         elif command.field == C_STORE_RQ:
             request = C_STORE()
             request.MessageID = command.message_id

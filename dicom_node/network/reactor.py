@@ -12,19 +12,23 @@ are stored. State machine, PDUs, messages and services are pynetdicom's own. A s
 import logging
 import queue
 import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_GET, C_MOVE, C_STORE
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import AssociationServer
 
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Refusal
 from dicom_node.network.association_request import AssociateRequest
+from dicom_node.network.command_set import CommandSet
 from dicom_node.network.connection import TICK_SECONDS, PeerSocket, WaitingSocket
 from dicom_node.network.errors import MalformedMessageError
 from dicom_node.network.logs import fields
@@ -33,6 +37,11 @@ from dicom_node.network.private import AcceptedAssociation
 from dicom_node.network.slots import Place
 
 logger = logging.getLogger(__name__)
+
+# For the answer to a sub-operation, where nobody says how long.
+_LONGEST_WAIT = 600.0
+# Serves a C-MOVE or C-GET, for which pynetdicom's primitives have no common type.
+Retrieving = Callable[["ReceivingAssociation", Any, PresentationContext], None]
 
 
 class Reactor(Enum):
@@ -57,6 +66,7 @@ class ReceivingAssociation(AcceptedAssociation):
         max_object_bytes: int,
         place: Place,
         on_end: Callable[[Association], None] | None,
+        on_retrieve: Retrieving | None = None,
     ) -> None:
         """Serve an accepted connection that holds ``place``.
 
@@ -66,6 +76,9 @@ class ReceivingAssociation(AcceptedAssociation):
         self.place = place
         self._on_end = on_end
         self._stopping = False
+        self._awaited: int | None = None
+        self._answers: queue.SimpleQueue[CommandSet] = queue.SimpleQueue()
+        self._on_retrieve = on_retrieve
         self.dimse = Messages(self, self, max_object_bytes=max_object_bytes)
         self.connection = self._connect(connection, server)
         self.set_socket(self.connection)
@@ -147,8 +160,38 @@ class ReceivingAssociation(AcceptedAssociation):
         context = self.context(context_id)
         if isinstance(message, C_STORE) and context is not None:
             StorageServiceClass(self).SCP(message, context)
+        elif isinstance(message, C_GET | C_MOVE) and context is not None and self._on_retrieve:
+            self._on_retrieve(self, message, context)
         else:
             super().serve(message, context_id)
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether the peer has ended the association, or the node has, while it is served."""
+        return self.is_over or not self.dul.is_alive() or self.acse.is_aborted()
+
+    def store_back(self, request: C_STORE, context_id: int) -> int | None:
+        """Send an object to the requestor (PS3.4 Section C.4.3.3); return its status, if any."""
+        self._awaited = request.MessageID
+        try:
+            self.dimse.send_msg(request, context_id)
+            return self._answer()
+        finally:
+            self._awaited = None
+
+    def answered(self, response: CommandSet) -> bool:
+        """Take an answer; tell whether it was waited for."""
+        is_awaited = response.message_id == self._awaited
+        if is_awaited:
+            self._answers.put(response)
+        return is_awaited
+
+    def _answer(self) -> int | None:
+        deadline = time.monotonic() + (self.dimse_timeout or _LONGEST_WAIT)
+        while time.monotonic() < deadline and not self.has_gone:
+            with suppress(queue.Empty):
+                return self._answers.get(timeout=TICK_SECONDS).status
+        return None
 
     def _own_end(self) -> AssociationEnd:
         """Return why the node itself ends the association, if it does."""
@@ -175,11 +218,17 @@ class WaitingAssociation(ReceivingAssociation):
         max_object_bytes: int,
         place: Place,
         on_end: Callable[[Association], None] | None,
+        on_retrieve: Retrieving | None = None,
     ) -> None:
         """Serve an accepted connection that holds ``place``."""
         self._serving = self._storing = False
         super().__init__(
-            server, connection, max_object_bytes=max_object_bytes, place=place, on_end=on_end
+            server,
+            connection,
+            max_object_bytes=max_object_bytes,
+            place=place,
+            on_end=on_end,
+            on_retrieve=on_retrieve,
         )
         self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
         self.dul.to_provider_queue = RequestQueue(self.connection.ring)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
-from typing import cast
+from typing import Any, cast
 
-from pynetdicom import AE
+from pynetdicom import AE, evt
+from pynetdicom.events import Event
 
 from dicom_node.domain.reception import (
     IMPLEMENTATION_CLASS_UID,
@@ -22,19 +23,23 @@ from dicom_node.domain.reception import (
     InstanceStore,
 )
 from dicom_node.errors import NodeError
-from dicom_node.network.access import AccessFactory
+from dicom_node.network.access import AccessFactory, Operation
 from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.logs import ForwardingHandler, fields
-from dicom_node.network.reactor import Reactor, ReceivingAssociation
+from dicom_node.network.query_scp import QueryScp
+from dicom_node.network.reactor import Reactor, ReceivingAssociation, Retrieving
+from dicom_node.network.retrieve_scp import RetrieveScp
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
+from dicom_node.network.sources import OnceMade, SourceOfQueries
 from dicom_node.network.storage_scp import StorageScp
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer
 
 logger = logging.getLogger(__name__)
 
+_RECEPTION = frozenset({Operation.ECHO, Operation.STORE})
 _POLL_SECONDS = 0.25
 _ABORT_SECONDS = 1.0
 
@@ -79,6 +84,7 @@ class ReceiverTask:
     settings: ScpSettings
     store: Callable[[], InstanceStore]
     access: AccessFactory
+    queries: SourceOfQueries | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +181,31 @@ def _server(
         store=task.store(),
         access=task.access(),
         emit=emit,
+        offered=frozenset(Operation) if task.queries is not None else _RECEPTION,
     )
+    finding, retrieving = _query_services(task)
     return ReceiverServer(
         listener,
         _application_entity(task.settings),
         max_object_bytes=task.settings.max_object_bytes,
         slots=slots,
-        handlers=scp.handlers(),
+        handlers=[*scp.handlers(), *finding],
         on_end=scp.on_end,
+        on_retrieve=retrieving,
         tls=server_context(task.settings.tls) if task.settings.tls else None,
         reactor=task.settings.reactor,
     )
+
+
+def _query_services(
+    task: ReceiverTask,
+) -> tuple[list[tuple[Any, Callable[[Event], Any]]], Retrieving | None]:
+    """Return what serves queries and retrievals, where the receiver has anything to serve."""
+    if task.queries is None:
+        return [], None
+    source, ae_title = OnceMade(task.queries), task.settings.ae_title
+    finding = QueryScp(source, ae_title=ae_title).on_find
+    return [(evt.EVT_C_FIND, finding)], RetrieveScp(source, ae_title=ae_title).serve
 
 
 def _serve(server: ReceiverServer, link: _Link) -> None:

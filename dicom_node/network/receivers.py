@@ -31,6 +31,7 @@ from dicom_node.network.receiver import (
     run_receiver,
 )
 from dicom_node.network.slots import SlotCounts
+from dicom_node.network.sources import SourceOfQueries
 from dicom_node.network.transport import listen
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class ReceiverPool:
         *,
         store: Callable[[], InstanceStore],
         access: AccessFactory,
+        queries: SourceOfQueries | None = None,
         on_events: EventSink,
     ) -> None:
         """Prepare; ``store`` and ``access`` are called in each receiver and must be picklable.
@@ -78,6 +80,7 @@ class ReceiverPool:
         self._settings = settings
         self._store = store
         self._access = access
+        self._queries = queries
         self._on_events = on_events
         self._context = multiprocessing.get_context("spawn")
         self._counts = SlotCounts.make(
@@ -182,7 +185,11 @@ class ReceiverPool:
     def _spawn(self, index: int) -> None:
         ours, theirs = self._context.Pipe()
         task = ReceiverTask(
-            index=index, settings=self._settings, store=self._store, access=self._access
+            index=index,
+            settings=self._settings,
+            store=self._store,
+            access=self._access,
+            queries=self._queries,
         )
         process = self._context.Process(
             target=run_receiver,

@@ -17,6 +17,11 @@ from dicom_node.network.errors import ReceptionStoppedError
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
 SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 Annex C.5.6
+NOT_AUTHORIZED = 0x0124  # PS3.7 Annex C.5.7
+# Of queries and retrievals (PS3.4 Sections C.4.1.1.4, C.4.2.1.5 and C.4.3.1.4)
+CANCELED = 0xFE00
+OUT_OF_RESOURCES, QUERY_MISMATCH, UNABLE = 0xA700, 0xA900, 0xC001
+SUBOPERATIONS_IMPOSSIBLE, DESTINATION_UNKNOWN, SUBOPERATIONS_FAILED = 0xA702, 0xA801, 0xB000
 DUPLICATE_SOP_INSTANCE = 0x0111
 
 # Of PS3.7 Annex C.5: invalid SOP Instance, no such SOP Class, class-instance conflict, SOP Class

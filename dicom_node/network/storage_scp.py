@@ -41,7 +41,13 @@ from dicom_node.network.events import (
 from dicom_node.network.logs import fields
 from dicom_node.network.messages import BoundedBuffer
 from dicom_node.network.reactor import ReceivingAssociation
-from dicom_node.network.status import PROCESSING_FAILURE, SUCCESS, response, store_status
+from dicom_node.network.status import (
+    NOT_AUTHORIZED,
+    PROCESSING_FAILURE,
+    SUCCESS,
+    response,
+    store_status,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +58,7 @@ class _Open:
 
     association_id: str
     request: AssociationRequest
+    permitted: frozenset[Operation]
     established: bool = False
     closed: bool = False
 
@@ -66,13 +73,15 @@ class StorageScp:
         store: InstanceStore,
         access: AccessPolicy,
         emit: Callable[[ReceptionEvent], None],
+        offered: frozenset[Operation] = frozenset(Operation),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Answer as ``ae_title`` and tell ``emit`` what happens."""
+        """Answer as ``ae_title`` what is ``offered``, and tell ``emit`` what happens."""
         self._ae_title = ae_title
         self._store = store
         self._access = access
         self._emit = emit
+        self._offered = offered
         self._now = now
         self._contexts = ContextTable()
         self._open: dict[Association, _Open] = {}
@@ -106,14 +115,17 @@ class StorageScp:
         if isinstance(permitted, Refusal):
             self._reject(association, request, permitted)
             return
-        supported = self._contexts.supported(proposed, permitted)
-        if not supported and self._contexts.supported(proposed, frozenset(Operation)):
+        takers = _takers(association)
+        supported = self._contexts.supported(proposed, permitted & self._offered, takers)
+        if not supported and self._contexts.supported(proposed, self._offered, takers):
             self._reject(association, request, Refusal.OPERATION_NOT_PERMITTED)
         elif not association.place.admit(request.calling_ae):
             self._reject(association, request, Refusal.TOO_MANY_ASSOCIATIONS)
         else:
             association.acceptor.supported_contexts = supported
-            self._open[association] = _Open(association_id=uuid4().hex, request=request)
+            self._open[association] = _Open(
+                association_id=uuid4().hex, request=request, permitted=permitted
+            )
 
     def _permitted(self, request: AssociationRequest) -> frozenset[Operation] | Refusal:
         if request.called_ae != self._ae_title:
@@ -190,6 +202,8 @@ class StorageScp:
             received_at=self._now(),
         )
         buffer = cast("BoundedBuffer", request.DataSet)
+        if Operation.STORE not in open_.permitted:  # the context is for what C-GET sends
+            return response(NOT_AUTHORIZED, "this AE title may retrieve, not store")
         try:
             self._take(open_, buffer, announced)
         except ReceptionStoppedError as error:  # it is durable, but nobody knows of it yet
@@ -286,6 +300,12 @@ class StorageScp:
                 )
             )
         )
+
+
+def _takers(association: ReceivingAssociation) -> frozenset[str]:
+    """Return the SOP Classes of which the requestor offers to be the SCP."""
+    roles = association.requestor.role_selection
+    return frozenset(str(uid) for uid, role in roles.items() if role.scp_role)
 
 
 def _log_unexpected(what: str, error: Exception) -> None:

@@ -15,7 +15,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 from dicom_node.network.errors import ReceptionError
 from dicom_node.network.logs import fields
 from dicom_node.network.private import ConnectionHandler
-from dicom_node.network.reactor import ASSOCIATIONS, Reactor
+from dicom_node.network.reactor import ASSOCIATIONS, Reactor, Retrieving
 from dicom_node.network.slots import AssociationSlots, Place
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ class ReceiverServer(ThreadedAssociationServer):
         slots: AssociationSlots,
         handlers: list[tuple[Any, Callable[..., Any]]],
         on_end: Callable[[Association], None] | None = None,
+        on_retrieve: Retrieving | None = None,
         tls: SSLContext | None = None,
         reactor: Reactor = Reactor.WAITING,
     ) -> None:
@@ -79,6 +80,7 @@ class ReceiverServer(ThreadedAssociationServer):
         self.places: dict[Any, Place] = {}
         self.handlers = handlers
         self.on_end = on_end
+        self.on_retrieve = on_retrieve
         super().__init__(ae, listener.getsockname(), ae.ae_title, [], request_handler=_Connection)
 
     def server_bind(self) -> None:
@@ -171,6 +173,7 @@ class _Connection(ConnectionHandler):
             max_object_bytes=server.max_object_bytes,
             place=place,
             on_end=server.on_end,
+            on_retrieve=server.on_retrieve,
         )
         place.drop = association.drop
         del server.places[self.request]  # from here on the association gives it back

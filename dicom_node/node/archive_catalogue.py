@@ -1,11 +1,11 @@
-"""What DICOMweb serves: received objects and the evidence made of them."""
+"""What query and retrieve services serve: received objects and the evidence made of them."""
 
 from collections.abc import Sequence
 
-from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.node.repositories import Repositories
+from dicom_node.query.catalogue import ArchivedObject
 
 
 class ArchiveCatalogue:

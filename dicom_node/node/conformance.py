@@ -11,10 +11,22 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Compression, Operation
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.contexts import ContextTable
+from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
 from dicom_node.network.sender import compressed
-from dicom_node.network.status import STORE_STATUS
+from dicom_node.network.status import (
+    CANCELED,
+    DESTINATION_UNKNOWN,
+    OUT_OF_RESOURCES,
+    QUERY_MISMATCH,
+    STORE_STATUS,
+    SUBOPERATIONS_FAILED,
+    SUBOPERATIONS_IMPOSSIBLE,
+    UNABLE,
+)
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANSFER_SYNTAXES
+from dicom_node.query.information_model import PATIENT_ROOT
+from dicom_node.query.keys import ARCHIVE_KEYS
 from sr_templates import codes
 from sr_templates.character_set import readable_character_sets
 from sr_templates.ct import codes as ct_codes
@@ -44,6 +56,7 @@ def conformance_statement(settings: NodeSettings) -> str:
         _storage_scp(settings, contexts),
         _storage_scu(settings),
         _worklist_scp(),
+        _query_scp(settings),
         _configuration(settings),
         _character_sets(),
         _security(),
@@ -71,6 +84,7 @@ def _overview() -> Iterator[str]:
             ("Storage, any SOP class", "No", "Yes"),
             *((f"Storage, {_name(uid)}", "Yes", "Yes") for uid in TYPE_1_BY_CLASS),
             *((_name(uid), "No", "Yes") for uid in WORKLIST_SOP_CLASSES if uid != VERIFICATION),
+            *((_name(uid), "No", "Yes") for uid in QUERY_SOP_CLASSES),
             ("QIDO-RS, WADO-RS, UPS-RS", "No", "Yes"),
         ],
     )
@@ -186,8 +200,60 @@ def _worklist_scp() -> Iterator[str]:
     yield "Transfer syntaxes: " + "; ".join(map(_name, WORKLIST_TRANSFER_SYNTAXES)) + "."
 
 
+def _query_scp(settings: NodeSettings) -> Iterator[str]:
+    yield from _title(3, "3.5 Query/Retrieve SCP: accepted presentation contexts")
+    yield "On the port that objects are received on: received objects and the evidence made of"
+    yield "them. Hierarchical queries; each unique key above the level has one value. No extended"
+    yield "negotiation."
+    yield from _uids(QUERY_SOP_CLASSES)
+    yield ""
+    yield "Transfer syntaxes: " + "; ".join(map(_name, QUERY_TRANSFER_SYNTAXES)) + "."
+    yield "C-GET sends objects of the SOP classes of which the requestor offers the SCP role."
+    yield from _title(4, "Keys")
+    yield "Matched by single value, wildcards, lists of UIDs, ranges of dates and times, and items"
+    yield "of sequences, as their VR allows; person names without case and accents, by group."
+    yield "Any other key is left out of the answer, which has the status 0xFF01. Patients without a"
+    yield "Patient ID are found by their studies only."
+    yield from _table(
+        ("Level", "Required", "Optional"),
+        [
+            (
+                level.value,
+                ", ".join(each.path for each in keys if each.required),
+                ", ".join(each.path for each in keys if not each.required),
+            )
+            for level in PATIENT_ROOT.levels
+            for keys in ([each for each in ARCHIVE_KEYS if each.level is level],)
+        ],
+    )
+    yield from _title(4, "Status of responses")
+    yield from _table(
+        ("Status", "Operation", "Meaning"),
+        [
+            ("0x0000", "all", "Complete"),
+            ("0xFF00", "all", "A match, or an object that was sent"),
+            ("0xFF01", "C-FIND", "A match; some keys are not supported"),
+            (_hex(CANCELED), "all", "Canceled"),
+            (_hex(OUT_OF_RESOURCES), "C-FIND", _too_many(settings)),
+            (_hex(SUBOPERATIONS_FAILED), "C-MOVE, C-GET", "Some objects failed or had warnings"),
+            (_hex(SUBOPERATIONS_IMPOSSIBLE), "C-MOVE, C-GET", "No object could be sent"),
+            (_hex(DESTINATION_UNKNOWN), "C-MOVE", "The destination is not administered"),
+            (_hex(QUERY_MISMATCH), "all", "The identifier does not fit its level"),
+            (_hex(UNABLE), "all", "Unable to process"),
+        ],
+    )
+
+
+def _too_many(settings: NodeSettings) -> str:
+    return f"More than {settings.network.max_query_results} match; so many were answered"
+
+
+def _hex(status: int) -> str:
+    return f"0x{status:04X}"
+
+
 def _configuration(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(3, "3.5 Configuration")
+    yield from _title(3, "3.6 Configuration")
     yield "AE titles, hosts, ports, roles, destinations and kinds of evidence are administered with"
     yield "`dicom-node ae`. The parameters of the DICOM side:"
     yield from _table(

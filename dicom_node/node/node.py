@@ -29,6 +29,7 @@ from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
+from dicom_node.node.holdings import query_source
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.pages import make_pages
 from dicom_node.node.peers import tls_files
@@ -238,6 +239,7 @@ class Node:
             settings,
             store=functools.partial(StorageArchive, archive_settings(self._settings)),
             access=functools.partial(database_access, url, ae_title),
+            queries=functools.partial(query_source, self._settings.model_dump()),
             on_events=self._desk.handle,
         )
 

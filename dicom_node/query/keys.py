@@ -101,6 +101,9 @@ ARCHIVE_KEYS: tuple[QueryKey, ...] = (
         ("PatientSex", "a", ""),
         ("OtherPatientIDs", "", ""),
         ("EthnicGroup", "", ""),
+        ("NumberOfPatientRelatedStudies", "c", ""),
+        ("NumberOfPatientRelatedSeries", "c", ""),
+        ("NumberOfPatientRelatedInstances", "c", ""),
     ),
     *_keys(
         Level.STUDY,

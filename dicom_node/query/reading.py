@@ -49,7 +49,7 @@ _COMBINED = tuple(
     (tag_of(f"{name}Date"), tag_of(f"{name}Time"))
     for name in ("Study", "Series", "Acquisition", "Content", "PerformedProcedureStepStart")
 )
-_UNREADABLE = (AttributeError, KeyError, NotImplementedError, OverflowError, TypeError, ValueError)
+UNREADABLE = (AttributeError, KeyError, NotImplementedError, OverflowError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ def _element_key(
         if vr != "SQ":
             return make_key(tag, vr, texts(element), rules, offset)
         items = list(element.value or ())
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UnusableQueryError(f"{_name(tag)} of the query cannot be read") from error
     if not items:
         return None

@@ -23,6 +23,7 @@ from dicom_node.network.access import (
 from dicom_node.network.events import AssociationClosed, AssociationOpened, ReceptionEvent
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
+from dicom_node.network.sources import SourceOfQueries
 from tests.peers.dcmtk import Peer
 from tests.peers.process import wait_until
 
@@ -125,6 +126,7 @@ def reception(
     root: Path,
     *,
     access: AccessFactory | None = None,
+    queries: SourceOfQueries | None = None,
     archive: Callable[[Path], ArchiveSettings] = lambda root: ArchiveSettings(root=root),
     **scp: object,
 ) -> Iterator[Reception]:
@@ -137,6 +139,7 @@ def reception(
         ScpSettings(**{"host": "127.0.0.1", "port": 0, "receivers": 1, **scp}),  # type: ignore[arg-type]
         store=functools.partial(StorageArchive, settings),
         access=access or functools.partial(StaticAccess, ACCESS),
+        queries=queries,
         on_events=recorder,
     )
     with pool:

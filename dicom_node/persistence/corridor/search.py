@@ -1,12 +1,13 @@
 """Finds studies, series and instances by the columns that are filled when they are indexed."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_node.persistence.corridor import patients
 from dicom_node.persistence.corridor.attribute_tables import (
     INSTANCE_ATTRIBUTES,
     SERIES_ATTRIBUTES,
@@ -22,12 +23,14 @@ from dicom_node.query.sql import Columns, Condition, combined_condition, conditi
 
 _STUDY, _SERIES, _INSTANCE = STUDY_ATTRIBUTES.c, SERIES_ATTRIBUTES.c, INSTANCE_ATTRIBUTES.c
 _TABLES = {
+    Level.PATIENT: (STUDY_ATTRIBUTES,),
     Level.STUDY: (STUDY_ATTRIBUTES,),
     Level.SERIES: (STUDY_ATTRIBUTES, SERIES_ATTRIBUTES),
     Level.INSTANCE: (STUDY_ATTRIBUTES, SERIES_ATTRIBUTES, INSTANCE_ATTRIBUTES),
 }
 # The newest studies first; within a study by number. Each order is one of an index.
 _ORDER: Mapping[Level, tuple[sa.ColumnElement[Any], ...]] = {
+    Level.PATIENT: (_STUDY.patient_id, _STUDY.study_instance_uid),
     Level.STUDY: (_STUDY.study_date.desc(), _STUDY.study_instance_uid.desc()),
     Level.SERIES: (
         _SERIES.study_instance_uid,
@@ -70,20 +73,28 @@ class ObjectSearch:
         left = [
             key for key, (_, exact) in zip(query.conditions, narrowed, strict=True) if not exact
         ]
-        statement = _select(level).where(*(each for each, _ in narrowed if each is not None))
+        conditions = [each for each, _ in narrowed if each is not None]
+        statement = _select(level).where(*_of_level(level, conditions, decided=not left))
         if left:
-            found = self._matching(statement, left, window)
+            found = self._matching(level, statement, left, window)
         else:
             paged = statement.limit(window.limit + 1).offset(window.offset)
             with self._read() as connection:
                 found = [_entity(row) for row in connection.execute(paged)]
         more, found = len(found) > window.limit, found[: window.limit]
         with self._read() as connection:
-            _add_counts(connection, level, found)
+            if level is Level.PATIENT:
+                patients.add_counts(connection, query.asked, found)
+            else:
+                _add_counts(connection, level, found)
         return Matches(found=tuple(found), more=more)
 
     def _matching(
-        self, statement: sa.Select[Any], left: Sequence[Key | CombinedKey], window: Window
+        self,
+        level: Level,
+        statement: sa.Select[Any],
+        left: Sequence[Key | CombinedKey],
+        window: Window,
     ) -> list[dict[str, Any]]:
         """Read rows until enough of them match, which only the matcher can tell."""
         last = window.offset + window.limit + 1
@@ -92,7 +103,11 @@ class ObjectSearch:
             connection.execute(statement, execution_options={"yield_per": _FETCHED}) as rows,
         ):
             entities = map(_entity, rows)
-            matching = (each for each in entities if matches(JsonEntity(each), left))
+            matching: Iterator[JsonAttributes] = (
+                each for each in entities if matches(JsonEntity(each), left)
+            )
+            if level is Level.PATIENT:
+                matching = patients.one_of_each(matching)
             return list(islice(matching, window.offset, last))
 
     def _read(self) -> sa.Connection:
@@ -144,12 +159,26 @@ def _columns(level: Level) -> Columns:
     }
 
 
+def _of_level(
+    level: Level, conditions: Sequence[Condition], *, decided: bool
+) -> Sequence[Condition]:
+    """Return the conditions of entities; a patient is one of its studies.
+
+    ``decided``: the conditions say all, so that the database can choose which.
+    """
+    if level is not Level.PATIENT:
+        return conditions
+    if decided:
+        return [patients.first_studies(conditions)]
+    return [patients.is_identified(), *conditions]
+
+
 def _select(level: Level) -> sa.Select[Any]:
     columns: list[sa.ColumnElement[Any]] = [
         _STUDY.study_instance_uid,
         _STUDY.attributes.label("study"),
     ]
-    if level is not Level.STUDY:
+    if level in (Level.SERIES, Level.INSTANCE):
         columns += [_SERIES.series_instance_uid, _SERIES.attributes.label("series")]
     if level is Level.INSTANCE:
         columns += [_INSTANCE.sop_instance_uid, _INSTANCE.transfer_syntax_uid]
@@ -163,7 +192,7 @@ def _select(level: Level) -> sa.Select[Any]:
                 _SERIES.series_instance_uid == _INSTANCE.series_instance_uid,
             ),
         )
-    if level is not Level.STUDY:
+    if level in (Level.SERIES, Level.INSTANCE):
         own = _TABLES[level][-1].c
         joined = joined.join(STUDY_ATTRIBUTES, _STUDY.study_instance_uid == own.study_instance_uid)
     return sa.select(*columns).select_from(joined).order_by(*_ORDER[level])

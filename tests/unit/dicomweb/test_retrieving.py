@@ -14,9 +14,9 @@ from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from dicom_node.dicomweb.catalogue import ArchivedObject
 from dicom_node.dicomweb.errors import DicomWebError
 from dicom_node.dicomweb.router import make_router
+from dicom_node.query.catalogue import ArchivedObject
 from dicom_node.query.keys import Level
 from dicom_node.query.ports import Matches, Window
 from dicom_node.query.reading import Query

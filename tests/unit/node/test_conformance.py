@@ -9,11 +9,17 @@ from pynetdicom import build_context
 
 from ai_engine.prediction import RefusalReason
 from dicom_node.configuration.settings import load_settings
-from dicom_node.domain.application_entity import Compression, Operation
+from dicom_node.domain.application_entity import (
+    OPERATIONS_OF_ROLE,
+    Compression,
+    Operation,
+    Role,
+)
 from dicom_node.network.contexts import ContextTable
 from dicom_node.network.sender import compressed
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.node.conformance import conformance_statement
+from dicom_node.query.keys import ARCHIVE_KEYS
 from sr_templates import codes
 from sr_templates.evidence_kind import EVIDENCE
 from sr_templates.measurement_report import build_measurement_report
@@ -38,7 +44,7 @@ def section(statement: str, number: str) -> str:
 
 def test_the_sections_of_ps3_2_follow_each_other(statement: str) -> None:
     numbers = [part.split()[0] for part in re.findall(r"^#{2,3} (\d.*)$", statement, re.M)]
-    assert numbers == ["1", "2", "3", "3.1", "3.2", "3.3", "3.4", "3.5", "4", "5", "6", "7"]
+    assert numbers == ["1", "2", "3", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "4", "5", "6", "7"]
 
 
 def test_whatever_is_stated_as_accepted_is_accepted_and_nothing_else(statement: str) -> None:
@@ -51,6 +57,21 @@ def test_whatever_is_stated_as_accepted_is_accepted_and_nothing_else(statement: 
     assert VERIFICATION in stated and len(stated) > 150
     assert set(UID_ROW.findall(syntaxes)) == table.transfer_syntaxes
     assert JPEG_BASELINE in syntaxes
+
+
+def test_the_queries_that_are_stated_are_those_that_are_accepted(statement: str) -> None:
+    section_of_queries = section(statement, "3.5")
+    stated = UID_ROW.findall(section_of_queries.partition("#### Keys")[0])
+    table = ContextTable()
+    proposed = [build_context(uid, [IMPLICIT, JPEG_BASELINE]) for uid in stated]
+    permitted = OPERATIONS_OF_ROLE[Role.QUERY]
+    accepted = table.supported(proposed, permitted)
+    assert {cx.abstract_syntax for cx in accepted} == set(stated)
+    assert len(stated) == 6
+    assert {uid for cx in accepted for uid in cx.transfer_syntax} == {IMPLICIT}
+    assert table.supported(proposed, OPERATIONS_OF_ROLE[Role.MODALITY]) == []
+    for key in ARCHIVE_KEYS:
+        assert key.path in section_of_queries
 
 
 @pytest.mark.parametrize("is_overlay", [False, True])

@@ -1,4 +1,4 @@
-"""What DICOMweb serves, as a Protocol: the node plugs in its archives."""
+"""What the query and retrieve services serve, as a Protocol: the node plugs in its archives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,0 +1,68 @@
+"""The query SCP: C-FIND on what the node holds (PS3.4 Section C.4.1)."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom.events import Event
+
+from dicom_node.errors import NodeError
+from dicom_node.network.logs import fields
+from dicom_node.network.query_classes import FIND_MODELS
+from dicom_node.network.sources import SourceOfQueries
+from dicom_node.network.status import CANCELED, OUT_OF_RESOURCES, QUERY_MISMATCH, UNABLE, response
+from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.information_model import find_answer, read_find
+
+logger = logging.getLogger(__name__)
+
+_PENDING, _PENDING_WITHOUT_SOME_KEYS = 0xFF00, 0xFF01
+
+Answer = tuple[Dataset | int, Dataset | None]
+
+
+class QueryScp:
+    """Answers C-FIND in one receiver process."""
+
+    def __init__(self, source: SourceOfQueries, *, ae_title: str) -> None:
+        """Answer from ``source``, as the entity that objects are retrieved from."""
+        self._source = source
+        self._ae_title = ae_title
+
+    def on_find(self, event: Event) -> Iterator[Answer]:
+        """Answer a query.
+
+        Statuses: 0xFF00 for each match, 0xFF01 where keys were asked for that are not supported;
+        0xFE00 canceled; 0xA700 more matches than are given; 0xA900 the identifier does not fit;
+        0xC001 unable to process (PS3.4 Section C.4.1.1.4).
+        """
+        count = 0
+        try:
+            for answer in self._answers(event):
+                if event.is_cancelled:
+                    yield CANCELED, None
+                    break
+                count += 1
+                yield answer
+        except UnusableQueryError as error:
+            yield response(QUERY_MISMATCH, str(error)), None
+        except NodeError as error:
+            yield response(UNABLE, str(error)), None
+        except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
+            logger.error("query.failed %s", fields(error=type(error).__name__))  # noqa: TRY400
+            yield response(UNABLE, "internal error: see the node's log"), None
+        caller = str(event.assoc.requestor.ae_title).strip()
+        logger.info("query.answered %s", fields(calling_ae=caller, answers=count))
+
+    def _answers(self, event: Event) -> Iterator[Answer]:
+        context: Any = event.context
+        request = read_find(event.identifier, FIND_MODELS[str(context.abstract_syntax)])
+        source = self._source()
+        matches = source.holdings.find(request, most=source.max_results)
+        status = _PENDING if request.is_whole else _PENDING_WITHOUT_SOME_KEYS
+        for entity in matches.found:
+            yield status, find_answer(entity, request, ae_title=self._ae_title)
+        if matches.more:
+            text = f"more than {source.max_results} match: narrow the query"
+            yield response(OUT_OF_RESOURCES, text), None

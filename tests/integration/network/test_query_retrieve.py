@@ -1,0 +1,461 @@
+"""Query/Retrieve as DCMTK's and pynetdicom's users meet it."""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, build_context, build_role, evt
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ComputedRadiographyImageStorage,
+    PatientRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+)
+
+from dicom_node.configuration.settings import NodeSettings, load_settings
+from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Role
+from dicom_node.network.access import StaticAccess
+from dicom_node.network.query_classes import QUERY_SOP_CLASSES
+from dicom_node.node.holdings import query_source
+from dicom_node.node.repositories import Repositories
+from tests.peers import dcmtk, node
+from tests.peers.objects import announcement, dataset_bytes, encoded, make_dataset
+from tests.peers.orthanc import Orthanc
+from tests.peers.process import free_port
+from tests.peers.scp import answering_scp
+from tests.unit.builders import EPOCH, an_entity
+
+pytestmark = pytest.mark.peer
+
+CONFIG = Path(__file__).parents[3] / "config"
+ROOT = "1.2.826.0.1.3680043.3"
+READER, MODALITY, BOTH, NOWHERE = "READER", "MODALITY", "BOTH", "NOWHERE"
+STUDIES = 3
+PER_SERIES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hospital:
+    """A node that holds three studies of two patients, and its peers' addresses."""
+
+    peer: dcmtk.Peer
+    repositories: Repositories
+    folder: Path
+
+
+def objects() -> Iterator[Dataset]:
+    """Two series of four images in each of three studies; the last is of another patient."""
+    for study in range(1, STUDIES + 1):
+        for series in (1, 2):
+            for image in range(1, PER_SERIES + 1):
+                yield make_dataset(
+                    100 * study + 10 * series + image,
+                    PatientID="P1" if study < STUDIES else "P2",
+                    PatientName="Müller^Jörg" if study < STUDIES else "Other^Name",
+                    SpecificCharacterSet="ISO_IR 100",
+                    PatientBirthDate="19600102",
+                    StudyInstanceUID=f"{ROOT}.{study}",
+                    SeriesInstanceUID=f"{ROOT}.{study}.{series}",
+                    StudyDate=f"202601{study:02d}",
+                    StudyTime="120000",
+                    StudyID=f"S{study}",
+                    AccessionNumber=f"A{study}",
+                    ReferringPhysicianName="",
+                    SeriesNumber=series,
+                    InstanceNumber=image,
+                )
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    folder = tmp_path_factory.mktemp("node")
+    base = load_settings(CONFIG)
+    network = base.network.model_copy(update={"max_query_results": 10})
+    settings: NodeSettings = base.model_copy(
+        update={"data_dir": folder / "data", "network": network}
+    )
+    repositories = Repositories(settings)
+    repositories.prepare(CONFIG)
+    permitted = {
+        READER: OPERATIONS_OF_ROLE[Role.QUERY],
+        MODALITY: OPERATIONS_OF_ROLE[Role.MODALITY],
+        BOTH: OPERATIONS_OF_ROLE[Role.QUERY] | OPERATIONS_OF_ROLE[Role.MODALITY],
+    }
+    running = node.reception(
+        settings.archive_dir,
+        access=functools.partial(StaticAccess, permitted),
+        queries=functools.partial(query_source, settings.model_dump()),
+    )
+    with running as reception:
+        for dataset in objects():
+            stored = reception.archive.store(encoded(dataset), announcement(dataset))
+            repositories.index.record([stored.instance])
+        nobody = an_entity(NOWHERE, port=free_port())
+        repositories.ae_titles.put(nobody, actor="t", at=EPOCH)
+        yield Hospital(peer=reception.peer, repositories=repositories, folder=folder)
+    repositories.close()
+
+
+def findscu(hospital: Hospital, *keys: str, root: str = "-S", calling: str = READER) -> str:
+    arguments = [part for key in keys for part in ("-k", key)]
+    result = dcmtk.run(
+        "findscu", "-v", root, "-aet", calling, "-aec", hospital.peer.ae_title,
+        hospital.peer.host, str(hospital.peer.port), *arguments,
+    )  # fmt: skip
+    return result.stdout + result.stderr
+
+
+def found(said: str, tag: str) -> list[str]:
+    """Return the values of an attribute in what findscu printed of responses."""
+    responses = said.partition("Find Response: 1 ")[2]
+    return re.findall(rf"\({tag}\) \w\w \[([^\]\0]*?)[ \0]*\]", responses)
+
+
+@pytest.mark.parametrize(
+    ("root", "keys", "tag", "values"),
+    [
+        ("-P", ["QueryRetrieveLevel=PATIENT", "PatientID"], "0010,0020", ["P1", "P2"]),
+        ("-P", ["QueryRetrieveLevel=PATIENT", "PatientID=*2"], "0010,0020", ["P2"]),
+        ("-P", ["QueryRetrieveLevel=STUDY", "PatientID=P1", "StudyID"], "0020,0010", ["S2", "S1"]),
+        ("-S", ["QueryRetrieveLevel=STUDY", "StudyDate=20260102-", "StudyID"], "0020,0010",
+         ["S3", "S2"]),
+        ("-S", ["QueryRetrieveLevel=STUDY", "PatientName=muller*", "StudyID"], "0020,0010",
+         ["S2", "S1"]),
+        ("-S", ["QueryRetrieveLevel=STUDY", "AccessionNumber=A?", "StudyID=S1"], "0020,0010",
+         ["S1"]),
+        ("-S", ["QueryRetrieveLevel=STUDY", f"StudyInstanceUID={ROOT}.1\\{ROOT}.3", "StudyID"],
+         "0020,0010", ["S3", "S1"]),
+        ("-S", ["QueryRetrieveLevel=STUDY", "ModalitiesInStudy=CT", "StudyID"], "0020,0010", []),
+        ("-S", ["QueryRetrieveLevel=SERIES", f"StudyInstanceUID={ROOT}.2", "SeriesNumber"],
+         "0020,0011", ["1", "2"]),
+        ("-S", ["QueryRetrieveLevel=SERIES", f"StudyInstanceUID={ROOT}.2", "SeriesNumber=2"],
+         "0020,0011", ["2"]),
+        ("-S", ["QueryRetrieveLevel=IMAGE", f"StudyInstanceUID={ROOT}.2",
+                f"SeriesInstanceUID={ROOT}.2.1", "InstanceNumber=3"], "0020,0013", ["3"]),
+    ],
+)  # fmt: skip
+def test_findscu_finds_at_every_level_by_every_kind_of_key(
+    hospital: Hospital, root: str, keys: list[str], tag: str, values: list[str]
+) -> None:
+    said = findscu(hospital, *keys, root=root)
+    assert found(said, tag) == values
+    assert "Received Final Find Response (Success)" in said
+
+
+def test_an_answer_says_where_to_retrieve_from_and_counts(hospital: Hospital) -> None:
+    said = findscu(
+        hospital, "QueryRetrieveLevel=STUDY", "StudyID=S1", "NumberOfStudyRelatedInstances",
+        "NumberOfStudyRelatedSeries", "ModalitiesInStudy", "PatientName",
+    )  # fmt: skip
+    assert found(said, "0020,1208") == [str(2 * PER_SERIES)]
+    assert found(said, "0020,1206") == ["2"]
+    assert found(said, "0008,0061") == ["CR"]
+    assert found(said, "0008,0054") == [hospital.peer.ae_title]
+    assert found(said, "0008,0056") == ["ONLINE"]
+    assert found(said, "0008,0005") == ["ISO_IR 192"]
+    assert found(said, "0010,0010") == ["Müller^Jörg"]
+
+
+def test_a_patient_is_counted_over_all_studies(hospital: Hospital) -> None:
+    said = findscu(
+        hospital, "QueryRetrieveLevel=PATIENT", "PatientID=P1", "NumberOfPatientRelatedStudies",
+        "NumberOfPatientRelatedSeries", "NumberOfPatientRelatedInstances", root="-P",
+    )  # fmt: skip
+    assert found(said, "0020,1200") == ["2"]
+    assert found(said, "0020,1202") == ["4"]
+    assert found(said, "0020,1204") == [str(4 * PER_SERIES)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responses:
+    """What a pynetdicom SCU was answered."""
+
+    statuses: list[int]
+    last: Dataset
+    identifiers: list[Dataset]
+
+
+def asked(
+    hospital: Hospital, sop_class: str, identifier: Dataset, *, calling: str = READER, **more: Any
+) -> Responses:
+    ae = AE(ae_title=calling)
+    association = ae.associate(
+        hospital.peer.host,
+        hospital.peer.port,
+        [build_context(sop_class, ExplicitVRLittleEndian)],
+        ae_title=hospital.peer.ae_title,
+    )
+    assert association.is_established
+    send = association.send_c_move if more else association.send_c_find
+    arguments = (identifier, more["to"], sop_class) if more else (identifier, sop_class)
+    statuses, identifiers, last = [], [], Dataset()
+    for status, answer in send(*arguments):
+        statuses.append(status.Status)
+        last = status
+        if answer is not None:
+            identifiers.append(answer)
+    association.release()
+    return Responses(statuses=statuses, last=last, identifiers=identifiers)
+
+
+def a_query(level: str, **keys: Any) -> Dataset:
+    identifier = Dataset()
+    identifier.QueryRetrieveLevel = level
+    for keyword, value in keys.items():
+        setattr(identifier, keyword, value)
+    return identifier
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "level", "keys"),
+    [
+        (StudyRootQueryRetrieveInformationModelFind, "", {"PatientID": "P1"}),
+        (StudyRootQueryRetrieveInformationModelFind, "PATIENT", {"PatientID": ""}),
+        (StudyRootQueryRetrieveInformationModelFind, "SERIES", {"SeriesInstanceUID": ""}),
+        (StudyRootQueryRetrieveInformationModelFind, "SERIES", {"StudyInstanceUID": ["1", "2"]}),
+        (StudyRootQueryRetrieveInformationModelFind, "STUDY", {"StudyTime": "noon"}),
+        (PatientRootQueryRetrieveInformationModelFind, "STUDY", {"StudyInstanceUID": ""}),
+        (PatientRootQueryRetrieveInformationModelFind, "STUDY", {"PatientID": "P*"}),
+    ],
+)
+def test_a_query_that_does_not_fit_gets_its_status(
+    hospital: Hospital, sop_class: str, level: str, keys: dict[str, Any]
+) -> None:
+    answered = asked(hospital, sop_class, a_query(level, **keys))
+    assert answered.statuses == [0xA900]
+    assert answered.last.ErrorComment
+
+
+def test_more_matches_than_the_limit_are_said_to_be_too_many(hospital: Hospital) -> None:
+    identifier = a_query("IMAGE", StudyInstanceUID=f"{ROOT}.1", SeriesInstanceUID=f"{ROOT}.1.1")
+    answered = asked(hospital, StudyRootQueryRetrieveInformationModelFind, identifier)
+    assert answered.statuses == [0xFF00] * PER_SERIES + [0x0000]
+    narrow = Hospital(
+        peer=hospital.peer, repositories=hospital.repositories, folder=hospital.folder
+    )
+    for number in range(20):
+        dataset = make_dataset(
+            5000 + number, PatientID=f"Q{number}", StudyInstanceUID=f"{ROOT}.9.{number}"
+        )
+        archive = narrow.repositories.received
+        stored = archive.store(encoded(dataset), announcement(dataset))
+        narrow.repositories.index.record([stored.instance])
+    everything = a_query("STUDY", StudyInstanceUID="", PatientName="*")
+    answered = asked(narrow, StudyRootQueryRetrieveInformationModelFind, everything)
+    assert answered.statuses == [0xFF00] * 10 + [0xA700]
+    assert "narrow the query" in answered.last.ErrorComment
+
+
+def test_keys_that_are_not_supported_are_left_out_and_said_so(hospital: Hospital) -> None:
+    identifier = a_query("STUDY", StudyID="S1", Occupation="x", StudyInstanceUID="")
+    answered = asked(hospital, StudyRootQueryRetrieveInformationModelFind, identifier)
+    assert answered.statuses == [0xFF01, 0x0000]
+    (answer,) = answered.identifiers
+    assert "Occupation" not in answer
+    assert answer.StudyInstanceUID == f"{ROOT}.1"
+
+
+def test_patients_whose_sex_only_the_matcher_can_compare_come_once(hospital: Hospital) -> None:
+    identifier = a_query("PATIENT", PatientID="P*", PatientSex="")
+    answered = asked(hospital, PatientRootQueryRetrieveInformationModelFind, identifier)
+    assert [each.PatientID for each in answered.identifiers] == ["P1", "P2"]
+    identifier = a_query("PATIENT", PatientID="P*", PatientSex="F")
+    answered = asked(hospital, PatientRootQueryRetrieveInformationModelFind, identifier)
+    assert answered.identifiers == []
+
+
+def test_movescu_has_a_series_sent_to_itself(hospital: Hospital, tmp_path: Path) -> None:
+    port = free_port()
+    taker = an_entity(READER, port=port)
+    hospital.repositories.ae_titles.put(taker, actor="t", at=EPOCH)
+    result = dcmtk.run(
+        "movescu", "-v", "-S", "-aet", READER, "-aec", hospital.peer.ae_title, "-aem", READER,
+        "+P", str(port), "-od", tmp_path, hospital.peer.host, str(hospital.peer.port),
+        "-k", "QueryRetrieveLevel=SERIES", "-k", f"StudyInstanceUID={ROOT}.1",
+        "-k", f"SeriesInstanceUID={ROOT}.1.2",
+    )  # fmt: skip
+    assert "Received Final Move Response (Success)" in result.stdout + result.stderr
+    arrived = [dcmread(path) for path in tmp_path.iterdir()]
+    assert len(arrived) == PER_SERIES
+    assert {each.SeriesInstanceUID for each in arrived} == {f"{ROOT}.1.2"}
+
+
+@pytest.mark.parametrize(
+    ("root", "keys", "count"),
+    [
+        ("-P", ["QueryRetrieveLevel=PATIENT", "PatientID=P1"], 4 * PER_SERIES),
+        ("-S", ["QueryRetrieveLevel=STUDY", f"StudyInstanceUID={ROOT}.3"], 2 * PER_SERIES),
+        ("-S", ["QueryRetrieveLevel=SERIES", f"StudyInstanceUID={ROOT}.3",
+                f"SeriesInstanceUID={ROOT}.3.1"], PER_SERIES),
+        ("-S", ["QueryRetrieveLevel=IMAGE", f"StudyInstanceUID={ROOT}.3",
+                f"SeriesInstanceUID={ROOT}.3.1",
+                "SOPInstanceUID=1.2.826.0.1.3680043.2.1.311"], 1),
+        ("-P", ["QueryRetrieveLevel=STUDY", "PatientID=P1", f"StudyInstanceUID={ROOT}.3"], 0),
+    ],
+)  # fmt: skip
+def test_getscu_gets_the_bytes_that_were_received(
+    hospital: Hospital, tmp_path: Path, root: str, keys: list[str], count: int
+) -> None:
+    arguments = [part for key in keys for part in ("-k", key)]
+    result = dcmtk.run(
+        "getscu", "-v", root, "+B", "-aet", READER, "-aec", hospital.peer.ae_title,
+        "-od", tmp_path, hospital.peer.host, str(hospital.peer.port), *arguments,
+    )  # fmt: skip
+    assert "Received C-GET Response (Success)" in result.stdout + result.stderr, result.stderr
+    arrived = sorted(tmp_path.iterdir())
+    assert len(arrived) == count
+    for path in arrived:
+        instance = hospital.repositories.index.instance(str(dcmread(path).SOPInstanceUID))
+        assert instance is not None
+        kept = hospital.repositories.received.path(instance)
+        assert dataset_bytes(path) == dataset_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    ("to", "statuses"),
+    [("STRANGER", [0xA801]), ("AINODE", [0xA801]), (NOWHERE, [0xA702])],
+)
+def test_a_move_to_where_nothing_can_go_gets_its_status(
+    hospital: Hospital, to: str, statuses: list[int]
+) -> None:
+    identifier = a_query("STUDY", StudyInstanceUID=f"{ROOT}.1")
+    move = StudyRootQueryRetrieveInformationModelMove
+    answered = asked(hospital, move, identifier, to=to)
+    assert answered.statuses == statuses
+    assert answered.last.ErrorComment
+
+
+def test_a_move_without_keys_is_refused(hospital: Hospital) -> None:
+    move = StudyRootQueryRetrieveInformationModelMove
+    answered = asked(hospital, move, a_query("STUDY"), to=NOWHERE)
+    assert answered.statuses == [0xA900]
+    answered = asked(hospital, move, a_query("STUDY", StudyInstanceUID="*"), to=NOWHERE)
+    assert answered.statuses == [0xA900]
+
+
+def test_what_a_receiver_refuses_is_counted_and_named(hospital: Hospital) -> None:
+    with answering_scp([0x0000, 0xA700, 0xB000, 0x0000], ae_title="PICKY") as scp:
+        hospital.repositories.ae_titles.put(
+            an_entity("PICKY", port=scp.peer.port), actor="t", at=EPOCH
+        )
+        identifier = a_query(
+            "SERIES", StudyInstanceUID=f"{ROOT}.1", SeriesInstanceUID=f"{ROOT}.1.1"
+        )
+        move = StudyRootQueryRetrieveInformationModelMove
+        answered = asked(hospital, move, identifier, to="PICKY")
+    assert answered.statuses == [0xFF00] * (PER_SERIES - 1) + [0xB000]
+    last = answered.last
+    assert (
+        last.NumberOfCompletedSuboperations,
+        last.NumberOfFailedSuboperations,
+        last.NumberOfWarningSuboperations,
+    ) == (2, 1, 1)
+    (failed,) = answered.identifiers
+    assert len([failed.FailedSOPInstanceUIDList]) == 1
+
+
+def test_a_get_can_be_canceled(hospital: Hospital) -> None:
+    taken: list[str] = []
+    ae = AE(ae_title=READER)
+    message_id, get = 7, StudyRootQueryRetrieveInformationModelGet
+    contexts = [build_context(get), build_context(ComputedRadiographyImageStorage)]
+
+    def take(event: evt.Event) -> int:
+        taken.append(str(event.request.AffectedSOPInstanceUID))
+        if len(taken) == 2:
+            event.assoc.send_c_cancel(message_id, query_model=get)
+        return 0x0000
+
+    association = ae.associate(
+        hospital.peer.host,
+        hospital.peer.port,
+        contexts,
+        ae_title=hospital.peer.ae_title,
+        ext_neg=[build_role(ComputedRadiographyImageStorage, scp_role=True)],
+        evt_handlers=[(evt.EVT_C_STORE, take)],
+    )
+    identifier = a_query("STUDY", StudyInstanceUID=f"{ROOT}.1")
+    statuses = [
+        status.Status for status, _ in association.send_c_get(identifier, get, msg_id=message_id)
+    ]
+    association.release()
+    assert statuses[-1] == 0xFE00
+    assert 2 <= len(taken) < 2 * PER_SERIES
+
+
+def test_whoever_may_only_store_may_not_query_and_the_reverse(hospital: Hospital) -> None:
+    query = AE(ae_title=MODALITY)
+    rejected = query.associate(
+        hospital.peer.host,
+        hospital.peer.port,
+        [build_context(uid) for uid in QUERY_SOP_CLASSES],
+        ae_title=hospital.peer.ae_title,
+    )
+    assert rejected.is_rejected
+    reader = AE(ae_title=READER)
+    association = reader.associate(
+        hospital.peer.host,
+        hospital.peer.port,
+        [build_context(ComputedRadiographyImageStorage, ExplicitVRLittleEndian)],
+        ae_title=hospital.peer.ae_title,
+        ext_neg=[build_role(ComputedRadiographyImageStorage, scp_role=True, scu_role=True)],
+    )
+    assert association.is_established
+    (context,) = association.accepted_contexts
+    assert (context.as_scu, context.as_scp) == (False, True)
+    association.release()
+
+
+def test_whoever_may_store_and_retrieve_does_both_on_one_association(hospital: Hospital) -> None:
+    taken: list[str] = []
+    ae = AE(ae_title=BOTH)
+    both = build_role(ComputedRadiographyImageStorage, scp_role=True, scu_role=True)
+    association = ae.associate(
+        hospital.peer.host,
+        hospital.peer.port,
+        [
+            build_context(ComputedRadiographyImageStorage, ImplicitVRLittleEndian),
+            build_context(StudyRootQueryRetrieveInformationModelGet),
+        ],
+        ae_title=hospital.peer.ae_title,
+        ext_neg=[both],
+        evt_handlers=[(evt.EVT_C_STORE, lambda event: taken.append(event.dataset.Modality) or 0)],
+    )
+    sent = make_dataset(9001, StudyInstanceUID=f"{ROOT}.77")
+    sent.ensure_file_meta()
+    sent.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    assert association.send_c_store(sent).Status == 0x0000
+    identifier = a_query("SERIES", StudyInstanceUID=f"{ROOT}.2", SeriesInstanceUID=f"{ROOT}.2.1")
+    get = StudyRootQueryRetrieveInformationModelGet
+    statuses = [status.Status for status, _ in association.send_c_get(identifier, get)]
+    association.release()
+    assert statuses[-1] == 0x0000
+    assert taken == ["CR"] * PER_SERIES
+
+
+def test_orthanc_queries_and_retrieves(hospital: Hospital, plain_orthanc: Orthanc) -> None:
+    title = plain_orthanc.peer.ae_title
+    hospital.repositories.ae_titles.put(
+        an_entity(title, port=plain_orthanc.peer.port), actor="t", at=EPOCH
+    )
+    modality = {"AET": hospital.peer.ae_title, "Host": hospital.peer.host,
+                "Port": hospital.peer.port, "LocalAet": READER}  # fmt: skip
+    plain_orthanc.request("PUT", "/modalities/node", json.dumps(modality).encode())
+    query = {"Level": "Study", "Query": {"PatientID": "P2", "StudyDescription": ""}}
+    answer = plain_orthanc.post("/modalities/node/query", query)
+    assert plain_orthanc.get(f"/queries/{answer['ID']}/answers") == ["0"]
+    retrieved = plain_orthanc.post(
+        f"/queries/{answer['ID']}/answers/0/retrieve", {"TargetAet": title, "Synchronous": True}
+    )
+    assert retrieved
+    uids = {str(each.SOPInstanceUID) for each in objects() if each.PatientID == "P2"}
+    assert uids <= set(plain_orthanc.instances())
