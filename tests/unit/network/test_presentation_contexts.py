@@ -5,8 +5,10 @@ from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AllStoragePresentationContexts, build_context
 from pynetdicom.presentation import PresentationContext
 
+from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Role
 from dicom_node.network.access import Operation
 from dicom_node.network.contexts import ContextTable
+from dicom_node.network.query_classes import QUERY_SOP_CLASSES
 
 EXPLICIT, IMPLICIT, JPEG_LS = (
     "1.2.840.10008.1.2.1",
@@ -60,7 +62,7 @@ def test_accepts_private_retired_and_future_storage_classes(
 @pytest.mark.parametrize(
     "sop_class",
     [
-        "1.2.840.10008.5.1.4.1.2.2.1",  # Study Root FIND
+        "1.2.840.10008.5.1.4.1.2.4.3",  # Composite Instance Root Retrieve GET
         "1.2.840.10008.1.20.1",  # Storage Commitment Push Model
         "1.2.840.10008.3.1.2.3.3",  # Modality Performed Procedure Step
         "1.2.840.10008.5.1.4.1.1.200.4",  # Protocol Approval FIND
@@ -98,3 +100,26 @@ def test_offers_only_what_is_permitted(
     proposed = [build_context(CR, EXPLICIT), build_context(VERIFICATION, IMPLICIT)]
 
     assert set(accepted(table.supported(proposed, permitted))) == expected
+
+
+def test_queries_are_for_those_who_may_query(table: ContextTable) -> None:
+    proposed = [build_context(sop_class, EXPLICIT) for sop_class in QUERY_SOP_CLASSES]
+    may_query = OPERATIONS_OF_ROLE[Role.QUERY]
+    accepted = table.supported(proposed, may_query)
+    assert {cx.abstract_syntax for cx in accepted} == QUERY_SOP_CLASSES.keys()
+    assert table.supported(proposed, OPERATIONS_OF_ROLE[Role.MODALITY]) == []
+
+
+def test_a_storage_class_that_its_proposer_takes_lets_it_retrieve_and_not_store(
+    table: ContextTable,
+) -> None:
+    ct = "1.2.840.10008.5.1.4.1.1.2"
+    may_query, may_store = OPERATIONS_OF_ROLE[Role.QUERY], OPERATIONS_OF_ROLE[Role.MODALITY]
+    proposed = [build_context(ct, EXPLICIT)]
+    (taken,) = table.supported(proposed, may_query, frozenset({ct}))
+    assert (taken.scu_role, taken.scp_role) == (False, True)
+    (both,) = table.supported(proposed, may_query | may_store, frozenset({ct}))
+    assert (both.scu_role, both.scp_role) == (True, True)
+    (stored,) = table.supported(proposed, may_store, frozenset({ct}))
+    assert (stored.scu_role, stored.scp_role) == (None, None)
+    assert table.supported(proposed, may_query) == []

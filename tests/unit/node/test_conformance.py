@@ -109,7 +109,7 @@ def test_kinds_codes_and_parameters_are_those_of_the_code(
     monkeypatch.setenv("DICOM_NODE_NETWORK__AE_TITLE", "OTHER")
     changed = conformance_statement(load_settings(CONFIG))
     assert "| AE title | OTHER |" in section(changed, "3.1")
-    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.5")
+    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.6")
 
 
 def test_no_table_is_broken_by_what_stands_in_it(statement: str) -> None:
