@@ -22,7 +22,7 @@ from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.warehouse import TruthSource, Verification
 from dicom_node.ups.codes import UPS_PULL, UPS_PUSH, code_sequence
 from tests.acceptance.running import RunningNode, running_node
-from tests.peers.dcmtk import StoreScp, dcmsend, storescp, storescu
+from tests.peers.dcmtk import Peer, StoreScp, dcmsend, run, storescp, storescu
 from tests.peers.process import free_port
 
 pytestmark = pytest.mark.peer
@@ -105,7 +105,8 @@ def workstation(tmp_path: Path) -> Iterator[Workstation]:
     ):
         node.add_ae("PACS", pacs.peer.port, "pacs")
         node.add_ae("CR1", 104, "modality", "--destination", "PACS", "--quiet-period", "0")
-        node.add_ae("WS1", 104, "worklist", "--role", "modality", "--quiet-period", "0")
+        roles = ("worklist", "--role", "modality", "--role", "query")
+        node.add_ae("WS1", 104, *roles, "--quiet-period", "0")
         node.start()
         yield Workstation(node=node, pacs=pacs, port=port)
 
@@ -146,6 +147,22 @@ def _with_an_unknown_finding(report: Dataset) -> Dataset:
     statement.ConceptCodeSequence = code_sequence(("52101004", "SCT", "Present"))
     said.ContentSequence.append(statement)
     return said
+
+
+def _retrieved(step: Dataset, peer: Peer, folder: Path) -> set[str]:
+    """Get a step's inputs from where it says that they are; return what came."""
+    for number, group in enumerate(step.InputInformationSequence):
+        into = folder / str(number)
+        into.mkdir(parents=True)
+        (retrieval,) = group.DICOMRetrievalSequence
+        got = run(
+            "getscu", "-S", "-aet", "WS1", "-aec", retrieval.RetrieveAETitle, "-od", into,
+            peer.host, str(peer.port), "-k", "QueryRetrieveLevel=SERIES",
+            "-k", f"StudyInstanceUID={group.StudyInstanceUID}",
+            "-k", f"SeriesInstanceUID={group.SeriesInstanceUID}",
+        )  # fmt: skip
+        assert got.returncode == 0, got.stderr
+    return {str(dcmread(path).SOPInstanceUID) for path in folder.rglob("*") if path.is_file()}
 
 
 def _performance(report: Dataset) -> Dataset:
@@ -190,6 +207,7 @@ def test_a_report_that_a_workstation_stores_decides_what_it_has_claimed(
         for each in group.ReferencedSOPSequence
     }
     assert {str(radiograph.SOPInstanceUID), str(ai_report.SOPInstanceUID)} <= inputs
+    assert inputs <= _retrieved(step, node.peer, tmp_path / "inputs")
     assert workstation.change(uid, "IN PROGRESS") == 0x0000
     assert workstation.scheduled() is None
 
