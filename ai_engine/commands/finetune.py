@@ -20,7 +20,7 @@ from ai_engine.kinds.registry import kind_of, kinds
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import verify_weights
 from ai_engine.training.progress import EpochProgress
-from ai_engine.training.recipe import VARIED, Recipe, Stage, Task
+from ai_engine.training.recipe import VARIED, Recipe, Stage
 from ai_engine.training.tensorflow_session import recipe_session
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -60,7 +60,7 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
         )
     return Recipe(
         name=card.name,
-        task=Task.FINDINGS,
+        task="findings",
         architecture=card.architecture,
         labels=tuple(label.name for label in card.labels),
         stages=(

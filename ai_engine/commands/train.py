@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ai_engine.datasets.layouts import AUTO
 from ai_engine.kinds.installed import InstalledModels, models_of
-from ai_engine.kinds.trainers import load_trainer
+from ai_engine.kinds.registry import trainer as trainer_of
 from ai_engine.library.card import ModelCard
 from ai_engine.library.names import model_folder
 from ai_engine.training.progress import EpochProgress
@@ -77,9 +77,9 @@ def train(
     with recipe_session(settings, threads=threads):
         from ai_engine.training.publishing import publish  # noqa: PLC0415 - matplotlib
 
-        kind = load_trainer(settings.task)
-        dataset = kind.read(data, settings.layout if layout == AUTO else layout)
-        trainer = kind(settings, dataset, folder=out, models=models)
+        learned = trainer_of(settings.kind, settings.task)
+        dataset = learned.read(data, settings.layout if layout == AUTO else layout)
+        trainer = learned(settings, dataset, folder=out, models=models)
         with EpochProgress(settings.name, trainer.epochs, console) as report:
             trainer.run(resume=resume, progress=report)
         command = _command_line(recipe, data, version, layout, models.start)

@@ -1,6 +1,7 @@
 """The kinds of chest CT: measured by a classical method, or by a network."""
 
 from ai_engine.kinds.kind import ModelKind, Reads
+from ai_engine.training.tasks import CHOSEN, EVERY, ONE_STAGE, TaskSpec, of_table
 
 CLASSICAL = ModelKind(
     name="classical-ct",
@@ -16,4 +17,15 @@ SEGMENTER = ModelKind(
     reads=Reads.CT_STUDY,
     predictor="ai_engine.ct.loading:load_network",
     evaluation="ai_engine.ct.evaluation:evaluate",
+    training={
+        "ct-mask": TaskSpec(
+            trainer="ai_engine.ct.slice_training:SliceTrainer",
+            reads=EVERY
+            | CHOSEN
+            | of_table("augmentation", "rotation", "zoom", "shift")
+            | {"labels", "steps_per_epoch"},
+            needs=ONE_STAGE,
+            architectures=("xnet",),
+        )
+    },
 )

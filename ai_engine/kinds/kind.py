@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from ai_engine.library.card import ChannelKind
 from ai_engine.models.architecture import Architecture
+from ai_engine.training.tasks import TaskSpec
 
 
 class Reads(StrEnum):
@@ -57,7 +58,7 @@ class ModelKind:
     networks
         The architectures that are its own, by the name that cards and recipes use.
     training
-        Where its models are trained, for the training system.
+        What its models can learn, by the word that recipes say (``task = "labels"``).
     tunable
         Architectures whose weights fine-tuning goes on from.
     is_calibrated
@@ -81,7 +82,7 @@ class ModelKind:
     comparison: str = ""
     scorer: str = ""
     networks: Mapping[str, Architecture] = field(default_factory=dict)
-    training: str = ""
+    training: Mapping[str, TaskSpec] = field(default_factory=dict)
     tunable: frozenset[str] = frozenset()
     is_calibrated: bool = False
     is_exported: bool = False

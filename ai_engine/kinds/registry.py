@@ -9,6 +9,7 @@ from ai_engine.errors import ModelFolderError
 from ai_engine.kinds.kind import ModelKind
 from ai_engine.library.card import CARD_NAME, ModelCard
 from ai_engine.library.kinds import described_kind, described_kinds
+from ai_engine.training.tasks import spec_of
 
 
 class Part(StrEnum):
@@ -23,7 +24,6 @@ class Part(StrEnum):
     EVALUATION = "evaluation"
     COMPARISON = "comparison"
     SCORER = "scorer"
-    TRAINING = "training"
 
 
 LACKS = {
@@ -35,7 +35,6 @@ LACKS = {
     Part.EVALUATION: "which no data set is measured with",
     Part.COMPARISON: "whose quality isn't compared",
     Part.SCORER: "which has no probabilities of its own",
-    Part.TRAINING: "which isn't trained here",
 }
 """What a kind without a part can't do, in words."""
 
@@ -82,3 +81,8 @@ def part(card: ModelCard, wanted: Part) -> Callable[..., Any]:
         )
     found: Callable[..., Any] = resolve_name(path)
     return found
+
+
+def trainer(kind: str, task: str) -> Any:
+    """The trainer of a kind's task, a class; it loads TensorFlow, so it is imported now."""
+    return resolve_name(spec_of(kind, task).trainer)

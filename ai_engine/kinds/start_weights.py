@@ -5,30 +5,21 @@ algorithm trained on the ChestX-ray14 dataset and use it to initialize the weigh
 (paper 3, section 3.3).
 """
 
-from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ai_engine.errors import RecipeError
-from ai_engine.kinds.dual_view.network import branch_weights, fitting
 from ai_engine.library.card import ModelCard
 from ai_engine.library.weights_file import assign_weights, model_tensors, read_weights
-from ai_engine.models.catalogue import build
+from ai_engine.models.architecture import DENSENETS
+from ai_engine.models.catalogue import architectures, build
+from ai_engine.models.start import HEADS, Tensors, fitting
 from ai_engine.training.pretrained import imagenet_weights, start_from
 from ai_engine.training.recipe import Recipe
 from ai_engine.training.trainer import RunModels
-
-Tensors = Mapping[str, npt.NDArray[np.float32]]
-
-DENSENETS = frozenset({"densenet121", "densenet121_classes", "xray_or_not", "xray_type"})
-"""DenseNet-121 with one head or another: the layers below have the same names."""
-
-ENCODERS = {"unet_lite2": "efficientnet_lite2"}
-"""U-Nets, and the classifier whose stages are their encoder, under the same names."""
-
-_HEADS = ("head/", "frontal_head/", "lateral_head/")
 
 
 def build_network(recipe: Recipe, models: RunModels, **options: Any) -> Any:
@@ -82,30 +73,22 @@ def start_network(network: Any, recipe: Recipe, card: ModelCard) -> None:
 def _started(
     recipe: Recipe, card: ModelCard, given: Tensors, fresh: Tensors
 ) -> dict[str, npt.NDArray[np.float32]]:
-    if recipe.architecture == "dual_branch" and card.architecture in DENSENETS:
-        return branch_weights(given, fresh)
-    if ENCODERS.get(recipe.architecture) == card.architecture:
-        return _with_encoder(given, fresh)
+    starts = architectures()[recipe.architecture].starts
+    if card.architecture in starts:
+        made: dict[str, npt.NDArray[np.float32]] = resolve_name(starts[card.architecture])(
+            given, fresh
+        )
+        return made
     pair = {recipe.architecture, card.architecture}
-    if len(pair) > 1 and not pair <= DENSENETS:
+    if len(pair) > 1 and not pair.issubset(DENSENETS):
         raise ValueError(
             f"its architecture is {card.architecture}, the recipe's {recipe.architecture}"
         )
     same_labels = recipe.labels == tuple(label.name for label in card.labels)
     return {
         path: tensor
-        if path.startswith(_HEADS) and not same_labels
+        if path.startswith(HEADS) and not same_labels
         else fitting(given.get(path), tensor, path)
-        for path, tensor in fresh.items()
-    }
-
-
-def _with_encoder(given: Tensors, fresh: Tensors) -> dict[str, npt.NDArray[np.float32]]:
-    """The classifier's stages below a decoder that starts from noise."""
-    return {
-        path: fitting(given[path], tensor, path)
-        if path in given and not path.startswith(_HEADS)
-        else tensor
         for path, tensor in fresh.items()
     }
 

@@ -1,6 +1,10 @@
 """What is known of a network's architecture before Keras is loaded."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+DENSENETS = ("densenet121", "densenet121_classes", "xray_or_not", "xray_type")
+"""DenseNet-121 with one head or another: the layers below have the same names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +23,13 @@ class Architecture:
         alone.
     exclusive
         Whether its outputs are classes of which exactly one holds.
+    starts
+        Other architectures whose weights its training may start from, each with the function
+        ``(given, fresh) -> tensors by path`` that says which tensors mean the same.
     """
 
     builder: str
     channels_last: bool = False
     channels: str = ""
     exclusive: bool = False
+    starts: Mapping[str, str] = field(default_factory=dict)

@@ -26,7 +26,11 @@ SHARED: Mapping[str, Architecture] = MappingProxyType(
         "efficientnet_lite2": _shared("efficientnet_lite", "build_efficientnet_lite2"),
         "efficientnetb4": _shared("efficientnet", "build_efficientnet_b4", channels_last=True),
         "resnet50": _shared("resnet", "build_resnet50", channels_last=True),
-        "unet_lite2": _shared("unet_lite", "build_unet_lite2"),
+        "unet_lite2": _shared(
+            "unet_lite",
+            "build_unet_lite2",
+            starts={"efficientnet_lite2": "ai_engine.models.start:with_encoder"},
+        ),
         "unet_vgg16": _shared("unet_vgg16", "build_unet_vgg16"),
         "unet_vgg16_quarter": _shared("unet_vgg16", "build_quarter_unet_vgg16"),
         "xception": _shared("xception", "build_xception", channels_last=True, exclusive=True),

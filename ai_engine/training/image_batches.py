@@ -17,7 +17,7 @@ from ai_engine.preprocessing.geometry import (
 )
 from ai_engine.training.augmentation import Sample, augmented_image
 from ai_engine.training.channel_planes import ChannelPlanes, as_values
-from ai_engine.training.recipe import Recipe, Task
+from ai_engine.training.recipe import Recipe
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -50,12 +50,11 @@ def usable_items(
                 f"{recipe.name} learns; its labels are {', '.join(dataset.labels)}"
             )
     known = frozenset(recipe.labels)
-    frontal = recipe.task is Task.LABELS
     kept = tuple(
         item
         for item in items
         if (not recipe.exclusive or item.labels & known)
-        and not (frontal and item.view is View.LATERAL)
+        and not (recipe.spec.frontal_only and item.view is View.LATERAL)
     )
     if not kept:
         raise DatasetError(

@@ -9,21 +9,7 @@ from enum import StrEnum
 
 from ai_engine.datasets.layouts import AUTO
 from ai_engine.library.card import ChannelKind
-
-
-class Task(StrEnum):
-    """What a network learns, which decides its batches and its loss."""
-
-    FINDINGS = "findings"
-    GUARD = "guard"
-    LABELS = "labels"
-    CLASSES = "classes"
-    MASK = "mask"
-    BOXES = "boxes"
-    CT_MASK = "ct-mask"
-    VIEW_PAIRS = "view-pairs"
-    CLASSES_WITH_HEADER = "classes-with-header"
-    BONES = "bones"
+from ai_engine.training.tasks import TaskSpec, spec_of
 
 
 class Schedule(StrEnum):
@@ -82,7 +68,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One way of training a model. Which settings a task reads, `ai_engine.training.tasks` says.
+    """One way of training a model. Which tasks there are and what each reads, its kind says.
 
     ``model`` is the trained model's name where several recipes lead to one, else it's the recipe's;
     ``kind`` is what its card says that it is for, ``paper`` what the recipe reproduces.
@@ -114,7 +100,7 @@ class Recipe:
     """
 
     name: str
-    task: Task
+    task: str
     architecture: str
     kind: str = "classifier"
     model: str = ""
@@ -167,6 +153,11 @@ class Recipe:
         return self.model or self.name
 
     @property
+    def spec(self) -> TaskSpec:
+        """What its task is, for its kind."""
+        return spec_of(self.kind, self.task)
+
+    @property
     def exclusive(self) -> bool:
         """Whether exactly one of the labels holds."""
-        return self.task in {Task.CLASSES, Task.CLASSES_WITH_HEADER}
+        return self.spec.exclusive

@@ -13,8 +13,8 @@ from ai_engine.errors import RecipeError
 from ai_engine.library.names import require_name
 from ai_engine.models.catalogue import architectures
 from ai_engine.training.pretrained import PACKAGES
-from ai_engine.training.recipe import Augmentation, Recipe, Schedule, Stage, Task
-from ai_engine.training.tasks import TASKS, TaskSpec
+from ai_engine.training.recipe import Augmentation, Recipe, Schedule, Stage
+from ai_engine.training.tasks import TaskSpec, specs_of, tasks
 
 Table = dict[str, Any]
 
@@ -61,10 +61,10 @@ def parse_recipe(text: str, *, where: str) -> Recipe:
     _require_known(Stage, own.get("stages", []), f"{where}, stages")
     table["augmentation"] = base.get("augmentation", {}) | own.get("augmentation", {})
     if "task" not in table:
-        raise RecipeError(f"{where}: setting 'task' is missing; use one of {', '.join(Task)}")
+        raise RecipeError(f"{where}: setting 'task' is missing; use one of {', '.join(tasks())}")
     try:
-        spec = TASKS[Task(table["task"])]
-        recipe = _built(table, spec)
+        kind, spec = _learned(table)
+        recipe = _built({"kind": kind} | table, spec)
         require_possible(recipe, spec)
         _require_read(own, recipe, spec)
     except (TypeError, ValueError) as error:
@@ -82,14 +82,14 @@ def starting_from(recipe: Recipe, model: str) -> Recipe:
     """
     if not model:
         return recipe
-    if recipe.task is Task.FINDINGS:
+    if recipe.spec.instead_of_start:
         raise RecipeError(
-            f"{recipe.name} starts from ImageNet or noise, not from {model}; dicom-node models "
-            "finetune goes on with an active model; leave --start-from out"
+            f"{recipe.name} starts from ImageNet or noise, not from {model}; "
+            f"{recipe.spec.instead_of_start}; leave --start-from out"
         )
     changed = dataclasses.replace(recipe, start_from=model, imagenet=False)
     try:
-        require_possible(changed, TASKS[recipe.task])
+        require_possible(changed, recipe.spec)
     except ValueError as error:
         raise RecipeError(f"{recipe.name}: {error}; leave --start-from out") from error
     return changed
@@ -99,7 +99,7 @@ def require_possible(recipe: Recipe, spec: TaskSpec) -> None:
     """Raise ValueError for settings that name nothing, contradict each other, or lack another."""
     require_name(recipe.name, "name")
     require_name(recipe.model_name, "model")
-    task, architecture = recipe.task.value, recipe.architecture
+    task, architecture = recipe.task, recipe.architecture
     if recipe.channels and "channels" not in spec.reads:
         raise ValueError(f"a network of task {task!r} takes no channels")
     if len(set(recipe.channels)) < len(recipe.channels):
@@ -111,17 +111,15 @@ def require_possible(recipe: Recipe, spec: TaskSpec) -> None:
             f"architecture {architecture!r} is unknown; known are {', '.join(known)} "
             f"for task {task!r}"
         )
-    if recipe.kind not in spec.kinds:
-        raise ValueError(f"kind {recipe.kind!r} is not what task {task!r} trains")
     if recipe.schedule is Schedule.PLATEAU and "stop_after" not in spec.reads:
         raise ValueError(f"schedule 'plateau' has nothing to go by: {task!r} validates no epoch")
-    if recipe.task is Task.GUARD and [one.size for one in recipe.stages] != [recipe.input_size]:
+    if spec.one_stage and [one.size for one in recipe.stages] != [recipe.input_size]:
         raise ValueError("a guard has exactly one of the [[stages]], its size the input_size")
 
 
 def _require_startable(recipe: Recipe, spec: TaskSpec) -> None:
     if recipe.start_from and "start_from" not in spec.reads:
-        raise ValueError(f"a network of task {recipe.task.value!r} starts from no other model")
+        raise ValueError(f"a network of task {recipe.task!r} starts from no other model")
     if recipe.start_from and recipe.imagenet:
         raise ValueError("start_from and imagenet exclude each other: name one start")
     if recipe.imagenet and recipe.architecture not in PACKAGES:
@@ -151,6 +149,24 @@ def _shipped(name: str) -> str:
     return (files("ai_engine.training") / "recipes" / f"{name}.toml").read_text("utf-8")
 
 
+def _learned(table: Table) -> tuple[str, TaskSpec]:
+    """The kind of model that a recipe trains, the task's usual one if it names none; its task.
+
+    Raises
+    ------
+    ValueError
+        If there is no such task, or the kind doesn't learn it.
+    """
+    task = table["task"]
+    specs = specs_of(task) if isinstance(task, str) else {}
+    if not specs:
+        raise ValueError(f"task {task!r} is unknown; known are {', '.join(tasks())}")
+    kind = table.get("kind", next(iter(specs)))
+    if kind not in tuple(specs):
+        raise ValueError(f"kind {kind!r} is not what task {task!r} trains")
+    return kind, specs[kind]
+
+
 def _built(table: Table, spec: TaskSpec) -> Recipe:
     """The recipe, of checked types.
 
@@ -163,7 +179,7 @@ def _built(table: Table, spec: TaskSpec) -> Recipe:
         raise ValueError("needs at least one [[stages]] table")
     wrong = [f"setting {name!r} is missing" for name in spec.needs if name not in table]
     try:
-        made = TypeAdapter(Recipe).validate_python({"kind": spec.kinds[0]} | table)
+        made = TypeAdapter(Recipe).validate_python(table)
     except ValidationError as error:
         wrong += [_in_words(each) for each in error.errors()]
     if wrong:
@@ -192,7 +208,7 @@ def _require_read(own: Table, recipe: Recipe, spec: TaskSpec) -> None:
     """Raise ValueError for a setting of a text that nothing would read."""
     for name in _flat(own):
         if name not in spec.reads:
-            raise ValueError(f"a training of task {recipe.task.value!r} does not read {name!r}")
+            raise ValueError(f"a training of task {recipe.task!r} does not read {name!r}")
     for names, other, values in _CONDITIONS:
         value = getattr(recipe, other)
         for name in own:

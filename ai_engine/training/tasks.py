@@ -1,114 +1,107 @@
-"""What each task reads of a recipe: a setting that nothing reads would only seem to matter.
+"""What a kind's models can learn, and what a recipe may say of it.
 
-Settings of tables are named with the table: ``augmentation.flip``, ``stages.size``.
+A kind names its tasks in its description (`ai_engine.kinds.kind.ModelKind`); what several tasks
+read alike is named here. A setting that nothing reads would only seem to matter, so a recipe may
+not hold it. Settings of tables are named with the table: ``augmentation.flip``, ``stages.size``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ai_engine.training.recipe import Task
+from ai_engine.library.kinds import described_kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
-    """What a recipe of a task may say.
+    """What a network of a kind learns, which decides its batches and its loss.
 
-    ``needs`` are settings without which nothing can be trained; ``kinds`` what the model may be
-    for, usually the first; ``architectures`` those that the task is written for, all without any.
+    Attributes
+    ----------
+    trainer
+        ``module:class`` of a `PublishedTrainer`; imported when it trains, for it loads TensorFlow.
+    reads
+        The settings of a recipe that the trainer reads.
+    needs
+        Those of them without which nothing can be trained.
+    architectures
+        Those that the task is written for; all without any.
+    exclusive
+        Whether exactly one of the labels holds.
+    frontal_only
+        Whether lateral radiographs are left out.
+    one_stage
+        Whether there is exactly one of the stages, at the input size.
+    steps_by_hand
+        Whether the trainer makes its steps itself, without scaling the losses as float16 needs.
+    instead_of_start
+        What to do where a start from another model is asked for and not read, in words.
     """
 
+    trainer: str
     reads: frozenset[str]
     needs: tuple[str, ...]
-    kinds: tuple[str, ...]
     architectures: tuple[str, ...] = ()
+    exclusive: bool = False
+    frontal_only: bool = False
+    one_stage: bool = False
+    steps_by_hand: bool = False
+    instead_of_start: str = ""
 
 
-def _of(table: str, *names: str) -> frozenset[str]:
+def specs_of(task: str) -> dict[str, TaskSpec]:
+    """A task by the kinds of models that learn it, the usual kind first; none if it is unknown."""
+    return {kind.name: kind.training[task] for kind in described_kinds() if task in kind.training}
+
+
+def spec_of(kind: str, task: str) -> TaskSpec:
+    """A kind's task.
+
+    Raises
+    ------
+    KeyError
+        If no such kind learns it; a recipe that was read names one that does.
+    """
+    return specs_of(task)[kind]
+
+
+def tasks() -> Mapping[str, dict[str, TaskSpec]]:
+    """Every task by its name, and by the kinds that learn it."""
+    names = dict.fromkeys(name for kind in described_kinds() for name in kind.training)
+    return {name: specs_of(name) for name in names}
+
+
+def of_table(table: str, *names: str) -> frozenset[str]:
+    """The settings of a table, and the table itself."""
     return frozenset({table, *(f"{table}.{name}" for name in names)})
 
 
-_EVERY = frozenset(
+EVERY = frozenset(
     {"name", "model", "paper", "kind", "task", "architecture", "input_size", "batch_size", "seed"}
 )
-_LENGTH = frozenset({"epochs", "learning_rate"})
-_SCHEDULED = _LENGTH | {
+LENGTH = frozenset({"epochs", "learning_rate"})
+SCHEDULED = LENGTH | {
     *("optimizer", "weight_decay", "momentum", "beta_1", "beta_2"),
     *("schedule", "factor", "patience", "half_precision"),
 }
-_CHOSEN = _SCHEDULED | {"stop_after"}
+CHOSEN = SCHEDULED | {"stop_after"}
 """Of networks whose validation loss steers the schedule and chooses the epoch."""
 
-_RADIOGRAPHS = frozenset({"labels", "layout", "center_crop"})
-_STARTED = frozenset({"start_from", "imagenet"})
-_MOVED = _of("augmentation", "flip", "rotation", "zoom", "aspect", "shift")
-_GREY = _of("augmentation", "gamma", "contrast", "blur", "noise")
-_VARIED = _MOVED | _GREY | _of("augmentation", "erase")
-_STAGES = _of(
+RADIOGRAPHS = frozenset({"labels", "layout", "center_crop"})
+STARTED = frozenset({"start_from", "imagenet"})
+MOVED = of_table("augmentation", "flip", "rotation", "zoom", "aspect", "shift")
+GREY = of_table("augmentation", "gamma", "contrast", "blur", "noise")
+VARIED = MOVED | GREY | of_table("augmentation", "erase")
+STAGES = of_table(
     "stages",
     *("size", "epochs", "learning_rate", "warm_up_epochs", "final_learning_rate", "weight_decay"),
 )
-_IMAGES = _EVERY | _CHOSEN | _RADIOGRAPHS | _VARIED | {"steps_per_epoch"}
-_ONE_STAGE = ("labels", "input_size", "batch_size", "epochs", "learning_rate")
+IMAGES = EVERY | CHOSEN | RADIOGRAPHS | VARIED | {"steps_per_epoch"}
+ONE_STAGE = ("labels", "input_size", "batch_size", "epochs", "learning_rate")
 
-TASKS: dict[Task, TaskSpec] = {
-    Task.FINDINGS: TaskSpec(
-        reads=_EVERY | _RADIOGRAPHS | _VARIED | _of("augmentation", "mixup") | _STAGES
-        | {"stages.validate_every", "half_precision", "imagenet", "label_smoothing"}
-        | {"auxiliary_labels", "auxiliary_weight", "attribute_weight", "average_decay"}
-        | {"gradient_norm", "dropout", "fixed_moments", "flip_averaging"},
-        needs=("labels", "stages"),
-        kinds=("classifier",),
-        architectures=("densenet121", "efficientnet_lite2"),
-    ),
-    Task.GUARD: TaskSpec(
-        reads=_EVERY | _VARIED | _STAGES
-        | {"layout", "center_crop", "half_precision", "label_smoothing", "flip_averaging"},
-        needs=("stages",),
-        kinds=("guard",),
-        architectures=("guardnet",),
-    ),
-    Task.LABELS: TaskSpec(
-        reads=_IMAGES | _STARTED | {"channels"},
-        needs=_ONE_STAGE,
-        kinds=("classifier", "triage"),
-    ),
-    Task.CLASSES: TaskSpec(
-        reads=_IMAGES | _STARTED, needs=_ONE_STAGE, kinds=("classifier",)
-    ),
-    Task.VIEW_PAIRS: TaskSpec(
-        reads=_IMAGES | _STARTED | {"channels"},
-        needs=_ONE_STAGE,
-        kinds=("dual-view",),
-        architectures=("dual_branch",),
-    ),
-    Task.CLASSES_WITH_HEADER: TaskSpec(
-        reads=_IMAGES | {"head_epochs", "head_learning_rate"},
-        needs=(*_ONE_STAGE, "head_epochs", "head_learning_rate"),
-        kinds=("classifier-with-header",),
-    ),
-    Task.BOXES: TaskSpec(
-        reads=(_EVERY | _CHOSEN | _RADIOGRAPHS | _VARIED) - {"half_precision"},
-        needs=_ONE_STAGE,
-        kinds=("detector",),
-        architectures=("retinanet",),
-    ),
-    Task.MASK: TaskSpec(
-        reads=_EVERY | _SCHEDULED | _STARTED | _MOVED | _GREY
-        | {"labels", "folds", "doubtful", "elastic", "air"},
-        needs=_ONE_STAGE,
-        kinds=("segmenter",),
-        architectures=("unet_lite2", "unet_vgg16", "unet_vgg16_quarter"),
-    ),
-    Task.CT_MASK: TaskSpec(
-        reads=_EVERY | _CHOSEN | _of("augmentation", "rotation", "zoom", "shift")
-        | {"labels", "steps_per_epoch"},
-        needs=_ONE_STAGE,
-        kinds=("segmenter-ct",),
-        architectures=("xnet",),
-    ),
-    Task.BONES: TaskSpec(
-        reads=_EVERY | _LENGTH | _MOVED | {"labels", "discriminator_rate", "distance_weight"},
-        needs=(*_ONE_STAGE, "discriminator_rate", "distance_weight"),
-        kinds=("bone-subtraction",),
-        architectures=("bone_generator", "bone_generator_small"),
-    ),
-}  # fmt: skip
+LABELS = TaskSpec(
+    trainer="ai_engine.kinds.image_training:ImageTrainer",
+    reads=IMAGES | STARTED | {"channels"},
+    needs=ONE_STAGE,
+    frontal_only=True,
+)
+"""Labels of single frontal radiographs, for any kind that looks at one image."""

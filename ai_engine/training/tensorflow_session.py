@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ai_engine.training.recipe import Recipe, Task
-from ai_engine.training.tasks import TASKS
+from ai_engine.training.recipe import Recipe
 
 
 @contextmanager
@@ -42,11 +41,9 @@ def tensorflow_session(*, seed: int, precision: str, threads: int | None = None)
 @contextmanager
 def recipe_session(recipe: Recipe, *, threads: int | None = None) -> Iterator[None]:
     """Keras as a recipe wants it: its seed, and the precision that its task is computed in."""
-    task = recipe.task
-    if "half_precision" not in TASKS[task].reads:
+    if "half_precision" not in recipe.spec.reads:
         precision = "float32"
-    elif task in {Task.FINDINGS, Task.GUARD}:
-        # Steps made by hand scale no losses, which float16 would need.
+    elif recipe.spec.steps_by_hand:
         precision = "mixed_bfloat16" if recipe.half_precision else "float32"
     else:
         precision = half_precision(on_cpu=recipe.half_precision)

@@ -20,6 +20,7 @@ from tests.peers.process import free_port, program
 
 pytestmark = pytest.mark.peer
 
+_DISAGREE = "tags and pixels disagree"
 CHEST = "canon-dx-chest-pa-monochrome1-j2k.dcm"
 
 
@@ -57,13 +58,14 @@ def _errors_of_dciodvfy(dataset: Dataset, folder: Path) -> list[str]:
 
 
 def test_a_radiograph_comes_back_as_a_report_and_an_overlay(
-    hospital: Hospital, tmp_path: Path
+    shared_hospital: Hospital, tmp_path: Path
 ) -> None:
-    source = dcmread(_chest(), stop_before_pixels=True)
+    path = shared_hospital.fresh(_chest(), tmp_path)
+    source = dcmread(path, stop_before_pixels=True)
     # -xv: JPEG 2000 lossless is proposed, and the object goes over the wire as it is.
-    done = storescu(hospital.node.peer, [_chest()], calling=MODALITY, options=["-xv"])
+    done = storescu(shared_hospital.node.peer, [path], calling=MODALITY, options=["-xv"])
     assert done.returncode == 0, done.stderr
-    reports, overlays = hospital.wait_for_reports()
+    reports, overlays = shared_hospital.wait_for_reports()
     assert len(reports) == 1
     assert overlays
     for made in (*reports, *overlays):
@@ -104,30 +106,42 @@ def test_a_destination_gets_the_kinds_of_evidence_that_it_is_administered_to_get
 
 
 def test_orthanc_forwards_a_stable_study_and_gets_the_results_without_a_loop(
-    hospital: Hospital,
+    shared_hospital: Hospital, tmp_path: Path
 ) -> None:
-    hospital.pacs.upload(_chest())
-    hospital.wait_for_reports()
-    study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
-    hospital.node.settled(study)
+    path = shared_hospital.fresh(_chest(), tmp_path)
+    shared_hospital.pacs.upload(path)
+    shared_hospital.wait_for_reports()
+    study = dcmread(path, stop_before_pixels=True).StudyInstanceUID
+    shared_hospital.node.settled(study)
     # What the node returned makes the study stable once more; nothing may come of that.
-    hospital.node.wait_for("Orthanc to see the study stable again", lambda: _is_stable(hospital))
-    reports, _ = hospital.results()
+    shared_hospital.node.wait_for(
+        "Orthanc to see the study stable again", lambda: _is_stable(shared_hospital, study)
+    )
+    reports, _ = shared_hospital.results()
     assert len(reports) == 1
-    assert hospital.node.repositories().index.study(study).instance_count == 1
+    assert shared_hospital.node.repositories().index.study(study).instance_count == 1
 
 
-def _is_stable(hospital: Hospital) -> bool:
-    return all(each["IsStable"] for each in hospital.pacs.get("/studies?expand"))
+def _is_stable(hospital: Hospital, study: str) -> bool:
+    (found,) = [
+        each
+        for each in hospital.pacs.get("/studies?expand")
+        if each["MainDicomTags"]["StudyInstanceUID"] == study
+    ]
+    return bool(found["IsStable"])
 
 
-def test_a_study_that_is_sent_twice_has_one_result(hospital: Hospital) -> None:
-    _send(hospital, _chest())
-    before = hospital.wait_for_reports()
-    _send(hospital, _chest())
-    _send(hospital, _chest("siim-cxr-pa-jpeg-baseline.dcm"))
-    hospital.wait_for_reports(2)
-    reports, overlays = hospital.results()
+def test_a_study_that_is_sent_twice_has_one_result(
+    shared_hospital: Hospital, tmp_path: Path
+) -> None:
+    path = shared_hospital.fresh(_chest(), tmp_path)
+    _send(shared_hospital, path)
+    before = shared_hospital.wait_for_reports()
+    _send(shared_hospital, path)
+    other = shared_hospital.fresh(_chest("siim-cxr-pa-jpeg-baseline.dcm"), tmp_path)
+    _send(shared_hospital, other)
+    shared_hospital.wait_for_reports(2)
+    reports, overlays = shared_hospital.results()
     study = before[0][0].StudyInstanceUID
     assert [each.SOPInstanceUID for each in reports if each.StudyInstanceUID == study] == [
         before[0][0].SOPInstanceUID
@@ -136,13 +150,14 @@ def test_a_study_that_is_sent_twice_has_one_result(hospital: Hospital) -> None:
 
 
 def test_a_late_image_leads_to_a_successor_that_names_its_predecessor(
-    hospital: Hospital, tmp_path: Path
+    shared_hospital: Hospital, tmp_path: Path
 ) -> None:
-    _send(hospital, _chest())
-    ((first,), _) = hospital.wait_for_reports()
-    late = _copy(_chest(), tmp_path, SOPInstanceUID="1.2.826.0.1.3680043.8.498.1")
-    _send(hospital, late)
-    reports, _ = hospital.wait_for_reports(2)
+    path = shared_hospital.fresh(_chest(), tmp_path)
+    _send(shared_hospital, path)
+    ((first,), _) = shared_hospital.wait_for_reports()
+    late = _copy(path, tmp_path, SOPInstanceUID="1.2.826.0.1.3680043.8.498.1")
+    _send(shared_hospital, late)
+    reports, _ = shared_hospital.wait_for_reports(2)
     (second,) = [each for each in reports if each.SOPInstanceUID != first.SOPInstanceUID]
     reference = second.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
     assert reference.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == first.SOPInstanceUID
@@ -268,18 +283,20 @@ def test_the_index_is_rebuilt_from_the_files(hospital: Hospital) -> None:
     assert hospital.node.repositories().index.instances(study) == before
 
 
-def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(hospital: Hospital) -> None:
+def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(
+    shared_hospital: Hospital, tmp_path: Path
+) -> None:
     others = [
-        path
+        shared_hospital.fresh(path, tmp_path)
         for path in dicom_files("received")
         if any(word in path.name for word in ("hip", "tibia", "dog", "mammogram", "us-", "mr-"))
     ]
     assert len(others) == 6
-    _send(hospital, *others)
+    _send(shared_hospital, *others)
     for path in others:
         dataset = dcmread(path, stop_before_pixels=True)
-        record = hospital.node.settled(dataset.StudyInstanceUID)
-        repositories = hospital.node.repositories()
+        record = shared_hospital.node.settled(dataset.StudyInstanceUID)
+        repositories = shared_hospital.node.repositories()
         analysed = [
             finding
             for job in repositories.hotbase.jobs(dataset.StudyInstanceUID)
@@ -295,14 +312,15 @@ def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(hospital: Hos
                 for refusal in repositories.hotbase.refusals(job["job_id"])
             ]
             assert refused, path.name
-    _, overlays = hospital.results()
+    _, overlays = shared_hospital.results()
     assert overlays == []
 
 
 def test_pixels_decide_where_tags_are_wrong_and_the_disagreement_is_told(
-    hospital: Hospital, tmp_path: Path
+    shared_hospital: Hospital, tmp_path: Path
 ) -> None:
     """A chest tagged HIP, a chest without a word on what it is, and a hip tagged CHEST."""
+    before = shared_hospital.node.log.read_text().count(_DISAGREE)
     hidden = _copy(
         _chest(),
         tmp_path,
@@ -324,12 +342,15 @@ def test_pixels_decide_where_tags_are_wrong_and_the_disagreement_is_told(
         StudyInstanceUID="1.2.826.0.1.3680043.8.498.4.1",
         BodyPartExamined="CHEST",
     )
-    _send(hospital, hidden, bare, claimed)
+    _send(shared_hospital, hidden, bare, claimed)
     said = {}
+    shared_hospital.studies.update(
+        dcmread(path, stop_before_pixels=True).StudyInstanceUID for path in (hidden, bare, claimed)
+    )
     for path in (hidden, bare, claimed):
         study = dcmread(path, stop_before_pixels=True).StudyInstanceUID
-        assert hospital.node.settled(study).state is StudyState.ANALYSED
-        said[path] = hospital.node.run("status", study).stdout
+        assert shared_hospital.node.settled(study).state is StudyState.ANALYSED
+        said[path] = shared_hospital.node.run("status", study).stdout
     for path in (hidden, bare):
         assert "Abnormal" in said[path]
         assert "Pneumonia" not in said[path]
@@ -337,21 +358,22 @@ def test_pixels_decide_where_tags_are_wrong_and_the_disagreement_is_told(
     assert "modality OT is not one of" in said[bare]
     assert "not analysed" in said[claimed]
     assert "says body part CHEST, but the image was not analysed" in said[claimed]
-    reports, _ = hospital.wait_for_reports(3)
+    reports, _ = shared_hospital.wait_for_reports(3)
     for report in reports:
         assert "R-TAGS-DISAGREE" in report.to_json()
         assert _errors_of_dciodvfy(report, tmp_path) == []
-    assert hospital.node.log.read_text().count("tags and pixels disagree") == 3
+    assert shared_hospital.node.log.read_text().count(_DISAGREE) - before == 3
 
 
-def test_broken_objects_do_not_stop_the_node(hospital: Hospital) -> None:
+def test_broken_objects_do_not_stop_the_node(shared_hospital: Hospital, tmp_path: Path) -> None:
     for path in dicom_files("malformed"):
         # What DCMTK cannot read itself it does not send; each alone, so that the rest is sent.
-        dcmsend(hospital.node.peer, [path], calling=MODALITY)
-    _send(hospital, _chest())
-    study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
-    assert hospital.node.settled(study).state is StudyState.ANALYSED
-    for record in hospital.node.repositories().index.recent(100):
-        settled = hospital.node.settled(record.study_instance_uid)
+        dcmsend(shared_hospital.node.peer, [path], calling=MODALITY)
+    path = shared_hospital.fresh(_chest(), tmp_path)
+    _send(shared_hospital, path)
+    study = dcmread(path, stop_before_pixels=True).StudyInstanceUID
+    assert shared_hospital.node.settled(study).state is StudyState.ANALYSED
+    for record in shared_hospital.node.repositories().index.recent(100):
+        settled = shared_hospital.node.settled(record.study_instance_uid)
         assert settled.state in (StudyState.ANALYSED, StudyState.NOT_ROUTED)
         assert settled.state is StudyState.ANALYSED or settled.reason

@@ -16,8 +16,7 @@ pytestmark = pytest.mark.peer
 CHEST = "canon-dx-chest-pa-monochrome1-j2k.dcm"
 
 
-def _two_images(folder: Path) -> list[Path]:
-    first = dicom_folder("received") / CHEST
+def _two_images(first: Path, folder: Path) -> list[Path]:
     other = dcmread(first)
     other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     other.save_as(folder / "second.dcm")
@@ -39,7 +38,7 @@ def test_half_a_study_is_reported_as_half_and_the_retry_replaces_it(
     hospital: Hospital, tmp_path: Path
 ) -> None:
     hospital.node.run("ae", "set", MODALITY, "--patience", "8")
-    first, second = _two_images(tmp_path)
+    first, second = _two_images(dicom_folder("received") / CHEST, tmp_path)
     study = str(_send_one_and_abort(hospital, first).StudyInstanceUID)
 
     repositories = hospital.node.repositories()
@@ -67,10 +66,14 @@ def test_half_a_study_is_reported_as_half_and_the_retry_replaces_it(
     assert "interrupted" not in hospital.node.run("status").stdout
 
 
-def test_a_retry_within_the_patience_leaves_no_trace(hospital: Hospital, tmp_path: Path) -> None:
-    first, second = _two_images(tmp_path)
-    study = str(_send_one_and_abort(hospital, first).StudyInstanceUID)
-    assert dcmsend(hospital.node.peer, [first, second], calling=MODALITY).returncode == 0
-    assert hospital.node.settled(study).state is StudyState.ANALYSED
-    (report,), _ = hospital.wait_for_reports()
+def test_a_retry_within_the_patience_leaves_no_trace(
+    shared_hospital: Hospital, tmp_path: Path
+) -> None:
+    first, second = _two_images(
+        shared_hospital.fresh(dicom_folder("received") / CHEST, tmp_path), tmp_path
+    )
+    study = str(_send_one_and_abort(shared_hospital, first).StudyInstanceUID)
+    assert dcmsend(shared_hospital.node.peer, [first, second], calling=MODALITY).returncode == 0
+    assert shared_hospital.node.settled(study).state is StudyState.ANALYSED
+    (report,), _ = shared_hospital.wait_for_reports()
     assert "Transfer interrupted" not in report.to_json()

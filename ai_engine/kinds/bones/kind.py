@@ -3,6 +3,7 @@
 from ai_engine.kinds.kind import ModelKind
 from ai_engine.library.card import ChannelKind
 from ai_engine.models.architecture import Architecture
+from ai_engine.training.tasks import EVERY, LENGTH, MOVED, ONE_STAGE, TaskSpec
 
 BONES = ModelKind(
     name="bone-subtraction",
@@ -10,6 +11,14 @@ BONES = ModelKind(
     channel=ChannelKind.BONES,
     channel_source="ai_engine.kinds.bones.loading:load_channel",
     evaluation="ai_engine.kinds.bones.evaluation:evaluate",
+    training={
+        "bones": TaskSpec(
+            trainer="ai_engine.kinds.bones.training:BoneTrainer",
+            reads=EVERY | LENGTH | MOVED | {"labels", "discriminator_rate", "distance_weight"},
+            needs=(*ONE_STAGE, "discriminator_rate", "distance_weight"),
+            architectures=("bone_generator", "bone_generator_small"),
+        )
+    },
     networks={
         "bone_generator": Architecture(
             builder="ai_engine.kinds.bones.network:build_served_generator",

@@ -1,6 +1,36 @@
 """Classifiers with a linear head: a probability and a heat map for each label."""
 
 from ai_engine.kinds.kind import ModelKind
+from ai_engine.training.tasks import (
+    EVERY,
+    IMAGES,
+    LABELS,
+    ONE_STAGE,
+    RADIOGRAPHS,
+    STAGES,
+    STARTED,
+    VARIED,
+    TaskSpec,
+    of_table,
+)
+
+_FINDINGS = TaskSpec(
+    trainer="ai_engine.kinds.classifier.findings_training:FindingsTrainer",
+    reads=EVERY | RADIOGRAPHS | VARIED | of_table("augmentation", "mixup") | STAGES
+    | {"stages.validate_every", "half_precision", "imagenet", "label_smoothing"}
+    | {"auxiliary_labels", "auxiliary_weight", "attribute_weight", "average_decay"}
+    | {"gradient_norm", "dropout", "fixed_moments", "flip_averaging"},
+    needs=("labels", "stages"),
+    architectures=("densenet121", "efficientnet_lite2"),
+    steps_by_hand=True,
+    instead_of_start="dicom-node models finetune goes on with an active model",
+)  # fmt: skip
+_CLASSES = TaskSpec(
+    trainer="ai_engine.kinds.image_training:ImageTrainer",
+    reads=IMAGES | STARTED,
+    needs=ONE_STAGE,
+    exclusive=True,
+)
 
 CLASSIFIER = ModelKind(
     name="classifier",
@@ -10,6 +40,7 @@ CLASSIFIER = ModelKind(
     scorer="ai_engine.kinds.classifier.loading:load_scorer",
     evaluation="ai_engine.kinds.classifier.evaluation:evaluate",
     comparison="ai_engine.kinds.classifier.comparison:quality",
+    training={"findings": _FINDINGS, "labels": LABELS, "classes": _CLASSES},
     tunable=frozenset({"densenet121", "efficientnet_lite2"}),
     is_calibrated=True,
     is_exported=True,

@@ -19,7 +19,6 @@ influence at all.
 Importing this module imports Keras, on whichever backend the process has chosen.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -29,13 +28,12 @@ from keras import layers
 
 from ai_engine.datasets.chexpert import CHEXPERT_LABELS
 from ai_engine.models.dense_blocks import BLOCKS, dense_block, normalized, reduce, stem
+from ai_engine.models.start import Tensors, fitting
 
 FRONTAL_CHANNELS = ("radiograph", "segmented lungs", "bone image")
 """Channels of the frontal input; the second and third are optional (table 1)."""
 
 BRANCHES = ("frontal", "lateral")
-
-Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 
 def build_dual_branch(
@@ -120,33 +118,6 @@ def branch_weights(triage: Tensors, dual: Tensors) -> dict[str, npt.NDArray[np.f
         elif source is not None and source.shape == tensor.shape:
             result[path] = source
     return result
-
-
-def fitting(
-    source: npt.NDArray[np.float32] | None, tensor: npt.NDArray[np.float32], name: str
-) -> npt.NDArray[np.float32]:
-    """A tensor's counterpart in another network.
-
-    The first convolution may take other channels: those of both are taken over, the radiograph's
-    first, and what only ``tensor`` has starts at zero, so it changes nothing at first.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or it has another shape.
-    """
-    if source is None:
-        raise ValueError(f"it has no tensor {name}")
-    if source.shape == tensor.shape:
-        return source
-    if name.endswith("stem_conv/kernel") and source[:, :, 0].shape == tensor[:, :, 0].shape:
-        both = min(source.shape[2], tensor.shape[2])
-        widened = np.zeros_like(tensor)
-        widened[:, :, :both] = source[:, :, :both]
-        return widened
-    raise ValueError(
-        f"its tensor {name} has the shape {source.shape}, the recipe needs {tensor.shape}"
-    )
 
 
 def _branch(image: Any, branch: str, blocks: int) -> Any:

@@ -1,4 +1,4 @@
-"""A new kind of model by the guide: one folder and one line, and it is served."""
+"""A new kind of model by the guide: one folder and one line, and it is served and trained."""
 
 import re
 import shutil
@@ -13,6 +13,7 @@ GUIDE = ROOT / "docs" / "guides" / "new-kind.md"
 PACKAGES = ("ai_engine", "dicom_node", "sr_templates")
 # What somebody who has followed all steps would do with the copy.
 ASKED = """
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,7 @@ predictor = load_predictor(ModelRegistry(models), versions, "exposure-check", ca
 shown = rng.random((60, 60), dtype=np.float32)
 image = Radiograph(sop_instance_uid="1.2.3", pixels=shown, content=content_region(shown))
 (judged,) = predictor.predict([image]).images
-assert [finding.code for finding in judged.findings] == [code]
+assert [finding.code for finding in judged.findings] == [code], judged.findings
 assert 0 < judged.findings[0].probability < 1
 
 config = here / "config"
@@ -77,6 +78,17 @@ for body_part, expected in (("HAND", 0), ("FOOT", 1)):
     assert (found.exit_code, body_part) == (expected, body_part), (found.output, found.exception)
 assert "is for body part HAND, the route sends FOOT" in str(found.exception)
 assert "tensorflow" not in sys.modules
+
+from ai_engine.commands.train import train
+
+trained = train(recipe="exposure.toml", data=here / "images", out=here / "run", layout="folders")
+assert (trained.kind, trained.labels[0].code) == ("exposure", code)
+assert len(json.loads((here / "run" / "history.json").read_text())) == 2
+report = evaluate(
+    card=trained, data=here / "images", out=here / "out", cache=cache, split="train",
+    layout="folders",
+)
+assert 0 <= report.value("auc") <= 1
 """
 
 
@@ -98,7 +110,7 @@ def test_a_new_kind_is_at_most_eight_files_in_one_folder_and_one_line(
     assert len({Path(path).parent for path in files}) == 1
 
 
-def test_who_follows_the_guide_has_a_kind_that_is_measured_routed_and_served(
+def test_who_follows_the_guide_has_a_kind_that_is_measured_routed_served_and_trained(
     steps: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:
     for package in PACKAGES:
@@ -112,6 +124,10 @@ def test_who_follows_the_guide_has_a_kind_that_is_measured_routed_and_served(
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
+    (recipe,) = re.findall(
+        r"^`exposure\.toml`\n```toml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE
+    )
+    (tmp_path / "exposure.toml").write_text(recipe)
     script = tmp_path / "followed.py"
     script.write_text(ASKED)
     done = subprocess.run(

@@ -23,7 +23,7 @@ from ai_engine.library.registry import verify_weights
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.checkpoint import FILE_NAME
-from ai_engine.training.recipe import Recipe, Task
+from ai_engine.training.recipe import Recipe
 from ai_engine.training.recipe_file import load_recipe, parse_recipe
 from ai_engine.training.tensorflow_session import tensorflow_session
 from ai_engine.training.trainer import Trainer
@@ -190,7 +190,7 @@ class _StopError(Exception):
 @pytest.mark.parametrize("dropout", [False, True])
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(dropout: bool, tmp_path: Path) -> None:
     recipe = Recipe(
-        name="tiny", paper="none", architecture="none", task=Task.LABELS, labels=("A",),
+        name="tiny", paper="none", architecture="none", task="labels", labels=("A",),
         input_size=1, batch_size=4, epochs=4, learning_rate=0.1,
     )  # fmt: skip
 
@@ -237,7 +237,7 @@ def test_a_checkpoint_without_random_states_is_still_resumed_and_one_that_differ
     tmp_path: Path,
 ) -> None:
     recipe = Recipe(
-        name="tiny", paper="none", architecture="none", task=Task.LABELS, labels=("A",),
+        name="tiny", paper="none", architecture="none", task="labels", labels=("A",),
         input_size=1, batch_size=4, epochs=2, learning_rate=0.1,
     )  # fmt: skip
 

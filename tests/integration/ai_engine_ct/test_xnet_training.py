@@ -19,7 +19,6 @@ from ai_engine.errors import DatasetError
 from ai_engine.library.card import read_card, write_card
 from ai_engine.library.registry import verify_weights
 from ai_engine.training.checkpoint import load_checkpoint
-from ai_engine.training.recipe import Task
 from ai_engine.training.recipe_file import load_recipe
 
 nibabel = pytest.importorskip("nibabel")
@@ -77,7 +76,7 @@ def mosmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_recipe_states_the_papers_settings() -> None:
     recipe = load_recipe("paper5-xnet")
     assert (recipe.input_size, recipe.epochs, recipe.learning_rate) == (160, 200, 1e-4)
-    assert (recipe.optimizer, recipe.task, recipe.architecture) == ("adam", Task.CT_MASK, "xnet")
+    assert (recipe.optimizer, recipe.task, recipe.architecture) == ("adam", "ct-mask", "xnet")
 
 
 def test_whole_studies_with_a_mask_are_split_the_same_way_each_time(mosmed: Path) -> None:

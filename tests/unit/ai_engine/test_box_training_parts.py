@@ -12,7 +12,7 @@ from ai_engine.errors import DatasetError
 from ai_engine.kinds.detector.batches import PADDING, box_batches, moved_boxes, plain_batches
 from ai_engine.kinds.detector.dataset import boxed_items
 from ai_engine.prediction import Region
-from ai_engine.training.recipe import VARIED, Recipe, Task
+from ai_engine.training.recipe import VARIED, Recipe
 from ai_engine.training.recipe_file import load_recipe
 
 SIDE = 96
@@ -57,7 +57,13 @@ def a_dataset(folder: Path) -> CxrDataset:
 
 
 def recipe(**changes: object) -> Recipe:
-    settings: dict = {"name": "r", "paper": "4", "architecture": "retinanet", "task": Task.BOXES}
+    settings: dict = {
+        "name": "r",
+        "paper": "4",
+        "architecture": "retinanet",
+        "task": "boxes",
+        "kind": "detector",
+    }
     settings |= {"labels": ("Lung Opacity",), "input_size": 64, "batch_size": 2, "epochs": 1}
     return Recipe(**settings, learning_rate=0.001, **changes)
 
@@ -107,7 +113,7 @@ def test_what_is_mostly_outside_of_the_view_is_not_learned() -> None:
 def test_the_named_recipe_is_read() -> None:
     found = load_recipe("paper4-detection")
     assert (found.task, found.architecture, found.labels) == (
-        Task.BOXES,
+        "boxes",
         "retinanet",
         ("Lung Opacity",),
     )
