@@ -85,6 +85,7 @@ def test_a_target_is_followed_whatever_it_costs_in_f1() -> None:
     assert found.comparison.calibrated.specificity.value < 0.9
 
 
+@pytest.mark.slow
 def test_the_same_cases_give_the_same_id_and_a_change_another() -> None:
     assert made().calibration_id == made().calibration_id
     others = (

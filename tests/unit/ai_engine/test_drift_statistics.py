@@ -34,6 +34,7 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above_it() -> None:
 
 
 @given(SAMPLES, SAMPLES)
+@pytest.mark.slow
 def test_the_index_is_zero_for_the_same_sample_and_never_negative(
     one: np.ndarray, other: np.ndarray
 ) -> None:

@@ -80,6 +80,7 @@ def chexpert(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_dual_view_gets_paper_3s_table(
     chexpert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

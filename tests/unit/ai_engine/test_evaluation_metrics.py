@@ -73,6 +73,7 @@ def test_calibration_error_is_zero_only_for_honest_probabilities() -> None:
     assert calibration_error(truth, 1 - honest) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_intervals_widen_when_images_belong_to_few_patients() -> None:
     split = scored(80)
     truth, scores = split.truth("Pneumonia"), split.scores("Pneumonia")
@@ -120,6 +121,7 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 2000 for path in tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_every_label_has_a_panel_also_one_that_no_image_has(tmp_path: Path) -> None:
     one = scored()
     gout = Label(name="Gout", title="Gout", threshold=0.5)

@@ -60,6 +60,7 @@ def test_words_name_the_regions_that_they_mean(text: str, regions: set[BodyRegio
 
 
 @given(st.text(max_size=300))
+@pytest.mark.slow
 def test_no_text_breaks_the_reading(text: str) -> None:
     assert regions_named(text) <= set(BodyRegion)
     assert view_named(text) in {None, *ViewPosition}

@@ -70,6 +70,7 @@ def test_every_kind_calls_itself_as_cards_do() -> None:
     assert [kind.name for kind in kinds()] == list(KINDS)
 
 
+@pytest.mark.slow
 def test_every_part_is_there_and_none_that_serves_loads_a_training_framework() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SERVED], capture_output=True, text=True, check=False

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import ai_engine.inference.openvino_backend
 import sys
@@ -14,6 +16,7 @@ assert type(ovc.telemetry).__module__ == "openvino.tools.ovc.telemetry_stub"
 """
 
 
+@pytest.mark.slow
 def test_openvino_has_nothing_to_tell_with_and_leaves_no_identity_behind(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],

@@ -34,6 +34,7 @@ def test_a_deflated_radiograph_is_read_whole(tmp_path: Path) -> None:
     assert "PixelData" not in header
 
 
+@pytest.mark.slow
 def test_a_file_that_inflates_a_thousandfold_is_refused_at_the_cap(tmp_path: Path) -> None:
     """199 KB of file, 200 MB of zeros: a few of them would stop the node for minutes."""
     dataset = chest()

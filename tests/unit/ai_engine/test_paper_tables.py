@@ -75,6 +75,7 @@ def test_the_averages_are_those_that_the_papers_state() -> None:
         assert round(float(np.mean(values)), 3) == row.average
 
 
+@pytest.mark.slow
 def test_ours_stand_beside_the_papers_figures(tmp_path: Path) -> None:
     card = trained_by("paper1-fluorography", ("Effusion", "Hernia"))
     items = tuple(item(number, *(["Effusion"] if number % 2 else [])) for number in range(20))

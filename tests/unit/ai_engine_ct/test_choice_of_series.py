@@ -16,6 +16,8 @@ from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry
 
+pytestmark = pytest.mark.slow
+
 THIN, THICK, OTHER = ("1.2.3.1", "1.2.3.2", "1.2.3.3")
 
 

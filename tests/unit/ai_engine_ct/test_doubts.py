@@ -8,6 +8,8 @@ from ai_engine.ct.results import Caution, CtAnalysis, Severity
 from ai_engine.ct.testing import BODY, LEFT_LUNG, TRACHEA, Ellipsoid, phantom
 from sr_templates.ct.codes import CAUTIONS
 
+pytestmark = pytest.mark.slow
+
 HAZE = (
     Ellipsoid(centre=(0, 0, -75), radii=(115, 80, 60), hounsfield=-650),
     Ellipsoid(centre=(0, 0, 75), radii=(115, 80, 55), hounsfield=-650),

@@ -21,6 +21,8 @@ from ai_engine.ct.testing import (
     phantom,
 )
 
+pytestmark = pytest.mark.slow
+
 GLASS = Ellipsoid(centre=(10, 0, -75), radii=(30, 30, 30), hounsfield=-450)
 NODULE = Ellipsoid(centre=(-20, 10, 80), radii=(8, 8, 8), hounsfield=TISSUE)
 

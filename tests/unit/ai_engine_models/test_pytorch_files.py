@@ -182,6 +182,7 @@ def _holds_itself() -> Any:
     ],
     ids=["memo", "memo in text", "long bytes", "long frame", "nested lists", "within itself"],
 )
+@pytest.mark.slow
 def test_a_pickle_that_asks_for_the_whole_memory_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "weights.pth"
     with zipfile.ZipFile(path, "w") as archive:

@@ -278,6 +278,7 @@ def test_random_bytes_are_identified_or_refused(data: bytes, syntax: str) -> Non
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_damaged_objects_are_identified_or_refused(data: st.DataObject) -> None:
     damaged = bytearray(encoded(full_dataset(undefined_length=True)))
     for _ in range(data.draw(st.integers(1, 8))):
@@ -312,6 +313,7 @@ def test_reads_from_any_buffer() -> None:
 
 
 @pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.slow
 def test_a_header_of_endless_elements_is_given_up_after_a_moment(nested: bool) -> None:
     """Empty elements take eight bytes each: two gigabytes of them would be read for minutes."""
     empty = struct.pack("<HH2sH", 0x0008, 0x0005, b"CS", 0)

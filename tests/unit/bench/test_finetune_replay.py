@@ -54,6 +54,7 @@ def test_a_case_is_read_as_its_device_shows_it(dataset: CxrDataset) -> None:
     assert np.corrcoef(plain.pixels.ravel(), negative.pixels.ravel())[0, 1] < -0.9
 
 
+@pytest.mark.slow
 def test_the_same_model_twice_differs_nowhere(dataset: CxrDataset) -> None:
     items = dataset.part(Split.TEST)[:24]
     model = Scorer(chest_card(Path()), Dark())

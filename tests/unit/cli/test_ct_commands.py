@@ -45,6 +45,7 @@ def test_the_card_says_that_nothing_was_trained() -> None:
     assert "ct-high-attenuation" in dicom_node("models", "list")
 
 
+@pytest.mark.slow
 def test_a_ct_model_is_evaluated_on_mosmed(tmp_path: Path) -> None:
     nibabel = pytest.importorskip("nibabel")
     volume = a_study(diseased=False)

@@ -20,6 +20,7 @@ print(*{name.split(".")[0] for name in sys.modules})
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_the_command_loads_its_libraries_only_when_it_runs() -> None:
     """Every receiver process imports the main module again."""
     done = subprocess.run(
@@ -37,6 +38,7 @@ def test_the_command_loads_its_libraries_only_when_it_runs() -> None:
         (("ae", "list"), {"numpy", "pydicom", "pynetdicom", "dbos"}),
     ],
 )
+@pytest.mark.slow
 def test_what_a_command_does_not_need_it_does_not_wait_for(
     words: tuple[str, ...], spared: set[str], tmp_path: Path
 ) -> None:
@@ -57,6 +59,7 @@ def test_the_list_of_commands_says_what_their_own_help_begins_with(name: str) ->
     assert load_command(name).help.split("\n\n")[0].replace("\n", " ") == COMMANDS[name].summary
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "[a] folder"  # no mark-up of the terminal's
     folder.mkdir()

@@ -78,6 +78,7 @@ def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
     assert "rollback" in said
 
 
+@pytest.mark.slow
 def test_weights_of_another_architecture_are_neither_installed_nor_promoted(
     trained: Path, models: Path
 ) -> None:

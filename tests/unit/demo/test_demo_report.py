@@ -109,6 +109,7 @@ def test_counts_agree_with_their_nouns(count: int, said: str) -> None:
     assert showing.counted(count, "file") == said
 
 
+@pytest.mark.slow
 def test_a_ct_s_figures_and_sentences_are_shown(tmp_path: Path) -> None:
     study = a_study()
     made = build_ct_report(study.prediction, study.datasets, CONTEXT, segmented=True)

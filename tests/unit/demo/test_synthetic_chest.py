@@ -83,6 +83,7 @@ def test_opacities_are_where_they_are_said_to_be_and_brighter_than_the_lung(ches
     assert abs(added[np.min(distances, axis=0) > 2].mean()) < 60
 
 
+@pytest.mark.slow
 def test_any_size_shows_the_same_anatomy(chest: Chest) -> None:
     larger = make_chest(ChestOptions(rows=1250, columns=1024))
     assert larger.spacing == pytest.approx(chest.spacing / 2)

@@ -58,6 +58,7 @@ def test_an_instance_is_found_as_soon_as_it_is_indexed(repositories: Repositorie
     assert repositories.index.instances(instance.study_instance_uid)[0].attributes is None
 
 
+@pytest.mark.slow
 def test_old_rows_are_read_page_by_page_and_go_on_where_they_were_stopped(
     repositories: Repositories,
 ) -> None:

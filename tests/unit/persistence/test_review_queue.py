@@ -272,6 +272,7 @@ def test_a_later_result_takes_the_place_of_an_open_item_only(hotbase: HotbaseRev
     assert hotbase.item("e" * 32).state is ReviewState.DECIDED
 
 
+@pytest.mark.slow
 def test_twenty_experts_at_once_decide_everything_once(engine: sa.Engine) -> None:
     clock = FakeClock()
     told: list[str] = []

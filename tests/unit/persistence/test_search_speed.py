@@ -3,6 +3,7 @@
 import statistics
 import time
 
+import pytest
 import sqlalchemy as sa
 
 from dicom_node.persistence.corridor.attribute_tables import (
@@ -46,6 +47,7 @@ def fill(engine: sa.Engine) -> None:
         connection.execute(sa.insert(INSTANCE_ATTRIBUTES), instances)
 
 
+@pytest.mark.slow
 def test_one_patient_is_found_among_a_hundred_thousand_instances(engine: sa.Engine) -> None:
     fill(engine)
     search = ObjectSearch(engine)

@@ -66,6 +66,7 @@ def queued() -> int:
     return len(DBOS.list_workflows(queue_name="studies", load_input=False))
 
 
+@pytest.mark.slow
 def test_the_sixty_fifth_study_at_a_time_waits_in_the_queue(
     workflows: WorkflowEngine, ward: Ward
 ) -> None:

@@ -26,6 +26,8 @@ from tests.unit.builders import EPOCH, an_entity
 from tests.unit.sr_templates_ct.builders import STUDY, a_study
 from tests.unit.workflow.test_pipeline import Works, _encoded
 
+pytestmark = pytest.mark.slow
+
 CT = Route(
     name="chest-ct",
     model="ct-high-attenuation",

@@ -180,6 +180,7 @@ def test_images_that_are_the_same_patients_after_all_are_analysed_together(works
     assert not any(each.is_held for each in evidence(works))
 
 
+@pytest.mark.slow
 def test_a_patient_whom_the_person_did_not_see_is_for_a_person_again(two_patients: Works) -> None:
     works = two_patients
     works.analyse("w1")

@@ -79,6 +79,7 @@ def test_an_uid_of_pydicom_is_text() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_value_is_written_alike_whatever_the_hash_seed() -> None:
     code = (
         "from tests.golden.samples import samples\n"

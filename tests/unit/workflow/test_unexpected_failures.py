@@ -132,6 +132,7 @@ def test_a_result_that_cannot_be_put_before_an_expert_is_delivered_and_tried_aga
     assert works.review_queue.items().items
 
 
+@pytest.mark.slow
 def test_it_is_the_same_on_the_real_engine(works: Works, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'workflows.sqlite'}"
     engine = WorkflowEngine(
