@@ -5,7 +5,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
-from ai_engine.prediction import Prediction
+from ai_engine.prediction import ModelIdentity, Prediction
 from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
@@ -127,11 +127,21 @@ def fact_of(attributes: SourceAttributes, keyword: str) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:]}" if is_date else text
 
 
+def model_reference(model: ModelIdentity) -> tuple[str, str]:
+    """Which model the page is by."""
+    return "Model", f"{model.name} {model.version}, {model.manufacturer}"
+
+
+def made_reference(context: EvidenceContext) -> tuple[str, str]:
+    """When and by what the page was made."""
+    return "Made", f"{context.content_datetime:%Y-%m-%d %H:%M:%S %z} by {context.model_name}"
+
+
 def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, str]]:
     model, frame = subject.prediction.model, subject.image.frame_number
     place = "" if frame is None else f", frame {frame}"
     return [
-        ("Model", f"{model.name} {model.version}, {model.manufacturer}"),
+        model_reference(model),
         ("Weights SHA-256", model.weights_digest),
         ("Calibration", subject.prediction.calibration),
         *(
@@ -139,7 +149,7 @@ def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, s
             for remark in subject.prediction.remarks
             if remark.sop_instance_uid == subject.image.sop_instance_uid or remark.kind in NOTICES
         ),
-        ("Made", f"{context.content_datetime:%Y-%m-%d %H:%M:%S %z} by {context.model_name}"),
+        made_reference(context),
         ("Study", uid_of(subject.source, "StudyInstanceUID")),
         ("Image", uid_of(subject.source, "SOPInstanceUID") + place),
     ]

@@ -2,32 +2,23 @@
 
 from collections.abc import Sequence
 
-from highdicom.sr import (
-    CodedConcept,
-    ContainerContentItem,
-    ContentSequence,
-    LanguageOfContentItemAndDescendants,
-    TextContentItem,
-)
-from highdicom.sr import RelationshipTypeValues as Relationship
+from highdicom.sr import ContainerContentItem
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.prediction import Prediction
-from sr_templates import codes
-from sr_templates.algorithm_identification import algorithm_identification, observation_context
+from sr_templates.algorithm_identification import algorithm_identification
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
-from sr_templates.image_library import image_library
 from sr_templates.instance import new_instance
 from sr_templates.planar_roi import planar_roi_groups
 from sr_templates.qualitative_evaluations import qualitative_evaluations
+from sr_templates.report_content import imaging_measurements, report_content
 from sr_templates.report_document import (
     complete_document,
     expert_report_sentences,
     next_instance_number,
-    procedures_reported,
 )
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import sources_by_uid, uid_of
@@ -96,61 +87,30 @@ def build_measurement_report(
     )
     evidence = [*by_uid.values(), *companions]
     notes = tuple(expert_report_sentences(expert_reports, series))
-    complete_document(report, _root(prediction, by_uid, attributes, notes), evidence, replaced)
+    complete_document(report, _content(prediction, by_uid, attributes, notes), evidence, replaced)
     declare(report, attributes.character_set)
     return report
 
 
-def _root(
+def _content(
     prediction: Prediction,
     sources: dict[str, Dataset],
     attributes: SourceAttributes,
     notes: Sequence[str],
 ) -> ContainerContentItem:
-    """TID 1500, row by row."""
-    root = ContainerContentItem(
-        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
-    )
-    content = ContentSequence()
-    content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
-    content.extend(observation_context(prediction.model))
-    content.extend(procedures_reported(attributes))
-    content.append(image_library(list(sources.values())))
-    content.append(_imaging_measurements(prediction, sources))
-    content.append(qualitative_evaluations(prediction, sources, notes))
-    root.ContentSequence = content
-    return root
-
-
-def _imaging_measurements(
-    prediction: Prediction, sources: dict[str, Dataset]
-) -> ContainerContentItem:
-    """Row 6, with row 7's groups (TID 1410); without any, it says so.
-
-    It is written and filled even then, because older viewers read it without asking whether it is
-    there, and highdicom's reader expects something in it.
-    """
-    container = ContainerContentItem(
-        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENTS),
-        relationship_type=Relationship.CONTAINS,
-    )
+    """The groups are TID 1410's."""
     algorithm = algorithm_identification(prediction)
-    groups = [
+    groups = (
         group
         for image in prediction.images
         for group in planar_roi_groups(
             image, sources[image.sop_instance_uid], prediction.model, algorithm
         )
-    ]
-    items = [item for group in groups for item in group]
-    container.ContentSequence = ContentSequence(items or [nothing_to_outline()])
-    return container
-
-
-def nothing_to_outline() -> TextContentItem:
-    """What stands among the measurements where there are none."""
-    return TextContentItem(
-        name=CodedConcept.from_code(codes.COMMENT),
-        value="No region on any image to report.",
-        relationship_type=Relationship.CONTAINS,
+    )
+    return report_content(
+        prediction.model,
+        attributes,
+        list(sources.values()),
+        measurements=imaging_measurements(groups),
+        evaluations=qualitative_evaluations(prediction, sources, notes),
     )

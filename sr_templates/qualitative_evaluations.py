@@ -13,8 +13,6 @@ from highdicom.sr import (
     ContainerContentItem,
     ContentItem,
     ContentSequence,
-    NumContentItem,
-    TextContentItem,
 )
 from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
@@ -30,6 +28,7 @@ from ai_engine.prediction import (
 )
 from sr_templates import codes
 from sr_templates.algorithm_identification import algorithm_statements
+from sr_templates.content_items import coded, comment, number, summary_code
 from sr_templates.notices import is_incomplete
 from sr_templates.planar_roi import percentage, probability_concept
 from sr_templates.source_image import reference
@@ -55,7 +54,7 @@ def qualitative_evaluations(
         relationship_type=Relationship.CONTAINS,
     )
     content = ContentSequence()
-    content.append(_code(codes.SUMMARY, summary(prediction), Relationship.CONTAINS))
+    content.append(coded(codes.SUMMARY, summary(prediction)))
     for image in prediction.images:
         source = sources[image.sop_instance_uid]
         content.extend(_verdict(finding, image, source) for finding in image.findings)
@@ -63,10 +62,7 @@ def qualitative_evaluations(
         content.append(_refusal(refusal, sources[refusal.sop_instance_uid]))
     for remark in prediction.remarks:
         content.append(_remark(remark, sources[remark.sop_instance_uid]))
-    content.extend(
-        _text(sentence, Relationship.CONTAINS)
-        for sentence in (*summary_sentences(prediction), *notes)
-    )
+    content.extend(comment(sentence) for sentence in (*summary_sentences(prediction), *notes))
     content.extend(algorithm_statements(prediction))
     container.ContentSequence = content
     return container
@@ -76,17 +72,8 @@ def summary(prediction: Prediction) -> Code:
     """CID 6047: whether all, some or no images could be analysed, and whether with findings."""
     if not prediction.images:
         return codes.NONE_SUCCEEDED
-    if prediction.refusals or is_incomplete(prediction.remarks):
-        return (
-            codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS
-            if prediction.is_positive
-            else codes.NOT_ALL_SUCCEEDED_WITHOUT_FINDINGS
-        )
-    return (
-        codes.ALL_SUCCEEDED_WITH_FINDINGS
-        if prediction.is_positive
-        else codes.ALL_SUCCEEDED_WITHOUT_FINDINGS
-    )
+    whole = not prediction.refusals and not is_incomplete(prediction.remarks)
+    return summary_code(whole=whole, positive=prediction.is_positive)
 
 
 def summary_sentences(prediction: Prediction) -> Iterator[str]:
@@ -115,10 +102,9 @@ def _images(count: int) -> str:
 
 def _verdict(finding: Finding, image: ImagePrediction, source: Dataset) -> CodeContentItem:
     """Row 13: the finding is the question, positive or negative the answer."""
-    item = _code(
+    item = coded(
         codes.concept(finding.code),
         codes.POSITIVE if finding.is_positive else codes.NEGATIVE,
-        Relationship.CONTAINS,
     )
     item.ContentSequence = ContentSequence(
         [
@@ -138,12 +124,12 @@ def _verdict(finding: Finding, image: ImagePrediction, source: Dataset) -> CodeC
 def _refusal(refusal: Refusal, source: Dataset) -> CodeContentItem:
     """CID 6042: not attempted, or tried and failed; with the coded reason and its words."""
     status = codes.FAILED if refusal.reason in TRIED else codes.NOT_ATTEMPTED
-    item = _code(codes.SUMMARY_OF_ANALYSES, status, Relationship.CONTAINS)
+    item = coded(codes.SUMMARY_OF_ANALYSES, status)
     words = ": ".join(part for part in (refusal.reason.value, refusal.detail) if part)
     item.ContentSequence = ContentSequence(
         [
-            _code(codes.REASON, codes.REFUSAL_REASONS[refusal.reason], Relationship.HAS_PROPERTIES),
-            _text(words, Relationship.HAS_PROPERTIES),
+            coded(codes.REASON, codes.REFUSAL_REASONS[refusal.reason], Relationship.HAS_PROPERTIES),
+            comment(words, Relationship.HAS_PROPERTIES),
             reference(source, codes.SOURCE_OF_MEASUREMENT, Relationship.INFERRED_FROM),
         ]
     )
@@ -152,34 +138,15 @@ def _refusal(refusal: Refusal, source: Dataset) -> CodeContentItem:
 
 def _remark(remark: Remark, source: Dataset) -> CodeContentItem:
     """Row 13: a coded remark, its words, and the image that it is about."""
-    item = _code(codes.REMARK, codes.REMARKS[remark.kind], Relationship.CONTAINS)
+    item = coded(codes.REMARK, codes.REMARKS[remark.kind])
     item.ContentSequence = ContentSequence(
         [
-            _text(remark.detail, Relationship.HAS_PROPERTIES),
+            comment(remark.detail, Relationship.HAS_PROPERTIES),
             reference(source, codes.SOURCE_OF_MEASUREMENT, Relationship.INFERRED_FROM),
         ]
     )
     return item
 
 
-def _code(name: Code, value: Code, relationship: Relationship) -> CodeContentItem:
-    return CodeContentItem(
-        name=CodedConcept.from_code(name),
-        value=CodedConcept.from_code(value),
-        relationship_type=relationship,
-    )
-
-
-def _text(value: str, relationship: Relationship) -> TextContentItem:
-    return TextContentItem(
-        name=CodedConcept.from_code(codes.COMMENT), value=value, relationship_type=relationship
-    )
-
-
 def _percentage(name: CodedConcept, share: float) -> ContentItem:
-    return NumContentItem(
-        name=name,
-        value=percentage(share),
-        unit=CodedConcept.from_code(codes.PERCENT),
-        relationship_type=Relationship.HAS_PROPERTIES,
-    )
+    return number(name, percentage(share), CodedConcept.from_code(codes.PERCENT))

@@ -50,18 +50,31 @@ def draw_page(page: Page) -> bytes:
     """Draw the page as one sheet of A4; the same page always gives the same bytes."""
     pdf = blank_page(page.made_at)
     letters = letters_of(pdf)
-    if page.model.research_only:
-        pdf.set_fill_color(*WARNING_BACKGROUND)
-        write_line(pdf, WARNING, size=11, height=9, align="C", fill=True)
-    write_line(pdf, written(f"AI report: {page.model.title}", letters), size=17, height=11)
-    write_line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
-    patient = ("Patient", name_written(page.patient_name, letters))
-    write_pairs(pdf, [patient, *page.facts], letters, size=9)
+    write_heading(pdf, letters, page.model, page.patient_name, page.facts)
     _findings(pdf, page.image, letters)
     room = BOTTOM - 3 - pdf.get_y() - 4.2 * len(page.references)
     _picture(pdf, page.picture, room)
     write_pairs(pdf, page.references, letters, size=7)
     return bytes(pdf.output())
+
+
+def write_heading(
+    pdf: FPDF,
+    letters: Set[int],
+    model: ModelIdentity,
+    patient_name: str,
+    facts: Sequence[tuple[str, str]],
+    *,
+    notices: Sequence[str] = (),
+) -> None:
+    """Write what every page begins with: warnings, whose page it is, and of whom."""
+    pdf.set_fill_color(*WARNING_BACKGROUND)
+    for warning in ([WARNING] if model.research_only else []) + list(notices):
+        write_line(pdf, warning, size=11, height=9, align="C", fill=True)
+    write_line(pdf, written(f"AI report: {model.title}", letters), size=17, height=11)
+    write_line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
+    patient = ("Patient", name_written(patient_name, letters))
+    write_pairs(pdf, [patient, *facts], letters, size=9)
 
 
 def name_written(name: str, letters: Set[int]) -> str:

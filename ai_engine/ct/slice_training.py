@@ -109,15 +109,11 @@ class SliceTrainer(PublishedTrainer):
             "iou": mean_interval([one.iou for one in self.test]),
         }
         metrics = tuple(
-            Metric(
-                name=measure,
+            interval.as_metric(
+                measure,
                 label=name,
                 split=Split.TEST.value,
-                group="all",
                 images=sum(one.slices for one in self.test),
-                value=round(interval.value, 4),
-                low=round(interval.low, 4),
-                high=round(interval.high, 4),
             )
             for measure, interval in measured.items()
         )

@@ -180,13 +180,6 @@ def _metrics(
         patients = [items[row].patient_id for row in rows]
         for name, measure in measures(label.threshold).items():
             interval = bootstrap(measure, positive, scores, patients)
-            yield Metric(
-                name=name,
-                label=label.name,
-                split=Split.VALID.value,
-                group="all",
-                images=len(rows),
-                value=round(interval.value, 4),
-                low=round(interval.low, 4),
-                high=round(interval.high, 4),
+            yield interval.as_metric(
+                name, label=label.name, split=Split.VALID.value, images=len(rows)
             )

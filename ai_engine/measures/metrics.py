@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from ai_engine.library.card import Metric
+
 Truth = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
 Measure = Callable[[Truth, Scores], float]
@@ -22,6 +24,21 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def as_metric(
+        self, name: str, *, label: str, split: str, images: int, group: str = "all"
+    ) -> Metric:
+        """What a card holds of it: four decimals, of one label on a group of a split's images."""
+        return Metric(
+            name=name,
+            label=label,
+            split=split,
+            group=group,
+            images=images,
+            value=round(self.value, 4),
+            low=round(self.low, 4),
+            high=round(self.high, 4),
+        )
 
 
 def best_f1_threshold(truth: Truth, scores: Scores) -> float:

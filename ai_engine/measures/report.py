@@ -42,7 +42,7 @@ class EvaluationReport:
     images: int
     patients: int
     metrics: tuple[Metric, ...]
-    pointing: PointingResult | None
+    pointing: PointingResult | None = None
     confusions: tuple[Confusion, ...] = ()
 
     def value(self, name: str, group: str = "all") -> float:
@@ -73,15 +73,12 @@ def measure_split(
     groups = {"all": np.ones(len(views), dtype=np.bool_)}
     groups |= {view.value: views == view for view in View}
     return tuple(
-        Metric(
-            name=name,
+        interval.as_metric(
+            name,
             label=label.name,
             split=split,
-            group=group,
             images=int((chosen & scored.known(label.name)).sum()),
-            value=round(interval.value, 4),
-            low=round(interval.low, 4),
-            high=round(interval.high, 4),
+            group=group,
         )
         for label in labels
         for group, chosen in {**groups, **_among_abnormal(scored, label)}.items()

@@ -6,20 +6,19 @@ nobody knows is skipped, and a maximum length that they leave out is no limit.
 
 from dicom_node.network.errors import MalformedPduError
 from dicom_node.network.pdu_items import (
-    APPLICATION_CONTEXT,
-    APPLICATION_CONTEXT_ITEM,
     FIXED_PART,
     NO_SYNTAX,
     NO_TITLE,
     TITLE_BYTES,
     TRANSFER_SYNTAX,
-    USER_INFORMATION_ITEM,
+    fixed_and_variable,
     item,
     items_of,
     maximum_length,
     told,
     uid_of,
     user_information,
+    variable_part,
 )
 
 _PRESENTATION_CONTEXT = 0x21
@@ -35,22 +34,11 @@ def read_associate_accept(pdu: bytes) -> bytes:
     MalformedPduError
         An item reaches past the end.
     """
-    if len(pdu) < FIXED_PART.size:
-        raise MalformedPduError("an A-ASSOCIATE-AC ends within its fixed part")
-    kind = FIXED_PART.unpack_from(pdu)[0]
-    items = list(items_of(pdu[FIXED_PART.size :]))
+    (kind, *_), items = fixed_and_variable(pdu, "A-ASSOCIATE-AC")
     information = user_information(items)
-    variable = b"".join(
-        (
-            item(APPLICATION_CONTEXT_ITEM, APPLICATION_CONTEXT),
-            *(
-                item(_PRESENTATION_CONTEXT, _result(value))
-                for which, value in items
-                if which == _PRESENTATION_CONTEXT
-            ),
-            item(USER_INFORMATION_ITEM, told(information, maximum_length(information))),
-        )
-    )
+    results = [_result(value) for which, value in items if which == _PRESENTATION_CONTEXT]
+    told_again = told(information, maximum_length(information))
+    variable = variable_part(_PRESENTATION_CONTEXT, results, told_again)
     # The titles shall not be tested (Table 9-17).
     title = NO_TITLE.ljust(TITLE_BYTES)
     length = FIXED_PART.size - 6 + len(variable)

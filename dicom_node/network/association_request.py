@@ -21,7 +21,7 @@ from dicom_node.network.pdu_items import (
     NO_TITLE,
     TITLE_BYTES,
     TRANSFER_SYNTAX,
-    USER_INFORMATION_ITEM,
+    fixed_and_variable,
     item,
     items_of,
     maximum_length,
@@ -29,6 +29,7 @@ from dicom_node.network.pdu_items import (
     told,
     uid_of,
     user_information,
+    variable_part,
 )
 
 _PRESENTATION_CONTEXT = 0x20
@@ -59,23 +60,15 @@ def read_associate_request(pdu: bytes) -> AssociateRequest:
         An item reaches past the end, or presentation contexts are not told apart by odd numbers:
         that is answered by an A-ABORT.
     """
-    if len(pdu) < FIXED_PART.size:
-        raise MalformedPduError("an A-ASSOCIATE-RQ ends within its fixed part")
-    kind, _, version, called, calling, reserved = FIXED_PART.unpack_from(pdu)
+    fields, items = fixed_and_variable(pdu, "A-ASSOCIATE-RQ")
+    kind, _, version, called, calling, reserved = fields
     called, calling = title_of(called), title_of(calling)
-    items = list(items_of(pdu[FIXED_PART.size :]))
     contexts = [_context(value) for kind, value in items if kind == _PRESENTATION_CONTEXT]
     if len({context[0] for context in contexts}) < len(contexts):
         raise MalformedPduError("two presentation contexts have one number")
     information = user_information(items)
     length = maximum_length(information)
-    variable = b"".join(
-        (
-            item(APPLICATION_CONTEXT_ITEM, APPLICATION_CONTEXT),
-            *(item(_PRESENTATION_CONTEXT, context) for context in contexts),
-            item(USER_INFORMATION_ITEM, told(information, length)),
-        )
-    )
+    variable = variable_part(_PRESENTATION_CONTEXT, contexts, told(information, length))
     fixed = FIXED_PART.pack(
         kind,
         FIXED_PART.size - 6 + len(variable),

@@ -67,6 +67,34 @@ def uid_of(value: bytes) -> bytes:
     return uid if usable else b""
 
 
+def fixed_and_variable(
+    pdu: bytes, name: str
+) -> tuple[tuple[int, int, int, bytes, bytes, bytes], list[tuple[int, bytes]]]:
+    """Return the fields of an association PDU's fixed part, and its items.
+
+    Type, length, protocol version, called and calling AE title, and what is reserved.
+
+    Raises
+    ------
+    MalformedPduError
+        It ends within its fixed part, or an item reaches past the end.
+    """
+    if len(pdu) < FIXED_PART.size:
+        raise MalformedPduError(f"an {name} ends within its fixed part")
+    return FIXED_PART.unpack_from(pdu), list(items_of(pdu[FIXED_PART.size :]))
+
+
+def variable_part(kind: int, contexts: Iterable[bytes], information: bytes) -> bytes:
+    """Return DICOM's application context, presentation contexts of a kind, user information."""
+    return b"".join(
+        (
+            item(APPLICATION_CONTEXT_ITEM, APPLICATION_CONTEXT),
+            *(item(kind, context) for context in contexts),
+            item(USER_INFORMATION_ITEM, information),
+        )
+    )
+
+
 def user_information(items: Iterable[tuple[int, bytes]]) -> dict[int, list[bytes]]:
     """Return the sub-items of the user information, by type."""
     found: dict[int, list[bytes]] = {}

@@ -14,7 +14,14 @@ from sr_templates.ct.overlay import outlined
 from sr_templates.ct.report_page import CtPage, draw_ct_page
 from sr_templates.ct.secondary_capture import PixelsOf
 from sr_templates.ct.subject import CtSubject, ct_subject
-from sr_templates.encapsulated_report import FACTS, add_document, add_pdf, fact_of
+from sr_templates.encapsulated_report import (
+    FACTS,
+    add_document,
+    add_pdf,
+    fact_of,
+    made_reference,
+    model_reference,
+)
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.overlay import as_png
 from sr_templates.source_image import uid_of
@@ -93,10 +100,10 @@ def _references(subject: CtSubject, context: EvidenceContext) -> list[tuple[str,
     model = subject.prediction.model
     return [
         ("Pictures", _legend(subject.analysis.key_slices[:MOST_PICTURES])),
-        ("Model", f"{model.name} {model.version}, {model.manufacturer}"),
+        model_reference(model),
         ("SHA-256", model.weights_digest),
         ("Settings", "; ".join(subject.prediction.parameters)),
-        ("Made", f"{context.content_datetime:%Y-%m-%d %H:%M:%S %z} by {context.model_name}"),
+        made_reference(context),
         ("Study", uid_of(subject.first, "StudyInstanceUID")),
         ("Series", uid_of(subject.first, "SeriesInstanceUID")),
     ]

@@ -8,7 +8,6 @@ from highdicom.sr import (
     ContainerContentItem,
     ContentItem,
     ContentSequence,
-    NumContentItem,
     TextContentItem,
     UIDRefContentItem,
 )
@@ -22,6 +21,7 @@ from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.ct.results import Caution, CtAnalysis, KeySlice, LungMeasurement, Side, SliceRange
 from ai_engine.prediction import Remark
 from sr_templates import codes
+from sr_templates.content_items import coded, comment, number, summary_code
 from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.algorithm import ct_algorithm_statements
 from sr_templates.ct.subject import CtSubject
@@ -40,21 +40,21 @@ def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
         relationship_type=Relationship.CONTAINS,
     )
     content = ContentSequence()
-    content.append(_code(codes.SUMMARY, _summary(subject), Relationship.CONTAINS))
+    content.append(coded(codes.SUMMARY, _summary(subject)))
     content.extend(_remark(remark) for remark in prediction.remarks)
-    content.append(_text(prediction.choice))
+    content.append(comment(prediction.choice))
     if prediction.analysis is not None:
-        content.append(_text(conclusion(prediction.analysis)))
+        content.append(comment(conclusion(prediction.analysis)))
         content.extend(_grades(prediction.analysis))
-        content.append(_text(figures_in_words(prediction.analysis.measurements)))
+        content.append(comment(figures_in_words(prediction.analysis.measurements)))
         content.extend(_explanation(subject))
         content.extend(_caution(caution) for caution in prediction.analysis.cautions)
-        content.extend(_text(words) for words in prediction.analysis.corrections)
+        content.extend(comment(words) for words in prediction.analysis.corrections)
     content.extend(_refusal(refusal, subject) for refusal in prediction.refusals)
-    content.extend(_text(words) for words in left_out_in_words(subject))
-    content.extend(_text(f"Limitation: {words}") for words in prediction.limitations)
+    content.extend(comment(words) for words in left_out_in_words(subject))
+    content.extend(comment(f"Limitation: {words}") for words in prediction.limitations)
     if prediction.model.research_only:
-        content.append(_text(WARNING))
+        content.append(comment(WARNING))
     content.extend(ct_algorithm_statements(prediction))
     container.ContentSequence = content
     return container
@@ -92,17 +92,8 @@ def _summary(subject: CtSubject) -> Code:
     if prediction.analysis is None:
         return codes.NONE_SUCCEEDED
     doubtful = prediction.analysis.doubts or is_incomplete(prediction.remarks)
-    if prediction.refusals or doubtful:
-        return (
-            codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS
-            if prediction.is_positive
-            else codes.NOT_ALL_SUCCEEDED_WITHOUT_FINDINGS
-        )
-    return (
-        codes.ALL_SUCCEEDED_WITH_FINDINGS
-        if prediction.is_positive
-        else codes.ALL_SUCCEEDED_WITHOUT_FINDINGS
-    )
+    whole = not prediction.refusals and not doubtful
+    return summary_code(whole=whole, positive=prediction.is_positive)
 
 
 def _grades(analysis: CtAnalysis) -> Iterator[CodeContentItem]:
@@ -110,24 +101,24 @@ def _grades(analysis: CtAnalysis) -> Iterator[CodeContentItem]:
     for row in analysis.measurements:
         if row.percentage is None:
             continue
-        item = _code(
+        item = coded(
             ct_codes.SEVERITY_OF[row.side],
             ct_codes.CANNOT_GRADE if row.severity is None else ct_codes.GRADES[row.severity],
             Relationship.CONTAINS,
         )
         numbers: list[ContentItem] = [
-            _number(
+            number(
                 CodedConcept.from_code(codes.concept(engine_codes.VOLUME)),
                 rounded(row.volume_ml),
                 CodedConcept.from_code(codes.concept(engine_codes.MILLILITRE)),
             ),
-            *(_number(*figure) for figure in lung_numbers(row)),
+            *(number(*figure) for figure in lung_numbers(row)),
         ]
         if row.side is not Side.BOTH:
             numbers = numbers[1:2]
         if row.severity is None:
             numbers.extend(
-                _code(codes.REASON, ct_codes.CAUTIONS[doubt], Relationship.HAS_PROPERTIES)
+                coded(codes.REASON, ct_codes.CAUTIONS[doubt], Relationship.HAS_PROPERTIES)
                 for doubt in analysis.doubts
             )
         item.ContentSequence = ContentSequence(numbers)
@@ -136,8 +127,8 @@ def _grades(analysis: CtAnalysis) -> Iterator[CodeContentItem]:
 
 def _caution(caution: Caution) -> CodeContentItem:
     """A caution's code, with its words."""
-    item = _code(ct_codes.CAUTION, ct_codes.CAUTIONS[caution], Relationship.CONTAINS)
-    item.ContentSequence = ContentSequence([_text(caution.value, Relationship.HAS_PROPERTIES)])
+    item = coded(ct_codes.CAUTION, ct_codes.CAUTIONS[caution])
+    item.ContentSequence = ContentSequence([comment(caution.value, Relationship.HAS_PROPERTIES)])
     return item
 
 
@@ -145,9 +136,9 @@ def _explanation(subject: CtSubject) -> Iterator[TextContentItem]:
     """Fig. 7's sentences; those on slices with inhomogeneity refer to the key images in them."""
     analysis = subject.analysis
     opening, *sentences = analysis.explanation
-    yield _text(opening)
+    yield comment(opening)
     for sentence, span in zip(sentences, analysis.ranges, strict=True):
-        item = _text(sentence)
+        item = comment(sentence)
         images = [_image(key, subject) for key in analysis.key_slices if _shows(key, span)]
         if images:
             item.ContentSequence = ContentSequence(images)
@@ -169,8 +160,8 @@ def _image(key: KeySlice, subject: CtSubject) -> ContentItem:
 
 def _remark(remark: Remark) -> CodeContentItem:
     """Row 13: a coded remark on how the study came, with its words."""
-    item = _code(codes.REMARK, codes.REMARKS[remark.kind], Relationship.CONTAINS)
-    item.ContentSequence = ContentSequence([_text(remark.detail, Relationship.HAS_PROPERTIES)])
+    item = coded(codes.REMARK, codes.REMARKS[remark.kind])
+    item.ContentSequence = ContentSequence([comment(remark.detail, Relationship.HAS_PROPERTIES)])
     return item
 
 
@@ -178,11 +169,11 @@ def _refusal(refusal: SeriesRefusal, subject: CtSubject) -> CodeContentItem:
     """CID 6042: not attempted, or tried and failed; the coded reason, its words, the series."""
     failed = refusal.reason is CtRefusalReason.UNDECODABLE
     status = codes.FAILED if failed else codes.NOT_ATTEMPTED
-    item = _code(codes.SUMMARY_OF_ANALYSES, status, Relationship.CONTAINS)
+    item = coded(codes.SUMMARY_OF_ANALYSES, status)
     reason = ct_codes.REFUSAL_REASONS[refusal.reason]
     children = [
-        _code(codes.REASON, reason, Relationship.HAS_PROPERTIES),
-        _text(refusal_in_words(refusal), Relationship.HAS_PROPERTIES),
+        coded(codes.REASON, reason, Relationship.HAS_PROPERTIES),
+        comment(refusal_in_words(refusal), Relationship.HAS_PROPERTIES),
         UIDRefContentItem(
             name=CodedConcept.from_code(ct_codes.SERIES_INSTANCE_UID),
             value=refusal.series_instance_uid,
@@ -196,23 +187,3 @@ def _refusal(refusal: SeriesRefusal, subject: CtSubject) -> CodeContentItem:
     ]
     item.ContentSequence = ContentSequence(children)
     return item
-
-
-def _code(name: Code, value: Code, relationship: Relationship) -> CodeContentItem:
-    return CodeContentItem(
-        name=CodedConcept.from_code(name),
-        value=CodedConcept.from_code(value),
-        relationship_type=relationship,
-    )
-
-
-def _text(value: str, relationship: Relationship = Relationship.CONTAINS) -> TextContentItem:
-    return TextContentItem(
-        name=CodedConcept.from_code(codes.COMMENT), value=value, relationship_type=relationship
-    )
-
-
-def _number(name: CodedConcept, value: float, unit: CodedConcept) -> NumContentItem:
-    return NumContentItem(
-        name=name, value=value, unit=unit, relationship_type=Relationship.HAS_PROPERTIES
-    )

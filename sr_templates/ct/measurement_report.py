@@ -2,31 +2,21 @@
 
 from collections.abc import Sequence
 
-from highdicom.sr import (
-    CodedConcept,
-    ContainerContentItem,
-    ContentSequence,
-    LanguageOfContentItemAndDescendants,
-)
-from highdicom.sr import RelationshipTypeValues as Relationship
+from highdicom.sr import ContainerContentItem
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.ct.prediction import CtPrediction
-from sr_templates import codes
-from sr_templates.algorithm_identification import observation_context
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.evaluations import ct_evaluations
 from sr_templates.ct.subject import CtSubject, ct_subject
 from sr_templates.ct.volumetric_roi import volumetric_roi_groups
 from sr_templates.evidence_kind import EvidenceKind
-from sr_templates.image_library import image_library
-from sr_templates.measurement_report import nothing_to_outline
+from sr_templates.report_content import imaging_measurements, report_content
 from sr_templates.report_document import (
     complete_document,
     next_instance_number,
-    procedures_reported,
 )
 from sr_templates.source_image import uid_of
 from sr_templates.uids import series_uid
@@ -88,38 +78,24 @@ def build_ct_report(
     if segmented:
         evidence.append(subject.segmentation())
     evidence += companions
-    complete_document(report, _root(subject, segmented=segmented), evidence, predecessors)
+    complete_document(report, _content(subject, segmented=segmented), evidence, predecessors)
     declare(report, subject.attributes.character_set)
     return report
 
 
-def _root(subject: CtSubject, *, segmented: bool) -> ContainerContentItem:
-    """TID 1500, row by row; the image library has what was analysed or should have been."""
+def _content(subject: CtSubject, *, segmented: bool) -> ContainerContentItem:
+    """The groups are TID 1411's; the image library has what was analysed or should have been."""
     prediction = subject.prediction
     named = prediction.analysed | prediction.refused
-    root = ContainerContentItem(
-        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
+    groups = (
+        volumetric_roi_groups(subject, segmented=segmented)
+        if prediction.analysis is not None
+        else ()
     )
-    content = ContentSequence()
-    content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
-    content.extend(observation_context(prediction.model))
-    content.extend(procedures_reported(subject.attributes))
-    content.append(image_library([s for uid, s in subject.sources.items() if uid in named]))
-    content.append(_imaging_measurements(subject, segmented=segmented))
-    content.append(ct_evaluations(subject))
-    root.ContentSequence = content
-    return root
-
-
-def _imaging_measurements(subject: CtSubject, *, segmented: bool) -> ContainerContentItem:
-    """Row 6, with TID 1411 groups; without any, it says so, because viewers ask for its content."""
-    container = ContainerContentItem(
-        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENTS),
-        relationship_type=Relationship.CONTAINS,
+    return report_content(
+        prediction.model,
+        subject.attributes,
+        [source for uid, source in subject.sources.items() if uid in named],
+        measurements=imaging_measurements(groups),
+        evaluations=ct_evaluations(subject),
     )
-    items = []
-    if subject.prediction.analysis is not None:
-        groups = volumetric_roi_groups(subject, segmented=segmented)
-        items = [item for group in groups for item in group]
-    container.ContentSequence = ContentSequence(items or [nothing_to_outline()])
-    return container

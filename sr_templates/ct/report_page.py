@@ -10,10 +10,8 @@ from fpdf import FPDF
 from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis, LungMeasurement, Side
-from sr_templates.captions import WARNING_BACKGROUND
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.notices import notices
-from sr_templates.overlay import WARNING
 from sr_templates.report_page import (
     BOTTOM,
     FONT,
@@ -21,11 +19,9 @@ from sr_templates.report_page import (
     WIDTH,
     blank_page,
     letters_of,
-    name_written,
     write_cell,
-    write_line,
+    write_heading,
     write_pairs,
-    written,
 )
 
 COLUMNS = (30.0, 22.0, 22.0, 29.0, 32.0, 21.0, 24.0)
@@ -60,19 +56,16 @@ class CtPage:
 
 def draw_ct_page(page: CtPage) -> bytes:
     """Draw the page as one sheet of A4; the same page always gives the same bytes."""
-    model = page.prediction.model
     pdf = blank_page(page.made_at)
     letters = letters_of(pdf)
-    if model.research_only:
-        pdf.set_fill_color(*WARNING_BACKGROUND)
-        write_line(pdf, WARNING, size=11, height=9, align="C", fill=True)
-    for notice in notices(page.prediction.remarks):
-        pdf.set_fill_color(*WARNING_BACKGROUND)
-        write_line(pdf, notice, size=11, height=9, align="C", fill=True)
-    write_line(pdf, written(f"AI report: {model.title}", letters), size=17, height=11)
-    write_line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
-    patient = ("Patient", name_written(page.patient_name, letters))
-    write_pairs(pdf, [patient, *page.facts], letters, size=9)
+    write_heading(
+        pdf,
+        letters,
+        page.prediction.model,
+        page.patient_name,
+        page.facts,
+        notices=notices(page.prediction.remarks),
+    )
     _table(pdf, page.analysis)
     _paragraphs(pdf, [*_patterns(page.analysis), *_words(page)])
     room = BOTTOM - 3 - pdf.get_y() - LINE * len(page.references)

@@ -58,7 +58,6 @@ def evaluate_bones(
         images=len(chosen),
         patients=len({pair.patient for pair in chosen}),
         metrics=tuple(bone_metrics(differences, split)),
-        pointing=None,
     )
 
 
@@ -74,16 +73,7 @@ def bone_metrics(differences: Sequence[FloatImage], split: Split) -> Iterator[Me
         ("peak_signal_to_noise_db", [-10 * float(np.log10(each)) for each in noise]),
     ):
         interval = mean_interval(values)
-        yield Metric(
-            name=name,
-            label="Bones",
-            split=split.value,
-            group="all",
-            images=len(values),
-            value=round(interval.value, 4),
-            low=round(interval.low, 4),
-            high=round(interval.high, 4),
-        )
+        yield interval.as_metric(name, label="Bones", split=split.value, images=len(values))
 
 
 def _difference(subtractor: BoneSubtractor, pair: BonePair) -> FloatImage:

@@ -5,7 +5,7 @@ Paper 2, section IV, prints the matrix and the accuracy; paper 1, table II, the 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +20,7 @@ from ai_engine.inference.backend import Backend
 from ai_engine.inference.views import model_view
 from ai_engine.library.card import Label, Metric, ModelCard
 from ai_engine.library.earned import AMONG_ABNORMAL, names_disease
-from ai_engine.measures.metrics import Interval, bootstrap, measures, wilson
+from ai_engine.measures.metrics import bootstrap, measures, wilson
 from ai_engine.measures.report import SMALLEST_GROUP
 from ai_engine.models.catalogue import architectures
 from ai_engine.prediction import NO_FINDING
@@ -108,7 +108,9 @@ def evaluate_classes(
         split=split,
         labels=names,
         confusion=tuple(tuple(int(count) for count in row) for row in counts),
-        accuracy=_metric("accuracy", "all", split, total, wilson(int(np.trace(counts)), total)),
+        accuracy=wilson(int(np.trace(counts)), total).as_metric(
+            "accuracy", label="all", split=split, images=total
+        ),
         metrics=(
             *_class_metrics(names, called, split),
             *_among_abnormal(card.labels, called, split),
@@ -150,7 +152,7 @@ def _class_metrics(names: tuple[str, ...], called: _Called, split: str) -> Itera
             chosen = (called.predicted == index).astype(np.float64)
             for name in FIGURES:
                 interval = bootstrap(at_half[name], truth, chosen, called.patients)
-                yield _metric(name, label, split, int(truth.sum()), interval)
+                yield interval.as_metric(name, label=label, split=split, images=int(truth.sum()))
 
 
 def _among_abnormal(labels: Sequence[Label], called: _Called, split: str) -> Iterable[Metric]:
@@ -164,20 +166,9 @@ def _among_abnormal(labels: Sequence[Label], called: _Called, split: str) -> Ite
         if names_disease(label) and is_measured:
             auc = measures(label.threshold)["auc"]
             found = bootstrap(auc, truth, called.probabilities[rows, index], patients)
-            yield replace(_metric("auc", label.name, split, len(rows), found), group=AMONG_ABNORMAL)
-
-
-def _metric(name: str, label: str, split: str, images: int, interval: Interval) -> Metric:
-    return Metric(
-        name=name,
-        label=label,
-        split=split,
-        group="all",
-        images=images,
-        value=round(interval.value, 4),
-        low=round(interval.low, 4),
-        high=round(interval.high, 4),
-    )
+            yield found.as_metric(
+                "auc", label=label.name, split=split, images=len(rows), group=AMONG_ABNORMAL
+            )
 
 
 def classes_table(report: ClassReport) -> Table:

@@ -64,7 +64,6 @@ def _of_classes(asked: Evaluation) -> EvaluationReport:
         images=found.accuracy.images,
         patients=len({item.patient_id for item in items}),
         metrics=(found.accuracy, *found.metrics),
-        pointing=None,
     )
 
 

@@ -74,7 +74,6 @@ def evaluate_boxes(
         images=len(items),
         patients=len({each.item.patient_id for each in items}),
         metrics=box_metrics(images, label.name, label.threshold, split=split.value),
-        pointing=None,
     )
 
 
@@ -87,18 +86,7 @@ def box_metrics(
     found = []
     for name, measure in measures(threshold).items():
         interval = bootstrap(measure, images)
-        found.append(
-            Metric(
-                name=name,
-                label=label,
-                split=split,
-                group="all",
-                images=len(images),
-                value=round(interval.value, 4),
-                low=round(interval.low, 4),
-                high=round(interval.high, 4),
-            )
-        )
+        found.append(interval.as_metric(name, label=label, split=split, images=len(images)))
     return tuple(found)
 
 

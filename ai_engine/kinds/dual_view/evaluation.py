@@ -37,7 +37,6 @@ def evaluate(asked: Evaluation) -> EvaluationReport:
         images=len(scored.items),
         patients=len(set(scored.patients)),
         metrics=measure_split(scored, asked.card.labels, asked.split.value),
-        pointing=None,
         confusions=confusions(scored, asked.card.labels),
     )
     draw(asked, scored, report)

@@ -43,7 +43,6 @@ def evaluate(asked: Evaluation) -> EvaluationReport:
         images=len(items),
         patients=len({item.patient_id for item in items}),
         metrics=guard_metrics(guard, asked.dataset, asked.split),
-        pointing=None,
     )
     if asked.objects is not None:
         verdicts = judge_objects(guard, asked.objects)
@@ -74,13 +73,4 @@ def _changed(radiograph: Radiograph, mistake: Callable[[Pixels], Pixels]) -> Rad
 
 def _metric(name: str, kind: Appearance, split: Split, hits: int, count: int) -> Metric:
     interval = wilson(hits, count)
-    return Metric(
-        name=name,
-        label=kind.name,
-        split=split.value,
-        group="all",
-        images=count,
-        value=round(interval.value, 4),
-        low=round(interval.low, 4),
-        high=round(interval.high, 4),
-    )
+    return interval.as_metric(name, label=kind.name, split=split.value, images=count)

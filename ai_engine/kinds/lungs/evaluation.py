@@ -50,7 +50,6 @@ def evaluate_lungs(
         images=len(measured),
         patients=len({item.source for item in items}),
         metrics=mask_metrics({"all": measured}, label=label, split=WHOLE_FOLDER),
-        pointing=None,
     )
 
 

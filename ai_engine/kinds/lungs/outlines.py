@@ -52,16 +52,7 @@ def mask_metrics(
 ) -> tuple[Metric, ...]:
     """Mean Dice and intersection over union of each group; groups without images are left out."""
     return tuple(
-        Metric(
-            name=name,
-            label=label,
-            split=split,
-            group=group,
-            images=len(rows),
-            value=round(interval.value, 4),
-            low=round(interval.low, 4),
-            high=round(interval.high, 4),
-        )
+        interval.as_metric(name, label=label, split=split, images=len(rows), group=group)
         for group, rows in groups.items()
         if rows
         for name, values in (

@@ -78,5 +78,4 @@ def evaluate_with_header(
         images=len(items),
         patients=len({item.patient_id for item in items}),
         metrics=metrics,
-        pointing=None,
     )

@@ -25,7 +25,8 @@ from typer.testing import CliRunner
 from ai_engine.commands.evaluate import evaluate
 from ai_engine.kinds.loading import load_predictor
 from ai_engine.kinds.random_weights import write_random_weights
-from ai_engine.library.card import Label, ModelCard, write_card
+from ai_engine.library.card import Label, Metric, ModelCard, write_card
+from ai_engine.library.earned import AMONG_ABNORMAL
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.prediction import Code
 from ai_engine.preprocessing.geometry import content_region
@@ -43,6 +44,12 @@ card = ModelCard(
     intended_use="Tests only.", limitations=(), refuses=(), licence="none", attribution="none",
     input_size=32, weights_file="weights.safetensors", guard="none", body_parts=("HAND",),
     labels=(Label(name="Underexposed", title="Underexposed", threshold=0.5, code=code),),
+    metrics=(
+        Metric(
+            name="auc", label="Underexposed", split="test", group=AMONG_ABNORMAL, images=60,
+            value=0.9, low=0.8, high=0.95,
+        ),
+    ),
 )
 digest = write_random_weights(card, card.weights_path, seed=1)
 card = replace(card, weights_digest=digest)

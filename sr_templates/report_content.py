@@ -1,0 +1,69 @@
+"""TID 1500 row by row, whatever was measured (PS3.16)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from highdicom.sr import (
+    CodedConcept,
+    ContainerContentItem,
+    ContentSequence,
+    LanguageOfContentItemAndDescendants,
+)
+from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom.dataset import Dataset
+
+from ai_engine.prediction import ModelIdentity
+from sr_templates import codes
+from sr_templates.algorithm_identification import observation_context
+from sr_templates.content_items import comment
+from sr_templates.image_library import image_library
+from sr_templates.report_document import procedures_reported
+from sr_templates.source_attributes import SourceAttributes
+
+
+def report_content(
+    model: ModelIdentity,
+    attributes: SourceAttributes,
+    images: Sequence[Dataset],
+    *,
+    measurements: ContainerContentItem,
+    evaluations: ContainerContentItem,
+) -> ContainerContentItem:
+    """The root of a report: who observed, on what, and what came of it.
+
+    Parameters
+    ----------
+    images
+        What the image library lists.
+    measurements, evaluations
+        Rows 6 and 12.
+    """
+    root = ContainerContentItem(
+        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
+    )
+    content = ContentSequence()
+    content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
+    content.extend(observation_context(model))
+    content.extend(procedures_reported(attributes))
+    content.append(image_library(images))
+    content.append(measurements)
+    content.append(evaluations)
+    root.ContentSequence = content
+    return root
+
+
+def imaging_measurements(groups: Iterable[Iterable[Any]]) -> ContainerContentItem:
+    """Row 6, with the groups of rows 7 to 9; without any, it says so.
+
+    It is written and filled even then, because older viewers read it without asking whether it is
+    there, and highdicom's reader expects something in it.
+    """
+    container = ContainerContentItem(
+        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENTS),
+        relationship_type=Relationship.CONTAINS,
+    )
+    items = [item for group in groups for item in group]
+    container.ContentSequence = ContentSequence(
+        items or [comment("No region on any image to report.")]
+    )
+    return container
