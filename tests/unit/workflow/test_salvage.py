@@ -1,5 +1,6 @@
 """What a dead workflow left is taken up again, and what lives is left alone: with a real engine."""
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from tests.unit.workflow.test_pipeline import Works
 _GONE = sa.exc.OperationalError("SELECT 1", {}, Exception("server closed the connection"))
 _QUICK = RetryPolicy(first_delay=timedelta(milliseconds=50))
 _PATIENCE = 60.0
+_contract_of = functools.cache(contract_of)  # schemas are made once
 
 
 class BrokenRouting:
@@ -45,7 +47,7 @@ class Node:
         self.works = works
         works.ae_titles.put(an_entity("PACS", roles=frozenset({Role.PACS})), actor="t", at=EPOCH)
         self.corridor = works.corridor
-        self.contract = contract_of(Corridor, WorkflowEngine)
+        self.contract = _contract_of(Corridor, WorkflowEngine)
         self.store = store
         self._running = False
 
