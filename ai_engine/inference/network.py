@@ -3,11 +3,13 @@
 `ai_engine.inference.backend.Backend` is the narrower view that classifiers with a heat map have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from ai_engine.errors import BackendError
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -37,3 +39,9 @@ class Network(Protocol):
             If the inputs aren't the network's, or the back end fails.
         """
         ...
+
+
+def require_inputs(inputs: Tensors, taken: Collection[str]) -> None:
+    """Raise BackendError if a batch's tensors aren't those that a network takes."""
+    if set(inputs) != set(taken):
+        raise BackendError(f"the network takes {', '.join(taken)}, not {', '.join(sorted(inputs))}")

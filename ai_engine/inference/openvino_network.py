@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from ai_engine.errors import BackendError
-from ai_engine.inference.network import FloatArray, Tensors
+from ai_engine.inference.network import FloatArray, Tensors, require_inputs
 
 
 class OpenVinoNetwork:
@@ -44,10 +43,7 @@ class OpenVinoNetwork:
         BackendError
             If the inputs aren't the network's.
         """
-        if set(inputs) != set(self._inputs):
-            raise BackendError(
-                f"the network takes {', '.join(self._inputs)}, not {', '.join(sorted(inputs))}"
-            )
+        require_inputs(inputs, self._inputs)
         if not hasattr(self._local, "request"):
             self._local.request = self._compiled.create_infer_request()
         values = {

@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 
 from ai_engine.errors import BackendError
-from ai_engine.inference.network import FloatArray, Tensors
+from ai_engine.inference.network import FloatArray, Tensors, require_inputs
 
 SIGNATURE = "serving_default"
 # Errors of JSON documents that aren't what the API publishes.
@@ -106,10 +106,7 @@ class ServingNetwork:
         BackendError
             If the inputs aren't the network's, the server can't be reached, or it refuses.
         """
-        if set(inputs) != set(self._inputs):
-            raise BackendError(
-                f"the network takes {', '.join(self._inputs)}, not {', '.join(sorted(inputs))}"
-            )
+        require_inputs(inputs, self._inputs)
         cases = len(next(iter(inputs.values())))
         parts = [
             self._predict(

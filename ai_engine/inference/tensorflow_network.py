@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ai_engine.errors import BackendError
-from ai_engine.inference.network import Tensors
+from ai_engine.inference.network import Tensors, require_inputs
 
 
 class TensorFlowNetwork:
@@ -41,10 +41,7 @@ class TensorFlowNetwork:
         BackendError
             If the inputs aren't the network's.
         """
-        if set(inputs) != set(self._inputs):
-            raise BackendError(
-                f"the network takes {', '.join(self._inputs)}, not {', '.join(sorted(inputs))}"
-            )
+        require_inputs(inputs, self._inputs)
         values = [tf.constant(inputs[name], dtype=tf.float32) for name in self._inputs]
         results = self._run(values if len(values) > 1 else values[0])
         listed = results if isinstance(results, list | tuple) else [results]
