@@ -33,7 +33,7 @@ def serve(context: typer.Context) -> None:
     node.start()
     run.console.print(
         f"[bold]{settings.network.ae_title}[/] receives on port [bold]{node.port}[/]; "
-        f"health and metrics on http://{settings.web.host}:{node.web_port}. Ctrl-C stops it."
+        f"pages, health and metrics on {node.web_url}. Ctrl-C stops it."
     )
     told_to_stop.wait()
     run.console.print("Stopping: running associations and studies may end first.")

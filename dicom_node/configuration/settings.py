@@ -68,8 +68,21 @@ class WebSettings(_Section):
     """The address to listen on."""
     port: int = Field(default=8080, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
+    certificate: str = ""
+    """PEM file with the certificate of HTTPS; empty: plain HTTP. Read again when it changes."""
+    private_key: str = ""
+    """PEM file with the certificate's key, readable by the node only."""
+    redirect_port: int = Field(default=0, ge=0, le=65535)
+    """A port of plain HTTP that sends browsers to HTTPS; 0: none."""
     https: bool = False
-    """Whether browsers reach the node by HTTPS, through a proxy; cookies then need it."""
+    """Whether browsers reach the node by HTTPS through a proxy; cookies then need it."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the node by HTTPS, its own or a proxy's."""
+        return self.https or bool(self.certificate)
 
 
 class DatabaseSettings(_Section):

@@ -39,11 +39,11 @@ from dicom_node.node.repositories import Repositories
 from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
+from dicom_node.node.website import Website
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
-from dicom_node.web.server import WebServer
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.make_evidence import EvidenceMaking, NoImages
@@ -133,7 +133,7 @@ class Node:
             else None
         )
         self._workstations = Workstations(settings, self._repositories)
-        self._web = WebServer(
+        self._web = Website(
             make_application(
                 registry=make_registry(self._collector(), self._drift_collector()),
                 problems=self.problems,
@@ -148,8 +148,7 @@ class Node:
                 ),
                 machines=self._workstations.routers,
             ),
-            host=settings.web.host,
-            port=settings.web.port,
+            settings.web,
         )
         self._clock = BackgroundScheduler(timezone=UTC)
 
@@ -167,6 +166,11 @@ class Node:
     def web_port(self) -> int:
         """The port of the HTTP side."""
         return self._web.port
+
+    @property
+    def web_url(self) -> str:
+        """Where the HTTP side is reached from this machine."""
+        return self._web.url
 
     @property
     def worklist_port(self) -> int:
@@ -307,6 +311,7 @@ class Node:
         )
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._collect, "interval", hours=1)
+        self._clock.add_job(self._web.renew, "interval", minutes=1)
         care = self._settings
         for schedule, job in (
             (care.calibration.schedule, self._jobs.calibrate_all),

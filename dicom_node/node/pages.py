@@ -72,7 +72,7 @@ def make_pages(
         sessions=repositories.sessions,
         secret=session_secret(settings.data_dir / "session.key"),
         clock=utc_now,
-        https=settings.web.https,
+        https=settings.web.is_secure,
         sections=sections,
         people=administered.people,
         interfaces=[api, make_documentation(frame, api, version)],

@@ -2,11 +2,13 @@
 
 import socket
 import threading
+from collections.abc import Sequence
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from dicom_node.errors import NodeError
+from dicom_node.web.https import RenewedCertificate
 
 
 class WebServerError(NodeError):
@@ -27,11 +29,39 @@ def listening_socket(host: str, port: int) -> socket.socket:
 class WebServer:
     """Uvicorn in a thread of its own; signals stay with the node."""
 
-    def __init__(self, application: FastAPI, *, host: str, port: int) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        certificate: RenewedCertificate | None = None,
+        proxies: Sequence[str] = (),
+    ) -> None:
+        """Serve ``application``.
+
+        Parameters
+        ----------
+        host, port
+            Where to listen.
+        certificate
+            Of HTTPS; without it the server speaks plain HTTP.
+        proxies
+            Addresses whose word on who asks, and how, is believed (X-Forwarded-For and -Proto).
+        """
         self._host = host
         self._port = port
+        self._certificate = certificate
         self._server = uvicorn.Server(
-            uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
+                ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
+            )
         )
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
@@ -40,6 +70,11 @@ class WebServer:
     def port(self) -> int:
         """The port that is listened on; known once started."""
         return int(self._socket.getsockname()[1]) if self._socket else self._port
+
+    @property
+    def url(self) -> str:
+        """Where it is reached from this machine."""
+        return f"{'http' if self._certificate is None else 'https'}://{self._host}:{self.port}"
 
     def start(self) -> None:
         """Listen and serve.
@@ -53,13 +88,17 @@ class WebServer:
             self._socket = listening_socket(self._host, self._port)
         except OSError as error:
             raise WebServerError(
-                f"cannot listen on http://{self._host}:{self._port} ({error.strerror}): "
-                "set web.port to a free port."
+                f"cannot listen on {self.url} ({error.strerror}): set web.port to a free port."
             ) from error
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="web", daemon=True
         )
         self._thread.start()
+
+    def renew(self) -> None:
+        """Take a certificate that has been renewed."""
+        if self._certificate is not None:
+            self._certificate.renew()
 
     def stop(self) -> None:
         """Answer what is being asked, then stop."""
