@@ -3,17 +3,24 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.health import Problem
 from dicom_node.domain.study import StudyState
 from sr_templates.evidence_kind import EvidenceKind
 
+T = TypeVar("T")
+
+_TALLY_SHARE = 100
 _OWN_LOGGERS = ("dicom_node", "ai_engine", "sr_templates")
 
 
@@ -49,6 +56,31 @@ def configure_logging(level: str, style: str) -> None:
     logging.getLogger("dbos").addHandler(logging.NullHandler())
 
 
+class Tally(Generic[T]):
+    """A count that grows with the archive: taken anew only so often that it costs next to nothing.
+
+    It is at most a hundred times as old as it takes, so that counting takes a hundredth of the
+    time of one core, however often somebody asks.
+    """
+
+    def __init__(
+        self, count: Callable[[], T], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._count = count
+        self._monotonic = monotonic
+        self._until = 0.0
+        self._last: T | None = None
+
+    def __call__(self) -> T:
+        """Return the count, taken now or a moment ago."""
+        begun = self._monotonic()
+        if self._last is None or begun >= self._until:
+            self._last = self._count()
+            ended = self._monotonic()
+            self._until = ended + _TALLY_SHARE * (ended - begun)
+        return self._last
+
+
 class CorridorCollector(Collector):
     """Where studies and deliveries stand, read from the database when Prometheus asks."""
 
@@ -60,9 +92,11 @@ class CorridorCollector(Collector):
         held: Callable[[], dict[EvidenceKind, int]],
         conflicts: Callable[[], int],
         open_associations: Callable[[], int],
+        problems: Callable[[], Sequence[Problem]] = tuple,
     ) -> None:
-        self._studies = studies
-        self._deliveries = deliveries
+        self._studies = Tally(studies)
+        self._deliveries = Tally(deliveries)
+        self._problems = problems
         self._held = held
         self._conflicts = conflicts
         self._open_associations = open_associations
@@ -95,6 +129,13 @@ class CorridorCollector(Collector):
             "Objects that are kept but not used: other content came before under their UID.",
             value=self._conflicts(),
         )
+        problems = GaugeMetricFamily(
+            "dicom_node_problems", "What is wrong, by kind.", labels=["kind", "severity"]
+        )
+        found = Counter((each.kind, each.severity.value) for each in self._problems())
+        for labels, number in found.items():
+            problems.add_metric(labels, number)
+        yield problems
         yield GaugeMetricFamily(
             "dicom_node_open_associations",
             "Associations that are open now.",

@@ -18,6 +18,7 @@ from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
+from dicom_node.node.health import disk_problems, standing_problems
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.persistence.database import (
     MIGRATIONS,
@@ -50,6 +51,7 @@ def doctor(
         ("disk", lambda: _check_disk(run)),
         ("database", lambda: _check_database(run)),
         ("this node", lambda: _check_node(run)),
+        ("studies, deliveries and certificate", lambda: _check_standing(run)),
     )
     failed = [name for name, check in checks if not _report(run.console, name, check)]
     _report_conflicts(run)
@@ -129,13 +131,22 @@ def _check_routes(run: Invocation) -> str:
 def _check_disk(run: Invocation) -> str:
     settings = run.settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    for problem in disk_problems(settings):
+        raise NotHealthyError(str(problem))
     free = shutil.disk_usage(settings.data_dir).free
-    if free < settings.network.min_free_bytes:
-        raise NotHealthyError(
-            f"{free / 1e9:.1f} GB free in {settings.data_dir}: studies are refused; make room or "
-            "lower network.min_free_bytes."
-        )
     return f"{free / 1e9:.1f} GB free in {settings.data_dir}"
+
+
+def _check_standing(run: Invocation) -> str:
+    """Say what else the health of a running node would say: the same checks."""
+    found = [
+        each
+        for each in standing_problems(run.settings(), run.repositories())
+        if each.kind not in ("disk", "destination down")  # said by checks of their own
+    ]
+    if found:
+        raise NotHealthyError("\n  ".join(map(str, found)))
+    return "nothing failed, stuck or given up"
 
 
 def _check_database(run: Invocation) -> str:

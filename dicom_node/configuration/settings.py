@@ -113,6 +113,8 @@ class WorkflowSettings(_Section):
     """Seconds between two looks for studies and deliveries that a crash left behind."""
     executor_id: str = Field(default="node-1", pattern="^[A-Za-z0-9._-]{1,64}$")
     """Name of this node among those that share a workflow store; must outlive restarts."""
+    stuck_after: float = Field(default=3600.0, gt=0)
+    """Seconds after its last image at which a study that is not done degrades the health."""
     keep_workflows: float = Field(default=604800.0, gt=0)
     """Seconds for which rows of finished workflows are kept."""
 

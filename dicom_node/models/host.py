@@ -67,6 +67,7 @@ class ModelHost:
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
         self._predictors: LoadedModels[_Versions, RadiographPredictor[Result]] = LoadedModels()
         self._helpers: LoadedModels[tuple[Part, _Versions], Any] = LoadedModels()
+        self._unloaded: dict[str, str] = {}
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._images: OrderedDict[str, Radiograph] = OrderedDict()
@@ -80,8 +81,14 @@ class ModelHost:
         for name in names:
             try:
                 self._load(self._cards.active(name))
+                self._unloaded.pop(name, None)
             except NodeError as error:
+                self._unloaded[name] = str(error)
                 _LOG.error("model not loaded model=%s reason=%r", name, str(error))
+
+    def unloaded(self) -> dict[str, str]:
+        """Return which models could not be loaded, and why."""
+        return dict(self._unloaded)
 
     def _load(self, card: ModelCard) -> None:
         if kind_of(card).reads is Reads.CT_STUDY:

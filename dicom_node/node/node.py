@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
-import sqlalchemy as sa
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
@@ -14,6 +13,7 @@ from dicom_node import __version__
 from dicom_node.archive import StorageArchive
 from dicom_node.configuration.files import load_routes
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.health import Problem
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.host import ModelHost
 from dicom_node.network.libraries import set_up_dicom_libraries
@@ -29,6 +29,7 @@ from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
+from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.holdings import query_source
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.pages import make_pages
@@ -39,6 +40,7 @@ from dicom_node.node.repositories import Repositories
 from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
+from dicom_node.node.sole import SolePlace
 from dicom_node.node.website import Website
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
@@ -58,6 +60,7 @@ from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.delivery.dispatch import Dispatch
 from dicom_node.workflow.delivery.plan import Planning
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
+from dicom_node.workflow.orphans import Orphans
 from dicom_node.workflow.pipeline import Corridor
 
 _LOG = logging.getLogger(__name__)
@@ -77,9 +80,20 @@ class Node:
         ------
         ConfigurationError
             When settings, routes, AE titles or models cannot be used.
+        ConflictError
+            When another node runs on the data folder, or under this name; nothing was touched.
         """
         set_up_dicom_libraries()
         self._settings = settings
+        self._place = SolePlace(settings)
+        self._place.take()
+        try:
+            self._build(settings, config_dir)
+        except BaseException:
+            self._place.leave()
+            raise
+
+    def _build(self, settings: NodeSettings, config_dir: Path) -> None:
         self._repositories = Repositories(settings)
         self._repositories.prepare(config_dir)
         self._associations = OpenAssociations()
@@ -105,6 +119,11 @@ class Node:
         self._corridor = self._make_corridor()
         self._workflows = WorkflowEngine(
             _engine_settings(settings), self._corridor, WorkflowRowStore(settings.workflow_url)
+        )
+        self._orphans = Orphans(
+            workflows=self._workflows,
+            index=self._repositories.index,
+            completion=self._corridor.completion,
         )
         self._corridor.completion.start_with(self._workflows)
         self._dispatch = Dispatch(courier_parts(settings, self._repositories))
@@ -144,7 +163,9 @@ class Node:
                     self._review_queue,
                     version=__version__,
                     devices=self._jobs.desk(),
-                    administration=make_administration(self._repositories, problems=self.problems),
+                    administration=make_administration(
+                        self._repositories, problems=self._words_of_problems
+                    ),
                 ),
                 machines=self._workstations.routers,
             ),
@@ -225,17 +246,27 @@ class Node:
         self._dispatch.stop()
         self._web.stop()
         self._repositories.close()
+        self._place.leave()
 
-    def problems(self) -> tuple[str, ...]:
-        """Say what keeps the node from doing its work."""
-        found = [] if self._receivers.ready() else ["receivers are not listening"]
-        if self._secure_receivers is not None and not self._secure_receivers.ready():
-            found.append("the TLS receiver is not listening")
-        try:
-            self._repositories.index.ping()
-        except sa.exc.SQLAlchemyError as error:
-            found.append(f"database cannot be read ({type(error).__name__})")
-        return tuple(found)
+    def problems(self) -> tuple[Problem, ...]:
+        """Say what is wrong with the node, and what to do."""
+        parts = RunningParts(
+            receivers_ready=self._are_receivers_ready,
+            place_held=self._place.is_held,
+            unloaded_models=self._models.unloaded,
+            lasting_outage=self._workflows.outages.lasting,
+        )
+        return (
+            *running_problems(parts),
+            *standing_problems(self._settings, self._repositories),
+        )
+
+    def _are_receivers_ready(self) -> bool:
+        secure = self._secure_receivers
+        return self._receivers.ready() and (secure is None or secure.ready())
+
+    def _words_of_problems(self) -> tuple[str, ...]:
+        return tuple(map(str, self.problems()))
 
     def _make_receivers(self, settings: ScpSettings) -> ReceiverPool:
         url, ae_title = self._settings.hotbase_url, self._settings.network.ae_title
@@ -325,11 +356,21 @@ class Node:
         self._clock.start()
 
     def _sweep(self) -> None:
-        self._desk.catch_up()
-        self._salvage.sweep()
-        self._dispatch.sweep()
-        self._corridor.completion.sweep()
-        self._workstations.sweep()
+        for part in (
+            self._desk.catch_up,
+            self._orphans.sweep,
+            self._salvage.sweep,
+            self._dispatch.sweep,
+            self._corridor.completion.sweep,
+            self._workstations.sweep,
+            self._conclude_decided,
+        ):
+            try:
+                part()
+            except Exception:  # noqa: BLE001  # what is away for one part must not stop the others
+                _LOG.exception("a part of the sweep broke off; the next sweep does it again")
+
+    def _conclude_decided(self) -> None:
         # Also what the command line has decided. A new attempt each minute, should one fail.
         minute = int(utc_now().timestamp() // 60)
         for item_id in self._review_queue.unconcluded(utc_now() - _UNTOLD_AFTER):
@@ -349,6 +390,7 @@ class Node:
             held=self._repositories.hotbase.held_counts,
             conflicts=self._repositories.conflicts.count,
             open_associations=self._associations.__len__,
+            problems=self.problems,
         )
 
     def _drift_collector(self) -> DriftCollector:

@@ -24,6 +24,7 @@ from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
 from dicom_node.persistence.corridor.retention import RetentionStore
 from dicom_node.persistence.corridor.search import ObjectSearch
+from dicom_node.persistence.corridor.standing import StandingStore
 from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.corridor.traffic import TrafficStore
 from dicom_node.persistence.database import (
@@ -62,6 +63,7 @@ class Repositories:
         self.hotbase = Hotbase(self.engine)
         self.deliveries = DeliveryStore(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
+        self.standing = StandingStore(self.engine)
         self.traffic = TrafficStore(self.engine)
         self.substitutes = SubstituteStore(self.engine)
         self.retention = RetentionStore(self.engine, folder=settings.archive_dir.name)

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.middleware.sessions import SessionMiddleware
 
 from dicom_node.administration.people import People
+from dicom_node.domain.health import Problem, Severity, status_of
 from dicom_node.web import problems as problem_pages
 from dicom_node.web import sign_in
 from dicom_node.web.frame import STATIC, Frame, Section
@@ -48,7 +49,7 @@ class Pages:
 def make_application(
     *,
     registry: CollectorRegistry,
-    problems: Callable[[], tuple[str, ...]],
+    problems: Callable[[], tuple[Problem, ...]],
     version: str,
     pages: Pages | None = None,
     machines: Sequence[APIRouter] = (),
@@ -60,7 +61,7 @@ def make_application(
     registry : CollectorRegistry
         What ``/metrics`` shows.
     problems : callable
-        Says what keeps the node from doing its work; nothing when it is healthy.
+        Says what is wrong with the node; nothing when it is healthy.
     version : str
         The node's version.
     pages : Pages, optional
@@ -75,8 +76,21 @@ def make_application(
     @application.get("/health")
     def health(response: Response) -> dict[str, object]:
         found = problems()
-        response.status_code = 503 if found else 200
-        return {"status": "failing" if found else "ok", "version": version, "problems": found}
+        status = status_of(found)
+        response.status_code = 503 if status == Severity.FAILING else 200
+        return {"status": status, "version": version, "problems": [str(each) for each in found]}
+
+    @application.get("/health/live")
+    def live() -> dict[str, str]:
+        """Whether this process answers: a supervisor that hears nothing may start it anew."""
+        return {"status": "ok"}
+
+    @application.get("/health/ready")
+    def ready(response: Response) -> dict[str, str]:
+        """Whether studies can be taken and worked on: what is only degraded is ready."""
+        is_failing = status_of(problems()) == Severity.FAILING
+        response.status_code = 503 if is_failing else 200
+        return {"status": "failing" if is_failing else "ok"}
 
     @application.get("/metrics")
     def metrics() -> Response:

@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -20,6 +21,7 @@ from dbos import error as dbos_error
 
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
+from dicom_node.workflow.outages import Outages
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import Fate, Life, StepFailedError
 from dicom_node.workflow.step_values import StepValues, refuse_pickles
@@ -31,12 +33,15 @@ R = TypeVar("R")
 
 _LOG = logging.getLogger(__name__)
 _STUDIES = "studies"
+_ANALYSE, _CONCLUDE = "analyse_study", "conclude_review"
 _STEP_TRIES = 3
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 # Nothing but an upgrade cancels: what was cancelled is to be begun anew.
 _LEFT = "CANCELLED"
 # Studies whose workflows are held in memory; those that are not being analysed cost a thread each.
 _DIRECT = 64
+# How many rows are deleted at a time.
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,7 @@ class _Steps:
                     "max_attempts": _STEP_TRIES,
                     "should_retry": functools.partial(_may_pass, name, self.workflow_id),
                 },
-                step,
+                self._engine.outages.waited_out(name, step),
                 *args,
                 **kwargs,
             )
@@ -113,6 +118,8 @@ class WorkflowEngine:
         self._rows = rows
         self._lock = threading.Lock()
         self._direct: set[str] = set()
+        self._running: set[str] = set()
+        self.outages = Outages()
         self._analyse: Callable[[str], None]
         self._conclude: Callable[[str], None]
         self._debouncer: Debouncer[[str], None]
@@ -120,6 +127,7 @@ class WorkflowEngine:
     def start(self) -> None:
         """Open the workflow store and take up whatever the last run left unfinished."""
         refuse_pickles()
+        self.outages.start()
         DBOS(
             config={
                 "name": "dicom-node",
@@ -141,6 +149,7 @@ class WorkflowEngine:
 
     def stop(self, timeout: float = 10.0) -> None:
         """Let running workflows end, up to ``timeout`` seconds; the rest is taken up next time."""
+        self.outages.stop()
         DBOS.destroy(workflow_completion_timeout_sec=int(timeout), destroy_registry=True)
         self._rows.close()
 
@@ -175,18 +184,43 @@ class WorkflowEngine:
         """See to it that these workflows are never run again, by whatever version."""
         DBOS.cancel_workflows(list(workflow_ids))
 
-    def collect(self) -> int:
-        """Delete the rows of workflows that ended long ago; return how many."""
-        cutoff = time.time() - self._settings.keep_workflows
-        ended = DBOS.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED"],
-            end_time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(cutoff)),
-            limit=1000,
+    def orphans(self) -> frozenset[str]:
+        """Return the workflows that should be running in this process and that no thread runs."""
+        pending = DBOS.list_workflows(
+            status="PENDING",
+            name=[_ANALYSE, _CONCLUDE],
+            app_version=self._settings.contract.version,
             load_input=False,
             load_output=False,
         )
-        DBOS.delete_workflows([each.workflow_id for each in ended])
-        return len(ended)
+        own = {
+            each.workflow_id for each in pending if each.executor_id == self._settings.executor_id
+        }
+        with self._lock:
+            return frozenset(own - self._running)
+
+    def take_up(self, workflow_id: str) -> None:
+        """Go on with a workflow that no thread runs, where it was."""
+        DBOS.resume_workflow(workflow_id)
+
+    def collect(self) -> int:
+        """Delete the rows of all workflows that ended long ago; return how many."""
+        count = 0
+        while ended := self._ended():
+            DBOS.delete_workflows(ended)
+            count += len(ended)
+        return count
+
+    def _ended(self) -> list[str]:
+        cutoff = time.time() - self._settings.keep_workflows
+        found = DBOS.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            end_time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(cutoff)),
+            limit=_PAGE,
+            load_input=False,
+            load_output=False,
+        )
+        return [each.workflow_id for each in found]
 
     def _take_up(self) -> None:
         """Go on with what another version has left, or have it begun anew."""
@@ -230,13 +264,27 @@ class WorkflowEngine:
         # DBOS finds workflows by name when it recovers them, so they must be registered before
         # launch; they are registered here, not at import, because they close over the corridor.
         def analyse_study(study_instance_uid: str) -> None:
-            self._guarded_analysis(study_instance_uid)
+            with self._in_this_thread():
+                self._guarded_analysis(study_instance_uid)
 
         def conclude_review(item_id: str) -> None:
-            self._corridor.conclude(item_id, _Steps(self))
+            with self._in_this_thread():
+                self._corridor.conclude(item_id, _Steps(self))
 
-        self._conclude = DBOS.workflow(name="conclude_review")(conclude_review)
-        self._analyse = DBOS.workflow(name="analyse_study")(analyse_study)
+        self._conclude = DBOS.workflow(name=_CONCLUDE)(conclude_review)
+        self._analyse = DBOS.workflow(name=_ANALYSE)(analyse_study)
+
+    @contextmanager
+    def _in_this_thread(self) -> Iterator[None]:
+        """Note that a thread runs the workflow, for as long as it does."""
+        workflow_id = DBOS.workflow_id or ""
+        with self._lock:
+            self._running.add(workflow_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(workflow_id)
 
     def _guarded_analysis(self, study_instance_uid: str) -> None:
         steps = _Steps(self)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dicom_node.telemetry import configure_logging
+from dicom_node.telemetry import Tally, configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +56,19 @@ def test_nobody_says_less_than_what_is_asked_for(capsys: pytest.CaptureFixture[s
     for name in ("dicom_node.test", "some.library"):
         logging.getLogger(name).warning("not so bad")
     assert capsys.readouterr().err == ""
+
+
+def test_a_count_that_takes_long_is_not_taken_at_every_scrape() -> None:
+    now, counted = [0.0], [0]
+
+    def count() -> int:
+        now[0] += 2.0  # it takes two seconds
+        counted[0] += 1
+        return counted[0]
+
+    tally = Tally(count, monotonic=lambda: now[0])
+    assert tally() == 1
+    now[0] += 199.0
+    assert tally() == 1
+    now[0] += 1.0
+    assert tally() == 2

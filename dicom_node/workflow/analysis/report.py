@@ -10,6 +10,7 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.patient import contradictions_within
+from dicom_node.domain.reception import OutOfSpaceError
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.evidence_order import (
@@ -71,6 +72,8 @@ class Reporting:
         earlier = {each.sop_instance_uid: each for each in self._results.evidence(job.job_id)}
         try:
             made = self._maker.make(self._order(analysis, tuple(earlier.values())))
+        except OutOfSpaceError:  # waited for, and no fault of the job
+            raise
         except NodeError as error:
             _LOG.error("job not reported job=%s reason=%r", job.job_id, str(error))
             self._results.finish_job(
@@ -108,6 +111,8 @@ class Reporting:
         )
         try:
             made = self._failure_made(order)
+        except OutOfSpaceError:  # waited for, and no fault of the job
+            raise
         except NodeError as error:
             _LOG.error("failure not reported job=%s reason=%r", job.job_id, str(error))
             return ()
@@ -144,6 +149,8 @@ class Reporting:
     def _failure_made(self, order: EvidenceOrder) -> MadeEvidence:
         try:
             return self._maker.make(order)
+        except OutOfSpaceError:  # waited for, and no fault of the job
+            raise
         except NodeError as error:
             _LOG.warning("made by the index job=%s reason=%r", order.job.job_id, str(error))
             return self._last_resort.make(order)

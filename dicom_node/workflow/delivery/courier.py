@@ -95,12 +95,16 @@ class Courier:
         """Take everything that is due, for as long as the destination takes it."""
         line: Line | None = None
         with ExitStack() as association:
-            while not self._is_over() and not self._circuit.is_open and (due := self._due()):
+            while not self._is_over() and not self._circuit.is_open and (due := self._due(1)):
                 objects = self._objects(due[0], entity)
                 paths = self._parts.fitting.fit(due[0], objects, entity) if objects else ()
                 if paths and (line is None or not line.carries(paths)):
                     association.close()
-                    ahead = [each.path for one in due[1:] for each in self._objects(one, entity)]
+                    ahead = [
+                        each.path
+                        for one in self._due(_AHEAD)
+                        for each in self._objects(one, entity)
+                    ]
                     line = association.enter_context(
                         self._parts.sender.connect(entity, [*paths, *ahead])
                     )
@@ -109,12 +113,12 @@ class Courier:
                 else:
                     self._settle(due[0], objects, self._sent(line, paths), entity)
 
-    def _due(self) -> tuple[Delivery, ...]:
+    def _due(self, limit: int) -> tuple[Delivery, ...]:
         return self._parts.ledger.due(
             self._destination,
             self._parts.clock(),
             longest_wait=2 * self._parts.policy.longest_delay,
-            limit=_AHEAD,
+            limit=limit,
         )
 
     def _objects(self, delivery: Delivery, entity: ApplicationEntity) -> tuple[EvidenceObject, ...]:
@@ -250,7 +254,7 @@ class Courier:
             return min(wait, self._ageing)
         if self._circuit.is_open:
             return 0.0
-        if self._due():
+        if self._due(1):
             return 0.0
         due_at = self._parts.ledger.next_due(self._destination)
         if due_at is None:

@@ -7,6 +7,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from dicom_node.configuration.settings import (
 from dicom_node.domain.application_entity import ApplicationEntity, Operation, Role
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.access import StaticAccess
+from dicom_node.network.certificates import expires_at
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
@@ -234,3 +236,8 @@ def test_a_destination_by_tls_needs_a_certificate_of_the_nodes_own() -> None:
         address_of(NodeSettings(), entity)
     with pytest.raises(ConfigurationError, match="three files"):
         address_of(NodeSettings(tls=TlsSettings(certificate="node.pem")), entity)
+
+
+def test_a_certificate_says_until_when_it_is_valid(identities: dict[str, Identity]) -> None:
+    ends = expires_at(files(identities, "node", "modality"))
+    assert timedelta(days=1) < ends - utc_now() <= timedelta(days=2)

@@ -3,19 +3,21 @@
 from fastapi.testclient import TestClient
 
 from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.health import Problem, Severity
 from dicom_node.domain.study import StudyState
 from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
 from sr_templates.evidence_kind import EvidenceKind
 
 
-def client(*problems: str) -> TestClient:
+def client(*problems: Problem) -> TestClient:
     collector = CorridorCollector(
         studies=lambda: {StudyState.ANALYSED: 3},
         deliveries=lambda: {("PACS", DeliveryState.RETRYING): 2},
         held=lambda: {EvidenceKind.SEG: 2},
         conflicts=lambda: 4,
         open_associations=lambda: 1,
+        problems=lambda: problems,
     )
     application = make_application(
         registry=make_registry(collector), problems=lambda: problems, version="1.2.3"
@@ -29,10 +31,31 @@ def test_a_healthy_node_says_so() -> None:
     assert answer.json() == {"status": "ok", "version": "1.2.3", "problems": []}
 
 
+DEAF = Problem(kind="receivers", severity=Severity.FAILING, words="receivers are not listening")
+DOWN = Problem(
+    kind="destination down", severity=Severity.DEGRADED, words="PACS is down", advice="call it"
+)
+
+
 def test_a_failing_node_answers_503_and_says_why() -> None:
-    answer = client("receivers are not listening").get("/health")
+    asked = client(DEAF, DOWN)
+    answer = asked.get("/health")
     assert answer.status_code == 503
-    assert answer.json()["problems"] == ["receivers are not listening"]
+    assert answer.json()["status"] == "failing"
+    assert answer.json()["problems"] == ["receivers are not listening", "PACS is down; call it"]
+    assert asked.get("/health/ready").status_code == 503
+    assert asked.get("/health/live").status_code == 200
+
+
+def test_a_degraded_node_is_ready_and_says_what_to_do() -> None:
+    asked = client(DOWN)
+    answer = asked.get("/health")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["problems"] == ["PACS is down; call it"]
+    assert asked.get("/health/ready").status_code == 200
+    told = 'dicom_node_problems{kind="destination down",severity="degraded"} 1.0'
+    assert told in asked.get("/metrics").text
 
 
 def test_metrics_show_where_studies_and_deliveries_stand() -> None:

@@ -26,18 +26,18 @@ from dicom_node.workflow.ports import Fate, Life
 from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
 
-_GONE = sa.exc.OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+_BROKEN = sa.exc.ProgrammingError("SELECT 1", {}, Exception("no such table"))
 _QUICK = RetryPolicy(first_delay=timedelta(milliseconds=50))
 _PATIENCE = 60.0
 _contract_of = functools.cache(contract_of)  # schemas are made once
 
 
 class BrokenRouting:
-    """The database goes away right after the study was claimed."""
+    """A table is gone right after the study was claimed."""
 
     def route(self, study: StoredStudy) -> NoReturn:
         """Fail."""
-        raise _GONE
+        raise _BROKEN
 
 
 class Node:
@@ -105,7 +105,7 @@ def test_a_study_whose_failure_could_not_be_recorded_fails_in_the_end(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: object, **__: object) -> NoReturn:
-        raise _GONE
+        raise _BROKEN
 
     node.corridor = replace(node.corridor, routing=cast("Routing", BrokenRouting()))
     node.start()
@@ -119,7 +119,7 @@ def test_a_study_whose_failure_could_not_be_recorded_fails_in_the_end(
     node.salvage.sweep()
     study = node.works.index.study(STUDY)
     assert study.state is StudyState.FAILED
-    assert "OperationalError" in study.reason
+    assert "ProgrammingError" in study.reason
     assert "dicom-node retry" in study.reason
     assert node.works.index.reopen_failed(STUDY) == 1
 

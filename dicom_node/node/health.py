@@ -1,0 +1,174 @@
+"""Health: each check looks at one thing, and says what is wrong with it and what to do.
+
+``standing_problems`` needs no running node, so that the doctor sees the same; a running node adds
+its receivers, models and steps. Nothing here counts what grows with the archive.
+"""
+
+import shutil
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.health import Problem, Severity
+from dicom_node.errors import ConfigurationError
+from dicom_node.network.certificates import expires_at
+from dicom_node.node.clock import utc_now
+from dicom_node.node.peers import tls_files
+from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.corridor.standing import MOST, Still
+
+_EXPIRES_SOON = timedelta(days=30)
+_OUTAGE_SECONDS = 10.0
+
+
+def standing_problems(settings: NodeSettings, repositories: Repositories) -> Iterator[Problem]:
+    """Yield what is wrong with disk, certificate, database, studies and deliveries."""
+    yield from disk_problems(settings)
+    yield from certificate_problems(settings)
+    try:
+        repositories.index.ping()
+        yield from _study_problems(settings, repositories)
+        yield from _delivery_problems(repositories)
+    except sa.exc.SQLAlchemyError as error:
+        yield Problem(
+            kind="database",
+            severity=Severity.FAILING,
+            words=f"the database cannot be read ({type(error).__name__})",
+            advice="start it, or correct database.url: what was received waits for it",
+        )
+
+
+def disk_problems(settings: NodeSettings) -> Iterator[Problem]:
+    """Say where there is too little room to take studies, or soon will be."""
+    free = shutil.disk_usage(settings.data_dir).free
+    least = settings.network.min_free_bytes
+    if free >= 2 * least:
+        return
+    refuses = free < least
+    yield Problem(
+        kind="disk",
+        severity=Severity.FAILING if refuses else Severity.DEGRADED,
+        words=f"{free / 1e9:.1f} GB free in {settings.data_dir}"
+        + (": studies are refused" if refuses else ", little more than network.min_free_bytes"),
+        advice="make room (dicom-node retention), or lower network.min_free_bytes",
+    )
+
+
+def certificate_problems(settings: NodeSettings) -> Iterator[Problem]:
+    """Say where the node's certificate has ended, or soon will."""
+    advice = "put a new one in the place of tls.certificate and start the node again"
+    try:
+        files = tls_files(settings)
+        if files is None:
+            return
+        ends = expires_at(files)
+    except (ConfigurationError, ssl.SSLError) as error:
+        why = getattr(error, "verify_message", "") or str(error)
+        yield Problem(
+            kind="certificate",
+            severity=Severity.FAILING,
+            words=f"the certificate cannot be used: {why}",
+            advice=advice,
+        )
+        return
+    if ends - utc_now() < _EXPIRES_SOON:
+        yield Problem(
+            kind="certificate",
+            severity=Severity.DEGRADED,
+            words=f"the certificate ends on {ends:%Y-%m-%d}",
+            advice=advice,
+        )
+
+
+def _study_problems(settings: NodeSettings, repositories: Repositories) -> Iterator[Problem]:
+    limit = timedelta(seconds=settings.workflow.stuck_after)
+    if (stuck := repositories.standing.unfinished(utc_now() - limit)).count:
+        yield Problem(
+            kind="stuck studies",
+            severity=Severity.DEGRADED,
+            words=f"{_counted(stuck)} not done after the time that it should take{_since(stuck)}",
+            advice="dicom-node status says what each waits for",
+        )
+    if (failed := repositories.standing.failed()).count:
+        yield Problem(
+            kind="failed studies",
+            severity=Severity.DEGRADED,
+            words=f"{_counted(failed)} failed{_since(failed)}",
+            advice="dicom-node status says why, dicom-node retry analyses them again",
+        )
+
+
+def _delivery_problems(repositories: Repositories) -> Iterator[Problem]:
+    for each in repositories.deliveries.outages():
+        yield Problem(
+            kind="destination down",
+            severity=Severity.DEGRADED,
+            words=f"{each.destination} is down since {each.since:%Y-%m-%d %H:%M} UTC, "
+            f"{each.waiting} deliveries wait: {each.error}",
+            advice=f"dicom-node ae echo {each.destination} tries it",
+        )
+    for destination, count in repositories.deliveries.given_up_counts().items():
+        yield Problem(
+            kind="given-up deliveries",
+            severity=Severity.DEGRADED,
+            words=f"{count} deliveries to {destination} were given up",
+            advice=f"dicom-node deliveries list {destination} says why, and "
+            f"dicom-node deliveries retry {destination} sends them again",
+        )
+
+
+def _counted(still: Still) -> str:
+    if still.count == 1:
+        return "1 study"
+    return f"{still.count} or more studies" if still.count == MOST else f"{still.count} studies"
+
+
+def _since(still: Still) -> str:
+    return f", the first since {still.since:%Y-%m-%d %H:%M} UTC" if still.since else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningParts:
+    """What a running node can say of itself."""
+
+    receivers_ready: Callable[[], bool]
+    place_held: Callable[[], bool]
+    unloaded_models: Callable[[], dict[str, str]]
+    lasting_outage: Callable[[], tuple[int, float, str]]
+
+
+def running_problems(parts: RunningParts) -> Iterator[Problem]:
+    """Yield what is wrong with receivers, models, steps, and the node's place among others."""
+    if not parts.receivers_ready():
+        yield Problem(
+            kind="receivers",
+            severity=Severity.FAILING,
+            words="receivers are not listening",
+            advice="they are started again by themselves; the log says why they ended",
+        )
+    if not parts.place_held():
+        yield Problem(
+            kind="place",
+            severity=Severity.FAILING,
+            words="another node has taken this one's name in the workflow store",
+            advice="stop one of them, or give it another workflow.executor_id",
+        )
+    for name, why in parts.unloaded_models().items():
+        yield Problem(
+            kind="model",
+            severity=Severity.DEGRADED,
+            words=f"model {name} is not loaded: {why}",
+            advice=f"dicom-node models show {name}; its studies fail until then",
+        )
+    count, seconds, why = parts.lasting_outage()
+    if seconds >= _OUTAGE_SECONDS:
+        yield Problem(
+            kind="outage",
+            severity=Severity.DEGRADED,
+            words=f"{count} steps wait since {seconds:.0f} s for the end of an outage ({why})",
+            advice="start the database, or make room on the disk: they go on by themselves",
+        )

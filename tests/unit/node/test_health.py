@@ -1,0 +1,111 @@
+"""Health tells the truth, and what to do."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.health import Severity, status_of
+from dicom_node.domain.study import StudyState
+from dicom_node.node.health import (
+    RunningParts,
+    disk_problems,
+    running_problems,
+    standing_problems,
+)
+from dicom_node.node.repositories import Repositories
+from tests.unit.builders import EPOCH, STUDY, an_instance
+from tests.unit.persistence.test_hotbase import JOB
+
+
+class Usage(NamedTuple):
+    """What a disk says of itself."""
+
+    total: int
+    used: int
+    free: int
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> NodeSettings:
+    return NodeSettings(data_dir=tmp_path)
+
+
+@pytest.fixture
+def repositories(settings: NodeSettings) -> Iterator[Repositories]:
+    made = Repositories(settings)
+    made.migrate()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("free", "severities"),
+    [(0, ["failing"]), (1 << 29, ["failing"]), (3 << 29, ["degraded"]), (1 << 32, [])],
+)
+def test_a_disk_without_room_is_a_problem_before_it_is_full(
+    settings: NodeSettings, monkeypatch: pytest.MonkeyPatch, free: int, severities: list[str]
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1 << 40, 0, free))
+    assert [each.severity.value for each in disk_problems(settings)] == severities
+
+
+def test_failed_stuck_and_given_up_degrade_the_health_and_say_what_to_do(
+    settings: NodeSettings, repositories: Repositories
+) -> None:
+    assert list(standing_problems(settings, repositories)) == []
+    repositories.index.record([an_instance("1.1")])
+    repositories.hotbase.add_job(JOB, at=EPOCH)
+    made = repositories.deliveries.plan(JOB.job_id, "PACS", at=EPOCH)
+    repositories.deliveries.hold("PACS", "cannot be reached", at=EPOCH)
+    repositories.deliveries.move(made.delivery_id, DeliveryState.FAILED, at=EPOCH)
+    found = {each.kind: each for each in standing_problems(settings, repositories)}
+    assert set(found) == {"stuck studies", "destination down", "given-up deliveries"}
+    assert status_of(found.values()) == "degraded"
+    assert "dicom-node deliveries retry PACS" in str(found["given-up deliveries"])
+    study = repositories.index.claim(STUDY, by="w", at=EPOCH)
+    assert study is not None
+    repositories.index.finish(study, StudyState.FAILED, "no model")
+    kinds = [each.kind for each in standing_problems(settings, repositories)]
+    assert kinds[0] == "failed studies"
+
+
+def test_a_database_that_is_away_is_a_failing_node(
+    settings: NodeSettings, repositories: Repositories
+) -> None:
+    (settings.data_dir / "hotbase.sqlite").unlink()
+    repositories.engine.dispose()
+    (found,) = standing_problems(settings, repositories)
+    assert (found.kind, found.severity) == ("database", Severity.FAILING)
+
+
+def test_a_certificate_that_cannot_be_used_is_told(
+    settings: NodeSettings, repositories: Repositories
+) -> None:
+    tls = settings.tls.model_copy(update={"certificate": "absent.pem"})
+    half = settings.model_copy(update={"tls": tls})
+    assert [each.kind for each in standing_problems(half, repositories)] == ["certificate"]
+
+
+def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
+    well = RunningParts(
+        receivers_ready=lambda: True,
+        place_held=lambda: True,
+        unloaded_models=dict,
+        lasting_outage=lambda: (0, 0.0, ""),
+    )
+    assert list(running_problems(well)) == []
+    ill = RunningParts(
+        receivers_ready=lambda: False,
+        place_held=lambda: False,
+        unloaded_models=lambda: {"chest": "weights are missing"},
+        lasting_outage=lambda: (3, 60.0, "OperationalError"),
+    )
+    found = list(running_problems(ill))
+    assert [each.kind for each in found] == ["receivers", "place", "model", "outage"]
+    assert all(each.advice for each in found)
+    assert "chest is not loaded: weights are missing" in str(found[2])
