@@ -17,7 +17,6 @@ from dicom_node.domain.health import Problem
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.host import ModelHost
 from dicom_node.network.libraries import set_up_dicom_libraries
-from dicom_node.network.reactor import Reactor
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.tls import server_context
@@ -33,6 +32,7 @@ from dicom_node.node.health import RunningParts, running_problems, standing_prob
 from dicom_node.node.holdings import query_source
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.pages import make_pages
+from dicom_node.node.part_settings import engine_settings, scp_settings
 from dicom_node.node.peers import tls_files
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
@@ -42,7 +42,6 @@ from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
 from dicom_node.node.sole import SolePlace
 from dicom_node.node.website import Website
-from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
@@ -56,10 +55,9 @@ from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.salvage import Salvage
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.watch import DeviceWatch
-from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.delivery.dispatch import Dispatch
 from dicom_node.workflow.delivery.plan import Planning
-from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
+from dicom_node.workflow.engine import WorkflowEngine
 from dicom_node.workflow.orphans import Orphans
 from dicom_node.workflow.pipeline import Corridor
 
@@ -118,7 +116,7 @@ class Node:
         )
         self._corridor = self._make_corridor()
         self._workflows = WorkflowEngine(
-            _engine_settings(settings), self._corridor, WorkflowRowStore(settings.workflow_url)
+            engine_settings(settings), self._corridor, WorkflowRowStore(settings.workflow_url)
         )
         self._orphans = Orphans(
             workflows=self._workflows,
@@ -142,11 +140,11 @@ class Node:
             associations=self._associations,
             stored=self._repositories.stored_since_last_index,
         )
-        self._receivers = self._make_receivers(_scp_settings(settings))
+        self._receivers = self._make_receivers(scp_settings(settings))
         files = tls_files(settings)
         self._secure_receivers = (
             self._make_receivers(
-                replace(_scp_settings(settings), port=settings.tls.port, receivers=1, tls=files)
+                replace(scp_settings(settings), port=settings.tls.port, receivers=1, tls=files)
             )
             if files is not None and server_context(files)
             else None
@@ -398,31 +396,3 @@ class Node:
             measured=lambda: self._jobs.measured,
             suspensions=self._repositories.observations.suspensions,
         )
-
-
-def _scp_settings(settings: NodeSettings) -> ScpSettings:
-    network = settings.network
-    return ScpSettings(
-        ae_title=network.ae_title,
-        host=network.host,
-        port=network.port,
-        receivers=network.receivers,
-        max_associations=network.max_associations,
-        max_associations_per_entity=network.max_associations_per_entity,
-        max_associations_per_address=network.max_associations_per_address,
-        max_silent_per_address=network.max_silent_per_address,
-        max_object_bytes=network.max_object_bytes,
-        reactor=Reactor(network.reactor),
-        max_pdu_bytes=network.max_pdu,
-        idle_timeout=network.idle_timeout,
-    )
-
-
-def _engine_settings(settings: NodeSettings) -> EngineSettings:
-    return EngineSettings(
-        database_url=settings.workflow_url,
-        database_engine=make_workflow_engine(settings.workflow_url),
-        executor_id=settings.workflow.executor_id,
-        keep_workflows=settings.workflow.keep_workflows,
-        contract=contract_of(Corridor, WorkflowEngine),
-    )

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from dicom_node.configuration.settings import NetworkSettings, NodeSettings
 from dicom_node.network.reactor import Reactor
-from dicom_node.node.node import _scp_settings
+from dicom_node.node.part_settings import scp_settings
 
 OTHER = {
     "ae_title": "OTHER",
@@ -23,7 +23,7 @@ OTHER = {
 def test_receivers_get_what_is_set() -> None:
     network = NetworkSettings.model_validate({**OTHER, "max_pdu": 65536, "reactor": "pynetdicom"})
 
-    given = asdict(_scp_settings(NodeSettings(network=network)))
+    given = asdict(scp_settings(NodeSettings(network=network)))
 
     assert {name: given[name] for name in OTHER} == OTHER
     assert given["max_pdu_bytes"] == 65536
