@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem, Severity
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.certificates import expires_at
+from dicom_node.network.tls import TlsFiles
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import tls_files
 from dicom_node.node.repositories import Repositories
@@ -59,29 +61,43 @@ def disk_problems(settings: NodeSettings) -> Iterator[Problem]:
 
 
 def certificate_problems(settings: NodeSettings) -> Iterator[Problem]:
-    """Say where the node's certificate has ended, or soon will."""
-    advice = "put a new one in the place of tls.certificate and start the node again"
+    """Say which of the node's certificates, of DICOM and of the pages, has ended or soon will."""
     try:
         files = tls_files(settings)
-        if files is None:
-            return
+    except ConfigurationError as error:
+        yield _unusable("tls.certificate", str(error))
+    else:
+        if files is not None:
+            yield from _certificate_problems("tls.certificate", files)
+    web = settings.web
+    if web.certificate and web.private_key:
+        own = Path(web.certificate)
+        shown = TlsFiles(certificate=own, private_key=Path(web.private_key), trusted=own)
+        yield from _certificate_problems("web.certificate", shown)
+
+
+def _certificate_problems(setting: str, files: TlsFiles) -> Iterator[Problem]:
+    try:
         ends = expires_at(files)
     except (ConfigurationError, ssl.SSLError) as error:
-        why = getattr(error, "verify_message", "") or str(error)
-        yield Problem(
-            kind="certificate",
-            severity=Severity.FAILING,
-            words=f"the certificate cannot be used: {why}",
-            advice=advice,
-        )
+        yield _unusable(setting, getattr(error, "verify_message", "") or str(error))
         return
     if ends - utc_now() < _EXPIRES_SOON:
         yield Problem(
             kind="certificate",
             severity=Severity.DEGRADED,
-            words=f"the certificate ends on {ends:%Y-%m-%d}",
-            advice=advice,
+            words=f"the certificate of {setting} ends on {ends:%Y-%m-%d}",
+            advice="put a new one in its place",
         )
+
+
+def _unusable(setting: str, why: str) -> Problem:
+    return Problem(
+        kind="certificate",
+        severity=Severity.FAILING,
+        words=f"the certificate of {setting} cannot be used: {why}",
+        advice="put a new one in its place",
+    )
 
 
 def _study_problems(settings: NodeSettings, repositories: Repositories) -> Iterator[Problem]:
