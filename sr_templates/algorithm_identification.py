@@ -1,5 +1,7 @@
 """TID 4019 Algorithm Identification, and the algorithm as contributing and observing equipment."""
 
+from collections.abc import Sequence
+
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
@@ -19,31 +21,51 @@ from sr_templates.uids import device_uid
 
 
 def algorithm_identification(prediction: Prediction) -> AlgorithmIdentification:
-    """TID 4019: name, version, manufacturer, and as parameters what decides a verdict.
+    """TID 4019: name, version, and as parameters what decides a verdict."""
+    return identified(prediction.model, parameters_of(prediction))
 
-    The parameters are the weights' digest, the calibration's name and each label's threshold.
-    """
-    model = prediction.model
+
+def identified(model: ModelIdentity, parameters: Sequence[str]) -> AlgorithmIdentification:
+    """TID 4019 of a model with its parameters."""
     return AlgorithmIdentification(
-        name=model.name,
-        version=model.version,
-        parameters=[
-            *([f"weights sha256 {model.weights_digest}"] if model.weights_digest else []),
-            f"calibration {prediction.calibration}",
-            *thresholds(prediction),
-        ],
+        name=model.name, version=model.version, parameters=list(parameters)
     )
 
 
-def algorithm_statements(prediction: Prediction) -> AlgorithmIdentification:
+def as_statements(algorithm: AlgorithmIdentification) -> AlgorithmIdentification:
     """The same content for a container that has no row for TID 4019, as contained TEXT items.
 
     A report without measurement groups has no other place that says which algorithm it is from.
     """
-    items = algorithm_identification(prediction)
-    for item in items:
+    for item in algorithm:
         item.RelationshipType = Relationship.CONTAINS.value
-    return items
+    return algorithm
+
+
+def segment_algorithm(model: ModelIdentity, parameters: Sequence[str]) -> Dataset:
+    """Item of Segmentation Algorithm Identification Sequence (PS3.3 10.16)."""
+    item = Dataset()
+    item.AlgorithmFamilyCodeSequence = [codes.code_item(codes.ARTIFICIAL_INTELLIGENCE)]
+    item.AlgorithmName = long_string(model.name)
+    item.AlgorithmVersion = long_string(model.version)
+    item.AlgorithmSource = long_string(model.manufacturer)
+    item.AlgorithmParameters = "; ".join(parameters)
+    return item
+
+
+def parameters_of(prediction: Prediction) -> list[str]:
+    """The weights' digest, the calibration's name and each label's threshold."""
+    digest = prediction.model.weights_digest
+    return [
+        *([weights_parameter(prediction.model)] if digest else []),
+        f"calibration {prediction.calibration}",
+        *thresholds(prediction),
+    ]
+
+
+def weights_parameter(model: ModelIdentity) -> str:
+    """Which weights, exactly."""
+    return f"weights sha256 {model.weights_digest}"
 
 
 def thresholds(prediction: Prediction) -> list[str]:

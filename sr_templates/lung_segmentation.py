@@ -15,6 +15,7 @@ from pydicom.uid import SegmentationStorage
 from ai_engine.ct import codes as ct_codes
 from ai_engine.prediction import ImagePrediction, ModelIdentity, Prediction
 from sr_templates import codes
+from sr_templates.algorithm_identification import segment_algorithm, weights_parameter
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.codes import ANATOMICAL_STRUCTURE
@@ -130,13 +131,9 @@ def _segment(number: int, concept: Concept, subject: Subject) -> Dataset:
     item.SegmentLabel = concept.meaning
     item.SegmentAlgorithmType = "AUTOMATIC"
     item.SegmentAlgorithmName = long_string(model.name)
-    algorithm = Dataset()
-    algorithm.AlgorithmFamilyCodeSequence = [codes.code_item(codes.ARTIFICIAL_INTELLIGENCE)]
-    algorithm.AlgorithmName = long_string(model.name)
-    algorithm.AlgorithmVersion = long_string(model.version)
-    algorithm.AlgorithmSource = long_string(model.manufacturer)
-    algorithm.AlgorithmParameters = f"weights sha256 {model.weights_digest}"
-    item.SegmentationAlgorithmIdentificationSequence = [algorithm]
+    item.SegmentationAlgorithmIdentificationSequence = [
+        segment_algorithm(model, [weights_parameter(model)])
+    ]
     item.SegmentedPropertyCategoryCodeSequence = [codes.code_item(ANATOMICAL_STRUCTURE)]
     item.SegmentedPropertyTypeCodeSequence = [codes.code_item(concept)]
     item.TrackingID = concept.meaning

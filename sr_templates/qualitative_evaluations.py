@@ -27,7 +27,7 @@ from ai_engine.prediction import (
     Remark,
 )
 from sr_templates import codes
-from sr_templates.algorithm_identification import algorithm_statements
+from sr_templates.algorithm_identification import algorithm_identification, as_statements
 from sr_templates.content_items import coded, comment, number, summary_code
 from sr_templates.notices import is_incomplete
 from sr_templates.planar_roi import percentage, probability_concept
@@ -63,7 +63,7 @@ def qualitative_evaluations(
     for remark in prediction.remarks:
         content.append(_remark(remark, sources[remark.sop_instance_uid]))
     content.extend(comment(sentence) for sentence in (*summary_sentences(prediction), *notes))
-    content.extend(algorithm_statements(prediction))
+    content.extend(as_statements(algorithm_identification(prediction)))
     container.ContentSequence = content
     return container
 

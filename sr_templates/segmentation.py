@@ -13,7 +13,7 @@ from pydicom.uid import SegmentationStorage
 
 from ai_engine.prediction import Prediction
 from sr_templates import codes
-from sr_templates.algorithm_identification import thresholds
+from sr_templates.algorithm_identification import parameters_of, segment_algorithm
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
@@ -129,7 +129,9 @@ def _segment(number: int, region: TrackedRegion, prediction: Prediction) -> Data
     item.SegmentDescription = _segment_description(region, prediction)
     item.SegmentAlgorithmType = "AUTOMATIC"
     item.SegmentAlgorithmName = long_string(prediction.model.name)
-    item.SegmentationAlgorithmIdentificationSequence = [_algorithm(prediction)]
+    item.SegmentationAlgorithmIdentificationSequence = [
+        segment_algorithm(prediction.model, parameters_of(prediction))
+    ]
     item.SegmentedPropertyCategoryCodeSequence = [codes.code_item(codes.MORPHOLOGICALLY_ABNORMAL)]
     item.SegmentedPropertyTypeCodeSequence = [codes.code_item(codes.concept(finding.code))]
     if finding.site is not None:
@@ -146,23 +148,6 @@ def _segment_description(region: TrackedRegion, prediction: Prediction) -> str:
     threshold = percent(finding.threshold, region.probability)
     words = f"{finding.title}: probability {probability}, threshold {threshold}"
     return f"{words}. {WARNING}" if prediction.model.research_only else words
-
-
-def _algorithm(prediction: Prediction) -> Dataset:
-    """Algorithm Identification macro (PS3.3 10.16), with the same parameters as TID 4019."""
-    model = prediction.model
-    parameters = (
-        f"weights sha256 {model.weights_digest}",
-        f"calibration {prediction.calibration}",
-        *thresholds(prediction),
-    )
-    item = Dataset()
-    item.AlgorithmFamilyCodeSequence = [codes.code_item(codes.ARTIFICIAL_INTELLIGENCE)]
-    item.AlgorithmName = long_string(model.name)
-    item.AlgorithmVersion = long_string(model.version)
-    item.AlgorithmSource = long_string(model.manufacturer)
-    item.AlgorithmParameters = "; ".join(parameters)
-    return item
 
 
 def add_segment_frames(segmentation: Dataset, subject: Subject, segments: int) -> None:

@@ -21,9 +21,10 @@ from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.ct.results import Caution, CtAnalysis, KeySlice, LungMeasurement, Side, SliceRange
 from ai_engine.prediction import Remark
 from sr_templates import codes
+from sr_templates.algorithm_identification import as_statements, identified
 from sr_templates.content_items import coded, comment, number, summary_code
 from sr_templates.ct import codes as ct_codes
-from sr_templates.ct.algorithm import ct_algorithm_statements
+from sr_templates.ct.algorithm import ct_parameters
 from sr_templates.ct.subject import CtSubject
 from sr_templates.ct.volumetric_roi import lung_numbers, rounded
 from sr_templates.notices import is_incomplete
@@ -55,7 +56,8 @@ def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
     content.extend(comment(f"Limitation: {words}") for words in prediction.limitations)
     if prediction.model.research_only:
         content.append(comment(WARNING))
-    content.extend(ct_algorithm_statements(prediction))
+    algorithm = identified(prediction.model, ct_parameters(prediction))
+    content.extend(as_statements(algorithm))
     container.ContentSequence = content
     return container
 

@@ -13,10 +13,11 @@ from ai_engine.ct import codes as engine_codes
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import Pattern, Side
 from sr_templates import codes
+from sr_templates.algorithm_identification import segment_algorithm
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.ct import codes as ct_codes
-from sr_templates.ct.algorithm import segment_algorithm
+from sr_templates.ct.algorithm import ct_parameters
 from sr_templates.ct.subject import CtSubject, ct_subject
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.evidence_kind import EvidenceKind
@@ -129,7 +130,9 @@ def _segment(number: int, what: Side | Pattern, subject: CtSubject) -> Dataset:
     item.SegmentLabel = title(what)
     item.SegmentAlgorithmType = "AUTOMATIC"
     item.SegmentAlgorithmName = long_string(subject.prediction.model.name)
-    item.SegmentationAlgorithmIdentificationSequence = [segment_algorithm(subject.prediction)]
+    item.SegmentationAlgorithmIdentificationSequence = [
+        segment_algorithm(subject.prediction.model, ct_parameters(subject.prediction))
+    ]
     item.SegmentedPropertyCategoryCodeSequence = [codes.code_item(category)]
     item.SegmentedPropertyTypeCodeSequence = [codes.code_item(codes.concept(what.code))]
     if not is_lung:

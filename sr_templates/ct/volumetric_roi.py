@@ -34,8 +34,9 @@ from ai_engine.ct import codes as engine_codes
 from ai_engine.ct.results import Area, LungMeasurement, Pattern, Side
 from ai_engine.prediction import Code as PredictionCode
 from sr_templates import codes
+from sr_templates.algorithm_identification import identified
 from sr_templates.ct import codes as ct_codes
-from sr_templates.ct.algorithm import ct_algorithm
+from sr_templates.ct.algorithm import ct_parameters
 from sr_templates.ct.subject import CtSubject
 from sr_templates.source_image import uid_of
 
@@ -50,7 +51,8 @@ def volumetric_roi_groups(subject: CtSubject, *, segmented: bool) -> Iterator[Gr
     segmented
         Whether a segmentation goes with the report, so that segments can be referred to.
     """
-    algorithm = ct_algorithm(subject.prediction)
+    prediction = subject.prediction
+    algorithm = identified(prediction.model, ct_parameters(prediction))
     for area in subject.analysis.outlines:
         builder = _Group(subject=subject, area=area, segmented=segmented, algorithm=algorithm)
         yield builder.build()
