@@ -215,6 +215,7 @@ class RemarkKind(StrEnum):
     HEADER_VALUES = "header values not valid"
     PATIENT_DECIDED = "patient decided by a person"
     TELLS_ABNORMAL = "tells abnormal, not which disease"
+    IMAGES_FETCHED = "images fetched from an archive"
 
     @property
     def is_disagreement(self) -> bool:

@@ -197,6 +197,9 @@ REMARKS = MappingProxyType(
         RemarkKind.HEADER_CORRECTED: Code(
             "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
         ),
+        RemarkKind.IMAGES_FETCHED: Code(
+            "R-FETCHED", PRIVATE_SCHEME, "Images fetched from an archive"
+        ),
         RemarkKind.TRANSFER_INTERRUPTED: Code(
             "R-INTERRUPTED", PRIVATE_SCHEME, "Transfer interrupted"
         ),

@@ -279,6 +279,15 @@ class TlsSettings(_Section):
     """Whether the worklist's port speaks TLS."""
 
 
+class RetrievalSettings(_Section):
+    """Images that the node fetches itself."""
+
+    archive: str = ""
+    """AE title of the archive that is asked for images a transfer lacks; empty: nobody."""
+    look_back: float = Field(default=86400.0, gt=0)
+    """Seconds since a study's last image for which the archive is asked about it."""
+
+
 class NodeSettings(BaseSettings):
     """All settings of one node."""
 
@@ -305,6 +314,7 @@ class NodeSettings(BaseSettings):
     inference: InferenceSettings = InferenceSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     worklist: WorklistSettings = WorklistSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
     tls: TlsSettings = TlsSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     drift: DriftSettings = DriftSettings()

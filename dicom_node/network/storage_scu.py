@@ -25,7 +25,8 @@ from pynetdicom import build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dsutils import split_dataset
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation
 
@@ -453,8 +454,14 @@ def open_association(
     contexts: list[PresentationContext],
     calling_ae: str,
     timeouts: ScuTimeouts,
+    *,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    handlers: Sequence[EventHandlerType] = (),
 ) -> Iterator[Association]:
     """Open an association, and release it afterwards.
+
+    ``roles`` are those that the node offers to take besides that of an SCU, ``handlers`` serve
+    what the peer then asks for.
 
     Yields an association without accepted contexts where the peer accepted none: pynetdicom has
     aborted it already, and the caller says so of each object.
@@ -474,7 +481,8 @@ def open_association(
             contexts=contexts,
             ae_title=destination.ae_title,
             tls_args=(destination.tls, destination.host) if destination.tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
+            ext_neg=list(roles),
+            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append), *handlers],
         )
     except (OSError, UnicodeError) as error:  # a host name that is not known, or is none
         raise ConnectionFailedError(f"{_peer(destination)} cannot be reached: {error}") from error

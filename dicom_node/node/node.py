@@ -36,6 +36,7 @@ from dicom_node.node.part_settings import engine_settings, scp_settings
 from dicom_node.node.peers import tls_files
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
+from dicom_node.node.repairing import repairing_of
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
@@ -307,6 +308,7 @@ class Node:
                 models=self._models,
                 watch=DeviceWatch(repositories.observations),
                 clock=utc_now,
+                archive=settings.retrieval.archive,
             ),
             reporting=Reporting(
                 index=repositories.index,
@@ -341,6 +343,9 @@ class Node:
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._collect, "interval", hours=1)
         self._clock.add_job(self._web.renew, "interval", minutes=1)
+        if self._settings.retrieval.archive:
+            repairing = repairing_of(self._settings, self._repositories, self._corridor.completion)
+            self._clock.add_job(repairing.sweep, "interval", seconds=interval, max_instances=1)
         care = self._settings
         for schedule, job in (
             (care.calibration.schedule, self._jobs.calibrate_all),

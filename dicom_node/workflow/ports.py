@@ -118,8 +118,10 @@ class Workflows(Protocol):
 class StudyStore(Protocol):
     """The index of studies and instances."""
 
-    def record(self, instances: Sequence[ReceivedInstance]) -> frozenset[str]:
-        """Commit instances; return the studies that have new ones."""
+    def record(
+        self, instances: Sequence[ReceivedInstance], *, sender: str | None = None
+    ) -> frozenset[str]:
+        """Commit instances; return the studies that have new ones, whose sender may be given."""
 
     def claim(self, study_instance_uid: str, *, by: str, at: datetime) -> StoredStudy | None:
         """Freeze the next revision of a study for one workflow."""

@@ -13,7 +13,7 @@ from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord,
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.attributes import clear_attributes, keep_attributes
 from dicom_node.persistence.corridor.conflicts import keep_conflicts, warn_of
-from dicom_node.persistence.corridor.tables import CONFLICTS, INSTANCES, STUDIES
+from dicom_node.persistence.corridor.tables import CONFLICTS, INSTANCES, JOBS, REFUSALS, STUDIES
 from dicom_node.persistence.upsert import insert_or_ignore
 
 # More parameters than this in one statement are too many for some SQLite builds.
@@ -27,8 +27,13 @@ class StudyIndex:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def record(self, instances: Sequence[ReceivedInstance]) -> frozenset[str]:
+    def record(
+        self, instances: Sequence[ReceivedInstance], *, sender: str | None = None
+    ) -> frozenset[str]:
         """Commit ``instances`` in one transaction.
+
+        Who sent last is the study's sender, unless ``sender`` is given: images that the node
+        fetched came from an archive, and the study from somebody else.
 
         The first object under a SOP Instance UID counts; a later one with other bytes is noted
         as a conflict, and one with the same bytes changes nothing.
@@ -49,7 +54,7 @@ class StudyIndex:
                     fresh[uid] = instance
                 elif present != instance.digest:
                     conflicts.append(instance)
-            _open_studies(connection, fresh.values())
+            _open_studies(connection, fresh.values(), sender)
             insert_or_ignore(
                 connection, INSTANCES, [_instance_row(each) for each in fresh.values()]
             )
@@ -216,6 +221,24 @@ class StudyIndex:
         with self._read() as connection:
             return study_records(connection, STUDIES.c.state == StudyState.RECEIVING, limit=limit)
 
+    def lacking(self, reason: str, *, since: datetime, limit: int = 100) -> tuple[StudyRecord, ...]:
+        """Return studies that may lack images, the longest quiet first.
+
+        Their transfer broke off, or an image was refused for ``reason``; and nothing of them has
+        been received before ``since`` only.
+        """
+        refused = (
+            sa.select(JOBS.c.study_instance_uid)
+            .join(REFUSALS, REFUSALS.c.job_id == JOBS.c.job_id)
+            .where(REFUSALS.c.reason == reason)
+        )
+        condition = sa.and_(
+            STUDIES.c.last_received_at >= since,
+            sa.or_(STUDIES.c.interruption.is_not(None), STUDIES.c.study_instance_uid.in_(refused)),
+        )
+        with self._read() as connection:
+            return study_records(connection, condition, limit=limit)
+
     def undecided(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which a person has to say whose they are, the oldest first."""
         with self._read() as connection:
@@ -306,7 +329,9 @@ def _digests(connection: sa.Connection, uids: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _open_studies(connection: sa.Connection, instances: Iterable[ReceivedInstance]) -> None:
+def _open_studies(
+    connection: sa.Connection, instances: Iterable[ReceivedInstance], sender: str | None
+) -> None:
     by_study: dict[str, list[ReceivedInstance]] = {}
     for instance in instances:
         by_study.setdefault(instance.study_instance_uid, []).append(instance)
@@ -314,7 +339,7 @@ def _open_studies(connection: sa.Connection, instances: Iterable[ReceivedInstanc
         {
             "study_instance_uid": uid,
             "state": StudyState.RECEIVING,
-            "sender": arrived[-1].calling_ae,
+            "sender": sender if sender is not None else arrived[-1].calling_ae,
             "revision": 0,
             "claimed_by": "",
             "first_received_at": min(each.received_at for each in arrived),

@@ -49,12 +49,15 @@ class Inference:
         models: Models,
         watch: DeviceWatch,
         clock: Clock,
+        archive: str = "",
     ) -> None:
+        """Keep the parts; ``archive`` is the AE title that missing images are fetched from."""
         self._index = index
         self._results = results
         self._models = models
         self._watch = watch
         self._clock = clock
+        self._archive = archive
 
     def analyse(self, job: Job) -> Inferred | None:
         """Make the prediction of a job and keep it in the Hotbase; None when the job failed.
@@ -97,7 +100,8 @@ class Inference:
     def _predicted(self, job: Job, instances: Sequence[ReceivedInstance]) -> Result:
         admitted, refused = self._watch.admitted(job.model, instances)
         prediction = self._models.predict(job.model, admitted)
-        return with_remarks(with_refusals(prediction, refused), job, instances)
+        told = with_refusals(prediction, refused)
+        return with_remarks(told, job, instances, self._archive)
 
     def fail(self, job: Job, reason: str) -> None:
         """Record that a job has failed, and why."""
@@ -105,9 +109,16 @@ class Inference:
         self._results.finish_job(job.job_id, JobState.FAILED, at=self._clock(), reason=reason)
 
 
-def with_remarks(prediction: Result, job: Job, instances: Sequence[ReceivedInstance]) -> Result:
+def with_remarks(
+    prediction: Result, job: Job, instances: Sequence[ReceivedInstance], archive: str = ""
+) -> Result:
     """Add what triage said, where header and pixels disagree, and that a transfer broke off."""
-    remarks = (*prediction.remarks, *_interrupted(job), *_decided(job))
+    remarks = (
+        *prediction.remarks,
+        *_interrupted(job),
+        *_decided(job),
+        *_fetched(job, instances, archive),
+    )
     if not isinstance(prediction, Prediction):
         return replace(prediction, remarks=remarks)
     disagreements = (
@@ -128,6 +139,18 @@ def _interrupted(job: Job) -> Iterator[Remark]:
             sop_instance_uid=job.sop_instance_uids[0],
             detail=f"Transfer interrupted: {job.interruption.words}, and the rest did not come. "
             "Images may be missing: this result is of those that arrived.",
+        )
+
+
+def _fetched(job: Job, instances: Sequence[ReceivedInstance], archive: str) -> Iterator[Remark]:
+    """Where the node fetched what a transfer lacked, the images are of two origins."""
+    fetched = [each for each in instances if each.calling_ae.strip() == archive]
+    if archive and 0 < len(fetched) < len(instances):
+        yield Remark(
+            kind=RemarkKind.IMAGES_FETCHED,
+            sop_instance_uid=job.sop_instance_uids[0],
+            detail=f"{len(fetched)} of {len(instances)} images were missing in the transfer and "
+            f"were fetched from the archive {archive}.",
         )
 
 

@@ -1,0 +1,182 @@
+"""Images that a transfer lacks come from the archive that has them."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydicom.dataset import Dataset
+
+from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.reception import AssociationEnd
+from dicom_node.domain.study import StudyRecord
+from dicom_node.network.errors import AssociationError
+from dicom_node.network.retrieve_scu import ArchiveScu
+from dicom_node.network.storage_scu import Destination, ScuTimeouts
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.workflow.analysis.repair import ListedInstance, Repaired, Repairing
+from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset, write_part10
+from tests.peers.orthanc import Orthanc
+from tests.peers.scp import answering_scp
+
+STUDY, SERIES = "1.2.826.0.1.3680043.3.500", "1.2.826.0.1.3680043.3.500.1"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+SLICES, HELD = 12, 5
+TIMEOUTS = ScuTimeouts(connection=5.0, acse=30.0, dimse=30.0, network=30.0)
+
+
+@dataclass(slots=True)
+class Expecting:
+    """Notes which studies would be analysed again."""
+
+    expected: list[str] = field(default_factory=list)
+
+    def expect(self, study_instance_uid: str) -> None:
+        """Note one."""
+        self.expected.append(study_instance_uid)
+
+
+@dataclass(slots=True)
+class Desk:
+    """A node's index and archive, with the beginning of a CT series."""
+
+    index: StudyIndex
+    received: StorageArchive
+    expecting: Expecting = field(default_factory=Expecting)
+
+    def candidates(self) -> Sequence[StudyRecord]:
+        return self.index.lacking("slices are missing", since=RECEIVED_AT - timedelta(days=1))
+
+    def repairing(self, archive: object) -> Repairing:
+        return Repairing(
+            index=self.index,
+            candidates=self.candidates,
+            archive=archive,  # type: ignore[arg-type]
+            completion=self.expecting,  # type: ignore[arg-type]
+        )
+
+
+def slices() -> Iterator[Dataset]:
+    for number in range(1, SLICES + 1):
+        yield make_dataset(
+            5000 + number,
+            SOPClassUID=CT_IMAGE,
+            Modality="CT",
+            StudyInstanceUID=STUDY,
+            SeriesInstanceUID=SERIES,
+            PatientID="CT1",
+            PatientName="Repair^Test",
+            InstanceNumber=number,
+        )
+
+
+@pytest.fixture
+def desk(engine: sa.Engine, tmp_path: Path) -> Desk:
+    received = StorageArchive(ArchiveSettings(root=tmp_path / "received", durable=False))
+    received.open()
+    index = StudyIndex(engine)
+    held = list(slices())[:HELD]
+    index.record(
+        [
+            received.store(encoded(each), announcement(each, calling_ae="CT1")).instance
+            for each in held
+        ]
+    )
+    index.interrupted(STUDY, AssociationEnd.ABORTED, sender="CT1")
+    return Desk(index=index, received=received)
+
+
+def archive_of(desk: Desk, destination: Destination) -> ArchiveScu:
+    return ArchiveScu(
+        lambda: destination,
+        calling_ae="AINODE",
+        timeouts=TIMEOUTS,
+        store=desk.received,
+        now=lambda: RECEIVED_AT,
+    )
+
+
+@pytest.mark.peer
+def test_slices_that_did_not_arrive_come_from_orthanc(
+    desk: Desk, plain_orthanc: Orthanc, tmp_path: Path
+) -> None:
+    for number, each in enumerate(slices()):
+        plain_orthanc.upload(write_part10(tmp_path / f"{number}.dcm", each))
+    peer = plain_orthanc.peer
+    to = Destination(ae_title=peer.ae_title, host=peer.host, port=peer.port)
+    repairing = desk.repairing(archive_of(desk, to))
+    missing = SLICES - HELD
+    (repaired,) = repairing.sweep()
+    assert repaired == Repaired(study_instance_uid=STUDY, missing=missing, fetched=missing)
+    instances = desk.index.instances(STUDY)
+    assert {each.sop_instance_uid for each in instances} == {
+        str(each.SOPInstanceUID) for each in slices()
+    }
+    fetched = [each for each in instances if each.calling_ae == peer.ae_title]
+    assert len(fetched) == missing
+    assert all(desk.received.path(each).exists() for each in fetched)
+    study = desk.index.study(STUDY)
+    assert study.sender == "CT1"
+    assert study.interruption is None
+    assert desk.expecting.expected == [STUDY]
+    assert repairing.sweep() == ()
+
+
+@pytest.mark.peer
+def test_an_archive_without_queries_or_away_changes_nothing(desk: Desk) -> None:
+    with answering_scp(ae_title="PACS") as scp:
+        there = Destination(ae_title="PACS", host=scp.peer.host, port=scp.peer.port)
+        archive = archive_of(desk, there)
+        with pytest.raises(AssociationError, match="does not answer queries"):
+            archive.listed(STUDY, [SERIES])
+        assert desk.repairing(archive).sweep() == ()
+    assert len(desk.index.instances(STUDY)) == HELD
+    assert desk.expecting.expected == []
+    assert desk.index.study(STUDY).interruption is AssociationEnd.ABORTED
+
+
+@dataclass(slots=True)
+class PartialArchive:
+    """An archive that has one image more than it hands out."""
+
+    desk: Desk
+    asked: int = 0
+
+    def listed(self, study: str, series: Sequence[str]) -> tuple[ListedInstance, ...]:
+        """Return every slice."""
+        assert (study, list(series)) == (STUDY, [SERIES])
+        self.asked += 1
+        return tuple(
+            ListedInstance(
+                series_instance_uid=SERIES,
+                sop_instance_uid=str(each.SOPInstanceUID),
+                sop_class_uid=CT_IMAGE,
+            )
+            for each in slices()
+        )
+
+    def fetched(self, study: str, wanted: Sequence[ListedInstance]) -> tuple[ReceivedInstance, ...]:
+        """Return all but one."""
+        assert study == STUDY
+        by_uid = {str(each.SOPInstanceUID): each for each in slices()}
+        store = functools.partial(announcement, calling_ae="PACS")
+        return tuple(
+            self.desk.received.store(encoded(one), store(one)).instance
+            for one in (by_uid[each.sop_instance_uid] for each in wanted[1:])
+        )
+
+
+def test_what_stays_missing_keeps_the_transfer_marked_as_broken_off(desk: Desk) -> None:
+    archive = PartialArchive(desk)
+    repairing = desk.repairing(archive)
+    missing = SLICES - HELD
+    (repaired,) = repairing.sweep()
+    assert (repaired.missing, repaired.fetched) == (missing, missing - 1)
+    assert desk.index.study(STUDY).interruption is AssociationEnd.ABORTED
+    repairing.sweep()
+    repairing.sweep()
+    assert archive.asked == 2  # once more for what had come, and then no more
