@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,14 +20,24 @@ from dicom_node.network.retrieve_scu import ArchiveScu
 from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.workflow.analysis.repair import ListedInstance, Repaired, Repairing
+from dicom_node.workflow.testing.fakes import InlineSteps
+from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset, write_part10
 from tests.peers.orthanc import Orthanc
 from tests.peers.scp import answering_scp
+from tests.unit.builders import EPOCH
+from tests.unit.sr_templates_ct.builders import STUDY as CT_STUDY
+from tests.unit.sr_templates_ct.builders import a_study
+from tests.unit.workflow.test_ct_corridor import receive, works
+from tests.unit.workflow.test_pipeline import Works
 
 STUDY, SERIES = "1.2.826.0.1.3680043.3.500", "1.2.826.0.1.3680043.3.500.1"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 SLICES, HELD = 12, 5
 TIMEOUTS = ScuTimeouts(connection=5.0, acse=30.0, dimse=30.0, network=30.0)
+
+
+__all__ = ["works"]  # a fixture
 
 
 @dataclass(slots=True)
@@ -180,3 +191,64 @@ def test_what_stays_missing_keeps_the_transfer_marked_as_broken_off(desk: Desk) 
     repairing.sweep()
     repairing.sweep()
     assert archive.asked == 2  # once more for what had come, and then no more
+
+
+@pytest.mark.peer
+def test_a_ct_with_ten_slices_withheld_is_repaired_and_measured_whole(
+    works: Works, plain_orthanc: Orthanc, tmp_path: Path
+) -> None:
+    datasets = a_study().datasets
+    for number, each in enumerate(datasets):
+        plain_orthanc.upload(write_part10(tmp_path / f"{number}.dcm", deepcopy(each)))
+    receive(works, [*datasets[:25], *datasets[35:]])
+    works.corridor.analyse(CT_STUDY, InlineSteps(workflow_id="first"))
+    (first,) = works.hotbase.jobs(CT_STUDY)
+    (refusal,) = {each["reason"] for each in works.hotbase.refusals(first["job_id"])}
+    assert refusal == "slices are missing"
+
+    peer = plain_orthanc.peer
+    to = Destination(ae_title=peer.ae_title, host=peer.host, port=peer.port)
+    works.corridor.inference._archive = peer.ae_title
+    repairing = Repairing(
+        index=works.index,
+        candidates=lambda: works.index.lacking("slices are missing", since=EPOCH),
+        archive=ArchiveScu(
+            lambda: to,
+            calling_ae="AINODE",
+            timeouts=TIMEOUTS,
+            store=works.received,
+            now=works.clock,
+        ),
+        completion=works.corridor.completion,
+    )
+    (repaired,) = repairing.sweep()
+    assert (repaired.missing, repaired.fetched) == (10, 10)
+
+    works.corridor.analyse(CT_STUDY, InlineSteps(workflow_id="second"))
+    (job,) = (
+        each["job_id"] for each in works.hotbase.jobs(CT_STUDY) if each["job_id"] != first["job_id"]
+    )
+    assert works.hotbase.refusals(job) == ()
+    whole = {
+        (row.side.value, round(row.volume_ml))
+        for row in a_study().prediction.analysis.measurements  # type: ignore[union-attr]
+    }
+    measured = {
+        (each["site"], round(each["value"]))
+        for each in works.hotbase.measurements(job)
+        if each["name"] == "volume"
+    }
+    assert measured, sorted({each["name"] for each in works.hotbase.measurements(job)})
+    assert measured <= whole
+    (remark,) = (
+        each
+        for each in works.hotbase.remarks(job)
+        if each["kind"] == "images fetched from an archive"
+    )
+    assert remark["detail"].startswith("10 of 60 images were missing in the transfer")
+    (report,) = [
+        works.objects.evidence(each.path)
+        for each in works.hotbase.evidence(job)
+        if each.kind is EvidenceKind.SR
+    ]
+    assert remark["detail"] in report.to_json()
