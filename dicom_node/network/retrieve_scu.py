@@ -32,6 +32,8 @@ from dicom_node.workflow.analysis.repair import ListedInstance
 logger = logging.getLogger(__name__)
 
 _FIND, _GET = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.3"
+# What an archive must provide.
+RETRIEVAL_SOP_CLASSES = (_FIND, _GET)
 _PLAIN: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 # One context for each, so that the archive sends what it has and re-encodes nothing.
 _SYNTAXES = (

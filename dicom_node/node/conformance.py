@@ -12,6 +12,7 @@ from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Compression
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.contexts import ContextTable
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
+from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
 from dicom_node.network.status import (
     CANCELED,
@@ -84,7 +85,10 @@ def _overview() -> Iterator[str]:
             ("Storage, any SOP class", "No", "Yes"),
             *((f"Storage, {_name(uid)}", "Yes", "Yes") for uid in TYPE_1_BY_CLASS),
             *((_name(uid), "No", "Yes") for uid in WORKLIST_SOP_CLASSES if uid != VERIFICATION),
-            *((_name(uid), "No", "Yes") for uid in QUERY_SOP_CLASSES),
+            *(
+                (_name(uid), "Yes" if uid in RETRIEVAL_SOP_CLASSES else "No", "Yes")
+                for uid in QUERY_SOP_CLASSES
+            ),
             ("QIDO-RS, WADO-RS, UPS-RS", "No", "Yes"),
         ],
     )
@@ -242,6 +246,16 @@ def _query_scp(settings: NodeSettings) -> Iterator[str]:
             (_hex(UNABLE), "all", "Unable to process"),
         ],
     )
+    yield from _retrieve_scu(settings)
+
+
+def _retrieve_scu(settings: NodeSettings) -> Iterator[str]:
+    archive = settings.retrieval.archive or "an archive, where `retrieval.archive` names one"
+    yield ""
+    yield "As SCU of " + " and ".join(map(_name, RETRIEVAL_SOP_CLASSES)) + ", the node"
+    yield f"fetches images that a transfer lacks from {archive}. It queries at the level IMAGE for"
+    yield "each series of the study that it holds, and gets what is missing by its SOP Instance"
+    yield "UIDs, 100 in a request; one transfer syntax in each context."
 
 
 def _too_many(settings: NodeSettings) -> str:

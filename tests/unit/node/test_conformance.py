@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import build_context
 
 from ai_engine.prediction import RefusalReason
@@ -16,6 +17,7 @@ from dicom_node.domain.application_entity import (
     Role,
 )
 from dicom_node.network.contexts import ContextTable
+from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.node.conformance import conformance_statement
@@ -72,6 +74,10 @@ def test_the_queries_that_are_stated_are_those_that_are_accepted(statement: str)
     assert table.supported(proposed, OPERATIONS_OF_ROLE[Role.MODALITY]) == []
     for key in ARCHIVE_KEYS:
         assert key.path in section_of_queries
+    overview = section(statement, "1")
+    for uid in stated:
+        user = "Yes" if uid in RETRIEVAL_SOP_CLASSES else "No"
+        assert f"| {UID(uid).name} | {user} | Yes |" in overview
 
 
 @pytest.mark.parametrize("is_overlay", [False, True])
