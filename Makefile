@@ -11,7 +11,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-unit mutants bench faults golden lint format architecture venv lock ui clean
+.PHONY: help demo serve test test-unit mutants bench faults cases golden lint format architecture venv lock ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -40,6 +40,9 @@ bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 
 faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost
 	@DICOM_NODE_FAULT_ROUNDS=20 $(PY) -m pytest tests/acceptance/test_faults.py --timeout 1800
+
+cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some
+	@$(PY) -m tests.cases $(CASES)
 
 golden: $(TESTING) ## Write down what VERSION's durable steps keep, for the tests of later versions
 	@$(PY) -m tests.golden $(VERSION)

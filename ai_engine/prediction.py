@@ -211,6 +211,7 @@ class RemarkKind(StrEnum):
     CHANNELS_GIVEN = "given further channels"
     HEADER_CORRECTED = "pixels read other than the header states"
     TRANSFER_INTERRUPTED = "transfer interrupted"
+    MAY_BE_INCOMPLETE = "may be incomplete"
     FOR_PROCESSING = "image for processing left out"
     HEADER_VALUES = "header values not valid"
     PATIENT_DECIDED = "patient decided by a person"

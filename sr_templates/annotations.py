@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from ai_engine.prediction import ImagePrediction, ModelIdentity
-from sr_templates.overlay import WARNING, percent
+from sr_templates.overlay import WARNING
+from sr_templates.percent import percent
 from sr_templates.tracked_regions import TrackedRegion
 
 LAYER = "AI FINDINGS"

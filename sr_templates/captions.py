@@ -1,5 +1,6 @@
 """Bands of text above and below an image: nothing is ever written on the anatomy."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ WARNING_BACKGROUND: RGB = (255, 190, 11)
 WARNING_TEXT: RGB = (20, 16, 0)
 
 _LEADING = 1.42
+# A number and its unit stay together.
+_UNBROKEN = re.compile(r" (?!%|ml\b)")
 _SMALLEST = 11.0
 
 
@@ -48,6 +51,19 @@ class Band:
     def height(self, size: int) -> int:
         """Height in pixels where a line with scale 1 has text of ``size`` pixels."""
         return sum(_line_height(line, size) for line in self.lines) + _margin(size)
+
+
+def paragraph(words: str, *, width: int, size: int, scale: float = 1.0) -> tuple[Line, ...]:
+    """Give a sentence as lines that fit a picture of ``width`` pixels, broken between words."""
+    font, room = face(size * scale), width - 2 * _margin(size)
+    lines: list[str] = []
+    for word in filter(None, _UNBROKEN.split(words)):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) + font.size <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return tuple(Line(left=each, scale=scale) for each in lines)
 
 
 def drawn(band: Band, *, width: int, size: int) -> Pixels:

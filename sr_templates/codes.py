@@ -53,6 +53,7 @@ VERTICAL_PIXEL_SPACING = Code("111066", "DCM", "Vertical Pixel Spacing")
 
 # --- Findings (TID 1410, 1419)
 IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
+FINDING = Code("121071", "DCM", "Finding")
 MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
 TRACKING_UNIQUE_IDENTIFIER = Code("112040", "DCM", "Tracking Unique Identifier")
 VOLUME = Code("118565006", "SCT", "Volume")
@@ -60,6 +61,12 @@ IMAGE_REGION = Code("111030", "DCM", "Image Region")
 OUTLINE = Code("111041", "DCM", "Outline")
 PROBABILITY = Code("122157", "DCM", "Probability")
 THRESHOLD_VALUE = Code("122411", "DCM", "Threshold Value")
+DERIVATION = Code("121401", "DCM", "Derivation")
+MEASUREMENT_METHOD = Code("370129005", "SCT", "Measurement Method")
+CALCULATED = Code("258090004", "SCT", "Calculated")
+ESTIMATED = Code("414135002", "SCT", "Estimated")
+MEAN = Code("373098007", "SCT", "Mean")
+CLASSIFICATION = Code("image-class", PRIVATE_SCHEME, "Classification by a neural network")
 PERCENT = Code("%", "UCUM", "percent")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
 MILLIMETER = Code("mm", "UCUM", "mm")
@@ -71,10 +78,13 @@ SUMMARY_OF_ANALYSES = Code("111065", "DCM", "Summary of Analyses")
 NOT_ATTEMPTED = Code("111225", "DCM", "Not Attempted")
 FAILED = Code("111224", "DCM", "Failed")
 SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")
+IMPRESSION = Code("121073", "DCM", "Impression")
 COMMENT = Code("121106", "DCM", "Comment")
 REASON = Code("410666004", "SCT", "Reason")
 POSITIVE = Code("10828004", "SCT", "Positive")
 NEGATIVE = Code("260385009", "SCT", "Negative")
+NORMAL = Code("17621005", "SCT", "Normal")
+NO_FINDING = Code("cxr-no-finding", PRIVATE_SCHEME, "No finding")
 UNDETERMINED = Code("373068000", "SCT", "Undetermined")
 LATERALITY = Code("272741003", "SCT", "Laterality")
 
@@ -200,11 +210,15 @@ REMARKS = MappingProxyType(
         RemarkKind.IMAGES_FETCHED: Code(
             "R-FETCHED", PRIVATE_SCHEME, "Images fetched from an archive"
         ),
+        RemarkKind.MAY_BE_INCOMPLETE: Code("R-INCOMPLETE", PRIVATE_SCHEME, "May be incomplete"),
         RemarkKind.TRANSFER_INTERRUPTED: Code(
             "R-INTERRUPTED", PRIVATE_SCHEME, "Transfer interrupted"
         ),
     }
 )
+
+# Remarks that say that not all of a study may have been there to be analysed.
+INCOMPLETE = frozenset({RemarkKind.TRANSFER_INTERRUPTED, RemarkKind.MAY_BE_INCOMPLETE})
 
 REFUSAL_REASONS = MappingProxyType(
     {

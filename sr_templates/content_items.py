@@ -1,6 +1,12 @@
 """Content items that templates are made of, by concept and value (PS3.3 C.18)."""
 
-from highdicom.sr import CodeContentItem, CodedConcept, NumContentItem, TextContentItem
+from highdicom.sr import (
+    CodeContentItem,
+    CodedConcept,
+    ContentSequence,
+    NumContentItem,
+    TextContentItem,
+)
 from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.sr.coding import Code
 
@@ -30,6 +36,17 @@ def number(name: CodedConcept, value: float, unit: CodedConcept) -> NumContentIt
     return NumContentItem(
         name=name, value=value, unit=unit, relationship_type=Relationship.HAS_PROPERTIES
     )
+
+
+def derived(item: NumContentItem, derivation: Code, method: Code) -> NumContentItem:
+    """Say of a number how it was derived and measured (TID 300 rows 4 and 5)."""
+    item.ContentSequence = ContentSequence(
+        [
+            coded(codes.DERIVATION, derivation, Relationship.HAS_CONCEPT_MOD),
+            coded(codes.MEASUREMENT_METHOD, method, Relationship.HAS_CONCEPT_MOD),
+        ]
+    )
+    return item
 
 
 def summary_code(*, whole: bool, positive: bool) -> Code:

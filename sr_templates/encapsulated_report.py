@@ -10,6 +10,7 @@ from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.impression import impression
 from sr_templates.notices import NOTICES, notices
 from sr_templates.overlay import as_png, draw_overlay
 from sr_templates.repair import long_string
@@ -111,6 +112,7 @@ def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceCo
     )
     return Page(
         model=subject.prediction.model,
+        impression=impression(subject.prediction),
         image=subject.image,
         patient_name="".join(attributes.values("PatientName")[:1]),
         facts=[(heading, fact_of(attributes, keyword)) for heading, keyword in FACTS],

@@ -26,7 +26,8 @@ from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.instance import new_instance
-from sr_templates.overlay import WARNING, percent
+from sr_templates.overlay import WARNING
+from sr_templates.percent import percent
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import (
     check_identity,

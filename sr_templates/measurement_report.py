@@ -11,6 +11,7 @@ from sr_templates.algorithm_identification import algorithm_identification
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.impression import impression
 from sr_templates.instance import new_instance
 from sr_templates.planar_roi import planar_roi_groups
 from sr_templates.qualitative_evaluations import qualitative_evaluations
@@ -111,6 +112,7 @@ def _content(
         prediction.model,
         attributes,
         list(sources.values()),
+        impression=impression(prediction),
         measurements=imaging_measurements(groups),
         evaluations=qualitative_evaluations(prediction, sources, notes),
     )

@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ai_engine.prediction import Remark, RemarkKind
+from sr_templates import codes
 
 NOTICES: Mapping[RemarkKind, str] = MappingProxyType(
-    {RemarkKind.TRANSFER_INTERRUPTED: "Transfer interrupted - images may be missing"}
+    {
+        RemarkKind.TRANSFER_INTERRUPTED: "Transfer interrupted - images may be missing",
+        RemarkKind.MAY_BE_INCOMPLETE: "May be incomplete - images may be missing",
+    }
 )
 
 
@@ -18,4 +22,4 @@ def notices(remarks: Iterable[Remark]) -> tuple[str, ...]:
 
 def is_incomplete(remarks: Iterable[Remark]) -> bool:
     """Whether the study may lack images, so that not all of it was analysed."""
-    return any(remark.kind is RemarkKind.TRANSFER_INTERRUPTED for remark in remarks)
+    return any(remark.kind in codes.INCOMPLETE for remark in remarks)

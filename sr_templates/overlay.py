@@ -11,6 +11,7 @@ from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
 from sr_templates.drawn_boxes import with_boxes
 from sr_templates.heat_map import blended, color_bar, draw_contours, placed
+from sr_templates.percent import percent
 
 WARNING = "DEMONSTRATION - NOT FOR CLINICAL USE"
 NO_FINDING = "No finding above threshold"
@@ -29,6 +30,7 @@ def draw_overlay(
     max_side: int = 1280,
     pixel_aspect: float = 1.0,
     notices: Sequence[str] = (),
+    impression: str = "",
 ) -> Pixels:
     """Draw one finding on its image, or the plain image where there is none to show.
 
@@ -47,6 +49,8 @@ def draw_overlay(
         Height of a source pixel over its width; the drawing has square pixels.
     notices
         Sentences that put the result in doubt; each has a band above the picture.
+    impression
+        The whole result in one sentence, above what this picture shows of it.
 
     Returns
     -------
@@ -61,6 +65,7 @@ def draw_overlay(
         max_side=max_side,
         pixel_aspect=pixel_aspect,
         notices=notices,
+        impression=impression,
     )
     return next(drawn)
 
@@ -74,6 +79,7 @@ def draw_overlays(
     max_side: int = 1280,
     pixel_aspect: float = 1.0,
     notices: Sequence[str] = (),
+    impression: str = "",
 ) -> Iterator[Pixels]:
     """Draw each finding on a picture of its own, as `draw_overlay` does one.
 
@@ -82,7 +88,11 @@ def draw_overlays(
     size = max(14, round(max_side / 50))
     greys: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
     for finding in findings:
-        above = [*warnings(model, notices), Band(lines=_headline(image, finding))]
+        above = [
+            *warnings(model, notices),
+            *summary(impression, width=min(max_side, 24 * size), size=size),
+            Band(lines=_headline(image, finding)),
+        ]
         below = [Band(lines=_footer(finding, model))]
         captions_height = sum(band.height(size) for band in above + below)
         shape = body_shape(pixels, pixel_aspect, max_side, captions_height)
@@ -104,12 +114,6 @@ def as_png(overlay: Pixels) -> bytes:
     """Encode an overlay as PNG, for looking at it outside a DICOM viewer."""
     _, data = cv2.imencode(".png", cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
     return data.tobytes()
-
-
-def percent(share: float, beside: float) -> str:
-    """Write a share in whole percent, or finer where that would hide which of two is larger."""
-    is_close = share != beside and abs(share - beside) < 0.01
-    return f"{100 * share:.1f} %" if is_close else f"{100 * share:.0f} %"
 
 
 def body_shape(
@@ -158,6 +162,12 @@ def warnings(model: ModelIdentity, notices: Sequence[str] = ()) -> list[Band]:
     words = [*([WARNING] if model.research_only else []), *notices]
     lines = (Line(left=each, color=captions.WARNING_TEXT, is_centred=True) for each in words)
     return [Band(lines=(line,), background=captions.WARNING_BACKGROUND) for line in lines]
+
+
+def summary(impression: str, *, width: int, size: int) -> list[Band]:
+    """Give the band with the result in one sentence, where there is one."""
+    lines = captions.paragraph(impression, width=width, size=size, scale=0.95)
+    return [Band(lines=lines)] if lines else []
 
 
 def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ...]:

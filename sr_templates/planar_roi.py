@@ -24,10 +24,10 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
 from sr_templates import codes
+from sr_templates.percent import percentage
 from sr_templates.regions import Place, places_of
 from sr_templates.source_image import frame_reference, is_image, rows_and_columns, uid_of
 from sr_templates.uids import tracking_uid
@@ -58,8 +58,15 @@ def planar_roi_groups(
                 geometric_purpose=CodedConcept.from_code(codes.OUTLINE),
                 algorithm_id=algorithm,
                 measurements=[
-                    _percentage(probability_concept(finding), place.probability),
-                    _percentage(CodedConcept.from_code(codes.THRESHOLD_VALUE), finding.threshold),
+                    _measurement(
+                        probability_concept(finding),
+                        percentage(place.probability, beside=finding.threshold),
+                        derivation=CodedConcept.from_code(codes.ESTIMATED),
+                    ),
+                    _measurement(
+                        CodedConcept.from_code(codes.THRESHOLD_VALUE),
+                        percentage(finding.threshold, beside=place.probability),
+                    ),
                 ],
             )
 
@@ -77,11 +84,6 @@ def probability_concept(finding: Finding) -> CodedConcept:
     name = CodedConcept.from_code(codes.probability_of(finding.code, finding.title))
     name.EquivalentCodeSequence = [codes.code_item(codes.PROBABILITY)]
     return name
-
-
-def percentage(share: float) -> float:
-    """Give a share of 1 in percent, with as many digits as matter beside a threshold."""
-    return round(100.0 * share, 4)
 
 
 def places_on(finding: Finding, source: Dataset) -> tuple[Place, ...]:
@@ -122,7 +124,15 @@ def _sites(finding: Finding) -> list[FindingSite] | None:
     return [FindingSite(anatomic_location=CodedConcept.from_code(codes.concept(finding.site)))]
 
 
-def _percentage(name: CodedConcept | Code, share: float) -> Measurement:
+def _measurement(
+    name: CodedConcept, value: float, derivation: CodedConcept | None = None
+) -> Measurement:
+    """TID 300; a threshold was set, and is neither derived nor measured."""
+    method = None if derivation is None else CodedConcept.from_code(codes.CLASSIFICATION)
     return Measurement(
-        name=name, value=percentage(share), unit=CodedConcept.from_code(codes.PERCENT)
+        name=name,
+        value=value,
+        unit=CodedConcept.from_code(codes.PERCENT),
+        derivation=derivation,
+        method=method,
     )

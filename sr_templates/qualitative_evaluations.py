@@ -11,8 +11,8 @@ from highdicom.sr import (
     CodeContentItem,
     CodedConcept,
     ContainerContentItem,
-    ContentItem,
     ContentSequence,
+    NumContentItem,
 )
 from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
@@ -28,9 +28,10 @@ from ai_engine.prediction import (
 )
 from sr_templates import codes
 from sr_templates.algorithm_identification import algorithm_identification, as_statements
-from sr_templates.content_items import coded, comment, number, summary_code
+from sr_templates.content_items import coded, comment, derived, number, summary_code
 from sr_templates.notices import is_incomplete
-from sr_templates.planar_roi import percentage, probability_concept
+from sr_templates.percent import percentage
+from sr_templates.planar_roi import probability_concept
 from sr_templates.source_image import reference
 
 # Reasons that come up only when an analysis is under way.
@@ -108,8 +109,18 @@ def _verdict(finding: Finding, image: ImagePrediction, source: Dataset) -> CodeC
     )
     item.ContentSequence = ContentSequence(
         [
-            _percentage(probability_concept(finding), finding.probability),
-            _percentage(CodedConcept.from_code(codes.THRESHOLD_VALUE), finding.threshold),
+            derived(
+                _percentage(
+                    probability_concept(finding),
+                    percentage(finding.probability, beside=finding.threshold),
+                ),
+                codes.ESTIMATED,
+                codes.CLASSIFICATION,
+            ),
+            _percentage(
+                CodedConcept.from_code(codes.THRESHOLD_VALUE),
+                percentage(finding.threshold, beside=finding.probability),
+            ),
             reference(
                 source,
                 codes.SOURCE_OF_MEASUREMENT,
@@ -148,5 +159,5 @@ def _remark(remark: Remark, source: Dataset) -> CodeContentItem:
     return item
 
 
-def _percentage(name: CodedConcept, share: float) -> ContentItem:
-    return number(name, percentage(share), CodedConcept.from_code(codes.PERCENT))
+def _percentage(name: CodedConcept, value: float) -> NumContentItem:
+    return number(name, value, CodedConcept.from_code(codes.PERCENT))

@@ -17,6 +17,7 @@ from sr_templates import codes
 from sr_templates.algorithm_identification import observation_context
 from sr_templates.content_items import comment
 from sr_templates.image_library import image_library
+from sr_templates.impression import impression_item
 from sr_templates.report_document import procedures_reported
 from sr_templates.source_attributes import SourceAttributes
 
@@ -26,6 +27,7 @@ def report_content(
     attributes: SourceAttributes,
     images: Sequence[Dataset],
     *,
+    impression: str,
     measurements: ContainerContentItem,
     evaluations: ContainerContentItem,
 ) -> ContainerContentItem:
@@ -35,6 +37,8 @@ def report_content(
     ----------
     images
         What the image library lists.
+    impression
+        The result in one sentence.
     measurements, evaluations
         Rows 6 and 12.
     """
@@ -45,6 +49,7 @@ def report_content(
     content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
     content.extend(observation_context(model))
     content.extend(procedures_reported(attributes))
+    content.append(impression_item(impression))
     content.append(image_library(images))
     content.append(measurements)
     content.append(evaluations)

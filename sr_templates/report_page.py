@@ -12,7 +12,8 @@ from PIL import Image
 
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
 from sr_templates.captions import WARNING_BACKGROUND
-from sr_templates.overlay import NO_FINDING, WARNING, percent
+from sr_templates.overlay import NO_FINDING, WARNING
+from sr_templates.percent import percent
 
 # Noto Sans holds Latin, Greek and Cyrillic; embedded, the page looks the same anywhere.
 FONT = "notosans"
@@ -33,11 +34,13 @@ COLUMNS = (84.0, 30.0, 30.0, 36.0)
 class Page:
     """What stands on the page.
 
-    ``facts`` (patient and study) and ``references`` (model and instances) are pairs of a heading
-    and a value; ``patient_name`` is a DICOM person name; ``picture`` is a PNG.
+    ``impression`` is the result in one sentence; ``facts`` (patient and study) and ``references``
+    (model and instances) are pairs of a heading and a value; ``patient_name`` is a DICOM person
+    name; ``picture`` is a PNG.
     """
 
     model: ModelIdentity
+    impression: str
     image: ImagePrediction
     patient_name: str
     facts: Sequence[tuple[str, str]]
@@ -50,7 +53,14 @@ def draw_page(page: Page) -> bytes:
     """Draw the page as one sheet of A4; the same page always gives the same bytes."""
     pdf = blank_page(page.made_at)
     letters = letters_of(pdf)
-    write_heading(pdf, letters, page.model, page.patient_name, page.facts)
+    write_heading(
+        pdf,
+        letters,
+        page.model,
+        page.patient_name,
+        page.facts,
+        impression=page.impression,
+    )
     _findings(pdf, page.image, letters)
     room = BOTTOM - 3 - pdf.get_y() - 4.2 * len(page.references)
     _picture(pdf, page.picture, room)
@@ -65,14 +75,16 @@ def write_heading(
     patient_name: str,
     facts: Sequence[tuple[str, str]],
     *,
+    impression: str,
     notices: Sequence[str] = (),
 ) -> None:
-    """Write what every page begins with: warnings, whose page it is, and of whom."""
+    """Write what every page begins with: warnings, the result in one sentence, and of whom."""
     pdf.set_fill_color(*WARNING_BACKGROUND)
     for warning in ([WARNING] if model.research_only else []) + list(notices):
         write_line(pdf, warning, size=11, height=9, align="C", fill=True)
     write_line(pdf, written(f"AI report: {model.title}", letters), size=17, height=11)
     write_line(pdf, "Made by an algorithm, not verified by a physician", size=9, height=6)
+    write_impression(pdf, impression, letters)
     patient = ("Patient", name_written(patient_name, letters))
     write_pairs(pdf, [patient, *facts], letters, size=9)
 
@@ -124,6 +136,13 @@ def write_line(
     """Write one line over the whole width."""
     write_cell(pdf, words, WIDTH, size=size, height=height, align=align, fill=fill)
     pdf.ln(height)
+
+
+def write_impression(pdf: FPDF, words: str, letters: Set[int]) -> None:
+    """Write the result in one sentence, over as many lines as it needs."""
+    pdf.set_font(FONT, size=11)
+    pdf.multi_cell(WIDTH, 5.6, written(words, letters), align="L", new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(2)
 
 
 def write_cell(

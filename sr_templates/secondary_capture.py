@@ -15,8 +15,10 @@ from sr_templates.captions import Pixels
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.impression import impression
 from sr_templates.notices import notices
-from sr_templates.overlay import NO_FINDING, WARNING, draw_overlays, percent
+from sr_templates.overlay import NO_FINDING, WARNING, draw_overlays
+from sr_templates.percent import percent
 from sr_templates.repair import long_string
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.subject import Subject, finding_subjects
@@ -79,6 +81,7 @@ def _drawn(
             max_side=context.max_overlay_side,
             pixel_aspect=pixel_aspect(of_image[0].attributes),
             notices=notices(of_image[0].prediction.remarks),
+            impression=impression(of_image[0].prediction),
         )
 
 

@@ -26,7 +26,8 @@ from sr_templates.multiframe import (
     add_lossy_compression,
     derivation,
 )
-from sr_templates.overlay import WARNING, percent
+from sr_templates.overlay import WARNING
+from sr_templates.percent import percent
 from sr_templates.polygons import Mask, filled
 from sr_templates.repair import long_string
 from sr_templates.source_image import rows_and_columns

@@ -19,6 +19,7 @@ from pydicom.valuerep import validate_value
 
 from sr_templates import codes
 from sr_templates.companion_validation import COMPANION_CHECKS, COMPANION_TYPE_1
+from sr_templates.contradictions import contradictions
 from sr_templates.forms.form import (
     BASIC_TEXT,
     COMPREHENSIVE,
@@ -239,6 +240,7 @@ def _measurements(dataset: Dataset) -> Iterator[str]:
         if not any(_is_named(row, concept) for row in rows):
             yield f"the report has no {concept.meaning}"
     yield from _groups(list(_items(dataset)))
+    yield from contradictions(dataset)
     yield from _report(dataset)
 
 

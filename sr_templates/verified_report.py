@@ -41,8 +41,10 @@ from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer, Statement
 from sr_templates.image_library import image_library
+from sr_templates.impression import impression_item
 from sr_templates.instance import new_instance
-from sr_templates.planar_roi import image_region, percentage
+from sr_templates.percent import percentage
+from sr_templates.planar_roi import image_region
 from sr_templates.repair import long_string
 from sr_templates.report_document import (
     complete_document,
@@ -184,6 +186,7 @@ def _root(
     content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
     content.extend(person_context(reading.speaker))
     content.extend(procedures_reported(attributes))
+    content.append(impression_item(_summary(reading)))
     content.append(image_library(list(sources.values())))
     content.append(_imaging_measurements(predecessor, sources, reading))
     content.append(_qualitative_evaluations(sources, reading))
@@ -355,8 +358,10 @@ def _numbers(statement: Statement) -> Iterator[tuple[CodedConcept, float]]:
         return
     name = CodedConcept.from_code(codes.probability_of(statement.code, statement.title))
     name.EquivalentCodeSequence = [codes.code_item(codes.PROBABILITY)]
-    yield name, percentage(statement.probability)
-    yield CodedConcept.from_code(codes.THRESHOLD_VALUE), percentage(statement.threshold)
+    probability, threshold = statement.probability, statement.threshold
+    yield name, percentage(probability, beside=threshold)
+    threshold_value = CodedConcept.from_code(codes.THRESHOLD_VALUE)
+    yield threshold_value, percentage(threshold, beside=probability)
 
 
 def _summary(reading: ExpertReading) -> str:

@@ -38,6 +38,8 @@ _TEXTS = {
 _INTEGER_STRINGS = {
     0x00200011: "series_number",
     0x00200013: "instance_number",
+    0x00201208: "study_related_instances",
+    0x00201209: "series_related_instances",
     0x00280008: "number_of_frames",
 }
 _SHORTS = {0x00280010: "rows", 0x00280011: "columns"}

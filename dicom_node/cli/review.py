@@ -22,6 +22,7 @@ from dicom_node.errors import ConflictError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.review.people import reviewer
+from sr_templates.percent import percent
 
 commands = typer.Typer(
     help="Results that wait for an expert: look, claim, decide. "
@@ -184,7 +185,7 @@ def _items(items: Sequence[ReviewItem]) -> Table:
             each.item_id,
             each.state_at(now).value + held,
             each.priority.name.lower(),
-            "" if each.abnormality is None else f"{each.abnormality:.0%}",
+            "" if each.abnormality is None else percent(each.abnormality),
             each.leading_label or "none",
             f"{each.uncertainty:.2f}",
             each.device.device_id,
@@ -198,8 +199,8 @@ def _findings(findings: Sequence[FindingUnderReview]) -> Table:
     for each in findings:
         table.add_row(
             each.label,
-            f"{each.probability:.3f}",
-            f"{each.threshold:.3f}",
+            percent(each.probability, beside=each.threshold),
+            percent(each.threshold, beside=each.probability),
             "positive" if each.is_positive else "negative",
             each.image_uid,
         )

@@ -12,6 +12,7 @@ from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
 from dicom_node.node.repositories import Repositories
+from sr_templates.percent import percent
 
 CONFLICT_ADVICE = (
     "What came first counts, and results carry its patient and study. If the later content is "
@@ -113,8 +114,8 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
         for finding in repositories.hotbase.findings(job["job_id"]):
             findings.add_row(
                 finding["label"],
-                f"{finding['probability']:.3f}",
-                f"{finding['threshold']:.3f}",
+                percent(finding["probability"], beside=finding["threshold"]),
+                percent(finding["threshold"], beside=finding["probability"]),
                 finding["sop_instance_uid"],
             )
         if findings.row_count:

@@ -8,6 +8,7 @@ from dicom_node.demo.outcomes import StudyOutcome
 from dicom_node.demo.report_reading import Report
 from dicom_node.demo.results import ResultFiles
 from dicom_node.network.storage_scu import StoreOutcome
+from sr_templates.percent import percent
 
 _UNITS = {"[hnsf'U]": "HU", "1": ""}
 
@@ -50,8 +51,8 @@ def show_report(console: Console, report: Report) -> None:
         table.add_row(
             each.title,
             *([str(images.index(each.image) + 1)] if len(images) > 1 else []),
-            f"{each.probability:.1%}",
-            f"{each.threshold:.1%}",
+            percent(each.probability, beside=each.threshold),
+            percent(each.threshold, beside=each.probability),
             "[bold red]at or above threshold[/]" if each.is_positive else "[green]below[/]",
         )
     if table.row_count:

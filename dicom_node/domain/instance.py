@@ -37,6 +37,8 @@ class InstanceHeader:
     photometric_interpretation: str | None = None
     series_number: int | None = None
     instance_number: int | None = None
+    series_related_instances: int | None = None
+    study_related_instances: int | None = None
     rows: int | None = None
     columns: int | None = None
     number_of_frames: int | None = None

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sr_templates.percent import percent
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -14,15 +16,6 @@ def age(then: datetime, now: datetime) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return "now"
-
-
-def percent(value: float) -> str:
-    """Return a share of 1 as a percentage without decimals, never rounded to certainty."""
-    if 0.995 <= value < 1.0:
-        return "> 99 %"
-    if 0.0 < value < 0.005:
-        return "< 1 %"
-    return f"{value * 100:.0f} %"
 
 
 def clock(moment: datetime) -> str:

@@ -54,6 +54,7 @@ GRADES = MappingProxyType(
         for severity in Severity
     }
 )
+METHOD = Code("ct-attenuation", PRIVATE_SCHEME, "Attenuation of segmented lungs on CT")
 CANNOT_GRADE = Code("ct-no-grade", PRIVATE_SCHEME, "Cannot grade")
 AERATED_VOLUME = Code("ct-aerated-ml", PRIVATE_SCHEME, "Volume of aerated lung")
 PERCENTILE_15 = Code("ct-percentile-15", PRIVATE_SCHEME, "15th percentile of attenuation")

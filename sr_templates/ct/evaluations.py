@@ -8,6 +8,7 @@ from highdicom.sr import (
     ContainerContentItem,
     ContentItem,
     ContentSequence,
+    NumContentItem,
     TextContentItem,
     UIDRefContentItem,
 )
@@ -22,9 +23,10 @@ from ai_engine.ct.results import Caution, CtAnalysis, KeySlice, LungMeasurement,
 from ai_engine.prediction import Remark
 from sr_templates import codes
 from sr_templates.algorithm_identification import as_statements, identified
-from sr_templates.content_items import coded, comment, number, summary_code
+from sr_templates.content_items import coded, comment, derived, number, summary_code
 from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.algorithm import ct_parameters
+from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.subject import CtSubject
 from sr_templates.ct.volumetric_roi import lung_numbers, rounded
 from sr_templates.notices import is_incomplete
@@ -66,7 +68,7 @@ def figures_in_words(rows: tuple[LungMeasurement, ...]) -> str:
     """Say volumes and percentages in one sentence, for readers of plain text."""
     return "; ".join(
         f"{row.side}: {row.volume_ml:.0f} ml, {row.aerated_ml:.0f} ml of it aerated, "
-        f"inhomogeneity {row.percentage:.1f} %"
+        f"inhomogeneity {share_in_words(row.percentage)}"
         for row in rows
         if row.percentage is not None
     ).capitalize()
@@ -109,12 +111,12 @@ def _grades(analysis: CtAnalysis) -> Iterator[CodeContentItem]:
             Relationship.CONTAINS,
         )
         numbers: list[ContentItem] = [
-            number(
+            _measured(
                 CodedConcept.from_code(codes.concept(engine_codes.VOLUME)),
                 rounded(row.volume_ml),
                 CodedConcept.from_code(codes.concept(engine_codes.MILLILITRE)),
             ),
-            *(number(*figure) for figure in lung_numbers(row)),
+            *(_measured(*figure) for figure in lung_numbers(row)),
         ]
         if row.side is not Side.BOTH:
             numbers = numbers[1:2]
@@ -189,3 +191,9 @@ def _refusal(refusal: SeriesRefusal, subject: CtSubject) -> CodeContentItem:
     ]
     item.ContentSequence = ContentSequence(children)
     return item
+
+
+def _measured(name: CodedConcept, value: float, unit: CodedConcept) -> NumContentItem:
+    is_mean = name.value == engine_codes.MEAN_ATTENUATION.value
+    derivation = codes.MEAN if is_mean else codes.CALCULATED
+    return derived(number(name, value, unit), derivation, ct_codes.METHOD)

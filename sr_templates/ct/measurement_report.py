@@ -10,6 +10,7 @@ from ai_engine.ct.prediction import CtPrediction
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.evaluations import ct_evaluations
+from sr_templates.ct.impression import ct_impression
 from sr_templates.ct.subject import CtSubject, ct_subject
 from sr_templates.ct.volumetric_roi import volumetric_roi_groups
 from sr_templates.evidence_kind import EvidenceKind
@@ -96,6 +97,7 @@ def _content(subject: CtSubject, *, segmented: bool) -> ContainerContentItem:
         prediction.model,
         subject.attributes,
         [source for uid, source in subject.sources.items() if uid in named],
+        impression=ct_impression(prediction),
         measurements=imaging_measurements(groups),
         evaluations=ct_evaluations(subject),
     )

@@ -12,8 +12,9 @@ from ai_engine.prediction import ModelIdentity
 from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
 from sr_templates.ct import codes as ct_codes
+from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.volumetric_roi import title
-from sr_templates.overlay import body_shape, centred, resized, warnings
+from sr_templates.overlay import body_shape, centred, resized, summary, warnings
 
 RED = (255, 45, 35)
 LUNG_BLUE = (96, 176, 255)
@@ -30,6 +31,7 @@ def draw_key_slice(
     *,
     max_side: int = 1280,
     notices: Sequence[str] = (),
+    impression: str = "",
 ) -> Pixels:
     """Draw a key slice between bands that say what is seen, how much, and by which method.
 
@@ -41,6 +43,8 @@ def draw_key_slice(
         The longest side of the result in pixels, captions included.
     notices
         Sentences that put the result in doubt; each has a band above the picture.
+    impression
+        The whole result in one sentence, above what this slice shows of it.
 
     Returns
     -------
@@ -48,7 +52,11 @@ def draw_key_slice(
         Shape (height, width, 3), uint8 RGB.
     """
     size = max(14, round(max_side / 50))
-    above = [*warnings(model, notices), Band(lines=_headline(key, analysis))]
+    above = [
+        *warnings(model, notices),
+        *summary(impression, width=min(max_side, 24 * size), size=size),
+        Band(lines=_headline(key, analysis)),
+    ]
     below = [Band(lines=_footer(key, analysis, model))]
     height = sum(band.height(size) for band in above + below)
     aspect = analysis.geometry.spacing[1] / analysis.geometry.spacing[2]
@@ -141,7 +149,7 @@ def nothing_found(analysis: CtAnalysis) -> str:
 
 def _percentages(rows: Sequence[LungMeasurement]) -> str:
     words = [
-        f"{title(row.side)} {row.percentage:.1f} %"
+        f"{title(row.side)} {share_in_words(row.percentage)}"
         for row in rows
         if row.side is not Side.BOTH and row.percentage is not None
     ]

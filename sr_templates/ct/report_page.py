@@ -10,6 +10,7 @@ from fpdf import FPDF
 from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis, LungMeasurement, Side
+from sr_templates.ct.impression import ct_impression, share_in_words
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.notices import notices
 from sr_templates.report_page import (
@@ -64,6 +65,7 @@ def draw_ct_page(page: CtPage) -> bytes:
         page.prediction.model,
         page.patient_name,
         page.facts,
+        impression=ct_impression(page.prediction),
         notices=notices(page.prediction.remarks),
     )
     _table(pdf, page.analysis)
@@ -89,7 +91,7 @@ def _figures(row: LungMeasurement) -> tuple[str, ...]:
         title(row.side),
         f"{row.volume_ml:.0f} ml",
         f"{row.aerated_ml:.0f} ml",
-        f"{row.percentage:.1f} %",
+        share_in_words(row.percentage),
         f"{row.high_attenuation_percentage:.1f} %",
         f"{row.mean_hounsfield:.0f} HU",
         "cannot grade" if row.severity is None else f"{row.severity.grade} of 5",

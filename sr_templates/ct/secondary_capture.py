@@ -13,6 +13,7 @@ from ai_engine.ct.slices import SliceReference
 from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
+from sr_templates.ct.impression import ct_impression
 from sr_templates.ct.overlay import draw_key_slice, nothing_found
 from sr_templates.ct.subject import CtSubject, ct_subject
 from sr_templates.ct.volumetric_roi import title
@@ -79,6 +80,7 @@ def _capture(
         subject.prediction.model,
         max_side=context.max_overlay_side,
         notices=notices(subject.prediction.remarks),
+        impression=ct_impression(subject.prediction),
     )
     capture = subject.new_object(
         EvidenceKind.SC,

@@ -71,25 +71,37 @@ class _Group:
 
     def build(self) -> Group:
         what = self._area.what
-        is_lung = isinstance(what, Side)
         group = Group(
             tracking_identifier=TrackingIdentifier(
-                uid=self._subject.tracking_uid(what), identifier=title(what)
+                uid=self._subject.tracking_uid(what), identifier=self._identifier()
             ),
             referenced_regions=None if self._segmented else [self._region()],
             referenced_segment=self._segment() if self._segmented else None,
-            finding_type=_concept(engine_codes.LUNG if is_lung else what.code),
+            # A lung is no finding: where it was measured is its group's Finding Site.
+            finding_type=None if isinstance(what, Side) else _concept(what.code),
+            method=_coded(ct_codes.METHOD),
             finding_sites=[FindingSite(anatomic_location=_concept(site)) for site in self._sites()],
             algorithm_id=self._algorithm,
             measurements=list(self._lung() if isinstance(what, Side) else self._pattern(what)),
             qualitative_evaluations=self._grade() if isinstance(what, Side) else None,
         )
+        for item in group[0].ContentSequence:
+            if item.name == _coded(codes.MEASUREMENT_METHOD):
+                # TID 1419 row 1, which highdicom writes as contained.
+                item.RelationshipType = Relationship.HAS_CONCEPT_MOD.value
         if self._segmented:
             # highdicom's constructor takes no coordinates here.
             items = group[0].ContentSequence
             volume = next(item for item in items if item.ValueType == "NUM")
             volume.ContentSequence = ContentSequence([self._coordinates()])
         return group
+
+    def _identifier(self) -> str:
+        """Tracking Identifier: what a viewer lists. What a lung has none of is said here."""
+        what = self._area.what
+        if isinstance(what, Side) and _is_zero(self._lung_row().percentage):
+            return f"{title(what)}: no inhomogeneity measured"
+        return title(what)
 
     def _sites(self) -> list[PredictionCode]:
         what = self._area.what
@@ -105,12 +117,16 @@ class _Group:
         row = self._lung_row()
         yield self._volume(row.volume_ml)
         for name, value, unit in lung_numbers(row):
-            yield Measurement(name=name, value=value, unit=unit)
+            # OHIF 3.12 shows a zero as nothing; the evaluations have it (see `ct.evaluations`).
+            if not _is_zero(value):
+                yield Measurement(name=name, value=value, unit=unit)
 
     def _pattern(self, pattern: Pattern) -> Iterator[Measurement]:
         rows = {r.side: r for r in self._subject.analysis.patterns if r.pattern is pattern}
         yield self._volume(rows[Side.BOTH].volume_ml)
         for side, row in rows.items():
+            if _is_zero(row.percentage):
+                continue
             yield Measurement(
                 name=_coded(ct_codes.PART_OF[pattern, side]),
                 value=rounded(row.percentage),
@@ -217,8 +233,12 @@ def lung_numbers(row: LungMeasurement) -> Iterator[tuple[CodedConcept, float, Co
 
 
 def rounded(value: float) -> float:
-    """Round to hundredths: more would only be digits."""
-    return round(value, 2)
+    """Round to hundredths, since more would only be digits; but what is little is not nothing."""
+    return round(value, 2) or float(f"{value:.1g}")
+
+
+def _is_zero(value: float | None) -> bool:
+    return value is not None and rounded(value) == 0
 
 
 def _coded(code: Code) -> CodedConcept:

@@ -25,7 +25,12 @@ CONFIG = Path(__file__).parents[2] / "config"
 # Converted models are named by their digests, so every test may use the same ones.
 _CONVERTED = Path(tempfile.gettempdir()) / f"dicom-node-test-models-{os.getuid()}"
 _COMMAND = Path(sys.executable).with_name("dicom-node")
-_SETTLED = {StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED}
+_SETTLED = {
+    StudyState.ANALYSED,
+    StudyState.NOT_ROUTED,
+    StudyState.UNDECIDED,
+    StudyState.FAILED,
+}
 R = TypeVar("R")
 
 
@@ -111,7 +116,9 @@ class RunningNode:
         tail = "\n".join(self.log.read_text().splitlines()[-40:]) if self.log.exists() else ""
         pytest.fail(f"waited in vain for {what}; the node said:\n{tail}")
 
-    def settled(self, study_instance_uid: str, *, revision: int = 1) -> StudyRecord:
+    def settled(
+        self, study_instance_uid: str, *, revision: int = 1, seconds: float = 60
+    ) -> StudyRecord:
         """Wait until a study's analysis has ended, and return how."""
         repositories = self.repositories()
 
@@ -124,7 +131,7 @@ class RunningNode:
             done = found and found[0].state in _SETTLED and found[0].revision >= revision
             return found[0] if done else None
 
-        record = self.wait_for("the study to be analysed", ended)
+        record = self.wait_for("the study to be analysed", ended, seconds=seconds)
         repositories.engine.dispose()
         assert record is not None
         return record

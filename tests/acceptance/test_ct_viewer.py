@@ -64,6 +64,7 @@ def test_every_group_of_a_ct_is_drawn_with_its_figures(viewer: Viewer) -> None:
     assert analysis is not None
     assert f"Volume{analysis.measurements[0].volume_ml:.2f} ml" in labels
     assert f"Inhomogeneity of right lung{analysis.measurements[0].percentage:.2f} %" in labels
+    assert not [each for each in labels if re.search(r"[^\d] (%|ml)$", each)], "a blank number"
     rows, columns = analysis.geometry.shape[1:]
     expected = [
         _in_viewport(np.array(area.ring), picture, (rows, columns)) for area in analysis.outlines

@@ -12,8 +12,10 @@ from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import NodeError
+from dicom_node.workflow.analysis.completeness import signs_of_incompleteness
 from dicom_node.workflow.analysis.watch import DeviceWatch, with_refusals
 from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
+from sr_templates.percent import percent
 
 _LOG = logging.getLogger(__name__)
 
@@ -101,7 +103,14 @@ class Inference:
         admitted, refused = self._watch.admitted(job.model, instances)
         prediction = self._models.predict(job.model, admitted)
         told = with_refusals(prediction, refused)
-        return with_remarks(told, job, instances, self._archive)
+        remarked = with_remarks(told, job, instances, self._archive)
+        return replace(remarked, remarks=(*remarked.remarks, *self._incomplete(job)))
+
+    def _incomplete(self, job: Job) -> Iterator[Remark]:
+        study = self._index.instances(job.study_instance_uid)
+        own = self._results.own_objects(tuple(each.sop_instance_uid for each in study))
+        others = [each for each in study if each.sop_instance_uid not in own]
+        return signs_of_incompleteness(others, job.sop_instance_uids)
 
     def fail(self, job: Job, reason: str) -> None:
         """Record that a job has failed, and why."""
@@ -177,7 +186,8 @@ def _triaged(job: Job) -> Iterator[Remark]:
             kind=RemarkKind.TRIAGE,
             sop_instance_uid=triage.sop_instance_uid,
             detail=f"Triage by {triage.model.key}: not normal with a probability of "
-            f"{triage.probability:.0%} (threshold {triage.threshold:.0%}); it decides the order of "
+            f"{percent(triage.probability, beside=triage.threshold)} (threshold "
+            f"{percent(triage.threshold, beside=triage.probability)}); it decides the order of "
             "work only.",
         )
 

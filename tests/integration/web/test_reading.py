@@ -591,7 +591,7 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
     header, triage = (
         "The header speaks against it (body part HAND is not one of CHEST), but the image was "
         "analysed, because its pixels show: upright frontal chest.",
-        "Triage by chest-triage 1.0.0: not normal with a probability of 83% (threshold 50%); it "
+        "Triage by chest-triage 1.0.0: not normal with a probability of 83 % (threshold 50 %); it "
         "decides the order of work only.",
     )
     room.review_queue.details[item] = replace(

@@ -90,7 +90,7 @@ def test_findings_are_read_with_probability_threshold_and_verdict(tmp_path: Path
     assert report.algorithm == "chest-radiograph 9.8.7"
     assert report.is_research
     printed = _printed(report)
-    for words in ("Pneumonia", "87.5%", "25.0%", "at or above threshold", "12.5%", "below"):
+    for words in ("Pneumonia", "88 %", "25 %", "at or above threshold", "12 %", "below"):
         assert words in printed
 
 

@@ -10,7 +10,8 @@ from ai_engine.prediction import Region
 from sr_templates import captions
 from sr_templates.captions import Band, Line
 from sr_templates.heat_map import STRONGEST_BLEND, blended, placed
-from sr_templates.overlay import as_png, draw_overlay, percent
+from sr_templates.overlay import as_png, draw_overlay
+from sr_templates.percent import percent
 from tests.unit.sr_templates.builders import (
     a_finding,
     a_heat_map,

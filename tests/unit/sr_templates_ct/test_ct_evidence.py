@@ -201,6 +201,48 @@ def test_lungs_without_findings_have_one_slice_and_no_selection() -> None:
     assert summary == "All algorithms succeeded; without findings"
 
 
+@pytest.mark.parametrize("segmented", [True, False])
+def test_lungs_without_findings_show_no_blank_for_what_is_zero(segmented: bool) -> None:
+    """OHIF 3.12 shows a zero as nothing: the lung's name says it, and the evaluations' number."""
+    healthy = a_study(diseased=False)
+    made = build_ct_report(healthy.prediction, healthy.datasets, a_context(), segmented=segmented)
+    assert [tracked(group) for group in groups(made)] == [
+        "Right lung: no inhomogeneity measured",
+        "Left lung: no inhomogeneity measured",
+    ]
+    for group in groups(made):
+        assert all(value for value, _ in numbers(group).values())
+    both = next(each for each in evaluations(made) if meaning(each) == "Severity, both lungs")
+    assert numbers(both)["Inhomogeneity of both lungs"] == (0.0, "%")
+
+
+def test_a_lung_is_a_place_and_no_finding(report: Dataset) -> None:
+    lung = next(group for group in groups(report) if tracked(group) == "Right lung")
+    named = {meaning(item): item for item in lung.ContentSequence}
+    assert "Finding" not in named
+    assert named["Finding Site"].ConceptCodeSequence[0].CodeMeaning == "Right lung"
+    assert named["Measurement Method"].ConceptCodeSequence[0].CodeValue == "ct-attenuation"
+
+
+def test_numbers_say_how_they_were_derived(report: Dataset) -> None:
+    both = next(each for each in evaluations(report) if meaning(each) == "Severity, both lungs")
+    said = {
+        meaning(item): [child.ConceptCodeSequence[0].CodeMeaning for child in item.ContentSequence]
+        for item in both.ContentSequence
+        if item.ValueType == "NUM"
+    }
+    method = "Attenuation of segmented lungs on CT"
+    assert said["Volume"] == ["Calculated", method]
+    assert said["Mean Attenuation Coefficient"] == ["Mean", method]
+
+
+def test_the_impression_says_what_was_measured_and_how_it_is_graded(report: Dataset) -> None:
+    (said,) = (item for item in report.ContentSequence if meaning(item) == "Impression")
+    assert said.TextValue.startswith("AI result, not verified: inhomogeneity of ")
+    assert said.TextValue.endswith("; grade 2 of 5.")
+    assert "ground-glass" in said.TextValue
+
+
 def test_a_series_that_is_refused_gives_a_report_that_says_why() -> None:
     few = a_study(slices=12)
     made = build_ct_report(few.prediction, few.datasets, a_context(), segmented=True)

@@ -291,6 +291,25 @@ def test_a_study_runs_through_every_stage_in_order(works: Works) -> None:
     assert kinds == [EvidenceKind.SC, EvidenceKind.SR]
 
 
+def test_a_result_of_fewer_images_than_their_archive_had_says_that_it_may_be_incomplete(
+    works: Works,
+) -> None:
+    works.receive("1.2.3.1", NumberOfSeriesRelatedInstances="2")
+    works.analyse("w1")
+    (job,) = works.hotbase.jobs(STUDY)
+    (remark,) = works.hotbase.remarks(job["job_id"])
+    assert remark["kind"] == "may be incomplete"
+    (report,) = works.reports()
+    said = "; ".join(str(each.value) for each in report.iterall() if each.VR in ("LO", "UT"))
+    assert "images may be missing" in said
+    assert "Not all algorithms succeeded; with findings" in said
+    assert "1 object of a series came, which has 2 by what its images say" in said
+    works.receive("1.2.3.2", NumberOfSeriesRelatedInstances="2")
+    works.analyse("w2")
+    (newest, *_) = (each for each in works.hotbase.jobs(STUDY) if each["job_id"] != job["job_id"])
+    assert works.hotbase.remarks(newest["job_id"]) == ()
+
+
 def test_the_report_lies_in_the_source_study(works: Works) -> None:
     works.receive("1.2.3.1")
     works.analyse()

@@ -67,7 +67,7 @@ def test_two_patients_in_one_study_get_no_result_and_each_folder_says_why(
     two_patients: Works,
 ) -> None:
     works = two_patients
-    steps = works.analyse()
+    works.analyse()
     assert works.models.calls == 0
     assert {each.kind for each in evidence(works)} == {EvidenceKind.SR}
     assert all(each.problems == () for each in evidence(works))
@@ -77,7 +77,7 @@ def test_two_patients_in_one_study_get_no_result_and_each_folder_says_why(
         assert "More than one patient in the study" in words(report)
         assert "No algorithms succeeded; without findings" in words(report)
         assert "until a person has decided" in words(report)
-    assert [each.destination for each in steps.delivered] == ["PACS", "PACS"]
+    assert [each.destination for each in works.waiting()] == ["PACS", "PACS"]
 
 
 def test_neither_folder_says_who_the_other_patient_is(two_patients: Works) -> None:

@@ -24,7 +24,7 @@ def test_what_triage_said_is_kept_reported_and_orders_the_review(works: Works) -
     (job,) = works.hotbase.jobs(STUDY)
     (remark,) = works.hotbase.remarks(job["job_id"])
     assert remark["kind"] == "triage"
-    assert "not normal with a probability of 83% (threshold 50%)" in remark["detail"]
+    assert "not normal with a probability of 83 % (threshold 50 %)" in remark["detail"]
     (report,) = works.reports()
     assert "R-TRIAGE" in report.to_json()
     (item,) = works.review_queue.items().items

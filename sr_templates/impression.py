@@ -1,0 +1,67 @@
+"""The impression: a result in one sentence, the same at the top of report, overlay and page."""
+
+from collections.abc import Iterator
+
+from highdicom.sr import CodedConcept, TextContentItem
+from highdicom.sr import RelationshipTypeValues as Relationship
+
+from ai_engine.prediction import Prediction
+from sr_templates import codes
+from sr_templates.notices import is_incomplete
+from sr_templates.percent import percent
+
+NOT_VERIFIED = "AI result, not verified"
+MAY_BE_MISSING = "images may be missing"
+
+
+def impression(prediction: Prediction) -> str:
+    """Say in one sentence what a model found, on how many images, and what it could not look at."""
+    if not prediction.images:
+        reasons = dict.fromkeys(each.reason.value for each in prediction.refusals)
+        because = f" ({'; '.join(reasons)})" if reasons else ""
+        return f"No result: {images(len(prediction.refusals))} not analysed{because}."
+    parts = [_found(prediction), *_reservations(prediction)]
+    return f"{NOT_VERIFIED}: {'; '.join(parts)}."
+
+
+def impression_item(words: str) -> TextContentItem:
+    """Give the sentence as it stands at the top of a report."""
+    return TextContentItem(
+        name=CodedConcept.from_code(codes.IMPRESSION),
+        value=words,
+        relationship_type=Relationship.CONTAINS,
+    )
+
+
+def images(count: int) -> str:
+    """Count images in words."""
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _found(prediction: Prediction) -> str:
+    count = len(prediction.images)
+    if not prediction.is_positive:
+        return "no finding above threshold" + (f" on {images(count)}" if count > 1 else "")
+    where = ""
+    if count > 1:
+        positive = sum(bool(each.positive) for each in prediction.images)
+        where = f", on {positive} of {images(count)}"
+    return ", ".join(_named(prediction)) + where
+
+
+def _named(prediction: Prediction) -> Iterator[str]:
+    """Name each finding once, with the highest probability that it has on any image."""
+    highest: dict[str, tuple[float, float]] = {}
+    for image in prediction.images:
+        for finding in image.positive:
+            before = highest.get(finding.title, (0.0, 0.0))
+            highest[finding.title] = max(before, (finding.probability, finding.threshold))
+    for title, (probability, threshold) in sorted(highest.items(), key=lambda one: -one[1][0]):
+        yield f"{title} (probability {percent(probability, beside=threshold)})"
+
+
+def _reservations(prediction: Prediction) -> Iterator[str]:
+    if prediction.refusals:
+        yield f"{images(len(prediction.refusals))} not analysed"
+    if is_incomplete(prediction.remarks):
+        yield MAY_BE_MISSING
