@@ -4,6 +4,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from dicom_node.configuration.settings import NodeSettings, load_settings
 from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Role
 from dicom_node.network.access import StaticAccess
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES
+from dicom_node.network.reactor import Reactor
 from dicom_node.node.holdings import query_source
 from dicom_node.node.repositories import Repositories
 from tests.peers import dcmtk, node
@@ -77,7 +79,12 @@ def objects() -> Iterator[Dataset]:
 
 @pytest.fixture(scope="module")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
-    folder = tmp_path_factory.mktemp("node")
+    with running_hospital(tmp_path_factory.mktemp("node")) as running:
+        yield running
+
+
+@contextmanager
+def running_hospital(folder: Path, **scp: object) -> Iterator[Hospital]:
     base = load_settings(CONFIG)
     network = base.network.model_copy(update={"max_query_results": 10})
     settings: NodeSettings = base.model_copy(
@@ -94,6 +101,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
         settings.archive_dir,
         access=functools.partial(StaticAccess, permitted),
         queries=functools.partial(query_source, settings.model_dump()),
+        **scp,
     )
     with running as reception:
         for dataset in objects():
@@ -390,6 +398,19 @@ def test_a_get_can_be_canceled(hospital: Hospital) -> None:
     association.release()
     assert statuses[-1] == 0xFE00
     assert 2 <= len(taken) < 2 * PER_SERIES
+
+
+def test_the_librarys_own_loop_serves_retrievals_too(tmp_path: Path) -> None:
+    into = tmp_path / "got"
+    into.mkdir()
+    with running_hospital(tmp_path / "node", reactor=Reactor.PYNETDICOM) as hospital:
+        result = dcmtk.run(
+            "getscu", "-v", "-S", "+B", "-aet", READER, "-aec", hospital.peer.ae_title,
+            "-od", into, hospital.peer.host, str(hospital.peer.port),
+            "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={ROOT}.3",
+        )  # fmt: skip
+    assert "Received C-GET Response (Success)" in result.stdout + result.stderr, result.stderr
+    assert len(list(into.iterdir())) == 2 * PER_SERIES
 
 
 def test_whoever_may_only_store_may_not_query_and_the_reverse(hospital: Hospital) -> None:
