@@ -73,6 +73,7 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
         ),
         input_size=card.input_size,
         center_crop=card.center_crop,
+        equalized=card.equalized,
         fixed_moments=True,
         half_precision=False,
         attribute_weight=0.0,
@@ -143,6 +144,7 @@ def finetune(
         size=recipe.input_size,
         read=read,
         crop=recipe.center_crop,
+        by_rank=recipe.equalized,
     )
     learned, measured = load(cases), load(valid) if valid else None
     with recipe_session(recipe, threads=threads):

@@ -6,6 +6,7 @@ from pathlib import Path
 from ai_engine.datasets.chexpert import is_chexpert, read_chexpert
 from ai_engine.datasets.class_folders import read_class_folders
 from ai_engine.datasets.cxr import CxrDataset, read_cxr
+from ai_engine.datasets.joined import is_joined, read_joined
 from ai_engine.datasets.mura import is_mura, read_mura
 from ai_engine.datasets.nih import is_nih, read_nih
 from ai_engine.datasets.rsna import is_rsna, read_rsna, read_rsna_pneumonia
@@ -23,6 +24,7 @@ READERS: dict[str, Callable[[Path], CxrDataset]] = {
     "mura": read_mura,
     "folders": read_class_folders,
     "unsplit": read_unsplit,
+    "joined": read_joined,
 }
 
 
@@ -56,6 +58,7 @@ def layout_of(folder: Path) -> str:
         ("chexpert", is_chexpert),
         ("mura", is_mura),
         ("unsplit", is_unsplit),
+        ("joined", is_joined),
     ):
         if matches(folder):
             return name

@@ -8,13 +8,15 @@ from ai_engine.inference.backend import FloatArray
 from ai_engine.inference.input_channels import ChannelSource, stacked
 from ai_engine.library.card import ModelCard
 from ai_engine.preprocessing.geometry import FloatImage, ModelView, centered, fitted, letterbox
+from ai_engine.preprocessing.harmonization import equalized
 from ai_engine.preprocessing.radiograph import Radiograph
 
 
 def model_view(card: ModelCard, radiograph: Radiograph) -> ModelView:
     """The exposed part of a radiograph at the model's input size, or the centre of it."""
+    pixels = radiograph.pixels
     return letterbox(
-        radiograph.pixels,
+        equalized(pixels, radiograph.content) if card.equalized else pixels,
         size=card.input_size,
         content=centered(radiograph.content, card.center_crop),
         aspect_ratio=radiograph.aspect_ratio,

@@ -7,7 +7,7 @@ from pathlib import Path
 from ai_engine.errors import RecipeError
 from ai_engine.kinds.channels import active_channel_card
 from ai_engine.kinds.loading import Loading, load_channel
-from ai_engine.library.card import ModelCard
+from ai_engine.library.card import ChannelKind, ModelCard
 from ai_engine.library.registry import ModelRegistry, verify_weights
 from ai_engine.training.recipe import Recipe
 from ai_engine.training.trainer import NO_MODELS, RunModels
@@ -51,22 +51,23 @@ def models_of(
     ModelNotFoundError, ModelFolderError, BackendError
         If one of them isn't installed or active, is damaged or can't be converted.
     """
-    if not recipe.channels and not recipe.start_from:
+    taught = recipe.spec.lungs_taught
+    if not recipe.channels and not recipe.start_from and not taught:
         return NO_MODELS
     if installed is None:
         raise RecipeError(
-            f"{recipe.name}: needs installed models (channels or start_from); train it with "
+            f"{recipe.name}: needs installed models (channels, start_from or lungs); train it with "
             "dicom-node models train, which knows them"
         )
     # All are found before the first is loaded, which takes seconds.
     makers = [
         active_channel_card(kind, installed.registry, installed.versions)
-        for kind in recipe.channels
+        for kind in (*recipe.channels, *([ChannelKind.LUNGS] if taught else []))
     ]
-    return RunModels(
-        start=installed.named(recipe.start_from) if recipe.start_from else None,
-        channels=tuple(
-            load_channel(Loading(card=card, cache=installed.cache, threads=threads))
-            for card in makers
-        ),
+    start = installed.named(recipe.start_from) if recipe.start_from else None
+    loaded = tuple(
+        load_channel(Loading(card=card, cache=installed.cache, threads=threads)) for card in makers
     )
+    if taught:
+        return RunModels(start=start, teacher=loaded[-1])
+    return RunModels(start=start, channels=loaded)

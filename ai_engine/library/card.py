@@ -86,9 +86,10 @@ class ModelCard:
     probabilities are the mean over the image and its mirror image. ``recipe``, ``command`` and
     ``data`` say how to make the weights again. A classical method has neither input size nor
     weights; its ``weights_digest`` is of its settings. ``center_crop`` is the part of the exposed
-    area's sides that the model is shown; ``layout`` that of the data set that it was trained on,
-    where its tables don't tell; ``channels`` follow the radiograph in this order. ``kind`` is one
-    of `ai_engine.library.kinds`.
+    area's sides that the model is shown; with ``equalized`` it sees ranks in place of grey values
+    (`ai_engine.preprocessing.harmonization`); ``layout`` is that of the data set that it was
+    trained on, where its tables don't tell; ``channels`` follow the radiograph in this order.
+    ``kind`` is one of `ai_engine.library.kinds`.
 
     ``guard`` names the model that decides which images this one may see, `UNGUARDED` none, and
     ``sees`` the label of it that must be seen; without it, the first. ``modalities``,
@@ -121,6 +122,7 @@ class ModelCard:
     command: str = ""
     data: str = ""
     center_crop: float = 1.0
+    equalized: bool = False
     layout: str = ""
     guard: str = DEFAULT_GUARD
     sees: str = ""

@@ -72,9 +72,9 @@ def build_efficientnet_lite2(
         feature map (n, size / 32, size / 32, 1280), after the last activation.
     """
     image = keras.Input((size, size, 1), name="image")
-    x = stages_of_lite2(enter_layout(image), normalization)[-1]
-    x = layers.Conv2D(FEATURE_CHANNELS, 1, use_bias=False, name="features_conv")(x)
-    features = _normalize(x, "features", normalization)
+    features = features_of_lite2(
+        stages_of_lite2(enter_layout(image), normalization)[-1], normalization
+    )
     pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(features)
     logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
     probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
@@ -97,6 +97,14 @@ def stages_of_lite2(
             index += 1
         maps.append(x)
     return maps
+
+
+def features_of_lite2(
+    last: keras.KerasTensor, normalization: NormalizationLayer
+) -> keras.KerasTensor:
+    """The last convolution over the last stage's map: 1280 channels, in the layout inside."""
+    x = layers.Conv2D(FEATURE_CHANNELS, 1, use_bias=False, name="features_conv")(last)
+    return _normalize(x, "features", normalization)
 
 
 def scaled_stages(*, width: float, depth: float) -> tuple[Stage, ...]:

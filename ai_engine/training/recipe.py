@@ -81,7 +81,8 @@ class Recipe:
     everywhere. ``imagenet`` starts from published weights, ``start_from`` from those of an
     installed model, name or name/version. ``layout`` is the data set's where its tables don't
     tell; ``channels`` are what the network is given beside the radiograph, made by installed
-    models; ``center_crop`` is the part of each side of the exposed area that is shown.
+    models; ``center_crop`` is the part of each side of the exposed area that is shown,
+    ``equalized`` shows ranks in place of grey values.
 
     Findings and guards are learned in ``stages`` instead of ``epochs`` at ``input_size``. For
     findings ``auxiliary_labels`` and the patient's sex, view and age (``attribute_weight``) are
@@ -128,6 +129,7 @@ class Recipe:
     layout: str = AUTO
     channels: tuple[ChannelKind, ...] = ()
     center_crop: float = 1.0
+    equalized: bool = False
     auxiliary_labels: tuple[str, ...] = ()
     auxiliary_weight: float = 0.15
     attribute_weight: float = 0.1

@@ -33,6 +33,8 @@ class TaskSpec:
         Whether there is exactly one of the stages, at the input size.
     steps_by_hand
         Whether the trainer makes its steps itself, without scaling the losses as float16 needs.
+    lungs_taught
+        Whether the active lung model teaches where lungs are.
     instead_of_start
         What to do where a start from another model is asked for and not read, in words.
     """
@@ -45,6 +47,7 @@ class TaskSpec:
     frontal_only: bool = False
     one_stage: bool = False
     steps_by_hand: bool = False
+    lungs_taught: bool = False
     instead_of_start: str = ""
 
 
@@ -86,7 +89,7 @@ SCHEDULED = LENGTH | {
 CHOSEN = SCHEDULED | {"stop_after"}
 """Of networks whose validation loss steers the schedule and chooses the epoch."""
 
-RADIOGRAPHS = frozenset({"labels", "layout", "center_crop"})
+RADIOGRAPHS = frozenset({"labels", "layout", "center_crop", "equalized"})
 STARTED = frozenset({"start_from", "imagenet"})
 MOVED = of_table("augmentation", "flip", "rotation", "zoom", "aspect", "shift")
 GREY = of_table("augmentation", "gamma", "contrast", "blur", "noise")

@@ -21,10 +21,17 @@ _FINDINGS = TaskSpec(
     | {"auxiliary_labels", "auxiliary_weight", "attribute_weight", "average_decay"}
     | {"gradient_norm", "dropout", "fixed_moments", "flip_averaging"},
     needs=("labels", "stages"),
-    architectures=("densenet121", "efficientnet_lite2"),
+    architectures=("densenet121", "efficientnet_lite2", "efficientnet_lungs"),
     steps_by_hand=True,
     instead_of_start="dicom-node models finetune goes on with an active model",
 )  # fmt: skip
+_PROBE = TaskSpec(
+    trainer="ai_engine.kinds.classifier.probing:ProbeTrainer",
+    reads=(EVERY | RADIOGRAPHS | {"flip_averaging", "imagenet"}) - {"batch_size"},
+    needs=("labels", "input_size"),
+    architectures=("efficientnet_lungs",),
+    lungs_taught=True,
+)
 _CLASSES = TaskSpec(
     trainer="ai_engine.kinds.image_training:ImageTrainer",
     reads=IMAGES | STARTED,
@@ -40,8 +47,8 @@ CLASSIFIER = ModelKind(
     scorer="ai_engine.kinds.classifier.loading:load_scorer",
     evaluation="ai_engine.kinds.classifier.evaluation:evaluate",
     comparison="ai_engine.kinds.classifier.comparison:quality",
-    training={"findings": _FINDINGS, "labels": LABELS, "classes": _CLASSES},
-    tunable=frozenset({"densenet121", "efficientnet_lite2"}),
+    training={"findings": _FINDINGS, "labels": LABELS, "classes": _CLASSES, "probe": _PROBE},
+    tunable=frozenset({"densenet121", "efficientnet_lite2", "efficientnet_lungs"}),
     is_calibrated=True,
     is_exported=True,
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from ai_engine.kinds.classifier.findings_batches import ATTRIBUTES, FloatArray, TrainingSet
 from ai_engine.preprocessing.geometry import centered, content_region
+from ai_engine.preprocessing.harmonization import equalized
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.augmentation import Sample
 
@@ -38,15 +39,17 @@ def load_validated(
     size: int,
     read: Reader,
     crop: float = 1.0,
+    by_rank: bool = False,
 ) -> TrainingSet:
     """Read the images of some cases, reduced to what views of ``size`` pixels can use.
 
-    ``crop`` is the part of the exposed area's sides that the model is shown.
+    ``crop`` is the part of the exposed area's sides that the model is shown, ``by_rank`` whether it
+    sees ranks in place of grey values.
 
     Every device counts alike, however many cases it has: the weights of its cases sum to the
     same. Sex, view and age are not targets here; their columns are there and count nothing.
     """
-    samples = tuple(as_sample(read(case), size, crop) for case in cases)
+    samples = tuple(as_sample(read(case), size, crop, by_rank=by_rank) for case in cases)
     targets = np.zeros((len(cases), len(labels) + ATTRIBUTES), dtype=np.float32)
     weights = np.zeros_like(targets)
     for row, case in enumerate(cases):
@@ -57,16 +60,23 @@ def load_validated(
     return TrainingSet(samples=samples, targets=targets, weights=_balanced(weights, cases))
 
 
-def as_sample(radiograph: Radiograph, size: int, crop: float = 1.0) -> Sample:
-    """An image as training keeps it: 8 bits, square pixels, no more of them than needed."""
-    pixels = radiograph.pixels
+def as_sample(
+    radiograph: Radiograph, size: int, crop: float = 1.0, *, by_rank: bool = False
+) -> Sample:
+    """An image as training keeps it: 8 bits, square pixels, no more of them than needed.
+
+    ``by_rank`` keeps ranks in place of grey values, for models that see these.
+    """
+    pixels, content = radiograph.pixels, radiograph.content
     if radiograph.aspect_ratio != 1.0:
         rows = max(round(radiograph.rows * radiograph.aspect_ratio), 1)
         pixels = np.asarray(
             cv2.resize(pixels, (radiograph.columns, rows), interpolation=cv2.INTER_AREA),
             dtype=np.float32,
         )
-    content = radiograph.content if pixels is radiograph.pixels else content_region(pixels)
+        content = content_region(pixels)
+    if by_rank:
+        pixels = equalized(pixels, content)
     image = np.round(pixels * 255).astype(np.uint8)
     return Sample(image=image, content=centered(content, crop)).shown(size)
 
