@@ -21,6 +21,7 @@ from ai_engine.measures.shortcuts.measuring import (
     Figures,
     Shortcut,
     auc_estimate,
+    by_source,
     cue_scores,
     labels_of,
     shortcuts,
@@ -60,7 +61,8 @@ def measure_shortcuts(
     layout
         The data sets' layout; ``auto`` looks at the tables of each.
     model
-        A model to put beside the cues on the same images, paired.
+        A model to put beside the cues on the same images, paired. Images that it was trained on
+        flatter it: of ``others`` it should have seen none.
     record
         Whether to put the cues' figures into the model's card.
     out
@@ -75,7 +77,7 @@ def measure_shortcuts(
     """
     dataset = read_dataset(data, layout)
     learned, test = tables_of(dataset, Split(split))
-    measured: list[Measured] = [(dataset, test)]
+    measured: list[Measured] = [(dataset, each) for each in (test, *by_source(test))]
     for folder in others:
         other = read_dataset(folder, layout)
         measured.append((other, whole_table(other)))
@@ -112,9 +114,12 @@ def _beside(
     """The model's AUC less that of every cue, on the same draws of patients."""
     scorer = part(model.card, Part.SCORER)(model)
     names = [label.name for label in model.card.labels]
+    known: dict[tuple[Path, str], Figures] = {}
     for dataset, table in measured:
-        shown = track(table.items, "scoring", console=console, disable=console is None)
-        rows = [scorer.probabilities(as_radiograph(dataset, item)) for item in shown]
+        for item in track(table.items, "scoring", console=console, disable=console is None):
+            if (key := (dataset.folder, item.file)) not in known:
+                known[key] = scorer.probabilities(as_radiograph(dataset, item))
+        rows = [known[dataset.folder, item.file] for item in table.items]
         probabilities = np.array(rows, dtype=np.float64)
         for each in report.shortcuts:
             if each.source == table.name and each.label in names:

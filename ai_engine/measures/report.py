@@ -63,7 +63,9 @@ class EvaluationReport:
 def measure_split(
     scored: ScoredSplit, labels: Sequence[Label], split: str, *, rounds: int = BOOTSTRAP_ROUNDS
 ) -> tuple[Metric, ...]:
-    """All measures of all labels, over all images, within each view, and among abnormal images.
+    """All measures of all labels, over all images, within groups, and among abnormal images.
+
+    The groups are the views, and the sources where there are several.
 
     The view alone tells something about the label, so a model that only knew the view would look
     good over all images; within a view it can't. Nor would one that only knew "abnormal" look good
@@ -72,6 +74,7 @@ def measure_split(
     views = np.array([item.view for item in scored.items])
     groups = {"all": np.ones(len(views), dtype=np.bool_)}
     groups |= {view.value: views == view for view in View}
+    groups |= _sources(scored)
     return tuple(
         interval.as_metric(
             name,
@@ -84,6 +87,13 @@ def measure_split(
         for group, chosen in {**groups, **_among_abnormal(scored, label)}.items()
         for name, interval in _measure_group(scored, label, np.flatnonzero(chosen), rounds)
     )
+
+
+def _sources(scored: ScoredSplit) -> dict[str, Truth]:
+    """The images of each source, where the data set has several."""
+    sources = np.array([item.device for item in scored.items], dtype=np.str_)
+    names = np.unique(sources)
+    return {f"from {name}": sources == name for name in names} if len(names) > 1 else {}
 
 
 def _among_abnormal(scored: ScoredSplit, label: Label) -> dict[str, Truth]:

@@ -139,7 +139,7 @@ def publish(trainer: PublishedTrainer, *, out: Path, version: str, command: str)
         "licence": "As the training data allow",
         "labels": (),
     }
-    own = usual | trainer.described() | card_text(recipe.model_name)
+    own = usual | trainer.described() | (card_text(recipe.name) or card_text(recipe.model_name))
     draft = ModelCard(
         folder=folder,
         name=recipe.model_name,
@@ -165,7 +165,7 @@ def publish(trainer: PublishedTrainer, *, out: Path, version: str, command: str)
 
 
 def card_text(name: str) -> dict[str, Any]:
-    """The words of a model's own card: title, intended use, limitations, licence; or none."""
+    """The words of a recipe's or model's own card: title, use, limitations, licence; or none."""
     source = files("ai_engine.training") / "cards" / f"{name}.toml"
     table = tomllib.loads(source.read_text("utf-8")) if source.is_file() else {}
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

@@ -17,7 +17,8 @@ def shortcuts(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="Data set whose train part cues are learned on.")],
     other: Annotated[
-        list[Path] | None, typer.Option(help="Data sets that cues are measured on as well.")
+        list[Path] | None,
+        typer.Option(help="Data sets that are measured as well, and that nothing was learned on."),
     ] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="Labels to tell; without it, all of them.")

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.preprocessing import StandardScaler
+
+from ai_engine.errors import DatasetError
 
 FloatArray = npt.NDArray[np.float32]
 Truth = npt.NDArray[np.bool_]
@@ -17,6 +18,9 @@ STRENGTHS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 """Inverse regularisations, for weights that sum to the number of images, that are tried."""
 
 FOLDS = 5
+
+SMALLEST_SPREAD = 1e-3
+"""Channels that vary less than this count for less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -59,16 +63,29 @@ def best_fit(
 
 
 def lungs_fit(places: FloatArray, lungs: FloatArray) -> Fit:
-    """Where lungs are, cell by cell: ``lungs`` is the part of each cell that they cover."""
+    """Where lungs are, cell by cell: ``lungs`` is the part of each cell that they cover.
+
+    Raises
+    ------
+    DatasetError
+        If there are no lungs, or nothing else.
+    """
     inside = lungs > 0.5
-    scaler = StandardScaler().fit(places)
-    model = LogisticRegression(C=1e-2, max_iter=200).fit(scaler.transform(places), inside)
-    kernel = model.coef_[0] / scaler.scale_
-    bias = model.intercept_[0] - float(kernel @ scaler.mean_)
+    if inside.all() or not inside.any():
+        raise DatasetError(
+            "the lung model outlines no lungs, or nothing but lungs, on the images to learn from; "
+            "look at them, or make another lung model active"
+        )
+    # A channel that hardly varies would get a weight that half precision cannot hold.
+    mean, spread = places.mean(axis=0), np.maximum(places.std(axis=0), SMALLEST_SPREAD)
+    shown = (places - mean) / spread
+    model = LogisticRegression(C=1e-2, max_iter=200).fit(shown, inside)
+    kernel = model.coef_[0] / spread
+    bias = model.intercept_[0] - float(kernel @ mean)
     return Fit(
         kernel=np.asarray(kernel[:, None], dtype=np.float32),
         bias=np.array([bias], dtype=np.float32),
-        loss=float(log_loss(inside, model.predict_proba(scaler.transform(places))[:, 1])),
+        loss=float(log_loss(inside, model.predict_proba(shown)[:, 1])),
     )
 
 

@@ -83,6 +83,19 @@ def tables_of(dataset: CxrDataset, split: Split) -> tuple[CueTable, CueTable]:
     )
 
 
+def by_source(table: CueTable) -> Iterator[CueTable]:
+    """The same images apart by the source that the data set names, where it names several."""
+    sources = np.array([item.device for item in table.items], dtype=np.str_)
+    names = np.unique(sources)
+    for name in names if len(names) > 1 else ():
+        rows = np.flatnonzero(sources == name)
+        yield CueTable(
+            name=f"{table.name}, of it {name}",
+            items=tuple(table.items[row] for row in rows),
+            figures={cue: figures[rows] for cue, figures in table.figures.items()},
+        )
+
+
 def whole_table(dataset: CxrDataset) -> CueTable:
     """All frontal images of a data set that nothing is learned on."""
     items = [item for split in Split for item in frontal_items(dataset, split)]

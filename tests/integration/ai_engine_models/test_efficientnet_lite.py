@@ -51,3 +51,38 @@ def test_the_unet_takes_its_stages_weights_and_halves_the_side() -> None:
     assert tuple(deepest.shape) == (2, 2, 3, 352)
     assert ((np.asarray(mask) >= 0) & (np.asarray(mask) <= 1)).all()
     assert np.ptp(np.asarray(mask)) > 0
+
+
+def test_the_lungs_network_takes_the_published_weights_and_its_head_explains_it() -> None:
+    """The head's score is the sum of its heat map: nothing else can have driven it."""
+    from ai_engine.models.efficientnet_lungs import build_efficientnet_lungs  # noqa: PLC0415
+    from ai_engine.training.pretrained import imagenet_weights, start_from  # noqa: PLC0415
+
+    model = build_efficientnet_lungs(labels=1, size=None)
+    tensors = imagenet_weights("efficientnet_lungs")
+    start_from(model, tensors)
+    own = {path.split("/")[0] for path in {one.path for one in model.variables} - set(tensors)}
+    assert own == {"columns_bn", "lungs", "head"}
+    image = np.random.default_rng(1).standard_normal((1, 64, 96, 1), dtype=np.float32)
+    probabilities, maps = (np.asarray(one) for one in model(image, training=False))
+    assert maps.shape == (1, 2, 3, 88 + 120 + 208 + 1280)
+    head = model.get_layer("head")
+    score = float((maps[0] @ head.kernel.numpy()).mean()) + float(head.bias.numpy()[0])
+    assert float(probabilities[0, 0]) == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-5)
+
+
+def test_where_no_lungs_are_nothing_counts() -> None:
+    """A cell whose weight is nothing leaves no trace in the maps that the head sees."""
+    from ai_engine.models.efficientnet_lungs import build_efficientnet_lungs  # noqa: PLC0415
+
+    model = build_efficientnet_lungs(labels=1, size=64)
+    seen = keras.Model(model.input, [model.get_layer("places").output, model.output[1]])
+    image = np.random.default_rng(2).standard_normal((1, 64, 64, 1), dtype=np.float32)
+    places = np.asarray(seen(image, training=False)[0])[0]
+    # A convolution that tells the four cells apart, and weighs all but the first next to nothing.
+    wanted = np.array([20.0, -20.0, -20.0, -20.0])
+    kernel = np.linalg.pinv(places.reshape(4, -1)) @ wanted
+    model.get_layer("lungs").kernel.assign(kernel[None, None, :, None])
+    maps = np.abs(np.asarray(seen(image, training=False)[1])[0]).reshape(4, -1).sum(axis=1)
+    assert maps[0] > 0
+    assert (maps[1:] < 1e-4 * maps[0]).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ai_engine.datasets.cxr import CxrItem, Split, View
+from ai_engine.errors import DatasetError
 from ai_engine.kinds.classifier.linear_fits import balance, best_fit, lungs_fit
 from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.operating import balanced_threshold
@@ -43,6 +44,12 @@ def test_lungs_are_found_cell_by_cell() -> None:
     fit = lungs_fit(places, lungs)
     found = places @ fit.kernel[:, 0] + fit.bias[0] > 0
     assert (found == (lungs > 0.5)).mean() > 0.95
+
+
+def test_a_lung_model_that_finds_nothing_teaches_nothing() -> None:
+    """A sentence, not a failure of the solver."""
+    with pytest.raises(DatasetError, match="outlines no lungs"):
+        lungs_fit(np.ones((4, 2), dtype=np.float32), np.zeros(4, dtype=np.float32))
 
 
 def item(number: int, source: str, view: View, *, abnormal: bool) -> CxrItem:
