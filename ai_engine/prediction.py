@@ -61,11 +61,14 @@ class HeatMap:
     """A class activation map on the model's feature grid.
 
     ``values`` has shape (h, w), float32, 0 to 1 where 1 is the strongest activation of this map;
-    ``region`` is the part of the source image that the grid covers, edge to edge.
+    ``region`` is the part of the source image that the grid covers, edge to edge. ``within`` is
+    where the map may be outlined, on a finer grid of the same region, 1 inside and 0 outside: the
+    lungs, widened; None where nobody looked, and all of it may.
     """
 
     values: FloatGrid
     region: Region
+    within: FloatGrid | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,8 @@ class RefusalReason(StrEnum):
     NOT_FRONTAL_CHEST = "not a frontal chest radiograph"
     NOT_LATERAL_CHEST = "not a lateral chest radiograph"
     NOT_EXPECTED = "not what the model is for"
+    AGE_OUTSIDE = "age outside the model's limits"
+    LOCALIZER = "a localizer of CT, not a radiograph"
     UNPAIRED = "lateral image without a frontal one"
     EMPTY_EXPOSURE = "image has no usable contrast"
     TOO_SMALL = "image is too small"
@@ -217,6 +222,13 @@ class RemarkKind(StrEnum):
     PATIENT_DECIDED = "patient decided by a person"
     TELLS_ABNORMAL = "tells abnormal, not which disease"
     IMAGES_FETCHED = "images fetched from an archive"
+    OUTSIDE_LUNGS = "attention outside the lungs, location not reliable"
+    UNLIKE_TRAINING = "image unlike the training data"
+    LUNGS_CUT = "lungs not whole"
+    HEART_SIDE = "heart on the other side"
+    AGE_OUTSIDE = "age outside the model's limits"
+    AGE_UNKNOWN = "age unknown"
+    LUNGS_UNKNOWN = "lungs not outlined, location not checked"
 
     @property
     def is_disagreement(self) -> bool:

@@ -53,13 +53,17 @@ def graphic_annotation(
     model: ModelIdentity,
     *,
     shape: tuple[int, int],
+    notices: Sequence[str] = (),
 ) -> Dataset:
-    """Annotate an image, ``shape`` rows by columns, with its positive findings."""
+    """Annotate an image, ``shape`` rows by columns, with its positive findings.
+
+    ``notices`` are what puts them in doubt; they stand with the summary.
+    """
     item = Dataset()
     item.GraphicLayer = LAYER
     places = label_places(regions, shape)
     item.TextObjectSequence = [
-        _text(_summary(image), Box(**_box(SUMMARY)), "DISPLAY"),
+        _text(_summary(image, notices), Box(**_box(SUMMARY)), "DISPLAY"),
         *(
             _text(label(region), place, "PIXEL")
             for region, place in zip(regions, places, strict=True)
@@ -107,13 +111,13 @@ def _box(place: tuple[float, float, float, float]) -> dict[str, float]:
     return dict(zip(("left", "top", "right", "bottom"), place, strict=True))
 
 
-def _summary(image: ImagePrediction) -> str:
+def _summary(image: ImagePrediction, notices: Sequence[str]) -> str:
     lines = [
         f"{finding.title}: probability {percent(finding.probability, finding.threshold)}"
         f" (threshold {percent(finding.threshold, finding.probability)})"
         for finding in image.positive
     ]
-    return "\r\n".join(["AI findings, not verified", *lines])
+    return "\r\n".join(["AI findings, not verified", *lines, *notices])
 
 
 def _text(words: str, place: Box, units: str) -> Dataset:

@@ -201,6 +201,21 @@ REMARKS = MappingProxyType(
         RemarkKind.PATIENT_DECIDED: Code(
             "R-DECIDED", PRIVATE_SCHEME, "Patient decided by a person"
         ),
+        RemarkKind.OUTSIDE_LUNGS: Code(
+            "R-OUTSIDE-LUNGS",
+            PRIVATE_SCHEME,
+            "Attention outside the lungs, location not reliable",
+        ),
+        RemarkKind.UNLIKE_TRAINING: Code(
+            "R-UNLIKE", PRIVATE_SCHEME, "Image unlike the training data"
+        ),
+        RemarkKind.LUNGS_CUT: Code("R-LUNGS-CUT", PRIVATE_SCHEME, "Lungs not whole"),
+        RemarkKind.HEART_SIDE: Code("R-HEART-SIDE", PRIVATE_SCHEME, "Heart on the other side"),
+        RemarkKind.AGE_OUTSIDE: Code("R-AGE", PRIVATE_SCHEME, "Age outside the model's limits"),
+        RemarkKind.AGE_UNKNOWN: Code("R-AGE-UNKNOWN", PRIVATE_SCHEME, "Age unknown"),
+        RemarkKind.LUNGS_UNKNOWN: Code(
+            "R-NO-LUNGS", PRIVATE_SCHEME, "Lungs not outlined, location not checked"
+        ),
         RemarkKind.TELLS_ABNORMAL: Code(
             "R-ABNORMAL-ONLY", PRIVATE_SCHEME, "Tells abnormal, not which disease"
         ),
@@ -217,8 +232,10 @@ REMARKS = MappingProxyType(
     }
 )
 
-# Remarks that say that not all of a study may have been there to be analysed.
-INCOMPLETE = frozenset({RemarkKind.TRANSFER_INTERRUPTED, RemarkKind.MAY_BE_INCOMPLETE})
+# Remarks that say that images of a study may have been missing, and that what was there to be
+# analysed was not whole.
+MISSING_IMAGES = frozenset({RemarkKind.TRANSFER_INTERRUPTED, RemarkKind.MAY_BE_INCOMPLETE})
+INCOMPLETE = MISSING_IMAGES | {RemarkKind.LUNGS_CUT}
 
 REFUSAL_REASONS = MappingProxyType(
     {
@@ -237,6 +254,10 @@ REFUSAL_REASONS = MappingProxyType(
         ),
         RefusalReason.NOT_EXPECTED: Code(
             "R-NOT-EXPECTED", PRIVATE_SCHEME, "Not what the model is for"
+        ),
+        RefusalReason.AGE_OUTSIDE: Code("R-AGE", PRIVATE_SCHEME, "Age outside the model's limits"),
+        RefusalReason.LOCALIZER: Code(
+            "R-LOCALIZER", PRIVATE_SCHEME, "A localizer of CT, not a radiograph"
         ),
         RefusalReason.UNPAIRED: Code(
             "R-UNPAIRED", PRIVATE_SCHEME, "Lateral image without a frontal one"

@@ -5,13 +5,13 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
-from ai_engine.prediction import ModelIdentity, Prediction
+from ai_engine.prediction import ModelIdentity, Prediction, RemarkKind
 from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.impression import impression
-from sr_templates.notices import NOTICES, notices
+from sr_templates.notices import IMAGE_NOTICES, NOTICES, notices
 from sr_templates.overlay import as_png, draw_overlay
 from sr_templates.repair import long_string
 from sr_templates.report_page import Page, draw_page
@@ -21,6 +21,9 @@ from sr_templates.source_image import uid_of
 from sr_templates.subject import Subject, image_subjects
 
 PICTURE_SIDE = 1024
+OF_THE_STUDY = frozenset({*NOTICES, RemarkKind.TELLS_ABNORMAL})
+"""Remarks that stand on the page of every image."""
+
 FACTS = (
     ("Patient ID", "PatientID"),
     ("Birth date", "PatientBirthDate"),
@@ -70,7 +73,7 @@ def _document(
 ) -> Dataset:
     document = subject.new_object(EvidenceKind.PDF, EncapsulatedPDFStorage, context)
     _add_document(document, subject)
-    add_pdf(document, draw_page(_page(subject, pixels, context)))
+    add_pdf(document, draw_page(page_of(subject, pixels, context)))
     declare(document, subject.attributes.character_set)
     return document
 
@@ -99,7 +102,8 @@ def add_pdf(document: Dataset, pdf: bytes) -> None:
     document.EncapsulatedDocumentLength = len(pdf)
 
 
-def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext) -> Page:
+def page_of(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext) -> Page:
+    """Give what stands on the page of one image."""
     attributes = subject.attributes
     overlay = draw_overlay(
         pixels,
@@ -108,7 +112,7 @@ def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceCo
         subject.prediction.model,
         max_side=PICTURE_SIDE,
         pixel_aspect=pixel_aspect(attributes),
-        notices=notices(subject.prediction.remarks),
+        notices=notices(subject.prediction.remarks, subject.image.sop_instance_uid),
     )
     return Page(
         model=subject.prediction.model,
@@ -117,6 +121,7 @@ def _page(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceCo
         patient_name="".join(attributes.values("PatientName")[:1]),
         facts=[(heading, fact_of(attributes, keyword)) for heading, keyword in FACTS],
         references=_references(subject, context),
+        remarks=_remarks(subject),
         picture=as_png(overlay),
         made_at=context.content_datetime,
     )
@@ -139,6 +144,22 @@ def made_reference(context: EvidenceContext) -> tuple[str, str]:
     return "Made", f"{context.content_datetime:%Y-%m-%d %H:%M:%S %z} by {context.model_name}"
 
 
+def _remarks(subject: Subject) -> list[tuple[str, str]]:
+    """What must be known of this image, and of every result of the study; what is doubtful first.
+
+    What the model can tell is said with the study's first image, and holds for every page.
+    """
+    remarks = [
+        remark
+        for remark in subject.prediction.remarks
+        if remark.sop_instance_uid == subject.image.sop_instance_uid or remark.kind in OF_THE_STUDY
+    ]
+    remarks.sort(key=lambda remark: remark.kind not in NOTICES.keys() | IMAGE_NOTICES.keys())
+    return [
+        (remark.kind.value[:1].upper() + remark.kind.value[1:], remark.detail) for remark in remarks
+    ]
+
+
 def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, str]]:
     model, frame = subject.prediction.model, subject.image.frame_number
     place = "" if frame is None else f", frame {frame}"
@@ -146,11 +167,6 @@ def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, s
         model_reference(model),
         ("Weights SHA-256", model.weights_digest),
         ("Calibration", subject.prediction.calibration),
-        *(
-            (remark.kind.value.capitalize(), remark.detail)
-            for remark in subject.prediction.remarks
-            if remark.sop_instance_uid == subject.image.sop_instance_uid or remark.kind in NOTICES
-        ),
         made_reference(context),
         ("Study", uid_of(subject.source, "StudyInstanceUID")),
         ("Image", uid_of(subject.source, "SOPInstanceUID") + place),

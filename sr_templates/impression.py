@@ -7,7 +7,7 @@ from highdicom.sr import RelationshipTypeValues as Relationship
 
 from ai_engine.prediction import Prediction
 from sr_templates import codes
-from sr_templates.notices import is_incomplete
+from sr_templates.notices import IMAGE_NOTICES
 from sr_templates.percent import percent
 
 NOT_VERIFIED = "AI result, not verified"
@@ -63,5 +63,7 @@ def _named(prediction: Prediction) -> Iterator[str]:
 def _reservations(prediction: Prediction) -> Iterator[str]:
     if prediction.refusals:
         yield f"{images(len(prediction.refusals))} not analysed"
-    if is_incomplete(prediction.remarks):
+    kinds = dict.fromkeys(remark.kind for remark in prediction.remarks)
+    if codes.MISSING_IMAGES & kinds.keys():
         yield MAY_BE_MISSING
+    yield from (kind.value for kind in kinds if kind in IMAGE_NOTICES)

@@ -176,8 +176,7 @@ def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ..
         return first, Line(left=_verdicts(image), color=captions.SECONDARY_TEXT, scale=0.85)
     probability = percent(finding.probability, finding.threshold)
     threshold = percent(finding.threshold, finding.probability)
-    is_localised = finding.heat_map is not None or finding.boxes
-    status = "AI finding, not verified" + ("" if is_localised else ", not localised")
+    status = "AI finding, not verified" + ("" if is_localised(finding) else ", not localised")
     return (
         Line(left=finding.title, right=f"Probability {probability}", scale=1.3),
         Line(
@@ -187,6 +186,14 @@ def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ..
             scale=0.85,
         ),
     )
+
+
+def is_localised(finding: Finding) -> bool:
+    """Whether a picture may say where a finding is: a box, or a map with something to outline."""
+    heat_map = finding.heat_map
+    if finding.boxes or heat_map is None:
+        return bool(finding.boxes)
+    return heat_map.within is None or bool(heat_map.within.any())
 
 
 def _verdicts(image: ImagePrediction) -> str:

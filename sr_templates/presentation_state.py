@@ -17,6 +17,7 @@ from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.grayscale import add_grayscale
+from sr_templates.notices import notices
 from sr_templates.repair import long_string
 from sr_templates.secondary_capture import pixel_aspect
 from sr_templates.source_attributes import SourceAttributes
@@ -157,6 +158,7 @@ def _add_annotation(state: Dataset, subject: Subject) -> None:
             regions,
             subject.prediction.model,
             shape=rows_and_columns(subject.source),
+            notices=notices(subject.prediction.remarks, subject.image.sop_instance_uid),
         )
     ]
     state.GraphicLayerSequence = [graphic_layer(LAYER)]

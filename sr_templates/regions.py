@@ -83,20 +83,23 @@ def outlines(
     -------
     tuple[Outline, ...]
         The area with the most activation, and up to two more that are not much weaker; empty
-        where nothing of the map lies on the image.
+        where nothing of the map lies on the image, or where it may be outlined
+        (``HeatMap.within``).
     """
     dense = smoothed(heat_map)
     peak = float(dense.max(initial=0.0))
     if not peak > 0.0:
         return ()
     # One cell of border keeps contours closed where an area touches the grid's edge.
-    mask = np.pad((dense >= level * peak).astype(np.uint8), 1)
+    mask = np.pad(((dense >= level * peak) & _within(heat_map, dense)).astype(np.uint8), 1)
     _, labels = cv2.connectedComponents(mask, connectivity=8)
     found = [
         outline
         for number in range(1, int(labels.max()) + 1)
         if (outline := _outline(labels == number, dense, heat_map, rows, columns)) is not None
     ]
+    if not found:
+        return ()
     found.sort(key=lambda outline: -outline.activation)
     kept = [one for one in found if one.activation >= MINOR_SHARE * found[0].activation]
     return tuple(kept[:MAX_REGIONS])
@@ -109,6 +112,15 @@ def smoothed(heat_map: HeatMap) -> npt.NDArray[np.float32]:
     values = np.nan_to_num(heat_map.values.astype(np.float32))
     dense = cv2.resize(values, size, interpolation=cv2.INTER_CUBIC)
     return np.clip(dense, 0.0, 1.0).astype(np.float32)
+
+
+def _within(heat_map: HeatMap, dense: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Where a map may be outlined, on its finer grid."""
+    if heat_map.within is None:
+        return np.ones(dense.shape, dtype=np.bool_)
+    size = (dense.shape[1], dense.shape[0])
+    shown = cv2.resize(heat_map.within, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(shown >= 0.5, dtype=np.bool_)
 
 
 def _outline(

@@ -26,6 +26,9 @@ HEADING_WIDTH = 34.0
 # A model with many labels gets lower rows, so that the picture keeps its room.
 ROW_HEIGHT = 6.0
 TABLE_HEIGHT = 100.0
+# An amber dark enough to read on white.
+REMARK_COLOR = (150, 82, 0)
+REMARK_SIZE = 8.5
 # Widths of the table's columns in mm.
 COLUMNS = (84.0, 30.0, 30.0, 36.0)
 
@@ -34,9 +37,9 @@ COLUMNS = (84.0, 30.0, 30.0, 36.0)
 class Page:
     """What stands on the page.
 
-    ``impression`` is the result in one sentence; ``facts`` (patient and study) and ``references``
-    (model and instances) are pairs of a heading and a value; ``patient_name`` is a DICOM person
-    name; ``picture`` is a PNG.
+    ``impression`` is the result in one sentence; ``facts`` (patient and study), ``remarks`` (what a
+    reader must know of the result) and ``references`` (model and instances) are pairs of a heading
+    and a value; ``patient_name`` is a DICOM person name; ``picture`` is a PNG.
     """
 
     model: ModelIdentity
@@ -45,6 +48,7 @@ class Page:
     patient_name: str
     facts: Sequence[tuple[str, str]]
     references: Sequence[tuple[str, str]]
+    remarks: Sequence[tuple[str, str]]
     picture: bytes
     made_at: datetime
 
@@ -62,6 +66,7 @@ def draw_page(page: Page) -> bytes:
         impression=page.impression,
     )
     _findings(pdf, page.image, letters)
+    _remarks(pdf, page.remarks, letters)
     room = BOTTOM - 3 - pdf.get_y() - 4.2 * len(page.references)
     _picture(pdf, page.picture, room)
     write_pairs(pdf, page.references, letters, size=7)
@@ -193,6 +198,20 @@ def _findings(pdf: FPDF, image: ImagePrediction, letters: Set[int]) -> None:
     for finding in (*image.positive, *others):
         _row(pdf, _verdict(finding, letters), height=height, fill=False)
     pdf.ln(3)
+
+
+def _remarks(pdf: FPDF, remarks: Sequence[tuple[str, str]], letters: Set[int]) -> None:
+    """Say what a reader must know, in whole sentences over as many lines as they need."""
+    for heading, words in remarks:
+        for text, shade in ((heading, REMARK_COLOR), (words, (0, 0, 0))):
+            pdf.set_font(FONT, size=REMARK_SIZE)
+            pdf.set_text_color(*shade)
+            height = 0.5 * REMARK_SIZE
+            pdf.multi_cell(
+                WIDTH, height, written(text, letters), align="L", new_x="LMARGIN", new_y="NEXT"
+            )
+        pdf.ln(1)
+    pdf.ln(2)
 
 
 def _verdict(finding: Finding, letters: Set[int]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def _drawn(
             of_image[0].prediction.model,
             max_side=context.max_overlay_side,
             pixel_aspect=pixel_aspect(of_image[0].attributes),
-            notices=notices(of_image[0].prediction.remarks),
+            notices=notices(of_image[0].prediction.remarks, of_image[0].image.sop_instance_uid),
             impression=impression(of_image[0].prediction),
         )
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import CARD_NAME, ModelCard, read_card, write_card
-from ai_engine.library.names import made_model_folder, model_folder, own_file, put_in_place
+from ai_engine.library.names import (
+    copy_likeness,
+    made_model_folder,
+    model_folder,
+    own_file,
+    put_in_place,
+)
 from ai_engine.library.registry import verify_weights
 
 
@@ -34,6 +40,7 @@ def install_model(source: Path, models: Path) -> ModelCard:
         with put_in_place(installed.weights_path) as draft:
             shutil.copyfile(own_file(source, card.weights_file), draft)
     verify_weights(installed)
+    copy_likeness(source, place)
     # The card comes last: a folder without one is no model yet.
     write_card(installed)
     return installed

@@ -95,7 +95,9 @@ class ModelCard:
     ``sees`` the label of it that must be seen; without it, the first. ``modalities``,
     ``body_parts`` and ``views`` are the values of Modality (0008,0060), Body Part Examined
     (0018,0015) and View Position (0018,5101) that the model is for; empty where the card doesn't
-    say. With ``exclusive`` exactly one of the labels holds.
+    say. With ``exclusive`` exactly one of the labels holds. ``youngest`` and ``oldest`` are the
+    ages in years that the model is for; 0 where the card limits none. Others are remarked upon, or
+    refused with ``refuses_other_ages``.
 
     ``name``, ``version``, ``architecture``, ``weights_file`` and ``weights_digest`` become parts of
     paths: a card with one that isn't fit for it cannot exist (ValueError).
@@ -130,6 +132,9 @@ class ModelCard:
     body_parts: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     exclusive: bool = False
+    youngest: float = 0.0
+    oldest: float = 0.0
+    refuses_other_ages: bool = False
     labels: tuple[Label, ...] = ()
     metrics: tuple[Metric, ...] = ()
     channels: tuple[InputChannel, ...] = ()
@@ -153,6 +158,11 @@ class ModelCard:
     def has_weights(self) -> bool:
         """Whether the model has a weights file; a classical method has settings instead."""
         return bool(self.weights_file)
+
+    @property
+    def is_for_chests(self) -> bool:
+        """Whether the model looks at chest radiographs: its guard or its body parts say so."""
+        return self.guard == DEFAULT_GUARD or "CHEST" in self.body_parts
 
     @property
     def recipe_name(self) -> str:

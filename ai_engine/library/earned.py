@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ai_engine.errors import ModelFolderError
-from ai_engine.library.card import CARD_NAME, DEFAULT_GUARD, Label, Metric, ModelCard
+from ai_engine.library.card import CARD_NAME, Label, Metric, ModelCard
 from ai_engine.library.labels import NO_RADIOGRAPH, RADIOGRAPH, XRAY_TYPES, reported_label
 from ai_engine.prediction import ABNORMAL, NO_FINDING, Code
 
@@ -86,7 +86,7 @@ def _abnormal(card: ModelCard, folded: tuple[Label, ...]) -> Label:
     """The label that stands for several; with one, its threshold, else the middle."""
     threshold = folded[0].threshold if len(folded) == 1 else CHANCE
     label = reported_label(ABNORMAL, threshold=threshold)
-    if card.guard == DEFAULT_GUARD or "CHEST" in card.body_parts:
+    if card.is_for_chests:
         return label
     return replace(label, title="Abnormal radiograph", code=_ANY_ABNORMAL, site=folded[0].site)
 

@@ -100,6 +100,11 @@ _OTHER_SITES = {
     **XRAY_TYPES,
 }
 
+BEYOND_LUNGS = frozenset(
+    {"Cardiomegaly", "Enlarged Cardiomediastinum", "Hernia", "Fracture", "Support Devices"}
+)
+"""Findings on a chest radiograph that may lie where no lung is."""
+
 TITLES = {"Abnormal": "Abnormal chest radiograph"}
 """Words shown to people where the code's meaning is awkward."""
 

@@ -6,6 +6,7 @@ part of a path and stays one, on every file system that the folder may be copied
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +91,23 @@ def made_model_folder(root: Path, name: str, version: str) -> Path:
     except (FileExistsError, NotADirectoryError) as error:
         raise ModelFolderError(f"{place}: a file is in the way; move it away") from error
     return place
+
+
+LIKENESS_FILE = "likeness.toml"
+"""What a model's training images look like, beside its card, where somebody has measured it."""
+
+
+def copy_likeness(source: Path, place: Path) -> None:
+    """Put the reference of one model's folder into another's, where there is one.
+
+    Raises
+    ------
+    ModelFolderError
+        If it is a link out of the folder.
+    """
+    if (source / LIKENESS_FILE).exists():
+        with put_in_place(place / LIKENESS_FILE) as draft:
+            shutil.copyfile(own_file(source, LIKENESS_FILE), draft)
 
 
 def own_file(folder: Path, name: str) -> Path:

@@ -28,7 +28,7 @@ def image_quality(radiograph: Radiograph) -> ImageQuality:
         percentile, ``noise`` the robust standard deviation of what a 3 x 3 median removes, and
         ``sharpness`` the mean gradient over the contrast, in one per pixel. Grey values are 0 to 1.
     """
-    image = _exposed(radiograph)
+    image = exposed_part(radiograph)
     low, high = np.percentile(image, (5, 95))
     contrast = float(high - low)
     residual = image - np.asarray(cv2.medianBlur(image, 3))
@@ -44,7 +44,8 @@ def image_quality(radiograph: Radiograph) -> ImageQuality:
     )
 
 
-def _exposed(radiograph: Radiograph) -> FloatImage:
+def exposed_part(radiograph: Radiograph) -> FloatImage:
+    """The exposed part of an image, reduced to `SIDE`: float32 (rows, columns), 0 to 1."""
     shown = radiograph.content
     part = radiograph.pixels[
         max(int(shown.top), 0) : max(round(shown.bottom), int(shown.top) + 1),

@@ -253,3 +253,28 @@ def compare(
         )
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
+
+
+@commands.command("reference")
+def reference(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model.")],
+    data: Data,
+    version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
+    layout: Layout = "auto",
+) -> None:
+    """Write down what a model's training images look like, so that others are said to be unlike."""
+    from ai_engine.commands.reference import make_reference  # noqa: PLC0415 - as evaluation
+
+    run = invocation(context)
+    cards = run.model_cards()
+    try:
+        card = cards.registry.card(name, version) if version else cards.active(name)
+        path, made = make_reference(card, data, layout)
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    run.console.print(
+        f"Written to {path}: images farther than {made.limit:.2f} are said to be unlike.",
+        highlight=False,
+        soft_wrap=True,
+    )

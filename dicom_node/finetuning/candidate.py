@@ -18,6 +18,7 @@ from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.classifier.validated import Reader, ValidatedCase
 from ai_engine.library.card import Label, Metric, ModelCard, write_card
 from ai_engine.library.earned import before_tuning
+from ai_engine.library.names import copy_likeness
 from ai_engine.library.weights_file import WEIGHTS_FILE, Tensors, write_weights
 from dicom_node.errors import ConfigurationError
 from dicom_node.finetuning.plan import Plan
@@ -82,6 +83,7 @@ def make_candidate(
         metrics=before_tuning(champion.metrics),
     )
     write_card(card)
+    copy_likeness(champion.folder, folder)
     return card
 
 

@@ -3,9 +3,10 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,26 @@ from ai_engine.inference.choice import BackendChoice, BackendName
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.kinds.guarding import Guard, TagsHint
 from ai_engine.kinds.kind import Reads
+from ai_engine.kinds.likeness import Likeness, likeness_remarks, read_likeness
+from ai_engine.kinds.limits import age_remarks, refused_by_age
 from ai_engine.kinds.loading import Loading
+from ai_engine.kinds.locating import located
 from ai_engine.kinds.lungs.segmenter import LungFields, LungSegmenter
 from ai_engine.kinds.predictor import RadiographPredictor
 from ai_engine.kinds.registry import Part, kind_of, part
 from ai_engine.kinds.shipped import GUARD_MODEL, LUNG_MODEL, guards_of
 from ai_engine.kinds.triage.triage import TriageModel
+from ai_engine.kinds.wholeness import layout_remarks
 from ai_engine.library.card import ModelCard
-from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason, Triage
+from ai_engine.prediction import (
+    ModelIdentity,
+    Prediction,
+    Refusal,
+    RefusalReason,
+    Remark,
+    Triage,
+)
+from ai_engine.preprocessing.geometry import Mask
 from ai_engine.preprocessing.radiograph import Radiograph, correction_remarks
 from ai_engine.preprocessing.view_position import LATERAL_VIEWS
 from ai_engine.result import Result
@@ -40,6 +53,8 @@ from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.ct import CtModels
 from dicom_node.models.exposures import Exposures, exposures_of
 from dicom_node.models.loaded import LoadedModels
+from dicom_node.models.localizers import refuse_localizer
+from dicom_node.models.lungs import LungOutlines
 
 _LOG = logging.getLogger(__name__)
 # Decoded images that are kept between inference and the drawing of overlays.
@@ -71,6 +86,8 @@ class ModelHost:
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._images: OrderedDict[str, Radiograph] = OrderedDict()
+        self._likeness: LoadedModels[ModelIdentity, Likeness | None] = LoadedModels()
+        self._lungs = LungOutlines(self._lung_segmenter)
 
     def load(self, names: Iterable[str]) -> None:
         """Load the active versions of models, so that the first study does not wait for it.
@@ -201,14 +218,16 @@ class ModelHost:
         taken = 0
         for instance in exposures.analysed:
             try:
+                refuse_localizer(instance.header, predictor.card)
                 taken += _pixels_of(instance, taken)
                 images.append(self._radiograph(instance))
             except ImageRefusedError as error:
                 refusals.append(error.as_refusal(instance.sop_instance_uid))
+        images, too_young = refused_by_age(predictor.card, images)
         try:
             prediction = predictor.predict(
                 images,
-                refusals=refusals,
+                refusals=(*refusals, *too_young),
                 calibrations=calibrations_of(instances, model, self._calibrations),
                 hints={each.sop_instance_uid: _hint(each) for each in instances},
             )
@@ -216,8 +235,56 @@ class ModelHost:
             raise ModelUnavailableError(str(error)) from error
         if not isinstance(prediction, Prediction):
             return prediction
-        remarks = (*prediction.remarks, *correction_remarks(images), *exposures.remarks)
-        return replace(prediction, remarks=remarks)
+        analysed = [each for each in images if each.sop_instance_uid in prediction.analysed]
+        remarked = replace(
+            prediction,
+            remarks=(
+                *prediction.remarks,
+                *correction_remarks(images),
+                *exposures.remarks,
+                *(remark for each in analysed for remark in age_remarks(predictor.card, each)),
+                *self._unlike(predictor.card, analysed),
+            ),
+        )
+        return self._located(remarked, instances) if predictor.card.is_for_chests else remarked
+
+    def _unlike(self, card: ModelCard, analysed: Sequence[Radiograph]) -> tuple[Remark, ...]:
+        """Say which images are unlike those that the model learned from, where that is known."""
+        likeness = self._likeness.get(card.identity, lambda: read_likeness(card.folder))
+        return tuple(remark for each in analysed for remark in likeness_remarks(likeness, each))
+
+    def _located(self, prediction: Prediction, instances: Sequence[ReceivedInstance]) -> Prediction:
+        """Keep the places of findings to the lungs, and say what lies outside of them."""
+        by_uid = {each.sop_instance_uid: each for each in instances}
+
+        def lungs_on(uid: str) -> Mask | None:
+            fields = self.lungs(by_uid[uid])
+            return fields.both if fields else None
+
+        found = [
+            located(image, partial(lungs_on, image.sop_instance_uid)) for image in prediction.images
+        ]
+        return replace(
+            prediction,
+            images=tuple(each.image for each in found),
+            remarks=(
+                *prediction.remarks,
+                *(one for each in found for one in each.remarks),
+                *(one for uid in sorted(prediction.analysed) for one in self._layout(by_uid[uid])),
+            ),
+        )
+
+    def _layout(self, instance: ReceivedInstance) -> Iterator[Remark]:
+        """Say where an analysed frontal chest shows no whole lungs, or the heart elsewhere."""
+        if (fields := self.lungs(instance)) is not None:
+            shown = self._radiograph(instance)
+            yield from layout_remarks(
+                instance.sop_instance_uid,
+                fields.image_left,
+                fields.image_right,
+                shown.pixels,
+                shown.content,
+            )
 
     def _exposures(self, instances: Sequence[ReceivedInstance]) -> Exposures:
         return exposures_of(
@@ -261,11 +328,10 @@ class ModelHost:
         if _is_lateral(instance):
             return None
         try:
-            segmenter = self._lung_segmenter()
+            return self._lungs.of(instance.path, self._radiograph(instance))
         except (AiEngineError, NodeError) as error:
             _LOG.warning("lungs not outlined reason=%r", str(error))
             return None
-        return segmenter.segment(self._radiograph(instance)) if segmenter else None
 
     def _lung_segmenter(self) -> LungSegmenter | None:
         """The active one; None where no lung model is active."""

@@ -61,7 +61,7 @@ def test_the_demo_shows_findings_and_leaves_report_overlay_and_picture(results: 
     (results / "yesterday-report.dcm").touch()
     done = _demo(results)
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("Abnormal", "Probability", "Threshold", "synthetic", "not for clinical use"):
+    for words in ("abnormal", "Probability", "Threshold", "synthetic", "not for clinical use"):
         assert words in done.stdout
     assert re.search(r"\d+\.\d%", done.stdout)
     assert not (results / "yesterday-report.dcm").exists()

@@ -98,6 +98,7 @@ PREDICTION = Prediction(
                     heat_map=HeatMap(
                         values=np.array([[0, 0.1, 1], [0.5, 0.25, 0.125]], np.float32),
                         region=REGION,
+                        within=np.array([[0, 1], [1, 1]], np.float32),
                     ),
                     score=0.625,
                     boxes=(FoundBox(region=REGION, probability=0.7),),

@@ -92,7 +92,12 @@ def started(engine: sa.Engine, tmp_path: Path) -> Started:
         card = write(data / "models")
         config = tmp_path / "config"
         config.mkdir()
-        lines = ["[active]", 'frontal-chest-guard = "1.0.0"', f'{card.name} = "{card.version}"']
+        lines = [
+            "[active]",
+            'frontal-chest-guard = "1.0.0"',
+            'lung-segmentation = "1.1.0"',
+            f'{card.name} = "{card.version}"',
+        ]
         (config / "models.toml").write_text("\n".join(lines) + "\n")
         works = Works(engine, tmp_path)
         settings = NodeSettings.model_validate({"data_dir": data, "inference": {"threads": 1}})

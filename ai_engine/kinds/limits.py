@@ -1,0 +1,68 @@
+"""What a model's card limits it to, held against what an image's header says."""
+
+from collections.abc import Iterator, Sequence
+
+from ai_engine.library.card import ModelCard
+from ai_engine.prediction import Refusal, RefusalReason, Remark, RemarkKind
+from ai_engine.preprocessing.radiograph import Radiograph
+
+YOUNGER = "The patient is younger than {years:g} years; the model was made for older ones."
+OLDER = "The patient is older than {years:g} years; the model was made for younger ones."
+UNKNOWN = (
+    "The header tells no age (neither Patient's Age nor a birth date with the study's date), and "
+    "the model was made for {ages} only."
+)
+
+
+def limits_age(card: ModelCard) -> bool:
+    """Whether a card says for which ages its model is."""
+    return card.youngest > 0 or card.oldest > 0
+
+
+def age_objection(card: ModelCard, radiograph: Radiograph) -> str:
+    """Why a patient's age is outside of a card's limits; empty where it is not, or not known."""
+    age = radiograph.patient.age
+    if age is None:
+        return ""
+    if age < card.youngest:
+        return YOUNGER.format(years=card.youngest)
+    return OLDER.format(years=card.oldest) if 0 < card.oldest < age else ""
+
+
+def age_remarks(card: ModelCard, radiograph: Radiograph) -> Iterator[Remark]:
+    """Say that a patient's age is outside of what the model is for, or unknown."""
+    uid = radiograph.sop_instance_uid
+    if words := age_objection(card, radiograph):
+        yield Remark(kind=RemarkKind.AGE_OUTSIDE, sop_instance_uid=uid, detail=words)
+    elif limits_age(card) and radiograph.patient.age is None:
+        detail = UNKNOWN.format(ages=_ages(card))
+        yield Remark(kind=RemarkKind.AGE_UNKNOWN, sop_instance_uid=uid, detail=detail)
+
+
+def refused_by_age(
+    card: ModelCard, radiographs: Sequence[Radiograph]
+) -> tuple[list[Radiograph], list[Refusal]]:
+    """The images that a model may see by its card, and refusals of others, where the card refuses.
+
+    An age that is not known is no reason to refuse.
+    """
+    passed, refused = list[Radiograph](), list[Refusal]()
+    for each in radiographs:
+        words = age_objection(card, each) if card.refuses_other_ages else ""
+        if words:
+            refused.append(
+                Refusal(
+                    sop_instance_uid=each.sop_instance_uid,
+                    reason=RefusalReason.AGE_OUTSIDE,
+                    detail=words,
+                )
+            )
+        else:
+            passed.append(each)
+    return passed, refused
+
+
+def _ages(card: ModelCard) -> str:
+    if not card.oldest:
+        return f"patients of {card.youngest:g} years and older"
+    return f"patients of {card.youngest:g} to {card.oldest:g} years"

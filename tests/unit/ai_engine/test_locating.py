@@ -1,0 +1,145 @@
+"""A finding is outlined within the lungs or nowhere, and the result says which."""
+
+import numpy as np
+import pytest
+
+from ai_engine.kinds.locating import GRID, located, widened
+from ai_engine.prediction import (
+    Code,
+    Finding,
+    FoundBox,
+    HeatMap,
+    ImagePrediction,
+    Region,
+    RemarkKind,
+)
+from sr_templates.regions import outlines, places_of
+
+SIDE = 480
+WHOLE = Region(left=0, top=0, right=SIDE, bottom=SIDE)
+CODE = Code(value="1", scheme="99TEST", meaning="Opacity")
+
+
+def lungs() -> np.ndarray:
+    """Two lungs: the image's left and right third, without its top and bottom quarter."""
+    mask = np.zeros((SIDE, SIDE), dtype=np.bool_)
+    mask[120:360, 60:200] = mask[120:360, 280:420] = True
+    return mask
+
+
+def hot(*cells: tuple[int, int], strengths: tuple[float, ...] = ()) -> HeatMap:
+    values = np.zeros((12, 12), dtype=np.float32)
+    for cell, strength in zip(cells, strengths or (1.0,) * len(cells), strict=True):
+        values[cell] = strength
+    return HeatMap(values=values, region=WHOLE)
+
+
+def image(
+    heat_map: HeatMap | None = None,
+    boxes: tuple[FoundBox, ...] = (),
+    label: str = "Lung Opacity",
+    probability: float = 0.9,
+) -> ImagePrediction:
+    finding = Finding(
+        label=label,
+        title="Lung opacity",
+        code=CODE,
+        site=None,
+        probability=probability,
+        threshold=0.5,
+        heat_map=heat_map,
+        boxes=boxes,
+    )
+    return ImagePrediction(sop_instance_uid="1.2", findings=(finding,))
+
+
+def regions(made: ImagePrediction) -> int:
+    return len(places_of(made.findings[0], rows=SIDE, columns=SIDE))
+
+
+def test_attention_in_a_lung_is_outlined_as_before_and_nothing_is_said() -> None:
+    given = image(hot((5, 3)))
+    made = located(given, lungs)
+    assert made.remarks == ()
+    assert regions(made.image) == regions(given) == 1
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (0, 11), (11, 8), (1, 6)], ids=str)
+def test_attention_on_a_shoulder_marker_stomach_or_neck_is_no_region(cell: tuple[int, int]) -> None:
+    given = image(hot(cell))
+    assert regions(given) == 1
+    made = located(given, lungs)
+    assert regions(made.image) == 0
+    assert made.image.findings[0].is_positive, "the finding stays"
+    (remark,) = made.remarks
+    assert remark.kind is RemarkKind.OUTSIDE_LUNGS
+    assert "strongest attention for lung opacity lies outside the lungs" in remark.detail
+
+
+def test_a_second_area_outside_is_left_out_and_said() -> None:
+    made = located(image(hot((5, 3), (11, 8), strengths=(1.0, 0.9))), lungs)
+    assert regions(made.image) == 1
+    (remark,) = made.remarks
+    assert "Part of the attention" in remark.detail
+
+
+def test_a_weaker_spot_in_the_lung_is_not_shown_for_one_that_was_outside() -> None:
+    made = located(image(hot((5, 3), (11, 8), strengths=(0.9, 1.0))), lungs)
+    assert regions(made.image) == 0
+
+
+def test_what_an_outline_has_beyond_the_lungs_is_cut_off() -> None:
+    made = located(image(hot((8, 3), (9, 3), strengths=(1.0, 0.8))), lungs)
+    (outline,) = outlines(made.image.findings[0].heat_map, rows=SIDE, columns=SIDE)
+    inside = widened(lungs())
+    for x, y in outline.points:
+        row, column = min(int(y), SIDE - 1), min(int(x), SIDE - 1)
+        reach = SIDE // GRID
+        near = inside[max(row - reach, 0) : row + reach, max(column - reach, 0) : column + reach]
+        assert near.any()
+
+
+@pytest.mark.parametrize("mask", [None, np.zeros((SIDE, SIDE), dtype=np.bool_)], ids=str)
+def test_without_lungs_the_location_is_not_checked_and_nothing_is_outlined(
+    mask: np.ndarray | None,
+) -> None:
+    made = located(image(hot((5, 3))), lambda: mask)
+    assert regions(made.image) == 0
+    assert [each.kind for each in made.remarks] == [RemarkKind.LUNGS_UNKNOWN]
+
+
+def box(left: float, top: float) -> FoundBox:
+    region = Region(left=left, top=top, right=left + 60, bottom=top + 60)
+    return FoundBox(region=region, probability=0.8)
+
+
+def test_a_detectors_box_outside_the_lungs_is_left_out_too() -> None:
+    in_lung, on_shoulder = box(100, 200), box(0, 0)
+    made = located(image(boxes=(in_lung, on_shoulder)), lungs)
+    assert made.image.findings[0].boxes == (in_lung,)
+    assert [each.kind for each in made.remarks] == [RemarkKind.OUTSIDE_LUNGS]
+    alone = located(image(boxes=(on_shoulder,)), lungs)
+    assert alone.image.findings[0].boxes == ()
+    assert "no region is outlined" in alone.remarks[0].detail
+
+
+@pytest.mark.parametrize("label", ["Cardiomegaly", "Fracture", "Support Devices"])
+def test_what_may_lie_beyond_the_lungs_stays_where_it_is(label: str) -> None:
+    given = image(hot((5, 6)), label=label)
+    assert located(given, lungs).image == given
+
+
+def test_nobody_asks_for_lungs_where_nothing_is_outlined() -> None:
+    def refuse() -> np.ndarray:
+        raise AssertionError("asked")
+
+    negative = image(hot((0, 0)), probability=0.1)
+    assert located(negative, refuse).image == negative
+    assert located(image(), refuse).remarks == ()
+
+
+def test_widening_goes_about_a_centimetre_beyond_the_lungs() -> None:
+    mask = np.zeros((SIDE, SIDE), dtype=np.bool_)
+    mask[200:280, 200:280] = True
+    grown = np.flatnonzero(widened(mask).any(axis=0))
+    assert (grown[0], grown[-1]) == (200 - 14, 279 + 14)
