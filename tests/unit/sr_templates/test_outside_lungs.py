@@ -56,18 +56,24 @@ def test_no_segment_and_no_outline_is_made_of_it() -> None:
     assert "location not reliable" in summary
 
 
-def test_the_overlay_has_no_outline_and_a_band_that_says_why() -> None:
-    plain, doubted = (
+def test_the_overlay_has_a_band_that_says_why_and_no_outline() -> None:
+    said = (remark(),)
+    plain, doubted, outlined = (
         build_overlays(made, a_source(), some_pixels(), a_context())[0].pixel_array
-        for made in (a_prediction(), outside())
+        for made in (a_prediction(), outside(), a_prediction(remarks=said))
     )
-    amber = (np.abs(doubted.astype(int) - (255, 190, 11)).sum(axis=2) < 10).mean(axis=1) > 0.3
-    assert (
-        amber.sum()
-        > ((np.abs(plain.astype(int) - (255, 190, 11)).sum(axis=2) < 10).mean(axis=1) > 0.3).sum()
-    )
-    white = (np.abs(doubted.astype(int) - (244, 244, 240)).sum(axis=2) < 6).sum()
-    assert white < (np.abs(plain.astype(int) - (244, 244, 240)).sum(axis=2) < 6).sum()
+    assert amber_rows(doubted) > amber_rows(plain)
+    assert amber_rows(doubted) == amber_rows(outlined)
+    assert white(doubted) < white(outlined), "the same words, and no outline"
+
+
+def amber_rows(picture: np.ndarray) -> int:
+    near = np.abs(picture.astype(int) - (255, 190, 11)).sum(axis=2) < 10
+    return int((near.mean(axis=1) > 0.3).sum())
+
+
+def white(picture: np.ndarray) -> int:
+    return int((np.abs(picture.astype(int) - (244, 244, 240)).sum(axis=2) < 6).sum())
 
 
 @pytest.mark.parametrize("kind", [RemarkKind.OUTSIDE_LUNGS, RemarkKind.LUNGS_UNKNOWN])
