@@ -31,12 +31,12 @@ def image(seed: int, *, gamma: float = 1.0, noise: float = 0.02) -> Radiograph:
 
 @pytest.fixture(scope="module")
 def rows() -> list[np.ndarray]:
-    return [figures(image(seed)) for seed in range(60)]
+    return [figures(image(seed)) for seed in range(240)]
 
 
 def test_images_of_the_same_kind_pass_and_another_exposure_is_said(rows: list[np.ndarray]) -> None:
-    likeness = made_likeness(rows[:40], rows[40:], "drawn")
-    alike = [list(likeness_remarks(likeness, image(seed))) for seed in range(100, 120)]
+    likeness = made_likeness(rows[:160], rows[160:], "drawn")
+    alike = [list(likeness_remarks(likeness, image(seed))) for seed in range(1000, 1040)]
     assert sum(map(bool, alike)) <= 4
     for changed in (image(100, gamma=3.0), image(100, noise=0.2)):
         (remark,) = likeness_remarks(likeness, changed)
@@ -46,9 +46,9 @@ def test_images_of_the_same_kind_pass_and_another_exposure_is_said(rows: list[np
 
 
 def test_the_limit_is_what_nearly_all_validation_images_stay_within(rows: list[np.ndarray]) -> None:
-    likeness = made_likeness(rows[:40], rows[40:], "drawn")
-    within = [likeness.distance(image(seed)) <= likeness.limit for seed in range(40, 60)]
-    assert sum(within) == 19
+    likeness = made_likeness(rows[:160], rows[160:], "drawn")
+    within = [likeness.distance(image(seed)) <= likeness.limit for seed in range(160, 240)]
+    assert sum(within) == 78
 
 
 def test_a_model_without_a_reference_says_nothing(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_model_without_a_reference_says_nothing(tmp_path: Path) -> None:
 def test_a_reference_is_written_into_the_models_folder_and_read_again(
     tmp_path: Path, rows: list[np.ndarray]
 ) -> None:
-    made = made_likeness(rows[:40], rows[40:], "drawn")
+    made = made_likeness(rows[:160], rows[160:], "drawn")
     write_likeness(made, tmp_path)
     read = read_likeness(tmp_path)
     assert read is not None
