@@ -12,7 +12,6 @@ from pydicom.sr.coding import Code
 
 from ai_engine.prediction import Code as PredictionCode
 from ai_engine.prediction import RefusalReason, RemarkKind
-from ai_engine.preprocessing.body_region import BodyRegion
 from sr_templates.repair import shortened
 
 _MEANING = 64  # characters of Code Meaning (0008,0104), VR LO
@@ -34,7 +33,6 @@ IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")
 IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")
 SOURCE = Code("260753009", "SCT", "Source")
 MODALITY = Code("121139", "DCM", "Modality")
-TARGET_REGION = Code("123014", "DCM", "Target Region")
 STUDY_DATE = Code("111060", "DCM", "Study Date")
 STUDY_TIME = Code("111061", "DCM", "Study Time")
 CONTENT_DATE = Code("111018", "DCM", "Content Date")
@@ -148,24 +146,6 @@ MODALITIES = MappingProxyType(
         "RG": Code("RG", "DCM", "Radiographic imaging"),
         "US": Code("US", "DCM", "Ultrasound"),
         "XA": Code("XA", "DCM", "X-Ray Angiography"),
-    }
-)
-# --- CID 4 Anatomic Region, by the regions that headers' words name
-REGIONS = MappingProxyType(
-    {
-        BodyRegion.HEAD: Code("69536005", "SCT", "Head"),
-        BodyRegion.NECK: Code("45048000", "SCT", "Neck"),
-        BodyRegion.CHEST: Code("816094009", "SCT", "Chest"),
-        BodyRegion.ABDOMEN: Code("818981001", "SCT", "Abdomen"),
-        BodyRegion.PELVIS: Code("816092008", "SCT", "Pelvis"),
-        BodyRegion.SPINE: Code("421060004", "SCT", "Spine"),
-        BodyRegion.BREAST: Code("76752008", "SCT", "Breast"),
-        BodyRegion.SHOULDER: Code("16982005", "SCT", "Shoulder"),
-        BodyRegion.HAND: Code("85562004", "SCT", "Hand"),
-        BodyRegion.HIP: Code("29836001", "SCT", "Hip"),
-        BodyRegion.KNEE: Code("72696002", "SCT", "Knee"),
-        BodyRegion.FOOT: Code("56459004", "SCT", "Foot"),
-        BodyRegion.EXTREMITY: Code("66019005", "SCT", "Extremity"),
     }
 )
 LATERALITIES = MappingProxyType(

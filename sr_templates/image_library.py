@@ -18,7 +18,6 @@ from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from ai_engine.preprocessing.body_region import regions_named
 from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import is_image, reference, rows_and_columns
@@ -99,7 +98,6 @@ def _descriptors(source: Dataset) -> Iterator[Descriptor]:
     for modality in attributes.values("Modality"):
         if modality in codes.MODALITIES:
             yield _code(codes.MODALITY, codes.MODALITIES[modality])
-    yield from _region(attributes)
     for laterality in (attributes.values("ImageLaterality") or attributes.values("Laterality"))[:1]:
         if laterality in codes.LATERALITIES:
             yield _code(codes.IMAGE_LATERALITY, codes.LATERALITIES[laterality])
@@ -120,13 +118,6 @@ def _descriptors(source: Dataset) -> Iterator[Descriptor]:
     for thickness in attributes.values("SliceThickness")[:1]:
         if float(thickness) > 0:
             yield _number(codes.SLICE_THICKNESS, float(thickness), codes.MILLIMETER)
-
-
-def _region(attributes: SourceAttributes) -> Iterator[Descriptor]:
-    """Target Region, where the header's words name one."""
-    named = regions_named("".join(attributes.values("BodyPartExamined")[:1]))
-    if len(named) == 1 and (region := codes.REGIONS.get(*named)):
-        yield _code(codes.TARGET_REGION, region)
 
 
 def _moments(attributes: SourceAttributes) -> Iterator[Descriptor]:

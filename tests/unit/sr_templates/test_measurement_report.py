@@ -315,7 +315,7 @@ def test_the_image_library_describes_every_image_by_what_its_header_states() -> 
     assert common == ["Modality", "Study Date", "Study Time", *ROWS_AND_COLUMNS]
     assert entries == [
         [
-            *("Target Region", "Patient Orientation Row", "Patient Orientation Column"),
+            *("Patient Orientation Row", "Patient Orientation Column"),
             *("Acquisition Time", "Frame of Reference UID"),
             *("Horizontal Pixel Spacing", "Vertical Pixel Spacing"),
         ],
@@ -327,7 +327,7 @@ def test_what_all_images_say_alike_is_said_once_of_the_group() -> None:
     images = [a_source(SOPInstanceUID=f"{STUDY}.1.{number}") for number in range(1, 5)]
     library = children(a_report(None, *images), codes.IMAGE_LIBRARY, codes.IMAGE_LIBRARY_GROUP)[0]
     common, entries = described(library)
-    assert {"Modality", "Target Region", *ROWS_AND_COLUMNS} <= set(common)
+    assert {"Modality", *ROWS_AND_COLUMNS} <= set(common)
     assert entries == [[], [], [], []]
 
 
