@@ -1,14 +1,18 @@
 """Everything that can be administered, in one value: what pages, API and commands are given."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from dicom_node.administration.ae_titles import AeTitles
 from dicom_node.administration.deliveries import Deliveries
 from dicom_node.administration.overview import Operations
 from dicom_node.administration.people import People
+from dicom_node.administration.routes import Routes
 from dicom_node.administration.studies import Studies
 from dicom_node.domain.audit import Change
+from dicom_node.domain.instance import ReceivedInstance
 
 
 class Changes(Protocol):
@@ -16,6 +20,19 @@ class Changes(Protocol):
 
     def recent(self, limit: int, *, before: int | None = None) -> tuple[tuple[int, Change], ...]:
         """Return changes with their numbers, newest first, from the one below ``before``."""
+
+
+class ReadFile(Protocol):
+    """Reads a DICOM file that was not received."""
+
+    def __call__(self, path: Path, *, calling_ae: str) -> ReceivedInstance:
+        """Return what the node would know of a file, had ``calling_ae`` just sent it.
+
+        Raises
+        ------
+        UnreadableDatasetError
+            When it cannot be read.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +45,6 @@ class Administration:
     ae_titles: AeTitles
     people: People
     changes: Changes
+    routes: Routes
+    active_models: Callable[[], tuple[str, ...]]
+    read_file: ReadFile

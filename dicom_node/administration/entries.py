@@ -38,6 +38,15 @@ def read_entry(adapter: TypeAdapter[T], values: Mapping[str, Any], subject: str)
         raise InvalidFieldsError(subject, field_words(error.errors())) from error
 
 
+def written(adapter: TypeAdapter[T], entry: T) -> dict[str, Any]:
+    """Return an entry as JSON has it; sets in order, so that equal entries are written alike."""
+    found: dict[str, Any] = adapter.dump_python(entry, mode="json")
+    return {
+        name: sorted(value) if isinstance(getattr(entry, name), frozenset) else value
+        for name, value in found.items()
+    }
+
+
 def field_words(errors: Sequence[ErrorDetails]) -> dict[str, str]:
     """Return what is wrong with each field, the first thing where there are several."""
     found: dict[str, str] = {}

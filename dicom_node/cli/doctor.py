@@ -13,11 +13,11 @@ from rich.progress import Progress
 from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.status import CONFLICT_ADVICE
-from dicom_node.configuration.files import load_routes
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
+from dicom_node.node.administering import make_routes
 from dicom_node.node.health import disk_problems, standing_problems
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.persistence.database import (
@@ -124,7 +124,7 @@ def _report_conflicts(run: Invocation) -> None:
 
 def _check_routes(run: Invocation) -> str:
     cards = run.model_cards()
-    routes = load_routes(run.config_dir)
+    routes = make_routes(run.repositories(), run.config_dir, cards).in_use()
     return ", ".join(f"{route.name} → {cards.verified(route.model).key}" for route in routes)
 
 

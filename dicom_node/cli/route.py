@@ -1,5 +1,6 @@
-"""``dicom-node route``: what config/routes.toml does with files."""
+"""``dicom-node route``: the routes, and what they do with files."""
 
+import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -7,48 +8,79 @@ from typing import Annotated
 import typer
 from pydicom import dcmread
 from rich.console import Console
+from rich.table import Table
 
 from ai_engine.ct.series import list_series
 from ai_engine.errors import AiEngineError
 from ai_engine.kinds.kind import Reads
 from ai_engine.kinds.preparation import prepare_model
 from ai_engine.kinds.registry import kind_of
-from ai_engine.kinds.serving import require_routable, require_suitable
-from ai_engine.library.card import ModelCard
-from ai_engine.library.registry import verify_weights
+from dicom_node.administration.routes import Routes
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import Invocation, invocation
-from dicom_node.configuration.files import load_routes
-from dicom_node.domain.route import Route
+from dicom_node.domain.route import RouteSet
 from dicom_node.models.appearance import FileGuard
-from dicom_node.models.cards import ModelCards, ModelUnavailableError
+from dicom_node.models.cards import ModelUnavailableError
+from dicom_node.models.routable import require_servable
+from dicom_node.node.administering import make_routes
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 
 
+@commands.command("list")
+def show(context: typer.Context) -> None:
+    """List the routes that count now, and where they come from."""
+    run = invocation(context)
+    found = _routes(run).current()
+    table = Table("Route", "Model", "Modalities", "Body parts", "Results go to", box=None)
+    for each in found.routes:
+        table.add_row(
+            each.name,
+            each.model,
+            ", ".join(sorted(each.modalities)) or "any",
+            ", ".join(sorted(each.body_parts)) or "any",
+            ", ".join(each.destinations) or "the sender's destinations",
+        )
+    run.console.print(table)
+    run.console.print(_origin(run, found), highlight=False, soft_wrap=True)
+
+
 @commands.command("check")
 def check(context: typer.Context) -> None:
-    """Validate config/routes.toml, and that the models it names can be served."""
+    """Check the routes that count now, and that the models they name can be served."""
     run = invocation(context)
-    routes = load_routes(run.config_dir)
+    found = _routes(run).current()
     cards = run.model_cards()
-    for route in routes:
-        card = cards.active(route.model)
-        try:
-            _require_servable(run, cards, card, route)
-        except AiEngineError as error:
-            raise ModelUnavailableError(f"route {route.name}: {error}") from error
+    for route in found.routes:
+        card = require_servable(cards, route)
+        with run.console.status(f"Making sure that {card.name} can be run…"):
+            try:
+                prepare_model(card, run.settings().cache_dir)
+            except AiEngineError as error:
+                raise ModelUnavailableError(f"route {route.name}: {error}") from error
         run.console.print(f"{route.name}: model {card.identity.key}", highlight=False)
-    run.console.print(f"{len(routes)} routes are fine.")
+    run.console.print(f"{len(found.routes)} routes are fine.")
 
 
-def _require_servable(run: Invocation, cards: ModelCards, card: ModelCard, route: Route) -> None:
-    """Better here than at the first study: what the model needs, and that it can be run."""
-    require_routable(card, cards.registry, cards.versions)
-    require_suitable(card, modalities=route.modalities, body_parts=route.body_parts)
-    verify_weights(card)
-    with run.console.status(f"Making sure that {card.name} can be run…"):
-        prepare_model(card, run.settings().cache_dir)
+@commands.command("reset")
+def reset(context: typer.Context) -> None:
+    """Go back to the routes of config/routes.toml; a running node follows."""
+    run = invocation(context)
+    _routes(run).reset(actor=getpass.getuser())
+    run.console.print(f"{run.config_dir / 'routes.toml'} counts again.", highlight=False)
+
+
+def _routes(run: Invocation) -> Routes:
+    return make_routes(run.repositories(), run.config_dir, run.model_cards())
+
+
+def _origin(run: Invocation, found: RouteSet) -> str:
+    if found.is_of_file or found.at is None:
+        return f"From {run.config_dir / 'routes.toml'}."
+    return (
+        f"Changed by {found.actor} at {found.at:%Y-%m-%d %H:%M} UTC; "
+        f"{run.config_dir / 'routes.toml'} is not read until `dicom-node route reset`."
+    )
 
 
 @commands.command("explain")
@@ -61,7 +93,7 @@ def explain(
 ) -> None:
     """Say for each file which routes want it, and which conditions hold or fail."""
     run = invocation(context)
-    routes = load_routes(run.config_dir)
+    routes = _routes(run).in_use()
     guard = FileGuard(run.model_cards(), cache=run.settings().cache_dir)
     wanted: dict[str, list[Path]] = {}
     for path in files:

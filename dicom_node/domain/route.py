@@ -6,13 +6,14 @@ matched without regard to case, and nothing a user writes is ever evaluated as c
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from ai_engine.preprocessing.body_region import LIMBS, BodyRegion, regions_named
 from ai_engine.preprocessing.view_position import is_one_of, view_named
 from dicom_node.domain.header_words import regions_of, view_of
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.errors import ConfigurationError
+from dicom_node.errors import InvalidFieldsError, NotFoundError
 
 BODY_PART = "body part"
 MODALITY = "modality"
@@ -98,11 +99,12 @@ class Route:
 
         Raises
         ------
-        ConfigurationError
+        InvalidFieldsError
             When the route asks for a number of readers that there is no procedure for.
         """
         if self.readers not in (1, 2):
-            raise ConfigurationError(f"route {self.name}: readers is {self.readers}; use 1 or 2.")
+            words = f"readers is {self.readers}; use 1 or 2."
+            raise InvalidFieldsError(f"route {self.name}", {"readers": words})
 
     def verdicts(self, instance: ReceivedInstance) -> tuple[Verdict, ...]:
         """Return every condition of this route with what it says of ``instance``."""
@@ -118,6 +120,38 @@ class Route:
         if not self.pixels_decide or not all(_is_doubtful(each, instance) for each in failed):
             return ()
         return failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSet:
+    """All routes at one moment; ``actor`` and ``at`` say who made them so, and when.
+
+    Of ``revision`` 0 are those of config/routes.toml, which count until somebody changes one, and
+    again when somebody goes back to the file.
+    """
+
+    routes: tuple[Route, ...]
+    revision: int = 0
+    actor: str = ""
+    at: datetime | None = None
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether these are the routes of the file."""
+        return self.revision == 0
+
+    def named(self, name: str) -> Route:
+        """Return a route.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        """
+        for each in self.routes:
+            if each.name == name:
+                return each
+        raise NotFoundError(f"route {name} does not exist: `dicom-node route list` shows all.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

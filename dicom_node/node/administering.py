@@ -1,18 +1,47 @@
 """Puts the administration together over a node's stores, with a running node or without."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from dicom_node.administration.administration import Administration
 from dicom_node.administration.deliveries import Deliveries
 from dicom_node.administration.overview import Operations
+from dicom_node.administration.routes import Routes
 from dicom_node.administration.studies import Studies
+from dicom_node.archive.external import read_external
+from dicom_node.configuration.files import load_routes
+from dicom_node.domain.route import Route
+from dicom_node.models.cards import ModelCards
+from dicom_node.models.routable import require_servable
 from dicom_node.node.administration import make_ae_titles, make_people
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 
 
+def make_routes(repositories: Repositories, config_dir: Path, cards: ModelCards) -> Routes:
+    """Return the administration of routes.
+
+    Raises
+    ------
+    ConfigurationError
+        When config/routes.toml cannot be used.
+    """
+    return Routes(
+        repositories.routes,
+        of_file=load_routes(config_dir),
+        require_servable=lambda route: _servable(cards, route),
+        is_peer=lambda title: repositories.ae_titles.find(title) is not None,
+        received=repositories.index,
+        clock=utc_now,
+    )
+
+
 def make_administration(
-    repositories: Repositories, *, problems: Callable[[], tuple[str, ...]] = tuple
+    repositories: Repositories,
+    *,
+    routes: Routes,
+    cards: ModelCards,
+    problems: Callable[[], tuple[str, ...]] = tuple,
 ) -> Administration:
     """Return what can be administered; ``problems`` says what keeps a running node from its work.
 
@@ -41,4 +70,11 @@ def make_administration(
         ae_titles=make_ae_titles(settings, repositories.ae_titles),
         people=make_people(repositories.users, repositories.tokens),
         changes=repositories.audit,
+        routes=routes,
+        active_models=lambda: tuple(sorted(cards.versions)),
+        read_file=read_external,
     )
+
+
+def _servable(cards: ModelCards, route: Route) -> None:
+    require_servable(cards, route)

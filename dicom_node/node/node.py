@@ -11,7 +11,6 @@ from apscheduler.triggers.cron import CronTrigger
 
 from dicom_node import __version__
 from dicom_node.archive import StorageArchive
-from dicom_node.configuration.files import load_routes
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem
 from dicom_node.models.cards import ModelCards
@@ -21,7 +20,7 @@ from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
-from dicom_node.node.administering import make_administration
+from dicom_node.node.administering import make_administration, make_routes
 from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
 from dicom_node.node.couriers import courier_parts
@@ -100,8 +99,8 @@ class Node:
         self._models = ModelHost(
             settings, config_dir, self._repositories.objects, self._repositories.calibrations
         )
-        self._routes = load_routes(config_dir)
         cards = ModelCards(config_dir, settings.models_dir)
+        self._routes = make_routes(self._repositories, config_dir, cards)
         self._jobs = DeviceJobs(self._repositories, cards)
         self._shadows = Shadows(self._repositories, cards)
         self._retention = Retention(
@@ -163,7 +162,10 @@ class Node:
                     version=__version__,
                     devices=self._jobs.desk(),
                     administration=make_administration(
-                        self._repositories, problems=self._words_of_problems
+                        self._repositories,
+                        routes=self._routes,
+                        cards=cards,
+                        problems=self._words_of_problems,
                     ),
                 ),
                 machines=self._workstations.routers,
@@ -207,7 +209,7 @@ class Node:
         """
         self._repositories.received.open()
         self._repositories.evidence.open()
-        self._models.load(sorted({route.model for route in self._routes}))
+        self._models.load(sorted({route.model for route in self._routes.current().routes}))
         self._workflows.start()
         try:
             self._salvage.sweep()
@@ -290,7 +292,7 @@ class Node:
                 clock=utc_now,
             ),
             routing=Routing(
-                routes=self._routes,
+                routes=self._routes.in_use,
                 index=repositories.index,
                 results=repositories.hotbase,
                 ae_titles=repositories.ae_titles,
@@ -324,7 +326,7 @@ class Node:
             planning=Planning(
                 results=repositories.hotbase, ledger=repositories.deliveries, clock=utc_now
             ),
-            review=review_stages(repositories, self._review_queue, self._routes, context),
+            review=review_stages(repositories, self._review_queue, self._routes.in_use, context),
             slots=Slots(settings.workflow.parallel_studies),
         )
 

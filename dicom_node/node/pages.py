@@ -10,7 +10,6 @@ from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.dicomweb.router import make_router as make_dicomweb
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.user import Permission
-from dicom_node.node.administering import make_administration
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
@@ -36,8 +35,8 @@ def make_pages(
 ) -> Pages:
     """Return the pages over a node's stores; without a worklist there is no such section.
 
-    ``devices`` is what the pages of calibration and drift read; None leaves them out. Without
-    ``administration`` there is one over the same stores, which knows of no running node.
+    ``devices`` is what the pages of calibration and drift read; None leaves them out. So
+    does ``administration`` with its pages and the REST API.
 
     A further page is one more ``Section`` here (see ``dicom_node.web.frame``).
     """
@@ -54,9 +53,11 @@ def make_pages(
                 is_for=allows(Permission.REVIEW),
             )
         )
-    administered = administration or make_administration(repositories)
-    sections += make_sections(frame, administered)
-    api = make_api(administered)
+    interfaces: list[APIRouter] = []
+    if administration is not None:
+        sections += make_sections(frame, administration)
+        api = make_api(administration)
+        interfaces = [api, make_documentation(frame, api, version)]
     if devices is not None:
         calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
         sections += [
@@ -74,8 +75,8 @@ def make_pages(
         clock=utc_now,
         https=settings.web.is_secure,
         sections=sections,
-        people=administered.people,
-        interfaces=[api, make_documentation(frame, api, version)],
+        people=administration.people if administration is not None else None,
+        interfaces=interfaces,
         services=[_for_readers(make_dicomweb(catalogue, repositories.search))],
     )
 

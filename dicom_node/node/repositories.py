@@ -39,6 +39,7 @@ from dicom_node.persistence.devices.shadows import ShadowStore
 from dicom_node.persistence.machine_tokens import MachineTokenStore
 from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.persistence.routes import RouteStore
 from dicom_node.persistence.sessions import SessionStore
 from dicom_node.persistence.users import UserStore
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
@@ -58,6 +59,7 @@ class Repositories:
         self.tokens = MachineTokenStore(self.engine)
         self.sessions = SessionStore(self.engine)
         self.audit = AuditStore(self.engine)
+        self.routes = RouteStore(self.engine)
         self.index = StudyIndex(self.engine)
         self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)

@@ -1,6 +1,6 @@
 """Wires the stages of review over a node's stores."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
 from dicom_node.domain.route import Route
@@ -18,7 +18,7 @@ from sr_templates.context import EvidenceContext
 def review_stages(
     repositories: Repositories,
     review_queue: HotbaseReviewQueue,
-    routes: Iterable[Route],
+    routes: Callable[[], tuple[Route, ...]],
     context: Callable[[datetime], EvidenceContext],
 ) -> ReviewStages:
     """Return the stages between a reported analysis and the Warehouse."""

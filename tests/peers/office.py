@@ -8,20 +8,25 @@ from pathlib import Path
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from dicom_node.administration.administration import Administration
 from dicom_node.domain.application_entity import Role
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StudyState
+from dicom_node.models.cards import ModelCards
+from dicom_node.node.administering import make_administration, make_routes
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.application import make_application
+from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.server import WebServer
 from dicom_node.workflow.testing.fakes import FAKE_MODEL
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue
 from tests.peers.reading_room import add_people, settings_in
 from tests.unit.builders import an_entity, an_instance
 
+CONFIG = Path(__file__).parents[2] / "config"
 FAILED, ANALYSED, UNROUTED, WAITING, BROKEN_OFF = (f"1.2.9.{number}" for number in range(1, 6))
 
 
@@ -39,13 +44,25 @@ def office_stores(folder: Path) -> Iterator[Repositories]:
         repositories.close()
 
 
-def office_application(repositories: Repositories) -> FastAPI:
+def office_administration(repositories: Repositories) -> Administration:
+    """The administration over the stores, with the routes and models that come with the node."""
+    cards = ModelCards(CONFIG, repositories.settings.models_dir)
+    routes = make_routes(repositories, CONFIG, cards)
+    return make_administration(repositories, routes=routes, cards=cards)
+
+
+def office_application(repositories: Repositories, devices: DeviceDesk | None = None) -> FastAPI:
     """All pages over the stores, and a worklist in memory."""
-    return make_application(
-        registry=CollectorRegistry(),
-        problems=tuple,
+    pages = make_pages(
+        repositories.settings,
+        repositories,
+        FakeReviewQueue(),
         version="test",
-        pages=make_pages(repositories.settings, repositories, FakeReviewQueue(), version="test"),
+        devices=devices,
+        administration=office_administration(repositories),
+    )
+    return make_application(
+        registry=CollectorRegistry(), problems=tuple, version="test", pages=pages
     )
 
 

@@ -1,6 +1,6 @@
 """Forms: what was typed is kept until it can be used, and each field says what is wrong with it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -10,8 +10,10 @@ from starlette.datastructures import FormData
 _OWN = frozenset({"csrf_token", "version"})
 
 
-async def _form(request: Request) -> FormData:
-    return await request.form()
+async def _form(request: Request) -> AsyncIterator[FormData]:
+    form = await request.form()
+    yield form
+    await form.close()  # files that were sent with it
 
 
 Posted = Annotated[FormData, Depends(_form)]
@@ -25,6 +27,11 @@ class FormState:
     version: str = ""
     wrong: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+
+
+def words_of(text: str) -> list[str]:
+    """Return what a field lists, separated by commas or on lines of their own."""
+    return [word.strip() for word in text.replace("\n", ",").split(",") if word.strip()]
 
 
 def typed(

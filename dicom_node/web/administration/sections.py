@@ -2,7 +2,7 @@
 
 from dicom_node.administration.administration import Administration
 from dicom_node.domain.user import Permission
-from dicom_node.web.administration import ae_titles, changes, home, people, studies
+from dicom_node.web.administration import ae_titles, changes, home, people, routes, studies
 from dicom_node.web.frame import Frame, Section
 from dicom_node.web.sessions import allows
 
@@ -16,6 +16,7 @@ def make_sections(frame: Frame, administration: Administration) -> tuple[Section
             ("Overview", home.PATH, home.make_router, looking),
             ("Studies", studies.PATH, studies.make_router, looking),
             ("AE titles", ae_titles.PATH, ae_titles.make_router, looking),
+            ("Routes", routes.PATH, routes.make_router, looking),
             ("People", people.PATH, people.make_router, managing),
             ("Changes", changes.PATH, changes.make_router, managing),
         )

@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from dicom_node.administration.ae_titles import AE_TITLE_ENTRY, AeTitles
+from dicom_node.administration.entries import written
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.version import version_of
 from dicom_node.errors import InvalidFieldsError
 from dicom_node.web.api.bodies import (
     Entry,
     IfMatch,
-    as_json,
     described,
     seen_version,
     with_version,
@@ -80,4 +80,4 @@ def _add_changing(router: APIRouter, titles: AeTitles) -> None:
 
 
 def _body(entity: ApplicationEntity) -> dict[str, Any]:
-    return as_json(AE_TITLE_ENTRY, entity)
+    return written(AE_TITLE_ENTRY, entity)

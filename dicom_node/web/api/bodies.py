@@ -1,11 +1,10 @@
 """Bodies and versions: entries as JSON, and which version of one a caller has seen (RFC 9110)."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Body, Header, HTTPException, Response
 from pydantic import TypeAdapter
 
-T = TypeVar("T")
 Entry = Annotated[dict[str, Any], Body()]
 IfMatch = Annotated[str, Header(alias="If-Match", description="The version that was seen.")]
 
@@ -18,16 +17,6 @@ def described(adapter: TypeAdapter[Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": _inlined(schema, schema.get("$defs", {}))}},
         }
-    }
-
-
-def as_json(adapter: TypeAdapter[T], entry: T) -> dict[str, Any]:
-    """Return an entry as JSON; sets in order."""
-    found: dict[str, Any] = adapter.dump_python(entry, mode="json")
-    ordered = adapter.dump_python(entry)
-    return {
-        name: sorted(value) if isinstance(_field(ordered, name), frozenset) else value
-        for name, value in found.items()
     }
 
 
@@ -54,10 +43,6 @@ def seen_version(if_match: str) -> str:
 def without_version(body: dict[str, Any]) -> dict[str, Any]:
     """Return a body as it was read, which its sender may have got with its version."""
     return {name: value for name, value in body.items() if name != "version"}
-
-
-def _field(values: Any, name: str) -> Any:
-    return values.get(name) if isinstance(values, dict) else getattr(values, name)
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:

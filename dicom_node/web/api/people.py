@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import TypeAdapter
 
+from dicom_node.administration.entries import written
 from dicom_node.administration.people import TOKEN_REQUEST, USER_ENTRY, People
 from dicom_node.domain.machine_token import MachineToken
 from dicom_node.domain.user import User
@@ -12,7 +13,6 @@ from dicom_node.errors import InvalidFieldsError
 from dicom_node.web.api.bodies import (
     Entry,
     IfMatch,
-    as_json,
     described,
     seen_version,
     with_version,
@@ -79,13 +79,13 @@ def _add_tokens(router: APIRouter, people: People) -> None:
     def list_tokens(who: MayManagePeople) -> list[dict[str, Any]]:
         """List the tokens; their texts are kept nowhere."""
         del who
-        return [as_json(_TOKEN, each) for each in people.tokens()]
+        return [written(_TOKEN, each) for each in people.tokens()]
 
     @router.post(_TOKENS, status_code=201, openapi_extra=described(TOKEN_REQUEST))
     def issue_token(who: MayManagePeople, entry: Entry) -> dict[str, Any]:
         """Make a token; `token` is its text, which is shown this once."""
         token, text = people.issue(people.read_token(entry), actor=who.actor)
-        return {**as_json(_TOKEN, token), "token": text}
+        return {**written(_TOKEN, token), "token": text}
 
     @router.delete(_TOKENS + "/{token_id}", status_code=204)
     def revoke_token(who: MayManagePeople, token_id: str) -> None:
@@ -100,6 +100,6 @@ def _epoch(if_match: str) -> int:
 
 
 def _body(user: User) -> dict[str, Any]:
-    body = as_json(USER_ENTRY, user)
+    body = written(USER_ENTRY, user)
     del body["epoch"]
     return body

@@ -1,7 +1,7 @@
 """Routing: a complete study becomes jobs, or a reason why not."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ai_engine.prediction import ModelIdentity, Triage
@@ -89,12 +89,12 @@ def merged(jobs: Iterable[Job]) -> tuple[Job, ...]:
 
 
 class Routing:
-    """Matches studies with the routes of config/routes.toml."""
+    """Matches studies with the routes that there are at that moment."""
 
     def __init__(
         self,
         *,
-        routes: tuple[Route, ...],
+        routes: Callable[[], tuple[Route, ...]],
         index: StudyStore,
         results: ResultStore,
         ae_titles: AeTitles,
@@ -108,6 +108,8 @@ class Routing:
 
         Parameters
         ----------
+        routes
+            Says which routes there are at this moment: they may be changed while the node runs.
         identity
             Who says, in the PACS, that and why a study has no result.
         tells_unrouted
@@ -142,15 +144,16 @@ class Routing:
         instances: tuple[ReceivedInstance, ...],
         decision: PatientDecision | None,
     ) -> Routed:
-        looks = self._looks(instances)
-        matches = matching_routes(self._routes, instances, looks)
+        routes = self._routes()
+        looks = self._looks(routes, instances)
+        matches = matching_routes(routes, instances, looks)
         jobs = merged(
             replace(self._job(study, match, instances), decision=decision) for match in matches
         )
         if not jobs:
-            reason = refusal_of(self._routes, instances, looks)
+            reason = refusal_of(routes, instances, looks)
             _LOG.info("study not routed study=%s reason=%r", study.study_instance_uid, reason)
-            told = told_refusal_of(self._routes, instances, looks)
+            told = told_refusal_of(routes, instances, looks)
             return replace(self._unrouted(study, instances, told), reason=reason)
         return Routed(jobs=jobs, finished=self._added(jobs))
 
@@ -166,7 +169,7 @@ class Routing:
         by_uid = {each.sop_instance_uid: each for each in instances}
         of_routes = (
             title
-            for match in matching_routes(self._routes, instances)
+            for match in matching_routes(self._routes(), instances)
             for title in match.route.destinations
         )
         destinations = tuple(dict.fromkeys((*self._destinations(study), *of_routes)))
@@ -200,11 +203,11 @@ class Routing:
         sender = self._ae_titles.find(study.sender)
         return sender.destinations if sender else ()
 
-    def _looks(self, instances: Iterable[ReceivedInstance]) -> Looks:
+    def _looks(self, routes: Iterable[Route], instances: Iterable[ReceivedInstance]) -> Looks:
         """Ask the pixels of those images whose tags keep them out of a route that doubts these."""
         return {
             each.sop_instance_uid: self._look(each)
-            for each in doubtful_instances(self._routes, instances)
+            for each in doubtful_instances(routes, instances)
         }
 
     def _look(self, instance: ReceivedInstance) -> AppearanceCheck:

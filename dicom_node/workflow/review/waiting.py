@@ -1,7 +1,7 @@
 """Review: a reported analysis becomes an item that waits for an expert."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from ai_engine.prediction import Prediction, Region
 from dicom_node.domain.device import device_of
@@ -33,13 +33,13 @@ class Reviewing:
         index: StudyStore,
         review_queue: ReviewStore,
         archive: ObjectArchive,
-        routes: Iterable[Route],
+        routes: Callable[[], tuple[Route, ...]],
         clock: Clock,
     ) -> None:
         self._index = index
         self._review_queue = review_queue
         self._archive = archive
-        self._readers = {route.name: route.readers for route in routes}
+        self._routes = routes
         self._clock = clock
 
     def enqueue(self, analysis: Analysis, evidence: Sequence[EvidenceObject]) -> None:
@@ -76,10 +76,14 @@ class Reviewing:
             positive_labels=tuple(dict.fromkeys(each.label for each in positive)),
             leading_label=leading_label_of(findings),
             image_count=len(instances),
-            readers=self._readers.get(job.route, 1),
+            readers=self._readers(job.route),
         )
         self._review_queue.add(item, findings)
         _LOG.info("review item waits item=%s priority=%s", item.item_id, item.priority.name)
+
+    def _readers(self, route: str) -> int:
+        """Return how many readers a route wants now; one where it is gone."""
+        return next((each.readers for each in self._routes() if each.name == route), 1)
 
     def _outlined(self, evidence: Sequence[EvidenceObject]) -> tuple[ReportedRegion, ...]:
         return tuple(

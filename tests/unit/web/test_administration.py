@@ -7,12 +7,19 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from pydicom.data import get_testdata_file
 
 from dicom_node.domain.application_entity import Compression
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.node.repositories import Repositories
-from tests.peers.office import ANALYSED, FAILED, office_application, office_stores
+from tests.peers.office import (
+    ANALYSED,
+    FAILED,
+    office_administration,
+    office_application,
+    office_stores,
+)
 from tests.unit.web.test_sign_in import sign_in
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -247,3 +254,92 @@ def test_a_token_is_shown_once(client: TestClient) -> None:
     assert TestClient(client.app).get("/api/v1/overview", headers=headers).status_code == 200
     said = post(client, "/people/tokens/new", "/people/tokens/new", **{**form, "days": "9999"})
     assert (said.status_code, "1 to 730 days" in said.text) == (422, True)
+
+
+_ROUTE = {"model": "chest-radiograph", "modalities": "cr, dx", "readers": "1"}
+
+
+def test_a_route_is_added_changed_removed_and_the_file_counts_again(
+    client: TestClient, stores: Repositories
+) -> None:
+    form = {**_ROUTE, "name": "hands", "body_parts": "chest", "destinations": "PACS"}
+    assert "Route hands is added" in post(client, "/routes/new", "/routes/new", **form).text
+    routes = office_administration(stores).routes
+    added = routes.current().named("hands")
+    assert (added.modalities, added.destinations) == ({"CR", "DX"}, ("PACS",))
+    assert [each.name for each in routes.in_use()] == ["chest-radiograph", "chest-ct", "hands"]
+    where = "/routes/entry?name=hands"
+    post(client, where, where, **{**form, "urgent": "1"})
+    assert routes.current().named("hands").urgent
+    post(client, where, "/routes/remove", name="hands")
+    assert len(routes.in_use()) == 2
+    assert not routes.current().is_of_file
+    post(client, "/routes", "/routes/reset")
+    assert routes.current().is_of_file
+    assert "route change" in client.get("/changes").text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "", "give a name"),
+        ("name", "x" * 65, "at most 64"),
+        ("name", "chest-ct", "already"),
+        ("model", "no-such-model", "no-such-model"),
+        ("destinations", "NOBODY", "not administered"),
+        ("readers", "3", "use 1 or 2"),
+        ("readers", "²", "whole number"),
+    ],
+)
+def test_a_route_that_could_not_work_is_refused_beside_its_field(
+    client: TestClient, stores: Repositories, field: str, value: str, words: str
+) -> None:
+    typed = {**_ROUTE, "name": "hands", "descriptions": "typed, with care", field: value}
+    said = post(client, "/routes/new", "/routes/new", **typed)
+    assert said.status_code in (409, 422)
+    marked = re.search(rf'id="{field}-wrong"[^>]*>([^<]*)<', said.text)
+    assert marked
+    assert words.lower() in marked[1].lower()
+    assert 'value="typed, with care"' in said.text
+    assert office_administration(stores).routes.current().is_of_file
+
+
+def test_of_two_people_who_change_a_route_the_second_is_told(
+    client: TestClient, stores: Repositories
+) -> None:
+    where = "/routes/entry?name=chest-radiograph"
+    token, version = (found.search(client.get(where).text) for found in (_TOKEN, _VERSION))
+    assert token
+    assert version
+    post(visitor(stores, "ada"), where, where, **_ROUTE, urgent="1")
+    form = {**_ROUTE, "csrf_token": token[1], "version": version[1], "views": "PA"}
+    said = client.post(where, data=form)
+    assert said.status_code == 409
+    assert "route chest-radiograph was changed" in said.text.lower()
+    assert 'value="PA"' in said.text
+    assert office_administration(stores).routes.current().named("chest-radiograph").urgent
+
+
+def test_a_route_is_tried_on_what_came_before_it_counts(
+    client: TestClient, stores: Repositories
+) -> None:
+    where = "/routes/try?name=chest-radiograph"
+    form = {**_ROUTE, "calling_ae_titles": "CT*"}
+    said = post(client, "/routes/entry?name=chest-radiograph", where, **form)
+    assert "Of the last 5 studies, 4 would go elsewhere than now." in said.text
+    assert office_administration(stores).routes.current().is_of_file
+
+
+def test_a_past_study_and_a_dropped_file_are_explained(client: TestClient) -> None:
+    said = client.get("/routes/explain", params={"study": ANALYSED}).text
+    assert "wants it" in said
+    assert "does not want it" in said
+    page = client.get("/routes/explain").text
+    token = _TOKEN.search(page)
+    assert token
+    sent = {"file": ("x.dcm", Path(str(get_testdata_file("CT_small.dcm"))).read_bytes())}
+    said = client.post("/routes/explain", data={"csrf_token": token[1]}, files=sent).text
+    assert "modality: modality CT is not one of CR, DX, RG, XR" in said
+    broken = {"file": ("x.dcm", b"not DICOM")}
+    said = client.post("/routes/explain", data={"csrf_token": token[1]}, files=broken).text
+    assert 'class="notice notice-problem"' in said

@@ -166,6 +166,22 @@ def test_a_session_of_the_pages_serves_the_api_too_but_not_for_other_sites(
     assert browser.post("/api/v1/ae-titles", json=_ENTRY).status_code == 403
 
 
+def test_a_route_is_tried_added_changed_and_removed(program: TestClient) -> None:
+    route = {"name": "api", "model": "chest-radiograph", "modalities": ["DX"]}
+    tried = program.post("/api/v1/route-trials", json=route).json()
+    assert {tuple(each["after"]) for each in tried} == {("chest-radiograph", "api")}
+    added = program.post("/api/v1/routes", json=route)
+    assert added.status_code == 201, added.text
+    tag = {"If-Match": added.headers["ETag"]}
+    changed = program.put("/api/v1/routes/api", json={**route, "urgent": True}, headers=tag)
+    assert changed.json()["urgent"]
+    assert program.delete("/api/v1/routes/api", headers=tag).status_code == 412
+    tag = {"If-Match": changed.headers["ETag"]}
+    assert program.delete("/api/v1/routes/api", headers=tag).status_code == 204
+    wrong = program.post("/api/v1/routes", json={**route, "model": "none"})
+    assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["model"])
+
+
 def test_people_are_added_changed_and_removed(program: TestClient, people: People) -> None:
     person = {"name": "rosa", "roles": ["operator"], "password": "a long enough one"}
     added = program.post("/api/v1/users", json=person)

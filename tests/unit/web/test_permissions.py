@@ -7,14 +7,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.testclient import TestClient
-from prometheus_client import CollectorRegistry
 
 from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission
-from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
-from dicom_node.web.application import make_application
-from dicom_node.workflow.testing.review_fakes import FakeReviewQueue
-from tests.peers.office import office_stores
+from tests.peers.office import office_application, office_stores
 from tests.peers.reading_room import PEOPLE
 from tests.unit.validated import Validated
 from tests.unit.web.test_device_pages import device_desk
@@ -43,6 +39,13 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/ae-titles/new", ""): Permission.CONFIGURE,
     ("/ae-titles", ""): Permission.CONFIGURE,
     ("/ae-titles/echo", ""): Permission.OPERATE,
+    ("/routes", "GET"): Permission.STATUS,
+    ("/routes/explain", ""): Permission.STATUS,
+    ("/routes", ""): Permission.CONFIGURE,
+    ("/routes/new", ""): Permission.CONFIGURE,
+    ("/api/v1/routes", "GET"): Permission.STATUS,
+    ("/api/v1/routes", ""): Permission.CONFIGURE,
+    ("/api/v1/route-trials", ""): Permission.CONFIGURE,
     ("/people", ""): Permission.PEOPLE,
     ("/changes", ""): Permission.PEOPLE,
     ("/api/v1/overview", ""): Permission.STATUS,
@@ -67,18 +70,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
 
 @pytest.fixture(scope="module")
 def client(stores: Repositories) -> TestClient:
-    application = make_application(
-        registry=CollectorRegistry(),
-        problems=tuple,
-        version="test",
-        pages=make_pages(
-            stores.settings,
-            stores,
-            FakeReviewQueue(),
-            version="test",
-            devices=device_desk(stores, Validated()),
-        ),
-    )
+    application = office_application(stores, device_desk(stores, Validated()))
     return TestClient(application, follow_redirects=False)
 
 

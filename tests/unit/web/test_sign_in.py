@@ -132,7 +132,7 @@ def test_an_administrator_alone_reviews_nothing(
 ) -> None:
     add_people(repositories)
     assert sign_in(client, "otto") == 303
-    assert client.get("/").url.path == "/overview"
+    assert client.get("/").url.path == "/welcome"
     assert client.get("/worklist").status_code == 403
 
 

@@ -36,7 +36,7 @@ A_CHEST = AppearanceCheck(body_part="CHEST", words="upright frontal chest")
 def works(engine: sa.Engine, tmp_path: Path) -> Works:
     made = Works(engine, tmp_path)
     routing = Routing(
-        routes=(ROUTE,),
+        routes=lambda: (ROUTE,),
         index=made.index,
         results=made.hotbase,
         ae_titles=made.ae_titles,

@@ -101,7 +101,7 @@ class Works:
             ),
             routing=Routing(
                 **repositories,
-                routes=(CHEST,),
+                routes=lambda: (CHEST,),
                 ae_titles=ae_titles,
                 patients=self.patients,
                 models=self.models,
@@ -171,7 +171,7 @@ class Works:
                 index=self.index,
                 review_queue=self.review_queue,
                 archive=self.objects,
-                routes=(CHEST,),
+                routes=lambda: (CHEST,),
                 clock=self.clock,
             ),
             external=ExternalVerdicts(

@@ -53,7 +53,7 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
         corridor,
         routing=Routing(
             **repositories,
-            routes=(OTHER, CHEST),
+            routes=lambda: (OTHER, CHEST),
             ae_titles=made.ae_titles,
             patients=made.patients,
             models=made.models,

@@ -162,7 +162,7 @@ def test_an_image_class_without_pixels_gets_its_reason_too(works: Works) -> None
 
 def test_a_node_that_shall_not_say_so_says_nothing(works: Works) -> None:
     silent = Routing(
-        routes=(CHEST,),
+        routes=lambda: (CHEST,),
         index=works.index,
         results=works.hotbase,
         ae_titles=works.ae_titles,
