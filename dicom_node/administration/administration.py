@@ -7,6 +7,8 @@ from typing import Protocol
 
 from dicom_node.administration.ae_titles import AeTitles
 from dicom_node.administration.deliveries import Deliveries
+from dicom_node.administration.first_steps import FirstSteps
+from dicom_node.administration.models import ModelVersions, Suspensions
 from dicom_node.administration.overview import Operations
 from dicom_node.administration.people import People
 from dicom_node.administration.routes import Routes
@@ -46,5 +48,8 @@ class Administration:
     people: People
     changes: Changes
     routes: Routes
+    models: ModelVersions
+    suspensions: Suspensions
+    first_steps: FirstSteps
     active_models: Callable[[], tuple[str, ...]]
     read_file: ReadFile

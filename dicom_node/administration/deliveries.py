@@ -34,7 +34,16 @@ class DeliveryBook(Protocol):
 class Deliveries:
     """Has deliveries tried again that were given up."""
 
-    def __init__(self, book: DeliveryBook, *, trail: Trail, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        book: DeliveryBook,
+        *,
+        study_of: Callable[[str], str],
+        trail: Trail,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Keep the parts; ``study_of`` returns the study of a job."""
+        self._study_of = study_of
         self._book = book
         self._trail = trail
         self._clock = clock
@@ -44,6 +53,10 @@ class Deliveries:
     ) -> tuple[Delivery, ...]:
         """Return the next ``limit`` deliveries that were given up, oldest first."""
         return self._book.given_up(destination, after=after, limit=limit)
+
+    def study_of(self, delivery: Delivery) -> str:
+        """Return the Study Instance UID whose results a delivery carries."""
+        return self._study_of(delivery.job_id)
 
     def retry(self, *, actor: str, destination: str = "", since: datetime | None = None) -> int:
         """Let all be tried again that were given up, or those of a destination; return how many."""

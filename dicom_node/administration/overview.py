@@ -83,6 +83,10 @@ class Operations:
     suspensions: Callable[[], tuple[Suspension, ...]]
     clock: Callable[[], datetime]
 
+    def destinations(self) -> tuple[DestinationTraffic, ...]:
+        """Return what went to each destination within the period, and what still should."""
+        return self.traffic.destinations(self.clock() - PERIOD)
+
     def overview(self) -> Overview:
         """Return what there is now."""
         now = self.clock()

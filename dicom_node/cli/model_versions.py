@@ -1,7 +1,6 @@
 """``dicom-node models import|promote|rollback|history``: versions, and which one is active."""
 
 import getpass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +18,9 @@ from ai_engine.kinds.serving import require_reportable
 from ai_engine.library.card import ModelCard, read_card
 from ai_engine.library.earned import reported_labels, what_it_tells
 from ai_engine.library.names import model_folder
+from dicom_node.administration.models import ModelVersions, Promotion
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
-from dicom_node.models.promotions import Promotion
 
 commands = typer.Typer()
 
@@ -75,21 +74,18 @@ def promote(
 ) -> None:
     """Make a version active. A running node uses it from the next study on."""
     run = invocation(context)
-    cards = run.model_cards()
-    try:
-        card = cards.verified_version(name, version)
-        _require_fit(run, card)
-    except AiEngineError as error:
-        raise ModelUnavailableError(str(error)) from error
-    say_what_is_reported(run.console, card)
-    _say(run, cards.promote(name, version, by=_who(by), at=datetime.now(UTC)))
+    versions = _versions(run)
+    with run.console.status("Making sure that the weights fit the card…"):
+        done = versions.promote(name, version, actor=_who(by))
+    say_what_is_reported(run.console, versions.card(name, version))
+    _say(run, done)
 
 
 @commands.command("rollback")
 def rollback(context: typer.Context, name: Model, by: By = "") -> None:
     """Take the newest promotion of a model back. A running node follows."""
     run = invocation(context)
-    _say(run, run.model_cards().rollback(name, by=_who(by), at=datetime.now(UTC)))
+    _say(run, _versions(run).rollback(name, actor=_who(by)))
 
 
 @commands.command("history")
@@ -111,6 +107,13 @@ def history(
                 entry.weights_digest[:12],
             )
     run.console.print(table)
+
+
+def _versions(run: Invocation) -> ModelVersions:
+    # Wires what administers, which importing does without.
+    from dicom_node.node.administering import make_model_versions  # noqa: PLC0415
+
+    return make_model_versions(run.model_cards(), run.settings().cache_dir)
 
 
 def _require_fit(run: Invocation, card: ModelCard) -> None:

@@ -91,6 +91,23 @@ class ModelCards:
         """
         return tuple(card for name in sorted(self.versions) for card in self._installed(name))
 
+    def installed(self) -> tuple[ModelCard, ...]:
+        """Return the card of every version that is installed, by name and version.
+
+        Raises
+        ------
+        ModelUnavailableError
+            When the folder of one is damaged.
+        """
+        try:
+            return tuple(self.registry.cards())
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
+
+    def promotions(self) -> tuple[Promotion, ...]:
+        """Return all changes of active versions, oldest first."""
+        return self.journal.entries()
+
     def active_with(self, part: Part) -> ModelCard | None:
         """Return the active model whose kind has a part, the first by name, or None."""
         return next((card for card in self.all_active() if has_part(card, part)), None)

@@ -108,6 +108,14 @@ class TrafficStore:
             found: datetime | None = connection.scalar(query)
             return found
 
+    def has_delivered(self) -> bool:
+        """Whether any result has ever been delivered."""
+        query = sa.select(DELIVERIES.c.delivery_id).where(
+            DELIVERIES.c.state == DeliveryState.DELIVERED
+        )
+        with self._read() as connection:
+            return connection.scalar(query.limit(1)) is not None
+
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
 

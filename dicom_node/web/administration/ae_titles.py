@@ -83,8 +83,8 @@ def _add_looking(router: APIRouter, pages: _Pages) -> None:
         return pages.listed(request, user)
 
     @router.get(PATH + "/new")
-    def new(request: Request, user: Configuring) -> Response:
-        return pages.form(request, user, FormState(values=_NEW), "")
+    def new(request: Request, user: Configuring, role: Role = Role.MODALITY) -> Response:
+        return pages.form(request, user, FormState(values={**_NEW, "roles": [role]}), "")
 
     @router.get(PATH + "/entry")
     def entry(request: Request, user: Looking, title: str) -> Response:

@@ -7,22 +7,36 @@ from dicom_node.administration.administration import Administration
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Looking, Operating, tell
 
-PATH = "/overview"
+PATH, START = "/overview", "/overview/start"
 
 
 def make_router(frame: Frame, administration: Administration) -> APIRouter:
     """Return the routes of the overview, and of what its buttons do."""
     router = APIRouter()
 
+    @router.get(START)
+    def start(request: Request, user: Looking) -> Response:
+        return frame.page(
+            request,
+            user,
+            "start.html",
+            steps=administration.first_steps.steps(),
+            own=administration.ae_titles.own,
+            host=request.url.hostname,
+        )
+
     @router.get(PATH)
     def overview(request: Request, user: Looking) -> Response:
         part = "HX-Request" in request.headers
+        peers = {each.title for each in administration.ae_titles.all()}
+        if not peers and not part:  # an empty node: what to do first
+            return RedirectResponse(START, status_code=303)
         return frame.page(
             request,
             user,
             "overview_parts.html" if part else "overview.html",
             seen=administration.operations.overview(),
-            peers={each.title for each in administration.ae_titles.all()},
+            peers=peers,
         )
 
     @router.post(PATH + "/rerun")

@@ -2,7 +2,16 @@
 
 from dicom_node.administration.administration import Administration
 from dicom_node.domain.user import Permission
-from dicom_node.web.administration import ae_titles, changes, home, people, routes, studies
+from dicom_node.web.administration import (
+    ae_titles,
+    changes,
+    deliveries,
+    home,
+    models,
+    people,
+    routes,
+    studies,
+)
 from dicom_node.web.frame import Frame, Section
 from dicom_node.web.sessions import allows
 
@@ -15,8 +24,10 @@ def make_sections(frame: Frame, administration: Administration) -> tuple[Section
         for title, path, make, is_for in (
             ("Overview", home.PATH, home.make_router, looking),
             ("Studies", studies.PATH, studies.make_router, looking),
+            ("Deliveries", deliveries.PATH, deliveries.make_router, looking),
             ("AE titles", ae_titles.PATH, ae_titles.make_router, looking),
             ("Routes", routes.PATH, routes.make_router, looking),
+            ("Models", models.PATH, models.make_router, looking),
             ("People", people.PATH, people.make_router, managing),
             ("Changes", changes.PATH, changes.make_router, managing),
         )

@@ -16,10 +16,13 @@ from dicom_node.node.repositories import Repositories
 from tests.peers.office import (
     ANALYSED,
     FAILED,
+    add_peers,
+    add_traffic,
     office_administration,
     office_application,
     office_stores,
 )
+from tests.peers.reading_room import add_people, settings_in
 from tests.unit.web.test_sign_in import sign_in
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -343,3 +346,58 @@ def test_a_past_study_and_a_dropped_file_are_explained(client: TestClient) -> No
     broken = {"file": ("x.dcm", b"not DICOM")}
     said = client.post("/routes/explain", data={"csrf_token": token[1]}, files=broken).text
     assert 'class="notice notice-problem"' in said
+
+
+def test_given_up_deliveries_are_listed_with_their_study_and_sent_again_in_bulk(
+    client: TestClient, stores: Repositories
+) -> None:
+    page = client.get("/deliveries").text
+    assert page.count("ARCHIVE refused the association") == 3, "of the destination, and of each"
+    assert f'href="/studies/{ANALYSED}"' in page
+    said = post(client, "/deliveries", "/deliveries/retry", destination="ARCHIVE")
+    assert "2 deliveries to ARCHIVE will be tried again." in said.text
+    assert stores.deliveries.given_up_counts() == {}
+    assert "No delivery was given up." in client.get("/deliveries").text
+
+
+def test_models_show_their_cards_and_figures_and_what_is_active(client: TestClient) -> None:
+    page = client.get("/models").text
+    assert "chest-radiograph" in page
+    assert "active" in page
+    where = re.search(r'href="(/models/card\?name=chest-radiograph[^"]+)"', page)
+    assert where
+    card = client.get(where[1].replace("&amp;", "&")).text
+    assert "95 % interval" in card
+    assert "Limits" in card
+    assert client.get("/models/card?name=none&version=1").status_code == 404
+
+
+def test_a_model_is_kept_from_a_device_and_let_look_again(
+    client: TestClient, stores: Repositories
+) -> None:
+    card = "/models/card?name=chest-radiograph&version=2.0.0"
+    form = {"name": "chest-radiograph", "version": "2.0.0", "device": "cr1-0000", "reason": ""}
+    said = post(client, card, "/models/suspend", **form)
+    assert (said.status_code, 'id="reason-wrong"' in said.text) == (422, True)
+    assert 'value="cr1-0000"' in said.text
+    post(client, card, "/models/suspend", **{**form, "reason": "Half of it is rejected"})
+    assert [each.actor for each in stores.observations.suspensions()] == ["otto"]
+    assert "Half of it is rejected" in client.get("/overview").text
+    post(client, "/models", "/models/resume", name="chest-radiograph", device="cr1-0000")
+    assert stores.observations.suspensions() == ()
+
+
+def test_an_empty_node_says_what_to_do_first_and_ticks_what_is_done(tmp_path: Path) -> None:
+    stores = Repositories(settings_in(tmp_path / "empty"))
+    stores.migrate()
+    add_people(stores)
+    client = visitor(stores, "otto")
+    page = client.get("/")
+    assert page.url.path == "/overview/start"
+    assert page.text.count("step-done") == 1, "the routes that come with the node"
+    add_peers(stores)
+    assert client.get("/").url.path == "/overview"
+    assert client.get("/overview/start").text.count("step-done") == 3
+    add_traffic(stores)
+    assert client.get("/overview/start").text.count("step-done") == 5
+    stores.close()

@@ -182,6 +182,19 @@ def test_a_route_is_tried_added_changed_and_removed(program: TestClient) -> None
     assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["model"])
 
 
+def test_models_are_listed_and_kept_from_devices(stores: Repositories, people: People) -> None:
+    program = machine(stores, people, "status", "models")
+    listed = program.get("/api/v1/models").json()
+    assert any(each["active"] and each["figures"] for each in listed)
+    asked = {"model": "chest-radiograph", "device": "cr1-0000", "reason": "too many doubts"}
+    assert program.post("/api/v1/suspensions", json=asked).status_code == 201
+    assert program.get("/api/v1/suspensions").json()[0]["actor"] == "otto (test)"
+    assert program.delete("/api/v1/suspensions/chest-radiograph/cr1-0000").status_code == 204
+    refused = program.post("/api/v1/models/chest-radiograph/promote", json={"version": "9"})
+    assert refused.status_code == 409
+    assert "9" in refused.json()["problem"]
+
+
 def test_people_are_added_changed_and_removed(program: TestClient, people: People) -> None:
     person = {"name": "rosa", "roles": ["operator"], "password": "a long enough one"}
     added = program.post("/api/v1/users", json=person)

@@ -1,0 +1,191 @@
+"""Models: which there are, which version of each is active, and for which devices not."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from ai_engine.library.card import ModelCard
+from dicom_node.domain.observation import Suspension
+from dicom_node.errors import InvalidFieldsError
+
+_LONGEST_REASON = 500
+
+
+class Promotion(Protocol):
+    """One change of a model's active version."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+
+    @property
+    def by(self) -> str:
+        """By whom."""
+
+    @property
+    def change(self) -> str:
+        """What was done."""
+
+    @property
+    def model(self) -> str:
+        """Of which model."""
+
+    @property
+    def before(self) -> str:
+        """The version that was active; empty for none."""
+
+    @property
+    def after(self) -> str:
+        """The version that is active since; empty for none."""
+
+
+class Library(Protocol):
+    """The models that are installed, and which version of each is active."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The active version of each model."""
+
+    def installed(self) -> tuple[ModelCard, ...]:
+        """Return the card of every version that is installed."""
+
+    def version(self, model: str, version: str) -> ModelCard:
+        """Return the card of one version."""
+
+    def verified_version(self, model: str, version: str) -> ModelCard:
+        """Return the card of a version after checking its weights."""
+
+    def promote(self, model: str, version: str, *, by: str, at: datetime) -> Promotion:
+        """Make a version active."""
+
+    def rollback(self, model: str, *, by: str, at: datetime) -> Promotion:
+        """Take the newest promotion of a model back."""
+
+    def promotions(self) -> tuple[Promotion, ...]:
+        """Return all changes, oldest first."""
+
+
+class SuspensionBook(Protocol):
+    """Which models look at no images of which devices."""
+
+    def suspensions(self) -> tuple[Suspension, ...]:
+        """Return every suspension in force."""
+
+    def suspend(self, suspension: Suspension) -> None:
+        """Let a model look at no more images of a device."""
+
+    def resume(self, device_id: str, model_name: str, *, actor: str, at: datetime) -> Suspension:
+        """Let a suspended model look at a device's images again."""
+
+    def devices(self, model_name: str) -> tuple[str, ...]:
+        """Return the devices whose images a model has seen."""
+
+
+class ModelVersions:
+    """Promotes versions and takes promotions back; a running node follows with its next study."""
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        prepare: Callable[[ModelCard], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Keep the parts; ``prepare`` makes ready to run what a card says, or raises."""
+        self._library = library
+        self._prepare = prepare
+        self._clock = clock
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Return the card of every version that is installed, by name and version."""
+        return self._library.installed()
+
+    def active(self) -> Mapping[str, str]:
+        """Return the active version of each model."""
+        return self._library.versions
+
+    def card(self, model: str, version: str) -> ModelCard:
+        """Return the card of one version.
+
+        Raises
+        ------
+        NodeError
+            When it is not installed, or damaged.
+        """
+        return self._library.version(model, version)
+
+    def history(self, model: str) -> tuple[Promotion, ...]:
+        """Return the changes of a model's active version, newest first."""
+        return tuple(each for each in reversed(self._library.promotions()) if each.model == model)
+
+    def promote(self, model: str, version: str, *, actor: str) -> Promotion:
+        """Make a version active, after making sure that it can be run.
+
+        Raises
+        ------
+        NodeError
+            When there is no such version, it cannot be run, or is active already.
+        """
+        self._prepare(self._library.verified_version(model, version))
+        return self._library.promote(model, version, by=actor, at=self._clock())
+
+    def rollback(self, model: str, *, actor: str) -> Promotion:
+        """Take the newest promotion of a model back.
+
+        Raises
+        ------
+        NodeError
+            When there is none, or the version before is gone.
+        """
+        return self._library.rollback(model, by=actor, at=self._clock())
+
+
+class Suspensions:
+    """Keeps models from devices for which they are not good enough."""
+
+    def __init__(self, book: SuspensionBook, *, clock: Callable[[], datetime]) -> None:
+        self._book = book
+        self._clock = clock
+
+    def all(self) -> tuple[Suspension, ...]:
+        """Return every suspension in force."""
+        return self._book.suspensions()
+
+    def devices(self, model: str) -> tuple[str, ...]:
+        """Return the devices whose images a model has seen."""
+        return self._book.devices(model)
+
+    def suspend(self, model: str, device_id: str, *, reason: str, actor: str) -> None:
+        """Let a model look at no more images of a device; reports state the reason.
+
+        Raises
+        ------
+        InvalidFieldsError
+            When no device is named, or no reason given.
+        """
+        wrong = {}
+        if not device_id.strip():
+            wrong["device"] = "name a device."
+        if not 1 <= len(reason.strip()) <= _LONGEST_REASON:
+            wrong["reason"] = f"give a reason of at most {_LONGEST_REASON} characters."
+        if wrong:
+            raise InvalidFieldsError(f"the suspension of {model}", wrong)
+        self._book.suspend(
+            Suspension(
+                device_id=device_id.strip(),
+                model_name=model,
+                at=self._clock(),
+                actor=actor,
+                reason=reason.strip(),
+            )
+        )
+
+    def resume(self, model: str, device_id: str, *, actor: str) -> Suspension:
+        """Let a suspended model look at a device's images again.
+
+        Raises
+        ------
+        NotFoundError
+            When it is not suspended for it.
+        """
+        return self._book.resume(device_id, model, actor=actor, at=self._clock())
