@@ -14,7 +14,17 @@ from dicom_node.administration.people import People
 from dicom_node.administration.routes import Routes
 from dicom_node.administration.studies import Studies
 from dicom_node.domain.audit import Change
+from dicom_node.domain.device import Device
 from dicom_node.domain.instance import ReceivedInstance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCalibration:
+    """What decides the images of one device of an AE title; no ``version`` is the model's own."""
+
+    device: Device
+    model: str
+    version: str
 
 
 class Changes(Protocol):
@@ -51,5 +61,6 @@ class Administration:
     models: ModelVersions
     suspensions: Suspensions
     first_steps: FirstSteps
+    calibrations: Callable[[str], tuple[DeviceCalibration, ...]]
     active_models: Callable[[], tuple[str, ...]]
     read_file: ReadFile

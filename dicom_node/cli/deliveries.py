@@ -1,5 +1,6 @@
 """``dicom-node deliveries``: what was given up, which destinations are down, and another try."""
 
+import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from dicom_node.cli.context import invocation
 from dicom_node.domain.delivery import Delivery
+from dicom_node.node.mending import make_deliveries
 from dicom_node.node.repositories import Repositories
 
 commands = typer.Typer(
@@ -52,7 +54,8 @@ def list_given_up(
 def retry(context: typer.Context, destination: Destination = "", since: Since = None) -> None:
     """Try given-up deliveries again, of one destination or all; a running node takes them up."""
     run = invocation(context)
-    count = run.repositories().deliveries.retry_given_up(destination, since=_utc(since))
+    deliveries = make_deliveries(run.repositories())
+    count = deliveries.retry(actor=getpass.getuser(), destination=destination, since=_utc(since))
     run.console.print(f"{count} deliveries will be tried again.", highlight=False)
 
 

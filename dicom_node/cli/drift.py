@@ -11,8 +11,7 @@ from ai_engine.drift.agreement import Rate
 from ai_engine.drift.shift import Shift
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import invocation
-from dicom_node.domain.observation import Suspension
-from dicom_node.node.clock import utc_now
+from dicom_node.node.mending import make_suspensions
 
 commands = typer.Typer()
 
@@ -68,15 +67,8 @@ def suspend(
     """Let a model look at no more images of a device; reports say so and why."""
     run = invocation(context)
     identity = run.model_cards().identity(name)
-    run.repositories().observations.suspend(
-        Suspension(
-            device_id=device,
-            model_name=identity.name,
-            at=utc_now(),
-            actor=by or getpass.getuser(),
-            reason=why,
-        )
-    )
+    suspensions = make_suspensions(run.repositories())
+    suspensions.suspend(identity.name, device, reason=why, actor=by or getpass.getuser())
     run.console.print(
         f"{name} looks at no more images of {device}: dicom-node models resume takes it back.",
         highlight=False,
@@ -87,9 +79,8 @@ def suspend(
 def resume(context: typer.Context, name: Model, device: Device, by: By = "") -> None:
     """Let a suspended model look at a device's images again."""
     run = invocation(context)
-    lifted = run.repositories().observations.resume(
-        device, name, actor=by or getpass.getuser(), at=utc_now()
-    )
+    suspensions = make_suspensions(run.repositories())
+    lifted = suspensions.resume(name, device, actor=by or getpass.getuser())
     run.console.print(f"{name} looks at {device} again (it was: {lifted.reason}).", highlight=False)
 
 

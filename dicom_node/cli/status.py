@@ -1,5 +1,6 @@
 """``dicom-node status`` and ``retry``: what arrived, what became of it, what is under way."""
 
+import getpass
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from dicom_node.cli.deliveries import show_outages
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
+from dicom_node.node.mending import make_deliveries, make_studies
 from dicom_node.node.repositories import Repositories
 from sr_templates.percent import percent
 
@@ -70,8 +72,9 @@ def retry(
     """Try failed studies and given-up deliveries again; a running node takes them up shortly."""
     run = invocation(context)
     repositories = run.repositories()
-    studies = repositories.index.reopen_failed(study or None)
-    deliveries = 0 if study else repositories.deliveries.retry_given_up()
+    actor = getpass.getuser()
+    studies = make_studies(repositories).rerun_failed(actor=actor, study_instance_uid=study)
+    deliveries = 0 if study else make_deliveries(repositories).retry(actor=actor)
     run.console.print(f"{studies} studies and {deliveries} deliveries will be tried again.")
 
 

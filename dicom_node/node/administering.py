@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from dicom_node.administration.administration import Administration
-from dicom_node.administration.deliveries import Deliveries
+from ai_engine.kinds.registry import kind_of
+from dicom_node.administration.administration import Administration, DeviceCalibration
 from dicom_node.administration.first_steps import FirstSteps
-from dicom_node.administration.models import ModelVersions, Suspensions
+from dicom_node.administration.models import ModelVersions
 from dicom_node.administration.overview import Operations
 from dicom_node.administration.routes import Routes
-from dicom_node.administration.studies import Studies
 from dicom_node.archive.external import read_external
 from dicom_node.configuration.files import load_routes
 from dicom_node.domain.route import Route
@@ -17,6 +16,7 @@ from dicom_node.models.cards import ModelCards
 from dicom_node.models.routable import require_runnable, require_servable
 from dicom_node.node.administration import make_ae_titles, make_people
 from dicom_node.node.clock import utc_now
+from dicom_node.node.mending import make_deliveries, make_studies, make_suspensions
 from dicom_node.node.repositories import Repositories
 
 
@@ -51,14 +51,7 @@ def make_administration(
     """
     settings = repositories.settings
     ae_titles = make_ae_titles(settings, repositories.ae_titles)
-    studies = Studies(
-        index=repositories.index,
-        lists=repositories.traffic,
-        results=repositories.hotbase,
-        deliveries=repositories.deliveries,
-        trail=repositories.audit,
-        clock=utc_now,
-    )
+    studies = make_studies(repositories)
     return Administration(
         operations=Operations(
             traffic=repositories.traffic,
@@ -69,24 +62,20 @@ def make_administration(
             clock=utc_now,
         ),
         studies=studies,
-        deliveries=Deliveries(
-            repositories.deliveries,
-            study_of=lambda job_id: repositories.hotbase.job_instances(job_id)[0],
-            trail=repositories.audit,
-            clock=utc_now,
-        ),
+        deliveries=make_deliveries(repositories),
         ae_titles=ae_titles,
         people=make_people(repositories.users, repositories.tokens),
         changes=repositories.audit,
         routes=routes,
         models=make_model_versions(cards, settings.cache_dir),
-        suspensions=Suspensions(repositories.observations, clock=utc_now),
+        suspensions=make_suspensions(repositories),
         first_steps=FirstSteps(
             ae_titles=ae_titles,
             routes=routes,
             has_received=lambda: bool(repositories.index.recent(1)),
             has_delivered=repositories.traffic.has_delivered,
         ),
+        calibrations=lambda title: _calibrations(repositories, cards, title),
         active_models=lambda: tuple(sorted(cards.versions)),
         read_file=read_external,
     )
@@ -96,6 +85,22 @@ def make_model_versions(cards: ModelCards, cache: Path) -> ModelVersions:
     """Return the administration of models' versions."""
     return ModelVersions(
         cards, prepare=lambda card: require_runnable(card, cards, cache), clock=utc_now
+    )
+
+
+def _calibrations(
+    repositories: Repositories, cards: ModelCards, title: str
+) -> tuple[DeviceCalibration, ...]:
+    """Return what decides the images of an AE title's devices, of those with validated cases."""
+    models = [card for card in cards.all_active() if kind_of(card).is_calibrated]
+    return tuple(
+        DeviceCalibration(
+            device=device, model=card.name, version=found.name if found is not None else ""
+        )
+        for device_id, device in repositories.warehouse.devices().items()
+        if device.calling_ae == title
+        for card in models
+        for found in [repositories.calibrations.in_use(device_id, card.identity)]
     )
 
 

@@ -46,6 +46,7 @@ class _Pages:
     def __init__(self, frame: Frame, administration: Administration) -> None:
         self.titles = administration.ae_titles
         self._frame = frame
+        self._calibrations = administration.calibrations
 
     def listed(self, request: Request, user: User) -> Response:
         return self._frame.page(
@@ -68,6 +69,7 @@ class _Pages:
             status=status,
             state=state,
             title=title,
+            calibrations=self._calibrations(title) if title else (),
             own=self.titles.own,
             host=request.url.hostname,
             others=[each.title for each in self.titles.all() if Role.PACS in each.roles],
