@@ -369,6 +369,7 @@ def test_models_show_their_cards_and_figures_and_what_is_active(client: TestClie
     card = client.get(where[1].replace("&amp;", "&")).text
     assert "95 % interval" in card
     assert "Limits" in card
+    assert "on images that it had not seen" in card
     assert client.get("/models/card?name=none&version=1").status_code == 404
 
 
