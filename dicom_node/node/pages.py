@@ -14,6 +14,7 @@ from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.administration.sections import make_sections
+from dicom_node.web.api.callers import needing
 from dicom_node.web.api.router import make_api, make_documentation
 from dicom_node.web.application import Pages
 from dicom_node.web.devices.ports import DeviceDesk
@@ -21,7 +22,7 @@ from dicom_node.web.devices.router import make_calibration, make_drift
 from dicom_node.web.frame import Frame, Section
 from dicom_node.web.review.router import make_router as make_review_pages
 from dicom_node.web.review.study import StudyHeading
-from dicom_node.web.sessions import allows, requiring, session_secret
+from dicom_node.web.sessions import allows, session_secret
 
 
 def make_pages(
@@ -76,8 +77,7 @@ def make_pages(
         https=settings.web.is_secure,
         sections=sections,
         people=administration.people if administration is not None else None,
-        interfaces=interfaces,
-        services=[_for_readers(make_dicomweb(catalogue, repositories.search))],
+        interfaces=[_for_readers(make_dicomweb(catalogue, repositories.search)), *interfaces],
     )
 
 
@@ -107,8 +107,11 @@ class Headings:
 
 
 def _for_readers(router: APIRouter) -> APIRouter:
-    """Let only those see images and headers who read them; nobody by administering the node."""
-    guarded = APIRouter(dependencies=[Depends(requiring(Permission.IMAGES))])
+    """Let only those see images and headers who read them; nobody by administering the node.
+
+    They may be signed in at the pages, or have a token with that scope.
+    """
+    guarded = APIRouter(dependencies=[Depends(needing(Permission.IMAGES))])
     guarded.include_router(router)
     return guarded
 

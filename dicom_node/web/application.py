@@ -1,7 +1,7 @@
 """The node's HTTP application: health, metrics, and the pages where there are any."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import APIRouter, Depends, FastAPI, Response
@@ -41,7 +41,6 @@ class Pages:
     clock: Callable[[], datetime]
     https: bool = False
     sections: Sequence[Section] = ()
-    services: Sequence[APIRouter] = field(default=())
     people: People | None = None
     interfaces: Sequence[APIRouter] = ()
 
@@ -113,8 +112,6 @@ def _add_pages(application: FastAPI, pages: Pages) -> None:
     guarded = [Depends(signed_in), Depends(check_csrf)]
     for section in pages.sections:
         application.include_router(section.router, dependencies=guarded)
-    for service in pages.services:
-        application.include_router(service, dependencies=guarded)
     for interface in pages.interfaces:
         application.include_router(interface)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -214,6 +214,7 @@ def _scopes() -> list[tuple[str, str]]:
         (Permission.OPERATE, "have studies analysed and results sent again, send a C-ECHO"),
         (Permission.CONFIGURE, "change AE titles and routes"),
         (Permission.MODELS, "promote models and take them back"),
+        (Permission.IMAGES, "see images and headers of patients over DICOMweb"),
         (Permission.PEOPLE, "change people and tokens, see who changed what"),
     )
     return [

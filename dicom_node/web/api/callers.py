@@ -40,8 +40,8 @@ def caller(request: Request) -> Caller:
     """
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        people: People = request.app.state.people
-        bearer = people.bearer(text.strip())
+        people: People | None = request.app.state.people
+        bearer = people.bearer(text.strip()) if people is not None else None
         if bearer is None:
             raise NotSignedInError("this token is unknown, has expired or was taken back.")
         return Caller(actor=bearer.actor, permissions=bearer.permissions)
@@ -56,7 +56,9 @@ def caller(request: Request) -> Caller:
 Calling = Annotated[Caller, Depends(caller)]
 
 
-def _needing(permission: Permission) -> Callable[[Caller], Caller]:
+def needing(permission: Permission) -> Callable[[Caller], Caller]:
+    """Return what lets only those callers in who have a permission."""
+
     def permitted(who: Calling) -> Caller:
         if permission not in who.permissions:
             words = f"{refusal(permission)} A token needs the scope {permission} besides."
@@ -66,8 +68,8 @@ def _needing(permission: Permission) -> Callable[[Caller], Caller]:
     return permitted
 
 
-MayLook = Annotated[Caller, Depends(_needing(Permission.STATUS))]
-MayOperate = Annotated[Caller, Depends(_needing(Permission.OPERATE))]
-MayConfigure = Annotated[Caller, Depends(_needing(Permission.CONFIGURE))]
-MayPromote = Annotated[Caller, Depends(_needing(Permission.MODELS))]
-MayManagePeople = Annotated[Caller, Depends(_needing(Permission.PEOPLE))]
+MayLook = Annotated[Caller, Depends(needing(Permission.STATUS))]
+MayOperate = Annotated[Caller, Depends(needing(Permission.OPERATE))]
+MayConfigure = Annotated[Caller, Depends(needing(Permission.CONFIGURE))]
+MayPromote = Annotated[Caller, Depends(needing(Permission.MODELS))]
+MayManagePeople = Annotated[Caller, Depends(needing(Permission.PEOPLE))]

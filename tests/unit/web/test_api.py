@@ -130,6 +130,15 @@ def test_a_token_does_what_its_scopes_and_its_owner_may(
     assert operator.get("/api/v1/overview").status_code == 200
 
 
+def test_a_token_with_that_scope_reads_dicomweb_for_somebody_who_reads_images(
+    stores: Repositories, people: People
+) -> None:
+    viewer = machine(stores, people, "images", owner="ada")
+    assert viewer.get("/dicom-web/studies").status_code == 200
+    assert viewer.get("/api/v1/overview").status_code == 403
+    assert machine(stores, people, "status").get("/dicom-web/studies").status_code == 403
+
+
 def test_nobody_is_given_more_by_a_token_than_they_may(program: TestClient) -> None:
     asked = {"name": "x", "owner": "olga", "scopes": ["people"], "days": 1}
     answer = program.post("/api/v1/tokens", json=asked)
