@@ -24,6 +24,7 @@ from dicom_node.web.server import WebServer
 from dicom_node.workflow.testing.fakes import FAKE_MODEL
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue
 from tests.peers.reading_room import add_people, settings_in
+from tests.schema import give_schemas
 from tests.unit.builders import an_entity, an_instance
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -34,7 +35,7 @@ FAILED, ANALYSED, UNROUTED, WAITING, BROKEN_OFF = (f"1.2.9.{number}" for number 
 def office_stores(folder: Path) -> Iterator[Repositories]:
     """A node's stores with people, AE titles and traffic."""
     repositories = Repositories(settings_in(folder))
-    repositories.migrate()
+    give_schemas(repositories)
     add_people(repositories)
     add_peers(repositories)
     add_traffic(repositories)

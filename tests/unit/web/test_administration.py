@@ -23,6 +23,7 @@ from tests.peers.office import (
     office_stores,
 )
 from tests.peers.reading_room import add_people, settings_in
+from tests.schema import give_schemas
 from tests.unit.web.test_sign_in import sign_in
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -41,6 +42,19 @@ def client(stores: Repositories) -> TestClient:
     return visitor(stores, "otto")
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
+    """Stores that the tests using them leave as they are."""
+    with office_stores(tmp_path_factory.mktemp("kept")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def onlooker(kept: Repositories) -> TestClient:
+    """An administrator whose requests change nothing."""
+    return visitor(kept, "otto")
+
+
 def visitor(stores: Repositories, name: str) -> TestClient:
     """A browser of somebody who has signed in."""
     made = TestClient(office_application(stores), headers={"Accept": "text/html"})
@@ -57,8 +71,8 @@ def post(client: TestClient, page: str, path: str, **form: object) -> httpx.Resp
     return client.post(path, data={**hidden, **form})
 
 
-def test_the_first_page_says_what_came_waits_failed_and_was_given_up(client: TestClient) -> None:
-    page = client.get("/").text
+def test_the_first_page_says_what_came_waits_failed_and_was_given_up(onlooker: TestClient) -> None:
+    page = onlooker.get("/").text
     assert "<b>5</b> <span>studies arrived</span><small>10 images</small>" in page
     assert "<b>2</b> <span>wait</span>" in page
     assert "the model ended early" in page
@@ -105,8 +119,10 @@ def test_one_study_is_shown_whole_and_analysed_or_sent_again(
         ("analysed", 1),
     ],
 )
-def test_studies_are_listed_by_where_they_stand(client: TestClient, shown: str, count: int) -> None:
-    page = client.get(f"/studies?shown={shown}").text
+def test_studies_are_listed_by_where_they_stand(
+    onlooker: TestClient, shown: str, count: int
+) -> None:
+    page = onlooker.get(f"/studies?shown={shown}").text
     assert len(re.findall(r'class="uid"', page)) == count
 
 
@@ -142,17 +158,17 @@ def test_an_ae_title_is_added_changed_and_removed(client: TestClient, stores: Re
     ],
 )
 def test_what_cannot_be_used_is_said_beside_its_field_and_nothing_typed_is_lost(
-    client: TestClient, stores: Repositories, field: str, value: str, words: str
+    onlooker: TestClient, kept: Repositories, field: str, value: str, words: str
 ) -> None:
     typed = {"title": "CR9", **_ENTRY, "description": "Typed with care", field: value}
-    before = stores.ae_titles.all()
-    said = post(client, "/ae-titles/new", "/ae-titles/new", **typed)
+    before = kept.ae_titles.all()
+    said = post(onlooker, "/ae-titles/new", "/ae-titles/new", **typed)
     assert said.status_code in (409, 422)
     marked = re.search(rf'id="{field}-wrong"[^>]*>([^<]*)<', said.text)
     assert marked, "the message stands beside the field"
     assert words in marked[1].replace("&#39;", "'")
     assert 'value="Typed with care"' in said.text
-    assert stores.ae_titles.all() == before
+    assert kept.ae_titles.all() == before
 
 
 def test_of_two_people_who_edit_the_same_entry_the_second_is_told_who_was_first(
@@ -202,11 +218,11 @@ def test_an_operator_mends_but_changes_no_configuration(stores: Repositories) ->
 
 @pytest.mark.parametrize("after", ["²", "9" * 5000, "2026-01-01~", "2026-01-01T00:00:00~1.2"])
 def test_an_address_that_names_no_place_of_a_list_is_a_bad_request(
-    client: TestClient, after: str
+    onlooker: TestClient, after: str
 ) -> None:
-    assert client.get("/studies", params={"after": after}).status_code == 400
-    assert client.get("/studies", params={"shown": after}).status_code == 400
-    assert client.get("/changes", params={"before": after}).status_code == 400
+    assert onlooker.get("/studies", params={"after": after}).status_code == 400
+    assert onlooker.get("/studies", params={"shown": after}).status_code == 400
+    assert onlooker.get("/changes", params={"before": after}).status_code == 400
 
 
 def test_people_are_added_changed_kept_out_and_removed(
@@ -295,16 +311,16 @@ def test_a_route_is_added_changed_removed_and_the_file_counts_again(
     ],
 )
 def test_a_route_that_could_not_work_is_refused_beside_its_field(
-    client: TestClient, stores: Repositories, field: str, value: str, words: str
+    onlooker: TestClient, kept: Repositories, field: str, value: str, words: str
 ) -> None:
     typed = {**_ROUTE, "name": "hands", "descriptions": "typed, with care", field: value}
-    said = post(client, "/routes/new", "/routes/new", **typed)
+    said = post(onlooker, "/routes/new", "/routes/new", **typed)
     assert said.status_code in (409, 422)
     marked = re.search(rf'id="{field}-wrong"[^>]*>([^<]*)<', said.text)
     assert marked
     assert words.lower() in marked[1].lower()
     assert 'value="typed, with care"' in said.text
-    assert office_administration(stores).routes.current().is_of_file
+    assert office_administration(kept).routes.current().is_of_file
 
 
 def test_of_two_people_who_change_a_route_the_second_is_told(
@@ -324,27 +340,27 @@ def test_of_two_people_who_change_a_route_the_second_is_told(
 
 
 def test_a_route_is_tried_on_what_came_before_it_counts(
-    client: TestClient, stores: Repositories
+    onlooker: TestClient, kept: Repositories
 ) -> None:
     where = "/routes/try?name=chest-radiograph"
     form = {**_ROUTE, "calling_ae_titles": "CT*"}
-    said = post(client, "/routes/entry?name=chest-radiograph", where, **form)
+    said = post(onlooker, "/routes/entry?name=chest-radiograph", where, **form)
     assert "Of the last 5 studies, 4 would go elsewhere than now." in said.text
-    assert office_administration(stores).routes.current().is_of_file
+    assert office_administration(kept).routes.current().is_of_file
 
 
-def test_a_past_study_and_a_dropped_file_are_explained(client: TestClient) -> None:
-    said = client.get("/routes/explain", params={"study": ANALYSED}).text
+def test_a_past_study_and_a_dropped_file_are_explained(onlooker: TestClient) -> None:
+    said = onlooker.get("/routes/explain", params={"study": ANALYSED}).text
     assert "wants it" in said
     assert "does not want it" in said
-    page = client.get("/routes/explain").text
+    page = onlooker.get("/routes/explain").text
     token = _TOKEN.search(page)
     assert token
     sent = {"file": ("x.dcm", Path(str(get_testdata_file("CT_small.dcm"))).read_bytes())}
-    said = client.post("/routes/explain", data={"csrf_token": token[1]}, files=sent).text
+    said = onlooker.post("/routes/explain", data={"csrf_token": token[1]}, files=sent).text
     assert "modality: modality CT is not one of CR, DX, RG, XR" in said
     broken = {"file": ("x.dcm", b"not DICOM")}
-    said = client.post("/routes/explain", data={"csrf_token": token[1]}, files=broken).text
+    said = onlooker.post("/routes/explain", data={"csrf_token": token[1]}, files=broken).text
     assert 'class="notice notice-problem"' in said
 
 
@@ -360,17 +376,17 @@ def test_given_up_deliveries_are_listed_with_their_study_and_sent_again_in_bulk(
     assert "No delivery was given up." in client.get("/deliveries").text
 
 
-def test_models_show_their_cards_and_figures_and_what_is_active(client: TestClient) -> None:
-    page = client.get("/models").text
+def test_models_show_their_cards_and_figures_and_what_is_active(onlooker: TestClient) -> None:
+    page = onlooker.get("/models").text
     assert "chest-radiograph" in page
     assert "active" in page
     where = re.search(r'href="(/models/card\?name=chest-radiograph[^"]+)"', page)
     assert where
-    card = client.get(where[1].replace("&amp;", "&")).text
+    card = onlooker.get(where[1].replace("&amp;", "&")).text
     assert "95 % interval" in card
     assert "Limits" in card
     assert "on images that it had not seen" in card
-    assert client.get("/models/card?name=none&version=1").status_code == 404
+    assert onlooker.get("/models/card?name=none&version=1").status_code == 404
 
 
 def test_a_model_is_kept_from_a_device_and_let_look_again(
@@ -390,7 +406,7 @@ def test_a_model_is_kept_from_a_device_and_let_look_again(
 
 def test_an_empty_node_says_what_to_do_first_and_ticks_what_is_done(tmp_path: Path) -> None:
     stores = Repositories(settings_in(tmp_path / "empty"))
-    stores.migrate()
+    give_schemas(stores)
     add_people(stores)
     client = visitor(stores, "otto")
     page = client.get("/")
