@@ -51,23 +51,17 @@ def _save_chest(path: Path, **attributes: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each demonstration leaves its results; models stay converted from one to the next."""
-    return tmp_path_factory.mktemp("demo")
-
-
-def test_the_demo_shows_findings_and_leaves_report_overlay_and_picture(results: Path) -> None:
-    (results / "yesterday-report.dcm").touch()
-    done = _demo(results)
+def test_the_demo_shows_findings_and_leaves_report_overlay_and_picture(tmp_path: Path) -> None:
+    (tmp_path / "yesterday-report.dcm").touch()
+    done = _demo(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     for words in ("abnormal", "Probability", "Threshold", "synthetic", "not for clinical use"):
         assert words in done.stdout
     assert re.search(r"\d+\.\d%", done.stdout)
-    assert not (results / "yesterday-report.dcm").exists()
-    report = results / "synthetic-chest-report.dcm"
-    overlays = sorted(results.glob("synthetic-chest-overlay*.dcm"))
-    pictures = sorted(results.glob("synthetic-chest-overlay*.png"))
+    assert not (tmp_path / "yesterday-report.dcm").exists()
+    report = tmp_path / "synthetic-chest-report.dcm"
+    overlays = sorted(tmp_path.glob("synthetic-chest-overlay*.dcm"))
+    pictures = sorted(tmp_path.glob("synthetic-chest-overlay*.png"))
     assert len(overlays) == len(pictures) >= 1
     for path in (report, *overlays):
         assert str(path) in done.stdout
@@ -78,9 +72,7 @@ def test_the_demo_shows_findings_and_leaves_report_overlay_and_picture(results: 
             assert min(shown.size) > 300
 
 
-def test_the_users_own_files_are_analysed_or_it_is_said_why_not(
-    results: Path, tmp_path: Path
-) -> None:
+def test_the_users_own_files_are_analysed_or_it_is_said_why_not(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     _save_chest(folder / "a-chest.dcm")
@@ -88,19 +80,21 @@ def test_the_users_own_files_are_analysed_or_it_is_said_why_not(
     (folder / "c-notes.txt").write_text("no DICOM at all")
     _save_chest(folder / "d-hand.dcm", BodyPartExamined="HAND", AnatomicRegionSequence=None)
     # Whatever database the user's own node has, the demonstration keeps its hands off it.
-    done = _demo(results, folder, DICOM_NODE_DATABASE__URL="postgresql+psycopg://nobody@/nothing")
+    done = _demo(
+        tmp_path / "out", folder, DICOM_NODE_DATABASE__URL="postgresql+psycopg://nobody@/nothing"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not routed" in done.stdout
     assert "LL" in done.stdout
     assert "c-notes.txt" in done.stdout
     assert "synthetic[" not in done.stdout
-    reports = sorted(path.name for path in results.glob("*report*.dcm"))
+    reports = sorted(path.name for path in (tmp_path / "out").glob("*report*.dcm"))
     assert reports == ["study-1-report.dcm", "study-2-report.dcm", "study-3-report.dcm"]
-    told = dcmread(results / "study-2-report.dcm").to_json()
+    told = dcmread(tmp_path / "out" / "study-2-report.dcm").to_json()
     assert "No model for this study" in told
     assert "remark" in done.stdout, "a chest that calls itself a hand is looked at, and it is said"
     assert "HAND" in done.stdout
-    assert not list((results / "work").rglob("*chest*"))
+    assert not list((tmp_path / "out" / "work").rglob("*chest*"))
 
 
 @pytest.mark.parametrize("name", ["empty", "gone"])
