@@ -139,6 +139,19 @@ class InferenceSettings(_Section):
     """Arithmetic of the CPU back end: f32, or bf16 (faster; differs slightly)."""
 
 
+class WorkerSettings(_Section):
+    """The processes in which files are opened, decoded, analysed and drawn."""
+
+    count: int = Field(default=2, ge=0, le=64)
+    """How many there are, each with the models loaded; 0: the node does it itself, unprotected."""
+    deadline: float = Field(default=60.0, gt=0)
+    """Seconds that one step of a study may take before its worker is ended."""
+    deadline_per_object: float = Field(default=1.0, ge=0)
+    """Further seconds for each object of the study."""
+    memory_bytes: int = Field(default=8 * 1024**3, ge=0)
+    """Address space of each, in bytes; 0: no limit."""
+
+
 def _require_cron(schedule: str) -> str:
     if schedule:
         CronTrigger.from_crontab(schedule)
@@ -312,6 +325,7 @@ class NodeSettings(BaseSettings):
     workflow: WorkflowSettings = WorkflowSettings()
     review: ReviewSettings = ReviewSettings()
     inference: InferenceSettings = InferenceSettings()
+    workers: WorkerSettings = WorkerSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     worklist: WorklistSettings = WorklistSettings()
     retrieval: RetrievalSettings = RetrievalSettings()

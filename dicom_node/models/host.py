@@ -3,11 +3,12 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from ai_engine.errors import AiEngineError, ImageRefusedError
 from ai_engine.inference.choice import BackendChoice, BackendName
 from ai_engine.inference.openvino_backend import Precision
+from ai_engine.kinds.deciding import Calibration
 from ai_engine.kinds.guarding import Guard, TagsHint
 from ai_engine.kinds.kind import Reads
 from ai_engine.kinds.likeness import Likeness, likeness_remarks, read_likeness
@@ -48,7 +50,6 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, is_radiograph
 from dicom_node.errors import NodeError
 from dicom_node.models.appearance import look_at, read_attributes, read_image
-from dicom_node.models.calibrations import Calibrations, calibrations_of
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.ct import CtModels
 from dicom_node.models.exposures import Exposures, exposures_of
@@ -57,6 +58,7 @@ from dicom_node.models.localizers import refuse_localizer
 from dicom_node.models.lungs import LungOutlines
 
 _LOG = logging.getLogger(__name__)
+NO_CALIBRATIONS: Mapping[str, Calibration] = MappingProxyType({})
 # Decoded images that are kept between inference and the drawing of overlays.
 _KEPT_IMAGES = 8
 # Of one job, four bytes each: 32 radiographs of 8 million. No examination has as many.
@@ -73,10 +75,8 @@ class ModelHost:
         settings: NodeSettings,
         config_dir: Path,
         objects: DicomObjects,
-        calibrations: Calibrations,
     ) -> None:
         self._settings = settings
-        self._calibrations = calibrations
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
@@ -193,10 +193,16 @@ class ModelHost:
             threads=inference.threads or None,
         )
 
-    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
+    def predict(
+        self,
+        model: ModelIdentity,
+        instances: Sequence[ReceivedInstance],
+        calibrations: Mapping[str, Calibration] = NO_CALIBRATIONS,
+    ) -> Result:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
 
         A job keeps the version it was planned with, also when another one was promoted since.
+        ``calibrations`` decide images by SOP Instance UID; the model's own thresholds the others.
 
         Raises
         ------
@@ -206,10 +212,13 @@ class ModelHost:
         card = self._cards.card(model)
         if kind_of(card).reads is Reads.CT_STUDY:
             return self._ct.predict(card, instances)
-        return self._predict_radiographs(model, instances)
+        return self._predict_radiographs(model, instances, calibrations)
 
     def _predict_radiographs(
-        self, model: ModelIdentity, instances: Sequence[ReceivedInstance]
+        self,
+        model: ModelIdentity,
+        instances: Sequence[ReceivedInstance],
+        calibrations: Mapping[str, Calibration],
     ) -> Result:
         predictor = self._predictor(model)
         exposures = self._exposures(instances)
@@ -228,7 +237,7 @@ class ModelHost:
             prediction = predictor.predict(
                 images,
                 refusals=(*refusals, *too_young),
-                calibrations=calibrations_of(instances, model, self._calibrations),
+                calibrations=calibrations,
                 hints={each.sop_instance_uid: _hint(each) for each in instances},
             )
         except AiEngineError as error:

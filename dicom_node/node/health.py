@@ -154,6 +154,7 @@ class RunningParts:
     receivers_ready: Callable[[], bool]
     place_held: Callable[[], bool]
     unloaded_models: Callable[[], dict[str, str]]
+    workers_down: Callable[[], int]
     lasting_outage: Callable[[], tuple[int, float, str]]
 
 
@@ -179,6 +180,14 @@ def running_problems(parts: RunningParts) -> Iterator[Problem]:
             severity=Severity.DEGRADED,
             words=f"model {name} is not loaded: {why}",
             advice=f"dicom-node models show {name}; its studies fail until then",
+        )
+    if down := parts.workers_down():
+        yield Problem(
+            kind="workers",
+            severity=Severity.DEGRADED,
+            words=f"{down} worker processes are not running",
+            advice="they are started again by themselves; the log says why they ended, and "
+            "workers.memory_bytes may be too little",
         )
     count, seconds, why = parts.lasting_outage()
     if seconds >= _OUTAGE_SECONDS:

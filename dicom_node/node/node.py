@@ -14,13 +14,13 @@ from dicom_node.archive import StorageArchive
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem
 from dicom_node.models.cards import ModelCards
-from dicom_node.models.host import ModelHost
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
 from dicom_node.node.administering import make_administration, make_routes
+from dicom_node.node.analyst import AnalystSetup
 from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
 from dicom_node.node.couriers import courier_parts
@@ -30,6 +30,7 @@ from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.holdings import query_source
 from dicom_node.node.identity import evidence_context, routing_of
+from dicom_node.node.isolated import Isolated, Workers
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import engine_settings, scp_settings
 from dicom_node.node.peers import tls_files
@@ -96,11 +97,19 @@ class Node:
         self._repositories.prepare(config_dir)
         self._associations = OpenAssociations()
         self._review_queue = self._repositories.review_queue(on_decided=self._conclude)
-        self._models = ModelHost(
-            settings, config_dir, self._repositories.objects, self._repositories.calibrations
-        )
         cards = ModelCards(config_dir, settings.models_dir)
         self._routes = make_routes(self._repositories, config_dir, cards)
+        self._workers = Workers(
+            AnalystSetup.of(settings, config_dir),
+            tuple(sorted({route.model for route in self._routes.current().routes})),
+        )
+        self._models = Isolated(
+            self._workers,
+            self._repositories.attempts,
+            settings=settings.workers,
+            cards=cards,
+            calibrations=self._repositories.calibrations,
+        )
         self._jobs = DeviceJobs(self._repositories, cards)
         self._shadows = Shadows(self._repositories, cards)
         self._retention = Retention(
@@ -209,7 +218,6 @@ class Node:
         """
         self._repositories.received.open()
         self._repositories.evidence.open()
-        self._models.load(sorted({route.model for route in self._routes.current().routes}))
         self._workflows.start()
         try:
             self._salvage.sweep()
@@ -223,6 +231,8 @@ class Node:
             if self._secure_receivers is not None:
                 self._secure_receivers.start()
             self._receivers.start()
+            # Last, so that it receives as soon as it can: what has come by then waits for them.
+            self._workers.start()
         except BaseException:
             self.stop()
             raise
@@ -245,6 +255,7 @@ class Node:
             self._clock.shutdown()
         self._workflows.stop()
         self._dispatch.stop()
+        self._workers.stop()
         self._web.stop()
         self._repositories.close()
         self._place.leave()
@@ -254,7 +265,8 @@ class Node:
         parts = RunningParts(
             receivers_ready=self._are_receivers_ready,
             place_held=self._place.is_held,
-            unloaded_models=self._models.unloaded,
+            unloaded_models=self._workers.unloaded,
+            workers_down=self._workers.down,
             lasting_outage=self._workflows.outages.lasting,
         )
         return (
@@ -318,7 +330,7 @@ class Node:
                 deliveries=repositories.deliveries,
                 external=repositories.external,
                 ae_titles=repositories.ae_titles,
-                maker=EvidenceMaking(archive=repositories.objects, images=self._models),
+                maker=self._models,
                 last_resort=EvidenceMaking(archive=repositories.summaries, images=NoImages()),
                 context=context,
                 clock=utc_now,

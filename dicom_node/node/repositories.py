@@ -16,6 +16,7 @@ from dicom_node.node.clock import utc_now
 from dicom_node.node.describing import Describing, NodeSearch
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.audit import AuditStore
+from dicom_node.persistence.corridor.attempts import AttemptTable
 from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.deliveries import DeliveryStore
@@ -64,6 +65,7 @@ class Repositories:
         self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)
         self.deliveries = DeliveryStore(self.engine)
+        self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.standing = StandingStore(self.engine)
         self.traffic = TrafficStore(self.engine)

@@ -304,3 +304,15 @@ SUBSTITUTES = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("made_at", UtcDateTime, nullable=False),
 )
+
+# Work that processes may die of, while it is under way or was cut off.
+ATTEMPTS = sa.Table(
+    "attempts",
+    METADATA,
+    sa.Column("subject", sa.String(96), primary_key=True),
+    sa.Column("study_instance_uid", UID, nullable=False, index=True),
+    sa.Column("begun", sa.Integer, nullable=False),
+    sa.Column("deaths", sa.Integer, nullable=False),
+    sa.Column("reason", sa.String(255), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)

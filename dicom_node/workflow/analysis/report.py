@@ -66,7 +66,7 @@ class Reporting:
 
         The objects' UIDs derive from the job, so doing this again gives the same objects: those
         that passed the gate before stay as they were sent, those that were held are replaced. A
-        job whose evidence cannot be built or kept has failed, and says why.
+        job whose evidence cannot be built or kept has failed, and says why: here, and in a report.
         """
         job = analysis.job
         earlier = {each.sop_instance_uid: each for each in self._results.evidence(job.job_id)}
@@ -79,6 +79,7 @@ class Reporting:
             self._results.finish_job(
                 job.job_id, JobState.FAILED, at=self._clock(), reason=str(error)
             )
+            self.report_failure(job)
             return ()
         self._keep_words(analysis, made)
         if any(_is_added(each, earlier) for each in made.evidence):

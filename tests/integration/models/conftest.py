@@ -19,7 +19,6 @@ from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.reception import Announcement
 from dicom_node.domain.route import Route
 from dicom_node.models.host import ModelHost
-from dicom_node.persistence.devices.calibrations import CalibrationStore
 from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity
@@ -101,7 +100,7 @@ def started(engine: sa.Engine, tmp_path: Path) -> Started:
         (config / "models.toml").write_text("\n".join(lines) + "\n")
         works = Works(engine, tmp_path)
         settings = NodeSettings.model_validate({"data_dir": data, "inference": {"threads": 1}})
-        host = ModelHost(settings, config, works.objects, CalibrationStore(engine))
+        host = ModelHost(settings, config, works.objects)
         works.look_with(host)
         works.corridor.routing._routes = (
             Route(name="trial", model=card.name, modalities=frozenset({"DX"})),

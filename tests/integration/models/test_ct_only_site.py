@@ -14,7 +14,6 @@ from dicom_node.domain.job import JobState
 from dicom_node.models import cards as cards_module
 from dicom_node.models.host import ModelHost
 from dicom_node.node.node import Node
-from dicom_node.persistence.devices.calibrations import CalibrationStore
 from tests.peers.process import free_port
 from tests.unit.sr_templates_ct.builders import STUDY, a_study
 from tests.unit.workflow.test_ct_corridor import CT, analysed, receive
@@ -69,7 +68,7 @@ def test_the_node_starts_and_is_healthy(
 def test_a_study_is_measured_and_reported(config: Path, engine: sa.Engine, tmp_path: Path) -> None:
     works = Works(engine, tmp_path)
     settings = NodeSettings.model_validate({"data_dir": tmp_path / "data"})
-    host = ModelHost(settings, config, works.objects, CalibrationStore(engine))
+    host = ModelHost(settings, config, works.objects)
     host.load([MODEL])
     works.look_with(host)
     works.corridor.routing._routes = (CT,)
@@ -85,7 +84,7 @@ def test_a_model_that_cannot_be_loaded_is_named_in_the_log_and_keeps_no_other_fr
 ) -> None:
     works = Works(engine, tmp_path)
     settings = NodeSettings.model_validate({"data_dir": tmp_path / "data"})
-    host = ModelHost(settings, config, works.objects, CalibrationStore(engine))
+    host = ModelHost(settings, config, works.objects)
     with caplog.at_level(logging.ERROR, logger="dicom_node.models.host"):
         host.load(["chest-radiograph", MODEL])
     (said,) = caplog.messages

@@ -96,6 +96,7 @@ def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
         receivers_ready=lambda: True,
         place_held=lambda: True,
         unloaded_models=dict,
+        workers_down=lambda: 0,
         lasting_outage=lambda: (0, 0.0, ""),
     )
     assert list(running_problems(well)) == []
@@ -103,9 +104,10 @@ def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
         receivers_ready=lambda: False,
         place_held=lambda: False,
         unloaded_models=lambda: {"chest": "weights are missing"},
+        workers_down=lambda: 1,
         lasting_outage=lambda: (3, 60.0, "OperationalError"),
     )
     found = list(running_problems(ill))
-    assert [each.kind for each in found] == ["receivers", "place", "model", "outage"]
+    assert [each.kind for each in found] == ["receivers", "place", "model", "workers", "outage"]
     assert all(each.advice for each in found)
     assert "chest is not loaded: weights are missing" in str(found[2])

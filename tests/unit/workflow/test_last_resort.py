@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from dicom_node.domain.evidence import EvidenceSet
@@ -33,12 +34,14 @@ class Refuses:
         raise NodeError(f"nothing can be made of {order.job.study_instance_uid}")
 
 
+@pytest.mark.parametrize("failure", [NodeError("two workers have died of it"), None])
 def test_the_report_is_filed_with_the_images_of_their_patient(
-    engine: sa.Engine, tmp_path: Path
+    engine: sa.Engine, tmp_path: Path, failure: NodeError | None
 ) -> None:
+    """Whether the model could not look at them, or nothing can be drawn of what it said."""
     works = Works(engine, tmp_path)
     works.receive("1.2.3.1", **FILED_BY)
-    works.models.failure = NodeError("two workers have died of it")
+    works.models.failure = failure
     works.corridor.reporting._maker = Refuses()
     steps = works.analyse()
     assert works.index.study(STUDY).state is StudyState.FAILED

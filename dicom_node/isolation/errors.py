@@ -1,0 +1,33 @@
+"""What comes back from a worker instead of a result.
+
+NodeError
+├── WorkRefusedError    the desk refused, in its own words
+├── WorkFailedError     the desk raised what nobody expected
+└── WorkGivenUpError    workers have died of it: it is not tried again
+
+WorkerDiedError         one worker has died of it (no NodeError: it is tried once more)
+"""
+
+from dicom_node.errors import NodeError
+
+
+class WorkRefusedError(NodeError):
+    """The desk refused the work on purpose; the words are its own."""
+
+
+class WorkFailedError(NodeError):
+    """The desk raised an error that nobody expected; the log has the trace."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"internal error in a worker process ({kind}): the node's log has the trace; "
+            "dicom-node retry tries again"
+        )
+
+
+class WorkGivenUpError(NodeError):
+    """Workers have died of the work, or the node itself has while it was done."""
+
+
+class WorkerDiedError(Exception):
+    """A worker has died, run out of memory or passed its deadline; the words say which."""

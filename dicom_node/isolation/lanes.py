@@ -1,0 +1,170 @@
+"""A few warm workers: work waits for one that is free, and a dead one is replaced."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Concatenate as With
+
+from dicom_node.isolation.errors import WorkerDiedError, WorkFailedError, WorkRefusedError
+from dicom_node.isolation.lane import Desk, Lane, LaneSetup
+from dicom_node.isolation.worker import Outcome
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LOG = logging.getLogger(__name__)
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+
+class Lanes(Generic[Desk]):
+    """``count`` workers, all alike; safe to use from several threads."""
+
+    def __init__(self, setup: LaneSetup[Desk], *, count: int) -> None:
+        self._changed = threading.Condition()
+        self._all = tuple(Lane(setup) for _ in range(count))
+        self._idle: list[Lane[Desk]] = []
+        self._last: dict[Lane[Desk], str] = {}
+        self._down: set[Lane[Desk]] = set()
+        self._deaths = 0
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the workers; return at once, since whoever has work waits for the first of them."""
+        for lane in self._all:
+            self._replace(lane)
+
+    def stop(self) -> None:
+        """End the workers; whoever still waits for one is not answered but ended as well."""
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._changed.notify_all()
+        for lane in self._all:
+            if lane in idle:
+                lane.close()
+            else:
+                lane.end()
+
+    def down(self) -> int:
+        """Return how many workers do not run and could not be started again."""
+        with self._changed:
+            return len(self._down) + sum(not each.is_alive() for each in self._idle)
+
+    def deaths(self) -> int:
+        """Return how many workers have died since the start."""
+        with self._changed:
+            return self._deaths
+
+    def warmed(self) -> tuple[Any, ...]:
+        """Return what each worker said when it was ready for the last time."""
+        return tuple(lane.warmed for lane in self._all if lane.warmed is not None)
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the process ids of the workers."""
+        return tuple(lane.pid for lane in self._all if lane.pid is not None)
+
+    def run(
+        self,
+        subject: str,
+        seconds: float,
+        method: Callable[With[Desk, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Have a worker do a piece of work, and return what it returned.
+
+        A worker that did the last work on ``subject`` is taken, if it is free: it has its images
+        still decoded.
+
+        Raises
+        ------
+        WorkRefusedError, WorkFailedError
+            What the desk raised.
+        WorkerDiedError
+            The worker died of it, or took longer than ``seconds`` once it had begun.
+        SystemExit
+            The workers are stopped.
+        """
+        assert not kwargs  # noqa: S101 - there are none in `perform`
+        lane = self._take(subject)
+        try:
+            outcome = lane.run(method, args, seconds)
+        except WorkerDiedError as death:
+            self._died(lane, method, death)
+            raise
+        except BaseException:
+            self._died(lane, method, WorkerDiedError("answered with what cannot be read"))
+            raise
+        self._give_back(lane)
+        value: R = _value(outcome)
+        return value
+
+    def _take(self, subject: str) -> Lane[Desk]:
+        with self._changed:
+            self._changed.wait_for(self._has_idle)
+            if self._closed:
+                raise SystemExit("the workers are stopped")
+            known = (each for each in self._idle if self._last.get(each) == subject)
+            lane = next(known, self._idle[0])
+            self._idle.remove(lane)
+            self._last[lane] = subject
+            return lane
+
+    def _has_idle(self) -> bool:
+        """Whether somebody can go on; a worker that has died of nothing is replaced here."""
+        for lane in [each for each in self._idle if not each.is_alive()]:
+            _LOG.error("worker died while it was idle")
+            self._idle.remove(lane)
+            self._deaths += 1
+            self._replace(lane)
+        return bool(self._idle) or self._closed
+
+    def _give_back(self, lane: Lane[Desk]) -> None:
+        with self._changed:
+            if not self._closed:
+                self._idle.append(lane)
+                self._changed.notify()
+                return
+        lane.close()
+
+    def _died(self, lane: Lane[Desk], method: Callable[..., Any], death: WorkerDiedError) -> None:
+        lane.end()
+        with self._changed:
+            if self._closed:
+                raise SystemExit("the workers are stopped")
+            self._deaths += 1
+        _LOG.error("worker died method=%s reason=%r", method.__qualname__, str(death))
+        self._replace(lane)
+
+    def _replace(self, lane: Lane[Desk]) -> None:
+        threading.Thread(target=self._begin, args=(lane,), name="worker-start", daemon=True).start()
+
+    def _begin(self, lane: Lane[Desk]) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                lane.begin()
+            except WorkerDiedError as death:
+                with self._changed:
+                    if self._closed:
+                        return
+                    self._down.add(lane)
+                _LOG.error("worker not started reason=%r", str(death))
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            with self._changed:
+                self._down.discard(lane)
+                self._last.pop(lane, None)
+            self._give_back(lane)
+            return
+
+
+def _value(outcome: Outcome) -> Any:
+    if outcome.refused:
+        raise WorkRefusedError(outcome.refused)
+    if outcome.failed:
+        raise WorkFailedError(outcome.failed)
+    return outcome.value

@@ -1,0 +1,89 @@
+"""Inside of a worker process: how it begins, and the edge where everything it raises is caught."""
+
+import functools
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_node.errors import NodeError
+
+_LOG = logging.getLogger(__name__)
+# A worker whose node is gone, and which is stuck in a library, ends itself so long after its time.
+_GRACE = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a worker may take: bytes of address space; 0 for as much as there is."""
+
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a piece of work: a value, or words.
+
+    ``refused`` are the desk's own words, ``failed`` is the kind of an error that nobody expected;
+    ``spent`` says why the process is not to be used again.
+    """
+
+    value: Any = None
+    refused: str = ""
+    failed: str = ""
+    spent: str = ""
+
+
+def begin(limits: Limits, prepare: Callable[[], None]) -> None:
+    """Set the process's limits and let it end with its node; ``prepare`` sets up its log."""
+    # The node ends its workers itself, when their work is done.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if limits.memory_bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    # A dump of the memory would leave patients' images on the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    prepare()
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+
+
+def perform(
+    make_desk: Callable[[], Any], seconds: float, method: Callable[..., Any], args: tuple[Any, ...]
+) -> Outcome:
+    """Let the desk do a piece of work; whatever happens that a process can survive is an outcome.
+
+    This is the only place where every error is caught, a panic of a decoder in Rust among them: it
+    is no Exception.
+    """
+    signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE)  # SIGALRM ends the process
+    try:
+        return Outcome(value=method(_desk(make_desk), *args))
+    except NodeError as refusal:
+        return Outcome(refused=str(refusal))
+    except MemoryError:
+        return Outcome(spent="ran out of memory")
+    except Exception as error:  # noqa: BLE001 - the edge of the process
+        _LOG.error("work failed method=%s", method.__qualname__, exc_info=error)
+        return Outcome(failed=type(error).__name__)
+    except BaseException as panic:  # noqa: BLE001 - the edge of the process
+        return Outcome(spent=f"panicked ({type(panic).__name__})")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@functools.lru_cache(maxsize=1)
+def _desk(make: Callable[[], Any]) -> Any:
+    """What this process works with, made when it is first needed."""
+    return make()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

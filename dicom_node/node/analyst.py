@@ -1,0 +1,78 @@
+"""What a worker does: it opens files, decodes, infers and draws. It knows no database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ai_engine.kinds.deciding import Calibration
+from ai_engine.prediction import ModelIdentity, Triage
+from ai_engine.result import Result
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.route import AppearanceCheck
+from dicom_node.models.host import ModelHost
+from dicom_node.node.archives import archives_of
+from dicom_node.telemetry import configure_logging
+from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvidence
+from dicom_node.workflow.analysis.make_evidence import EvidenceMaking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalystSetup:
+    """Makes an analyst, in whatever process it is called; picklable and hashable."""
+
+    settings: NodeSettings
+    config_dir: Path
+
+    @classmethod
+    def of(cls, settings: NodeSettings, config_dir: Path) -> "AnalystSetup":
+        """Take the settings as values: the class that has read them is of this process alone."""
+        return cls(settings=NodeSettings(**settings.model_dump()), config_dir=config_dir)
+
+    def __call__(self) -> "Analyst":
+        """Make it."""
+        return Analyst(self)
+
+    def prepare(self) -> None:
+        """Set up a worker's log as the node's."""
+        configure_logging(self.settings.log_level, self.settings.log_format)
+
+
+class Analyst:
+    """Runs models and makes evidence; used by one thread at a time."""
+
+    def __init__(self, setup: AnalystSetup) -> None:
+        objects = archives_of(setup.settings, clock=_now).objects
+        self._models = ModelHost(setup.settings, setup.config_dir, objects)
+        self._making = EvidenceMaking(archive=objects, images=self._models)
+
+    def load(self, models: Iterable[str]) -> dict[str, str]:
+        """Load models before the first study comes; return which could not be loaded, and why."""
+        self._models.load(models)
+        return self._models.unloaded()
+
+    def look(self, instance: ReceivedInstance) -> AppearanceCheck:
+        """Say what the pixels of an instance show (`ModelHost.look`)."""
+        return self._models.look(instance)
+
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
+        """Say how probably images are not normal (`ModelHost.triage`)."""
+        return self._models.triage(model, instances)
+
+    def predict(
+        self,
+        model: ModelIdentity,
+        instances: Sequence[ReceivedInstance],
+        calibrations: Mapping[str, Calibration],
+    ) -> Result:
+        """Run a model on images (`ModelHost.predict`)."""
+        return self._models.predict(model, instances, calibrations)
+
+    def make(self, order: EvidenceOrder) -> MadeEvidence:
+        """Make the evidence of a job (`EvidenceMaking.make`)."""
+        return self._making.make(order)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

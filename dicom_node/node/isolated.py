@@ -1,0 +1,127 @@
+"""The models and the making of evidence as the corridor sees them: done by workers."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Concatenate as With
+from typing import ParamSpec, TypeVar
+
+from ai_engine.prediction import ModelIdentity, Triage
+from ai_engine.result import Result
+from dicom_node.configuration.settings import WorkerSettings
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.route import AppearanceCheck
+from dicom_node.isolation.attempts import AttemptStore, Counted, Here
+from dicom_node.isolation.lane import LaneSetup
+from dicom_node.isolation.lanes import Lanes
+from dicom_node.isolation.worker import Limits
+from dicom_node.models.calibrations import Calibrations, calibrations_of
+from dicom_node.models.cards import ModelCards
+from dicom_node.node.analyst import Analyst, AnalystSetup
+from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvidence
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Workers:
+    """The workers of a node, or the node itself where none are wanted."""
+
+    def __init__(self, setup: AnalystSetup, models: tuple[str, ...]) -> None:
+        """Prepare; ``models`` are those that each worker loads at its start."""
+        wanted = setup.settings.workers
+        self._lanes = (
+            Lanes(_lane_setup(setup, models, wanted), count=wanted.count) if wanted.count else None
+        )
+        self.runner = self._lanes or Here(setup)
+
+    def start(self) -> None:
+        """Start them; whoever has work waits for the first that is ready."""
+        if self._lanes:
+            self._lanes.start()
+
+    def stop(self) -> None:
+        """End them."""
+        if self._lanes:
+            self._lanes.stop()
+
+    def unloaded(self) -> dict[str, str]:
+        """Return which models a worker could not load, and why."""
+        said = self._lanes.warmed() if self._lanes else ()
+        return {name: why for each in said for name, why in each.items()}
+
+    def down(self) -> int:
+        """Return how many do not run and could not be started again."""
+        return self._lanes.down() if self._lanes else 0
+
+    def pids(self) -> tuple[int, ...]:
+        """Return their process ids."""
+        return self._lanes.pids() if self._lanes else ()
+
+    def deaths(self) -> int:
+        """Return how many have died since the start."""
+        return self._lanes.deaths() if self._lanes else 0
+
+
+class Isolated:
+    """Runs models and makes evidence in workers: one bad object costs one study."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        attempts: AttemptStore,
+        *,
+        settings: WorkerSettings,
+        cards: ModelCards,
+        calibrations: Calibrations,
+    ) -> None:
+        self._counted = Counted(workers.runner, attempts)
+        self._settings = settings
+        self._cards = cards
+        self._calibrations = calibrations
+
+    def identity(self, model: str) -> ModelIdentity:
+        """Return which version of ``model`` is active now."""
+        return self._cards.identity(model)
+
+    def look(self, instance: ReceivedInstance) -> AppearanceCheck:
+        """Say what the pixels of an instance show, whose tags are missing or doubtful."""
+        return self._run((instance,), Analyst.look, instance)
+
+    def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
+        """Say how probably images that ``model`` will look at are not normal."""
+        return self._run(instances, Analyst.triage, model, tuple(instances))
+
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
+        """Run a model on instances of the archive."""
+        chosen = calibrations_of(instances, model, self._calibrations)
+        return self._run(instances, Analyst.predict, model, tuple(instances), chosen)
+
+    def make(self, order: EvidenceOrder) -> MadeEvidence:
+        """Build, check and keep the evidence of a job."""
+        return self._run(order.instances, Analyst.make, order)
+
+    def _run(
+        self,
+        instances: Sequence[ReceivedInstance],
+        method: Callable[With[Analyst, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        seconds = self._settings.deadline + self._settings.deadline_per_object * len(instances)
+        study = instances[0].study_instance_uid if instances else ""
+        return self._counted.run(study, seconds, method, *args, **kwargs)
+
+
+def _lane_setup(
+    setup: AnalystSetup, models: tuple[str, ...], wanted: WorkerSettings
+) -> LaneSetup[Analyst]:
+    return LaneSetup(
+        make_desk=setup,
+        warm=functools.partial(_load, models=models),
+        prepare=setup.prepare,
+        limits=Limits(memory_bytes=wanted.memory_bytes),
+    )
+
+
+def _load(analyst: Analyst, models: tuple[str, ...]) -> dict[str, str]:
+    return analyst.load(models)

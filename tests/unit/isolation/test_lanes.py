@@ -1,0 +1,177 @@
+"""Workers die of what they are given, and nothing else does."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_node.isolation.attempts import AttemptsInMemory, Counted
+from dicom_node.isolation.errors import (
+    WorkerDiedError,
+    WorkFailedError,
+    WorkGivenUpError,
+    WorkRefusedError,
+)
+from dicom_node.isolation.lane import Lane, LaneSetup
+from dicom_node.isolation.lanes import Lanes
+from dicom_node.isolation.worker import Limits
+from tests.peers.process import wait_until
+from tests.unit.isolation.desk import HostileDesk, MakeDesk
+
+LONG = 120.0
+
+
+def setup_of(folder: Path) -> LaneSetup[HostileDesk]:
+    make = MakeDesk(folder)
+    return LaneSetup(
+        make_desk=make,
+        warm=HostileDesk.warm,
+        prepare=make.prepare,
+        limits=Limits(memory_bytes=16 * 2**30),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("desk")
+
+
+@pytest.fixture(scope="module")
+def lanes(folder: Path) -> Iterator[Lanes[HostileDesk]]:
+    """Two workers, which the tests of this module share: dead ones are replaced."""
+    made = Lanes(setup_of(folder), count=2)
+    made.start()
+    yield made
+    made.stop()
+    assert made.pids() == ()
+
+
+def times(folder: Path, what: str) -> int:
+    noted = folder / what
+    return len(noted.read_text()) if noted.exists() else 0
+
+
+def test_work_is_done_by_a_warm_process_that_is_not_the_nodes(lanes: Lanes[HostileDesk]) -> None:
+    assert lanes.run("s", LONG, HostileDesk.twice, 21) == 42
+    pids = {lanes.run("s", LONG, HostileDesk.pid) for _ in range(5)}
+    assert len(pids) == 1, "the same subject is worked on by the same worker"
+    assert pids <= set(lanes.pids())
+
+
+def test_what_the_desk_refuses_is_refused_in_its_words(lanes: Lanes[HostileDesk]) -> None:
+    deaths = lanes.deaths()
+    with pytest.raises(WorkRefusedError, match="the model is not installed"):
+        lanes.run("s", LONG, HostileDesk.refuse)
+    assert lanes.deaths() == deaths
+
+
+def test_an_unforeseen_error_is_told_by_its_kind_and_not_by_its_words(
+    lanes: Lanes[HostileDesk],
+) -> None:
+    with pytest.raises(WorkFailedError, match="KeyError") as failed:
+        lanes.run("s", LONG, HostileDesk.fail)
+    assert "PATIENT" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "seconds", "words"),
+    [
+        (HostileDesk.crash, LONG, "was ended by SIGSEGV"),
+        (HostileDesk.panic, LONG, "panicked"),
+        (HostileDesk.devour, LONG, "ran out of memory"),
+        (HostileDesk.hang, 1.0, "took longer than 1 seconds"),
+    ],
+)
+def test_whatever_kills_is_tried_twice_and_never_again(
+    lanes: Lanes[HostileDesk],
+    folder: Path,
+    method: Callable[[HostileDesk], Any],
+    seconds: float,
+    words: str,
+) -> None:
+    store = AttemptsInMemory()
+    for _ in range(3):
+        counted = Counted(lanes, store)  # as after a restart
+        with pytest.raises(WorkGivenUpError, match=words):
+            counted.run("1.2.3", seconds, method)
+    assert times(folder, method.__name__) == 2
+    assert Counted(lanes, store).run("1.2.4", LONG, HostileDesk.twice, 2) == 4
+
+
+def test_what_kills_once_is_done_by_the_second_worker(
+    lanes: Lanes[HostileDesk], folder: Path
+) -> None:
+    store = AttemptsInMemory()
+    assert Counted(lanes, store).run("1.2.3", LONG, HostileDesk.crash_once) == "done"
+    assert times(folder, "crash_once") == 2
+    assert not store.begin("analysis 1.2.3", "1.2.3").begun, "what ended well is forgotten"
+
+
+def test_other_work_goes_on_beside_what_hangs(lanes: Lanes[HostileDesk], folder: Path) -> None:
+    hangs = threading.Thread(
+        target=lanes.run, args=("stuck", LONG, HostileDesk.wait_for, "released")
+    )
+    hangs.start()
+    wait_until(lambda: times(folder, "waits for released") == 1, "the first to be at work")
+    assert [lanes.run("s", LONG, HostileDesk.twice, number) for number in range(5)] == [
+        0, 2, 4, 6, 8,
+    ]  # fmt: skip
+    (folder / "released").touch()
+    hangs.join(LONG)
+    assert not hangs.is_alive()
+
+
+def test_a_worker_that_dies_while_idle_is_replaced_without_harm(
+    lanes: Lanes[HostileDesk],
+) -> None:
+    """The machine's memory killer takes whom it likes."""
+    victim = lanes.run("idle", LONG, HostileDesk.pid)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: lanes.down() == 1, "the death to be known")
+    assert lanes.run("idle", LONG, HostileDesk.twice, 3) == 6
+    wait_until(lambda: lanes.down() == 0, "another worker to take its place")
+
+
+def test_who_waits_when_the_workers_stop_is_ended_and_not_blamed(tmp_path: Path) -> None:
+    made = Lanes(setup_of(tmp_path), count=1)
+    made.start()
+    store, ended = AttemptsInMemory(), threading.Event()
+
+    def work() -> None:
+        try:
+            Counted(made, store).run("1.2.3", LONG, HostileDesk.wait_for, "never")
+        except SystemExit:
+            ended.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    wait_until(lambda: times(tmp_path, "waits for never") == 1, "the work to begin")
+    made.stop()
+    worker.join(LONG)
+    assert ended.is_set()
+    assert store.begin("analysis 1.2.3", "1.2.3").begun == 0
+
+
+def test_a_worker_that_cannot_begin_is_counted_as_down(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path)
+    too_little = LaneSetup(
+        make_desk=setup.make_desk,
+        warm=setup.warm,
+        prepare=setup.prepare,
+        limits=Limits(memory_bytes=2**20),
+    )
+    made = Lanes(too_little, count=1)
+    made.start()
+    try:
+        wait_until(lambda: made.down() == 1, "the worker to be known as down")
+    finally:
+        made.stop()
+
+
+def test_nobody_is_waited_for_without_a_worker() -> None:
+    with pytest.raises(WorkerDiedError, match="is not running"):
+        Lane(setup_of(Path())).run(HostileDesk.pid, (), 1.0)
