@@ -12,6 +12,7 @@ from dicom_node.network.sender import StorageSender
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.sole import DestinationLocks
 from dicom_node.workflow.delivery.courier import CourierParts
 from dicom_node.workflow.delivery.fit import Fitting
 
@@ -50,4 +51,5 @@ def courier_parts(settings: NodeSettings, repositories: Repositories) -> Courier
         chance=random.random,
         clock=utc_now,
         monotonic=time.monotonic,
+        sole=DestinationLocks(repositories.engine).one,
     )

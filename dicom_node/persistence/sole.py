@@ -10,6 +10,8 @@ import hashlib
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -67,8 +69,7 @@ class ExecutorLock:
         engine = make_engine(url)
         self._engine = engine if engine.dialect.name == "postgresql" else None
         self._executor_id = executor_id
-        digest = hashlib.sha256(f"dicom-node executor {executor_id}".encode()).digest()
-        self._key = int.from_bytes(digest[:8], signed=True)
+        self._key = _key(f"executor {executor_id}")
         self._connection: sa.Connection | None = None
 
     def acquire(self) -> None:
@@ -121,3 +122,35 @@ class ExecutorLock:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+
+class DestinationLocks:
+    """The right to serve a destination, among the nodes that share one PostgreSQL.
+
+    On SQLite there is one node, which serves all.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def one(self, destination: str) -> Iterator[bool]:
+        """Hold the right for a ``with`` block; False where another node has it."""
+        if self._engine.dialect.name != "postgresql":
+            yield True
+            return
+        key = _key(f"destination {destination}")
+        with self._engine.connect() as made:
+            connection = made.execution_options(isolation_level="AUTOCOMMIT")
+            is_taken = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
+            try:
+                yield is_taken
+            finally:
+                if is_taken:
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _key(name: str) -> int:
+    """Return PostgreSQL's number of a lock."""
+    digest = hashlib.sha256(f"dicom-node {name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)

@@ -7,7 +7,7 @@ that has waited follows. How long something has been tried is counted by a clock
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -28,6 +28,8 @@ _AHEAD = 32
 _LONGEST_PROBE = timedelta(seconds=60)
 # How often the time is counted for which deliveries have been tried, in seconds.
 _AGEING = 60.0
+# How long to leave a destination to another node that serves it, in seconds.
+_ANOTHERS = 5.0
 _ALL_HELD = (
     "nothing to send: every object for this destination is held back (dicom-node evidence held "
     "says why)"
@@ -36,7 +38,10 @@ _ALL_HELD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourierParts:
-    """What every courier works with; ``chance`` draws from 0 to 1, ``monotonic`` is in seconds."""
+    """What every courier works with; ``chance`` draws from 0 to 1, ``monotonic`` is in seconds.
+
+    ``sole`` gives the right to serve a destination, or False where another node has it.
+    """
 
     ledger: DeliveryLedger
     results: ResultStore
@@ -47,6 +52,7 @@ class CourierParts:
     chance: Callable[[], float]
     clock: Clock
     monotonic: Callable[[], float]
+    sole: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True)
 
 
 class Courier:
@@ -75,10 +81,14 @@ class Courier:
         if self._destination not in self._parts.ledger.destinations():
             self._aged_at = None
             return None
-        self._age()
-        if self._circuit.remaining(self._now()) == 0:
-            self._serve()
-        return self._pause()
+        with self._parts.sole(self._destination) as is_mine:
+            if not is_mine:
+                self._aged_at = None
+                return _ANOTHERS
+            self._age()
+            if self._circuit.remaining(self._now()) == 0:
+                self._serve()
+            return self._pause()
 
     def _serve(self) -> None:
         try:

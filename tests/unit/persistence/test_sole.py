@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.errors import ConflictError
-from dicom_node.persistence.sole import ExecutorLock, FolderLock
+from dicom_node.persistence.database import make_engine
+from dicom_node.persistence.sole import DestinationLocks, ExecutorLock, FolderLock
 from tests.peers.postgresql import PostgreSql
 
 _HOLD = """
@@ -81,3 +82,18 @@ def test_a_store_in_the_data_folder_needs_no_second_lock(tmp_path: Path) -> None
     first.acquire()
     second.acquire()
     assert first.is_held()
+
+
+@pytest.mark.peer
+def test_a_destination_is_served_by_one_node_at_a_time(postgres: PostgreSql) -> None:
+    url = postgres.database("served")
+    engines = [make_engine(url) for _ in range(2)]
+    here, there = (DestinationLocks(each) for each in engines)
+    with here.one("PACS") as mine:
+        assert mine
+        with there.one("PACS") as taken, there.one("OTHER") as other:
+            assert (taken, other) == (False, True)
+    with there.one("PACS") as taken:
+        assert taken
+    for each in engines:
+        each.dispose()

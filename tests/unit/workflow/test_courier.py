@@ -1,5 +1,6 @@
 """Evidence reaches each destination, or it is known why not."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -326,3 +327,10 @@ def test_a_finished_delivery_is_neither_planned_nor_sent_again(office: Office) -
     assert office.woken == []
     assert office.courier.round() is None
     assert len(office.sent()) == 2
+
+
+def test_a_destination_that_another_node_serves_is_left_to_it(office: Office) -> None:
+    office.planned()
+    parts = replace(office.courier._parts, sole=lambda _: nullcontext(False))
+    assert Courier("PACS", parts).round() == 5.0
+    assert office.sent() == []
