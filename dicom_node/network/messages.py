@@ -4,7 +4,6 @@ import logging
 import queue
 import time
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any, Protocol
 
 from pynetdicom.association import Association
@@ -22,6 +21,7 @@ from dicom_node.network.command_set import (
 )
 from dicom_node.network.connection import TICK_SECONDS
 from dicom_node.network.errors import MalformedMessageError
+from dicom_node.network.object_buffer import BoundedBuffer, ObjectLimits
 from dicom_node.network.responses import encode_fault, encode_store_response
 
 logger = logging.getLogger(__name__)
@@ -35,29 +35,6 @@ _LARGEST_COMMAND = 64 * 1024
 _PDV_HEAD, _COMMAND, _LAST = 6, 1, 2
 _LAST_COMMAND = bytes((_COMMAND | _LAST,))
 _INVALID_PDU = "Evt19"  # PS3.8 Table 9-10: unrecognized or invalid PDU
-
-
-class BoundedBuffer(BytesIO):
-    """Takes a data set up to a size, and from there on only counts it."""
-
-    def __init__(self, limit: int) -> None:
-        """Hold up to ``limit`` bytes."""
-        super().__init__()
-        self._limit = limit
-        self.size = 0
-
-    @property
-    def overflowed(self) -> bool:
-        """Whether more came than it holds; then it holds nothing."""
-        return self.size > self._limit
-
-    def write(self, data: Any) -> int:
-        """Take bytes, or drop everything when they are too many."""
-        self.size += len(data)
-        if not self.overflowed:
-            return super().write(data)
-        self.truncate(0)
-        return len(data)
 
 
 class Serving(Protocol):
@@ -93,19 +70,17 @@ class Messages(DIMSEServiceProvider):
     status is answered here, and its data set dropped; the rest of the association goes on.
     """
 
-    def __init__(
-        self, association: Association, serving: Serving, *, max_object_bytes: int
-    ) -> None:
+    def __init__(self, association: Association, serving: Serving, *, limits: ObjectLimits) -> None:
         """Collect the association's messages for the one who serves them."""
         super().__init__(association)
         self._serving = serving
-        self._max_object_bytes = max_object_bytes
+        self._limits = limits
         self.msg_queue = MessageQueue(serving)
         self._open_context = 0
         self._encoded_command = b""
         self._command: CommandSet | None = None
         self._fault: Fault | None = None
-        self._buffer = BoundedBuffer(0)
+        self._buffer = BoundedBuffer(ObjectLimits(max_bytes=0))
         self._broken = False
 
     def receive_primitive(self, primitive: P_DATA) -> None:
@@ -149,7 +124,7 @@ class Messages(DIMSEServiceProvider):
         answerable = command.is_request and command.field != C_CANCEL_RQ
         self._fault = command.fault() if answerable else None
         if command.field == C_STORE_RQ:
-            self._buffer = BoundedBuffer(self._max_object_bytes)
+            self._buffer = BoundedBuffer(self._limits)
         elif command.is_request and self._fault is None:
             self._hand_on(_LAST_COMMAND + encoded)
         if not command.has_data_set:
@@ -171,7 +146,7 @@ class Messages(DIMSEServiceProvider):
         """Let the library take a fragment of any other message than a C-STORE."""
         if self.message is None:
             self.message = DIMSEMessage()
-            self.message.data_set = BoundedBuffer(self._max_object_bytes)
+            self.message.data_set = BoundedBuffer(self._limits)
         part = P_DATA()
         part.presentation_data_value_list.append((self._open_context, fragment))
         super().receive_primitive(part)
@@ -191,7 +166,7 @@ class Messages(DIMSEServiceProvider):
             request.MessageID = command.message_id
             request.AffectedSOPClassUID = command.affected_class
             request.AffectedSOPInstanceUID = command.affected_instance
-            request.DataSet, self._buffer = self._buffer, BoundedBuffer(0)
+            request.DataSet, self._buffer = self._buffer, BoundedBuffer(ObjectLimits(max_bytes=0))
             self.msg_queue.put((self._open_context, request))
 
     def send_msg(self, primitive: Any, context_id: int) -> None:

@@ -33,6 +33,7 @@ from dicom_node.network.connection import TICK_SECONDS, PeerSocket, WaitingSocke
 from dicom_node.network.errors import MalformedMessageError
 from dicom_node.network.logs import fields
 from dicom_node.network.messages import IndicationQueue, Messages, RequestQueue
+from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import AcceptedAssociation
 from dicom_node.network.slots import Place
 
@@ -63,7 +64,7 @@ class ReceivingAssociation(AcceptedAssociation):
         server: AssociationServer,
         connection: socket.socket,
         *,
-        max_object_bytes: int,
+        limits: ObjectLimits,
         place: Place,
         on_end: Callable[[Association], None] | None,
         on_retrieve: Retrieving | None = None,
@@ -79,7 +80,7 @@ class ReceivingAssociation(AcceptedAssociation):
         self._awaited: int | None = None
         self._answers: queue.SimpleQueue[CommandSet] = queue.SimpleQueue()
         self._on_retrieve = on_retrieve
-        self.dimse = Messages(self, self, max_object_bytes=max_object_bytes)
+        self.dimse = Messages(self, self, limits=limits)
         self.connection = self._connect(connection, server)
         self.set_socket(self.connection)
         self.bind(evt.EVT_RELEASED, self._released)
@@ -215,7 +216,7 @@ class WaitingAssociation(ReceivingAssociation):
         server: AssociationServer,
         connection: socket.socket,
         *,
-        max_object_bytes: int,
+        limits: ObjectLimits,
         place: Place,
         on_end: Callable[[Association], None] | None,
         on_retrieve: Retrieving | None = None,
@@ -225,7 +226,7 @@ class WaitingAssociation(ReceivingAssociation):
         super().__init__(
             server,
             connection,
-            max_object_bytes=max_object_bytes,
+            limits=limits,
             place=place,
             on_end=on_end,
             on_retrieve=on_retrieve,

@@ -28,6 +28,7 @@ from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.logs import ForwardingHandler, fields
+from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.query_scp import QueryScp
 from dicom_node.network.reactor import Reactor, ReceivingAssociation, Retrieving
 from dicom_node.network.retrieve_scp import RetrieveScp
@@ -59,11 +60,17 @@ class ScpSettings:
     max_silent_per_address: int = 0
     max_pdu_bytes: int = 128 * 1024
     max_object_bytes: int = 2048 * 1024 * 1024
+    spill_folder: str | None = None
     idle_timeout: float = 60.0
     artim_timeout: float = 30.0
     reactor: Reactor = Reactor.WAITING
     tls: TlsFiles | None = None
     log_level: int = logging.INFO
+
+    @property
+    def object_limits(self) -> ObjectLimits:
+        """How large an object may be, and where a large one waits for its end."""
+        return ObjectLimits(max_bytes=self.max_object_bytes, folder=self.spill_folder)
 
     @property
     def limits(self) -> SlotLimits:
@@ -187,7 +194,7 @@ def _server(
     return ReceiverServer(
         listener,
         _application_entity(task.settings),
-        max_object_bytes=task.settings.max_object_bytes,
+        limits=task.settings.object_limits,
         slots=slots,
         handlers=[*scp.handlers(), *finding],
         on_end=scp.on_end,

@@ -20,6 +20,7 @@ from dicom_node.domain.reception import (
     AssociationEnded,
     InstanceStore,
     ObjectTooLargeError,
+    OutOfSpaceError,
 )
 from dicom_node.errors import NodeError
 from dicom_node.network.access import (
@@ -39,7 +40,7 @@ from dicom_node.network.events import (
     ReceptionEvent,
 )
 from dicom_node.network.logs import fields
-from dicom_node.network.messages import BoundedBuffer
+from dicom_node.network.object_buffer import BoundedBuffer
 from dicom_node.network.reactor import ReceivingAssociation
 from dicom_node.network.status import (
     NOT_AUTHORIZED,
@@ -220,6 +221,8 @@ class StorageScp:
         """Store the object and tell the main process, or raise the error that says why not."""
         if buffer.overflowed:
             raise ObjectTooLargeError(f"{buffer.size} bytes are more than the node takes")
+        if buffer.is_lost:
+            raise OutOfSpaceError("the disk did not take the object while it came in")
         stored = self._store.store(buffer.getbuffer(), announced)
         self._emit(
             InstanceReceived(

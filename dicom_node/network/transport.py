@@ -14,6 +14,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.network.errors import ReceptionError
 from dicom_node.network.logs import fields
+from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import ConnectionHandler
 from dicom_node.network.reactor import ASSOCIATIONS, Reactor, Retrieving
 from dicom_node.network.slots import AssociationSlots, Place
@@ -63,7 +64,7 @@ class ReceiverServer(ThreadedAssociationServer):
         listener: socket.socket,
         ae: ApplicationEntity,
         *,
-        max_object_bytes: int,
+        limits: ObjectLimits,
         slots: AssociationSlots,
         handlers: list[tuple[Any, Callable[..., Any]]],
         on_end: Callable[[Association], None] | None = None,
@@ -74,7 +75,7 @@ class ReceiverServer(ThreadedAssociationServer):
         """Accept from ``listener``, with pynetdicom event ``handlers`` on every association."""
         self._tls = tls
         self._listener = listener
-        self.max_object_bytes = max_object_bytes
+        self.limits = limits
         self.slots = slots
         self.reactor = reactor
         self.places: dict[Any, Place] = {}
@@ -170,7 +171,7 @@ class _Connection(ConnectionHandler):
         association = ASSOCIATIONS[server.reactor](
             server,
             self.request,
-            max_object_bytes=server.max_object_bytes,
+            limits=server.limits,
             place=place,
             on_end=server.on_end,
             on_retrieve=server.on_retrieve,

@@ -29,6 +29,7 @@ from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessPolicy, AssociationRequest, Operation, Refusal
 from dicom_node.network.logs import fields
+from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.reactor import Reactor, ReceivingAssociation
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
 from dicom_node.network.status import response
@@ -121,7 +122,7 @@ class WorklistScp:
         self._server = ReceiverServer(
             listen(self._settings.host, self._settings.port),
             _application_entity(self._settings),
-            max_object_bytes=_LARGEST_REQUEST,
+            limits=ObjectLimits(max_bytes=_LARGEST_REQUEST),
             slots=self._slots,
             handlers=self._handlers(),
             tls=server_context(self._settings.tls) if self._settings.tls else None,

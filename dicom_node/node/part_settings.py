@@ -22,6 +22,7 @@ def scp_settings(settings: NodeSettings) -> ScpSettings:
         max_associations_per_address=network.max_associations_per_address,
         max_silent_per_address=network.max_silent_per_address,
         max_object_bytes=network.max_object_bytes,
+        spill_folder=str(settings.data_dir),
         reactor=Reactor(network.reactor),
         max_pdu_bytes=network.max_pdu,
         idle_timeout=network.idle_timeout,

@@ -14,6 +14,7 @@ from dicom_node.domain.health import Problem, Severity, status_of
 from dicom_node.web import problems as problem_pages
 from dicom_node.web import sign_in
 from dicom_node.web.frame import STATIC, Frame, Section
+from dicom_node.web.request_limits import RequestLimits
 from dicom_node.web.security import SecurityHeaders
 from dicom_node.web.sessions import (
     ABSOLUTE_SECONDS,
@@ -99,6 +100,7 @@ def make_application(
         _add_pages(application, pages)
     for service in machines:
         application.include_router(service)
+    application.add_middleware(RequestLimits)
     return application
 
 
