@@ -72,7 +72,6 @@ def retry(
     """Try failed studies and given-up deliveries again; a running node takes them up shortly."""
     run = invocation(context)
     repositories = run.repositories()
-    repositories.attempts.forget(study)
     actor = getpass.getuser()
     studies = make_studies(repositories).rerun_failed(actor=actor, study_instance_uid=study)
     deliveries = 0 if study else make_deliveries(repositories).retry(actor=actor)

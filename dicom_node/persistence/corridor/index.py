@@ -13,7 +13,14 @@ from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord,
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.attributes import clear_attributes, keep_attributes
 from dicom_node.persistence.corridor.conflicts import keep_conflicts, warn_of
-from dicom_node.persistence.corridor.tables import CONFLICTS, INSTANCES, JOBS, REFUSALS, STUDIES
+from dicom_node.persistence.corridor.tables import (
+    ATTEMPTS,
+    CONFLICTS,
+    INSTANCES,
+    JOBS,
+    REFUSALS,
+    STUDIES,
+)
 from dicom_node.persistence.upsert import insert_or_ignore
 
 # More parameters than this in one statement are too many for some SQLite builds.
@@ -159,6 +166,8 @@ class StudyIndex:
         if study_instance_uid is not None:
             condition &= STUDIES.c.study_instance_uid == study_instance_uid
         with self._engine.begin() as connection:
+            wanted = sa.select(STUDIES.c.study_instance_uid).where(condition)
+            _forget_attempts(connection, ATTEMPTS.c.study_instance_uid.in_(wanted))
             changed = connection.execute(
                 sa.update(STUDIES).where(condition).values(state=StudyState.RECEIVING)
             )
@@ -175,6 +184,7 @@ class StudyIndex:
             if state is StudyState.COMPLETE:  # being analysed: that is the analysis
                 return revision
             if StudyState.RECEIVING in STUDY_TRANSITIONS[state]:
+                _forget_attempts(connection, ATTEMPTS.c.study_instance_uid == study_instance_uid)
                 connection.execute(
                     sa.update(STUDIES)
                     .where(STUDIES.c.study_instance_uid == study_instance_uid)
@@ -317,6 +327,11 @@ class StudyIndex:
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
+
+
+def _forget_attempts(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> None:
+    """Let work be tried anew that workers have died of: somebody wants it."""
+    connection.execute(sa.delete(ATTEMPTS).where(condition))
 
 
 def _digests(connection: sa.Connection, uids: Sequence[str]) -> dict[str, str]:
