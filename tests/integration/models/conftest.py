@@ -102,7 +102,7 @@ def started(engine: sa.Engine, tmp_path: Path) -> Started:
         settings = NodeSettings.model_validate({"data_dir": data, "inference": {"threads": 1}})
         host = ModelHost(settings, config, works.objects)
         works.look_with(host)
-        works.corridor.routing._routes = (
+        works.corridor.routing._routes = lambda: (
             Route(name="trial", model=card.name, modalities=frozenset({"DX"})),
         )
         return Trial(works=works, folder=tmp_path)

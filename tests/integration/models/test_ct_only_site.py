@@ -71,7 +71,7 @@ def test_a_study_is_measured_and_reported(config: Path, engine: sa.Engine, tmp_p
     host = ModelHost(settings, config, works.objects)
     host.load([MODEL])
     works.look_with(host)
-    works.corridor.routing._routes = (CT,)
+    works.corridor.routing._routes = lambda: (CT,)
     receive(works, a_study().datasets)
     job = analysed(works)
     (state,) = [row["state"] for row in works.hotbase.jobs(STUDY)]

@@ -80,7 +80,7 @@ def _analyse(works: Works, study: str, *, urgent: bool) -> None:
     uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.1"}
     works.receive(f"{study}.1.1", **uids, **image)  # type: ignore[arg-type]
     works.clock.advance(1)
-    works.corridor.routing._routes = (replace(CHEST, urgent=urgent),)
+    works.corridor.routing._routes = lambda: (replace(CHEST, urgent=urgent),)
     works.corridor.analyse(study, InlineSteps(workflow_id=study))
 
 
@@ -103,7 +103,7 @@ def test_routes_that_want_the_same_job_make_it_once_and_its_result_is_urgent(
     works.ae_titles.put(an_entity("PACS", roles=frozenset({Role.PACS})), actor="t", at=EPOCH)
     works.ae_titles.put(an_entity("STROKE", roles=frozenset({Role.PACS})), actor="t", at=EPOCH)
     hurried = replace(CHEST, name="stat", urgent=True, destinations=("STROKE",))
-    works.corridor.routing._routes = (CHEST, hurried)
+    works.corridor.routing._routes = lambda: (CHEST, hurried)
     works.receive("1.2.3.1")
     steps = works.analyse()
     assert steps.names.count("infer") == 1

@@ -65,7 +65,7 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
     made = Works(engine, tmp_path)
     models = ClassicalCt(made.objects, tmp_path / "cache")
     made.look_with(models)
-    made.corridor.routing._routes = (CT,)
+    made.corridor.routing._routes = lambda: (CT,)
     return made
 
 

@@ -43,12 +43,13 @@ def test_the_report_is_filed_with_the_images_of_their_patient(
     works.receive("1.2.3.1", **FILED_BY)
     works.models.failure = failure
     works.corridor.reporting._maker = Refuses()
-    steps = works.analyse()
+    works.analyse()
     assert works.index.study(STUDY).state is StudyState.FAILED
     (job,) = works.hotbase.jobs(STUDY)
     (kept,) = works.hotbase.evidence(job["job_id"], EvidenceSet.FAILURE)
     assert kept.problems == ()
-    assert [each.evidence_set for each in steps.delivered] == [EvidenceSet.FAILURE]
+    planned = works.deliveries.of_job(job["job_id"])
+    assert [each.evidence_set for each in planned] == [EvidenceSet.FAILURE]
     report = works.objects.whole_evidence(kept.path)
     said = {keyword: str(report[keyword].value) for keyword in FILED_BY}
     assert said == {**FILED_BY, "SpecificCharacterSet": said["SpecificCharacterSet"]}
