@@ -153,6 +153,8 @@ class RunningNode:
             "DICOM_NODE_NETWORK__HOST": "127.0.0.1",
             "DICOM_NODE_NETWORK__PORT": str(self.peer.port),
             "DICOM_NODE_WEB__PORT": str(self.web_port),
+            # Each one more costs seconds of processor time at every start.
+            "DICOM_NODE_WORKERS__COUNT": "1",
             "DICOM_NODE_WORKFLOW__SWEEP_INTERVAL": "1",
             "DICOM_NODE_WORKFLOW__FIRST_RETRY_DELAY": "1",
             **self.environment,

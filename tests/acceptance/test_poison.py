@@ -156,6 +156,7 @@ def ward(folder: Path) -> Iterator[Ward]:
             folder / "node",
             PYTHONPATH=f"{CODEC}:{ROOT}",
             HOSTILE_CODEC=str(noted),
+            DICOM_NODE_WORKERS__COUNT="2",
             DICOM_NODE_WORKERS__DEADLINE=str(DEADLINE),
             DICOM_NODE_WORKERS__DEADLINE_PER_OBJECT="0",
         ) as node,

@@ -17,6 +17,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
 )
 from dicom_node.persistence.corridor.retention import note_removals
 from dicom_node.persistence.corridor.tables import (
+    ATTEMPTS,
     CONFLICTS,
     DELIVERIES,
     EVIDENCE,
@@ -50,7 +51,7 @@ OF_JOBS = (
 OF_ITEMS = (REVIEW_FINDINGS, REVIEW_READINGS)
 OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
-    INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, STUDIES,
+    INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS, STUDIES,
 )  # fmt: skip
 
 
