@@ -10,6 +10,7 @@ from ai_engine.kinds.random_weights import write_random_weights
 from ai_engine.kinds.testing import guard_card
 from ai_engine.library.card import Label, write_card
 from dicom_node.domain.study import StudyState
+from sr_templates.percent import percent
 from tests.acceptance.conftest import MODALITY
 from tests.acceptance.running import RunningNode
 from tests.peers.data import dicom_folder
@@ -57,4 +58,4 @@ def test_a_promoted_triage_model_is_asked_first_and_its_word_is_shown(
     assert log.index(loaded) < log.index("job inferred")
     (item,) = node.repositories().review_queue().items().items
     assert item.abnormality is not None
-    assert f"{item.abnormality:.0%}" in node.run("review", "list").stdout
+    assert percent(item.abnormality) in node.run("review", "list").stdout

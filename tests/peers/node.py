@@ -31,6 +31,7 @@ AE_TITLE = "AINODE"
 MODALITY, PACS = "MODALITY", "PACS"
 ACCESS = {MODALITY: frozenset(Operation), PACS: frozenset({Operation.ECHO})}
 _WAIT_SECONDS = 30.0
+_MARKS_ADDRESS = "127.0.0.9"
 
 Event = TypeVar("Event", bound=ReceptionEvent)
 
@@ -106,6 +107,7 @@ class Reception:
         """Wait until nothing is underway, and empty the archive and the record of events."""
         wait_until(lambda: sum(self.pool._counts.associations) == 0, "all associations to end")
         wait_until(self.pool.ready, "all receivers to be ready")
+        self._mark()
         opened = {event.association_id for event in self.recorder.of(AssociationOpened)}
         self.closed(len(opened))
         with self.recorder.changed:
@@ -115,6 +117,27 @@ class Reception:
                 shutil.rmtree(entry)
         for path in self.archive.root.glob(".refused/*"):
             path.unlink()
+
+    def _mark(self) -> None:
+        """Have an association of its own address, and wait for its end.
+
+        What one receiver tells arrives in order: whatever happened before has arrived by then.
+        """
+        from tests.peers import raw_pdu  # noqa: PLC0415 - it imports this module
+
+        with raw_pdu.raw_peer(self.peer, source=(_MARKS_ADDRESS, 0)) as peer:
+            peer.open()
+            peer.release()
+        wait_until(self._mark_ended, "what was told before to arrive")
+
+    def _mark_ended(self) -> bool:
+        marks = {
+            each.association_id
+            for each in self.recorder.of(AssociationOpened)
+            if each.peer_address == _MARKS_ADDRESS
+        }
+        ended = {each.ended.association_id for each in self.recorder.of(AssociationClosed)}
+        return bool(marks & ended)
 
     def closed(self, count: int = 1) -> list[AssociationClosed]:
         """Wait until ``count`` associations have closed: everything before that has arrived."""
