@@ -130,7 +130,8 @@ class PeerSocket(ClosingSocket):
         """Wait so long for the rest of a PDU, once the association is open."""
         self._patience = seconds or _LONGEST_PATIENCE_SECONDS
         if self.socket is not None:
-            self.socket.settimeout(seconds)
+            with suppress(OSError):  # closed meanwhile, which whoever reads from it will see
+                self.socket.settimeout(seconds)
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Read so many bytes, fewer only where the peer has closed the connection.
