@@ -6,6 +6,7 @@
 import os
 from collections.abc import Iterator
 
+import pytest
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 
@@ -23,6 +24,8 @@ _LIES = {"R-FAILED": "analysis failed", "R-NOT-CHEST": "no frontal chest"}
 _TOLERANCE = 5.0
 
 
+# pydicom warns of values that are odd on purpose.
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_every_odd_header_leaves_a_result_or_a_reason_and_no_wrong_statement(
     hospital: Hospital,
 ) -> None:

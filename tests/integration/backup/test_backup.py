@@ -231,7 +231,8 @@ def test_a_damaged_database_is_not_passed_off_as_a_backup(tmp_path: Path) -> Non
 
 def test_the_data_folder_is_closed_to_others(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)
 
     assert make_private(folder)
     assert folder.stat().st_mode & 0o777 == 0o700

@@ -104,12 +104,13 @@ def test_both_views_are_judged_together_and_reported(
     report = pydicom.dcmread(made[EvidenceKind.SR][0])
     assert "R-LATERAL-USED" in report.to_json()
     present = [each for each in reported_findings(report) if each.present]
-    assert {each.meaning for each in present} == {"Atelectasis"}
+    assert {each.meaning for each in present} == {"Standard chest X-ray abnormal"}
     assert len({each.image_uid for each in present}) == 2
-    (remark,) = trial.works.hotbase.remarks(job)
-    assert remark["kind"] == "judged with the lateral image"
+    kinds = [remark["kind"] for remark in trial.works.hotbase.remarks(job)]
+    assert kinds.count("judged with the lateral image") == 1
     labels = {finding["label"] for finding in trial.works.hotbase.findings(job)}
-    assert labels == set(CHEXPERT_LABELS)
+    assert "Abnormal" in labels
+    assert labels - {"Abnormal"} <= set(CHEXPERT_LABELS)  # those that its card shows it to tell
     assert trial.works.review_queue.item(job).positive_labels == ("Atelectasis",)
 
 
@@ -121,8 +122,8 @@ def test_without_the_lateral_image_the_report_says_so(started: Started, chest: D
     report = pydicom.dcmread(trial.evidence(job)[EvidenceKind.SR][0])
     assert "R-NO-LATERAL" in report.to_json()
     assert not any(each.present for each in reported_findings(report))
-    (remark,) = trial.works.hotbase.remarks(job)
-    assert "the frontal one was judged alone" in remark["detail"]
+    details = [remark["detail"] for remark in trial.works.hotbase.remarks(job)]
+    assert any("the frontal one was judged alone" in each for each in details)
 
 
 def test_a_frontal_image_that_is_tagged_lateral_is_refused_and_the_disagreement_told(
@@ -135,6 +136,5 @@ def test_a_frontal_image_that_is_tagged_lateral_is_refused_and_the_disagreement_
     job = trial.analyse()
     (refusal,) = trial.works.hotbase.refusals(job)
     assert refusal["reason"] == "not a lateral chest radiograph"
-    (remark,) = trial.works.hotbase.remarks(job)
-    assert remark["kind"] == "header and pixels disagree"
-    assert "says view LL" in remark["detail"]
+    details = {each["kind"]: each["detail"] for each in trial.works.hotbase.remarks(job)}
+    assert "says view LL" in details["header and pixels disagree"]

@@ -152,7 +152,7 @@ def test_the_node_outlines_the_lungs_and_the_answer_depends_on_them(
     lines = (CONFIG / "models.toml").read_text() + f'{card.name} = "{card.version}"\n'
     (tmp_path / "models.toml").write_text(lines)
     settings = NodeSettings.model_validate({"data_dir": data, "inference": {"threads": 1}})
-    host = ModelHost(settings, tmp_path, _Files(), None)  # type: ignore[arg-type]
+    host = ModelHost(settings, tmp_path, _Files())  # type: ignore[arg-type]
     real = run / "data" / "images" / "real.dcm"
     instance = an_instance(path=str(real))
     found = host.triage(host.identity("chest-radiograph"), [instance])
