@@ -113,8 +113,16 @@ class RetentionStore:
         return True
 
     def removals(self, limit: int = _CHUNK) -> tuple[str, ...]:
-        """Return files that nothing names any more, in the data folder, that are to be removed."""
-        with self._read() as connection:
+        """Return files that nothing names any more, in the data folder, that are to be removed.
+
+        What has come again since, under the same name, is not removed.
+        """
+        named = sa.exists().where(
+            INSTANCES.c.path == sa.func.substr(REMOVALS.c.path, len(self._folder) + 2),
+            REMOVALS.c.path.startswith(f"{self._folder}/", autoescape=True),
+        )
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(REMOVALS).where(named))
             return tuple(connection.scalars(sa.select(REMOVALS.c.path).limit(limit)))
 
     def removed(self, paths: Sequence[str]) -> None:

@@ -268,6 +268,18 @@ def test_files_of_a_run_that_broke_off_go_with_the_next(house: House) -> None:
     assert house.store.removals() == ()
 
 
+def test_what_came_again_under_the_same_name_is_not_removed_with_what_went(house: House) -> None:
+    house.settle("1.1")
+    (study,) = house.store.settled(LATER)
+    assert house.store.forget_images(study, at=LATER, why="images removed by age")
+    (again,) = house.receive("1.1", days=40)
+
+    house.retention().run()
+
+    assert again.exists()
+    assert house.store.removals() == ()
+
+
 def test_images_that_come_again_are_new(house: House) -> None:
     house.settle("1.1")
     house.retention().run()
