@@ -56,25 +56,6 @@ class AttemptTable:
         with self._engine.begin() as connection:
             connection.execute(sa.delete(ATTEMPTS).where(ATTEMPTS.c.subject == subject))
 
-    def forget(self, study_instance_uid: str = "") -> int:
-        """Forget a study, or all: somebody wants them tried again. Return how many."""
-        gone = sa.delete(ATTEMPTS)
-        if study_instance_uid:
-            gone = gone.where(ATTEMPTS.c.study_instance_uid == study_instance_uid)
-        with self._engine.begin() as connection:
-            return int(connection.execute(gone).rowcount)
-
-    def spent(self) -> tuple[str, ...]:
-        """Return the studies that are not tried any more."""
-        query = sa.select(ATTEMPTS)
-        with self._engine.connect().execution_options(read_only=True) as connection:
-            rows = connection.execute(query).mappings().all()
-        return tuple(
-            row["study_instance_uid"]
-            for row in rows
-            if Attempts(begun=row["begun"], deaths=row["deaths"]).are_spent
-        )
-
     @staticmethod
     def _row(subject: str) -> sa.Update:
         return sa.update(ATTEMPTS).where(ATTEMPTS.c.subject == subject)

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.domain.study import StudyState
 from dicom_node.isolation.attempts import AttemptsInMemory, AttemptStore
 from dicom_node.persistence.corridor.attempts import AttemptTable
+from dicom_node.persistence.corridor.index import StudyIndex
+from tests.unit.builders import EPOCH, an_instance
 
 SUBJECT, STUDY = "analysis 1.2.3", "1.2.3"
 MakeStore = Callable[[], AttemptStore]
@@ -60,13 +63,24 @@ def test_what_ended_well_or_was_told_to_stop_is_not_blamed(reopened: MakeStore) 
 
 
 def test_a_person_may_have_a_study_tried_again(engine: sa.Engine) -> None:
-    table = AttemptTable(engine)
-    for subject, study in ((SUBJECT, STUDY), ("analysis 1.2.4", "1.2.4")):
+    table, index = AttemptTable(engine), StudyIndex(engine)
+    subjects = {study: f"analysis {study}" for study in (STUDY, "1.2.4")}
+    for study, subject in subjects.items():
+        index.record([an_instance(f"{study}.1.1", study_instance_uid=study)])
+        claimed = index.claim(study, by="workflow", at=EPOCH)
+        assert claimed is not None
+        index.finish(claimed, StudyState.FAILED)
         for _ in range(2):
             table.begin(subject, study)
             table.died(subject, "took longer than 60 seconds")
-    assert set(table.spent()) == {STUDY, "1.2.4"}
-    assert table.forget(STUDY) == 1
-    assert table.spent() == ("1.2.4",)
-    assert begin(table)
-    assert table.forget() == 2
+
+    def spent() -> set[str]:
+        return {
+            study for study, subject in subjects.items() if table.begin(subject, study).are_spent
+        }
+
+    assert spent() == {STUDY, "1.2.4"}
+    assert index.reopen_failed(STUDY) == 1
+    assert spent() == {"1.2.4"}
+    assert index.reopen_failed() == 1
+    assert spent() == set()
