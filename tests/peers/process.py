@@ -1,6 +1,7 @@
 """Start a peer's program, wait until it answers, stop it by its process id."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,13 +15,25 @@ import pytest
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_PORTS = 15_000, 32_000
+_CHANCE = random.SystemRandom()  # other test processes draw from the same ports
 
 
 def free_port() -> int:
-    """Return a TCP port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of this machine that nothing listens on.
+
+    It lies below those that outgoing connections are given (32768 and up on Linux), one of which
+    could otherwise take it before the peer that it is for has started.
+    """
+    for _ in range(100):
+        port = _CHANCE.randrange(*_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail("no TCP port is free")
 
 
 def program(name: str, package: str) -> str:
