@@ -14,7 +14,9 @@ R = TypeVar("R")
 Served_co = TypeVar("Served_co", covariant=True)
 
 MOST_DEATHS = 2
-MOST_BEGUN = 3
+# The node is most often ended by somebody: a study is blamed for it only when it happened in the
+# midst of that study again and again.
+MOST_BEGUN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +33,8 @@ class Attempts:
 
     @property
     def are_spent(self) -> bool:
-        """Whether there is no further attempt.
-
-        Two workers were seen to die; or one, and the node itself died during another attempt. A
-        node that dies beside its workers is most often ended by somebody: that alone may happen
-        once more.
-        """
-        seen_twice = self.deaths >= 1 and self.begun >= MOST_DEATHS
-        return seen_twice or self.begun >= MOST_BEGUN
+        """Whether there is no further attempt: workers or the node died of too many."""
+        return self.deaths >= MOST_DEATHS or self.begun >= MOST_BEGUN
 
     @property
     def words(self) -> str:
@@ -73,11 +69,15 @@ class Runner(Protocol[Served_co]):
         self,
         subject: str,
         seconds: float,
+        before: Callable[[], None],
         method: Callable[With[Served_co, P], R],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Return what the method returned."""
+        """Return what the method returned; ``before`` is called when nothing is left to wait for.
+
+        What ``before`` raises comes back, and the method is not called.
+        """
 
 
 class Here(Generic[Desk]):
@@ -92,12 +92,14 @@ class Here(Generic[Desk]):
         self,
         subject: str,
         seconds: float,
+        before: Callable[[], None],
         method: Callable[With[Desk, P], R],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
         """Call the method."""
         del subject, seconds
+        before()
         with self._lock:
             if self._desk is None:
                 self._desk = self._make_desk()
@@ -131,15 +133,15 @@ class Counted(Generic[Desk]):
         """
         subject = f"analysis {study_instance_uid}"
         while True:
-            before = self._store.begin(subject, study_instance_uid)
-            if before.are_spent:
-                raise WorkGivenUpError(before.words)
+            attempt = _Attempt(self._store, subject, study_instance_uid)
             try:
-                value = self._runner.run(subject, seconds, method, *args, **kwargs)
+                value = self._runner.run(subject, seconds, attempt.begin, method, *args, **kwargs)
+            except WorkGivenUpError:
+                raise
             except WorkerDiedError as death:
                 self._store.died(subject, str(death))
             except SystemExit:
-                self._store.forgive(subject)
+                attempt.forgive()
                 raise
             except BaseException:
                 self._store.end(subject)
@@ -147,6 +149,26 @@ class Counted(Generic[Desk]):
             else:
                 self._store.end(subject)
                 return value
+
+
+class _Attempt:
+    """One attempt: it begins when a worker takes the work, not while the work waits for one."""
+
+    def __init__(self, store: AttemptStore, subject: str, study_instance_uid: str) -> None:
+        self._store = store
+        self._subject = subject
+        self._study = study_instance_uid
+        self._begun = False
+
+    def begin(self) -> None:
+        before = self._store.begin(self._subject, self._study)
+        if before.are_spent:
+            raise WorkGivenUpError(before.words)
+        self._begun = True
+
+    def forgive(self) -> None:
+        if self._begun:
+            self._store.forgive(self._subject)
 
 
 class AttemptsInMemory:

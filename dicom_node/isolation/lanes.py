@@ -69,6 +69,7 @@ class Lanes(Generic[Desk]):
         self,
         subject: str,
         seconds: float,
+        before: Callable[[], None],
         method: Callable[With[Desk, P], R],
         *args: P.args,
         **kwargs: P.kwargs,
@@ -76,7 +77,7 @@ class Lanes(Generic[Desk]):
         """Have a worker do a piece of work, and return what it returned.
 
         A worker that did the last work on ``subject`` is taken, if it is free: it has its images
-        still decoded.
+        still decoded. ``before`` is called once a worker is taken; what it raises comes back.
 
         Raises
         ------
@@ -89,6 +90,11 @@ class Lanes(Generic[Desk]):
         """
         assert not kwargs  # noqa: S101 - there are none in `perform`
         lane = self._take(subject)
+        try:
+            before()
+        except BaseException:
+            self._give_back(lane)
+            raise
         try:
             outcome = lane.run(method, args, seconds)
         except WorkerDiedError as death:

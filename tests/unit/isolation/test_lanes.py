@@ -50,14 +50,18 @@ def lanes(folder: Path) -> Iterator[Lanes[HostileDesk]]:
     assert made.pids() == ()
 
 
+def nothing() -> None:
+    """Do nothing before the work."""
+
+
 def times(folder: Path, what: str) -> int:
     noted = folder / what
     return len(noted.read_text()) if noted.exists() else 0
 
 
 def test_work_is_done_by_a_warm_process_that_is_not_the_nodes(lanes: Lanes[HostileDesk]) -> None:
-    assert lanes.run("s", LONG, HostileDesk.twice, 21) == 42
-    pids = {lanes.run("s", LONG, HostileDesk.pid) for _ in range(5)}
+    assert lanes.run("s", LONG, nothing, HostileDesk.twice, 21) == 42
+    pids = {lanes.run("s", LONG, nothing, HostileDesk.pid) for _ in range(5)}
     assert len(pids) == 1, "the same subject is worked on by the same worker"
     assert pids <= set(lanes.pids())
 
@@ -65,7 +69,7 @@ def test_work_is_done_by_a_warm_process_that_is_not_the_nodes(lanes: Lanes[Hosti
 def test_what_the_desk_refuses_is_refused_in_its_words(lanes: Lanes[HostileDesk]) -> None:
     deaths = lanes.deaths()
     with pytest.raises(WorkRefusedError, match="the model is not installed"):
-        lanes.run("s", LONG, HostileDesk.refuse)
+        lanes.run("s", LONG, nothing, HostileDesk.refuse)
     assert lanes.deaths() == deaths
 
 
@@ -73,7 +77,7 @@ def test_an_unforeseen_error_is_told_by_its_kind_and_not_by_its_words(
     lanes: Lanes[HostileDesk],
 ) -> None:
     with pytest.raises(WorkFailedError, match="KeyError") as failed:
-        lanes.run("s", LONG, HostileDesk.fail)
+        lanes.run("s", LONG, nothing, HostileDesk.fail)
     assert "PATIENT" not in str(failed.value)
 
 
@@ -113,11 +117,11 @@ def test_what_kills_once_is_done_by_the_second_worker(
 
 def test_other_work_goes_on_beside_what_hangs(lanes: Lanes[HostileDesk], folder: Path) -> None:
     hangs = threading.Thread(
-        target=lanes.run, args=("stuck", LONG, HostileDesk.wait_for, "released")
+        target=lanes.run, args=("stuck", LONG, nothing, HostileDesk.wait_for, "released")
     )
     hangs.start()
     wait_until(lambda: times(folder, "waits for released") == 1, "the first to be at work")
-    assert [lanes.run("s", LONG, HostileDesk.twice, number) for number in range(5)] == [
+    assert [lanes.run("s", LONG, nothing, HostileDesk.twice, number) for number in range(5)] == [
         0, 2, 4, 6, 8,
     ]  # fmt: skip
     (folder / "released").touch()
@@ -129,10 +133,10 @@ def test_a_worker_that_dies_while_idle_is_replaced_without_harm(
     lanes: Lanes[HostileDesk],
 ) -> None:
     """The machine's memory killer takes whom it likes."""
-    victim = lanes.run("idle", LONG, HostileDesk.pid)
+    victim = lanes.run("idle", LONG, nothing, HostileDesk.pid)
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: lanes.down() == 1, "the death to be known")
-    assert lanes.run("idle", LONG, HostileDesk.twice, 3) == 6
+    assert lanes.run("idle", LONG, nothing, HostileDesk.twice, 3) == 6
     wait_until(lambda: lanes.down() == 0, "another worker to take its place")
 
 
@@ -154,6 +158,36 @@ def test_who_waits_when_the_workers_stop_is_ended_and_not_blamed(tmp_path: Path)
     worker.join(LONG)
     assert ended.is_set()
     assert store.begin("analysis 1.2.3", "1.2.3").begun == 0
+
+
+def test_work_that_waits_for_a_worker_has_not_begun(tmp_path: Path) -> None:
+    """A node that is killed while its workers start blames no study."""
+    made = Lanes(setup_of(tmp_path), count=1)
+    begun = threading.Event()
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            made.run("1.2.3", LONG, begun.set, HostileDesk.twice, 1)
+        except SystemExit:
+            ended.set()
+
+    waiting = threading.Thread(target=work)
+    waiting.start()
+    made.stop()
+    waiting.join(LONG)
+    assert ended.is_set()
+    assert not begun.is_set()
+
+
+def test_what_forbids_the_work_costs_no_worker(lanes: Lanes[HostileDesk], folder: Path) -> None:
+    def forbid() -> None:
+        raise WorkGivenUpError("enough")
+
+    with pytest.raises(WorkGivenUpError, match="enough"):
+        lanes.run("s", LONG, forbid, HostileDesk.wait_for, "forbidden")
+    assert times(folder, "waits for forbidden") == 0
+    assert lanes.run("s", LONG, nothing, HostileDesk.twice, 1) == 2
 
 
 def test_a_worker_that_cannot_begin_is_counted_as_down(tmp_path: Path) -> None:

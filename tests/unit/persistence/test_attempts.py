@@ -41,15 +41,20 @@ def test_two_workers_that_died_are_the_last(reopened: MakeStore) -> None:
     assert "dicom-node retry" in spent.words
 
 
-def test_a_node_that_dies_during_the_second_attempt_makes_no_third(reopened: MakeStore) -> None:
+def test_a_node_that_is_killed_blames_a_study_only_time_and_again(reopened: MakeStore) -> None:
+    assert [begin(reopened()) for _ in range(12)] == [True] * 10 + [False] * 2
+    assert "the node stopped in its midst" in reopened().begin(SUBJECT, STUDY).words
+
+
+def test_a_node_that_is_killed_after_a_worker_died_leaves_the_study_another_attempt(
+    reopened: MakeStore,
+) -> None:
     assert begin(reopened())
     reopened().died(SUBJECT, "was ended by SIGKILL")
+    assert begin(reopened()), "the second attempt, in which the node is killed"
     assert begin(reopened())
-    assert not begin(reopened()), "it was begun twice, and a worker was seen to die"
-
-
-def test_a_node_that_is_killed_time_and_again_gives_up_as_well(reopened: MakeStore) -> None:
-    assert [begin(reopened()) for _ in range(5)] == [True, True, True, False, False]
+    reopened().died(SUBJECT, "was ended by SIGSEGV")
+    assert not begin(reopened())
 
 
 def test_what_ended_well_or_was_told_to_stop_is_not_blamed(reopened: MakeStore) -> None:
