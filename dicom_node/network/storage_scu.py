@@ -26,6 +26,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dsutils import split_dataset
 from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation
@@ -474,6 +475,12 @@ def open_association(
     ae.dimse_timeout = timeouts.dimse
     ae.network_timeout = timeouts.network
     connected: list[Event] = []
+    rejections: list[A_ASSOCIATE_RJ] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejections.append(event.pdu)
+
     try:
         association = ae.associate(
             destination.host,
@@ -482,12 +489,16 @@ def open_association(
             ae_title=destination.ae_title,
             tls_args=(destination.tls, destination.host) if destination.tls else None,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append), *handlers],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, connected.append),
+                (evt.EVT_PDU_RECV, note),
+                *handlers,
+            ],
         )
     except (OSError, UnicodeError) as error:  # a host name that is not known, or is none
         raise ConnectionFailedError(f"{_peer(destination)} cannot be reached: {error}") from error
     try:
-        _check(association, destination, connected=bool(connected))
+        _check(association, destination, rejections, connected=bool(connected))
         yield association
     finally:
         if association.is_established:
@@ -498,14 +509,25 @@ def _peer(destination: Destination) -> str:
     return f"{destination.ae_title} at {destination.host} port {destination.port}"
 
 
-def _check(association: Association, destination: Destination, *, connected: bool) -> None:
-    """Raise the error that says why there is no association."""
+def _check(
+    association: Association,
+    destination: Destination,
+    rejections: Sequence[A_ASSOCIATE_RJ],
+    *,
+    connected: bool,
+) -> None:
+    """Raise the error that says why there is no association.
+
+    What came over the wire is asked, not ``is_rejected``: an association that the peer rejected
+    before pynetdicom's own thread looked is called aborted there.
+    """
     peer = _peer(destination)
     if association.is_established or association.rejected_contexts:
         return
     if not connected:
         raise ConnectionFailedError(f"{peer} cannot be reached")
-    if association.is_rejected:
-        primitive: Any = association.acceptor.primitive
-        raise AssociationRejectedError(f"{peer} rejected the association: {primitive.reason_str}")
+    if rejections:
+        raise AssociationRejectedError(
+            f"{peer} rejected the association: {rejections[0].reason_str}"
+        )
     raise AssociationAbortedError(f"{peer} aborted the association, or did not answer in time")

@@ -33,6 +33,7 @@ from tests.peers import dcmtk, node
 from tests.peers.objects import announcement, dataset_bytes, encoded, make_dataset
 from tests.peers.orthanc import Orthanc
 from tests.peers.process import free_port
+from tests.peers.raw_scu import rejection
 from tests.peers.scp import answering_scp
 from tests.unit.builders import EPOCH, an_entity
 
@@ -414,14 +415,8 @@ def test_the_librarys_own_loop_serves_retrievals_too(tmp_path: Path) -> None:
 
 
 def test_whoever_may_only_store_may_not_query_and_the_reverse(hospital: Hospital) -> None:
-    query = AE(ae_title=MODALITY)
-    rejected = query.associate(
-        hospital.peer.host,
-        hospital.peer.port,
-        [build_context(uid) for uid in QUERY_SOP_CLASSES],
-        ae_title=hospital.peer.ae_title,
-    )
-    assert rejected.is_rejected
+    querying = [(uid, ImplicitVRLittleEndian) for uid in QUERY_SOP_CLASSES]
+    assert rejection(hospital.peer, MODALITY, querying)
     reader = AE(ae_title=READER)
     association = reader.associate(
         hospital.peer.host,
