@@ -5,6 +5,7 @@ exact, and the database alone decides. Columns hold values as ``dicom_node.query
 them: names folded, dates valid or empty, times as microseconds, numbers as integers.
 """
 
+import re
 from datetime import date, timedelta
 from typing import Any, Protocol
 
@@ -17,6 +18,9 @@ from dicom_node.query.moments import dates, times
 Condition = sa.ColumnElement[bool]
 _LARGEST = 2**63 - 1
 _DAY = timedelta(days=1)
+# Values that are kept in JSON as they are written, and are compared character by character.
+_VERBATIM = frozenset({"AE", "AS", "CS", "LO", "LT", "SH", "ST", "UC", "UI", "UR", "UT"})
+_UNESCAPED = re.compile(r"[ !#-)+->@-\[\]-~]+")  # printable ASCII but for " \ * and ?
 
 
 class Columns(Protocol):
@@ -42,6 +46,22 @@ def condition(key: Key, name: str, columns: Columns, dialect: str) -> Condition:
 def is_exact(key: Key) -> bool:
     """Tell whether a key's condition takes exactly what the matcher takes."""
     return not (key.empty and (key.vr in {"DA", "TM"} | NUMBERS))
+
+
+def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition | None:
+    """Return what a key without a column says of the JSON text that holds its values.
+
+    It narrows and does not decide: the text may hold the same characters elsewhere. None where
+    nothing of the values must stand there as it is.
+    """
+    if key.empty or key.vr not in _VERBATIM:
+        return None
+    pieces = [_longest_piece(value) for value in key.values]
+    if not all(pieces):
+        return None
+    find = sa.func.instr if dialect == "sqlite" else sa.func.strpos
+    parts = [find(text, piece) > 0 for piece in pieces]
+    return sa.and_(*parts) if key.every else sa.or_(*parts)
 
 
 def combined_condition(key: CombinedKey, column: sa.ColumnElement[Any]) -> Condition:
@@ -85,6 +105,11 @@ def _any_text(key: Key, column: sa.ColumnElement[Any], dialect: str) -> Conditio
         *([column.in_(plain)] if plain else []),
         *(text_condition(column, value, dialect) for value in patterns),
     )
+
+
+def _longest_piece(value: str) -> str:
+    """Return the longest run of characters that JSON writes as they are, between wildcards."""
+    return max(_UNESCAPED.findall(value), key=len, default="")
 
 
 def _name(value: str, name: str, columns: Columns, dialect: str) -> Condition:

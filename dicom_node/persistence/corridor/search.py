@@ -19,7 +19,14 @@ from dicom_node.query.keys import Level, QueryKey, archive_keys, tag_of, vr_of
 from dicom_node.query.matching import CombinedKey, Key, matches
 from dicom_node.query.ports import Matches, Window
 from dicom_node.query.reading import Query
-from dicom_node.query.sql import Columns, Condition, combined_condition, condition, is_exact
+from dicom_node.query.sql import (
+    Columns,
+    Condition,
+    combined_condition,
+    condition,
+    is_exact,
+    mentioned,
+)
 
 _STUDY, _SERIES, _INSTANCE = STUDY_ATTRIBUTES.c, SERIES_ATTRIBUTES.c, INSTANCE_ATTRIBUTES.c
 _TABLES = {
@@ -45,6 +52,12 @@ _ORDER: Mapping[Level, tuple[sa.ColumnElement[Any], ...]] = {
     ),
 }
 _IN_STUDY = {"ModalitiesInStudy": SERIES_ATTRIBUTES, "SOPClassesInStudy": INSTANCE_ATTRIBUTES}
+_TEXTS: Mapping[Level, sa.ColumnElement[str]] = {
+    Level.PATIENT: _STUDY.attributes,
+    Level.STUDY: _STUDY.attributes,
+    Level.SERIES: _SERIES.attributes,
+    Level.INSTANCE: _INSTANCE.attributes,
+}
 _IDENTIFIERS = {
     "StudyInstanceUID": "study_instance_uid",
     "SeriesInstanceUID": "series_instance_uid",
@@ -126,7 +139,7 @@ def _narrowed(key: Key | CombinedKey, level: Level, dialect: str) -> tuple[Condi
     if described.path in _IN_STUDY:
         return _in_study(key, described, dialect), True
     if not described.column:
-        return None, False
+        return mentioned(key, _TEXTS[described.level], dialect), False
     return condition(key, described.column, _columns(level), dialect), is_exact(key)
 
 
