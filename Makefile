@@ -11,7 +11,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-unit mutants bench faults cases golden lint format architecture venv lock ui clean
+.PHONY: help demo tour serve test test-unit mutants bench faults cases golden lint format architecture venv lock ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -21,6 +21,9 @@ help: ## Say what can be made
 demo: export STUDY := $(value STUDY)
 demo: $(SERVING) ## Run a study through the whole corridor; STUDY=path takes your own
 	@$(PY) -m dicom_node.demo $${STUDY:+"$$STUDY"}
+
+tour: $(SERVING) ## Leave the whole product running with synthetic studies, for a look round; Ctrl-C removes it
+	@$(PY) -m dicom_node.demo.tour
 
 serve: $(SERVING) ## Run the node with the settings in config/
 	@$(VENV)/bin/dicom-node serve

@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from dicom_node.configuration.settings import load_settings
 from dicom_node.demo.errors import DemoError
@@ -42,8 +43,19 @@ roles = ["pacs"]
 class NodeProcess:
     """``dicom-node serve`` with a folder of its own, while the ``with`` block runs."""
 
-    def __init__(self, folder: Path, *, config_dir: Path, modality: str, pacs: Destination) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        config_dir: Path,
+        modality: str,
+        pacs: Destination,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Lay out ``folder``: routes and models as in ``config_dir``, and two AE titles.
+
+        ``settings`` are environment variables that go over the demonstration's own; until the
+        ``with`` block begins, files in ``config_dir`` of this node may still be added to.
 
         Raises
         ------
@@ -53,10 +65,11 @@ class NodeProcess:
         self.folder = folder
         self.port = free_port()
         self._modality = modality
-        self._config_dir = folder / "config"
-        self._config_dir.mkdir(parents=True, exist_ok=True)
-        _copy_configuration(config_dir, self._config_dir)
-        (self._config_dir / "ae_titles.toml").write_text(
+        self.settings = settings
+        self.config_dir = folder / "config"
+        self.config_dir.mkdir(parents=True, exist_ok=True)
+        _copy_configuration(config_dir, self.config_dir)
+        (self.config_dir / "ae_titles.toml").write_text(
             _AE_TITLES.format(modality=modality, pacs=pacs.ae_title, pacs_port=pacs.port),
             encoding="utf-8",
         )
@@ -91,11 +104,13 @@ class NodeProcess:
         """Start it, without waiting until it receives."""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the project's own command
-                [_COMMAND, "--config", self._config_dir, "serve"],
+                [_COMMAND, "--config", self.config_dir, "serve"],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # Ctrl-C is for who started this: the node is asked to stop when its turn comes.
+                start_new_session=True,
             )
         return self
 
@@ -134,6 +149,11 @@ class NodeProcess:
                 return
         raise DemoError(f"the node did not start within {_START_SECONDS:.0f} s:\n{self._said()}")
 
+    @property
+    def process_id(self) -> int | None:
+        """The node's process, where it has been started."""
+        return self._process.pid if self._process else None
+
     def require_running(self) -> None:
         """Raise a DemoError when the node has ended."""
         if self._process is None or self._process.poll() is not None:
@@ -152,6 +172,7 @@ class NodeProcess:
             "DICOM_NODE_NETWORK__PORT": str(self.port),
             "DICOM_NODE_NETWORK__RECEIVERS": "1",
             "DICOM_NODE_WEB__PORT": "0",
+            **self.settings,
         }
 
 

@@ -1,0 +1,1 @@
+"""The tour: the whole product with synthetic studies, left running for a look round."""
