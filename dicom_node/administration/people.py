@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from dicom_node.administration.entries import read_entry
+from dicom_node.domain.application_entity import checked_ae_title
 from dicom_node.domain.machine_token import MachineToken
 from dicom_node.domain.user import Permission, User, UserRole
 from dicom_node.errors import ConfigurationError, ConflictError, InvalidFieldsError
@@ -68,12 +69,13 @@ class TokenBook(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """What a token is asked for with: whose, for what, for how long."""
+    """What a token is asked for with: whose, for what, for how long, and as which AE title."""
 
     name: str
     owner: str
     scopes: frozenset[Permission]
     days: int = 90
+    ae_title: str = ""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -90,6 +92,11 @@ class TokenRequest:
             wrong["scopes"] = "choose at least one service."
         if not 1 <= self.days <= LONGEST_DAYS:
             wrong["days"] = f"a token lasts 1 to {LONGEST_DAYS} days."
+        try:
+            if self.ae_title.strip():
+                checked_ae_title(self.ae_title)
+        except ConfigurationError as error:
+            wrong["ae_title"] = str(error)
         if wrong:
             raise InvalidFieldsError("this token", wrong)
 
@@ -280,6 +287,7 @@ class People:
             scopes=request.scopes,
             created_at=now,
             expires_at=now + timedelta(days=request.days),
+            ae_title=request.ae_title.strip(),
         )
         text = f"dn_{secrets.token_urlsafe(_TOKEN_BYTES)}"
         self._tokens.add(token, _digest(text), actor=actor)

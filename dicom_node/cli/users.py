@@ -151,11 +151,12 @@ def issue(
     label: Annotated[str, typer.Option("--for", help="What the token is for.")],
     scope: Annotated[list[Permission], typer.Option(help="What it may; repeatable.")],
     days: Annotated[int, typer.Option(help="How long it lasts.")] = 90,
+    ae_title: Annotated[str, typer.Option(help="As which AE title it stores (STOW-RS).")] = "",
 ) -> None:
     """Make a token that acts for a person; its text is shown once."""
     run = invocation(context)
     people = run.administration().people
-    said = {"name": label, "owner": name, "scopes": scope, "days": days}
+    said = {"name": label, "owner": name, "scopes": scope, "days": days, "ae_title": ae_title}
     token, text = people.issue(people.read_token(said), actor=getpass.getuser())
     run.console.print(f"Token {token.token_id}, until {token.expires_at.date()}:", highlight=False)
     run.console.print(text, highlight=False, soft_wrap=True)

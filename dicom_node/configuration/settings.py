@@ -78,6 +78,12 @@ class WebSettings(_Section):
     """Whether browsers reach the node by HTTPS through a proxy; cookies then need it."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    upload_ae_title: str = Field(default="UPLOAD", pattern=r"^[A-Za-z0-9._-]{1,16}$")
+    """The AE title that what people upload counts as sent by; tokens have their own."""
+    max_upload_bytes: int = Field(default=16 * 2**30, ge=2**20)
+    """The largest body of one upload (STOW-RS), in bytes."""
+    max_uploads: int = Field(default=8, ge=1)
+    """How many uploads are taken at once; more are asked to come again."""
 
     @property
     def is_secure(self) -> bool:

@@ -3,7 +3,10 @@
 DicomWebError
 ├── UnknownResourceError     404: no such study, series, instance, frame or bulk data
 ├── NotAcceptableError       406: no representation that the client accepts
-└── BadSearchError           400: a query that cannot be understood
+├── BadSearchError           400: a query that cannot be understood
+├── BadRequestBodyError      400: a body that is not what its Content-Type says
+├── UnsupportedMediaTypeError  415: a body of a kind that is not taken
+└── BusyError                503: no upload is taken just now (in ``uploads``)
 """
 
 from dicom_node.errors import NodeError
@@ -31,3 +34,15 @@ class BadSearchError(DicomWebError):
     """A search's parameters cannot be understood."""
 
     status = 400
+
+
+class BadRequestBodyError(DicomWebError):
+    """A body is not what its Content-Type says."""
+
+    status = 400
+
+
+class UnsupportedMediaTypeError(DicomWebError):
+    """A body is of a kind that is not taken."""
+
+    status = 415

@@ -1,4 +1,4 @@
-"""The routes of DICOMweb (PS3.18 Sections 10.4 and 10.6); read only."""
+"""The routes of DICOMweb that read (PS3.18 Sections 10.4 and 10.6); see ``storing`` for more."""
 
 import re
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _add_retrieval(router: APIRouter, catalogue: Catalogue) -> None:
     ) -> Response:
         media_types.require(accept, media_types.DICOM_JSON, "application/json")
         found = _chosen(catalogue, study, series, instance)
-        return _dicom_json([metadata(each, root=_root(request)) for each in found])
+        return _dicom_json([metadata(each, root=root(request)) for each in found])
 
     @router.get(_STUDY)
     @router.get(_SERIES)
@@ -123,11 +123,11 @@ def _searched(
     entities: EntitySearch, scope: Scope, request: Request, accept: str | None
 ) -> Response:
     media_types.require(accept, media_types.DICOM_JSON, "application/json")
-    root = _root(request)
-    results = search(entities, scope, request.query_params.multi_items(), root=root)
+    service = root(request)
+    results = search(entities, scope, request.query_params.multi_items(), root=service)
     response = _dicom_json(results.found)
     for each in results.warnings:
-        response.headers.append("Warning", f'299 {root} "{each}"')
+        response.headers.append("Warning", f'299 {service} "{each}"')
     return response
 
 
@@ -158,7 +158,8 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _root(request: Request) -> str:
+def root(request: Request) -> str:
+    """Return the address of the service as the client reaches it."""
     return str(request.base_url).rstrip("/") + PREFIX
 
 

@@ -8,7 +8,9 @@ from enum import StrEnum
 from dicom_node.errors import ConfigurationError, InvalidFieldsError
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 
-_AE_TITLE = re.compile(r"[\x20-\x7e]{1,16}")
+LONGEST_TITLE = 16
+DEFAULT_PATIENCE = 600.0
+_AE_TITLE = re.compile(rf"[\x20-\x7e]{{1,{LONGEST_TITLE}}}")
 
 
 class Role(StrEnum):
@@ -96,7 +98,7 @@ class ApplicationEntity:
     roles: frozenset[Role]
     destinations: tuple[str, ...] = ()
     quiet_period: float = 2.0
-    patience: float = 600.0
+    patience: float = DEFAULT_PATIENCE
     evidence: tuple[EvidenceKind, ...] = (EvidenceKind.SR, EvidenceKind.SC)
     description: str = ""
     tls: bool = False

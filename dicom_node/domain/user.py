@@ -28,6 +28,8 @@ class Permission(StrEnum):
     """Claim and decide results on the worklist."""
     IMAGES = "images"
     """See images and the headers of patients: DICOMweb."""
+    UPLOAD = "upload"
+    """Send images to be analysed: STOW-RS and the upload page."""
     DEVICES = "devices"
     """See calibration and drift."""
     STATUS = "status"
@@ -42,8 +44,10 @@ class Permission(StrEnum):
     """Change who may sign in, and see who changed what."""
 
 
-_READING = frozenset({Permission.REVIEW, Permission.IMAGES, Permission.DEVICES})
-_OPERATING = frozenset({Permission.STATUS, Permission.OPERATE, Permission.DEVICES})
+_READING = frozenset({Permission.REVIEW, Permission.IMAGES, Permission.UPLOAD, Permission.DEVICES})
+_OPERATING = frozenset(
+    {Permission.STATUS, Permission.OPERATE, Permission.UPLOAD, Permission.DEVICES}
+)
 PERMISSIONS_OF_ROLE: dict[UserRole, frozenset[Permission]] = {
     UserRole.EXPERT: _READING,
     UserRole.READER: _READING,

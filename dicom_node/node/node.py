@@ -42,6 +42,7 @@ from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
 from dicom_node.node.shadows import Shadows
 from dicom_node.node.sole import SolePlace
+from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.website import Website
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.telemetry import CorridorCollector, make_registry
@@ -159,6 +160,14 @@ class Node:
             else None
         )
         self._workstations = Workstations(settings, self._repositories)
+        self._uploads = NodeUploads(
+            archive=self._repositories.received,
+            tell=self._desk.handle,
+            limits=scp_settings(settings).object_limits,
+            ae_title=settings.network.ae_title,
+            most=settings.web.max_uploads,
+            clock=utc_now,
+        )
         self._web = Website(
             make_application(
                 registry=make_registry(self._collector(), self._drift_collector()),
@@ -176,6 +185,7 @@ class Node:
                         cards=cards,
                         problems=self._words_of_problems,
                     ),
+                    uploads=self._uploads,
                 ),
                 machines=self._workstations.routers,
             ),
@@ -245,6 +255,7 @@ class Node:
 
     def stop(self) -> None:
         """Stop taking associations, let the running ones and their studies end, then stop."""
+        self._uploads.stop()
         self._receivers.stop()
         if self._secure_receivers is not None:
             self._secure_receivers.stop()

@@ -1,6 +1,9 @@
 """Puts the pages together: their frame, their sections, and DICOMweb under the same sign-in."""
 
-from fastapi import APIRouter, Depends
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
 from pydicom import Dataset
 
 from dicom_node.administration.administration import Administration
@@ -8,18 +11,21 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.data_sets import header
 from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.dicomweb.router import make_router as make_dicomweb
+from dicom_node.dicomweb.storing import is_store, make_store_router
+from dicom_node.dicomweb.uploads import Sender, Uploads
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.user import Permission
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.administration.sections import make_sections
-from dicom_node.web.api.callers import needing
+from dicom_node.web.api.callers import Caller, needing
 from dicom_node.web.api.router import make_api, make_documentation
 from dicom_node.web.application import Pages
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.devices.router import make_calibration, make_drift
 from dicom_node.web.frame import Frame, Section
+from dicom_node.web.request_limits import Streams
 from dicom_node.web.review.router import make_router as make_review_pages
 from dicom_node.web.review.study import StudyHeading
 from dicom_node.web.sessions import allows, session_secret
@@ -33,11 +39,12 @@ def make_pages(
     version: str,
     devices: DeviceDesk | None = None,
     administration: Administration | None = None,
+    uploads: Uploads | None = None,
 ) -> Pages:
     """Return the pages over a node's stores; without a worklist there is no such section.
 
     ``devices`` is what the pages of calibration and drift read; None leaves them out. So
-    does ``administration`` with its pages and the REST API.
+    does ``administration`` with its pages and the REST API, and ``uploads`` with STOW-RS.
 
     A further page is one more ``Section`` here (see ``dicom_node.web.frame``).
     """
@@ -54,11 +61,13 @@ def make_pages(
                 is_for=allows(Permission.REVIEW),
             )
         )
-    interfaces: list[APIRouter] = []
+    interfaces = [_for_readers(make_dicomweb(catalogue, repositories.search))]
+    if uploads is not None:
+        interfaces.append(make_store_router(uploads, _sender(settings)))
     if administration is not None:
         sections += make_sections(frame, administration)
         api = make_api(administration)
-        interfaces = [api, make_documentation(frame, api, version)]
+        interfaces += [api, make_documentation(frame, api, version)]
     if devices is not None:
         calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
         sections += [
@@ -77,7 +86,8 @@ def make_pages(
         https=settings.web.is_secure,
         sections=sections,
         people=administration.people if administration is not None else None,
-        interfaces=[_for_readers(make_dicomweb(catalogue, repositories.search)), *interfaces],
+        interfaces=interfaces,
+        streams=Streams(is_one=is_store, max_bytes=settings.web.max_upload_bytes),
     )
 
 
@@ -114,6 +124,21 @@ def _for_readers(router: APIRouter) -> APIRouter:
     guarded = APIRouter(dependencies=[Depends(needing(Permission.IMAGES))])
     guarded.include_router(router)
     return guarded
+
+
+def _sender(settings: NodeSettings) -> Callable[..., Sender]:
+    """Return what says as which AE title a caller stores, and lets nobody else in."""
+
+    def sender(
+        request: Request, who: Annotated[Caller, Depends(needing(Permission.UPLOAD))]
+    ) -> Sender:
+        return Sender(
+            ae_title=who.sender or settings.web.upload_ae_title,
+            actor=who.actor,
+            address=request.client.host if request.client else "",
+        )
+
+    return sender
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

@@ -15,6 +15,7 @@ MACHINE_TOKENS = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("last_used_at", UtcDateTime),
+    sa.Column("ae_title", sa.String(16), nullable=False, server_default=""),
 )
 
 SESSIONS = sa.Table(

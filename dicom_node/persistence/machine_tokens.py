@@ -42,6 +42,7 @@ class MachineTokenStore:
             "scopes": scopes,
             "created_at": token.created_at,
             "expires_at": token.expires_at,
+            "ae_title": token.ae_title,
         }
         with self._engine.begin() as connection:
             connection.execute(sa.insert(MACHINE_TOKENS).values(**row))

@@ -14,7 +14,7 @@ from dicom_node.domain.health import Problem, Severity, status_of
 from dicom_node.web import problems as problem_pages
 from dicom_node.web import sign_in
 from dicom_node.web.frame import STATIC, Frame, Section
-from dicom_node.web.request_limits import RequestLimits
+from dicom_node.web.request_limits import RequestLimits, Streams
 from dicom_node.web.security import SecurityHeaders
 from dicom_node.web.sessions import (
     ABSOLUTE_SECONDS,
@@ -32,7 +32,7 @@ class Pages:
 
     ``interfaces`` say themselves who may use them: people who are signed in, or machines whose
     tokens ``people`` knows. ``https`` says that browsers reach the node by HTTPS: cookies are then
-    sent by nothing else.
+    sent by nothing else. ``streams`` are the requests that bring large bodies.
     """
 
     frame: Frame
@@ -44,6 +44,7 @@ class Pages:
     sections: Sequence[Section] = ()
     people: People | None = None
     interfaces: Sequence[APIRouter] = ()
+    streams: Streams | None = None
 
 
 def make_application(
@@ -100,7 +101,7 @@ def make_application(
         _add_pages(application, pages)
     for service in machines:
         application.include_router(service)
-    application.add_middleware(RequestLimits)
+    application.add_middleware(RequestLimits, streams=pages.streams if pages else None)
     return application
 
 

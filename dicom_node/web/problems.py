@@ -1,6 +1,7 @@
 """What a request gets that cannot be answered: a page for people, JSON for programs."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
@@ -21,6 +22,7 @@ from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import NotAllowedError, NotSignedInError, StaleFormError, signed_in
 
+_RETRY_SECONDS = "30"
 # The first class that an error is of decides.
 _STATUSES: tuple[tuple[type[NodeError], int], ...] = (
     (NotSignedInError, 401),
@@ -49,7 +51,10 @@ def add_handlers(application: FastAPI, frame: Frame) -> None:
         if isinstance(error, NotSignedInError) and not _is_program(request):
             return _to_sign_in(request)
         fields = error.fields if isinstance(error, InvalidFieldsError) else None
-        return _answer(request, frame, status_of(error), str(error), fields)
+        answer = _answer(request, frame, status_of(error), str(error), fields)
+        if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            answer.headers["Retry-After"] = _RETRY_SECONDS
+        return answer
 
     def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
@@ -13,20 +14,57 @@ MAX_BYTES = 4 * 2**20
 MAX_SECONDS = 30.0
 """A body that is not there by then is not waited for: its thread and memory are others' too."""
 
+_SILENT_SECONDS = 60.0
+_SLOWEST = 4 * 2**10  # bytes a second
+
 
 class _RefusedError(HTTPException):
     """A request that is not taken; whoever reads its body lets this pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """Requests whose bodies are worked on while they come: larger ones are taken, for longer.
+
+    ``is_one`` says it of a method and a path. Such a body may pause for ``silent`` seconds, and has
+    all in all that long and one second for each ``slowest`` bytes of it.
+    """
+
+    is_one: Callable[[str, str], bool]
+    max_bytes: int
+    silent: float = _SILENT_SECONDS
+    slowest: int = _SLOWEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """What holds for one request."""
+
+    max_bytes: int
+    seconds: float
+    slowest: int = 0
+
+    def deadline(self, begun: float, now: float, taken: int) -> float:
+        """Return until when the next bytes have to come."""
+        if not self.slowest:
+            return begun + self.seconds
+        return min(now + self.seconds, begun + self.seconds + taken / self.slowest)
 
 
 class RequestLimits:
     """Answers 413 to what is too large and 408 to what is too slow (RFC 9110 Section 15.5)."""
 
     def __init__(
-        self, app: ASGIApp, *, max_bytes: int = MAX_BYTES, seconds: float = MAX_SECONDS
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int = MAX_BYTES,
+        seconds: float = MAX_SECONDS,
+        streams: Streams | None = None,
     ) -> None:
         self._app = app
-        self._max_bytes = max_bytes
-        self._seconds = seconds
+        self._usual = _Limits(max_bytes=max_bytes, seconds=seconds)
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -41,8 +79,9 @@ class RequestLimits:
             await send(message)
 
         try:
-            self._require_length(scope)
-            await self._app(scope, self._limited(receive), noting)
+            limits = self._limits(scope)
+            _require_length(scope, limits)
+            await self._app(scope, _limited(receive, limits), noting)
         except _RefusedError as refused:
             if has_begun:
                 raise
@@ -52,33 +91,43 @@ class RequestLimits:
             )
             await answer(scope, receive, send)
 
-    def _require_length(self, scope: Scope) -> None:
-        stated = dict(scope["headers"]).get(b"content-length", b"")
-        if stated.isdigit() and (len(stated) > 18 or int(stated) > self._max_bytes):
-            raise self._too_large()
+    def _limits(self, scope: Scope) -> _Limits:
+        streams = self._streams
+        if streams is None or not streams.is_one(scope["method"], scope["path"]):
+            return self._usual
+        return _Limits(max_bytes=streams.max_bytes, seconds=streams.silent, slowest=streams.slowest)
 
-    def _limited(self, receive: Receive) -> Callable[[], Awaitable[Message]]:
-        deadline = asyncio.get_running_loop().time() + self._seconds
-        taken, is_whole = 0, False
 
-        async def limited() -> Message:
-            nonlocal taken, is_whole
-            if is_whole:  # from here on only the client's going away is waited for
-                return await receive()
-            left = deadline - asyncio.get_running_loop().time()
-            try:
-                message = await asyncio.wait_for(receive(), max(left, 0.001))
-            except TimeoutError:
-                raise _RefusedError(
-                    408, f"the request did not come within {self._seconds:.0f} seconds"
-                ) from None
-            taken += len(message.get("body", b""))
-            is_whole = not message.get("more_body", False)
-            if taken > self._max_bytes:
-                raise self._too_large()
-            return message
+def _require_length(scope: Scope, limits: _Limits) -> None:
+    stated = dict(scope["headers"]).get(b"content-length", b"")
+    if stated.isdigit() and (len(stated) > 18 or int(stated) > limits.max_bytes):
+        raise _too_large(limits)
 
-        return limited
 
-    def _too_large(self) -> _RefusedError:
-        return _RefusedError(413, f"a request has at most {self._max_bytes} bytes")
+def _limited(receive: Receive, limits: _Limits) -> Callable[[], Awaitable[Message]]:
+    now = asyncio.get_running_loop().time
+    begun, taken, is_whole = now(), 0, False
+
+    async def limited() -> Message:
+        nonlocal taken, is_whole
+        if is_whole:  # from here on only the client's going away is waited for
+            return await receive()
+        left = limits.deadline(begun, now(), taken) - now()
+        try:
+            message = await asyncio.wait_for(receive(), max(left, 0.001))
+        except TimeoutError:
+            words = f"the request did not come within {limits.seconds:.0f} seconds"
+            if limits.slowest:
+                words = "the request comes too slowly, or no more of it"
+            raise _RefusedError(408, words) from None
+        taken += len(message.get("body", b""))
+        is_whole = not message.get("more_body", False)
+        if taken > limits.max_bytes:
+            raise _too_large(limits)
+        return message
+
+    return limited
+
+
+def _too_large(limits: _Limits) -> _RefusedError:
+    return _RefusedError(413, f"a request has at most {limits.max_bytes} bytes")

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from dicom_node.administration.administration import Administration
+from dicom_node.dicomweb.uploads import Uploads
 from dicom_node.domain.application_entity import Role
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.job import Job, JobState
@@ -52,7 +53,11 @@ def office_administration(repositories: Repositories) -> Administration:
     return make_administration(repositories, routes=routes, cards=cards)
 
 
-def office_application(repositories: Repositories, devices: DeviceDesk | None = None) -> FastAPI:
+def office_application(
+    repositories: Repositories,
+    devices: DeviceDesk | None = None,
+    uploads: Uploads | None = None,
+) -> FastAPI:
     """All pages over the stores, and a worklist in memory."""
     pages = make_pages(
         repositories.settings,
@@ -61,6 +66,7 @@ def office_application(repositories: Repositories, devices: DeviceDesk | None = 
         version="test",
         devices=devices,
         administration=office_administration(repositories),
+        uploads=uploads,
     )
     return make_application(
         registry=CollectorRegistry(), problems=tuple, version="test", pages=pages

@@ -22,10 +22,14 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls, as the audit trail names them, and what they may do."""
+    """Who calls, as the audit trail names them, and what they may do.
+
+    ``sender`` is the AE title that a token's objects are kept under; people have none of their own.
+    """
 
     actor: str
     permissions: frozenset[Permission]
+    sender: str = ""
 
 
 def caller(request: Request) -> Caller:
@@ -44,7 +48,9 @@ def caller(request: Request) -> Caller:
         bearer = people.bearer(text.strip()) if people is not None else None
         if bearer is None:
             raise NotSignedInError("this token is unknown, has expired or was taken back.")
-        return Caller(actor=bearer.actor, permissions=bearer.permissions)
+        return Caller(
+            actor=bearer.actor, permissions=bearer.permissions, sender=bearer.token.sender
+        )
     user = signed_in(request)
     if request.method not in _SAFE:
         sent, expected = request.headers.get("X-CSRF-Token", ""), request.session.get("csrf", "")

@@ -12,6 +12,7 @@ that comes later opens the study again and leads to a successor result.
 import logging
 from collections.abc import Callable
 
+from dicom_node.domain.application_entity import DEFAULT_PATIENCE
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.workflow.analysis.route import Routed
@@ -118,8 +119,8 @@ class Completion:
 
     def _quiet_period(self, study: StudyRecord) -> float:
         sender = self._ae_titles.find(study.sender)
-        if sender is None:
-            return 0.0
+        if sender is None:  # no longer administered, or somebody at the upload page
+            return 0.0 if study.interruption is None else DEFAULT_PATIENCE
         if study.interruption is not None:
             return max(sender.patience, sender.quiet_period)
         return sender.quiet_period

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.testclient import TestClient
 
+from dicom_node.dicomweb.uploads import BusyError, Sender, Upload
 from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission
 from dicom_node.node.repositories import Repositories
 from tests.peers.office import office_application, office_stores
@@ -29,6 +30,7 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/api/v1/openapi.json", ""): SIGNED_IN,
     ("/worklist", ""): Permission.REVIEW,
     ("/dicom-web", ""): Permission.IMAGES,
+    ("/dicom-web/studies", "POST"): Permission.UPLOAD,
     ("/calibration", ""): Permission.DEVICES,
     ("/drift", ""): Permission.DEVICES,
     ("/overview", "GET"): Permission.STATUS,
@@ -67,6 +69,17 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/api/v1/users", ""): Permission.PEOPLE,
     ("/api/v1/tokens", ""): Permission.PEOPLE,
 }
+
+
+class NoUploads:
+    """Whoever gets as far as this is let in."""
+
+    def open(self, sender: Sender, study_instance_uid: str | None) -> Upload:
+        """Begin none."""
+        del sender, study_instance_uid
+        raise BusyError("none is begun here")
+
+
 VISITORS = ("", "bert", "rita", "olga", "otto")
 
 
@@ -78,7 +91,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
 
 @pytest.fixture(scope="module")
 def client(stores: Repositories) -> TestClient:
-    application = office_application(stores, device_desk(stores, Validated()))
+    application = office_application(stores, device_desk(stores, Validated()), NoUploads())
     return TestClient(application, follow_redirects=False)
 
 
