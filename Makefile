@@ -41,8 +41,12 @@ test-unit: $(TESTING) ## Only the tests without peers, processes and networks
 bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 	@$(PY) -m bench
 
-faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost
-	@DICOM_NODE_FAULT_ROUNDS=20 $(PY) -m pytest tests/acceptance/test_faults.py --timeout 1800
+faults: KILLS ?= 100
+faults: STUDIES ?= 300
+faults: SEED ?= 20260101
+faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost; KILLS, STUDIES, SEED
+	@DICOM_NODE_FAULT_KILLS=$(KILLS) DICOM_NODE_FAULT_STUDIES=$(STUDIES) DICOM_NODE_FAULT_SEED=$(SEED) \
+	  $(PY) -m pytest tests/acceptance/test_faults.py -s --timeout 14400
 
 cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some
 	@$(PY) -m tests.cases $(CASES)

@@ -82,6 +82,11 @@ class RunningNode:
     def start(self) -> None:
         """Start ``dicom-node serve`` and wait until it receives."""
         before = self._starts()
+        self.launch()
+        self.wait_for("the node to receive", lambda: self._starts() > before, seconds=90)
+
+    def launch(self) -> None:
+        """Start ``dicom-node serve`` and wait for nothing."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [_COMMAND, "--config", CONFIG, "serve"],
@@ -90,7 +95,6 @@ class RunningNode:
                 stderr=log,
                 text=True,
             )
-        self.wait_for("the node to receive", lambda: self._starts() > before, seconds=90)
 
     def kill(self) -> None:
         """End the node as a power cut would; its receivers notice and end too."""
