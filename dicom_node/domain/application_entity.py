@@ -27,6 +27,7 @@ class Operation(StrEnum):
 
     ECHO = "echo"
     STORE = "store"
+    COMMIT = "commit"
     FIND = "find"
     MOVE = "move"
     WORKLIST = "worklist"
@@ -46,8 +47,8 @@ class Compression(StrEnum):
 ADMINISTERED_EVIDENCE = tuple(kind for kind, spec in EVIDENCE.items() if spec.is_administered)
 
 OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
-    Role.MODALITY: frozenset({Operation.ECHO, Operation.STORE}),
-    Role.PACS: frozenset({Operation.ECHO, Operation.STORE}),
+    Role.MODALITY: frozenset({Operation.ECHO, Operation.STORE, Operation.COMMIT}),
+    Role.PACS: frozenset({Operation.ECHO, Operation.STORE, Operation.COMMIT}),
     Role.QUERY: frozenset({Operation.ECHO, Operation.FIND, Operation.MOVE}),
     Role.WORKLIST: frozenset({Operation.ECHO, Operation.WORKLIST}),
 }

@@ -72,6 +72,15 @@ class RetryPolicy:
     jitter: float = 0.2
     give_up_after: timedelta = timedelta(days=3)
 
+    @property
+    def most_attempts(self) -> int:
+        """After how many failures ``give_up_after`` has passed; no clock is asked."""
+        attempts, waited = 0, timedelta()
+        while waited < self.give_up_after:
+            attempts += 1
+            waited += self.delay(attempts, 0.5)
+        return attempts
+
     def delay(self, attempts: int, chance: float) -> timedelta:
         """Return how long to wait after ``attempts`` failures.
 

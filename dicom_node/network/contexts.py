@@ -7,6 +7,7 @@ from pynetdicom import AllStoragePresentationContexts, build_context
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.network.access import Operation
+from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.private import transfer_syntaxes
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
 
@@ -60,7 +61,10 @@ class ContextTable:
                 syntaxes.setdefault(sop_class, {}).update(dict.fromkeys(known))
         accepted = [build_context(uid, list(known)) for uid, known in syntaxes.items() if known]
         for context in accepted:
-            if context.abstract_syntax in takers and Operation.MOVE in operations:
+            if context.abstract_syntax == PUSH_MODEL:
+                # Whoever brings results is the SCP of this association (PS3.4 Section J.3.3).
+                context.scp_role = context.scu_role = True
+            elif context.abstract_syntax in takers and Operation.MOVE in operations:
                 context.scp_role, context.scu_role = True, Operation.STORE in operations
         return accepted
 
@@ -68,6 +72,8 @@ class ContextTable:
         """Return for what a SOP Class is of use, any of which lets it in."""
         if sop_class == _VERIFICATION:
             return frozenset({Operation.ECHO})
+        if sop_class == PUSH_MODEL:
+            return frozenset({Operation.COMMIT})
         if sop_class in QUERY_SOP_CLASSES:
             return frozenset({QUERY_SOP_CLASSES[sop_class]})
         if not self.is_storage(sop_class):
@@ -75,7 +81,6 @@ class ContextTable:
         return _STORED_OR_TAKEN if sop_class in takers else _STORED
 
     def _known(self, sop_class: str, syntaxes: Iterable[str]) -> list[str]:
-        known = (
-            QUERY_TRANSFER_SYNTAXES if sop_class in QUERY_SOP_CLASSES else self.transfer_syntaxes
-        )
+        plain = sop_class in QUERY_SOP_CLASSES or sop_class == PUSH_MODEL
+        known = QUERY_TRANSFER_SYNTAXES if plain else self.transfer_syntaxes
         return [uid for uid in syntaxes if uid in known]

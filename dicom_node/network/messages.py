@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -82,6 +83,9 @@ class Messages(DIMSEServiceProvider):
         self._fault: Fault | None = None
         self._buffer = BoundedBuffer(ObjectLimits(max_bytes=0))
         self._broken = False
+        # The fragments of a message follow each other (PS3.8 Annex E.1), and results of storage
+        # commitment are told by threads of their own.
+        self._speaking = threading.Lock()
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the fragments of a P-DATA-TF, and hand over each message that is complete."""
@@ -174,17 +178,19 @@ class Messages(DIMSEServiceProvider):
         if isinstance(primitive, C_STORE) and primitive.MessageIDBeingRespondedTo is not None:
             self._send_command(encode_store_response(primitive), context_id)
             return
-        super().send_msg(primitive, context_id)
+        with self._speaking:
+            super().send_msg(primitive, context_id)
 
     def _send_command(self, command: bytes, context_id: int) -> None:
         """Send a command set, in as many fragments as the peer's maximum length makes of it."""
         room = (self.maximum_pdu_size or len(command) + _PDV_HEAD) - _PDV_HEAD & ~1
-        for start in range(0, len(command), room):
-            last = _LAST if start + room >= len(command) else 0
-            fragment = P_DATA()
-            part = bytes((_COMMAND | last,)) + command[start : start + room]
-            fragment.presentation_data_value_list.append((context_id, part))
-            self.dul.send_pdu(fragment)
+        with self._speaking:
+            for start in range(0, len(command), room):
+                last = _LAST if start + room >= len(command) else 0
+                fragment = P_DATA()
+                part = bytes((_COMMAND | last,)) + command[start : start + room]
+                fragment.presentation_data_value_list.append((context_id, part))
+                self.dul.send_pdu(fragment)
 
 
 class MessageQueue(queue.Queue[Any]):

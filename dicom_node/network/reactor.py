@@ -12,15 +12,17 @@ are stored. State machine, PDUs, messages and services are pynetdicom's own. A s
 import logging
 import queue
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_GET, C_MOVE, C_STORE
+from pynetdicom.dimse_primitives import C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import AssociationServer
@@ -29,6 +31,7 @@ from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Refusal
 from dicom_node.network.association_request import AssociateRequest
 from dicom_node.network.command_set import CommandSet
+from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.connection import TICK_SECONDS, PeerSocket, WaitingSocket
 from dicom_node.network.errors import MalformedMessageError
 from dicom_node.network.logs import fields
@@ -41,8 +44,19 @@ logger = logging.getLogger(__name__)
 
 # For the answer to a sub-operation, where nobody says how long.
 _LONGEST_WAIT = 600.0
-# Serves a C-MOVE or C-GET, for which pynetdicom's primitives have no common type.
-Retrieving = Callable[["ReceivingAssociation", Any, PresentationContext], None]
+# Serves a message; pynetdicom's primitives have no common type.
+Service = Callable[["ReceivingAssociation", Any, PresentationContext], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What serves messages in the place of pynetdicom: C-MOVE and C-GET, and commitment."""
+
+    retrieve: Service | None = None
+    commitment: Service | None = None
+
+
+_NO_SERVICES = Services()
 
 
 class Reactor(Enum):
@@ -67,7 +81,7 @@ class ReceivingAssociation(AcceptedAssociation):
         limits: ObjectLimits,
         place: Place,
         on_end: Callable[[Association], None] | None,
-        on_retrieve: Retrieving | None = None,
+        services: Services = _NO_SERVICES,
     ) -> None:
         """Serve an accepted connection that holds ``place``.
 
@@ -77,9 +91,9 @@ class ReceivingAssociation(AcceptedAssociation):
         self.place = place
         self._on_end = on_end
         self._stopping = False
-        self._awaited: int | None = None
-        self._answers: queue.SimpleQueue[CommandSet] = queue.SimpleQueue()
-        self._on_retrieve = on_retrieve
+        self._awaited: dict[int, queue.SimpleQueue[CommandSet]] = {}
+        self._services = services
+        self.over = threading.Event()
         self.dimse = Messages(self, self, limits=limits)
         self.connection = self._connect(connection, server)
         self.set_socket(self.connection)
@@ -119,6 +133,7 @@ class ReceivingAssociation(AcceptedAssociation):
         finally:
             self.dul.kill_dul()
             self._cleared()
+            self.over.set()
             self.place.leave()
             if self._on_end is not None:
                 self._on_end(self)
@@ -161,10 +176,22 @@ class ReceivingAssociation(AcceptedAssociation):
         context = self.context(context_id)
         if isinstance(message, C_STORE) and context is not None:
             StorageServiceClass(self).SCP(message, context)
-        elif isinstance(message, C_GET | C_MOVE) and context is not None and self._on_retrieve:
-            self._on_retrieve(self, message, context)
+        elif context is not None and (service := self._service(message, context)):
+            service(self, message, context)
         else:
             super().serve(message, context_id)
+
+    def _service(self, message: Any, context: PresentationContext) -> Service | None:
+        if isinstance(message, C_GET | C_MOVE):
+            return self._services.retrieve
+        if isinstance(message, N_ACTION | N_EVENT_REPORT) and context.abstract_syntax == PUSH_MODEL:
+            return self._services.commitment
+        return None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the peer is about to end the association, or it is over."""
+        return self.has_gone or not self.is_established or self.acse.is_release_requested()
 
     @property
     def has_gone(self) -> bool:
@@ -173,25 +200,34 @@ class ReceivingAssociation(AcceptedAssociation):
 
     def store_back(self, request: C_STORE, context_id: int) -> int | None:
         """Send an object to the requestor (PS3.4 Section C.4.3.3); return its status, if any."""
-        self._awaited = request.MessageID
+        return self.ask(request, context_id)
+
+    def spare_message_id(self) -> int:
+        """Return a Message ID that no answer is waited for under."""
+        return next(each for each in range(0xFFFF, 0, -1) if each not in self._awaited)
+
+    def ask(self, request: Any, context_id: int) -> int | None:
+        """Send the requestor a request; return the status of the answer, if one came in time."""
+        answers: queue.SimpleQueue[CommandSet] = queue.SimpleQueue()
+        self._awaited[request.MessageID] = answers
         try:
             self.dimse.send_msg(request, context_id)
-            return self._answer()
+            return self._answer(answers)
         finally:
-            self._awaited = None
+            del self._awaited[request.MessageID]
 
     def answered(self, response: CommandSet) -> bool:
         """Take an answer; tell whether it was waited for."""
-        is_awaited = response.message_id == self._awaited
-        if is_awaited:
-            self._answers.put(response)
-        return is_awaited
+        answers = self._awaited.get(response.message_id)
+        if answers is not None:
+            answers.put(response)
+        return answers is not None
 
-    def _answer(self) -> int | None:
+    def _answer(self, answers: "queue.SimpleQueue[CommandSet]") -> int | None:
         deadline = time.monotonic() + (self.dimse_timeout or _LONGEST_WAIT)
         while time.monotonic() < deadline and not self.has_gone:
             with suppress(queue.Empty):
-                return self._answers.get(timeout=TICK_SECONDS).status
+                return answers.get(timeout=TICK_SECONDS).status
         return None
 
     def _own_end(self) -> AssociationEnd:
@@ -219,7 +255,7 @@ class WaitingAssociation(ReceivingAssociation):
         limits: ObjectLimits,
         place: Place,
         on_end: Callable[[Association], None] | None,
-        on_retrieve: Retrieving | None = None,
+        services: Services = _NO_SERVICES,
     ) -> None:
         """Serve an accepted connection that holds ``place``."""
         self._serving = self._storing = False
@@ -229,7 +265,7 @@ class WaitingAssociation(ReceivingAssociation):
             limits=limits,
             place=place,
             on_end=on_end,
-            on_retrieve=on_retrieve,
+            services=services,
         )
         self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
         self.dul.to_provider_queue = RequestQueue(self.connection.ring)

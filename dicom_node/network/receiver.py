@@ -24,16 +24,17 @@ from dicom_node.domain.reception import (
 )
 from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessFactory, Operation
+from dicom_node.network.commitment_scp import CommitmentScp
 from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.logs import ForwardingHandler, fields
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.query_scp import QueryScp
-from dicom_node.network.reactor import Reactor, ReceivingAssociation, Retrieving
+from dicom_node.network.reactor import Reactor, ReceivingAssociation, Service, Services
 from dicom_node.network.retrieve_scp import RetrieveScp
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
-from dicom_node.network.sources import OnceMade, SourceOfQueries
+from dicom_node.network.sources import OnceMade, SourceOfCommitments, SourceOfQueries
 from dicom_node.network.storage_scp import StorageScp
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer
@@ -41,6 +42,7 @@ from dicom_node.network.transport import ReceiverServer
 logger = logging.getLogger(__name__)
 
 _RECEPTION = frozenset({Operation.ECHO, Operation.STORE})
+_QUERIES = frozenset({Operation.FIND, Operation.MOVE})
 _POLL_SECONDS = 0.25
 _ABORT_SECONDS = 1.0
 
@@ -92,6 +94,7 @@ class ReceiverTask:
     store: Callable[[], InstanceStore]
     access: AccessFactory
     queries: SourceOfQueries | None = None
+    commitments: SourceOfCommitments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +191,10 @@ def _server(
         store=task.store(),
         access=task.access(),
         emit=emit,
-        offered=frozenset(Operation) if task.queries is not None else _RECEPTION,
+        offered=_offered(task),
     )
-    finding, retrieving = _query_services(task)
+    finding, retrieve = _query_services(task)
+    commitment = CommitmentScp(task.commitments).serve if task.commitments else None
     return ReceiverServer(
         listener,
         _application_entity(task.settings),
@@ -198,15 +202,21 @@ def _server(
         slots=slots,
         handlers=[*scp.handlers(), *finding],
         on_end=scp.on_end,
-        on_retrieve=retrieving,
+        services=Services(retrieve=retrieve, commitment=commitment),
         tls=server_context(task.settings.tls) if task.settings.tls else None,
         reactor=task.settings.reactor,
     )
 
 
+def _offered(task: ReceiverTask) -> frozenset[Operation]:
+    queries = _QUERIES if task.queries is not None else frozenset[Operation]()
+    commitment = {Operation.COMMIT} if task.commitments is not None else set()
+    return _RECEPTION | queries | commitment
+
+
 def _query_services(
     task: ReceiverTask,
-) -> tuple[list[tuple[Any, Callable[[Event], Any]]], Retrieving | None]:
+) -> tuple[list[tuple[Any, Callable[[Event], Any]]], Service | None]:
     """Return what serves queries and retrievals, where the receiver has anything to serve."""
     if task.queries is None:
         return [], None

@@ -31,7 +31,7 @@ from dicom_node.network.receiver import (
     run_receiver,
 )
 from dicom_node.network.slots import SlotCounts
-from dicom_node.network.sources import SourceOfQueries
+from dicom_node.network.sources import SourceOfCommitments, SourceOfQueries
 from dicom_node.network.transport import listen
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class ReceiverPool:
         store: Callable[[], InstanceStore],
         access: AccessFactory,
         queries: SourceOfQueries | None = None,
+        commitments: SourceOfCommitments | None = None,
         on_events: EventSink,
     ) -> None:
         """Prepare; ``store`` and ``access`` are called in each receiver and must be picklable.
@@ -81,6 +82,7 @@ class ReceiverPool:
         self._store = store
         self._access = access
         self._queries = queries
+        self._commitments = commitments
         self._on_events = on_events
         self._context = multiprocessing.get_context("spawn")
         self._counts = SlotCounts.make(
@@ -190,6 +192,7 @@ class ReceiverPool:
             store=self._store,
             access=self._access,
             queries=self._queries,
+            commitments=self._commitments,
         )
         process = self._context.Process(
             target=run_receiver,

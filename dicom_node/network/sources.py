@@ -1,8 +1,15 @@
-"""What a receiver process answers queries and retrievals from."""
+"""What a receiver process answers queries, retrievals and requests for commitment from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+from dicom_node.domain.commitment import (
+    CommitmentAnswers,
+    CommitmentBook,
+    CommitmentResult,
+    OpenRequest,
+)
 from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.query.holdings import Holdings
 
@@ -25,14 +32,31 @@ class QuerySource:
 SourceOfQueries = Callable[[], QuerySource]
 
 
-class OnceMade:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentSource:
+    """Where requests for commitment, and results of the node's own, are recorded.
+
+    ``check`` says of each instance of a request whether the archive has it.
+    """
+
+    book: CommitmentBook
+    answers: CommitmentAnswers
+    check: Callable[[OpenRequest], CommitmentResult]
+
+
+# As for queries.
+SourceOfCommitments = Callable[[], CommitmentSource]
+Source = TypeVar("Source")
+
+
+class OnceMade(Generic[Source]):
     """A source that is made when it is asked for first: most receivers never are."""
 
-    def __init__(self, make: SourceOfQueries) -> None:
+    def __init__(self, make: Callable[[], Source]) -> None:
         self._make = make
-        self._made: QuerySource | None = None
+        self._made: Source | None = None
 
-    def __call__(self) -> QuerySource:
+    def __call__(self) -> Source:
         """Return the source; made twice where two ask first at once, which does no harm."""
         if self._made is None:
             self._made = self._make()

@@ -11,7 +11,7 @@ from itertools import count, islice
 from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -435,12 +435,25 @@ class _Answers(DIMSEServiceProvider):
 
     pynetdicom's reactor looks for requests now and then. It is to pause while an answer is awaited,
     but on a busy machine it may look once more, and drop the answer as no request. Nobody sends
-    requests to a storage SCU, so the reactor finds nothing here.
+    requests to a storage SCU, so the reactor finds nothing here, but while it ``serves``.
     """
+
+    serves = False
 
     def get_msg(self, block: bool = False) -> Any:
         """Return the next message to whoever waits for it."""
-        return super().get_msg(block=True) if block else (None, None)
+        return super().get_msg(block=block) if block or self.serves else (None, None)
+
+
+@contextmanager
+def serving(association: Association) -> Iterator[None]:
+    """Serve, for a ``with`` block, what the peer asks over an association that the node opened."""
+    dimse = cast("_Answers", association.dimse)
+    dimse.serves = True
+    try:
+        yield
+    finally:
+        dimse.serves = False
 
 
 def _connect(association: Association, address: AddressInformation) -> ClosingSocket:

@@ -16,7 +16,7 @@ from dicom_node.network.errors import ReceptionError
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import ConnectionHandler
-from dicom_node.network.reactor import ASSOCIATIONS, Reactor, Retrieving
+from dicom_node.network.reactor import ASSOCIATIONS, Reactor, Services
 from dicom_node.network.slots import AssociationSlots, Place
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class ReceiverServer(ThreadedAssociationServer):
         slots: AssociationSlots,
         handlers: list[tuple[Any, Callable[..., Any]]],
         on_end: Callable[[Association], None] | None = None,
-        on_retrieve: Retrieving | None = None,
+        services: Services | None = None,
         tls: SSLContext | None = None,
         reactor: Reactor = Reactor.WAITING,
     ) -> None:
@@ -81,7 +81,7 @@ class ReceiverServer(ThreadedAssociationServer):
         self.places: dict[Any, Place] = {}
         self.handlers = handlers
         self.on_end = on_end
-        self.on_retrieve = on_retrieve
+        self.services = services or Services()
         super().__init__(ae, listener.getsockname(), ae.ae_title, [], request_handler=_Connection)
 
     def server_bind(self) -> None:
@@ -174,7 +174,7 @@ class _Connection(ConnectionHandler):
             limits=server.limits,
             place=place,
             on_end=server.on_end,
-            on_retrieve=server.on_retrieve,
+            services=server.services,
         )
         place.drop = association.drop
         del server.places[self.request]  # from here on the association gives it back

@@ -1,6 +1,6 @@
 """The DICOM Conformance Statement (PS3.2), written from the tables that the node itself uses."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 from pydicom.sr.coding import Code
@@ -9,7 +9,10 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from dicom_node import __version__
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Compression, Operation
+from dicom_node.domain.commitment import FailureReason
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.network.commitment_data import PUSH_MODEL
+from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS, GRACE_SECONDS
 from dicom_node.network.contexts import ContextTable
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
@@ -26,6 +29,7 @@ from dicom_node.network.status import (
 )
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANSFER_SYNTAXES
+from dicom_node.node.committing import REASONS
 from dicom_node.query.information_model import PATIENT_ROOT
 from dicom_node.query.keys import ARCHIVE_KEYS
 from sr_templates import codes
@@ -58,6 +62,7 @@ def conformance_statement(settings: NodeSettings) -> str:
         _storage_scu(settings),
         _worklist_scp(),
         _query_scp(settings),
+        _commitment(settings),
         _configuration(settings),
         _character_sets(),
         _security(),
@@ -89,6 +94,7 @@ def _overview() -> Iterator[str]:
                 (_name(uid), "Yes" if uid in RETRIEVAL_SOP_CLASSES else "No", "Yes")
                 for uid in QUERY_SOP_CLASSES
             ),
+            (_name(PUSH_MODEL), "Yes", "Yes"),
             ("QIDO-RS, WADO-RS, UPS-RS", "No", "Yes"),
         ],
     )
@@ -258,6 +264,38 @@ def _retrieve_scu(settings: NodeSettings) -> Iterator[str]:
     yield "UIDs, 100 in a request; one transfer syntax in each context."
 
 
+def _commitment(settings: NodeSettings) -> Iterator[str]:
+    workflow = settings.workflow
+    yield from _title(3, "3.6 Storage Commitment SCP: accepted presentation contexts")
+    yield "On the port that objects are received on, from AE titles that may COMMIT."
+    yield from _uids([PUSH_MODEL])
+    yield ""
+    yield "Transfer syntaxes: " + "; ".join(map(_name, QUERY_TRANSFER_SYNTAXES)) + "."
+    yield "A request is durable before it is answered. Each instance is then looked for in the"
+    yield "archive, read, and compared with the digest of what was received. The result is told by"
+    yield f"N-EVENT-REPORT over the same association where it is still open {GRACE_SECONDS:g} s"
+    yield "after the answer. Otherwise, and after a restart, the node opens an association to the"
+    yield "host and port of the AE title's entry, and proposes the SCP role for itself. It tries to"
+    yield f"for {workflow.give_up_after / 86400:g} days. A Transaction UID is known for"
+    yield f"{workflow.keep_workflows / 86400:g} days after its result was told."
+    yield "Images stay until the node's own rule of retention removes them (none is set by"
+    yield "default); none is removed while a request for it is open. The SCU must not take a"
+    yield "commitment for longer than that rule allows."
+    yield from _title(4, "Status of N-ACTION responses")
+    yield from _statuses(ACTION_STATUS)
+    yield from _title(4, "Failure reasons")
+    yield from _statuses(REASONS)
+    yield from _title(4, "Status of N-EVENT-REPORT responses")
+    yield "Results are taken over associations whose requestor proposes the SCP role."
+    yield from _statuses(EVENT_STATUS)
+
+
+def _statuses(meanings: Mapping[int, str] | Mapping[FailureReason, str]) -> Iterator[str]:
+    yield from _table(
+        ("Code", "Meaning"), [(_hex(status), words) for status, words in meanings.items()]
+    )
+
+
 def _too_many(settings: NodeSettings) -> str:
     return f"More than {settings.network.max_query_results} match; so many were answered"
 
@@ -267,7 +305,7 @@ def _hex(status: int) -> str:
 
 
 def _configuration(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(3, "3.6 Configuration")
+    yield from _title(3, "3.7 Configuration")
     yield "AE titles, hosts, ports, roles, destinations and kinds of evidence are administered with"
     yield "`dicom-node ae`. The parameters of the DICOM side:"
     yield from _table(

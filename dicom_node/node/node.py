@@ -23,6 +23,7 @@ from dicom_node.node.administering import make_administration, make_routes
 from dicom_node.node.analyst import AnalystSetup
 from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
+from dicom_node.node.committing import commitment_source, commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.device_metrics import DriftCollector
@@ -136,6 +137,7 @@ class Node:
         self._corridor.completion.start_with(self._workflows)
         self._dispatch = Dispatch(courier_parts(settings, self._repositories))
         self._corridor.planning.wake_with(self._dispatch.wake)
+        self._telling = commitment_telling(settings, self._repositories)
         self._salvage = Salvage(
             index=self._repositories.index,
             completion=self._corridor.completion,
@@ -230,6 +232,7 @@ class Node:
         self._repositories.evidence.open()
         self._workflows.start()
         try:
+            self._repositories.commitment_requests.release_all()
             self._salvage.sweep()
             self._dispatch.start()
             self._desk.catch_up(always=True)
@@ -299,6 +302,7 @@ class Node:
             store=functools.partial(StorageArchive, archive_settings(self._settings)),
             access=functools.partial(database_access, url, ae_title),
             queries=functools.partial(query_source, self._settings.model_dump()),
+            commitments=functools.partial(commitment_source, self._settings.model_dump()),
             on_events=self._desk.handle,
         )
 
@@ -365,6 +369,7 @@ class Node:
             coalesce=True,
             next_run_time=utc_now(),
         )
+        self._clock.add_job(self._telling.sweep, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._collect, "interval", hours=1)
         self._clock.add_job(self._web.renew, "interval", minutes=1)
@@ -407,6 +412,8 @@ class Node:
     def _collect(self) -> None:
         self._workflows.collect()
         self._repositories.hotbase.forget_predictions(utc_now() - _KEEP_PREDICTIONS)
+        kept = timedelta(seconds=self._settings.workflow.keep_workflows)
+        self._repositories.commitment_requests.collect(utc_now() - kept)
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)

@@ -18,6 +18,8 @@ from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.audit import AuditStore
 from dicom_node.persistence.corridor.attempts import AttemptTable
 from dicom_node.persistence.corridor.attributes import AttributeStore
+from dicom_node.persistence.corridor.commitment_requests import CommitmentRequestStore
+from dicom_node.persistence.corridor.commitments import CommitmentStore
 from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
@@ -65,6 +67,8 @@ class Repositories:
         self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)
         self.deliveries = DeliveryStore(self.engine)
+        self.commitment_requests = CommitmentRequestStore(self.engine)
+        self.commitments = CommitmentStore(self.engine)
         self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.standing = StandingStore(self.engine)

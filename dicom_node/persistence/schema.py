@@ -1,7 +1,7 @@
 """The Hotbase's whole schema: every module that has tables of it."""
 
 from dicom_node.persistence import access_tables
-from dicom_node.persistence.corridor import attribute_tables, tables
+from dicom_node.persistence.corridor import attribute_tables, commitment_tables, tables
 from dicom_node.persistence.devices import calibration_tables, shadow_tables
 from dicom_node.persistence.review import tables as review_tables
 from dicom_node.persistence.ups import tables as step_tables
@@ -10,6 +10,7 @@ from dicom_node.persistence.ups import tables as step_tables
 MODULES = (
     tables,
     attribute_tables,
+    commitment_tables,
     calibration_tables,
     review_tables,
     shadow_tables,

@@ -32,6 +32,12 @@ class ConflictStore:
             )
         )
 
+    def paths_of(self, sop_instance_uid: str) -> tuple[str, ...]:
+        """Return the files that are kept, and not used, under a SOP Instance UID."""
+        query = sa.select(CONFLICTS.c.path).where(CONFLICTS.c.sop_instance_uid == sop_instance_uid)
+        with self._read() as connection:
+            return tuple(connection.scalars(query))
+
     def newest(self, limit: int = 20) -> tuple[Conflict, ...]:
         """Return the conflicts that came last, newest first."""
         return self._found(sa.true(), limit)

@@ -15,6 +15,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
+from dicom_node.persistence.corridor.commitment_tables import COMMITMENT_REFERENCES, COMMITMENTS
 from dicom_node.persistence.corridor.retention import note_removals
 from dicom_node.persistence.corridor.tables import (
     ATTEMPTS,
@@ -45,10 +46,11 @@ from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
 
 # In the order in which rows may go: none before those that refer to it.
 OF_JOBS = (
-    OBSERVATIONS, SHADOW_SCORES, DELIVERIES, SUBSTITUTES, EVIDENCE, FINDINGS, LEFT_OUT,
+    OBSERVATIONS, SHADOW_SCORES, COMMITMENTS, DELIVERIES, SUBSTITUTES, EVIDENCE, FINDINGS, LEFT_OUT,
     MEASUREMENTS, PREDICTIONS, REFUSALS, REMARKS,
 )  # fmt: skip
 OF_ITEMS = (REVIEW_FINDINGS, REVIEW_READINGS)
+OF_IMAGES = (COMMITMENT_REFERENCES,)
 OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS, STUDIES,
@@ -118,10 +120,15 @@ class ErasureStore:
         """Delete every row of a study, note its files for removal, and who wanted it and why."""
         jobs = sa.select(JOBS.c.job_id).where(JOBS.c.study_instance_uid == study)
         items = sa.select(REVIEW_ITEMS.c.item_id).where(REVIEW_ITEMS.c.study_instance_uid == study)
+        images = sa.select(INSTANCES.c.sop_instance_uid).where(
+            INSTANCES.c.study_instance_uid == study
+        )
         with self._engine.begin() as connection:
             note_removals(connection, files, at=at)
             for table in OF_ITEMS:
                 connection.execute(sa.delete(table).where(table.c.item_id.in_(items)))
+            for table in OF_IMAGES:
+                connection.execute(sa.delete(table).where(table.c.sop_instance_uid.in_(images)))
             for table in OF_JOBS:
                 connection.execute(sa.delete(table).where(table.c.job_id.in_(jobs)))
             for table in OF_STUDIES:

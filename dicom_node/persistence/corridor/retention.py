@@ -18,6 +18,11 @@ from dicom_node.persistence.corridor.attribute_tables import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
+from dicom_node.persistence.corridor.commitment_requests import RequestState
+from dicom_node.persistence.corridor.commitment_tables import (
+    COMMITMENT_REFERENCES,
+    COMMITMENT_REQUESTS,
+)
 from dicom_node.persistence.corridor.tables import (
     CONFLICTS,
     DELIVERIES,
@@ -153,7 +158,14 @@ def _is_settled() -> tuple[sa.ColumnElement[bool], ...]:
         REVIEW_ITEMS.c.study_instance_uid == STUDIES.c.study_instance_uid,
         sa.or_(IS_OPEN, IS_UNCONCLUDED),
     )
-    return STUDIES.c.state.in_(_SETTLED), ~undone, ~undelivered, ~held, ~waiting
+    # Somebody has asked whether the node has them, and does not know the answer yet.
+    asked_for = sa.exists().where(
+        INSTANCES.c.study_instance_uid == STUDIES.c.study_instance_uid,
+        COMMITMENT_REFERENCES.c.sop_instance_uid == INSTANCES.c.sop_instance_uid,
+        COMMITMENT_REQUESTS.c.transaction_uid == COMMITMENT_REFERENCES.c.transaction_uid,
+        COMMITMENT_REQUESTS.c.state == RequestState.OPEN,
+    )
+    return STUDIES.c.state.in_(_SETTLED), ~undone, ~undelivered, ~held, ~waiting, ~asked_for
 
 
 def _forget(connection: sa.Connection, study: str) -> None:

@@ -72,6 +72,7 @@ AE_TITLES = sa.Table(
     sa.Column("description", sa.String(255), nullable=False),
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("compression", sa.String(16), nullable=False, server_default="smallest"),
+    sa.Column("proof", sa.String(16), nullable=False, server_default="none"),
 )
 
 AUDIT = sa.Table(
@@ -277,6 +278,9 @@ DELIVERIES = sa.Table(
     # Seconds for which it has been tried, by a clock that nobody sets.
     sa.Column("waited", sa.Float, nullable=False, server_default="0"),
     sa.Column("not_before", UtcDateTime),
+    # How the destination has shown that it has everything, and how often it showed that it has not.
+    sa.Column("proven", sa.String(16), nullable=False, server_default=""),
+    sa.Column("disproofs", sa.Integer, nullable=False, server_default="0"),
     sa.Index(None, "state", "created_at"),
     sa.Index(None, "state", "destination", "urgent", "created_at"),
 )

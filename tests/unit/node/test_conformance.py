@@ -16,6 +16,8 @@ from dicom_node.domain.application_entity import (
     Operation,
     Role,
 )
+from dicom_node.network.commitment_data import PUSH_MODEL
+from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS
 from dicom_node.network.contexts import ContextTable
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
@@ -46,7 +48,8 @@ def section(statement: str, number: str) -> str:
 
 def test_the_sections_of_ps3_2_follow_each_other(statement: str) -> None:
     numbers = [part.split()[0] for part in re.findall(r"^#{2,3} (\d.*)$", statement, re.M)]
-    assert numbers == ["1", "2", "3", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "4", "5", "6", "7"]
+    networking = [f"3.{part}" for part in range(1, 8)]
+    assert numbers == ["1", "2", "3", *networking, "4", "5", "6", "7"]
 
 
 def test_whatever_is_stated_as_accepted_is_accepted_and_nothing_else(statement: str) -> None:
@@ -78,6 +81,26 @@ def test_the_queries_that_are_stated_are_those_that_are_accepted(statement: str)
     for uid in stated:
         user = "Yes" if uid in RETRIEVAL_SOP_CLASSES else "No"
         assert f"| {UID(uid).name} | {user} | Yes |" in overview
+
+
+def test_commitment_is_stated_as_it_is_accepted_and_answered(statement: str) -> None:
+    stated = section(statement, "3.6")
+    (uid,) = UID_ROW.findall(stated)
+    assert uid == PUSH_MODEL
+    table = ContextTable()
+    proposed = [build_context(uid, [IMPLICIT, JPEG_BASELINE])]
+    for role, permitted in OPERATIONS_OF_ROLE.items():
+        accepted = table.supported(proposed, permitted)
+        assert bool(accepted) == (role in (Role.MODALITY, Role.PACS))
+        assert all(each.transfer_syntax == [IMPLICIT] for each in accepted)
+    action, reasons, events = (
+        set(re.findall(r"^\| (0x[0-9A-F]{4}) \| ", part, re.M))
+        for part in re.split(r"^#### ", stated, flags=re.M)[1:]
+    )
+    assert action == {f"0x{each:04X}" for each in ACTION_STATUS}
+    assert reasons == {"0x0110", "0x0112", "0x0119"}
+    assert events == {f"0x{each:04X}" for each in EVENT_STATUS}
+    assert f"| {UID(uid).name} | Yes | Yes |" in section(statement, "1")
 
 
 @pytest.mark.parametrize("is_overlay", [False, True])
@@ -115,7 +138,7 @@ def test_kinds_codes_and_parameters_are_those_of_the_code(
     monkeypatch.setenv("DICOM_NODE_NETWORK__AE_TITLE", "OTHER")
     changed = conformance_statement(load_settings(CONFIG))
     assert "| AE title | OTHER |" in section(changed, "3.1")
-    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.6")
+    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.7")
 
 
 def test_no_table_is_broken_by_what_stands_in_it(statement: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.node.erasing import Erasing
@@ -27,7 +28,12 @@ from dicom_node.persistence.warehouse.tables import (
 from tests.unit.builders import EPOCH, a_described_instance
 from tests.unit.persistence.test_retention import House
 
-_ERASED = {*erasure.OF_JOBS, *erasure.OF_ITEMS, *erasure.OF_STUDIES}
+_ERASED = {
+    *erasure.OF_JOBS,
+    *erasure.OF_ITEMS,
+    *erasure.OF_IMAGES,
+    *erasure.OF_STUDIES,
+}
 _NAMES_A_STUDY = {"study_instance_uid", "job_id", "item_id", "sop_instance_uid"}
 
 
@@ -58,6 +64,9 @@ def site(engine: sa.Engine, tmp_path: Path) -> Iterator[Site]:
     house = House(engine, data / "archive")
     for study in ("1.1", "1.2"):
         house.settle(study)
+        wanted = Reference(sop_class_uid="1.2", sop_instance_uid=f"{study}.1.1")
+        request = CommitmentRequest(transaction_uid=f"7.{study}", references=(wanted,))
+        repositories.commitment_requests.record(request, requestor="CR1", at=EPOCH)
         _validate(repositories, study)
     yield Site(repositories=repositories, house=house, erasing=Erasing(repositories))
     repositories.close()

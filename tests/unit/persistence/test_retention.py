@@ -9,12 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.job import JobState
 from dicom_node.domain.retention import RetentionRule
 from dicom_node.domain.study import StudyState
 from dicom_node.node.retention import Retention, orphans
+from dicom_node.persistence.corridor.commitment_requests import CommitmentRequestStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.retention import RetentionStore
@@ -167,6 +169,13 @@ def _asked(house: House) -> None:
     queue.add(item, details.findings)
 
 
+def _commitment(house: House) -> None:
+    wanted = Reference(sop_class_uid="1.2", sop_instance_uid="1.1.1.1")
+    CommitmentRequestStore(house.engine).record(
+        CommitmentRequest(transaction_uid="7.1", references=(wanted,)), requestor="CR1", at=EPOCH
+    )
+
+
 def _late_image(house: House) -> None:
     house.receive("1.1", images=3)
 
@@ -186,6 +195,7 @@ def _update(house: House, table: sa.Table, **values: object) -> None:
         _held_back,
         _asked,
         _late_image,
+        _commitment,
     ],
 )
 def test_images_stay_while_something_is_left_to_be_done(
@@ -196,6 +206,14 @@ def test_images_stay_while_something_is_left_to_be_done(
 
     assert house.retention().run().instances == 0
     assert all(path.exists() for path in paths)
+
+
+def test_images_go_once_whoever_asked_for_a_commitment_was_told(house: House) -> None:
+    house.settle("1.1")
+    _commitment(house)
+    CommitmentRequestStore(house.engine).told("7.1", failed=0, at=EPOCH)
+
+    assert house.retention().run().instances == 2
 
 
 @pytest.mark.parametrize("state", [StudyState.NOT_ROUTED, StudyState.FAILED])
