@@ -9,6 +9,7 @@ from dicom_node.administration.ae_titles import AeTitles
 from dicom_node.administration.deliveries import Deliveries
 from dicom_node.administration.first_steps import FirstSteps
 from dicom_node.administration.models import ModelVersions, Suspensions
+from dicom_node.administration.notifications import Notifications
 from dicom_node.administration.overview import Operations
 from dicom_node.administration.people import People
 from dicom_node.administration.routes import Routes
@@ -61,6 +62,7 @@ class Administration:
     models: ModelVersions
     suspensions: Suspensions
     first_steps: FirstSteps
+    notifications: Notifications
     calibrations: Callable[[str], tuple[DeviceCalibration, ...]]
     active_models: Callable[[], tuple[str, ...]]
     read_file: ReadFile

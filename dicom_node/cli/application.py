@@ -120,6 +120,10 @@ COMMANDS = {
         summary="Administer who may sign in to the pages; a running node uses changes at once.",
         reads_dicom=False,
     ),
+    "notify": Listed(
+        target="dicom_node.cli.notify:commands",
+        summary="Who is told when something is wrong, or urgent: e-mail, webhook, chat, syslog.",
+    ),
     "review": Listed(
         target="dicom_node.cli.review:commands",
         summary="Results that wait for an expert: look, claim, decide. A running node makes a "

@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from dicom_node.domain.notice import QuietHours, UrgentRule
 from dicom_node.errors import ConfigurationError
 
 
@@ -307,6 +308,32 @@ class RetrievalSettings(_Section):
     """Seconds since a study's last image for which the archive is asked about it."""
 
 
+def _require_hours(text: str) -> str:
+    QuietHours.read(text)
+    return text
+
+
+def _require_rules(rules: tuple[str, ...]) -> tuple[str, ...]:
+    for rule in rules:
+        UrgentRule.read(rule)
+    return rules
+
+
+class NotificationSettings(_Section):
+    """Who is told when something is wrong, or urgent; channels are added by page or command."""
+
+    address: str = Field(default="", pattern="^(https?://[^/ ]+(/[^ ]*[^/ ])?)?$")
+    """Where people reach the pages, for links: https://ai.example.org; empty: no links."""
+    interval: float = Field(default=30.0, gt=0)
+    """Seconds between two looks at what is to be told; what comes up within goes as one notice."""
+    settle: float = Field(default=60.0, ge=0)
+    """Seconds for which trouble must last, or be over, before it is told."""
+    quiet_hours: Annotated[str, AfterValidator(_require_hours)] = ""
+    """Hours in which only failing and urgent is told, in the machine's time: 22:00-06:00."""
+    urgent: Annotated[tuple[str, ...], AfterValidator(_require_rules)] = ()
+    """Findings that are told at once, with the least probability: ["Pneumothorax>=0.8"]."""
+
+
 class NodeSettings(BaseSettings):
     """All settings of one node."""
 
@@ -340,6 +367,7 @@ class NodeSettings(BaseSettings):
     drift: DriftSettings = DriftSettings()
     finetuning: FineTuningSettings = FineTuningSettings()
     retention: RetentionSettings = RetentionSettings()
+    notifications: NotificationSettings = NotificationSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -14,12 +14,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something that is wrong: of which kind, in words, and what to do about it."""
+    """Something that is wrong: of which kind, in words, and what to do about it.
+
+    ``about`` tells problems of one kind apart: a destination, a model. ``count`` is how many
+    things have it, where more of them is news.
+    """
 
     kind: str
     severity: Severity
     words: str
     advice: str = ""
+    about: str = ""
+    count: int = 0
 
     def __str__(self) -> str:
         return f"{self.words}; {self.advice}" if self.advice else self.words

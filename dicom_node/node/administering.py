@@ -17,7 +17,9 @@ from dicom_node.models.routable import require_runnable, require_servable
 from dicom_node.node.administration import make_ae_titles, make_people
 from dicom_node.node.clock import utc_now
 from dicom_node.node.mending import make_deliveries, make_studies, make_suspensions
+from dicom_node.node.noticing import make_notifications
 from dicom_node.node.repositories import Repositories
+from dicom_node.notices.teller import Teller
 
 
 def make_routes(repositories: Repositories, config_dir: Path, cards: ModelCards) -> Routes:
@@ -44,8 +46,10 @@ def make_administration(
     routes: Routes,
     cards: ModelCards,
     problems: Callable[[], tuple[str, ...]] = tuple,
+    teller: Teller | None = None,
 ) -> Administration:
-    """Return what can be administered; ``problems`` says what keeps a running node from its work.
+    """Return what can be administered; ``problems`` says what keeps a running node from its work,
+    and ``teller`` which channels did not take their notices.
 
     A running node reads the same databases: what is changed here counts there at once.
     """
@@ -75,6 +79,7 @@ def make_administration(
             has_received=lambda: bool(repositories.index.recent(1)),
             has_delivered=repositories.traffic.has_delivered,
         ),
+        notifications=make_notifications(repositories, teller=teller),
         calibrations=lambda title: _calibrations(repositories, cards, title),
         active_models=lambda: tuple(sorted(cards.versions)),
         read_file=read_external,

@@ -85,6 +85,7 @@ def _certificate_problems(setting: str, files: TlsFiles) -> Iterator[Problem]:
     if ends - utc_now() < _EXPIRES_SOON:
         yield Problem(
             kind="certificate",
+            about=setting,
             severity=Severity.DEGRADED,
             words=f"the certificate of {setting} ends on {ends:%Y-%m-%d}",
             advice="put a new one in its place",
@@ -94,6 +95,7 @@ def _certificate_problems(setting: str, files: TlsFiles) -> Iterator[Problem]:
 def _unusable(setting: str, why: str) -> Problem:
     return Problem(
         kind="certificate",
+        about=setting,
         severity=Severity.FAILING,
         words=f"the certificate of {setting} cannot be used: {why}",
         advice="put a new one in its place",
@@ -106,6 +108,7 @@ def _study_problems(settings: NodeSettings, repositories: Repositories) -> Itera
         yield Problem(
             kind="stuck studies",
             severity=Severity.DEGRADED,
+            count=stuck.count,
             words=f"{_counted(stuck)} not done after the time that it should take{_since(stuck)}",
             advice="dicom-node status says what each waits for",
         )
@@ -113,6 +116,7 @@ def _study_problems(settings: NodeSettings, repositories: Repositories) -> Itera
         yield Problem(
             kind="failed studies",
             severity=Severity.DEGRADED,
+            count=failed.count,
             words=f"{_counted(failed)} failed{_since(failed)}",
             advice="dicom-node status says why, dicom-node retry analyses them again",
         )
@@ -122,6 +126,7 @@ def _delivery_problems(repositories: Repositories) -> Iterator[Problem]:
     for each in repositories.deliveries.outages():
         yield Problem(
             kind="destination down",
+            about=each.destination,
             severity=Severity.DEGRADED,
             words=f"{each.destination} is down since {each.since:%Y-%m-%d %H:%M} UTC, "
             f"{each.waiting} deliveries wait: {each.error}",
@@ -130,6 +135,8 @@ def _delivery_problems(repositories: Repositories) -> Iterator[Problem]:
     for destination, count in repositories.deliveries.given_up_counts().items():
         yield Problem(
             kind="given-up deliveries",
+            about=destination,
+            count=count,
             severity=Severity.DEGRADED,
             words=f"{count} deliveries to {destination} were given up",
             advice=f"dicom-node deliveries list {destination} says why, and "
@@ -177,6 +184,7 @@ def running_problems(parts: RunningParts) -> Iterator[Problem]:
     for name, why in parts.unloaded_models().items():
         yield Problem(
             kind="model",
+            about=name,
             severity=Severity.DEGRADED,
             words=f"model {name} is not loaded: {why}",
             advice=f"dicom-node models show {name}; its studies fail until then",

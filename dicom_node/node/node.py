@@ -32,6 +32,7 @@ from dicom_node.node.health import RunningParts, running_problems, standing_prob
 from dicom_node.node.holdings import query_source
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.isolated import Isolated, Workers
+from dicom_node.node.noticing import make_teller
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import engine_settings, scp_settings
 from dicom_node.node.peers import tls_files
@@ -170,6 +171,9 @@ class Node:
             most=settings.web.max_uploads,
             clock=utc_now,
         )
+        self._teller = make_teller(
+            self._repositories, problems=self.problems, drifts=lambda: self._jobs.measured
+        )
         self._web = Website(
             make_application(
                 registry=make_registry(self._collector(), self._drift_collector()),
@@ -186,6 +190,7 @@ class Node:
                         routes=self._routes,
                         cards=cards,
                         problems=self._words_of_problems,
+                        teller=self._teller,
                     ),
                     uploads=self._uploads,
                 ),
@@ -373,6 +378,13 @@ class Node:
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._collect, "interval", hours=1)
         self._clock.add_job(self._web.renew, "interval", minutes=1)
+        self._clock.add_job(
+            self._teller.look,
+            "interval",
+            seconds=self._settings.notifications.interval,
+            max_instances=1,
+            coalesce=True,
+        )
         if self._settings.retrieval.archive:
             repairing = repairing_of(self._settings, self._repositories, self._corridor.completion)
             self._clock.add_job(repairing.sweep, "interval", seconds=interval, max_instances=1)

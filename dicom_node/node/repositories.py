@@ -44,6 +44,7 @@ from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.persistence.routes import RouteStore
 from dicom_node.persistence.sessions import SessionStore
+from dicom_node.persistence.told import FindingSearch, ToldStore
 from dicom_node.persistence.users import UserStore
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
@@ -63,6 +64,8 @@ class Repositories:
         self.sessions = SessionStore(self.engine)
         self.audit = AuditStore(self.engine)
         self.routes = RouteStore(self.engine)
+        self.told = ToldStore(self.engine)
+        self.urgent = FindingSearch(self.engine)
         self.index = StudyIndex(self.engine)
         self.conflicts = ConflictStore(self.engine)
         self.hotbase = Hotbase(self.engine)

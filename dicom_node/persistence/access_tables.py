@@ -35,3 +35,14 @@ ROUTE_SETS = sa.Table(
     sa.Column("actor", sa.String(64), nullable=False),
     sa.Column("routes", sa.JSON),
 )
+
+# What each channel of notices was told last of each matter, by keys that name no patient.
+TOLD = sa.Table(
+    "told",
+    METADATA,
+    sa.Column("channel", sa.String(40), primary_key=True),
+    sa.Column("key", sa.String(160), primary_key=True),
+    sa.Column("fingerprint", sa.String(160), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)

@@ -56,6 +56,8 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/api/v1/models", ""): Permission.MODELS,
     ("/api/v1/suspensions", "GET"): Permission.STATUS,
     ("/api/v1/suspensions", ""): Permission.MODELS,
+    ("/notifications", ""): Permission.CONFIGURE,
+    ("/api/v1/notifications", ""): Permission.CONFIGURE,
     ("/people", ""): Permission.PEOPLE,
     ("/changes", ""): Permission.PEOPLE,
     ("/api/v1/overview", ""): Permission.STATUS,
