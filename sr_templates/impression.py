@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from highdicom.sr import CodedConcept, TextContentItem
 from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom import Dataset
 
 from ai_engine.prediction import Prediction
 from sr_templates import codes
@@ -31,6 +32,15 @@ def impression_item(words: str) -> TextContentItem:
         value=words,
         relationship_type=Relationship.CONTAINS,
     )
+
+
+def stated_impression(report: Dataset) -> str:
+    """Return the sentence at the top of a report; empty where it has none."""
+    for item in report.get("ContentSequence") or ():
+        named = item.get("ConceptNameCodeSequence") or ()
+        if any(code.get("CodeValue") == codes.IMPRESSION.value for code in named):
+            return str(item.get("TextValue") or "")
+    return ""
 
 
 def images(count: int) -> str:

@@ -14,6 +14,7 @@ from dicom_node.administration.overview import Operations
 from dicom_node.administration.people import People
 from dicom_node.administration.routes import Routes
 from dicom_node.administration.studies import Studies
+from dicom_node.administration.uploads import UploadedStudies
 from dicom_node.domain.audit import Change
 from dicom_node.domain.device import Device
 from dicom_node.domain.instance import ReceivedInstance
@@ -54,6 +55,7 @@ class Administration:
 
     operations: Operations
     studies: Studies
+    uploaded: UploadedStudies
     deliveries: Deliveries
     ae_titles: AeTitles
     people: People

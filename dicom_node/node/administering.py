@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from pydicom.errors import InvalidDicomError
+
 from ai_engine.kinds.registry import kind_of
 from dicom_node.administration.administration import Administration, DeviceCalibration
 from dicom_node.administration.first_steps import FirstSteps
 from dicom_node.administration.models import ModelVersions
 from dicom_node.administration.overview import Operations
 from dicom_node.administration.routes import Routes
+from dicom_node.administration.uploads import UploadedStudies
 from dicom_node.archive.external import read_external
 from dicom_node.configuration.files import load_routes
+from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.route import Route
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.routable import require_runnable, require_servable
@@ -20,6 +24,7 @@ from dicom_node.node.mending import make_deliveries, make_studies, make_suspensi
 from dicom_node.node.noticing import make_notifications
 from dicom_node.node.repositories import Repositories
 from dicom_node.notices.teller import Teller
+from sr_templates.impression import stated_impression
 
 
 def make_routes(repositories: Repositories, config_dir: Path, cards: ModelCards) -> Routes:
@@ -66,6 +71,7 @@ def make_administration(
             clock=utc_now,
         ),
         studies=studies,
+        uploaded=UploadedStudies(studies, lambda report: _sentence(repositories, report)),
         deliveries=make_deliveries(repositories),
         ae_titles=ae_titles,
         people=make_people(repositories.users, repositories.tokens),
@@ -84,6 +90,14 @@ def make_administration(
         active_models=lambda: tuple(sorted(cards.versions)),
         read_file=read_external,
     )
+
+
+def _sentence(repositories: Repositories, report: EvidenceObject) -> str:
+    """Return what a report says in one sentence; nothing where its file is gone."""
+    try:
+        return stated_impression(repositories.objects.evidence(report.path))
+    except (OSError, InvalidDicomError):
+        return ""
 
 
 def make_model_versions(cards: ModelCards, cache: Path) -> ModelVersions:

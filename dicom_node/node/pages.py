@@ -18,6 +18,7 @@ from dicom_node.domain.user import Permission
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
+from dicom_node.web import uploading
 from dicom_node.web.administration.sections import make_sections
 from dicom_node.web.api.callers import Caller, needing
 from dicom_node.web.api.router import make_api, make_documentation
@@ -68,6 +69,16 @@ def make_pages(
         sections += make_sections(frame, administration)
         api = make_api(administration)
         interfaces += [api, make_documentation(frame, api, version)]
+    if administration is not None and uploads is not None:
+        most = settings.web.max_upload_bytes
+        sections.append(
+            Section(
+                title="Upload",
+                path=uploading.PATH,
+                router=uploading.make_router(frame, administration.uploaded, most_bytes=most),
+                is_for=allows(Permission.UPLOAD),
+            )
+        )
     if devices is not None:
         calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
         sections += [

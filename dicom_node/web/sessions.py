@@ -16,9 +16,10 @@ from dicom_node.errors import ConfigurationError, NodeError
 COOKIE = "dicom_node_session"
 # A working day; everything that a person does starts it anew.
 SESSION_SECONDS = 8 * 3600
-UNATTENDED = frozenset({"queue", "hold", "overview"})
-"""Elements of the pages that ask by themselves, as HTMX names them: the queue and the overview for
-news, and the study for being held longer. A workstation that nobody sits at goes on asking."""
+UNATTENDED = frozenset({"queue", "hold", "overview", "on-their-way"})
+"""Elements of the pages that ask by themselves, as HTMX names them: the queue, the overview and
+uploads for news, and the study for being held longer. A workstation that nobody sits at goes on
+asking."""
 # Whatever a person does meanwhile, they show their password again after so long.
 ABSOLUTE_SECONDS = 16 * 3600
 # How exactly the last thing done is noted: not every request writes a cookie.
@@ -202,6 +203,7 @@ def allows(permission: Permission) -> Callable[[User], bool]:
 
 
 Reviewing = Annotated[User, Depends(requiring(Permission.REVIEW))]
+Uploading = Annotated[User, Depends(requiring(Permission.UPLOAD))]
 Looking = Annotated[User, Depends(requiring(Permission.STATUS))]
 Operating = Annotated[User, Depends(requiring(Permission.OPERATE))]
 Configuring = Annotated[User, Depends(requiring(Permission.CONFIGURE))]

@@ -31,7 +31,9 @@ const leaveOut = {
 };
 
 rmSync(OUT, { recursive: true, force: true });
+const HOW = { outdir: OUT, bundle: true, format: 'esm', target: 'es2022', minify: true, logLevel: 'info' };
 await build({
+  ...HOW,
   entryPoints: {
     pages: 'src/pages.js',
     study: 'src/study.js',
@@ -42,16 +44,18 @@ await build({
     dcmjs: 'dcmjs',
     opengl: '@kitware/vtk.js/Rendering/OpenGL/RenderWindow',
   },
-  outdir: OUT,
-  bundle: true,
   splitting: true,
-  format: 'esm',
-  target: 'es2022',
-  minify: true,
   legalComments: 'linked',
   chunkNames: 'chunk-[hash]',
   plugins: [leaveOut],
-  logLevel: 'info',
+});
+/* The upload page shares nothing with the viewer. */
+await build({
+  ...HOW,
+  entryPoints: { upload: 'src/upload.js' },
+  splitting: true,
+  legalComments: 'linked',
+  chunkNames: 'upload-[hash]',
 });
 
 /* What the bundle was made from: a test compares it with the sources. */

@@ -30,6 +30,7 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/api/v1/openapi.json", ""): SIGNED_IN,
     ("/worklist", ""): Permission.REVIEW,
     ("/dicom-web", ""): Permission.IMAGES,
+    ("/upload", ""): Permission.UPLOAD,
     ("/dicom-web/studies", "POST"): Permission.UPLOAD,
     ("/calibration", ""): Permission.DEVICES,
     ("/drift", ""): Permission.DEVICES,
