@@ -5,6 +5,7 @@
     ├── ModelFolderError      a card or weights file that cannot be used as it is
     ├── WeightImportError     a file of foreign weights that cannot be imported
     ├── BackendError          an inference back end cannot be started
+    │   └── ServiceAwayError      what runs a model elsewhere is away, and comes back
     ├── DatasetError          a data set's folder or table is not what training needs
     ├── RecipeError           a training recipe cannot be used as written
     ├── InflatesTooFarError   a deflated file that would fill the memory
@@ -35,6 +36,10 @@ class WeightImportError(AiEngineError):
 
 class BackendError(AiEngineError):
     """An inference back end cannot be started."""
+
+
+class ServiceAwayError(BackendError):
+    """What runs a model elsewhere can't be reached or used just now: no image's fault."""
 
 
 class DatasetError(AiEngineError):

@@ -247,13 +247,18 @@ class Remark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What one model says about the images of one study."""
+    """What one model says about the images of one study.
+
+    ``parameters`` are sentences on what else made it, for the algorithm's identification: which
+    service was asked, and which version answered.
+    """
 
     model: ModelIdentity
     images: tuple[ImagePrediction, ...]
     refusals: tuple[Refusal, ...] = ()
     calibration: str = "model default"
     remarks: tuple[Remark, ...] = ()
+    parameters: tuple[str, ...] = ()
 
     @property
     def is_positive(self) -> bool:

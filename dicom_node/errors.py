@@ -3,6 +3,7 @@
     NodeError
     ├── ConfigurationError     a setting, route or AE title that cannot be used as written
     │   └── InvalidFieldsError  the same, said of each field of an entry
+    ├── AwayError              what is needed is away and comes back: no study's fault, waited for
     ├── NotFoundError          something named does not exist
     ├── ConflictError          the state of the thing named does not allow this
     │   └── StaleEntryError     somebody else has changed the entry since it was read
@@ -28,6 +29,10 @@ class InvalidFieldsError(ConfigurationError):
     def __init__(self, subject: str, fields: Mapping[str, str]) -> None:
         super().__init__(f"{subject}: {' '.join(fields.values())}")
         self.fields = dict(fields)
+
+
+class AwayError(NodeError):
+    """What is needed is away and comes back; the words are free of patient data."""
 
 
 class NotFoundError(NodeError):

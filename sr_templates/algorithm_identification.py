@@ -54,10 +54,11 @@ def segment_algorithm(model: ModelIdentity, parameters: Sequence[str]) -> Datase
 
 
 def parameters_of(prediction: Prediction) -> list[str]:
-    """The weights' digest, the calibration's name and each label's threshold."""
+    """The weights' digest, what else made it, the calibration's name, each label's threshold."""
     digest = prediction.model.weights_digest
     return [
         *([weights_parameter(prediction.model)] if digest else []),
+        *prediction.parameters,
         f"calibration {prediction.calibration}",
         *thresholds(prediction),
     ]

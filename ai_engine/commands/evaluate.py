@@ -1,5 +1,6 @@
 """What ``dicom-node models evaluate`` does. No TensorFlow: the model runs as it is served."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +28,7 @@ def evaluate(
     backend: Backend | None = None,
     registry: ModelRegistry | None = None,
     console: Console | None = None,
+    authorization: Mapping[str, str] | None = None,
 ) -> Report:
     """Measure a chest model, a detector or a guard on one split; a lung model on a folder's masks.
 
@@ -60,6 +62,9 @@ def evaluate(
     console
         Where progress and the table are shown; None shows nothing.
 
+    authorization
+        What services are told of who asks, by endpoint.
+
     Raises
     ------
     ModelNotFoundError, ModelFolderError, DatasetError
@@ -68,7 +73,12 @@ def evaluate(
     measure = part(card, Part.EVALUATION)
     out.mkdir(parents=True, exist_ok=True)
     asked = Evaluation(
-        loading=Loading(card=card, registry=registry or ModelRegistry(), cache=cache),
+        loading=Loading(
+            card=card,
+            registry=registry or ModelRegistry(),
+            cache=cache,
+            authorization=authorization or {},
+        ),
         data=data,
         out=out,
         split=Split(split),

@@ -49,6 +49,9 @@ class ModelKind:
     preparation
         ``(ModelCard, Path) -> object``: makes a model ready to run in a cache, and so proves that
         its weights fit its card.
+    readiness
+        ``(Loading) -> None``: asks what runs its models elsewhere whether it is there and has
+        them, in seconds; raises ServiceAwayError or BackendError.
     evaluation
         ``(Evaluation) -> EvaluationReport``: measures a model on a data set.
     comparison
@@ -78,6 +81,7 @@ class ModelKind:
     channel: ChannelKind | None = None
     channel_source: str = ""
     preparation: str = "ai_engine.inference.conversion:converted_model"
+    readiness: str = ""
     evaluation: str = ""
     comparison: str = ""
     scorer: str = ""

@@ -36,6 +36,8 @@ class Loading:
         What runs a classifier; what isn't one always runs on OpenVINO.
     threads
         Threads of one inference; None uses all cores.
+    authorization
+        What services are told of who asks (RFC 9110, section 11.6.2), by their endpoint.
     """
 
     card: ModelCard
@@ -44,6 +46,7 @@ class Loading:
     versions: Mapping[str, str] = field(default_factory=dict)
     choice: BackendChoice = DEFAULT
     threads: int | None = None
+    authorization: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def of(self, card: ModelCard) -> "Loading":
         """Another model, loaded alike; helpers always run on OpenVINO in float32."""

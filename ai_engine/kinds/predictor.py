@@ -57,10 +57,14 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a model says of one case: findings on its images, and what a reader must know."""
+    """What a model says of one case: findings on its images, and what a reader must know.
+
+    ``parameters`` are those of `Prediction`, which says each of them once.
+    """
 
     images: tuple[ImagePrediction, ...]
     remarks: tuple[Remark, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 class GuardedPredictor(ABC, Generic[Made]):
@@ -185,6 +189,7 @@ class FindingPredictor(GuardedPredictor[Prediction]):
             images=images,
             refusals=refusals,
             calibration=names_of(calibrations),
+            parameters=tuple(dict.fromkeys(said for one in judged for said in one.parameters)),
             remarks=(
                 *telling_remarks(self._card, images),
                 *(

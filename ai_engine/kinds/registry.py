@@ -21,6 +21,7 @@ class Part(StrEnum):
     OUTLINES = "outlines"
     CHANNEL_SOURCE = "channel_source"
     PREPARATION = "preparation"
+    READINESS = "readiness"
     EVALUATION = "evaluation"
     COMPARISON = "comparison"
     SCORER = "scorer"
@@ -32,6 +33,7 @@ LACKS = {
     Part.TRIAGE: "which does no triage",
     Part.OUTLINES: "which outlines no lungs",
     Part.CHANNEL_SOURCE: "which makes no channel for others",
+    Part.READINESS: "which the node runs itself",
     Part.EVALUATION: "which no data set is measured with",
     Part.COMPARISON: "whose quality isn't compared",
     Part.SCORER: "which has no probabilities of its own",

@@ -5,6 +5,7 @@ thresholds and input size.
 """
 
 import dataclasses
+import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.kinds import known_kind
 from ai_engine.library.names import own_file, put_in_place, require_digest, require_name
+from ai_engine.library.service import Service
+from ai_engine.library.tensors import Tensors, read_tensors
 from ai_engine.prediction import Code, ModelIdentity
 
 CARD_NAME = "card.toml"
@@ -85,10 +88,13 @@ class ModelCard:
     ``input_size`` is rows and columns of the square grayscale input; with ``flip_averaging`` the
     probabilities are the mean over the image and its mirror image. ``recipe``, ``command`` and
     ``data`` say how to make the weights again. A classical method has neither input size nor
-    weights; its ``weights_digest`` is of its settings. ``center_crop`` is the part of the exposed
-    area's sides that the model is shown; with ``equalized`` it sees ranks in place of grey values
-    (`ai_engine.preprocessing.harmonization`); ``layout`` is that of the data set that it was
-    trained on, where its tables don't tell; ``channels`` follow the radiograph in this order.
+    weights; its ``weights_digest`` is of its settings. ``tensors`` says what a network of somebody
+    else takes and gives. A model that is asked elsewhere (``service``) has no weights here: its
+    ``weights_digest`` is of what the card says of it (`described_digest`). ``center_crop`` is the
+    part of the exposed area's sides that the model is shown; with ``equalized`` it sees ranks in
+    place of grey values (`ai_engine.preprocessing.harmonization`); ``layout`` is that of the data
+    set that it was trained on, where its tables don't tell; ``channels`` follow the radiograph in
+    this order.
     ``kind`` is one of `ai_engine.library.kinds`.
 
     ``guard`` names the model that decides which images this one may see, `UNGUARDED` none, and
@@ -138,6 +144,8 @@ class ModelCard:
     labels: tuple[Label, ...] = ()
     metrics: tuple[Metric, ...] = ()
     channels: tuple[InputChannel, ...] = ()
+    tensors: Tensors | None = None
+    service: Service | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that are no part of a path."""
@@ -158,6 +166,17 @@ class ModelCard:
     def has_weights(self) -> bool:
         """Whether the model has a weights file; a classical method has settings instead."""
         return bool(self.weights_file)
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether something else than the node runs the model: a card describes it, no weights."""
+        return self.service is not None
+
+    @property
+    def patience(self) -> float:
+        """Seconds for one image that a worker may wait for what runs the model elsewhere."""
+        # As long again for the turn: others may be there first.
+        return 2 * self.service.timeout if self.service else 0.0
 
     @property
     def is_for_chests(self) -> bool:
@@ -221,9 +240,17 @@ def render_card(card: ModelCard) -> str:
     lines = [
         f"{entry.name} = {_value(getattr(card, entry.name))}"
         for entry in dataclasses.fields(card)
-        if entry.name not in {"folder", "labels", "metrics", "channels"}
+        if entry.name not in {"folder", "labels", "metrics", "channels", *_TABLES}
         and getattr(card, entry.name) != entry.default
     ]
+    for name in _TABLES:
+        if (table := getattr(card, name)) is not None:
+            lines += ["", f"[{name}]"]
+            lines += [
+                f"{entry.name} = {_value(getattr(table, entry.name))}"
+                for entry in dataclasses.fields(table)
+                if getattr(table, entry.name) != entry.default
+            ]
     tables = (("channels", card.channels), ("labels", card.labels), ("metrics", card.metrics))
     for title, rows in tables:
         for row in rows:
@@ -234,6 +261,21 @@ def render_card(card: ModelCard) -> str:
                 if getattr(row, entry.name) is not None
             ]
     return "\n".join(lines) + "\n"
+
+
+_TABLES = ("tensors", "service")
+"""Fields that are tables of their own."""
+
+
+def described_digest(card: ModelCard) -> str:
+    """What stands for the digest of weights that are elsewhere: of all that decides a result.
+
+    Results name it, so whatever it is made of can't change under a version that was used.
+    """
+    deciding = dataclasses.replace(
+        card, weights_digest="", metrics=(), title="", intended_use="", limitations=(), data=""
+    )
+    return hashlib.sha256(render_card(deciding).encode()).hexdigest()
 
 
 def _text(path: Path) -> str:
@@ -251,15 +293,42 @@ def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
     metrics = tuple(Metric(**row) for row in table.pop("metrics", ()))
     channels = tuple(_channel(row) for row in table.pop("channels", ()))
     kind = known_kind(table.pop("kind"))
+    tables: dict[str, Any] = {}
+    if "tensors" in table:
+        tables["tensors"] = read_tensors(table.pop("tensors"))
+    if "service" in table:
+        tables["service"] = Service(**table.pop("service"))
+        table.setdefault("weights_digest", "")
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
     card = ModelCard(
-        folder=folder, kind=kind, labels=labels, metrics=metrics, channels=channels, **plain
+        folder=folder,
+        kind=kind,
+        labels=labels,
+        metrics=metrics,
+        channels=channels,
+        **tables,
+        **plain,
     )
+    if card.runs_elsewhere:
+        return _described(card)
     if bool(card.input_size) is not card.has_weights:
         raise ValueError("a model with weights needs input_size and weights_file")
     return card
+
+
+def _described(card: ModelCard) -> ModelCard:
+    """A model that runs elsewhere, named by what the card says of it."""
+    if card.has_weights:
+        raise ValueError("a model that runs elsewhere has no weights_file here")
+    digest = described_digest(card)
+    if card.weights_digest not in ("", digest):
+        raise ValueError(
+            "what it says of its model was changed: results of this version must stay traceable, "
+            "so give it another version and leave weights_digest out"
+        )
+    return dataclasses.replace(card, weights_digest=digest)
 
 
 def _channel(row: dict[str, Any]) -> InputChannel:

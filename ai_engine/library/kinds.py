@@ -19,6 +19,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "segmenter": "ai_engine.kinds.lungs.kind:LUNGS",
         "guard": "ai_engine.kinds.guard.kind:GUARD",
         "triage": "ai_engine.kinds.triage.kind:TRIAGE",
+        "service": "ai_engine.kinds.vendor.kind:SERVICE",
+        "network": "ai_engine.kinds.vendor.kind:NETWORK",
         "classical-ct": "ai_engine.ct.kind:CLASSICAL",
         "segmenter-ct": "ai_engine.ct.kind:SEGMENTER",
     }

@@ -12,15 +12,15 @@ from ai_engine.commands.import_weights import ImportRequest, import_densenet121
 from ai_engine.errors import AiEngineError
 from ai_engine.importing.folder import install_model
 from ai_engine.importing.profiles import profile_named, with_labels
-from ai_engine.kinds.preparation import prepare_model
 from ai_engine.kinds.registry import kind_of
-from ai_engine.kinds.serving import require_reportable
 from ai_engine.library.card import ModelCard, read_card
 from ai_engine.library.earned import reported_labels, what_it_tells
 from ai_engine.library.names import model_folder
 from dicom_node.administration.models import ModelVersions, Promotion
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
+from dicom_node.models.routable import require_runnable
+from dicom_node.models.services import require_answering
 
 commands = typer.Typer()
 
@@ -63,6 +63,23 @@ def import_model(
         highlight=False,
         soft_wrap=True,
     )
+
+
+@commands.command("check")
+def check(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model; without it, every active one.")] = "",
+    version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
+) -> None:
+    """Make sure that models can be run: weights fit cards, and services would answer."""
+    run = invocation(context)
+    cards = run.model_cards()
+    named = [cards.version(name, version) if version else cards.active(name)] if name else []
+    for card in named or cards.all_active():
+        _require_fit(run, card)
+        is_asked = require_answering(card, run.settings())
+        words = "its service would answer" if is_asked else "can be run"
+        run.console.print(f"{card.identity.key}: {words}.", highlight=False, soft_wrap=True)
 
 
 @commands.command("promote")
@@ -118,9 +135,8 @@ def _versions(run: Invocation) -> ModelVersions:
 
 def _require_fit(run: Invocation, card: ModelCard) -> None:
     """Better here than at the first study: make ready to run what the card says."""
-    require_reportable(card, run.model_cards().registry)
     with run.console.status("Making sure that the weights fit the card…"):
-        prepare_model(card, run.settings().cache_dir)
+        require_runnable(card, run.model_cards(), run.settings().cache_dir)
 
 
 def say_what_is_reported(console: Console, card: ModelCard) -> None:

@@ -13,6 +13,7 @@ from ai_engine.library.card import CARD_NAME, ModelCard, render_card
 from dicom_node.cli import drift, finetune, model_versions, shadow, shortcuts
 from dicom_node.cli.context import invocation
 from dicom_node.models.cards import ModelUnavailableError
+from dicom_node.models.services import authorization_for
 
 commands = typer.Typer(
     help="List, import, promote, train, evaluate and compare models.", no_args_is_help=True
@@ -174,6 +175,7 @@ def evaluate(
             layout=layout,
             registry=cards.registry,
             console=run.console,
+            authorization=authorization_for(card, run.settings().inference.credentials_file),
         )
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error

@@ -22,6 +22,7 @@ from dicom_node.domain.route import RouteSet
 from dicom_node.models.appearance import FileGuard
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.routable import require_servable
+from dicom_node.models.services import require_answering
 from dicom_node.node.administering import make_routes
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
@@ -58,6 +59,7 @@ def check(context: typer.Context) -> None:
                 prepare_model(card, run.settings().cache_dir)
             except AiEngineError as error:
                 raise ModelUnavailableError(f"route {route.name}: {error}") from error
+            require_answering(card, run.settings())
         run.console.print(f"{route.name}: model {card.identity.key}", highlight=False)
     run.console.print(f"{len(found.routes)} routes are fine.")
 

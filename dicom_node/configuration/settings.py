@@ -142,6 +142,10 @@ class InferenceSettings(_Section):
     """What runs classifiers: openvino, tensorflow (the extra `train`) or tensorflow-serving."""
     serving_url: str = Field(default="http://127.0.0.1:8501", pattern="^https?://")
     """TensorFlow Serving's REST address."""
+    credentials_file: str = ""
+    """File with what services that run models are told of who asks; empty: nothing."""
+    service_patience: float = Field(default=86400.0, ge=0)
+    """Seconds for which a study waits for a service that is away; then its job fails."""
     precision: str = Field(default="f32", pattern="^(f32|bf16)$")
     """Arithmetic of the CPU back end: f32, or bf16 (faster; differs slightly)."""
 

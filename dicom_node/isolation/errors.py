@@ -1,6 +1,7 @@
 """What comes back from a worker instead of a result.
 
 NodeError
+├── AwayError           the desk lacks what is away and comes back (dicom_node.errors)
 ├── WorkRefusedError    the desk refused, in its own words
 ├── WorkFailedError     the desk raised what nobody expected
 └── WorkGivenUpError    workers have died of it: it is not tried again

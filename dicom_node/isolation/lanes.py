@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 from typing import Concatenate as With
 
+from dicom_node.errors import AwayError
 from dicom_node.isolation.errors import WorkerDiedError, WorkFailedError, WorkRefusedError
 from dicom_node.isolation.lane import Desk, Lane, LaneSetup
 from dicom_node.isolation.worker import Outcome
@@ -81,7 +82,7 @@ class Lanes(Generic[Desk]):
 
         Raises
         ------
-        WorkRefusedError, WorkFailedError
+        AwayError, WorkRefusedError, WorkFailedError
             What the desk raised.
         WorkerDiedError
             The worker died of it, or took longer than ``seconds`` once it had begun.
@@ -169,6 +170,8 @@ class Lanes(Generic[Desk]):
 
 
 def _value(outcome: Outcome) -> Any:
+    if outcome.away:
+        raise AwayError(outcome.away)
     if outcome.refused:
         raise WorkRefusedError(outcome.refused)
     if outcome.failed:

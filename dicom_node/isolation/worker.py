@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 
 _LOG = logging.getLogger(__name__)
 # A worker whose node is gone, and which is stuck in a library, ends itself so long after its time.
@@ -29,12 +29,14 @@ class Limits:
 class Outcome:
     """What came of a piece of work: a value, or words.
 
-    ``refused`` are the desk's own words, ``failed`` is the kind of an error that nobody expected;
-    ``spent`` says why the process is not to be used again.
+    ``refused`` are the desk's own words, ``away`` those for what is away and comes back, ``failed``
+    is the kind of an error that nobody expected; ``spent`` says why the process is not to be used
+    again.
     """
 
     value: Any = None
     refused: str = ""
+    away: str = ""
     failed: str = ""
     spent: str = ""
 
@@ -63,6 +65,8 @@ def perform(
     signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE)  # SIGALRM ends the process
     try:
         return Outcome(value=method(_desk(make_desk), *args))
+    except AwayError as outage:
+        return Outcome(away=str(outage))
     except NodeError as refusal:
         return Outcome(refused=str(refusal))
     except MemoryError:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.errors import AiEngineError, ImageRefusedError
+from ai_engine.errors import AiEngineError, ImageRefusedError, ServiceAwayError
 from ai_engine.inference.choice import BackendChoice, BackendName
 from ai_engine.inference.openvino_backend import Precision
 from ai_engine.kinds.deciding import Calibration
@@ -48,7 +48,7 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.header_words import view_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, is_radiograph
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 from dicom_node.models.appearance import look_at, read_attributes, read_image
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.ct import CtModels
@@ -56,6 +56,7 @@ from dicom_node.models.exposures import Exposures, exposures_of
 from dicom_node.models.loaded import LoadedModels
 from dicom_node.models.localizers import refuse_localizer
 from dicom_node.models.lungs import LungOutlines
+from dicom_node.models.services import authorization_for
 
 _LOG = logging.getLogger(__name__)
 NO_CALIBRATIONS: Mapping[str, Calibration] = MappingProxyType({})
@@ -191,6 +192,7 @@ class ModelHost:
                 serving_url=inference.serving_url,
             ),
             threads=inference.threads or None,
+            authorization=authorization_for(card, inference.credentials_file),
         )
 
     def predict(
@@ -206,6 +208,8 @@ class ModelHost:
 
         Raises
         ------
+        AwayError
+            When what runs the model elsewhere is away.
         ModelUnavailableError
             When the model cannot be loaded, or fails.
         """
@@ -240,6 +244,8 @@ class ModelHost:
                 calibrations=calibrations,
                 hints={each.sop_instance_uid: _hint(each) for each in instances},
             )
+        except ServiceAwayError as error:
+            raise AwayError(f"model {model.key}: {error}") from error
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
         if not isinstance(prediction, Prediction):

@@ -161,6 +161,7 @@ class RunningParts:
     receivers_ready: Callable[[], bool]
     place_held: Callable[[], bool]
     unloaded_models: Callable[[], dict[str, str]]
+    services_away: Callable[[], dict[str, str]]
     workers_down: Callable[[], int]
     lasting_outage: Callable[[], tuple[int, float, str]]
 
@@ -189,6 +190,13 @@ def running_problems(parts: RunningParts) -> Iterator[Problem]:
             words=f"model {name} is not loaded: {why}",
             advice=f"dicom-node models show {name}; its studies fail until then",
         )
+    for name, why in parts.services_away().items():
+        yield Problem(
+            kind="service",
+            severity=Severity.DEGRADED,
+            words=f"model {name} cannot be asked: {why}",
+            advice=f"its studies wait; dicom-node models check {name} tries it",
+        )
     if down := parts.workers_down():
         yield Problem(
             kind="workers",
@@ -203,5 +211,6 @@ def running_problems(parts: RunningParts) -> Iterator[Problem]:
             kind="outage",
             severity=Severity.DEGRADED,
             words=f"{count} steps wait since {seconds:.0f} s for the end of an outage ({why})",
-            advice="start the database, or make room on the disk: they go on by themselves",
+            advice="start the database or the service, or make room on the disk: they go on by "
+            "themselves",
         )

@@ -94,7 +94,8 @@ class Isolated:
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run a model on instances of the archive."""
         chosen = calibrations_of(instances, model, self._calibrations)
-        return self._run(instances, Analyst.predict, model, tuple(instances), chosen)
+        patience = self._cards.card(model).patience * len(instances)
+        return self._run_for(patience, instances, Analyst.predict, model, tuple(instances), chosen)
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Build, check and keep the evidence of a job."""
@@ -107,7 +108,19 @@ class Isolated:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        seconds = self._settings.deadline + self._settings.deadline_per_object * len(instances)
+        return self._run_for(0.0, instances, method, *args, **kwargs)
+
+    def _run_for(
+        self,
+        further: float,
+        instances: Sequence[ReceivedInstance],
+        method: Callable[With[Analyst, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run with further seconds, for what the worker itself waits for elsewhere."""
+        allowed = self._settings.deadline + self._settings.deadline_per_object * len(instances)
+        seconds = allowed + further
         study = instances[0].study_instance_uid if instances else ""
         return self._counted.run(study, seconds, method, *args, **kwargs)
 

@@ -14,6 +14,7 @@ from dicom_node.archive import StorageArchive
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem
 from dicom_node.models.cards import ModelCards
+from dicom_node.models.services import ServiceWatch
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
@@ -68,6 +69,7 @@ from dicom_node.workflow.pipeline import Corridor
 _LOG = logging.getLogger(__name__)
 # A verdict that is this old and known nowhere was given outside this process, or left by a crash.
 _UNTOLD_AFTER = timedelta(seconds=2)
+_LOOK_AT_SERVICES = 30  # seconds
 # What a model said as a whole is needed until its evidence is made; later it would be made again.
 _KEEP_PREDICTIONS = timedelta(hours=1)
 
@@ -115,6 +117,11 @@ class Node:
         )
         self._jobs = DeviceJobs(self._repositories, cards)
         self._shadows = Shadows(self._repositories, cards)
+        self._services = ServiceWatch(
+            settings,
+            config_dir,
+            lambda: (route.model for route in self._routes.current().routes),
+        )
         self._retention = Retention(
             self._repositories.retention,
             data=settings.data_dir,
@@ -285,6 +292,7 @@ class Node:
             receivers_ready=self._are_receivers_ready,
             place_held=self._place.is_held,
             unloaded_models=self._workers.unloaded,
+            services_away=self._services.away,
             workers_down=self._workers.down,
             lasting_outage=self._workflows.outages.lasting,
         )
@@ -376,6 +384,14 @@ class Node:
         )
         self._clock.add_job(self._telling.sweep, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
+        self._clock.add_job(
+            self._services.look,
+            "interval",
+            seconds=_LOOK_AT_SERVICES,
+            max_instances=1,
+            coalesce=True,
+            next_run_time=utc_now(),
+        )
         self._clock.add_job(self._collect, "interval", hours=1)
         self._clock.add_job(self._web.renew, "interval", minutes=1)
         self._clock.add_job(

@@ -37,4 +37,5 @@ def engine_settings(settings: NodeSettings) -> EngineSettings:
         executor_id=settings.workflow.executor_id,
         keep_workflows=settings.workflow.keep_workflows,
         contract=contract_of(Corridor, WorkflowEngine),
+        service_patience=settings.inference.service_patience,
     )

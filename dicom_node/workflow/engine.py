@@ -7,6 +7,7 @@ no workflows: their rows are their queue (``delivery``).
 
 import functools
 import logging
+import math
 import threading
 import time
 import uuid
@@ -53,6 +54,7 @@ class EngineSettings:
     executor_id: str
     keep_workflows: float
     contract: StepContract
+    service_patience: float = math.inf
     log_level: str = "WARNING"
 
 
@@ -119,7 +121,9 @@ class WorkflowEngine:
         self._lock = threading.Lock()
         self._direct: set[str] = set()
         self._running: set[str] = set()
-        self.outages = Outages()
+        self.outages = Outages(
+            resting=corridor.slots.rested, service_patience=settings.service_patience
+        )
         self._analyse: Callable[[str], None]
         self._conclude: Callable[[str], None]
         self._debouncer: Debouncer[[str], None]

@@ -1,18 +1,22 @@
-"""Outages: a database that is away, a disk that is full. They are waited for, and no study's fault.
+"""Outages: a database or a service that is away, a disk that is full: waited for, no study's fault.
 
 A step that meets one is done again until it is over. What a step does holds however often it is
-begun, as after a crash.
+begun, as after a crash. For a service there is an end to patience: it may be gone for good, and
+then its studies say so.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
 from dicom_node.domain.reception import OutOfSpaceError
+from dicom_node.errors import AwayError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,7 +37,9 @@ def is_outage(error: BaseException) -> bool:
 
     That is what the drivers call operational: no connection, a server that shuts down, no room.
     """
-    if isinstance(error, OutOfSpaceError | sa.exc.InterfaceError | sa.exc.OperationalError):
+    if isinstance(error, AwayError | OutOfSpaceError):
+        return True
+    if isinstance(error, sa.exc.InterfaceError | sa.exc.OperationalError):
         return True
     if isinstance(error, sa.exc.TimeoutError):  # of the pool: no connection became free
         return True
@@ -43,8 +49,21 @@ def is_outage(error: BaseException) -> bool:
 class Outages:
     """Does steps again that meet an outage, and tells since when one lasts."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        resting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        service_patience: float = math.inf,
+    ) -> None:
+        """Keep the parts.
+
+        ``resting`` gives to others, for as long as a step waits, what it holds of the node;
+        ``service_patience`` is for how many seconds a step waits for what `AwayError` names.
+        """
         self._monotonic = monotonic
+        self._resting = resting
+        self._service_patience = service_patience
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[float, str]] = {}
@@ -62,15 +81,18 @@ class Outages:
 
         def patient(*args: P.args, **kwargs: P.kwargs) -> R:
             pause = _FIRST_PAUSE
+            began = self._monotonic()
             try:
                 while True:
                     try:
                         return step(*args, **kwargs)
                     except Exception as error:
-                        if not is_outage(error):
+                        if not is_outage(error) or self._is_over(error, began):
                             raise
                         self._note(name, error)
-                    if self._stopping.wait(pause):
+                    with self._resting():
+                        is_stopping = self._stopping.wait(pause)
+                    if is_stopping:
                         raise StoppedWaitingError(name)
                     pause = min(2 * pause, _LONGEST_PAUSE)
             finally:
@@ -86,12 +108,18 @@ class Outages:
             since, words = min(self._waiting.values())
             return len(self._waiting), self._monotonic() - since, words
 
+    def _is_over(self, error: Exception, began: float) -> bool:
+        """Whether a service has been away for longer than is waited."""
+        waited = self._monotonic() - began
+        return isinstance(error, AwayError) and waited >= self._service_patience
+
     def _note(self, name: str, error: Exception) -> None:
         thread = threading.get_ident()
         with self._lock:
             if thread in self._waiting:
                 return
-            words = str(error) if isinstance(error, OutOfSpaceError) else type(error).__name__
+            is_own = isinstance(error, AwayError | OutOfSpaceError)
+            words = str(error) if is_own else type(error).__name__
             self._waiting[thread] = (self._monotonic(), words)
         _LOG.warning("waiting for the end of an outage step=%r reason=%r", name, words)
 

@@ -84,6 +84,7 @@ JOB = Job(
 )
 PREDICTION = Prediction(
     model=MODEL,
+    parameters=("service chest version 3 at http://triton:8000",),
     images=(
         ImagePrediction(
             sop_instance_uid=IMAGE,

@@ -74,10 +74,12 @@ def running(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     stop: signal.Signals = signal.SIGTERM,
+    patience: float = _START_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program from when ``ready`` holds until the block ends; its output goes to ``log``.
 
-    ``stop`` is the signal that asks it to end at once.
+    ``stop`` is the signal that asks it to end at once; ``patience`` are the seconds that it may
+    take to start.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -89,7 +91,11 @@ def running(
             env={**os.environ, "TCP_NODELAY": "1", **(environment or {})},
         )
         try:
-            wait_until(lambda: process.poll() is not None or ready(), f"{command[0]} to start")
+            wait_until(
+                lambda: process.poll() is not None or ready(),
+                f"{command[0]} to start",
+                timeout=patience,
+            )
             if process.poll() is not None:
                 pytest.fail(f"{command[0]} ended at once:\n{log.read_text(errors='replace')}")
             yield process

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset
-from ai_engine.kinds.detector.boxes import area
+from ai_engine.kinds.boxes import area
 from ai_engine.kinds.detector.dataset import BoxedItem
 from ai_engine.prediction import Region
 from ai_engine.training.augmentation import augmented_view, random_affine

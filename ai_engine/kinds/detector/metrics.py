@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.kinds.detector.boxes import overlap
+from ai_engine.kinds.boxes import overlap
 from ai_engine.measures.metrics import Interval
 from ai_engine.prediction import FoundBox, Region
 

@@ -6,8 +6,8 @@ import numpy.typing as npt
 from ai_engine.errors import BackendError
 from ai_engine.inference.network import Network
 from ai_engine.inference.views import model_view
+from ai_engine.kinds.boxes import cut, on_source, suppressed
 from ai_engine.kinds.deciding import Calibration, decided
-from ai_engine.kinds.detector.boxes import cut, on_source, suppressed
 from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.predictor import Case, FindingPredictor, Judged, on_image
 from ai_engine.library.card import Label, ModelCard

@@ -10,8 +10,8 @@ import numpy as np
 
 from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.inference.packed_network import NETWORK_FILE, pack_network
+from ai_engine.kinds.boxes import suppressed
 from ai_engine.kinds.detector.batches import box_batches, plain_batches
-from ai_engine.kinds.detector.boxes import suppressed
 from ai_engine.kinds.detector.dataset import boxed_items
 from ai_engine.kinds.detector.evaluation import box_metrics
 from ai_engine.kinds.detector.metrics import BoxedImage, average_precision, best_box_threshold

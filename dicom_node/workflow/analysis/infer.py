@@ -11,7 +11,7 @@ from ai_engine.result import Result
 from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.completeness import signs_of_incompleteness
 from dicom_node.workflow.analysis.watch import DeviceWatch, with_refusals
 from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
@@ -66,11 +66,18 @@ class Inference:
 
         Images that the model refuses are part of the prediction; a job fails only when the model
         or the files cannot be used at all.
+
+        Raises
+        ------
+        AwayError
+            When what runs the model elsewhere is away: the job waits, and nothing is recorded.
         """
         started = time.perf_counter()
         instances = job_instances(self._index, job)
         try:
             prediction = self._predicted(job, instances)
+        except AwayError:
+            raise
         except NodeError as error:
             self.fail(job, str(error))
             return None

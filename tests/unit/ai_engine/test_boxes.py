@@ -12,8 +12,8 @@ from ai_engine.errors import BackendError, ModelFolderError
 from ai_engine.inference import packed_network
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import pack_network, unpacked_network
+from ai_engine.kinds.boxes import LARGEST_OVERLAP, on_source, overlap, suppressed
 from ai_engine.kinds.deciding import Calibration
-from ai_engine.kinds.detector.boxes import LARGEST_OVERLAP, on_source, overlap, suppressed
 from ai_engine.kinds.detector.predictor import BoxFinder, BoxPredictor
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
 from ai_engine.kinds.testing import FakeGuardBackend, guard_card, write_box_model

@@ -96,6 +96,7 @@ def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
         receivers_ready=lambda: True,
         place_held=lambda: True,
         unloaded_models=dict,
+        services_away=dict,
         workers_down=lambda: 0,
         lasting_outage=lambda: (0, 0.0, ""),
     )
@@ -104,10 +105,21 @@ def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
         receivers_ready=lambda: False,
         place_held=lambda: False,
         unloaded_models=lambda: {"chest": "weights are missing"},
+        services_away=lambda: {
+            "nodules": "service nodules at http://triton:8000: cannot be reached"
+        },
         workers_down=lambda: 1,
         lasting_outage=lambda: (3, 60.0, "OperationalError"),
     )
     found = list(running_problems(ill))
-    assert [each.kind for each in found] == ["receivers", "place", "model", "workers", "outage"]
+    assert [each.kind for each in found] == [
+        "receivers",
+        "place",
+        "model",
+        "service",
+        "workers",
+        "outage",
+    ]
     assert all(each.advice for each in found)
     assert "chest is not loaded: weights are missing" in str(found[2])
+    assert "nodules cannot be asked: service nodules at http://triton:8000" in str(found[3])

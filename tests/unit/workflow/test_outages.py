@@ -1,13 +1,15 @@
 """What is away comes back, and is waited for."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
 
 from dicom_node.domain.reception import OutOfSpaceError, WriteError
-from dicom_node.errors import ConflictError
+from dicom_node.errors import AwayError, ConflictError
 from dicom_node.workflow.outages import Outages, StoppedWaitingError, is_outage
 
 CLOSED = sa.exc.OperationalError("SELECT 1", {}, Exception("server closed the connection"))
@@ -22,6 +24,7 @@ FULL = sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full
         sa.exc.InterfaceError("SELECT 1", {}, Exception("connection is closed")),
         sa.exc.TimeoutError("QueuePool limit reached"),
         OutOfSpaceError("the disk is full"),
+        AwayError("service chest at http://triton:8000: cannot be reached"),
     ],
 )
 def test_what_comes_back_is_an_outage(error: Exception) -> None:
@@ -62,6 +65,26 @@ def test_what_a_step_refuses_is_raised_at_once() -> None:
 
     with pytest.raises(ConflictError):
         Outages().waited_out("finish", step)()
+
+
+def test_who_waits_rests_and_a_service_is_not_waited_for_without_end() -> None:
+    clock, rests = [0.0], []
+
+    @contextmanager
+    def resting() -> Iterator[None]:
+        rests.append("left")
+        yield
+        rests.append("back")
+        clock[0] += 60
+
+    outages = Outages(lambda: clock[0], resting=resting, service_patience=100)
+
+    def ask() -> NoReturn:
+        raise AwayError("service chest at http://triton:8000: cannot be reached")
+
+    with pytest.raises(AwayError, match="cannot be reached"):
+        outages.waited_out("infer", ask)()
+    assert rests == ["left", "back"] * 2
 
 
 def test_it_is_known_what_is_waited_for_and_a_node_that_stops_waits_no_longer() -> None:

@@ -65,6 +65,29 @@ def test_no_more_work_at_once_than_there_are_places() -> None:
         thread.join(10)
 
 
+def test_who_rests_gives_its_place_to_others_and_takes_one_again() -> None:
+    slots = Slots(1)
+    done: list[str] = []
+
+    def work() -> None:
+        with slots.one(urgent=False):
+            done.append("other")
+
+    with slots.one(urgent=True, abnormal=0.9):
+        with slots.rested():
+            other = threading.Thread(target=work)
+            other.start()
+            other.join(30)
+            assert done == ["other"]
+        last = threading.Thread(target=work)
+        last.start()
+        assert done == ["other"]
+    last.join(30)
+    assert done == ["other", "other"]
+    with slots.rested():  # of none that is held
+        pass
+
+
 def test_a_place_is_given_back_after_an_error() -> None:
     slots = Slots(1)
     for _ in range(2):
