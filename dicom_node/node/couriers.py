@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.delivery import RetryPolicy
+from dicom_node.instruments import Instruments
 from dicom_node.network.acceptance import NegotiatedAcceptance
 from dicom_node.network.sender import StorageSender
 from dicom_node.node.clock import utc_now
+from dicom_node.node.measuring import MeasuredSender
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.sole import DestinationLocks
@@ -17,7 +19,9 @@ from dicom_node.workflow.delivery.courier import CourierParts
 from dicom_node.workflow.delivery.fit import Fitting
 
 
-def courier_parts(settings: NodeSettings, repositories: Repositories) -> CourierParts:
+def courier_parts(
+    settings: NodeSettings, repositories: Repositories, instruments: Instruments
+) -> CourierParts:
     """Return the parts of couriers that send with this node's AE title."""
     workflow = settings.workflow
     address = functools.partial(address_of, settings)
@@ -25,11 +29,14 @@ def courier_parts(settings: NodeSettings, repositories: Repositories) -> Courier
         ledger=repositories.deliveries,
         results=repositories.hotbase,
         ae_titles=repositories.ae_titles,
-        sender=StorageSender(
-            ae_title=settings.network.ae_title,
-            timeouts=scu_timeouts(settings),
-            path_of=repositories.objects.evidence_path,
-            address=address,
+        sender=MeasuredSender(
+            StorageSender(
+                ae_title=settings.network.ae_title,
+                timeouts=scu_timeouts(settings),
+                path_of=repositories.objects.evidence_path,
+                address=address,
+            ),
+            instruments,
         ),
         fitting=Fitting(
             results=repositories.hotbase,

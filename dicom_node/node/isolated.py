@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Concatenate as With
 from typing import ParamSpec, TypeVar
 
@@ -73,11 +74,16 @@ class Isolated:
         settings: WorkerSettings,
         cards: ModelCards,
         calibrations: Calibrations,
+        timed: Callable[[str, str], AbstractContextManager[None]] = lambda _name, _version: (
+            nullcontext()
+        ),
     ) -> None:
+        """Keep the parts; ``timed`` measures a model's work, by its name and version."""
         self._counted = Counted(workers.runner, attempts)
         self._settings = settings
         self._cards = cards
         self._calibrations = calibrations
+        self._timed = timed
 
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of ``model`` is active now."""
@@ -95,7 +101,10 @@ class Isolated:
         """Run a model on instances of the archive."""
         chosen = calibrations_of(instances, model, self._calibrations)
         patience = self._cards.card(model).patience * len(instances)
-        return self._run_for(patience, instances, Analyst.predict, model, tuple(instances), chosen)
+        with self._timed(model.name, model.version):
+            return self._run_for(
+                patience, instances, Analyst.predict, model, tuple(instances), chosen
+            )
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Build, check and keep the evidence of a job."""

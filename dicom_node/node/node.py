@@ -8,11 +8,13 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
+from prometheus_client import CollectorRegistry
 
 from dicom_node import __version__
 from dicom_node.archive import StorageArchive
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem
+from dicom_node.instruments import Instruments
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
 from dicom_node.network.libraries import set_up_dicom_libraries
@@ -27,12 +29,12 @@ from dicom_node.node.clock import utc_now
 from dicom_node.node.committing import commitment_source, commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
-from dicom_node.node.device_metrics import DriftCollector
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.holdings import query_source
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.isolated import Isolated, Workers
+from dicom_node.node.measuring import Observed, fill_registry, measured_events
 from dicom_node.node.noticing import make_teller
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import engine_settings, scp_settings
@@ -48,7 +50,6 @@ from dicom_node.node.sole import SolePlace
 from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.website import Website
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
-from dicom_node.telemetry import CorridorCollector, make_registry
 from dicom_node.web.application import make_application
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.infer import Inference
@@ -108,12 +109,15 @@ class Node:
             AnalystSetup.of(settings, config_dir),
             tuple(sorted({route.model for route in self._routes.current().routes})),
         )
+        self._registry = CollectorRegistry()
+        self._instruments = Instruments(self._registry, version=__version__)
         self._models = Isolated(
             self._workers,
             self._repositories.attempts,
             settings=settings.workers,
             cards=cards,
             calibrations=self._repositories.calibrations,
+            timed=self._instruments.model,
         )
         self._jobs = DeviceJobs(self._repositories, cards)
         self._shadows = Shadows(self._repositories, cards)
@@ -135,7 +139,10 @@ class Node:
         )
         self._corridor = self._make_corridor()
         self._workflows = WorkflowEngine(
-            engine_settings(settings), self._corridor, WorkflowRowStore(settings.workflow_url)
+            engine_settings(settings),
+            self._corridor,
+            WorkflowRowStore(settings.workflow_url),
+            stage=self._instruments.stage,
         )
         self._orphans = Orphans(
             workflows=self._workflows,
@@ -143,7 +150,7 @@ class Node:
             completion=self._corridor.completion,
         )
         self._corridor.completion.start_with(self._workflows)
-        self._dispatch = Dispatch(courier_parts(settings, self._repositories))
+        self._dispatch = Dispatch(courier_parts(settings, self._repositories, self._instruments))
         self._corridor.planning.wake_with(self._dispatch.wake)
         self._telling = commitment_telling(settings, self._repositories)
         self._salvage = Salvage(
@@ -183,7 +190,18 @@ class Node:
         )
         self._web = Website(
             make_application(
-                registry=make_registry(self._collector(), self._drift_collector()),
+                registry=fill_registry(
+                    self._registry,
+                    self._repositories,
+                    Observed(
+                        workers=self._workers,
+                        reviews=self._review_queue.counts,
+                        open_associations=self._associations.__len__,
+                        problems=self.problems,
+                        drifts=lambda: self._jobs.measured,
+                    ),
+                ),
+                observe=self._instruments.answered,
                 problems=self.problems,
                 version=__version__,
                 pages=make_pages(
@@ -316,7 +334,7 @@ class Node:
             access=functools.partial(database_access, url, ae_title),
             queries=functools.partial(query_source, self._settings.model_dump()),
             commitments=functools.partial(commitment_source, self._settings.model_dump()),
-            on_events=self._desk.handle,
+            on_events=measured_events(self._desk.handle, self._instruments),
         )
 
     def _make_corridor(self) -> Corridor:
@@ -395,7 +413,7 @@ class Node:
         self._clock.add_job(self._collect, "interval", hours=1)
         self._clock.add_job(self._web.renew, "interval", minutes=1)
         self._clock.add_job(
-            self._teller.look,
+            self._tell,
             "interval",
             seconds=self._settings.notifications.interval,
             max_instances=1,
@@ -431,6 +449,9 @@ class Node:
             except Exception:  # noqa: BLE001  # what is away for one part must not stop the others
                 _LOG.exception("a part of the sweep broke off; the next sweep does it again")
 
+    def _tell(self) -> None:
+        self._instruments.told(self._teller.look())
+
     def _conclude_decided(self) -> None:
         # Also what the command line has decided. A new attempt each minute, should one fail.
         minute = int(utc_now().timestamp() // 60)
@@ -445,19 +466,3 @@ class Node:
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)
-
-    def _collector(self) -> CorridorCollector:
-        return CorridorCollector(
-            studies=self._repositories.index.counts,
-            deliveries=self._repositories.deliveries.counts,
-            held=self._repositories.hotbase.held_counts,
-            conflicts=self._repositories.conflicts.count,
-            open_associations=self._associations.__len__,
-            problems=self.problems,
-        )
-
-    def _drift_collector(self) -> DriftCollector:
-        return DriftCollector(
-            measured=lambda: self._jobs.measured,
-            suspensions=self._repositories.observations.suspensions,
-        )

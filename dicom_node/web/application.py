@@ -15,6 +15,7 @@ from dicom_node.web import problems as problem_pages
 from dicom_node.web import sign_in
 from dicom_node.web.frame import STATIC, Frame, Section
 from dicom_node.web.request_limits import RequestLimits, Streams
+from dicom_node.web.request_times import Observe, RequestTimes
 from dicom_node.web.security import SecurityHeaders
 from dicom_node.web.sessions import (
     ABSOLUTE_SECONDS,
@@ -54,6 +55,7 @@ def make_application(
     version: str,
     pages: Pages | None = None,
     machines: Sequence[APIRouter] = (),
+    observe: Observe | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -69,6 +71,8 @@ def make_application(
         What people see; health and metrics alone without them.
     machines : sequence of APIRouter
         What programs are served without a sign-in; each says itself who may use it.
+    observe : callable, optional
+        Is told how long each request took.
     """
     application = FastAPI(
         title="DICOM AI node", version=version, docs_url=None, redoc_url=None, openapi_url=None
@@ -102,6 +106,8 @@ def make_application(
     for service in machines:
         application.include_router(service)
     application.add_middleware(RequestLimits, streams=pages.streams if pages else None)
+    if observe is not None:
+        application.add_middleware(RequestTimes, observe=observe)
     return application
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -77,7 +77,7 @@ class _Steps:
                     "max_attempts": _STEP_TRIES,
                     "should_retry": functools.partial(_may_pass, name, self.workflow_id),
                 },
-                self._engine.outages.waited_out(name, step),
+                self._engine.outages.waited_out(name, self._engine.measured(name, step)),
                 *args,
                 **kwargs,
             )
@@ -114,8 +114,17 @@ def _words(error: object) -> str:
 class WorkflowEngine:
     """Runs the corridor's workflows; one per process, between ``start`` and ``stop``."""
 
-    def __init__(self, settings: EngineSettings, corridor: Corridor, rows: WorkflowRows) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        corridor: Corridor,
+        rows: WorkflowRows,
+        *,
+        stage: Callable[[str], AbstractContextManager[None]] = lambda _name: nullcontext(),
+    ) -> None:
+        """Keep the parts; ``stage`` measures each step that is done, by its name."""
         self._settings = settings
+        self._stage = stage
         self._corridor = corridor
         self._rows = rows
         self._lock = threading.Lock()
@@ -178,6 +187,15 @@ class WorkflowEngine:
         """Start making a verdict known; asking again with the same ``attempt`` changes nothing."""
         with SetWorkflowID(f"review-{item_id}-{attempt}"):
             DBOS.start_workflow(self._conclude, item_id)
+
+    def measured(self, name: str, step: Callable[P, R]) -> Callable[P, R]:
+        """Return a step whose time is measured when it is done; a recorded one takes none."""
+
+        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self._stage(name):
+                return step(*args, **kwargs)
+
+        return timed
 
     def fates(self, workflow_ids: Sequence[str]) -> Mapping[str, Fate]:
         """Return what became of these workflows; one that was never begun is left out."""
@@ -268,7 +286,7 @@ class WorkflowEngine:
         # DBOS finds workflows by name when it recovers them, so they must be registered before
         # launch; they are registered here, not at import, because they close over the corridor.
         def analyse_study(study_instance_uid: str) -> None:
-            with self._in_this_thread():
+            with self._in_this_thread(), self._stage("whole analysis"):
                 self._guarded_analysis(study_instance_uid)
 
         def conclude_review(item_id: str) -> None:

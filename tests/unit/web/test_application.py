@@ -66,3 +66,18 @@ def test_metrics_show_where_studies_and_deliveries_stand() -> None:
     assert 'dicom_node_evidence_held{kind="seg"} 2.0' in said
     assert "dicom_node_conflicting_objects_total 4.0" in said
     assert "dicom_node_open_associations 1.0" in said
+
+
+def test_requests_are_measured_by_route_and_never_by_address() -> None:
+    seen: list[tuple[str, str, int]] = []
+    application = make_application(
+        registry=make_registry(),
+        problems=tuple,
+        version="1.2.3",
+        observe=lambda method, route, status, _seconds: seen.append((method, route, status)),
+    )
+    client = TestClient(application)
+    client.get("/health")
+    client.get("/nothing/Doe^Jane")
+    client.request("BREW", "/health")
+    assert seen == [("GET", "/health", 200), ("GET", "unknown", 404), ("unknown", "/health", 405)]
