@@ -82,7 +82,6 @@ def test_the_tour_shows_every_kind_of_study_and_leaves_nothing(tmp_path: Path) -
             'dicom_node_stage_seconds_count{outcome="done",stage="infer"}',
             'dicom_node_model_seconds_count{model="chest-radiograph",outcome="done"',
             'dicom_node_delivery_seconds_count{destination="TOUR_PACS",outcome="stored"}',
-            'dicom_node_delivery_seconds_count{destination="TOUR_AWAY",outcome="away"}',
             'dicom_node_http_request_seconds_count{method="GET",route="/worklist",status="200"}',
         ):
             assert series in metrics
