@@ -20,7 +20,8 @@ from pydicom.sr.coding import Code
 
 from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import is_image, reference, rows_and_columns
+from sr_templates.source_image import is_image, rows_and_columns
+from sr_templates.source_reference import reference
 
 Descriptor = (
     CodeContentItem

@@ -32,10 +32,10 @@ from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import (
     check_identity,
     hierarchical_references,
-    reference,
     sources_by_uid,
     uid_of,
 )
+from sr_templates.source_reference import reference
 from sr_templates.uids import derived_uid, document_uid
 
 

@@ -32,7 +32,7 @@ from sr_templates.content_items import coded, comment, derived, number, summary_
 from sr_templates.notices import is_incomplete
 from sr_templates.percent import percentage
 from sr_templates.planar_roi import probability_concept
-from sr_templates.source_image import reference
+from sr_templates.source_reference import reference
 
 # Reasons that come up only when an analysis is under way.
 TRIED = frozenset({RefusalReason.UNDECODABLE, RefusalReason.ANALYSIS_FAILED})

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from highdicom.sr import CodedConcept, CompositeContentItem, ImageContentItem
-from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 
 from ai_engine.prediction import Prediction
@@ -117,29 +114,6 @@ def number_of_frames(source: Dataset) -> int:
         return 1
     text = uid_of(source, "NumberOfFrames").strip()
     return max(1, int(text)) if text.isdecimal() and len(text) < 13 else 1
-
-
-def reference(
-    source: Dataset,
-    name: Code,
-    relationship: Relationship,
-    frame_number: int | None = None,
-) -> ImageContentItem | CompositeContentItem:
-    """Reference a source by value: IMAGE, or COMPOSITE for an instance without a pixel matrix."""
-    if not is_image(source):
-        return CompositeContentItem(
-            name=CodedConcept.from_code(name),
-            referenced_sop_class_uid=uid_of(source, "SOPClassUID"),
-            referenced_sop_instance_uid=uid_of(source, "SOPInstanceUID"),
-            relationship_type=relationship,
-        )
-    return ImageContentItem(
-        name=CodedConcept.from_code(name),
-        referenced_sop_class_uid=uid_of(source, "SOPClassUID"),
-        referenced_sop_instance_uid=uid_of(source, "SOPInstanceUID"),
-        referenced_frame_numbers=frame_reference(source, frame_number),
-        relationship_type=relationship,
-    )
 
 
 def frame_reference(source: Dataset, frame_number: int | None) -> int | None:

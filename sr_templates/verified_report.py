@@ -53,7 +53,8 @@ from sr_templates.report_document import (
 )
 from sr_templates.report_reading import ReportedRegion, reported_regions
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import check_identity, is_image, reference, uid_of
+from sr_templates.source_image import check_identity, is_image, uid_of
+from sr_templates.source_reference import reference
 from sr_templates.uids import derived_uid
 
 _SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality")

@@ -1,9 +1,14 @@
-"""What a worker does: it opens files, decodes, infers and draws. It knows no database."""
+"""What a worker does: it opens files, decodes, infers and draws. It knows no database.
+
+The node names these methods and never runs them, so what they need is imported where an analyst is
+made; `TOOLS` names it for those who make many (`dicom_node.isolation`).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 from ai_engine.kinds.deciding import Calibration
 from ai_engine.prediction import ModelIdentity, Triage
@@ -11,11 +16,13 @@ from ai_engine.result import Result
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck
-from dicom_node.models.host import ModelHost
-from dicom_node.node.archives import archives_of
 from dicom_node.telemetry import configure_logging
 from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvidence
-from dicom_node.workflow.analysis.make_evidence import EvidenceMaking
+
+if TYPE_CHECKING:
+    from dicom_node.node.analyst_tools import AnalystTools
+
+TOOLS = "dicom_node.node.analyst_tools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +50,9 @@ class Analyst:
     """Runs models and makes evidence; used by one thread at a time."""
 
     def __init__(self, setup: AnalystSetup) -> None:
-        objects = archives_of(setup.settings, clock=_now).objects
-        self._models = ModelHost(setup.settings, setup.config_dir, objects)
-        self._making = EvidenceMaking(archive=objects, images=self._models)
+        make_tools = resolve_name(f"{TOOLS}:make_tools")
+        tools: AnalystTools = make_tools(setup.settings, setup.config_dir)
+        self._models, self._making = tools.models, tools.making
 
     def load(self, models: Iterable[str]) -> dict[str, str]:
         """Load models before the first study comes; return which could not be loaded, and why."""
@@ -72,7 +79,3 @@ class Analyst:
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Make the evidence of a job (`EvidenceMaking.make`)."""
         return self._making.make(order)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -24,16 +24,17 @@ from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
 from dicom_node.node.administering import make_administration, make_routes
 from dicom_node.node.analyst import AnalystSetup
+from dicom_node.node.answering import LateCommitments, LateQueries
 from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
-from dicom_node.node.committing import commitment_source, commitment_telling
+from dicom_node.node.committing import commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
-from dicom_node.node.holdings import query_source
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.isolated import Isolated, Workers
+from dicom_node.node.last_resort import LastResort
 from dicom_node.node.measuring import Observed, fill_registry, measured_events
 from dicom_node.node.noticing import make_teller
 from dicom_node.node.pages import make_pages
@@ -53,7 +54,6 @@ from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.web.application import make_application
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.infer import Inference
-from dicom_node.workflow.analysis.make_evidence import EvidenceMaking, NoImages
 from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
 from dicom_node.workflow.analysis.report import Reporting
@@ -332,8 +332,8 @@ class Node:
             settings,
             store=functools.partial(StorageArchive, archive_settings(self._settings)),
             access=functools.partial(database_access, url, ae_title),
-            queries=functools.partial(query_source, self._settings.model_dump()),
-            commitments=functools.partial(commitment_source, self._settings.model_dump()),
+            queries=LateQueries(values=self._settings.model_dump()),
+            commitments=LateCommitments(values=self._settings.model_dump()),
             on_events=measured_events(self._desk.handle, self._instruments),
         )
 
@@ -377,7 +377,7 @@ class Node:
                 external=repositories.external,
                 ae_titles=repositories.ae_titles,
                 maker=self._models,
-                last_resort=EvidenceMaking(archive=repositories.summaries, images=NoImages()),
+                last_resort=LastResort(repositories.summaries),
                 context=context,
                 clock=utc_now,
             ),

@@ -1,19 +1,11 @@
 """Shadow runs over a node's stores and models."""
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
-from pydicom.errors import InvalidDicomError
-
-from ai_engine.errors import InflatesTooFarError
-from ai_engine.kinds.classifier.scorer import Scorer
-from ai_engine.kinds.loading import Loading
-from ai_engine.kinds.registry import Part, has_part, part
-from ai_engine.kinds.telling import reported_scores
-from ai_engine.preprocessing.object_file import read_object
-from ai_engine.preprocessing.radiograph import read_radiograph
+from ai_engine.kinds.registry import Part, has_part
 from dicom_node.domain.observation import Observation
 from dicom_node.domain.shadow import Shadow
 from dicom_node.domain.warehouse import WarehouseFilter
@@ -24,9 +16,8 @@ from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.devices.shadow import ShadowRun
 from dicom_node.workflow.devices.shadow_report import ShadowReport, shadow_report
 
-_LOG = logging.getLogger(__name__)
-# A shadow must not take the machine from the champion.
-_THREADS = 1
+if TYPE_CHECKING:
+    from dicom_node.node.shadow_scorers import ShadowScorers
 
 
 class Shadows:
@@ -35,13 +26,14 @@ class Shadows:
     def __init__(self, repositories: Repositories, cards: ModelCards) -> None:
         self._repositories = repositories
         self._cards = cards
-        self._loaded: dict[str, Scorer] = {}
+        self._scorers: ShadowScorers | None = None
         self._run = ShadowRun(ledger=repositories.shadows, score=self._score, clock=utc_now)
 
     def run(self) -> int:
         """Let every shadow look at the oldest images that wait for it; return how many."""
         wanted = {each.weights_digest for each in self._repositories.shadows.all()}
-        self._loaded = {key: kept for key, kept in self._loaded.items() if key in wanted}
+        if self._scorers is not None:
+            self._scorers.keep(wanted)
         return self._run.run()
 
     def start(self, name: str, version: str, *, by: str, at: datetime) -> Shadow:
@@ -94,31 +86,8 @@ class Shadows:
         )
 
     def _score(self, shadow: Shadow, observation: Observation) -> Mapping[str, float]:
-        scorer = self._scorer(shadow)
-        path = self._path(observation)
-        try:
-            radiograph = read_radiograph(read_object(path))
-        except (InvalidDicomError, InflatesTooFarError, OSError) as error:
-            raise NotFoundError(f"the image's file is gone ({type(error).__name__})") from error
-        scores = scorer.probabilities(radiograph)
-        labels = (label.name for label in scorer.card.labels)
-        said = {label: float(score) for label, score in zip(labels, scores, strict=True)}
-        return reported_scores(scorer.card, said)
-
-    def _path(self, observation: Observation) -> Path:
-        for instance in self._repositories.item_instances(observation.job_id):
-            if instance.sop_instance_uid == observation.sop_instance_uid:
-                return self._repositories.objects.source_path(instance.path)
-        raise NotFoundError("the image is no longer in the index")
-
-    def _scorer(self, shadow: Shadow) -> Scorer:
-        if shadow.weights_digest not in self._loaded:
-            card = self._cards.verified_version(shadow.model_name, shadow.version)
-            if card.weights_digest != shadow.weights_digest:
-                raise NotFoundError(f"{card.identity.key} has other weights than the shadow had")
-            cache = self._repositories.settings.cache_dir
-            self._loaded[shadow.weights_digest] = part(card, Part.SCORER)(
-                Loading(card=card, registry=self._cards.registry, cache=cache, threads=_THREADS)
-            )
-            _LOG.info("shadow loaded model=%s", card.identity.key)
-        return self._loaded[shadow.weights_digest]
+        if self._scorers is None:
+            # Most nodes have no shadow, and need no networks in this process.
+            make: type[ShadowScorers] = resolve_name("dicom_node.node.shadow_scorers:ShadowScorers")
+            self._scorers = make(self._repositories, self._cards)
+        return self._scorers.score(shadow, observation)

@@ -5,10 +5,6 @@ import time
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -69,36 +65,33 @@ def make_workflow_engine(url: str) -> sa.Engine | None:
 
 def migrate(engine: sa.Engine, migrations: Path = MIGRATIONS) -> None:
     """Bring the schema up to date; running it again changes nothing."""
-    with engine.begin() as connection:
-        config = _alembic_config(migrations)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    current, newest = schema_revision(engine, migrations)
+    if current == newest:
+        return
+    # What changes schemas loads for longer than all else here, and is seldom needed.
+    from dicom_node.persistence.upgrading import upgrade  # noqa: PLC0415
+
+    upgrade(engine, migrations)
 
 
 def schema_revision(
     engine: sa.Engine, migrations: Path = MIGRATIONS
 ) -> tuple[str | None, str | None]:
-    """Return the schema's revision and the newest one that this version knows."""
+    """Return the schema's revision and the newest one that this version knows.
+
+    Revisions are numbered by the names of their files.
+    """
+    table = sa.table(version_table(migrations), sa.column("version_num", sa.String))
     with engine.connect() as connection:
-        current = _context(connection, migrations).get_current_revision()
-    return current, ScriptDirectory.from_config(_alembic_config(migrations)).get_current_head()
+        is_there = sa.inspect(connection).has_table(table.name)
+        current = connection.scalar(sa.select(table.c.version_num)) if is_there else None
+    files = (migrations / "versions").glob("[0-9]*.py")
+    return current, max((each.name.partition("_")[0] for each in files), default=None)
 
 
 def version_table(migrations: Path) -> str:
     """Name the table that holds a schema's revision: both schemas may share one database."""
     return "alembic_version" if migrations == MIGRATIONS else "warehouse_version"
-
-
-def _context(connection: sa.Connection, migrations: Path) -> MigrationContext:
-    options = {"version_table": version_table(migrations)}
-    return MigrationContext.configure(connection, opts=options)
-
-
-def _alembic_config(migrations: Path) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    config.set_main_option("path_separator", "os")
-    return config
 
 
 def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -30,7 +30,7 @@ from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.subject import CtSubject
 from sr_templates.ct.volumetric_roi import lung_numbers, rounded
 from sr_templates.notices import is_incomplete
-from sr_templates.source_image import reference
+from sr_templates.source_reference import reference
 
 WARNING = "Demonstration - not for clinical use."
 

@@ -16,7 +16,7 @@ from sr_templates.ct.volumetric_roi import title
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.key_object_selection import description, finish_selection, selection_root
 from sr_templates.overlay import WARNING
-from sr_templates.source_image import reference
+from sr_templates.source_reference import reference
 
 
 def build_key_slice_selection(

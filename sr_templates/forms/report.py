@@ -8,7 +8,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from sr_templates.forms.form import BASIC_TEXT, FORM_OF, PDF, ReportForm
-from sr_templates.forms.page import printable
 from sr_templates.forms.references import SentAs, lead_references, referenced_uids
 from sr_templates.forms.tree import reduced_children
 from sr_templates.uids import derived_uid
@@ -41,6 +40,9 @@ def in_form(report: Dataset, form: ReportForm, sent: Mapping[str, SentAs]) -> Ot
     lead_references(made, sent)
     losses: tuple[str, ...] = (_PICTURE,)
     if form is PDF:
+        # Fonts and a PDF writer: few peers have no structured reports.
+        from sr_templates.forms.page import printable  # noqa: PLC0415
+
         made = printable(made)
     else:
         made.ContentSequence, losses = reduced_children(made, form)

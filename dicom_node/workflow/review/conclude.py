@@ -20,9 +20,7 @@ from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer
-from sr_templates.key_object_selection import build_rejection
 from sr_templates.validation import problems
-from sr_templates.verified_report import build_verified_report
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,6 +75,11 @@ class Concluding:
         return (made,)
 
     def _made(self, decision: Decision) -> EvidenceObject:
+        # The report writer loads as much as the rest of the node: before the first verdict, nobody
+        # needs it.
+        from sr_templates.key_object_selection import build_rejection  # noqa: PLC0415
+        from sr_templates.verified_report import build_verified_report  # noqa: PLC0415
+
         item = decision.item
         results = tuple(
             self._archive.evidence(each.path)

@@ -9,7 +9,8 @@ import pytest
 
 from dicom_node.cli.application import COMMANDS, load_command
 
-IMPORTED = "import sys; import dicom_node.cli; print(*{name.split('.')[0] for name in sys.modules})"
+NAMES = "print(*{name.split('.')[0] for name in sys.modules})"
+IMPORTED = f"import sys; import dicom_node.cli; {NAMES}"
 LISTED = """
 import sys
 from typer.testing import CliRunner
@@ -51,6 +52,32 @@ def test_what_a_command_does_not_need_it_does_not_wait_for(
         env=os.environ | {"DICOM_NODE_DATA_DIR": str(tmp_path / "data")},
     )
     assert "typer" in done.stdout.split()
+    assert not set(done.stdout.split()) & spared
+
+
+@pytest.mark.parametrize(
+    ("role", "spared"),
+    [
+        ("dicom_node.node.node", {"highdicom", "openvino", "fpdf", "alembic", "httpx"}),
+        # With what travels to them: how they store, whom they let in, what they answer from.
+        (
+            "dicom_node.network.receiver,dicom_node.archive,dicom_node.node.access,"
+            "dicom_node.node.answering",
+            {"highdicom", "openvino", "fpdf", "alembic", "pydantic", "dbos", "fastapi", "cv2"},
+        ),
+        ("dicom_node.node.analyst_tools", {"pynetdicom", "sqlalchemy", "dbos", "fastapi"}),
+    ],
+    ids=["node", "receivers", "workers"],
+)
+@pytest.mark.slow
+def test_each_process_imports_what_it_is_for(role: str, spared: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {role}; {NAMES}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
     assert not set(done.stdout.split()) & spared
 
 

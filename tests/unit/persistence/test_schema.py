@@ -1,17 +1,26 @@
 """The migrations make exactly the tables that the code uses."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import TypeAdapter
 
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
 from dicom_node.persistence.corridor.attributes import AttributeStore
-from dicom_node.persistence.database import MIGRATIONS, make_engine, migrate, schema_revision
+from dicom_node.persistence.database import (
+    MIGRATIONS,
+    WAREHOUSE_MIGRATIONS,
+    make_engine,
+    migrate,
+    schema_revision,
+)
 from dicom_node.persistence.schema import HOTBASE
 from tests.unit.builders import EPOCH, an_instance
 
@@ -26,6 +35,17 @@ def test_migrating_again_changes_nothing(engine: sa.Engine) -> None:
     migrate(engine)
     assert schema_revision(engine) == before
     assert before[0] == before[1]
+
+
+@pytest.mark.parametrize("migrations", [MIGRATIONS, WAREHOUSE_MIGRATIONS])
+def test_the_newest_revision_is_the_one_that_alembic_finds(
+    migrations: Path, engine: sa.Engine
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("path_separator", "os")
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    assert schema_revision(engine, migrations)[1] == newest
 
 
 @pytest.mark.parametrize("url", ["nonsense", "nosuchdb://host/name"])
