@@ -1,8 +1,8 @@
 """One warm worker process, seen from the node: begun, used, ended."""
 
-import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from dicom_node.isolation.errors import WorkerDiedError
+from dicom_node.isolation.parent import ParentContext, signals_left_to_the_node
 from dicom_node.isolation.worker import Limits, Outcome, begin, perform
 
 Desk = TypeVar("Desk")
@@ -25,21 +26,25 @@ class LaneSetup(Generic[Desk]):
 
     ``make_desk`` is called in each of them, ``warm`` with what it made; both, and ``prepare``,
     which is called first, are sent there and must be picklable, ``make_desk`` hashable as well.
+    ``tools`` are modules that they need: their parent imports them, once for all.
     """
 
     make_desk: Callable[[], Desk]
     warm: Callable[[Desk], Any]
     prepare: Callable[[], None]
     limits: Limits
+    tools: tuple[str, ...] = ()
 
 
 class Lane(Generic[Desk]):
-    """A worker process; used by one thread at a time."""
+    """A worker process; used by one thread at a time, and stopped by any."""
 
     def __init__(self, setup: LaneSetup[Desk]) -> None:
         self._setup = setup
         self._executor: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
+        self._stopping = threading.Lock()
+        self._stopped = False
         self.warmed: Any = None
 
     @property
@@ -60,16 +65,25 @@ class Lane(Generic[Desk]):
         WorkerDiedError
             When it does not; nothing is left of it.
         """
-        self._executor = ProcessPoolExecutor(
+        context = ParentContext()
+        executor = ProcessPoolExecutor(
             1,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context,
             initializer=begin,
             initargs=(self._setup.limits, self._setup.prepare),
         )
-        pid = self._result(self._executor.submit(os.getpid), _BEGIN_SECONDS)
-        self._process = next(
-            (each for each in multiprocessing.active_children() if each.pid == pid), None
-        )
+        try:
+            with signals_left_to_the_node():
+                begun = executor.submit(os.getpid)  # starts the process
+        except (EOFError, OSError) as error:
+            raise WorkerDiedError("was not started: its parent process ended") from error
+        with self._stopping:
+            self._process, self._executor = context.process, executor
+            is_wanted = not self._stopped
+        if not is_wanted:
+            self.end()
+            raise WorkerDiedError("was stopped")
+        self._result(begun, _BEGIN_SECONDS)
         self.warmed = self.run(self._setup.warm, (), _BEGIN_SECONDS).value
 
     def run(self, method: Callable[..., Any], args: tuple[Any, ...], seconds: float) -> Outcome:
@@ -81,9 +95,14 @@ class Lane(Generic[Desk]):
             The process has died, or was ended because it took longer than ``seconds``, ran out of
             memory or panicked. `begin` starts another.
         """
-        if self._executor is None:
+        executor = self._executor
+        if executor is None:
             raise WorkerDiedError("is not running")
-        work = self._executor.submit(perform, self._setup.make_desk, seconds, method, args)
+        try:
+            work = executor.submit(perform, self._setup.make_desk, seconds, method, args)
+        except RuntimeError:  # it has died since somebody looked, or was ended just now
+            self.end()
+            raise WorkerDiedError("ended unexpectedly") from None
         outcome: Outcome = self._result(work, seconds)
         if outcome.spent:
             self.end()
@@ -92,12 +111,19 @@ class Lane(Generic[Desk]):
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
-        process, executor = self._process, self._executor
-        self._process = self._executor = None
+        with self._stopping:
+            process, executor = self._process, self._executor
+            self._process = self._executor = None
         if process is not None:
             process.kill()
         if executor is not None:
-            executor.shutdown(wait=process is not None, cancel_futures=True)
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self) -> None:
+        """End the process for good, also one that is being started: no other is begun."""
+        with self._stopping:
+            self._stopped = True
+        self.end()
 
     def close(self) -> None:
         """Let the process end once it is idle."""

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 from typing import Concatenate as With
@@ -10,6 +9,7 @@ from typing import Concatenate as With
 from dicom_node.errors import AwayError
 from dicom_node.isolation.errors import WorkerDiedError, WorkFailedError, WorkRefusedError
 from dicom_node.isolation.lane import Desk, Lane, LaneSetup
+from dicom_node.isolation.parent import start_parent
 from dicom_node.isolation.worker import Outcome
 
 P = ParamSpec("P")
@@ -23,6 +23,7 @@ class Lanes(Generic[Desk]):
     """``count`` workers, all alike; safe to use from several threads."""
 
     def __init__(self, setup: LaneSetup[Desk], *, count: int) -> None:
+        self._tools = setup.tools
         self._changed = threading.Condition()
         self._all = tuple(Lane(setup) for _ in range(count))
         self._idle: list[Lane[Desk]] = []
@@ -33,6 +34,7 @@ class Lanes(Generic[Desk]):
 
     def start(self) -> None:
         """Start the workers; return at once, since whoever has work waits for the first of them."""
+        start_parent(self._tools)
         for lane in self._all:
             self._replace(lane)
 
@@ -46,7 +48,7 @@ class Lanes(Generic[Desk]):
             if lane in idle:
                 lane.close()
             else:
-                lane.end()
+                lane.stop()
 
     def down(self) -> int:
         """Return how many workers do not run and could not be started again."""
@@ -159,7 +161,8 @@ class Lanes(Generic[Desk]):
                         return
                     self._down.add(lane)
                 _LOG.error("worker not started reason=%r", str(death))
-                time.sleep(pause)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             with self._changed:

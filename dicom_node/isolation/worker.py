@@ -1,6 +1,7 @@
 """Inside of a worker process: how it begins, and the edge where everything it raises is caught."""
 
 import functools
+import gc
 import logging
 import multiprocessing
 import os
@@ -43,6 +44,9 @@ class Outcome:
 
 def begin(limits: Limits, prepare: Callable[[], None]) -> None:
     """Set the process's limits and let it end with its node; ``prepare`` sets up its log."""
+    # What was imported stays for as long as the process lives. To look through it for what may be
+    # freed would only write to the pages that are shared with the other workers.
+    gc.freeze()
     # The node ends its workers itself, when their work is done.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -17,7 +17,7 @@ from dicom_node.isolation.lanes import Lanes
 from dicom_node.isolation.worker import Limits
 from dicom_node.models.calibrations import Calibrations, calibrations_of
 from dicom_node.models.cards import ModelCards
-from dicom_node.node.analyst import Analyst, AnalystSetup
+from dicom_node.node.analyst import TOOLS, Analyst, AnalystSetup
 from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvidence
 
 P = ParamSpec("P")
@@ -142,6 +142,7 @@ def _lane_setup(
         warm=functools.partial(_load, models=models),
         prepare=setup.prepare,
         limits=Limits(memory_bytes=wanted.memory_bytes),
+        tools=(TOOLS,),
     )
 
 

@@ -90,3 +90,13 @@ class HostileDesk:
     def _note(self, what: str) -> None:
         with (self.folder / what).open("a") as noted:
             noted.write("x")
+
+
+@dataclass(frozen=True, slots=True)
+class SlowStart(MakeDesk):
+    """Makes it in a process that never gets ready."""
+
+    def prepare(self) -> None:
+        """Say that it begins, and go no further."""
+        (self.folder / "starts").touch()
+        signal.pause()

@@ -1,0 +1,50 @@
+"""The prepared parent of worker processes: it has imported what they need, and is forked.
+
+It is multiprocessing's fork server, one for the whole node. It runs no thread of Python, opens no
+model and reads no file of a study, so that a fork of it is as good as a new process; what it has
+imported is paid once, and its pages are shared by its children. Threads that numerical libraries
+start when they are imported end before each fork (their own `pthread_atfork` handlers see to it).
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+# Told to the whole process group, or by a supervisor to all of a service's processes: the node
+# alone acts on them, and needs the parent until its last study is done.
+_OF_THE_NODE = frozenset({signal.SIGINT, signal.SIGTERM})
+
+
+def start_parent(modules: Iterable[str]) -> None:
+    """Start the parent, where there is none yet, and let it import modules; return at once."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+    with signals_left_to_the_node():
+        forkserver.ensure_running()
+
+
+@contextmanager
+def signals_left_to_the_node() -> Iterator[None]:
+    """Let whatever is started within ignore what ends the node."""
+    resource_tracker.ensure_running()  # where it is started later, it takes the block away
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_NODE)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class ParentContext(ForkServerContext):
+    """Starts one process from the parent, and knows it from the moment that it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.process: ForkServerProcess | None = None
+
+    def Process(self, *args: Any, **kwargs: Any) -> ForkServerProcess:  # type: ignore[override]  # noqa: N802
+        """Return a process that is to be started."""
+        self.process = ForkServerProcess(*args, **kwargs)
+        return self.process
