@@ -24,6 +24,15 @@ def coded(
     )
 
 
+def impression_item(words: str) -> TextContentItem:
+    """The sentence at the top of a report (`impression`)."""
+    return TextContentItem(
+        name=CodedConcept.from_code(codes.IMPRESSION),
+        value=words,
+        relationship_type=Relationship.CONTAINS,
+    )
+
+
 def comment(value: str, relationship: Relationship = Relationship.CONTAINS) -> TextContentItem:
     """A sentence for people."""
     return TextContentItem(

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from highdicom.sr import CodedConcept, TextContentItem
-from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom import Dataset
 
 from ai_engine.prediction import Prediction
@@ -23,15 +21,6 @@ def impression(prediction: Prediction) -> str:
         return f"No result: {images(len(prediction.refusals))} not analysed{because}."
     parts = [_found(prediction), *_reservations(prediction)]
     return f"{NOT_VERIFIED}: {'; '.join(parts)}."
-
-
-def impression_item(words: str) -> TextContentItem:
-    """Give the sentence as it stands at the top of a report."""
-    return TextContentItem(
-        name=CodedConcept.from_code(codes.IMPRESSION),
-        value=words,
-        relationship_type=Relationship.CONTAINS,
-    )
 
 
 def stated_impression(report: Dataset) -> str:

@@ -15,9 +15,8 @@ from pydicom.dataset import Dataset
 from ai_engine.prediction import ModelIdentity
 from sr_templates import codes
 from sr_templates.algorithm_identification import observation_context
-from sr_templates.content_items import comment
+from sr_templates.content_items import comment, impression_item
 from sr_templates.image_library import image_library
-from sr_templates.impression import impression_item
 from sr_templates.report_document import procedures_reported
 from sr_templates.source_attributes import SourceAttributes
 

@@ -36,12 +36,12 @@ from pydicom.valuerep import DT
 from ai_engine.prediction import ModelIdentity, Region
 from sr_templates import codes
 from sr_templates.character_set import declare
+from sr_templates.content_items import impression_item
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer, Statement
 from sr_templates.image_library import image_library
-from sr_templates.impression import impression_item
 from sr_templates.instance import new_instance
 from sr_templates.percent import percentage
 from sr_templates.planar_roi import image_region

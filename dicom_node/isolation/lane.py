@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,7 @@ Desk = TypeVar("Desk")
 
 # Importing what a desk needs takes seconds, and minutes on a machine that is busy.
 _BEGIN_SECONDS = 180.0
+_END_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +45,20 @@ class Lane(Generic[Desk]):
         self._setup = setup
         self._executor: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
-        self._stopping = threading.Lock()
+        self._changing = threading.Lock()
         self._stopped = False
         self.warmed: Any = None
 
     @property
     def pid(self) -> int | None:
         """The worker's process id, while there is one."""
-        return self._process.pid if self._process else None
+        with self._changing:
+            return self._process.pid if self._process else None
 
     def is_alive(self) -> bool:
         """Whether the process runs."""
-        process = self._process
-        return process is not None and process.is_alive()
+        with self._changing:
+            return self._process is not None and self._process.is_alive()
 
     def begin(self) -> None:
         """Start the process and let its desk get ready.
@@ -65,6 +68,7 @@ class Lane(Generic[Desk]):
         WorkerDiedError
             When it does not; nothing is left of it.
         """
+        self.end()  # what is left of one that has died
         context = ParentContext()
         executor = ProcessPoolExecutor(
             1,
@@ -77,7 +81,7 @@ class Lane(Generic[Desk]):
                 begun = executor.submit(os.getpid)  # starts the process
         except (EOFError, OSError) as error:
             raise WorkerDiedError("was not started: its parent process ended") from error
-        with self._stopping:
+        with self._changing:
             self._process, self._executor = context.process, executor
             is_wanted = not self._stopped
         if not is_wanted:
@@ -111,17 +115,23 @@ class Lane(Generic[Desk]):
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
-        with self._stopping:
+        with self._changing:
             process, executor = self._process, self._executor
             self._process = self._executor = None
         if process is not None:
             process.kill()
         if executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
+        if process is not None:
+            # Where the parent has died, nobody can tell how the worker fares, nor that it has
+            # ended: it ends itself as soon as this end of its pipe is closed.
+            process.join(_END_SECONDS)
+            with suppress(ValueError):  # it runs on: its own watch on this process is left
+                process.close()
 
     def stop(self) -> None:
         """End the process for good, also one that is being started: no other is begun."""
-        with self._stopping:
+        with self._changing:
             self._stopped = True
         self.end()
 
@@ -129,7 +139,7 @@ class Lane(Generic[Desk]):
         """Let the process end once it is idle."""
         if self._executor is not None:
             self._executor.shutdown(wait=True)
-        self._process = self._executor = None
+        self.end()
 
     def _result(self, work: "Future[Any]", seconds: float) -> Any:
         """Wait by the monotonic clock: a clock that is set ends no work."""
@@ -139,10 +149,11 @@ class Lane(Generic[Desk]):
             self.end()
             raise WorkerDiedError(f"took longer than {seconds:.0f} seconds") from None
         except BrokenProcessPool:
-            process = self._process
-            if process is not None:
-                process.join(1.0)
-            words = _fate(process.exitcode if process is not None else None)
+            with self._changing:
+                process = self._process
+                if process is not None:
+                    process.join(_END_SECONDS)
+                words = _fate(process.exitcode if process is not None else None)
             self.end()
             raise WorkerDiedError(words) from None
 
