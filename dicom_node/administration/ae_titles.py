@@ -1,9 +1,11 @@
 """AE titles: who may call the node, and who gets its results."""
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
@@ -41,6 +43,14 @@ class OwnAddress:
     ae_title: str
     port: int
     tls_port: int | None = None
+    web_port: int | None = None
+
+    def is_reached_by(self, url: str) -> bool:
+        """Whether an address is that of the node's own pages."""
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        here = ("localhost", "127.0.0.1", "::1", socket.gethostname().lower())
+        return port == self.web_port and (parts.hostname or "") in here
 
 
 class AeTitles:
@@ -144,5 +154,7 @@ class AeTitles:
             wrong["destinations"] = (
                 f"{self.own.ae_title} is this node: results would come back for analysis."
             )
+        if entity.url and self.own.is_reached_by(entity.url):
+            wrong["url"] = "this is the node itself: results would come back for analysis."
         if wrong:
             raise InvalidFieldsError(f"AE {entity.title}", wrong)

@@ -1,6 +1,7 @@
 """``dicom-node ae``: who may call the node, and who gets its results."""
 
 import getpass
+import sys
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation, set_up_dicom
+from dicom_node.configuration.peer_credentials import Credential, Credentials
 from dicom_node.domain.application_entity import (
     ADMINISTERED_EVIDENCE,
     ApplicationEntity,
@@ -60,6 +62,10 @@ OverlayCompression = Annotated[
         help="How overlays travel to it: the smallest way that it accepts, one way, or none.",
     ),
 ]
+Url = Annotated[
+    str | None,
+    typer.Option(help="The root of its DICOMweb service, in the place of host and port."),
+]
 Description = Annotated[str | None, typer.Option(help="A note for people.")]
 
 
@@ -77,12 +83,19 @@ def add(
     description: Description = None,
     tls: Tls = None,
     compression: OverlayCompression = None,
+    url: Url = None,
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
     ae_titles = run.administration().ae_titles
     missing = [
-        name for name, value in (("--host", host), ("--port", port), ("--role", role)) if not value
+        name
+        for name, value in (
+            ("--host", host or url),
+            ("--port", port or url),
+            ("--role", role),
+        )
+        if not value
     ]
     if missing:
         raise ConfigurationError(f"`ae add {title}` needs {', '.join(missing)}.")
@@ -99,6 +112,7 @@ def add(
             description=description,
             tls=tls,
             compression=compression,
+            url=url,
         ),
     )
     ae_titles.add(entity, actor=getpass.getuser())
@@ -119,6 +133,7 @@ def change(
     description: Description = None,
     tls: Tls = None,
     compression: OverlayCompression = None,
+    url: Url = None,
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
@@ -137,6 +152,7 @@ def change(
             description=description,
             tls=tls,
             compression=compression,
+            url=url,
         ),
     )
     ae_titles.change(entity, version=version_of(present), actor=getpass.getuser())
@@ -159,7 +175,7 @@ def show(context: typer.Context) -> None:
     for each in run.administration().ae_titles.all():
         table.add_row(
             each.title,
-            f"{each.host}:{each.port}{' TLS' if each.tls else ''}",
+            each.address,
             ", ".join(sorted(each.roles)),
             ", ".join(each.destinations) or "nobody",
             f"{each.quiet_period:g} s",
@@ -174,11 +190,38 @@ def show(context: typer.Context) -> None:
 
 @commands.command("echo")
 def echo(context: typer.Context, title: Title) -> None:
-    """Send a C-ECHO to an administered AE title."""
+    """Send a C-ECHO to an administered AE title, or the smallest search to a DICOMweb server."""
     set_up_dicom()
     run = invocation(context)
     seconds = run.administration().ae_titles.echo(title)
     run.console.print(f"{title.strip()} answered in {seconds * 1000:.0f} ms.")
+
+
+@commands.command("credential")
+def credential(
+    context: typer.Context,
+    title: Title,
+    user: Annotated[
+        str, typer.Option(help="The user of a password; without, it is a bearer token.")
+    ] = "",
+    forget: Annotated[bool, typer.Option("--forget", help="Forget the credential.")] = False,
+) -> None:
+    """Keep what opens a DICOMweb server, read from the terminal or standard input; never shown."""
+    run = invocation(context)
+    entity = run.administration().ae_titles.get(title)
+    kept = Credentials(run.settings().data_dir)
+    if forget:
+        said = "Forgotten." if kept.remove(entity.title) else "There was none."
+        run.console.print(said)
+        return
+    if sys.stdin.isatty():
+        secret = getpass.getpass("Password: " if user else "Token: ")
+    else:
+        secret = sys.stdin.readline().rstrip("\r\n")
+    kept.put(entity.title, Credential(user=user, secret=secret))
+    run.console.print(f"Kept for {entity.title}; a running node uses it from the next delivery on.")
+    if entity.url.startswith("http:"):
+        run.console.print("Its address is no https: it travels where others may read it.")
 
 
 @commands.command("probe")
@@ -191,14 +234,21 @@ def probe(
 ) -> None:
     """Find out what an administered AE title takes and offers; propose the evidence for it."""
     # Loads the DICOM libraries, which administering does without.
-    from dicom_node.cli.probing import show_profile, show_proposal  # noqa: PLC0415
+    from dicom_node.cli.probing import (  # noqa: PLC0415
+        show_profile,
+        show_proposal,
+        show_web_profile,
+    )
     from dicom_node.domain.peer_profile import proposed_evidence  # noqa: PLC0415 - the same
-    from dicom_node.node.peers import profile_of  # noqa: PLC0415 - the same
+    from dicom_node.node.peers import profile_of, web_profile_of  # noqa: PLC0415 - the same
 
     set_up_dicom()
     run = invocation(context)
     ae_titles = run.administration().ae_titles
     entity = ae_titles.get(title)
+    if entity.url:
+        show_web_profile(run.console, entity, web_profile_of(run.settings(), entity))
+        return
     profile = profile_of(run.settings(), entity)
     show_profile(run.console, entity, profile)
     proposal = proposed_evidence(entity, profile)
@@ -221,6 +271,7 @@ def _given(
     description: str | None,
     tls: bool | None,
     compression: Compression | None,
+    url: str | None,
 ) -> dict[str, Any]:
     """Return the fields of an entry that options were given for."""
     fields = {
@@ -234,6 +285,7 @@ def _given(
         "description": description,
         "tls": tls,
         "compression": compression,
+        "url": url,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

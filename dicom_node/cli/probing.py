@@ -4,6 +4,7 @@ from pydicom.uid import UID
 from rich.console import Console
 from rich.table import Table
 
+from dicom_node.dicomweb.peer import WebProfile
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity
 from dicom_node.domain.peer_profile import PeerProfile, PeerService, Proposal
 
@@ -29,6 +30,16 @@ def show_profile(console: Console, entity: ApplicationEntity, profile: PeerProfi
             ", ".join(UID(each).name for each in syntaxes),
         )
     console.print(storage)
+
+
+def show_web_profile(console: Console, entity: ApplicationEntity, profile: WebProfile) -> None:
+    """Show what a DICOMweb server offers; what it stores it says only of each object."""
+    what = profile.software or "a server"
+    console.print(f"{entity.title} is {what} at {entity.url}.", highlight=False, soft_wrap=True)
+    services = Table("Service", "Offered", box=None)
+    services.add_row("search (QIDO-RS)", f"{profile.searches} ({profile.seconds * 1000:.0f} ms)")
+    services.add_row("store (STOW-RS)", profile.stores)
+    console.print(services)
 
 
 def show_proposal(console: Console, entity: ApplicationEntity, proposal: Proposal) -> None:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from dicom_node.errors import ConfigurationError, InvalidFieldsError
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 
 LONGEST_TITLE = 16
+_LONGEST_URL = 255
 DEFAULT_PATIENCE = 600.0
 _AE_TITLE = re.compile(rf"[\x20-\x7e]{{1,{LONGEST_TITLE}}}")
 
@@ -66,6 +68,24 @@ def _title_problem(title: str) -> str:
     return ""
 
 
+def _url_problem(url: str) -> str:
+    """Say why an address is none of a DICOMweb service; nothing where it is one."""
+    if not url.isprintable() or " " in url or len(url) > _LONGEST_URL:
+        return f"an address has at most {_LONGEST_URL} characters, and no spaces."
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        return "give the root of a DICOMweb service, such as https://pacs.example/dicom-web."
+    if parts.username is not None or parts.password is not None:
+        return "no user and password here: `dicom-node ae credential` keeps them apart."
+    if parts.query or parts.fragment:
+        return "give the root of the service, without what follows ? or #."
+    return ""
+
+
 def checked_ae_title(title: str) -> str:
     """Return ``title`` without padding when it is a valid AE value (PS3.5, section 6.2).
 
@@ -91,11 +111,13 @@ class ApplicationEntity:
     ``destinations`` are the titles that get the results of its studies; ``evidence`` is what this
     entity gets when it is itself a destination, and ``compression`` how overlays travel there: what
     a PACS accepts is not always what its viewers show. ``tls`` says that it is called by TLS.
+    With a ``url`` it is a DICOMweb server (PS3.18) below that address, and gets results by STOW-RS;
+    ``host`` and ``port`` then say nothing.
     """
 
     title: str
-    host: str
-    port: int
+    host: str = ""
+    port: int = 104
     roles: frozenset[Role]
     destinations: tuple[str, ...] = ()
     quiet_period: float = 2.0
@@ -104,6 +126,7 @@ class ApplicationEntity:
     description: str = ""
     tls: bool = False
     compression: Compression = Compression.SMALLEST
+    url: str = ""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -122,7 +145,11 @@ class ApplicationEntity:
         yield "title", _title_problem(self.title)
         yield "destinations", next(filter(None, map(_title_problem, self.destinations)), "")
         yield "port", _unless(1 <= self.port <= 65535, f"port {self.port} is not in 1 to 65535.")
-        yield "host", _unless(bool(self.host.strip()), "give a host name or an IP address.")
+        yield (
+            "host",
+            _unless(bool(self.host.strip() or self.url), "give a host name or an IP address."),
+        )
+        yield "url", _url_problem(self.url) if self.url else ""
         yield "roles", _unless(bool(self.roles), "give at least one role.")
         yield (
             "quiet_period",
@@ -138,6 +165,11 @@ class ApplicationEntity:
                 f"the patience is {self.patience} s; use 0 to 86400 s.",
             ),
         )
+
+    @property
+    def address(self) -> str:
+        """Where it is reached, as people write it."""
+        return self.url or f"{self.host}:{self.port}{' TLS' if self.tls else ''}"
 
     @property
     def permitted(self) -> frozenset[Operation]:

@@ -41,6 +41,7 @@ def make_ae_titles(settings: NodeSettings, store: AeTitleStore) -> AeTitles:
             ae_title=settings.network.ae_title,
             port=settings.network.port,
             tls_port=settings.tls.port if settings.tls.certificate else None,
+            web_port=settings.web.port,
         ),
         call=lambda entity: _echo(settings, entity),
         clock=utc_now,
@@ -57,8 +58,10 @@ def make_people(
 def _echo(settings: NodeSettings, entity: ApplicationEntity) -> float:
     # Only whoever calls a peer waits for the DICOM libraries.
     from dicom_node.network.storage_scu import echo  # noqa: PLC0415
-    from dicom_node.node.peers import address_of, scu_timeouts  # noqa: PLC0415
+    from dicom_node.node.peers import address_of, scu_timeouts, web_profile_of  # noqa: PLC0415
 
+    if entity.url:
+        return web_profile_of(settings, entity).seconds
     return echo(
         address_of(settings, entity),
         calling_ae=settings.network.ae_title,

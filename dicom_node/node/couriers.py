@@ -6,13 +6,16 @@ import time
 from datetime import timedelta
 
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.dicomweb.sender import StowSender, UntoldAcceptance
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.instruments import Instruments
 from dicom_node.network.acceptance import NegotiatedAcceptance
 from dicom_node.network.sender import StorageSender
+from dicom_node.network.status import is_final
 from dicom_node.node.clock import utc_now
+from dicom_node.node.either_way import EitherAcceptance, EitherSender
 from dicom_node.node.measuring import MeasuredSender
-from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, scu_timeouts, web_peer_of, web_timeouts
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.sole import DestinationLocks
 from dicom_node.workflow.delivery.courier import CourierParts
@@ -30,11 +33,19 @@ def courier_parts(
         results=repositories.hotbase,
         ae_titles=repositories.ae_titles,
         sender=MeasuredSender(
-            StorageSender(
-                ae_title=settings.network.ae_title,
-                timeouts=scu_timeouts(settings),
-                path_of=repositories.objects.evidence_path,
-                address=address,
+            EitherSender(
+                dimse=StorageSender(
+                    ae_title=settings.network.ae_title,
+                    timeouts=scu_timeouts(settings),
+                    path_of=repositories.objects.evidence_path,
+                    address=address,
+                ),
+                web=StowSender(
+                    timeouts=web_timeouts(settings),
+                    path_of=repositories.objects.evidence_path,
+                    address=functools.partial(web_peer_of, settings),
+                    is_final=is_final,
+                ),
             ),
             instruments,
         ),
@@ -43,10 +54,13 @@ def courier_parts(
             deliveries=repositories.deliveries,
             substitutes=repositories.substitutes,
             archive=repositories.objects,
-            acceptance=NegotiatedAcceptance(
-                ae_title=settings.network.ae_title,
-                timeouts=scu_timeouts(settings),
-                address=address,
+            acceptance=EitherAcceptance(
+                dimse=NegotiatedAcceptance(
+                    ae_title=settings.network.ae_title,
+                    timeouts=scu_timeouts(settings),
+                    address=address,
+                ),
+                web=UntoldAcceptance(),
             ),
             clock=utc_now,
         ),

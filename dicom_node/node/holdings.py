@@ -22,7 +22,7 @@ def query_source(values: dict[str, Any]) -> QuerySource:
 
     def destination(title: str) -> Destination | None:
         entity = repositories.ae_titles.find(title)
-        return address_of(settings, entity) if entity is not None else None
+        return address_of(settings, entity) if entity is not None and not entity.url else None
 
     return QuerySource(
         holdings=Holdings(repositories.search, ArchiveCatalogue(repositories)),

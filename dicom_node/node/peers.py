@@ -1,8 +1,11 @@
 """How administered AE titles are called: addresses, TLS and patience, out of the settings."""
 
+import ssl
 from pathlib import Path
 
+from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.dicomweb.peer import WebPeer, WebProfile, WebTimeouts, connected
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.peer_profile import PeerProfile
 from dicom_node.errors import ConfigurationError
@@ -43,6 +46,8 @@ def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination
     ConfigurationError
         When it is called by TLS, and the node has no usable certificate.
     """
+    if entity.url:
+        raise ConfigurationError(f"AE {entity.title} is reached by DICOMweb alone: {entity.url}")
     files = tls_files(settings) if entity.tls else None
     if entity.tls and files is None:
         raise ConfigurationError(
@@ -55,6 +60,54 @@ def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination
         port=entity.port,
         tls=client_context(files) if files else None,
     )
+
+
+def web_peer_of(settings: NodeSettings, entity: ApplicationEntity) -> WebPeer:
+    """Return how a DICOMweb server is reached, and what opens it.
+
+    Its certificate is checked by the authorities of the system and those of ``tls.trusted``.
+
+    Raises
+    ------
+    ConfigurationError
+        Its credential, or a file of TLS, cannot be used.
+    """
+    credential = Credentials(settings.data_dir).find(entity.title)
+    trust: ssl.SSLContext | bool = True
+    if entity.url.startswith("https"):
+        trust = ssl.create_default_context()
+        if trusted := settings.tls.trusted:
+            try:
+                trust.load_verify_locations(trusted)
+            except OSError as error:
+                raise ConfigurationError(f"tls.trusted: {trusted} cannot be used.") from error
+    return WebPeer(
+        title=entity.title,
+        url=entity.url,
+        authorization=credential.header if credential else "",
+        trust=trust,
+    )
+
+
+def web_timeouts(settings: NodeSettings) -> WebTimeouts:
+    """Return how long to wait for DICOMweb servers."""
+    return WebTimeouts(
+        connection=settings.network.connect_timeout, response=settings.network.response_timeout
+    )
+
+
+def web_profile_of(settings: NodeSettings, entity: ApplicationEntity) -> WebProfile:
+    """Find out what a DICOMweb server offers; nothing is stored.
+
+    Raises
+    ------
+    ConfigurationError
+        As for ``web_peer_of``.
+    WebPeerError
+        It does not answer.
+    """
+    with connected(web_peer_of(settings, entity), web_timeouts(settings)) as connection:
+        return connection.profile()
 
 
 def profile_of(settings: NodeSettings, entity: ApplicationEntity) -> PeerProfile:

@@ -145,6 +145,7 @@ def _row(entity: ApplicationEntity) -> dict[str, Any]:
         "description": entity.description,
         "tls": entity.tls,
         "compression": entity.compression.value,
+        "url": entity.url,
     }
 
 
@@ -161,4 +162,5 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         description=row["description"],
         tls=row["tls"],
         compression=Compression(row["compression"]),
+        url=row["url"],
     )

@@ -73,6 +73,7 @@ AE_TITLES = sa.Table(
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("compression", sa.String(16), nullable=False, server_default="smallest"),
     sa.Column("proof", sa.String(16), nullable=False, server_default="none"),
+    sa.Column("url", sa.String(255), nullable=False, server_default=""),
 )
 
 AUDIT = sa.Table(
