@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ai_engine.library.card import ModelCard
+from dicom_node.administration.studies import Trail
 from dicom_node.domain.observation import Suspension
 from dicom_node.errors import InvalidFieldsError
 
@@ -89,9 +90,11 @@ class ModelVersions:
         library: Library,
         *,
         prepare: Callable[[ModelCard], None],
+        trail: Trail,
         clock: Callable[[], datetime],
     ) -> None:
         """Keep the parts; ``prepare`` makes ready to run what a card says, or raises."""
+        self._trail = trail
         self._library = library
         self._prepare = prepare
         self._clock = clock
@@ -127,7 +130,7 @@ class ModelVersions:
             When there is no such version, it cannot be run, or is active already.
         """
         self._prepare(self._library.verified_version(model, version))
-        return self._library.promote(model, version, by=actor, at=self._clock())
+        return self._noted(self._library.promote(model, version, by=actor, at=self._clock()))
 
     def rollback(self, model: str, *, actor: str) -> Promotion:
         """Take the newest promotion of a model back.
@@ -137,7 +140,18 @@ class ModelVersions:
         NodeError
             When there is none, or the version before is gone.
         """
-        return self._library.rollback(model, by=actor, at=self._clock())
+        return self._noted(self._library.rollback(model, by=actor, at=self._clock()))
+
+    def _noted(self, done: Promotion) -> Promotion:
+        self._trail.note(
+            f"model {done.change}",
+            done.model,
+            {"version": done.after},
+            actor=done.by,
+            at=done.at,
+            before={"version": done.before},
+        )
+        return done
 
 
 class Suspensions:

@@ -38,8 +38,9 @@ class RouteBook(Protocol):
         subject: str,
         actor: str,
         at: datetime,
+        of_file: Sequence[Route] = (),
     ) -> None:
-        """Keep what ``edit`` makes of the newest set."""
+        """Keep what ``edit`` makes of the newest set; ``of_file`` counts without one."""
 
 
 class Received(Protocol):
@@ -249,6 +250,7 @@ class Routes:
             subject=subject,
             actor=actor,
             at=self._clock(),
+            of_file=self._of_file,
         )
 
 

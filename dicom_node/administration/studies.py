@@ -102,7 +102,16 @@ class StudyDeliveries(Protocol):
 class Trail(Protocol):
     """The audit trail."""
 
-    def note(self, action: str, subject: str, detail: Any, *, actor: str, at: datetime) -> None:
+    def note(
+        self,
+        action: str,
+        subject: str,
+        detail: Any,
+        *,
+        actor: str,
+        at: datetime,
+        before: Any = None,
+    ) -> None:
         """Write that something was done."""
 
 

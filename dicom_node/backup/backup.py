@@ -30,7 +30,7 @@ from dicom_node.configuration.settings import NodeSettings
 
 _DATA, _CONFIG, _DATABASES = "data", "config", "databases"
 # What can be made again, what is half written, and the databases' own files.
-_LEFT_OUT = ("cache", ".incoming", "node.lock")
+_LEFT_OUT = ("cache", ".incoming", "node.lock", "head.json", "sent.json", "lock")
 _SQLITE_FILES = (".sqlite", ".sqlite-wal", ".sqlite-shm", ".sqlite-journal")
 
 

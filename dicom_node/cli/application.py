@@ -81,6 +81,11 @@ COMMANDS = {
         summary="Erase everything of a patient or a study: images, results, verdicts, validated "
         "images.",
     ),
+    "audit": Listed(
+        target="dicom_node.cli.audit:commands",
+        summary="The audit trail: who did what, and whether it is as it was written.",
+        reads_dicom=False,
+    ),
     "retention": Listed(
         target="dicom_node.cli.retention:retention",
         summary="Show whose images are to be removed by the settings of retention, or remove them.",

@@ -1,11 +1,13 @@
 """``dicom-node backup`` and ``dicom-node restore``."""
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from dicom_node.audit.events import act
 from dicom_node.backup.backup import Backup, Outcome
 from dicom_node.backup.backup import restore as restore_backup
 from dicom_node.backup.errors import BackupError
@@ -37,6 +39,7 @@ def backup(
     with _bar(run) as bar:
         task = bar.add_task("Backup", total=sum(1 for _ in job.files()))
         outcome = job.make(folder, at=utc_now(), mirror=mirror, advance=lambda: bar.advance(task))
+    run.record(act("backup", user=getpass.getuser(), at=utc_now(), subject=str(folder.resolve())))
     _report(run, folder, outcome)
 
 
@@ -60,6 +63,7 @@ def restore(
         manifest = restore_backup(
             folder, run.settings(), run.config_dir, advance=lambda: bar.advance(task)
         )
+    run.record(act("restore", user=getpass.getuser(), at=utc_now(), subject=str(folder.resolve())))
     _say(run, "Restored", manifest)
     run.console.print(
         "dicom-node doctor says whether all is well; serve takes up what was under way."

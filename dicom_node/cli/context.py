@@ -13,10 +13,12 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from dicom_node.audit.message import AuditMessage
     from dicom_node.configuration.settings import NodeSettings
     from dicom_node.models.cards import ModelCards
     from dicom_node.node.administration import Administration
     from dicom_node.node.repositories import Repositories
+    from dicom_node.persistence.audit import AuditStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Invocation:
         administration = Administration(self.settings())
         self.resources.callback(administration.close)
         administration.bring_up_to_date()
+        self.resources.callback(self._take_changes, administration.changes)
         return administration
 
     def repositories(self) -> "Repositories":
@@ -56,7 +59,30 @@ class Invocation:
         self.resources.callback(repositories.close)
         if not repositories.schemas_are_current():
             repositories.migrate()
+        self.resources.callback(self._take_changes, repositories.audit)
         return repositories
+
+    def record(self, message: "AuditMessage") -> None:
+        """Write an audit record of what this command has done.
+
+        Raises
+        ------
+        AuditError
+            The trail cannot be written.
+        """
+        from dicom_node.node.auditing import Acts  # noqa: PLC0415 - see above
+
+        Acts(self.settings()).record(message)
+
+    def _take_changes(self, changes: "AuditStore") -> None:
+        """Bring what this command has changed into the audit trail; else the node does."""
+        from dicom_node.audit.errors import AuditError  # noqa: PLC0415 - see above
+        from dicom_node.node.auditing import take_changes  # noqa: PLC0415 - the same
+
+        try:
+            take_changes(self.settings(), changes)
+        except AuditError as error:
+            self.console.print(f"[yellow]Not recorded yet:[/] {error}", soft_wrap=True)
 
 
 def invocation(context: typer.Context) -> Invocation:

@@ -130,7 +130,9 @@ def _versions(run: Invocation) -> ModelVersions:
     # Wires what administers, which importing does without.
     from dicom_node.node.administering import make_model_versions  # noqa: PLC0415
 
-    return make_model_versions(run.model_cards(), run.settings().cache_dir)
+    return make_model_versions(
+        run.model_cards(), run.settings().cache_dir, run.repositories().audit
+    )
 
 
 def _require_fit(run: Invocation, card: ModelCard) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dicom_node.audit.events import StudyPart
+from dicom_node.audit.events import verdict as said_verdict
 from dicom_node.cli.context import invocation
 from dicom_node.cli.status import show_external, show_remarks
 from dicom_node.domain.review.queue import EVERYTHING_OPEN, ItemFilter, Page, Sort
@@ -129,8 +131,18 @@ def decide(
         rejected=reject_result,
         comment=comment,
     )
-    review_queue.claim(item, who)
-    run.console.print(_outcome(review_queue.decide(verdict)))
+    held = review_queue.claim(item, who)
+    outcome = review_queue.decide(verdict)
+    run.record(
+        said_verdict(
+            StudyPart(study=held.study_instance_uid, classes={}),
+            user=who.user_name,
+            address="",
+            at=utc_now(),
+            item=item,
+        )
+    )
+    run.console.print(_outcome(outcome))
 
 
 def _judged(

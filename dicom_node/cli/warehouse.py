@@ -1,6 +1,8 @@
 """``dicom-node warehouse``: what experts have validated."""
 
 import functools
+import getpass
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dicom_node.audit.events import export as exported
 from dicom_node.cli.context import invocation
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.warehouse import WarehouseFilter, WarehouseRecord
@@ -16,6 +19,7 @@ from dicom_node.export.formats import EXPORTS, ExportFormat
 from dicom_node.export.pseudonyms import kept_pseudonyms
 from dicom_node.export.sources import Sources
 from dicom_node.export.summary import ExportSummary
+from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
 
 commands = typer.Typer(help="Count and export what experts have validated.", no_args_is_help=True)
@@ -76,7 +80,18 @@ def export(
         model_name=model,
         decided_from=since.replace(tzinfo=UTC) if since else None,
     )
-    summary = EXPORTS[form](repositories.warehouse.records(wanted), sources, out)
+    studies: set[str] = set()
+    summary = EXPORTS[form](_noting(repositories.warehouse.records(wanted), studies), sources, out)
+    run.record(
+        exported(
+            sorted(studies),
+            user=getpass.getuser(),
+            at=utc_now(),
+            where=str(out.resolve()),
+            anonymized=True,
+            form=form.value,
+        )
+    )
     run.console.print(_table(summary))
     run.console.print(
         f"{sum(summary.images.values())} images, {summary.reports} reports and {summary.boxes} "
@@ -85,6 +100,12 @@ def export(
     )
     for reason, count in sorted(summary.skipped.items()):
         run.console.print(f"[yellow]Left out[/] {count}: {reason}", highlight=False)
+
+
+def _noting(records: Iterable[WarehouseRecord], studies: set[str]) -> Iterator[WarehouseRecord]:
+    for record in records:
+        studies.add(record.study_instance_uid)
+        yield record
 
 
 def _verdict_path(repositories: Repositories, record: WarehouseRecord) -> Path | None:

@@ -303,6 +303,25 @@ class TlsSettings(_Section):
     """Whether the worklist's port speaks TLS."""
 
 
+class AuditSettings(_Section):
+    """The audit trail (DICOM PS3.15 Section A.5)."""
+
+    source: str = Field(default="", max_length=64)
+    """Audit Source ID: what the trail calls this node; empty: its AE title."""
+    site: str = Field(default="", max_length=64)
+    """Audit Enterprise Site ID: the hospital or department; empty leaves it out."""
+    file_bytes: int = Field(default=64 * 1024**2, ge=4096)
+    """Size from which the trail goes on in another file, in bytes."""
+    syslog: str = Field(default="", pattern=r"^((tls|udp)://[^/\s]+:[0-9]{1,5})?$")
+    """Where records are sent too: tls://HOST:PORT or udp://HOST:PORT; empty: nowhere."""
+    syslog_trusted: str = ""
+    """PEM file with what the receiver's certificate must lead to; empty: the system's."""
+    syslog_certificate: str = ""
+    """PEM file with the certificate that is shown to the receiver; empty: none."""
+    syslog_private_key: str = ""
+    """PEM file with its key, readable by the node only."""
+
+
 class RetrievalSettings(_Section):
     """Images that the node fetches itself."""
 
@@ -372,6 +391,7 @@ class NodeSettings(BaseSettings):
     finetuning: FineTuningSettings = FineTuningSettings()
     retention: RetentionSettings = RetentionSettings()
     notifications: NotificationSettings = NotificationSettings()
+    audit: AuditSettings = AuditSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -406,6 +426,11 @@ class NodeSettings(BaseSettings):
     def finetuning_dir(self) -> Path:
         """Folder of fine-tunings: plans, checkpoints, candidates."""
         return self.data_dir / "finetuning"
+
+    @property
+    def audit_dir(self) -> Path:
+        """Folder of the audit trail."""
+        return self.data_dir / "audit"
 
     @property
     def hotbase_url(self) -> str:

@@ -6,7 +6,7 @@ Model. The ``Warning`` header says what a status code alone cannot, in the Stand
 
 import json
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any
@@ -57,11 +57,32 @@ class WorkitemLimits:
     max_results: int = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkitemRequest:
+    """What was asked, and by whom.
+
+    ``action`` is an EventActionCode (PS3.15 Section A.5.1), None for a search; ``problem`` says why
+    it was refused.
+    """
+
+    by: str
+    address: str
+    action: str | None
+    uid: str
+    asked: str
+    problem: str
+
+
+def _unsaid(_request: WorkitemRequest) -> None:
+    """Tell nobody."""
+
+
 def workitems_router(
     steps: ProcedureSteps,
     *,
     caller: Callable[[Request], str],
     limits: WorkitemLimits,
+    tell: Callable[[WorkitemRequest], None] = _unsaid,
     prefix: str = "/dicom-web",
 ) -> APIRouter:
     """Return the routes of UPS-RS.
@@ -74,12 +95,20 @@ def workitems_router(
         Says as which AE title a request is made; raises HTTPException where it may not be.
     limits : WorkitemLimits
         How much one search may give.
+    tell : callable
+        Told of each request that was let in.
     prefix : str
         Where the service lies on the node.
     """
     router = APIRouter(prefix=f"{prefix}/workitems", tags=["UPS-RS"], route_class=_Transaction)
     face = _Face(steps, limits)
-    performer = Annotated[str, Depends(caller)]
+
+    def told(request: Request) -> Iterator[str]:
+        by = caller(request)
+        yield by
+        tell(_said(request, by))
+
+    performer = Annotated[str, Depends(told)]
     payload = Annotated[Dataset, Depends(_payload)]
 
     @router.get("")
@@ -114,6 +143,19 @@ def workitems_router(
     return router
 
 
+def _said(request: Request, by: str) -> WorkitemRequest:
+    uid = request.path_params.get("uid", "")
+    reads = request.method == "GET"
+    return WorkitemRequest(
+        by=by,
+        address=request.client.host if request.client else "",
+        action=("R" if uid else None) if reads else ("U" if uid else "C"),
+        uid=uid or _named(request, "workitem", "AffectedSOPInstanceUID"),
+        asked=str(request.url.query),
+        problem=getattr(request.state, "refused", ""),
+    )
+
+
 class _Transaction(APIRoute):
     """Answers refusals itself: a page's error handler would lose the headers that explain them."""
 
@@ -125,6 +167,7 @@ class _Transaction(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
+                request.state.refused = str(error.detail)
                 return Response(
                     json.dumps({"detail": error.detail}),
                     status_code=error.status_code,

@@ -3,7 +3,8 @@
 Who the patient is travels in ``ReceivedInstance.attributes`` alone, which no ``repr`` shows.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dicom_node.domain.instance import ReceivedInstance
@@ -24,13 +25,14 @@ class AssociationOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationRefused:
-    """An association was rejected."""
+    """An association was rejected; ``reason`` says more than the peer is told."""
 
     calling_ae: str
     called_ae: str
     peer_address: str
     refusal: Refusal
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,53 @@ class AssociationClosed:
     ended: AssociationEnded
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAnswered:
+    """A query was answered; ``asked`` is its identifier in the DICOM JSON Model."""
+
+    calling_ae: str
+    peer_address: str
+    sop_class_uid: str
+    asked: str = field(repr=False)
+    problem: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstancesRetrieved:
+    """A C-MOVE or C-GET was answered; ``studies`` counts what was to be sent of each.
+
+    ``destination`` is where it went: the caller itself for C-GET.
+    """
+
+    calling_ae: str
+    peer_address: str
+    destination: str
+    studies: Mapping[str, int]
+    completed: int
+    problem: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepChanged:
+    """A procedure step was made or changed; ``action`` is an EventActionCode (PS3.15 A.5.1)."""
+
+    calling_ae: str
+    peer_address: str
+    action: str
+    step_uid: str
+    at: datetime
+
+
 ReceptionEvent = (
-    AssociationOpened | AssociationRefused | InstanceReceived | ObjectRefused | AssociationClosed
+    AssociationOpened
+    | AssociationRefused
+    | InstanceReceived
+    | ObjectRefused
+    | AssociationClosed
+    | QueryAnswered
+    | InstancesRetrieved
+    | StepChanged
 )
+Emit = Callable[[ReceptionEvent], None]

@@ -2,12 +2,16 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom.events import Event
 
 from dicom_node.errors import NodeError
+from dicom_node.network.errors import ReceptionStoppedError
+from dicom_node.network.events import Emit, QueryAnswered
 from dicom_node.network.logs import fields
 from dicom_node.network.query_classes import FIND_MODELS
 from dicom_node.network.sources import SourceOfQueries
@@ -25,8 +29,9 @@ Answer = tuple[Dataset | int, Dataset | None]
 class QueryScp:
     """Answers C-FIND in one receiver process."""
 
-    def __init__(self, source: SourceOfQueries, *, ae_title: str) -> None:
-        """Answer from ``source``, as the entity that objects are retrieved from."""
+    def __init__(self, source: SourceOfQueries, *, ae_title: str, emit: Emit) -> None:
+        """Answer from ``source``, as the entity that objects are retrieved from; tell ``emit``."""
+        self._emit = emit
         self._source = source
         self._ae_title = ae_title
 
@@ -37,7 +42,7 @@ class QueryScp:
         0xFE00 canceled; 0xA700 more matches than are given; 0xA900 the identifier does not fit;
         0xC001 unable to process (PS3.4 Section C.4.1.1.4).
         """
-        count = 0
+        count, problem = 0, ""
         try:
             for answer in self._answers(event):
                 if event.is_cancelled:
@@ -46,14 +51,18 @@ class QueryScp:
                 count += 1
                 yield answer
         except UnusableQueryError as error:
-            yield response(QUERY_MISMATCH, str(error)), None
+            problem = str(error)
+            yield response(QUERY_MISMATCH, problem), None
         except NodeError as error:
-            yield response(UNABLE, str(error)), None
+            problem = str(error)
+            yield response(UNABLE, problem), None
         except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
-            logger.error("query.failed %s", fields(error=type(error).__name__))  # noqa: TRY400
+            problem = type(error).__name__
+            logger.error("query.failed %s", fields(error=problem))  # noqa: TRY400
             yield response(UNABLE, "internal error: see the node's log"), None
         caller = str(event.assoc.requestor.ae_title).strip()
         logger.info("query.answered %s", fields(calling_ae=caller, answers=count))
+        tell_query(event, self._emit, problem=problem)
 
     def _answers(self, event: Event) -> Iterator[Answer]:
         context: Any = event.context
@@ -66,3 +75,24 @@ class QueryScp:
         if matches.more:
             text = f"more than {source.max_results} match: narrow the query"
             yield response(OUT_OF_RESOURCES, text), None
+
+
+def tell_query(event: Event, emit: Emit, *, problem: str) -> None:
+    """Tell that a query was answered, and what was asked."""
+    context: Any = event.context
+    requestor = event.assoc.requestor
+    try:
+        asked = event.identifier.to_json()
+    except Exception:  # noqa: BLE001  # a query that cannot be read was made all the same
+        asked = ""
+    with suppress(ReceptionStoppedError):
+        emit(
+            QueryAnswered(
+                calling_ae=str(requestor.ae_title).strip(),
+                peer_address=str(requestor.address),
+                sop_class_uid=str(context.abstract_syntax),
+                asked=asked,
+                problem=problem,
+                at=datetime.now(UTC),
+            )
+        )

@@ -26,7 +26,7 @@ from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessFactory, Operation
 from dicom_node.network.commitment_scp import CommitmentScp
 from dicom_node.network.errors import ReceptionStoppedError
-from dicom_node.network.events import ReceptionEvent
+from dicom_node.network.events import Emit, ReceptionEvent
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.logs import ForwardingHandler, fields
 from dicom_node.network.object_buffer import ObjectLimits
@@ -182,7 +182,7 @@ def _log_ended_thread(ended: threading.ExceptHookArgs) -> None:
 def _server(
     task: ReceiverTask,
     listener: socket.socket,
-    emit: Callable[[ReceptionEvent], None],
+    emit: Emit,
     counts: SlotCounts,
 ) -> ReceiverServer:
     slots = AssociationSlots(counts, task.index, task.settings.limits)
@@ -193,7 +193,7 @@ def _server(
         emit=emit,
         offered=_offered(task),
     )
-    finding, retrieve = _query_services(task)
+    finding, retrieve = _query_services(task, emit)
     commitment = CommitmentScp(task.commitments).serve if task.commitments else None
     return ReceiverServer(
         listener,
@@ -215,14 +215,14 @@ def _offered(task: ReceiverTask) -> frozenset[Operation]:
 
 
 def _query_services(
-    task: ReceiverTask,
+    task: ReceiverTask, emit: Emit
 ) -> tuple[list[tuple[Any, Callable[[Event], Any]]], Service | None]:
     """Return what serves queries and retrievals, where the receiver has anything to serve."""
     if task.queries is None:
         return [], None
     source, ae_title = OnceMade(task.queries), task.settings.ae_title
-    finding = QueryScp(source, ae_title=ae_title).on_find
-    return [(evt.EVT_C_FIND, finding)], RetrieveScp(source, ae_title=ae_title).serve
+    finding = QueryScp(source, ae_title=ae_title, emit=emit).on_find
+    return [(evt.EVT_C_FIND, finding)], RetrieveScp(source, ae_title=ae_title, emit=emit).serve
 
 
 def _serve(server: ReceiverServer, link: _Link) -> None:

@@ -1,8 +1,11 @@
 """The retrieve SCP: C-MOVE and C-GET of what the node holds (PS3.4 Sections C.4.2 and C.4.3)."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ from pynetdicom.dsutils import decode
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.errors import NodeError
-from dicom_node.network.errors import AssociationError
+from dicom_node.network.errors import AssociationError, ReceptionStoppedError
+from dicom_node.network.events import Emit, InstancesRetrieved
 from dicom_node.network.logs import fields
 from dicom_node.network.query_classes import GET_MODELS, MOVE_MODELS
 from dicom_node.network.reactor import ReceivingAssociation
@@ -35,8 +39,9 @@ from dicom_node.network.suboperations import (
     moved,
     returned,
 )
+from dicom_node.query.catalogue import ArchivedObject
 from dicom_node.query.errors import UnusableQueryError
-from dicom_node.query.information_model import RetrieveRequest, read_retrieve
+from dicom_node.query.information_model import read_retrieve
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +90,9 @@ class _Progress:
 class RetrieveScp:
     """Serves C-MOVE and C-GET in one receiver process."""
 
-    def __init__(self, source: SourceOfQueries, *, ae_title: str) -> None:
-        """Send what ``source`` holds, as ``ae_title``."""
+    def __init__(self, source: SourceOfQueries, *, ae_title: str, emit: Emit) -> None:
+        """Send what ``source`` holds, as ``ae_title``; tell ``emit`` of it."""
+        self._emit = emit
         self._source = source
         self._ae_title = ae_title
 
@@ -102,11 +108,13 @@ class RetrieveScp:
         association.dimse.cancel_req.clear()
         answers = _Answers(association, message, context)
         progress = _Progress(remaining=0)
+        studies: Counter[str] = Counter()
         try:
-            paths = self._paths(message, context)
+            found = self._found(message, context)
+            studies.update(each.study_instance_uid for each in found)
+            paths = [each.path for each in found]
             progress.remaining = len(paths)
-            if not answers.follow(self._operations(paths, message, association), progress):
-                return
+            answers.follow(self._operations(paths, message, association), progress)
         except RetrievalRefusedError as error:
             answers.end(progress, error.status, str(error))
         except UnusableQueryError as error:
@@ -127,20 +135,42 @@ class RetrieveScp:
                 failed=len(progress.failed),
             ),
         )
+        self._tell(association, message, studies, progress, answers.problem)
 
-    def _paths(self, message: Request, context: PresentationContext) -> list[Path]:
+    def _tell(
+        self,
+        association: ReceivingAssociation,
+        message: Request,
+        studies: Mapping[str, int],
+        progress: _Progress,
+        problem: str,
+    ) -> None:
+        caller = association.proposal.calling_ae
+        moves = isinstance(message, C_MOVE)
+        left = progress.remaining + len(progress.failed)
+        with suppress(ReceptionStoppedError):
+            self._emit(
+                InstancesRetrieved(
+                    calling_ae=caller,
+                    peer_address=str(association.requestor.address),
+                    destination=str(message.MoveDestination or "").strip() if moves else caller,
+                    studies=dict(studies),
+                    completed=progress.completed + progress.warning,
+                    problem=problem or (f"{left} objects did not get there" if left else ""),
+                    at=datetime.now(UTC),
+                )
+            )
+
+    def _found(self, message: Request, context: PresentationContext) -> list[ArchivedObject]:
         models = MOVE_MODELS if isinstance(message, C_MOVE) else GET_MODELS
         model = models.get(str(context.abstract_syntax))
         if model is None:
             raise RetrievalRefusedError(QUERY_MISMATCH, "the SOP class has no such operation")
         request = read_retrieve(_identifier(message, context), model)
-        paths = [each.path for each in self._objects(request)]
-        if len(paths) > _MOST_OPERATIONS:
+        found = list(self._source().holdings.objects(request))
+        if len(found) > _MOST_OPERATIONS:
             raise RetrievalRefusedError(UNABLE, f"more than {_MOST_OPERATIONS} objects match")
-        return paths
-
-    def _objects(self, request: RetrieveRequest) -> Iterable[Any]:
-        return self._source().holdings.objects(request)
+        return found
 
     def _operations(
         self, paths: Sequence[Path], message: Request, association: ReceivingAssociation
@@ -177,26 +207,28 @@ class _Answers:
         self._message = message
         self._context = context
         self._message_id = int(message.MessageID or 0)
+        self.problem = ""
 
-    def follow(self, operations: Iterator[Suboperation], progress: _Progress) -> bool:
-        """Answer after each object and at the end; False where there is nobody left to answer."""
+    def follow(self, operations: Iterator[Suboperation], progress: _Progress) -> None:
+        """Answer after each object and at the end, unless nobody is left to answer."""
         while progress.remaining:
             if self._message_id in self._association.dimse.cancel_req:
                 self.end(progress, CANCELED, "")
-                return True
+                return
             progress.take(next(operations))
             if self._association.has_gone:
-                return False
+                self.problem = "the association ended"
+                return
             if progress.remaining:
                 self._send(progress, _PENDING, "")
         self.end(progress, progress.status, "")
-        return True
 
     def end(self, progress: _Progress, status: int, comment: str) -> None:
         """Give the final response."""
         if status not in (SUCCESS, SUBOPERATIONS_FAILED, CANCELED) and progress.remaining:
             # Sub-operations that were never tried have failed (Section C.4.2.1.6).
             progress.remaining = 0
+        self.problem = comment
         self._send(progress, status, comment)
 
     def _send(self, progress: _Progress, status: int, comment: str) -> None:

@@ -9,7 +9,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
+from uuid import uuid4
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -28,8 +30,16 @@ from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessPolicy, AssociationRequest, Operation, Refusal
+from dicom_node.network.events import (
+    AssociationOpened,
+    AssociationRefused,
+    Emit,
+    ReceptionEvent,
+    StepChanged,
+)
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import ObjectLimits
+from dicom_node.network.query_scp import tell_query
 from dicom_node.network.reactor import Reactor, ReceivingAssociation
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
 from dicom_node.network.status import response
@@ -90,13 +100,23 @@ class WorklistScpSettings:
     tls: TlsFiles | None = None
 
 
+def _unsaid(_event: ReceptionEvent) -> None:
+    """Tell nobody."""
+
+
 class WorklistScp:
     """An application entity of its own port, in threads of the main process."""
 
     def __init__(
-        self, settings: WorklistScpSettings, *, steps: ProcedureSteps, access: AccessPolicy
+        self,
+        settings: WorklistScpSettings,
+        *,
+        steps: ProcedureSteps,
+        access: AccessPolicy,
+        emit: Emit = _unsaid,
     ) -> None:
-        """Serve ``steps`` to those whom ``access`` permits it."""
+        """Serve ``steps`` to those whom ``access`` permits it; tell ``emit`` of it."""
+        self._emit = emit
         self._settings = settings
         self._steps = steps
         self._access = access
@@ -172,6 +192,15 @@ class WorklistScp:
                 "worklist.association %s",
                 fields(calling_ae=request.calling_ae, peer=request.peer_address),
             )
+            self._emit(
+                AssociationOpened(
+                    association_id=uuid4().hex,
+                    calling_ae=request.calling_ae,
+                    called_ae=request.called_ae,
+                    peer_address=request.peer_address,
+                    at=datetime.now(UTC),
+                )
+            )
             return
         logger.warning(
             "worklist.refused %s",
@@ -183,6 +212,15 @@ class WorklistScp:
             ),
         )
         association.reject(decided)
+        self._emit(
+            AssociationRefused(
+                calling_ae=request.calling_ae,
+                called_ae=request.called_ae,
+                peer_address=request.peer_address,
+                refusal=decided,
+                at=datetime.now(UTC),
+            )
+        )
 
     def _decided(
         self, request: AssociationRequest, proposed: Iterable[PresentationContext]
@@ -210,7 +248,7 @@ class WorklistScp:
         """
         modality = str(event.context.abstract_syntax) == MODALITY_WORKLIST
         find = self._steps.find_modality_worklist if modality else self._steps.find
-        count = 0
+        count, problem = 0, ""
         try:
             for match in find(read_identifier(event.identifier)):
                 if event.is_cancelled:
@@ -223,12 +261,26 @@ class WorklistScp:
                 count += 1
                 yield _PENDING, match
         except UnusableQueryError as error:
-            yield response(_QUERY_MISMATCH, str(error)), None
+            problem = str(error)
+            yield response(_QUERY_MISMATCH, problem), None
         except NodeError as error:
-            yield response(_UNABLE, str(error)), None
+            problem = str(error)
+            yield response(_UNABLE, problem), None
         logger.info(
             "worklist.query %s",
             fields(calling_ae=_caller(event), modality_worklist=modality, matches=count),
+        )
+        tell_query(event, self._emit, problem=problem)
+
+    def _tell(self, event: Event, action: str, uid: str) -> None:
+        self._emit(
+            StepChanged(
+                calling_ae=_caller(event),
+                peer_address=str(event.assoc.requestor.address),
+                action=action,
+                step_uid=uid,
+                at=datetime.now(UTC),
+            )
         )
 
     def _create(self, event: Event) -> Answer:
@@ -237,6 +289,7 @@ class WorklistScp:
         uid = str(request.AffectedSOPInstanceUID or generate_uid(prefix=None))
         dataset = event.attribute_list
         created = self._steps.create(uid, dataset, requester=_caller(event))
+        self._tell(event, "C", uid)
         if request.AffectedSOPInstanceUID:
             return int(created.status), None
         named = Dataset()
@@ -245,8 +298,10 @@ class WorklistScp:
 
     def _get(self, event: Event) -> Answer:
         request = cast("Any", event.request)
-        tags = tuple(event.attribute_identifiers)
-        return _SUCCESS, self._steps.get(str(request.RequestedSOPInstanceUID), tags)
+        tags, uid = tuple(event.attribute_identifiers), str(request.RequestedSOPInstanceUID)
+        found = self._steps.get(uid, tags)
+        self._tell(event, "R", uid)
+        return _SUCCESS, found
 
     def _set(self, event: Event) -> Answer:
         request = cast("Any", event.request)
@@ -257,6 +312,7 @@ class WorklistScp:
             transaction_uid=str(dataset.get("TransactionUID") or ""),
             performer=_caller(event),
         )
+        self._tell(event, "U", str(request.RequestedSOPInstanceUID))
         return int(status), None
 
     def _action(self, event: Event) -> Answer:
@@ -277,6 +333,7 @@ class WorklistScp:
             raise StepRefusedError(UpsStatus.NO_EVENT_REPORTS)
         else:
             raise StepRefusedError(UpsStatus.NO_SUCH_ACTION)
+        self._tell(event, "U", uid)
         return int(status), None
 
 

@@ -11,6 +11,7 @@ from dicom_node.administration.first_steps import FirstSteps
 from dicom_node.administration.models import ModelVersions
 from dicom_node.administration.overview import Operations
 from dicom_node.administration.routes import Routes
+from dicom_node.administration.studies import Trail
 from dicom_node.administration.uploads import UploadedStudies
 from dicom_node.archive.external import read_external
 from dicom_node.configuration.files import load_routes
@@ -77,7 +78,7 @@ def make_administration(
         people=make_people(repositories.users, repositories.tokens),
         changes=repositories.audit,
         routes=routes,
-        models=make_model_versions(cards, settings.cache_dir),
+        models=make_model_versions(cards, settings.cache_dir, repositories.audit),
         suspensions=make_suspensions(repositories),
         first_steps=FirstSteps(
             ae_titles=ae_titles,
@@ -100,10 +101,13 @@ def _sentence(repositories: Repositories, report: EvidenceObject) -> str:
         return ""
 
 
-def make_model_versions(cards: ModelCards, cache: Path) -> ModelVersions:
-    """Return the administration of models' versions."""
+def make_model_versions(cards: ModelCards, cache: Path, trail: Trail) -> ModelVersions:
+    """Return the administration of models' versions; ``trail`` says what becomes active."""
     return ModelVersions(
-        cards, prepare=lambda card: require_runnable(card, cards, cache), clock=utc_now
+        cards,
+        prepare=lambda card: require_runnable(card, cards, cache),
+        trail=trail,
+        clock=utc_now,
     )
 
 

@@ -7,6 +7,7 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.node.clock import utc_now
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.audit import AuditStore
 from dicom_node.persistence.database import make_engine, migrate, schema_revision
 from dicom_node.persistence.machine_tokens import MachineTokenStore
 from dicom_node.persistence.users import UserStore
@@ -17,6 +18,7 @@ class Administration:
 
     def __init__(self, settings: NodeSettings) -> None:
         self._engine = make_engine(settings.hotbase_url)
+        self.changes = AuditStore(self._engine)
         self.ae_titles = make_ae_titles(settings, AeTitleStore(self._engine))
         self.people = make_people(
             UserStore(self._engine), MachineTokenStore(self._engine), keeps_the_last=False

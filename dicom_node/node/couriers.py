@@ -5,6 +5,9 @@ import random
 import time
 from datetime import timedelta
 
+from dicom_node.audit.events import Peer, StudyPart, transfer
+from dicom_node.audit.message import THIS_NODE
+from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.sender import StowSender, UntoldAcceptance
 from dicom_node.domain.delivery import RetryPolicy
@@ -20,12 +23,31 @@ from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.sole import DestinationLocks
 from dicom_node.workflow.delivery.courier import CourierParts
 from dicom_node.workflow.delivery.fit import Fitting
+from dicom_node.workflow.delivery.ports import Sending
 
 
 def courier_parts(
-    settings: NodeSettings, repositories: Repositories, instruments: Instruments
+    settings: NodeSettings,
+    repositories: Repositories,
+    instruments: Instruments,
+    *,
+    record: Record = unrecorded,
 ) -> CourierParts:
     """Return the parts of couriers that send with this node's AE title."""
+
+    def tell(sending: Sending) -> None:
+        study, _ = repositories.hotbase.job_instances(sending.job_id)
+        entity = sending.destination
+        record(
+            transfer(
+                StudyPart(study=study, classes=sending.classes),
+                source=Peer(name=THIS_NODE),
+                destination=Peer(name=entity.title, address=entity.host),
+                at=utc_now(),
+                problem=sending.error,
+            )
+        )
+
     workflow = settings.workflow
     address = functools.partial(address_of, settings)
     return CourierParts(
@@ -73,4 +95,5 @@ def courier_parts(
         clock=utc_now,
         monotonic=time.monotonic,
         sole=DestinationLocks(repositories.engine).one,
+        tell=tell,
     )

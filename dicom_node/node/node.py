@@ -1,7 +1,9 @@
 """The composition root: everything is built and wired here, once."""
 
 import functools
+import getpass
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -12,11 +14,13 @@ from prometheus_client import CollectorRegistry
 
 from dicom_node import __version__
 from dicom_node.archive import StorageArchive
+from dicom_node.audit.events import application
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem
 from dicom_node.instruments import Instruments
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
+from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
@@ -26,6 +30,8 @@ from dicom_node.node.administering import make_administration, make_routes
 from dicom_node.node.analyst import AnalystSetup
 from dicom_node.node.answering import LateCommitments, LateQueries
 from dicom_node.node.archives import archive_settings
+from dicom_node.node.association_records import AssociationRecords
+from dicom_node.node.auditing import Auditing
 from dicom_node.node.clock import utc_now
 from dicom_node.node.committing import commitment_telling
 from dicom_node.node.couriers import courier_parts
@@ -101,6 +107,8 @@ class Node:
     def _build(self, settings: NodeSettings, config_dir: Path) -> None:
         self._repositories = Repositories(settings)
         self._repositories.prepare(config_dir)
+        self._auditing = Auditing(settings, self._repositories.audit)
+        self._records = AssociationRecords(self._auditing.record)
         self._associations = OpenAssociations()
         self._review_queue = self._repositories.review_queue(on_decided=self._conclude)
         cards = ModelCards(config_dir, settings.models_dir)
@@ -150,7 +158,11 @@ class Node:
             completion=self._corridor.completion,
         )
         self._corridor.completion.start_with(self._workflows)
-        self._dispatch = Dispatch(courier_parts(settings, self._repositories, self._instruments))
+        self._dispatch = Dispatch(
+            courier_parts(
+                settings, self._repositories, self._instruments, record=self._auditing.record
+            )
+        )
         self._corridor.planning.wake_with(self._dispatch.wake)
         self._telling = commitment_telling(settings, self._repositories)
         self._salvage = Salvage(
@@ -176,10 +188,12 @@ class Node:
             if files is not None and server_context(files)
             else None
         )
-        self._workstations = Workstations(settings, self._repositories)
+        self._workstations = Workstations(
+            settings, self._repositories, record=self._auditing.record
+        )
         self._uploads = NodeUploads(
             archive=self._repositories.received,
-            tell=self._desk.handle,
+            tell=self._received,
             limits=scp_settings(settings).object_limits,
             ae_title=settings.network.ae_title,
             most=settings.web.max_uploads,
@@ -218,6 +232,8 @@ class Node:
                         teller=self._teller,
                     ),
                     uploads=self._uploads,
+                    record=self._auditing.record,
+                    audit=self._auditing.trail,
                 ),
                 machines=self._workstations.routers,
             ),
@@ -260,6 +276,10 @@ class Node:
         """
         self._repositories.received.open()
         self._repositories.evidence.open()
+        self._auditing.start()
+        self._auditing.record(
+            application(started=True, by=getpass.getuser(), at=utc_now(), version=__version__)
+        )
         self._workflows.start()
         try:
             self._repositories.commitment_requests.release_all()
@@ -301,6 +321,11 @@ class Node:
         self._dispatch.stop()
         self._workers.stop()
         self._web.stop()
+        self._auditing.take_changes()
+        self._auditing.record(
+            application(started=False, by=getpass.getuser(), at=utc_now(), version=__version__)
+        )
+        self._auditing.stop()
         self._repositories.close()
         self._place.leave()
 
@@ -317,6 +342,7 @@ class Node:
         return (
             *running_problems(parts),
             *standing_problems(self._settings, self._repositories),
+            *self._auditing.problems(),
         )
 
     def _are_receivers_ready(self) -> bool:
@@ -334,8 +360,12 @@ class Node:
             access=functools.partial(database_access, url, ae_title),
             queries=LateQueries(values=self._settings.model_dump()),
             commitments=LateCommitments(values=self._settings.model_dump()),
-            on_events=measured_events(self._desk.handle, self._instruments),
+            on_events=measured_events(self._received, self._instruments),
         )
+
+    def _received(self, told: Sequence[ReceptionEvent]) -> None:
+        self._desk.handle(told)
+        self._records.handle(told)
 
     def _make_corridor(self) -> Corridor:
         settings, repositories = self._settings, self._repositories
@@ -443,6 +473,7 @@ class Node:
             self._corridor.completion.sweep,
             self._workstations.sweep,
             self._conclude_decided,
+            self._auditing.take_changes,
         ):
             try:
                 part()

@@ -1,12 +1,13 @@
 """Puts the pages together: their frame, their sections, and DICOMweb under the same sign-in."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydicom import Dataset
 
 from dicom_node.administration.administration import Administration
+from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.data_sets import header
 from dicom_node.dicomweb.errors import UnknownResourceError
@@ -23,9 +24,11 @@ from dicom_node.web.administration.sections import make_sections
 from dicom_node.web.api.callers import Caller, needing
 from dicom_node.web.api.router import make_api, make_documentation
 from dicom_node.web.application import Pages
+from dicom_node.web.audit import AuditPort, make_audit
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.devices.router import make_calibration, make_drift
 from dicom_node.web.frame import Frame, Section
+from dicom_node.web.records import Accesses
 from dicom_node.web.request_limits import Streams
 from dicom_node.web.review.router import make_router as make_review_pages
 from dicom_node.web.review.study import StudyHeading
@@ -41,6 +44,8 @@ def make_pages(
     devices: DeviceDesk | None = None,
     administration: Administration | None = None,
     uploads: Uploads | None = None,
+    record: Record = unrecorded,
+    audit: AuditPort | None = None,
 ) -> Pages:
     """Return the pages over a node's stores; without a worklist there is no such section.
 
@@ -68,6 +73,10 @@ def make_pages(
     if administration is not None:
         sections += make_sections(frame, administration)
         api = make_api(administration)
+        if audit is not None:
+            section, service = make_audit(frame, audit)
+            sections.append(section)
+            api.include_router(service)
         interfaces += [api, make_documentation(frame, api, version)]
     if administration is not None and uploads is not None:
         most = settings.web.max_upload_bytes
@@ -92,6 +101,7 @@ def make_pages(
         frame=frame,
         accounts=repositories.users,
         sessions=repositories.sessions,
+        record=record,
         secret=session_secret(settings.data_dir / "session.key"),
         clock=utc_now,
         https=settings.web.is_secure,
@@ -100,6 +110,10 @@ def make_pages(
         interfaces=interfaces,
         streams=Streams(is_one=is_store, max_bytes=settings.web.max_upload_bytes),
     )
+
+
+_SEARCHES = ("/studies", "/series", "/instances")
+MayReadImages = Annotated[Caller, Depends(needing(Permission.IMAGES))]
 
 
 class Headings:
@@ -132,7 +146,18 @@ def _for_readers(router: APIRouter) -> APIRouter:
 
     They may be signed in at the pages, or have a token with that scope.
     """
-    guarded = APIRouter(dependencies=[Depends(needing(Permission.IMAGES))])
+    accesses = Accesses()
+
+    async def recorded(request: Request, who: MayReadImages) -> AsyncIterator[None]:
+        yield  # a request that fails raises here
+        study = request.path_params.get("study")
+        searches = request.url.path.rstrip("/").endswith(_SEARCHES)
+        if study is None or searches:
+            accesses.asked(request, user=who.actor)
+        else:
+            accesses.seen(request, study, user=who.actor, how="DICOMweb")
+
+    guarded = APIRouter(dependencies=[Depends(recorded)])
     guarded.include_router(router)
     return guarded
 

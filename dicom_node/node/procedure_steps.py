@@ -5,17 +5,21 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.callers import TokenCallers, read_tokens
-from dicom_node.dicomweb.workitems import WorkitemLimits, workitems_router
+from dicom_node.dicomweb.workitems import WorkitemLimits, WorkitemRequest, workitems_router
 from dicom_node.domain.application_entity import Operation
+from dicom_node.network.events import QueryAnswered, ReceptionEvent, StepChanged
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.node.access import database_access
+from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import tls_files
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.ups.procedure_steps import HotbaseSteps
+from dicom_node.ups.codes import UPS_QUERY
 from dicom_node.ups.presentation import Station
 from dicom_node.ups.service import ProcedureSteps
 
@@ -23,7 +27,13 @@ from dicom_node.ups.service import ProcedureSteps
 class Workstations:
     """The worklist as workstations, PACS and other worklists see it."""
 
-    def __init__(self, settings: NodeSettings, repositories: Repositories) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        repositories: Repositories,
+        *,
+        record: Record = unrecorded,
+    ) -> None:
         """Build everything; nothing runs yet.
 
         Raises
@@ -32,6 +42,7 @@ class Workstations:
             When the token file cannot be used.
         """
         self._settings = settings.worklist
+        self._records = AssociationRecords(record)
         self._repositories = repositories
         review_queue = repositories.review_queue()
         self._store = HotbaseSteps(
@@ -53,6 +64,7 @@ class Workstations:
             _scp_settings(settings),
             steps=self.steps,
             access=database_access(settings.hotbase_url, settings.network.ae_title),
+            emit=self._tell,
         )
         self._router = self._make_router()
 
@@ -95,8 +107,35 @@ class Workstations:
         return workitems_router(
             self.steps,
             caller=TokenCallers(read_tokens(Path(self._settings.token_file)), self._permitted),
+            tell=self._tell_request,
             limits=WorkitemLimits(max_results=self._settings.max_results),
         )
+
+    def _tell(self, event: ReceptionEvent) -> None:
+        self._records.handle([event])
+
+    def _tell_request(self, request: WorkitemRequest) -> None:
+        if request.action is None:
+            self._tell(
+                QueryAnswered(
+                    calling_ae=request.by,
+                    peer_address=request.address,
+                    sop_class_uid=UPS_QUERY,
+                    asked=request.asked,
+                    problem=request.problem,
+                    at=utc_now(),
+                )
+            )
+        elif not request.problem:
+            self._tell(
+                StepChanged(
+                    calling_ae=request.by,
+                    peer_address=request.address,
+                    action=request.action,
+                    step_uid=request.uid,
+                    at=utc_now(),
+                )
+            )
 
     def _permitted(self, title: str) -> frozenset[Operation] | None:
         entity = self._repositories.ae_titles.find(title)

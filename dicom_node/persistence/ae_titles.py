@@ -50,8 +50,10 @@ class AeTitleStore:
     def put(self, entity: ApplicationEntity, *, actor: str, at: datetime) -> None:
         """Add ``entity``, or replace the entry of its title, whatever that is by now."""
         with self._engine.begin() as connection:
+            present = _present(connection, entity.title)
+            before = _row(present) if present is not None else None
             insert_or_replace(connection, AE_TITLES, [_row(entity)])
-            note(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
+            _note(connection, _row(entity), before, actor=actor, at=at)
 
     def add(self, entity: ApplicationEntity, *, actor: str, at: datetime) -> None:
         """Add ``entity``.
@@ -64,7 +66,7 @@ class AeTitleStore:
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(AE_TITLES).values(**_row(entity)))
-                note(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
+                _note(connection, _row(entity), None, actor=actor, at=at)
         except sa.exc.IntegrityError as error:
             raise ConflictError(
                 f"AE title {entity.title} is administered already: change that entry "
@@ -82,9 +84,9 @@ class AeTitleStore:
             When it has another version by now.
         """
         with self._engine.begin() as connection:
-            _require_version(connection, entity.title, version)
+            before = _row(_required(connection, entity.title, version))
             insert_or_replace(connection, AE_TITLES, [_row(entity)])
-            note(connection, "ae put", entity.title, _row(entity), actor=actor, at=at)
+            _note(connection, _row(entity), before, actor=actor, at=at)
 
     def remove(self, title: str, *, actor: str, at: datetime, version: str = "") -> None:
         """Remove the entry of ``title``; with a ``version``, only that one.
@@ -96,12 +98,11 @@ class AeTitleStore:
         StaleEntryError
             When it has another version by now.
         """
-        entity = self.get(title)
         with self._engine.begin() as connection:
-            if version:
-                _require_version(connection, entity.title, version)
+            entity = _required(connection, title, version)
             connection.execute(sa.delete(AE_TITLES).where(AE_TITLES.c.title == entity.title))
-            note(connection, "ae remove", entity.title, {}, actor=actor, at=at)
+            before = _row(entity)
+            note(connection, "ae remove", entity.title, {}, actor=actor, at=at, before=before)
 
     def fill_if_empty(self, entities: Iterable[ApplicationEntity], *, at: datetime) -> int:
         """Add ``entities`` when no AE title was ever administered; return how many were added."""
@@ -111,18 +112,38 @@ class AeTitleStore:
             rows = [_row(entity) for entity in entities]
             insert_or_ignore(connection, AE_TITLES, rows)
             for row in rows:
-                note(connection, "ae put", row["title"], row, actor="ae_titles.toml", at=at)
+                _note(connection, row, None, actor="ae_titles.toml", at=at)
         return len(rows)
 
 
-def _require_version(connection: sa.Connection, title: str, version: str) -> None:
-    """Hold the row until the transaction ends, and make sure that it is what was seen."""
+def _required(connection: sa.Connection, title: str, version: str) -> ApplicationEntity:
+    """Hold the row until the transaction ends, and make sure that it is what was seen.
+
+    Without a version, whatever it is.
+    """
+    found = _present(connection, title)
+    if found is None:
+        raise _unknown(title)
+    if version and version_of(found) != version:
+        raise stale(connection, f"AE title {title}", title)
+    return found
+
+
+def _present(connection: sa.Connection, title: str) -> ApplicationEntity | None:
     query = sa.select(AE_TITLES).where(AE_TITLES.c.title == title.strip(" ")).with_for_update()
     row = connection.execute(query).mappings().first()
-    if row is None:
-        raise _unknown(title)
-    if version_of(_entity(row)) != version:
-        raise stale(connection, f"AE title {title}", title)
+    return _entity(row) if row is not None else None
+
+
+def _note(
+    connection: sa.Connection,
+    row: dict[str, Any],
+    before: dict[str, Any] | None,
+    *,
+    actor: str,
+    at: datetime,
+) -> None:
+    note(connection, "ae put", row["title"], row, actor=actor, at=at, before=before)
 
 
 def _unknown(title: str) -> NotFoundError:

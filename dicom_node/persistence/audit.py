@@ -1,5 +1,9 @@
-"""The audit trail of what was administered: written with each change, in its transaction."""
+"""What was administered: written with each change, in its transaction.
 
+From here each goes into the audit trail on disk (``dicom_node.audit``), once it is committed.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +17,14 @@ _LONGEST_ACTOR, _LONGEST_SUBJECT = 64, 128
 
 
 def note(
-    connection: sa.Connection, action: str, subject: str, detail: Any, *, actor: str, at: datetime
+    connection: sa.Connection,
+    action: str,
+    subject: str,
+    detail: Any,
+    *,
+    actor: str,
+    at: datetime,
+    before: Any = None,
 ) -> None:
     """Write who changed what, as part of the change's own transaction."""
     connection.execute(
@@ -23,6 +34,7 @@ def note(
             action=action,
             subject=subject[:_LONGEST_SUBJECT],
             detail=detail,
+            before=before,
         )
     )
 
@@ -49,10 +61,19 @@ class AuditStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def note(self, action: str, subject: str, detail: Any, *, actor: str, at: datetime) -> None:
+    def note(
+        self,
+        action: str,
+        subject: str,
+        detail: Any,
+        *,
+        actor: str,
+        at: datetime,
+        before: Any = None,
+    ) -> None:
         """Write that something was done."""
         with self._engine.begin() as connection:
-            note(connection, action, subject, detail, actor=actor, at=at)
+            note(connection, action, subject, detail, actor=actor, at=at, before=before)
 
     def recent(self, limit: int, *, before: int | None = None) -> tuple[tuple[int, Change], ...]:
         """Return changes with their numbers, newest first, from the one below ``before``."""
@@ -60,16 +81,30 @@ class AuditStore:
         if before is not None:
             query = query.where(AUDIT.c.id < before)
         with self._engine.connect().execution_options(read_only=True) as connection:
-            return tuple(
-                (
-                    row["id"],
-                    Change(
-                        at=row["at"],
-                        actor=row["actor"],
-                        action=row["action"],
-                        subject=row["subject"],
-                        detail=row["detail"],
-                    ),
-                )
-                for row in connection.execute(query).mappings()
+            rows = connection.execute(query).mappings()
+            return tuple((row["id"], _change(row)) for row in rows)
+
+    def unrecorded(self, limit: int) -> tuple[tuple[int, Change], ...]:
+        """Return changes, oldest first, that the audit trail on disk does not have yet."""
+        query = sa.select(AUDIT).where(~AUDIT.c.recorded).order_by(AUDIT.c.id).limit(limit)
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            rows = connection.execute(query).mappings()
+            return tuple((row["id"], _change(row)) for row in rows)
+
+    def recorded(self, numbers: Iterable[int]) -> None:
+        """Note that the audit trail has these changes."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(AUDIT).where(AUDIT.c.id.in_(list(numbers))).values(recorded=True)
             )
+
+
+def _change(row: sa.RowMapping) -> Change:
+    return Change(
+        at=row["at"],
+        actor=row["actor"],
+        action=row["action"],
+        subject=row["subject"],
+        detail=row["detail"],
+        before=row["before"],
+    )

@@ -65,7 +65,8 @@ class MachineTokenStore:
             token = _token(row)
             connection.execute(sa.delete(MACHINE_TOKENS).where(where))
             detail = {"name": token.name}
-            note(connection, "token remove", token.owner, detail, actor=actor, at=at)
+            before = {"name": token.name, "scopes": sorted(token.scopes)}
+            note(connection, "token remove", token.owner, detail, actor=actor, at=at, before=before)
         return token
 
     def used(self, token_id: str, at: datetime) -> None:

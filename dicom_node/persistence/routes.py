@@ -1,6 +1,6 @@
 """Routes that were changed at run time: each change is a new set, and the newest counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,8 +39,9 @@ class RouteStore:
         subject: str,
         actor: str,
         at: datetime,
+        of_file: Sequence[Route] = (),
     ) -> None:
-        """Keep what ``edit`` makes of the newest set; None for the file's routes.
+        """Keep what ``edit`` makes of the newest set; None for the file's routes, ``of_file``.
 
         Raises
         ------
@@ -54,12 +55,26 @@ class RouteStore:
                 kept = _ROUTES.dump_python(routes, mode="json") if routes is not None else None
                 row = {"revision": revision + 1, "at": at, "actor": actor, "routes": kept}
                 connection.execute(sa.insert(ROUTE_SETS).values(**row))
-                changed: Any = next((each for each in kept or () if each["name"] == subject), {})
-                note(connection, "route change", subject, changed, actor=actor, at=at)
+                was = present.routes if present is not None else tuple(of_file)
+                before = _named(_ROUTES.dump_python(was, mode="json"), subject)
+                changed: Any = _named(kept or (), subject) or {}
+                note(
+                    connection,
+                    "route change",
+                    subject,
+                    changed,
+                    actor=actor,
+                    at=at,
+                    before=before,
+                )
         except sa.exc.IntegrityError as error:
             raise StaleEntryError(
                 "the routes are being changed by somebody else: again."
             ) from error
+
+
+def _named(routes: Iterable[Any], name: str) -> Any:
+    return next((each for each in routes if each["name"] == name), None)
 
 
 def _newest(connection: sa.Connection) -> tuple[int, RouteSet | None]:

@@ -77,10 +77,9 @@ class UserStore:
             When there is none of that name.
         """
         with self._engine.begin() as connection:
-            removed = connection.execute(sa.delete(USERS).where(USERS.c.name == name))
-            if removed.rowcount != 1:
-                raise _unknown(name)
-            note(connection, "user remove", name, [], actor=actor, at=at)
+            before = _said(connection, name)
+            connection.execute(sa.delete(USERS).where(USERS.c.name == name))
+            note(connection, "user remove", name, [], actor=actor, at=at, before=before)
 
     def change(self, user: User, *, actor: str, at: datetime, epoch: int | None = None) -> None:
         """Replace what is known about a user; sessions begun before this end.
@@ -95,8 +94,9 @@ class UserStore:
             When the user has another epoch by now.
         """
         values = _row(user)
-        detail = [*sorted(user.roles), *(["disabled"] if user.disabled else [])]
-        self._update(user.name, values, "user change", detail, actor=actor, at=at, epoch=epoch)
+        self._update(
+            user.name, values, "user change", _detail(user), actor=actor, at=at, epoch=epoch
+        )
 
     def set_password(self, name: str, password_hash: str, *, actor: str, at: datetime) -> None:
         """Give a user another password; sessions begun before this end.
@@ -123,14 +123,15 @@ class UserStore:
         with self._engine.begin() as connection:
             if epoch is not None:
                 _require_epoch(connection, name, epoch)
-            changed = connection.execute(
+            before = _said(connection, name)
+            connection.execute(
                 sa.update(USERS)
                 .where(USERS.c.name == name)
                 .values({**values, "epoch": USERS.c.epoch + 1})
             )
-            if changed.rowcount != 1:
-                raise _unknown(name)
-            note(connection, action, name, list(detail), actor=actor, at=at)
+            # Of a password nothing is said, neither before nor after.
+            was = before if detail else None
+            note(connection, action, name, list(detail), actor=actor, at=at, before=was)
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
@@ -141,6 +142,19 @@ def _require_epoch(connection: sa.Connection, name: str, epoch: int) -> None:
     query = sa.select(USERS.c.epoch).where(USERS.c.name == name).with_for_update()
     if connection.scalar(query) not in (None, epoch):
         raise stale(connection, f"user {name}", name)
+
+
+def _said(connection: sa.Connection, name: str) -> list[str]:
+    """Return what a user may do, as it is noted; hold the row until the transaction ends."""
+    query = sa.select(USERS).where(USERS.c.name == name).with_for_update()
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise _unknown(name)
+    return _detail(_user(row))
+
+
+def _detail(user: User) -> list[str]:
+    return [*sorted(user.roles), *(["disabled"] if user.disabled else [])]
 
 
 def _unknown(name: str) -> NotFoundError:

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.middleware.sessions import SessionMiddleware
 
 from dicom_node.administration.people import People
+from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.domain.health import Problem, Severity, status_of
 from dicom_node.web import problems as problem_pages
 from dicom_node.web import sign_in
@@ -33,7 +34,8 @@ class Pages:
 
     ``interfaces`` say themselves who may use them: people who are signed in, or machines whose
     tokens ``people`` knows. ``https`` says that browsers reach the node by HTTPS: cookies are then
-    sent by nothing else. ``streams`` are the requests that bring large bodies.
+    sent by nothing else. ``streams`` are the requests that bring large bodies, and ``record`` takes
+    what the audit trail is told.
     """
 
     frame: Frame
@@ -46,6 +48,7 @@ class Pages:
     people: People | None = None
     interfaces: Sequence[APIRouter] = ()
     streams: Streams | None = None
+    record: Record = unrecorded
 
 
 def make_application(
@@ -116,6 +119,7 @@ def _add_pages(application: FastAPI, pages: Pages) -> None:
     application.state.sessions = pages.sessions
     application.state.people = pages.people
     application.state.clock = pages.clock
+    application.state.record = pages.record
     pages.frame.show(pages.sections)
     application.include_router(sign_in.make_router(pages.frame, pages.accounts, pages.clock))
     guarded = [Depends(signed_in), Depends(check_csrf)]

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from markupsafe import escape
 from starlette.exceptions import HTTPException
 
+from dicom_node.audit.events import refused_service
 from dicom_node.errors import (
     ConfigurationError,
     ConflictError,
@@ -20,6 +21,7 @@ from dicom_node.errors import (
 )
 from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
+from dicom_node.web.records import address, now, record
 from dicom_node.web.sessions import NotAllowedError, NotSignedInError, StaleFormError, signed_in
 
 _RETRY_SECONDS = "30"
@@ -48,6 +50,7 @@ def add_handlers(application: FastAPI, frame: Frame) -> None:
 
     def node_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, NodeError)  # noqa: S101 - what the handler is registered for
+        _note_refusal(request, error)
         if isinstance(error, NotSignedInError) and not _is_program(request):
             return _to_sign_in(request)
         fields = error.fields if isinstance(error, InvalidFieldsError) else None
@@ -71,6 +74,23 @@ def add_handlers(application: FastAPI, frame: Frame) -> None:
     application.add_exception_handler(NodeError, node_error)
     application.add_exception_handler(HTTPException, http_error)
     application.add_exception_handler(RequestValidationError, invalid)
+
+
+def _note_refusal(request: Request, error: NodeError) -> None:
+    """Record that somebody was refused what is not theirs, or came with a token that is none."""
+    bears_token = "Authorization" in request.headers
+    if isinstance(error, NotAllowedError) or (isinstance(error, NotSignedInError) and bears_token):
+        user = "(token)" if bears_token else request.session.get("user", "")
+        record(
+            request,
+            refused_service(
+                user,
+                address=address(request),
+                at=now(request),
+                what=f"{request.method} {request.url.path}",
+                reason=str(error),
+            ),
+        )
 
 
 def _answer(

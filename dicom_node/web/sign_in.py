@@ -8,9 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from dicom_node.audit import events
 from dicom_node.configuration.passwords import is_right
 from dicom_node.web.attempts import SignInAttempts
 from dicom_node.web.frame import Frame
+from dicom_node.web.records import address as address_of
+from dicom_node.web.records import now, record
 from dicom_node.web.sessions import (
     Accounts,
     NotSignedInError,
@@ -22,6 +25,7 @@ from dicom_node.web.sessions import (
 
 _LOG = logging.getLogger(__name__)
 PATH = "/sign-in"
+_SOMEBODY = "(unknown)"
 
 
 def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime]) -> APIRouter:
@@ -54,28 +58,45 @@ def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime])
         to: Annotated[str, Form()] = "",
     ) -> Response:
         name = name.strip().lower()
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         if wait := attempts.wait(name, address):
+            _note(request, _known(accounts, name), refused="too many tries")
             minutes = -(-int(wait.total_seconds()) // 60)
             problem = f"Too many tries. Wait {minutes} min, then try again."
             return _again(request, frame, to, problem, status=429)
         user = accounts.find(name)
         if not is_right(password, accounts.password_hash(name)) or user is None or user.disabled:
             attempts.failed(name, address)
+            _note(request, _known(accounts, name), refused="name or password wrong")
             # What was typed as a name may be a password: it stays out of the log.
             _LOG.warning("sign-in refused address=%s known=%s", address, user is not None)
             return _again(request, frame, to, "Name or password is not right.", status=403)
         attempts.succeeded(name, address)
         begin(request, user)
+        _note(request, user.name)
         _LOG.info("signed in user=%s address=%s", user.name, address)
         return RedirectResponse(_local(to) or frame.home(user), status_code=303)
 
     @router.post("/sign-out")
     def sign_out(request: Request) -> Response:
+        name = request.session.get("user", "")
         end(request)
+        if name:
+            _note(request, name, leaves=True)
         return RedirectResponse(PATH, status_code=303)
 
     return router
+
+
+def _known(accounts: Accounts, name: str) -> str:
+    """Return a user's name; of what was typed as one and is none, which may be a password, none."""
+    return name if accounts.find(name) is not None else _SOMEBODY
+
+
+def _note(request: Request, user: str, *, refused: str = "", leaves: bool = False) -> None:
+    where, at = address_of(request), now(request)
+    said = events.authentication(user, at=at, address=where, refused=refused, leaves=leaves)
+    record(request, said)
 
 
 def _again(request: Request, frame: Frame, to: str, problem: str, *, status: int) -> Response:

@@ -17,6 +17,7 @@ from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StudyState
 from dicom_node.models.cards import ModelCards
 from dicom_node.node.administering import make_administration, make_routes
+from dicom_node.node.auditing import Trail
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.application import make_application
@@ -67,6 +68,7 @@ def office_application(
         devices=devices,
         administration=office_administration(repositories),
         uploads=uploads,
+        audit=Trail(repositories.settings, repositories.audit),
     )
     return make_application(
         registry=CollectorRegistry(), problems=tuple, version="test", pages=pages

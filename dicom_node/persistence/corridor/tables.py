@@ -85,6 +85,9 @@ AUDIT = sa.Table(
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("subject", sa.String(128), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
+    # Whether the audit trail on disk has it.
+    sa.Column("recorded", sa.Boolean, nullable=False, server_default=sa.false(), index=True),
 )
 
 # Who may sign in to the pages; the hash is Argon2's own string.

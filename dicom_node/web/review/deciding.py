@@ -5,7 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.datastructures import FormData
 
+from dicom_node.audit import events
+from dicom_node.audit.events import StudyPart
 from dicom_node.domain.review.queue import ReviewQueue
+from dicom_node.web.records import address, now, record
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, claim_next, last_queue
 from dicom_node.web.review.study import ITEM, StudyView
@@ -52,7 +55,18 @@ def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) ->
     def decide(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
         who = reviewer(user)
         said = {name: value for name, value in form.items() if isinstance(value, str)}
-        review_queue.decide(verdict(said, review_queue.open(item_id, who), who))
+        opened = review_queue.open(item_id, who)
+        review_queue.decide(verdict(said, opened, who))
+        record(
+            request,
+            events.verdict(
+                StudyPart(study=opened.item.study_instance_uid, classes={}),
+                user=user.name,
+                address=address(request),
+                at=now(request),
+                item=item_id,
+            ),
+        )
         following = claim_next(review_queue, who, user, request)
         if following is None or "HX-Request" not in request.headers:
             return _go(request, last_queue(request).url())

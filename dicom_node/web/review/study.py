@@ -12,6 +12,7 @@ from dicom_node.domain.review.review import ReviewDetails
 from dicom_node.domain.user import User
 from dicom_node.errors import NotFoundError
 from dicom_node.web.frame import Frame
+from dicom_node.web.records import Accesses
 from dicom_node.web.review.made import made_lines
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, last_queue
@@ -55,6 +56,7 @@ class StudyView:
         self._review_queue = review_queue
         self._headings = headings
         self._clock = clock
+        self._accesses = Accesses()
 
     def whole(self, request: Request, user: User, item_id: str) -> Response:
         """Return the whole page."""
@@ -70,6 +72,14 @@ class StudyView:
         now = self._clock()
         item = details.item
         held = item.is_held(now)
+        heading = self._heading(details)
+        self._accesses.seen(
+            request,
+            item.study_instance_uid,
+            user=user.name,
+            how="page",
+            patient=heading.patient_id if heading else "",
+        )
         return self._frame.page(
             request,
             user,
@@ -77,7 +87,7 @@ class StudyView:
             details=details,
             item=item,
             state=item.state_at(now),
-            heading=self._heading(details),
+            heading=heading,
             data=viewer_data(details),
             remarks=remark_lines(details),
             made=made_lines(details),

@@ -6,6 +6,7 @@ that has waited follows. How long something has been tried is counted by a clock
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.errors import ConflictError, NodeError
 from dicom_node.workflow.delivery.fit import Fitting
-from dicom_node.workflow.delivery.ports import Line, Outcome, Sender, Sent
+from dicom_node.workflow.delivery.ports import Line, Outcome, Sender, Sending, Sent
 from dicom_node.workflow.ports import AeTitles, Clock, DeliveryLedger, ResultStore
 from sr_templates.evidence_kind import EVIDENCE
 
@@ -40,7 +41,8 @@ _ALL_HELD = (
 class CourierParts:
     """What every courier works with; ``chance`` draws from 0 to 1, ``monotonic`` is in seconds.
 
-    ``sole`` gives the right to serve a destination, or False where another node has it.
+    ``sole`` gives the right to serve a destination, or False where another node has it; ``tell`` is
+    told what became of each try.
     """
 
     ledger: DeliveryLedger
@@ -53,6 +55,7 @@ class CourierParts:
     clock: Clock
     monotonic: Callable[[], float]
     sole: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True)
+    tell: Callable[[Sending], None] = lambda _: None
 
 
 class Courier:
@@ -175,10 +178,12 @@ class Courier:
         if not failed:
             self._worked()
             self._record(delivery, DeliveryState.DELIVERED, stored)
+            self._tell(delivery, objects, sent, entity, "")
             return
         error = f"{entity.title} did not store {len(failed)} of {len(sent)} objects: " + "; ".join(
             each.words for each in failed
         )
+        self._tell(delivery, objects, sent, entity, error)
         refused = frozenset(each.refused_class for each in failed if each.refused_class)
         if self._parts.fitting.learn(entity, refused):
             # There is another form for what was refused. Each time a class is taken away.
@@ -190,6 +195,23 @@ class Courier:
         self._draw_from(failed)
         if self._circuit.is_down:
             self._hold(f"{entity.title} takes nothing for now: {failed[0].words}")
+
+    def _tell(
+        self,
+        delivery: Delivery,
+        objects: Sequence[EvidenceObject],
+        sent: Sequence[Sent],
+        entity: ApplicationEntity,
+        error: str,
+    ) -> None:
+        there = Counter(
+            made.sop_class_uid
+            for made, each in zip(objects, sent, strict=True)
+            if each.outcome is Outcome.STORED
+        )
+        self._parts.tell(
+            Sending(job_id=delivery.job_id, destination=entity, classes=dict(there), error=error)
+        )
 
     def _draw_from(self, failed: Sequence[Sent]) -> None:
         outcomes = {each.outcome for each in failed}

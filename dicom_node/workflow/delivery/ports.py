@@ -1,6 +1,6 @@
 """What takes objects to a destination, as the couriers see it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -35,6 +35,17 @@ class Sent:
     outcome: Outcome
     words: str = ""
     refused_class: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What became of one delivery at one try: how many objects were stored, of how many."""
+
+    job_id: str
+    destination: ApplicationEntity
+    classes: Mapping[str, int]
+    """How many objects of each SOP Class were stored."""
+    error: str
 
 
 class Line(Protocol):

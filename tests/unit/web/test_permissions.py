@@ -61,6 +61,8 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/api/v1/notifications", ""): Permission.CONFIGURE,
     ("/people", ""): Permission.PEOPLE,
     ("/changes", ""): Permission.PEOPLE,
+    ("/audit", ""): Permission.PEOPLE,
+    ("/api/v1/audit", ""): Permission.PEOPLE,
     ("/api/v1/overview", ""): Permission.STATUS,
     ("/api/v1/studies", "GET"): Permission.STATUS,
     ("/api/v1/studies", ""): Permission.OPERATE,
