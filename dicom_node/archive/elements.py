@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from dicom_node.domain.reception import UnreadableDatasetError
 
@@ -17,8 +18,8 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 # PS3.5 Table 7.1-1: these carry a 32-bit length, every other VR a 16-bit one.
-_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 
 _IMPLICIT_VR = frozenset(
     {
@@ -41,21 +42,40 @@ _INFLATE_LIMIT = 8 * 1024 * 1024
 _MOST_ELEMENTS = 500_000
 
 
+_DELIMITER = 8  # bytes
+# How many elements with a VR must follow in their places for a guess at a length to be right, and
+# how many are looked at for that.
+_WITNESSES = 2
+_FARTHEST = 100
+
+
+class _Form(Enum):
+    """How long the head of an element is that has something else in the place of its VR."""
+
+    SHORT = auto()  # a length of 16 bits
+    LONG = auto()  # two reserved bytes, and a length of 32 bits
+    IMPLICIT = auto()  # no VR at all: a length of 32 bits begins in its place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Element:
-    """Where an element's value lies in the buffer; ``vr`` is empty in implicit VR."""
+    """Where an element's value lies in the buffer.
+
+    ``vr`` is empty in implicit VR, and where what stands in its place is none. The value of an
+    element of undefined length ends behind its delimiter.
+    """
 
     tag: int
     vr: bytes
     start: int
     end: int
+    has_undefined_length: bool = False
 
 
 class EncodedDataset:
     """A data set as bytes, with the encoding that its transfer syntax gives it."""
 
     __slots__ = (
-        "_explicit",
         "_head",
         "_left",
         "_long",
@@ -63,6 +83,7 @@ class EncodedDataset:
         "_short",
         "big_endian",
         "data",
+        "is_explicit",
         "truncated",
     )
 
@@ -84,7 +105,7 @@ class EncodedDataset:
         self._plain = struct.Struct(order + "HHL")
         self._long = struct.Struct(order + "L")
         self._short = struct.Struct(order + "H")
-        self._explicit = self._looks_explicit(declared=transfer_syntax_uid not in _IMPLICIT_VR)
+        self.is_explicit = self._looks_explicit(declared=transfer_syntax_uid not in _IMPLICIT_VR)
 
     def elements(
         self, start: int = 0, end: int | None = None, *, group: int | None = None
@@ -99,10 +120,11 @@ class EncodedDataset:
         end = len(self.data) if end is None else end
         position = start
         while position + 8 <= end:
-            tag, vr, value, length = self._element_at(position, explicit=self._explicit)
+            tag, vr, value, length = self._element_at(position, end, explicit=self.is_explicit)
             if tag in (ITEM_END, SEQUENCE_END) or group not in (None, tag >> 16):
                 return
-            if length == UNDEFINED_LENGTH:
+            undefined = length == UNDEFINED_LENGTH
+            if undefined:
                 position = self._end_of_undefined(value, explicit=self._nested_explicit(vr))
             else:
                 position = value + length
@@ -110,7 +132,13 @@ class EncodedDataset:
                 raise UnreadableDatasetError(
                     f"element {_name(tag)} reaches past the end of the data"
                 )
-            yield Element(tag=tag, vr=vr, start=value, end=min(position, end))
+            yield Element(
+                tag=tag,
+                vr=vr,
+                start=value,
+                end=min(position, end),
+                has_undefined_length=undefined,
+            )
 
     def value(self, element: Element) -> bytes:
         """Return the bytes of an element's value."""
@@ -141,6 +169,17 @@ class EncodedDataset:
         UnreadableDatasetError
             An item is broken.
         """
+        for start, end in self.item_places(sequence):
+            yield list(self.elements(start, end))
+
+    def item_places(self, sequence: Element) -> Iterator[tuple[int, int]]:
+        """Yield where the elements of each item of a sequence begin and end.
+
+        Raises
+        ------
+        UnreadableDatasetError
+            An item is broken.
+        """
         position = sequence.start
         while position + 8 <= sequence.end:
             group, number, length = self._plain.unpack_from(self.data, position)
@@ -148,10 +187,11 @@ class EncodedDataset:
                 return
             start = position + 8
             if length == UNDEFINED_LENGTH:
-                position = self._end_of_undefined(start, explicit=self._explicit)
+                position = self._end_of_undefined(start, explicit=self.is_explicit)
+                yield start, position - _DELIMITER
             else:
                 position = min(start + length, sequence.end)
-            yield list(self.elements(start, position))
+                yield start, position
 
     def number(self, element: Element) -> int | None:
         """Return an unsigned short (US), or ``None`` where the value has another length."""
@@ -163,14 +203,16 @@ class EncodedDataset:
         # VR field tells, because in implicit VR those two bytes are the low half of a length.
         vr = bytes(self.data[4:6])
         if declared:
-            return len(vr) < 2 or (vr.isalpha() and vr.isupper()) or self._has_odd_vr(0)
-        return vr in _LONG_VRS or vr in _SHORT_VRS
+            return len(vr) < 2 or _is_written(vr) or self._has_odd_vr(0)
+        return vr in LONG_VRS or vr in SHORT_VRS
 
     def _nested_explicit(self, vr: bytes) -> bool:
         # PS3.5 Section 6.2.2: an undefined-length UN holds implicit VR.
-        return self._explicit and vr != b"UN"
+        return self.is_explicit and vr != b"UN"
 
-    def _element_at(self, position: int, *, explicit: bool) -> tuple[int, bytes, int, int]:
+    def _element_at(
+        self, position: int, end: int, *, explicit: bool
+    ) -> tuple[int, bytes, int, int]:
         """Return tag, VR, start of the value and its length."""
         self._left -= 1
         if self._left < 0:
@@ -178,41 +220,60 @@ class EncodedDataset:
         try:
             group, number, vr, short = self._head.unpack_from(self.data, position)
             tag = group << 16 | number
-            # Letters that are no VR are taken as a VR of later editions, which all are long.
-            if explicit and group != 0xFFFE and vr.isalpha() and vr.isupper():
-                if vr in _SHORT_VRS:
+            if explicit and group != 0xFFFE:
+                if vr in SHORT_VRS:
                     return tag, vr, position + 8, short
-                return tag, vr, position + 12, self._long.unpack_from(self.data, position + 8)[0]
-            odd = self._odd_value(position, tag) if explicit and group != 0xFFFE else None
-            if odd is not None:
-                return tag, b"", *odd
-            return tag, b"", position + 8, self._long.unpack_from(self.data, position + 4)[0]
+                if vr in LONG_VRS and self._has_long_head(position, end):
+                    return tag, vr, position + 12, self._length_at(position + 8)
+                if (odd := self._odd_value(position, end, tag, vr)) is not None:
+                    return tag, vr if _is_written(vr) else b"", *odd
+                if _is_written(vr):
+                    return tag, vr, position + 12, self._length_at(position + 8)
+            return tag, b"", position + 8, self._length_at(position + 4)
         except struct.error as error:
             raise UnreadableDatasetError("the data ends within the head of an element") from error
 
+    def _has_long_head(self, position: int, end: int) -> bool:
+        """Tell whether two reserved bytes and a long length, and not a short one, follow a VR."""
+        group, _, _, reserved = self._head.unpack_from(self.data, position)
+        length = self._length_at(position + 8)
+        fits = length == UNDEFINED_LENGTH or position + 12 + length <= end or group >= 0x7FE0
+        return not reserved and fits
+
     def _has_odd_vr(self, position: int) -> bool:
         """Tell whether an explicit element begins here whose VR is none, and others follow it."""
-        if position + 8 > len(self.data):
+        end = len(self.data)
+        if position + 8 > end:
             return False
-        group, number, _, _ = self._head.unpack_from(self.data, position)
-        return self._odd_value(position, group << 16 | number) is not None
+        group, number, vr, _ = self._head.unpack_from(self.data, position)
+        return self._odd_value(position, end, group << 16 | number, vr) is not None
 
-    def _odd_value(self, position: int, tag: int) -> tuple[int, int] | None:
+    def _odd_value(self, position: int, end: int, tag: int, vr: bytes) -> tuple[int, int] | None:
         """Return start and length of the value of an element whose VR is none: '??', or NULs.
 
         Some writers know no VR for an element and put in what comes to hand. Its length may be
         short, or long behind two reserved bytes, or that of an element of implicit VR: the one
         behind which the data set goes on is right.
         """
-        short = self._head.unpack_from(self.data, position)[3]
-        heads = [(position + 8, short), (position + 8, self._length_at(position + 4))]
-        if position + 12 <= len(self.data):
-            heads.append((position + 12, self._length_at(position + 8)))
-        for start, length in heads:
+        if position + 8 > end:
+            return None
+        # Letters that are no VR are most often one of later editions, which all are long.
+        forms = (_Form.LONG, _Form.SHORT) if _is_written(vr) else _Form
+        for form in forms:
+            start, length = self._value_by(form, position, end)
             undefined = length == UNDEFINED_LENGTH
-            if self._begins_item(start) if undefined else self._goes_on_at(start + length, tag):
+            is_right = self._begins_item(start) if undefined else False
+            if is_right or (not undefined and self._goes_on_at(start + length, end, tag, form)):
                 return start, length
         return None
+
+    def _value_by(self, form: _Form, position: int, end: int) -> tuple[int, int]:
+        """Return start and length of an element's value, read by a form of its head."""
+        if form is _Form.SHORT:
+            return position + 8, self._head.unpack_from(self.data, position)[3]
+        if form is _Form.IMPLICIT:
+            return position + 8, self._length_at(position + 4)
+        return (position + 12, self._length_at(position + 8)) if position + 12 <= end else (end, 1)
 
     def _length_at(self, position: int) -> int:
         return int(self._long.unpack_from(self.data, position)[0])
@@ -223,22 +284,39 @@ class EncodedDataset:
         group, number, _ = self._plain.unpack_from(self.data, position)
         return bool(group << 16 | number in (ITEM, SEQUENCE_END))
 
-    def _goes_on_at(self, position: int, tag: int) -> bool:
-        """Tell whether the data end here, or an explicit element behind ``tag`` has its place."""
-        if position + 8 > len(self.data):
-            return position == len(self.data)
-        group, number, vr, short = self._head.unpack_from(self.data, position)
-        following = group << 16 | number
-        if following in (ITEM, ITEM_END, SEQUENCE_END):
-            return True
-        fits = vr in _LONG_VRS or (vr in _SHORT_VRS and position + 8 + short <= len(self.data))
-        return following > tag and fits
+    def _goes_on_at(self, position: int, end: int, tag: int, form: _Form) -> bool:
+        """Tell whether the data end here, or explicit elements behind ``tag`` have their places.
+
+        Others of them whose VR is none have the same ``form``: one writer has written them all.
+        """
+        witnesses = 0
+        for _ in range(_FARTHEST):
+            if position + 8 > end:
+                return position == end
+            group, number, vr, _ = self._head.unpack_from(self.data, position)
+            following = group << 16 | number
+            if group == 0xFFFE or following <= tag:
+                return following in (ITEM_END, SEQUENCE_END)
+            is_known = vr in SHORT_VRS or vr in LONG_VRS
+            if group >= 0x7FE0 and is_known:  # pixels, which may break off
+                return True
+            witnesses += is_known
+            own = _Form.LONG if vr in LONG_VRS else _Form.SHORT
+            start, length = self._value_by(own if is_known else form, position, end)
+            if length == UNDEFINED_LENGTH:
+                return self._begins_item(start)
+            position, tag = start + length, following
+            if witnesses == _WITNESSES:
+                break
+        return position <= end
 
     def _end_of_undefined(self, position: int, *, explicit: bool) -> int:
         """Return the position behind the delimiter that closes an undefined length."""
         open_levels = [explicit]
         while open_levels:
-            tag, vr, value, length = self._element_at(position, explicit=open_levels[-1])
+            tag, vr, value, length = self._element_at(
+                position, len(self.data), explicit=open_levels[-1]
+            )
             if tag in (ITEM_END, SEQUENCE_END):
                 open_levels.pop()
                 position = value
@@ -262,6 +340,11 @@ def inflate(data: Buffer) -> bytes:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, _INFLATE_LIMIT)
     except zlib.error as error:
         raise UnreadableDatasetError("the deflated data set cannot be inflated") from error
+
+
+def _is_written(vr: bytes) -> bool:
+    """Tell whether a VR is written as the Standard writes VRs, known or not."""
+    return vr.isalpha() and vr.isupper()
 
 
 def _name(tag: int) -> str:

@@ -12,9 +12,11 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ai_engine.errors import InflatesTooFarError
-from ai_engine.preprocessing.object_file import read_object
+from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from dicom_node.archive.elements import inflate
+from dicom_node.archive.object_file import read_object
 from dicom_node.archive.part10 import decode_head, encode_head
+from dicom_node.archive.readable import readable
 from dicom_node.archive.reading import read_instance
 from dicom_node.archive.storage import StorageArchive
 
@@ -46,11 +48,32 @@ class DicomObjects:
         return self._evidence.path(path)
 
     def source(self, path: str) -> Dataset:
-        """Return a received object's data set without its pixel data, even if that is damaged."""
+        """Return a received object's data set without its pixel data, even if that is damaged.
+
+        Where pydicom cannot read it, what the index would know of it stands for it.
+        """
         try:
             return read_object(self.source_path(path), stop_before_pixels=True)
         except (zlib.error, InflatesTooFarError):
             return _beginning(self.source_path(path))
+        except OSError:
+            raise
+        except DECODING_ERRORS:
+            return self.summarised(path)
+
+    def summarised(self, path: str) -> Dataset:
+        """Return what queries may ask for of a received object, and the UIDs that name it."""
+        found = read_instance(self._received, path)
+        dataset = Dataset()
+        if (known := found.attributes) is not None:
+            for level in (known.study, known.series, known.instance):
+                dataset.update(Dataset.from_json(level))
+        dataset.SpecificCharacterSet = "ISO_IR 192"
+        dataset.SOPClassUID = found.sop_class_uid
+        dataset.SOPInstanceUID = found.sop_instance_uid
+        dataset.StudyInstanceUID = found.study_instance_uid
+        dataset.SeriesInstanceUID = found.series_instance_uid
+        return dataset
 
     def evidence(self, path: str) -> Dataset:
         """Return a result object's data set without its pixel data."""
@@ -85,17 +108,7 @@ class SummarisedObjects(DicomObjects):
 
     def source(self, path: str) -> Dataset:
         """Return what queries may ask for of a received object, and the UIDs that name it."""
-        found = read_instance(self._received, path)
-        dataset = Dataset()
-        if (known := found.attributes) is not None:
-            for level in (known.study, known.series, known.instance):
-                dataset.update(Dataset.from_json(level))
-        dataset.SpecificCharacterSet = "ISO_IR 192"
-        dataset.SOPClassUID = found.sop_class_uid
-        dataset.SOPInstanceUID = found.sop_instance_uid
-        dataset.StudyInstanceUID = found.study_instance_uid
-        dataset.SeriesInstanceUID = found.series_instance_uid
-        return dataset
+        return self.summarised(path)
 
 
 def _beginning(path: Path) -> Dataset:
@@ -104,4 +117,5 @@ def _beginning(path: Path) -> Dataset:
     meta, start = decode_head(data)
     plain = inflate(data[start:])
     head = encode_head(replace(meta, transfer_syntax_uid=ExplicitVRLittleEndian))
-    return dcmread(BytesIO(head + plain), stop_before_pixels=True)
+    changed = readable(plain, ExplicitVRLittleEndian)
+    return dcmread(BytesIO(head + (changed or plain)), stop_before_pixels=True)

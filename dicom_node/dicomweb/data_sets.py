@@ -10,7 +10,7 @@ from pydicom.errors import InvalidDicomError
 
 from ai_engine.errors import InflatesTooFarError
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
-from ai_engine.preprocessing.object_file import read_object
+from dicom_node.archive.object_file import read_object
 from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.query.catalogue import ArchivedObject
 

@@ -14,7 +14,7 @@ from ai_engine.preprocessing.decoding import (
     refusing_damage,
     require_decodable,
 )
-from ai_engine.preprocessing.object_file import read_object
+from dicom_node.archive.object_file import read_object
 from dicom_node.dicomweb.data_sets import PIXEL_DATA, header
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
 from dicom_node.dicomweb.frames import native_frames, stored_frames, transfer_syntax

@@ -9,7 +9,7 @@ from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.errors import InflatesTooFarError
-from ai_engine.preprocessing.object_file import read_object as read_part10
+from dicom_node.archive.object_file import read_object as read_part10
 from dicom_node.domain.warehouse import WarehouseImage, WarehouseRecord
 from dicom_node.errors import NodeError
 from dicom_node.export.deidentify import deidentified

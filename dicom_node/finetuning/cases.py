@@ -9,8 +9,8 @@ from pydicom.errors import InvalidDicomError
 
 from ai_engine.errors import InflatesTooFarError
 from ai_engine.kinds.classifier.validated import ValidatedCase
-from ai_engine.preprocessing.object_file import read_object
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from dicom_node.archive.object_file import read_object
 from dicom_node.domain.warehouse import LabelTruth, WarehouseImage, WarehouseRecord
 from dicom_node.errors import NodeError
 
@@ -99,7 +99,7 @@ def reader(
         filed = places[case.name]
         try:
             return read_radiograph(read_object(path_of(filed.path)))
-        except (InvalidDicomError, InflatesTooFarError, OSError) as error:
+        except (InvalidDicomError, InflatesTooFarError, EOFError, OSError) as error:
             raise LostImageError(
                 f"image {case.name} of Warehouse record {filed.record_id} cannot be read "
                 f"({type(error).__name__}): restore {filed.path} in the Warehouse's folder, or "

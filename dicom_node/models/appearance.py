@@ -13,8 +13,8 @@ from ai_engine.kinds.loading import Loading
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
-from ai_engine.preprocessing.object_file import read_object
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from dicom_node.archive.object_file import read_object
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, is_radiograph
 from dicom_node.models.cards import ModelCards, ModelUnavailableError

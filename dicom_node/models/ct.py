@@ -17,7 +17,7 @@ from ai_engine.kinds.registry import Part, part
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
-from ai_engine.preprocessing.object_file import read_object
+from dicom_node.archive.object_file import read_object
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.models.cards import ModelUnavailableError

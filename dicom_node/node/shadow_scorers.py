@@ -11,8 +11,8 @@ from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.registry import Part, part
 from ai_engine.kinds.telling import reported_scores
-from ai_engine.preprocessing.object_file import read_object
 from ai_engine.preprocessing.radiograph import read_radiograph
+from dicom_node.archive.object_file import read_object
 from dicom_node.domain.observation import Observation
 from dicom_node.domain.shadow import Shadow
 from dicom_node.errors import NotFoundError
@@ -48,7 +48,7 @@ class ShadowScorers:
         path = self._path(observation)
         try:
             radiograph = read_radiograph(read_object(path))
-        except (InvalidDicomError, InflatesTooFarError, OSError) as error:
+        except (InvalidDicomError, InflatesTooFarError, EOFError, OSError) as error:
             raise NotFoundError(f"the image's file is gone ({type(error).__name__})") from error
         scores = scorer.probabilities(radiograph)
         labels = (label.name for label in scorer.card.labels)

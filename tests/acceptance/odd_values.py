@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
-from tests.unit.ai_engine.odd_images import Change, chest, put
+from tests.unit.ai_engine.odd_images import ROWS, Change, chest, put, words
 from tests.unit.ai_engine.test_odd_headers import CORRECTED, REFUSED
 
 # What is sent under another transfer syntax than the node accepts never gets as far as a result.
@@ -170,6 +170,12 @@ WORDS: Mapping[str, Change] = MappingProxyType(
         "orientation of words": put("PatientOrientation", "LEFT\\FOOT"),
         "presentation intent missing": _without("PresentationIntentType"),
         "an element of the VR ??": put("StationName", "X1", "??"),
+        "a patient ID of the VR ??": put("PatientID", "4711", "??"),
+        "a modality of a VR that nobody knows": put("Modality", "DX", "XX"),
+        "rows of the VR ??": put("Rows", words(ROWS), "??"),
+        "rows as bytes": put("Rows", words(ROWS), "OB"),
+        "a study UID of the VR FD": put("StudyInstanceUID", "1.2.826.0.9", "FD"),
+        "a window centre of the VR US": put("WindowCenter", "2048", "US"),
         "image type of one value": put("ImageType", "ORIGINAL"),
         "burned-in annotation of words": put("BurnedInAnnotation", "unknown"),
         "spacing of zero": put("ImagerPixelSpacing", "0\\0"),

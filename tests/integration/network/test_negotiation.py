@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.archive.object_file import read_object
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Refusal
 from dicom_node.network.events import (
@@ -254,7 +255,7 @@ def test_what_does_not_matter_in_a_store_request_does_not_matter(
         peer.release()
 
 
-@pytest.mark.parametrize("vr", [b"??", b"\0\0"])
+@pytest.mark.parametrize("vr", [b"??", b"\0\0", b"XX"])
 def test_an_object_with_an_element_whose_vr_is_none_is_stored(
     receiving: Reception, vr: bytes
 ) -> None:
@@ -266,6 +267,10 @@ def test_an_object_with_an_element_whose_vr_is_none_is_stored(
         peer.send(data_tf(fragment(data[:place] + vr + data[place + 2 :], of_command=False)))
         assert peer.status() == (1, 0x0000)
         peer.release()
+    (received,) = receiving.recorder.wait_for(InstanceReceived, 1)
+    read = read_object(receiving.archive.path(received.instance))
+    assert (read.BodyPartExamined, read.Rows, read.Columns) == ("CHEST", 4, 6)
+    assert data.endswith(read.PixelData)
 
 
 def test_both_messages_of_one_pdu_are_answered(receiving: Reception) -> None:

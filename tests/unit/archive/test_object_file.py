@@ -11,8 +11,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ai_engine.errors import ImageRefusedError, InflatesTooFarError
 from ai_engine.prediction import RefusalReason
-from ai_engine.preprocessing.object_file import ALWAYS_INFLATED, read_object
 from ai_engine.preprocessing.radiograph import read_radiograph
+from dicom_node.archive.object_file import ALWAYS_INFLATED, read_object
 from dicom_node.models.appearance import read_image
 from tests.unit.ai_engine.odd_images import chest, pixels, store
 
