@@ -228,6 +228,7 @@ class RemarkKind(StrEnum):
     HEART_SIDE = "heart on the other side"
     AGE_OUTSIDE = "age outside the model's limits"
     AGE_UNKNOWN = "age unknown"
+    MEASURED = "measured"
     LUNGS_UNKNOWN = "lungs not outlined, location not checked"
 
     @property
@@ -246,11 +247,19 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MadeObject:
+    """A DICOM object that somebody else's model has made, a Part 10 file as it was left."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What one model says about the images of one study.
 
-    ``parameters`` are sentences on what else made it, for the algorithm's identification: which
-    service was asked, and which version answered.
+    ``objects`` are what it has made itself, not looked at yet. ``parameters`` are sentences on what
+    else made it, for the algorithm's identification: which service was asked, and which version
+    answered.
     """
 
     model: ModelIdentity
@@ -259,6 +268,7 @@ class Prediction:
     calibration: str = "model default"
     remarks: tuple[Remark, ...] = ()
     parameters: tuple[str, ...] = ()
+    objects: tuple[MadeObject, ...] = ()
 
     @property
     def is_positive(self) -> bool:

@@ -193,6 +193,7 @@ REMARKS = MappingProxyType(
         RemarkKind.HEART_SIDE: Code("R-HEART-SIDE", PRIVATE_SCHEME, "Heart on the other side"),
         RemarkKind.AGE_OUTSIDE: Code("R-AGE", PRIVATE_SCHEME, "Age outside the model's limits"),
         RemarkKind.AGE_UNKNOWN: Code("R-AGE-UNKNOWN", PRIVATE_SCHEME, "Age unknown"),
+        RemarkKind.MEASURED: Code("R-MEASURED", PRIVATE_SCHEME, "Measured"),
         RemarkKind.LUNGS_UNKNOWN: Code(
             "R-NO-LUNGS", PRIVATE_SCHEME, "Lungs not outlined, location not checked"
         ),

@@ -23,6 +23,7 @@ class EvidenceKind(StrEnum):
     KO = "ko"
     SOFT = "soft"
     BONE = "bone"
+    VENDOR = "vendor"
     REJECTION = "rejection"
 
 
@@ -37,6 +38,8 @@ class EvidenceSubject(Enum):
     """A measured CT series: its slices' headers, and pixels of those that are shown."""
     BONES = auto()
     """One radiograph and the bones that were estimated from it."""
+    FOREIGN = auto()
+    """An object that somebody else's model made itself."""
     VERDICT = auto()
     """What an expert said of a result."""
 
@@ -179,6 +182,26 @@ _SPECS = (
         modality="OT",
         heading="AI bones only",
         words=("image of the bones alone", "images of the bones alone"),
+    ),
+    EvidenceSpec(
+        kind=EvidenceKind.VENDOR,
+        # Comprehensive 3D, Comprehensive, Enhanced and Basic Text SR, Segmentation, Secondary
+        # Capture, Grayscale Softcopy Presentation State: as the program made it, never changed.
+        sop_classes=(
+            "1.2.840.10008.5.1.4.1.1.88.34",
+            "1.2.840.10008.5.1.4.1.1.88.33",
+            "1.2.840.10008.5.1.4.1.1.88.22",
+            "1.2.840.10008.5.1.4.1.1.88.11",
+            "1.2.840.10008.5.1.4.1.1.66.4",
+            "1.2.840.10008.5.1.4.1.1.7",
+            "1.2.840.10008.5.1.4.1.1.11.1",
+        ),
+        subjects=frozenset({EvidenceSubject.FOREIGN}),
+        # A number for each series of a program (`foreign_objects.MOST_SERIES`).
+        series_offset=40,
+        modality="OT",
+        heading="AI result",
+        words=("object of the model's own", "objects of the model's own"),
     ),
 )
 

@@ -20,6 +20,12 @@ def lung_window(plane: Hounsfield) -> npt.NDArray[np.float32]:
     return np.asarray(np.clip(shown, 0.0, 1.0), np.float32)
 
 
+def shown_range() -> tuple[float, float]:
+    """The values in Hounsfield units that are shown black and white."""
+    centre, width = LUNG_WINDOW
+    return centre - width / 2, centre + width / 2
+
+
 def displayed_slice(dataset: Dataset, frame_number: int | None = None) -> npt.NDArray[np.float32]:
     """One slice of an object in the lung window: float32 (rows, columns), 0 to 1.
 

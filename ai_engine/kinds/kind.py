@@ -14,6 +14,7 @@ class Reads(StrEnum):
 
     RADIOGRAPHS = "radiographs"
     CT_STUDY = "a CT study"
+    FOLDER = "a folder of DICOM"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,9 @@ class ModelKind:
     has_findings
         Whether its labels are reported: each needs a code then.
     predictor
-        ``(Loading) -> RadiographPredictor``, or a `CtPredictor` for a kind that reads CT studies:
-        makes results. Only kinds with one can be named by routes.
+        ``(Loading) -> RadiographPredictor``, a `CtPredictor` for a kind that reads CT studies, or a
+        `FolderPredictor` for one that gets files: makes results. Only kinds with one can be named
+        by routes.
     guard
         ``(Loading, sees: str) -> Guard``: decides what other models may see.
     triage

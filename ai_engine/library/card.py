@@ -16,6 +16,7 @@ from typing import Any
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.kinds import known_kind
 from ai_engine.library.names import own_file, put_in_place, require_digest, require_name
+from ai_engine.library.program import Program, read_program
 from ai_engine.library.service import Service
 from ai_engine.library.tensors import Tensors, read_tensors
 from ai_engine.prediction import Code, ModelIdentity
@@ -89,7 +90,7 @@ class ModelCard:
     probabilities are the mean over the image and its mirror image. ``recipe``, ``command`` and
     ``data`` say how to make the weights again. A classical method has neither input size nor
     weights; its ``weights_digest`` is of its settings. ``tensors`` says what a network of somebody
-    else takes and gives. A model that is asked elsewhere (``service``) has no weights here: its
+    else takes and gives. A model that runs elsewhere (``service``, ``program``) has none here: its
     ``weights_digest`` is of what the card says of it (`described_digest`). ``center_crop`` is the
     part of the exposed area's sides that the model is shown; with ``equalized`` it sees ranks in
     place of grey values (`ai_engine.preprocessing.harmonization`); ``layout`` is that of the data
@@ -146,6 +147,7 @@ class ModelCard:
     channels: tuple[InputChannel, ...] = ()
     tensors: Tensors | None = None
     service: Service | None = None
+    program: Program | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that are no part of a path."""
@@ -170,13 +172,14 @@ class ModelCard:
     @property
     def runs_elsewhere(self) -> bool:
         """Whether something else than the node runs the model: a card describes it, no weights."""
-        return self.service is not None
+        return self.service is not None or self.program is not None
 
-    @property
-    def patience(self) -> float:
-        """Seconds for one image that a worker may wait for what runs the model elsewhere."""
+    def patience(self, images: int) -> float:
+        """Seconds that a worker may wait, for a study, for what runs the model elsewhere."""
+        if self.program:
+            return self.program.timeout
         # As long again for the turn: others may be there first.
-        return 2 * self.service.timeout if self.service else 0.0
+        return 2 * self.service.timeout * images if self.service else 0.0
 
     @property
     def is_for_chests(self) -> bool:
@@ -263,7 +266,7 @@ def render_card(card: ModelCard) -> str:
     return "\n".join(lines) + "\n"
 
 
-_TABLES = ("tensors", "service")
+_TABLES = ("tensors", "service", "program")
 """Fields that are tables of their own."""
 
 
@@ -298,6 +301,9 @@ def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
         tables["tensors"] = read_tensors(table.pop("tensors"))
     if "service" in table:
         tables["service"] = Service(**table.pop("service"))
+    if "program" in table:
+        tables["program"] = read_program(table.pop("program"))
+    if "service" in tables or "program" in tables:
         table.setdefault("weights_digest", "")
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in table.items()

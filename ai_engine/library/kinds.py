@@ -21,6 +21,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "triage": "ai_engine.kinds.triage.kind:TRIAGE",
         "service": "ai_engine.kinds.vendor.kind:SERVICE",
         "network": "ai_engine.kinds.vendor.kind:NETWORK",
+        "program": "ai_engine.kinds.program.kind:PROGRAM",
         "classical-ct": "ai_engine.ct.kind:CLASSICAL",
         "segmenter-ct": "ai_engine.ct.kind:SEGMENTER",
     }

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine.ct.display import shown_range
 from ai_engine.errors import AiEngineError, ImageRefusedError, ServiceAwayError
 from ai_engine.inference.choice import BackendChoice, BackendName
 from ai_engine.inference.openvino_backend import Precision
@@ -56,6 +57,7 @@ from dicom_node.models.exposures import Exposures, exposures_of
 from dicom_node.models.loaded import LoadedModels
 from dicom_node.models.localizers import refuse_localizer
 from dicom_node.models.lungs import LungOutlines
+from dicom_node.models.programs import ProgramModels
 from dicom_node.models.services import authorization_for
 
 _LOG = logging.getLogger(__name__)
@@ -81,6 +83,7 @@ class ModelHost:
         self._objects = objects
         self._cards = ModelCards(config_dir, settings.models_dir)
         self._ct = CtModels(objects, cache=settings.cache_dir, threads=settings.inference.threads)
+        self._programs = ProgramModels(objects, read=self._radiograph)
         self._predictors: LoadedModels[_Versions, RadiographPredictor[Result]] = LoadedModels()
         self._helpers: LoadedModels[tuple[Part, _Versions], Any] = LoadedModels()
         self._unloaded: dict[str, str] = {}
@@ -109,10 +112,13 @@ class ModelHost:
         return dict(self._unloaded)
 
     def _load(self, card: ModelCard) -> None:
-        if kind_of(card).reads is Reads.CT_STUDY:
-            self._ct.load(card)
-        else:
-            self._predictor(card.identity)
+        match kind_of(card).reads:
+            case Reads.CT_STUDY:
+                self._ct.load(card)
+            case Reads.FOLDER:
+                self._programs.load(self._as_loading(card))
+            case Reads.RADIOGRAPHS:
+                self._predictor(card.identity)
 
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of ``model`` is active now."""
@@ -214,9 +220,13 @@ class ModelHost:
             When the model cannot be loaded, or fails.
         """
         card = self._cards.card(model)
-        if kind_of(card).reads is Reads.CT_STUDY:
-            return self._ct.predict(card, instances)
-        return self._predict_radiographs(model, instances, calibrations)
+        match kind_of(card).reads:
+            case Reads.CT_STUDY:
+                return self._ct.predict(card, instances)
+            case Reads.FOLDER:
+                return self._programs.predict(self._as_loading(card), instances, calibrations)
+            case Reads.RADIOGRAPHS:
+                return self._predict_radiographs(model, instances, calibrations)
 
     def _predict_radiographs(
         self,
@@ -332,11 +342,22 @@ class ModelHost:
         """Return an analysed image as displayed: (rows, columns), 0 to 1, bright is dense."""
         if instance.header.modality == "CT":
             return self._ct.display_pixels(instance, frame_number)
-        return self._radiograph(instance).pixels
+        return self._displayed(instance).pixels
 
     def value_range(self, instance: ReceivedInstance) -> tuple[float, float]:
         """Return the values, after the modality LUT, that show an analysed radiograph well."""
-        return self._radiograph(instance).value_range
+        if instance.header.modality == "CT":
+            return shown_range()
+        return self._displayed(instance).value_range
+
+    def _displayed(self, instance: ReceivedInstance) -> Radiograph:
+        """An image to be drawn: somebody else's program may have looked at what cannot be."""
+        try:
+            return self._radiograph(instance)
+        except ImageRefusedError as error:
+            raise ModelUnavailableError(
+                f"an image of the result cannot be drawn: {error}"
+            ) from error
 
     def lungs(self, instance: ReceivedInstance) -> LungFields | None:
         """Outline the lungs on an analysed image; None, and a word in the log, where none can."""

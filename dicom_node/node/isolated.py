@@ -100,7 +100,7 @@ class Isolated:
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
         """Run a model on instances of the archive."""
         chosen = calibrations_of(instances, model, self._calibrations)
-        patience = self._cards.card(model).patience * len(instances)
+        patience = self._cards.card(model).patience(len(instances))
         with self._timed(model.name, model.version):
             return self._run_for(
                 patience, instances, Analyst.predict, model, tuple(instances), chosen

@@ -33,6 +33,7 @@ from ai_engine.prediction import (
     HeatMap,
     ImagePrediction,
     ImageQuality,
+    MadeObject,
     ModelIdentity,
     Prediction,
     Refusal,
@@ -84,6 +85,7 @@ JOB = Job(
 )
 PREDICTION = Prediction(
     model=MODEL,
+    objects=(MadeObject(data=b"\0\xffDICM"),),
     parameters=("service chest version 3 at http://triton:8000",),
     images=(
         ImagePrediction(

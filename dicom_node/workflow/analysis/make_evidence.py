@@ -40,6 +40,7 @@ from sr_templates.corrections import correction_remarks
 from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
+from sr_templates.foreign_objects import adopt
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.source_image import check_identity, identity_of
 from sr_templates.validation import problems
@@ -51,6 +52,13 @@ _FOR_NOBODY = (
     "no destination of the study wants it; say that one does: "
     "dicom-node ae set TITLE --evidence sr,sc,soft,bone"
 )
+
+
+_UNWANTED = (
+    "no destination of the study wants the objects that the model made itself; say that one does: "
+    "dicom-node ae set TITLE --evidence sr,sc,vendor"
+)
+_LONGEST_REASON = 400
 
 
 class Images(Protocol):
@@ -150,7 +158,12 @@ class EvidenceMaking:
                 return self._made_of_bones(prediction, work)
 
     def _made_of_images(self, prediction: Prediction, work: _Work) -> Iterator[EvidenceObject]:
-        companions = tuple(self._companions_of_images(prediction, work))
+        own = tuple(self._adopted(prediction, work))
+        if prediction.objects and not prediction.images and not prediction.refusals:
+            # What the model has to say, it has said itself: a report beside would say nothing.
+            yield from (kept for kept, _ in own)
+            return
+        companions = (*self._companions_of_images(prediction, work), *own)
         replaced = self._replaced(work)
         report = build_measurement_report(
             prediction,
@@ -163,6 +176,23 @@ class EvidenceMaking:
         told = in_own_series(report, work.order.job)
         yield self._kept(work, EvidenceKind.SR, told, work.headers)
         yield from (kept for kept, _ in companions)
+
+    def _adopted(self, prediction: Prediction, work: _Work) -> Iterator[_Companion]:
+        """Take the objects that the model made itself into the study, where somebody wants them."""
+        if not prediction.objects:
+            return
+        if EvidenceKind.VENDOR not in work.order.wanted:
+            work.leave_out(EvidenceKind.VENDOR, _UNWANTED)
+            return
+        adopted = adopt(prediction.objects, work.headers, prediction.model, work.order.context)
+        if adopted.refused:
+            reason = "; ".join(adopted.refused)
+            _LOG.warning("objects refused model=%s reason=%r", prediction.model.key, reason)
+            work.leave_out(EvidenceKind.VENDOR, reason[:_LONGEST_REASON])
+            if not adopted.datasets and not prediction.images and not prediction.refusals:
+                raise EvidenceNotMadeError(f"nothing of what the model made is taken: {reason}")
+        for made in adopted.datasets:
+            yield self._kept(work, EvidenceKind.VENDOR, made, work.headers), identity_of(made)
 
     def _companions_of_images(self, prediction: Prediction, work: _Work) -> Iterator[_Companion]:
         context = work.order.context
