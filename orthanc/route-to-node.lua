@@ -2,6 +2,7 @@
 
 local NODE = 'ainode'  -- its name in DicomModalities
 local FORWARDED = 'ForwardedToNode'  -- its name in UserMetadata
+local RESULT = 'ResultOfNode'  -- likewise, of studies
 
 -- Instances of each forwarding job that has not succeeded yet, and the jobs that failed.
 local underway = {}
@@ -63,6 +64,13 @@ local function RetryFailed()
   end
 end
 
+-- Whoever looks at a study in Orthanc sees that the node has sent a result of it.
+local function NoteResult(studyId, instance)
+  if Metadata(instance)['RemoteAET'] == NodeAeTitle() then
+    RestApiPut('/studies/' .. studyId .. '/metadata/' .. RESULT, NodeAeTitle())
+  end
+end
+
 function OnStableStudy(studyId, tags, metadata)
   RetryFailed()
   local instances = {}
@@ -73,6 +81,7 @@ function OnStableStudy(studyId, tags, metadata)
     end
   end
   for _, each in ipairs(ParseJson(RestApiGet('/studies/' .. studyId .. '/instances'))) do
+    NoteResult(studyId, each['ID'])
     if not waiting[each['ID']] and MustBeForwarded(each['ID']) then
       table.insert(instances, each['ID'])
     end

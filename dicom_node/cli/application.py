@@ -98,6 +98,10 @@ COMMANDS = {
         target="dicom_node.cli.network:send",
         summary="Send DICOM files over one association; without --to, to this node itself.",
     ),
+    "orthanc": Listed(
+        target="dicom_node.cli.orthanc:commands",
+        summary="Pull studies from an Orthanc, push results to it; over REST.",
+    ),
     "ae": Listed(
         target="dicom_node.cli.ae:commands",
         summary="Administer AE titles; a running node uses changes at once.",

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import httpx
-
 from dicom_node.dicomweb.media_types import DICOM, DICOM_JSON
 from dicom_node.errors import NodeError
 
@@ -81,6 +79,9 @@ class WebConnection:
     """Requests to one server, one after another over one connection."""
 
     def __init__(self, peer: WebPeer, timeouts: WebTimeouts) -> None:
+        import httpx  # noqa: PLC0415 - a node that calls no server starts without it
+
+        self._failure = httpx.HTTPError
         self._peer = peer
         self._whole = timeouts.whole
         self._client = httpx.Client(
@@ -184,7 +185,7 @@ class WebConnection:
                     if len(body) > _LARGEST_ANSWER or time.monotonic() > until:
                         raise WebPeerError(f"{self._peer.title} does not come to an end")
                 return answer.status_code, bytes(body)
-        except httpx.HTTPError as error:
+        except self._failure as error:
             why = str(error) or type(error).__name__
             raise WebPeerError(f"{self._peer.title}: {why}", is_lost=True) from error
 

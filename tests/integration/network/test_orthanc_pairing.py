@@ -128,6 +128,10 @@ def test_results_that_the_node_returns_are_not_sent_back(
     wait_until_settled(study.pacs)
 
     assert study.received(reception) == [image, later]
+    query = {"Level": "Study", "Query": {"StudyInstanceUID": study.uid}}
+    (found,) = study.pacs.post("/tools/find", query)
+    said = study.pacs.request("GET", f"/studies/{found}/metadata/ResultOfNode").decode()
+    assert said == AE_TITLE, "whoever looks at the study in Orthanc sees that there is a result"
 
 
 def test_an_algorithms_result_from_elsewhere_is_not_forwarded(
