@@ -11,7 +11,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench faults cases golden lint format architecture venv lock ui clean
+.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults cases golden lint format architecture venv lock ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -79,6 +79,13 @@ lock: ## Resolve the dependencies again (needs uv); OPTIONS=--upgrade takes newe
 	uv pip compile --quiet --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url $(OPTIONS) -c requirements/dev.txt pyproject.toml \
 	  -o requirements/serve.txt
+
+docs: $(TESTING) ## Build the documentation as a site into build/site, with strict links
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet
+	@echo 'build/site/index.html'
+
+pictures: $(TESTING) ## Take the pictures of the documentation from the tour (needs Chromium, Orthanc, OHIF)
+	@$(PY) scripts/pictures.py
 
 ui: ## Build the pages' scripts (needs Node.js and npm)
 	@command -v npm >/dev/null || { echo 'make ui needs Node.js with npm' >&2; exit 1; }

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dicom_node.administration.studies import Standing, Studies
+from dicom_node.domain.health import Problem
 from dicom_node.domain.observation import Suspension
 from dicom_node.domain.study import StudyRecord
 from dicom_node.domain.traffic import DestinationTraffic, SenderTraffic
@@ -31,12 +32,12 @@ class Traffic(Protocol):
 class Overview:
     """The last day at a glance.
 
-    ``problems`` keep the node from its work; ``waiting`` and ``failed`` are the first few of the
+    ``problems`` are what ``/health`` says; ``waiting`` and ``failed`` are the first few of the
     studies that ``counts`` counts; ``held`` counts results that were not sent for being wrong.
     """
 
     at: datetime
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
     senders: tuple[SenderTraffic, ...]
     destinations: tuple[DestinationTraffic, ...]
     counts: dict[Standing, int]
@@ -78,7 +79,7 @@ class Operations:
 
     traffic: Traffic
     studies: Studies
-    problems: Callable[[], tuple[str, ...]]
+    problems: Callable[[], tuple[Problem, ...]]
     held: Callable[[], int]
     suspensions: Callable[[], tuple[Suspension, ...]]
     clock: Callable[[], datetime]

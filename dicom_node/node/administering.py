@@ -16,6 +16,7 @@ from dicom_node.administration.uploads import UploadedStudies
 from dicom_node.archive.external import read_external
 from dicom_node.configuration.files import load_routes
 from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.health import Problem
 from dicom_node.domain.route import Route
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.routable import require_runnable, require_servable
@@ -51,10 +52,10 @@ def make_administration(
     *,
     routes: Routes,
     cards: ModelCards,
-    problems: Callable[[], tuple[str, ...]] = tuple,
+    problems: Callable[[], tuple[Problem, ...]] = tuple,
     teller: Teller | None = None,
 ) -> Administration:
-    """Return what can be administered; ``problems`` says what keeps a running node from its work,
+    """Return what can be administered; ``problems`` says what is wrong with a running node,
     and ``teller`` which channels did not take their notices.
 
     A running node reads the same databases: what is changed here counts there at once.

@@ -228,7 +228,7 @@ class Node:
                         self._repositories,
                         routes=self._routes,
                         cards=cards,
-                        problems=self._words_of_problems,
+                        problems=self.problems,
                         teller=self._teller,
                     ),
                     uploads=self._uploads,
@@ -348,9 +348,6 @@ class Node:
     def _are_receivers_ready(self) -> bool:
         secure = self._secure_receivers
         return self._receivers.ready() and (secure is None or secure.ready())
-
-    def _words_of_problems(self) -> tuple[str, ...]:
-        return tuple(map(str, self.problems()))
 
     def _make_receivers(self, settings: ScpSettings) -> ReceiverPool:
         url, ae_title = self._settings.hotbase_url, self._settings.network.ae_title

@@ -40,11 +40,11 @@ def make_documentation(frame: Frame, api: APIRouter, version: str) -> APIRouter:
     @router.get(DOCUMENT)
     def document(who: Calling) -> dict[str, Any]:
         del who
-        return _document(api, version)
+        return api_document(api, version)
 
     @router.get("/docs")
     def page(request: Request, user: SignedIn) -> Response:
-        described = _document(api, version)
+        described = api_document(api, version)
         return frame.page(
             request,
             user,
@@ -57,7 +57,8 @@ def make_documentation(frame: Frame, api: APIRouter, version: str) -> APIRouter:
     return router
 
 
-def _document(api: APIRouter, version: str) -> dict[str, Any]:
+def api_document(api: APIRouter, version: str) -> dict[str, Any]:
+    """Return the OpenAPI document of the API's routes."""
     found = get_openapi(
         title="DICOM AI node: administration",
         version=version,

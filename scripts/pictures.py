@@ -1,0 +1,151 @@
+"""Takes the pictures of the documentation: from the tour's synthetic studies, in a real browser.
+
+    make pictures
+
+Chromium has to be installed; OHIF's picture needs Orthanc and OHIF as well. Each picture is a WebP
+below ``MOST_BYTES``.
+"""
+
+import argparse
+import io
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from rich.console import Console
+
+from dicom_node.demo.tour.run import Tour, TourOptions, tour
+from dicom_node.errors import NodeError
+from dicom_node.network.libraries import set_up_dicom_libraries
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+MOST_BYTES = 150_000
+_SIZE = {"width": 1440, "height": 900}
+_SHOWN_WIDTH = 1280
+# OHIF offers to play what has one image; its button has no name.
+_CLOSES_THE_PLAYER = (905, 113)
+_PATIENCE = 90_000
+# WebGL without a graphics card, and no shared memory limits of containers.
+_OPTIONS = (
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-dev-shm-usage",
+)
+
+
+def main() -> int:
+    """Take every picture, or those named."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--to", type=Path, default=PICTURES, help="the folder for the pictures")
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    console = Console()
+    if chromium is None:
+        console.print("Chromium is not installed (Debian package chromium).")
+        return 1
+    set_up_dicom_libraries()
+    options.to.mkdir(parents=True, exist_ok=True)
+    wanted = TourOptions(
+        config_dir=ROOT / "config",
+        orthanc_dir=ROOT / "orthanc",
+        cache=ROOT / "demo" / "work" / "data" / "cache",
+    )
+    try:
+        with tour(wanted, console) as made, _browser(chromium) as browser:
+            for name, picture in _taken(browser, made):
+                _keep(picture, options.to / f"{name}.webp", console)
+    except NodeError as error:
+        console.print(f"[red]Error:[/] {error}")
+        return 1
+    return 0
+
+
+def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, bytes]]:
+    with _signed_in(browser, made, "admin", "light") as page:
+        yield "overview", _shot(page)
+        page.goto(f"{made.node_url}/notifications")
+        yield "notifications", _shot(page)
+    with _signed_in(browser, made, "expert", "dark") as page:
+        yield "worklist", _shot(page)
+        page.locator("tr", has_text="DX").get_by_role("button", name="Read").first.click()
+        page.wait_for_url("**/worklist/items/**")
+        page.wait_for_timeout(4000)
+        yield "reading", _shot(page)
+    if made.viewer_url:
+        study = next(
+            study for study, _ in made.studies if study.title == "abnormal"
+        ).study_instance_uid
+        with _page(browser, "dark") as page:
+            page.goto(f"{made.viewer_url}/viewer?StudyInstanceUIDs={study}")
+            page.get_by_text("Skip all").click()
+            page.get_by_text("AI overlay (research)").first.dblclick()
+            page.wait_for_timeout(6000)
+            page.mouse.click(*_CLOSES_THE_PLAYER)
+            page.mouse.move(700, 880)
+            page.wait_for_timeout(1000)
+            yield "ohif", _shot(page)
+
+
+@contextmanager
+def _signed_in(browser: Browser, made: Tour, name: str, scheme: str) -> Iterator[Page]:
+    password = next(each.password for each in made.people if each.name == name)
+    with _page(browser, scheme) as page:
+        page.goto(made.node_url)
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_load_state("networkidle")
+        yield page
+
+
+@contextmanager
+def _page(browser: Browser, scheme: str) -> Iterator[Page]:
+    page = browser.new_page(
+        viewport={"width": _SIZE["width"], "height": _SIZE["height"]},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page.set_default_timeout(_PATIENCE)
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+@contextmanager
+def _browser(executable: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=list(_OPTIONS), chromium_sandbox=False
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _shot(page: Page) -> bytes:
+    page.wait_for_load_state("networkidle")
+    return page.screenshot(animations="disabled")
+
+
+def _keep(picture: bytes, path: Path, console: Console) -> None:
+    """Write a picture as small as it has to be."""
+    with Image.open(io.BytesIO(picture)) as shown:
+        small = shown.convert("RGB")
+    small.thumbnail((_SHOWN_WIDTH, _SHOWN_WIDTH), Image.Resampling.LANCZOS)
+    for quality in (88, 80, 70, 60, 45):
+        small.save(path, quality=quality, method=6)
+        if path.stat().st_size < MOST_BYTES:
+            break
+    console.print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
