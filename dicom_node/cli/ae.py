@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation, set_up_dicom
 from dicom_node.configuration.peer_credentials import Credential, Credentials
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.application_entity import (
     ADMINISTERED_EVIDENCE,
     ApplicationEntity,
@@ -168,9 +169,12 @@ def remove(context: typer.Context, title: Title) -> None:
 
 
 @commands.command("list")
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, as_json: AsJson = False) -> None:
     """List the AE titles."""
     run = invocation(context)
+    if as_json:
+        write_json(run.administration().ae_titles.all())
+        return
     table = Table("Title", "Address", "Roles", "Results go to", "Quiet", "Gets", "Note", box=None)
     for each in run.administration().ae_titles.all():
         table.add_row(

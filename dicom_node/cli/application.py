@@ -191,7 +191,6 @@ application = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
     cls=Commands,
 )
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.delivery import Delivery
 from dicom_node.node.mending import make_deliveries
 from dicom_node.node.repositories import Repositories
@@ -32,12 +33,16 @@ def list_given_up(
     destination: Destination = "",
     since: Since = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to show, the oldest first.")] = 100,
+    as_json: AsJson = False,
 ) -> None:
     """List the deliveries that were given up, each with its study and the reason."""
     run = invocation(context)
     repositories = run.repositories()
-    show_outages(run.console, repositories)
     found = repositories.deliveries.given_up(destination, since=_utc(since), limit=limit)
+    if as_json:
+        write_json(found)
+        return
+    show_outages(run.console, repositories)
     for each in found:
         _show(run.console, repositories, each)
     if not found:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, plain, write_json
 from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.analysis.gate import Gate
 
@@ -17,11 +18,14 @@ Study = Annotated[str, typer.Argument(help="A Study Instance UID; without it, al
 
 
 @commands.command("held")
-def held(context: typer.Context, study: Study = "") -> None:
+def held(context: typer.Context, study: Study = "", as_json: AsJson = False) -> None:
     """List what is held back: which study, where the file lies, what is wrong with it."""
     run = invocation(context)
     repositories = run.repositories()
     found = repositories.hotbase.held(study)
+    if as_json:
+        write_json({"study_instance_uid": of_study, **plain(each)} for each, of_study in found)
+        return
     shown = ""
     for each, of_study in found:
         if of_study != shown:

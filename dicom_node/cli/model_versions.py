@@ -18,6 +18,7 @@ from ai_engine.library.earned import reported_labels, what_it_tells
 from ai_engine.library.names import model_folder
 from dicom_node.administration.models import ModelVersions, Promotion
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.routable import require_runnable
 from dicom_node.models.services import require_answering
@@ -107,10 +108,16 @@ def rollback(context: typer.Context, name: Model, by: By = "") -> None:
 
 @commands.command("history")
 def history(
-    context: typer.Context, name: Annotated[str, typer.Argument(help="Without it, all.")] = ""
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Without it, all.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """List who promoted which version when, oldest first."""
     run = invocation(context)
+    if as_json:
+        entries = run.model_cards().journal.entries()
+        write_json(each for each in entries if name in ("", each.model))
+        return
     table = Table("When", "Who", "What", "Model", "Before", "After", "Weights", box=None)
     for entry in run.model_cards().journal.entries():
         if name in ("", entry.model):

@@ -12,6 +12,7 @@ from ai_engine.errors import AiEngineError
 from ai_engine.library.card import CARD_NAME, ModelCard, render_card
 from dicom_node.cli import drift, finetune, model_versions, shadow, shortcuts
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, plain, write_json
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.services import authorization_for
 
@@ -39,10 +40,21 @@ Part = Annotated[
 
 
 @commands.command("list")
-def show_all(context: typer.Context) -> None:
+def show_all(context: typer.Context, as_json: AsJson = False) -> None:
     """List every model and version; the active ones are marked."""
     run = invocation(context)
     cards = run.model_cards()
+    if as_json:
+        write_json(
+            {
+                **plain(card.identity),
+                "kind": card.kind,
+                "active": cards.versions.get(card.name) == card.version,
+                "research_only": card.research_only,
+            }
+            for card in cards.registry.cards()
+        )
+        return
     table = Table("", "Model", "Version", "Weights", "What it is", box=None)
     for card in cards.registry.cards():
         identity = card.identity

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.notice import Weight
 from dicom_node.node.noticing import make_notifications
 
@@ -19,9 +20,12 @@ Name = Annotated[str, typer.Argument(help="What the channel is called.")]
 
 
 @commands.command("list")
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, as_json: AsJson = False) -> None:
     """List who is told; addresses are never shown."""
     run = invocation(context)
+    if as_json:
+        write_json(make_notifications(run.repositories()).all())
+        return
     table = Table("Name", "Goes to", "Of", "Told last", box=None)
     for each in make_notifications(run.repositories()).all():
         last = f"{each.last_told:%Y-%m-%d %H:%M} UTC" if each.last_told else "nothing yet"

@@ -9,6 +9,7 @@ from rich.table import Table
 from dicom_node.audit.events import StudyPart
 from dicom_node.audit.events import verdict as said_verdict
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.cli.status import show_external, show_remarks
 from dicom_node.domain.review.queue import EVERYTHING_OPEN, ItemFilter, Page, Sort
 from dicom_node.domain.review.review import (
@@ -47,12 +48,16 @@ def list_items(
     ] = None,
     sort: Annotated[Sort, typer.Option(help="In which order.")] = Sort.TRIAGE,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """List what waits for a reader, and how many items there are in each state."""
     run = invocation(context)
     review_queue = run.repositories().review_queue()
     wanted = ItemFilter(states=frozenset(state)) if state else EVERYTHING_OPEN
     found = review_queue.items(wanted, sort, Page(size=limit)).items
+    if as_json:
+        write_json(found)
+        return
     run.console.print(_items(found) if found else "Nothing waits.")
     counts = ", ".join(f"{count} {each.value}" for each, count in review_queue.counts().items())
     if counts:

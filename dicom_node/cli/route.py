@@ -18,6 +18,7 @@ from ai_engine.kinds.registry import kind_of
 from dicom_node.administration.routes import Routes
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.route import RouteSet
 from dicom_node.models.appearance import FileGuard
 from dicom_node.models.cards import ModelUnavailableError
@@ -29,10 +30,13 @@ commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 
 
 @commands.command("list")
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, as_json: AsJson = False) -> None:
     """List the routes that count now, and where they come from."""
     run = invocation(context)
     found = _routes(run).current()
+    if as_json:
+        write_json(found.routes)
+        return
     table = Table("Route", "Model", "Modalities", "Body parts", "Results go to", box=None)
     for each in found.routes:
         table.add_row(

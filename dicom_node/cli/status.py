@@ -9,6 +9,7 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation
 from dicom_node.cli.deliveries import show_outages
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
@@ -29,10 +30,15 @@ def status(
         str, typer.Argument(help="A Study Instance UID; without it, recent ones.")
     ] = "",
     limit: Annotated[int, typer.Option(help="How many studies to show.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """Show recent studies, or everything about one of them."""
     run = invocation(context)
     repositories = run.repositories()
+    if as_json:
+        index = repositories.index
+        write_json([index.study(study)] if study else index.recent(limit))
+        return
     if study:
         conflicts = repositories.conflicts.of_study(study)
         try:

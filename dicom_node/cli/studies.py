@@ -8,6 +8,7 @@ from pydicom import Dataset
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.patient import PatientDecision, PatientInStudy
 from dicom_node.errors import ConflictError, NotFoundError
@@ -26,10 +27,13 @@ _SHOWN = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "
 
 
 @commands.command("undecided")
-def undecided(context: typer.Context) -> None:
+def undecided(context: typer.Context, as_json: AsJson = False) -> None:
     """List the studies that wait for a decision."""
     run = invocation(context)
     found = run.repositories().index.undecided()
+    if as_json:
+        write_json(found)
+        return
     for each in found:
         run.console.print(
             f"{each.study_instance_uid} from {each.sender}: {each.reason}",

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from dicom_node.administration.people import USER_ENTRY
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.user import Permission, UserRole
 
 commands = typer.Typer(
@@ -57,9 +58,12 @@ def add(
 
 
 @commands.command("list")
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, as_json: AsJson = False) -> None:
     """List the people who may sign in."""
     run = invocation(context)
+    if as_json:
+        write_json(run.administration().people.all())
+        return
     table = Table("Name", "Title", "Organisation", "Roles", "", box=None)
     for each in run.administration().people.all():
         state = "disabled" if each.disabled else ""
@@ -129,9 +133,12 @@ def remove(context: typer.Context, name: Name) -> None:
 
 
 @commands.command("tokens")
-def tokens(context: typer.Context) -> None:
+def tokens(context: typer.Context, as_json: AsJson = False) -> None:
     """List the tokens that machines sign in with; their texts are kept nowhere."""
     run = invocation(context)
+    if as_json:
+        write_json(run.administration().people.tokens())
+        return
     table = Table("Token", "Name", "Acts for", "May", "Until", "Last used", box=None)
     for each in run.administration().people.tokens():
         used = each.last_used_at.isoformat(timespec="minutes") if each.last_used_at else "never"

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import APIRouter, Depends, FastAPI, Response
-from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware.sessions import SessionMiddleware
 
 from dicom_node.administration.people import People
 from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.domain.health import Problem, Severity, status_of
+from dicom_node.web import assets, sign_in
 from dicom_node.web import problems as problem_pages
-from dicom_node.web import sign_in
-from dicom_node.web.frame import STATIC, Frame, Section
+from dicom_node.web.frame import Frame, Section
 from dicom_node.web.request_limits import RequestLimits, Streams
 from dicom_node.web.request_times import Observe, RequestTimes
 from dicom_node.web.security import SecurityHeaders
@@ -127,7 +126,7 @@ def _add_pages(application: FastAPI, pages: Pages) -> None:
         application.include_router(section.router, dependencies=guarded)
     for interface in pages.interfaces:
         application.include_router(interface)
-    application.mount("/static", StaticFiles(directory=STATIC), name="static")
+    application.include_router(assets.make_router(pages.frame.assets))
     problem_pages.add_handlers(application, pages.frame)
     application.add_middleware(
         SessionMiddleware,

@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from dicom_node.domain.user import User
 from dicom_node.web import formatting
+from dicom_node.web.assets import Assets
 from dicom_node.web.sessions import csrf_token, told
 
 _HERE = Path(__file__).parent
@@ -52,6 +53,8 @@ class Frame:
             lstrip_blocks=True,
         )
         self._templates.filters.update(formatting.FILTERS)
+        self.assets = Assets(STATIC)
+        self._templates.globals["asset"] = self.assets.url
 
     def show(self, sections: Sequence[Section]) -> None:
         """Say which sections there are, in the order of the navigation."""
