@@ -96,7 +96,9 @@ def test_the_readme_names_every_target_of_the_makefile() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page: Path) -> None:
-    targets = _LINK.findall(page.read_text(encoding="utf-8"))
+    links = _LINK.findall(page.read_text(encoding="utf-8"))
+    # What is written from the code is there on the site alone, whose build is strict about it.
+    targets = [link for link in links if not link.startswith("reference/")]
     assert [link for link in targets if not (page.parent / link).exists()] == []
 
 
