@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import invocation, set_up_dicom
-from dicom_node.configuration.peer_credentials import Credential, Credentials
 from dicom_node.cli.listing import AsJson, write_json
+from dicom_node.configuration.peer_credentials import Credential, Credentials
 from dicom_node.domain.application_entity import (
     ADMINISTERED_EVIDENCE,
     ApplicationEntity,
