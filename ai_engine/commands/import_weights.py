@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ai_engine.errors import WeightImportError
 from ai_engine.importing.convert import convert_densenet121
+from ai_engine.importing.folder import whole_or_nothing
 from ai_engine.importing.keras_h5 import read_keras_h5
 from ai_engine.importing.profiles import SourceProfile, card_labels
 from ai_engine.importing.pytorch_file import read_pytorch
@@ -74,11 +75,12 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
         labels=len(profile.labels),
         input_scale=profile.input_scale,
     )
-    made_model_folder(request.out, request.name, request.version)
-    weights_digest = write_weights(folder / WEIGHTS_FILE, tensors, exact=True)
     labels = card_labels(profile.labels, source.thresholds)
-    card = draft_card(request, folder=folder, weights_digest=weights_digest, labels=labels)
-    write_card(card)
+    with whole_or_nothing(folder):
+        made_model_folder(request.out, request.name, request.version)
+        weights_digest = write_weights(folder / WEIGHTS_FILE, tensors, exact=True)
+        card = draft_card(request, folder=folder, weights_digest=weights_digest, labels=labels)
+        write_card(card)
     return card
 
 

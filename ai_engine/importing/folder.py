@@ -1,7 +1,10 @@
 """A finished model folder, as training writes it or another site hands it on, taken over whole."""
 
+import contextlib
 import dataclasses
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ai_engine.errors import ModelFolderError
@@ -35,12 +38,26 @@ def install_model(source: Path, models: Path) -> ModelCard:
                 "must stay traceable, so give the new model another version in its card"
             )
         return installed
-    made_model_folder(models, card.name, card.version)
-    if card.has_weights:
-        with put_in_place(installed.weights_path) as draft:
-            shutil.copyfile(own_file(source, card.weights_file), draft)
-    verify_weights(installed)
-    copy_likeness(source, place)
-    # The card comes last: a folder without one is no model yet.
-    write_card(installed)
+    with whole_or_nothing(place):
+        made_model_folder(models, card.name, card.version)
+        if card.has_weights:
+            with put_in_place(installed.weights_path) as draft:
+                shutil.copyfile(own_file(source, card.weights_file), draft)
+        verify_weights(installed)
+        copy_likeness(source, place)
+        # The card comes last: a folder without one is no model yet.
+        write_card(installed)
     return installed
+
+
+@contextmanager
+def whole_or_nothing(place: Path) -> Iterator[None]:
+    """See to it that a version's folder is gone again where writing it fails: it has no card."""
+    try:
+        yield
+    except BaseException:
+        if not (place / CARD_NAME).exists():
+            shutil.rmtree(place, ignore_errors=True)
+            with contextlib.suppress(OSError):  # where other versions lie beside
+                place.parent.rmdir()
+        raise

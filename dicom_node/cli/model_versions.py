@@ -8,12 +8,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ai_engine.commands.import_network import NetworkRequest, import_network
 from ai_engine.commands.import_weights import ImportRequest, import_densenet121
 from ai_engine.errors import AiEngineError
 from ai_engine.importing.folder import install_model
+from ai_engine.importing.network_file import SUFFIXES
 from ai_engine.importing.profiles import profile_named, with_labels
 from ai_engine.kinds.registry import kind_of
-from ai_engine.library.card import ModelCard, read_card
+from ai_engine.library.card import CARD_NAME, ModelCard, read_card
 from ai_engine.library.earned import reported_labels, what_it_tells
 from ai_engine.library.names import model_folder
 from dicom_node.administration.models import ModelVersions, Promotion
@@ -34,7 +36,10 @@ def import_model(
     context: typer.Context,
     source: Annotated[
         Path,
-        typer.Argument(help="A model folder with card.toml, or weights: .h5, .pt, .pth, .tar."),
+        typer.Argument(
+            help="A model folder with card.toml, weights (.h5, .pt, .pth, .tar, .safetensors), or "
+            "a network (.onnx, .xml)."
+        ),
     ],
     kind: Annotated[
         str, typer.Option(help="Whose weights: chexnet or torchxrayvision. Not for folders.")
@@ -45,6 +50,19 @@ def import_model(
         list[str] | None, typer.Option(help="An output, in order, where they aren't the kind's.")
     ] = None,
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "",
+    scaling: Annotated[
+        str, typer.Option(help="Of a network's grey values: standard, unit, byte, imagenet…")
+    ] = "",
+    activation: Annotated[
+        str, typer.Option(help="Of a network's outputs: none, sigmoid or softmax.")
+    ] = "",
+    output: Annotated[
+        list[str] | None, typer.Option(help="A network's outputs that count, where it has more.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Rows of a network's image, where it is open.")] = 0,
+    guard: Annotated[
+        str, typer.Option(help="What decides which images a network sees; none for no guard.")
+    ] = "",
 ) -> None:
     """Install a model beside the others; nothing changes until it is promoted."""
     run = invocation(context)
@@ -53,6 +71,21 @@ def import_model(
         if source.is_dir():
             _require_fit(run, read_card(source))
             card = install_model(source, models)
+        elif source.suffix in SUFFIXES:
+            request = NetworkRequest(
+                file=source,
+                name=name,
+                version=_free_version(models, name, version),
+                labels=tuple(label or ()),
+                family=kind,
+                scaling=scaling,
+                activation=activation,
+                outputs=tuple(output or ()),
+                size=size,
+                guard=guard,
+                **({"licence": licence} if licence else {}),
+            )
+            card = import_network(request, models, cache=run.settings().cache_dir)
         else:
             card = _import_weights(source, models, kind, name, version, label or [], licence)
     except AiEngineError as error:
@@ -168,10 +201,7 @@ def _import_weights(
             f"{file} holds bare weights: say whose with --kind chexnet or --kind torchxrayvision, "
             "and give the new version with --version."
         )
-    if (place := model_folder(models, name, version)).exists():
-        raise ModelUnavailableError(
-            f"{place} exists: results must stay traceable, so choose another --version."
-        )
+    _free_version(models, name, version)
     profile = profile_named(kind)
     request = ImportRequest(
         file=file,
@@ -182,6 +212,17 @@ def _import_weights(
         **({"licence": licence} if licence else {}),
     )
     return import_densenet121(request)
+
+
+def _free_version(models: Path, name: str, version: str) -> str:
+    """A version that is not there yet; what lies there without a card is no model."""
+    if not version:
+        raise ModelUnavailableError("give the new version with --version.")
+    if (place := model_folder(models, name, version) / CARD_NAME).exists():
+        raise ModelUnavailableError(
+            f"{place.parent} exists: results must stay traceable, so choose another --version."
+        )
+    return version
 
 
 def _who(by: str) -> str:
