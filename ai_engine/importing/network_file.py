@@ -181,9 +181,7 @@ def _in_floats(model: Any) -> Any:
 def _name_outputs(model: Any) -> None:
     """One name for each: what is left out of the graph, such as an identity, leaves several."""
     for number, port in enumerate(model.outputs):
-        name = min(port.get_names(), default=f"output_{number}")
-        for each in (port.node.input_value(0), port):
-            each.get_tensor().set_names({name})
+        port.get_tensor().set_names({min(port.get_names(), default=f"output_{number}")})
 
 
 def _output(port: Any) -> NetworkOutput:

@@ -20,9 +20,12 @@ class OpenVinoNetwork:
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        self._compiled = openvino.Core().compile_model(str(model), "CPU", settings)
-        self._inputs = tuple(port.any_name for port in self._compiled.inputs)
-        self._outputs = tuple(_name(port, at) for at, port in enumerate(self._compiled.outputs))
+        core = openvino.Core()
+        read = core.read_model(str(model))
+        # As the file has them: compiling joins the names of tensors that it makes one of.
+        self._inputs = tuple(port.any_name for port in read.inputs)
+        self._outputs = tuple(_name(port, at) for at, port in enumerate(read.outputs))
+        self._compiled = core.compile_model(read, "CPU", settings)
         self._local = threading.local()
 
     @property
@@ -57,6 +60,6 @@ class OpenVinoNetwork:
         return made
 
 
-def _name(port: "openvino.ConstOutput", at: int) -> str:
+def _name(port: "openvino.Output", at: int) -> str:
     names = port.get_names()
     return str(min(names)) if names else f"output_{at}"
