@@ -6,6 +6,7 @@ DicomWebError
 ├── BadSearchError           400: a query that cannot be understood
 ├── BadRequestBodyError      400: a body that is not what its Content-Type says
 ├── UnsupportedMediaTypeError  415: a body of a kind that is not taken
+├── TooManyError             413: more than can be answered at once
 └── BusyError                503: no upload is taken just now (in ``uploads``)
 """
 
@@ -46,3 +47,9 @@ class UnsupportedMediaTypeError(DicomWebError):
     """A body is of a kind that is not taken."""
 
     status = 415
+
+
+class TooManyError(DicomWebError):
+    """More is asked for than can be answered at once."""
+
+    status = 413

@@ -6,13 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from dicom_node.dicomweb import media_types
+from dicom_node.dicomweb.capabilities import WADL, wadl
 from dicom_node.dicomweb.data_sets import JsonDataset, metadata
 from dicom_node.dicomweb.errors import BadSearchError, UnknownResourceError
+from dicom_node.dicomweb.packaged import ZIP, zipped
 from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, render
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
 from dicom_node.dicomweb.search import Scope, search
+from dicom_node.dicomweb.showing import rendered_images, small, thumbnail
+from dicom_node.dicomweb.wado_uri import wado_uri
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
 from dicom_node.query.keys import Level
 from dicom_node.query.ports import EntitySearch
@@ -35,6 +40,7 @@ def make_router(catalogue: Catalogue, entities: EntitySearch) -> APIRouter:
     _add_retrieval(router, catalogue)
     _add_rendering(router, catalogue)
     _add_search(router, entities)
+    _add_capabilities(router)
     return router
 
 
@@ -74,7 +80,14 @@ def _add_retrieval(router: APIRouter, catalogue: Catalogue) -> None:
         study: str, series: str | None = None, instance: str | None = None, accept: Accept = None
     ) -> Response:
         found = _chosen(catalogue, study, series, instance)
-        return instances(found, media_types.accepted(accept))
+        wanted = media_types.accepted(accept)
+        if wanted[0].name == ZIP:
+            return zipped(found, instance or series or study)
+        return instances(found, wanted)
+
+    @router.get("/wado")
+    def retrieve_by_uri(request: Request) -> Response:
+        return wado_uri(catalogue, request.query_params)
 
 
 def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
@@ -92,6 +105,43 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
         found = _one(catalogue, study, series, instance)
         body = render(found.path, _numbers(numbers)[0], media_type, rendering)
         return Response(body, media_type=media_type)
+
+    @router.get(_STUDY + "/rendered")
+    @router.get(_SERIES + "/rendered")
+    def retrieve_all_rendered(request: Request, study: str, series: str | None = None) -> Response:
+        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        rendering = Rendering.from_query(request.query_params)
+        return rendered_images(_chosen(catalogue, study, series, None), media_type, rendering)
+
+    @router.get(_STUDY + "/thumbnail")
+    @router.get(_SERIES + "/thumbnail")
+    @router.get(_INSTANCE + "/thumbnail")
+    def retrieve_thumbnail(
+        request: Request, study: str, series: str | None = None, instance: str | None = None
+    ) -> Response:
+        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        rendering = Rendering.from_query(request.query_params)
+        body = thumbnail(_chosen(catalogue, study, series, instance), media_type, rendering)
+        return Response(body, media_type=media_type)
+
+    @router.get(_INSTANCE + "/frames/{numbers}/thumbnail")
+    def retrieve_frame_thumbnail(
+        request: Request, study: str, series: str, instance: str, numbers: str
+    ) -> Response:
+        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        rendering = small(Rendering.from_query(request.query_params))
+        found = _one(catalogue, study, series, instance)
+        body = render(found.path, _numbers(numbers)[0], media_type, rendering)
+        return Response(body, media_type=media_type)
+
+
+def _add_capabilities(router: APIRouter) -> None:
+    @router.options("")
+    @router.options("/")
+    def capabilities(request: Request) -> Response:
+        media_types.require(request.headers.get("Accept"), WADL, "application/xml")
+        routes = [each for each in router.routes if isinstance(each, APIRoute)]
+        return Response(wadl(root(request), routes, PREFIX), media_type=WADL)
 
 
 def _add_search(router: APIRouter, entities: EntitySearch) -> None:

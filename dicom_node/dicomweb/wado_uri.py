@@ -1,0 +1,62 @@
+"""The URI service (WADO-URI, PS3.18 Chapter 9): one object by query parameters."""
+
+from collections.abc import Mapping
+
+from fastapi import Response
+
+from dicom_node.dicomweb.errors import BadSearchError, NotAcceptableError, UnknownResourceError
+from dicom_node.dicomweb.media_types import DICOM, Accepted
+from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, render
+from dicom_node.dicomweb.retrieve import instances
+from dicom_node.query.catalogue import ArchivedObject, Catalogue
+
+
+def wado_uri(catalogue: Catalogue, query: Mapping[str, str]) -> Response:
+    """Return the object that a query names: rendered, or as a DICOM file.
+
+    Raises
+    ------
+    DicomWebError
+        The query names none, or asks for what cannot be given.
+    """
+    if query.get("requestType") != "WADO":
+        raise BadSearchError("requestType is WADO")
+    found = _object(catalogue, query)
+    wanted = [part.split(";")[0].strip() for part in query.get("contentType", JPEG).split(",")]
+    if wanted[0] == DICOM:
+        syntax = query.get("transferSyntax", "")
+        return instances([found], [Accepted(name=DICOM, transfer_syntax=syntax)])
+    media_type = next((each for each in wanted if each in (JPEG, PNG)), None)
+    if media_type is None:
+        raise NotAcceptableError(f"contentType is {DICOM}, {JPEG} or {PNG}")
+    body = render(found.path, _number(query), media_type, _rendering(query))
+    return Response(body, media_type=media_type)
+
+
+def _object(catalogue: Catalogue, query: Mapping[str, str]) -> ArchivedObject:
+    names = ("studyUID", "seriesUID", "objectUID")
+    if missing := [name for name in names if not query.get(name)]:
+        raise BadSearchError(f"{', '.join(missing)}: not given")
+    study, series, instance = (query[name] for name in names)
+    found = catalogue.find(instance)
+    if found is None or (found.study_instance_uid, found.series_instance_uid) != (study, series):
+        raise UnknownResourceError("no such object is in the archive")
+    return found
+
+
+def _number(query: Mapping[str, str]) -> int:
+    text = query.get("frameNumber", "1")
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10):
+        raise BadSearchError("frameNumber is a number from 1")
+    return int(text)
+
+
+def _rendering(query: Mapping[str, str]) -> Rendering:
+    """Read the parameters of the URI service as those of the rendered resources of WADO-RS."""
+    asked = {"quality": query["imageQuality"]} if "imageQuality" in query else {}
+    if "windowCenter" in query or "windowWidth" in query:
+        asked["window"] = f"{query.get('windowCenter', '')},{query.get('windowWidth', '')}"
+    if "rows" in query or "columns" in query:
+        columns, rows = query.get("columns", "8192"), query.get("rows", "8192")
+        asked["viewport"] = f"{columns},{rows}"
+    return Rendering.from_query(asked)
