@@ -1,5 +1,6 @@
 """What every test can use."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,3 +41,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} needs a peer that is not installed: {report.longrepr}"
     return report
+
+
+def pytest_collection_finish() -> None:
+    """Keep what has been imported and collected out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
