@@ -126,5 +126,5 @@ def _sent(detail: StudyDetail) -> Iterator[Step]:
     if deliveries:
         gone = [each for each in deliveries if each.state is DeliveryState.FAILED]
         progress = Progress.NOW if waiting else Progress.STOPPED if gone else Progress.DONE
-        told = dict.fromkeys(f"{each.destination}: {each.state.value}" for each in deliveries)
+        told = dict.fromkeys(f"{each.destination}: {each.standing}" for each in deliveries)
         yield Step(title="Sent on", progress=progress, words=", ".join(told))

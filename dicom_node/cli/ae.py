@@ -15,6 +15,7 @@ from dicom_node.domain.application_entity import (
     ADMINISTERED_EVIDENCE,
     ApplicationEntity,
     Compression,
+    Proof,
     Role,
 )
 from dicom_node.domain.version import version_of
@@ -67,6 +68,13 @@ Url = Annotated[
     str | None,
     typer.Option(help="The root of its DICOMweb service, in the place of host and port."),
 ]
+HowProven = Annotated[
+    Proof | None,
+    typer.Option(
+        "--proof",
+        help="How it shows that it has what it was sent: storage commitment, a search, or not.",
+    ),
+]
 Description = Annotated[str | None, typer.Option(help="A note for people.")]
 
 
@@ -85,6 +93,7 @@ def add(
     tls: Tls = None,
     compression: OverlayCompression = None,
     url: Url = None,
+    proof: HowProven = None,
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
@@ -114,6 +123,7 @@ def add(
             tls=tls,
             compression=compression,
             url=url,
+            proof=proof,
         ),
     )
     ae_titles.add(entity, actor=getpass.getuser())
@@ -135,6 +145,7 @@ def change(
     tls: Tls = None,
     compression: OverlayCompression = None,
     url: Url = None,
+    proof: HowProven = None,
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
@@ -154,6 +165,7 @@ def change(
             tls=tls,
             compression=compression,
             url=url,
+            proof=proof,
         ),
     )
     ae_titles.change(entity, version=version_of(present), actor=getpass.getuser())
@@ -175,7 +187,9 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         write_json(run.administration().ae_titles.all())
         return
-    table = Table("Title", "Address", "Roles", "Results go to", "Quiet", "Gets", "Note", box=None)
+    table = Table(
+        "Title", "Address", "Roles", "Results go to", "Quiet", "Gets", "Proof", "Note", box=None
+    )
     for each in run.administration().ae_titles.all():
         table.add_row(
             each.title,
@@ -184,6 +198,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
             ", ".join(each.destinations) or "nobody",
             f"{each.quiet_period:g} s",
             ",".join(each.evidence),
+            each.proof.value,
             each.description,
         )
     if table.row_count:
@@ -233,17 +248,21 @@ def probe(
     context: typer.Context,
     title: Title,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Write the proposed evidence into its entry.")
+        bool, typer.Option("--apply", help="Write what is proposed into its entry.")
     ] = False,
 ) -> None:
-    """Find out what an administered AE title takes and offers; propose the evidence for it."""
+    """Find out what an administered AE title takes and offers; propose what to write of it."""
     # Loads the DICOM libraries, which administering does without.
     from dicom_node.cli.probing import (  # noqa: PLC0415
         show_profile,
+        show_proof,
         show_proposal,
         show_web_profile,
     )
-    from dicom_node.domain.peer_profile import proposed_evidence  # noqa: PLC0415 - the same
+    from dicom_node.domain.peer_profile import (  # noqa: PLC0415 - the same
+        proposed_evidence,
+        proposed_proof,
+    )
     from dicom_node.node.peers import profile_of, web_profile_of  # noqa: PLC0415 - the same
 
     set_up_dicom()
@@ -256,9 +275,11 @@ def probe(
     profile = profile_of(run.settings(), entity)
     show_profile(run.console, entity, profile)
     proposal = proposed_evidence(entity, profile)
+    proof = proposed_proof(entity, profile)
     show_proposal(run.console, entity, proposal)
-    if apply and proposal.evidence and proposal.evidence != entity.evidence:
-        changed = replace(entity, evidence=proposal.evidence)
+    show_proof(run.console, entity, proof)
+    changed = replace(entity, evidence=proposal.evidence or entity.evidence, proof=proof)
+    if apply and changed != entity:
         ae_titles.change(changed, version=version_of(entity), actor=getpass.getuser())
         run.console.print(f"Changed {entity.title}.")
 
@@ -276,6 +297,7 @@ def _given(
     tls: bool | None,
     compression: Compression | None,
     url: str | None,
+    proof: Proof | None,
 ) -> dict[str, Any]:
     """Return the fields of an entry that options were given for."""
     fields = {
@@ -290,6 +312,7 @@ def _given(
         "tls": tls,
         "compression": compression,
         "url": url,
+        "proof": proof,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -35,13 +35,14 @@ def list_given_up(
     limit: Annotated[int, typer.Option(min=1, help="How many to show, the oldest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List the deliveries that were given up, each with its study and the reason."""
+    """Count deliveries by where they stand; list those given up, with study and reason."""
     run = invocation(context)
     repositories = run.repositories()
     found = repositories.deliveries.given_up(destination, since=_utc(since), limit=limit)
     if as_json:
         write_json(found)
         return
+    show_standings(run.console, repositories, destination)
     show_outages(run.console, repositories)
     for each in found:
         _show(run.console, repositories, each)
@@ -64,6 +65,13 @@ def retry(context: typer.Context, destination: Destination = "", since: Since = 
     run.console.print(f"{count} deliveries will be tried again.", highlight=False)
 
 
+def show_standings(console: Console, repositories: Repositories, destination: str = "") -> None:
+    """Say how many deliveries to each destination were sent, committed, not committed…"""
+    for (title, standing), count in repositories.deliveries.standings().items():
+        if destination in ("", title):
+            console.print(f"Deliveries to {title} {standing}: {count}", highlight=False)
+
+
 def show_outages(console: Console, repositories: Repositories) -> None:
     """Say which destinations are down, and how many deliveries wait for each or were given up."""
     for each in repositories.deliveries.outages():
@@ -83,8 +91,8 @@ def show_outages(console: Console, repositories: Repositories) -> None:
 def _show(console: Console, repositories: Repositories, delivery: Delivery) -> None:
     study, _ = repositories.hotbase.job_instances(delivery.job_id)
     console.print(
-        f"{delivery.created_at:%Y-%m-%d %H:%M} {delivery.destination} study {study} "
-        f"(tries: {delivery.attempts}): {delivery.last_error}",
+        f"{delivery.created_at:%Y-%m-%d %H:%M} {delivery.destination} {delivery.standing} "
+        f"study {study} (tries: {delivery.attempts}): {delivery.last_error}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -5,8 +5,14 @@ from rich.console import Console
 from rich.table import Table
 
 from dicom_node.dicomweb.peer import WebProfile
-from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity
+from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity, Proof
 from dicom_node.domain.peer_profile import PeerProfile, PeerService, Proposal
+
+PROOF_WORDS = {
+    Proof.NONE: "offers neither storage commitment nor queries",
+    Proof.COMMITMENT: "offers storage commitment",
+    Proof.FIND: "offers queries, but no storage commitment",
+}
 
 
 def show_profile(console: Console, entity: ApplicationEntity, profile: PeerProfile) -> None:
@@ -54,6 +60,17 @@ def show_proposal(console: Console, entity: ApplicationEntity, proposal: Proposa
         listed = ",".join(proposal.evidence)
         console.print(
             f"Proposed: dicom-node ae set {entity.title} --evidence {listed} (--apply does it).",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def show_proof(console: Console, entity: ApplicationEntity, proof: Proof) -> None:
+    """Show how a peer can show that it has what it was sent, and the command that says so."""
+    if proof is not entity.proof:
+        console.print(
+            f"It {PROOF_WORDS[proof]}. Proposed: dicom-node ae set {entity.title} --proof "
+            f"{proof.value} (--apply does it).",
             highlight=False,
             soft_wrap=True,
         )

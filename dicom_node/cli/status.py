@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
-from dicom_node.cli.deliveries import show_outages
+from dicom_node.cli.deliveries import show_outages, show_standings
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.study import StudyRecord, StudyState
@@ -51,12 +51,7 @@ def status(
         return
     recent = repositories.index.recent(limit)
     run.console.print(_studies(recent) if recent else "Nothing has been received yet.")
-    waiting = {
-        f"{destination} {state.value}": count
-        for (destination, state), count in sorted(repositories.deliveries.counts().items())
-    }
-    for what, count in waiting.items():
-        run.console.print(f"Deliveries to {what}: {count}", highlight=False)
+    show_standings(run.console, repositories)
     show_outages(run.console, repositories)
     for each in repositories.observations.suspensions():
         run.console.print(
@@ -153,7 +148,7 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
         _show_substitutes(console, repositories, job["job_id"])
         for delivery in repositories.deliveries.of_job(job["job_id"]):
             console.print(
-                f"  to {delivery.destination}: {delivery.state.value} "
+                f"  to {delivery.destination}: {delivery.standing} "
                 f"(tries: {delivery.attempts}) {delivery.last_error}",
                 highlight=False,
                 soft_wrap=True,

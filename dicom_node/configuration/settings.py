@@ -116,6 +116,8 @@ class WorkflowSettings(_Section):
     """Upper limit of the time between two tries, in seconds."""
     give_up_after: float = Field(default=259200.0, gt=0)
     """Seconds after which a delivery that never succeeded is marked failed."""
+    commitment_patience: float = Field(default=3600.0, gt=0)
+    """Seconds to wait for a destination's commitment; asked three times, then not committed."""
     sweep_interval: float = Field(default=10.0, gt=0)
     """Seconds between two looks for studies and deliveries that a crash left behind."""
     executor_id: str = Field(default="node-1", pattern="^[A-Za-z0-9._-]{1,64}$")

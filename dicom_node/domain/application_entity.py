@@ -45,6 +45,14 @@ class Compression(StrEnum):
     NONE = "none"
 
 
+class Proof(StrEnum):
+    """How a destination shows that it has what it was sent."""
+
+    NONE = "none"  # it took each object: there is nothing more to know
+    COMMITMENT = "commitment"  # it commits to keeping them (PS3.4 Annex J)
+    FIND = "find"  # it finds them when it is asked (C-FIND, level IMAGE; QIDO-RS)
+
+
 # What a destination can be given.
 ADMINISTERED_EVIDENCE = tuple(kind for kind, spec in EVIDENCE.items() if spec.is_administered)
 
@@ -110,9 +118,10 @@ class ApplicationEntity:
     as complete, and ``patience`` how long the rest of one is waited for whose transfer broke off;
     ``destinations`` are the titles that get the results of its studies; ``evidence`` is what this
     entity gets when it is itself a destination, and ``compression`` how overlays travel there: what
-    a PACS accepts is not always what its viewers show. ``tls`` says that it is called by TLS.
-    With a ``url`` it is a DICOMweb server (PS3.18) below that address, and gets results by STOW-RS;
-    ``host`` and ``port`` then say nothing.
+    a PACS accepts is not always what its viewers show. ``proof`` is how it shows that it has them:
+    until then a delivery is not done. ``tls`` says that it is called by TLS. With a ``url`` it is a
+    DICOMweb server (PS3.18) below that address, and gets results by STOW-RS; ``host`` and ``port``
+    then say nothing.
     """
 
     title: str
@@ -127,6 +136,7 @@ class ApplicationEntity:
     tls: bool = False
     compression: Compression = Compression.SMALLEST
     url: str = ""
+    proof: Proof = Proof.NONE
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -156,6 +166,18 @@ class ApplicationEntity:
             _unless(
                 0 <= self.quiet_period <= 3600,
                 f"the quiet period is {self.quiet_period} s; use 0 to 3600 s.",
+            ),
+        )
+        yield (
+            "proof",
+            _unless(
+                self.proof is not Proof.COMMITMENT or Operation.COMMIT in self.permitted,
+                "it tells over associations that it opens what it commits to: give it the role "
+                "pacs.",
+            )
+            or _unless(
+                self.proof is not Proof.COMMITMENT or not self.url,
+                "a DICOMweb server does not commit: choose find, which searches by QIDO-RS.",
             ),
         )
         yield (

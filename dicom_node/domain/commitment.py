@@ -1,7 +1,7 @@
 """Storage commitment (PS3.4 Annex J): for which instances somebody vouches, and for which not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Protocol
@@ -20,7 +20,7 @@ class FailureReason(IntEnum):
     RESOURCE_LIMITATION = 0x0213
 
 
-REASON_WORDS: Mapping[int, str] = {
+_REASON_WORDS: Mapping[int, str] = {
     FailureReason.PROCESSING_FAILURE: "processing failure",
     FailureReason.NO_SUCH_INSTANCE: "no such object instance",
     FailureReason.CLASS_INSTANCE_CONFLICT: "class and instance do not fit",
@@ -61,9 +61,10 @@ class Failure:
     reference: Reference
     reason: int
 
-    def __str__(self) -> str:
-        words = REASON_WORDS.get(self.reason, "reason unknown")
-        return f"{self.reference.sop_instance_uid} {words} (0x{self.reason:04X})"
+
+def reason_words(reason: int) -> str:
+    """Return a failure reason in words, with its number."""
+    return f"{_REASON_WORDS.get(reason, 'reason unknown')} (0x{reason:04X})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,21 @@ class OpenRequest:
     requestor: str
     received_at: datetime
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedCommitment:
+    """What the node has asked a destination to commit to, of one delivery.
+
+    ``failed`` are reasons by SOP Instance UID, once there is an answer.
+    """
+
+    transaction_uid: str
+    delivery_id: str
+    job_id: str
+    destination: str
+    sop_instance_uids: tuple[str, ...]
+    failed: Mapping[str, int] = field(default_factory=dict)
 
 
 class CommitmentBook(Protocol):

@@ -12,24 +12,69 @@ class DeliveryState(StrEnum):
 
     PENDING = "pending"
     RETRYING = "retrying"
+    SENT = "sent"  # all of it; that it is kept is to be shown yet
     DELIVERED = "delivered"
     FAILED = "failed"
 
 
+class Proven(StrEnum):
+    """What a destination has shown of what it was sent."""
+
+    NOTHING = ""
+    COMMITTED = "committed"
+    FOUND = "found"
+    NOT_COMMITTED = "not committed"
+    NOT_FOUND = "not found"
+
+
+_LACKING = (Proven.NOT_COMMITTED, Proven.NOT_FOUND)
+
 DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.PENDING: frozenset(
-        {DeliveryState.RETRYING, DeliveryState.DELIVERED, DeliveryState.FAILED}
+        {
+            DeliveryState.RETRYING,
+            DeliveryState.SENT,
+            DeliveryState.DELIVERED,
+            DeliveryState.FAILED,
+        }
     ),
     DeliveryState.RETRYING: frozenset(
-        {DeliveryState.RETRYING, DeliveryState.DELIVERED, DeliveryState.FAILED}
+        {
+            DeliveryState.RETRYING,
+            DeliveryState.SENT,
+            DeliveryState.DELIVERED,
+            DeliveryState.FAILED,
+        }
     ),
-    DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
+    DeliveryState.SENT: frozenset(
+        {
+            DeliveryState.PENDING,
+            DeliveryState.RETRYING,
+            DeliveryState.SENT,
+            DeliveryState.DELIVERED,
+            DeliveryState.FAILED,
+        }
+    ),
+    # A commitment may come after it was given up waiting for.
+    DeliveryState.FAILED: frozenset({DeliveryState.PENDING, DeliveryState.DELIVERED}),
     # Something is added to what was delivered: an object that the gate had held back.
     DeliveryState.DELIVERED: frozenset({DeliveryState.PENDING}),
 }
 
+
+def standing_of(state: DeliveryState, proven: Proven) -> str:
+    """Return where a delivery stands, in a word for people: what is delivered was sent at least."""
+    if state is DeliveryState.DELIVERED:
+        return proven.value or DeliveryState.SENT.value
+    if state is not DeliveryState.SENT and proven in _LACKING:
+        return proven.value
+    return state.value
+
+
 # States in which there is something to be sent.
 WAITING = (DeliveryState.PENDING, DeliveryState.RETRYING)
+# States in which the destination has taken everything.
+ARRIVED = (DeliveryState.SENT, DeliveryState.DELIVERED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +82,7 @@ class Delivery:
     """The sending of one evidence set of a job's evidence to one destination.
 
     ``stored`` are the SOP Instance UIDs that the destination has: they are not sent again.
+    ``proven`` is what it has shown of them, and ``disproofs`` how often it showed the contrary.
     """
 
     delivery_id: str
@@ -50,6 +96,13 @@ class Delivery:
     urgent: bool = False
     stored: tuple[str, ...] = ()
     next_try_at: datetime | None = None
+    proven: Proven = Proven.NOTHING
+    disproofs: int = 0
+
+    @property
+    def standing(self) -> str:
+        """Where it stands, in a word for people: sent, committed, not committed…"""
+        return standing_of(self.state, self.proven)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

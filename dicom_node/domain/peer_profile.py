@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, ApplicationEntity
+from dicom_node.domain.application_entity import (
+    ADMINISTERED_EVIDENCE,
+    ApplicationEntity,
+    Operation,
+    Proof,
+)
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.form import BASIC_TEXT, COMPREHENSIVE_3D, FORM_OF, PDF, ReportForm
 
@@ -86,6 +91,15 @@ def proposed_evidence(entity: ApplicationEntity, profile: PeerProfile) -> Propos
     if more := [kind.value for kind in taken if kind not in wanted]:
         reasons.append(f"{entity.title} would also take {', '.join(more)}")
     return Proposal(evidence=tuple(wanted), reasons=tuple(reasons))
+
+
+def proposed_proof(entity: ApplicationEntity, profile: PeerProfile) -> Proof:
+    """Propose how a peer shows that it has what it was sent: the best way that it offers."""
+    if PeerService.COMMITMENT in profile.services and Operation.COMMIT in entity.permitted:
+        return Proof.COMMITMENT
+    if PeerService.STUDY_ROOT_FIND in profile.services:
+        return Proof.FIND
+    return Proof.NONE
 
 
 def _make_up(

@@ -25,13 +25,15 @@ class SenderTraffic:
 class DestinationTraffic:
     """What goes to one destination.
 
-    ``delivered`` are the deliveries of the period that are done, ``waiting`` those of any time that
+    ``delivered`` are the deliveries of the period that are done, ``unproven`` those of any time
+    that it took without having shown that it keeps them, ``waiting`` those of any time that
     are not, the oldest since ``waiting_since``, ``failed`` those that were given up.
     ``last_error`` is what the destination, or the way to it, said last.
     """
 
     destination: str
     delivered: int = 0
+    unproven: int = 0
     waiting: int = 0
     waiting_since: datetime | None = None
     failed: int = 0

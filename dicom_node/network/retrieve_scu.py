@@ -77,14 +77,13 @@ class ArchiveScu:
         AssociationError
             It cannot be reached, does not let the node in, or does not answer queries.
         """
-        contexts = [build_context(_FIND, _PLAIN)]
-        with open_association(
-            self._address(), contexts, self._calling_ae, self._timeouts
-        ) as association:
-            _check_offered(association, _FIND, "answer queries")
-            return tuple(
-                each for uid in series for each in _instances(association, study_instance_uid, uid)
-            )
+        return listed_instances(
+            self._address(),
+            study_instance_uid,
+            series,
+            calling_ae=self._calling_ae,
+            timeouts=self._timeouts,
+        )
 
     def fetched(
         self, study_instance_uid: str, wanted: Sequence[ListedInstance]
@@ -121,6 +120,29 @@ class ArchiveScu:
             for request in _requests(study_instance_uid, wanted):
                 _follow(association, request)
         return tuple(taking.received)
+
+
+def listed_instances(
+    archive: Destination,
+    study_instance_uid: str,
+    series: Sequence[str],
+    *,
+    calling_ae: str,
+    timeouts: ScuTimeouts,
+) -> tuple[ListedInstance, ...]:
+    """Return the instances that an archive has of some series of a study (C-FIND, level IMAGE).
+
+    Raises
+    ------
+    AssociationError
+        It cannot be reached, does not let the node in, or does not answer queries.
+    """
+    contexts = [build_context(_FIND, _PLAIN)]
+    with open_association(archive, contexts, calling_ae, timeouts) as association:
+        _check_offered(association, _FIND, "answer queries")
+        return tuple(
+            each for uid in series for each in _instances(association, study_instance_uid, uid)
+        )
 
 
 class _Taking:

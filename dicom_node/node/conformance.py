@@ -14,6 +14,7 @@ from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION
 from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS, GRACE_SECONDS
 from dicom_node.network.contexts import ContextTable
+from dicom_node.network.prover import LINGER_SECONDS
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
@@ -266,7 +267,7 @@ def _retrieve_scu(settings: NodeSettings) -> Iterator[str]:
 
 def _commitment(settings: NodeSettings) -> Iterator[str]:
     workflow = settings.workflow
-    yield from _title(3, "3.6 Storage Commitment SCP: accepted presentation contexts")
+    yield from _title(3, "3.6 Storage Commitment: accepted presentation contexts")
     yield "On the port that objects are received on, from AE titles that may COMMIT."
     yield from _uids([PUSH_MODEL])
     yield ""
@@ -288,6 +289,22 @@ def _commitment(settings: NodeSettings) -> Iterator[str]:
     yield from _title(4, "Status of N-EVENT-REPORT responses")
     yield "Results are taken over associations whose requestor proposes the SCP role."
     yield from _statuses(EVENT_STATUS)
+    yield from _commitment_scu(settings)
+
+
+def _commitment_scu(settings: NodeSettings) -> Iterator[str]:
+    patience = settings.workflow.commitment_patience
+    yield ""
+    yield "As SCU, the node asks destinations whose entry says `--proof commitment`: one request"
+    yield "for what was delivered of a job, over an association that proposes the SOP class in"
+    yield "Explicit and Implicit VR Little Endian. Results are taken over that association, which"
+    yield f"is released {LINGER_SECONDS:g} s after the last answer, and over associations that the"
+    yield "destination opens. A destination that has not told the result for"
+    yield f"{patience:g} s is asked again, three times in all. Instances without a commitment are"
+    yield "sent again, and are asked about anew; after the third time the delivery is not"
+    yield "committed, and has failed. A result that comes later still counts. Destinations of"
+    yield "`--proof find` are asked by C-FIND (Study Root, level IMAGE) for each series that was"
+    yield "sent, DICOMweb servers by QIDO-RS for its instances."
 
 
 def _statuses(meanings: Mapping[int, str] | Mapping[FailureReason, str]) -> Iterator[str]:

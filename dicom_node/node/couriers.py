@@ -9,14 +9,16 @@ from dicom_node.audit.events import Peer, StudyPart, transfer
 from dicom_node.audit.message import THIS_NODE
 from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.dicomweb.prover import QidoProver
 from dicom_node.dicomweb.sender import StowSender, UntoldAcceptance
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.instruments import Instruments
 from dicom_node.network.acceptance import NegotiatedAcceptance
+from dicom_node.network.prover import PeerProver, new_uid
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.status import is_final
 from dicom_node.node.clock import utc_now
-from dicom_node.node.either_way import EitherAcceptance, EitherSender
+from dicom_node.node.either_way import EitherAcceptance, EitherProver, EitherSender
 from dicom_node.node.measuring import MeasuredSender
 from dicom_node.node.peers import address_of, scu_timeouts, web_peer_of, web_timeouts
 from dicom_node.node.repositories import Repositories
@@ -24,6 +26,7 @@ from dicom_node.persistence.sole import DestinationLocks
 from dicom_node.workflow.delivery.courier import CourierParts
 from dicom_node.workflow.delivery.fit import Fitting
 from dicom_node.workflow.delivery.ports import Sending
+from dicom_node.workflow.delivery.proving import ProvingParts
 
 
 def courier_parts(
@@ -49,6 +52,11 @@ def courier_parts(
         )
 
     workflow = settings.workflow
+    policy = RetryPolicy(
+        first_delay=timedelta(seconds=workflow.first_retry_delay),
+        longest_delay=timedelta(seconds=workflow.longest_retry_delay),
+        give_up_after=timedelta(seconds=workflow.give_up_after),
+    )
     address = functools.partial(address_of, settings)
     return CourierParts(
         ledger=repositories.deliveries,
@@ -86,14 +94,38 @@ def courier_parts(
             ),
             clock=utc_now,
         ),
-        policy=RetryPolicy(
-            first_delay=timedelta(seconds=workflow.first_retry_delay),
-            longest_delay=timedelta(seconds=workflow.longest_retry_delay),
-            give_up_after=timedelta(seconds=workflow.give_up_after),
-        ),
+        proving=_proving_parts(settings, repositories, policy),
+        policy=policy,
         chance=random.random,
         clock=utc_now,
         monotonic=time.monotonic,
         sole=DestinationLocks(repositories.engine).one,
         tell=tell,
+    )
+
+
+def _proving_parts(
+    settings: NodeSettings, repositories: Repositories, policy: RetryPolicy
+) -> ProvingParts:
+    return ProvingParts(
+        ledger=repositories.deliveries,
+        proofs=repositories.proofs,
+        commitments=repositories.commitments,
+        results=repositories.hotbase,
+        substitutes=repositories.substitutes,
+        prover=EitherProver(
+            dimse=PeerProver(
+                ae_title=settings.network.ae_title,
+                timeouts=scu_timeouts(settings),
+                address=functools.partial(address_of, settings),
+                answers=repositories.commitments,
+            ),
+            web=QidoProver(
+                timeouts=web_timeouts(settings), address=functools.partial(web_peer_of, settings)
+            ),
+        ),
+        make_uid=new_uid,
+        clock=utc_now,
+        policy=policy,
+        patience=settings.workflow.commitment_patience,
     )

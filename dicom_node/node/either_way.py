@@ -1,10 +1,11 @@
 """Destinations by DIMSE or by DICOMweb, as their entries say: one sender for the couriers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from dicom_node.domain.application_entity import ApplicationEntity
-from dicom_node.workflow.delivery.ports import Line, Sender
+from dicom_node.domain.commitment import CommitmentRequest
+from dicom_node.workflow.delivery.ports import Line, Prover, Sender
 from dicom_node.workflow.ports import Acceptance
 
 
@@ -47,4 +48,30 @@ class EitherAcceptance:
         return self._way(destination).learn(destination, refused)
 
     def _way(self, destination: ApplicationEntity) -> Acceptance:
+        return self._web if destination.url else self._dimse
+
+
+class EitherProver:
+    """Asks by storage commitment and C-FIND, or by QIDO-RS."""
+
+    def __init__(self, *, dimse: Prover, web: Prover) -> None:
+        self._dimse = dimse
+        self._web = web
+
+    def ask(
+        self,
+        destination: ApplicationEntity,
+        requests: Sequence[CommitmentRequest],
+        asked: Callable[[CommitmentRequest], None],
+    ) -> None:
+        """Ask for commitment: see ``Prover``."""
+        self._way(destination).ask(destination, requests, asked)
+
+    def found(
+        self, destination: ApplicationEntity, study: str, series: Sequence[str]
+    ) -> frozenset[str]:
+        """Return what a destination finds: see ``Prover``."""
+        return self._way(destination).found(destination, study, series)
+
+    def _way(self, destination: ApplicationEntity) -> Prover:
         return self._web if destination.url else self._dimse

@@ -491,6 +491,7 @@ class Node:
         self._repositories.hotbase.forget_predictions(utc_now() - _KEEP_PREDICTIONS)
         kept = timedelta(seconds=self._settings.workflow.keep_workflows)
         self._repositories.commitment_requests.collect(utc_now() - kept)
+        self._repositories.commitments.collect(utc_now() - kept)
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)

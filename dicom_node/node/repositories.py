@@ -25,6 +25,7 @@ from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
+from dicom_node.persistence.corridor.proofs import ProofStore
 from dicom_node.persistence.corridor.retention import RetentionStore
 from dicom_node.persistence.corridor.search import ObjectSearch
 from dicom_node.persistence.corridor.standing import StandingStore
@@ -71,6 +72,7 @@ class Repositories:
         self.hotbase = Hotbase(self.engine)
         self.deliveries = DeliveryStore(self.engine)
         self.commitment_requests = CommitmentRequestStore(self.engine)
+        self.proofs = ProofStore(self.engine)
         self.commitments = CommitmentStore(self.engine)
         self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)

@@ -6,7 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.domain.application_entity import ApplicationEntity, Compression, Role
+from dicom_node.domain.application_entity import (
+    ApplicationEntity,
+    Compression,
+    Proof,
+    Role,
+)
 from dicom_node.domain.version import version_of
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.audit import note, stale
@@ -167,6 +172,7 @@ def _row(entity: ApplicationEntity) -> dict[str, Any]:
         "tls": entity.tls,
         "compression": entity.compression.value,
         "url": entity.url,
+        "proof": entity.proof.value,
     }
 
 
@@ -184,4 +190,5 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         tls=row["tls"],
         compression=Compression(row["compression"]),
         url=row["url"],
+        proof=Proof(row["proof"]),
     )

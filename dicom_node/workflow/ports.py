@@ -219,6 +219,9 @@ class DeliveryLedger(Protocol):
     ) -> Delivery:
         """Record that an evidence set of a job's evidence goes to a destination."""
 
+    def get(self, delivery_id: str) -> Delivery:
+        """Return one delivery."""
+
     def of_job(self, job_id: str) -> tuple[Delivery, ...]:
         """Return the deliveries of one job."""
 
@@ -226,7 +229,7 @@ class DeliveryLedger(Protocol):
         """Let an evidence set be sent once more, because an object was added to it."""
 
     def destinations(self) -> tuple[str, ...]:
-        """Return the destinations for which something waits."""
+        """Return the destinations for which something waits, to be sent or to be proven."""
 
     def due(
         self, destination: str, now: datetime, *, longest_wait: timedelta, limit: int

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_node.domain.commitment import (
+    AskedCommitment,
     CommitmentResult,
     FailureReason,
     UnknownTransactionError,
@@ -29,6 +31,76 @@ class CommitmentStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+
+    def asked(self, commitment: AskedCommitment, *, at: datetime) -> None:
+        """Record what a destination is about to be asked."""
+        row = {
+            "transaction_uid": commitment.transaction_uid,
+            "job_id": commitment.job_id,
+            "delivery_id": commitment.delivery_id,
+            "destination": commitment.destination,
+            "state": CommitmentState.ASKED,
+            "asked_at": at,
+            "answered_at": None,
+            "waited": 0.0,
+            "sop_instance_uids": list(commitment.sop_instance_uids),
+            "failed": {},
+        }
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(COMMITMENTS).values(**row))
+
+    def answered(self, destination: str, limit: int = 100) -> tuple[AskedCommitment, ...]:
+        """Return what a destination has answered and nobody has acted upon, oldest first."""
+        query = (
+            sa.select(COMMITMENTS)
+            .where(_ROW.state == CommitmentState.ANSWERED, _ROW.destination == destination)
+            .order_by(_ROW.answered_at, _ROW.transaction_uid)
+            .limit(limit)
+        )
+        return self._found(query)
+
+    def settled(self, transaction_uid: str) -> None:
+        """Take note that an answer has been acted upon."""
+        self._become(_ROW.transaction_uid == transaction_uid, CommitmentState.SETTLED)
+
+    def unanswered(self, transaction_uid: str) -> None:
+        """Wait no longer for an answer; should it come, it counts."""
+        which = (_ROW.transaction_uid == transaction_uid) & (_ROW.state == CommitmentState.ASKED)
+        self._become(which, CommitmentState.UNANSWERED)
+
+    def age(self, destination: str, seconds: float) -> None:
+        """Add to the time for which answers of a destination have been waited for."""
+        waiting = (_ROW.destination == destination) & (_ROW.state == CommitmentState.ASKED)
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(COMMITMENTS).where(waiting).values(waited=_ROW.waited + seconds)
+            )
+
+    def overdue(self, destination: str, longest: float) -> tuple[AskedCommitment, ...]:
+        """Return what a destination has not answered for longer than ``longest`` seconds."""
+        return self._found(
+            sa.select(COMMITMENTS)
+            .where(
+                _ROW.state == CommitmentState.ASKED,
+                _ROW.destination == destination,
+                _ROW.waited >= longest,
+            )
+            .order_by(_ROW.asked_at, _ROW.transaction_uid)
+        )
+
+    def destinations(self) -> tuple[str, ...]:
+        """Return the destinations whose answers nobody has acted upon."""
+        query = sa.select(_ROW.destination).where(_ROW.state == CommitmentState.ANSWERED)
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            return tuple(connection.scalars(query.distinct().order_by(_ROW.destination)))
+
+    def collect(self, before: datetime) -> int:
+        """Forget what was asked ``before`` and is over; return how many."""
+        over = (CommitmentState.SETTLED, CommitmentState.UNANSWERED)
+        with self._engine.begin() as connection:
+            return connection.execute(
+                sa.delete(COMMITMENTS).where(_ROW.state.in_(over), _ROW.asked_at < before)
+            ).rowcount
 
     def answer(self, result: CommitmentResult, *, at: datetime) -> str:
         """Make a result durable; return the AE title that was asked for it.
@@ -58,3 +130,21 @@ class CommitmentStore:
                 .values(state=CommitmentState.ANSWERED, failed=failed, answered_at=at)
             )
         return str(row["destination"])
+
+    def _become(self, which: sa.ColumnElement[bool], state: CommitmentState) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(COMMITMENTS).where(which).values(state=state))
+
+    def _found(self, query: sa.Select[Any]) -> tuple[AskedCommitment, ...]:
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            return tuple(
+                AskedCommitment(
+                    transaction_uid=row["transaction_uid"],
+                    delivery_id=row["delivery_id"],
+                    job_id=row["job_id"],
+                    destination=row["destination"],
+                    sop_instance_uids=tuple(row["sop_instance_uids"]),
+                    failed=row["failed"],
+                )
+                for row in connection.execute(query).mappings()
+            )

@@ -11,11 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_node.domain.delivery import (
+    ARRIVED,
     DELIVERY_TRANSITIONS,
     WAITING,
     Delivery,
     DeliveryState,
     Outage,
+    Proven,
+    standing_of,
 )
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.errors import ConflictError, NotFoundError
@@ -61,6 +64,8 @@ class DeliveryStore:
             "stored": [],
             "waited": 0.0,
             "not_before": None,
+            "proven": Proven.NOTHING,
+            "disproofs": 0,
         }
         with self._engine.begin() as connection:
             insert_or_ignore(connection, DELIVERIES, [row])
@@ -88,8 +93,8 @@ class DeliveryStore:
         return self._select(query.order_by(_ROW.created_at, _ROW.delivery_id))
 
     def destinations(self) -> tuple[str, ...]:
-        """Return the destinations for which something waits."""
-        query = sa.select(_ROW.destination).where(_ROW.state.in_(WAITING)).distinct()
+        """Return the destinations for which something waits, to be sent or to be proven."""
+        query = sa.select(_ROW.destination).where(_ROW.state.in_(_UNDONE)).distinct()
         with self._read() as connection:
             return tuple(connection.scalars(query.order_by(_ROW.destination)))
 
@@ -146,8 +151,10 @@ class DeliveryStore:
             "last_error": error,
             "not_before": not_before,
         }
-        if state is DeliveryState.DELIVERED:
+        if state in ARRIVED:
             values["delivered_at"] = at
+        if state is DeliveryState.SENT:  # how long it takes to be proven is counted anew
+            values["waited"] = 0.0
         with self._engine.begin() as connection:
             changed = connection.execute(
                 sa.update(DELIVERIES)
@@ -156,6 +163,17 @@ class DeliveryStore:
             )
         if changed.rowcount != 1:
             raise ConflictError(f"delivery {delivery_id} cannot become {state}")
+
+    def standings(self) -> dict[tuple[str, str], int]:
+        """Return how many deliveries there are for each destination and standing."""
+        columns = (_ROW.destination, _ROW.state, _ROW.proven)
+        query = sa.select(*columns, sa.func.count()).group_by(*columns)
+        counted: dict[tuple[str, str], int] = {}
+        with self._read() as connection:
+            for destination, state, proven, count in connection.execute(query):
+                key = (destination, standing_of(DeliveryState(state), Proven(proven)))
+                counted[key] = counted.get(key, 0) + count
+        return dict(sorted(counted.items()))
 
     def hold(self, destination: str, error: str, *, at: datetime) -> int:
         """Note that a destination is down since ``at``, and why; return how many wait for it."""
@@ -200,7 +218,18 @@ class DeliveryStore:
         """
         with self._engine.begin() as connection:
             connection.execute(
-                sa.update(DELIVERIES).where(_of(destination)).values(waited=_ROW.waited + seconds)
+                sa.update(DELIVERIES)
+                .where(_ROW.state.in_(_UNDONE), _ROW.destination == destination)
+                .values(waited=_ROW.waited + seconds)
+            )
+            unproven = connection.execute(
+                sa.update(DELIVERIES)
+                .where(
+                    _ROW.state == DeliveryState.SENT,
+                    _ROW.destination == destination,
+                    _ROW.waited >= give_up_after.total_seconds(),
+                )
+                .values(state=DeliveryState.FAILED, proven=Proven.NOT_COMMITTED)
             )
             changed = connection.execute(
                 sa.update(DELIVERIES)
@@ -211,7 +240,7 @@ class DeliveryStore:
                 )
                 .values(state=DeliveryState.FAILED)
             )
-        return changed.rowcount
+        return changed.rowcount + unproven.rowcount
 
     def reopen(self, job_id: str, evidence_set: EvidenceSet) -> None:
         """Let an evidence set be sent once more, because an object was added to it."""
@@ -298,14 +327,21 @@ class DeliveryStore:
 
     def _select(self, query: sa.Select[Any]) -> tuple[Delivery, ...]:
         with self._read() as connection:
-            return tuple(map(_delivery, connection.execute(query).mappings()))
+            return tuple(map(delivery_of, connection.execute(query).mappings()))
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
 
 
 # What a delivery is set to that begins anew; what its destination has is not sent again.
-_ANEW = {"state": DeliveryState.PENDING, "waited": 0.0, "not_before": None}
+_ANEW = {
+    "state": DeliveryState.PENDING,
+    "waited": 0.0,
+    "not_before": None,
+    "proven": Proven.NOTHING,
+    "disproofs": 0,
+}
+_UNDONE = (*WAITING, DeliveryState.SENT)
 
 
 def _of(destination: str) -> sa.ColumnElement[bool]:
@@ -325,7 +361,8 @@ def _before(state: DeliveryState) -> list[DeliveryState]:
     return [one for one, following in DELIVERY_TRANSITIONS.items() if state in following]
 
 
-def _delivery(row: sa.RowMapping) -> Delivery:
+def delivery_of(row: sa.RowMapping) -> Delivery:
+    """Return the delivery that a row holds."""
     return Delivery(
         delivery_id=row["delivery_id"],
         job_id=row["job_id"],
@@ -338,4 +375,6 @@ def _delivery(row: sa.RowMapping) -> Delivery:
         urgent=row["urgent"],
         stored=tuple(row["stored"]),
         next_try_at=row["not_before"],
+        proven=Proven(row["proven"]),
+        disproofs=row["disproofs"],
     )

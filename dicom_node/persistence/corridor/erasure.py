@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.delivery import WAITING, DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.audit import note
 from dicom_node.persistence.corridor.attribute_tables import (
@@ -90,7 +90,7 @@ class ErasureStore:
         )
         due = sa.select(DELIVERIES.c.state).where(
             DELIVERIES.c.job_id.in_(jobs),
-            DELIVERIES.c.state.in_((DeliveryState.PENDING, DeliveryState.RETRYING)),
+            DELIVERIES.c.state.in_((*WAITING, DeliveryState.SENT)),
         )
         with self._read() as connection:
 

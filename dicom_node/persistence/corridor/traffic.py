@@ -55,7 +55,7 @@ class TrafficStore:
 
     def destinations(self, since: datetime) -> tuple[DestinationTraffic, ...]:
         """Return what went to each destination since a moment, and what still should, by title."""
-        unfinished = DELIVERIES.c.state.in_((*_WAITING, DeliveryState.FAILED))
+        unfinished = DELIVERIES.c.state.in_((*_WAITING, DeliveryState.SENT, DeliveryState.FAILED))
         query = (
             sa.select(
                 DELIVERIES.c.destination,
@@ -111,7 +111,7 @@ class TrafficStore:
     def has_delivered(self) -> bool:
         """Whether any result has ever been delivered."""
         query = sa.select(DELIVERIES.c.delivery_id).where(
-            DELIVERIES.c.state == DeliveryState.DELIVERED
+            DELIVERIES.c.state.in_((DeliveryState.SENT, DeliveryState.DELIVERED))
         )
         with self._read() as connection:
             return connection.scalar(query.limit(1)) is not None
@@ -127,6 +127,7 @@ def _destination(
     return DestinationTraffic(
         destination=title,
         delivered=sum(_counts(rows, DeliveryState.DELIVERED)),
+        unproven=sum(_counts(rows, DeliveryState.SENT)),
         waiting=sum(row.deliveries for row in waiting),
         waiting_since=min((row.oldest for row in waiting), default=None),
         failed=sum(_counts(rows, DeliveryState.FAILED)),
@@ -143,7 +144,7 @@ def _last_error(connection: sa.Connection, title: str) -> str:
     query = (
         sa.select(DELIVERIES.c.last_error)
         .where(
-            DELIVERIES.c.state.in_((*_WAITING, DeliveryState.FAILED)),
+            DELIVERIES.c.state.in_((*_WAITING, DeliveryState.SENT, DeliveryState.FAILED)),
             DELIVERIES.c.destination == title,
             DELIVERIES.c.last_error != "",
         )

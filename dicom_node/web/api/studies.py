@@ -55,7 +55,11 @@ def _add_looking(router: APIRouter, administration: Administration) -> None:
     def read_study(who: MayLook, uid: str) -> dict[str, Any]:
         """Read one study with its jobs, what was made and where it went."""
         del who
-        found: dict[str, Any] = _DETAIL.dump_python(studies.detail(uid), mode="json")
+        detail = studies.detail(uid)
+        found: dict[str, Any] = _DETAIL.dump_python(detail, mode="json")
+        for job, shown in zip(detail.jobs, found["jobs"], strict=True):
+            for delivery, written in zip(job.deliveries, shown["deliveries"], strict=True):
+                written["standing"] = delivery.standing
         return found
 
 

@@ -12,13 +12,14 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.application_entity import ApplicationEntity, Proof
 from dicom_node.domain.circuit import Circuit
-from dicom_node.domain.delivery import Delivery, DeliveryState, RetryPolicy
+from dicom_node.domain.delivery import ARRIVED, Delivery, DeliveryState, RetryPolicy
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.errors import ConflictError, NodeError
 from dicom_node.workflow.delivery.fit import Fitting
 from dicom_node.workflow.delivery.ports import Line, Outcome, Sender, Sending, Sent
+from dicom_node.workflow.delivery.proving import Proving, ProvingParts
 from dicom_node.workflow.ports import AeTitles, Clock, DeliveryLedger, ResultStore
 from sr_templates.evidence_kind import EVIDENCE
 
@@ -50,6 +51,7 @@ class CourierParts:
     ae_titles: AeTitles
     sender: Sender
     fitting: Fitting
+    proving: ProvingParts
     policy: RetryPolicy
     chance: Callable[[], float]
     clock: Clock
@@ -72,6 +74,7 @@ class Courier:
         self._destination = destination
         self._parts = parts
         self._is_over = is_over
+        self._proving = Proving(destination, parts.proving)
         policy = parts.policy
         probing = replace(policy, longest_delay=min(policy.longest_delay, _LONGEST_PROBE))
         self._circuit = Circuit(policy=probing)
@@ -81,7 +84,7 @@ class Courier:
 
     def round(self) -> float | None:
         """Do what is due; return after how many seconds to come again, None: nothing waits."""
-        if self._destination not in self._parts.ledger.destinations():
+        if self._destination not in undone_destinations(self._parts):
             self._aged_at = None
             return None
         with self._parts.sole(self._destination) as is_mine:
@@ -89,6 +92,7 @@ class Courier:
                 self._aged_at = None
                 return _ANOTHERS
             self._age()
+            self._proving.settle()
             if self._circuit.remaining(self._now()) == 0:
                 self._serve()
             return self._pause()
@@ -100,6 +104,8 @@ class Courier:
                 self._parts.sender.verify(entity)
                 self._circuit = self._circuit.answered()
             self._flush(entity)
+            if not self._circuit.is_open:
+                self._proving.ask(entity, self._now())
         except NodeError as error:  # also that nobody administers it: it may be added
             self._circuit = self._circuit.away(self._now(), self._parts.chance())
             self._hold(str(error))
@@ -159,7 +165,7 @@ class Courier:
         if wanted and all(each.is_held for each in wanted):
             self._record(delivery, DeliveryState.FAILED, delivery.stored, _ALL_HELD)
         else:
-            self._record(delivery, DeliveryState.DELIVERED, delivery.stored)
+            self._record(delivery, _arrived(delivery.stored, entity), delivery.stored)
 
     def _settle(
         self,
@@ -177,7 +183,7 @@ class Courier:
         )
         if not failed:
             self._worked()
-            self._record(delivery, DeliveryState.DELIVERED, stored)
+            self._record(delivery, _arrived(stored, entity), stored)
             self._tell(delivery, objects, sent, entity, "")
             return
         error = f"{entity.title} did not store {len(failed)} of {len(sent)} objects: " + "; ".join(
@@ -272,6 +278,7 @@ class Courier:
         if (passed := now - self._aged_at) < self._ageing:
             return
         self._aged_at = now
+        self._proving.age(min(passed, 2 * self._ageing))
         given_up = self._parts.ledger.age(
             self._destination,
             min(passed, 2 * self._ageing),
@@ -288,6 +295,10 @@ class Courier:
             return 0.0
         if self._due(1):
             return 0.0
+        pauses = [self._until_due(), self._proving.pause()]
+        return min((each for each in pauses if each is not None), default=None)
+
+    def _until_due(self) -> float | None:
         due_at = self._parts.ledger.next_due(self._destination)
         if due_at is None:
             return None
@@ -297,13 +308,24 @@ class Courier:
         return self._parts.monotonic()
 
 
+def undone_destinations(parts: CourierParts) -> frozenset[str]:
+    """Return for which destinations there is something to do."""
+    return frozenset((*parts.ledger.destinations(), *parts.proving.commitments.destinations()))
+
+
 def _is_wanted(evidence: EvidenceObject, destination: ApplicationEntity) -> bool:
     # Whoever got a result must hear that it was rejected.
     return evidence.kind in destination.evidence or not EVIDENCE[evidence.kind].is_administered
 
 
+def _arrived(stored: Sequence[str], destination: ApplicationEntity) -> DeliveryState:
+    """Return where a delivery stands of which everything was sent."""
+    is_proven = destination.proof is Proof.NONE or not stored
+    return DeliveryState.DELIVERED if is_proven else DeliveryState.SENT
+
+
 def _say(delivery: Delivery, state: DeliveryState, error: str) -> None:
-    if state is DeliveryState.DELIVERED:
+    if state in ARRIVED:
         _LOG.info("delivered job=%s destination=%s", delivery.job_id, delivery.destination)
         return
     _LOG.log(

@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from dicom_node.workflow.delivery.courier import Courier, CourierParts
+from dicom_node.workflow.delivery.courier import Courier, CourierParts, undone_destinations
 
 _LOG = logging.getLogger(__name__)
 # How long a courier pauses whose round broke off: a database that is away comes back.
@@ -54,7 +54,7 @@ class Dispatch:
 
     def sweep(self) -> None:
         """Wake the couriers of all destinations for which something waits."""
-        for destination in self._parts.ledger.destinations():
+        for destination in sorted(undone_destinations(self._parts)):
             self.wake(destination)
 
     def wake(self, destination: str) -> None:

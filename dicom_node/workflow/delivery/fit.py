@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pydicom.dataset import Dataset
 
 from dicom_node.domain.application_entity import ApplicationEntity
-from dicom_node.domain.delivery import Delivery, DeliveryState
+from dicom_node.domain.delivery import ARRIVED, Delivery
 from dicom_node.domain.evidence import EvidenceObject, Substitute
 from dicom_node.workflow.ports import (
     Acceptance,
@@ -136,7 +136,7 @@ class Fitting:
         return any(
             one.destination == place.title
             and one.evidence_set is each.evidence_set
-            and one.state is DeliveryState.DELIVERED
+            and one.state in ARRIVED
             for one in self._deliveries.of_job(each.job_id)
         )
 

@@ -21,6 +21,7 @@ from ai_engine.prediction import (
     Triage,
 )
 from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.commitment import CommitmentRequest
 from dicom_node.domain.evidence import Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck
@@ -187,6 +188,48 @@ class FakeSender:
     def _require_here(self, destination: ApplicationEntity) -> None:
         if self.away:
             raise DestinationAwayError(f"{destination.title} {self.away}")
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeProver:
+    """Notes what it is asked; while ``away`` says why, it cannot be asked.
+
+    ``there`` is what it finds, everything where that is None.
+    """
+
+    away: str = ""
+    there: frozenset[str] | None = None
+    requests: list[CommitmentRequest] = field(default_factory=list)
+    looks: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def ask(
+        self,
+        destination: ApplicationEntity,
+        requests: Sequence[CommitmentRequest],
+        asked: Callable[[CommitmentRequest], None],
+    ) -> None:
+        """Note requests."""
+        self._require_here(destination)
+        for each in requests:
+            asked(each)
+            self.requests.append(each)
+
+    def found(
+        self, destination: ApplicationEntity, study: str, series: Sequence[str]
+    ) -> frozenset[str]:
+        """Note what is looked for, and find what is there."""
+        self._require_here(destination)
+        self.looks.append((study, tuple(series)))
+        return self.there if self.there is not None else _Everything()
+
+    def _require_here(self, destination: ApplicationEntity) -> None:
+        if self.away:
+            raise DestinationAwayError(f"{destination.title} {self.away}")
+
+
+class _Everything(frozenset[str]):
+    def __contains__(self, _uid: object) -> bool:
+        return True
 
 
 @dataclass(slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from dicom_node.workflow.delivery.dispatch import Dispatch
 from dicom_node.workflow.delivery.ports import Outcome, Sent
 from dicom_node.workflow.step_values import StepValues
 from dicom_node.workflow.testing.fakes import FakeModels
-from tests.unit.workflow.fitted import fitting
+from tests.unit.workflow.fitted import fitting, proving
 from tests.unit.workflow.test_pipeline import Works
 from tests.unit.workflow.test_salvage import Node
 
@@ -139,6 +139,7 @@ def make_dispatch(node: Node, door: Door, policy: RetryPolicy) -> Dispatch:
         ae_titles=works.ae_titles,
         sender=door,
         fitting=fitting(works.hotbase, works.deliveries, works.clock),
+        proving=proving(works.engine, works.clock),
         policy=policy,
         chance=lambda: 0.5,
         clock=works.clock,

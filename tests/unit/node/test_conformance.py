@@ -14,6 +14,7 @@ from dicom_node.domain.application_entity import (
     OPERATIONS_OF_ROLE,
     Compression,
     Operation,
+    Proof,
     Role,
 )
 from dicom_node.network.commitment_data import PUSH_MODEL
@@ -101,6 +102,9 @@ def test_commitment_is_stated_as_it_is_accepted_and_answered(statement: str) -> 
     assert reasons == {"0x0110", "0x0112", "0x0119"}
     assert events == {f"0x{each:04X}" for each in EVENT_STATUS}
     assert f"| {UID(uid).name} | Yes | Yes |" in section(statement, "1")
+    assert "`--proof commitment`" in stated
+    assert "`--proof find`" in stated
+    assert {Proof.COMMITMENT.value, Proof.FIND.value} == {"commitment", "find"}
 
 
 @pytest.mark.parametrize("is_overlay", [False, True])

@@ -18,11 +18,11 @@ from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.workflow.delivery.courier import Courier, CourierParts
 from dicom_node.workflow.delivery.plan import Planning
 from dicom_node.workflow.delivery.ports import Outcome
-from dicom_node.workflow.testing.fakes import FakeClock, FakeSender
+from dicom_node.workflow.testing.fakes import FakeClock, FakeProver, FakeSender
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity, an_instance
 from tests.unit.persistence.test_hotbase import JOB
-from tests.unit.workflow.fitted import fitting
+from tests.unit.workflow.fitted import fitting, proving
 
 LOST, REFUSED, NEVER = Outcome.LOST, Outcome.REFUSED, Outcome.NEVER
 DAY = 24 * 3600.0
@@ -35,6 +35,8 @@ class Office:
         self.clock = FakeClock(EPOCH)
         self.monotonic = 0.0
         self.sender = FakeSender()
+        self.prover = FakeProver()
+        self.engine = engine
         self.hotbase = Hotbase(engine)
         self.deliveries = DeliveryStore(engine)
         self.ae_titles = AeTitleStore(engine)
@@ -55,6 +57,7 @@ class Office:
                 ae_titles=self.ae_titles,
                 sender=self.sender,
                 fitting=fitting(self.hotbase, self.deliveries, self.clock),
+                proving=proving(self.engine, self.clock, self.prover),
                 policy=policy,
                 chance=lambda: 0.5,
                 clock=self.clock,

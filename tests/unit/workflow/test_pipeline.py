@@ -63,7 +63,7 @@ from dicom_node.workflow.testing.review_fakes import FakeWarehouse
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
-from tests.unit.workflow.fitted import fitting
+from tests.unit.workflow.fitted import fitting, proving
 
 ROUTING_IDENTITY = routing_identity(version="0", manufacturer="m")
 CHEST = Route(name="chest", model="any", modalities=frozenset({"DX"}))
@@ -132,6 +132,7 @@ class Works:
             ae_titles=self.ae_titles,
             sender=self.sender,
             fitting=fitting(self.hotbase, self.deliveries, self.clock),
+            proving=proving(self.engine, self.clock),
             policy=RetryPolicy(),
             chance=lambda: 0.5,
             clock=self.clock,
