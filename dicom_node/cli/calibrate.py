@@ -11,6 +11,7 @@ from ai_engine.calibration.objective import parse_objective
 from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.prediction import ModelIdentity
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.device_jobs import DeviceJobs
@@ -63,7 +64,10 @@ def calibrate(
 
 @commands.command("history")
 def history(
-    context: typer.Context, device: Device = EVERY_DEVICE, model: Model = CHEST_MODEL
+    context: typer.Context,
+    device: Device = EVERY_DEVICE,
+    model: Model = CHEST_MODEL,
+    as_json: AsJson = False,
 ) -> None:
     """List which version of a device's calibration was in use from when on."""
     run = invocation(context)
@@ -71,6 +75,9 @@ def history(
     store = run.repositories().calibrations
     known = {each.number: each.calibration for each in store.versions(device, identity)}
     uses = store.history(device, identity)
+    if as_json:
+        write_json(uses)
+        return
     if not uses:
         devices = ", ".join(store.devices(identity)) or "none"
         run.console.print(

@@ -11,6 +11,7 @@ from ai_engine.drift.agreement import Rate
 from ai_engine.drift.shift import Shift
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.node.mending import make_suspensions
 
 commands = typer.Typer()
@@ -85,10 +86,13 @@ def resume(context: typer.Context, name: Model, device: Device, by: By = "") -> 
 
 
 @commands.command("suspended")
-def suspended(context: typer.Context) -> None:
+def suspended(context: typer.Context, as_json: AsJson = False) -> None:
     """List which models are suspended for which devices, and why."""
     run = invocation(context)
     found = run.repositories().observations.suspensions()
+    if as_json:
+        write_json(found)
+        return
     if not found:
         run.console.print("No model is suspended.")
         return

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dicom_node.audit.events import export as exported
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.warehouse import WarehouseFilter, WarehouseRecord
 from dicom_node.errors import ConfigurationError
@@ -26,10 +27,13 @@ commands = typer.Typer(help="Count and export what experts have validated.", no_
 
 
 @commands.command("counts")
-def counts(context: typer.Context) -> None:
+def counts(context: typer.Context, as_json: AsJson = False) -> None:
     """Count validated images by device and label: with it, without it, and undecided."""
     run = invocation(context)
     warehouse = run.repositories().warehouse
+    if as_json:
+        write_json(warehouse.counts())
+        return
     devices = warehouse.devices()
     table = Table(box=None)
     table.add_column("Device", no_wrap=True)  # whole, so that it can be copied

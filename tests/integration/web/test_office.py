@@ -36,6 +36,7 @@ PAGES = {
     "routes": "/routes",
     "route": "/routes/entry?name=chest-radiograph",
     "route-explain": f"/routes/explain?study={ANALYSED}",
+    "notifications": "/notifications",
     "people": "/people",
     "person": "/people/person?name=otto",
     "token": "/people/tokens/new",

@@ -49,6 +49,9 @@ def listed(office: Path, *arguments: str) -> list[dict[str, Any]]:
         ("evidence held", "study_instance_uid", set()),
         ("studies undecided", "study_instance_uid", set()),
         ("review list", "item_id", set()),
+        ("warehouse counts", "device_id", set()),
+        ("models suspended", "device_id", set()),
+        ("calibrate history", "number", set()),
         (f"status {FAILED}", "study_instance_uid", {FAILED}),
     ],
 )
