@@ -18,6 +18,7 @@ from dicom_node.administration.uploads import UploadedStudies
 from dicom_node.domain.audit import Change
 from dicom_node.domain.device import Device
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.self_test import SelfTestResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,27 @@ class Changes(Protocol):
 
     def recent(self, limit: int, *, before: int | None = None) -> tuple[tuple[int, Change], ...]:
         """Return changes with their numbers, newest first, from the one below ``before``."""
+
+
+class SelfTests(Protocol):
+    """The node's test of itself; there is none without a running node."""
+
+    @property
+    def last(self) -> SelfTestResult | None:
+        """How the last one since the start of the node ended."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether one runs now."""
+
+    def start(self) -> None:
+        """Begin one in the background.
+
+        Raises
+        ------
+        ConflictError
+            When one runs already.
+        """
 
 
 class ReadFile(Protocol):
@@ -68,3 +90,4 @@ class Administration:
     calibrations: Callable[[str], tuple[DeviceCalibration, ...]]
     active_models: Callable[[], tuple[str, ...]]
     read_file: ReadFile
+    self_test: SelfTests | None = None

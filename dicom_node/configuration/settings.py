@@ -344,6 +344,13 @@ def _require_rules(rules: tuple[str, ...]) -> tuple[str, ...]:
     return rules
 
 
+class SelfTestSettings(_Section):
+    """The node's test of itself, by a synthetic study round the corridor."""
+
+    schedule: _Schedule = ""
+    """When it is run: minute, hour, day, month, weekday (UTC); empty: only by the button."""
+
+
 class NotificationSettings(_Section):
     """Who is told when something is wrong, or urgent; channels are added by page or command."""
 
@@ -393,6 +400,7 @@ class NodeSettings(BaseSettings):
     finetuning: FineTuningSettings = FineTuningSettings()
     retention: RetentionSettings = RetentionSettings()
     notifications: NotificationSettings = NotificationSettings()
+    self_test: SelfTestSettings = SelfTestSettings()
     audit: AuditSettings = AuditSettings()
 
     @classmethod

@@ -6,7 +6,11 @@ from pathlib import Path
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.kinds.registry import kind_of
-from dicom_node.administration.administration import Administration, DeviceCalibration
+from dicom_node.administration.administration import (
+    Administration,
+    DeviceCalibration,
+    SelfTests,
+)
 from dicom_node.administration.first_steps import FirstSteps
 from dicom_node.administration.models import ModelVersions
 from dicom_node.administration.overview import Operations
@@ -54,6 +58,7 @@ def make_administration(
     cards: ModelCards,
     problems: Callable[[], tuple[Problem, ...]] = tuple,
     teller: Teller | None = None,
+    self_test: SelfTests | None = None,
 ) -> Administration:
     """Return what can be administered; ``problems`` says what is wrong with a running node,
     and ``teller`` which channels did not take their notices.
@@ -91,6 +96,7 @@ def make_administration(
         calibrations=lambda title: _calibrations(repositories, cards, title),
         active_models=lambda: tuple(sorted(cards.versions)),
         read_file=read_external,
+        self_test=self_test,
     )
 
 

@@ -52,6 +52,7 @@ from dicom_node.node.repairing import repairing_of
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
+from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
 from dicom_node.node.sole import SolePlace
 from dicom_node.node.uploads import NodeUploads
@@ -199,6 +200,12 @@ class Node:
             most=settings.web.max_uploads,
             clock=utc_now,
         )
+        self._self_test = SelfTest(
+            self._repositories,
+            uploads=self._uploads,
+            stages=self._workflows.stages,
+            clock=utc_now,
+        )
         self._teller = make_teller(
             self._repositories, problems=self.problems, drifts=lambda: self._jobs.measured
         )
@@ -230,6 +237,7 @@ class Node:
                         cards=cards,
                         problems=self.problems,
                         teller=self._teller,
+                        self_test=self._self_test,
                     ),
                     uploads=self._uploads,
                     record=self._auditing.record,
@@ -308,6 +316,7 @@ class Node:
 
     def stop(self) -> None:
         """Stop taking associations, let the running ones and their studies end, then stop."""
+        self._self_test.stop()
         self._uploads.stop()
         self._receivers.stop()
         if self._secure_receivers is not None:
@@ -341,6 +350,7 @@ class Node:
         )
         return (
             *running_problems(parts),
+            *self._self_test.problems(),
             *standing_problems(self._settings, self._repositories),
             *self._auditing.problems(),
         )
@@ -455,6 +465,7 @@ class Node:
             (care.drift.schedule, self._jobs.watch_all),
             (care.finetuning.schedule, self._tuning.run),
             (care.retention.schedule, self._retention.run),
+            (care.self_test.schedule, self._self_test.run),
         ):
             if schedule:
                 trigger = CronTrigger.from_crontab(schedule, timezone=UTC)

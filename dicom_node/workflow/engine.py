@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from dbos import DBOS, Debouncer, SetWorkflowID, WorkflowStatus
 from dbos import error as dbos_error
 
+from dicom_node.domain.self_test import StageTime
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
 from dicom_node.workflow.outages import Outages
@@ -201,6 +202,15 @@ class WorkflowEngine:
         """Return what became of these workflows; one that was never begun is left out."""
         known = DBOS.list_workflows(workflow_ids=list(workflow_ids), load_input=False)
         return {each.workflow_id: self._fate(each) for each in known}
+
+    def stages(self, workflow_id: str) -> tuple[StageTime, ...]:
+        """Return how long each step of a workflow took, in their order."""
+        return tuple(
+            StageTime(name=each["function_name"], seconds=(ended - begun) / 1000)
+            for each in DBOS.list_workflow_steps(workflow_id, load_output=False)
+            if (begun := each["started_at_epoch_ms"]) is not None
+            and (ended := each["completed_at_epoch_ms"]) is not None
+        )
 
     def cancel(self, workflow_ids: Sequence[str]) -> None:
         """See to it that these workflows are never run again, by whatever version."""

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,20 @@ def _signed_in(made: dict[str, Any], name: str) -> Iterator[httpx.Client]:
         yield client
 
 
+def _tested_itself(admin: httpx.Client) -> str:
+    """Run the self-test by its button; return the part of the page with how it ended."""
+    token = re.search(r'name="csrf_token" value="([^"]+)"', admin.get("/overview").text)
+    assert token is not None
+    admin.post("/overview/self-test", data={"csrf_token": token[1]})
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline:
+        shown = admin.get("/overview").text.partition('id="self-test"')[2]
+        if "Passed" in shown or "Failed" in shown:
+            return shown
+        time.sleep(0.5)
+    raise AssertionError("the self-test did not end")
+
+
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -77,6 +92,10 @@ def test_the_tour_shows_every_kind_of_study_and_leaves_nothing(tmp_path: Path) -
             overview = admin.get("/overview").text
             assert "TOUR_AWAY" in overview
             assert "failed" in overview
+            shown = _tested_itself(admin)
+            assert "Passed" in shown
+            assert all(f"<td>{stage}</td>" in shown for stage in ("receive", "route", "infer"))
+            assert "SELF_TEST" not in admin.get("/studies").text, "nothing of it stays"
         metrics = httpx.get(made["node"] + "/metrics", timeout=60).text
         for series in (
             'dicom_node_stage_seconds_count{outcome="done",stage="infer"}',

@@ -148,6 +148,14 @@ class StudyIndex:
         with self._read() as connection:
             return {row.study_instance_uid: row.claimed_by for row in connection.execute(query)}
 
+    def workflow_of(self, study_instance_uid: str) -> str:
+        """Return the workflow that claimed a study last; empty where none has."""
+        query = sa.select(STUDIES.c.claimed_by).where(
+            STUDIES.c.study_instance_uid == study_instance_uid
+        )
+        with self._read() as connection:
+            return str(connection.scalar(query) or "")
+
     def give_up(self, study_instance_uid: str, state: StudyState, *, by: str, reason: str) -> bool:
         """End the analysis that the workflow ``by`` had claimed; return whether there was one.
 

@@ -4,6 +4,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from dicom_node.administration.administration import Administration
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Looking, Operating, tell
 
@@ -37,7 +39,19 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
             "overview_parts.html" if part else "overview.html",
             seen=administration.operations.overview(),
             peers=peers,
+            self_test=administration.self_test,
         )
+
+    @router.post(PATH + "/self-test")
+    def test_itself(request: Request, user: Operating) -> Response:
+        del user
+        if administration.self_test is None:
+            raise NotFoundError("only a running node can test itself.")
+        try:
+            administration.self_test.start()
+        except ConflictError as error:
+            tell(request, sentence(str(error)))
+        return RedirectResponse(PATH + "#self-test", status_code=303)
 
     @router.post(PATH + "/rerun")
     def rerun_failed(request: Request, user: Operating) -> Response:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.openapi.utils import get_openapi
 
 from dicom_node.administration.administration import Administration
-from dicom_node.web.api import ae_titles, models, notifications, people, routes, studies
+from dicom_node.web.api import ae_titles, models, notifications, people, routes, self_test, studies
 from dicom_node.web.api.callers import Calling
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import SignedIn
@@ -29,6 +29,7 @@ def make_api(administration: Administration) -> APIRouter:
     router.include_router(routes.make_router(administration.routes))
     router.include_router(models.make_router(administration.models, administration.suspensions))
     router.include_router(notifications.make_router(administration.notifications))
+    router.include_router(self_test.make_router(administration.self_test))
     router.include_router(people.make_router(administration.people))
     return router
 

@@ -57,6 +57,8 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/api/v1/models", ""): Permission.MODELS,
     ("/api/v1/suspensions", "GET"): Permission.STATUS,
     ("/api/v1/suspensions", ""): Permission.MODELS,
+    ("/api/v1/self-test", "GET"): Permission.STATUS,
+    ("/api/v1/self-test", ""): Permission.OPERATE,
     ("/notifications", ""): Permission.CONFIGURE,
     ("/api/v1/notifications", ""): Permission.CONFIGURE,
     ("/people", ""): Permission.PEOPLE,
