@@ -3,14 +3,14 @@
 Nothing here loads Keras, TensorFlow or PyTorch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ai_engine.errors import WeightImportError
 from ai_engine.importing.convert import convert_densenet121
 from ai_engine.importing.folder import whole_or_nothing
 from ai_engine.importing.keras_h5 import read_keras_h5
-from ai_engine.importing.profiles import SourceProfile, card_labels
+from ai_engine.importing.profiles import SourceProfile, card_labels, untrained
 from ai_engine.importing.pytorch_file import read_pytorch
 from ai_engine.importing.source import SourceTensors
 from ai_engine.library.card import Label, ModelCard, write_card
@@ -34,6 +34,11 @@ LIMITATIONS = (
 thresholds on your own images before any report is read.""",
     """This engine standardises each image to mean 0 and variance 1; the weights were trained on \
 {expects}. Probabilities differ for images whose brightness is far from the usual.""",
+)
+
+UNTRAINED = (
+    "The weights bring no operating point for {names}, as outputs have none that were not trained: "
+    "these never reach their threshold."
 )
 
 
@@ -80,6 +85,9 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
         made_model_folder(request.out, request.name, request.version)
         weights_digest = write_weights(folder / WEIGHTS_FILE, tensors, exact=True)
         card = draft_card(request, folder=folder, weights_digest=weights_digest, labels=labels)
+        if names := untrained(profile.labels, source.thresholds):
+            said = UNTRAINED.format(names=", ".join(names))
+            card = replace(card, limitations=(*card.limitations, said))
         write_card(card)
     return card
 

@@ -10,6 +10,9 @@ from ai_engine.library.labels import FINDINGS, site_of
 
 DEFAULT_THRESHOLD = 0.5
 
+NEVER_REACHED = 1.0
+"""The threshold of an output that nobody has trained: it gives 0.5, or chance."""
+
 NIH_LABELS = (
     "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia",
     "Pneumothorax", "Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening",
@@ -93,7 +96,9 @@ def card_labels(names: tuple[str, ...], thresholds: tuple[float, ...] | None) ->
     names
         The outputs in order.
     thresholds
-        Operating points that came with the weights; NaN, or None for all, becomes 0.5.
+        Operating points that came with the weights; None for all becomes 0.5. Where others have
+        one, NaN stands for an output that was not trained (torchxrayvision's weights of one data
+        set): its threshold is never reached.
 
     Raises
     ------
@@ -106,7 +111,18 @@ def card_labels(names: tuple[str, ...], thresholds: tuple[float, ...] | None) ->
             f"{len(points)} operating points came with the weights for {len(names)} labels; "
             "check the list of labels"
         )
-    return tuple(_label(name, point) for name, point in zip(names, points, strict=True))
+    unknown = DEFAULT_THRESHOLD if thresholds is None else NEVER_REACHED
+    return tuple(
+        _label(name, unknown if math.isnan(point) else point)
+        for name, point in zip(names, points, strict=True)
+    )
+
+
+def untrained(names: tuple[str, ...], thresholds: tuple[float, ...] | None) -> tuple[str, ...]:
+    """The outputs that came without an operating point, although others have one."""
+    return tuple(
+        name for name, point in zip(names, thresholds or (), strict=False) if math.isnan(point)
+    )
 
 
 def _label(name: str, threshold: float) -> Label:
@@ -114,7 +130,7 @@ def _label(name: str, threshold: float) -> Label:
     return Label(
         name=name,
         title=name.replace("_", " ") if code is None else code.meaning,
-        threshold=DEFAULT_THRESHOLD if math.isnan(threshold) else threshold,
+        threshold=threshold,
         code=code,
         site=None if code is None else site_of(name),
     )

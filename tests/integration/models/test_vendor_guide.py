@@ -8,6 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom import Dataset
+from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from ai_engine.library.card import ModelCard, read_card
@@ -16,6 +17,8 @@ from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import Started
 from tests.peers.open_inference import MODEL, mlserver
 from tests.unit.ai_engine import onnx_files
+from tests.unit.ai_engine_models.test_weight_import import torch_tensors
+from tests.unit.ai_engine_models.torch_files import Tensor, torch_names, write_archive  # noqa: F401
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "vendor-models.md"
 
@@ -88,6 +91,30 @@ def test_a_network_is_installed_checked_and_promoted(site: Site) -> None:
     assert "Installed bought-finder/1.0.0" in said[0]
     assert "can be run" in said[1]
     assert "none → 1.0.0" in said[2]
+
+
+PUBLISHED = {
+    "xrv.safetensors": lambda path: save_file(torch_tensors(18, 1), path),
+    "chexnet.pth.tar": lambda path: write_archive(
+        path, {"state_dict": {n: Tensor(v) for n, v in torch_tensors(14, 3).items()}}
+    ),
+    "xrv.onnx": lambda path: path.write_bytes(onnx_files.classifier(labels=18, size=224)),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.usefixtures("torch_names")
+def test_published_weights_are_installed_by_the_command_of_the_table(site: Site, name: str) -> None:
+    PUBLISHED[name](site.folder / name)
+    found = re.search(rf"`dicom-node (models import {re.escape(name)}[^`]*)`", GUIDE.read_text())
+    assert found
+    said = site.do(*found.group(1).split())
+    version = found.group(1).split()[-1]
+    card = read_card(site.folder / "data" / "models" / "chest-radiograph" / version)
+    assert f"Installed chest-radiograph/{version}" in said
+    assert len(card.labels) == (14 if name.startswith("chexnet") else 18)
+    assert all(label.code for label in card.labels)
+    assert card.is_for_chests
 
 
 def test_a_program_answers_for_a_study(started: Started, chest: Dataset) -> None:

@@ -148,7 +148,8 @@ def test_an_import_writes_weights_and_a_draft_card(tmp_path: Path) -> None:
     verify_weights(card)
     assert card.research_only
     assert "from -1024 to 1024" in card.limitations[1]
-    assert [label.threshold for label in card.labels[2:5]] == pytest.approx([0.1, 0.5, 0.1])
+    assert [label.threshold for label in card.labels[2:5]] == pytest.approx([0.1, 1.0, 0.1])
+    assert any("no operating point for Pneumothorax," in each for each in card.limitations)
     tensors = read_weights(card.weights_path)
     assert {name: value.shape for name, value in tensors.items()} == densenet121_shapes(labels=18)
     assert str(tmp_path) not in card.command
