@@ -51,7 +51,9 @@ def begin(limits: Limits, prepare: Callable[[], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if limits.memory_bytes:
-        resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+        # The soft limit alone: a program that a worker begins has a limit of its own.
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, hard))
     # A dump of the memory would leave patients' images on the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prepare()

@@ -371,6 +371,11 @@ def _created_objects(settings: NodeSettings) -> Iterator[str]:
     )
     lungs = base + EVIDENCE[EvidenceKind.SEG].series_offset + ANATOMY_OFFSET
     yield f"A segmentation of lungs on a radiograph is in Series Number {lungs}, `AI lungs: …`."
+    yield f"Objects of kind `{EvidenceKind.VENDOR}` are made by a program of somebody else, of the"
+    yield "classes below: the node gives them patient, study, UIDs, Series Number (one for each of"
+    yield "the program's series) and Contributing Equipment, checks them like its own, and refuses"
+    yield "those of another patient or study. A model that runs on a server is asked by HTTP (Open"
+    yield "Inference Protocol, version 2): pixels are sent, and no attribute."
     for sop_class, keywords in TYPE_1_BY_CLASS.items():
         yield from _title(4, _name(sop_class))
         yield ", ".join(keywords) + "."

@@ -15,8 +15,9 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def main() -> None:
     """Set the limits, see to it that the program ends with whoever began it, and become it."""
     memory, largest = (int(text) for text in sys.argv[1:3])
-    if memory:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = memory if memory and (hard == resource.RLIM_INFINITY or memory < hard) else hard
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     # A dump of the memory would leave patients' images on the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

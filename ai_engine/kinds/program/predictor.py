@@ -168,6 +168,7 @@ def load(loading: Loading) -> FolderPredictor:
         If the guard isn't there, or the card lacks what a program needs.
     """
     card = loading.card
+    require_program(card, loading.cache)
     keep = loading.cache / f"program-{card.weights_digest[:32]}"
     return FolderPredictor(card, required_program(card), guard=loading.guard(), keep=keep)
 

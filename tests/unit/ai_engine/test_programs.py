@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -110,6 +111,36 @@ def _runs(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_limits_of_a_worker_are_not_those_of_a_program(tmp_path: Path) -> None:
+    code = """
+import resource
+said = {"memory": resource.getrlimit(resource.RLIMIT_AS)[0] // 2**30,
+        "ignored": signal.getsignal(signal.SIGTERM) is signal.SIG_IGN}
+Path(sys.argv[2], "said").write_text(json.dumps(said))
+"""
+    script = f"""
+import json, resource, signal, sys
+from pathlib import Path
+sys.path[:] = {sys.path!r}
+from ai_engine.kinds.program.running import ran
+from ai_engine.library.program import Program
+_, hard = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, hard))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+command = tuple(json.loads(sys.argv[1]))
+with ran(Program(command=command, memory_bytes=12 * 2**30), [], keep=Path(sys.argv[2])) as folder:
+    print((folder / "said").read_text())
+"""
+    program = a_program(tmp_path, f"import signal\n{code}")
+    done = subprocess.run(
+        [PYTHON, "-c", script, json.dumps(program.command), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {"memory": 12, "ignored": False}
 
 
 def test_memory_is_limited(tmp_path: Path) -> None:

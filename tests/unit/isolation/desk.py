@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ class HostileDesk:
     def refuse(self) -> None:
         """Refuse on purpose."""
         raise NodeError("the model is not installed")
+
+    def wait(self) -> None:
+        """Lack what is away."""
+        raise AwayError("service chest at http://triton:8000: cannot be reached")
 
     def fail(self) -> None:
         """Raise what nobody expects."""

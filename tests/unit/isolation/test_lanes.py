@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dicom_node.errors import AwayError
 from dicom_node.isolation.attempts import AttemptsInMemory, Counted
 from dicom_node.isolation.errors import (
     WorkerDiedError,
@@ -64,6 +65,12 @@ def test_work_is_done_by_a_warm_process_that_is_not_the_nodes(lanes: Lanes[Hosti
     pids = {lanes.run("s", LONG, nothing, HostileDesk.pid) for _ in range(5)}
     assert len(pids) == 1, "the same subject is worked on by the same worker"
     assert pids <= set(lanes.pids())
+
+
+def test_what_is_away_is_told_from_what_is_refused(lanes: Lanes[HostileDesk]) -> None:
+    with pytest.raises(AwayError, match="cannot be reached"):
+        lanes.run("s", LONG, nothing, HostileDesk.wait)
+    assert lanes.run("s", LONG, nothing, HostileDesk.twice, 4) == 8
 
 
 def test_what_the_desk_refuses_is_refused_in_its_words(lanes: Lanes[HostileDesk]) -> None:
