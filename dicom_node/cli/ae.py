@@ -1,8 +1,12 @@
 """``dicom-node ae``: who may call the node, and who gets its results."""
 
+import binascii
 import getpass
+import ssl
 import sys
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -75,6 +79,22 @@ HowProven = Annotated[
         help="How it shows that it has what it was sent: storage commitment, a search, or not.",
     ),
 ]
+Callers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        help="From where it may call: host (its own), any, an IP address or a network such as "
+        "10.0.0.0/24; repeatable. New entries: host.",
+    ),
+]
+Certificates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--certificate",
+        help="PEM file, or SHA-256 fingerprint, of the certificate that it must show by TLS; "
+        "repeatable. `any`: no certain one.",
+    ),
+]
 Description = Annotated[str | None, typer.Option(help="A note for people.")]
 
 
@@ -94,6 +114,8 @@ def add(
     compression: OverlayCompression = None,
     url: Url = None,
     proof: HowProven = None,
+    callers: Callers = None,
+    certificate: Certificates = None,
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
@@ -124,6 +146,8 @@ def add(
             compression=compression,
             url=url,
             proof=proof,
+            callers=callers,
+            certificate=certificate,
         ),
     )
     ae_titles.add(entity, actor=getpass.getuser())
@@ -146,6 +170,8 @@ def change(
     compression: OverlayCompression = None,
     url: Url = None,
     proof: HowProven = None,
+    callers: Callers = None,
+    certificate: Certificates = None,
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
@@ -166,6 +192,8 @@ def change(
             compression=compression,
             url=url,
             proof=proof,
+            callers=callers,
+            certificate=certificate,
         ),
     )
     ae_titles.change(entity, version=version_of(present), actor=getpass.getuser())
@@ -187,13 +215,13 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         write_json(run.administration().ae_titles.all())
         return
-    table = Table(
-        "Title", "Address", "Roles", "Results go to", "Quiet", "Gets", "Proof", "Note", box=None
-    )
+    headings = ("Address", "Calls from", "Roles", "Results go to", "Quiet", "Gets", "Proof", "Note")
+    table = Table("Title", *headings, box=None)
     for each in run.administration().ae_titles.all():
         table.add_row(
             each.title,
             each.address,
+            _places(each),
             ", ".join(sorted(each.roles)),
             ", ".join(each.destinations) or "nobody",
             f"{each.quiet_period:g} s",
@@ -205,6 +233,11 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
         run.console.print(table)
     else:
         run.console.print("No AE titles yet: everybody is refused. `dicom-node ae add --help`")
+
+
+def _places(entity: ApplicationEntity) -> str:
+    shown = ", ".join(entity.callers)
+    return f"{shown}, by certificate" if entity.certificates else shown
 
 
 @commands.command("echo")
@@ -298,6 +331,8 @@ def _given(
     compression: Compression | None,
     url: str | None,
     proof: Proof | None,
+    callers: list[str] | None,
+    certificate: list[str] | None,
 ) -> dict[str, Any]:
     """Return the fields of an entry that options were given for."""
     fields = {
@@ -313,8 +348,26 @@ def _given(
         "compression": compression,
         "url": url,
         "proof": proof,
+        "callers": tuple(callers) if callers else None,
+        "certificates": _fingerprints(certificate) if certificate else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _fingerprints(given: list[str]) -> tuple[str, ...]:
+    if given == ["any"]:
+        return ()
+    return tuple(_fingerprint(each) for each in given)
+
+
+def _fingerprint(given: str) -> str:
+    path = Path(given)
+    if not path.is_file():
+        return given.replace(":", "").lower()
+    try:
+        return sha256(ssl.PEM_cert_to_DER_cert(path.read_text().strip())).hexdigest()
+    except (ValueError, binascii.Error) as error:
+        raise ConfigurationError(f"{given} is no certificate in PEM: {error}") from error
 
 
 def _kinds(listed: str) -> tuple[EvidenceKind, ...]:

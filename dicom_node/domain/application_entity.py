@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from dicom_node.domain.callers import HOST, caller_problem, certificate_problem
 from dicom_node.errors import ConfigurationError, InvalidFieldsError
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 
@@ -122,6 +123,8 @@ class ApplicationEntity:
     until then a delivery is not done. ``tls`` says that it is called by TLS. With a ``url`` it is a
     DICOMweb server (PS3.18) below that address, and gets results by STOW-RS; ``host`` and ``port``
     then say nothing.
+    ``callers`` are the addresses and networks from which it may call, ``host`` for its own host and
+    ``any`` for everywhere; ``certificates`` are SHA-256 fingerprints: it must show one of them.
     """
 
     title: str
@@ -137,6 +140,8 @@ class ApplicationEntity:
     compression: Compression = Compression.SMALLEST
     url: str = ""
     proof: Proof = Proof.NONE
+    callers: tuple[str, ...] = (HOST,)
+    certificates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -160,6 +165,8 @@ class ApplicationEntity:
             _unless(bool(self.host.strip() or self.url), "give a host name or an IP address."),
         )
         yield "url", _url_problem(self.url) if self.url else ""
+        yield "callers", caller_problem(self.callers)
+        yield "certificates", certificate_problem(self.certificates)
         yield "roles", _unless(bool(self.roles), "give at least one role.")
         yield (
             "quiet_period",

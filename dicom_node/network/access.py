@@ -18,14 +18,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationRequest:
-    """Who asks for an association, as said in the A-ASSOCIATE-RQ."""
+    """Who asks for an association, as said in the A-ASSOCIATE-RQ, and from where.
+
+    ``certificate`` is the SHA-256 of the one that was shown over TLS; empty without one.
+    """
 
     calling_ae: str
     called_ae: str
     peer_address: str
+    certificate: str = ""
 
 
-# ``None`` stands for a calling AE title that the node does not know.
+# ``None`` stands for a calling AE title that the node does not know. Raises CallerRefusedError
+# where it knows the title, and another calls by it.
 AccessPolicy = Callable[[AssociationRequest], frozenset[Operation] | None]
 # Called once in each receiver process, so it must be picklable: a module's function, or a
 # functools.partial of one.

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import sha256
 from ssl import SSLSocket
 
 from pynetdicom.ae import ApplicationEntity
@@ -49,6 +50,16 @@ class ClosingSocket(Connection):
         if self.socket is not None:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self
+
+    @property
+    def certificate(self) -> str:
+        """The SHA-256 of the peer's certificate, in hexadecimal; empty where it showed none."""
+        shown = (
+            self.socket.getpeercert(binary_form=True)
+            if isinstance(self.socket, SSLSocket)
+            else None
+        )
+        return sha256(shown).hexdigest() if shown else ""
 
     def hang_up(self) -> None:
         """Shut the connection down and close it."""

@@ -120,6 +120,11 @@ class ReceivingAssociation(AcceptedAssociation):
         return request
 
     @property
+    def certificate(self) -> str:
+        """The SHA-256 of the certificate that the peer showed over TLS; empty without one."""
+        return self.connection.certificate
+
+    @property
     def end(self) -> AssociationEnd:
         """How the association ended, once it has."""
         if self.is_released:

@@ -15,6 +15,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
+from dicom_node.domain.callers import CallerRefusedError
 from dicom_node.domain.reception import (
     Announcement,
     AssociationEnded,
@@ -110,9 +111,15 @@ class StorageScp:
             calling_ae=association.proposal.calling_ae,
             called_ae=association.proposal.called_ae,
             peer_address=str(association.requestor.address),
+            certificate=association.certificate,
         )
         proposed = primitive.presentation_context_definition_list
-        permitted = association.proposal.refusal or self._permitted(request)
+        try:
+            permitted = association.proposal.refusal or self._permitted(request)
+        except CallerRefusedError as error:
+            # The peer is told what strangers are told; why stands in the log and the audit trail.
+            self._reject(association, request, Refusal.CALLING_AE_UNKNOWN, str(error))
+            return
         if isinstance(permitted, Refusal):
             self._reject(association, request, permitted)
             return
@@ -133,6 +140,8 @@ class StorageScp:
             return Refusal.CALLED_AE_UNKNOWN
         try:
             permitted = self._access(request)
+        except CallerRefusedError:
+            raise
         except NodeError as error:
             logger.error("access.failed %s", fields(error=error))  # noqa: TRY400  # said in full
             return Refusal.ACCESS_UNDECIDED
@@ -142,7 +151,11 @@ class StorageScp:
         return Refusal.CALLING_AE_UNKNOWN if permitted is None else permitted
 
     def _reject(
-        self, association: ReceivingAssociation, request: AssociationRequest, refusal: Refusal
+        self,
+        association: ReceivingAssociation,
+        request: AssociationRequest,
+        refusal: Refusal,
+        reason: str = "",
     ) -> None:
         logger.warning(
             "association.refused %s",
@@ -150,7 +163,7 @@ class StorageScp:
                 calling_ae=request.calling_ae,
                 called_ae=request.called_ae,
                 peer=request.peer_address,
-                reason=refusal.name.lower(),
+                reason=reason or refusal.name.lower(),
             ),
         )
         association.reject(refusal)
@@ -161,6 +174,7 @@ class StorageScp:
                 peer_address=request.peer_address,
                 refusal=refusal,
                 at=self._now(),
+                reason=reason,
             )
         )
 

@@ -26,6 +26,7 @@ from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
 
+from dicom_node.domain.callers import CallerRefusedError
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.errors import NodeError
@@ -181,9 +182,14 @@ class WorklistScp:
             calling_ae=association.proposal.calling_ae,
             called_ae=association.proposal.called_ae,
             peer_address=str(association.requestor.address),
+            certificate=association.certificate,
         )
         proposed = primitive.presentation_context_definition_list
-        decided = association.proposal.refusal or self._decided(request, proposed)
+        reason = ""
+        try:
+            decided = association.proposal.refusal or self._decided(request, proposed)
+        except CallerRefusedError as error:
+            decided, reason = Refusal.CALLING_AE_UNKNOWN, str(error)
         if not isinstance(decided, Refusal) and not association.place.admit(request.calling_ae):
             decided = Refusal.TOO_MANY_ASSOCIATIONS
         if not isinstance(decided, Refusal):
@@ -208,7 +214,7 @@ class WorklistScp:
                 calling_ae=request.calling_ae,
                 called_ae=request.called_ae,
                 peer=request.peer_address,
-                reason=decided.name.lower(),
+                reason=reason or decided.name.lower(),
             ),
         )
         association.reject(decided)
@@ -219,6 +225,7 @@ class WorklistScp:
                 peer_address=request.peer_address,
                 refusal=decided,
                 at=datetime.now(UTC),
+                reason=reason,
             )
         )
 
@@ -229,6 +236,8 @@ class WorklistScp:
             return Refusal.CALLED_AE_UNKNOWN
         try:
             permitted = self._access(request)
+        except CallerRefusedError:
+            raise
         except Exception as error:  # noqa: BLE001  # whatever the policy rests on: nobody gets in
             logger.error("access.failed %s", fields(error=type(error).__name__))  # noqa: TRY400
             return Refusal.ACCESS_UNDECIDED

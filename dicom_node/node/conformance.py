@@ -350,7 +350,9 @@ def _character_sets() -> Iterator[str]:
 
 def _security() -> Iterator[str]:
     yield from _title(2, "5 Security")
-    yield "Unknown calling AE titles, and calls for another called AE title, are rejected. With a"
+    yield "Unknown calling AE titles, and calls for another called AE title, are rejected. So are"
+    yield "known ones that call from another address than their entry allows, or do not show the"
+    yield "certificate that it names. An audit trail is kept (PS3.15 Sections A.5 to A.7). With a"
     yield "certificate configured, the node receives on a second port and calls destinations by the"
     yield "BCP 195 TLS profile (PS3.15 Section B.12), with certificates on both sides. Other"
     yield "traffic is readable on the wire: keep it in a network that you trust."

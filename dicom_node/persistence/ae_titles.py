@@ -173,6 +173,8 @@ def _row(entity: ApplicationEntity) -> dict[str, Any]:
         "compression": entity.compression.value,
         "url": entity.url,
         "proof": entity.proof.value,
+        "callers": list(entity.callers),
+        "certificates": list(entity.certificates),
     }
 
 
@@ -191,4 +193,6 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         compression=Compression(row["compression"]),
         url=row["url"],
         proof=Proof(row["proof"]),
+        callers=tuple(row["callers"]),
+        certificates=tuple(row["certificates"]),
     )

@@ -35,7 +35,9 @@ def sentence(words: str) -> str:
 
 
 def plain(value: object) -> str:
-    """Return what a field of a form shows: numbers without what says nothing."""
+    """Return what a field of a form shows: numbers without what says nothing, lists with commas."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 

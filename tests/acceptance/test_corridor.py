@@ -3,6 +3,7 @@
 Real parts throughout: DCMTK sends, the node runs by its public command, Orthanc is the PACS.
 """
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -77,6 +78,26 @@ def test_a_radiograph_comes_back_as_a_report_and_an_overlay(
     dump = run("dsrdump", tmp_path / f"{report.SOPInstanceUID}.dcm")
     assert dump.returncode == 0
     assert "Image Measurement Report" in dump.stdout or "Imaging Measurement Report" in dump.stdout
+    assert _trail(shared_hospital, str(source.StudyInstanceUID)) == [
+        ("Begin Transferring DICOM Instances", MODALITY),
+        ("DICOM Instances Transferred", MODALITY),
+        ("DICOM Instances Transferred", "ORTHANC"),
+    ]
+    verified = shared_hospital.node.run("audit", "verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def _trail(hospital: Hospital, study: str) -> list[tuple[str, str]]:
+    """Return what the audit trail says of a study, in order: the events, and who was there too."""
+    shown = hospital.node.run("audit", "show", "--json", "--study", study)
+    assert shown.returncode == 0, shown.stderr
+    records = [json.loads(line) for line in reversed(shown.stdout.splitlines())]
+    return [
+        (each["event"], user)
+        for each in records
+        for user in (one["user"] for one in each["by"])
+        if user != hospital.node.peer.ae_title
+    ]
 
 
 def test_a_destination_gets_the_kinds_of_evidence_that_it_is_administered_to_get(

@@ -74,6 +74,8 @@ AE_TITLES = sa.Table(
     sa.Column("compression", sa.String(16), nullable=False, server_default="smallest"),
     sa.Column("proof", sa.String(16), nullable=False, server_default="none"),
     sa.Column("url", sa.String(255), nullable=False, server_default=""),
+    sa.Column("callers", sa.JSON, nullable=False, server_default='["any"]'),
+    sa.Column("certificates", sa.JSON, nullable=False, server_default="[]"),
 )
 
 AUDIT = sa.Table(

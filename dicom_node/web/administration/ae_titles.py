@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
 
 from dicom_node.administration.administration import Administration
 from dicom_node.administration.ae_titles import AE_TITLE_ENTRY
@@ -16,7 +17,7 @@ from dicom_node.domain.application_entity import (
 from dicom_node.domain.user import User
 from dicom_node.domain.version import version_of
 from dicom_node.errors import ConflictError, InvalidFieldsError, NodeError
-from dicom_node.web.administration.forms import FormState, Posted, typed
+from dicom_node.web.administration.forms import FormState, Posted, typed, words_of
 from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Configuring, Looking, Operating, tell
@@ -24,12 +25,14 @@ from sr_templates.evidence_kind import EVIDENCE
 
 PATH = "/ae-titles"
 _LISTS, _FLAGS = ("roles", "destinations", "evidence"), ("tls",)
+_WORDS = ("callers", "certificates")
 _NEW = {
     "port": 104,
     "roles": ["modality"],
     "quiet_period": 2,
     "patience": 600,
     "evidence": ["sr", "sc"],
+    "callers": ["host"],
 }
 
 
@@ -107,7 +110,7 @@ def _add_looking(router: APIRouter, pages: _Pages) -> None:
 def _add_changing(router: APIRouter, pages: _Pages) -> None:
     @router.post(PATH + "/new")
     def add(request: Request, user: Configuring, form: Posted) -> Response:
-        said = typed(form, lists=_LISTS, flags=_FLAGS)
+        said = _said(form)
         try:
             entity = pages.titles.read(said)
             pages.titles.add(entity, actor=user.name)
@@ -122,7 +125,7 @@ def _add_changing(router: APIRouter, pages: _Pages) -> None:
 
     @router.post(PATH + "/entry")
     def change(request: Request, user: Configuring, form: Posted, title: str) -> Response:
-        said = typed(form, lists=_LISTS, flags=_FLAGS) | {"title": title}
+        said = _said(form) | {"title": title}
         version = str(form.get("version", ""))
         state = FormState(values=said, version=version)
         try:
@@ -144,6 +147,12 @@ def _add_changing(router: APIRouter, pages: _Pages) -> None:
         pages.titles.remove(title, actor=user.name, version=str(form.get("version", "")))
         tell(request, f"{title} is removed: it is refused from its next association on.")
         return RedirectResponse(PATH, status_code=303)
+
+
+def _said(form: FormData) -> dict[str, Any]:
+    said = typed(form, lists=_LISTS, flags=_FLAGS)
+    words = {name: words_of(said[name]) for name in _WORDS if name in said}
+    return said | words
 
 
 def _as_it_is(entity: ApplicationEntity) -> FormState:

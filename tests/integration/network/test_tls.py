@@ -1,8 +1,10 @@
 """DICOM over TLS with DCMTK on the other side (PS3.15 Section B.12)."""
 
 import functools
+import hashlib
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -21,10 +23,12 @@ from dicom_node.configuration.settings import (
     WorklistSettings,
 )
 from dicom_node.domain.application_entity import ApplicationEntity, Operation, Role
+from dicom_node.domain.callers import CallerRefusedError
 from dicom_node.errors import ConfigurationError
-from dicom_node.network.access import StaticAccess
+from dicom_node.network.access import AssociationRequest, Refusal, StaticAccess
 from dicom_node.network.certificates import expires_at
 from dicom_node.network.errors import AssociationError
+from dicom_node.network.events import AssociationRefused
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.storage_scu import Destination, store
@@ -241,3 +245,37 @@ def test_a_destination_by_tls_needs_a_certificate_of_the_nodes_own() -> None:
 def test_a_certificate_says_until_when_it_is_valid(identities: dict[str, Identity]) -> None:
     ends = expires_at(files(identities, "node", "modality"))
     assert timedelta(days=1) < ends - utc_now() <= timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class ByCertificate:
+    """A policy that lets one certificate in, whatever title it calls by."""
+
+    fingerprint: str
+
+    def __call__(self, request: AssociationRequest) -> frozenset[Operation]:
+        """Look at the certificate."""
+        if request.certificate != self.fingerprint:
+            raise CallerRefusedError(f"{request.calling_ae} shows {request.certificate}")
+        return frozenset({Operation.ECHO})
+
+
+def test_a_caller_is_known_by_the_certificate_that_it_shows(
+    tmp_path: Path, identities: dict[str, Identity]
+) -> None:
+    own = identities["modality"]
+    der = ssl.PEM_cert_to_DER_cert(own.certificate.read_text())
+    options = ("+tls", own.private_key, own.certificate, "+cf", identities["node"].certificate)
+    for fingerprint, answered in ((hashlib.sha256(der).hexdigest(), True), ("0" * 64, False)):
+        with node.reception(
+            tmp_path / fingerprint[:8],
+            access=functools.partial(ByCertificate, fingerprint),
+            tls=files(identities, "node", trusts="modality"),
+        ) as running:
+            done = dcmtk.echoscu(running.peer, calling="CR1", options=[str(x) for x in options])
+            assert (done.returncode == 0) is answered, done.stderr
+            if not answered:
+                (refused,) = running.recorder.wait_for(AssociationRefused)
+                assert refused.refusal is Refusal.CALLING_AE_UNKNOWN
+                assert refused.reason.startswith("CR1 shows ")
+                assert "Calling AE Title Not Recognized" in done.stderr

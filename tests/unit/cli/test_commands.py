@@ -161,3 +161,29 @@ def test_migrating_reads_from_the_archive_what_an_earlier_version_did_not_keep(
     with engine.connect() as connection:
         assert connection.scalar(sa.select(STUDY_ATTRIBUTES.c.patient_id)) == "P1"
     engine.dispose()
+
+
+def test_an_ae_title_is_bound_to_networks_and_to_a_certificate(tmp_path: Path) -> None:
+    added = [
+        "ae",
+        "add",
+        "CR1",
+        "--host",
+        "cr1",
+        "--port",
+        "104",
+        "--role",
+        "modality",
+        "--from",
+        "10.0.0.0/8",
+        "--from",
+        "host",
+    ]
+    dicom_node(*added, "--certificate", "AB:" * 31 + "AB")
+    assert "10.0.0.0/8, host, by certificate" in dicom_node("ae", "list").output
+    dicom_node("ae", "set", "CR1", "--certificate", "any", "--from", "any")
+    assert "by certificate" not in dicom_node("ae", "list").output
+    broken = tmp_path / "cr1.pem"
+    broken.write_text("no certificate")
+    with pytest.raises(ConfigurationError, match="is no certificate in PEM"):
+        dicom_node("ae", "set", "CR1", "--certificate", str(broken))

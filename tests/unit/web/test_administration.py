@@ -418,3 +418,17 @@ def test_an_empty_node_says_what_to_do_first_and_ticks_what_is_done(tmp_path: Pa
     add_traffic(stores)
     assert client.get("/overview/start").text.count("step-done") == 5
     stores.close()
+
+
+def test_from_where_an_ae_title_calls_is_shown_and_set(
+    client: TestClient, stores: Repositories
+) -> None:
+    assert re.search(r'name="callers"[^>]*value="host"', client.get("/ae-titles/new").text)
+    where = "/ae-titles/entry?title=CT1"
+    wrong = post(client, where, where, **{**_ENTRY, "callers": "x"})
+    assert "is no address" in wrong.text
+    said = {**_ENTRY, "callers": "host, 10.0.0.0/24", "certificates": "ab" * 32}
+    post(client, where, where, **said)
+    entity = stores.ae_titles.get("CT1")
+    assert (entity.callers, entity.certificates) == (("host", "10.0.0.0/24"), ("ab" * 32,))
+    assert "host, 10.0.0.0/24" in client.get("/ae-titles").text
