@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ai_engine.errors import AiEngineError, ServiceAwayError
-from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.registry import Part, has_part, part
 from ai_engine.library.card import ModelCard
 from dicom_node.configuration.credentials import read_credentials
@@ -29,6 +28,9 @@ def require_answering(card: ModelCard, settings: NodeSettings) -> bool:
     try:
         if not has_part(card, Part.READINESS):
             return False
+        # Loads what speaks to services, which a node without any starts without.
+        from ai_engine.kinds.loading import Loading  # noqa: PLC0415
+
         part(card, Part.READINESS)(
             Loading(
                 card=card,
