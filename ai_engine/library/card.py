@@ -174,6 +174,13 @@ class ModelCard:
         """Whether something else than the node runs the model: a card describes it, no weights."""
         return self.service is not None or self.program is not None
 
+    @property
+    def runs_at(self) -> str:
+        """What runs the model, in words; empty where the node itself does."""
+        if self.service:
+            return f"service {self.service.words}"
+        return f"program {self.program.command[0]}" if self.program else ""
+
     def patience(self, images: int) -> float:
         """Seconds that a worker may wait, for a study, for what runs the model elsewhere."""
         if self.program:

@@ -15,6 +15,7 @@ from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.status import CONFLICT_ADVICE
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
+from dicom_node.models.services import require_answering
 from dicom_node.network.storage_scu import Destination
 from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.node.administering import make_routes
@@ -125,6 +126,8 @@ def _report_conflicts(run: Invocation) -> None:
 def _check_routes(run: Invocation) -> str:
     cards = run.model_cards()
     routes = make_routes(run.repositories(), run.config_dir, cards).in_use()
+    for name in sorted({route.model for route in routes}):
+        require_answering(cards.active(name), run.settings())
     return ", ".join(f"{route.name} → {cards.verified(route.model).key}" for route in routes)
 
 

@@ -107,6 +107,7 @@ def _card(card: ModelCard, active: bool) -> dict[str, Any]:
         "weights_digest": card.weights_digest,
         "research_only": card.research_only,
         "intended_use": card.intended_use,
+        "runs_at": card.runs_at,
         "limitations": list(card.limitations),
         "figures": [
             {

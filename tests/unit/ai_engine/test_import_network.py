@@ -1,11 +1,14 @@
 """Networks of somebody else as files: read, given a card, run; or refused with nothing left."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import openvino
 import pytest
 
+from ai_engine.commands.evaluate import evaluate
 from ai_engine.commands.import_network import NetworkRequest, import_network
 from ai_engine.errors import ModelFolderError, WeightImportError
 from ai_engine.importing import folder as folders
@@ -107,6 +110,27 @@ def test_torchxrayvisions_labels_and_scaling_come_with_its_name(tmp_path: Path) 
     data = onnx_files.classifier(labels=14, size=224, channels=3)
     with pytest.raises(WeightImportError, match="has 14 values, and 18 were given"):
         brought_in(tmp_path, data, family="torchxrayvision", name="other.onnx")
+
+
+def test_an_imported_network_is_measured_on_a_data_set(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    for name, most in (("Effusion", 255), ("Mass", 60)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = rng.integers(0, most, (64, 64)).astype(np.uint8)
+            cv2.imwrite(str(tmp_path / "images" / name / f"{name}{number}_1.png"), pixels)
+    card = brought_in(tmp_path, onnx_files.classifier(), labels=LABELS)
+    report = evaluate(
+        card=replace(card, guard="frontal-chest-guard"),
+        data=tmp_path / "images",
+        out=tmp_path / "report",
+        cache=tmp_path / "cache",
+        split="train",
+        layout="folders",
+    )
+    found = {each.label: each.value for each in report.metrics if each.name == "auc"}
+    assert found["Effusion"] == 1.0  # bright images, and label 0 is how bright an image is
+    assert found["Mass"] == 1.0
 
 
 WHOLE = onnx_files.classifier(metadata=onnx_files.labelled(*LABELS))

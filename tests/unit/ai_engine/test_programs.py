@@ -259,6 +259,12 @@ def test_a_file_that_is_no_json_fails_in_words(tmp_path: Path, code: str) -> Non
         a_predictor(tmp_path, program).predict([an_image(tmp_path)], {})
 
 
+def test_a_card_says_what_runs_its_model() -> None:
+    assert a_card(Program(command=("/opt/finder", "--key", "x"))).runs_at == "program /opt/finder"
+    assert vendor_card().runs_at == "service brightness at http://127.0.0.1:1"
+    assert replace(vendor_card(), service=None).runs_at == ""
+
+
 def test_a_card_keeps_its_program(tmp_path: Path) -> None:
     card = replace(
         a_card(Program(command=("/bin/true", "{input}"), environment=("A=b c",), timeout=3.5)),
