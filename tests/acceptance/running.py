@@ -61,7 +61,9 @@ class RunningNode:
             )
         )
 
-    def run(self, *arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str | Path, timeout: float = 60, said: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``dicom-node`` with this node's settings."""
         return subprocess.run(
             [_COMMAND, "--config", CONFIG, *map(str, arguments)],
@@ -69,6 +71,7 @@ class RunningNode:
             capture_output=True,
             text=True,
             timeout=timeout,
+            input=said,
             check=False,
         )
 
