@@ -101,7 +101,7 @@ def _signed_in(browser: Browser, made: Tour, name: str, scheme: str) -> Iterator
         page.get_by_label("Name").fill(name)
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_load_state("networkidle")
+        page.wait_for_selector("main h1")
         yield page
 
 
@@ -131,7 +131,8 @@ def _browser(executable: str) -> Iterator[Browser]:
 
 
 def _shot(page: Page) -> bytes:
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(500)
     return page.screenshot(animations="disabled")
 
 

@@ -1,8 +1,12 @@
 """The operator's first look: what came in the last day, what waits, what failed, what to do."""
 
+import hashlib
+import math
+import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from dicom_node.administration.studies import Standing, Studies
@@ -13,6 +17,10 @@ from dicom_node.domain.traffic import DestinationTraffic, SenderTraffic
 
 PERIOD = timedelta(days=1)
 _FEW = 8
+_PULSE_SECONDS = 1.0
+# Looking takes a tenth of one core at most, however long it takes.
+_PULSE_SHARE = 10
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Traffic(Protocol):
@@ -73,9 +81,38 @@ class Overview:
         return not (self.problems or self.failed or self.held or self.given_up or self.suspensions)
 
 
+class Pulse:
+    """Says whether the overview is what it was: looked at once for all who ask, not too often."""
+
+    def __init__(
+        self,
+        look: Callable[[], Overview],
+        *,
+        period: float = _PULSE_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._look = look
+        self._period = period
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._until = -math.inf
+        self._last = ""
+
+    def __call__(self) -> str:
+        """Return a word that is another one when something has changed."""
+        with self._lock:
+            begun = self._monotonic()
+            if begun >= self._until:
+                seen = replace(self._look(), at=_NEVER)
+                self._last = hashlib.sha256(repr(seen).encode()).hexdigest()
+                took = self._monotonic() - begun
+                self._until = begun + took + max(self._period, _PULSE_SHARE * took)
+            return self._last
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """Gathers the overview."""
+    """Gathers the overview; ``is_over`` says that the node stops: nobody is to wait for more."""
 
     traffic: Traffic
     studies: Studies
@@ -83,6 +120,7 @@ class Operations:
     held: Callable[[], int]
     suspensions: Callable[[], tuple[Suspension, ...]]
     clock: Callable[[], datetime]
+    is_over: Callable[[], bool] = lambda: False
 
     def destinations(self) -> tuple[DestinationTraffic, ...]:
         """Return what went to each destination within the period, and what still should."""

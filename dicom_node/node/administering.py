@@ -59,6 +59,7 @@ def make_administration(
     problems: Callable[[], tuple[Problem, ...]] = tuple,
     teller: Teller | None = None,
     self_test: SelfTests | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Administration:
     """Return what can be administered; ``problems`` says what is wrong with a running node,
     and ``teller`` which channels did not take their notices.
@@ -76,6 +77,7 @@ def make_administration(
             held=lambda: sum(repositories.hotbase.held_counts().values()),
             suspensions=repositories.observations.suspensions,
             clock=utc_now,
+            is_over=is_over,
         ),
         studies=studies,
         uploaded=UploadedStudies(studies, lambda report: _sentence(repositories, report)),

@@ -3,6 +3,7 @@
 import functools
 import getpass
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -200,6 +201,7 @@ class Node:
             most=settings.web.max_uploads,
             clock=utc_now,
         )
+        self._stopping = threading.Event()
         self._self_test = SelfTest(
             self._repositories,
             uploads=self._uploads,
@@ -238,6 +240,7 @@ class Node:
                         problems=self.problems,
                         teller=self._teller,
                         self_test=self._self_test,
+                        is_over=self._stopping.is_set,
                     ),
                     uploads=self._uploads,
                     record=self._auditing.record,
@@ -316,6 +319,7 @@ class Node:
 
     def stop(self) -> None:
         """Stop taking associations, let the running ones and their studies end, then stop."""
+        self._stopping.set()
         self._self_test.stop()
         self._uploads.stop()
         self._receivers.stop()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNKNOWN = "unknown"
@@ -27,18 +28,23 @@ class RequestTimes:
             return
         begun = time.monotonic()
         status = 500
+        is_stream = False
 
         async def noting(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_stream
             if message["type"] == "http.response.start":
                 status = message["status"]
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                # How long a page listens is no figure of how fast it is answered.
+                is_stream = kind.startswith("text/event-stream")
             await send(message)
 
         try:
             await self._application(scope, receive, noting)
         finally:
-            method = scope["method"] if scope["method"] in _METHODS else UNKNOWN
-            self._observe(method, _route(scope), status, time.monotonic() - begun)
+            if not is_stream:
+                method = scope["method"] if scope["method"] in _METHODS else UNKNOWN
+                self._observe(method, _route(scope), status, time.monotonic() - begun)
 
 
 def _route(scope: Scope) -> str:

@@ -163,9 +163,17 @@ def signed_in(request: Request) -> User:
     idle = _now(request) - request.session.get("seen", 0)
     if idle >= SESSION_SECONDS:
         raise NotSignedInError("sign in again.")
-    if idle >= _NOTED_SECONDS and request.headers.get("HX-Trigger") not in UNATTENDED:
+    if idle >= _NOTED_SECONDS and not _is_unattended(request):
         request.session["seen"] = _now(request)
     return user
+
+
+def _is_unattended(request: Request) -> bool:
+    """Whether the page asks by itself, and nobody has done anything."""
+    return (
+        request.headers.get("HX-Trigger") in UNATTENDED
+        or request.headers.get("Accept") == "text/event-stream"
+    )
 
 
 def _moment(request: Request) -> datetime:

@@ -1,6 +1,6 @@
 """The administration's pages over a node's stores, with traffic of every kind in them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,26 +47,29 @@ def office_stores(folder: Path) -> Iterator[Repositories]:
         repositories.close()
 
 
-def office_administration(repositories: Repositories) -> Administration:
+def office_administration(
+    repositories: Repositories, is_over: Callable[[], bool] = lambda: False
+) -> Administration:
     """The administration over the stores, with the routes and models that come with the node."""
     cards = ModelCards(CONFIG, repositories.settings.models_dir)
     routes = make_routes(repositories, CONFIG, cards)
-    return make_administration(repositories, routes=routes, cards=cards)
+    return make_administration(repositories, routes=routes, cards=cards, is_over=is_over)
 
 
 def office_application(
     repositories: Repositories,
     devices: DeviceDesk | None = None,
     uploads: Uploads | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
-    """All pages over the stores, and a worklist in memory."""
+    """All pages over the stores, and a worklist in memory; ``is_over`` ends what is listened to."""
     pages = make_pages(
         repositories.settings,
         repositories,
         FakeReviewQueue(),
         version="test",
         devices=devices,
-        administration=office_administration(repositories),
+        administration=office_administration(repositories, is_over),
         uploads=uploads,
         audit=Trail(repositories.settings, repositories.audit),
     )

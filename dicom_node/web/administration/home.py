@@ -1,10 +1,12 @@
 """The first page of who operates the node: what came, what waits, what failed, what to do."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from dicom_node.administration.administration import Administration
+from dicom_node.administration.overview import Pulse
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.web.administration.events import changes
 from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Looking, Operating, tell
@@ -15,6 +17,7 @@ PATH, START = "/overview", "/overview/start"
 def make_router(frame: Frame, administration: Administration) -> APIRouter:
     """Return the routes of the overview, and of what its buttons do."""
     router = APIRouter()
+    pulse = Pulse(administration.operations.overview)
 
     @router.get(START)
     def start(request: Request, user: Looking) -> Response:
@@ -40,6 +43,15 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
             seen=administration.operations.overview(),
             peers=peers,
             self_test=administration.self_test,
+        )
+
+    @router.get(PATH + "/events")
+    def events(user: Looking) -> StreamingResponse:
+        del user
+        return StreamingResponse(
+            changes(pulse, administration.operations.is_over),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
     @router.post(PATH + "/self-test")

@@ -135,3 +135,16 @@ def test_a_failed_study_is_tried_again_from_the_first_page(
     row.get_by_role("button", name="Try again").click()
     expect(desk.get_by_text("routed and analysed again")).to_be_visible()
     assert stores.index.study(FAILED).state is StudyState.RECEIVING
+
+
+def test_the_overview_draws_itself_anew_when_something_has_changed(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with office_stores(tmp_path) as stores, serving(office_application(stores)) as address:
+        page = window(browser, address)
+        failed = page.locator("li", has_text="failed").locator("b")
+        expect(failed).to_have_text("1")
+        stores.index.reopen_failed()
+        # It asks by itself once a minute only: sooner, it has been told.
+        expect(failed).to_have_text("0", timeout=30_000)
+        page.close()

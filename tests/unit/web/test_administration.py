@@ -1,6 +1,8 @@
 """The administrator's pages: what there is, what is refused beside its field, what is mended."""
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +11,12 @@ import pytest
 from fastapi.testclient import TestClient
 from pydicom.data import get_testdata_file
 
+from dicom_node.administration.overview import Overview, Pulse
 from dicom_node.domain.application_entity import Compression
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.node.repositories import Repositories
+from dicom_node.web.administration.events import changes
 from tests.peers.office import (
     ANALYSED,
     FAILED,
@@ -432,3 +436,43 @@ def test_from_where_an_ae_title_calls_is_shown_and_set(
     entity = stores.ae_titles.get("CT1")
     assert (entity.callers, entity.certificates) == (("host", "10.0.0.0/24"), ("ab" * 32,))
     assert "host, 10.0.0.0/24" in client.get("/ae-titles").text
+
+
+def test_the_overview_is_told_of_changes_and_of_nothing_else(stores: Repositories) -> None:
+    overview = office_administration(stores).operations.overview
+    pulse = Pulse(overview, period=0, monotonic=float)
+    over = threading.Event()
+
+    async def said() -> list[str]:
+        found = []
+        async for each in changes(pulse, over.is_set, second=0.01):
+            found.append(each)
+            if len(found) == 1:
+                stores.index.reopen_failed()
+            elif len(found) == 2:
+                over.set()
+        return found
+
+    assert asyncio.run(said()) == ["retry: 1000\n\n", "event: changed\ndata: 1\n\n"]
+
+
+def test_nothing_new_is_no_change_and_is_looked_at_once_for_all(stores: Repositories) -> None:
+    looked = []
+    overview = office_administration(stores).operations.overview
+    now = [0.0]
+
+    def look() -> Overview:
+        looked.append(1)
+        return overview()
+
+    pulse = Pulse(look, period=1, monotonic=lambda: now[0])
+    first = pulse()
+    assert [pulse() for _ in range(5)] == [first] * 5
+    assert len(looked) == 1
+    now[0] = 1.0
+    assert pulse() == first, "that time passes is no change"
+    assert len(looked) == 2
+
+
+def test_events_are_for_those_who_may_look(stores: Repositories) -> None:
+    assert visitor(stores, "bert").get("/overview/events").status_code == 403

@@ -98,7 +98,9 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
 
 @pytest.fixture(scope="module")
 def client(stores: Repositories) -> TestClient:
-    application = office_application(stores, device_desk(stores, Validated()), NoUploads())
+    application = office_application(
+        stores, device_desk(stores, Validated()), NoUploads(), is_over=lambda: True
+    )
     return TestClient(application, follow_redirects=False)
 
 

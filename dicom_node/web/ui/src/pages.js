@@ -29,3 +29,15 @@ document.addEventListener('htmx:sendError', () => {
   said.textContent = 'The node does not answer. Nothing was signed; try again.';
   document.getElementById('notices')?.replaceChildren(said);
 });
+
+/* What is marked with data-live is drawn anew when the node says that it has changed. */
+const live = document.querySelector('[data-live]');
+if (live) {
+  const draw = () => htmx.trigger(`#${live.id}`, 'refresh');
+  const events = new EventSource(live.dataset.live);
+  events.addEventListener('changed', draw);
+  /* Something may have happened while nobody was listening. */
+  events.addEventListener('error', () => events.addEventListener('open', draw, { once: true }));
+  window.addEventListener('pagehide', () => events.close());
+  window.addEventListener('pageshow', (event) => event.persisted && window.location.reload());
+}
