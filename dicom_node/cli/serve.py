@@ -7,7 +7,17 @@ from types import FrameType
 import typer
 
 from dicom_node.cli.context import invocation
+from dicom_node.isolation.parent import start_parent
 from dicom_node.telemetry import configure_logging
+
+PROCESSES_NEED = (
+    "dicom_node.network.receiver",
+    "dicom_node.archive",
+    "dicom_node.node.access",
+    "dicom_node.node.answering",
+    "dicom_node.node.analyst_tools",
+)
+"""What receivers and workers import; tests compare it with what they name."""
 
 
 def serve(context: typer.Context) -> None:
@@ -16,9 +26,8 @@ def serve(context: typer.Context) -> None:
     Running associations may end and their studies are finished first; whatever is still under way
     after that is taken up at the next start.
     """
-    # The other commands start in a fraction of the time that loading the models' back end takes.
-    from dicom_node.node.node import Node  # noqa: PLC0415
-
+    # Started before anything else is imported: what processes need is imported beside the node.
+    start_parent(PROCESSES_NEED)
     run = invocation(context)
     settings = run.settings()
     configure_logging(settings.log_level, settings.log_format)
@@ -29,7 +38,14 @@ def serve(context: typer.Context) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    node = Node(settings, run.config_dir)
+    # Callers are answered while everything else is imported, which takes longer than all else.
+    from dicom_node.node.listening import Listening  # noqa: PLC0415
+
+    listening = Listening(settings, run.config_dir)
+    listening.start()
+    from dicom_node.node.node import Node  # noqa: PLC0415
+
+    node = Node(settings, run.config_dir, listening)
     node.start()
     run.console.print(
         f"[bold]{settings.network.ae_title}[/] receives on port [bold]{node.port}[/]; "

@@ -47,6 +47,7 @@ class Lane(Generic[Desk]):
         self._process: BaseProcess | None = None
         self._changing = threading.Lock()
         self._stopped = False
+        self.has_warmed = False
         self.warmed: Any = None
 
     @property
@@ -89,6 +90,7 @@ class Lane(Generic[Desk]):
             raise WorkerDiedError("was stopped")
         self._result(begun, _BEGIN_SECONDS)
         self.warmed = self.run(self._setup.warm, (), _BEGIN_SECONDS).value
+        self.has_warmed = True
 
     def run(self, method: Callable[..., Any], args: tuple[Any, ...], seconds: float) -> Outcome:
         """Have the desk do a piece of work.

@@ -62,7 +62,7 @@ class Lanes(Generic[Desk]):
 
     def warmed(self) -> tuple[Any, ...]:
         """Return what each worker said when it was ready for the last time."""
-        return tuple(lane.warmed for lane in self._all if lane.warmed is not None)
+        return tuple(lane.warmed for lane in self._all if lane.has_warmed)
 
     def pids(self) -> tuple[int, ...]:
         """Return the process ids of the workers."""

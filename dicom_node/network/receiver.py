@@ -158,6 +158,8 @@ def run_receiver(
     """
     # Ctrl-C reaches the whole process group; the main process is the one to act on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent of all processes leaves what ends a service to the node; receivers stop by it.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     link = _Link(channel)
     root = logging.getLogger()
     root.addHandler(ForwardingHandler(link.send_log))

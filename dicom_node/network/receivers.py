@@ -14,6 +14,7 @@ from threading import Condition, Thread
 from types import TracebackType
 
 from dicom_node.domain.reception import AssociationEnd, AssociationEnded, InstanceStore
+from dicom_node.isolation.parent import signals_left_to_the_node, start_parent
 from dicom_node.network.access import AccessFactory
 from dicom_node.network.errors import ReceptionError
 from dicom_node.network.events import (
@@ -35,6 +36,9 @@ from dicom_node.network.sources import SourceOfCommitments, SourceOfQueries
 from dicom_node.network.transport import listen
 
 logger = logging.getLogger(__name__)
+
+RECEIVERS_NEED = ("dicom_node.network.receiver",)
+"""Modules that receivers run; their parent imports them, once for all (`isolation.parent`)."""
 
 EventSink = Callable[[Sequence[ReceptionEvent]], None]
 
@@ -84,7 +88,7 @@ class ReceiverPool:
         self._queries = queries
         self._commitments = commitments
         self._on_events = on_events
-        self._context = multiprocessing.get_context("spawn")
+        self._context = multiprocessing.get_context("forkserver")
         self._counts = SlotCounts.make(
             self._context.RawArray, receivers=settings.receivers, limits=settings.limits
         )
@@ -120,17 +124,36 @@ class ReceiverPool:
         ReceptionError
             The port is taken, or a receiver did not start.
         """
+        self.listen()
+        self.wait_until_ready(timeout)
+
+    def listen(self) -> None:
+        """Listen and return; receivers are being started, and the first answers who called.
+
+        Raises
+        ------
+        ReceptionError
+            The port is taken.
+        """
+        start_parent(RECEIVERS_NEED)
         self._listener = listen(self._settings.host, self._settings.port)
         self._port = int(self._listener.getsockname()[1])
         self._wake_reader, self._wake = os.pipe()
-        for index in range(self._settings.receivers):
-            self._spawn(index)
         self._threads = [
             Thread(target=self._read, name="reception-reader", daemon=True),
             Thread(target=self._dispatch, name="reception-events", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
+
+    def wait_until_ready(self, timeout: float = 30.0) -> None:
+        """Return when all receivers accept associations.
+
+        Raises
+        ------
+        ReceptionError
+            A receiver did not start; all are stopped.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._all_ready() or bool(self._restarts), timeout)
             started = self._all_ready()
@@ -200,11 +223,15 @@ class ReceiverPool:
             name=f"receiver-{index}",
             daemon=True,
         )
-        process.start()
+        with signals_left_to_the_node():
+            process.start()
         theirs.close()  # so that the pipe ends when the receiver does
         receiver = _Receiver(index=index, process=process, channel=ours, started=time.monotonic())
         with self._changed:
             self._receivers[index] = receiver
+            is_wanted = not self._stopping
+        if not is_wanted:
+            self._order_stop(receiver, 0.0)
 
     def _order_stop(self, receiver: _Receiver, graceful_timeout: float) -> None:
         try:
@@ -215,7 +242,10 @@ class ReceiverPool:
     # The reader thread -----------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Take in what receivers send, and watch over them, until all have ended."""
+        """Start receivers, take in what they send, and watch over them, until all have ended."""
+        for index in range(self._settings.receivers):
+            if not self._stopping:
+                self._respawn(index)
         while True:
             with self._changed:
                 receivers = {r.channel: r for r in self._receivers.values()}
@@ -303,9 +333,11 @@ class ReceiverPool:
     def _respawn(self, index: int) -> None:
         try:
             self._spawn(index)
-        except OSError as error:  # no memory or process to spare just now
-            logger.critical("receiver.unstarted %s", fields(index=index, reason=error.strerror))
-            self._restarts[index] = time.monotonic() + _LONGEST_PAUSE
+        except (OSError, EOFError) as error:  # no memory or process to spare just now
+            logger.critical("receiver.unstarted %s", fields(index=index, reason=error))
+            with self._changed:
+                self._restarts[index] = time.monotonic() + _LONGEST_PAUSE
+                self._changed.notify_all()
 
     # The event thread ------------------------------------------------------------------------
 

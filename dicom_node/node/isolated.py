@@ -45,6 +45,10 @@ class Workers:
         if self._lanes:
             self._lanes.stop()
 
+    def have_started(self) -> bool:
+        """Whether one has been ready: the others follow, and one that dies is replaced."""
+        return self._lanes is None or bool(self._lanes.warmed())
+
     def unloaded(self) -> dict[str, str]:
         """Return which models a worker could not load, and why."""
         said = self._lanes.warmed() if self._lanes else ()

@@ -5,7 +5,6 @@ import getpass
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from apscheduler.triggers.cron import CronTrigger
 from prometheus_client import CollectorRegistry
 
 from dicom_node import __version__
-from dicom_node.archive import StorageArchive
 from dicom_node.audit.events import application
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem
@@ -22,31 +20,25 @@ from dicom_node.instruments import Instruments
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
 from dicom_node.network.events import ReceptionEvent
-from dicom_node.network.libraries import set_up_dicom_libraries
-from dicom_node.network.receiver import ScpSettings
-from dicom_node.network.receivers import ReceiverPool
-from dicom_node.network.tls import server_context
-from dicom_node.node.access import database_access
 from dicom_node.node.administering import make_administration, make_routes
 from dicom_node.node.analyst import AnalystSetup
-from dicom_node.node.answering import LateCommitments, LateQueries
-from dicom_node.node.archives import archive_settings
 from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.auditing import Auditing
 from dicom_node.node.clock import utc_now
 from dicom_node.node.committing import commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
+from dicom_node.node.engine_settings import engine_settings
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.isolated import Isolated, Workers
 from dicom_node.node.last_resort import LastResort
+from dicom_node.node.listening import Listening
 from dicom_node.node.measuring import Observed, fill_registry, measured_events
 from dicom_node.node.noticing import make_teller
 from dicom_node.node.pages import make_pages
-from dicom_node.node.part_settings import engine_settings, scp_settings
-from dicom_node.node.peers import tls_files
+from dicom_node.node.part_settings import scp_settings
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.node.repairing import repairing_of
@@ -55,7 +47,6 @@ from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
-from dicom_node.node.sole import SolePlace
 from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.website import Website
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
@@ -86,8 +77,10 @@ _KEEP_PREDICTIONS = timedelta(hours=1)
 class Node:
     """A node that receives, analyses and returns, between ``start`` and ``stop``."""
 
-    def __init__(self, settings: NodeSettings, config_dir: Path) -> None:
-        """Build everything; nothing runs yet.
+    def __init__(
+        self, settings: NodeSettings, config_dir: Path, listening: Listening | None = None
+    ) -> None:
+        """Build everything; nothing runs yet, but ``listening`` may, which is the node's then.
 
         Raises
         ------
@@ -96,14 +89,13 @@ class Node:
         ConflictError
             When another node runs on the data folder, or under this name; nothing was touched.
         """
-        set_up_dicom_libraries()
         self._settings = settings
-        self._place = SolePlace(settings)
-        self._place.take()
+        self._listening = listening or Listening(settings, config_dir)
         try:
             self._build(settings, config_dir)
         except BaseException:
-            self._place.leave()
+            self._listening.stop()
+            self._listening.leave()
             raise
 
     def _build(self, settings: NodeSettings, config_dir: Path) -> None:
@@ -181,15 +173,6 @@ class Node:
             associations=self._associations,
             stored=self._repositories.stored_since_last_index,
         )
-        self._receivers = self._make_receivers(scp_settings(settings))
-        files = tls_files(settings)
-        self._secure_receivers = (
-            self._make_receivers(
-                replace(scp_settings(settings), port=settings.tls.port, receivers=1, tls=files)
-            )
-            if files is not None and server_context(files)
-            else None
-        )
         self._workstations = Workstations(
             settings, self._repositories, record=self._auditing.record
         )
@@ -226,6 +209,7 @@ class Node:
                 ),
                 observe=self._instruments.answered,
                 problems=self.problems,
+                has_started=self._workers.have_started,
                 version=__version__,
                 pages=make_pages(
                     settings,
@@ -255,12 +239,12 @@ class Node:
     @property
     def port(self) -> int:
         """The port that the node receives on."""
-        return self._receivers.port
+        return self._listening.port
 
     @property
     def tls_port(self) -> int | None:
         """The port that the node receives on by TLS, where it has a certificate."""
-        return self._secure_receivers.port if self._secure_receivers else None
+        return self._listening.tls_port
 
     @property
     def web_port(self) -> int:
@@ -285,8 +269,10 @@ class Node:
         NodeError
             When something cannot start; what had started is stopped again.
         """
-        self._repositories.received.open()
         self._repositories.evidence.open()
+        # Before anything is indexed: it is the newest row that says how far back to look.
+        missed = self._repositories.stored_since_last_index()
+        self._listening.start()
         self._auditing.start()
         self._auditing.record(
             application(started=True, by=getpass.getuser(), at=utc_now(), version=__version__)
@@ -296,17 +282,15 @@ class Node:
             self._repositories.commitment_requests.release_all()
             self._salvage.sweep()
             self._dispatch.start()
-            self._desk.catch_up(always=True)
+            self._listening.hand_over(measured_events(self._received, self._instruments))
+            self._desk.catch_up_with(missed)
             for study in self._repositories.index.receiving():
                 self._corridor.completion.expect(study.study_instance_uid)
             self._schedule()
             self._web.start()
             self._workstations.start()
-            if self._secure_receivers is not None:
-                self._secure_receivers.start()
-            self._receivers.start()
-            # Last, so that it receives as soon as it can: what has come by then waits for them.
             self._workers.start()
+            self._listening.wait_until_ready()
         except BaseException:
             self.stop()
             raise
@@ -322,9 +306,7 @@ class Node:
         self._stopping.set()
         self._self_test.stop()
         self._uploads.stop()
-        self._receivers.stop()
-        if self._secure_receivers is not None:
-            self._secure_receivers.stop()
+        self._listening.stop()
         self._workstations.stop()
         self._tuning.stop()
         self._repositories.describing.stop()
@@ -340,13 +322,13 @@ class Node:
         )
         self._auditing.stop()
         self._repositories.close()
-        self._place.leave()
+        self._listening.leave()
 
     def problems(self) -> tuple[Problem, ...]:
         """Say what is wrong with the node, and what to do."""
         parts = RunningParts(
-            receivers_ready=self._are_receivers_ready,
-            place_held=self._place.is_held,
+            receivers_ready=self._listening.ready,
+            place_held=self._listening.is_place_held,
             unloaded_models=self._workers.unloaded,
             services_away=self._services.away,
             workers_down=self._workers.down,
@@ -357,21 +339,6 @@ class Node:
             *self._self_test.problems(),
             *standing_problems(self._settings, self._repositories),
             *self._auditing.problems(),
-        )
-
-    def _are_receivers_ready(self) -> bool:
-        secure = self._secure_receivers
-        return self._receivers.ready() and (secure is None or secure.ready())
-
-    def _make_receivers(self, settings: ScpSettings) -> ReceiverPool:
-        url, ae_title = self._settings.hotbase_url, self._settings.network.ae_title
-        return ReceiverPool(
-            settings,
-            store=functools.partial(StorageArchive, archive_settings(self._settings)),
-            access=functools.partial(database_access, url, ae_title),
-            queries=LateQueries(values=self._settings.model_dump()),
-            commitments=LateCommitments(values=self._settings.model_dump()),
-            on_events=measured_events(self._received, self._instruments),
         )
 
     def _received(self, told: Sequence[ReceptionEvent]) -> None:

@@ -54,13 +54,19 @@ class ReceptionDesk:
             self._lags = True
             _LOG.exception("index not written objects=%d; they will be indexed later", len(brought))
 
-    def catch_up(self, *, always: bool = False) -> None:
+    def catch_up(self) -> None:
         """Index what the archive holds and the index does not, where there may be such objects."""
-        if not self._lags and not always:
-            return
+        if self._lags:
+            self._reconcile(self._stored)
+
+    def catch_up_with(self, missed: Iterable[ReceivedInstance]) -> None:
+        """Index those of these objects that the index lacks."""
+        self._reconcile(lambda: missed)
+
+    def _reconcile(self, missed: Callable[[], Iterable[ReceivedInstance]]) -> None:
         self._lags = False
         try:
-            self._reception.reconcile(self._stored())
+            self._reception.reconcile(missed())
         except sa.exc.SQLAlchemyError:
             self._lags = True
             _LOG.exception("index still cannot be written; trying again at the next sweep")

@@ -155,7 +155,7 @@ class Repositories:
                 yield folder / path
 
     def stored_since_last_index(self) -> Iterator[ReceivedInstance]:
-        """Yield the archive's objects that may be missing in the index."""
+        """Return the archive's objects that may be missing in the index as it is now."""
         newest = self.index.newest()
         # A day back: folders are named by the day of reception, and clocks may be set.
         return iter_objects(self.received, newest.date() - timedelta(days=1) if newest else None)

@@ -55,6 +55,7 @@ def make_application(
     registry: CollectorRegistry,
     problems: Callable[[], tuple[Problem, ...]],
     version: str,
+    has_started: Callable[[], bool] = lambda: True,
     pages: Pages | None = None,
     machines: Sequence[APIRouter] = (),
     observe: Observe | None = None,
@@ -67,6 +68,8 @@ def make_application(
         What ``/metrics`` shows.
     problems : callable
         Says what is wrong with the node; nothing when it is healthy.
+    has_started : callable
+        Says whether all that studies need is there; objects are stored before that.
     version : str
         The node's version.
     pages : Pages, optional
@@ -95,6 +98,9 @@ def make_application(
     @application.get("/health/ready")
     def ready(response: Response) -> dict[str, str]:
         """Whether studies can be taken and worked on: what is only degraded is ready."""
+        if not has_started():
+            response.status_code = 503
+            return {"status": "starting"}
         is_failing = status_of(problems()) == Severity.FAILING
         response.status_code = 503 if is_failing else 200
         return {"status": "failing" if is_failing else "ok"}

@@ -70,7 +70,7 @@ def test_catching_up_costs_nothing_when_nothing_is_missing(
     desk, reception = works
     reception.catch_up()
     assert desk.index.counts() == {}
-    reception.catch_up(always=True)
+    reception.catch_up_with([an_instance("1.1")])
     assert desk.index.counts() == {StudyState.RECEIVING: 1}
 
 
