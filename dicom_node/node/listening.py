@@ -79,15 +79,20 @@ class Listening:
         Raises
         ------
         NodeError
-            When the archive or the port cannot be used.
+            When the archive or the port cannot be used; the place is left.
         """
         if self._has_started:
             return
         self._has_started = True
-        prepare(self._settings, self._config_dir)
-        StorageArchive(archive_settings(self._settings)).open()
-        for pool in self._pools:
-            pool.listen()
+        try:
+            prepare(self._settings, self._config_dir)
+            StorageArchive(archive_settings(self._settings)).open()
+            for pool in self._pools:
+                pool.listen()
+        except BaseException:
+            self.stop()
+            self.leave()
+            raise
 
     def wait_until_ready(self) -> None:
         """Return when all receivers accept associations.

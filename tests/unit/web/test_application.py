@@ -10,7 +10,7 @@ from dicom_node.web.application import make_application
 from sr_templates.evidence_kind import EvidenceKind
 
 
-def client(*problems: Problem) -> TestClient:
+def client(*problems: Problem, has_started: bool = True) -> TestClient:
     collector = CorridorCollector(
         studies=lambda: {StudyState.ANALYSED: 3},
         deliveries=lambda: {("PACS", DeliveryState.RETRYING): 2},
@@ -20,7 +20,10 @@ def client(*problems: Problem) -> TestClient:
         problems=lambda: problems,
     )
     application = make_application(
-        registry=make_registry(collector), problems=lambda: problems, version="1.2.3"
+        registry=make_registry(collector),
+        problems=lambda: problems,
+        version="1.2.3",
+        has_started=lambda: has_started,
     )
     return TestClient(application)
 
@@ -56,6 +59,14 @@ def test_a_degraded_node_is_ready_and_says_what_to_do() -> None:
     assert asked.get("/health/ready").status_code == 200
     told = 'dicom_node_problems{kind="destination down",severity="degraded"} 1.0'
     assert told in asked.get("/metrics").text
+
+
+def test_a_node_whose_workers_load_their_models_is_well_and_not_ready() -> None:
+    asked = client(has_started=False)
+    assert asked.get("/health").status_code == 200
+    answer = asked.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "starting"}
 
 
 def test_metrics_show_where_studies_and_deliveries_stand() -> None:
