@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dicom_node.errors import AwayError, NodeError
@@ -50,14 +51,27 @@ def begin(limits: Limits, prepare: Callable[[], None]) -> None:
     # The node ends its workers itself, when their work is done.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # as its parent has
+    # Before there is a limit: a thread that cannot begin leaves whoever starts it waiting for ever.
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     if limits.memory_bytes:
+        _require_less_than(limits.memory_bytes)
         # The soft limit alone: a program that a worker begins has a limit of its own.
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, hard))
     # A dump of the memory would leave patients' images on the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prepare()
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+
+
+def _require_less_than(most: int) -> None:
+    """Raise MemoryError where the process has more addresses already than it may have."""
+    statistics = Path("/proc/self/statm")
+    if not statistics.exists():
+        return
+    taken = int(statistics.read_text().split()[0]) * resource.getpagesize()
+    if taken > most:
+        raise MemoryError(f"a worker takes {taken} bytes of addresses before it works: allow more")
 
 
 def perform(
