@@ -35,6 +35,9 @@ class UserBook(Protocol):
     def find(self, name: str) -> User | None:
         """Return one user, or None."""
 
+    def password_hash(self, name: str) -> str | None:
+        """Return what is kept of a user's password, or None."""
+
     def add(self, user: User, password_hash: str, *, actor: str, at: datetime) -> None:
         """Add a user."""
 
@@ -131,10 +134,13 @@ class People:
         tokens: TokenBook,
         *,
         hashed: Callable[[str], str],
+        is_right: Callable[[str, str | None], bool],
         clock: Callable[[], datetime],
         keeps_the_last: bool = True,
     ) -> None:
         """Keep the parts; ``hashed`` makes of a password what is kept of it.
+
+        ``is_right`` tells whether a password is the one of which that is kept.
 
         Without ``keeps_the_last`` the last administrator may go too: that is for the command line,
         which nobody is locked out of.
@@ -143,6 +149,7 @@ class People:
         self._book = book
         self._tokens = tokens
         self._hashed = hashed
+        self._is_right = is_right
         self._clock = clock
 
     def all(self) -> tuple[User, ...]:
@@ -230,9 +237,12 @@ class People:
         NotFoundError
             When there is none of that name.
         InvalidFieldsError
-            When the password will not do.
+            When the password will not do, or is the one in use.
         """
         hashed = self._hash(name, password)
+        if self._is_right(password, self._book.password_hash(name)):
+            words = "it is the one that is in use: choose another one."
+            raise InvalidFieldsError(f"user {name}", {"password": words})
         self._book.set_password(name, hashed, actor=actor, at=self._clock())
 
     def remove(self, name: str, *, actor: str) -> None:

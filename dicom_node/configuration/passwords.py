@@ -3,6 +3,7 @@
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 
+from dicom_node.configuration.common_passwords import weakness
 from dicom_node.errors import ConfigurationError
 
 LEAST_LENGTH = 10
@@ -21,12 +22,14 @@ def hashed(password: str) -> str:
     Raises
     ------
     ConfigurationError
-        When the password is too short to withstand guessing, or absurdly long.
+        When the password is too short or too common to withstand guessing, or absurdly long.
     """
     if not LEAST_LENGTH <= len(password) <= LONGEST:
         raise ConfigurationError(
             f"a password has {LEAST_LENGTH} to {LONGEST} characters: choose another one."
         )
+    if why := weakness(password):
+        raise ConfigurationError(f"this password is guessed soon: {why}. Choose another one.")
     return _HASHER.hash(password)
 
 

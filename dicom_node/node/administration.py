@@ -2,7 +2,7 @@
 
 from dicom_node.administration.ae_titles import AeTitles, OwnAddress
 from dicom_node.administration.people import People
-from dicom_node.configuration.passwords import hashed
+from dicom_node.configuration.passwords import hashed, is_right
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.node.clock import utc_now
@@ -54,7 +54,14 @@ def make_people(
     store: UserStore, tokens: MachineTokenStore, *, keeps_the_last: bool = True
 ) -> People:
     """Return the administration of people and tokens over their tables."""
-    return People(store, tokens, hashed=hashed, clock=utc_now, keeps_the_last=keeps_the_last)
+    return People(
+        store,
+        tokens,
+        hashed=hashed,
+        is_right=is_right,
+        clock=utc_now,
+        keeps_the_last=keeps_the_last,
+    )
 
 
 def _echo(settings: NodeSettings, entity: ApplicationEntity) -> float:

@@ -1,5 +1,6 @@
 """Runs the HTTP application beside the DICOM side of the node."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp
 
 from dicom_node.errors import NodeError
 from dicom_node.web.https import RenewedCertificate
+from dicom_node.web.slow_headers import protocol_with_deadline
 
 
 class WebServerError(NodeError):
@@ -37,6 +39,7 @@ class WebServer:
         port: int,
         certificate: RenewedCertificate | None = None,
         proxies: Sequence[str] = (),
+        http: type[asyncio.Protocol] | None = None,
     ) -> None:
         """Serve ``application``.
 
@@ -48,6 +51,8 @@ class WebServer:
             Of HTTPS; without it the server speaks plain HTTP.
         proxies
             Addresses whose word on who asks, and how, is believed (X-Forwarded-For and -Proto).
+        http
+            What speaks HTTP; without it, uvicorn's protocol with a deadline for headers.
         """
         self._host = host
         self._port = port
@@ -57,6 +62,7 @@ class WebServer:
                 application,
                 log_config=None,
                 access_log=False,
+                http=http or protocol_with_deadline(),
                 lifespan="off",
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=list(proxies),

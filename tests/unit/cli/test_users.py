@@ -40,7 +40,8 @@ def test_somebody_is_added_listed_disabled_and_let_in_again() -> None:
     assert "disabled" in run("list")
     run("enable", "ada")
     assert "disabled" not in run("list")
-    assert _SECRET not in run("password", "ada", typed=typed)
+    other = f"{_SECRET} next door"
+    assert other not in run("password", "ada", typed=f"{other}\n{other}\n")
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,11 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         run("password", "ada", typed="short\nshort\n")
     with pytest.raises(NotFoundError, match="users list"):
         run("disable", "bert")
+
+
+def test_a_password_is_not_replaced_by_itself() -> None:
+    typed = f"{_SECRET}\n{_SECRET}\n"
+    run("add", "ada", "--role", "admin", typed=typed)
+    with pytest.raises(ConfigurationError, match="it is the one that is in use"):
+        run("password", "ada", typed=typed)
+    run("password", "ada", typed="a loud bright hall\n" * 2)

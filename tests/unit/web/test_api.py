@@ -159,6 +159,7 @@ def test_a_token_is_kept_as_a_digest_ends_and_can_be_taken_back(
         stores.users,
         stores.tokens,
         hashed=str,
+        is_right=lambda *_: False,
         clock=lambda: datetime.now(UTC) + timedelta(days=1, seconds=1),
     )
     assert later.bearer(issued["token"]) is None

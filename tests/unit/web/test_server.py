@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from dicom_node.web.server import WebServer, WebServerError, listening_socket
+from dicom_node.web.slow_headers import protocol_with_deadline
 
 
 def test_answers_are_sent_at_once() -> None:
@@ -19,12 +20,7 @@ def test_answers_are_sent_at_once() -> None:
 
 
 def test_the_server_answers_until_it_is_stopped_and_says_when_its_port_is_taken() -> None:
-    application = FastAPI()
-
-    @application.get("/hello")
-    def hello() -> str:
-        return "here"
-
+    application = hello_application()
     server = WebServer(application, host="127.0.0.1", port=0)
     server.start()
     port = server.port
@@ -36,3 +32,50 @@ def test_the_server_answers_until_it_is_stopped_and_says_when_its_port_is_taken(
     server.stop()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_a_header_that_does_not_come_is_not_waited_for() -> None:
+    server = WebServer(
+        hello_application(), host="127.0.0.1", port=0, http=protocol_with_deadline(seconds=0.3)
+    )
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
+        slow.sendall(b"GET /hello HT")
+        assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
+        assert slow.recv(100) == b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as mute:
+        assert mute.recv(100).startswith(b"HTTP/1.1 408 ")
+    # A header that came in time counts no more, however long the next one takes to begin.
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as quick:
+        quick.sendall(b"GET /hello HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert quick.recv(4096).startswith(b"HTTP/1.1 200 ")
+    server.stop()
+
+
+def test_many_slow_senders_shut_nobody_out() -> None:
+    server = WebServer(
+        hello_application(), host="127.0.0.1", port=0, http=protocol_with_deadline(most=10)
+    )
+    server.start()
+    senders = []
+    for _ in range(40):
+        sender = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        sender.sendall(b"G")
+        senders.append(sender)
+    with urlopen(f"http://127.0.0.1:{server.port}/hello", timeout=60) as answer:
+        assert answer.read() == b'"here"'
+    # The oldest have given way, and not only the newest were refused.
+    assert senders[0].recv(100).startswith(b"HTTP/1.1 408 ")
+    for each in senders:
+        each.close()
+    server.stop()
+
+
+def hello_application() -> FastAPI:
+    application = FastAPI()
+
+    @application.get("/hello")
+    def hello() -> str:
+        return "here"
+
+    return application
