@@ -165,8 +165,12 @@ class Fitting:
 
 def _forms(each: EvidenceObject, place: _Place) -> tuple[ReportForm, ...]:
     """Return the forms in which an object may go instead, best first; none: it goes as it is."""
-    classes = EVIDENCE[each.kind].sop_classes
-    if each.sop_class_uid in place.accepted or each.sop_class_uid not in classes:
+    spec = EVIDENCE[each.kind]
+    classes = spec.sop_classes
+    # Reports of somebody else's program among its other objects go as they are.
+    if spec.modality not in _REFERRING or each.sop_class_uid in place.accepted:
+        return ()
+    if each.sop_class_uid not in classes:
         return ()
     return tuple(FORM_OF[one] for one in classes if one in place.accepted)
 
