@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from dicom_node.domain.notice import Channel, Matter, News, QuietHours, Told
 from dicom_node.errors import NodeError
-from dicom_node.notices.errors import NoticeError
+from dicom_node.notices.errors import NoticeError, ToldAwayError
 from dicom_node.notices.message import Message, message_of
 from dicom_node.notices.news import Settled, news_for
 
@@ -20,7 +21,7 @@ FINDINGS_KEPT = timedelta(days=4)
 
 
 class ToldBook(Protocol):
-    """What each channel was told."""
+    """What each channel was told; each raises a ToldAwayError while it cannot be reached."""
 
     def of(self, channel: str) -> Mapping[str, Told]:
         """Return what a channel was told, by the matter's key."""
@@ -77,6 +78,9 @@ class Teller:
         self._settled = Settled(settle)
         self._clock = clock
         self._troubles: dict[str, Trouble] = {}
+        # While the database is away: what was read of it last, and what it is still to be told.
+        self._known: dict[str, dict[str, Told]] = {}
+        self._unnoted: list[tuple[str, News, datetime]] = []
 
     @property
     def troubles(self) -> Mapping[str, Trouble]:
@@ -93,12 +97,36 @@ class Teller:
             return 0
         names = [each.name for each in channels]
         self._troubles = {name: each for name, each in self._troubles.items() if name in names}
-        told = {name: self._told.of(name) for name in names}
+        told = self._told_to(names)
         known = {key for each in told.values() for key in each}
         standing = self._settled.stand(self._matters(), now, known=known)
         sent = sum(self._tell(each, standing, told[each.name], now) for each in channels)
-        self._told.forget(findings_before=now - FINDINGS_KEPT, channels=names)
+        with suppress(ToldAwayError):
+            self._told.forget(findings_before=now - FINDINGS_KEPT, channels=names)
         return sent
+
+    def _told_to(self, names: Sequence[str]) -> dict[str, dict[str, Told]]:
+        """Return what each channel was told, by the database or, while it is away, by memory."""
+        with suppress(ToldAwayError):
+            while self._unnoted:
+                channel, news, at = self._unnoted[0]
+                self._told.note(channel, news, at=at)
+                del self._unnoted[0]
+            self._known = {name: dict(self._told.of(name)) for name in names}
+        return {name: self._known.get(name, {}) for name in names}
+
+    def _note(self, channel: str, news: News, at: datetime) -> None:
+        known = self._known.setdefault(channel, {})
+        for each in news.over:
+            known.pop(each.key, None)
+        for matter in news.matters:
+            known[matter.key] = Told(
+                key=matter.key, fingerprint=matter.fingerprint, words=matter.words, at=at
+            )
+        try:
+            self._told.note(channel, news, at=at)
+        except ToldAwayError:
+            self._unnoted.append((channel, news, at))
 
     def _tell(
         self, channel: Channel, standing: Sequence[Matter], told: Mapping[str, Told], now: datetime
@@ -115,7 +143,7 @@ class Teller:
         except NoticeError as error:
             self._note_trouble(channel, str(error), now)
             return False
-        self._told.note(channel.name, news, at=now)
+        self._note(channel.name, news, now)
         self._troubles.pop(channel.name, None)
         _LOG.info("told channel=%s new=%d over=%d", channel.name, len(news.matters), len(news.over))
         return True

@@ -106,3 +106,26 @@ def test_a_finding_is_urgent_by_its_rule_and_at_its_threshold(
     if told:
         assert f"https://ai.example.org/worklist/items/{'1' * 32}" in hook.posts[0]["message"]
         assert ANALYSED in hook.posts[0]["message"]
+
+
+def test_a_database_that_is_away_is_told_and_nothing_is_said_to_be_well_meanwhile(
+    stores: Repositories, hook: Hook
+) -> None:
+    channel_file(stores.settings).add(Channel(name="it", url=hook.url()))
+    teller = _teller(stores)
+    assert teller.look() == 1
+    database = stores.settings.data_dir / "hotbase.sqlite"
+    kept = database.with_suffix(".kept")
+    stores.engine.dispose()
+    database.rename(kept)
+    database.mkdir()
+    assert teller.look() == 1
+    assert "the database cannot be read" in hook.posts[-1]["title"]
+    assert "well again" not in hook.posts[-1]["message"].lower()
+    assert teller.look() == 0, "told once, though nothing could be noted"
+    stores.engine.dispose()
+    database.rmdir()
+    kept.rename(database)
+    assert teller.look() == 1
+    assert "well again: the database cannot be read" in hook.posts[-1]["title"]
+    assert _teller(stores).look() == 0, "a restart knows all of it"
