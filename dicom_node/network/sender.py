@@ -1,5 +1,6 @@
 """Sends evidence to a destination, and says what went wrong in the words of the corridor."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from dicom_node.network.storage_scu import (
     echo,
     storage_line,
 )
+from dicom_node.network.travel import TravelFiles
 from dicom_node.workflow.delivery.ports import DestinationAwayError, Line, Outcome, Sent
 
 # Overlays in colour are the large objects among the evidence.
@@ -56,11 +58,20 @@ class StorageSender:
         timeouts: ScuTimeouts,
         path_of: Callable[[str], Path],
         address: Callable[[ApplicationEntity], Destination],
+        travel: TravelFiles | None = None,
     ) -> None:
+        """Send as ``ae_title``; what ``travel`` has is ready, the rest is made when it goes."""
         self._ae_title = ae_title
         self._timeouts = timeouts
         self._path_of = path_of
         self._address = address
+        self._travel = travel
+
+    def prepare(self, destination: ApplicationEntity, paths: Sequence[str]) -> None:
+        """Make ready what is to go to a destination, while that is away."""
+        if self._travel is not None:
+            sources = [self._path_of(path) for path in paths]
+            self._travel.prepare(destination.title, sources, compressed(destination.compression))
 
     def verify(self, destination: ApplicationEntity) -> None:
         """Probe a destination by C-ECHO; one that takes the association is there.
@@ -92,12 +103,23 @@ class StorageSender:
             calling_ae=self._ae_title,
             timeouts=self._timeouts,
             compress=compressed(destination.compression),
+            ready=functools.partial(self._ready, destination.title),
         )
         try:
             with opened as line:
-                yield _EvidenceLine(line, self._path_of)
+                arrived = functools.partial(self._arrived, destination.title)
+                yield _EvidenceLine(line, self._path_of, arrived)
         except AssociationError as error:
             raise DestinationAwayError(str(error)) from error
+
+    def _ready(self, title: str, source: Path, transfer_syntax_uid: str) -> Path | None:
+        if self._travel is None:
+            return None
+        return self._travel.find(title, source, transfer_syntax_uid)
+
+    def _arrived(self, title: str, sources: Sequence[Path]) -> None:
+        if self._travel is not None:
+            self._travel.drop(title, sources)
 
     def _peer(self, destination: ApplicationEntity) -> Destination:
         try:
@@ -109,9 +131,15 @@ class StorageSender:
 class _EvidenceLine:
     """An association for objects of the archive of evidence."""
 
-    def __init__(self, line: StorageLine, path_of: Callable[[str], Path]) -> None:
+    def __init__(
+        self,
+        line: StorageLine,
+        path_of: Callable[[str], Path],
+        arrived: Callable[[Sequence[Path]], None],
+    ) -> None:
         self._line = line
         self._path_of = path_of
+        self._arrived = arrived
 
     def carries(self, paths: Sequence[str]) -> bool:
         """Whether these objects may go over it."""
@@ -120,6 +148,7 @@ class _EvidenceLine:
     def send(self, paths: Sequence[str]) -> tuple[Sent, ...]:
         """Send objects, and return what became of each, in their order."""
         outcomes = self._line.store([self._path_of(path) for path in paths])
+        self._arrived([each.path for each in outcomes if each.stored])
         return tuple(
             Sent(
                 path=path,

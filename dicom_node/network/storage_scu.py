@@ -3,7 +3,7 @@
 import struct
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +16,7 @@ from typing import Any, cast
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filewriter import dcmwrite
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
@@ -172,8 +173,7 @@ class _Object:
             return self.path
         dataset = _even(dcmread(self.path))
         if transfer_syntax_uid in self.lossless and transfer_syntax_uid != self.transfer_syntax_uid:
-            # Nothing is lost, so the object keeps its SOP Instance UID (PS3.3 C.7.6.1.1.5).
-            dataset.compress(transfer_syntax_uid, generate_instance_uid=False)
+            _compress(dataset, transfer_syntax_uid)
         return dataset
 
     def outcome(
@@ -188,6 +188,35 @@ class _Object:
             status=status,
             comment=comment,
         )
+
+
+def _compress(dataset: Dataset, transfer_syntax_uid: str) -> None:
+    # Nothing is lost, so the object keeps its SOP Instance UID (PS3.3 C.7.6.1.1.5).
+    dataset.compress(transfer_syntax_uid, generate_instance_uid=False)
+
+
+def compressed_copy(source: Path, target: Path, compress: Compressed) -> str | None:
+    """Write an object as it would travel best; return its transfer syntax.
+
+    None where it is not compressed, or cannot be.
+
+    Raises
+    ------
+    OSError
+        It cannot be read or written.
+    """
+    described = _describe(source, compress)
+    if not isinstance(described, _Object) or not described.lossless:
+        return None
+    best = described.lossless[0]
+    try:
+        dataset = described.encoded(best)
+        if isinstance(dataset, Dataset):
+            dcmwrite(target, dataset, enforce_file_format=True)
+            return best
+    except _ENCODING_ERRORS:  # which whoever sends it meets again, and says
+        target.unlink(missing_ok=True)
+    return None
 
 
 def store(
@@ -306,7 +335,17 @@ def _send_batch(
             yield position, outcome
 
 
-def _send_all(association: Association, objects: Sequence[_Object]) -> Iterator[StoreOutcome]:
+# Returns an object that is ready in a transfer syntax, or None.
+Ready = Callable[[Path, str], Path | None]
+
+
+def _nothing_ready(_path: Path, _transfer_syntax_uid: str) -> None:
+    return None
+
+
+def _send_all(
+    association: Association, objects: Sequence[_Object], ready: Ready = _nothing_ready
+) -> Iterator[StoreOutcome]:
     """Send objects one after the other; once one is lost, so are those that follow."""
     accepted = {
         (str(context.abstract_syntax), str(context.transfer_syntax[0]))
@@ -317,7 +356,7 @@ def _send_all(association: Association, objects: Sequence[_Object]) -> Iterator[
         if lost:
             yield each.outcome(OutcomeKind.NOT_SENT, comment="association lost")
             continue
-        outcome = _send(association, each, accepted, number % 0xFFFF + 1)
+        outcome = _send(association, each, accepted, number % 0xFFFF + 1, ready)
         lost = outcome.kind is OutcomeKind.NOT_SENT
         yield outcome
     if lost:
@@ -334,16 +373,26 @@ def _contexts(pairs: Iterable[tuple[str, str]]) -> list[PresentationContext]:
 class StorageLine:
     """An association that stays open, for objects of the kinds that it was opened for."""
 
-    def __init__(self, association: Association, pairs: _Pairs, compress: Compressed) -> None:
+    def __init__(
+        self,
+        association: Association,
+        pairs: _Pairs,
+        compress: Compressed,
+        ready: Ready = _nothing_ready,
+    ) -> None:
         self._association = association
         self._pairs = pairs
         self._compress = compress
+        self._ready = ready
+        self._looked_at: dict[Path, _Object | StoreOutcome] = {}
 
     def carries(self, paths: Sequence[Path]) -> bool:
         """Whether the association is there, and contexts for all of these files were proposed."""
         if not self._association.is_established:
             return False
-        described = (_describe(path, self._compress) for path in paths)
+        # The same files are sent next: each is opened once for both.
+        self._looked_at = {path: _describe(path, self._compress) for path in paths}
+        described = self._looked_at.values()
         return all(
             pair in self._pairs
             for each in described
@@ -353,9 +402,10 @@ class StorageLine:
 
     def store(self, paths: Sequence[Path]) -> tuple[StoreOutcome, ...]:
         """Send Part 10 files and return the outcomes in their order, as ``store`` does."""
-        described = [_describe(path, self._compress) for path in paths]
+        looked_at, self._looked_at = self._looked_at, {}
+        described = [looked_at.get(path) or _describe(path, self._compress) for path in paths]
         objects = [each for each in described if isinstance(each, _Object)]
-        sent = _send_all(self._association, objects)
+        sent = _send_all(self._association, objects, self._ready)
         outcomes = [next(sent) if isinstance(each, _Object) else each for each in described]
         for _ in sent:  # it aborts a lost association after the last object
             pass
@@ -370,10 +420,12 @@ def storage_line(
     calling_ae: str = "AINODE",
     timeouts: ScuTimeouts | None = None,
     compress: Compressed = _NOTHING,
+    ready: Ready = _nothing_ready,
 ) -> Iterator[StorageLine]:
     """Open an association for these files and others of their kinds, and release it afterwards.
 
-    As many presentation contexts are proposed as an association can have.
+    As many presentation contexts are proposed as an association can have. ``ready`` returns what
+    was compressed before.
 
     Raises
     ------
@@ -387,18 +439,24 @@ def storage_line(
     pairs = dict.fromkeys(islice(every, _MAX_CONTEXTS)) or {_VERIFYING: None}
     opened = open_association(destination, _contexts(pairs), calling_ae, timeouts or ScuTimeouts())
     with opened as association:
-        yield StorageLine(association, pairs, compress)
+        yield StorageLine(association, pairs, compress, ready)
 
 
 def _send(
-    association: Association, each: _Object, accepted: set[tuple[str, str]], message_id: int
+    association: Association,
+    each: _Object,
+    accepted: set[tuple[str, str]],
+    message_id: int,
+    ready: Ready,
 ) -> StoreOutcome:
     usable = [pair for pair in each.proposals() if pair in accepted]
     if not usable:
         wanted = f"SOP class {each.sop_class_uid}, transfer syntax {each.transfer_syntax_uid}"
         return each.outcome(OutcomeKind.NO_CONTEXT, comment=f"{wanted} not accepted")
+    syntax = usable[0][1]
     try:
-        response = association.send_c_store(each.encoded(usable[0][1]), msg_id=message_id)
+        goes = ready(each.path, syntax) or each.encoded(syntax)
+        response = association.send_c_store(goes, msg_id=message_id)
     except OSError as error:  # of the file, a part of which may have been sent
         return each.outcome(OutcomeKind.NOT_SENT, comment=f"cannot be read: {error.strerror}")
     except _ENCODING_ERRORS as error:

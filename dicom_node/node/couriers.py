@@ -17,6 +17,7 @@ from dicom_node.network.acceptance import NegotiatedAcceptance
 from dicom_node.network.prover import PeerProver, new_uid
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.status import is_final
+from dicom_node.network.travel import TravelFiles
 from dicom_node.node.clock import utc_now
 from dicom_node.node.either_way import EitherAcceptance, EitherProver, EitherSender
 from dicom_node.node.measuring import MeasuredSender
@@ -58,18 +59,22 @@ def courier_parts(
         give_up_after=timedelta(seconds=workflow.give_up_after),
     )
     address = functools.partial(address_of, settings)
+    dimse = StorageSender(
+        ae_title=settings.network.ae_title,
+        timeouts=scu_timeouts(settings),
+        path_of=repositories.objects.evidence_path,
+        address=address,
+        travel=TravelFiles(
+            settings.data_dir / "cache" / "travel", min_free_bytes=settings.network.min_free_bytes
+        ),
+    )
     return CourierParts(
         ledger=repositories.deliveries,
         results=repositories.hotbase,
         ae_titles=repositories.ae_titles,
         sender=MeasuredSender(
             EitherSender(
-                dimse=StorageSender(
-                    ae_title=settings.network.ae_title,
-                    timeouts=scu_timeouts(settings),
-                    path_of=repositories.objects.evidence_path,
-                    address=address,
-                ),
+                dimse=dimse,
                 web=StowSender(
                     timeouts=web_timeouts(settings),
                     path_of=repositories.objects.evidence_path,
@@ -99,6 +104,7 @@ def courier_parts(
         chance=random.random,
         clock=utc_now,
         monotonic=time.monotonic,
+        ahead=lambda entity, paths: None if entity.url else dimse.prepare(entity, paths),
         sole=DestinationLocks(repositories.engine).one,
         tell=tell,
     )

@@ -6,6 +6,7 @@ is the destination's own limit. ``DICOM_NODE_BACKLOG`` says how many studies wai
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +14,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from pydicom import dcmread
+from pydicom.uid import JPEGLSLossless, RLELossless, SecondaryCaptureImageStorage
 
 from dicom_node.domain.application_entity import Compression, Role
 from dicom_node.domain.delivery import DeliveryState, RetryPolicy
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.storage_scu import Destination, ScuTimeouts
+from dicom_node.network.travel import TravelFiles
 from dicom_node.workflow.delivery.courier import Courier
+from dicom_node.workflow.delivery.ports import Outcome
 from dicom_node.workflow.testing.fakes import InlineSteps
 from tests.peers.dcmtk import dcmsend, storescp
+from tests.peers.objects import make_dataset, write_part10
 from tests.peers.process import free_port
 from tests.unit.builders import EPOCH, an_entity
 from tests.unit.workflow.test_pipeline import CHEST, Works
@@ -30,6 +36,7 @@ pytestmark = pytest.mark.peer
 _STUDIES = int(os.environ.get("DICOM_NODE_BACKLOG", "8"))
 _SIDE = 1024  # pixels: a colour overlay of 3 MB for each study
 _URGENT = 3
+_AWAY = 600.0  # seconds, which nobody waits for
 
 
 @pytest.mark.parametrize("compression", [Compression.SMALLEST, Compression.NONE])
@@ -50,8 +57,12 @@ def test_what_waited_leaves_over_one_association(
     studies = [f"1.2.826.0.1.7.{number + 1}" for number in range(_STUDIES)]
     for number, study in enumerate(studies):
         _analyse(works, study, urgent=number == _URGENT)
-    courier = _courier(works, port)
+    skipped = [0.0]
+    courier = _courier(works, port, lambda: time.monotonic() + skipped[0])
     assert courier.round(), "the destination is down"
+    ready = works.folder / "travel"
+    assert len(list(ready.glob("*"))) == _STUDIES * _is_compressed(compression)
+    skipped[0] = _AWAY
     options = ("+xa", "--verbose")
     with storescp(tmp_path / "pacs", ae_title="PACS", port=port, options=options) as peer:
         begun, busy = time.perf_counter(), time.process_time()
@@ -72,6 +83,67 @@ def test_what_waited_leaves_over_one_association(
     log = (tmp_path / "pacs" / "storescp.log").read_text()
     assert log.count("Association Received") <= 3, "is it there, the probe, and what waited"
     assert len(files) == 2 * _STUDIES
+    assert not list(ready.glob("*")), "nothing stays of what has arrived"
+    syntaxes = {
+        str(dcmread(each, stop_before_pixels=True).file_meta.TransferSyntaxUID) for each in files
+    }
+    assert (JPEGLSLossless in syntaxes) == _is_compressed(compression)
+
+
+def _is_compressed(compression: Compression) -> bool:
+    return compression is not Compression.NONE
+
+
+def test_what_was_made_ready_is_what_would_have_been_sent(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    """The same object arrives, whether it was compressed before or when it went."""
+    works = Works(engine, tmp_path)
+    _analyse(works, "1.2.826.0.1.7.1", urgent=False)
+    (job,) = works.hotbase.jobs("1.2.826.0.1.7.1")
+    paths = [each.path for each in works.hotbase.evidence(job["job_id"])]
+    got = {}
+    for is_ready in (False, True):
+        folder = tmp_path / f"ready {is_ready}"
+        travel = TravelFiles(folder / "travel")
+        with storescp(folder, ae_title="PACS", options=("+xa",)) as peer:
+            pacs = an_entity("PACS", host="127.0.0.1", port=peer.peer.port)
+            sender = _sender(works, peer.peer.port, travel)
+            if is_ready:
+                sender.prepare(pacs, paths)
+                assert len(list((folder / "travel").glob("*"))) == 1
+            with sender.connect(pacs, paths) as line:
+                assert {each.outcome for each in line.send(paths)} == {Outcome.STORED}
+            got[is_ready] = {
+                str(dataset.SOPInstanceUID): dataset for dataset in map(dcmread, peer.files())
+            }
+    assert got[True] == got[False]
+    assert len(got[True]) == 2
+    for uid, dataset in got[True].items():
+        assert dataset.file_meta.TransferSyntaxUID == got[False][uid].file_meta.TransferSyntaxUID
+
+
+def test_what_was_erased_or_has_no_room_is_not_kept_ready(tmp_path: Path) -> None:
+    overlay = encoded_overlay(tmp_path / "overlay.dcm")
+    compress = {SecondaryCaptureImageStorage: (str(RLELossless),)}
+    travel = TravelFiles(tmp_path / "travel")
+    travel.prepare("PACS", [overlay], compress)
+    ready = travel.find("PACS", overlay, RLELossless)
+    assert ready is not None and ready.exists()
+    assert travel.find("PACS", overlay, JPEGLSLossless) is None
+    assert travel.find("OTHER", overlay, RLELossless) is None
+    overlay.unlink()
+    travel.prepare("PACS", [], compress)
+    assert not ready.exists()
+    full = TravelFiles(tmp_path / "full", most_bytes=0)
+    full.prepare("PACS", [encoded_overlay(tmp_path / "overlay.dcm")], compress)
+    assert not list((tmp_path / "full").glob("*"))
+
+
+def encoded_overlay(path: Path) -> Path:
+    """Write a small image of the class of overlays."""
+    dataset = make_dataset(1, SOPClassUID=SecondaryCaptureImageStorage)
+    return write_part10(path, dataset)
 
 
 def _analyse(works: Works, study: str, *, urgent: bool) -> None:
@@ -84,16 +156,21 @@ def _analyse(works: Works, study: str, *, urgent: bool) -> None:
     works.corridor.analyse(study, InlineSteps(workflow_id=study))
 
 
-def _courier(works: Works, port: int) -> Courier:
+def _courier(works: Works, port: int, monotonic: Callable[[], float]) -> Courier:
+    sender = _sender(works, port, TravelFiles(works.folder / "travel"))
+    policy = RetryPolicy(first_delay=timedelta(seconds=_AWAY / 2))
+    return works.courier(sender=sender, policy=policy, monotonic=monotonic, ahead=sender.prepare)
+
+
+def _sender(works: Works, port: int, travel: TravelFiles) -> StorageSender:
     address = Destination(ae_title="PACS", host="127.0.0.1", port=port)
-    sender = StorageSender(
+    return StorageSender(
         ae_title="AINODE",
         timeouts=ScuTimeouts(),
         path_of=works.objects.evidence_path,
         address=lambda _: address,
+        travel=travel,
     )
-    policy = RetryPolicy(first_delay=timedelta(milliseconds=200))
-    return works.courier(sender=sender, policy=policy, monotonic=time.monotonic)
 
 
 def test_routes_that_want_the_same_job_make_it_once_and_its_result_is_urgent(
