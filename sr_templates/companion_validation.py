@@ -85,7 +85,10 @@ COMPANION_TYPE_1: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def _segmentation(dataset: Dataset) -> Iterator[str]:
-    """PS3.3 C.8.20.2: numbered segments, each tracked and with a frame; one bit a pixel."""
+    """PS3.3 C.8.20.2: numbered segments, each tracked and with a frame; one bit a pixel, or eight.
+
+    The node's own have one; those of others may say fractions.
+    """
     segments = list(dataset.get("SegmentSequence") or [])
     if [item.get("SegmentNumber") for item in segments] != list(range(1, len(segments) + 1)):
         yield "the segments are not numbered from 1 without gaps"
@@ -93,13 +96,19 @@ def _segmentation(dataset: Dataset) -> Iterator[str]:
     if None in tracking or len(set(tracking)) < len(tracking):
         yield "a segment has no tracking UID, or shares one"
     frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
-    shown = [frame.get("SegmentIdentificationSequence") or [Dataset()] for frame in frames]
+    # What holds of every frame alike may be said once (PS3.3 C.7.6.16.1.1).
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+    common = shared.get("SegmentIdentificationSequence") or [Dataset()]
+    shown = [frame.get("SegmentIdentificationSequence") or common for frame in frames]
     numbers = {item[0].get("ReferencedSegmentNumber") for item in shown}
     if numbers != {item.get("SegmentNumber") for item in segments}:
         yield "the frames do not show the segments that are described"
-    if any("DerivationImageSequence" not in frame for frame in frames):
+    if "DerivationImageSequence" not in shared and any(
+        "DerivationImageSequence" not in frame for frame in frames
+    ):
         yield "a frame does not say which image it is derived from"
-    yield from _frame_pixels(dataset, "PixelData", bits=1)
+    is_fractional = dataset.get("SegmentationType") == "FRACTIONAL"
+    yield from _frame_pixels(dataset, "PixelData", bits=8 if is_fractional else 1)
 
 
 def _parametric_map(dataset: Dataset) -> Iterator[str]:

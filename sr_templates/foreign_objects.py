@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     UID,
     BasicTextSRStorage,
@@ -100,7 +101,7 @@ def adopt(
     for number, each in enumerate(objects, start=1):
         try:
             read.append((number, _read(each)))
-        except DECODING_ERRORS:
+        except (InvalidDicomError, *DECODING_ERRORS):
             refused.append(f"object {number} cannot be read as DICOM")
     kept = []
     given = frozenset(str(each.SOPInstanceUID) for each in sources)
@@ -234,6 +235,11 @@ def _taken(dataset: Dataset, number: int, home: _Home) -> Dataset:
         _lead(element, home.places)
     _own_words(taken, frame, home.model)
     _add_anatomy(taken, SourceAttributes(home.sources[0]))
+    for segment in taken.get("SegmentSequence") or []:
+        if "TrackingUID" not in segment:
+            called = str(segment.get("SegmentNumber", ""))
+            segment.TrackingID = long_string(f"{home.model.name} {called}")
+            segment.TrackingUID = home.uid("tracking", str(number), called, *given)
     taken.SOPInstanceUID = uid
     taken.SeriesInstanceUID = home.places.get(own_series, home.uid("series", own_series))
     taken.SeriesNumber = int(frame.SeriesNumber) + home.series.index(own_series)
