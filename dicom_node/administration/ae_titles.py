@@ -36,6 +36,26 @@ class AeTitleBook(Protocol):
         """Remove an entry; with a ``version``, only that one."""
 
 
+class Secrets(Protocol):
+    """What the node signs in with at others, by AE title; nobody reads it here."""
+
+    def keep(self, title: str, *, user: str, secret: str) -> None:
+        """Keep a credential in the place of an earlier one; refuse one that cannot be used."""
+
+    def forget(self, title: str) -> bool:
+        """Forget a credential; return whether there was one."""
+
+    def has(self, title: str) -> bool:
+        """Whether there is one."""
+
+
+class Trail(Protocol):
+    """The audit trail, for acts that change no row."""
+
+    def note(self, action: str, subject: str, detail: Any, *, actor: str, at: datetime) -> None:
+        """Write that something was done."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAddress:
     """What other systems enter to reach the node; ``tls_port`` where it receives by TLS."""
@@ -63,12 +83,16 @@ class AeTitles:
         own: OwnAddress,
         call: Callable[[ApplicationEntity], float],
         clock: Callable[[], datetime],
+        secrets: Secrets,
+        trail: Trail,
     ) -> None:
         """Keep the parts; ``call`` sends a C-ECHO and returns after how many seconds it came."""
         self.own = own
         self._book = book
         self._call = call
         self._clock = clock
+        self._secrets = secrets
+        self._trail = trail
 
     def all(self) -> tuple[ApplicationEntity, ...]:
         """Return every entry, by title."""
@@ -120,6 +144,10 @@ class AeTitles:
             When it would send the node its own results, or cannot be kept.
         """
         self._check(entity)
+        before = self._book.get(entity.title)
+        if (before.host, _origin(before.url)) != (entity.host, _origin(entity.url)):
+            # What opens one server is told to no other.
+            self._forget(entity.title, actor=actor)
         self._book.replace(entity, version=version, actor=actor, at=self._clock())
 
     def remove(self, title: str, *, actor: str, version: str = "") -> None:
@@ -133,6 +161,43 @@ class AeTitles:
             When somebody else has changed it since ``version``.
         """
         self._book.remove(title, actor=actor, at=self._clock(), version=version)
+        self._forget(title, actor=actor)
+
+    def keep_credential(self, title: str, *, user: str, secret: str, actor: str) -> None:
+        """Keep what opens a peer's HTTP side; the audit trail names the user alone.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such entry.
+        ConfigurationError
+            The credential cannot be used; it is never quoted.
+        """
+        entity = self._book.get(title)
+        self._secrets.keep(entity.title, user=user, secret=secret)
+        self._trail.note(
+            "ae credential", entity.title, {"user": user}, actor=actor, at=self._clock()
+        )
+
+    def forget_credential(self, title: str, *, actor: str) -> bool:
+        """Forget what opens a peer's HTTP side; return whether there was anything.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such entry.
+        """
+        return self._forget(self._book.get(title).title, actor=actor)
+
+    def has_credential(self, title: str) -> bool:
+        """Whether there is something that opens a peer's HTTP side."""
+        return self._secrets.has(title)
+
+    def _forget(self, title: str, *, actor: str) -> bool:
+        was_there = self._secrets.forget(title)
+        if was_there:
+            self._trail.note("ae credential", title, {}, actor=actor, at=self._clock())
+        return was_there
 
     def echo(self, title: str) -> float:
         """Send a C-ECHO; return after how many seconds the answer came.
@@ -158,3 +223,9 @@ class AeTitles:
             wrong["url"] = "this is the node itself: results would come back for analysis."
         if wrong:
             raise InvalidFieldsError(f"AE {entity.title}", wrong)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Return scheme, host and port of an address, which a credential is for."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation, set_up_dicom
 from dicom_node.cli.listing import AsJson, write_json
-from dicom_node.configuration.peer_credentials import Credential, Credentials
 from dicom_node.domain.application_entity import (
     ADMINISTERED_EVIDENCE,
     ApplicationEntity,
@@ -260,17 +259,17 @@ def credential(
 ) -> None:
     """Keep what opens a DICOMweb server, read from the terminal or standard input; never shown."""
     run = invocation(context)
-    entity = run.administration().ae_titles.get(title)
-    kept = Credentials(run.settings().data_dir)
+    ae_titles = run.administration().ae_titles
+    entity = ae_titles.get(title)
     if forget:
-        said = "Forgotten." if kept.remove(entity.title) else "There was none."
-        run.console.print(said)
+        was_there = ae_titles.forget_credential(title, actor=getpass.getuser())
+        run.console.print("Forgotten." if was_there else "There was none.")
         return
     if sys.stdin.isatty():
         secret = getpass.getpass("Password: " if user else "Token: ")
     else:
         secret = sys.stdin.readline().rstrip("\r\n")
-    kept.put(entity.title, Credential(user=user, secret=secret))
+    ae_titles.keep_credential(title, user=user, secret=secret, actor=getpass.getuser())
     run.console.print(f"Kept for {entity.title}; a running node uses it from the next delivery on.")
     if entity.url.startswith("http:"):
         run.console.print("Its address is no https: it travels where others may read it.")

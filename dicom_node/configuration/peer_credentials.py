@@ -88,7 +88,21 @@ class Credentials:
         finally:
             Path(draft).unlink(missing_ok=True)
 
-    def remove(self, title: str) -> bool:
+    def keep(self, title: str, *, user: str, secret: str) -> None:
+        """Keep a user and password, or a token without a user.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot be used.
+        """
+        self.put(title, Credential(user=user, secret=secret))
+
+    def has(self, title: str) -> bool:
+        """Whether there is a credential for a title."""
+        return self._path(title).exists()
+
+    def forget(self, title: str) -> bool:
         """Forget a credential; return whether there was one."""
         path = self._path(title)
         was_there = path.exists()

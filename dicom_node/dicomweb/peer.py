@@ -245,6 +245,17 @@ def _heads(paths: Sequence[Path], boundary: str) -> Iterator[bytes]:
 
 
 def _pieces(paths: Sequence[Path], boundary: str) -> Iterator[bytes]:
+    """Yield the whole body in pieces that are worth a packet: small objects go together."""
+    gathered = bytearray()
+    for piece in _bits(paths, boundary):
+        gathered += piece
+        if len(gathered) >= _PIECE:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
+
+
+def _bits(paths: Sequence[Path], boundary: str) -> Iterator[bytes]:
     heads = _heads(paths, boundary)
     for path in paths:
         yield next(heads)

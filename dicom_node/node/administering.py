@@ -67,7 +67,7 @@ def make_administration(
     A running node reads the same databases: what is changed here counts there at once.
     """
     settings = repositories.settings
-    ae_titles = make_ae_titles(settings, repositories.ae_titles)
+    ae_titles = make_ae_titles(settings, repositories.ae_titles, repositories.audit)
     studies = make_studies(repositories)
     return Administration(
         operations=Operations(

@@ -3,6 +3,7 @@
 from dicom_node.administration.ae_titles import AeTitles, OwnAddress
 from dicom_node.administration.people import People
 from dicom_node.configuration.passwords import hashed, is_right
+from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.node.clock import utc_now
@@ -19,7 +20,9 @@ class Administration:
     def __init__(self, settings: NodeSettings) -> None:
         self._engine = make_engine(settings.hotbase_url)
         self.changes = AuditStore(self._engine)
-        self.ae_titles = make_ae_titles(settings, AeTitleStore(self._engine))
+        self.ae_titles = make_ae_titles(
+            settings, AeTitleStore(self._engine), AuditStore(self._engine)
+        )
         self.people = make_people(
             UserStore(self._engine), MachineTokenStore(self._engine), keeps_the_last=False
         )
@@ -35,7 +38,7 @@ class Administration:
             migrate(self._engine)
 
 
-def make_ae_titles(settings: NodeSettings, store: AeTitleStore) -> AeTitles:
+def make_ae_titles(settings: NodeSettings, store: AeTitleStore, trail: AuditStore) -> AeTitles:
     """Return the administration of AE titles over their table."""
     return AeTitles(
         store,
@@ -47,6 +50,8 @@ def make_ae_titles(settings: NodeSettings, store: AeTitleStore) -> AeTitles:
         ),
         call=lambda entity: _echo(settings, entity),
         clock=utc_now,
+        secrets=Credentials(settings.data_dir),
+        trail=trail,
     )
 
 

@@ -1,6 +1,7 @@
 """The pages of AE titles: who may call, and who gets results."""
 
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -16,7 +17,12 @@ from dicom_node.domain.application_entity import (
 )
 from dicom_node.domain.user import User
 from dicom_node.domain.version import version_of
-from dicom_node.errors import ConflictError, InvalidFieldsError, NodeError
+from dicom_node.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidFieldsError,
+    NodeError,
+)
 from dicom_node.web.administration.forms import FormState, Posted, typed, words_of
 from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
@@ -42,6 +48,7 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
     router = APIRouter()
     _add_looking(router, pages)
     _add_changing(router, pages)
+    _add_credentials(router, pages)
     return router
 
 
@@ -75,6 +82,7 @@ class _Pages:
             calibrations=self._calibrations(title) if title else (),
             own=self.titles.own,
             host=request.url.hostname,
+            has_credential=bool(title) and self.titles.has_credential(title),
             others=[each.title for each in self.titles.all() if Role.PACS in each.roles],
             roles=list(Role),
             evidence=[EVIDENCE[kind] for kind in ADMINISTERED_EVIDENCE],
@@ -147,6 +155,23 @@ def _add_changing(router: APIRouter, pages: _Pages) -> None:
         pages.titles.remove(title, actor=user.name, version=str(form.get("version", "")))
         tell(request, f"{title} is removed: it is refused from its next association on.")
         return RedirectResponse(PATH, status_code=303)
+
+
+def _add_credentials(router: APIRouter, pages: _Pages) -> None:
+    @router.post(PATH + "/credential")
+    def credential(request: Request, user: Configuring, form: Posted) -> Response:
+        title = str(form.get("title", ""))
+        try:
+            if form.get("forget"):
+                pages.titles.forget_credential(title, actor=user.name)
+                tell(request, f"Nothing opens {title} any more.")
+            else:
+                who, secret = str(form.get("user", "")).strip(), str(form.get("secret", ""))
+                pages.titles.keep_credential(title, user=who, secret=secret, actor=user.name)
+                tell(request, "The credential is kept: it is used from the next request on.")
+        except ConfigurationError as error:
+            tell(request, f"Not kept: {error}")
+        return RedirectResponse(f"{PATH}/entry?title={quote(title)}", status_code=303)
 
 
 def _said(form: FormData) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def make_router(titles: AeTitles) -> APIRouter:
     """Return the routes of AE titles."""
     router = APIRouter(tags=["AE titles"])
     _add_looking(router, titles)
+    _add_credentials(router, titles)
     _add_changing(router, titles)
     return router
 
@@ -51,6 +52,19 @@ def _add_looking(router: APIRouter, titles: AeTitles) -> None:
         """Send it a C-ECHO; the answer says after how many seconds it came."""
         del who
         return {"title": title, "seconds": round(titles.echo(title), 4)}
+
+
+def _add_credentials(router: APIRouter, titles: AeTitles) -> None:
+    @router.put(_ONE + "/credential", status_code=204)
+    def keep_credential(who: MayConfigure, title: str, entry: Entry) -> None:
+        """Keep what opens its DICOMweb or REST side: `user` and `secret`; nobody can read it."""
+        user, secret = str(entry.get("user", "")), str(entry.get("secret", ""))
+        titles.keep_credential(title, user=user, secret=secret, actor=who.actor)
+
+    @router.delete(_ONE + "/credential", status_code=204)
+    def forget_credential(who: MayConfigure, title: str) -> None:
+        """Forget it."""
+        titles.forget_credential(title, actor=who.actor)
 
 
 def _add_changing(router: APIRouter, titles: AeTitles) -> None:
