@@ -136,15 +136,18 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         [0, _AIM], [-_POINTS, _AIM - _POINTS], [_POINTS, _AIM + _POINTS], color="0.88"
     )
     for filling, color in _COLORS.items():
-        mine = [row for row in rows if row.disease.filling is filling]
-        axes.scatter(
-            [row.true for row in mine],
-            [row.stated for row in mine],
-            s=18,
-            color=color,
-            label=filling.value,
-            alpha=0.7,
-        )
+        for graded, face in ((True, color), (False, "none")):
+            mine = [row for row in rows if row.disease.filling is filling and row.graded is graded]
+            axes.scatter(
+                [row.true for row in mine],
+                [row.stated for row in mine],
+                s=22,
+                facecolors=face,
+                edgecolors=color,
+                label=filling.value if graded else None,
+                alpha=0.8,
+            )
+    axes.scatter([], [], s=22, facecolors="none", edgecolors="black", label="cannot grade")
     axes.set_xlabel("true share of the lung (%)")
     axes.set_ylabel("stated share (%)")
     axes.legend(loc="upper left")
@@ -162,7 +165,9 @@ def main() -> None:
     options = parser.parse_args()
     volume = read_volume([pydicom.dcmread(path) for path in sorted(options.series.glob("*.dcm"))])
     lungs = find_lungs(volume).labels
-    diseases = list(matrix())[:: options.every]
+    # A step that three divides would meet one and the same side of the body every time.
+    step = options.every + (options.every > 1 and options.every % len(_SIDES) == 0)
+    diseases = list(matrix())[::step]
     rows = [measure(volume, lungs, disease) for disease in track(diseases, "phantoms")]
     console = Console(width=120)
     console.print(table(rows))

@@ -5,8 +5,9 @@ import numpy as np
 from ai_engine.ct.grid import reduce_mask
 from ai_engine.ct.high_attenuation import usual_density
 from ai_engine.ct.inhomogeneity import is_small
-from ai_engine.ct.lungs import LungMasks
+from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks
 from ai_engine.ct.morphology import Mask
+from ai_engine.ct.pleural_layer import pleural_layer
 from ai_engine.ct.results import Caution, LungMeasurement, Side
 from ai_engine.ct.surface_haze import surface_haze
 from ai_engine.ct.volume import CtVolume
@@ -37,6 +38,9 @@ RIND_ML = 50.0
 """mm between ribs and aerated lung above which something lies between (on a grid of 4 mm, 8 to 9
 are usual), and ml of airless lung from which it was found."""
 
+LAYER = 0.9
+"""mm by which the lung may keep away from the ribs at full resolution; 0 to 0.3 are usual."""
+
 SURFACE_HAZE = 0.2
 """How much more of the lung right under its surface than of its depth may be hazy and not found."""
 
@@ -60,7 +64,7 @@ def find_cautions(
         Caution.DIFFUSE: usual_density(lungs) > USUAL or clearest > CLEAR,
         Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
         Caution.ENDS_EARLY: _ends_early(lungs),
-        Caution.RIND: _has_a_rind(lungs),
+        Caution.RIND: _has_a_rind(volume, lungs),
         Caution.SURFACE_HAZE: surface_haze(lungs, reduce_mask(found, lungs.grid)) > SURFACE_HAZE,
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
@@ -69,15 +73,19 @@ def find_cautions(
     return tuple(caution for caution in Caution if applies[caution])
 
 
-def _has_a_rind(lungs: LungMasks) -> bool:
+def _has_a_rind(volume: CtVolume, lungs: LungMasks) -> bool:
     """Whether a lung keeps away from the ribs, and no airless part of it says why."""
     cavity = lungs.cavity
-    found = (
+    found = [
         float(np.count_nonzero(part)) * lungs.grid.voxel_ml for part in (cavity.right, cavity.left)
-    )
-    return any(
+    ]
+    is_wide = any(
         rind > RIND and millilitres < RIND_ML
         for rind, millilitres in zip(cavity.rinds, found, strict=True)
+    )
+    return is_wide or any(
+        millilitres < RIND_ML and pleural_layer(volume, lungs, side) > LAYER
+        for side, millilitres in zip((RIGHT, LEFT), found, strict=True)
     )
 
 

@@ -66,6 +66,18 @@ def test_haze_under_the_surface_too_thin_to_be_measured_has_no_grade(
     assert {row.severity for row in analysis.measurements} == {None}
 
 
+@pytest.mark.parametrize("side", BOTH)
+def test_thickened_pleura_too_thin_to_be_measured_has_no_grade(
+    volume: CtVolume, lungs: LungMasks, side: int
+) -> None:
+    """Five per cent of a lung are a rind of less than three millimetres."""
+    rind = Disease(place=Place.PERIPHERAL, filling=Filling.SOLID, share=0.05, lungs=(side,))
+    analysis = analyse_volume(insert(volume, lungs.labels, rind).volume)
+    assert Caution.RIND in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
+    assert "healthy" not in conclusion(analysis)
+
+
 def test_a_pneumothorax_has_no_grade(volume: CtVolume, lungs: LungMasks) -> None:
     gas = Disease(place=Place.ANTERIOR, filling=Filling.GAS, share=0.2)
     analysis = analyse_volume(insert(volume, lungs.labels, gas).volume)
