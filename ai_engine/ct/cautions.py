@@ -67,6 +67,7 @@ def find_cautions(
         Caution.RIND: _has_a_rind(volume, lungs),
         Caution.SURFACE_HAZE: surface_haze(lungs, reduce_mask(found, lungs.grid)) > SURFACE_HAZE,
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
+        Caution.BASE_UNSURE: lungs.cavity.is_unsure,
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
         Caution.LEFT_SMALL: is_small(Side.LEFT, lungs),
     }

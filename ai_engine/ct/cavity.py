@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ai_engine.ct.airless import find_airless
-from ai_engine.ct.expected_lung import rib_distance
+from ai_engine.ct.expected_lung import DENSE, rib_distance
+from ai_engine.ct.gas import THICK
 from ai_engine.ct.grid import CoarseGrid, Field, enlarge_field, reduce_grid, reduce_grid_mask
 from ai_engine.ct.morphology import Mask, close_gaps, dilate, remove_thin
 from ai_engine.ct.thorax import Thorax, find_thorax
@@ -25,18 +26,25 @@ TOUCHED = 0.25
 """Least interpolated probability of what is added: less comes from the aerated lung beside it."""
 
 
+LASTING = 0.5
+"""Part of an airless part that the second sampling must have."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Cavity:
     """The airless parts of the right and the left lung on the coarse grid, and the chest's walls.
 
     ``thorax`` is on its own grid, turned so that columns grow to the left and rows to the back.
     ``rinds`` are mm between the ribs and the aerated right and left lung, the usual distance.
+    ``is_unsure`` where something dense was seen in one sampling of thick slices and not in the
+    other; it is not among the airless parts.
     """
 
     right: Mask
     left: Mask
     thorax: Thorax
     rinds: tuple[float, float]
+    is_unsure: bool
 
 
 def find_cavity(
@@ -69,12 +77,44 @@ def find_cavity(
     small = [np.ascontiguousarray(reduce_grid_mask(lung, grid)[turned]) for lung in lungs]
     tubes = np.ascontiguousarray(reduce_grid_mask(airways, grid, 0.3)[turned])
     thorax = find_thorax(chest, (small[0], small[1]), tubes)
-    found = find_airless(thorax, (small[0], small[1]), tubes)
+    seen = find_airless(thorax, (small[0], small[1]), tubes)
+    sure = (True, True)
+    if grid.spacing[0] > THICK and any((part > 0.5).any() for part in seen):
+        sure = _seen_again(seen, chest, (small[0], small[1]), tubes)
+    found = [
+        part if is_sure else np.zeros_like(part) for part, is_sure in zip(seen, sure, strict=True)
+    ]
     free = ~(lungs[0] | lungs[1] | airways)
     back = _Back(grid=grid, chest=chest, turned=turned, free=free)
     right, left = (back.bring(*each) for each in zip(found, small, lungs, strict=True))
     rinds = rib_distance(thorax, small[0], 0), rib_distance(thorax, small[1], 1)
-    return Cavity(right=right, left=left & ~right, thorax=thorax, rinds=rinds)
+    return Cavity(
+        right=right, left=left & ~right, thorax=thorax, rinds=rinds, is_unsure=not all(sure)
+    )
+
+
+def _seen_again(
+    seen: tuple[Field, Field], chest: CoarseGrid, lungs: tuple[Mask, Mask], airways: Mask
+) -> tuple[bool, bool]:
+    """Whether each lung's airless part is there, too, half way between the slices.
+
+    Partial volume of diaphragm and heart in thick slices is one or the other by chance.
+    """
+    values = chest.hounsfield.astype(np.float32)
+    middle = replace(chest, hounsfield=((values[:-1] + values[1:]) / 2).astype(np.int16))
+
+    def halfway(mask: Mask) -> Mask:
+        either, both = mask[:-1] | mask[1:], mask[:-1] & mask[1:]
+        return np.asarray(both | (either & (middle.hounsfield < DENSE)))
+
+    aerated = halfway(lungs[0]), halfway(lungs[1])
+    tubes = halfway(airways)
+    again = find_airless(find_thorax(middle, aerated, tubes), aerated, tubes)
+    right, left = (
+        np.count_nonzero(second > 0.5) >= LASTING * np.count_nonzero(first > 0.5)
+        for first, second in zip(seen, again, strict=True)
+    )
+    return bool(right), bool(left)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

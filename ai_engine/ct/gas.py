@@ -40,6 +40,13 @@ how many Hounsfield units it lies below the usual lung."""
 BEYOND_A_SLICE = 1.01
 """Of the slices' distance: least radius of the neck, which may run from slice to slice."""
 
+THICK = 2.6
+FOLLOWS = 0.7
+ALONE = -990
+"""mm between slices from which a lung's sections are followed downwards; the part of a section that
+lies below the section above, which in a lung is nearly all of it, as its base narrows; Hounsfield
+units below which gas that does not follow is bowel's."""
+
 UPPER = 0.5
 """Part of the air's height, from the top, in which there is no stomach."""
 
@@ -75,6 +82,8 @@ def find_gas(grid: CoarseGrid, air: Mask, airways: Mask) -> Gas:
         if not above and (upper or lung[shell].mean() >= IN_LUNG):
             in_chest += millilitres
     found |= _bowel(grid, air & ~airways & ~found)
+    if grid.spacing[0] > THICK:
+        found |= _beside_the_base(grid, air & ~airways & ~found)
     return Gas(mask=found, in_chest_ml=in_chest)
 
 
@@ -103,3 +112,21 @@ def _bowel(grid: CoarseGrid, air: Mask) -> Mask:
     )
     taken = np.isin(labels, numbers[chosen])
     return dilate(taken, neck + NECK, grid.spacing) & air
+
+
+def _beside_the_base(grid: CoarseGrid, air: Mask) -> Mask:
+    """Gas of the bowel that thick slices join to the lung, too narrow to fall off it."""
+    levels = np.flatnonzero(air.any(axis=(1, 2)))
+    if not len(levels):
+        return np.zeros_like(air)
+    followed = air.copy()
+    for index in range(round(levels[0] + UPPER * (levels[-1] - levels[0])), len(air)):
+        sections, count = ndimage.label(air[index])
+        whole = np.bincount(sections.ravel(), minlength=count + 1)
+        under = np.bincount(sections[followed[index - 1]], minlength=count + 1)
+        followed[index] &= (under >= FOLLOWS * whole)[sections]
+    labels, _ = ndimage.label(air & ~followed)
+    dark = np.bincount(labels[grid.hounsfield < ALONE], minlength=int(labels.max()) + 1)
+    taken = dark * grid.voxel_ml >= SMALLEST_ML
+    taken[0] = False
+    return np.asarray(taken[labels])

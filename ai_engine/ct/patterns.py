@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ai_engine.ct.gas import THICK
 from ai_engine.ct.grid import CoarseGrid
 from ai_engine.ct.lungs import Labels
 from ai_engine.ct.morphology import Mask, dilate, remove_thin
@@ -55,6 +56,9 @@ LARGE_ML = 5.0
 SMALLEST_ML = 0.05
 """ml below which connected voxels are crumbs of a mask rather than regions: a ball of 4.6 mm."""
 
+SMALLEST_THICK_ML = 0.35
+"""The same on thick slices, where a vessel's partial volume may look so: a ball of 8.7 mm."""
+
 Numbers = npt.NDArray[np.int32]
 
 
@@ -78,11 +82,13 @@ def part_regions(mask: Mask, grid: CoarseGrid) -> Numbers:
     """Number the regions of a mask on the coarse grid from 1; 0 is outside.
 
     Dense cores and hazy areas are regions of their own; each of the mask's other voxels belongs to
-    the nearest of them in the same connected part. Crumbs below SMALLEST_ML are left out.
+    the nearest of them in the same connected part. Crumbs below SMALLEST_ML, and on
+    thick slices what is below SMALLEST_THICK_ML, are left out.
     """
     around = np.ones((3, 3, 3), bool)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
+    smallest = SMALLEST_THICK_ML if grid.spacing[0] > THICK else SMALLEST_ML
     parts, _ = ndimage.label(mask, around)
     dense = remove_thin(mask & (grid.hounsfield > DENSE), DENSE_CORE, grid.spacing)
     hazy = remove_thin(mask & ~dense & (grid.hounsfield <= DENSE), HAZY_CORE, grid.spacing)
@@ -92,7 +98,7 @@ def part_regions(mask: Mask, grid: CoarseGrid) -> Numbers:
     regions = np.zeros(mask.shape, np.int32)
     for part, place in enumerate(ndimage.find_objects(parts), start=1):
         mine = parts[place] == part
-        if np.count_nonzero(mine) * grid.voxel_ml < SMALLEST_ML:
+        if np.count_nonzero(mine) * grid.voxel_ml < smallest:
             continue
         own = np.where(mine, seeds[place], 0)
         regions[place][mine] = _nearest(own, grid)[mine] if own.any() else count + more + part

@@ -97,6 +97,10 @@ class Caution(StrEnum):
         "The lungs found fill little of the space inside the ribs: parts without air may be "
         "missing from them."
     )
+    BASE_UNSURE = (
+        "Something dense at a lung's base is airless lung or diaphragm: in slices as thick as "
+        "these, one sampling says the one and the next the other. It is not in the figures."
+    )
     RIGHT_SMALL = (
         "The right lung found is small beside the left; airless parts may be missing from it, "
         "and its percentage may be too low."

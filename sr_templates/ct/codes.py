@@ -75,6 +75,9 @@ CAUTIONS = MappingProxyType(
         ),
         Caution.RIND: Code("C-RIND", PRIVATE_SCHEME, "Lung keeps away from the ribs"),
         Caution.RIBS_EMPTY: Code("C-RIBS-EMPTY", PRIVATE_SCHEME, "Lungs small for the thorax"),
+        Caution.BASE_UNSURE: Code(
+            "C-BASE-UNSURE", PRIVATE_SCHEME, "Airless lung or diaphragm, thick slices"
+        ),
         Caution.RIGHT_SMALL: Code("C-RIGHT-SMALL", PRIVATE_SCHEME, "Right lung small"),
         Caution.LEFT_SMALL: Code("C-LEFT-SMALL", PRIVATE_SCHEME, "Left lung small"),
     }
