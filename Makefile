@@ -5,13 +5,15 @@ PY      := $(VENV)/bin/python
 PIP     := $(PY) -m pip --disable-pip-version-check --no-input
 SERVING := $(VENV)/.serving
 TESTING := $(VENV)/.testing
+TOOLS   := build/tools
+SUPPLY  := cyclonedx-bom==7.5.0 pip-audit==2.10.1
 
 CODE := dicom_node ai_engine sr_templates tests bench scripts
 # An installed folder that does not exist yet is no reason for a tool to fail.
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults cases golden lint format architecture venv lock ui clean
+.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults cases golden lint format architecture venv lock sbom vulnerabilities ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -79,6 +81,21 @@ lock: ## Resolve the dependencies again (needs uv); OPTIONS=--upgrade takes newe
 	uv pip compile --quiet --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url $(OPTIONS) -c requirements/dev.txt pyproject.toml \
 	  -o requirements/serve.txt
+
+# In an environment of their own: what they install is no part of what they look at.
+$(TOOLS)/.made:
+	@python3 -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --disable-pip-version-check --no-input install --quiet $(SUPPLY)
+	@touch $@
+
+sbom: $(SERVING) $(TOOLS)/.made ## List every installed package with its licence, into build/sbom.json (CycloneDX)
+	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/sbom.json $(PY)
+	@echo "Written to build/sbom.json"
+
+vulnerabilities: $(TOOLS)/.made ## Ask whether pinned packages have known weaknesses (asks over the network)
+	@$(TOOLS)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off \
+	  --requirement requirements/serve.txt
 
 docs: $(TESTING) ## Build the documentation as a site into build/site, with strict links
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet
