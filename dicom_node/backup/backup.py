@@ -30,7 +30,8 @@ from dicom_node.configuration.settings import NodeSettings
 
 _DATA, _CONFIG, _DATABASES = "data", "config", "databases"
 # What can be made again, what is half written, and the databases' own files.
-_LEFT_OUT = ("cache", ".incoming", "node.lock", "head.json", "sent.json", "lock")
+TRAVEL = ".travel"
+_LEFT_OUT = ("cache", ".incoming", TRAVEL, "node.lock", "head.json", "sent.json", "lock")
 _SQLITE_FILES = (".sqlite", ".sqlite-wal", ".sqlite-shm", ".sqlite-journal")
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from dicom_node.audit.events import Peer, StudyPart, transfer
 from dicom_node.audit.message import THIS_NODE
 from dicom_node.audit.trail import Record, unrecorded
+from dicom_node.backup.backup import TRAVEL
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.prover import QidoProver
 from dicom_node.dicomweb.sender import StowSender, UntoldAcceptance
@@ -65,7 +66,7 @@ def courier_parts(
         path_of=repositories.objects.evidence_path,
         address=address,
         travel=TravelFiles(
-            settings.data_dir / "cache" / "travel", min_free_bytes=settings.network.min_free_bytes
+            settings.data_dir / TRAVEL, min_free_bytes=settings.network.min_free_bytes
         ),
     )
     return CourierParts(

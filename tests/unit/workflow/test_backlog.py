@@ -10,6 +10,7 @@ from dbos import DBOS
 
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
+from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
@@ -26,6 +27,7 @@ class Ward:
         self.door = threading.Event()
         self.entered: list[str] = []
         self.left: list[str] = []
+        self.slots = Slots(_HELD)
 
     def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
         """Wait for the door."""
