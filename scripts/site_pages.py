@@ -30,12 +30,13 @@ _DRAWING = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put guides that the navigation does not name at the end of theirs."""
+    """Put pages that the navigation does not name at the end of where they belong."""
     assert config.nav is not None  # noqa: S101 - mkdocs.yml has one
-    guides: list[Any] = next(each["How to"] for each in config.nav if "How to" in each)
-    named = {path for each in guides for path in each.values()}
-    found = sorted((Path(config.docs_dir) / "guides").glob("*.md"))
-    guides += [path for each in found if (path := f"guides/{each.name}") not in named]
+    named = str(config.nav)
+    for title, folder in (("How to", "guides/"), ("Explanation", "")):
+        section: list[Any] = next(each[title] for each in config.nav if title in each)
+        found = sorted((Path(config.docs_dir) / folder).glob("*.md"))
+        section += [path for each in found if f"'{(path := folder + each.name)}'" not in named]
     return config
 
 
