@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, write_json
-from dicom_node.domain.delivery import Delivery
+from dicom_node.domain.delivery import Delivery, deliveries
 from dicom_node.node.mending import make_deliveries
 from dicom_node.node.repositories import Repositories
 
@@ -60,9 +60,9 @@ def list_given_up(
 def retry(context: typer.Context, destination: Destination = "", since: Since = None) -> None:
     """Try given-up deliveries again, of one destination or all; a running node takes them up."""
     run = invocation(context)
-    deliveries = make_deliveries(run.repositories())
-    count = deliveries.retry(actor=getpass.getuser(), destination=destination, since=_utc(since))
-    run.console.print(f"{count} deliveries will be tried again.", highlight=False)
+    kept = make_deliveries(run.repositories())
+    count = kept.retry(actor=getpass.getuser(), destination=destination, since=_utc(since))
+    run.console.print(f"{deliveries(count)} will be tried again.", highlight=False)
 
 
 def show_standings(console: Console, repositories: Repositories, destination: str = "") -> None:
@@ -76,14 +76,13 @@ def show_outages(console: Console, repositories: Repositories) -> None:
     """Say which destinations are down, and how many deliveries wait for each or were given up."""
     for each in repositories.deliveries.outages():
         console.print(
-            f"Down since {each.since:%Y-%m-%d %H:%M} UTC: {each.destination}, {each.waiting} "
-            f"deliveries wait: {each.error}",
+            f"Down since {each.since:%Y-%m-%d %H:%M} UTC: {each.destination}, {each.words}",
             highlight=False,
             soft_wrap=True,
         )
     for destination, count in repositories.deliveries.given_up_counts().items():
         console.print(
-            f"Given up: {count} deliveries to {destination}; dicom-node deliveries list says why.",
+            f"Given up: {deliveries(count)} to {destination}; dicom-node deliveries list says why.",
             highlight=False,
         )
 

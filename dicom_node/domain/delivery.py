@@ -114,6 +114,12 @@ class Outage:
     error: str
     waiting: int
 
+    @property
+    def words(self) -> str:
+        """What waits, and what the destination said."""
+        waiting = f"{deliveries(self.waiting)} {'waits' if self.waiting == 1 else 'wait'}"
+        return f"{waiting}: {self.error}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
@@ -144,3 +150,8 @@ class RetryPolicy:
         growth = self.factor ** min(attempts - 1, 40)
         plain = min(self.first_delay * growth, self.longest_delay)
         return plain * (1 + self.jitter * (2 * chance - 1))
+
+
+def deliveries(count: int) -> str:
+    """Return a number of deliveries as people read it."""
+    return f"{count} {'delivery' if count == 1 else 'deliveries'}"

@@ -14,6 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.delivery import deliveries
 from dicom_node.domain.health import Problem, Severity
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.certificates import expires_at
@@ -128,8 +129,7 @@ def _delivery_problems(repositories: Repositories) -> Iterator[Problem]:
             kind="destination down",
             about=each.destination,
             severity=Severity.DEGRADED,
-            words=f"{each.destination} is down since {each.since:%Y-%m-%d %H:%M} UTC, "
-            f"{each.waiting} deliveries wait: {each.error}",
+            words=f"{each.destination} is down since {each.since:%Y-%m-%d %H:%M} UTC, {each.words}",
             advice=f"dicom-node ae echo {each.destination} tries it",
         )
     for destination, count in repositories.deliveries.given_up_counts().items():
@@ -138,7 +138,7 @@ def _delivery_problems(repositories: Repositories) -> Iterator[Problem]:
             about=destination,
             count=count,
             severity=Severity.DEGRADED,
-            words=f"{count} deliveries to {destination} were given up",
+            words=f"given up: {deliveries(count)} to {destination}",
             advice=f"dicom-node deliveries list {destination} says why, and "
             f"dicom-node deliveries retry {destination} sends them again",
         )

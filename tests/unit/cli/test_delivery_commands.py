@@ -37,7 +37,7 @@ def test_what_was_given_up_is_listed_with_its_study_and_reason(repositories: Rep
     said = dicom_node("deliveries", "list", "PACS").output
     assert STUDY in said
     assert "no such SOP Class" in said
-    assert "Given up: 1 deliveries to OTHER" in dicom_node("status").output
+    assert "Given up: 1 delivery to OTHER" in dicom_node("status").output
 
 
 def test_it_is_sent_again_by_one_command_by_destination_and_day(
@@ -45,7 +45,7 @@ def test_it_is_sent_again_by_one_command_by_destination_and_day(
 ) -> None:
     later = (EPOCH + timedelta(days=1)).strftime("%Y-%m-%d")
     assert "0 deliveries" in dicom_node("deliveries", "retry", "PACS", "--since", later).output
-    assert "1 deliveries" in dicom_node("deliveries", "retry", "--since", later).output
-    assert "1 deliveries" in dicom_node("deliveries", "retry", "PACS").output
+    assert "1 delivery" in dicom_node("deliveries", "retry", "--since", later).output
+    assert "1 delivery" in dicom_node("deliveries", "retry", "PACS").output
     assert repositories.deliveries.given_up_counts() == {}
     assert "No delivery was given up." in dicom_node("deliveries", "list").output

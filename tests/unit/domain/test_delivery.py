@@ -1,11 +1,13 @@
 """How long to wait between tries."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, DeliveryState, RetryPolicy
+from dicom_node.domain.delivery import DELIVERY_TRANSITIONS, DeliveryState, Outage, RetryPolicy
 from dicom_node.domain.job import JOB_TRANSITIONS, JobState
 from dicom_node.domain.study import STUDY_TRANSITIONS, StudyState
+from tests.unit.builders import EPOCH
 
 POLICY = RetryPolicy()
 
@@ -35,3 +37,11 @@ def test_every_state_has_its_transitions() -> None:
 def test_what_is_done_or_delivered_begins_again_only_for_what_was_held_back() -> None:
     assert DELIVERY_TRANSITIONS[DeliveryState.DELIVERED] == {DeliveryState.PENDING}
     assert JOB_TRANSITIONS[JobState.DONE] == {JobState.PENDING, JobState.FAILED}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "words"), [(1, "1 delivery waits: away"), (2, "2 deliveries wait: away")]
+)
+def test_an_outage_is_said_in_words(waiting: int, words: str) -> None:
+    outage = Outage(destination="PACS", since=EPOCH, error="away", waiting=waiting)
+    assert outage.words == words

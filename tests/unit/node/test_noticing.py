@@ -81,7 +81,7 @@ def test_failed_studies_given_up_deliveries_and_suspensions_are_told_once(
     )
     assert _teller(stores).look() == 1
     (post,) = hook.posts
-    for words in ("1 study failed", "deliveries to ARCHIVE were given up", "model m is suspended"):
+    for words in ("1 study failed", "given up: 2 deliveries to ARCHIVE", "model m is suspended"):
         assert words in post["message"]
     assert "https://ai.example.org/studies?shown=failed" in post["message"]
     assert "Doe" not in post["message"], "what people type may name a patient"
