@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_node.domain.application_entity import Operation, Role, checked_ae_title
+from dicom_node.domain.application_entity import Operation, Proof, Role, checked_ae_title
 from dicom_node.errors import ConfigurationError
 from tests.unit.builders import an_entity
 
@@ -48,3 +48,11 @@ def test_roles_decide_what_is_permitted() -> None:
     assert Operation.STORE in an_entity(roles=frozenset({Role.MODALITY})).permitted
     query = an_entity(roles=frozenset({Role.QUERY}))
     assert query.permitted == {Operation.ECHO, Operation.FIND, Operation.MOVE}
+
+
+def test_who_commits_may_open_associations_for_it_and_is_no_web_server() -> None:
+    with pytest.raises(ConfigurationError, match="give it the role pacs"):
+        an_entity(roles=frozenset({Role.QUERY}), proof=Proof.COMMITMENT)
+    with pytest.raises(ConfigurationError, match="does not commit"):
+        an_entity(url="https://pacs.example/dicom-web", proof=Proof.COMMITMENT)
+    an_entity(roles=frozenset({Role.QUERY}), proof=Proof.FIND)

@@ -1,8 +1,16 @@
 """What a peer should get follows from what it takes."""
 
+from dataclasses import replace
+
 import pytest
 
-from dicom_node.domain.peer_profile import PeerProfile, PeerService, proposed_evidence
+from dicom_node.domain.application_entity import Proof, Role
+from dicom_node.domain.peer_profile import (
+    PeerProfile,
+    PeerService,
+    proposed_evidence,
+    proposed_proof,
+)
 from dicom_node.network.probe import SERVICES, storage_proposals
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.form import BASIC_TEXT, COMPREHENSIVE, COMPREHENSIVE_3D, PDF
@@ -45,6 +53,24 @@ def test_a_peer_gets_what_it_takes_and_what_makes_up_for_the_rest(
     wanted = [each for each in evidence.split(",") if each not in ("soft", "bone", "")]
     assert [each.value for each in proposal.evidence] == wanted
     assert words in " ".join(proposal.reasons)
+
+
+@pytest.mark.parametrize(
+    ("role", "services", "proof"),
+    [
+        (Role.PACS, {PeerService.COMMITMENT, PeerService.STUDY_ROOT_FIND}, Proof.COMMITMENT),
+        (Role.PACS, {PeerService.STUDY_ROOT_FIND}, Proof.FIND),
+        (Role.PACS, {PeerService.PATIENT_ROOT_FIND}, Proof.NONE),
+        (Role.PACS, set(), Proof.NONE),
+        # Its results would be refused: it may not open associations for them.
+        (Role.QUERY, {PeerService.COMMITMENT, PeerService.STUDY_ROOT_FIND}, Proof.FIND),
+    ],
+)
+def test_a_peer_shows_that_it_keeps_results_in_the_best_way_that_it_offers(
+    role: Role, services: set[PeerService], proof: Proof
+) -> None:
+    profile = replace(a_profile(), services=frozenset(services))
+    assert proposed_proof(an_entity("PACS", roles=frozenset({role})), profile) is proof
 
 
 def test_one_association_asks_for_everything() -> None:

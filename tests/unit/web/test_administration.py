@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from pydicom.data import get_testdata_file
 
 from dicom_node.administration.overview import Overview, Pulse
-from dicom_node.domain.application_entity import Compression
+from dicom_node.domain.application_entity import Compression, Proof
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.node.repositories import Repositories
@@ -195,9 +195,10 @@ def test_of_two_people_who_edit_the_same_entry_the_second_is_told_who_was_first(
 
 def test_what_a_form_does_not_say_stays_as_it_is(client: TestClient, stores: Repositories) -> None:
     where = "/ae-titles/entry?title=PACS"
-    form = {**_ENTRY, "roles": "pacs", "evidence": "sr", "compression": "rle"}
+    form = {**_ENTRY, "roles": "pacs", "evidence": "sr", "compression": "rle", "proof": "find"}
     post(client, where, where, **form)
     assert stores.ae_titles.get("PACS").compression is Compression.RLE
+    assert stores.ae_titles.get("PACS").proof is Proof.FIND
     del form["compression"]
     post(client, where, where, **form)
     assert stores.ae_titles.get("PACS").compression is Compression.RLE
