@@ -17,6 +17,13 @@ from pynetdicom.association import Association
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.procedure_step import Subject
 from dicom_node.network.access import Refusal, StaticAccess
+from dicom_node.network.events import (
+    AssociationOpened,
+    AssociationRefused,
+    QueryAnswered,
+    ReceptionEvent,
+    StepChanged,
+)
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.ups.codes import (
     MODALITY_WORKLIST,
@@ -31,6 +38,7 @@ from dicom_node.ups.service import ProcedureSteps
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers import dcmtk
+from tests.peers.process import wait_until
 from tests.peers.raw_scu import rejection
 from tests.unit.ups.requests import KEY, a_performance, a_request
 
@@ -250,3 +258,20 @@ def test_a_query_that_cannot_be_matched_is_refused(scp: WorklistScp) -> None:
     with associated(scp) as association:
         answers = list(association.send_c_find(wrong, UPS_PULL))
     assert [status.Status for status, _ in answers] == [0xA900]
+
+
+def test_what_workstations_ask_and_change_is_told_to_the_audit_trail(scp: WorklistScp) -> None:
+    told: list[ReceptionEvent] = []
+    scp._emit = told.append
+    with associated(scp) as association:
+        keys = {"ProcedureStepState": "SCHEDULED", "SOPInstanceUID": ""}
+        uid = str(found(association, **keys)[0].SOPInstanceUID)
+        assert change(association, uid, "IN PROGRESS") == 0x0000
+        assert change(association, "1.2.3.999", "IN PROGRESS") != 0x0000
+    with associated(scp, "STRANGER") as refused:
+        assert refused.is_rejected
+    wait_until(lambda: len(told) >= 4, "the refusal to be told")
+    kinds = [type(each) for each in told]
+    assert kinds == [AssociationOpened, QueryAnswered, StepChanged, AssociationRefused]
+    assert [each.step_uid for each in told if isinstance(each, StepChanged)] == [uid]
+    assert [each.calling_ae for each in told[:3]] == ["WS1"] * 3  # type: ignore[union-attr]

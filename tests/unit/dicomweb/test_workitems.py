@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from pydicom.dataset import Dataset
 
 from dicom_node.dicomweb.callers import TokenCallers, read_tokens
-from dicom_node.dicomweb.workitems import WorkitemLimits, workitems_router
+from dicom_node.dicomweb.workitems import WorkitemLimits, WorkitemRequest, workitems_router
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.procedure_step import Subject
 from dicom_node.errors import ConfigurationError
@@ -37,7 +37,13 @@ def token_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(token_file: Path) -> TestClient:
+def told() -> list[WorkitemRequest]:
+    """What the audit trail is told."""
+    return []
+
+
+@pytest.fixture
+def client(token_file: Path, told: list[WorkitemRequest]) -> TestClient:
     review_queue = FakeReviewQueue(clock=FakeClock())
     store = FakeSteps(review_queue=review_queue)
     for number in (1, 2, 3):
@@ -57,6 +63,7 @@ def client(token_file: Path) -> TestClient:
             steps,
             caller=TokenCallers(read_tokens(token_file), {**PERMITTED, "CR1": frozenset()}.get),
             limits=WorkitemLimits(max_results=2),
+            tell=told.append,
         )
     )
     return TestClient(application, headers=bearer("WS1"))
@@ -228,3 +235,25 @@ def test_a_token_file_with_a_weak_token_is_refused_without_quoting_it(tmp_path: 
     assert "secret" not in str(refused.value)
     with pytest.raises(ConfigurationError, match="No such file"):
         read_tokens(tmp_path / "missing")
+
+
+def test_what_is_asked_and_changed_is_told_to_the_audit_trail(
+    client: TestClient, told: list[WorkitemRequest]
+) -> None:
+    client.get(f"{WORKITEMS}?PatientID=P1")
+    client.get(f"{WORKITEMS}?includefield=nonsense")
+    uid = client.get(WORKITEMS).json()[0]["00080018"]["Value"][0]
+    client.get(f"{WORKITEMS}/{uid}")
+    assert send(client, "PUT", f"/{uid}/state", state("IN PROGRESS")).status_code == 200
+    assert send(client, "PUT", f"/{uid}/state", state("NONSENSE")).status_code >= 400
+    client.get(WORKITEMS, headers={"Authorization": "Bearer nobody's"})
+    said = [(each.by, each.action, each.uid == uid, each.asked) for each in told]
+    assert said == [
+        ("WS1", None, False, "PatientID=P1"),
+        ("WS1", None, False, "includefield=nonsense"),
+        ("WS1", None, False, ""),
+        ("WS1", "R", True, ""),
+        ("WS1", "U", True, ""),
+        ("WS1", "U", True, ""),
+    ]
+    assert [bool(each.problem) for each in told] == [False, True, False, False, False, True]
