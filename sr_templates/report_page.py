@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from io import BytesIO
+from typing import TYPE_CHECKING
 
-from fpdf import FPDF
-from fpdf.fonts import TTFFont
 from PIL import Image
 
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
 from sr_templates.captions import WARNING_BACKGROUND
 from sr_templates.overlay import NO_FINDING, WARNING
 from sr_templates.percent import percent
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 # Noto Sans holds Latin, Greek and Cyrillic; embedded, the page looks the same anywhere.
 FONT = "notosans"
@@ -74,7 +76,7 @@ def draw_page(page: Page) -> bytes:
 
 
 def write_heading(
-    pdf: FPDF,
+    pdf: "FPDF",
     letters: Set[int],
     model: ModelIdentity,
     patient_name: str,
@@ -113,8 +115,11 @@ def written(text: str, letters: Set[int]) -> str:
     return line if all(ord(letter) in letters for letter in line) else NOT_SHOWN
 
 
-def blank_page(made_at: datetime) -> FPDF:
+def blank_page(made_at: datetime) -> "FPDF":
     """Give an empty sheet of A4 with the embedded font; ``made_at`` is its creation date."""
+    # Fonts and all that reads them: only where a page is wanted.
+    from fpdf import FPDF  # noqa: PLC0415
+
     pdf = FPDF(format="A4")
     pdf.set_creation_date(made_at)
     pdf.set_title("AI report")
@@ -127,8 +132,10 @@ def blank_page(made_at: datetime) -> FPDF:
     return pdf
 
 
-def letters_of(pdf: FPDF) -> frozenset[int]:
+def letters_of(pdf: "FPDF") -> frozenset[int]:
     """Give the code points that the page's font can draw."""
+    from fpdf.fonts import TTFFont  # noqa: PLC0415 - as above
+
     font = pdf.fonts[FONT]
     if not isinstance(font, TTFFont):
         raise TypeError("the page's font is not the embedded one")
@@ -136,14 +143,14 @@ def letters_of(pdf: FPDF) -> frozenset[int]:
 
 
 def write_line(
-    pdf: FPDF, words: str, *, size: float, height: float, align: str = "L", fill: bool = False
+    pdf: "FPDF", words: str, *, size: float, height: float, align: str = "L", fill: bool = False
 ) -> None:
     """Write one line over the whole width."""
     write_cell(pdf, words, WIDTH, size=size, height=height, align=align, fill=fill)
     pdf.ln(height)
 
 
-def write_impression(pdf: FPDF, words: str, letters: Set[int]) -> None:
+def write_impression(pdf: "FPDF", words: str, letters: Set[int]) -> None:
     """Write the result in one sentence, over as many lines as it needs."""
     pdf.set_font(FONT, size=11)
     pdf.multi_cell(WIDTH, 5.6, written(words, letters), align="L", new_x="LMARGIN", new_y="NEXT")
@@ -151,7 +158,7 @@ def write_impression(pdf: FPDF, words: str, letters: Set[int]) -> None:
 
 
 def write_cell(
-    pdf: FPDF,
+    pdf: "FPDF",
     words: str,
     width: float,
     *,
@@ -169,7 +176,7 @@ def write_cell(
 
 
 def write_pairs(
-    pdf: FPDF, pairs: Sequence[tuple[str, str]], letters: Set[int], *, size: float
+    pdf: "FPDF", pairs: Sequence[tuple[str, str]], letters: Set[int], *, size: float
 ) -> None:
     """Write headings in grey with their values beside them; a value that is missing is said so."""
     height = 0.58 * size
@@ -184,7 +191,7 @@ def write_pairs(
     pdf.ln(2)
 
 
-def _findings(pdf: FPDF, image: ImagePrediction, letters: Set[int]) -> None:
+def _findings(pdf: "FPDF", image: ImagePrediction, letters: Set[int]) -> None:
     """Table of every label's verdict, positive ones first."""
     if not image.positive:
         write_line(pdf, NO_FINDING, size=11, height=7)
@@ -200,7 +207,7 @@ def _findings(pdf: FPDF, image: ImagePrediction, letters: Set[int]) -> None:
     pdf.ln(3)
 
 
-def _remarks(pdf: FPDF, remarks: Sequence[tuple[str, str]], letters: Set[int]) -> None:
+def _remarks(pdf: "FPDF", remarks: Sequence[tuple[str, str]], letters: Set[int]) -> None:
     """Say what a reader must know, in whole sentences over as many lines as they need."""
     for heading, words in remarks:
         for text, shade in ((heading, REMARK_COLOR), (words, (0, 0, 0))):
@@ -223,13 +230,13 @@ def _verdict(finding: Finding, letters: Set[int]) -> tuple[str, ...]:
     )
 
 
-def _row(pdf: FPDF, words: Sequence[str], *, height: float, fill: bool) -> None:
+def _row(pdf: "FPDF", words: Sequence[str], *, height: float, fill: bool) -> None:
     for text, width in zip(words, COLUMNS, strict=True):
         write_cell(pdf, text, width, size=1.6 * height, height=height, fill=fill)
     pdf.ln(height)
 
 
-def _picture(pdf: FPDF, png: bytes, room: float) -> None:
+def _picture(pdf: "FPDF", png: bytes, room: float) -> None:
     """Put the picture into the middle of the width, as large as the room allows."""
     with Image.open(BytesIO(png)) as picture:
         across, down = picture.size

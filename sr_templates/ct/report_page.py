@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-
-from fpdf import FPDF
+from typing import TYPE_CHECKING
 
 from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.prediction import CtPrediction
@@ -24,6 +23,9 @@ from sr_templates.report_page import (
     write_heading,
     write_pairs,
 )
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 COLUMNS = (30.0, 22.0, 22.0, 29.0, 32.0, 21.0, 24.0)
 """Widths of the lungs' table in mm."""
@@ -76,7 +78,7 @@ def draw_ct_page(page: CtPage) -> bytes:
     return bytes(pdf.output())
 
 
-def _table(pdf: FPDF, analysis: CtAnalysis) -> None:
+def _table(pdf: "FPDF", analysis: CtAnalysis) -> None:
     pdf.set_fill_color(232)
     _row(pdf, HEADINGS, fill=True)
     for row in analysis.measurements:
@@ -98,7 +100,7 @@ def _figures(row: LungMeasurement) -> tuple[str, ...]:
     )
 
 
-def _row(pdf: FPDF, words: Sequence[str], *, fill: bool) -> None:
+def _row(pdf: "FPDF", words: Sequence[str], *, fill: bool) -> None:
     for text, width in zip(words, COLUMNS, strict=True):
         write_cell(pdf, text, width, size=9.5, height=6, fill=fill)
     pdf.ln(6)
@@ -129,7 +131,7 @@ def _words(page: CtPage) -> Iterator[str]:
     yield from page.prediction.limitations[:1]
 
 
-def _paragraphs(pdf: FPDF, paragraphs: Sequence[str]) -> None:
+def _paragraphs(pdf: "FPDF", paragraphs: Sequence[str]) -> None:
     pdf.set_font(FONT, size=8.5)
     for words in paragraphs:
         pdf.multi_cell(WIDTH, LINE, words, align="L", new_x="LMARGIN", new_y="NEXT")
@@ -137,7 +139,7 @@ def _paragraphs(pdf: FPDF, paragraphs: Sequence[str]) -> None:
     pdf.ln(1.5)
 
 
-def _pictures(pdf: FPDF, pictures: Sequence[bytes], room: float) -> None:
+def _pictures(pdf: "FPDF", pictures: Sequence[bytes], room: float) -> None:
     """Put the pictures beside each other, as large as width and room allow."""
     gap = 3.0
     side = min((WIDTH - gap * (len(pictures) - 1)) / len(pictures), room)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from fpdf import FPDF
 from pydicom.dataset import Dataset
 
 from sr_templates.captions import WARNING_BACKGROUND
@@ -27,6 +26,9 @@ from sr_templates.report_page import (
 )
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.uids import derived_uid
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 # Modules of structured reports that documents do not have (PS3.3 C.17.1 to C.17.3).
 _REPORT_ONLY = (
@@ -133,7 +135,7 @@ def _of_container(container: Dataset, depth: int) -> Iterator[_Line]:
     yield from _lines(container, depth)
 
 
-def _write(pdf: FPDF, line: _Line, letters: Set[int]) -> None:
+def _write(pdf: "FPDF", line: _Line, letters: Set[int]) -> None:
     """Write a line, over several where it is long, and on a new page where this one is full."""
     pdf.set_font(FONT, size=_SIZE + 1 if line.is_heading else _SIZE)
     indent = _INDENT * min(line.depth, 8)

@@ -40,7 +40,7 @@ def in_form(report: Dataset, form: ReportForm, sent: Mapping[str, SentAs]) -> Ot
     lead_references(made, sent)
     losses: tuple[str, ...] = (_PICTURE,)
     if form is PDF:
-        # Fonts and a PDF writer: few peers have no structured reports.
+        # Report and font writers: few peers have no structured reports.
         from sr_templates.forms.page import printable  # noqa: PLC0415
 
         made = printable(made)

@@ -65,7 +65,7 @@ def test_what_a_command_does_not_need_it_does_not_wait_for(
             "dicom_node.node.answering",
             {"highdicom", "openvino", "fpdf", "alembic", "pydantic", "dbos", "fastapi", "cv2"},
         ),
-        ("dicom_node.node.analyst_tools", {"pynetdicom", "sqlalchemy", "dbos", "fastapi"}),
+        ("dicom_node.node.analyst_tools", {"pynetdicom", "sqlalchemy", "dbos", "fastapi", "fpdf"}),
     ],
     ids=["node", "receivers", "workers"],
 )
