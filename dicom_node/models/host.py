@@ -275,7 +275,10 @@ class ModelHost:
 
     def _unlike(self, card: ModelCard, analysed: Sequence[Radiograph]) -> tuple[Remark, ...]:
         """Say which images are unlike those that the model learned from, where that is known."""
-        likeness = self._likeness.get(card.identity, lambda: read_likeness(card.folder))
+        try:
+            likeness = self._likeness.get(card.identity, lambda: read_likeness(card.folder))
+        except AiEngineError as error:
+            raise ModelUnavailableError(str(error)) from error
         return tuple(remark for each in analysed for remark in likeness_remarks(likeness, each))
 
     def _located(self, prediction: Prediction, instances: Sequence[ReceivedInstance]) -> Prediction:
