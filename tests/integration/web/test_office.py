@@ -41,6 +41,7 @@ PAGES = {
     "person": "/people/person?name=otto",
     "token": "/people/tokens/new",
     "changes": "/changes",
+    "audit": "/audit",
     "api": "/docs",
 }
 
