@@ -523,8 +523,9 @@ def test_a_destination_that_wants_every_kind_gets_what_the_source_can_carry(work
     works.analyse()
     (job,) = works.hotbase.jobs(STUDY)
     made = works.hotbase.evidence(job["job_id"])
-    # A projection has no plane in space for a parametric map to lie in; bones need their own model.
-    others = {EvidenceKind.PM, EvidenceKind.SOFT, EvidenceKind.BONE}
+    # A projection has no plane in space for a parametric map to lie in; bones need their own model,
+    # and objects of a vendor's own the vendor's program.
+    others = {EvidenceKind.PM, EvidenceKind.SOFT, EvidenceKind.BONE, EvidenceKind.VENDOR}
     assert {each.kind for each in made} == set(ADMINISTERED_EVIDENCE) - others
     assert [each.problems for each in made] == [()] * len(made)
     # The report lists them all as evidence, beside the image.
