@@ -41,6 +41,8 @@ class Completion:
         self._patience = patience
         self._clock = clock
         self._starter: StudyStarter | None = None
+        # Those whose transfer was seen to end, and that wait for their turn in a backlog.
+        self._expected: set[str] = set()
 
     def start_with(self, starter: StudyStarter) -> None:
         """Say who starts analyses; until then nothing is started."""
@@ -51,6 +53,7 @@ class Completion:
         study = self._index.study(study_instance_uid)
         if study.state is not StudyState.RECEIVING or self._starter is None:
             return
+        self._expected.add(study_instance_uid)
         period = self._quiet_period(study)
         if period > 0:
             self._starter.analyse_when_quiet(study_instance_uid, period)
@@ -65,7 +68,8 @@ class Completion:
         overdue = [
             study
             for study in self._index.receiving()
-            if study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
+            if study.study_instance_uid not in self._expected
+            and study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
         ]
         for study in overdue:
             if self._broke_off_unseen(study):
@@ -86,6 +90,7 @@ class Completion:
 
     def claim(self, study_instance_uid: str, workflow_id: str) -> StoredStudy | None:
         """Freeze a study for one workflow; None when it is not, or no longer, its turn."""
+        self._expected.discard(study_instance_uid)
         study = self._index.study(study_instance_uid)
         if study.state is StudyState.RECEIVING and not self._is_complete(study):
             return None

@@ -231,3 +231,15 @@ def test_a_new_study_whose_transfer_nobody_saw_end_was_interrupted(desk: Desk) -
     desk.clock.advance(600)
     assert desk.completion.sweep() == 1
     assert desk.starter.started == [STUDY]
+
+
+def test_a_study_that_waits_in_a_backlog_was_not_interrupted(desk: Desk) -> None:
+    """Its transfer was seen to end: that its turn comes late is no fault of the sender's."""
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    desk.clock.advance(3600)
+    assert desk.completion.sweep() == 0
+    assert desk.index.study(STUDY).interruption is None
+    study = desk.completion.claim(STUDY, "w")
+    assert study is not None
+    assert study.interruption is None
