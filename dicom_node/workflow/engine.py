@@ -229,7 +229,8 @@ class WorkflowEngine:
             each.workflow_id for each in pending if each.executor_id == self._settings.executor_id
         }
         with self._lock:
-            return frozenset(own - self._running)
+            # What was started directly and has not begun yet waits for its thread alone.
+            return frozenset(own - self._running - self._direct)
 
     def take_up(self, workflow_id: str) -> None:
         """Go on with a workflow that no thread runs, where it was."""
