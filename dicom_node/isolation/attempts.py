@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Concatenate as With
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
-from dicom_node.isolation.errors import WorkerDiedError, WorkGivenUpError
+from dicom_node.isolation.errors import KILLED, WorkerDiedError, WorkGivenUpError
 from dicom_node.isolation.lane import Desk
 
 P = ParamSpec("P")
@@ -33,8 +33,16 @@ class Attempts:
 
     @property
     def are_spent(self) -> bool:
-        """Whether there is no further attempt: workers or the node died of too many."""
-        return self.deaths >= MOST_DEATHS or self.begun >= MOST_BEGUN
+        """Whether there is no further attempt.
+
+        Two workers were seen to die. Or one, of the work itself, and the node died during another
+        attempt; a worker that was killed from outside, as the node was, speaks against nobody. Or
+        the node died in the midst of it time and again.
+        """
+        if self.deaths >= MOST_DEATHS:
+            return True
+        of_itself = self.deaths > 0 and self.reason != KILLED
+        return self.begun >= (MOST_DEATHS if of_itself else MOST_BEGUN)
 
     @property
     def words(self) -> str:

@@ -11,6 +11,9 @@ WorkerDiedError         one worker has died of it (no NodeError: it is tried onc
 
 from dicom_node.errors import NodeError
 
+KILLED = "was ended by SIGKILL"
+"""What a worker died of that somebody killed, or the machine for want of memory."""
+
 
 class WorkRefusedError(NodeError):
     """The desk refused the work on purpose; the words are its own."""

@@ -12,6 +12,7 @@ import pytest
 from dicom_node.errors import AwayError
 from dicom_node.isolation.attempts import AttemptsInMemory, Counted
 from dicom_node.isolation.errors import (
+    KILLED,
     WorkerDiedError,
     WorkFailedError,
     WorkGivenUpError,
@@ -165,6 +166,26 @@ def test_who_waits_when_the_workers_stop_is_ended_and_not_blamed(tmp_path: Path)
     worker.join(LONG)
     assert ended.is_set()
     assert store.begin("analysis 1.2.3", "1.2.3").begun == 0
+
+
+def test_a_worker_that_somebody_kills_is_told_from_one_that_its_work_killed(
+    lanes: Lanes[HostileDesk], folder: Path
+) -> None:
+    victim = lanes.run("murder", LONG, nothing, HostileDesk.pid)
+    words: list[str] = []
+
+    def work() -> None:
+        try:
+            lanes.run("murder", LONG, nothing, HostileDesk.wait_for, "its end")
+        except WorkerDiedError as death:
+            words.append(str(death))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    wait_until(lambda: times(folder, "waits for its end") == 1, "the work to begin")
+    os.kill(victim, signal.SIGKILL)
+    worker.join(LONG)
+    assert words == [KILLED]
 
 
 def test_work_that_waits_for_a_worker_has_not_begun(tmp_path: Path) -> None:

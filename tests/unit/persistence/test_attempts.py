@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.study import StudyState
 from dicom_node.isolation.attempts import AttemptsInMemory, AttemptStore
+from dicom_node.isolation.errors import KILLED
 from dicom_node.persistence.corridor.attempts import AttemptTable
 from dicom_node.persistence.corridor.index import StudyIndex
 from tests.unit.builders import EPOCH, an_instance
@@ -46,11 +47,18 @@ def test_a_node_that_is_killed_blames_a_study_only_time_and_again(reopened: Make
     assert "the node stopped in its midst" in reopened().begin(SUBJECT, STUDY).words
 
 
-def test_a_node_that_is_killed_after_a_worker_died_leaves_the_study_another_attempt(
+def test_a_node_that_dies_during_the_second_attempt_makes_no_third(reopened: MakeStore) -> None:
+    assert begin(reopened())
+    reopened().died(SUBJECT, "took longer than 60 seconds")
+    assert begin(reopened())
+    assert not begin(reopened()), "it was begun twice, and a worker was seen to die of it"
+
+
+def test_a_node_that_is_killed_after_a_worker_was_leaves_the_study_another_attempt(
     reopened: MakeStore,
 ) -> None:
     assert begin(reopened())
-    reopened().died(SUBJECT, "was ended by SIGKILL")
+    reopened().died(SUBJECT, KILLED)
     assert begin(reopened()), "the second attempt, in which the node is killed"
     assert begin(reopened())
     reopened().died(SUBJECT, "was ended by SIGSEGV")
