@@ -106,10 +106,10 @@ def test_what_is_there_is_committed_to_over_the_association_that_asked(archive: 
     with asking(archive.peer, CR1, results) as association:
         assert ask(association, wanted) == (0x0000, "")
         told = results.wait_for(wanted.TransactionUID)
+        _wait_until_nothing_is_open(archive)
     assert (told.event_type, told.same) == (1, True)
     assert told.committed == set(HERE)
     assert told.failed == {}
-    _wait_until_nothing_is_open(archive)
 
 
 def test_a_peer_that_has_released_is_called_at_the_address_of_its_entry(archive: Archive) -> None:
@@ -161,7 +161,7 @@ def test_there_is_no_commitment_to_what_is_damaged_missing_or_something_else(
         with asking(archive.peer, CR1, results) as association:
             assert ask(association, wanted) == (0x0000, "")
             told = results.wait_for(wanted.TransactionUID)
-        _wait_until_nothing_is_open(archive)
+            _wait_until_nothing_is_open(archive)
     finally:
         damaged.write_bytes(content)
     assert told.event_type == 2
@@ -182,7 +182,7 @@ def test_a_file_that_is_gone_is_not_committed_to_although_its_row_is_there(
         with asking(archive.peer, CR1, results) as association:
             ask(association, wanted)
             told = results.wait_for(wanted.TransactionUID)
-        _wait_until_nothing_is_open(archive)
+            _wait_until_nothing_is_open(archive)
     finally:
         away.rename(file)
     assert told.failed == {HERE[2]: FailureReason.PROCESSING_FAILURE}
@@ -200,7 +200,7 @@ def test_what_was_stored_a_moment_ago_may_come_late_into_the_index(
         assert ask(association, wanted) == (0x0000, "")
         archive.index(before + 1)
         assert results.wait_for(wanted.TransactionUID).failed == {}
-    _wait_until_nothing_is_open(archive)
+        _wait_until_nothing_is_open(archive)
 
 
 def _bare(**values: Any) -> Dataset:
@@ -264,7 +264,7 @@ def test_a_transaction_uid_names_one_request_for_all_time(archive: Archive) -> N
         assert ask(association, wanted) == (0x0131, "the Transaction UID was used before")
         results.wait_for(wanted.TransactionUID)
         assert ask(association, wanted)[0] == 0x0131
-    _wait_until_nothing_is_open(archive)
+        _wait_until_nothing_is_open(archive)
 
 
 def test_whoever_may_not_store_may_not_ask(archive: Archive) -> None:
@@ -330,6 +330,7 @@ def test_orthanc_asks_and_hears_what_it_may_delete(archive: Archive, tmp_path: P
 
 
 def _wait_until_nothing_is_open(archive: Archive) -> None:
+    """Wait until the node has the answer to its result: pynetdicom cannot release meanwhile."""
     wait_until(lambda: RequestState.OPEN not in archive.counts(), "the result to be told")
 
 
