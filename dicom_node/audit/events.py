@@ -93,18 +93,12 @@ def association(caller: Peer, *, at: datetime, association_id: str) -> AuditMess
 
 def refused_association(caller: Peer, *, called: str, at: datetime, reason: str) -> AuditMessage:
     """Tell that a peer was refused (A.5.3.10, Security Alert)."""
-    return AuditMessage(
-        event=codes.SECURITY_ALERT,
-        types=(codes.NODE_AUTHENTICATION,),
-        action=Action.EXECUTE,
+    return _alert(
+        codes.NODE_AUTHENTICATION,
+        _peer(caller, is_requestor=True),
+        _node(caller.name, details={"called": called, "reason": reason}),
         at=at,
-        outcome=Outcome.MINOR_FAILURE,
-        description=reason,
-        participants=(
-            Participant(user_id=THIS_NODE, is_requestor=False),
-            _peer(caller, is_requestor=True),
-        ),
-        objects=(_node(caller.name, details={"called": called, "reason": reason}),),
+        reason=reason,
     )
 
 
@@ -112,18 +106,12 @@ def refused_service(
     user: str, *, address: str, at: datetime, what: str, reason: str
 ) -> AuditMessage:
     """Tell that somebody was refused a page or service (A.5.3.10, Security Alert)."""
-    return AuditMessage(
-        event=codes.SECURITY_ALERT,
-        types=(codes.RESTRICTED_FUNCTION,),
-        action=Action.EXECUTE,
+    return _alert(
+        codes.RESTRICTED_FUNCTION,
+        Participant(user_id=user, is_requestor=True, address=address),
+        AuditObject(object_id=what, id_type=codes.URI, name=what),
         at=at,
-        outcome=Outcome.MINOR_FAILURE,
-        description=reason,
-        participants=(
-            Participant(user_id=THIS_NODE, is_requestor=False),
-            Participant(user_id=user, is_requestor=True, address=address),
-        ),
-        objects=(AuditObject(object_id=what, id_type=codes.URI, name=what),),
+        reason=reason,
     )
 
 
@@ -352,6 +340,21 @@ def changed(change: Change) -> AuditMessage:
                 details=_details(details),
             ),
         ),
+    )
+
+
+def _alert(
+    kind: Code, refused: Participant, about: AuditObject, *, at: datetime, reason: str
+) -> AuditMessage:
+    return AuditMessage(
+        event=codes.SECURITY_ALERT,
+        types=(kind,),
+        action=Action.EXECUTE,
+        at=at,
+        outcome=Outcome.MINOR_FAILURE,
+        description=reason,
+        participants=(Participant(user_id=THIS_NODE, is_requestor=False), refused),
+        objects=(about,),
     )
 
 
