@@ -149,7 +149,7 @@ class Node:
         self._orphans = Orphans(
             workflows=self._workflows,
             index=self._repositories.index,
-            completion=self._corridor.completion,
+            giving_up=self._corridor.giving_up,
         )
         self._corridor.completion.start_with(self._workflows)
         self._dispatch = Dispatch(
@@ -162,6 +162,7 @@ class Node:
         self._salvage = Salvage(
             index=self._repositories.index,
             completion=self._corridor.completion,
+            giving_up=self._corridor.giving_up,
             workflows=self._workflows,
         )
         self._desk = ReceptionDesk(

@@ -335,7 +335,7 @@ class WorkflowEngine:
             _LOG.error("analysis failed study=%s", study_instance_uid, exc_info=cause)
             steps.run(
                 "abandon",
-                self._corridor.completion.abandon,
+                self._corridor.giving_up.give_up,
                 study_instance_uid,
                 steps.workflow_id,
                 f"internal error: {type(cause).__name__}",

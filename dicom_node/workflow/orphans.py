@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.giving_up import GivingUp
 from dicom_node.workflow.ports import StudyStore
 
 _LOG = logging.getLogger(__name__)
@@ -34,11 +34,11 @@ class Orphans:
     """Takes orphans up, or ends them; swept by one thread."""
 
     def __init__(
-        self, *, workflows: RunningWorkflows, index: StudyStore, completion: Completion
+        self, *, workflows: RunningWorkflows, index: StudyStore, giving_up: GivingUp
     ) -> None:
         self._workflows = workflows
         self._index = index
-        self._completion = completion
+        self._giving_up = giving_up
         self._seen: frozenset[str] = frozenset()
         self._tries: Counter[str] = Counter()
 
@@ -59,6 +59,6 @@ class Orphans:
         for study, claimed_by in self._index.claims().items():
             if claimed_by == workflow:
                 _LOG.error("study lost study=%s workflow=%s reason=%r", study, workflow, reason)
-                self._completion.abandon(study, workflow, reason)
+                self._giving_up.give_up(study, workflow, reason)
         self._workflows.cancel([workflow])
         del self._tries[workflow]

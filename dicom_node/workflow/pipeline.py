@@ -25,6 +25,7 @@ from dicom_node.domain.job import Job
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.giving_up import GivingUp
 from dicom_node.workflow.analysis.infer import Inference, Inferred
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
@@ -47,6 +48,16 @@ class Corridor:
     planning: Planning
     review: ReviewStages
     slots: Slots
+
+    @property
+    def giving_up(self) -> GivingUp:
+        """How a study ends whose analysis nobody goes on with."""
+        return GivingUp(
+            completion=self.completion,
+            routing=self.routing,
+            reporting=self.reporting,
+            planning=self.planning,
+        )
 
     def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
         """Take one study from its last image to the planning of every delivery."""

@@ -132,6 +132,9 @@ class StudyStore(Protocol):
     def claims(self, limit: int = 1000) -> dict[str, str]:
         """Return the studies that are being analysed, each with the workflow that does it."""
 
+    def workflow_of(self, study_instance_uid: str) -> str:
+        """Return the workflow that claimed a study last; empty where none has."""
+
     def give_up(self, study_instance_uid: str, state: StudyState, *, by: str, reason: str) -> bool:
         """End the analysis that a workflow had claimed; return whether there was one."""
 

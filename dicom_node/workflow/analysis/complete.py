@@ -108,6 +108,22 @@ class Completion:
         else:
             self._index.finish(study, StudyState.NOT_ROUTED, routed.reason)
 
+    def claimed(self, study_instance_uid: str, workflow_id: str) -> StoredStudy | None:
+        """Return what a workflow has claimed of a study; None where that is not its any more."""
+        record = self._index.study(study_instance_uid)
+        is_its = self._index.workflow_of(study_instance_uid) == workflow_id
+        if record.state is not StudyState.COMPLETE or not is_its:
+            return None
+        instances = self._index.instances(study_instance_uid)
+        return StoredStudy(
+            study_instance_uid=study_instance_uid,
+            revision=record.revision,
+            sender=record.sender,
+            completed_at=self._clock(),
+            sop_instance_uids=tuple(each.sop_instance_uid for each in instances),
+            interruption=record.interruption,
+        )
+
     def abandon(self, study_instance_uid: str, workflow_id: str, reason: str) -> None:
         """Record that the analysis that ``workflow_id`` had claimed ended in an error."""
         self._index.give_up(study_instance_uid, StudyState.FAILED, by=workflow_id, reason=reason)

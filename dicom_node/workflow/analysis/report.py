@@ -21,7 +21,7 @@ from dicom_node.workflow.analysis.evidence_order import (
 )
 from dicom_node.workflow.analysis.infer import Analysis, job_instances
 from dicom_node.workflow.analysis.patients import UNDECIDED, several_patients
-from dicom_node.workflow.analysis.unrouted import as_routing, no_model
+from dicom_node.workflow.analysis.unrouted import BROKE_OFF, as_routing, broken_off, no_model
 from dicom_node.workflow.ports import AeTitles, Clock, DeliveryLedger, ResultStore, StudyStore
 from dicom_node.workflow.review.ports import ExternalReportSource
 from sr_templates.context import EvidenceContext
@@ -128,10 +128,11 @@ class Reporting:
     ) -> tuple[EvidenceObject, ...]:
         """Return the report that says why a study has no result, durable and recorded.
 
-        That is that no route wants it, or that it names several patients and waits for a person.
+        That is that no route wants it, that it names several patients and waits for a person, or
+        that its analysis broke off.
         """
-        of_several = job.route == UNDECIDED
-        prediction = several_patients(job, told) if of_several else no_model(job, told)
+        words = {UNDECIDED: several_patients, BROKE_OFF: broken_off}
+        prediction = words.get(job.route, no_model)(job, told)
         self._results.keep_prediction(job.job_id, prediction, at=study.completed_at)
         return self.report(Analysis(job=job, prediction=prediction, made_at=study.completed_at))
 

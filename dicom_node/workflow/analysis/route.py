@@ -20,8 +20,8 @@ from dicom_node.domain.route import (
 )
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
-from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job
-from dicom_node.workflow.analysis.unrouted import unrouted_job
+from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job, without_own
+from dicom_node.workflow.analysis.unrouted import broken_off_job, unrouted_job
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
 
 _LOG = logging.getLogger(__name__)
@@ -167,12 +167,7 @@ class Routing:
     ) -> Routed:
         """Record, for each patient that a study names, the job of saying that it waits."""
         by_uid = {each.sop_instance_uid: each for each in instances}
-        of_routes = (
-            title
-            for match in matching_routes(self._routes(), instances)
-            for title in match.route.destinations
-        )
-        destinations = tuple(dict.fromkeys((*self._destinations(study), *of_routes)))
+        destinations = self._every_destination(study, instances)
         jobs = tuple(
             undecided_job(study, patient, by_uid, self._identity, destinations)
             for patient in owned.undecided
@@ -191,17 +186,42 @@ class Routing:
         """Record the job of saying that no route wants a study, where somebody waits to hear."""
         if not self._tells_unrouted:
             return Routed(jobs=())
-        present = {each.sop_instance_uid: each for each in instances}
-        own = self._results.own_objects(tuple(present))
-        others = (each for uid, each in present.items() if uid not in own)
+        others = without_own(tuple(instances), self._results)
         job = unrouted_job(study, others, self._identity, self._destinations(study))
         if job is None:
             return Routed(jobs=())
         return Routed(jobs=(), finished=self._added((job,)), unrouted=job, told=told)
 
+    def broken_off(self, study: StoredStudy, reason: str) -> Routed:
+        """Record the job of saying that a study's analysis broke off, for ``reason``.
+
+        It has none where the study names several patients on whom nobody has decided: a report
+        would be filed under one of them.
+        """
+        instances = self._index.instances(study.study_instance_uid)
+        owned = self._patients.owned(study.study_instance_uid, instances)
+        others = without_own(owned.instances, self._results)
+        destinations = self._every_destination(study, others)
+        job = broken_off_job(study, others, self._identity, destinations)
+        if job is None:
+            return Routed(jobs=())
+        job = replace(job, decision=owned.decision)
+        return Routed(jobs=(), finished=self._added((job,)), unrouted=job, told=reason)
+
     def _destinations(self, study: StoredStudy) -> tuple[str, ...]:
         sender = self._ae_titles.find(study.sender)
         return sender.destinations if sender else ()
+
+    def _every_destination(
+        self, study: StoredStudy, instances: Iterable[ReceivedInstance]
+    ) -> tuple[str, ...]:
+        """Return the sender's destinations, and those of the routes that tags alone lead to."""
+        of_routes = (
+            title
+            for match in matching_routes(self._routes(), tuple(instances))
+            for title in match.route.destinations
+        )
+        return tuple(dict.fromkeys((*self._destinations(study), *of_routes)))
 
     def _looks(self, routes: Iterable[Route], instances: Iterable[ReceivedInstance]) -> Looks:
         """Ask the pixels of those images whose tags keep them out of a route that doubts these."""

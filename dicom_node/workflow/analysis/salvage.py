@@ -14,6 +14,7 @@ cancelled first, and every repair holds only for a row that is still as it was w
 import logging
 
 from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.giving_up import GivingUp
 from dicom_node.workflow.ports import Fate, Life, StudyStore, Workflows
 
 _LOG = logging.getLogger(__name__)
@@ -23,9 +24,17 @@ _LEFT = "begun by another version of the node, which does not go on with it"
 class Salvage:
     """Repairs the rows whose workflows are dead; one per process, swept by one thread."""
 
-    def __init__(self, *, index: StudyStore, completion: Completion, workflows: Workflows) -> None:
+    def __init__(
+        self,
+        *,
+        index: StudyStore,
+        completion: Completion,
+        giving_up: GivingUp,
+        workflows: Workflows,
+    ) -> None:
         self._index = index
         self._completion = completion
+        self._giving_up = giving_up
         self._workflows = workflows
 
     def sweep(self) -> None:
@@ -47,7 +56,7 @@ class Salvage:
         elif fate.life is Life.ENDED:
             reason = f"the analysis broke off; dicom-node retry tries it again{_because(fate)}"
             _LOG.error("study lost study=%s workflow=%s reason=%r", study, workflow, reason)
-            self._completion.abandon(study, workflow, reason)
+            self._giving_up.give_up(study, workflow, reason)
 
 
 def _because(fate: Fate) -> str:

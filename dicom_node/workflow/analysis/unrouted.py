@@ -16,6 +16,7 @@ from dicom_node.domain.study import StoredStudy
 
 ROUTING = "dicom-node-routing"
 NO_ROUTE = "no route"
+BROKE_OFF = "analysis broke off"
 
 
 def routing_identity(*, version: str, manufacturer: str) -> ModelIdentity:
@@ -53,6 +54,40 @@ def unrouted_job(
         sop_instance_uids=shown,
         destinations=destinations,
     )
+
+
+def broken_off_job(
+    study: StoredStudy,
+    instances: Iterable[ReceivedInstance],
+    identity: ModelIdentity,
+    destinations: tuple[str, ...],
+) -> Job | None:
+    """Return the job of saying that a study's analysis broke off; None where it holds no image.
+
+    It is another one than that of saying that no route wants the study: both may be said of it.
+    """
+    job = unrouted_job(study, instances, identity, destinations)
+    if job is None:
+        return None
+    distinct = (BROKE_OFF, *job.sop_instance_uids)
+    return replace(
+        job,
+        job_id=job_identifier(study.study_instance_uid, identity, distinct),
+        route=BROKE_OFF,
+    )
+
+
+def broken_off(job: Job, words: str) -> Prediction:
+    """Return what is said of the images of a study whose analysis broke off."""
+    detail = (
+        f"The analysis of this study was given up: {words}. Models whose results are not in the "
+        "study have not looked at it."
+    )
+    refusals = tuple(
+        Refusal(sop_instance_uid=uid, reason=RefusalReason.ANALYSIS_FAILED, detail=detail)
+        for uid in job.sop_instance_uids
+    )
+    return Prediction(model=job.model, images=(), refusals=refusals)
 
 
 def no_model(job: Job, words: str) -> Prediction:

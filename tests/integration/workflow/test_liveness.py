@@ -42,6 +42,10 @@ class Panicking:
             raise PanicError
         return self._routing.route(study)
 
+    def broken_off(self, study: StoredStudy, reason: str) -> Routed:
+        """Say it as routing does."""
+        return self._routing.broken_off(study, reason)
+
 
 @pytest.fixture
 def node(engine: sa.Engine, tmp_path: Path) -> Iterator[Node]:
@@ -59,7 +63,7 @@ def test_a_study_whose_thread_ended_in_a_panic_is_taken_up_or_ended(
     node.corridor = replace(node.corridor, routing=cast("Routing", panicking))
     node.start()
     orphans = Orphans(
-        workflows=node.engine, index=node.works.index, completion=node.corridor.completion
+        workflows=node.engine, index=node.works.index, giving_up=node.corridor.giving_up
     )
     node.engine.analyse_now(STUDY)
 
@@ -69,6 +73,7 @@ def test_a_study_whose_thread_ended_in_a_panic_is_taken_up_or_ended(
         return node.works.index.study(STUDY).state is state
 
     wait_until(is_done, "the study to be done with", _SECONDS)
+    assert node.works.reports()  # a result, or why there is none
 
 
 @pytest.mark.peer

@@ -46,7 +46,7 @@ def threads() -> Threads:
 
 @pytest.fixture
 def orphans(works: Works, threads: Threads) -> Orphans:
-    return Orphans(workflows=threads, index=works.index, completion=works.corridor.completion)
+    return Orphans(workflows=threads, index=works.index, giving_up=works.corridor.giving_up)
 
 
 def test_what_has_only_just_begun_is_left_alone(orphans: Orphans, threads: Threads) -> None:

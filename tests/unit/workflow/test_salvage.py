@@ -39,6 +39,10 @@ class BrokenRouting:
         """Fail."""
         raise _BROKEN
 
+    def broken_off(self, study: StoredStudy, reason: str) -> NoReturn:
+        """Fail."""
+        raise _BROKEN
+
 
 class Node:
     """A corridor with a real workflow engine and a salvage, as the node has them."""
@@ -70,6 +74,7 @@ class Node:
         self.salvage = Salvage(
             index=self.works.index,
             completion=self.corridor.completion,
+            giving_up=self.corridor.giving_up,
             workflows=self.engine,
         )
 
@@ -116,7 +121,8 @@ def test_a_study_whose_failure_could_not_be_recorded_fails_in_the_end(
         ((_, workflow),) = node.works.index.claims().items()
         wait_for(lambda: node.life(workflow) is Life.ENDED)
     assert node.works.index.study(STUDY).state is StudyState.COMPLETE
-    node.salvage.sweep()
+    with pytest.raises(sa.exc.ProgrammingError):  # nothing can be told while the table is gone
+        node.salvage.sweep()
     study = node.works.index.study(STUDY)
     assert study.state is StudyState.FAILED
     assert "ProgrammingError" in study.reason
@@ -166,7 +172,12 @@ def test_a_study_follows_the_fate_of_its_workflow(
     node: Node, fate: Fate | None, state: StudyState, cancelled: list[str]
 ) -> None:
     ledger = Ledger(fate)
-    salvage = Salvage(index=node.works.index, completion=node.corridor.completion, workflows=ledger)
+    salvage = Salvage(
+        index=node.works.index,
+        completion=node.corridor.completion,
+        giving_up=node.corridor.giving_up,
+        workflows=ledger,
+    )
     salvage.sweep()
     assert ledger.asked == 0  # nothing is under way: nothing is asked
     assert node.corridor.completion.claim(STUDY, "w1") is not None
