@@ -40,8 +40,9 @@ from dicom_node.demo.phantom.chest import BITS, ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.review.review import FindingUnderReview, FindingVerdict, Judgement, Verdict
 from dicom_node.domain.study import StudyState
+from dicom_node.network.associations import Destination
 from dicom_node.network.libraries import set_up_dicom_libraries
-from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.storage_scu import store
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.review.people import reviewer
 from tests.acceptance.running import RunningNode, running_node

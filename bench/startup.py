@@ -27,9 +27,10 @@ import psutil
 from rich.console import Console
 
 from bench.rows import Row, as_table
+from dicom_node.network.associations import Destination
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.libraries import set_up_dicom_libraries
-from dicom_node.network.storage_scu import Destination, echo
+from dicom_node.network.storage_scu import echo
 from tests.peers.process import free_port
 
 _ROOT = Path(__file__).parents[1]

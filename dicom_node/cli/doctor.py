@@ -16,7 +16,7 @@ from dicom_node.cli.status import CONFLICT_ADVICE
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
 from dicom_node.models.services import require_answering
-from dicom_node.network.storage_scu import Destination
+from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.node.administering import make_routes
 from dicom_node.node.health import disk_problems, standing_problems

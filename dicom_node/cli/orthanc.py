@@ -16,7 +16,8 @@ from dicom_node.archive.part10 import decode_head
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.errors import ConfigurationError, NodeError, NotFoundError
-from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.associations import Destination
+from dicom_node.network.storage_scu import store
 from dicom_node.node.peers import scu_timeouts
 
 commands = typer.Typer(

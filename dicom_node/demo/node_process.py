@@ -13,8 +13,9 @@ from types import MappingProxyType, TracebackType
 
 from dicom_node.configuration.settings import load_settings
 from dicom_node.demo.errors import DemoError
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import AssociationError
-from dicom_node.network.storage_scu import Destination, ScuTimeouts, echo
+from dicom_node.network.storage_scu import echo
 
 AE_TITLE = "AINODE"
 _COMMAND = Path(sys.executable).with_name("dicom-node")

@@ -10,10 +10,10 @@ from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.network.access import StaticAccess
+from dicom_node.network.associations import Destination
 from dicom_node.network.events import InstanceReceived, ReceptionEvent
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
-from dicom_node.network.storage_scu import Destination
 
 
 class DemoPacs:

@@ -18,7 +18,8 @@ from dicom_node.demo.report_reading import read_report
 from dicom_node.demo.study_files import by_study, files_below
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.study import StudyState
-from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.associations import Destination
+from dicom_node.network.storage_scu import store
 
 MODALITY_TITLE = "DEMO_CR"
 PACS_TITLE = "DEMO_PACS"

@@ -10,8 +10,8 @@ from pynetdicom import build_context
 
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import ConfigurationError
+from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.errors import AssociationError
-from dicom_node.network.storage_scu import Destination, ScuTimeouts, open_association
 from dicom_node.workflow.delivery.ports import DestinationAwayError
 
 # A peer that is updated takes more; what it takes no more is learnt when it refuses it.

@@ -17,6 +17,7 @@ from dicom_node.domain.commitment import (
     CommitmentResult,
     UnknownTransactionError,
 )
+from dicom_node.network.associations import Destination, ScuTimeouts, open_association, serving
 from dicom_node.network.commitment_data import (
     PUSH_MODEL,
     PUSH_MODEL_INSTANCE,
@@ -31,7 +32,6 @@ from dicom_node.network.errors import (
     UnusableCommitmentError,
 )
 from dicom_node.network.status import INVALID_ARGUMENT, PROCESSING_FAILURE, SUCCESS
-from dicom_node.network.storage_scu import Destination, ScuTimeouts, open_association, serving
 
 _PLAIN: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 _TICK_SECONDS = 0.02

@@ -12,7 +12,7 @@ from ssl import SSLSocket
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.transport import AddressInformation
+from pynetdicom.transport import T_CONNECT, AddressInformation
 
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.association_accept import read_associate_accept
@@ -30,6 +30,7 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 # An A-ASSOCIATE-RQ with 128 contexts of 60 transfer syntaxes is about 400 KB; the maximum PDU
 # length that was negotiated binds P-DATA-TF only (PS3.8 Annex D.1).
 _LARGEST_OTHER_PDU = 1024 * 1024
+_READ_BYTES = 64 * 1024
 # PS3.8 Section 9.3: type, a reserved byte and a length before what makes each PDU up.
 _HEAD_BYTES, _TYPES = 6, range(0x01, 0x08)
 _ASSOCIATE_RQ, _ASSOCIATE_AC, _ASSOCIATE_RJ, _RELEASE_RP, _ABORT = 0x01, 0x02, 0x03, 0x06, 0x07
@@ -71,20 +72,30 @@ class ClosingSocket(Connection):
 
 
 class RequestingSocket(ClosingSocket):
-    """A connection to a peer whose A-ASSOCIATE-AC is read as the Standard says."""
+    """A connection to a peer whose A-ASSOCIATE-AC is read as the Standard says.
+
+    Whoever reads from it, or sends over it, waits for the peer no longer than the network timeout.
+    """
 
     def __init__(self, association: Association, address: AddressInformation) -> None:
         """Connect to nobody yet."""
         super().__init__(association, address=address)
+        self._patience = association.network_timeout or _LONGEST_PATIENCE_SECONDS
         self._answered = False
         self._unread = bytearray()
+
+    def connect(self, primitive: T_CONNECT) -> None:
+        """Connect, and from then on wait for the peer with patience, not without limit."""
+        super().connect(primitive)
+        if self.socket is not None:
+            self.socket.settimeout(self._patience)
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Read so many bytes, fewer only where the peer has closed the connection."""
         if self._unread:
             body, self._unread = self._unread, bytearray()
             return body
-        data = super().recv(nr_bytes)
+        data = self._read(nr_bytes)
         first, self._answered = not self._answered, True
         accepted = first and len(data) == _HEAD_BYTES and data[0] == _ASSOCIATE_AC
         return self._associate_accept(data) if accepted else data
@@ -94,7 +105,7 @@ class RequestingSocket(ClosingSocket):
         length = int.from_bytes(head[2:], "big")
         if length > _LARGEST_OTHER_PDU:
             return bytearray(_NO_PDU)
-        self._unread = super().recv(length)
+        self._unread = self._read(length)
         if len(self._unread) < length:
             return head
         try:
@@ -104,6 +115,18 @@ class RequestingSocket(ClosingSocket):
             return bytearray(_NO_PDU)
         self._unread = bytearray(pdu[_HEAD_BYTES:])
         return bytearray(pdu[:_HEAD_BYTES])
+
+    def _read(self, nr_bytes: int) -> bytearray:
+        data = bytearray()
+        deadline = time.monotonic() + self._patience
+        while len(data) < nr_bytes and self.socket is not None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("a PDU came too slowly")
+            part = self.socket.recv(min(nr_bytes - len(data), _READ_BYTES))
+            if not part:
+                break
+            data += part
+        return data
 
 
 class PeerSocket(ClosingSocket):

@@ -10,14 +10,9 @@ from pynetdicom.association import Association
 
 from dicom_node.domain.application_entity import Compression
 from dicom_node.domain.peer_profile import PeerProfile, PeerService
+from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.sender import compressed
-from dicom_node.network.storage_scu import (
-    VERIFICATION,
-    Destination,
-    ScuTimeouts,
-    open_association,
-    proposed_syntaxes,
-)
+from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from sr_templates.evidence_kind import EVIDENCE
 
 SERVICES: Mapping[str, PeerService] = MappingProxyType(

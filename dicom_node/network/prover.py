@@ -7,10 +7,10 @@ from pydicom.uid import generate_uid
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.commitment import CommitmentAnswers, CommitmentRequest
 from dicom_node.errors import ConfigurationError
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.commitment_scu import CommitmentScu
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.retrieve_scu import listed_instances
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.workflow.delivery.ports import DestinationAwayError
 
 # For a result over the association that asked: most peers open another one.

@@ -23,10 +23,10 @@ from pynetdicom.events import Event
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import Announcement, InstanceStore
 from dicom_node.errors import NodeError
+from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.logs import fields
 from dicom_node.network.status import NOT_AUTHORIZED, SUCCESS, store_status
-from dicom_node.network.storage_scu import Destination, ScuTimeouts, open_association
 from dicom_node.workflow.analysis.repair import ListedInstance
 
 logger = logging.getLogger(__name__)

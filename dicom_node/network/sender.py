@@ -15,12 +15,11 @@ from pydicom.uid import (
 
 from dicom_node.domain.application_entity import ApplicationEntity, Compression
 from dicom_node.errors import ConfigurationError
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import AssociationError, VerificationNotOfferedError
 from dicom_node.network.storage_scu import (
     Compressed,
-    Destination,
     OutcomeKind,
-    ScuTimeouts,
     StorageLine,
     StoreOutcome,
     echo,

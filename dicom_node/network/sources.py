@@ -10,7 +10,7 @@ from dicom_node.domain.commitment import (
     CommitmentResult,
     OpenRequest,
 )
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.query.holdings import Holdings
 
 

@@ -17,14 +17,10 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode, split_dataset
 from pynetdicom.presentation import PresentationContext
 
+from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.reactor import ReceivingAssociation
 from dicom_node.network.status import is_success, is_warning
-from dicom_node.network.storage_scu import (
-    Destination,
-    ScuTimeouts,
-    open_association,
-    proposed_syntaxes,
-)
+from dicom_node.network.storage_scu import proposed_syntaxes
 
 _MOST_CONTEXTS = 128
 _UNREADABLE = (

@@ -3,8 +3,8 @@
 from typing import Any
 
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.network.associations import Destination
 from dicom_node.network.sources import QuerySource
-from dicom_node.network.storage_scu import Destination
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.node.repositories import Repositories

@@ -9,8 +9,8 @@ from dicom_node.dicomweb.peer import WebPeer, WebProfile, WebTimeouts, connected
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.peer_profile import PeerProfile
 from dicom_node.errors import ConfigurationError
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.probe import probe
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.network.tls import TlsFiles, client_context
 
 

@@ -23,7 +23,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from ai_engine.prediction import Prediction
 from dicom_node.demo.phantom.chest import BITS, ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
-from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.associations import Destination
+from dicom_node.network.storage_scu import store
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.secondary_capture import build_overlays

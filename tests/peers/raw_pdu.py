@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -193,24 +193,55 @@ def raw_peer(peer: Peer, source: tuple[str, int] | None = None) -> Iterator[RawP
 @contextmanager
 def lax_acceptor() -> Iterator[int]:
     """Accept one association without a maximum length and what it stores; yield the port."""
+    with _acceptor(_accept_laxly) as port:
+        yield port
+
+
+@contextmanager
+def silent_acceptor(last_words: bytes = b"") -> Iterator[int]:
+    """Accept one association, say ``last_words`` when told to release it, and then nothing more.
+
+    Yields the port. The connection stays open until the other side closes it.
+    """
+    with _acceptor(lambda listener: _fall_silent(listener, last_words)) as port:
+        yield port
+
+
+@contextmanager
+def _acceptor(accept: Callable[[socket.socket], None]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_accept_laxly, args=(listener,))
+        thread = threading.Thread(target=accept, args=(listener,))
         thread.start()
         yield int(listener.getsockname()[1])
         thread.join(30.0)
+        assert not thread.is_alive(), "nobody closed the connection"
+
+
+def _accepted(listener: socket.socket) -> RawPeer:
+    connection, _ = listener.accept()
+    connection.settimeout(30.0)
+    peer = RawPeer(connection)
+    peer.answer()
+    accepted = item(0x21, bytes((1, 0, 0, 0)) + item(0x40, _SYNTAX))
+    unknown = item(0x7F, b"a later edition")
+    items = unknown + item(0x10, APPLICATION_CONTEXT) + accepted
+    body = associate_rq(items=items + item(0x50, IMPLEMENTATION + unknown))
+    peer.send(b"\x02" + body[1:])
+    return peer
+
+
+def _fall_silent(listener: socket.socket, last_words: bytes) -> None:
+    peer = _accepted(listener)
+    with peer.connection:
+        assert peer.answer()[0] == RELEASE[0]
+        peer.send(last_words)
+        while peer.answer()[0]:  # an A-ABORT, perhaps, and then the end
+            pass
 
 
 def _accept_laxly(listener: socket.socket) -> None:
-    connection, _ = listener.accept()
-    with connection:
-        connection.settimeout(30.0)
-        peer = RawPeer(connection)
-        peer.answer()
-        accepted = item(0x21, bytes((1, 0, 0, 0)) + item(0x40, _SYNTAX))
-        unknown = item(0x7F, b"a later edition")
-        items = unknown + item(0x10, APPLICATION_CONTEXT) + accepted
-        body = associate_rq(items=items + item(0x50, IMPLEMENTATION + unknown))
-        peer.send(b"\x02" + body[1:])
+    peer = _accepted(listener)
+    with peer.connection:
         answered = False
         while not answered:
             _, body = peer.answer()

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 from dicom_node.demo.errors import DemoError
 from dicom_node.demo.node_process import free_port
-from dicom_node.network.storage_scu import Destination
+from dicom_node.network.associations import Destination
 
 USER = "tour"
 _PLUGINS = Path("/usr/share/orthanc/plugins")

@@ -26,7 +26,8 @@ from dicom_node.demo.tour.studies import RADIOGRAPHS, TourStudy, make_studies
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
-from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.associations import Destination
+from dicom_node.network.storage_scu import store
 from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine

@@ -19,8 +19,8 @@ from pydicom.uid import JPEGLSLossless, RLELossless, SecondaryCaptureImageStorag
 
 from dicom_node.domain.application_entity import Compression, Role
 from dicom_node.domain.delivery import DeliveryState, RetryPolicy
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.sender import StorageSender
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.network.travel import TravelFiles
 from dicom_node.workflow.delivery.courier import Courier
 from dicom_node.workflow.delivery.ports import Outcome

@@ -9,8 +9,9 @@ from dicom_node.archive import StorageArchive
 from dicom_node.archive.reading import iter_objects
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
+from dicom_node.network.associations import Destination
 from dicom_node.network.events import InstanceReceived, ReceptionEvent
-from dicom_node.network.storage_scu import Destination, echo, store
+from dicom_node.network.storage_scu import echo, store
 from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
 from dicom_node.node.listening import Listening

@@ -17,8 +17,9 @@ from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage, ge
 
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Operation, StaticAccess
+from dicom_node.network.associations import Destination
 from dicom_node.network.events import AssociationClosed, InstanceReceived
-from dicom_node.network.storage_scu import Destination, echo, store
+from dicom_node.network.storage_scu import echo, store
 from tests.peers import dcmtk, node, orthanc
 from tests.peers.node import AE_TITLE, Reception
 from tests.peers.objects import make_dataset, write_part10

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from dicom_node.cli.application import application
 from dicom_node.domain.peer_profile import PeerService
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import AssociationRejectedError, ConnectionFailedError
 from dicom_node.network.probe import probe
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.forms.form import COMPREHENSIVE_3D, ENHANCED
 from tests.peers import dcmtk

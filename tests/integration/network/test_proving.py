@@ -19,9 +19,9 @@ from dicom_node.domain.commitment import CommitmentRequest, CommitmentResult, Re
 from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.errors import InvalidFieldsError
 from dicom_node.network.access import StaticAccess
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.prover import PeerProver, new_uid
 from dicom_node.network.sender import StorageSender
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.node.committing import commitment_source
 from dicom_node.persistence.corridor.commitments import CommitmentStore
 from dicom_node.workflow.delivery.courier import Courier

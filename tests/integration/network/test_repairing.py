@@ -15,9 +15,9 @@ from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StudyRecord
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.retrieve_scu import ArchiveScu
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.workflow.analysis.repair import ListedInstance, Repaired, Repairing
 from dicom_node.workflow.testing.fakes import InlineSteps

@@ -16,8 +16,8 @@ from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import Substitute
 from dicom_node.domain.review.review import Judgement
 from dicom_node.network.acceptance import NegotiatedAcceptance
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.sender import StorageSender
-from dicom_node.network.storage_scu import Destination, ScuTimeouts
 from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.workflow.delivery.fit import Fitting
 from sr_templates.forms.form import BASIC_TEXT, COMPREHENSIVE, ENHANCED, PDF, ReportForm

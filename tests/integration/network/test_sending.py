@@ -17,21 +17,14 @@ from pydicom.uid import (
 from pynetdicom import AllStoragePresentationContexts
 from pynetdicom.association import Association
 
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import (
     AssociationAbortedError,
     AssociationError,
     AssociationRejectedError,
     ConnectionFailedError,
 )
-from dicom_node.network.storage_scu import (
-    Destination,
-    OutcomeKind,
-    ScuTimeouts,
-    StoreOutcome,
-    echo,
-    storage_line,
-    store,
-)
+from dicom_node.network.storage_scu import OutcomeKind, StoreOutcome, echo, storage_line, store
 from tests.peers import dcmtk
 from tests.peers.data import dicom_files
 from tests.peers.dcmtk import Peer

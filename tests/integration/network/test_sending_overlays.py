@@ -15,8 +15,9 @@ from pydicom.uid import (
 )
 
 from dicom_node.domain.application_entity import Compression
+from dicom_node.network.associations import Destination
 from dicom_node.network.sender import compressed
-from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.storage_scu import store
 from sr_templates.secondary_capture import build_overlays
 from tests.integration.sr_templates.validators import dciodvfy_errors
 from tests.peers import dcmtk

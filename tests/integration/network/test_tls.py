@@ -26,12 +26,13 @@ from dicom_node.domain.application_entity import ApplicationEntity, Operation, R
 from dicom_node.domain.callers import CallerRefusedError
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.access import AssociationRequest, Refusal, StaticAccess
+from dicom_node.network.associations import Destination
 from dicom_node.network.certificates import expires_at
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.events import AssociationRefused
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
-from dicom_node.network.storage_scu import Destination, store
+from dicom_node.network.storage_scu import store
 from dicom_node.network.tls import TlsFiles, client_context, server_context
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import address_of

@@ -1,0 +1,193 @@
+"""Associations that the node opens: how they begin, and that they end (PS3.8 Section 7).
+
+A peer may fall silent at any time, in the middle of a PDU too. Whoever opened the association
+waits for it so long as ``ScuTimeouts`` says and no longer, also while releasing or aborting it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ssl import SSLContext
+from threading import Timer
+from typing import Any, cast
+
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.pdu import A_ASSOCIATE_RJ
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import AddressInformation
+
+from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.network.connection import ClosingSocket, RequestingSocket
+from dicom_node.network.errors import (
+    AssociationAbortedError,
+    AssociationRejectedError,
+    ConnectionFailedError,
+)
+from dicom_node.network.private import RequestingEntity
+
+# An A-ABORT needs no answer: so much longer than for an answer is waited for an end.
+_GRACE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A peer to which the node opens associations."""
+
+    ae_title: str
+    host: str
+    port: int
+    tls: SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScuTimeouts:
+    """How long to wait, in seconds, for the connection, the association and each response."""
+
+    connection: float = 10.0
+    acse: float = 30.0
+    dimse: float = 60.0
+    network: float = 60.0
+
+
+class _Answers(DIMSEServiceProvider):
+    """Messages of a requestor, for the one who waits for them alone.
+
+    pynetdicom's reactor looks for requests now and then. It is to pause while an answer is awaited,
+    but on a busy machine it may look once more, and drop the answer as no request. Nobody sends
+    requests to a storage SCU, so the reactor finds nothing here, but while it ``serves``.
+    """
+
+    serves = False
+
+    def get_msg(self, block: bool = False) -> Any:
+        """Return the next message to whoever waits for it."""
+        return super().get_msg(block=block) if block or self.serves else (None, None)
+
+
+@contextmanager
+def serving(association: Association) -> Iterator[None]:
+    """Serve, for a ``with`` block, what the peer asks over an association that the node opened."""
+    dimse = cast("_Answers", association.dimse)
+    dimse.serves = True
+    try:
+        yield
+    finally:
+        dimse.serves = False
+
+
+def _connect(association: Association, address: AddressInformation) -> ClosingSocket:
+    """Return a connection that sends at once, and is closed."""
+    association.dimse = _Answers(association)
+    return RequestingSocket(association, address).no_delay()
+
+
+@contextmanager
+def open_association(
+    destination: Destination,
+    contexts: list[PresentationContext],
+    calling_ae: str,
+    timeouts: ScuTimeouts,
+    *,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    handlers: Sequence[EventHandlerType] = (),
+) -> Iterator[Association]:
+    """Open an association, and release it afterwards.
+
+    ``roles`` are those that the node offers to take besides that of an SCU, ``handlers`` serve
+    what the peer then asks for.
+
+    Yields an association without accepted contexts where the peer accepted none: pynetdicom has
+    aborted it already, and the caller says so of each object.
+    """
+    ae = RequestingEntity(calling_ae, _connect)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.connection_timeout = timeouts.connection
+    ae.acse_timeout = timeouts.acse
+    ae.dimse_timeout = timeouts.dimse
+    ae.network_timeout = timeouts.network
+    connected: list[Event] = []
+    rejections: list[A_ASSOCIATE_RJ] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejections.append(event.pdu)
+
+    try:
+        association = ae.associate(
+            destination.host,
+            destination.port,
+            contexts=contexts,
+            ae_title=destination.ae_title,
+            tls_args=(destination.tls, destination.host) if destination.tls else None,
+            ext_neg=list(roles),
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, connected.append),
+                (evt.EVT_PDU_RECV, note),
+                *handlers,
+            ],
+        )
+    except (OSError, UnicodeError) as error:  # a host name that is not known, or is none
+        raise ConnectionFailedError(f"{_peer(destination)} cannot be reached: {error}") from error
+    try:
+        _check(association, destination, rejections, connected=bool(connected))
+        yield association
+    finally:
+        if association.is_established:
+            end(association, association.release)
+
+
+def end(association: Association, way: Callable[[], None]) -> None:
+    """Release or abort an association, for no longer than its peer may take to answer.
+
+    pynetdicom waits without limit for its own threads, which wait for the peer. A peer that has
+    not answered in time, or answered half, loses the connection.
+    """
+    patience = (association.acse_timeout or 0.0) + _GRACE_SECONDS
+    watch = Timer(patience, _by_force, [association])
+    watch.daemon = True
+    watch.start()
+    try:
+        way()
+    finally:
+        watch.cancel()
+
+
+def _by_force(association: Association) -> None:
+    """Close the connection, which wakes whoever waits for it."""
+    connection = association.dul.socket
+    if isinstance(connection, ClosingSocket):
+        connection.hang_up()
+    association.kill()
+
+
+def _peer(destination: Destination) -> str:
+    return f"{destination.ae_title} at {destination.host} port {destination.port}"
+
+
+def _check(
+    association: Association,
+    destination: Destination,
+    rejections: Sequence[A_ASSOCIATE_RJ],
+    *,
+    connected: bool,
+) -> None:
+    """Raise the error that says why there is no association.
+
+    What came over the wire is asked, not ``is_rejected``: an association that the peer rejected
+    before pynetdicom's own thread looked is called aborted there.
+    """
+    peer = _peer(destination)
+    if association.is_established or association.rejected_contexts:
+        return
+    if not connected:
+        raise ConnectionFailedError(f"{peer} cannot be reached")
+    if rejections:
+        raise AssociationRejectedError(
+            f"{peer} rejected the association: {rejections[0].reason_str}"
+        )
+    raise AssociationAbortedError(f"{peer} aborted the association, or did not answer in time")
