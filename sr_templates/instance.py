@@ -12,6 +12,7 @@ from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.patient_study import copy_patient_and_study
 from sr_templates.repair import long_string
+from sr_templates.series_numbers import series_number
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.uids import series_uid
 
@@ -61,7 +62,7 @@ def _add_general_series(
 ) -> None:
     spec = EVIDENCE[kind]
     dataset.SeriesInstanceUID = series_uid(dataset.StudyInstanceUID, model, kind)
-    dataset.SeriesNumber = context.series_number_base + spec.series_offset
+    dataset.SeriesNumber = series_number(context.series_number_base, model, spec.series_offset)
     dataset.Modality = spec.modality
     # What it is, whether it is research, which model.
     status = " (research)" if model.research_only else ""

@@ -253,8 +253,8 @@ class RetentionSettings(_Section):
 class EvidenceSettings(_Section):
     """What results look like."""
 
-    series_number_base: int = Field(default=9000, ge=1, le=2**31 - 1000)
-    """First Series Number of results, high so that they sort last in a study."""
+    series_number_base: int = Field(default=9000, ge=1, le=2**31 - 1_000_000)
+    """First Series Number of results, high so that they sort last; a model has a block of 100."""
     overlay_max_side: int = Field(default=1280, ge=512, le=8192)
     """Longest side of an overlay image, in pixels."""
     manufacturer: str = "DICOM AI node"

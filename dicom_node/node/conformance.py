@@ -39,6 +39,7 @@ from sr_templates.ct import codes as ct_codes
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.form import FORMS
 from sr_templates.lung_segmentation import ANATOMY_OFFSET
+from sr_templates.series_numbers import BLOCK
 from sr_templates.validation import TYPE_1_BY_CLASS
 
 _AGAINST_THE_FIRST = (
@@ -373,6 +374,8 @@ def _created_objects(settings: NodeSettings) -> Iterator[str]:
     )
     lungs = base + EVIDENCE[EvidenceKind.SEG].series_offset + ANATOMY_OFFSET
     yield f"A segmentation of lungs on a radiograph is in Series Number {lungs}, `AI lungs: …`."
+    yield "These are the numbers of the models that come with the node. Any other model has a block"
+    yield f"of {BLOCK} numbers of its own above them, which follows from its name."
     yield f"Objects of kind `{EvidenceKind.VENDOR}` are made by a program of somebody else, of the"
     yield "classes below: the node gives them patient, study, UIDs, Series Number (one for each of"
     yield "the program's series) and Contributing Equipment, checks them like its own, and refuses"
