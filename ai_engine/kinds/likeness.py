@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.names import LIKENESS_FILE, put_in_place
-from ai_engine.prediction import Remark, RemarkKind
+from ai_engine.prediction import ImageQuality, Remark, RemarkKind
 from ai_engine.preprocessing.quality import exposed_part, image_quality
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -45,15 +45,18 @@ class Likeness:
     limit: float
     data: str
 
-    def distance(self, radiograph: Radiograph) -> float:
+    def distance(self, radiograph: Radiograph, quality: ImageQuality | None = None) -> float:
         """How far an image is from the training images, in standard deviations."""
-        away = figures(radiograph) - self.mean
+        away = figures(radiograph, quality) - self.mean
         return math.sqrt(max(float(away @ self.precision @ away), 0.0))
 
 
-def figures(radiograph: Radiograph) -> Values:
-    """What describes an image: float64 (4 + percentiles); device figures, then grey values."""
-    quality = image_quality(radiograph)
+def figures(radiograph: Radiograph, quality: ImageQuality | None = None) -> Values:
+    """What describes an image: float64 (4 + percentiles); device figures, then grey values.
+
+    ``quality`` are the image's own device figures where they have been measured already.
+    """
+    quality = quality or image_quality(radiograph)
     grey = np.percentile(exposed_part(radiograph), PERCENTILES)
     noise = math.log(quality.noise + SMALLEST_SPREAD)
     sharpness = math.log(quality.sharpness + SMALLEST_SPREAD)
@@ -72,11 +75,13 @@ def made_likeness(training: Sequence[Values], validation: Sequence[Values], data
     return Likeness(mean=mean, precision=precision, limit=limit, data=data)
 
 
-def likeness_remarks(likeness: Likeness | None, radiograph: Radiograph) -> Iterator[Remark]:
+def likeness_remarks(
+    likeness: Likeness | None, radiograph: Radiograph, quality: ImageQuality | None = None
+) -> Iterator[Remark]:
     """Say that an image is farther from the training images than nearly all validation images."""
     if likeness is None:
         return
-    distance = likeness.distance(radiograph)
+    distance = likeness.distance(radiograph, quality)
     if distance > likeness.limit:
         yield Remark(
             kind=RemarkKind.UNLIKE_TRAINING,

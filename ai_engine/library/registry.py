@@ -23,6 +23,7 @@ class ModelRegistry:
 
     def __init__(self, *folders: Path) -> None:
         self._folders = folders or (shipped_weights(),)
+        self._read: dict[Path, tuple[_Fingerprint, ModelCard]] = {}
 
     def cards(self) -> tuple[ModelCard, ...]:
         """Every card, sorted by name and version.
@@ -35,8 +36,7 @@ class ModelRegistry:
         found = {}
         for folder in self._folders:
             for path in sorted(folder.glob(f"*/*/{CARD_NAME}")):
-                card = read_card(path.parent)
-                _require_same(path.parent, card, path.parent.parent.name, path.parent.name)
+                card = self._card(path.parent, path.parent.parent.name, path.parent.name)
                 found[card.name, card.version] = card
         return tuple(found[key] for key in sorted(found))
 
@@ -53,11 +53,21 @@ class ModelRegistry:
         for folder in reversed(self._folders):
             place = model_folder(folder, name, version)
             if place.is_dir():
-                card = read_card(place)
-                _require_same(place, card, name, version)
-                return card
+                return self._card(place, name, version)
         known = ", ".join(f"{card.name}/{card.version}" for card in self.cards()) or "none"
         raise ModelNotFoundError(f"model {name}/{version} is not installed; installed are {known}")
+
+    def _card(self, place: Path, name: str, version: str) -> ModelCard:
+        """The card of a folder, read again only where its file has changed: studies ask often."""
+        fingerprint = _fingerprint(place / CARD_NAME)
+        known = self._read.get(place)
+        if known is not None and known[0] == fingerprint:
+            return known[1]
+        card = read_card(place)
+        _require_same(place, card, name, version)
+        if fingerprint is not None:
+            self._read[place] = (fingerprint, card)
+        return card
 
     def active(self, versions: Mapping[str, str], name: str) -> ModelCard:
         """The active version of a model, by the table from `read_active_versions`."""
@@ -111,6 +121,18 @@ def verify_weights(card: ModelCard) -> None:
             f"{card.weights_path}: SHA-256 is {actual[:12]}…, the card says "
             f"{card.weights_digest[:12]}…; the file is damaged or not this model's: restore it"
         )
+
+
+_Fingerprint = tuple[int, ...]
+
+
+def _fingerprint(path: Path) -> _Fingerprint | None:
+    """What changes where a file is written or replaced; None where there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _require_same(place: Path, card: ModelCard, name: str, version: str) -> None:

@@ -6,6 +6,7 @@ looked up for each pixel.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
@@ -33,6 +34,8 @@ LEAST_LEVELS = 8
 
 MOST_LEVELS = 2**16
 """Levels of the deepest radiographs."""
+
+_SIXTEEN_BITS = 2  # bytes
 
 _STATISTICS_STEP = 3
 """Statistics use every third row and column; a radiograph still has 200,000 of them."""
@@ -93,10 +96,25 @@ def display(
         table = 1 - table
     table[padding] = 0
     return Displayed(
-        pixels=table.astype(np.float32)[stored.astype(np.int64) - lowest],
+        pixels=looked_up(table.astype(np.float32), stored, lowest),
         value_range=_quantiles(modality, counts, ROBUST_PERCENTILES),
         corrections=(*rescale.corrections, *said),
     )
+
+
+def looked_up(
+    table: npt.NDArray[np.float32], stored: npt.NDArray[np.generic], lowest: int
+) -> npt.NDArray[np.float32]:
+    """The entry of a table for each stored value, the first one for ``lowest``: float32.
+
+    16 bits, signed or not, are what radiographs have, and what OpenCV looks up ten times as fast.
+    """
+    if stored.dtype.kind not in "iu" or stored.dtype.itemsize != _SIXTEEN_BITS:
+        return np.asarray(table[stored.astype(np.int64) - lowest])
+    # A signed value is looked up by its bit pattern, which is that of the value modulo 2^16.
+    whole = np.zeros(MOST_LEVELS, dtype=np.float32)
+    whole[np.arange(lowest, lowest + len(table)) % MOST_LEVELS] = table
+    return np.asarray(cv2.LUT(np.ascontiguousarray(stored).view(np.uint16), whole))
 
 
 def window(

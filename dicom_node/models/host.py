@@ -268,18 +268,25 @@ class ModelHost:
                 *correction_remarks(images),
                 *exposures.remarks,
                 *(remark for each in analysed for remark in age_remarks(predictor.card, each)),
-                *self._unlike(predictor.card, analysed),
+                *self._unlike(predictor.card, analysed, prediction),
             ),
         )
         return self._located(remarked, instances) if predictor.card.is_for_chests else remarked
 
-    def _unlike(self, card: ModelCard, analysed: Sequence[Radiograph]) -> tuple[Remark, ...]:
+    def _unlike(
+        self, card: ModelCard, analysed: Sequence[Radiograph], prediction: Prediction
+    ) -> tuple[Remark, ...]:
         """Say which images are unlike those that the model learned from, where that is known."""
         try:
             likeness = self._likeness.get(card.identity, lambda: read_likeness(card.folder))
         except AiEngineError as error:
             raise ModelUnavailableError(str(error)) from error
-        return tuple(remark for each in analysed for remark in likeness_remarks(likeness, each))
+        measured = {each.sop_instance_uid: each.quality for each in prediction.images}
+        return tuple(
+            remark
+            for each in analysed
+            for remark in likeness_remarks(likeness, each, measured.get(each.sop_instance_uid))
+        )
 
     def _located(self, prediction: Prediction, instances: Sequence[ReceivedInstance]) -> Prediction:
         """Keep the places of findings to the lungs, and say what lies outside of them."""

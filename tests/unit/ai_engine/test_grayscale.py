@@ -6,7 +6,7 @@ from pydicom import Dataset
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
-from ai_engine.preprocessing.grayscale import display, window
+from ai_engine.preprocessing.grayscale import display, looked_up, window
 
 
 def image(**attributes: object) -> Dataset:
@@ -157,3 +157,25 @@ def test_the_range_of_values_is_that_of_the_exposed_pixels_after_the_modality_lu
     low, high = display(shown, stored).value_range
     assert 1000 <= low < 1100
     assert 1350 < high <= 1400
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        (np.uint16, 0, 65535),
+        (np.uint16, 17, 4095),
+        (np.int16, -32768, 32767),
+        (np.int16, -1024, 3071),
+        (np.uint8, 0, 255),
+        (np.int32, -70000, -66000),
+        (np.uint32, 0, 65536),
+    ],
+)
+def test_every_kind_of_stored_value_is_looked_up_alike(kind: type, low: int, high: int) -> None:
+    stored = np.linspace(low, high, 128 * 96).astype(np.int64).reshape(128, 96)[:, ::2]
+    table = np.random.default_rng(1).random(high - low + 1).astype(np.float32)
+
+    found = looked_up(table, stored.astype(kind), low)
+
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, table[stored - low])

@@ -16,6 +16,7 @@ from ai_engine.kinds.likeness import (
 from ai_engine.library.names import LIKENESS_FILE
 from ai_engine.library.registry import shipped_weights
 from ai_engine.prediction import Region, RemarkKind
+from ai_engine.preprocessing.quality import image_quality
 from ai_engine.preprocessing.radiograph import Radiograph
 
 
@@ -77,3 +78,8 @@ def test_the_shipped_chest_model_has_a_reference() -> None:
     found = read_likeness(shipped_weights() / "chest-radiograph" / "2.0.0")
     assert found is not None
     assert "572 training" in found.data
+
+
+def test_device_figures_that_were_measured_already_change_nothing() -> None:
+    shown = image(7)
+    np.testing.assert_array_equal(figures(shown, image_quality(shown)), figures(shown))

@@ -1,9 +1,10 @@
 """A finding is outlined within the lungs or nowhere, and the result says which."""
 
+import cv2
 import numpy as np
 import pytest
 
-from ai_engine.kinds.locating import GRID, located, widened
+from ai_engine.kinds.locating import GRID, WIDENED, WIDENED_SIDE, located, widened
 from ai_engine.prediction import (
     Code,
     Finding,
@@ -143,3 +144,22 @@ def test_widening_goes_about_a_centimetre_beyond_the_lungs() -> None:
     mask[200:280, 200:280] = True
     grown = np.flatnonzero(widened(mask).any(axis=0))
     assert (grown[0], grown[-1]) == (200 - 14, 279 + 14)
+
+
+@pytest.mark.parametrize("shape", [(2500, 2048), (1111, 1999)])
+def test_large_outlines_are_widened_as_small_ones_are(shape: tuple[int, int]) -> None:
+    rows, columns = shape
+    drawn = np.zeros(shape, dtype=np.uint8)
+    for center in (columns // 3, 2 * columns // 3):
+        cv2.ellipse(drawn, (center, rows // 2), (columns // 8, rows // 4), 5, 0, 360, 1, -1)
+    outline = drawn.astype(np.bool_)
+
+    reach = round(WIDENED * max(shape))
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    simple = cv2.dilate(drawn, element)
+
+    pixel = 2 * (-(-max(shape) // WIDENED_SIDE)) + 1
+    near = np.ones((pixel, pixel), dtype=np.uint8)
+    grown = widened(outline)
+    assert not (grown & (cv2.dilate(simple, near) == 0)).any()
+    assert not ((cv2.erode(simple, near) == 1) & ~grown).any()

@@ -70,6 +70,23 @@ def test_a_later_folder_hides_an_earlier_one(tmp_path: Path) -> None:
     assert [card.folder for card in registry.cards()] == [own.folder]
 
 
+def test_a_card_is_read_again_once_it_has_changed_or_gone(tmp_path: Path) -> None:
+    card = install(tmp_path)
+    registry = ModelRegistry(tmp_path)
+    assert registry.card(card.name, "1.0.0") is registry.card(card.name, "1.0.0")
+
+    write_card(dataclasses.replace(card, title="Another title"))
+    assert registry.card("chest-radiograph", "1.0.0").title == "Another title"
+
+    path = card.folder / CARD_NAME
+    path.write_text(path.read_text("utf-8").replace("Another title", "A third title"), "utf-8")
+    assert registry.card("chest-radiograph", "1.0.0").title == "A third title"
+
+    path.unlink()
+    with pytest.raises(ModelFolderError, match="no such model card"):
+        registry.card("chest-radiograph", "1.0.0")
+
+
 def test_unknown_models_are_answered_with_the_known_ones(tmp_path: Path) -> None:
     install(tmp_path)
     registry = ModelRegistry(tmp_path)

@@ -7,6 +7,7 @@ import pytest
 
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.names import LIKENESS_FILE
+from ai_engine.prediction import Prediction
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.configuration.settings import NodeSettings
@@ -31,4 +32,4 @@ def test_a_damaged_reference_of_training_images_is_named(tmp_path: Path, content
     (tmp_path / LIKENESS_FILE).write_bytes(content)
     card = replace(chest_card(tmp_path), folder=tmp_path)
     with pytest.raises(ModelUnavailableError, match=LIKENESS_FILE):
-        host._unlike(card, [])
+        host._unlike(card, [], Prediction(model=card.identity, images=(), refusals=()))
