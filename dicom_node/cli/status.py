@@ -11,6 +11,7 @@ from dicom_node.cli.context import invocation
 from dicom_node.cli.deliveries import show_outages, show_standings
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.instance import Conflict
+from dicom_node.domain.performed_step import exposure_words
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
 from dicom_node.node.mending import make_deliveries, make_studies
@@ -108,6 +109,7 @@ def _why(study: StudyRecord) -> str:
 
 def _show_study(console: Console, repositories: Repositories, study: StudyRecord) -> None:
     console.print(_studies((study,)))
+    _show_reports(console, repositories, study.study_instance_uid)
     for job in repositories.hotbase.jobs(study.study_instance_uid):
         console.print(
             f"[bold]{job['route']}[/] by {job['model_name']} {job['model_version']}: "
@@ -150,6 +152,27 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
             console.print(
                 f"  to {delivery.destination}: {delivery.standing} "
                 f"(tries: {delivery.attempts}) {delivery.last_error}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _show_reports(console: Console, repositories: Repositories, study: str) -> None:
+    """Say what the modality reported of its steps, and what is missing by it."""
+    for row in repositories.announcements.steps(study=study):
+        why = f" ({row.step.reason})" if row.step.reason else ""
+        dose = "".join(f", {each}" for each in exposure_words(row.step.attributes))
+        console.print(
+            f"Performed step {row.step.uid} by {row.step.reporter}: "
+            f"{row.step.state.value.lower()}{why}{dose}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for series in repositories.announcements.announced(study).series:
+        if series.missing:
+            console.print(
+                f"  not here: {series.missing} of {series.announced} announced instances of "
+                f"series {series.series_instance_uid}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -31,6 +31,7 @@ class Operation(StrEnum):
     ECHO = "echo"
     STORE = "store"
     COMMIT = "commit"
+    REPORT = "report"  # what it performs (MPPS), and which instances it has
     FIND = "find"
     MOVE = "move"
     WORKLIST = "worklist"
@@ -57,9 +58,10 @@ class Proof(StrEnum):
 # What a destination can be given.
 ADMINISTERED_EVIDENCE = tuple(kind for kind, spec in EVIDENCE.items() if spec.is_administered)
 
+_SENDS = frozenset({Operation.ECHO, Operation.STORE, Operation.COMMIT, Operation.REPORT})
 OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
-    Role.MODALITY: frozenset({Operation.ECHO, Operation.STORE, Operation.COMMIT}),
-    Role.PACS: frozenset({Operation.ECHO, Operation.STORE, Operation.COMMIT}),
+    Role.MODALITY: _SENDS,
+    Role.PACS: _SENDS,
     Role.QUERY: frozenset({Operation.ECHO, Operation.FIND, Operation.MOVE}),
     Role.WORKLIST: frozenset({Operation.ECHO, Operation.WORKLIST}),
 }

@@ -42,7 +42,8 @@ STUDY_TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
 class StudyRecord:
     """The index row of a study. ``revision`` counts how often it has been complete.
 
-    ``interruption`` says how the transfer of it broke off, where its sender has not come back.
+    ``interruption`` says how the transfer of it broke off, where its sender has not come back;
+    ``is_under_way`` that its modality has reported a procedure step that is in progress.
     """
 
     study_instance_uid: str
@@ -54,6 +55,7 @@ class StudyRecord:
     last_received_at: datetime
     reason: str = ""
     interruption: AssociationEnd | None = None
+    is_under_way: bool = False
 
     @property
     def waits_for(self) -> str:
@@ -64,6 +66,8 @@ class StudyRecord:
             return ""
         if self.interruption is not None:
             return f"for its sender's retry: the transfer broke off ({self.interruption.words})"
+        if self.is_under_way:
+            return "for its modality, which reports the procedure step as in progress"
         return "for more images: it is complete when its sender has been quiet"
 
     def is_quiet(self, now: datetime, period: float) -> bool:

@@ -8,10 +8,12 @@ from pynetdicom.presentation import PresentationContext
 
 from dicom_node.network.access import Operation
 from dicom_node.network.commitment_data import PUSH_MODEL
+from dicom_node.network.performed_data import AVAILABILITY, PERFORMED_STEP
 from dicom_node.network.private import transfer_syntaxes
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
 
 _VERIFICATION = "1.2.840.10008.1.1"
+REPORT_SOP_CLASSES = (PERFORMED_STEP, AVAILABILITY)
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 # Below that root, but not composite instances of a patient: protocols and inventories.
 _NOT_COMPOSITE = ("1.2.840.10008.5.1.4.1.1.200.", "1.2.840.10008.5.1.4.1.1.201.")
@@ -74,6 +76,8 @@ class ContextTable:
             return frozenset({Operation.ECHO})
         if sop_class == PUSH_MODEL:
             return frozenset({Operation.COMMIT})
+        if sop_class in REPORT_SOP_CLASSES:
+            return frozenset({Operation.REPORT})
         if sop_class in QUERY_SOP_CLASSES:
             return frozenset({QUERY_SOP_CLASSES[sop_class]})
         if not self.is_storage(sop_class):
@@ -81,6 +85,6 @@ class ContextTable:
         return _STORED_OR_TAKEN if sop_class in takers else _STORED
 
     def _known(self, sop_class: str, syntaxes: Iterable[str]) -> list[str]:
-        plain = sop_class in QUERY_SOP_CLASSES or sop_class == PUSH_MODEL
+        plain = sop_class in (*QUERY_SOP_CLASSES, PUSH_MODEL, *REPORT_SOP_CLASSES)
         known = QUERY_TRANSFER_SYNTAXES if plain else self.transfer_syntaxes
         return [uid for uid in syntaxes if uid in known]

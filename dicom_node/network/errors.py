@@ -4,6 +4,7 @@ NetworkError
 ├── ReceptionError                the node cannot receive: port taken, no receiver
 ├── ReceptionStoppedError         a receiver is ending and takes nothing more
 ├── UnusableCommitmentError       a request for commitment, or a result, of no use
+├── UnusableReportError           a performed step, or an availability, of no use
 ├── ProtocolError                 a peer broke the protocol: answered by an A-ABORT
 │   ├── MalformedPduError         bytes that are no PDU
 │   └── MalformedMessageError     fragments that are no DIMSE message
@@ -31,6 +32,14 @@ class ReceptionStoppedError(NetworkError):
 
 class UnusableCommitmentError(NetworkError):
     """A message of storage commitment cannot be served; ``status`` says why to the peer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnusableReportError(NetworkError):
+    """A report of a modality or archive cannot be taken; ``status`` says why to the peer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

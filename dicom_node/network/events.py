@@ -107,6 +107,21 @@ class StepChanged:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyReported:
+    """A modality told of a step that it performs, or an archive of what it has; it is recorded.
+
+    ``action`` is an EventActionCode (PS3.15 A.5.1).
+    """
+
+    calling_ae: str
+    peer_address: str
+    action: str
+    step_uid: str
+    study_instance_uids: tuple[str, ...]
+    at: datetime
+
+
 ReceptionEvent = (
     AssociationOpened
     | AssociationRefused
@@ -116,5 +131,6 @@ ReceptionEvent = (
     | QueryAnswered
     | InstancesRetrieved
     | StepChanged
+    | StudyReported
 )
 Emit = Callable[[ReceptionEvent], None]

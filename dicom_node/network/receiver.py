@@ -32,9 +32,15 @@ from dicom_node.network.logs import ForwardingHandler, fields
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.query_scp import QueryScp
 from dicom_node.network.reactor import Reactor, ReceivingAssociation, Service, Services
+from dicom_node.network.report_scp import ReportScp
 from dicom_node.network.retrieve_scp import RetrieveScp
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
-from dicom_node.network.sources import OnceMade, SourceOfCommitments, SourceOfQueries
+from dicom_node.network.sources import (
+    OnceMade,
+    SourceOfCommitments,
+    SourceOfQueries,
+    SourceOfReports,
+)
 from dicom_node.network.storage_scp import StorageScp
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer
@@ -95,6 +101,7 @@ class ReceiverTask:
     access: AccessFactory
     queries: SourceOfQueries | None = None
     commitments: SourceOfCommitments | None = None
+    reports: SourceOfReports | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +203,14 @@ def _server(
         offered=_offered(task),
     )
     finding, retrieve = _query_services(task, emit)
+    reporting = ReportScp(task.reports, emit=emit).handlers() if task.reports else []
     commitment = CommitmentScp(task.commitments).serve if task.commitments else None
     return ReceiverServer(
         listener,
         _application_entity(task.settings),
         limits=task.settings.object_limits,
         slots=slots,
-        handlers=[*scp.handlers(), *finding],
+        handlers=[*scp.handlers(), *finding, *reporting],
         on_end=scp.on_end,
         services=Services(retrieve=retrieve, commitment=commitment),
         tls=server_context(task.settings.tls) if task.settings.tls else None,
@@ -213,7 +221,8 @@ def _server(
 def _offered(task: ReceiverTask) -> frozenset[Operation]:
     queries = _QUERIES if task.queries is not None else frozenset[Operation]()
     commitment = {Operation.COMMIT} if task.commitments is not None else set()
-    return _RECEPTION | queries | commitment
+    reports = {Operation.REPORT} if task.reports is not None else set()
+    return _RECEPTION | queries | commitment | reports
 
 
 def _query_services(

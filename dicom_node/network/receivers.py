@@ -32,7 +32,7 @@ from dicom_node.network.receiver import (
     run_receiver,
 )
 from dicom_node.network.slots import SlotCounts
-from dicom_node.network.sources import SourceOfCommitments, SourceOfQueries
+from dicom_node.network.sources import SourceOfCommitments, SourceOfQueries, SourceOfReports
 from dicom_node.network.transport import listen
 
 logger = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ class ReceiverPool:
         access: AccessFactory,
         queries: SourceOfQueries | None = None,
         commitments: SourceOfCommitments | None = None,
+        reports: SourceOfReports | None = None,
         on_events: EventSink,
     ) -> None:
         """Prepare; ``store`` and ``access`` are called in each receiver and must be picklable.
@@ -87,6 +88,7 @@ class ReceiverPool:
         self._access = access
         self._queries = queries
         self._commitments = commitments
+        self._reports = reports
         self._on_events = on_events
         self._context = multiprocessing.get_context("forkserver")
         self._counts = SlotCounts.make(
@@ -216,6 +218,7 @@ class ReceiverPool:
             access=self._access,
             queries=self._queries,
             commitments=self._commitments,
+            reports=self._reports,
         )
         process = self._context.Process(
             target=run_receiver,

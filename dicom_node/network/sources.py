@@ -1,4 +1,4 @@
-"""What a receiver process answers queries, retrievals and requests for commitment from."""
+"""What a receiver process answers from: queries, retrievals, commitments, and reports."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from dicom_node.domain.commitment import (
     CommitmentResult,
     OpenRequest,
 )
+from dicom_node.domain.performed_step import PerformedBook
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.query.holdings import Holdings
 
@@ -46,6 +47,8 @@ class CommitmentSource:
 
 # As for queries.
 SourceOfCommitments = Callable[[], CommitmentSource]
+# Where performed steps and availability are recorded.
+SourceOfReports = Callable[[], PerformedBook]
 Source = TypeVar("Source")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
+from dicom_node.domain.performed_step import PerformedBook
 from dicom_node.network.sources import CommitmentSource, QuerySource
 
 
@@ -34,4 +35,17 @@ class LateCommitments:
         """Make it (`commitment_source`)."""
         make = resolve_name("dicom_node.node.committing:commitment_source")
         made: CommitmentSource = make(self.values)
+        return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateReports:
+    """Makes what reports are recorded in, in a receiver; ``values`` are the node's settings."""
+
+    values: Mapping[str, Any]
+
+    def __call__(self) -> PerformedBook:
+        """Make it (`report_book`)."""
+        make = resolve_name("dicom_node.node.reporting:report_book")
+        made: PerformedBook = make(self.values)
         return made

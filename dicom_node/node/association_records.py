@@ -19,6 +19,7 @@ from dicom_node.network.events import (
     QueryAnswered,
     ReceptionEvent,
     StepChanged,
+    StudyReported,
 )
 
 _PATIENT_ID = "00100020"
@@ -90,7 +91,7 @@ class AssociationRecords:
                 )
             case InstancesRetrieved():
                 self._retrieved(event)
-            case StepChanged():
+            case StepChanged() | StudyReported():
                 self._record(
                     events.step(
                         Peer(name=event.calling_ae, address=event.peer_address),

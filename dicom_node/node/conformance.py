@@ -13,9 +13,15 @@ from dicom_node.domain.commitment import FailureReason
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS, GRACE_SECONDS
-from dicom_node.network.contexts import ContextTable
+from dicom_node.network.contexts import REPORT_SOP_CLASSES, ContextTable
+from dicom_node.network.performed_data import (
+    NEEDED_OF_AVAILABILITY,
+    NEEDED_OF_STEPS,
+    SETTLED_AT_CREATION,
+)
 from dicom_node.network.prover import LINGER_SECONDS
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
+from dicom_node.network.report_scp import REPORT_STATUS
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
 from dicom_node.network.status import (
@@ -65,6 +71,7 @@ def conformance_statement(settings: NodeSettings) -> str:
         _worklist_scp(),
         _query_scp(settings),
         _commitment(settings),
+        _reports(),
         _configuration(settings),
         _character_sets(),
         _security(),
@@ -97,6 +104,7 @@ def _overview() -> Iterator[str]:
                 for uid in QUERY_SOP_CLASSES
             ),
             (_name(PUSH_MODEL), "Yes", "Yes"),
+            *((_name(uid), "No", "Yes") for uid in REPORT_SOP_CLASSES),
             ("QIDO-RS, WADO-RS, UPS-RS", "No", "Yes"),
         ],
     )
@@ -308,6 +316,27 @@ def _commitment_scu(settings: NodeSettings) -> Iterator[str]:
     yield "sent, DICOMweb servers by QIDO-RS for its instances."
 
 
+def _reports() -> Iterator[str]:
+    yield from _title(3, "3.7 Performed steps and availability: accepted presentation contexts")
+    yield "On the port that objects are received on, from AE titles that may REPORT: N-CREATE and"
+    yield "N-SET of performed steps, N-CREATE of availability."
+    yield from _uids(REPORT_SOP_CLASSES)
+    yield ""
+    yield "Transfer syntaxes: " + "; ".join(map(_name, QUERY_TRANSFER_SYNTAXES)) + "."
+    yield "A report is durable before it is answered, and kept with all its attributes, exposure"
+    yield "data among them. A study whose step is COMPLETED is complete as soon as the instances"
+    yield "are there that the step refers to; while it is IN PROGRESS, or a series has come in"
+    yield "part, the rest is waited for with the patience of the sender's AE title. Results of what"
+    yield "is not complete by these reports say so. Instances of series of which nothing came are"
+    yield "not waited for."
+    yield f"A step needs {', '.join(NEEDED_OF_STEPS)} with a Study Instance UID;"
+    yield f"a notification needs {', '.join(NEEDED_OF_AVAILABILITY)}."
+    yield "Instances count that are ONLINE or NEARLINE. N-SET changes none of"
+    yield f"{', '.join(SETTLED_AT_CREATION)}."
+    yield from _title(4, "Status of responses")
+    yield from _statuses(REPORT_STATUS)
+
+
 def _statuses(meanings: Mapping[int, str] | Mapping[FailureReason, str]) -> Iterator[str]:
     yield from _table(
         ("Code", "Meaning"), [(_hex(status), words) for status, words in meanings.items()]
@@ -323,7 +352,7 @@ def _hex(status: int) -> str:
 
 
 def _configuration(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(3, "3.7 Configuration")
+    yield from _title(3, "3.8 Configuration")
     yield "AE titles, hosts, ports, roles, destinations and kinds of evidence are administered with"
     yield "`dicom-node ae`. The parameters of the DICOM side:"
     yield from _table(

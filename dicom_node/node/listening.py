@@ -22,7 +22,7 @@ from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
-from dicom_node.node.answering import LateCommitments, LateQueries
+from dicom_node.node.answering import LateCommitments, LateQueries, LateReports
 from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
 from dicom_node.node.part_settings import scp_settings
@@ -150,6 +150,7 @@ class Listening:
             ),
             queries=LateQueries(values=settings.model_dump()),
             commitments=LateCommitments(values=settings.model_dump()),
+            reports=LateReports(values=settings.model_dump()),
             on_events=self._take,
         )
 

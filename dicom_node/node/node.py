@@ -357,6 +357,7 @@ class Node:
                 is_carried=self._associations.carries,
                 patience=settings.workflow.association_patience,
                 clock=utc_now,
+                announced=repositories.announcements.announced,
             ),
             routing=Routing(
                 routes=self._routes.in_use,
@@ -378,6 +379,7 @@ class Node:
                 watch=DeviceWatch(repositories.observations),
                 clock=utc_now,
                 archive=settings.retrieval.archive,
+                announced=repositories.announcements.announced,
             ),
             reporting=Reporting(
                 index=repositories.index,
@@ -475,6 +477,7 @@ class Node:
         kept = timedelta(seconds=self._settings.workflow.keep_workflows)
         self._repositories.commitment_requests.collect(utc_now() - kept)
         self._repositories.commitments.collect(utc_now() - kept)
+        self._repositories.announcements.collect(utc_now() - kept)
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)

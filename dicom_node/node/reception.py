@@ -11,6 +11,7 @@ from dicom_node.network.events import (
     AssociationOpened,
     InstanceReceived,
     ReceptionEvent,
+    StudyReported,
 )
 from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
 
@@ -50,6 +51,9 @@ class ReceptionDesk:
         try:
             self._reception.received(brought)
             self._reception.ended(closed)
+            for event in events:
+                if isinstance(event, StudyReported):
+                    self._reception.reported(event.study_instance_uids)
         except sa.exc.SQLAlchemyError:
             self._lags = True
             _LOG.exception("index not written objects=%d; they will be indexed later", len(brought))

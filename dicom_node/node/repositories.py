@@ -16,6 +16,7 @@ from dicom_node.node.clock import utc_now
 from dicom_node.node.describing import Describing, NodeSearch
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.audit import AuditStore
+from dicom_node.persistence.corridor.announcements import AnnouncementStore
 from dicom_node.persistence.corridor.attempts import AttemptTable
 from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.corridor.commitment_requests import CommitmentRequestStore
@@ -74,6 +75,7 @@ class Repositories:
         self.commitment_requests = CommitmentRequestStore(self.engine)
         self.proofs = ProofStore(self.engine)
         self.commitments = CommitmentStore(self.engine)
+        self.announcements = AnnouncementStore(self.engine)
         self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.standing = StandingStore(self.engine)

@@ -1,7 +1,12 @@
 """The Hotbase's whole schema: every module that has tables of it."""
 
 from dicom_node.persistence import access_tables
-from dicom_node.persistence.corridor import attribute_tables, commitment_tables, tables
+from dicom_node.persistence.corridor import (
+    announcement_tables,
+    attribute_tables,
+    commitment_tables,
+    tables,
+)
 from dicom_node.persistence.devices import calibration_tables, shadow_tables
 from dicom_node.persistence.review import tables as review_tables
 from dicom_node.persistence.ups import tables as step_tables
@@ -9,6 +14,7 @@ from dicom_node.persistence.ups import tables as step_tables
 # Importing a module puts its tables into the one collection that migrations are compared with.
 MODULES = (
     tables,
+    announcement_tables,
     attribute_tables,
     commitment_tables,
     calibration_tables,

@@ -23,7 +23,7 @@ from dicom_node.network.access import (
 from dicom_node.network.events import AssociationClosed, AssociationOpened, ReceptionEvent
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
-from dicom_node.network.sources import SourceOfCommitments, SourceOfQueries
+from dicom_node.network.sources import SourceOfCommitments, SourceOfQueries, SourceOfReports
 from tests.peers.dcmtk import Peer
 from tests.peers.process import wait_until
 
@@ -151,6 +151,7 @@ def reception(
     access: AccessFactory | None = None,
     queries: SourceOfQueries | None = None,
     commitments: SourceOfCommitments | None = None,
+    reports: SourceOfReports | None = None,
     archive: Callable[[Path], ArchiveSettings] = lambda root: ArchiveSettings(root=root),
     **scp: object,
 ) -> Iterator[Reception]:
@@ -165,6 +166,7 @@ def reception(
         access=access or functools.partial(StaticAccess, ACCESS),
         queries=queries,
         commitments=commitments,
+        reports=reports,
         on_events=recorder,
     )
     with pool:

@@ -10,6 +10,10 @@ import sqlalchemy as sa
 from dicom_node.domain.delivery import WAITING, DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.audit import note
+from dicom_node.persistence.corridor.announcement_tables import (
+    ANNOUNCED_INSTANCES,
+    PERFORMED_STEPS,
+)
 from dicom_node.persistence.corridor.attribute_tables import (
     INSTANCE_ATTRIBUTES,
     SERIES_ATTRIBUTES,
@@ -53,7 +57,8 @@ OF_ITEMS = (REVIEW_FINDINGS, REVIEW_READINGS)
 OF_IMAGES = (COMMITMENT_REFERENCES,)
 OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
-    INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS, STUDIES,
+    INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
+    ANNOUNCED_INSTANCES, PERFORMED_STEPS, STUDIES,
 )  # fmt: skip
 
 

@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.performed_step import PerformedState
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.corridor.announcement_tables import PERFORMED_STEPS
 from dicom_node.persistence.corridor.attributes import clear_attributes, keep_attributes
 from dicom_node.persistence.corridor.conflicts import keep_conflicts, warn_of
 from dicom_node.persistence.corridor.tables import (
@@ -410,9 +412,15 @@ def study_records(
         .scalar_subquery()
         .label("instance_count")
     )
+    step = PERFORMED_STEPS.c
+    under_way = sa.exists().where(
+        step.study_instance_uid == STUDIES.c.study_instance_uid,
+        step.state == PerformedState.IN_PROGRESS,
+    )
     place = (STUDIES.c.last_received_at, STUDIES.c.study_instance_uid)
     order = [each.desc() for each in place] if newest_first else place
-    query = sa.select(STUDIES, count).where(condition).order_by(*order).limit(limit)
+    query = sa.select(STUDIES, count, under_way.label("under_way"))
+    query = query.where(condition).order_by(*order).limit(limit)
     return tuple(
         StudyRecord(
             study_instance_uid=row["study_instance_uid"],
@@ -424,6 +432,7 @@ def study_records(
             last_received_at=row["last_received_at"],
             reason=row["reason"],
             interruption=_interruption(row),
+            is_under_way=bool(row["under_way"]),
         )
         for row in connection.execute(query).mappings()
     )

@@ -7,12 +7,18 @@ that stays open without bringing more is waited for no longer than ``patience``.
 An association that was aborted, timed out or lost may have had more to bring: its sender's retry is
 waited for with the patience of its AE title, and what is analysed after that says so. An instance
 that comes later opens the study again and leads to a successor result.
+
+Where the modality reports its procedure step (MPPS), or an archive which instances it has, that is
+better than silence: a study is complete when the step is completed and all that was announced is
+here, without waiting; while the step is in progress, or a series has come in part, the rest is
+waited for with the same patience.
 """
 
 import logging
 from collections.abc import Callable
 
 from dicom_node.domain.application_entity import DEFAULT_PATIENCE
+from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.workflow.analysis.route import Routed
@@ -33,7 +39,10 @@ class Completion:
         is_carried: Callable[[str], bool],
         patience: float,
         clock: Clock,
+        announced: Callable[[str], Announced] = lambda _study: NOTHING_ANNOUNCED,
     ) -> None:
+        """Take the parts; ``announced`` says what others have said of a study."""
+        self._announced = announced
         self._index = index
         self._results = results
         self._ae_titles = ae_titles
@@ -49,7 +58,13 @@ class Completion:
         self._starter = starter
 
     def expect(self, study_instance_uid: str) -> None:
-        """Start the analysis of a study when its sender's quiet period has passed."""
+        """Start the analysis of a study when its sender's quiet period has passed.
+
+        Raises
+        ------
+        NotFoundError
+            Nothing of the study has come.
+        """
         study = self._index.study(study_instance_uid)
         if study.state is not StudyState.RECEIVING or self._starter is None:
             return
@@ -133,15 +148,19 @@ class Completion:
         self._index.give_up(study_instance_uid, StudyState.RECEIVING, by=workflow_id, reason="")
 
     def _is_complete(self, study: StudyRecord) -> bool:
-        now = self._clock()
-        if self._is_carried(study.study_instance_uid):
-            return study.is_quiet(now, self._quiet_period(study) + self._patience)
-        return study.is_quiet(now, self._quiet_period(study))
+        now, period = self._clock(), self._quiet_period(study)
+        if period and self._is_carried(study.study_instance_uid):
+            return study.is_quiet(now, period + self._patience)
+        return study.is_quiet(now, period)
 
     def _quiet_period(self, study: StudyRecord) -> float:
+        announced = self._announced(study.study_instance_uid)
+        if announced.is_whole:
+            return 0.0
+        is_awaited = study.interruption is not None or announced.lacks
         sender = self._ae_titles.find(study.sender)
         if sender is None:  # no longer administered, or somebody at the upload page
-            return 0.0 if study.interruption is None else DEFAULT_PATIENCE
-        if study.interruption is not None:
+            return DEFAULT_PATIENCE if is_awaited else 0.0
+        if is_awaited:
             return max(sender.patience, sender.quiet_period)
         return sender.quiet_period

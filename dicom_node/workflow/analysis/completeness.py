@@ -1,7 +1,8 @@
 """Signs that a study may lack images: what its images say there should be, against what came.
 
-DICOM has no message that says that a study is whole, so these are signs and no proof: a result of
-such a study is made, and says that it may be incomplete.
+Images do not say that a study is whole, so these are signs and no proof: a result of such a study
+is made, and says that it may be incomplete. So it does where what the modality has reported itself
+(MPPS), or an archive, did not come.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from itertools import pairwise
 
 from ai_engine.prediction import Remark, RemarkKind
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.performed_step import Announced
 
 # A series of slices is numbered through. The images of a radiographic or ultrasound study are
 # numbered as they were taken, and what was rejected at the modality has left its number behind.
@@ -47,6 +49,45 @@ def signs_of_incompleteness(
                 kind=RemarkKind.MAY_BE_INCOMPLETE,
                 sop_instance_uid=about.sop_instance_uid,
                 detail=" ".join(words),
+            )
+
+
+def signs_of_reports(
+    announced: Announced, study: Sequence[ReceivedInstance], sop_instance_uids: Iterable[str]
+) -> Iterator[Remark]:
+    """Yield a remark where what others said of a study is not what came, or not over.
+
+    Parameters
+    ----------
+    announced
+        What was announced of the study.
+    study
+        All that was received of it, without what the node made itself.
+    sop_instance_uids
+        The images that the job is about.
+    """
+    wanted = frozenset(sop_instance_uids)
+    about = next((each for each in study if each.sop_instance_uid in wanted), None)
+    words = tuple(_reported(announced))
+    if about is not None and words:
+        yield Remark(
+            kind=RemarkKind.MAY_BE_INCOMPLETE,
+            sop_instance_uid=about.sop_instance_uid,
+            detail=" ".join(words),
+        )
+
+
+def _reported(announced: Announced) -> Iterator[str]:
+    if announced.under_way:
+        yield f"{_PREFIX}: its modality has not reported the procedure step as completed."
+    for reason in announced.discontinued:
+        why = f", because of: {reason}" if reason else ""
+        yield f"{_PREFIX}: its modality discontinued the procedure step{why}."
+    for series in announced.series:
+        if series.missing and series.has_begun:
+            yield (
+                f"{_PREFIX}: {series.missing} of {_objects(series.announced)} of a series did not "
+                "come that were reported as made or as available."
             )
 
 

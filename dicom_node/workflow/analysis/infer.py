@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,8 +11,12 @@ from ai_engine.result import Result
 from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
+from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
 from dicom_node.errors import AwayError, NodeError
-from dicom_node.workflow.analysis.completeness import signs_of_incompleteness
+from dicom_node.workflow.analysis.completeness import (
+    signs_of_incompleteness,
+    signs_of_reports,
+)
 from dicom_node.workflow.analysis.watch import DeviceWatch, with_refusals
 from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
 from sr_templates.percent import percent
@@ -52,8 +56,14 @@ class Inference:
         watch: DeviceWatch,
         clock: Clock,
         archive: str = "",
+        announced: Callable[[str], Announced] = lambda _study: NOTHING_ANNOUNCED,
     ) -> None:
-        """Keep the parts; ``archive`` is the AE title that missing images are fetched from."""
+        """Keep the parts.
+
+        ``archive`` is the AE title that missing images are fetched from; ``announced`` says what
+        others have said of a study.
+        """
+        self._announced = announced
         self._index = index
         self._results = results
         self._models = models
@@ -117,7 +127,10 @@ class Inference:
         study = self._index.instances(job.study_instance_uid)
         own = self._results.own_objects(tuple(each.sop_instance_uid for each in study))
         others = [each for each in study if each.sop_instance_uid not in own]
-        return signs_of_incompleteness(others, job.sop_instance_uids)
+        yield from signs_of_incompleteness(others, job.sop_instance_uids)
+        yield from signs_of_reports(
+            self._announced(job.study_instance_uid), others, job.sop_instance_uids
+        )
 
     def fail(self, job: Job, reason: str) -> None:
         """Record that a job has failed, and why."""

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from dicom_node.domain.instance import ReceivedInstance
@@ -79,6 +80,13 @@ class Reception:
         for study_instance_uid in sorted(studies):
             if not self._associations.carries(study_instance_uid):
                 self._expect(study_instance_uid)
+
+    def reported(self, study_instance_uids: Iterable[str]) -> None:
+        """Check studies of which a modality or an archive has said something."""
+        for study_instance_uid in study_instance_uids:
+            if not self._associations.carries(study_instance_uid):
+                with suppress(NotFoundError):  # the report came before the first image
+                    self._completion.expect(study_instance_uid)
 
     def _note_end(self, study_instance_uid: str, ended: AssociationEnded) -> None:
         if ended.end.orderly:

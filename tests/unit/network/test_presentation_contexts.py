@@ -63,7 +63,7 @@ def test_accepts_private_retired_and_future_storage_classes(
     "sop_class",
     [
         "1.2.840.10008.5.1.4.1.2.4.3",  # Composite Instance Root Retrieve GET
-        "1.2.840.10008.3.1.2.3.3",  # Modality Performed Procedure Step
+        "1.2.840.10008.3.1.2.3.5",  # Modality Performed Procedure Step Notification
         "1.2.840.10008.5.1.4.1.1.200.4",  # Protocol Approval FIND
         "1.2.840.10008.5.1.4.38.1",  # Hanging Protocol Storage: no patient's object
     ],

@@ -20,6 +20,8 @@ from dicom_node.domain.application_entity import (
 from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS
 from dicom_node.network.contexts import ContextTable
+from dicom_node.network.performed_data import AVAILABILITY, PERFORMED_STEP
+from dicom_node.network.report_scp import REPORT_STATUS
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
@@ -49,7 +51,7 @@ def section(statement: str, number: str) -> str:
 
 def test_the_sections_of_ps3_2_follow_each_other(statement: str) -> None:
     numbers = [part.split()[0] for part in re.findall(r"^#{2,3} (\d.*)$", statement, re.M)]
-    networking = [f"3.{part}" for part in range(1, 8)]
+    networking = [f"3.{part}" for part in range(1, 9)]
     assert numbers == ["1", "2", "3", *networking, "4", "5", "6", "7"]
 
 
@@ -107,6 +109,19 @@ def test_commitment_is_stated_as_it_is_accepted_and_answered(statement: str) -> 
     assert {Proof.COMMITMENT.value, Proof.FIND.value} == {"commitment", "find"}
 
 
+def test_reports_are_stated_as_they_are_accepted_and_answered(statement: str) -> None:
+    stated = section(statement, "3.7")
+    uids = set(UID_ROW.findall(stated))
+    assert uids == {PERFORMED_STEP, AVAILABILITY}
+    proposed = [build_context(uid, [IMPLICIT, JPEG_BASELINE]) for uid in uids]
+    for role, permitted in OPERATIONS_OF_ROLE.items():
+        accepted = ContextTable().supported(proposed, permitted)
+        assert len(accepted) == (2 if role in (Role.MODALITY, Role.PACS) else 0)
+        assert all(each.transfer_syntax == [IMPLICIT] for each in accepted)
+    answers = set(re.findall(r"^\| (0x[0-9A-F]{4}) \| ", stated, re.M))
+    assert answers == {f"0x{each:04X}" for each in REPORT_STATUS}
+
+
 @pytest.mark.parametrize("is_overlay", [False, True])
 def test_what_is_sent_is_stated_with_its_transfer_syntaxes(
     statement: str, is_overlay: bool
@@ -142,7 +157,7 @@ def test_kinds_codes_and_parameters_are_those_of_the_code(
     monkeypatch.setenv("DICOM_NODE_NETWORK__AE_TITLE", "OTHER")
     changed = conformance_statement(load_settings(CONFIG))
     assert "| AE title | OTHER |" in section(changed, "3.1")
-    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.7")
+    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.8")
 
 
 def test_no_table_is_broken_by_what_stands_in_it(statement: str) -> None:

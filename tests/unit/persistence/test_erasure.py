@@ -10,6 +10,11 @@ import sqlalchemy as sa
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.performed_step import (
+    AnnouncedInstance,
+    PerformedState,
+    PerformedStep,
+)
 from dicom_node.domain.study import StudyState
 from dicom_node.node.erasing import Erasing
 from dicom_node.node.repositories import Repositories
@@ -67,9 +72,30 @@ def site(engine: sa.Engine, tmp_path: Path) -> Iterator[Site]:
         wanted = Reference(sop_class_uid="1.2", sop_instance_uid=f"{study}.1.1")
         request = CommitmentRequest(transaction_uid=f"7.{study}", references=(wanted,))
         repositories.commitment_requests.record(request, requestor="CR1", at=EPOCH)
+        _report(repositories, study)
         _validate(repositories, study)
     yield Site(repositories=repositories, house=house, erasing=Erasing(repositories))
     repositories.close()
+
+
+def _report(repositories: Repositories, study: str) -> None:
+    """Have a modality report the step that made the study."""
+    announced = AnnouncedInstance(
+        study_instance_uid=study,
+        series_instance_uid=f"{study}.1",
+        sop_class_uid="1.2",
+        sop_instance_uid=f"{study}.1.1",
+    )
+    step = PerformedStep(
+        uid=f"8.{study}",
+        state=PerformedState.IN_PROGRESS,
+        reporter="CR1",
+        studies=(study,),
+        reason="",
+        instances=(announced,),
+        attributes={},
+    )
+    repositories.announcements.begin(step, at=EPOCH)
 
 
 def _validate(repositories: Repositories, study: str) -> None:

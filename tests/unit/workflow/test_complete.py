@@ -5,9 +5,16 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.domain.performed_step import (
+    AnnouncedInstance,
+    Availability,
+    PerformedState,
+    PerformedStep,
+)
 from dicom_node.domain.reception import AssociationEnd, AssociationEnded
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.corridor.announcements import AnnouncementStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.workflow.analysis.complete import Completion
@@ -44,6 +51,7 @@ class Desk:
             is_carried=self.associations.carries,
             patience=30.0,
             clock=self.clock,
+            announced=AnnouncementStore(engine).announced,
         )
         self.completion.start_with(self.starter)
         self.reception = Reception(
@@ -243,3 +251,85 @@ def test_a_study_that_waits_in_a_backlog_was_not_interrupted(desk: Desk) -> None
     study = desk.completion.claim(STUDY, "w")
     assert study is not None
     assert study.interruption is None
+
+
+def a_step(*uids: str, state: PerformedState = PerformedState.IN_PROGRESS) -> PerformedStep:
+    return PerformedStep(
+        uid="7.1",
+        state=state,
+        reporter="CR1",
+        studies=(STUDY,),
+        reason="",
+        instances=tuple(map(announced, uids)),
+        attributes={},
+    )
+
+
+def announced(uid: str, series: str = f"{STUDY}.1") -> AnnouncedInstance:
+    return AnnouncedInstance(
+        study_instance_uid=STUDY,
+        series_instance_uid=series,
+        sop_class_uid="1.2",
+        sop_instance_uid=uid,
+    )
+
+
+def test_a_step_in_progress_keeps_a_study_open_until_it_is_completed(
+    desk: Desk, engine: sa.Engine
+) -> None:
+    store = AnnouncementStore(engine)
+    store.begin(a_step(), at=EPOCH)
+    desk.reception.reported([STUDY])  # before the first image: there is nothing to wait for
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    assert desk.starter.awaited == [(STUDY, 600.0)]
+    assert desk.index.study(STUDY).waits_for.startswith("for its modality")
+    desk.clock.advance(60)
+    assert desk.completion.claim(STUDY, "w") is None
+
+    store.change(a_step("1.1", state=PerformedState.COMPLETED), at=desk.clock())
+    desk.reception.reported([STUDY])
+
+    assert desk.starter.started == [STUDY]
+    assert desk.completion.claim(STUDY, "w") is not None
+
+
+def test_a_step_that_nobody_completes_is_waited_for_with_patience(
+    desk: Desk, engine: sa.Engine
+) -> None:
+    AnnouncementStore(engine).begin(a_step(), at=EPOCH)
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    desk.clock.advance(600)
+    assert desk.completion.claim(STUDY, "w") is not None
+
+
+def test_what_was_completed_is_analysed_at_once_when_its_last_image_is_there(
+    desk: Desk, engine: sa.Engine
+) -> None:
+    store = AnnouncementStore(engine)
+    store.begin(a_step(), at=EPOCH)
+    store.change(a_step("1.1", "1.2", state=PerformedState.COMPLETED), at=EPOCH)
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    assert desk.starter.awaited == [(STUDY, 600.0)]
+    desk.receive("a2", "1.2")
+    desk.reception.ended([released("a2")])
+    assert desk.starter.started == [STUDY]
+    assert desk.completion.claim(STUDY, "w") is not None
+
+
+def test_series_of_which_nothing_came_are_not_waited_for(desk: Desk, engine: sa.Engine) -> None:
+    """Who sends the node one series of an examination reports all of them."""
+    told = Availability(
+        uid="7.2",
+        reporter="PACS",
+        study_instance_uid=STUDY,
+        instances=(announced("1.1"), announced("2.1", f"{STUDY}.2")),
+    )
+    AnnouncementStore(engine).available(told, at=EPOCH)
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    assert desk.starter.awaited == [(STUDY, 2.0)]
+    desk.clock.advance(2)
+    assert desk.completion.claim(STUDY, "w") is not None

@@ -6,7 +6,11 @@ import pytest
 
 from ai_engine.prediction import RemarkKind
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.workflow.analysis.completeness import signs_of_incompleteness
+from dicom_node.domain.performed_step import Announced, SeriesCount, exposure_words
+from dicom_node.workflow.analysis.completeness import (
+    signs_of_incompleteness,
+    signs_of_reports,
+)
 from tests.unit.builders import an_instance
 
 
@@ -89,3 +93,34 @@ def test_a_series_that_nothing_was_asked_of_is_not_spoken_of() -> None:
     analysed = a_series(1, series="1.2.1", modality="DX")
     other = a_series(1, 2, 3, 9, 10, 11, series="1.2.2")
     assert said([*analysed, *other], analysed) == []
+
+
+def test_what_a_modality_reported_and_did_not_come_is_said() -> None:
+    came = a_series(1, 2)
+    reported = Announced(
+        under_way=True,
+        discontinued=("Incorrect worklist entry selected",),
+        series=(
+            SeriesCount(series_instance_uid="1.2.1", announced=3, missing=1),
+            SeriesCount(series_instance_uid="1.2.2", announced=9, missing=9),
+        ),
+    )
+    (remark,) = signs_of_reports(reported, came, [came[0].sop_instance_uid])
+    assert remark.kind is RemarkKind.MAY_BE_INCOMPLETE
+    assert "has not reported the procedure step as completed" in remark.detail
+    assert "because of: Incorrect worklist entry selected" in remark.detail
+    assert "1 of 3 objects of a series did not come" in remark.detail
+    assert "9 of" not in remark.detail, "series that go to others only are not missed"
+    assert list(signs_of_reports(Announced(), came, [came[0].sop_instance_uid])) == []
+
+
+def test_exposure_is_said_with_its_units() -> None:
+    said = {
+        "00400301": {"vr": "US", "Value": [2]},
+        "0018115E": {"vr": "DS", "Value": [12.5]},
+        "0040030E": {"vr": "SQ", "Value": [{"00189345": {"vr": "FD", "Value": [7.1]}}, {}]},
+        "00400302": {"vr": "US"},
+    }
+    assert exposure_words(said) == (
+        "exposures 2", "dose area product 12.5 dGy·cm²", "CTDIvol 7.1 mGy"
+    )  # fmt: skip
