@@ -23,6 +23,7 @@ class Role(StrEnum):
     PACS = "pacs"
     QUERY = "query"
     WORKLIST = "worklist"
+    INFORMED = "informed"  # told which results are available
 
 
 class Operation(StrEnum):
@@ -64,6 +65,7 @@ OPERATIONS_OF_ROLE: dict[Role, frozenset[Operation]] = {
     Role.PACS: _SENDS,
     Role.QUERY: frozenset({Operation.ECHO, Operation.FIND, Operation.MOVE}),
     Role.WORKLIST: frozenset({Operation.ECHO, Operation.WORKLIST}),
+    Role.INFORMED: frozenset({Operation.ECHO}),
 }
 
 

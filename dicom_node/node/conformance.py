@@ -15,8 +15,10 @@ from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS, GRACE_SECONDS
 from dicom_node.network.contexts import REPORT_SOP_CLASSES, ContextTable
 from dicom_node.network.performed_data import (
+    AVAILABILITY,
     NEEDED_OF_AVAILABILITY,
     NEEDED_OF_STEPS,
+    PERFORMED_STEP,
     SETTLED_AT_CREATION,
 )
 from dicom_node.network.prover import LINGER_SECONDS
@@ -71,7 +73,7 @@ def conformance_statement(settings: NodeSettings) -> str:
         _worklist_scp(),
         _query_scp(settings),
         _commitment(settings),
-        _reports(),
+        _reports(settings),
         _configuration(settings),
         _character_sets(),
         _security(),
@@ -104,7 +106,8 @@ def _overview() -> Iterator[str]:
                 for uid in QUERY_SOP_CLASSES
             ),
             (_name(PUSH_MODEL), "Yes", "Yes"),
-            *((_name(uid), "No", "Yes") for uid in REPORT_SOP_CLASSES),
+            (_name(PERFORMED_STEP), "No", "Yes"),
+            (_name(AVAILABILITY), "Yes", "Yes"),
             ("QIDO-RS, WADO-RS, UPS-RS", "No", "Yes"),
         ],
     )
@@ -316,7 +319,7 @@ def _commitment_scu(settings: NodeSettings) -> Iterator[str]:
     yield "sent, DICOMweb servers by QIDO-RS for its instances."
 
 
-def _reports() -> Iterator[str]:
+def _reports(settings: NodeSettings) -> Iterator[str]:
     yield from _title(3, "3.7 Performed steps and availability: accepted presentation contexts")
     yield "On the port that objects are received on, from AE titles that may REPORT: N-CREATE and"
     yield "N-SET of performed steps, N-CREATE of availability."
@@ -335,6 +338,13 @@ def _reports() -> Iterator[str]:
     yield f"{', '.join(SETTLED_AT_CREATION)}."
     yield from _title(4, "Status of responses")
     yield from _statuses(REPORT_STATUS)
+    yield ""
+    yield "As SCU, the node tells AE titles of the role `informed` which results are available: one"
+    yield "N-CREATE of availability for each delivery, once its destination has shown that it has"
+    yield "the results as far as it has to, in Explicit or Implicit VR Little Endian. The instances"
+    yield "are ONLINE at the destination. A warning or 0x0111 counts as taken, any other status as"
+    yield "refused for good; a receiver that is away is called again for"
+    yield f"{settings.workflow.give_up_after / 86400:g} days."
 
 
 def _statuses(meanings: Mapping[int, str] | Mapping[FailureReason, str]) -> Iterator[str]:

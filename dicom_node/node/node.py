@@ -36,6 +36,7 @@ from dicom_node.node.isolated import Isolated, Workers
 from dicom_node.node.last_resort import LastResort
 from dicom_node.node.listening import Listening
 from dicom_node.node.measuring import Observed, fill_registry, measured_events
+from dicom_node.node.messages import Messages
 from dicom_node.node.noticing import make_teller
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
@@ -159,6 +160,7 @@ class Node:
         )
         self._corridor.planning.wake_with(self._dispatch.wake)
         self._telling = commitment_telling(settings, self._repositories)
+        self._messages = Messages(settings, self._repositories)
         self._salvage = Salvage(
             index=self._repositories.index,
             completion=self._corridor.completion,
@@ -412,6 +414,7 @@ class Node:
             next_run_time=utc_now(),
         )
         self._clock.add_job(self._telling.sweep, "interval", seconds=interval, max_instances=1)
+        self._clock.add_job(self._messages.sweep, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
         self._clock.add_job(
             self._services.look,
@@ -478,6 +481,7 @@ class Node:
         self._repositories.commitment_requests.collect(utc_now() - kept)
         self._repositories.commitments.collect(utc_now() - kept)
         self._repositories.announcements.collect(utc_now() - kept)
+        self._repositories.messages.collect(utc_now() - kept)
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)

@@ -25,6 +25,7 @@ from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.messages import MessageStore
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
 from dicom_node.persistence.corridor.proofs import ProofStore
 from dicom_node.persistence.corridor.retention import RetentionStore
@@ -75,6 +76,7 @@ class Repositories:
         self.commitment_requests = CommitmentRequestStore(self.engine)
         self.proofs = ProofStore(self.engine)
         self.commitments = CommitmentStore(self.engine)
+        self.messages = MessageStore(self.engine)
         self.announcements = AnnouncementStore(self.engine)
         self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)

@@ -5,6 +5,7 @@ from dicom_node.persistence.corridor import (
     announcement_tables,
     attribute_tables,
     commitment_tables,
+    message_tables,
     tables,
 )
 from dicom_node.persistence.devices import calibration_tables, shadow_tables
@@ -17,6 +18,7 @@ MODULES = (
     announcement_tables,
     attribute_tables,
     commitment_tables,
+    message_tables,
     calibration_tables,
     review_tables,
     shadow_tables,

@@ -20,6 +20,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
     STUDY_ATTRIBUTES,
 )
 from dicom_node.persistence.corridor.commitment_tables import COMMITMENT_REFERENCES, COMMITMENTS
+from dicom_node.persistence.corridor.message_tables import PEER_MESSAGES
 from dicom_node.persistence.corridor.retention import note_removals
 from dicom_node.persistence.corridor.tables import (
     ATTEMPTS,
@@ -58,7 +59,7 @@ OF_IMAGES = (COMMITMENT_REFERENCES,)
 OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
-    ANNOUNCED_INSTANCES, PERFORMED_STEPS, STUDIES,
+    ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STUDIES,
 )  # fmt: skip
 
 

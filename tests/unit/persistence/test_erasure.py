@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.peer_message import MessageKind, PeerMessage
 from dicom_node.domain.performed_step import (
     AnnouncedInstance,
     PerformedState,
@@ -96,6 +97,15 @@ def _report(repositories: Repositories, study: str) -> None:
         attributes={},
     )
     repositories.announcements.begin(step, at=EPOCH)
+    told = PeerMessage(
+        receiver="RIS",
+        kind=MessageKind.AVAILABILITY,
+        sop_instance_uid=f"8.{study}",
+        attributes={},
+        study_instance_uid=study,
+        made_at=EPOCH,
+    )
+    repositories.messages.add([told])
 
 
 def _validate(repositories: Repositories, study: str) -> None:
