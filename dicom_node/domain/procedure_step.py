@@ -17,6 +17,7 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
 from dicom_node.domain.review.review import ReviewItem, ReviewState
+from dicom_node.domain.subject import Subject
 
 
 class StepState(StrEnum):
@@ -135,25 +136,6 @@ REQUEST_FOR_STATE: Mapping[StepState, StepRequest] = {
     _D: StepRequest.COMPLETE,
     _X: StepRequest.CANCEL,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Who and what a study is of, for matching and display; empty where the source is."""
-
-    study_instance_uid: str
-    patient_name: str = ""
-    patient_id: str = ""
-    issuer_of_patient_id: str = ""
-    patient_birth_date: str = ""
-    patient_sex: str = ""
-    accession_number: str = ""
-    study_id: str = ""
-    study_date: str = ""
-    study_time: str = ""
-    study_description: str = ""
-    referring_physician_name: str = ""
-    admission_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,14 @@ def make_pages(
     catalogue = ArchiveCatalogue(repositories)
     sections = []
     if review_queue is not None:
-        router = make_review_pages(frame, review_queue, Headings(catalogue), utc_now)
+        router = make_review_pages(
+            frame,
+            review_queue,
+            Headings(catalogue),
+            utc_now,
+            subjects=repositories.subjects.of,
+            find_studies=repositories.subjects.studies_of,
+        )
         sections.append(
             Section(
                 title="Worklist",
@@ -138,6 +145,7 @@ class Headings:
             sex=_text(dataset, "PatientSex"),
             study_date=_day(dataset, "StudyDate"),
             description=_text(dataset, "StudyDescription") or _text(dataset, "SeriesDescription"),
+            accession_number=_text(dataset, "AccessionNumber"),
         )
 
 

@@ -31,6 +31,7 @@ from dicom_node.persistence.corridor.proofs import ProofStore
 from dicom_node.persistence.corridor.retention import RetentionStore
 from dicom_node.persistence.corridor.search import ObjectSearch
 from dicom_node.persistence.corridor.standing import StandingStore
+from dicom_node.persistence.corridor.subjects import SubjectStore
 from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.corridor.traffic import TrafficStore
 from dicom_node.persistence.database import (
@@ -82,6 +83,7 @@ class Repositories:
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.standing = StandingStore(self.engine)
         self.traffic = TrafficStore(self.engine)
+        self.subjects = SubjectStore(self.engine)
         self.substitutes = SubstituteStore(self.engine)
         self.retention = RetentionStore(self.engine, folder=settings.archive_dir.name)
         self.calibrations = CalibrationStore(self.engine)

@@ -12,11 +12,11 @@ from dicom_node.domain.procedure_step import (
     StepKind,
     StepReference,
     StepState,
-    Subject,
     step_number,
 )
 from dicom_node.domain.review.queue import ItemFilter, ReviewQueue
 from dicom_node.domain.review.review import ReviewItem, ReviewState
+from dicom_node.domain.subject import Subject
 from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery
 
 

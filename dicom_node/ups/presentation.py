@@ -13,9 +13,9 @@ from dicom_node.domain.procedure_step import (
     StepKind,
     StepReference,
     StepState,
-    Subject,
 )
 from dicom_node.domain.review.review import Priority, ReviewItem
+from dicom_node.domain.subject import Subject
 from dicom_node.ups.codes import DETECTION, INTERPRETATION, UPS_PUSH, code_sequence
 from sr_templates.repair import repaired
 

@@ -19,7 +19,6 @@ from dicom_node.domain.procedure_step import (
     StepKind,
     StepRequest,
     StepState,
-    Subject,
     UpsStatus,
     status_of,
     step_number,
@@ -33,6 +32,7 @@ from dicom_node.domain.review.queue import (
     SupersededError,
 )
 from dicom_node.domain.review.review import Reviewer, ReviewerRole, ReviewState
+from dicom_node.domain.subject import Subject
 from dicom_node.errors import ConflictError
 from dicom_node.query.matching import DatasetEntity, matches
 from dicom_node.query.reading import Query

@@ -28,6 +28,11 @@ def day(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def dicom_day(text: str) -> str:
+    """Return a date (PS3.5 Section 6.2, VR DA) as pages write it; what is none stays as it is."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdecimal() else text
+
+
 def sentence(words: str) -> str:
     """Return words as a sentence: with a capital, and an end."""
     text = words[:1].upper() + words[1:]
@@ -56,6 +61,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "percent": percent,
     "clock": clock,
     "day": day,
+    "dicom_day": dicom_day,
     "sentence": sentence,
     "listed": listed,
     "plain": plain,

@@ -69,7 +69,8 @@ class Sort(StrEnum):
 class ItemFilter:
     """Which items to list; what is empty holds for all.
 
-    ``label`` is the leading label. ``holder`` is a user name, for one's own claims.
+    ``label`` is the leading label. ``holder`` is a user name, for one's own claims. ``studies`` are
+    those that a search has found, at most some hundred; None holds for all, and none for none.
     """
 
     states: frozenset[ReviewState] = OPEN_STATES
@@ -81,6 +82,7 @@ class ItemFilter:
     label: str = ""
     holder: str = ""
     study_instance_uid: str = ""
+    studies: frozenset[str] | None = None
     priority: Priority | None = None
     received_from: datetime | None = None
     received_until: datetime | None = None

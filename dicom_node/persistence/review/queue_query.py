@@ -54,7 +54,9 @@ def item_queries(wanted: ItemFilter, sort: Sort, page: Page) -> Iterator[sa.Sele
     """
     key, falls = _KEYS[sort], sort is Sort.NEWEST
     plain = sa.select(REVIEW_ITEMS).where(*_conditions(wanted, sort))
-    order = (key.desc(), _C.item_id.desc()) if falls else (key, _C.item_id)
+    # Of few studies all items are read: the index of an order would be walked to its end for them.
+    place = key if wanted.studies is None else key + 0
+    order = (place.desc(), _C.item_id.desc()) if falls else (place, _C.item_id)
     end = _decoded(page.after) if page.after else None
     for part in _ranges(wanted, sort):
         query, keys = plain, part
@@ -64,9 +66,9 @@ def item_queries(wanted: ItemFilter, sort: Sort, page: Page) -> Iterator[sa.Sele
             query = query.where(sa.or_(key != end[0], behind))
         if keys.low < keys.high:
             if keys.low > 0:
-                query = query.where(key >= keys.low)
+                query = query.where(place >= keys.low)
             if keys.high < _END:
-                query = query.where(key < keys.high)
+                query = query.where(place < keys.high)
             yield query.order_by(*order).limit(page.size + 1)
 
 
@@ -80,6 +82,8 @@ def _conditions(wanted: ItemFilter, sort: Sort) -> Iterator[sa.ColumnElement[boo
     for name in _EQUAL:
         if value := getattr(wanted, name):
             yield _C[name] == value
+    if wanted.studies is not None:
+        yield _C.study_instance_uid.in_(sorted(wanted.studies))
     if wanted.label:
         yield _C.leading_label == wanted.label
     if wanted.holder:

@@ -1,7 +1,6 @@
 """Procedure steps on the Hotbase: review items, and what requesters and performers made of them."""
 
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import islice
@@ -15,12 +14,12 @@ from dicom_node.domain.procedure_step import (
     StepKind,
     StepReference,
     StepState,
-    Subject,
 )
 from dicom_node.domain.review.queue import ItemFilter, Page, ReviewQueue, Sort
 from dicom_node.domain.review.review import OPEN_STATES, ReviewItem, ReviewState
 from dicom_node.domain.study import StudyState
 from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
+from dicom_node.persistence.corridor.subjects import subjects_of
 from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, JOBS, STUDIES
 from dicom_node.persistence.review.rows import item_of
 from dicom_node.persistence.review.tables import REVIEW_ITEMS
@@ -31,7 +30,6 @@ from dicom_node.persistence.ups.rows import (
     step_of_item,
     step_of_row,
     step_row,
-    subject_of,
 )
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
 from dicom_node.query.sql import condition
@@ -260,7 +258,7 @@ class HotbaseSteps:
         """Return the steps of those items that have no row of their own."""
         now = self._clock()
         with self._read() as connection:
-            subjects = _subjects(connection, {each.study_instance_uid for each in items})
+            subjects = subjects_of(connection, {each.study_instance_uid for each in items})
             touched = _touched(connection, [each.item_id for each in items])
         return [
             step_of_item(item, subjects[item.study_instance_uid], now)
@@ -291,7 +289,7 @@ class HotbaseSteps:
     ) -> list[ProcedureStep]:
         """Return the steps of rows: one query for each of the tables that they rest on."""
         now = self._clock()
-        subjects = _subjects(connection, {row["study_instance_uid"] for row in rows})
+        subjects = subjects_of(connection, {row["study_instance_uid"] for row in rows})
         items = _items(connection, {row["item_id"] for row in rows if row["item_id"]})
         analyses = [row for row in rows if row["kind"] == StepKind.ANALYSIS.value]
         studies = _study_rows(connection, {row["study_instance_uid"] for row in analyses})
@@ -310,7 +308,7 @@ class HotbaseSteps:
         if item is None:
             return None
         study = item.study_instance_uid
-        return step_of_item(item, _subjects(connection, {study})[study], self._clock())
+        return step_of_item(item, subjects_of(connection, {study})[study], self._clock())
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
@@ -339,14 +337,6 @@ def _items(connection: sa.Connection, item_ids: set[str]) -> dict[str, ReviewIte
         return {}
     query = sa.select(REVIEW_ITEMS).where(_ITEMS.item_id.in_(item_ids))
     return {row["item_id"]: item_of(row) for row in connection.execute(query).mappings()}
-
-
-def _subjects(connection: sa.Connection, studies: Collection[str]) -> dict[str, Subject]:
-    """Return who studies are of; of one that is not described, nothing is known yet."""
-    query = sa.select(_STUDIES.study_instance_uid, _STUDIES.attributes)
-    found = connection.execute(query.where(_STUDIES.study_instance_uid.in_(studies)))
-    known = {uid: subject_of(uid, json.loads(attributes)) for uid, attributes in found}
-    return {uid: known.get(uid, Subject(study_instance_uid=uid)) for uid in studies}
 
 
 def _study_rows(connection: sa.Connection, uids: set[str]) -> dict[str, Mapping[str, Any]]:

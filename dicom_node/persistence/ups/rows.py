@@ -1,4 +1,4 @@
-"""Procedure steps as rows and back, and their subjects from the studies' attributes."""
+"""Procedure steps as rows and back."""
 
 import re
 from collections.abc import Mapping
@@ -10,29 +10,13 @@ from dicom_node.domain.procedure_step import (
     ProcedureStep,
     StepKind,
     StepState,
-    Subject,
     step_number,
 )
 from dicom_node.domain.review.review import ReviewItem
 from dicom_node.domain.study import StudyState
-from dicom_node.query.json_model import JsonAttributes, JsonEntity
-from dicom_node.query.keys import tag_of
+from dicom_node.domain.subject import Subject
 
 _UUID_ROOT = "2.25."
-_SUBJECT = {
-    "patient_name": tag_of("PatientName"),
-    "patient_id": tag_of("PatientID"),
-    "issuer_of_patient_id": tag_of("IssuerOfPatientID"),
-    "patient_birth_date": tag_of("PatientBirthDate"),
-    "patient_sex": tag_of("PatientSex"),
-    "accession_number": tag_of("AccessionNumber"),
-    "study_id": tag_of("StudyID"),
-    "study_date": tag_of("StudyDate"),
-    "study_time": tag_of("StudyTime"),
-    "study_description": tag_of("StudyDescription"),
-    "referring_physician_name": tag_of("ReferringPhysicianName"),
-    "admission_id": tag_of("AdmissionID"),
-}
 
 
 def step_of_item(item: ReviewItem, subject: Subject, now: datetime) -> ProcedureStep:
@@ -116,10 +100,3 @@ def analysis_state(asked_revision: int, revision: int, state: StudyState) -> Ste
     if revision < asked_revision or state in (StudyState.RECEIVING, StudyState.COMPLETE):
         return StepState.IN_PROGRESS
     return StepState.COMPLETED if state is StudyState.ANALYSED else StepState.CANCELED
-
-
-def subject_of(study_instance_uid: str, attributes: JsonAttributes) -> Subject:
-    """Return who and what a study is of, from its attributes."""
-    entity = JsonEntity(attributes)
-    known = {name: next(iter(entity.texts(tag)), "") for name, tag in _SUBJECT.items()}
-    return Subject(study_instance_uid=study_instance_uid, **known)

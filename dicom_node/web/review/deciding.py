@@ -11,6 +11,7 @@ from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, claim_next, last_queue
+from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.study import ITEM, StudyView
 from dicom_node.web.review.verdict_form import verdict
 from dicom_node.web.sessions import Reviewing
@@ -25,7 +26,9 @@ Form = Annotated[FormData, Depends(_form)]
 LeadsThere = Annotated[bool, Query(alias="open")]
 
 
-def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) -> None:
+def add_routes(
+    router: APIRouter, review_queue: ReviewQueue, searches: PatientSearches, view: StudyView
+) -> None:
     """Add the routes that change an item."""
 
     @router.post(ITEM + "/claim")
@@ -67,7 +70,7 @@ def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) ->
                 item=item_id,
             ),
         )
-        following = claim_next(review_queue, who, user, request)
+        following = claim_next(review_queue, searches, who, user, request)
         if following is None or "HX-Request" not in request.headers:
             return _go(request, last_queue(request).url())
         response = view.panel(request, user, following.item_id)

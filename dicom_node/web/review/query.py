@@ -1,7 +1,7 @@
 """The queue's filters as the words of a URL, there and back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import urlencode
 
@@ -30,7 +30,7 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueQuery:
-    """What somebody asks of the queue."""
+    """What somebody asks of the queue; ``search`` is the key of a search for a patient."""
 
     shown: Shown = Shown.OPEN
     sort: Sort = Sort.TRIAGE
@@ -38,6 +38,7 @@ class QueueQuery:
     device: str = ""
     label: str = ""
     mine: bool = False
+    search: str = ""
     after: str = ""
 
     @classmethod
@@ -51,6 +52,7 @@ class QueueQuery:
             device=words.get("device", ""),
             label=words.get("label", ""),
             mine=words.get("mine", "") == "1",
+            search=words.get("search", "")[:64],
             after=words.get("after", ""),
         )
 
@@ -63,6 +65,7 @@ class QueueQuery:
             "device": self.device,
             "label": self.label,
             "mine": "1" if self.mine else "",
+            "search": self.search,
         }
         return {name: value for name, value in said.items() if value}
 
@@ -71,15 +74,21 @@ class QueueQuery:
         words = self.words() | ({"after": after} if after else {})
         return "/worklist" + (f"?{urlencode(words)}" if words else "")
 
-    def filter_for(self, user: User) -> ItemFilter:
-        """Return the filter of the worklist."""
+    def filter_for(self, user: User, studies: frozenset[str] | None) -> ItemFilter:
+        """Return the filter of the worklist; ``studies`` are those that the search finds."""
         return ItemFilter(
             states=self.shown.states,
             modality=self.modality,
             device_id=self.device,
             label=self.label,
             holder=user.name if self.mine else "",
+            studies=studies,
         )
+
+    @property
+    def without_search(self) -> "QueueQuery":
+        """The same queue of all patients."""
+        return replace(self, search="", after="")
 
     @property
     def page(self) -> Page:

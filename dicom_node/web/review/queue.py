@@ -1,20 +1,27 @@
 """The queue: what waits, in which order, and who holds what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from dicom_node.audit import events
+from dicom_node.audit.events import Peer
 from dicom_node.domain.review.queue import ReviewQueue, Sort
 from dicom_node.domain.review.review import Reviewer, ReviewItem, ReviewState
-from dicom_node.domain.user import User
+from dicom_node.domain.subject import Subject
+from dicom_node.domain.user import Permission, User
 from dicom_node.errors import ConflictError
 from dicom_node.web.frame import Frame
+from dicom_node.web.records import address, now, record
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.query import QueueQuery, Shown
-from dicom_node.web.sessions import Reviewing
+from dicom_node.web.review.searching import MOST_STUDIES, PatientSearches
+from dicom_node.web.sessions import NotAllowedError, Reviewing, refusal
 
 PATH = "/worklist"
 _CLAIM_TRIES = 20
@@ -27,8 +34,18 @@ SORT_TITLES = {
 }
 
 
+Subjects = Callable[[Collection[str]], Mapping[str, Subject]]
+"""Says who studies are of."""
+
+
 def add_routes(
-    router: APIRouter, frame: Frame, review_queue: ReviewQueue, clock: Callable[[], datetime]
+    router: APIRouter,
+    frame: Frame,
+    review_queue: ReviewQueue,
+    *,
+    searches: PatientSearches,
+    subjects: Subjects,
+    clock: Callable[[], datetime],
 ) -> None:
     """Add the queue's routes."""
 
@@ -36,7 +53,9 @@ def add_routes(
     def queue(request: Request, user: Reviewing) -> Response:
         query = QueueQuery.from_words(request.query_params)
         remember_queue(request, query)
-        page = review_queue.items(query.filter_for(user), query.sort, query.page)
+        studies = searches.studies(user, query.search)
+        page = review_queue.items(query.filter_for(user, studies), query.sort, query.page)
+        sees_patients = user.may(Permission.IMAGES)
         return frame.page(
             request,
             user,
@@ -44,6 +63,12 @@ def add_routes(
             query=query,
             items=page.items,
             disagreeing=page.disagreeing,
+            sees_patients=sees_patients,
+            subjects=subjects({each.study_instance_uid for each in page.items})
+            if sees_patients
+            else {},
+            searched=searches.words(user, query.search),
+            found_too_many=studies is not None and len(studies) >= MOST_STUDIES,
             next_page=query.url(after=page.next) if page.next else "",
             counts=_counts(review_queue.counts(_MOST_COUNTED + 1)),
             choices=review_queue.choices(),
@@ -51,9 +76,24 @@ def add_routes(
             now=clock(),
         )
 
+    @router.post(PATH + "/search")
+    def search(
+        request: Request, user: Reviewing, words: Annotated[str, Form(max_length=1024)] = ""
+    ) -> Response:
+        if not user.may(Permission.IMAGES):
+            raise NotAllowedError(refusal(Permission.IMAGES))
+        if words.strip():
+            asking = Peer(name=user.name, address=address(request))
+            record(
+                request,
+                events.query(asking, at=now(request), service=request.url.path, asked=words),
+            )
+        query = replace(last_queue(request), search=searches.begin(user, words), after="")
+        return RedirectResponse(query.url(), status_code=303)
+
     @router.post(PATH + "/next")
     def next_item(request: Request, user: Reviewing) -> Response:
-        item = claim_next(review_queue, reviewer(user), user, request)
+        item = claim_next(review_queue, searches, reviewer(user), user, request)
         where = f"{PATH}/items/{item.item_id}" if item else last_queue(request).url()
         return RedirectResponse(where, status_code=303)
 
@@ -71,13 +111,18 @@ def last_queue(request: Request) -> QueueQuery:
 
 
 def claim_next(
-    review_queue: ReviewQueue, who: Reviewer, user: User, request: Request
+    review_queue: ReviewQueue,
+    searches: PatientSearches,
+    who: Reviewer,
+    user: User,
+    request: Request,
 ) -> ReviewItem | None:
     """Claim the first item of the last queue that nobody else takes first; None without one."""
     query = last_queue(request)
-    wanted = query.filter_for(user)
+    studies = searches.studies(user, query.search)
+    wanted = query.filter_for(user, studies)
     if query.shown not in (Shown.OPEN, Shown.WAITING, Shown.ADJUDICATING) or query.mine:
-        wanted = QueueQuery().filter_for(user)
+        wanted = QueueQuery().filter_for(user, studies)
     for _ in range(_CLAIM_TRIES):
         item = review_queue.next_for(who, wanted, query.sort)
         if item is None:

@@ -8,16 +8,28 @@ from fastapi import APIRouter
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.frame import Frame
 from dicom_node.web.review import deciding, queue, study
+from dicom_node.web.review.queue import Subjects
+from dicom_node.web.review.searching import FindStudies, PatientSearches
 from dicom_node.web.review.study import StudyHeadings, StudyView
 
 
 def make_router(
-    frame: Frame, review_queue: ReviewQueue, headings: StudyHeadings, clock: Callable[[], datetime]
+    frame: Frame,
+    review_queue: ReviewQueue,
+    headings: StudyHeadings,
+    clock: Callable[[], datetime],
+    *,
+    subjects: Subjects,
+    find_studies: FindStudies,
 ) -> APIRouter:
-    """Return the routes of queue and study view."""
+    """Return the routes of queue and study view.
+
+    ``subjects`` says who studies are of, and ``find_studies`` which ones words are about.
+    """
     router = APIRouter()
+    searches = PatientSearches(find_studies)
     view = StudyView(frame, review_queue, headings, clock)
-    queue.add_routes(router, frame, review_queue, clock)
-    study.add_routes(router, review_queue, view)
-    deciding.add_routes(router, review_queue, view)
+    queue.add_routes(router, frame, review_queue, searches=searches, subjects=subjects, clock=clock)
+    study.add_routes(router, review_queue, searches, view)
+    deciding.add_routes(router, review_queue, searches, view)
     return router

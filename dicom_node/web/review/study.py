@@ -17,6 +17,7 @@ from dicom_node.web.review.made import made_lines
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, last_queue
 from dicom_node.web.review.remarks import remark_lines
+from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.viewing import heat_map_layer, images_for_viewer, viewer_data
 from dicom_node.web.sessions import Reviewing
 
@@ -33,6 +34,7 @@ class StudyHeading:
     sex: str
     study_date: str
     description: str
+    accession_number: str = ""
 
 
 class StudyHeadings(Protocol):
@@ -102,7 +104,9 @@ class StudyView:
         return self._headings(details.images[0].sop_instance_uid) if details.images else None
 
 
-def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) -> None:
+def add_routes(
+    router: APIRouter, review_queue: ReviewQueue, searches: PatientSearches, view: StudyView
+) -> None:
     """Add the routes that only look."""
 
     @router.get(ITEM)
@@ -113,7 +117,8 @@ def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) ->
     def preload(request: Request, item_id: str, user: Reviewing) -> dict[str, Any]:
         query = last_queue(request)
         who = reviewer(user)
-        following = review_queue.next_for(who, query.filter_for(user), query.sort, after=item_id)
+        wanted = query.filter_for(user, searches.studies(user, query.search))
+        following = review_queue.next_for(who, wanted, query.sort, after=item_id)
         if following is None:
             return {"images": []}
         return {"images": images_for_viewer(review_queue.open(following.item_id, who))}

@@ -302,6 +302,7 @@ def _is_wanted(item: ReviewItem, wanted: ItemFilter, clock: Callable[[], datetim
         and wanted.label in ("", item.leading_label)
         and wanted.holder in ("", item.holder)
         and wanted.study_instance_uid in ("", item.study_instance_uid)
+        and (wanted.studies is None or item.study_instance_uid in wanted.studies)
         and wanted.priority in (None, item.priority)
         and (wanted.received_from is None or item.received_at >= wanted.received_from)
         and (wanted.received_until is None or item.received_at < wanted.received_until)

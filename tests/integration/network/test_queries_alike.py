@@ -18,7 +18,7 @@ from dicom_node.dicomweb.errors import BadSearchError
 from dicom_node.dicomweb.router import make_router
 from dicom_node.dicomweb.workitems import WorkitemLimits, workitems_router
 from dicom_node.domain.application_entity import Operation
-from dicom_node.domain.procedure_step import Subject
+from dicom_node.domain.subject import Subject
 from dicom_node.network.access import StaticAccess
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.persistence.corridor.index import StudyIndex

@@ -15,7 +15,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from dicom_node.domain.application_entity import Operation
-from dicom_node.domain.procedure_step import Subject
+from dicom_node.domain.subject import Subject
 from dicom_node.network.access import Refusal, StaticAccess
 from dicom_node.network.events import (
     AssociationOpened,

@@ -364,6 +364,102 @@ def test_the_image_is_windowed_inverted_and_comes_back(
     expect(page.locator("[data-act=invert]")).to_have_attribute("aria-pressed", "false")
 
 
+def test_what_was_said_and_drawn_is_taken_back_and_said_again(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    page = visit("ada")
+    page.keyboard.press("Enter")
+    wait_for_images(page, room.items[0])
+    undo, redo = page.locator("[data-act=undo]"), page.locator("[data-act=redo]")
+    expect(undo).to_be_disabled()
+    page.keyboard.press("m")
+    drag(page, (0.3, 0.3), (0.6, 0.3))
+    ruler = page.locator("#viewport svg g text").get_by_text("mm at the detector")
+    expect(ruler).to_have_count(1)
+    page.keyboard.press("1")
+    page.keyboard.press("y")
+    page.keyboard.press("b")
+    drag(page, (0.4, 0.6), (0.5, 0.7))
+    box = page.locator("input[name='box.0']")
+    drawn = box.input_value()
+    assert drawn
+    shot(page, "ruler")
+    page.keyboard.press("Control+z")
+    expect(box).to_have_value("")
+    confirmed = page.get_by_role("radio", name="Confirm").first
+    expect(confirmed).to_be_checked()
+    page.keyboard.press("Control+z")
+    expect(confirmed).not_to_be_checked()
+    expect(page.locator("#sign")).to_be_disabled()
+    page.keyboard.press("Control+z")
+    expect(ruler).to_have_count(0)
+    expect(undo).to_be_disabled()
+    for _ in range(3):
+        page.keyboard.press("Control+y")
+    expect(box).to_have_value(drawn)
+    expect(ruler).to_have_count(1)
+    expect(redo).to_be_disabled()
+    page.keyboard.press("Delete")
+    expect(ruler).to_have_count(0)
+
+
+def test_windows_are_chosen_by_name_and_zoom_is_kept_for_the_next_study(
+    visit: Visit, room: ReadingRoom
+) -> None:
+    item = add_ct(room, 20, slices=3, found_on=2).item.item_id
+    page = visit("ada")
+    page.goto(f"{room.url}/worklist/items/{item}")
+    wait_for_images(page, item)
+    window, said = page.locator("#window-choice"), page.locator("#image-window")
+    expect(said).to_have_text("C -500  W 1500")
+    for name, shown in (
+        ("Mediastinum 40/400", "C 40  W 400"),
+        ("Lung -600/1500", "C -600  W 1500"),
+    ):
+        window.select_option(label=name)
+        expect(said).to_have_text(shown)
+    page.keyboard.press("Escape")
+    page.keyboard.press("v")
+    expect(window.locator("option:checked")).to_have_text("Mediastinum 40/400")
+    drag(page, (0.5, 0.5), (0.6, 0.6))
+    expect(window.locator("option:checked")).to_have_text("By hand")
+    page.goto(f"{room.url}/worklist")
+    page.keyboard.press("Enter")
+    wait_for_images(page, room.items[0])
+    whole = _scale(page)
+    page.keyboard.press("f")
+    page.keyboard.press("z")
+    drag(page, (0.5, 0.4), (0.5, 0.6))
+    closer = _scale(page)
+    assert closer > 1.2 * whole
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    wait_for_images(page, room.items[2])
+    assert _scale(page) == pytest.approx(closer, rel=0.01)
+
+
+def test_the_queue_is_used_by_keys_alone(visit: Visit, room: ReadingRoom, shot: Shot) -> None:
+    page = visit("ada")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    shot(page, "queue-keys")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("/")
+    page.keyboard.type("nobody")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No result matches these filters.")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("SYNTH")
+    page.keyboard.press("Enter")
+    expect(page.locator(".queue-rows tbody tr")).to_have_count(len(room.items))
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    wait_for_images(page, room.items[2])
+
+
 def test_a_tablet_reads_by_touch(visit: Visit, room: ReadingRoom, shot: Shot) -> None:
     page = visit("rita", viewport=_TABLET, has_touch=True, is_mobile=True)
     shot(page, "tablet-queue")

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from dicom_node.dicomweb.callers import TokenCallers, read_tokens
 from dicom_node.dicomweb.workitems import WorkitemLimits, WorkitemRequest, workitems_router
 from dicom_node.domain.application_entity import Operation
-from dicom_node.domain.procedure_step import Subject
+from dicom_node.domain.subject import Subject
 from dicom_node.errors import ConfigurationError
 from dicom_node.ups.fakes import FakeAnalyses, FakeSteps
 from dicom_node.ups.presentation import Station

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from dicom_node.domain.procedure_step import ProcedureStep, StepKind, StepState, Subject
+from dicom_node.domain.procedure_step import ProcedureStep, StepKind, StepState
 from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.domain.review.review import (
     FindingVerdict,
@@ -20,6 +20,7 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.study import StudyState
+from dicom_node.domain.subject import Subject
 from dicom_node.persistence.corridor.attributes import keep_attributes
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.review.queue import HotbaseReviewQueue

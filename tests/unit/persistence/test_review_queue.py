@@ -238,6 +238,9 @@ def test_filters_and_orders_go_together(review_queue: ReviewQueue, sort: Sort) -
     day_later = first.item.received_at + timedelta(days=1)
     assert found(received_from=day_later) == {"1.2.3.2"}
     assert found(received_until=day_later) == {"1.2.3.1", "1.2.3.3"}
+    assert found(studies=frozenset({"1.2.3.3", "9.9"})) == {"1.2.3.3"}
+    assert found(studies=frozenset({"1.2.3.1", "1.2.3.2"}), holder="ada") == {"1.2.3.2"}
+    assert found(studies=frozenset()) == set()
     assert review_queue.choices()["label"] == ("opacity",)
     assert review_queue.counts() == {ReviewState.WAITING: 2, ReviewState.CLAIMED: 1}
     assert review_queue.counts(2) == review_queue.counts()

@@ -7,7 +7,7 @@ import pytest
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
-from dicom_node.domain.procedure_step import StepState, Subject, UpsStatus
+from dicom_node.domain.procedure_step import StepState, UpsStatus
 from dicom_node.domain.review.review import (
     FindingVerdict,
     Judgement,
@@ -15,6 +15,7 @@ from dicom_node.domain.review.review import (
     ReviewerRole,
     Verdict,
 )
+from dicom_node.domain.subject import Subject
 from dicom_node.query.reading import Query, read_identifier
 from dicom_node.ups.codes import code_sequence
 from dicom_node.ups.errors import StepRefusedError

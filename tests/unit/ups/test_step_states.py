@@ -9,11 +9,11 @@ from dicom_node.domain.procedure_step import (
     StepKind,
     StepRequest,
     StepState,
-    Subject,
     UpsStatus,
     status_of,
     step_number,
 )
+from dicom_node.domain.subject import Subject
 from dicom_node.ups.errors import REASONS
 from tests.unit.builders import EPOCH
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from httpx import Response
 from itsdangerous import TimestampSigner
 from prometheus_client import CollectorRegistry
 
+from dicom_node.audit.message import AuditMessage
 from dicom_node.domain.review.review import (
     FindingVerdict,
     Judgement,
@@ -22,6 +24,8 @@ from dicom_node.domain.review.review import (
 from dicom_node.domain.review.rules import superseded
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
+from dicom_node.persistence.corridor.attributes import json_text, study_row
 from dicom_node.web.application import make_application
 from dicom_node.web.frame import STATIC
 from dicom_node.web.sessions import SESSION_SECONDS, UNATTENDED
@@ -190,6 +194,60 @@ def test_whatever_a_page_asks_every_few_seconds_is_known_to_come_from_nobody() -
     ]
     names = [re.search(r'\bid="([^"]+)"', tag) for tag in timers]
     assert {name[1] if name else "" for name in names} == UNATTENDED
+
+
+def _described(repositories: Repositories, number: int, **values: str) -> None:
+    study = f"1.2.3.{number}"
+    attributes = json_text({"StudyInstanceUID": study, **values})
+    with repositories.engine.begin() as connection:
+        connection.execute(
+            sa.delete(STUDY_ATTRIBUTES).where(STUDY_ATTRIBUTES.c.study_instance_uid == study)
+        )
+        connection.execute(sa.insert(STUDY_ATTRIBUTES), study_row(study, attributes))
+
+
+@pytest.fixture
+def patients(repositories: Repositories) -> None:
+    """Who the two studies are of."""
+    _described(
+        repositories,
+        1,
+        PatientName="Ivanova^Anna",
+        PatientID="P-1",
+        PatientBirthDate="19700301",
+        PatientSex="F",
+        StudyDate="20260228",
+        AccessionNumber="A77",
+    )
+    _described(repositories, 2, PatientName="Nurlan^Aizhan", PatientID="P-2", PatientAge="004M")
+
+
+def test_the_queue_says_whose_results_wait(desk: Desk, patients: None) -> None:
+    page = desk.client.get("/worklist").text
+    for said in ("Ivanova, Anna", "P-1", "55 y", "2026-02-28", "A77", "Nurlan, Aizhan", "4 mo"):
+        assert said in page
+
+
+def test_a_patient_is_searched_for_without_a_name_in_any_address(
+    desk: Desk, patients: None
+) -> None:
+    audit: list[AuditMessage] = []
+    desk.client.app.state.record = audit.append  # type: ignore[attr-defined] # a FastAPI application
+    search = {"words": "ivanova", "csrf_token": desk.token}
+    answer = desk.client.post("/worklist/search", data=search)
+    assert "Ivanova, Anna" in answer.text
+    assert "Nurlan" not in answer.text
+    for each in (*answer.history, answer):
+        assert "ivanova" not in str(each.url).lower()
+        assert "ivanova" not in str(each.headers).lower()
+    assert desk.client.post("/worklist/next", data=search).url.path.endswith(ITEM)
+    (asked,) = [each for each in audit if "ivanova" in str(each)]
+    assert asked.event.meaning == "Query"
+    other = TestClient(desk.client.app, headers={"Accept": "text/html"})
+    assert sign_in(other, "bert") == 303
+    page = other.get(str(answer.url)).text
+    assert "ivanova" not in page
+    assert "This search is over" in page
 
 
 def test_nothing_is_decided_twice(desk: Desk) -> None:

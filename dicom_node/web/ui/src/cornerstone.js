@@ -2,6 +2,6 @@
 export { Enums, RenderingEngine, eventTarget, imageLoader, init as initCore } from '@cornerstonejs/core';
 export { init as initLoader, wadors } from '@cornerstonejs/dicom-image-loader';
 export {
-  Enums as ToolEnums, PanTool, RectangleROITool, StackScrollTool, ToolGroupManager, WindowLevelTool,
+  Enums as ToolEnums, LengthTool, PanTool, RectangleROITool, StackScrollTool, ToolGroupManager, WindowLevelTool,
   ZoomTool, addTool, annotation, init as initTools,
 } from '@cornerstonejs/tools';

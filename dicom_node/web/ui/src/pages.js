@@ -9,11 +9,36 @@ document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (event.key === 'Enter' && event.target.matches?.('a, button, summary')) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (key !== '?' && document.querySelector('dialog[open]')) return;
   const wanted = [...document.querySelectorAll('[data-key]')].find((each) => each.dataset.key === key && !each.disabled);
   if (wanted) {
     event.preventDefault();
-    wanted.click();
+    if (wanted.matches('input')) wanted.select();
+    else wanted.click();
   }
+});
+
+/* Rows are chosen by arrows; their own button is pressed by Enter. */
+document.addEventListener('keydown', (event) => {
+  const buttons = [...document.querySelectorAll('.queue-rows .row-button')];
+  if (buttons.length === 0 || event.defaultPrevented || isTyping(event.target) || event.target.matches?.('input')) return;
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+  event.preventDefault();
+  const at = buttons.indexOf(document.activeElement);
+  buttons[at < 0 ? (step > 0 ? 0 : buttons.length - 1) : Math.min(Math.max(at + step, 0), buttons.length - 1)].focus();
+});
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && event.target.matches?.('input[type=search]')) event.target.blur();
+});
+
+/* What a button opens, it closes as well; so does a click beside it. */
+document.addEventListener('click', (event) => {
+  const opener = event.target.closest?.('[data-opens]');
+  const dialog = opener ? document.getElementById(opener.dataset.opens) : null;
+  if (dialog?.open) dialog.close();
+  else dialog?.showModal();
+  if (event.target.matches?.('dialog')) event.target.close();
 });
 
 /* What went wrong before is no longer news once something works again. */

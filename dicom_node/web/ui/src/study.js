@@ -1,4 +1,5 @@
 /* The study view: image, layers and form, tied together by keys. */
+import { History } from './history.js';
 import { Layers } from './layers.js';
 import { VerdictForm } from './verdict.js';
 
@@ -11,10 +12,14 @@ const position = document.getElementById('image-position');
 const windowText = document.getElementById('image-window');
 const stack = document.getElementById('stack');
 const keys = document.getElementById('keys');
+const windows = document.getElementById('window-choice');
+const keepZoom = document.getElementById('keep-zoom');
 let form = null;
+let history = null;
 let shown = null;
 
-const viewer = new Viewer(document.getElementById('viewport'), {
+const rulerWords = { length: stage.dataset.rulerLength, detector: stage.dataset.rulerDetector, pixels: stage.dataset.rulerPixels };
+const viewer = new Viewer(document.getElementById('viewport'), rulerWords, {
   rendered: () => layers.place(),
   image: (index) => {
     stack.value = String(index + 1);
@@ -22,7 +27,13 @@ const viewer = new Viewer(document.getElementById('viewport'), {
     layers.place();
   },
   /* Center and width as the image's header has them (PS3.3 C.11.2.1.2, LINEAR). */
-  window: ({ lower, upper }) => { windowText.textContent = `C ${Math.round((lower + upper + 1) / 2)}  W ${Math.round(upper - lower + 1)}`; },
+  window: ({ lower, upper }) => {
+    windowText.textContent = `C ${Math.round((lower + upper + 1) / 2)}  W ${Math.round(upper - lower + 1)}`;
+    // Pulled about by hand, it is none of the list.
+    const chosen = viewer.windows[Number(windows.value)];
+    if (windows.value && chosen && !viewer.isWindow(chosen, { lower, upper })) windows.value = '';
+  },
+  drawn: () => history?.record(),
   box: (uid, corners) => {
     const title = form?.box(uid, corners);
     if (title) viewer.labelBox(uid, title);
@@ -43,7 +54,9 @@ async function open(panel) {
     draw: () => tool('RectangleROI'),
     removeBox: (uid) => viewer.removeBox(uid),
     image: () => viewer.image ?? data.images[0],
+    changed: () => history?.record(),
   });
+  remember();
   if (shown === data.item) return;
   shown = data.item;
   message.hidden = false;
@@ -78,6 +91,35 @@ async function show(data) {
   document.getElementById('stack-field').hidden = data.images.length < 2;
   document.querySelector('[data-act=invert]').setAttribute('aria-pressed', 'false');
   layers.show(data);
+  listWindows();
+  remember();
+}
+
+/* From here on, what is said and drawn can be undone. */
+function remember() {
+  history = new History({
+    read: () => ({ said: form.state, drawn: viewer.drawings }),
+    write: ({ said, drawn }) => { viewer.drawings = drawn; form.state = said; },
+  }, (canUndo, canRedo) => {
+    stage.querySelector('[data-act=undo]').disabled = !canUndo;
+    stage.querySelector('[data-act=redo]').disabled = !canRedo;
+  });
+}
+
+function listWindows() {
+  const named = viewer.windows.map(({ kind, name, center, width }, at) => {
+    const title = name || windows.dataset[kind];
+    return new Option(kind === 'full' ? title : `${title} ${Math.round(center)}/${Math.round(width)}`, String(at));
+  });
+  windows.replaceChildren(new Option(windows.dataset.own, ''), ...named);
+  windows.value = named.length > 1 && viewer.windows[0].kind === 'stored' ? '0' : '';
+}
+
+function chooseWindow(at) {
+  const chosen = viewer.windows[at];
+  if (!chosen) return;
+  windows.value = String(at);
+  viewer.window(chosen);
 }
 
 /* While this study is read, the next one comes. */
@@ -103,6 +145,14 @@ const acts = {
   reset: () => {
     viewer.reset();
     stage.querySelector('[data-act=invert]').setAttribute('aria-pressed', 'false');
+    listWindows();
+  },
+  undo: () => history?.undo(),
+  redo: () => history?.redo(),
+  nextWindow: () => chooseWindow((windows.value === '' ? 0 : Number(windows.value) + 1) % viewer.windows.length),
+  keepZoom: () => {
+    keepZoom.checked = !keepZoom.checked;
+    viewer.keepsZoom = keepZoom.checked;
   },
   keys: () => {
     keys.hidden = !keys.hidden;
@@ -123,6 +173,10 @@ const byKey = {
   p: () => tool('Pan'),
   z: () => tool('Zoom'),
   s: () => tool('StackScroll'),
+  m: () => tool('Length'),
+  v: acts.nextWindow,
+  f: acts.keepZoom,
+  Delete: () => { if (viewer.removeRuler()) history?.record(); },
   i: acts.invert,
   r: acts.reset,
   h: () => layers.toggle(),
@@ -137,9 +191,17 @@ const byKey = {
 };
 
 document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { target } = event;
   const typing = target.matches('input:not([type=radio],[type=checkbox],[type=range]), textarea, select');
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !typing) {
+    // Within a field the browser undoes what is typed.
+    const act = { z: event.shiftKey ? 'redo' : 'undo', y: 'redo' }[event.key.toLowerCase()];
+    if (act && history) {
+      event.preventDefault();
+      history[act]();
+    }
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (typing && event.key !== 'Escape') {
     // Enter within a field must not sign a verdict that is still being written.
     if (event.key === 'Enter') event.preventDefault();
@@ -164,6 +226,8 @@ stage.addEventListener('click', (event) => {
   if (button?.dataset.act) acts[button.dataset.act]();
 });
 document.getElementById('show-keys').addEventListener('click', acts.keys);
+windows.addEventListener('change', () => chooseWindow(windows.value === '' ? -1 : Number(windows.value)));
+keepZoom.addEventListener('change', () => { viewer.keepsZoom = keepZoom.checked; });
 stack.addEventListener('input', () => viewer.goTo(Number(stack.value) - 1));
 
 const current = () => document.getElementById('panel');

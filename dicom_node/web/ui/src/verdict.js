@@ -4,7 +4,7 @@ const NAMES = {
 };
 
 export class VerdictForm {
-  /* `on` has functions: choose(findingNumber), draw(), removeBox(uid), image() → {sop, frame}. */
+  /* `on` has functions: choose(findingNumber), draw(), removeBox(uid), image() → {sop, frame}, changed(). */
   constructor(panel, data, on) {
     this.panel = panel;
     this.data = data;
@@ -49,16 +49,12 @@ export class VerdictForm {
 
   add(label = '') {
     if (!this.mine) return;
-    const row = document.getElementById('added-row').content.firstElementChild.cloneNode(true);
-    const number = this.nextRow;
+    const row = this.#newRow(String(this.nextRow));
     this.nextRow += 1;
-    row.dataset.row = String(number);
-    row.querySelectorAll('[data-name]').forEach((field) => { field.name = `${field.dataset.name}.${number}`; });
     const { sop, frame } = this.on.image();
     this.#field(row, 'image').value = sop;
     this.#field(row, 'frame').value = frame ?? '';
     if (label) this.#field(row, 'label').value = label;
-    document.getElementById('added').append(row);
     this.#setOverall('correct');
     this.#number();
     this.choose(row);
@@ -72,6 +68,7 @@ export class VerdictForm {
     this.choose(this.rows[0] ?? null, { focus: false });
     this.#number();
     this.#summarise();
+    this.on.changed();
   }
 
   /* The name of the finding that a box would belong to; a new finding where none is chosen. */
@@ -85,11 +82,11 @@ export class VerdictForm {
     const known = [...this.boxes].find(([, one]) => one === uid)?.[0];
     const row = known ?? this.row;
     if (!row) return '';
-    if (!known) {
-      this.#forgetBox(row);
-      this.boxes.set(row, uid);
-    }
-    this.#field(row, 'box').value = corners.map((value) => value.toFixed(1)).join(',');
+    if (!known) this.#forgetBox(row);
+    const place = corners.map((value) => value.toFixed(1)).join(',');
+    // Drawn again where it was: nothing has been said.
+    if (known && this.#field(row, 'box').value === place) return this.#title(row);
+    this.#field(row, 'box').value = place;
     const { sop, frame } = this.on.image();
     if (row.classList.contains('added')) {
       this.#field(row, 'image').value = sop;
@@ -97,9 +94,8 @@ export class VerdictForm {
     } else if (!row.querySelector('input[type=radio]:checked')) {
       row.querySelector('input[value=changed]').checked = true;
     }
-    row.classList.add('has-box');
-    row.querySelector('.draw').firstChild.textContent = 'Drawn · again ';
-    this.#setOverall('correct');
+    this.#markBox(row, uid);
+    this.#setOverall('correct', { isWhole: false });
     return this.#title(row);
   }
 
@@ -131,6 +127,42 @@ export class VerdictForm {
     this.#setOverall('correct');
   }
 
+  /* What is said so far, as it can be put back. */
+  get state() {
+    return {
+      overall: this.overall,
+      comment: this.form.elements.comment.value,
+      rows: this.rows.map((row) => ({
+        number: row.dataset.row,
+        added: row.classList.contains('added'),
+        values: Object.fromEntries([...row.querySelectorAll('[name]')]
+          .filter((field) => field.type !== 'radio' || field.checked)
+          .map((field) => [field.name, field.value])),
+        box: this.boxes.get(row) ?? '',
+      })),
+    };
+  }
+
+  set state({ overall, comment, rows }) {
+    this.rows.filter((row) => row.classList.contains('added')).forEach((row) => row.remove());
+    this.boxes.clear();
+    this.row = null;
+    rows.forEach(({ number, added, values, box }) => {
+      const row = added ? this.#newRow(number) : this.form.querySelector(`.finding[data-row="${number}"]`);
+      row.querySelectorAll('[name]').forEach((field) => {
+        if (field.type === 'radio') field.checked = values[field.name] === field.value;
+        else field.value = values[field.name] ?? '';
+      });
+      this.#markBox(row, box);
+    });
+    this.form.elements.comment.value = comment;
+    [...this.form.querySelectorAll('[name=overall]')].forEach((radio) => { radio.checked = radio.value === overall; });
+    this.#number();
+    this.rows.forEach((row) => this.#open(row));
+    this.choose(this.rows[0] ?? null, { focus: false });
+    this.#summarise();
+  }
+
   sign() {
     const button = document.getElementById('sign');
     if (!button.disabled) button.click();
@@ -147,6 +179,19 @@ export class VerdictForm {
     const uid = this.boxes.get(row);
     if (uid) this.on.removeBox(uid);
     this.boxes.delete(row);
+  }
+
+  #newRow(number) {
+    const row = document.getElementById('added-row').content.firstElementChild.cloneNode(true);
+    row.dataset.row = number;
+    row.querySelectorAll('[data-name]').forEach((field) => { field.name = `${field.dataset.name}.${number}`; });
+    document.getElementById('added').append(row);
+    return row;
+  }
+
+  #markBox(row, uid) {
+    if (uid) this.boxes.set(row, uid);
+    row.classList.toggle('has-box', Boolean(uid));
   }
 
   #open(row) {
@@ -167,6 +212,7 @@ export class VerdictForm {
       this.#setOverall('correct');
     }
     this.#summarise();
+    this.on.changed();
   }
 
   #clicked(event) {
@@ -182,11 +228,13 @@ export class VerdictForm {
     }
   }
 
-  #setOverall(value) {
+  /* What is still being drawn is no whole change yet. */
+  #setOverall(value, { isWhole = true } = {}) {
     if (!this.mine) return;
     this.form.elements.overall.value = value;
     this.rows.forEach((row) => this.#open(row));
     this.#summarise();
+    if (isWhole) this.on.changed();
   }
 
   #number() {
