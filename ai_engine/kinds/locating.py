@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from ai_engine.prediction import (
     FoundBox,
     HeatMap,
     ImagePrediction,
+    Region,
     Remark,
     RemarkKind,
 )
@@ -75,6 +75,8 @@ REMARKED: Mapping[RemarkKind, frozenset[Placement]] = MappingProxyType(
 )
 """Which remark says it."""
 
+_WHOLE = np.uint8(255)
+
 FloatArray = npt.NDArray[np.float32]
 Lungs = Callable[[], Mask | None]
 
@@ -88,26 +90,38 @@ class Located:
 
 
 def widened(lungs: Mask) -> Mask:
-    """Both lungs and what lies within `WIDENED` of them: bool (rows, columns).
-
-    Up to `WIDENED_SIDE` pixels it is so to the pixel, above to the size of a pixel of that side.
-    """
-    outlined = lungs.astype(np.uint8)
-    scale = WIDENED_SIDE / max(lungs.shape)
-    if scale >= 1:
-        return _grown(outlined)
-    rows, columns = lungs.shape
-    small = (max(round(columns * scale), 1), max(round(rows * scale), 1))
-    shrunk = cv2.resize(outlined, small, interpolation=cv2.INTER_AREA)
-    grown = _grown(np.asarray(shrunk, dtype=np.uint8))
-    whole = cv2.resize(grown.view(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(whole).view(np.bool_)
-
-
-def _grown(outlined: npt.NDArray[np.integer[Any]]) -> Mask:
-    reach = max(round(WIDENED * max(outlined.shape)), 1)
+    """Both lungs and what lies within `WIDENED` of them: bool (rows, columns)."""
+    reach = max(round(WIDENED * max(lungs.shape)), 1)
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    return np.asarray(cv2.dilate(outlined, element)).view(np.bool_)
+    return np.asarray(cv2.dilate(lungs.view(np.uint8), element), dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Inside:
+    """Where findings may be outlined: bool (rows, columns), so many rows for one of the image."""
+
+    mask: Mask
+    rows: float
+    columns: float
+
+    @classmethod
+    def of(cls, lungs: Mask) -> "_Inside":
+        """Both lungs, widened; at `WIDENED_SIDE` where the image is larger."""
+        rows, columns = lungs.shape
+        scale = min(WIDENED_SIDE / max(lungs.shape), 1.0)
+        size = (max(round(columns * scale), 1), max(round(rows * scale), 1))
+        shares = cv2.resize(lungs.view(np.uint8) * _WHOLE, size, interpolation=cv2.INTER_AREA)
+        mask = widened(np.asarray(shares > _WHOLE // 2, dtype=np.bool_))
+        return cls(mask=mask, rows=size[1] / rows, columns=size[0] / columns)
+
+    def region(self, region: Region) -> Region:
+        """Where a region of the image lies on the mask."""
+        return Region(
+            left=region.left * self.columns,
+            top=region.top * self.rows,
+            right=region.right * self.columns,
+            bottom=region.bottom * self.rows,
+        )
 
 
 def located(image: ImagePrediction, lungs: Lungs) -> Located:
@@ -125,7 +139,7 @@ def located(image: ImagePrediction, lungs: Lungs) -> Located:
     if not asked:
         return Located(image=image)
     mask = lungs()
-    inside = widened(mask) if mask is not None and mask.any() else None
+    inside = _Inside.of(mask) if mask is not None and mask.any() else None
     kept, placements = dict[str, Finding](), dict[str, Placement]()
     for each in asked:
         kept[each.label], placements[each.label] = _within(each, inside)
@@ -140,7 +154,7 @@ def _has_place(finding: Finding) -> bool:
     return is_seen and finding.label not in BEYOND_LUNGS
 
 
-def _within(finding: Finding, inside: Mask | None) -> tuple[Finding, Placement]:
+def _within(finding: Finding, inside: _Inside | None) -> tuple[Finding, Placement]:
     """A finding kept to the lungs, and what became of its places."""
     boxes = tuple(box for box in finding.boxes if inside is not None and _lies_within(box, inside))
     placement = Placement.KEPT
@@ -155,20 +169,20 @@ def _within(finding: Finding, inside: Mask | None) -> tuple[Finding, Placement]:
     return replace(finding, boxes=boxes, heat_map=heat_map), placement
 
 
-def _lies_within(box: FoundBox, inside: Mask) -> bool:
-    region = box.region
+def _lies_within(box: FoundBox, inside: _Inside) -> bool:
+    region = inside.region(box.region)
     rows = slice(max(int(region.top), 0), max(round(region.bottom), int(region.top) + 1))
     columns = slice(max(int(region.left), 0), max(round(region.right), int(region.left) + 1))
-    part = inside[rows, columns]
+    part = inside.mask[rows, columns]
     return bool(part.size) and float(part.mean()) >= MOSTLY
 
 
-def _allowed(heat_map: HeatMap, inside: Mask | None) -> tuple[FloatArray, Placement]:
+def _allowed(heat_map: HeatMap, inside: _Inside | None) -> tuple[FloatArray, Placement]:
     """Where a map may be outlined, float32 (GRID, GRID), and what becomes of its areas."""
     nowhere = np.zeros((GRID, GRID), dtype=np.float32)
     if inside is None:
         return nowhere, Placement.UNKNOWN
-    within = view_of_mask(inside, heat_map.region, GRID)
+    within = view_of_mask(inside.mask, inside.region(heat_map.region), GRID)
     values = np.nan_to_num(heat_map.values)
     dense = np.asarray(
         cv2.resize(values, (GRID, GRID), interpolation=cv2.INTER_CUBIC), dtype=np.float32

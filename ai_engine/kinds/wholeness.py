@@ -51,6 +51,8 @@ OTHER_SIDE = (
     "(dextrocardia). Sides in this result follow the usual display."
 )
 
+_WHOLE = np.uint8(255)
+
 Values = npt.NDArray[np.float64]
 
 
@@ -138,5 +140,5 @@ def _usual_layout() -> Values:
 
 def on_grid(mask: Mask) -> Mask:
     """A mask (rows, columns) on the grid."""
-    reduced = cv2.resize(mask.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
-    return np.asarray(reduced >= 0.5, dtype=np.bool_)
+    shares = cv2.resize(mask.view(np.uint8) * _WHOLE, (GRID, GRID), interpolation=cv2.INTER_AREA)
+    return np.asarray(shares > _WHOLE // 2, dtype=np.bool_)

@@ -56,7 +56,7 @@ from dicom_node.models.ct import CtModels
 from dicom_node.models.exposures import Exposures, exposures_of
 from dicom_node.models.loaded import LoadedModels
 from dicom_node.models.localizers import refuse_localizer
-from dicom_node.models.lungs import LungOutlines
+from dicom_node.models.lungs import MOST_BESIDE, LungOutlines
 from dicom_node.models.programs import ProgramModels
 from dicom_node.models.services import authorization_for
 
@@ -247,6 +247,8 @@ class ModelHost:
             except ImageRefusedError as error:
                 refusals.append(error.as_refusal(instance.sop_instance_uid))
         images, too_young = refused_by_age(predictor.card, images)
+        if predictor.card.is_for_chests:
+            self._begin_lungs(images, instances)
         try:
             prediction = predictor.predict(
                 images,
@@ -378,6 +380,16 @@ class ModelHost:
         except (AiEngineError, NodeError) as error:
             _LOG.warning("lungs not outlined reason=%r", str(error))
             return None
+
+    def _begin_lungs(
+        self, images: Sequence[Radiograph], instances: Sequence[ReceivedInstance]
+    ) -> None:
+        """Have the lungs outlined that a chest model's result needs, while it is being made."""
+        by_uid = {each.sop_instance_uid: each for each in instances}
+        for image in images[:MOST_BESIDE]:
+            if (one := by_uid.get(image.sop_instance_uid)) and not _is_lateral(one):
+                with suppress(AiEngineError, NodeError):  # said where the lungs are asked for
+                    self._lungs.begin(one.path, image)
 
     def _lung_segmenter(self) -> LungSegmenter | None:
         """The active one; None where no lung model is active."""

@@ -3,37 +3,53 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from ai_engine.kinds.lungs.segmenter import LungFields, LungSegmenter
 from ai_engine.preprocessing.radiograph import Radiograph
 
 _KEPT = 4
+MOST_BESIDE = 2
+"""Images of a job whose lungs are outlined before anybody asks: hardly any job has more."""
 
 Segmenter = Callable[[], LungSegmenter | None]
 
 
 class LungOutlines:
-    """The outlines of images that were asked about last; safe to use from several threads."""
+    """The outlines of images that were asked about last; safe to use from several threads.
+
+    They are drawn in a thread of their own, beside whatever else is done with an image.
+    """
 
     def __init__(self, segmenter: Segmenter) -> None:
         """Ask ``segmenter`` for the active model each time; None where there is none."""
         self._segmenter = segmenter
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str], LungFields] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Future[LungFields]] = OrderedDict()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="lungs")
 
-    def of(self, path: str, radiograph: Radiograph) -> LungFields | None:
-        """Return the lungs on the image of a file; None where no model can outline any."""
+    def begin(self, path: str, radiograph: Radiograph) -> Future[LungFields] | None:
+        """Have the lungs on the image of a file outlined; None where no model can outline any.
+
+        Raises
+        ------
+        AiEngineError
+            The model cannot be loaded. What it fails of is raised where the outline is asked for.
+        """
         segmenter = self._segmenter()
         if segmenter is None:
             return None
         key = (segmenter.card.weights_digest, path)
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        fields = segmenter.segment(radiograph)
-        with self._lock:
-            self._kept[key] = fields
+            begun = self._kept.get(key)
+            if begun is None or (begun.done() and begun.exception() is not None):
+                begun = self._kept[key] = self._beside.submit(segmenter.segment, radiograph)
+            self._kept.move_to_end(key)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return fields
+        return begun
+
+    def of(self, path: str, radiograph: Radiograph) -> LungFields | None:
+        """Return the lungs on the image of a file; None where no model can outline any."""
+        begun = self.begin(path, radiograph)
+        return begun.result() if begun is not None else None

@@ -75,11 +75,11 @@ def separate(lungs: Mask) -> tuple[Mask, Mask]:
     areas = _areas(lungs)
     if not areas:
         return np.zeros_like(lungs), np.zeros_like(lungs)
-    both = np.logical_or.reduce(areas)
     if len(areas) == 2:
         first, second = sorted(areas, key=_center)
         if _center(first) < lungs.shape[1] / 2 < _center(second):
             return first, second
+    both = np.logical_or.reduce(areas)
     if len(areas) == 1 and not _spans_middle(both):
         return _on_its_side(both)
     column = _narrowest_column(both)
@@ -91,23 +91,29 @@ def separate(lungs: Mask) -> tuple[Mask, Mask]:
 
 def _areas(lungs: Mask) -> list[Mask]:
     """The two largest connected areas, holes filled, as far as they are no specks."""
-    contours, _ = cv2.findContours(lungs.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    seen = np.ascontiguousarray(lungs).view(np.uint8)
+    contours, _ = cv2.findContours(seen, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     found = []
     for contour in sorted(contours, key=cv2.contourArea, reverse=True)[:2]:
         area = np.zeros(lungs.shape, dtype=np.uint8)
         cv2.drawContours(area, [contour], 0, color=1, thickness=cv2.FILLED)
-        if area.mean() >= SMALLEST_LUNG:
-            found.append(area.astype(np.bool_))
+        if cv2.countNonZero(area) >= SMALLEST_LUNG * area.size:
+            found.append(area.view(np.bool_))
     return found
 
 
 def _center(area: Mask) -> float:
-    return float(np.flatnonzero(area.any(axis=0)).mean())
+    return float(_columns(area).mean())
+
+
+def _columns(area: Mask) -> npt.NDArray[np.intp]:
+    """The columns in which an area has a pixel."""
+    return np.flatnonzero(cv2.reduce(area.view(np.uint8), 0, cv2.REDUCE_MAX))
 
 
 def _spans_middle(area: Mask) -> bool:
     """Whether an area reaches far to both sides of the image's middle: two lungs that touch."""
-    columns = np.flatnonzero(area.any(axis=0))
+    columns = _columns(area)
     middle = area.shape[1] / 2
     reach = 0.15 * area.shape[1]
     return bool(columns[0] < middle - reach and columns[-1] > middle + reach)
