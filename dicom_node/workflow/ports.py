@@ -190,6 +190,9 @@ class ResultStore(Protocol):
     def keep_evidence(self, objects: Sequence[EvidenceObject]) -> None:
         """Record result objects."""
 
+    def withdraw(self, sop_instance_uids: Sequence[str]) -> None:
+        """Forget objects that are held and in whose place others were made."""
+
     def evidence(
         self, job_id: str, evidence_set: EvidenceSet = EvidenceSet.RESULT
     ) -> tuple[EvidenceObject, ...]:

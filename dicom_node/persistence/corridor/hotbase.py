@@ -217,6 +217,12 @@ class Hotbase:
         with self._engine.begin() as connection:
             insert_or_replace(connection, EVIDENCE, rows)
 
+    def withdraw(self, sop_instance_uids: Sequence[str]) -> None:
+        """Forget objects that are held and in whose place others were made; none was ever sent."""
+        condition = EVIDENCE.c.sop_instance_uid.in_(sop_instance_uids) & IS_HELD
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(EVIDENCE).where(condition))
+
     def evidence(
         self, job_id: str, evidence_set: EvidenceSet = EvidenceSet.RESULT
     ) -> tuple[EvidenceObject, ...]:

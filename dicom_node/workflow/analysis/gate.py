@@ -14,6 +14,7 @@ from pydicom.errors import InvalidDicomError
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.workflow.ports import DeliveryLedger, ObjectArchive, ResultStore, StudyStore
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ class AppearanceCheck:
     """What became of held objects.
 
     ``released`` pass now and are sent; ``reopened`` are the jobs that are done once more, to make
-    their objects anew; ``kept`` are reports of verdicts that still fail: no model makes those anew.
+    their objects anew: those that still fail, and reports in whose place a failure was told, with
+    what belongs to them; ``kept`` are reports of verdicts that still fail, which no model makes.
     """
 
     released: tuple[EvidenceObject, ...] = ()
@@ -54,8 +56,17 @@ class Gate:
     def look_again(self, study_instance_uid: str = "") -> AppearanceCheck:
         """Check what is held of a study, or of all; a running node takes up what follows of it."""
         released, kept, reopened = [], [], {}
-        for held, study in self._results.held(study_instance_uid):
-            if not self._problems(held):
+        every = self._results.held(study_instance_uid)
+        failing = {each.sop_instance_uid for each, _ in every if self._problems(each)}
+        to_be_redone = {
+            (each.job_id, each.evidence_set)
+            for each, _ in every
+            if each.kind is EvidenceKind.SR
+            and (each.sop_instance_uid in failing or self._is_told_as_failed(each))
+        }
+        for held, study in every:
+            is_redone = (held.job_id, held.evidence_set) in to_be_redone
+            if held.sop_instance_uid not in failing and not is_redone:
                 released.append(replace(held, problems=()))
             elif held.evidence_set is EvidenceSet.VERDICT:
                 kept.append(held)
@@ -71,6 +82,13 @@ class Gate:
             self._index.reopen(study)
             _LOG.info("job reopened for held evidence job=%s", job_id)
         return AppearanceCheck(released=tuple(released), reopened=tuple(reopened), kept=tuple(kept))
+
+    def _is_told_as_failed(self, held: EvidenceObject) -> bool:
+        """Whether the PACS was told that there is no result: a new report says that there is."""
+        if held.evidence_set is not EvidenceSet.RESULT:
+            return False
+        told = self._results.evidence(held.job_id, EvidenceSet.FAILURE)
+        return any(not each.is_held for each in told)
 
     def _problems(self, held: EvidenceObject) -> tuple[str, ...]:
         try:

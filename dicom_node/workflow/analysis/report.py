@@ -1,7 +1,7 @@
 """Reporting: a prediction becomes evidence in the archive, and rows that say so."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,6 +28,8 @@ from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 
 _LOG = logging.getLogger(__name__)
+WITH_REPORT = ("the report that it belongs to is held",)
+"""Why an object is held that passes by itself."""
 
 
 class Reporting:
@@ -82,17 +84,22 @@ class Reporting:
             self.report_failure(job)
             return ()
         self._keep_words(analysis, made)
-        if any(_is_added(each, earlier) for each in made.evidence):
+        evidence = tuple(_with_their_report(made.evidence, earlier))
+        if any(_is_added(each, earlier) for each in evidence):
             self._deliveries.reopen(job.job_id, EvidenceSet.RESULT)
-        self._results.keep_evidence(made.evidence)
+        self._results.keep_evidence(evidence)
+        self._results.withdraw([each for each in earlier if each not in _uids(evidence)])
         self._results.finish_job(job.job_id, JobState.DONE, at=self._clock())
-        return made.evidence
+        if any(_is_held_report(each) for each in evidence):
+            self.report_failure(job, "The node holds its report back: it breaks a rule of DICOM.")
+        return evidence
 
-    def report_failure(self, job: Job) -> tuple[EvidenceObject, ...]:
+    def report_failure(self, job: Job, detail: str = "") -> tuple[EvidenceObject, ...]:
         """Return the report that says that a job failed, durable in the archive and recorded.
 
         There is one for each job, however often it fails; and none where an earlier report of the
-        same model stands, because viewers show only the newest one of a series.
+        same model stands, because viewers show only the newest one of a series. ``detail`` says
+        why, in words.
         """
         stands = (
             *self._results.evidence(job.job_id, EvidenceSet.FAILURE),
@@ -101,7 +108,7 @@ class Reporting:
         if self._results.predecessors(job) or any(not each.is_held for each in stands):
             return ()
         refusals = tuple(
-            Refusal(sop_instance_uid=uid, reason=RefusalReason.ANALYSIS_FAILED, detail="")
+            Refusal(sop_instance_uid=uid, reason=RefusalReason.ANALYSIS_FAILED, detail=detail)
             for uid in job.sop_instance_uids
         )
         order = EvidenceOrder(
@@ -150,12 +157,14 @@ class Reporting:
 
     def _failure_made(self, order: EvidenceOrder) -> MadeEvidence:
         try:
-            return self._maker.make(order)
+            made = self._maker.make(order)
         except OutOfSpaceError:  # waited for, and no fault of the job
             raise
         except NodeError as error:
             _LOG.warning("made by the index job=%s reason=%r", order.job.job_id, str(error))
             return self._last_resort.make(order)
+        is_held = all(each.is_held for each in made.evidence)
+        return self._last_resort.make(order) if is_held else made
 
     def _keep_words(self, analysis: Analysis, made: MadeEvidence) -> None:
         """Keep what there is no evidence of and what was corrected, for ``status`` and people."""
@@ -234,6 +243,28 @@ def _reports(evidence: Iterable[EvidenceObject]) -> Iterator[str]:
     for each in evidence:
         if each.kind is EvidenceKind.SR and not each.is_held:
             yield each.path
+
+
+def _uids(made: Iterable[EvidenceObject]) -> frozenset[str]:
+    return frozenset(each.sop_instance_uid for each in made)
+
+
+def _is_held_report(made: EvidenceObject) -> bool:
+    return made.kind is EvidenceKind.SR and made.is_held
+
+
+def _with_their_report(
+    made: Sequence[EvidenceObject], earlier: Mapping[str, EvidenceObject]
+) -> Iterator[EvidenceObject]:
+    """Hold back with a report what goes with it: drawings alone do not say what they are worth.
+
+    What was sent before stays as it is.
+    """
+    sent = {uid for uid, before in earlier.items() if not before.is_held}
+    is_held = any(map(_is_held_report, made))
+    for each in made:
+        stays = not is_held or each.is_held or each.sop_instance_uid in sent
+        yield each if stays else replace(each, problems=WITH_REPORT)
 
 
 def _is_added(made: EvidenceObject, earlier: Mapping[str, EvidenceObject]) -> bool:

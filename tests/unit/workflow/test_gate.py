@@ -14,13 +14,15 @@ from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis import evidence_builders, make_evidence
 from dicom_node.workflow.analysis.gate import Gate
+from dicom_node.workflow.analysis.report import WITH_REPORT
 from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.errors import EvidenceError
-from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.validation import problems
 from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
 
+OVERLAY = EVIDENCE[EvidenceKind.SC].modality
 MISSING = "Burned In Annotation (0028,0301) has no value (type 1)"
 
 
@@ -101,7 +103,9 @@ def strict_gate(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Let the gate ask too much of objects of one modality, as a fault of its own would."""
 
     def too_strict(dataset: Dataset, sources: object = ()) -> tuple[str, ...]:
-        return ("a rule that does not exist",) if dataset.Modality == kind else ()
+        codes = {each.value for each in dataset.iterall() if each.keyword == "CodeValue"}
+        is_meant = dataset.Modality == kind and "R-FAILED" not in codes
+        return ("a rule that does not exist",) if is_meant else ()
 
     monkeypatch.setattr(make_evidence, "problems", too_strict)
 
@@ -157,26 +161,49 @@ def test_what_the_gate_held_by_mistake_goes_out_without_another_analysis(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as fault:
-        strict_gate(fault, "SR")
+        strict_gate(fault, OVERLAY)
         guarded.works.receive("1.2.3.1")
         guarded.run()
-    assert guarded.sent() == [{EvidenceKind.SC}]
+    assert guarded.sent() == [{EvidenceKind.SR}]
     calls = guarded.works.models.calls
     seen = guarded.gate.look_again()
-    assert ([each.kind for each in seen.released], seen.reopened) == ([EvidenceKind.SR], ())
+    assert ([each.kind for each in seen.released], seen.reopened) == ([EvidenceKind.SC], ())
     assert guarded.held() == []
     guarded.works.clock.advance(60)
     guarded.deliver()
-    assert guarded.sent()[-1] == {EvidenceKind.SR}, "the overlay is there already"
+    assert guarded.sent()[-1] == {EvidenceKind.SC}, "the report is there already"
     assert guarded.works.models.calls == calls
+
+
+def test_with_a_held_report_goes_nothing_but_the_reason(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as fault:
+        strict_gate(fault, "SR")
+        guarded.works.receive("1.2.3.1")
+        guarded.run()
+        assert guarded.sent() == [{EvidenceKind.SR}]  # that there is no result
+        assert {(each.kind, each.problems) for each in guarded.held()} == {
+            (EvidenceKind.SR, ("a rule that does not exist",)),
+            (EvidenceKind.SC, WITH_REPORT),
+        }
+    (told,) = guarded.hotbase.evidence(guarded.job_id, EvidenceSet.FAILURE)
+    # What the PACS has been told is succeeded, so the report is made anew.
+    seen = guarded.gate.look_again()
+    assert (seen.released, seen.reopened) == ((), (guarded.job_id,))
+    guarded.run()
+    assert guarded.held() == []
+    assert guarded.sent()[-1] == {EvidenceKind.SR, EvidenceKind.SC}
+    (report,) = guarded.works.reports()
+    assert told.sop_instance_uid in str(report.PredecessorDocumentsSequence)
 
 
 def test_a_delivery_of_nothing_but_held_objects_has_failed_and_says_why(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pacs = an_entity("PACS", roles=frozenset({Role.PACS}), evidence=frozenset({EvidenceKind.SR}))
+    pacs = an_entity("PACS", roles=frozenset({Role.PACS}), evidence=frozenset({EvidenceKind.SC}))
     guarded.works.ae_titles.put(pacs, actor="t", at=EPOCH)
-    strict_gate(monkeypatch, "SR")
+    strict_gate(monkeypatch, OVERLAY)
     guarded.works.receive("1.2.3.1")
     guarded.run()
     (delivery,) = guarded.works.deliveries.of_job(guarded.job_id)
