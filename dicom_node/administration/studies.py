@@ -24,6 +24,7 @@ class Standing(StrEnum):
     UNDECIDED = "undecided"
     NOT_ROUTED = "not-routed"
     ANALYSED = "analysed"
+    PRIOR = "prior"
 
     @property
     def states(self) -> frozenset[StudyState]:
@@ -38,6 +39,7 @@ _STATES = {
     Standing.UNDECIDED: frozenset({StudyState.UNDECIDED}),
     Standing.NOT_ROUTED: frozenset({StudyState.NOT_ROUTED}),
     Standing.ANALYSED: frozenset({StudyState.ANALYSED}),
+    Standing.PRIOR: frozenset({StudyState.PRIOR}),
 }
 
 

@@ -32,6 +32,7 @@ _OF_STATE = {
     StudyState.ANALYSED: ("Analysed", Progress.DONE),
     StudyState.NOT_ROUTED: ("Not analysed", Progress.STOPPED),
     StudyState.FAILED: ("The analysis failed", Progress.STOPPED),
+    StudyState.PRIOR: ("Kept beside a later study", Progress.STOPPED),
     StudyState.UNDECIDED: ("Somebody has to say whose it is", Progress.STOPPED),
 }
 

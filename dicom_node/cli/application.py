@@ -44,6 +44,10 @@ COMMANDS = {
         target="dicom_node.cli.status:status",
         summary="Show recent studies, or everything about one of them.",
     ),
+    "priors": Listed(
+        target="dicom_node.cli.priors:priors",
+        summary="Show the priors of a study: which were found, and whether they are here.",
+    ),
     "retry": Listed(
         target="dicom_node.cli.status:retry",
         summary="Try failed studies and given-up deliveries again; a running node takes them up "

@@ -10,6 +10,7 @@ from rich.table import Table
 from dicom_node.cli.context import invocation
 from dicom_node.cli.deliveries import show_outages, show_standings
 from dicom_node.cli.listing import AsJson, write_json
+from dicom_node.cli.priors import show_priors
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.performed_step import exposure_words
 from dicom_node.domain.study import StudyRecord, StudyState
@@ -109,6 +110,7 @@ def _why(study: StudyRecord) -> str:
 
 def _show_study(console: Console, repositories: Repositories, study: StudyRecord) -> None:
     console.print(_studies((study,)))
+    show_priors(console, repositories, study.study_instance_uid)
     _show_reports(console, repositories, study.study_instance_uid)
     for job in repositories.hotbase.jobs(study.study_instance_uid):
         console.print(

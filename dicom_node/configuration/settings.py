@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from dicom_node.domain.notice import QuietHours, UrgentRule
+from dicom_node.domain.retrieval import Way
 from dicom_node.errors import ConfigurationError
 
 
@@ -331,6 +332,20 @@ class RetrievalSettings(_Section):
     """AE title of the archive that is asked for images a transfer lacks; empty: nobody."""
     look_back: float = Field(default=86400.0, gt=0)
     """Seconds since a study's last image for which the archive is asked about it."""
+    way: Way = Way.AUTO
+    """How it hands images over: get (C-GET), move (C-MOVE), or auto: C-MOVE where C-GET fails."""
+    deadline: float = Field(default=600.0, gt=0)
+    """Seconds after which anything that was asked of the archive is given up."""
+    priors: int = Field(default=0, ge=0, le=20)
+    """How many earlier studies of a patient are fetched for each study that arrives; 0: none."""
+    prior_same: tuple[Literal["modality", "body part"], ...] = ("modality", "body part")
+    """What a prior has in common with the study besides its patient."""
+    prior_days: float = Field(default=1825.0, gt=0)
+    """How many days before the study a prior may be."""
+    prior_images: int = Field(default=600, ge=1)
+    """How many images are fetched of one prior, at most; whole series are left out beyond."""
+    prior_patience: float = Field(default=5.0, ge=0, le=600)
+    """Seconds for which a model that wants priors waits for them; no other result ever waits."""
 
 
 def _require_hours(text: str) -> str:

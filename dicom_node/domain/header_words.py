@@ -17,6 +17,11 @@ def regions_of(header: InstanceHeader) -> frozenset[BodyRegion]:
     return coded | regions_named(header.body_part_examined)
 
 
+def regions_said(*texts: str) -> frozenset[BodyRegion]:
+    """Return the regions that any of these texts names."""
+    return frozenset[BodyRegion]().union(*map(regions_named, texts))
+
+
 def contradiction_of(header: InstanceHeader) -> str:
     """Say where a header names one body part, or view, in words and another by code; or nothing."""
     region, view = header.anatomic_region, header.view

@@ -17,6 +17,8 @@ class StudyState(StrEnum):
     UNDECIDED = "undecided"
     """It names several patients: a person has to say whose it is."""
     FAILED = "failed"
+    PRIOR = "prior"
+    """It was fetched to be looked at beside another study, and is not analysed."""
 
 
 # A late instance reopens a study from any state: whatever was, is being received again.
@@ -35,6 +37,7 @@ STUDY_TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.NOT_ROUTED: frozenset({StudyState.RECEIVING}),
     StudyState.UNDECIDED: frozenset({StudyState.RECEIVING}),
     StudyState.FAILED: frozenset({StudyState.RECEIVING}),
+    StudyState.PRIOR: frozenset({StudyState.RECEIVING}),
 }
 
 

@@ -12,6 +12,7 @@ NetworkError
     ├── ConnectionFailedError        no TCP connection
     ├── AssociationRejectedError     A-ASSOCIATE-RJ
     ├── AssociationAbortedError      aborted, or no answer in time
+    ├── AnswerError                  an answer that is of no use, or has no end
     └── VerificationNotOfferedError  there is one, but not for C-ECHO
 """
 
@@ -75,6 +76,10 @@ class AssociationRejectedError(AssociationError):
 
 class AssociationAbortedError(AssociationError):
     """The peer aborted the association, or did not answer in time."""
+
+
+class AnswerError(AssociationError):
+    """The peer's answer cannot be read, or does not come to an end."""
 
 
 class VerificationNotOfferedError(AssociationError):

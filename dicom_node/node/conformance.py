@@ -23,6 +23,14 @@ from dicom_node.network.performed_data import (
 )
 from dicom_node.network.prover import LINGER_SECONDS
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
+from dicom_node.network.query_scu import (
+    MOST_INSTANCES,
+    MOST_SERIES,
+    MOST_STUDIES,
+    instance_query,
+    series_query,
+    study_query,
+)
 from dicom_node.network.report_scp import REPORT_STATUS
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
@@ -271,10 +279,26 @@ def _query_scp(settings: NodeSettings) -> Iterator[str]:
 def _retrieve_scu(settings: NodeSettings) -> Iterator[str]:
     archive = settings.retrieval.archive or "an archive, where `retrieval.archive` names one"
     yield ""
-    yield "As SCU of " + " and ".join(map(_name, RETRIEVAL_SOP_CLASSES)) + ", the node"
-    yield f"fetches images that a transfer lacks from {archive}. It queries at the level IMAGE for"
-    yield "each series of the study that it holds, and gets what is missing by its SOP Instance"
-    yield "UIDs, 100 in a request; one transfer syntax in each context."
+    yield "As SCU of " + ", ".join(map(_name, RETRIEVAL_SOP_CLASSES)) + ", the node"
+    yield f"fetches images that a transfer lacks, and priors, from {archive}."
+    yield "It queries at the level IMAGE for each series that it wants, and gets what is missing by"
+    yield "its SOP Instance UIDs, 100 in a request; one transfer syntax in each context. C-MOVE, to"
+    yield "the node's own AE title, is used where C-GET is not accepted or brings nothing"
+    yield "(`retrieval.way`). For priors it queries at the level STUDY by Patient ID and a range of"
+    yield "Study Date, and at the level SERIES. Of one query it listens to"
+    yield f"{MOST_STUDIES} studies, {MOST_SERIES} series and {MOST_INSTANCES} instances; it cancels"
+    yield "what goes beyond."
+    yield from _table(
+        ("Level", "Keys for matching", "Keys for return"),
+        [
+            (
+                str(query.QueryRetrieveLevel),
+                ", ".join(each.keyword for each in query if not each.is_empty),
+                ", ".join(each.keyword for each in query if each.is_empty),
+            )
+            for query in (study_query("1", until="1"), series_query("1"), instance_query("1", "1"))
+        ],
+    )
 
 
 def _commitment(settings: NodeSettings) -> Iterator[str]:

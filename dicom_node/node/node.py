@@ -4,7 +4,7 @@ import functools
 import getpass
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from dicom_node.node.committing import commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.engine_settings import engine_settings
+from dicom_node.node.fetching import fetching_of, repairing_of
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.identity import evidence_context, routing_of
@@ -42,7 +43,6 @@ from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
-from dicom_node.node.repairing import repairing_of
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
@@ -167,11 +167,13 @@ class Node:
             giving_up=self._corridor.giving_up,
             workflows=self._workflows,
         )
+        self._fetching = fetching_of(settings, self._repositories)
         self._desk = ReceptionDesk(
             reception=Reception(
                 index=self._repositories.index,
                 associations=self._associations,
                 completion=self._corridor.completion,
+                arrived=self._fetching.want if self._fetching else _nothing,
             ),
             associations=self._associations,
             stored=self._repositories.stored_since_last_index,
@@ -283,12 +285,15 @@ class Node:
         self._workflows.start()
         try:
             self._repositories.commitment_requests.release_all()
+            self._repositories.retrievals.end_all(until=utc_now())
             self._salvage.sweep()
             self._dispatch.start()
             self._listening.hand_over(measured_events(self._received, self._instruments))
             self._desk.catch_up_with(missed)
             for study in self._repositories.index.receiving():
                 self._corridor.completion.expect(study.study_instance_uid)
+            if self._fetching is not None:
+                self._fetching.start()
             self._schedule()
             self._web.start()
             self._workstations.start()
@@ -313,6 +318,8 @@ class Node:
         self._workstations.stop()
         self._tuning.stop()
         self._repositories.describing.stop()
+        if self._fetching is not None:
+            self._fetching.stop()
         if self._clock.running:
             self._clock.shutdown()
         self._workflows.stop()
@@ -485,3 +492,7 @@ class Node:
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)
+
+
+def _nothing(_studies: Collection[str]) -> None:
+    """Tell nobody that studies arrived."""

@@ -27,8 +27,10 @@ from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.messages import MessageStore
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
+from dicom_node.persistence.corridor.priors import PriorStore
 from dicom_node.persistence.corridor.proofs import ProofStore
 from dicom_node.persistence.corridor.retention import RetentionStore
+from dicom_node.persistence.corridor.retrievals import RetrievalStore
 from dicom_node.persistence.corridor.search import ObjectSearch
 from dicom_node.persistence.corridor.standing import StandingStore
 from dicom_node.persistence.corridor.subjects import SubjectStore
@@ -72,6 +74,8 @@ class Repositories:
         self.urgent = FindingSearch(self.engine)
         self.index = StudyIndex(self.engine)
         self.conflicts = ConflictStore(self.engine)
+        self.retrievals = RetrievalStore(self.engine)
+        self.priors = PriorStore(self.engine)
         self.hotbase = Hotbase(self.engine)
         self.deliveries = DeliveryStore(self.engine)
         self.commitment_requests = CommitmentRequestStore(self.engine)

@@ -6,6 +6,7 @@ from dicom_node.persistence.corridor import (
     attribute_tables,
     commitment_tables,
     message_tables,
+    prior_tables,
     tables,
 )
 from dicom_node.persistence.devices import calibration_tables, shadow_tables
@@ -19,6 +20,7 @@ MODULES = (
     attribute_tables,
     commitment_tables,
     message_tables,
+    prior_tables,
     calibration_tables,
     review_tables,
     shadow_tables,

@@ -21,6 +21,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
 )
 from dicom_node.persistence.corridor.commitment_tables import COMMITMENT_REFERENCES, COMMITMENTS
 from dicom_node.persistence.corridor.message_tables import PEER_MESSAGES
+from dicom_node.persistence.corridor.prior_tables import PRIOR_SEARCHES, PRIORS, RETRIEVALS
 from dicom_node.persistence.corridor.retention import note_removals
 from dicom_node.persistence.corridor.tables import (
     ATTEMPTS,
@@ -59,7 +60,8 @@ OF_IMAGES = (COMMITMENT_REFERENCES,)
 OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
-    ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STUDIES,
+    ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES,
+    PRIORS, PRIOR_SEARCHES, RETRIEVALS, STUDIES,
 )  # fmt: skip
 
 
@@ -137,6 +139,7 @@ class ErasureStore:
                 connection.execute(sa.delete(table).where(table.c.sop_instance_uid.in_(images)))
             for table in OF_JOBS:
                 connection.execute(sa.delete(table).where(table.c.job_id.in_(jobs)))
+            connection.execute(sa.delete(PRIORS).where(PRIORS.c.prior_study_uid == study))
             for table in OF_STUDIES:
                 connection.execute(sa.delete(table).where(table.c.study_instance_uid == study))
             detail = {"files": len(files), "why": why}

@@ -1,6 +1,6 @@
 """The index of studies and instances."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +10,13 @@ from pydantic import TypeAdapter
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.performed_step import PerformedState
 from dicom_node.domain.reception import AssociationEnd
+from dicom_node.domain.retrieval import Purpose
 from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.announcement_tables import PERFORMED_STEPS
 from dicom_node.persistence.corridor.attributes import clear_attributes, keep_attributes
 from dicom_node.persistence.corridor.conflicts import keep_conflicts, warn_of
+from dicom_node.persistence.corridor.retrievals import purposes_of
 from dicom_node.persistence.corridor.tables import (
     ATTEMPTS,
     CONFLICTS,
@@ -45,7 +47,10 @@ class StudyIndex:
         fetched came from an archive, and the study from somebody else.
 
         The first object under a SOP Instance UID counts; a later one with other bytes is noted
-        as a conflict, and one with the same bytes changes nothing.
+        as a conflict, and one with the same bytes changes nothing, unless its study was a prior:
+        somebody sends it now.
+
+        What the node fetches as a prior is one, and is not received.
 
         Returns
         -------
@@ -63,14 +68,20 @@ class StudyIndex:
                     fresh[uid] = instance
                 elif present != instance.digest:
                     conflicts.append(instance)
-            _open_studies(connection, fresh.values(), sender)
+            fetched = purposes_of(connection, instances)
+            priors = {uid for uid, purpose in fetched.items() if purpose is Purpose.PRIOR}
+            sent = [each for uid, each in fresh.items() if uid not in priors]
+            sent += _sent_again(connection, instances, fresh, priors)
+            repairs = {uid for uid, purpose in fetched.items() if purpose is Purpose.REPAIR}
+            _keep_priors(connection, [each for uid, each in fresh.items() if uid in priors])
+            _open_studies(connection, sent, sender, repairs)
             insert_or_ignore(
                 connection, INSTANCES, [_instance_row(each) for each in fresh.values()]
             )
             keep_attributes(connection, fresh.values())
             noted = keep_conflicts(connection, conflicts)
         warn_of(noted)
-        return frozenset(each.study_instance_uid for each in fresh.values())
+        return frozenset(each.study_instance_uid for each in sent)
 
     def claim(self, study_instance_uid: str, *, by: str, at: datetime) -> StoredStudy | None:
         """Freeze what has been received of a study as its next revision, for the workflow ``by``.
@@ -105,7 +116,10 @@ class StudyIndex:
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(STUDIES)
-                .where(STUDIES.c.study_instance_uid == study_instance_uid)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.state != StudyState.PRIOR,
+                )
                 .values(interruption=end.value, interrupted_by=sender)
             )
 
@@ -236,6 +250,18 @@ class StudyIndex:
             found = connection.scalar(query)
         return _JSON.validate_python(found) if found is not None else None
 
+    def these(self, sop_instance_uids: Sequence[str]) -> tuple[ReceivedInstance, ...]:
+        """Return those of these instances that are in the index."""
+        found = []
+        with self._read() as connection:
+            for start in range(0, len(sop_instance_uids), _CHUNK):
+                wanted = sop_instance_uids[start : start + _CHUNK]
+                query = sa.select(INSTANCES.c.received).where(
+                    INSTANCES.c.sop_instance_uid.in_(wanted)
+                )
+                found += [_JSON.validate_python(each) for each in connection.scalars(query)]
+        return tuple(found)
+
     def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which more may arrive, the longest quiet first."""
         with self._read() as connection:
@@ -355,35 +381,73 @@ def _digests(connection: sa.Connection, uids: Sequence[str]) -> dict[str, str]:
 
 
 def _open_studies(
-    connection: sa.Connection, instances: Iterable[ReceivedInstance], sender: str | None
+    connection: sa.Connection,
+    instances: Iterable[ReceivedInstance],
+    sender: str | None,
+    repairs: Set[str],
 ) -> None:
+    """Let studies be received; one whose images were all fetched keeps its own sender."""
+    for uid, arrived in _by_study(instances).items():
+        row = _new_row(uid, arrived, StudyState.RECEIVING)
+        changed = {"state": row["state"], "last_received_at": row["last_received_at"]}
+        if sender is not None or not all(each.sop_instance_uid in repairs for each in arrived):
+            row["sender"] = changed["sender"] = row["sender"] if sender is None else sender
+        insert_or_ignore(connection, STUDIES, [row])
+        connection.execute(
+            sa.update(STUDIES).where(STUDIES.c.study_instance_uid == uid).values(**changed)
+        )
+
+
+def _keep_priors(connection: sa.Connection, instances: Iterable[ReceivedInstance]) -> None:
+    """Note studies of which images were fetched; one that was sent before stays what it is."""
+    for uid, arrived in _by_study(instances).items():
+        row = _new_row(uid, arrived, StudyState.PRIOR)
+        insert_or_ignore(connection, STUDIES, [row])
+        connection.execute(
+            sa.update(STUDIES)
+            .where(STUDIES.c.study_instance_uid == uid, STUDIES.c.state == StudyState.PRIOR)
+            .values(last_received_at=row["last_received_at"])
+        )
+
+
+def _sent_again(
+    connection: sa.Connection,
+    instances: Iterable[ReceivedInstance],
+    fresh: Mapping[str, ReceivedInstance],
+    fetched: Set[str],
+) -> list[ReceivedInstance]:
+    """Return what somebody sends now of studies that were fetched as priors before."""
+    known = [
+        each
+        for each in instances
+        if each.sop_instance_uid not in fresh and each.sop_instance_uid not in fetched
+    ]
+    query = sa.select(STUDIES.c.study_instance_uid).where(
+        STUDIES.c.state == StudyState.PRIOR,
+        STUDIES.c.study_instance_uid.in_({each.study_instance_uid for each in known}),
+    )
+    priors = set(connection.scalars(query)) if known else set()
+    return [each for each in known if each.study_instance_uid in priors]
+
+
+def _by_study(instances: Iterable[ReceivedInstance]) -> dict[str, list[ReceivedInstance]]:
     by_study: dict[str, list[ReceivedInstance]] = {}
     for instance in instances:
         by_study.setdefault(instance.study_instance_uid, []).append(instance)
-    rows = [
-        {
-            "study_instance_uid": uid,
-            "state": StudyState.RECEIVING,
-            "sender": sender if sender is not None else arrived[-1].calling_ae,
-            "revision": 0,
-            "claimed_by": "",
-            "first_received_at": min(each.received_at for each in arrived),
-            "last_received_at": max(each.received_at for each in arrived),
-            "reason": "",
-        }
-        for uid, arrived in by_study.items()
-    ]
-    insert_or_ignore(connection, STUDIES, rows)
-    for row in rows:
-        connection.execute(
-            sa.update(STUDIES)
-            .where(STUDIES.c.study_instance_uid == row["study_instance_uid"])
-            .values(
-                state=row["state"],
-                sender=row["sender"],
-                last_received_at=row["last_received_at"],
-            )
-        )
+    return by_study
+
+
+def _new_row(uid: str, arrived: Sequence[ReceivedInstance], state: StudyState) -> dict[str, Any]:
+    return {
+        "study_instance_uid": uid,
+        "state": state,
+        "sender": arrived[-1].calling_ae,
+        "revision": 0,
+        "claimed_by": "",
+        "first_received_at": min(each.received_at for each in arrived),
+        "last_received_at": max(each.received_at for each in arrived),
+        "reason": "",
+    }
 
 
 def _study_row(connection: sa.Connection, study_instance_uid: str) -> sa.RowMapping:

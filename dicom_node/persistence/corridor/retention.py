@@ -23,6 +23,7 @@ from dicom_node.persistence.corridor.commitment_tables import (
     COMMITMENT_REFERENCES,
     COMMITMENT_REQUESTS,
 )
+from dicom_node.persistence.corridor.prior_tables import PRIORS
 from dicom_node.persistence.corridor.tables import (
     CONFLICTS,
     DELIVERIES,
@@ -36,7 +37,7 @@ from dicom_node.persistence.corridor.tables import (
 from dicom_node.persistence.review.tables import IS_OPEN, IS_UNCONCLUDED, REVIEW_ITEMS
 from dicom_node.persistence.upsert import insert_or_ignore
 
-_SETTLED = (StudyState.ANALYSED, StudyState.NOT_ROUTED)
+_SETTLED = (StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.PRIOR)
 _CHUNK = 500
 
 
@@ -165,7 +166,16 @@ def _is_settled() -> tuple[sa.ColumnElement[bool], ...]:
         COMMITMENT_REQUESTS.c.transaction_uid == COMMITMENT_REFERENCES.c.transaction_uid,
         COMMITMENT_REQUESTS.c.state == RequestState.OPEN,
     )
-    return STUDIES.c.state.in_(_SETTLED), ~undone, ~undelivered, ~held, ~waiting, ~asked_for
+    # An expert has it beside the study that is being read.
+    compared = sa.exists().where(
+        PRIORS.c.prior_study_uid == STUDIES.c.study_instance_uid,
+        REVIEW_ITEMS.c.study_instance_uid == PRIORS.c.study_instance_uid,
+        IS_OPEN,
+    )
+    return (
+        STUDIES.c.state.in_(_SETTLED), ~undone, ~undelivered, ~held, ~waiting, ~asked_for,
+        ~compared,
+    )  # fmt: skip
 
 
 def _forget(connection: sa.Connection, study: str) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -53,8 +53,15 @@ class Reception:
     """Turns what receivers report into committed rows and completion checks."""
 
     def __init__(
-        self, *, index: StudyStore, associations: OpenAssociations, completion: Completion
+        self,
+        *,
+        index: StudyStore,
+        associations: OpenAssociations,
+        completion: Completion,
+        arrived: Callable[[Collection[str]], None] = lambda _studies: None,
     ) -> None:
+        """Keep the parts; ``arrived`` is told of studies that have new images, as they come."""
+        self._arrived = arrived
         self._index = index
         self._associations = associations
         self._completion = completion
@@ -64,7 +71,7 @@ class Reception:
         for association_id, instance in brought:
             self._associations.carried(association_id, instance.study_instance_uid)
         if brought:
-            self._index.record([instance for _, instance in brought])
+            self._arrived(self._index.record([instance for _, instance in brought]))
 
     def ended(self, ends: Iterable[AssociationEnded]) -> None:
         """Let every study that these associations brought be checked for completion.
@@ -113,6 +120,7 @@ class Reception:
         reopened: set[str] = set()
         for batch in batched(stored, _BATCH):
             reopened |= self._index.record(batch)
+        self._arrived(reopened)
         for study_instance_uid in sorted(reopened):
             self._completion.expect(study_instance_uid)
         if reopened:

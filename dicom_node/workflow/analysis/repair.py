@@ -8,36 +8,16 @@ revision of the study, whose report follows the one that said what was missing.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.retrieval import ListedInstance, Purpose
 from dicom_node.domain.study import StudyRecord
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.complete import Completion
-from dicom_node.workflow.ports import StudyStore
+from dicom_node.workflow.ports import Clock, StudyStore
+from dicom_node.workflow.priors.ports import LATE, ImageArchive, RetrievalLedger
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedInstance:
-    """An instance that an archive says it has."""
-
-    series_instance_uid: str
-    sop_instance_uid: str
-    sop_class_uid: str
-
-
-class ImageArchive(Protocol):
-    """An archive that can be asked."""
-
-    def listed(self, study_instance_uid: str, series: Sequence[str]) -> Sequence[ListedInstance]:
-        """Return what it has of some series of a study."""
-
-    def fetched(
-        self, study_instance_uid: str, wanted: Sequence[ListedInstance]
-    ) -> tuple[ReceivedInstance, ...]:
-        """Get instances; return those that came, durable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +39,17 @@ class Repairing:
         candidates: Callable[[], Sequence[StudyRecord]],
         archive: ImageArchive,
         completion: Completion,
+        retrievals: RetrievalLedger,
+        title: str,
+        clock: Clock,
     ) -> None:
-        """Keep the parts; ``candidates`` are studies that may lack images."""
+        """Keep the parts; ``candidates`` are studies that may lack images, ``title`` the archive's.
+
+        ``retrievals`` are told what comes for which study.
+        """
+        self._retrievals = retrievals
+        self._title = title
+        self._clock = clock
         self._index = index
         self._candidates = candidates
         self._archive = archive
@@ -99,13 +88,24 @@ class Repairing:
         series = tuple(dict.fromkeys(each.series_instance_uid for each in instances))
         listed = self._archive.listed(uid, series)
         missing = [each for each in listed if each.sop_instance_uid not in held]
-        fetched = self._archive.fetched(uid, missing) if missing else ()
-        if fetched:
-            # Results go where those of the study's own sender go.
-            self._index.record(fetched, sender=study.sender)
+        fetched = self._fetched(study, missing) if missing else ()
         if listed and len(fetched) == len(missing):
             self._index.resumed(uid, sender=study.sender)
         if fetched:
             self._completion.expect(uid)
         _LOG.info("repaired study=%s missing=%d fetched=%d", uid, len(missing), len(fetched))
         return Repaired(study_instance_uid=uid, missing=len(missing), fetched=len(fetched))
+
+    def _fetched(
+        self, study: StudyRecord, missing: Sequence[ListedInstance]
+    ) -> tuple[ReceivedInstance, ...]:
+        uid = study.study_instance_uid
+        self._retrievals.begin(uid, self._title, Purpose.REPAIR, at=self._clock())
+        try:
+            fetched = self._archive.fetched(uid, missing)
+            if fetched:
+                # Results go where those of the study's own sender go.
+                self._index.record(fetched, sender=study.sender)
+            return fetched
+        finally:
+            self._retrievals.end(uid, self._title, Purpose.REPAIR, until=self._clock() + LATE)

@@ -14,12 +14,14 @@ from pydicom.dataset import Dataset
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import AssociationEnd
+from dicom_node.domain.retrieval import ListedInstance
 from dicom_node.domain.study import StudyRecord
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.retrieve_scu import ArchiveScu
 from dicom_node.persistence.corridor.index import StudyIndex
-from dicom_node.workflow.analysis.repair import ListedInstance, Repaired, Repairing
+from dicom_node.persistence.corridor.retrievals import RetrievalStore
+from dicom_node.workflow.analysis.repair import Repaired, Repairing
 from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset, write_part10
@@ -55,6 +57,7 @@ class Expecting:
 class Desk:
     """A node's index and archive, with the beginning of a CT series."""
 
+    engine: sa.Engine
     index: StudyIndex
     received: StorageArchive
     expecting: Expecting = field(default_factory=Expecting)
@@ -68,6 +71,9 @@ class Desk:
             candidates=self.candidates,
             archive=archive,  # type: ignore[arg-type]
             completion=self.expecting,  # type: ignore[arg-type]
+            retrievals=RetrievalStore(self.engine),
+            title="ORTHANC",
+            clock=lambda: RECEIVED_AT,
         )
 
 
@@ -98,7 +104,7 @@ def desk(engine: sa.Engine, tmp_path: Path) -> Desk:
         ]
     )
     index.interrupted(STUDY, AssociationEnd.ABORTED, sender="CT1")
-    return Desk(index=index, received=received)
+    return Desk(engine=engine, index=index, received=received)
 
 
 def archive_of(desk: Desk, destination: Destination) -> ArchiveScu:
@@ -220,6 +226,9 @@ def test_a_ct_with_ten_slices_withheld_is_repaired_and_measured_whole(
             now=works.clock,
         ),
         completion=works.corridor.completion,
+        retrievals=RetrievalStore(works.engine),
+        title=peer.ae_title,
+        clock=works.clock,
     )
     (repaired,) = repairing.sweep()
     assert (repaired.missing, repaired.fetched) == (10, 10)

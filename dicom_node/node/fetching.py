@@ -1,0 +1,110 @@
+"""Puts fetching together: one archive, asked for priors and for what transfers lack."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from ai_engine.ct.refusal import CtRefusalReason
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.prior import PriorRule
+from dicom_node.domain.study import StudyRecord
+from dicom_node.network.retrieve_scu import ArchiveScu
+from dicom_node.node.clock import utc_now
+from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.analysis.repair import Repairing
+from dicom_node.workflow.priors.fetching import PriorFetching
+from dicom_node.workflow.priors.searching import PriorParts, PriorSearching
+
+# What an archive has sent to the node's own port is indexed this soon after it said so.
+_INDEXED_WITHIN, _LOOK_EVERY = 5.0, 0.05
+
+
+def archive_of(settings: NodeSettings, repositories: Repositories) -> ArchiveScu:
+    """Return the archive that the settings name, as it is asked."""
+    wanted = settings.retrieval
+    return ArchiveScu(
+        lambda: address_of(settings, repositories.ae_titles.get(wanted.archive)),
+        calling_ae=settings.network.ae_title,
+        timeouts=scu_timeouts(settings),
+        store=repositories.received,
+        now=utc_now,
+        arrived=_Arrivals(repositories.index).wait_for,
+        way=wanted.way,
+        deadline=wanted.deadline,
+    )
+
+
+def repairing_of(
+    settings: NodeSettings, repositories: Repositories, completion: Completion
+) -> Repairing:
+    """Return what repairs studies from the archive that the settings name."""
+    wanted = settings.retrieval
+
+    def candidates() -> tuple[StudyRecord, ...]:
+        since = utc_now() - timedelta(seconds=wanted.look_back)
+        return repositories.index.lacking(CtRefusalReason.MISSING_SLICES, since=since)
+
+    return Repairing(
+        index=repositories.index,
+        candidates=candidates,
+        archive=archive_of(settings, repositories),
+        completion=completion,
+        retrievals=repositories.retrievals,
+        title=wanted.archive,
+        clock=utc_now,
+    )
+
+
+def fetching_of(settings: NodeSettings, repositories: Repositories) -> PriorFetching | None:
+    """Return what fetches priors; None where the settings want none."""
+    wanted = settings.retrieval
+    if not wanted.archive or not wanted.priors:
+        return None
+    parts = PriorParts(
+        ledger=repositories.priors,
+        index=repositories.index,
+        retrievals=repositories.retrievals,
+        archive=archive_of(settings, repositories),
+        title=wanted.archive,
+        rule=prior_rule(settings),
+        clock=utc_now,
+    )
+    return PriorFetching(
+        PriorSearching(parts),
+        repositories.priors,
+        archive=wanted.archive,
+        look_every=settings.workflow.sweep_interval,
+        clock=utc_now,
+    )
+
+
+def prior_rule(settings: NodeSettings) -> PriorRule:
+    """Return the rule that the settings give."""
+    wanted = settings.retrieval
+    return PriorRule(
+        number=wanted.priors,
+        longest=timedelta(days=wanted.prior_days),
+        same_modality="modality" in wanted.prior_same,
+        same_body_part="body part" in wanted.prior_same,
+        most_images=wanted.prior_images,
+    )
+
+
+class _Arrivals:
+    """Waits for objects that the node has asked an archive to send."""
+
+    def __init__(self, index: StudyIndex) -> None:
+        self._index = index
+
+    def wait_for(self, sop_instance_uids: Sequence[str]) -> tuple[ReceivedInstance, ...]:
+        """Return those of these objects that are indexed, waiting a little for the others."""
+        until = time.monotonic() + _INDEXED_WITHIN
+        while True:
+            found = self._index.these(sop_instance_uids)
+            if len(found) == len(sop_instance_uids) or time.monotonic() > until:
+                return found
+            time.sleep(_LOOK_EVERY)

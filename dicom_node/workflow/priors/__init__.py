@@ -1,0 +1,1 @@
+"""Priors of studies, and images that transfers lack: both come from an archive."""
