@@ -1,23 +1,15 @@
 """Retrieving (WADO-RS, PS3.18 Section 10.4): instances, frames and bulk data."""
 
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from fastapi import Response
-from pydicom import Dataset, dcmwrite
-from pydicom.uid import UID
+from pydicom import Dataset
 
-from ai_engine.errors import ImageRefusedError, InflatesTooFarError
-from ai_engine.preprocessing.decoding import (
-    DECODING_ERRORS,
-    refusing_damage,
-    require_decodable,
-)
-from dicom_node.archive.object_file import read_object
 from dicom_node.dicomweb.data_sets import PIXEL_DATA, header
+from dicom_node.dicomweb.decoding import Decoder
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
-from dicom_node.dicomweb.frames import native_frames, stored_frames, transfer_syntax
+from dicom_node.dicomweb.frames import is_compressed, stored_frames, transfer_syntax
 from dicom_node.dicomweb.media_types import (
     ANY_TRANSFER_SYNTAX,
     DICOM,
@@ -32,7 +24,9 @@ from dicom_node.query.catalogue import ArchivedObject
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 
 
-def instances(found: Sequence[ArchivedObject], wanted: Iterable[Accepted]) -> Response:
+def instances(
+    found: Sequence[ArchivedObject], wanted: Iterable[Accepted], decoder: Decoder
+) -> Response:
     """Return objects as DICOM files, in the transfer syntax that the client accepts.
 
     Without a transfer syntax in the Accept header that is Explicit VR Little Endian, as PS3.18
@@ -48,13 +42,16 @@ def instances(found: Sequence[ArchivedObject], wanted: Iterable[Accepted]) -> Re
             continue
         single = not each.multipart and each.name == DICOM and len(found) == 1
         if single:
-            return Response(_file(found[0], each.transfer_syntax), media_type=DICOM)
-        return multipart_related(_files(found, each.transfer_syntax), part_type=DICOM)
+            return Response(_file(found[0], each.transfer_syntax, decoder), media_type=DICOM)
+        return multipart_related(_files(found, each.transfer_syntax, decoder), part_type=DICOM)
     raise NotAcceptableError(f'instances are served as multipart/related; type="{DICOM}"')
 
 
 def frames(
-    archived: ArchivedObject, numbers: Sequence[int], wanted: Iterable[Accepted]
+    archived: ArchivedObject,
+    numbers: Sequence[int],
+    wanted: Iterable[Accepted],
+    decoder: Decoder,
 ) -> Response:
     """Return frames, counted from 1: native pixels, or the code stream that is stored.
 
@@ -66,7 +63,7 @@ def frames(
     stored = transfer_syntax(archived.path)
     for each in wanted:
         if each.takes(OCTET_STREAM) and each.transfer_syntax in ("", EXPLICIT_LITTLE):
-            payload = native_frames(archived.path, numbers)
+            payload = _native(archived, numbers, decoder)
             return _frames(payload, OCTET_STREAM, EXPLICIT_LITTLE, each)
         if each.transfer_syntax not in (ANY_TRANSFER_SYNTAX, stored, ""):
             continue
@@ -78,7 +75,9 @@ def frames(
     )
 
 
-def bulk_data(archived: ArchivedObject, tag: str, wanted: Iterable[Accepted]) -> Response:
+def bulk_data(
+    archived: ArchivedObject, tag: str, wanted: Iterable[Accepted], decoder: Decoder
+) -> Response:
     """Return the value of one binary attribute.
 
     Raises
@@ -88,12 +87,19 @@ def bulk_data(archived: ArchivedObject, tag: str, wanted: Iterable[Accepted]) ->
     """
     if tag.upper() == PIXEL_DATA:
         count = int(header(archived.path).get("NumberOfFrames", 1) or 1)
-        return frames(archived, range(1, count + 1), wanted)
+        return frames(archived, range(1, count + 1), wanted, decoder)
     value = _value(header(archived.path), tag)
     for each in wanted:
         if each.takes(OCTET_STREAM):
             return _frames([value], OCTET_STREAM, EXPLICIT_LITTLE, each)
     raise NotAcceptableError(f"bulk data is served as {OCTET_STREAM}")
+
+
+def _native(archived: ArchivedObject, numbers: Sequence[int], decoder: Decoder) -> Sequence[bytes]:
+    """Return native pixels; what is stored so needs no decoder."""
+    if is_compressed(archived.path):
+        return decoder.native_frames(archived.path, numbers)
+    return stored_frames(archived.path, numbers)
 
 
 def _frames(payload: Sequence[bytes], name: str, syntax: str, wanted: Accepted) -> Response:
@@ -104,34 +110,21 @@ def _frames(payload: Sequence[bytes], name: str, syntax: str, wanted: Accepted) 
     return multipart_related(parts, part_type=name)
 
 
-def _files(found: Iterable[ArchivedObject], wanted: str) -> Iterator[Part]:
+def _files(found: Iterable[ArchivedObject], wanted: str, decoder: Decoder) -> Iterator[Part]:
     for each in found:
-        body = _file(each, wanted)
+        body = _file(each, wanted, decoder)
         syntax = transfer_syntax(each.path) if wanted == ANY_TRANSFER_SYNTAX else wanted
         content_type = f"{DICOM}; transfer-syntax={syntax or EXPLICIT_LITTLE}"
         yield Part(content_type=content_type, body=body)
 
 
-def _file(archived: ArchivedObject, wanted: str) -> bytes:
+def _file(archived: ArchivedObject, wanted: str, decoder: Decoder) -> bytes:
     stored = transfer_syntax(archived.path)
     if wanted in (ANY_TRANSFER_SYNTAX, stored) or (not wanted and stored == EXPLICIT_LITTLE):
         return archived.path.read_bytes()
     if wanted not in ("", EXPLICIT_LITTLE):
         raise NotAcceptableError(f"this object is served in {EXPLICIT_LITTLE} or {stored}")
-    try:
-        dataset = read_object(archived.path)
-        if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-            require_decodable(dataset)
-            with refusing_damage():
-                dataset.decompress(generate_instance_uid=False)
-        dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE)
-        encoded = io.BytesIO()
-        dcmwrite(encoded, dataset, little_endian=True, implicit_vr=False)
-    except (ImageRefusedError, InflatesTooFarError, *DECODING_ERRORS) as error:
-        raise NotAcceptableError(
-            "this object cannot be decoded here: ask for it as stored (transfer-syntax=*)"
-        ) from error
-    return encoded.getvalue()
+    return decoder.explicit_little(archived.path)
 
 
 def _value(dataset: Dataset, tag: str) -> bytes:

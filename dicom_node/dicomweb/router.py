@@ -11,9 +11,10 @@ from fastapi.routing import APIRoute
 from dicom_node.dicomweb import media_types
 from dicom_node.dicomweb.capabilities import WADL, wadl
 from dicom_node.dicomweb.data_sets import JsonDataset, metadata
+from dicom_node.dicomweb.decoding import Decoder, DecodesHere
 from dicom_node.dicomweb.errors import BadSearchError, UnknownResourceError
 from dicom_node.dicomweb.packaged import ZIP, zipped
-from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, render
+from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
 from dicom_node.dicomweb.search import Scope, search
 from dicom_node.dicomweb.showing import rendered_images, small, thumbnail
@@ -31,33 +32,37 @@ _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 
 
-def make_router(catalogue: Catalogue, entities: EntitySearch) -> APIRouter:
+def make_router(
+    catalogue: Catalogue, entities: EntitySearch, decoder: Decoder | None = None
+) -> APIRouter:
     """Return the routes over what ``catalogue`` holds and ``entities`` finds.
 
-    Who may call them is the caller's matter.
+    Who may call them is the caller's matter. ``decoder`` opens what is shown; without one it is
+    done here.
     """
+    decoder = decoder or DecodesHere()
     router = APIRouter(prefix=PREFIX, default_response_class=JSONResponse)
-    _add_retrieval(router, catalogue)
-    _add_rendering(router, catalogue)
+    _add_retrieval(router, catalogue, decoder)
+    _add_rendering(router, catalogue, decoder)
     _add_search(router, entities)
     _add_capabilities(router)
     return router
 
 
-def _add_retrieval(router: APIRouter, catalogue: Catalogue) -> None:
+def _add_retrieval(router: APIRouter, catalogue: Catalogue, decoder: Decoder) -> None:
     @router.get(_INSTANCE + "/frames/{numbers}")
     def retrieve_frames(
         study: str, series: str, instance: str, numbers: str, accept: Accept = None
     ) -> Response:
         found = _one(catalogue, study, series, instance)
-        return frames(found, _numbers(numbers), media_types.accepted(accept))
+        return frames(found, _numbers(numbers), media_types.accepted(accept), decoder)
 
     @router.get(_INSTANCE + "/bulkdata/{tag}")
     def retrieve_bulk_data(
         study: str, series: str, instance: str, tag: str, accept: Accept = None
     ) -> Response:
         found = _one(catalogue, study, series, instance)
-        return bulk_data(found, tag, media_types.accepted(accept))
+        return bulk_data(found, tag, media_types.accepted(accept), decoder)
 
     @router.get(_STUDY + "/metadata")
     @router.get(_SERIES + "/metadata")
@@ -83,14 +88,14 @@ def _add_retrieval(router: APIRouter, catalogue: Catalogue) -> None:
         wanted = media_types.accepted(accept)
         if wanted[0].name == ZIP:
             return zipped(found, instance or series or study)
-        return instances(found, wanted)
+        return instances(found, wanted, decoder)
 
     @router.get("/wado")
     def retrieve_by_uri(request: Request) -> Response:
-        return wado_uri(catalogue, request.query_params)
+        return wado_uri(catalogue, request.query_params, decoder)
 
 
-def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
+def _add_rendering(router: APIRouter, catalogue: Catalogue, decoder: Decoder) -> None:
     @router.get(_INSTANCE + "/rendered")
     @router.get(_INSTANCE + "/frames/{numbers}/rendered")
     def retrieve_rendered(
@@ -103,7 +108,7 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
         found = _one(catalogue, study, series, instance)
-        body = render(found.path, _numbers(numbers)[0], media_type, rendering)
+        body = decoder.rendered(found.path, _numbers(numbers)[0], media_type, rendering)
         return Response(body, media_type=media_type)
 
     @router.get(_STUDY + "/rendered")
@@ -111,7 +116,8 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
     def retrieve_all_rendered(request: Request, study: str, series: str | None = None) -> Response:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
-        return rendered_images(_chosen(catalogue, study, series, None), media_type, rendering)
+        found = _chosen(catalogue, study, series, None)
+        return rendered_images(found, media_type, rendering, decoder)
 
     @router.get(_STUDY + "/thumbnail")
     @router.get(_SERIES + "/thumbnail")
@@ -121,7 +127,8 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
     ) -> Response:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
-        body = thumbnail(_chosen(catalogue, study, series, instance), media_type, rendering)
+        found = _chosen(catalogue, study, series, instance)
+        body = thumbnail(found, media_type, rendering, decoder)
         return Response(body, media_type=media_type)
 
     @router.get(_INSTANCE + "/frames/{numbers}/thumbnail")
@@ -131,7 +138,7 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue) -> None:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = small(Rendering.from_query(request.query_params))
         found = _one(catalogue, study, series, instance)
-        body = render(found.path, _numbers(numbers)[0], media_type, rendering)
+        body = decoder.rendered(found.path, _numbers(numbers)[0], media_type, rendering)
         return Response(body, media_type=media_type)
 
 

@@ -8,13 +8,14 @@ from fastapi.responses import StreamingResponse
 from pydicom import Dataset
 
 from dicom_node.dicomweb.data_sets import header
+from dicom_node.dicomweb.decoding import Decoder
 from dicom_node.dicomweb.errors import (
     DicomWebError,
     TooManyError,
     UnknownResourceError,
 )
 from dicom_node.dicomweb.multipart import Part, multipart_related
-from dicom_node.dicomweb.rendered import Rendering, render
+from dicom_node.dicomweb.rendered import Rendering
 from dicom_node.query.catalogue import ArchivedObject
 
 _THUMBNAIL = (128, 128)
@@ -27,7 +28,9 @@ def small(rendering: Rendering) -> Rendering:
     return replace(rendering, viewport=rendering.viewport or _THUMBNAIL)
 
 
-def thumbnail(found: Sequence[ArchivedObject], media_type: str, rendering: Rendering) -> bytes:
+def thumbnail(
+    found: Sequence[ArchivedObject], media_type: str, rendering: Rendering, decoder: Decoder
+) -> bytes:
     """Return a small picture of the image in the middle (PS3.18 Section 10.4.1.1.5).
 
     Raises
@@ -39,14 +42,14 @@ def thumbnail(found: Sequence[ArchivedObject], media_type: str, rendering: Rende
     for each in (*found[middle:], *found[:middle])[:_LOOKED_AT]:
         try:
             if frames := _frames(each.path):
-                return render(each.path, (frames + 1) // 2, media_type, small(rendering))
+                return decoder.rendered(each.path, (frames + 1) // 2, media_type, small(rendering))
         except DicomWebError:  # it has no pixels that can be decoded: another one stands for it
             continue
     raise UnknownResourceError("there is no image to be shown")
 
 
 def rendered_images(
-    found: Sequence[ArchivedObject], media_type: str, rendering: Rendering
+    found: Sequence[ArchivedObject], media_type: str, rendering: Rendering, decoder: Decoder
 ) -> StreamingResponse:
     """Return every frame of every image of a series or study, rendered one after another.
 
@@ -63,16 +66,16 @@ def rendered_images(
         raise TooManyError(
             f"{len(frames)} images are more than {_MOST_RENDERED}: ask for series or instances"
         )
-    return multipart_related(_parts(frames, media_type, rendering), part_type=media_type)
+    return multipart_related(_parts(frames, media_type, rendering, decoder), part_type=media_type)
 
 
 def _parts(
-    frames: Sequence[tuple[Path, int]], media_type: str, rendering: Rendering
+    frames: Sequence[tuple[Path, int]], media_type: str, rendering: Rendering, decoder: Decoder
 ) -> Iterator[Part]:
     shown = 0
     for path, number in frames:
         try:
-            body = render(path, number, media_type, rendering)
+            body = decoder.rendered(path, number, media_type, rendering)
         except DicomWebError:
             if not shown and (path, number) == frames[-1]:
                 raise

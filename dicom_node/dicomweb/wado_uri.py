@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 from fastapi import Response
 
+from dicom_node.dicomweb.decoding import Decoder
 from dicom_node.dicomweb.errors import BadSearchError, NotAcceptableError, UnknownResourceError
 from dicom_node.dicomweb.media_types import DICOM, Accepted
-from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, render
+from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
 from dicom_node.dicomweb.retrieve import instances
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
 
 
-def wado_uri(catalogue: Catalogue, query: Mapping[str, str]) -> Response:
+def wado_uri(catalogue: Catalogue, query: Mapping[str, str], decoder: Decoder) -> Response:
     """Return the object that a query names: rendered, or as a DICOM file.
 
     Raises
@@ -25,11 +26,11 @@ def wado_uri(catalogue: Catalogue, query: Mapping[str, str]) -> Response:
     wanted = [part.split(";")[0].strip() for part in query.get("contentType", JPEG).split(",")]
     if wanted[0] == DICOM:
         syntax = query.get("transferSyntax", "")
-        return instances([found], [Accepted(name=DICOM, transfer_syntax=syntax)])
+        return instances([found], [Accepted(name=DICOM, transfer_syntax=syntax)], decoder)
     media_type = next((each for each in wanted if each in (JPEG, PNG)), None)
     if media_type is None:
         raise NotAcceptableError(f"contentType is {DICOM}, {JPEG} or {PNG}")
-    body = render(found.path, _number(query), media_type, _rendering(query))
+    body = decoder.rendered(found.path, _number(query), media_type, _rendering(query))
     return Response(body, media_type=media_type)
 
 

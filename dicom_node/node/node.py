@@ -49,6 +49,7 @@ from dicom_node.node.review import review_stages
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
 from dicom_node.node.uploads import NodeUploads
+from dicom_node.node.viewing import Viewing
 from dicom_node.node.website import Website
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.web.application import make_application
@@ -181,6 +182,7 @@ class Node:
         self._workstations = Workstations(
             settings, self._repositories, record=self._auditing.record
         )
+        self._viewing = Viewing(settings) if settings.workers.count else None
         self._uploads = NodeUploads(
             archive=self._repositories.received,
             tell=self._received,
@@ -232,6 +234,7 @@ class Node:
                         is_over=self._stopping.is_set,
                     ),
                     uploads=self._uploads,
+                    decoder=self._viewing,
                     record=self._auditing.record,
                     audit=self._auditing.trail,
                 ),
@@ -326,6 +329,8 @@ class Node:
         self._dispatch.stop()
         self._workers.stop()
         self._web.stop()
+        if self._viewing is not None:
+            self._viewing.stop()
         self._auditing.take_changes()
         self._auditing.record(
             application(started=False, by=getpass.getuser(), at=utc_now(), version=__version__)

@@ -10,6 +10,7 @@ from dicom_node.administration.administration import Administration
 from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.data_sets import header
+from dicom_node.dicomweb.decoding import Decoder
 from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.dicomweb.router import make_router as make_dicomweb
 from dicom_node.dicomweb.storing import is_store, make_store_router
@@ -44,6 +45,7 @@ def make_pages(
     devices: DeviceDesk | None = None,
     administration: Administration | None = None,
     uploads: Uploads | None = None,
+    decoder: Decoder | None = None,
     record: Record = unrecorded,
     audit: AuditPort | None = None,
 ) -> Pages:
@@ -74,7 +76,7 @@ def make_pages(
                 is_for=allows(Permission.REVIEW),
             )
         )
-    interfaces = [_for_readers(make_dicomweb(catalogue, repositories.search))]
+    interfaces = [_for_readers(make_dicomweb(catalogue, repositories.search, decoder))]
     if uploads is not None:
         interfaces.append(make_store_router(uploads, _sender(settings)))
     if administration is not None:
