@@ -5,14 +5,15 @@ import hmac
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException
+from starlette.requests import HTTPConnection
 
 from dicom_node.domain.application_entity import Operation, checked_ae_title
 from dicom_node.errors import ConfigurationError
 
 _SHORTEST_TOKEN = 20
 # The AE title that a request is made for, or None where the request names nobody.
-Identify = Callable[[Request], str | None]
+Identify = Callable[[HTTPConnection], str | None]
 
 
 def read_tokens(path: Path) -> dict[str, str]:
@@ -55,7 +56,7 @@ class TokenCallers:
         self._permitted = permitted
         self._otherwise = otherwise
 
-    def __call__(self, request: Request) -> str:
+    def __call__(self, request: HTTPConnection) -> str:
         """Return the AE title that calls.
 
         Raises

@@ -13,15 +13,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from dicom_node.domain.peer_message import Channel
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.query.errors import UnusableQueryError
 from dicom_node.query.keys import STEP_KEYS, Level, returned
 from dicom_node.query.parameters import Reading, read_search
 from dicom_node.ups.errors import REASONS, StepRefusedError
 from dicom_node.ups.service import ProcedureSteps
+from dicom_node.ups.subscriptions import Receiver
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +40,9 @@ _HTTP_STATUS: dict[UpsStatus, int] = {
     UpsStatus.MISSING_ATTRIBUTE: 400,
     UpsStatus.MISSING_ATTRIBUTE_VALUE: 400,
     UpsStatus.NOT_SCHEDULED: 400,
+    UpsStatus.RECEIVER_UNKNOWN: 400,
+    UpsStatus.ACTION_NOT_APPROPRIATE: 400,
+    UpsStatus.NO_EVENT_REPORTS: 501,
     UpsStatus.SCHEDULED_BY_CREATION_ONLY: 400,
 }
 _INCONSISTENT = "The submitted request is inconsistent with the state of the UPS Instance."
@@ -135,12 +141,26 @@ def workitems_router(
     def cancel(request: Request, uid: str, by: performer, dataset: payload) -> Response:
         return face.request_cancel(request, uid, dataset, by)
 
-    @router.api_route("/{uid}/subscribers/{title}", methods=["POST", "DELETE"])
-    def subscribe(uid: str, title: str, _by: performer) -> Response:
-        del uid, title
-        raise HTTPException(501, "event reports are not supported: search the worklist again")
-
+    _add_subscriptions(router, face, told)
     return router
+
+
+def _add_subscriptions(
+    router: APIRouter, face: "_Face", told: Callable[[Request], Iterator[str]]
+) -> None:
+    performer = Annotated[str, Depends(told)]
+
+    @router.post("/{uid}/subscribers/{title}")
+    def subscribe(request: Request, uid: str, title: str, by: performer) -> Response:
+        return face.subscribe(request, uid, _own(title, by))
+
+    @router.delete("/{uid}/subscribers/{title}")
+    def unsubscribe(request: Request, uid: str, title: str, by: performer) -> Response:
+        return face.unsubscribe(request, uid, _own(title, by))
+
+    @router.post("/{uid}/subscribers/{title}/suspend")
+    def suspend(request: Request, uid: str, title: str, by: performer) -> Response:
+        return face.suspend(request, uid, _own(title, by))
 
 
 def _said(request: Request, by: str) -> WorkitemRequest:
@@ -263,6 +283,54 @@ class _Face:
         with _refusals(request):
             status = self._steps.request_cancel(uid, dataset, requester=by)
         return _done(request, 202, uid, status)
+
+    def subscribe(self, request: Request, uid: str, receiver: Receiver) -> Response:
+        """Subscribe to a work item, or to all that match (Section 11.10)."""
+        wanted = _filter(request.query_params.get("filter", ""))
+        if _flag(request, "deletionlock"):
+            wanted.DeletionLock = "TRUE"
+        with _refusals(request):
+            self._steps.subscribe(uid, receiver, wanted)
+        where = f"{_service(request)}/subscribers/{receiver.title}".replace("http", "ws", 1)
+        return Response(status_code=201, headers={"Content-Location": where})
+
+    def unsubscribe(self, request: Request, uid: str, receiver: Receiver) -> Response:
+        """End a subscription (Section 11.11)."""
+        with _refusals(request):
+            self._steps.unsubscribe(uid, receiver)
+        return Response(status_code=200)
+
+    def suspend(self, request: Request, uid: str, receiver: Receiver) -> Response:
+        """Hear of no new work items (Section 11.12)."""
+        with _refusals(request):
+            self._steps.suspend(uid, receiver)
+        return Response(status_code=200)
+
+
+def _own(title: str, by: str) -> Receiver:
+    if title != by:
+        raise HTTPException(403, f"this token subscribes as {by} alone")
+    return Receiver(title=title, channel=Channel.WEB)
+
+
+def _flag(request: Request, name: str) -> bool:
+    said = request.query_params.get(name, "false").lower()
+    if said not in ("true", "false"):
+        raise HTTPException(400, f"{name} is true or false")
+    return said == "true"
+
+
+def _filter(text: str) -> Dataset:
+    """Read a filter: attributes and values, as in ``PatientID=4711,WorklistLabel=WARD 7``."""
+    keys = Dataset()
+    for part in filter(None, text.split(",")):
+        name, is_pair, value = part.partition("=")
+        tag = tag_for_keyword(name) if is_pair else None
+        vr = dictionary_VR(tag) if tag is not None else "SQ"
+        if tag is None or vr == "SQ":
+            raise HTTPException(400, "a filter is attributes and values: PatientID=4711,…")
+        keys.add_new(tag, vr, value)
+    return keys
 
 
 class _refusals:  # noqa: N801 - read as a statement

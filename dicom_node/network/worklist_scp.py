@@ -27,6 +27,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.domain.callers import CallerRefusedError
+from dicom_node.domain.peer_message import Channel
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.errors import NodeError
@@ -58,6 +59,7 @@ from dicom_node.ups.codes import (
 )
 from dicom_node.ups.errors import REASONS, StepRefusedError
 from dicom_node.ups.service import ProcedureSteps
+from dicom_node.ups.subscriptions import Receiver
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ WORKLIST_TRANSFER_SYNTAXES: tuple[str, ...] = (
     str(ExplicitVRBigEndian),
 )
 # PS3.4 Tables CC.2.1-1, CC.2.2-1 and CC.2.3-1
-_CHANGE_STATE, _REQUEST_CANCEL, _SUBSCRIPTIONS = 1, 2, (3, 4, 5)
+_CHANGE_STATE, _REQUEST_CANCEL, _SUBSCRIBE, _UNSUBSCRIBE, _SUSPEND = range(1, 6)
 _SUCCESS, _CANCELED, _PENDING = 0x0000, 0xFE00, 0xFF00
 _OUT_OF_RESOURCES, _QUERY_MISMATCH, _UNABLE = 0xA700, 0xA900, 0xC001
 _LARGEST_REQUEST = 4 * 1024 * 1024
@@ -338,12 +340,24 @@ class WorklistScp:
             )
         elif action == _REQUEST_CANCEL:
             status = self._steps.request_cancel(uid, information, requester=_caller(event))
-        elif action in _SUBSCRIPTIONS:
-            raise StepRefusedError(UpsStatus.NO_EVENT_REPORTS)
+        elif action in (_SUBSCRIBE, _UNSUBSCRIBE, _SUSPEND):
+            status = self._subscription(action, uid, information, _caller(event))
         else:
             raise StepRefusedError(UpsStatus.NO_SUCH_ACTION)
         self._tell(event, "U", uid)
         return int(status), None
+
+    def _subscription(self, action: int, uid: str, information: Dataset, caller: str) -> UpsStatus:
+        receiver = Receiver(
+            title=str(information.get("ReceivingAE") or caller).strip(), channel=Channel.DIMSE
+        )
+        if action == _SUBSCRIBE:
+            self._steps.subscribe(uid, receiver, information)
+        elif action == _UNSUBSCRIBE:
+            self._steps.unsubscribe(uid, receiver)
+        else:
+            self._steps.suspend(uid, receiver)
+        return UpsStatus.SUCCESS
 
 
 def _array(_type_code: str, length: int) -> list[int]:

@@ -8,8 +8,10 @@ from fastapi import APIRouter
 from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.callers import TokenCallers, read_tokens
+from dicom_node.dicomweb.notifications import Notifier, notifications_router
 from dicom_node.dicomweb.workitems import WorkitemLimits, WorkitemRequest, workitems_router
 from dicom_node.domain.application_entity import Operation
+from dicom_node.domain.peer_message import Channel, PeerMessage
 from dicom_node.network.events import QueryAnswered, ReceptionEvent, StepChanged
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
@@ -20,8 +22,10 @@ from dicom_node.node.peers import tls_files
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.ups.procedure_steps import HotbaseSteps
 from dicom_node.ups.codes import UPS_QUERY
+from dicom_node.ups.events import StepEvents
 from dicom_node.ups.presentation import Station
 from dicom_node.ups.service import ProcedureSteps
+from dicom_node.ups.subscriptions import Receiver
 
 
 class Workstations:
@@ -50,15 +54,26 @@ class Workstations:
             review_queue=review_queue,
             clock=utc_now,
         )
+        station = Station(
+            ae_title=settings.network.ae_title, worklist_label=settings.worklist.label
+        )
+        self._events = StepEvents(
+            store=self._store,
+            book=repositories.subscriptions,
+            outbox=repositories.messages,
+            station=station,
+            knows=self._knows,
+            clock=utc_now,
+            wake=self._wake,
+        )
         self.steps = ProcedureSteps(
             store=self._store,
             review_queue=review_queue,
             analyses=_Analyses(repositories),
-            station=Station(
-                ae_title=settings.network.ae_title, worklist_label=settings.worklist.label
-            ),
+            station=station,
             clock=utc_now,
             lock_time=timedelta(hours=settings.worklist.lock_hours),
+            events=self._events,
         )
         self._scp = WorklistScp(
             _scp_settings(settings),
@@ -66,7 +81,8 @@ class Workstations:
             access=database_access(settings.hotbase_url, settings.network.ae_title),
             emit=self._tell,
         )
-        self._router = self._make_router()
+        self._notifier = Notifier()
+        self._routers = self._make_routers()
 
     @property
     def port(self) -> int:
@@ -76,7 +92,7 @@ class Workstations:
     @property
     def routers(self) -> tuple[APIRouter, ...]:
         """What the HTTP side serves: UPS-RS where anybody has a token."""
-        return (self._router,) if self._router is not None else ()
+        return self._routers
 
     def start(self) -> None:
         """Listen, where that is switched on.
@@ -88,6 +104,12 @@ class Workstations:
         """
         if self._settings.enabled:
             self._scp.start()
+        self.announce()
+
+    def announce(self) -> None:
+        """Tell who has subscribed to all steps that the node is there again."""
+        if self._settings.enabled or self._routers:
+            self._events.restarted()
 
     def stop(self) -> None:
         """Stop listening."""
@@ -98,18 +120,28 @@ class Workstations:
 
         Workstations send no heartbeats: their claims are extended here, before they expire.
         """
-        if self._settings.enabled or self._router is not None:
+        if self._settings.enabled or self._routers:
             self.steps.keep_locks()
 
-    def _make_router(self) -> APIRouter | None:
+    def _make_routers(self) -> tuple[APIRouter, ...]:
         if not self._settings.token_file:
-            return None
-        return workitems_router(
-            self.steps,
-            caller=TokenCallers(read_tokens(Path(self._settings.token_file)), self._permitted),
-            tell=self._tell_request,
-            limits=WorkitemLimits(max_results=self._settings.max_results),
+            return ()
+        caller = TokenCallers(read_tokens(Path(self._settings.token_file)), self._permitted)
+        return (
+            workitems_router(
+                self.steps,
+                caller=caller,
+                tell=self._tell_request,
+                limits=WorkitemLimits(max_results=self._settings.max_results),
+            ),
+            notifications_router(
+                caller=caller, notifier=self._notifier, inbox=_WebInbox(self._repositories)
+            ),
         )
+
+    def _wake(self, receiver: Receiver) -> None:
+        if receiver.channel is Channel.WEB:
+            self._notifier.wake(receiver.title)
 
     def _tell(self, event: ReceptionEvent) -> None:
         self._records.handle([event])
@@ -137,9 +169,31 @@ class Workstations:
                 )
             )
 
+    def _knows(self, receiver: Receiver) -> bool:
+        """Whether a receiver of events is administered, and can be told."""
+        entity = self._repositories.ae_titles.find(receiver.title)
+        if entity is None or Operation.WORKLIST not in entity.permitted:
+            return False
+        return receiver.channel is Channel.WEB or not entity.url
+
     def _permitted(self, title: str) -> frozenset[Operation] | None:
         entity = self._repositories.ae_titles.find(title)
         return entity.permitted if entity is not None else None
+
+
+class _WebInbox:
+    """What waits for those who listen over WebSockets."""
+
+    def __init__(self, repositories: Repositories) -> None:
+        self._messages = repositories.messages
+
+    def waiting(self, title: str) -> tuple[PeerMessage, ...]:
+        """Return some of what was not sent yet, in its order."""
+        return self._messages.due(utc_now(), channel=Channel.WEB, receiver=title, limit=100)
+
+    def sent(self, message: PeerMessage) -> None:
+        """Take note that a message was sent."""
+        self._messages.taken([message.number], at=utc_now())
 
 
 class _Analyses:

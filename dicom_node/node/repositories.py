@@ -51,6 +51,7 @@ from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.persistence.routes import RouteStore
 from dicom_node.persistence.sessions import SessionStore
 from dicom_node.persistence.told import FindingSearch, ToldStore
+from dicom_node.persistence.ups.subscriptions import HotbaseSubscriptions
 from dicom_node.persistence.users import UserStore
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
@@ -82,6 +83,7 @@ class Repositories:
         self.proofs = ProofStore(self.engine)
         self.commitments = CommitmentStore(self.engine)
         self.messages = MessageStore(self.engine)
+        self.subscriptions = HotbaseSubscriptions(self.engine)
         self.announcements = AnnouncementStore(self.engine)
         self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)

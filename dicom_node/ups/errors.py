@@ -39,10 +39,12 @@ REASONS: dict[UpsStatus, str] = {
     UpsStatus.SCHEDULED_BY_CREATION_ONLY: "The UPS may only become SCHEDULED via N-CREATE",
     UpsStatus.FINAL_STATE_REQUIREMENTS: "The UPS has not met final state requirements",
     UpsStatus.UNKNOWN_STEP: "Specified SOP Instance UID does not exist",
+    UpsStatus.RECEIVER_UNKNOWN: "Receiving AE-TITLE is unknown to this SCP",
     UpsStatus.NOT_SCHEDULED: "The provided value of UPS State was not SCHEDULED",
     UpsStatus.NOT_IN_PROGRESS: "The UPS is not yet in the IN PROGRESS state",
     UpsStatus.CANCEL_OF_COMPLETED: "The UPS is already COMPLETED",
     UpsStatus.PERFORMER_UNREACHABLE: "The performer cannot be contacted",
     UpsStatus.PERFORMER_CHOOSES_NOT_TO_CANCEL: "Performer chooses not to cancel",
+    UpsStatus.ACTION_NOT_APPROPRIATE: "Specified action not appropriate for specified instance",
     UpsStatus.NO_EVENT_REPORTS: "SCP does not support Event Reports",
 }

@@ -17,7 +17,7 @@ from dicom_node.domain.procedure_step import (
 from dicom_node.domain.review.queue import ItemFilter, ReviewQueue
 from dicom_node.domain.review.review import ReviewItem, ReviewState
 from dicom_node.domain.subject import Subject
-from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery
+from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery, StepStanding
 
 
 @dataclass(slots=True)
@@ -96,6 +96,16 @@ class FakeSteps:
     def locked(self) -> tuple[ProcedureStep, ...]:
         """Return the steps that performers have locked."""
         return tuple(each for each in map(self._shown, self.rows.values()) if each.is_locked)
+
+    def standing(self) -> Mapping[str, StepStanding]:
+        """Return how all steps stand that are not over."""
+        return {
+            each.uid: StepStanding(
+                uid=each.uid, study_instance_uid=each.study_instance_uid, state=each.state
+            )
+            for each in self.steps()
+            if not each.state.is_final
+        }
 
     def settle(self) -> int:
         """Write down which steps are over."""

@@ -30,6 +30,15 @@ EVERY_STEP = StepQuery()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepStanding:
+    """The state of a step, and of which study it is."""
+
+    uid: str
+    study_instance_uid: str
+    state: StepState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How a step ends: its state, what it says then, and the step that takes its place, if any."""
 
@@ -79,6 +88,10 @@ class StepStore(Protocol):
 
     def locked(self) -> tuple[ProcedureStep, ...]:
         """Return the steps that performers have locked."""
+        ...
+
+    def standing(self) -> Mapping[str, StepStanding]:
+        """Return how all steps stand that are not over, or have just been, by their UIDs."""
         ...
 
     def settle(self) -> int:

@@ -44,6 +44,7 @@ from dicom_node.ups.changes import (
     replacing,
 )
 from dicom_node.ups.errors import StepRefusedError
+from dicom_node.ups.events import StepEvents
 from dicom_node.ups.modality_worklist import modality_worklist_dataset
 from dicom_node.ups.narrowing import modality_query, step_query
 from dicom_node.ups.ports import Analyses, Ending, StepStore
@@ -55,6 +56,7 @@ from dicom_node.ups.requirements import (
     check_update,
     settable,
 )
+from dicom_node.ups.subscriptions import Receiver
 
 _LOG = logging.getLogger(__name__)
 _REFUSED_CLAIMS: tuple[tuple[type[ConflictError], UpsStatus], ...] = (
@@ -85,7 +87,10 @@ class ProcedureSteps:
         station: Station,
         clock: Callable[[], datetime],
         lock_time: timedelta = timedelta(hours=8),
+        events: StepEvents | None = None,
     ) -> None:
+        """Take the parts; without ``events`` nobody may subscribe."""
+        self._events = events
         self._store = store
         self._review_queue = review_queue
         self._analyses = analyses
@@ -140,6 +145,7 @@ class ProcedureSteps:
             self._create_analysis(uid, study, accepted.attributes, requester)
         else:
             self._create_review(uid, study, accepted.attributes, requester)
+        self._look()
         _LOG.info("step created step=%s study=%s requester=%s", uid, study, requester)
         changed = bool(accepted.left_out) or bool(dataset.get("TransactionUID"))
         return Created(
@@ -167,6 +173,8 @@ class ProcedureSteps:
             )
         if step.is_locked:
             self._hold(step)
+        if self._events is not None:
+            self._events.updated(uid, accepted.attributes)
         _LOG.info("step updated step=%s performer=%s", uid, performer)
         return UpsStatus.ATTRIBUTES_NOT_SUPPORTED if accepted.left_out else UpsStatus.SUCCESS
 
@@ -193,27 +201,34 @@ class ProcedureSteps:
             self._complete(step)
         else:
             self._cancel(step, "")
+        self._look()
         _LOG.info("step %s step=%s performer=%s", state.lower(), uid, performer)
         return status
 
     def request_cancel(self, uid: str, dataset: Dataset, *, requester: str) -> UpsStatus:
         """Cancel a step that this requester asked for, and nobody has begun (Section CC.2.2).
 
+        The performer of one that has begun is told of the request, and decides.
+
         Raises
         ------
         StepRefusedError
-            It is completed (C311); its performer cannot be told (C312); or the node, whose step it
-            is, keeps it: a result waits for review until somebody decides it (C313).
+            It is completed (C311); its performer has not subscribed to it (C312); or the node,
+            whose step it is, keeps it: a result waits until somebody decides it (C313).
         """
         step = self._step(uid)
         status = self._check(StepRequest.REQUEST_CANCEL, step, "")
         if status is not UpsStatus.SUCCESS:
             return status
         if step.is_locked:
+            if self._events and self._events.cancel_requested(step, dataset, requester):
+                _LOG.info("cancellation asked for step=%s requester=%s", uid, requester)
+                return status
             raise StepRefusedError(UpsStatus.PERFORMER_UNREACHABLE)
         if step.state is not StepState.SCHEDULED or step.requester != requester:
             raise StepRefusedError(UpsStatus.PERFORMER_CHOOSES_NOT_TO_CANCEL)
         self._cancel(step, str(dataset.get("ReasonForCancellation") or ""))
+        self._look()
         _LOG.info("step canceled on request step=%s requester=%s", uid, requester)
         return status
 
@@ -230,7 +245,48 @@ class ProcedureSteps:
                 self._cancel(step, "The performer's lock expired")
             else:
                 self._hold(step)
+        self._look()
         self._store.settle()
+
+    def subscribe(self, uid: str, receiver: Receiver, dataset: Dataset) -> None:
+        """Tell a receiver what becomes of a step, or of steps at large (Section CC.2.3).
+
+        Raises
+        ------
+        StepRefusedError
+            Nobody can subscribe here (C315), or as for ``StepEvents.subscribe``.
+        """
+        lock = str(dataset.get("DeletionLock") or "").upper() == "TRUE"
+        self._reporting().subscribe(uid, receiver, dataset, deletion_lock=lock)
+
+    def unsubscribe(self, uid: str, receiver: Receiver) -> None:
+        """Tell a receiver no more of a step, or of any.
+
+        Raises
+        ------
+        StepRefusedError
+            As for ``StepEvents.unsubscribe``.
+        """
+        self._reporting().unsubscribe(uid, receiver)
+
+    def suspend(self, uid: str, receiver: Receiver) -> None:
+        """Tell a receiver of all steps of no more new ones.
+
+        Raises
+        ------
+        StepRefusedError
+            As for ``StepEvents.suspend``.
+        """
+        self._reporting().suspend(uid, receiver)
+
+    def _reporting(self) -> StepEvents:
+        if self._events is None:
+            raise StepRefusedError(UpsStatus.NO_EVENT_REPORTS)
+        return self._events
+
+    def _look(self) -> None:
+        if self._events is not None:
+            self._events.look()
 
     def _create_review(self, uid: str, study: str, attributes: Dataset, requester: str) -> None:
         waiting = self._review_queue.items(ItemFilter(study_instance_uid=study)).items

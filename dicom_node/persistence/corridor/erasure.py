@@ -48,6 +48,7 @@ from dicom_node.persistence.review.tables import (
     REVIEW_ITEMS,
     REVIEW_READINGS,
 )
+from dicom_node.persistence.ups.subscription_tables import STEP_SUBSCRIPTIONS, TOLD_STEPS
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
 
 # In the order in which rows may go: none before those that refer to it.
@@ -60,7 +61,7 @@ OF_IMAGES = (COMMITMENT_REFERENCES,)
 OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
-    ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES,
+    ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STEP_SUBSCRIPTIONS, TOLD_STEPS,
     PRIORS, PRIOR_SEARCHES, RETRIEVALS, STUDIES,
 )  # fmt: skip
 

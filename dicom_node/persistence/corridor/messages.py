@@ -107,10 +107,11 @@ class MessageStore:
             return {MessageState(state): count for state, count in connection.execute(query)}
 
     def collect(self, before: datetime) -> int:
-        """Forget messages that ended ``before``; return how many."""
+        """Forget messages that ended ``before``, or that nobody came for; return how many."""
+        unheard = (_ROW.channel == Channel.WEB) & (_ROW.made_at < before)
         with self._engine.begin() as connection:
             return connection.execute(
-                sa.delete(PEER_MESSAGES).where(_ROW.ended_at < before)
+                sa.delete(PEER_MESSAGES).where((_ROW.ended_at < before) | unheard)
             ).rowcount
 
     def untold_deliveries(

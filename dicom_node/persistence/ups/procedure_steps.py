@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.procedure_step import (
+    STATE_OF_ITEM,
     ProcedureStep,
     StepKind,
     StepReference,
@@ -22,9 +23,10 @@ from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.subjects import subjects_of
 from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, JOBS, STUDIES
 from dicom_node.persistence.review.rows import item_of
-from dicom_node.persistence.review.tables import REVIEW_ITEMS
+from dicom_node.persistence.review.tables import IS_OPEN, REVIEW_ITEMS
 from dicom_node.persistence.ups.rows import (
     analysis_state,
+    first_uid,
     item_id_of,
     shown_state,
     step_of_item,
@@ -33,7 +35,7 @@ from dicom_node.persistence.ups.rows import (
 )
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
 from dicom_node.query.sql import condition
-from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery
+from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery, StepStanding
 
 _ITEMS, _STEPS, _STUDIES = REVIEW_ITEMS.c, PROCEDURE_STEPS.c, STUDY_ATTRIBUTES.c
 _PAGE = 200
@@ -181,6 +183,18 @@ class HotbaseSteps:
             rows = [dict(each) for each in connection.execute(query).mappings()]
             return tuple(self._stored(connection, rows))
 
+    def standing(self) -> Mapping[str, StepStanding]:
+        """Return how all steps stand that are not over, or have just been, by their UIDs."""
+        stored = {step.uid: _standing(step) for step in self._rows(_NOT_OVER, None)}
+        now = self._clock()
+        touched = sa.exists().where(_STEPS.item_id == _ITEMS.item_id)
+        query = sa.select(
+            _ITEMS.item_id, _ITEMS.study_instance_uid, _ITEMS.state, _ITEMS.claimed_until
+        ).where(IS_OPEN, ~touched)
+        with self._read() as connection:
+            untouched = [_standing_of_item(row, now) for row in connection.execute(query)]
+        return {**{each.uid: each for each in untouched}, **stored}
+
     def settle(self) -> int:
         """Write down which steps are over, because their items or studies are; return how many.
 
@@ -312,6 +326,21 @@ class HotbaseSteps:
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
+
+
+def _standing(step: ProcedureStep) -> StepStanding:
+    return StepStanding(uid=step.uid, study_instance_uid=step.study_instance_uid, state=step.state)
+
+
+def _standing_of_item(row: Any, now: datetime) -> StepStanding:
+    """Return how a review item stands that nobody has touched over DICOM."""
+    is_free = row.claimed_until is None or row.claimed_until <= now
+    state = STATE_OF_ITEM[ReviewState(row.state)]
+    return StepStanding(
+        uid=first_uid(row.item_id),
+        study_instance_uid=row.study_instance_uid,
+        state=StepState.SCHEDULED if is_free else state,
+    )
 
 
 def _second_later(end: datetime | None) -> datetime | None:

@@ -22,7 +22,7 @@ _UUID_ROOT = "2.25."
 def step_of_item(item: ReviewItem, subject: Subject, now: datetime) -> ProcedureStep:
     """Return the step of a review item that nobody has touched over DICOM."""
     return ProcedureStep(
-        uid=f"{_UUID_ROOT}{step_number(item.item_id, 0)}",
+        uid=first_uid(item.item_id),
         kind=StepKind.REVIEW,
         study_instance_uid=item.study_instance_uid,
         subject=subject,
@@ -31,6 +31,11 @@ def step_of_item(item: ReviewItem, subject: Subject, now: datetime) -> Procedure
         modified_at=item.decided_at or item.created_at,
         item=item,
     )
+
+
+def first_uid(item_id: str) -> str:
+    """Return the UID of a review item's step of the first round."""
+    return f"{_UUID_ROOT}{step_number(item_id, 0)}"
 
 
 def item_id_of(uid: str) -> str | None:

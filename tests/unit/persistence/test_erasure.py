@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
-from dicom_node.domain.peer_message import MessageKind, PeerMessage
+from dicom_node.domain.peer_message import Channel, MessageKind, PeerMessage
 from dicom_node.domain.performed_step import (
     AnnouncedInstance,
     PerformedState,
     PerformedStep,
 )
+from dicom_node.domain.procedure_step import StepState
 from dicom_node.domain.study import StudyState
 from dicom_node.node.erasing import Erasing
 from dicom_node.node.repositories import Repositories
@@ -31,6 +32,8 @@ from dicom_node.persistence.warehouse.tables import (
     TRUTHS,
     WAREHOUSE,
 )
+from dicom_node.ups.ports import StepStanding
+from dicom_node.ups.subscriptions import Receiver, Subscription
 from tests.unit.builders import EPOCH, a_described_instance
 from tests.unit.persistence.test_retention import House
 
@@ -106,6 +109,11 @@ def _report(repositories: Repositories, study: str) -> None:
         made_at=EPOCH,
     )
     repositories.messages.add([told])
+    receiver = Receiver(title="WS1", channel=Channel.DIMSE)
+    subscription = Subscription(receiver=receiver, scope=f"8.{study}", study_instance_uid=study)
+    repositories.subscriptions.put(subscription)
+    standing = StepStanding(uid=f"8.{study}", study_instance_uid=study, state=StepState.SCHEDULED)
+    repositories.subscriptions.tell([standing])
 
 
 def _validate(repositories: Repositories, study: str) -> None:
