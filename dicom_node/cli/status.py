@@ -13,6 +13,7 @@ from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.cli.priors import show_priors
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.performed_step import exposure_words
+from dicom_node.domain.retrieval import Purpose
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NotFoundError
 from dicom_node.node.mending import make_deliveries, make_studies
@@ -110,6 +111,9 @@ def _why(study: StudyRecord) -> str:
 
 def _show_study(console: Console, repositories: Repositories, study: StudyRecord) -> None:
     console.print(_studies((study,)))
+    outcomes = repositories.retrievals.outcomes(study.study_instance_uid, Purpose.REPAIR)
+    for archive, outcome in outcomes.items():
+        console.print(f"Counted at {archive}: {outcome}", highlight=False, soft_wrap=True)
     show_priors(console, repositories, study.study_instance_uid)
     _show_reports(console, repositories, study.study_instance_uid)
     for job in repositories.hotbase.jobs(study.study_instance_uid):

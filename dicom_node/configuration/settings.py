@@ -332,6 +332,8 @@ class RetrievalSettings(_Section):
     """AE title of the archive that is asked for images a transfer lacks; empty: nobody."""
     look_back: float = Field(default=86400.0, gt=0)
     """Seconds since a study's last image for which the archive is asked about it."""
+    counted: Literal["doubtful", "all"] = "doubtful"
+    """Whose images it is asked to count: of studies that seem to lack some, or of all."""
     way: Way = Way.AUTO
     """How it hands images over: get (C-GET), move (C-MOVE), or auto: C-MOVE where C-GET fails."""
     deadline: float = Field(default=600.0, gt=0)

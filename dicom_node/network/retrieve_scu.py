@@ -133,6 +133,8 @@ class ArchiveScu:
         AssociationError
             As for ``studies_of``.
         """
+        if not series:
+            return ()
         return listed_instances(
             self._address(),
             study_instance_uid,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from ai_engine.ct.refusal import CtRefusalReason
+from ai_engine.prediction import RemarkKind
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.prior import PriorRule
@@ -21,6 +22,8 @@ from dicom_node.workflow.priors.searching import PriorParts, PriorSearching
 
 # What an archive has sent to the node's own port is indexed this soon after it said so.
 _INDEXED_WITHIN, _LOOK_EVERY = 5.0, 0.05
+# Recent studies that a sweep asks about, at most: those longest quiet come first.
+_REPAIRED_AT_ONCE = 1000
 
 
 def archive_of(settings: NodeSettings, repositories: Repositories) -> ArchiveScu:
@@ -46,7 +49,13 @@ def repairing_of(
 
     def candidates() -> tuple[StudyRecord, ...]:
         since = utc_now() - timedelta(seconds=wanted.look_back)
-        return repositories.index.lacking(CtRefusalReason.MISSING_SLICES, since=since)
+        return repositories.index.lacking(
+            CtRefusalReason.MISSING_SLICES,
+            remark=RemarkKind.MAY_BE_INCOMPLETE,
+            since=since,
+            every=wanted.counted == "all",
+            limit=_REPAIRED_AT_ONCE,
+        )
 
     return Repairing(
         index=repositories.index,

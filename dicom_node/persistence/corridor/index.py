@@ -23,12 +23,14 @@ from dicom_node.persistence.corridor.tables import (
     INSTANCES,
     JOBS,
     REFUSALS,
+    REMARKS,
     STUDIES,
 )
 from dicom_node.persistence.upsert import insert_or_ignore
 
 # More parameters than this in one statement are too many for some SQLite builds.
 _CHUNK = 500
+_UNDER_WAY = (StudyState.RECEIVING, StudyState.COMPLETE)
 _JSON = TypeAdapter(ReceivedInstance)
 
 
@@ -267,20 +269,40 @@ class StudyIndex:
         with self._read() as connection:
             return study_records(connection, STUDIES.c.state == StudyState.RECEIVING, limit=limit)
 
-    def lacking(self, reason: str, *, since: datetime, limit: int = 100) -> tuple[StudyRecord, ...]:
+    def lacking(
+        self,
+        reason: str,
+        *,
+        since: datetime,
+        remark: str = "",
+        every: bool = False,
+        limit: int = 100,
+    ) -> tuple[StudyRecord, ...]:
         """Return studies that may lack images, the longest quiet first.
 
-        Their transfer broke off, or an image was refused for ``reason``; and nothing of them has
-        been received before ``since`` only.
+        Their transfer broke off, an image was refused for ``reason``, or a result says ``remark``;
+        and nothing of them has been received before ``since`` only. With ``every`` one that is not
+        under way is doubted.
         """
         refused = (
             sa.select(JOBS.c.study_instance_uid)
             .join(REFUSALS, REFUSALS.c.job_id == JOBS.c.job_id)
             .where(REFUSALS.c.reason == reason)
         )
+        remarked = (
+            sa.select(JOBS.c.study_instance_uid)
+            .join(REMARKS, REMARKS.c.job_id == JOBS.c.job_id)
+            .where(REMARKS.c.kind == remark)
+        )
+        signs = sa.or_(
+            STUDIES.c.interruption.is_not(None),
+            STUDIES.c.study_instance_uid.in_(refused),
+            STUDIES.c.study_instance_uid.in_(remarked),
+        )
         condition = sa.and_(
             STUDIES.c.last_received_at >= since,
-            sa.or_(STUDIES.c.interruption.is_not(None), STUDIES.c.study_instance_uid.in_(refused)),
+            STUDIES.c.state != StudyState.PRIOR,
+            sa.or_(signs, STUDIES.c.state.not_in(_UNDER_WAY)) if every else signs,
         )
         with self._read() as connection:
             return study_records(connection, condition, limit=limit)

@@ -17,6 +17,8 @@ RETRIEVALS = sa.Table(
     sa.Column("purpose", sa.String(16), primary_key=True),
     sa.Column("begun_at", UtcDateTime, nullable=False),
     sa.Column("until", UtcDateTime, nullable=True),
+    # What came of it, in words; of priors each says it itself.
+    sa.Column("outcome", sa.Text, nullable=False, server_default=""),
 )
 
 # The search for the priors of a study: one at a time, whatever comes of it.

@@ -53,6 +53,37 @@ class RetrievalStore:
                 .values(until=until)
             )
 
+    def note(
+        self, study: str, archive: str, purpose: Purpose, outcome: str, *, at: datetime
+    ) -> None:
+        """Note in words what came of it, also where nothing could be begun."""
+        with self._engine.begin() as connection:
+            row = {
+                "study_instance_uid": study,
+                "archive": archive,
+                "purpose": purpose,
+                "begun_at": at,
+                "until": at,
+            }
+            insert_or_ignore(connection, RETRIEVALS, [row])
+            connection.execute(
+                sa.update(RETRIEVALS)
+                .where(
+                    _ROW.study_instance_uid == study,
+                    _ROW.archive == archive,
+                    _ROW.purpose == purpose,
+                )
+                .values(outcome=outcome)
+            )
+
+    def outcomes(self, study: str, purpose: Purpose) -> dict[str, str]:
+        """Return what came of fetching images of a study, by archive."""
+        query = sa.select(_ROW.archive, _ROW.outcome).where(
+            _ROW.study_instance_uid == study, _ROW.purpose == purpose, _ROW.outcome != ""
+        )
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            return {row.archive: row.outcome for row in connection.execute(query)}
+
     def end_all(self, *, until: datetime) -> None:
         """End what goes on no more: the node was stopped in its midst."""
         with self._engine.begin() as connection:

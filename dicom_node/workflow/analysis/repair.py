@@ -6,10 +6,12 @@ revision of the study, whose report follows the one that said what was missing.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.prior import FoundSeries
 from dicom_node.domain.retrieval import ListedInstance, Purpose
 from dicom_node.domain.study import StudyRecord
 from dicom_node.errors import NodeError
@@ -18,6 +20,8 @@ from dicom_node.workflow.ports import Clock, StudyStore
 from dicom_node.workflow.priors.ports import LATE, ImageArchive, RetrievalLedger
 
 _LOG = logging.getLogger(__name__)
+# Studies in one sweep that an archive does not answer for.
+_ENOUGH = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +63,20 @@ class Repairing:
     def sweep(self) -> tuple[Repaired, ...]:
         """Repair what can be; an archive that does not answer is asked again at the next sweep."""
         done = []
-        for study in self._candidates():
+        failures = 0
+        candidates = self._candidates()
+        asked = {each.study_instance_uid for each in candidates} & self._asked.keys()
+        self._asked = {uid: self._asked[uid] for uid in asked}
+        for study in candidates:
             if self._asked.get(study.study_instance_uid) == study.instance_count:
                 continue
+            if failures == _ENOUGH:  # it is away: the others would only wait for it too
+                break
             try:
                 repaired = self.repair(study)
             except NodeError as error:
-                _LOG.warning(
-                    "not repaired study=%s reason=%r", study.study_instance_uid, str(error)
-                )
+                self._failed(study, str(error))
+                failures += 1
                 continue
             self._asked[study.study_instance_uid] = study.instance_count
             if repaired.missing:
@@ -77,6 +86,9 @@ class Repairing:
     def repair(self, study: StudyRecord) -> Repaired:
         """Fetch what the archive has of the study's series and the node has not.
 
+        The archive's counts decide (Number of Series Related Instances): a series of which it has
+        no more than the node is not looked into.
+
         Raises
         ------
         NodeError
@@ -85,16 +97,32 @@ class Repairing:
         uid = study.study_instance_uid
         instances = self._index.instances(uid)
         held = {each.sop_instance_uid for each in instances}
-        series = tuple(dict.fromkeys(each.series_instance_uid for each in instances))
-        listed = self._archive.listed(uid, series)
+        counted = {each.series_instance_uid: each for each in self._archive.series_of(uid)}
+        listed = self._archive.listed(uid, tuple(_doubtful(instances, counted)))
         missing = [each for each in listed if each.sop_instance_uid not in held]
         fetched = self._fetched(study, missing) if missing else ()
-        if listed and len(fetched) == len(missing):
+        is_there = {each.series_instance_uid for each in instances} <= counted.keys()
+        if is_there and len(fetched) == len(missing):
             self._index.resumed(uid, sender=study.sender)
         if fetched:
             self._completion.expect(uid)
-        _LOG.info("repaired study=%s missing=%d fetched=%d", uid, len(missing), len(fetched))
+        self._told(study, len(missing), len(fetched), is_known=bool(counted))
         return Repaired(study_instance_uid=uid, missing=len(missing), fetched=len(fetched))
+
+    def _told(self, study: StudyRecord, missing: int, fetched: int, *, is_known: bool) -> None:
+        uid = study.study_instance_uid
+        if missing:
+            words = f"{fetched} of {missing} missing images came"
+        else:
+            words = "it has no more images" if is_known else "it does not have the study"
+        _LOG.info("repaired study=%s missing=%d fetched=%d", uid, missing, fetched)
+        now = self._clock()
+        self._retrievals.note(uid, self._title, Purpose.REPAIR, words, at=now)
+
+    def _failed(self, study: StudyRecord, reason: str) -> None:
+        uid = study.study_instance_uid
+        _LOG.warning("not repaired study=%s reason=%r", uid, reason)
+        self._retrievals.note(uid, self._title, Purpose.REPAIR, reason, at=self._clock())
 
     def _fetched(
         self, study: StudyRecord, missing: Sequence[ListedInstance]
@@ -109,3 +137,15 @@ class Repairing:
             return fetched
         finally:
             self._retrievals.end(uid, self._title, Purpose.REPAIR, until=self._clock() + LATE)
+
+
+def _doubtful(
+    instances: Sequence[ReceivedInstance], counted: Mapping[str, FoundSeries]
+) -> Iterator[str]:
+    """Yield the series of which the archive has more images than are here, or may have."""
+    here = Counter(each.series_instance_uid for each in instances)
+    for uid, count in here.items():
+        if uid in counted:
+            there = counted[uid].instances
+            if there is None or there > count:
+                yield uid

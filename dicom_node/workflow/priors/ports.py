@@ -13,7 +13,10 @@ LATE = timedelta(seconds=60)
 
 
 class ImageArchive(Protocol):
-    """An archive that can be asked for images that the node knows of."""
+    """An archive that can be asked for images of studies that the node knows of."""
+
+    def series_of(self, study_instance_uid: str) -> Sequence[FoundSeries]:
+        """Return the series of a study, with the number of images of each where it counts."""
 
     def listed(self, study_instance_uid: str, series: Sequence[str]) -> Sequence[ListedInstance]:
         """Return what it has of some series of a study."""
@@ -30,9 +33,6 @@ class PriorArchive(ImageArchive, Protocol):
     def studies_of(self, patient_id: str, *, until: str) -> Sequence[FoundStudy]:
         """Return the studies of a patient, up to a date (YYYYMMDD)."""
 
-    def series_of(self, study_instance_uid: str) -> Sequence[FoundSeries]:
-        """Return the series of a study."""
-
 
 class RetrievalLedger(Protocol):
     """What is being fetched, noted before the first image of it comes."""
@@ -42,6 +42,11 @@ class RetrievalLedger(Protocol):
 
     def end(self, study: str, archive: str, purpose: Purpose, *, until: datetime) -> None:
         """Note when the last image of it comes."""
+
+    def note(
+        self, study: str, archive: str, purpose: Purpose, outcome: str, *, at: datetime
+    ) -> None:
+        """Note in words what came of it, also where nothing could be begun."""
 
 
 class PriorLedger(Protocol):

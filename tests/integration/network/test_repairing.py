@@ -13,8 +13,9 @@ from pydicom.dataset import Dataset
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.prior import FoundSeries
 from dicom_node.domain.reception import AssociationEnd
-from dicom_node.domain.retrieval import ListedInstance
+from dicom_node.domain.retrieval import ListedInstance, Purpose
 from dicom_node.domain.study import StudyRecord
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import AssociationError
@@ -151,6 +152,8 @@ def test_an_archive_without_queries_or_away_changes_nothing(desk: Desk) -> None:
         with pytest.raises(AssociationError, match="does not answer queries"):
             archive.listed(STUDY, [SERIES])
         assert desk.repairing(archive).sweep() == ()
+    (told,) = RetrievalStore(desk.engine).outcomes(STUDY, Purpose.REPAIR).values()
+    assert told == "the archive does not answer queries"
     assert len(desk.index.instances(STUDY)) == HELD
     assert desk.expecting.expected == []
     assert desk.index.study(STUDY).interruption is AssociationEnd.ABORTED
@@ -161,10 +164,18 @@ class PartialArchive:
     """An archive that has one image more than it hands out."""
 
     desk: Desk
+    count: int | None = SLICES
     asked: int = 0
+
+    def series_of(self, study: str) -> tuple[FoundSeries, ...]:
+        """Return the series, with a count."""
+        assert study == STUDY
+        return (FoundSeries(series_instance_uid=SERIES, modality="CT", instances=self.count),)
 
     def listed(self, study: str, series: Sequence[str]) -> tuple[ListedInstance, ...]:
         """Return every slice."""
+        if not series:
+            return ()
         assert (study, list(series)) == (STUDY, [SERIES])
         self.asked += 1
         return tuple(
@@ -197,6 +208,16 @@ def test_what_stays_missing_keeps_the_transfer_marked_as_broken_off(desk: Desk) 
     repairing.sweep()
     repairing.sweep()
     assert archive.asked == 2  # once more for what had come, and then no more
+
+
+def test_an_archive_that_counts_no_more_images_is_not_looked_into(desk: Desk) -> None:
+    archive = PartialArchive(desk, count=HELD)
+    repairing = desk.repairing(archive)
+    assert repairing.sweep() == ()
+    assert archive.asked == 0
+    assert desk.index.study(STUDY).interruption is None  # that is all there is
+    outcomes = RetrievalStore(desk.engine).outcomes(STUDY, Purpose.REPAIR)
+    assert outcomes == {"ORTHANC": "it has no more images"}
 
 
 @pytest.mark.peer
