@@ -28,6 +28,7 @@ class Lanes(Generic[Desk]):
         self._all = tuple(Lane(setup) for _ in range(count))
         self._idle: list[Lane[Desk]] = []
         self._last: dict[Lane[Desk], str] = {}
+        self._waiting = 0
         self._down: set[Lane[Desk]] = set()
         self._deaths = 0
         self._closed = False
@@ -98,6 +99,36 @@ class Lanes(Generic[Desk]):
         except BaseException:
             self._give_back(lane)
             raise
+        value: R = self._run(lane, seconds, method, args)
+        return value
+
+    def spare(
+        self,
+        subject: str,
+        seconds: float,
+        method: Callable[With[Desk, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R | None:
+        """Have a worker that nobody else waits for do what may as well not be done.
+
+        Returns what it returned; None where no worker is free. Raises what `run` raises.
+        """
+        assert not kwargs  # noqa: S101 - there are none in `perform`
+        with self._changed:
+            if self._closed or self._waiting or not self._has_idle():
+                return None
+            lane = self._chosen(subject)
+        value: R = self._run(lane, seconds, method, args)
+        return value
+
+    def _run(
+        self,
+        lane: Lane[Desk],
+        seconds: float,
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> Any:
         try:
             outcome = lane.run(method, args, seconds)
         except WorkerDiedError as death:
@@ -107,19 +138,25 @@ class Lanes(Generic[Desk]):
             self._died(lane, method, WorkerDiedError("answered with what cannot be read"))
             raise
         self._give_back(lane)
-        value: R = _value(outcome)
-        return value
+        return _value(outcome)
 
     def _take(self, subject: str) -> Lane[Desk]:
         with self._changed:
-            self._changed.wait_for(self._has_idle)
+            self._waiting += 1
+            try:
+                self._changed.wait_for(self._has_idle)
+            finally:
+                self._waiting -= 1
             if self._closed:
                 raise SystemExit("the workers are stopped")
-            known = (each for each in self._idle if self._last.get(each) == subject)
-            lane = next(known, self._idle[0])
-            self._idle.remove(lane)
-            self._last[lane] = subject
-            return lane
+            return self._chosen(subject)
+
+    def _chosen(self, subject: str) -> Lane[Desk]:
+        known = (each for each in self._idle if self._last.get(each) == subject)
+        lane = next(known, self._idle[0])
+        self._idle.remove(lane)
+        self._last[lane] = subject
+        return lane
 
     def _has_idle(self) -> bool:
         """Whether somebody can go on; a worker that has died of nothing is replaced here."""

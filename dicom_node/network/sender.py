@@ -114,7 +114,7 @@ class StorageSender:
     def _ready(self, title: str, source: Path, transfer_syntax_uid: str) -> Path | None:
         if self._travel is None:
             return None
-        return self._travel.find(title, source, transfer_syntax_uid)
+        return self._travel.fetch(title, source, transfer_syntax_uid)
 
     def _arrived(self, title: str, sources: Sequence[Path]) -> None:
         if self._travel is not None:

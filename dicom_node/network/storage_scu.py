@@ -1,9 +1,8 @@
 """The storage SCU: sends stored objects as they are and says of each what became of it."""
 
-import struct
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +13,6 @@ from types import MappingProxyType
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filewriter import dcmwrite
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
@@ -27,6 +25,7 @@ from pynetdicom.presentation import PresentationContext
 
 from dicom_node.network.associations import Destination, ScuTimeouts, end, open_association
 from dicom_node.network.errors import AssociationAbortedError, VerificationNotOfferedError
+from dicom_node.network.packing import ENCODING_ERRORS, compressed, even
 from dicom_node.network.status import (
     SOP_CLASS_NOT_SUPPORTED,
     is_duplicate,
@@ -40,19 +39,6 @@ _VERIFYING = (VERIFICATION, str(ImplicitVRLittleEndian))
 _MAX_CONTEXTS = 128  # PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255
 # Re-encoding these as the default transfer syntax loses nothing (PS3.5 Section 10.1).
 _CONVERTIBLE = frozenset({str(ExplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian)})
-# What pydicom, its encoders and pynetdicom raise for an object that they cannot encode.
-_ENCODING_ERRORS = (
-    InvalidDicomError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 # The transfer syntaxes that uncompressed images of a SOP class may travel in, best first.
 Compressed = Mapping[str, tuple[str, ...]]
 _NOTHING: Compressed = MappingProxyType({})
@@ -137,10 +123,19 @@ class _Object:
         """Return the object as it goes out under one of its proposals."""
         if transfer_syntax_uid == self.transfer_syntax_uid and not self.odd:
             return self.path
-        dataset = _even(dcmread(self.path))
-        if transfer_syntax_uid in self.lossless and transfer_syntax_uid != self.transfer_syntax_uid:
-            _compress(dataset, transfer_syntax_uid)
-        return dataset
+        if self.is_packed_for(transfer_syntax_uid):
+            return compressed(self.path, transfer_syntax_uid)
+        return even(dcmread(self.path))
+
+    def is_packed_for(self, transfer_syntax_uid: str) -> bool:
+        """Whether it is compressed to go out under one of its proposals."""
+        is_other = transfer_syntax_uid != self.transfer_syntax_uid
+        return is_other and transfer_syntax_uid in self.lossless
+
+    def goes_under(self, accepted: Container[tuple[str, str]]) -> str | None:
+        """Return the transfer syntax that it goes out in; None where the peer takes none."""
+        usable = (syntax for pair in self.proposals() if pair in accepted for syntax in pair[1:])
+        return next(usable, None)
 
     def outcome(
         self, kind: OutcomeKind, *, status: int | None = None, comment: str = ""
@@ -156,32 +151,11 @@ class _Object:
         )
 
 
-def _compress(dataset: Dataset, transfer_syntax_uid: str) -> None:
-    # Nothing is lost, so the object keeps its SOP Instance UID (PS3.3 C.7.6.1.1.5).
-    dataset.compress(transfer_syntax_uid, generate_instance_uid=False)
-
-
-def compressed_copy(source: Path, target: Path, compress: Compressed) -> str | None:
-    """Write an object as it would travel best; return its transfer syntax.
-
-    None where it is not compressed, or cannot be.
-
-    Raises
-    ------
-    OSError
-        It cannot be read or written.
-    """
+def best_compression(source: Path, compress: Compressed) -> str | None:
+    """Return the transfer syntax that an object travels in best; None where it stays as it is."""
     described = _describe(source, compress)
-    if not isinstance(described, _Object) or not described.lossless:
-        return None
-    best = described.lossless[0]
-    try:
-        dataset = described.encoded(best)
-        if isinstance(dataset, Dataset):
-            dcmwrite(target, dataset, enforce_file_format=True)
-            return best
-    except _ENCODING_ERRORS:  # which whoever sends it meets again, and says
-        target.unlink(missing_ok=True)
+    if isinstance(described, _Object) and described.lossless:
+        return described.lossless[0]
     return None
 
 
@@ -317,14 +291,24 @@ def _send_all(
         (str(context.abstract_syntax), str(context.transfer_syntax[0]))
         for context in association.accepted_contexts
     }
-    lost = False
-    for each, number in zip(objects, count(), strict=False):
-        if lost:
-            yield each.outcome(OutcomeKind.NOT_SENT, comment="association lost")
-            continue
-        outcome = _send(association, each, accepted, number % 0xFFFF + 1, ready)
-        lost = outcome.kind is OutcomeKind.NOT_SENT
-        yield outcome
+    going = [(each, each.goes_under(accepted)) for each in objects]
+    with ThreadPoolExecutor(1, thread_name_prefix="packing") as packing:
+        # What has to be packed is, while what goes before it is on its way.
+        packed = [
+            packing.submit(ready, each.path, syntax)
+            if syntax is not None and each.is_packed_for(syntax)
+            else None
+            for each, syntax in going
+        ]
+        lost = False
+        for (each, syntax), done, number in zip(going, packed, count(), strict=False):
+            if lost:
+                packing.shutdown(wait=False, cancel_futures=True)
+                yield each.outcome(OutcomeKind.NOT_SENT, comment="association lost")
+                continue
+            outcome = _send(association, each, syntax, number % 0xFFFF + 1, done)
+            lost = outcome.kind is OutcomeKind.NOT_SENT
+            yield outcome
     if lost:
         end(association, association.abort)
 
@@ -411,21 +395,19 @@ def storage_line(
 def _send(
     association: Association,
     each: _Object,
-    accepted: set[tuple[str, str]],
+    syntax: str | None,
     message_id: int,
-    ready: Ready,
+    packed: "Future[Path | None] | None",
 ) -> StoreOutcome:
-    usable = [pair for pair in each.proposals() if pair in accepted]
-    if not usable:
+    if syntax is None:
         wanted = f"SOP class {each.sop_class_uid}, transfer syntax {each.transfer_syntax_uid}"
         return each.outcome(OutcomeKind.NO_CONTEXT, comment=f"{wanted} not accepted")
-    syntax = usable[0][1]
     try:
-        goes = ready(each.path, syntax) or each.encoded(syntax)
+        goes = (packed.result() if packed is not None else None) or each.encoded(syntax)
         response = association.send_c_store(goes, msg_id=message_id)
     except OSError as error:  # of the file, a part of which may have been sent
         return each.outcome(OutcomeKind.NOT_SENT, comment=f"cannot be read: {error.strerror}")
-    except _ENCODING_ERRORS as error:
+    except ENCODING_ERRORS as error:
         if not association.is_established:  # pynetdicom raises RuntimeError then
             return each.outcome(OutcomeKind.NOT_SENT, comment="the association was lost")
         # By its kind: its words may hold values of the object.
@@ -442,13 +424,3 @@ def _send(
     elif is_success(status):
         kind = OutcomeKind.STORED_WITH_WARNING if is_warning(status) else OutcomeKind.STORED
     return each.outcome(kind, status=status, comment=str(response.get("ErrorComment", "")))
-
-
-def _even(dataset: Dataset) -> Dataset:
-    """Pad pixel data to an even length (PS3.5 Section 8.1.1), as fragments must have (PS3.8 E.1).
-
-    There are files without that byte; some peers abort when they are sent as they are.
-    """
-    if len(dataset.get("PixelData", b"")) % 2:
-        dataset.PixelData += b"\0"
-    return dataset

@@ -1,19 +1,28 @@
-"""Objects made ready to travel: compressed while their destination is away, and sent as they lie.
+"""Objects made ready to travel: compressed beside other work, and sent as they lie.
 
-Compressing is most of the work of a delivery. A destination that comes back after hours gets what
-has waited as fast as it takes it. What is ready is a copy that may go at any time: it is made again
+Compressing is most of the work of a delivery. It is done by a worker that is free, while the report
+is on its way; or while their destination is away: one that comes back after hours gets what has
+waited as fast as it takes it. What is ready is a copy that may go at any time: it is made again
 when it is needed.
 """
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_node.network.storage_scu import Compressed, compressed_copy
+from dicom_node.network.packing import pack
+from dicom_node.network.storage_scu import Compressed, best_compression
 
 _MOST_BYTES = 1024**3
+# Writes an object (from, to) in a transfer syntax; False where it has not.
+Pack = Callable[[Path, Path, str], bool]
+
+
+def packed_by_nobody(_source: Path, _target: Path, _transfer_syntax_uid: str) -> bool:
+    """Pack nothing: whoever sends does it."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +41,19 @@ class TravelFiles:
     """
 
     def __init__(
-        self, folder: Path, *, min_free_bytes: int = 0, most_bytes: int = _MOST_BYTES
+        self,
+        folder: Path,
+        *,
+        min_free_bytes: int = 0,
+        most_bytes: int = _MOST_BYTES,
+        elsewhere: Pack = packed_by_nobody,
     ) -> None:
         """Keep at most ``most_bytes`` there, and leave twice ``min_free_bytes`` of the disk free.
 
-        What a node before has left is removed.
+        What a node before has left is removed. ``elsewhere`` packs in another process, where one
+        has nothing else to do: in this one everything waits for it.
         """
+        self._elsewhere = elsewhere
         self._folder = folder
         self._min_free_bytes = min_free_bytes
         self._most_bytes = most_bytes
@@ -58,6 +74,16 @@ class TravelFiles:
             return None
         return found.file if found.file.exists() else None
 
+    def fetch(self, title: str, source: Path, transfer_syntax_uid: str) -> Path | None:
+        """Return an object as it travels: ready, or made so elsewhere; None: make it here."""
+        found = self.find(title, source, transfer_syntax_uid)
+        if found is None and self._has_room():
+            file = self._file(title, source)
+            if self._elsewhere(source, file, transfer_syntax_uid):
+                self._keep(title, source, file, transfer_syntax_uid)
+                return file
+        return found
+
     def drop(self, title: str, sources: Iterable[Path]) -> None:
         """Remove what has arrived, or is gone."""
         for source in sources:
@@ -67,16 +93,26 @@ class TravelFiles:
 
     def _made(self, title: str, source: Path, compress: Compressed) -> _Ready | None:
         """Return what was made ready; None where it goes as it is, or is made when it is sent."""
-        name = hashlib.sha256(f"{title}\n{source}".encode()).hexdigest()[:32]
-        file = self._folder / f"{name}.dcm"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._file(title, source)
         try:
-            syntax = compressed_copy(source, file, compress)
-            if syntax is not None:
+            syntax = best_compression(source, compress)
+            if syntax is None:
+                return None
+            if self._elsewhere(source, file, syntax) or pack(source, file, syntax):
                 return _Ready(file=file, transfer_syntax_uid=syntax, size=file.stat().st_size)
         except OSError:  # the disk is full, or the source is gone: said of when it is sent
             file.unlink(missing_ok=True)
         return None
+
+    def _file(self, title: str, source: Path) -> Path:
+        name = hashlib.sha256(f"{title}\n{source}".encode()).hexdigest()[:32]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / f"{name}.dcm"
+
+    def _keep(self, title: str, source: Path, file: Path, transfer_syntax_uid: str) -> None:
+        self._ready[title, source] = _Ready(
+            file=file, transfer_syntax_uid=transfer_syntax_uid, size=file.stat().st_size
+        )
 
     def _forget_gone(self, title: str) -> None:
         """Keep no copy of what was erased."""

@@ -52,7 +52,7 @@ class Analyst:
     def __init__(self, setup: AnalystSetup) -> None:
         make_tools = resolve_name(f"{TOOLS}:make_tools")
         tools: AnalystTools = make_tools(setup.settings, setup.config_dir)
-        self._models, self._making = tools.models, tools.making
+        self._models, self._making, self._pack = tools.models, tools.making, tools.pack
 
     def load(self, models: Iterable[str]) -> dict[str, str]:
         """Load models before the first study comes; return which could not be loaded, and why."""
@@ -79,3 +79,10 @@ class Analyst:
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Make the evidence of a job (`EvidenceMaking.make`)."""
         return self._making.make(order)
+
+    def pack(self, source: Path, target: Path, transfer_syntax_uid: str) -> bool:
+        """Write an object as it travels (`dicom_node.network.packing`)."""
+        try:
+            return self._pack(source, target, transfer_syntax_uid)
+        except OSError:  # the disk is full, or the source is gone: said of where it is sent
+            return False

@@ -18,7 +18,7 @@ from dicom_node.network.acceptance import NegotiatedAcceptance
 from dicom_node.network.prover import PeerProver, new_uid
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.status import is_final
-from dicom_node.network.travel import TravelFiles
+from dicom_node.network.travel import Pack, TravelFiles, packed_by_nobody
 from dicom_node.node.clock import utc_now
 from dicom_node.node.either_way import EitherAcceptance, EitherProver, EitherSender
 from dicom_node.node.measuring import MeasuredSender
@@ -37,8 +37,12 @@ def courier_parts(
     instruments: Instruments,
     *,
     record: Record = unrecorded,
+    pack: Pack = packed_by_nobody,
 ) -> CourierParts:
-    """Return the parts of couriers that send with this node's AE title."""
+    """Return the parts of couriers that send with this node's AE title.
+
+    ``pack`` compresses objects for their way, where somebody has time for it.
+    """
 
     def tell(sending: Sending) -> None:
         study, _ = repositories.hotbase.job_instances(sending.job_id)
@@ -66,7 +70,9 @@ def courier_parts(
         path_of=repositories.objects.evidence_path,
         address=address,
         travel=TravelFiles(
-            settings.data_dir / TRAVEL, min_free_bytes=settings.network.min_free_bytes
+            settings.data_dir / TRAVEL,
+            min_free_bytes=settings.network.min_free_bytes,
+            elsewhere=pack,
         ),
     )
     return CourierParts(

@@ -1,8 +1,10 @@
 """The models and the making of evidence as the corridor sees them: done by workers."""
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Concatenate as With
 from typing import ParamSpec, TypeVar
 
@@ -11,6 +13,7 @@ from ai_engine.result import Result
 from dicom_node.configuration.settings import WorkerSettings
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck
+from dicom_node.errors import NodeError
 from dicom_node.isolation.attempts import AttemptStore, Counted, Here
 from dicom_node.isolation.lane import LaneSetup
 from dicom_node.isolation.lanes import Lanes
@@ -19,6 +22,8 @@ from dicom_node.models.calibrations import Calibrations, calibrations_of
 from dicom_node.models.cards import ModelCards
 from dicom_node.node.analyst import TOOLS, Analyst, AnalystSetup
 from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvidence
+
+_LOG = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +35,7 @@ class Workers:
     def __init__(self, setup: AnalystSetup, models: tuple[str, ...]) -> None:
         """Prepare; ``models`` are those that each worker loads at its start."""
         wanted = setup.settings.workers
+        self._deadline = wanted.deadline + wanted.deadline_per_object
         self._lanes = (
             Lanes(_lane_setup(setup, models, wanted), count=wanted.count) if wanted.count else None
         )
@@ -57,6 +63,19 @@ class Workers:
     def down(self) -> int:
         """Return how many do not run and could not be started again."""
         return self._lanes.down() if self._lanes else 0
+
+    def pack(self, source: Path, target: Path, transfer_syntax_uid: str) -> bool:
+        """Have an object compressed for its way by a worker that is free; False where it is not."""
+        if self._lanes is None:
+            return False
+        try:
+            packed = self._lanes.spare(
+                str(source), self._deadline, Analyst.pack, source, target, transfer_syntax_uid
+            )
+        except (NodeError, SystemExit) as error:  # packed here then, which says what is wrong
+            _LOG.warning("not packed by a worker reason=%r", str(error))
+            return False
+        return bool(packed)
 
     def pids(self) -> tuple[int, ...]:
         """Return their process ids."""

@@ -156,7 +156,11 @@ class Node:
         self._corridor.completion.start_with(self._workflows)
         self._dispatch = Dispatch(
             courier_parts(
-                settings, self._repositories, self._instruments, record=self._auditing.record
+                settings,
+                self._repositories,
+                self._instruments,
+                record=self._auditing.record,
+                pack=self._workers.pack,
             )
         )
         self._corridor.planning.wake_with(self._dispatch.wake)

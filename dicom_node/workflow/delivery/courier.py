@@ -21,7 +21,7 @@ from dicom_node.workflow.delivery.fit import Fitting
 from dicom_node.workflow.delivery.ports import Line, Outcome, Sender, Sending, Sent
 from dicom_node.workflow.delivery.proving import Proving, ProvingParts
 from dicom_node.workflow.ports import AeTitles, Clock, DeliveryLedger, ResultStore
-from sr_templates.evidence_kind import EVIDENCE
+from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 
 _LOG = logging.getLogger(__name__)
 # So many of what is due next are looked at, to propose their kinds of objects for one association.
@@ -170,8 +170,10 @@ class Courier:
         )
 
     def _wanted(self, delivery: Delivery, entity: ApplicationEntity) -> list[EvidenceObject]:
+        """Return what a destination wants: reports first, which others are read with."""
         evidence = self._parts.results.evidence(delivery.job_id, delivery.evidence_set)
-        return [each for each in evidence if _is_wanted(each, entity)]
+        wanted = (each for each in evidence if _is_wanted(each, entity))
+        return sorted(wanted, key=lambda each: each.kind is not EvidenceKind.SR)
 
     def _sent(self, line: Line, paths: Sequence[str]) -> tuple[Sent, ...]:
         try:

@@ -20,8 +20,9 @@ from pydicom.uid import JPEGLSLossless, RLELossless, SecondaryCaptureImageStorag
 from dicom_node.domain.application_entity import Compression, Role
 from dicom_node.domain.delivery import DeliveryState, RetryPolicy
 from dicom_node.network.associations import Destination, ScuTimeouts
+from dicom_node.network.packing import pack
 from dicom_node.network.sender import StorageSender
-from dicom_node.network.travel import TravelFiles
+from dicom_node.network.travel import TravelFiles, packed_by_nobody
 from dicom_node.workflow.delivery.courier import Courier
 from dicom_node.workflow.delivery.ports import Outcome
 from dicom_node.workflow.testing.fakes import InlineSteps
@@ -97,30 +98,34 @@ def _is_compressed(compression: Compression) -> bool:
 def test_what_was_made_ready_is_what_would_have_been_sent(
     engine: sa.Engine, tmp_path: Path
 ) -> None:
-    """The same object arrives, whether it was compressed before or when it went."""
+    """The same object arrives, whoever compressed it, and when."""
     works = Works(engine, tmp_path)
     _analyse(works, "1.2.826.0.1.7.1", urgent=False)
     (job,) = works.hotbase.jobs("1.2.826.0.1.7.1")
     paths = [each.path for each in works.hotbase.evidence(job["job_id"])]
     got = {}
-    for is_ready in (False, True):
-        folder = tmp_path / f"ready {is_ready}"
-        travel = TravelFiles(folder / "travel")
+    for way in ("when it goes", "before", "elsewhere"):
+        folder = tmp_path / way
+        elsewhere = pack if way == "elsewhere" else packed_by_nobody
+        travel = TravelFiles(folder / "travel", elsewhere=elsewhere)
         with storescp(folder, ae_title="PACS", options=("+xa",)) as peer:
             pacs = an_entity("PACS", host="127.0.0.1", port=peer.peer.port)
             sender = _sender(works, peer.peer.port, travel)
-            if is_ready:
+            if way == "before":
                 sender.prepare(pacs, paths)
                 assert len(list((folder / "travel").glob("*"))) == 1
             with sender.connect(pacs, paths) as line:
                 assert {each.outcome for each in line.send(paths)} == {Outcome.STORED}
-            got[is_ready] = {
+            assert not list((folder / "travel").glob("*")), "what has arrived is dropped"
+            got[way] = {
                 str(dataset.SOPInstanceUID): dataset for dataset in map(dcmread, peer.files())
             }
-    assert got[True] == got[False]
-    assert len(got[True]) == 2
-    for uid, dataset in got[True].items():
-        assert dataset.file_meta.TransferSyntaxUID == got[False][uid].file_meta.TransferSyntaxUID
+    simple = got.pop("when it goes")
+    assert len(simple) == 2
+    for others in got.values():
+        assert others == simple
+        for uid, dataset in others.items():
+            assert dataset.file_meta.TransferSyntaxUID == simple[uid].file_meta.TransferSyntaxUID
 
 
 def test_what_was_erased_or_has_no_room_is_not_kept_ready(tmp_path: Path) -> None:

@@ -68,6 +68,24 @@ def test_work_is_done_by_a_warm_process_that_is_not_the_nodes(lanes: Lanes[Hosti
     assert pids <= set(lanes.pids())
 
 
+def test_what_may_as_well_not_be_done_is_done_only_by_a_worker_that_is_free(
+    folder: Path, lanes: Lanes[HostileDesk]
+) -> None:
+    assert lanes.spare("s", LONG, HostileDesk.twice, 21) == 42
+    busy = [
+        threading.Thread(target=lanes.run, args=("b", LONG, nothing, HostileDesk.wait_for, "freed"))
+        for _ in range(2)
+    ]
+    for each in busy:
+        each.start()
+    wait_until(lambda: times(folder, "waits for freed") == 2, "both workers to be busy", LONG)
+    assert lanes.spare("s", LONG, HostileDesk.twice, 21) is None
+    (folder / "freed").touch()
+    for each in busy:
+        each.join(LONG)
+    assert lanes.spare("s", LONG, HostileDesk.twice, 21) == 42
+
+
 def test_what_is_away_is_told_from_what_is_refused(lanes: Lanes[HostileDesk]) -> None:
     with pytest.raises(AwayError, match="cannot be reached"):
         lanes.run("s", LONG, nothing, HostileDesk.wait)
