@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ai_engine.ct.results import Pattern, Severity, Side
 from ai_engine.prediction import Code, Region
 
 
@@ -61,3 +62,38 @@ class ExpertReading:
         """Whose words they are: the last observer who may verify, where nobody may the last."""
         verifying = [observer for observer in self.observers if observer.may_verify]
         return (verifying or list(self.observers))[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LungStatement:
+    """A lung's figures by an expert's word, or both lungs'; None where they cannot be told.
+
+    ``is_changed`` tells whether the share differs from the model's, ``words`` how it came about.
+    """
+
+    side: Side
+    percentage: float | None
+    severity: Severity | None
+    is_changed: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternStatement:
+    """Whether a pattern is there, by an expert; ``reported_as`` is what the predecessor calls it.
+
+    ``present`` None: it cannot be told. ``reported_as`` None: the predecessor does not have it.
+    """
+
+    pattern: Pattern
+    present: bool | None
+    reported_as: Pattern | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtStatements:
+    """What an expert says of a CT's figures."""
+
+    lungs: tuple[LungStatement, ...]
+    patterns: tuple[PatternStatement, ...]

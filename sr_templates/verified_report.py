@@ -20,9 +20,6 @@ from highdicom.sr import (
     LanguageOfContentItemAndDescendants,
     Measurement,
     NumContentItem,
-    ObservationContext,
-    ObserverContext,
-    PersonObserverIdentifyingAttributes,
     PlanarROIMeasurementsAndQualitativeEvaluations,
     TextContentItem,
     TrackingIdentifier,
@@ -31,7 +28,6 @@ from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage
-from pydicom.valuerep import DT
 
 from ai_engine.prediction import ModelIdentity, Region
 from sr_templates import codes
@@ -40,12 +36,11 @@ from sr_templates.content_items import impression_item
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
-from sr_templates.expert_reading import ExpertReading, Observer, Statement
+from sr_templates.expert_reading import ExpertReading, Statement
 from sr_templates.image_library import image_library
 from sr_templates.instance import new_instance
 from sr_templates.percent import percentage
 from sr_templates.planar_roi import image_region
-from sr_templates.repair import long_string
 from sr_templates.report_document import (
     complete_document,
     next_instance_number,
@@ -56,6 +51,12 @@ from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import check_identity, is_image, uid_of
 from sr_templates.source_reference import reference
 from sr_templates.uids import derived_uid
+from sr_templates.verification import (
+    add_verification,
+    document_uid,
+    person_context,
+    who_has_read,
+)
 
 _SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality")
 _PRESENCE = {True: codes.POSITIVE, False: codes.NEGATIVE, None: codes.UNDETERMINED}
@@ -95,7 +96,7 @@ def build_verified_report(
     attributes = SourceAttributes(sources[0])
     report = new_instance(
         sop_class_uid=Comprehensive3DSRStorage,
-        sop_instance_uid=_document_uid(predecessor, reading),
+        sop_instance_uid=document_uid(predecessor, reading),
         instance_number=next_instance_number(
             [predecessor], uid_of(predecessor, "SeriesInstanceUID")
         ),
@@ -109,7 +110,7 @@ def build_verified_report(
             report[keyword] = predecessor[keyword]
     root = _root(predecessor, by_uid, attributes, reading)
     complete_document(report, root, list(by_uid.values()), [predecessor])
-    _add_verification(report, reading)
+    add_verification(report, reading)
     declare(report, attributes.character_set)
     return report
 
@@ -124,53 +125,6 @@ def _check(predecessor: Dataset, sources: Sequence[Dataset], reading: ExpertRead
     known = {uid_of(source, "SOPInstanceUID") for source in sources}
     if any(each.image_uid not in known for each in reading.statements):
         raise EvidenceError("the reading speaks of an image that is not among the sources")
-
-
-def _document_uid(predecessor: Dataset, reading: ExpertReading) -> str:
-    names = [each.name for each in reading.observers]
-    return derived_uid(
-        "verdict",
-        uid_of(predecessor, "SOPInstanceUID"),
-        reading.decided_at.isoformat(),
-        *sorted(names),
-    )
-
-
-def _add_verification(report: Dataset, reading: ExpertReading) -> None:
-    report.PreliminaryFlag = "FINAL"
-    verifying = [each for each in reading.observers if each.may_verify]
-    attesting = [each for each in reading.observers if not each.may_verify]
-    if verifying:
-        report.VerificationFlag = "VERIFIED"
-        report.VerifyingObserverSequence = [_verifying(each, reading) for each in verifying]
-    if attesting:
-        report.ParticipantSequence = [_attestor(each, reading) for each in attesting]
-
-
-def _verifying(observer: Observer, reading: ExpertReading) -> Dataset:
-    item = Dataset()
-    item.VerifyingObserverName = observer.name
-    item.VerifyingObserverIdentificationCodeSequence = []
-    item.VerifyingOrganization = long_string(observer.organisation or "not stated")
-    item.VerificationDateTime = _moment(reading)
-    return item
-
-
-def _attestor(observer: Observer, reading: ExpertReading) -> Dataset:
-    """Item of Participant Sequence (0040,A07A) with the person macro of PS3.3 Table C.17-3b."""
-    item = Dataset()
-    item.ParticipationType = "ATTEST"
-    item.ParticipationDateTime = _moment(reading)
-    item.ObserverType = "PSN"
-    item.PersonName = observer.name
-    item.PersonIdentificationCodeSequence = []
-    item.InstitutionName = long_string(observer.organisation) or None
-    item.InstitutionCodeSequence = []
-    return item
-
-
-def _moment(reading: ExpertReading) -> DT:
-    return DT(reading.decided_at.strftime("%Y%m%d%H%M%S.%f%z"))
 
 
 def _root(
@@ -193,18 +147,6 @@ def _root(
     content.append(_qualitative_evaluations(sources, reading))
     root.ContentSequence = content
     return root
-
-
-def person_context(observer: Observer) -> ObservationContext:
-    """TID 1001, 1002 and 1003: the observer is a person."""
-    return ObservationContext(
-        observer_person_context=ObserverContext(
-            observer_type=CodedConcept.from_code(codes.PERSON),
-            observer_identifying_attributes=PersonObserverIdentifyingAttributes(
-                name=observer.name, organization_name=observer.organisation or None
-            ),
-        )
-    )
 
 
 def _imaging_measurements(
@@ -366,21 +308,9 @@ def _numbers(statement: Statement) -> Iterator[tuple[CodedConcept, float]]:
 
 
 def _summary(reading: ExpertReading) -> str:
-    verifying = sum(each.may_verify for each in reading.observers)
-    attesting = len(reading.observers) - verifying
-    if not verifying:
-        who = f"Attested, not verified, by {_readers(attesting)}"
-    elif attesting:
-        who = f"Verified by {_readers(verifying)}, attested by {_readers(attesting)}"
-    else:
-        who = f"Verified by {_readers(verifying)}"
     there = dict.fromkeys(each.title for each in reading.statements if each.present)
     found = f"Findings: {', '.join(there)}." if there else "No finding."
-    return f"{who}. {found}"
-
-
-def _readers(count: int) -> str:
-    return "one reader" if count == 1 else f"{count} readers"
+    return f"{who_has_read(reading)}. {found}"
 
 
 def _code(name: Code, value: Code, relationship: Relationship) -> CodeContentItem:

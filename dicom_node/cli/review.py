@@ -11,8 +11,10 @@ from dicom_node.audit.events import verdict as said_verdict
 from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.cli.status import show_external, show_remarks
+from dicom_node.domain.review.ct import confirmed
 from dicom_node.domain.review.queue import EVERYTHING_OPEN, ItemFilter, Page, Sort
 from dicom_node.domain.review.review import (
+    CtUnderReview,
     FindingUnderReview,
     FindingVerdict,
     Judgement,
@@ -71,7 +73,8 @@ def show(context: typer.Context, item: Item) -> None:
     repositories = run.repositories()
     review_queue = repositories.review_queue()
     run.console.print(_items([review_queue.item(item)]))
-    run.console.print(_findings(review_queue.findings(item)))
+    findings, ct = review_queue.findings(item), review_queue.ct(item)
+    run.console.print(_findings(findings) if ct is None else _figures(ct))
     show_remarks(run.console, repositories, item)
     for reading in review_queue.readings(item):
         run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
@@ -123,7 +126,11 @@ def decide(
         **dict.fromkeys(unsure or [], Judgement.UNSURE),
         **dict.fromkeys(add or [], Judgement.ADDED),
     }
-    findings = review_queue.findings(item)
+    findings, ct = review_queue.findings(item), review_queue.ct(item)
+    if ct is not None and not reject_result and (named or not confirm):
+        raise ConflictError(
+            f"Item {item} is a CT: --confirm or --reject-result; figures are corrected on the page."
+        )
     unknown = sorted(named.keys() - {each.label for each in findings})
     if unknown:
         raise ConflictError(
@@ -133,6 +140,7 @@ def decide(
         item_id=item,
         reviewer=who,
         findings=() if reject_result else _judged(findings, named, confirm=confirm),
+        ct=confirmed(ct) if ct is not None and not reject_result else None,
         rejected=reject_result,
         comment=comment,
     )
@@ -224,9 +232,23 @@ def _findings(findings: Sequence[FindingUnderReview]) -> Table:
     return table
 
 
+def _figures(ct: CtUnderReview) -> Table:
+    table = Table("Where", "Share", "Grade", "Volume", box=None)
+    for each in (*ct.lungs, ct.both):
+        share = "none" if each.percentage is None else f"{each.percentage:.1f} %"
+        table.add_row(each.side, share, str(each.grade or "none"), f"{each.volume_ml:.0f} ml")
+    for one in ct.patterns:
+        table.add_row(one.pattern, f"{one.percentage:.1f} %", "", f"{one.volume_ml:.0f} ml")
+    return table
+
+
 def _said(reading: Verdict) -> str:
     if reading.rejected:
         return "result rejected"
+    if reading.ct is not None:
+        lungs = [f"{each.side} {each.judgement.value}" for each in reading.ct.lungs]
+        patterns = [f"{each.pattern} {each.judgement.value}" for each in reading.ct.patterns]
+        return ", ".join((*lungs, *patterns))
     return (
         ", ".join(f"{each.label} {each.judgement.value}" for each in reading.findings) or "normal"
     )

@@ -132,12 +132,28 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FigureTruth:
+    """A figure of a CT: the model's and the expert's; None where there is none or it can't be told.
+
+    ``of`` is a lung or a pattern, ``name`` what is measured of it: its share in per cent, its grade
+    (1 to 5), or whether it is present (1 or 0).
+    """
+
+    of: str
+    name: str
+    by_model: float | None
+    by_expert: float | None
+    judgement: Judgement
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarehouseRecord:
     """One decided item; ``record_id`` is the item's (and the job's) identifier.
 
     ``patient_key`` is a digest that is the same for all studies of a patient, for patient-wise
     splits; it is not a pseudonym to publish. ``verdict_object_uid`` is the verifying SR, or the
-    key object selection that rejects the result.
+    key object selection that rejects the result. ``figures`` are a CT's, which has no truths.
     """
 
     record_id: str
@@ -160,6 +176,7 @@ class WarehouseRecord:
     boxes: tuple[LabelledBox, ...] = ()
     changes: tuple[Change, ...] = ()
     concepts: tuple[FindingConcept, ...] = ()
+    figures: tuple[FigureTruth, ...] = ()
     comment: str = ""
 
 

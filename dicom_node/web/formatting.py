@@ -28,6 +28,13 @@ def day(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def share(percentage: float | None) -> str:
+    """Return a share of a lung in per cent: what is little is not nothing."""
+    if percentage is None:
+        return "–"
+    return "< 0.1 %" if 0 < percentage < 0.05 else f"{percentage:.1f} %"
+
+
 def dicom_day(text: str) -> str:
     """Return a date (PS3.5 Section 6.2, VR DA) as pages write it; what is none stays as it is."""
     return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdecimal() else text
@@ -62,6 +69,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "clock": clock,
     "day": day,
     "dicom_day": dicom_day,
+    "share": share,
     "sentence": sentence,
     "listed": listed,
     "plain": plain,

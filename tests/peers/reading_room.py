@@ -1,5 +1,7 @@
 """The pages over a real archive of synthetic radiographs, with a worklist in memory."""
 
+import gzip
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +19,13 @@ from ai_engine.prediction import Region
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
-from dicom_node.domain.review.review import ReviewDetails
+from dicom_node.domain.review.review import (
+    CtUnderReview,
+    KeySliceUnderReview,
+    LungUnderReview,
+    PatternUnderReview,
+    ReviewDetails,
+)
 from dicom_node.domain.user import User, UserRole
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
@@ -186,6 +194,68 @@ def add_ct(room: ReadingRoom, number: int, *, slices: int, found_on: int) -> Rev
     room.review_queue.add(details)
     room.items.append(item.item_id)
     return details
+
+
+def add_measured_ct(room: ReadingRoom, number: int, *, slices: int = 9) -> ReviewDetails:
+    """Put a CT with figures on the worklist: two lungs, and two patterns in the right one."""
+    details = add_ct(room, number, slices=slices, found_on=1)
+    middle = (slices + 1) // 2
+    ct = CtUnderReview(
+        lungs=(
+            LungUnderReview(
+                side="right lung", volume_ml=2600, aerated_ml=2100, percentage=18.4, grade=2
+            ),
+            LungUnderReview(
+                side="left lung", volume_ml=2200, aerated_ml=2150, percentage=0.7, grade=1
+            ),
+        ),
+        both=LungUnderReview(
+            side="both lungs", volume_ml=4800, aerated_ml=4250, percentage=10.3, grade=2
+        ),
+        patterns=(
+            PatternUnderReview(
+                pattern="ground-glass",
+                volume_ml=370,
+                percentage=7.7,
+                sides=("right lung",),
+                slice_number=middle,
+            ),
+            PatternUnderReview(
+                pattern="consolidation",
+                volume_ml=125,
+                percentage=2.6,
+                sides=("right lung",),
+                slice_number=middle + 2,
+            ),
+        ),
+        key_slices=(
+            KeySliceUnderReview(number=middle, patterns=("ground-glass",)),
+            KeySliceUnderReview(number=middle + 2, patterns=("ground-glass", "consolidation")),
+        ),
+        slices=tuple((each.sop_instance_uid, None) for each in details.images),
+        explanation=("Inhomogeneity is seen in the right lung.",),
+    )
+    item = replace(details.item, leading_label="ground-glass", calibration="")
+    details = replace(details, item=item, findings=(), vocabulary=(), ct=ct)
+    room.review_queue.add(details)
+    outlines = {
+        str(at): {
+            "right lung": [_ring(95, 128, 34)],
+            "left lung": [_ring(161, 128, 34)],
+            "ground-glass": [_ring(95, 140, 16)],
+            **({"consolidation": [_ring(100, 118, 7)]} if at > middle else {}),
+        }
+        for at in range(2, slices)
+    }
+    drawn = gzip.compress(json.dumps(outlines).encode())
+    room.review_queue.drawn[item.item_id] = drawn
+    return details
+
+
+def _ring(x: float, y: float, radius: float) -> list[float]:
+    angles = np.linspace(0, 2 * np.pi, 40)
+    points = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1)
+    return [round(float(value), 1) for value in points.ravel()]
 
 
 def add_frames(room: ReadingRoom, number: int, *, frames: int, found_on: int) -> ReviewDetails:

@@ -196,6 +196,10 @@ class ReviewQueue(Protocol):
         """
         ...
 
+    def contours(self, item_id: str) -> bytes:
+        """Return the outlines on a CT's slices: gzipped JSON, by slice and by what they are of."""
+        ...
+
     def readings(self, item_id: str) -> tuple[Verdict, ...]:
         """Return every verdict on an item, oldest first, whoever may see them."""
         ...

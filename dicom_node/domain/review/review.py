@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from ai_engine.prediction import Code, HeatMap, ModelIdentity, Refusal, Region, Remark
+from ai_engine.prediction import Code, HeatMap, ModelIdentity, Region, Remark
 from dicom_node.domain.device import Device
 from dicom_node.domain.evidence import MadeObjects
 from dicom_node.domain.review.external_report import ExternalReport
@@ -234,17 +234,52 @@ OTHER_LABEL = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LungVerdict:
+    """What an expert says of one lung of a CT: CONFIRMED, CHANGED to a share, or UNSURE.
+
+    ``percentage`` is the share that is inhomogeneous, for CHANGED; its grade follows from it unless
+    ``is_gradable`` is false.
+    """
+
+    side: str
+    judgement: Judgement
+    percentage: float | None = None
+    is_gradable: bool = True
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternVerdict:
+    """What an expert says of one pattern of a CT; ``changed_to`` names another, for CHANGED."""
+
+    pattern: str
+    judgement: Judgement
+    changed_to: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtVerdict:
+    """What an expert says of a CT's figures: of each lung that was found, and of each pattern."""
+
+    lungs: tuple[LungVerdict, ...] = ()
+    patterns: tuple[PatternVerdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """One expert's reading of an item.
 
     Every positive finding needs a verdict, unless the result is ``rejected`` as a whole; a
     negative one that is not named is confirmed: what an expert passes over is not there.
-    ``decided_at`` is set by the worklist.
+    ``decided_at`` is set by the worklist. ``ct`` is what is said of a CT's figures, which has no
+    labels to judge.
     """
 
     item_id: str
     reviewer: Reviewer
     findings: tuple[FindingVerdict, ...] = ()
+    ct: CtVerdict | None = None
     rejected: bool = False
     comment: str = ""
     decided_at: datetime | None = None
@@ -264,6 +299,15 @@ class ReviewImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnanalysedImage:
+    """An image that the model refused, or whose series it did, and why."""
+
+    sop_instance_uid: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingConcept:
     """A label that an expert may add or change to, with its name and code."""
 
@@ -271,6 +315,61 @@ class FindingConcept:
     title: str
     code: Code
     site: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LungUnderReview:
+    """One lung's figures by the model, or both lungs'.
+
+    Volumes are in ml, ``percentage`` is the inhomogeneous share of the volume (None without such a
+    lung), ``grade`` 1 to 5 (None where no grade can be given).
+    """
+
+    side: str
+    volume_ml: float
+    aerated_ml: float
+    percentage: float | None
+    grade: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternUnderReview:
+    """One pattern by the model: its volume, its share of both lungs, in which lungs, and where.
+
+    ``slice_number`` is the slice where it is largest, counted from 1 at the head.
+    """
+
+    pattern: str
+    volume_ml: float
+    percentage: float
+    sides: tuple[str, ...]
+    slice_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySliceUnderReview:
+    """A slice to look at, counted from 1 at the head, and what is to be seen there."""
+
+    number: int
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtUnderReview:
+    """What a model measured on a CT series.
+
+    ``lungs`` are the right and the left one; ``slices`` SOP Instance UID and frame of each slice
+    from head to feet; ``doubts`` say why no grade was given, ``cautions`` what else is to be known.
+    """
+
+    lungs: tuple[LungUnderReview, ...]
+    both: LungUnderReview
+    patterns: tuple[PatternUnderReview, ...]
+    key_slices: tuple[KeySliceUnderReview, ...]
+    slices: tuple[tuple[str, int | None], ...]
+    explanation: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +382,7 @@ class ReviewDetails:
     this model and by others. ``outside`` are reports on the result that came from other
     workstations. ``readings`` holds earlier verdicts only where
     they may be seen: by an adjudicator, and by all once the item is decided. A second reader reads
-    blind.
+    blind. ``ct`` is set for a CT's figures, which come without findings.
     """
 
     item: ReviewItem
@@ -291,10 +390,11 @@ class ReviewDetails:
     findings: tuple[FindingUnderReview, ...]
     vocabulary: tuple[FindingConcept, ...]
     remarks: tuple[Remark, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[UnanalysedImage, ...] = ()
     made: tuple[MadeObjects, ...] = ()
     external: tuple[ExternalReport, ...] = ()
     readings: tuple[Verdict, ...] = ()
+    ct: CtUnderReview | None = None
 
     @property
     def disagrees(self) -> bool:

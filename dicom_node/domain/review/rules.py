@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ai_engine.prediction import Triage, abnormality
+from dicom_node.domain.review import ct as ct_rules
 from dicom_node.domain.review.queue import (
     AlreadyDecidedError,
     AlreadyReadError,
@@ -20,6 +21,7 @@ from dicom_node.domain.review.queue import (
 )
 from dicom_node.domain.review.review import (
     OTHER_LABEL,
+    CtUnderReview,
     FindingUnderReview,
     FindingVerdict,
     Judgement,
@@ -52,11 +54,17 @@ class Truth:
 
 
 def priority_of(
-    findings: Iterable[FindingUnderReview], *, urgent: bool, triage: Triage | None = None
+    findings: Iterable[FindingUnderReview],
+    *,
+    urgent: bool,
+    triage: Triage | None = None,
+    is_positive: bool = False,
 ) -> Priority:
-    """Return how soon a result should be reviewed."""
+    """Return how soon a result should be reviewed; ``is_positive`` where it has no findings."""
     if urgent:
         return Priority.HIGH
+    if is_positive:
+        return Priority.MEDIUM
     if triage is not None and triage.is_abnormal:
         return Priority.MEDIUM
     return Priority.MEDIUM if any(each.is_positive for each in findings) else Priority.LOW
@@ -138,16 +146,21 @@ def decided(
     findings: Sequence[FindingUnderReview],
     earlier: Sequence[Verdict],
     now: datetime,
+    ct: CtUnderReview | None = None,
 ) -> ReviewItem:
     """Take a reading; ``earlier`` are the readings before it, oldest first."""
     check_holder(item, verdict.reviewer, now)
     check_verdict(verdict, findings)
+    _check_ct(verdict, ct)
     read = replace(_unclaimed(item), readings=item.readings + 1)
     if item.disputed:
         return _closed(read, (verdict.reviewer.user_name,), now)
     if read.readings < item.readers:
         return read
-    if any(not agree(findings, verdict, as_judged(one, findings)) for one in earlier):
+    if any(
+        not agree(findings, verdict, as_judged(one, findings)) or not _agree_on_ct(ct, verdict, one)
+        for one in earlier
+    ):
         return replace(read, state=ReviewState.ADJUDICATING, disputed=True)
     names = (*(one.reviewer.user_name for one in earlier), verdict.reviewer.user_name)
     return _closed(read, names, now)
@@ -402,6 +415,19 @@ def _check_contradictions(verdict: Verdict, known: Mapping[Place, FindingUnderRe
                 f"{each.label} is changed to {each.changed_to}, which is said not to be there or "
                 "not to be told: take one of the two back",
             )
+
+
+def _check_ct(verdict: Verdict, ct: CtUnderReview | None) -> None:
+    if ct is not None:
+        ct_rules.check(verdict, ct)
+    elif verdict.ct is not None:
+        raise _unusable(verdict, "it is no result of a CT")
+
+
+def _agree_on_ct(ct: CtUnderReview | None, one: Verdict, other: Verdict) -> bool:
+    if ct is None or one.ct is None or other.ct is None:
+        return True
+    return ct_rules.agree(ct, one.ct, other.ct)
 
 
 def _where(said: FindingVerdict) -> str:

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.kinds.bones.prediction import BonePrediction
-from ai_engine.prediction import Prediction, Refusal, RefusalReason, Remark, RemarkKind
+from ai_engine.prediction import Prediction, Remark, RemarkKind
 from ai_engine.result import Result
 from dicom_node.domain.evidence import EvidenceSet, MadeObjects
+from dicom_node.domain.review.review import UnanalysedImage
 from dicom_node.persistence.corridor.tables import (
     EVIDENCE,
     FINDINGS,
@@ -67,14 +68,12 @@ def remarks_of(connection: sa.Connection, job_id: str) -> tuple[Remark, ...]:
     return tuple(sorted(found, key=lambda each: (order.index(each.kind), each.sop_instance_uid)))
 
 
-def refusals_of(connection: sa.Connection, job_id: str) -> tuple[Refusal, ...]:
+def refusals_of(connection: sa.Connection, job_id: str) -> tuple[UnanalysedImage, ...]:
     """Return which of a job's images were not analysed, and why."""
     query = sa.select(REFUSALS).where(REFUSALS.c.job_id == job_id)
     return tuple(
-        Refusal(
-            sop_instance_uid=row["sop_instance_uid"],
-            reason=RefusalReason(row["reason"]),
-            detail=row["detail"],
+        UnanalysedImage(
+            sop_instance_uid=row["sop_instance_uid"], reason=row["reason"], detail=row["detail"]
         )
         for row in connection.execute(query.order_by(REFUSALS.c.sop_instance_uid)).mappings()
     )

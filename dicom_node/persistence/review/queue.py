@@ -22,6 +22,7 @@ from dicom_node.domain.review.queue import (
     Sort,
 )
 from dicom_node.domain.review.review import (
+    CtUnderReview,
     FindingUnderReview,
     ReviewDetails,
     Reviewer,
@@ -37,6 +38,7 @@ from dicom_node.domain.review.rules import (
     extended,
     released,
 )
+from dicom_node.domain.review.slices import measured
 from dicom_node.domain.review.vocabulary import vocabulary_of
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.result_rows import (
@@ -48,6 +50,8 @@ from dicom_node.persistence.corridor.result_rows import (
 from dicom_node.persistence.review.external_reports import external_reports
 from dicom_node.persistence.review.queue_query import end_of, item_queries
 from dicom_node.persistence.review.rows import (
+    ct_json,
+    ct_of,
     finding_of,
     finding_row,
     item_of,
@@ -61,6 +65,7 @@ from dicom_node.persistence.review.tables import (
     IS_OPEN,
     IS_UNCONCLUDED,
     REVIEW_CHOICES,
+    REVIEW_CT,
     REVIEW_FINDINGS,
     REVIEW_ITEMS,
     REVIEW_READINGS,
@@ -102,10 +107,16 @@ class HotbaseReviewQueue:
         self._lease = lease
         self._on_decided = on_decided
 
-    def add(self, item: ReviewItem, findings: Sequence[FindingUnderReview]) -> None:
+    def add(
+        self,
+        item: ReviewItem,
+        findings: Sequence[FindingUnderReview] = (),
+        ct: tuple[CtUnderReview, bytes] | None = None,
+    ) -> None:
         """Put an item on the list; it takes the place of what the same model said before.
 
-        Adding an item again changes nothing.
+        ``ct`` are a CT's figures and the outlines on its slices. Adding an item again changes
+        nothing.
         """
         row = item_row(item)
         choices = {**row, "label": item.leading_label}
@@ -116,6 +127,10 @@ class HotbaseReviewQueue:
                 REVIEW_FINDINGS,
                 [finding_row(item.item_id, at, each) for at, each in enumerate(findings)],
             )
+            if ct is not None:
+                figures, contours = ct
+                row = {"item_id": item.item_id, "figures": ct_json(figures), "contours": contours}
+                insert_or_ignore(connection, REVIEW_CT, [row])
             insert_or_ignore(
                 connection,
                 REVIEW_CHOICES,
@@ -198,6 +213,20 @@ class HotbaseReviewQueue:
         with self._read() as connection:
             return _findings(connection, item_id)
 
+    def ct(self, item_id: str) -> CtUnderReview | None:
+        """Return a CT's figures; None for what is none."""
+        with self._read() as connection:
+            return _ct(connection, item_id)
+
+    def contours(self, item_id: str) -> bytes:
+        """Return the outlines on a CT's slices, as gzipped JSON."""
+        query = sa.select(REVIEW_CT.c.contours).where(REVIEW_CT.c.item_id == item_id)
+        with self._read() as connection:
+            found: bytes | None = connection.scalar(query)
+        if found is None:
+            raise NotFoundError(f"Item {item_id} is no CT: there are no outlines.")
+        return found
+
     def readings(self, item_id: str) -> tuple[Verdict, ...]:
         """Return every verdict on an item, oldest first."""
         with self._read() as connection:
@@ -208,6 +237,7 @@ class HotbaseReviewQueue:
         with self._read() as connection:
             item = _item(connection, item_id)
             findings = _findings(connection, item_id)
+            ct = _ct(connection, item_id) if not findings else None
             remarks = remarks_of(connection, item_id)
             refusals = refusals_of(connection, item_id)
             made = made_of(connection, item.study_instance_uid)
@@ -215,16 +245,18 @@ class HotbaseReviewQueue:
             adjudicates = item.disputed and item.holder == reviewer.user_name
             shown = item.state is ReviewState.DECIDED or adjudicates
             readings = _readings(connection, item_id) if shown else ()
+        images = tuple(sorted(map(_image, self._images(item_id)), key=_in_order))
         return ReviewDetails(
             item=item,
-            images=tuple(sorted(map(_image, self._images(item_id)), key=_in_order)),
+            images=images if ct is None else measured(images, ct),
             findings=findings,
-            vocabulary=vocabulary_of(findings),
+            vocabulary=vocabulary_of(findings) if ct is None else (),
             remarks=remarks,
             refusals=refusals,
             made=made,
             external=external,
             readings=readings,
+            ct=ct,
         )
 
     def claim(self, item_id: str, reviewer: Reviewer) -> ReviewItem:
@@ -283,6 +315,7 @@ class HotbaseReviewQueue:
                 item,
                 given,
                 findings=_findings(connection, item.item_id),
+                ct=_ct(connection, item.item_id),
                 earlier=_readings(connection, item.item_id),
                 now=now,
             )
@@ -376,6 +409,11 @@ def _findings(connection: sa.Connection, item_id: str) -> tuple[FindingUnderRevi
         .order_by(REVIEW_FINDINGS.c.position)
     )
     return tuple(finding_of(row) for row in connection.execute(query).mappings())
+
+
+def _ct(connection: sa.Connection, item_id: str) -> CtUnderReview | None:
+    stored = connection.scalar(sa.select(REVIEW_CT.c.figures).where(REVIEW_CT.c.item_id == item_id))
+    return None if stored is None else ct_of(stored)
 
 
 def _readings(connection: sa.Connection, item_id: str) -> tuple[Verdict, ...]:

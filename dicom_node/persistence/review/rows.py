@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from ai_engine.prediction import Code, HeatMap, ModelIdentity, Region
 from dicom_node.domain.device import Device
 from dicom_node.domain.review.review import (
+    CtUnderReview,
     FindingUnderReview,
     Priority,
     ReviewItem,
@@ -19,6 +20,7 @@ from dicom_node.domain.review.review import (
 
 AGE_BITS = 42
 _VERDICT = TypeAdapter(Verdict)
+_CT = TypeAdapter(CtUnderReview)
 # Maps larger than this (a feature grid is some hundred values) are thinned before they are kept.
 _MAP_SIDE = 64
 
@@ -177,6 +179,16 @@ def verdict_json(verdict: Verdict) -> Any:
 def verdict_of(stored: Any) -> Verdict:
     """Return the verdict that JSON holds."""
     return _VERDICT.validate_python(stored)
+
+
+def ct_json(ct: CtUnderReview) -> Any:
+    """Return a CT's figures as JSON."""
+    return _CT.dump_python(ct, mode="json")
+
+
+def ct_of(stored: Any) -> CtUnderReview:
+    """Return the figures that JSON holds."""
+    return _CT.validate_python(stored)
 
 
 def _thinned(heat_map: HeatMap | None) -> tuple[bytes | None, dict[str, Any] | None]:

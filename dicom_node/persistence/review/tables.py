@@ -118,6 +118,15 @@ REVIEW_FINDINGS = sa.Table(
     sa.Column("heat_map_place", sa.JSON),
 )
 
+# A CT's figures, and the outlines of lungs and patterns on its slices: gzipped JSON for the page.
+REVIEW_CT = sa.Table(
+    "review_ct",
+    METADATA,
+    sa.Column("item_id", _ITEM_ID, sa.ForeignKey(REVIEW_ITEMS.c.item_id), primary_key=True),
+    sa.Column("figures", sa.JSON, nullable=False),
+    sa.Column("contours", sa.LargeBinary, nullable=False),
+)
+
 REVIEW_READINGS = sa.Table(
     "review_readings",
     METADATA,

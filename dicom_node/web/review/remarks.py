@@ -37,7 +37,7 @@ def _refusals(details: ReviewDetails) -> Iterator[RemarkLine]:
         yield RemarkLine(
             title="not analysed",
             image=_number(details, each.sop_instance_uid),
-            words=": ".join(part for part in (each.reason.value, each.detail) if part),
+            words=": ".join(part for part in (each.reason, each.detail) if part),
             warns=True,
         )
 

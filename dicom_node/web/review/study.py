@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
 
+from dicom_node.domain.review.ct import BOUNDS, PATTERNS
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import ReviewDetails
 from dicom_node.domain.user import User
@@ -93,6 +94,8 @@ class StudyView:
             data=viewer_data(details),
             remarks=remark_lines(details),
             made=made_lines(details),
+            patterns=PATTERNS,
+            bounds=BOUNDS,
             mine=held and item.holder == who.user_name,
             held=held,
             claimable=item.is_open and not held,
@@ -122,6 +125,14 @@ def add_routes(
         if following is None:
             return {"images": []}
         return {"images": images_for_viewer(review_queue.open(following.item_id, who))}
+
+    @router.get(ITEM + "/contours")
+    def contours(item_id: str, _user: Reviewing) -> Response:
+        return Response(
+            review_queue.contours(item_id),
+            media_type="application/json",
+            headers={"Content-Encoding": "gzip"},
+        )
 
     @router.get(ITEM + "/heat-maps/{number}.png")
     def heat_map(item_id: str, number: int, user: Reviewing) -> Response:

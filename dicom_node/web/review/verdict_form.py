@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 
 from ai_engine.prediction import Region
+from dicom_node.domain.review.ct import confirmed
 from dicom_node.domain.review.queue import UnusableVerdictError
 from dicom_node.domain.review.review import (
+    CtUnderReview,
     FindingUnderReview,
     FindingVerdict,
     Judgement,
@@ -19,7 +21,9 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.review.rules import as_judged
+from dicom_node.web.review.ct_form import ct_verdict
 
+_SAY_FIRST = "say first whether you agree (A), correct, or reject the result"
 _LONGEST_COMMENT = 1024
 _MOST_ROWS = 500
 
@@ -39,6 +43,8 @@ def verdict(form: Mapping[str, str], details: ReviewDetails, reviewer: Reviewer)
     item_id = details.item.item_id
     if overall == "reject":
         return Verdict(item_id=item_id, reviewer=reviewer, rejected=True, comment=comment)
+    if details.ct is not None:
+        return _of_ct(form, overall, details.ct, item_id, reviewer)
     if overall == "agree":
         confirmed = tuple(_confirmed(each) for each in details.findings if each.is_positive)
         return Verdict(item_id=item_id, reviewer=reviewer, findings=confirmed, comment=comment)
@@ -46,7 +52,20 @@ def verdict(form: Mapping[str, str], details: ReviewDetails, reviewer: Reviewer)
         found = tuple(_rows(form))
         said = Verdict(item_id=item_id, reviewer=reviewer, findings=found, comment=comment)
         return as_judged(said, details.findings)
-    raise UnusableVerdictError("say first whether you agree (A), correct, or reject the result")
+    raise UnusableVerdictError(_SAY_FIRST)
+
+
+def _of_ct(
+    form: Mapping[str, str], overall: str, ct: CtUnderReview, item_id: str, reviewer: Reviewer
+) -> Verdict:
+    if overall not in ("agree", "correct"):
+        raise UnusableVerdictError(_SAY_FIRST)
+    said = confirmed(ct)
+    if overall == "correct":
+        rows = [{**row, "comment": _comment(row.get("comment", ""))} for row in _said(form)]
+        said = ct_verdict(rows)
+    comment = _comment(form.get("comment", ""))
+    return Verdict(item_id=item_id, reviewer=reviewer, ct=said, comment=comment)
 
 
 def _confirmed(finding: FindingUnderReview) -> FindingVerdict:
@@ -59,19 +78,24 @@ def _confirmed(finding: FindingUnderReview) -> FindingVerdict:
 
 
 def _rows(form: Mapping[str, str]) -> Iterator[FindingVerdict]:
+    for said in _said(form):
+        if said.get("judgement"):
+            yield _finding(said)
+
+
+def _said(form: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Give the form row by row, without the numbers."""
     rows = sorted(
         {name.partition(".")[2] for name in form if name.startswith("label.")}, key=_row_number
     )
     if len(rows) > _MOST_ROWS:
         raise UnusableVerdictError(f"a verdict has at most {_MOST_ROWS} findings")
     for row in rows:
-        said = {
+        yield {
             name.partition(".")[0]: value
             for name, value in form.items()
             if name.partition(".")[2] == row
         }
-        if said.get("judgement"):
-            yield _finding(said)
 
 
 def _finding(said: Mapping[str, str]) -> FindingVerdict:

@@ -1,12 +1,14 @@
 """What the image viewer in the page needs to know of an item."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ai_engine.prediction import Region
 from dicom_node.domain.review.review import (
+    CtUnderReview,
+    CtVerdict,
     FindingUnderReview,
     FindingVerdict,
     ReviewDetails,
@@ -43,7 +45,17 @@ def viewer_data(details: ReviewDetails) -> dict[str, Any]:
             for number, each in enumerate(details.findings)
         ],
         "readings": [_reading(each) for each in details.readings],
+        "contours": f"/worklist/items/{details.item.item_id}/contours" if details.ct else "",
+        "first": _first_slice(details.ct) if details.ct else 1,
+        "keySlices": [each.number for each in details.ct.key_slices] if details.ct else [],
     }
+
+
+def _first_slice(ct: CtUnderReview) -> int:
+    """Return the slice shown first, counted from 1: the largest pattern's, else a key slice."""
+    if ct.patterns:
+        return ct.patterns[0].slice_number
+    return ct.key_slices[0].number if ct.key_slices else 1
 
 
 def images_for_viewer(details: ReviewDetails) -> list[dict[str, Any]]:
@@ -57,9 +69,21 @@ def images_for_viewer(details: ReviewDetails) -> list[dict[str, Any]]:
             "instance": f"{base}/series/{image.series_instance_uid}"
             f"/instances/{image.sop_instance_uid}",
         }
-        for image in details.images
-        for number in range(1, max(1, image.number_of_frames) + 1)
+        for image, number in _frames(details)
     ]
+
+
+def _frames(details: ReviewDetails) -> Iterator[tuple[ReviewImage, int]]:
+    """Give each image with its frames; of a CT the slices that were measured, from head to feet."""
+    if details.ct is not None:
+        by_uid = {each.sop_instance_uid: each for each in details.images}
+        for uid, frame in details.ct.slices:
+            if uid in by_uid:
+                yield by_uid[uid], frame or 1
+        return
+    for image in details.images:
+        for number in range(1, max(1, image.number_of_frames) + 1):
+            yield image, number
 
 
 def heat_map_layer(details: ReviewDetails, finding: FindingUnderReview) -> bytes:
@@ -88,8 +112,36 @@ def _reading(reading: Verdict) -> dict[str, Any]:
         "by": reading.reviewer.user_name,
         "rejected": reading.rejected,
         "comment": reading.comment,
+        "ct": _ct(reading.ct) if reading.ct else [],
         "findings": [_finding(each) for each in reading.findings],
     }
+
+
+def _ct(said: CtVerdict) -> list[dict[str, Any]]:
+    lungs = [
+        {
+            "kind": "lung",
+            "label": each.side,
+            "judgement": each.judgement.value,
+            "percentage": each.percentage,
+            "ungraded": not each.is_gradable,
+            "comment": each.comment,
+        }
+        for each in said.lungs
+    ]
+    return [
+        *lungs,
+        *(
+            {
+                "kind": "pattern",
+                "label": each.pattern,
+                "judgement": each.judgement.value,
+                "changed_to": each.changed_to,
+                "comment": each.comment,
+            }
+            for each in said.patterns
+        ),
+    ]
 
 
 def _finding(said: FindingVerdict) -> dict[str, Any]:

@@ -10,10 +10,17 @@ from pydicom import Dataset
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.review.consensus import consensus
-from dicom_node.domain.review.review import FindingUnderReview, Reviewer, ReviewItem, Verdict
+from dicom_node.domain.review.review import (
+    CtUnderReview,
+    FindingUnderReview,
+    Reviewer,
+    ReviewItem,
+    Verdict,
+)
 from dicom_node.domain.review.rules import as_judged
 from dicom_node.errors import NodeError, NotFoundError
 from dicom_node.workflow.ports import ObjectArchive, ResultStore
+from dicom_node.workflow.review.ct_statements import ct_statements_of
 from dicom_node.workflow.review.ports import ExternalReportSource, ReviewStore
 from dicom_node.workflow.review.statements import statements_of
 from sr_templates.context import EvidenceContext
@@ -34,6 +41,7 @@ class Decision:
     verdict: Verdict
     reviewers: tuple[Reviewer, ...]
     decided_at: datetime
+    ct: CtUnderReview | None = None
 
 
 class Concluding:
@@ -77,6 +85,7 @@ class Concluding:
     def _made(self, decision: Decision) -> EvidenceObject:
         # The report writer loads as much as the rest of the node: before the first verdict, nobody
         # needs it.
+        from sr_templates.ct.verified_report import build_verified_ct_report  # noqa: PLC0415
         from sr_templates.key_object_selection import build_rejection  # noqa: PLC0415
         from sr_templates.verified_report import build_verified_report  # noqa: PLC0415
 
@@ -102,11 +111,24 @@ class Concluding:
                 f"item {item.item_id} has no report that was sent: nothing to verify"
             )
         sources = self._sources(decision)
+        if decision.ct is not None and decision.verdict.ct is not None:
+            verified = build_verified_ct_report(
+                report,
+                sources,
+                item.model,
+                _reading(decision),
+                context,
+                statements=ct_statements_of(decision.ct, decision.verdict.ct),
+                companions=[each for each in results if each.Modality == "SEG"],
+            )
+            return self._kept(item, EvidenceKind.SR, verified, sources)
         verified = build_verified_report(report, sources, item.model, _reading(decision), context)
         return self._kept(item, EvidenceKind.SR, verified, sources)
 
     def _sources(self, decision: Decision) -> tuple[Dataset, ...]:
         wanted = {each.image_uid for each in decision.findings}
+        if decision.ct is not None:
+            wanted = {uid for uid, _ in decision.ct.slices}
         return tuple(
             self._archive.source(each.path)
             for each in self._instances(decision.item.item_id)
@@ -154,6 +176,7 @@ def decision_of(review_queue: ReviewStore, item_id: str) -> Decision:
         verdict=consensus([as_judged(each, findings) for each in counting], findings),
         reviewers=tuple(each.reviewer for each in counting),
         decided_at=item.decided_at,
+        ct=review_queue.ct(item_id),
     )
 
 

@@ -29,6 +29,7 @@ from dicom_node.domain.warehouse import (
 )
 from dicom_node.workflow.ports import Clock, ObjectArchive, ResultStore
 from dicom_node.workflow.review.conclude import Decision, decision_of
+from dicom_node.workflow.review.ct_figures import figures_of
 from dicom_node.workflow.review.ports import ExternalReportSource, ReviewStore, WarehouseFiles
 from sr_templates.evidence_kind import EvidenceKind
 
@@ -123,7 +124,10 @@ class Filing:
             # Whether a report of others leaves the model's outlines as they are is not known.
             boxes=() if verification is _EXTERNAL else tuple(_boxes(decision)),
             changes=tuple(_changes(decision)),
-            concepts=vocabulary_of(decision.findings),
+            concepts=vocabulary_of(decision.findings) if decision.ct is None else (),
+            figures=tuple(figures_of(decision.ct, verdict.ct))
+            if decision.ct is not None and verdict.ct is not None
+            else (),
             comment=verdict.comment,
         )
 

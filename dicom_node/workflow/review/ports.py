@@ -7,14 +7,27 @@ from typing import Protocol
 from dicom_node.domain.device import Device
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.review.external_report import ExternalReport
-from dicom_node.domain.review.review import FindingUnderReview, ReviewItem, Verdict
+from dicom_node.domain.review.review import (
+    CtUnderReview,
+    FindingUnderReview,
+    ReviewItem,
+    Verdict,
+)
 
 
 class ReviewStore(Protocol):
     """Review items as the corridor makes and concludes them."""
 
-    def add(self, item: ReviewItem, findings: Sequence[FindingUnderReview]) -> None:
-        """Put an item on the list; it takes the place of what the same model said before."""
+    def add(
+        self,
+        item: ReviewItem,
+        findings: Sequence[FindingUnderReview] = (),
+        ct: tuple[CtUnderReview, bytes] | None = None,
+    ) -> None:
+        """Put an item on the list; it takes the place of what the same model said before.
+
+        ``ct`` are a CT's figures and the outlines on its slices (``contours``).
+        """
 
     def item(self, item_id: str) -> ReviewItem:
         """Return one item."""
@@ -24,6 +37,9 @@ class ReviewStore(Protocol):
 
     def findings(self, item_id: str) -> tuple[FindingUnderReview, ...]:
         """Return what the model said."""
+
+    def ct(self, item_id: str) -> CtUnderReview | None:
+        """Return a CT's figures; None for what is none."""
 
     def readings(self, item_id: str) -> tuple[Verdict, ...]:
         """Return every verdict on an item, oldest first."""

@@ -95,7 +95,7 @@ def _moved(
             place,
             replace(
                 made[place],
-                words=f"Changed by the reader from {was.title}{_comment(each)}",
+                words=f"Changed by the reader from {was.title}{comment_of(each.comment)}",
                 reported_as=was.code,
                 laterality=each.laterality.value if each.laterality else "",
                 box=each.box,
@@ -129,9 +129,17 @@ def _others(
         )
 
 
+def words_of(judgement: Judgement) -> str:
+    """Say how a statement came about, as the beginning of a sentence."""
+    return _WORDS[judgement]
+
+
+def comment_of(comment: str) -> str:
+    """Return the end of a sentence: what the reader wrote, or a full stop."""
+    return f": {comment}" if comment else "."
+
+
 def _words(said: FindingVerdict | None) -> str:
-    return _PASSED_OVER + "." if said is None else _WORDS[said.judgement] + _comment(said)
-
-
-def _comment(said: FindingVerdict) -> str:
-    return f": {said.comment}" if said.comment else "."
+    if said is None:
+        return _PASSED_OVER + "."
+    return words_of(said.judgement) + comment_of(said.comment)

@@ -63,6 +63,7 @@ class FakeReviewQueue:
     clock: Callable[[], datetime] = field(default_factory=FakeClock)
     details: dict[str, ReviewDetails] = field(default_factory=dict)
     given: dict[str, list[Verdict]] = field(default_factory=dict)
+    drawn: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, details: ReviewDetails) -> None:
         """Put an item on the list."""
@@ -161,11 +162,16 @@ class FakeReviewQueue:
             self.item(verdict.item_id),
             verdict,
             findings=self.details[verdict.item_id].findings,
+            ct=self.details[verdict.item_id].ct,
             earlier=self.readings(verdict.item_id),
             now=now,
         )
         self.given.setdefault(verdict.item_id, []).append(replace(verdict, decided_at=now))
         return self._keep(item)
+
+    def contours(self, item_id: str) -> bytes:
+        """Return the outlines on a CT's slices."""
+        return self.drawn[item_id]
 
     def readings(self, item_id: str) -> tuple[Verdict, ...]:
         """Return every verdict on an item."""

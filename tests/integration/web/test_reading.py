@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ai_engine.prediction import Refusal, RefusalReason, Region, Remark, RemarkKind
+from ai_engine.prediction import RefusalReason, Region, Remark, RemarkKind
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids
 from dicom_node.domain.evidence import MadeObjects
@@ -26,6 +26,7 @@ from dicom_node.domain.review.review import (
     Reviewer,
     ReviewerRole,
     ReviewState,
+    UnanalysedImage,
     Verdict,
 )
 from dicom_node.domain.review.rules import superseded, truths_of
@@ -37,6 +38,7 @@ from tests.peers.reading_room import (
     ReadingRoom,
     add_ct,
     add_frames,
+    add_measured_ct,
     add_radiograph,
     add_study,
     reading_room,
@@ -438,6 +440,52 @@ def test_windows_are_chosen_by_name_and_zoom_is_kept_for_the_next_study(
     assert _scale(page) == pytest.approx(closer, rel=0.01)
 
 
+def test_a_ct_is_scrolled_with_its_outlines_and_its_figures_are_corrected(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    item = add_measured_ct(room, 20, slices=9).item.item_id
+    page = visit("ada")
+    page.goto(f"{room.url}/worklist/items/{item}")
+    wait_for_images(page, item)
+    page.get_by_role("button", name="Claim it").click()
+    position, outlines = page.locator("#image-position"), page.locator("#boxes .contours path")
+    expect(position).to_have_text("5 / 9")
+    expect(outlines).to_have_count(3)
+    page.keyboard.press("PageDown")
+    expect(position).to_have_text("7 / 9")
+    expect(outlines).to_have_count(4)
+    shot(page, "ct")
+    page.keyboard.press("o")
+    expect(outlines).to_have_count(0)
+    page.keyboard.press("o")
+    page.keyboard.press("Home")
+    expect(position).to_have_text("1 / 9")
+    expect(outlines).to_have_count(0)
+    page.keyboard.press("1")
+    page.keyboard.press("x")
+    page.locator("[name='percentage.0']").fill("31")
+    page.keyboard.press("Tab")
+    expect(page.locator(".grade-now").first).to_have_text("3")
+    page.keyboard.press("Escape")
+    for number, key in (("2", "y"), ("3", "x"), ("4", "n")):
+        page.keyboard.press(number)
+        page.keyboard.press(key)
+    expect(position).to_have_text("7 / 9")
+    page.locator("[name='changed_to.2']").select_option("atelectasis")
+    page.locator("[name='comment.2']").fill("collapsed")
+    shot(page, "ct-corrected")
+    page.locator("#sign").click()
+    page.wait_for_selector(f'#panel:not([data-item="{item}"])')
+    (verdict,) = room.review_queue.readings(item)
+    assert verdict.ct is not None
+    right, left = verdict.ct.lungs
+    assert (right.judgement, right.percentage) == (Judgement.CHANGED, 31.0)
+    assert (left.judgement, left.percentage) == (Judgement.CONFIRMED, None)
+    glass, consolidation = verdict.ct.patterns
+    assert (glass.changed_to, glass.comment) == ("atelectasis", "collapsed")
+    assert consolidation.judgement is Judgement.REJECTED
+
+
 def test_the_queue_is_used_by_keys_alone(visit: Visit, room: ReadingRoom, shot: Shot) -> None:
     page = visit("ada")
     page.keyboard.press("?")
@@ -708,9 +756,9 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
             MadeObjects(model_name="bones", model_version="1.0.0", kind=EvidenceKind.SOFT, count=1),
         ),
         refusals=(
-            Refusal(
+            UnanalysedImage(
                 sop_instance_uid=second.sop_instance_uid,
-                reason=RefusalReason.NOT_FRONTAL_CHEST,
+                reason=RefusalReason.NOT_FRONTAL_CHEST.value,
                 detail="looks like: lateral chest",
             ),
         ),

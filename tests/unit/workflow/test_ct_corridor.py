@@ -1,5 +1,7 @@
 """A CT study through the corridor: measured, reported by kind, kept, or refused in words."""
 
+import gzip
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,16 +17,28 @@ from ai_engine.library.registry import ModelRegistry
 from ai_engine.prediction import ModelIdentity
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.application_entity import Role
+from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import Announcement, AssociationEnd
+from dicom_node.domain.review.ct import confirmed
+from dicom_node.domain.review.review import (
+    CtVerdict,
+    Judgement,
+    LungVerdict,
+    PatternVerdict,
+    Priority,
+    Verdict,
+)
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
+from dicom_node.domain.warehouse import WarehouseRecord
 from dicom_node.models.ct import CtModels
 from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity
 from tests.unit.sr_templates_ct.builders import STUDY, a_study
 from tests.unit.workflow.test_pipeline import Works, _encoded
+from tests.unit.workflow.test_review_corridor import ADA
 
 pytestmark = pytest.mark.slow
 
@@ -165,3 +179,160 @@ def test_half_a_transfer_is_measured_and_said_to_be_half(works: Works) -> None:
     (report,) = [works.objects.evidence(each.path) for each in made if each.kind is EvidenceKind.SR]
     assert remark["detail"] in report.to_json()
     assert "Not all algorithms succeeded" in report.to_json()
+
+
+def _decided(works: Works, ct: CtVerdict) -> tuple[Dataset, WarehouseRecord]:
+    """Let Ada say this of the CT; return the report that comes of it and the record."""
+    (item,) = works.review_queue.items().items
+    works.review_queue.claim(item.item_id, ADA)
+    works.review_queue.decide(Verdict(item_id=item.item_id, reviewer=ADA, ct=ct))
+    works.corridor.conclude(item.item_id, InlineSteps())
+    (made,) = works.hotbase.evidence(item.item_id, EvidenceSet.VERDICT)
+    assert made.problems == ()
+    return works.objects.evidence(made.path), works.warehouse.record(item.item_id)
+
+
+def _groups(report: Dataset) -> dict[str, Dataset]:
+    """Return a report's measurement groups by what they track."""
+    (row,) = [each for each in report.ContentSequence if _meaning(each) == "Imaging Measurements"]
+    return {
+        next(item.TextValue for item in group.ContentSequence if "TextValue" in item): group
+        for group in row.ContentSequence
+    }
+
+
+def _meaning(item: Dataset) -> str:
+    return str(item.ConceptNameCodeSequence[0].CodeMeaning)
+
+
+def _said(report: Dataset) -> dict[str, str]:
+    """Return the coded answers of the evaluations by their questions."""
+    (row,) = [
+        each for each in report.ContentSequence if _meaning(each) == "Qualitative Evaluations"
+    ]
+    return {
+        _meaning(item): str(item.ConceptCodeSequence[0].CodeMeaning)
+        for item in row.ContentSequence
+        if "ConceptCodeSequence" in item
+    }
+
+
+def test_a_ct_waits_with_figures_and_outlines_on_its_slices(works: Works) -> None:
+    receive(works, a_study().datasets)
+    job = analysed(works)
+    details = works.review_queue.open(job, ADA)
+    analysis = a_study().prediction.analysis
+    assert details.ct is not None
+    assert analysis is not None
+    assert details.item.leading_label == "ground-glass"
+    assert details.item.priority is Priority.MEDIUM
+    assert [each.sop_instance_uid for each in details.images] == [
+        uid for uid, _ in details.ct.slices
+    ]
+    assert [each.grade for each in details.ct.lungs] == [
+        each.severity and each.severity.grade for each in analysis.measurements[:2]
+    ]
+    drawn = json.loads(gzip.decompress(works.review_queue.contours(job)))
+    glass = details.ct.patterns[0]
+    on_slice = drawn[str(glass.slice_number)]
+    assert set(on_slice) >= {"right lung", "ground-glass"}
+    xs, ys = on_slice["ground-glass"][0][::2], on_slice["ground-glass"][0][1::2]
+    assert len(xs) == len(ys) > 4
+    assert 0 < min(xs) < max(xs) < details.images[0].columns
+
+
+def test_a_confirmed_ct_becomes_a_verified_report_with_its_regions(works: Works) -> None:
+    works.ae_titles.put(
+        an_entity("PACS", roles=frozenset({Role.PACS}), evidence=tuple(EvidenceKind)),
+        actor="t",
+        at=EPOCH,
+    )
+    receive(works, a_study().datasets)
+    job = analysed(works)
+    ct = works.review_queue.ct(job)
+    assert ct is not None
+    ai_report = next(
+        works.objects.evidence(each.path)
+        for each in works.hotbase.evidence(job)
+        if each.kind is EvidenceKind.SR
+    )
+    report, record = _decided(works, confirmed(ct))
+    assert report.VerificationFlag == "VERIFIED"
+    assert report.SeriesInstanceUID == ai_report.SeriesInstanceUID
+    assert report.VerifyingObserverSequence[0].VerifyingObserverName == "Expert^Ada"
+    before, after = _groups(ai_report), _groups(report)
+    assert set(after) == set(before)
+    for name, group in after.items():
+        uids = [
+            [item.UID for item in each.ContentSequence if "UID" in item]
+            for each in (group, before[name])
+        ]
+        assert uids[0] == uids[1]
+        assert not any("Algorithm" in _meaning(item) for item in group.ContentSequence)
+    said = _said(report)
+    assert said["Ground glass opacity"] == "Positive"
+    assert said["Severity, right lung"] == _said(ai_report)["Severity, right lung"]
+    assert record.verdict_object_uid == report.SOPInstanceUID
+    assert record.truths == ()
+    shares = {each.of: each for each in record.figures if each.name == "share"}
+    assert shares["right lung"].by_model == shares["right lung"].by_expert == ct.lungs[0].percentage
+
+
+def test_corrected_figures_and_patterns_reach_report_and_warehouse(works: Works) -> None:
+    receive(works, a_study().datasets)
+    job = analysed(works)
+    ct = works.review_queue.ct(job)
+    assert ct is not None
+    right, left = ct.lungs
+    verdict = CtVerdict(
+        lungs=(
+            LungVerdict(
+                side=right.side, judgement=Judgement.CHANGED, percentage=30.0, comment="more below"
+            ),
+            LungVerdict(side=left.side, judgement=Judgement.CONFIRMED),
+        ),
+        patterns=(
+            PatternVerdict(
+                pattern="ground-glass", judgement=Judgement.CHANGED, changed_to="consolidation"
+            ),
+            *(
+                PatternVerdict(pattern=each.pattern, judgement=Judgement.REJECTED)
+                for each in ct.patterns[1:]
+            ),
+            PatternVerdict(pattern="atelectasis", judgement=Judgement.ADDED),
+        ),
+    )
+    report, record = _decided(works, verdict)
+    said = _said(report)
+    assert said["Severity, right lung"] == "Grade 3: 25 to 50 %"
+    assert said["Lung consolidation"] == said["Atelectasis"] == "Positive"
+    groups = _groups(report)
+    assert set(groups) == {"Right lung", "Left lung", "Consolidation"}
+    numbers = {
+        _meaning(item): float(item.MeasuredValueSequence[0].NumericValue)
+        for item in groups["Right lung"].ContentSequence
+        if "MeasuredValueSequence" in item
+    }
+    assert numbers["Inhomogeneity of right lung"] == 30.0
+    assert numbers["Volume of lung inhomogeneity"] == pytest.approx(
+        0.3 * numbers["Volume"], rel=1e-3
+    )
+    figures = {(each.of, each.name): each.by_expert for each in record.figures}
+    whole = (30.0 * right.volume_ml + (left.percentage or 0) * left.volume_ml) / (
+        right.volume_ml + left.volume_ml
+    )
+    assert figures["both lungs", "share"] == pytest.approx(whole)
+    assert figures["ground-glass", "present"] == 0.0
+    assert figures["consolidation", "present"] == 1.0
+
+
+def test_a_healthy_ct_is_confirmed_as_such(works: Works) -> None:
+    receive(works, a_study(diseased=False).datasets)
+    job = analysed(works)
+    ct = works.review_queue.ct(job)
+    assert ct is not None
+    report, _ = _decided(works, confirmed(ct))
+    impression = next(
+        each.TextValue for each in report.ContentSequence if _meaning(each) == "Impression"
+    )
+    assert impression == "Verified by one reader. No inhomogeneity."

@@ -13,6 +13,7 @@ export class Layers {
     this.showBoxes = document.getElementById('show-boxes');
     this.findings = [];
     this.drawn = [];
+    this.contours = {};
     this.visible = true;
     this.choice.addEventListener('change', () => this.choose(this.choice.value));
     this.opacity.addEventListener('input', () => { this.visible = true; this.place(); });
@@ -20,8 +21,11 @@ export class Layers {
     this.heatMap.addEventListener('load', () => this.place());
   }
 
-  show({ findings, readings }) {
+  show({ findings, readings, contours }) {
     this.findings = findings;
+    this.contours = {};
+    document.querySelectorAll('.of-heat-maps').forEach((each) => { each.hidden = Boolean(contours); });
+    document.querySelectorAll('.of-contours').forEach((each) => { each.hidden = !contours; });
     const titles = new Map(findings.map((each) => [each.label, each.title]));
     this.drawn = readings.flatMap(({ by, findings: said }) => said.filter((each) => each.box).map((each) => ({
       ...each, title: `${by}: ${titles.get(each.changed_to || each.label) ?? (each.changed_to || each.label)}`,
@@ -34,6 +38,17 @@ export class Layers {
     this.choice.disabled = this.opacity.disabled = withMap.length === 0;
     const first = withMap.find((each) => each.positive);
     this.choose(first ? String(first.number) : '');
+  }
+
+  /* Fetch the outlines of a CT's lungs and patterns: by slice, by what they are of, rings of x, y, x, y, … */
+  async outline(address) {
+    this.wanted = address;
+    const answer = await fetch(address, { headers: { Accept: 'application/json' } });
+    if (!answer.ok) throw new Error(`the outlines cannot be had (${answer.status})`);
+    const contours = await answer.json();
+    if (this.wanted !== address) return;
+    this.contours = contours;
+    this.place();
   }
 
   choose(value) {
@@ -96,7 +111,24 @@ export class Layers {
       below: each !== chosen, classes: each === chosen ? ['chosen'] : [],
     })));
     const ofReaders = drawn.map((each) => this.#box(each.box, each.title, { below: false, classes: ['reader'] }));
-    this.boxes.replaceChildren(...ofModel, ...ofReaders);
+    this.boxes.replaceChildren(...this.#contours(), ...ofModel, ...ofReaders);
+  }
+
+  #contours() {
+    const here = this.showBoxes.checked ? this.contours[this.viewer.index + 1] : null;
+    const [origin, right, down] = here ? [[0, 0], [UNIT, 0], [0, UNIT]].map((point) => this.viewer.toElement(point)) : [];
+    if (!origin) return [];
+    const group = document.createElementNS(SVG, 'g');
+    const matrix = [right, down].flatMap((point) => [(point[0] - origin[0]) / UNIT, (point[1] - origin[1]) / UNIT]);
+    group.setAttribute('transform', `matrix(${[...matrix, ...origin].join(' ')})`);
+    group.classList.add('contours');
+    group.append(...Object.entries(here).map(([what, rings]) => {
+      const path = document.createElementNS(SVG, 'path');
+      path.classList.add(`of-${what.replaceAll(' ', '-')}`);
+      path.setAttribute('d', rings.map((ring) => `M${ring.join(' ')}Z`).join(''));
+      return path;
+    }));
+    return [group];
   }
 
   #box(box, words, { below, classes }) {

@@ -17,6 +17,7 @@ const keepZoom = document.getElementById('keep-zoom');
 let form = null;
 let history = null;
 let shown = null;
+let slices = [];
 
 const rulerWords = { length: stage.dataset.rulerLength, detector: stage.dataset.rulerDetector, pixels: stage.dataset.rulerPixels };
 const viewer = new Viewer(document.getElementById('viewport'), rulerWords, {
@@ -51,6 +52,7 @@ async function open(panel) {
       const index = viewer.images.findIndex((image) => image.sop === finding.image && (!finding.frame || image.frame === finding.frame));
       if (index >= 0 && index !== viewer.index) viewer.goTo(index);
     },
+    goTo: (slice) => { if (shown === data.item) viewer.goTo(slice - 1); },
     draw: () => tool('RectangleROI'),
     removeBox: (uid) => viewer.removeBox(uid),
     image: () => viewer.image ?? data.images[0],
@@ -84,13 +86,15 @@ const painted = () => new Promise((resolve) => {
 async function show(data) {
   if (data.images.length === 0) throw new Error('this result names no image.');
   const positive = data.findings.find((each) => each.positive);
-  const first = Math.max(0, data.images.findIndex((image) => image.sop === positive?.image));
+  const first = data.contours ? data.first - 1 : Math.max(0, data.images.findIndex((image) => image.sop === positive?.image));
+  slices = data.keySlices;
   tool('WindowLevel');
   stack.max = String(data.images.length);
   await viewer.show(data.images, first);
   document.getElementById('stack-field').hidden = data.images.length < 2;
   document.querySelector('[data-act=invert]').setAttribute('aria-pressed', 'false');
   layers.show(data);
+  if (data.contours) layers.outline(data.contours).catch((error) => { message.hidden = false; message.textContent = String(error.message); });
   listWindows();
   remember();
 }
@@ -154,6 +158,11 @@ const acts = {
     keepZoom.checked = !keepZoom.checked;
     viewer.keepsZoom = keepZoom.checked;
   },
+  keySlice: (step) => {
+    const here = viewer.index + 1;
+    const next = step > 0 ? slices.find((each) => each > here) : slices.findLast((each) => each < here);
+    if (next) viewer.goTo(next - 1);
+  },
   keys: () => {
     keys.hidden = !keys.hidden;
     document.getElementById('show-keys').setAttribute('aria-expanded', String(!keys.hidden));
@@ -186,6 +195,10 @@ const byKey = {
   ']': () => layers.stronger(10),
   ArrowUp: () => viewer.goTo(viewer.index - 1),
   ArrowDown: () => viewer.goTo(viewer.index + 1),
+  PageUp: () => acts.keySlice(-1),
+  PageDown: () => acts.keySlice(1),
+  Home: () => viewer.goTo(0),
+  End: () => viewer.goTo(viewer.images.length - 1),
   '?': acts.keys,
   Escape: () => { if (!keys.hidden) acts.keys(); else document.activeElement?.blur(); },
 };

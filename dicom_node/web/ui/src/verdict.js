@@ -4,7 +4,7 @@ const NAMES = {
 };
 
 export class VerdictForm {
-  /* `on` has functions: choose(findingNumber), draw(), removeBox(uid), image() → {sop, frame}, changed(). */
+  /* `on` has functions: choose(findingNumber), goTo(slice), draw(), removeBox(uid), image() → {sop, frame}, changed(). */
   constructor(panel, data, on) {
     this.panel = panel;
     this.data = data;
@@ -18,6 +18,7 @@ export class VerdictForm {
     panel.addEventListener('click', (event) => this.#clicked(event));
     panel.addEventListener('focusin', (event) => this.choose(event.target.closest('.finding'), { focus: false }));
     this.choose(this.rows[0] ?? null, { focus: false });
+    this.rows.forEach((row) => this.#open(row));
     this.#summarise();
   }
 
@@ -37,6 +38,7 @@ export class VerdictForm {
       row.querySelector('input[type=radio]:checked, input[type=radio], select')?.focus();
     }
     if (row.dataset.finding !== undefined) this.on.choose(Number(row.dataset.finding));
+    if (row.dataset.slice) this.on.goTo(Number(row.dataset.slice));
   }
 
   judge(judgement) {
@@ -52,9 +54,9 @@ export class VerdictForm {
     const row = this.#newRow(String(this.nextRow));
     this.nextRow += 1;
     const { sop, frame } = this.on.image();
-    this.#field(row, 'image').value = sop;
-    this.#field(row, 'frame').value = frame ?? '';
-    if (label) this.#field(row, 'label').value = label;
+    this.#set(row, 'image', sop);
+    this.#set(row, 'frame', frame ?? '');
+    if (label) this.#set(row, 'label', label);
     this.#setOverall('correct');
     this.#number();
     this.choose(row);
@@ -73,7 +75,7 @@ export class VerdictForm {
 
   /* The name of the finding that a box would belong to; a new finding where none is chosen. */
   beginBox() {
-    if (!this.mine) return false;
+    if (!this.mine || this.data.contours) return false;
     if (!this.row) this.add();
     return true;
   }
@@ -107,6 +109,21 @@ export class VerdictForm {
       this.#setOverall('reject');
       return;
     }
+    for (const said of reading.ct) {
+      let row = this.rows.find((each) => this.#field(each, 'label').value === said.label && this.#field(each, 'kind')?.value === said.kind);
+      if (said.judgement === 'added') {
+        this.add(said.label);
+        row = this.row;
+      } else {
+        row.querySelector(`input[type=radio][value=${said.judgement}]`).checked = true;
+      }
+      if (said.percentage != null) this.#set(row, 'percentage', String(said.percentage));
+      if (said.changed_to) this.#set(row, 'changed_to', said.changed_to);
+      const ungraded = this.#field(row, 'ungraded');
+      if (ungraded) ungraded.checked = said.ungraded;
+      this.#set(row, 'comment', said.comment);
+      this.#open(row);
+    }
     for (const said of reading.findings) {
       let row = this.rows.find((each) => this.#field(each, 'label').value === said.label && this.#field(each, 'image').value === said.image);
       if (said.judgement === 'added') {
@@ -136,7 +153,7 @@ export class VerdictForm {
         number: row.dataset.row,
         added: row.classList.contains('added'),
         values: Object.fromEntries([...row.querySelectorAll('[name]')]
-          .filter((field) => field.type !== 'radio' || field.checked)
+          .filter((field) => !['radio', 'checkbox'].includes(field.type) || field.checked)
           .map((field) => [field.name, field.value])),
         box: this.boxes.get(row) ?? '',
       })),
@@ -150,7 +167,7 @@ export class VerdictForm {
     rows.forEach(({ number, added, values, box }) => {
       const row = added ? this.#newRow(number) : this.form.querySelector(`.finding[data-row="${number}"]`);
       row.querySelectorAll('[name]').forEach((field) => {
-        if (field.type === 'radio') field.checked = values[field.name] === field.value;
+        if (['radio', 'checkbox'].includes(field.type)) field.checked = values[field.name] === field.value;
         else field.value = values[field.name] ?? '';
       });
       this.#markBox(row, box);
@@ -170,7 +187,21 @@ export class VerdictForm {
 
   #title(row) {
     const select = row.querySelector('select[name^=label]');
-    return select ? select.selectedOptions[0].textContent : this.data.findings[Number(row.dataset.finding)].title;
+    return select ? select.selectedOptions[0].textContent : row.dataset.title;
+  }
+
+  #set(row, name, value) {
+    const field = this.#field(row, name);
+    if (field) field.value = value;
+  }
+
+  /* The grade that follows from the share that is written: the first bound that it does not pass. */
+  #grade(row) {
+    const said = row.querySelector('.grade-now');
+    if (!said) return;
+    const share = Number(this.#field(row, 'percentage').value);
+    const at = this.panel.dataset.bounds.split(' ').findIndex((most) => share <= Number(most));
+    said.textContent = this.#field(row, 'ungraded').checked || at < 0 ? this.panel.dataset.ungraded : String(at + 1);
   }
 
   #field(row, name) { return row.querySelector(`[name="${name}.${row.dataset.row}"]`); }
@@ -195,11 +226,12 @@ export class VerdictForm {
   }
 
   #open(row) {
+    this.#grade(row);
     const said = row.querySelector('input[type=radio]:checked')?.value;
     const more = row.querySelector('.more');
     if (more && !row.classList.contains('added')) {
       more.hidden = !said;
-      more.querySelector('.changed-only').hidden = said !== 'changed';
+      more.querySelectorAll('.changed-only').forEach((each) => { each.hidden = said !== 'changed'; });
       more.classList.toggle('only-comment', said === 'rejected' || said === 'unsure');
     }
   }
@@ -219,6 +251,7 @@ export class VerdictForm {
     const button = event.target.closest('button');
     if (!button) return;
     const row = button.closest('.finding');
+    if (button.dataset.slice) this.on.goTo(Number(button.dataset.slice));
     if (button.classList.contains('add')) this.add(button.dataset.label);
     if (button.classList.contains('remove')) this.remove(row);
     if (button.classList.contains('take')) this.take(Number(button.dataset.reading));

@@ -22,6 +22,7 @@ const CT_WINDOWS = [
   ['lung', -600, 1500], ['mediastinum', 40, 400], ['bone', 400, 1800],
 ];
 const CONFIGURATIONS = { [ZoomTool.toolName]: { pinchToZoom: false } };
+const AHEAD = 4;
 const DRAWN_STYLE = {
   color: 'rgb(143, 208, 255)', colorHighlighted: 'rgb(190, 228, 255)', colorSelected: 'rgb(190, 228, 255)', lineWidth: '1.5',
   textBoxColor: 'rgb(190, 228, 255)', textBoxColorHighlighted: 'rgb(220, 240, 255)', textBoxColorSelected: 'rgb(190, 228, 255)',
@@ -126,7 +127,10 @@ export class Viewer {
     this.element.addEventListener(Events.IMAGE_RENDERED, () => this.on.rendered());
     this.element.addEventListener(Events.CAMERA_MODIFIED, () => this.on.rendered());
     this.element.addEventListener(Events.VOI_MODIFIED, (event) => this.on.window(event.detail.range));
-    this.element.addEventListener(Events.STACK_NEW_IMAGE, () => this.on.image(this.index));
+    this.element.addEventListener(Events.STACK_NEW_IMAGE, () => {
+      this.on.image(this.index);
+      this.#loadAhead();
+    });
     for (const name of [ToolEnums.Events.ANNOTATION_COMPLETED, ToolEnums.Events.ANNOTATION_MODIFIED]) {
       eventTarget.addEventListener(name, (event) => this.#boxed(event.detail.annotation));
     }
@@ -146,6 +150,7 @@ export class Viewer {
     const kept = this.keepsZoom && this.stands ? this.viewport.getViewPresentation() : null;
     this.images = images;
     this.stands = false;
+    this.before = index;
     annotation.state.removeAllAnnotations();
     await describe(images);
     await this.viewport.setStack(images.map(imageIdOf), index);
@@ -211,6 +216,18 @@ export class Viewer {
   /* Before the stack stands there is nothing to go to: asked for an image, Cornerstone would show none at all. */
   async goTo(index) {
     if (this.stands && index >= 0 && index < this.images.length) await this.viewport.setImageIdIndex(index);
+  }
+
+  /* Who scrolls goes on in the same direction: the next slices come while this one is looked at. */
+  #loadAhead() {
+    const { index } = this;
+    const step = index < this.before ? -1 : 1;
+    this.before = index;
+    for (let ahead = 1; ahead <= AHEAD; ahead += 1) {
+      const image = this.images[index + step * ahead];
+      // What fails here is said when its turn comes.
+      if (image) imageLoader.loadAndCacheImage(imageIdOf(image), { preScale: { enabled: true } }).catch(() => {});
+    }
   }
 
   /* Give the left button, or one finger, to a tool; the others keep what they always have. */
