@@ -21,6 +21,7 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.models.cards import ModelCards
 from dicom_node.node.administering import make_administration, make_routes
 from dicom_node.node.conformance import conformance_statement
+from dicom_node.node.integration_statement import integration_statement
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.api.router import api_document, make_api
 
@@ -46,6 +47,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         ("commands", "\n".join(_commands())),
         ("rest", "\n".join(_rest())),
         ("conformance", conformance_statement(NodeSettings())),
+        ("integration", integration_statement()),
     ):
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     return files

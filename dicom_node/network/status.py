@@ -1,5 +1,8 @@
 """Which DIMSE status answers which error: one table (PS3.4 Annex B.2.3, PS3.7 Annex C)."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from pydicom.dataset import Dataset
 
 from dicom_node.domain.reception import (
@@ -47,6 +50,19 @@ STORE_STATUS: tuple[tuple[type[NodeError], int], ...] = (
     # PS3.7 Annex C.5.22, Processing failure
     (NotStoredError, PROCESSING_FAILURE),
     (NodeError, PROCESSING_FAILURE),
+)
+
+# The same for peers, who know nothing of classes.
+STORE_MEANING: Mapping[int, str] = MappingProxyType(
+    {
+        0xA700: "The disk is too full, the object could not be made durable, or the node stops",
+        0xA701: "The object is larger than the node takes",
+        0xA900: "SOP Class or SOP Instance UID of the data set are not those of the request",
+        0xC001: "The bytes are no data set in the transfer syntax that they came in",
+        0xC002: "A UID without which an object cannot be filed is absent or empty",
+        PROCESSING_FAILURE: "Anything else: the node's log says what",
+        NOT_AUTHORIZED: "The AE title may retrieve, and not store",
+    }
 )
 
 _COMMENT_LENGTH = 64  # Error Comment (0000,0902) is LO

@@ -1,27 +1,21 @@
 """The DICOM Conformance Statement (PS3.2), written from the tables that the node itself uses."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
-from pydicom.sr.coding import Code
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node import __version__
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Compression, Operation
-from dicom_node.domain.commitment import FailureReason
+from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.commitment_data import PUSH_MODEL
-from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS, GRACE_SECONDS
-from dicom_node.network.contexts import REPORT_SOP_CLASSES, ContextTable
+from dicom_node.network.contexts import ContextTable
 from dicom_node.network.performed_data import (
     AVAILABILITY,
-    NEEDED_OF_AVAILABILITY,
-    NEEDED_OF_STEPS,
     PERFORMED_STEP,
-    SETTLED_AT_CREATION,
 )
-from dicom_node.network.prover import LINGER_SECONDS
 from dicom_node.network.query_classes import QUERY_SOP_CLASSES, QUERY_TRANSFER_SYNTAXES
 from dicom_node.network.query_scu import (
     MOST_INSTANCES,
@@ -31,7 +25,6 @@ from dicom_node.network.query_scu import (
     series_query,
     study_query,
 )
-from dicom_node.network.report_scp import REPORT_STATUS
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
 from dicom_node.network.status import (
@@ -39,23 +32,24 @@ from dicom_node.network.status import (
     DESTINATION_UNKNOWN,
     OUT_OF_RESOURCES,
     QUERY_MISMATCH,
-    STORE_STATUS,
+    STORE_MEANING,
     SUBOPERATIONS_FAILED,
     SUBOPERATIONS_IMPOSSIBLE,
     UNABLE,
 )
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANSFER_SYNTAXES
-from dicom_node.node.committing import REASONS
+from dicom_node.node.conformance_messages import commitment, reports
+from dicom_node.node.conformance_objects import coded_terminology, created_objects
+from dicom_node.node.conformance_web import web_services
+from dicom_node.node.statement import code, name, statuses, table, title, uids
 from dicom_node.query.information_model import PATIENT_ROOT
 from dicom_node.query.keys import ARCHIVE_KEYS
-from sr_templates import codes
+from dicom_node.ups.codes import UPS_EVENT
+from dicom_node.ups.errors import REASONS as REASONS_OF_STEPS
+from dicom_node.ups.event_reports import EventType
 from sr_templates.character_set import readable_character_sets
-from sr_templates.ct import codes as ct_codes
-from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.form import FORMS
-from sr_templates.lung_segmentation import ANATOMY_OFFSET
-from sr_templates.series_numbers import BLOCK
 from sr_templates.validation import TYPE_1_BY_CLASS
 
 _AGAINST_THE_FIRST = (
@@ -78,15 +72,17 @@ def conformance_statement(settings: NodeSettings) -> str:
         _implementation_model(settings),
         _storage_scp(settings, contexts),
         _storage_scu(settings),
-        _worklist_scp(),
+        _worklist_scp(settings),
         _query_scp(settings),
-        _commitment(settings),
-        _reports(settings),
+        commitment(settings),
+        reports(settings),
+        web_services(settings),
         _configuration(settings),
         _character_sets(),
         _security(),
-        _created_objects(settings),
-        _private_codes(),
+        created_objects(settings),
+        coded_terminology(),
+        _extensions(),
     )
     return "\n".join(line for section in sections for line in section) + "\n"
 
@@ -99,24 +95,26 @@ def _cover() -> Iterator[str]:
 
 
 def _overview() -> Iterator[str]:
-    yield from _title(2, "1 Conformance statement overview")
+    yield from title(2, "1 Conformance statement overview")
     yield "The node receives studies from modalities and archives, has them analysed, and returns"
     yield "the results as DICOM objects of the same study."
-    yield from _table(
+    yield from table(
         ("Network service", "User (SCU)", "Provider (SCP)"),
         [
             ("Verification", "Yes", "Yes"),
             ("Storage, any SOP class", "No", "Yes"),
-            *((f"Storage, {_name(uid)}", "Yes", "Yes") for uid in TYPE_1_BY_CLASS),
-            *((_name(uid), "No", "Yes") for uid in WORKLIST_SOP_CLASSES if uid != VERIFICATION),
+            *((f"Storage, {name(uid)}", "Yes", "Yes") for uid in TYPE_1_BY_CLASS),
+            *((name(uid), "No", "Yes") for uid in WORKLIST_SOP_CLASSES if uid != VERIFICATION),
             *(
-                (_name(uid), "Yes" if uid in RETRIEVAL_SOP_CLASSES else "No", "Yes")
+                (name(uid), "Yes" if uid in RETRIEVAL_SOP_CLASSES else "No", "Yes")
                 for uid in QUERY_SOP_CLASSES
             ),
-            (_name(PUSH_MODEL), "Yes", "Yes"),
-            (_name(PERFORMED_STEP), "No", "Yes"),
-            (_name(AVAILABILITY), "Yes", "Yes"),
-            ("QIDO-RS, WADO-RS, UPS-RS", "No", "Yes"),
+            (name(PUSH_MODEL), "Yes", "Yes"),
+            (name(PERFORMED_STEP), "No", "Yes"),
+            (name(AVAILABILITY), "Yes", "Yes"),
+            (name(UPS_EVENT), "No", "Yes"),
+            ("STOW-RS, QIDO-RS", "Yes", "Yes"),
+            ("WADO-RS, WADO-URI, UPS-RS", "No", "Yes"),
         ],
     )
     yield ""
@@ -124,32 +122,58 @@ def _overview() -> Iterator[str]:
 
 
 def _introduction() -> Iterator[str]:
-    yield from _title(2, "2 Introduction")
+    yield from title(2, "2 Introduction")
     yield "For those who connect the node with modalities, archives and viewers. Conformance alone"
     yield "does not show that two products work together: test the connection with `dicom-node ae"
-    yield "echo` and a study."
+    yield "echo`, `dicom-node ae probe` and a study. `dicom-node conformance --ihe` writes the IHE"
+    yield "Integration Statement."
+    yield from table(
+        ("Term", "Meaning here"),
+        [
+            ("AE title", "An application entity that an administrator has entered, with its roles"),
+            ("Destination", "An AE title or DICOMweb server that gets the results of a sender"),
+            ("Evidence", "The DICOM objects that a model's result becomes"),
+            ("Gate", "The check that each object passes before it is sent"),
+            ("Route", "The rule by which a study comes to a model"),
+        ],
+    )
 
 
 def _implementation_model(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(2, "3 Networking")
-    yield from _title(3, "3.1 Implementation model")
+    yield from title(2, "3 Networking")
+    yield from title(3, "3.1 Implementation model")
     yield "A study that has been received is complete when its sender has been quiet. It is then"
     yield "analysed, and the evidence goes to each destination administered for its sender."
-    yield from _table(
+    yield "What goes where:"
+    yield ""
+    yield "1. A modality, a PACS or a DICOMweb client stores objects; each is acknowledged when it"
+    yield "   is durable. Steps that it performs may be reported beside them."
+    yield "2. The study is complete, and routes decide which models look at it."
+    yield "3. Results go to their destinations by C-STORE or STOW-RS, over associations that the"
+    yield "   node opens; who is informed or has subscribed is told."
+    yield "4. Workstations query, retrieve, claim and report: over DIMSE, DICOMweb or the pages."
+    yield from table(
         ("Item", "Value"),
         [
+            ("Application Context", "1.2.840.10008.3.1.1.1"),
             ("AE title", settings.network.ae_title),
             ("Port", str(settings.network.port)),
             ("Implementation Class UID", IMPLEMENTATION_CLASS_UID),
             ("Implementation Version Name", IMPLEMENTATION_VERSION_NAME),
             ("Largest PDU received", f"{settings.network.max_pdu} bytes"),
             ("Associations held at once", str(settings.network.max_associations)),
-            ("Asynchronous operations", "not supported"),
+            ("Associations opened at once", "one for each destination, and one for probing it"),
+            ("Asynchronous operations", "not supported: one operation invoked and performed"),
+            ("SOP Class extended negotiation", "not supported: skipped and not answered"),
+            ("User identity negotiation", "not supported: skipped and not answered"),
+            ("SCP/SCU role selection", "C-GET, storage commitment, events of procedure steps"),
+            ("Unknown items of an association", "skipped (PS3.8 Section 9.3.1)"),
+            ("Physical network", "TCP/IP, version 4 and 6; the operating system's own"),
         ],
     )
     yield ""
     yield "Associations are accepted from administered AE titles only. What each role permits:"
-    yield from _table(
+    yield from table(
         ("Role", *(operation.value.upper() for operation in Operation)),
         [
             (role.value, *("Yes" if each in permitted else "No" for each in Operation))
@@ -159,44 +183,41 @@ def _implementation_model(settings: NodeSettings) -> Iterator[str]:
 
 
 def _storage_scp(settings: NodeSettings, contexts: ContextTable) -> Iterator[str]:
-    yield from _title(3, "3.2 Storage SCP: accepted presentation contexts")
+    yield from title(3, "3.2 Storage SCP: accepted presentation contexts")
     yield "Every transfer syntax listed is accepted for every SOP class listed, and for private SOP"
     yield "classes. Objects are stored as received, byte by byte (level 2, full), and acknowledged"
     yield "when they are durable. Of the transfer syntaxes proposed in one context, the first known"
     yield f"one is taken. Objects above {settings.network.max_object_bytes} bytes are refused."
-    yield from _title(4, "SOP classes")
-    yield from _uids([VERIFICATION, *contexts.storage_sop_classes])
-    yield from _title(4, "Transfer syntaxes")
-    yield from _uids(contexts.transfer_syntaxes)
-    yield from _title(4, "Status of C-STORE responses")
-    yield from _table(
+    yield from title(4, "SOP classes")
+    yield from uids([VERIFICATION, *contexts.storage_sop_classes])
+    yield from title(4, "Transfer syntaxes")
+    yield from uids(contexts.transfer_syntaxes)
+    yield from title(4, "Status of C-STORE responses")
+    yield from table(
         ("Status", "Meaning"),
         [
             ("0x0000", "Stored, and durable"),
-            *(
-                (f"0x{status:04X}", (error.__doc__ or "").splitlines()[0])
-                for error, status in STORE_STATUS
-            ),
+            *((code(status), words) for status, words in STORE_MEANING.items()),
         ],
     )
 
 
 def _storage_scu(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(3, "3.3 Storage SCU: proposed presentation contexts")
+    yield from title(3, "3.3 Storage SCU: proposed presentation contexts")
     yield "What waits for a destination goes over one association; one transfer syntax in each"
     yield "context, in this order of preference. While a destination is down, it is probed."
     yield "A delivery that fails for a reason that may pass is tried again for"
     yield f"{settings.workflow.give_up_after / 86400:g} days. Compressed transfer syntaxes are"
     yield "those of `--compression smallest`; a destination may be given one of them, or none."
     smallest = compressed(Compression.SMALLEST)
-    yield from _table(
+    yield from table(
         ("SOP class", "UID", "Transfer syntaxes"),
         [
             (
-                _name(sop_class),
+                name(sop_class),
                 f"`{sop_class}`",
                 "; ".join(
-                    _name(syntax)
+                    name(syntax)
                     for syntax in proposed_syntaxes(
                         ExplicitVRLittleEndian, lossless=smallest.get(sop_class, ())
                     )
@@ -214,7 +235,7 @@ def _report_forms() -> Iterator[str]:
     yield "accepts: asked by an association every five minutes, and again where a class is refused"
     yield "by status 0x0122. Each form is an instance of its own; references among reports lead to"
     yield "the instances that the destination was sent."
-    yield from _table(
+    yield from table(
         ("Form", "UID", "Against the first"),
         [
             (form.name, f"`{form.sop_class_uid}`", what)
@@ -223,29 +244,41 @@ def _report_forms() -> Iterator[str]:
     )
 
 
-def _worklist_scp() -> Iterator[str]:
-    yield from _title(3, "3.4 Worklist SCP: accepted presentation contexts")
+def _worklist_scp(settings: NodeSettings) -> Iterator[str]:
+    yield from title(3, "3.4 Worklist SCP: accepted presentation contexts")
     yield "A port of its own, where it is switched on."
-    yield from _uids(WORKLIST_SOP_CLASSES)
+    yield from uids(WORKLIST_SOP_CLASSES)
     yield ""
-    yield "Transfer syntaxes: " + "; ".join(map(_name, WORKLIST_TRANSFER_SYNTAXES)) + "."
+    yield "Transfer syntaxes: " + "; ".join(map(name, WORKLIST_TRANSFER_SYNTAXES)) + "."
+    yield "Receivers of events subscribe by N-ACTION: to one step, to all, or to those that match a"
+    yield f"filter. They are told by N-EVENT-REPORT in the context of {name(UPS_EVENT)}"
+    yield f"(`{UPS_EVENT}`), over associations that the node opens to the host and port of their"
+    yield "entry, proposing the SCP role for itself, in the order of events. One that is away is"
+    yield f"called again for {settings.workflow.give_up_after / 86400:g} days; a refusal is final."
+    yield (
+        "Events: "
+        + ", ".join(f"{each.value} {each.name.lower().replace('_', ' ')}" for each in EventType)
+        + "."
+    )
+    yield from title(4, "Status of responses")
+    yield from statuses((status, REASONS_OF_STEPS[status]) for status in UpsStatus)
 
 
 def _query_scp(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(3, "3.5 Query/Retrieve SCP: accepted presentation contexts")
+    yield from title(3, "3.5 Query/Retrieve SCP: accepted presentation contexts")
     yield "On the port that objects are received on: received objects and the evidence made of"
     yield "them. Hierarchical queries; each unique key above the level has one value. No extended"
     yield "negotiation."
-    yield from _uids(QUERY_SOP_CLASSES)
+    yield from uids(QUERY_SOP_CLASSES)
     yield ""
-    yield "Transfer syntaxes: " + "; ".join(map(_name, QUERY_TRANSFER_SYNTAXES)) + "."
+    yield "Transfer syntaxes: " + "; ".join(map(name, QUERY_TRANSFER_SYNTAXES)) + "."
     yield "C-GET sends objects of the SOP classes of which the requestor offers the SCP role."
-    yield from _title(4, "Keys")
+    yield from title(4, "Keys")
     yield "Matched by single value, wildcards, lists of UIDs, ranges of dates and times, and items"
     yield "of sequences, as their VR allows; person names without case and accents, by group."
     yield "Any other key is left out of the answer, which has the status 0xFF01. Patients without a"
     yield "Patient ID are found by their studies only."
-    yield from _table(
+    yield from table(
         ("Level", "Required", "Optional"),
         [
             (
@@ -257,20 +290,20 @@ def _query_scp(settings: NodeSettings) -> Iterator[str]:
             for keys in ([each for each in ARCHIVE_KEYS if each.level is level],)
         ],
     )
-    yield from _title(4, "Status of responses")
-    yield from _table(
+    yield from title(4, "Status of responses")
+    yield from table(
         ("Status", "Operation", "Meaning"),
         [
             ("0x0000", "all", "Complete"),
             ("0xFF00", "all", "A match, or an object that was sent"),
             ("0xFF01", "C-FIND", "A match; some keys are not supported"),
-            (_hex(CANCELED), "all", "Canceled"),
-            (_hex(OUT_OF_RESOURCES), "C-FIND", _too_many(settings)),
-            (_hex(SUBOPERATIONS_FAILED), "C-MOVE, C-GET", "Some objects failed or had warnings"),
-            (_hex(SUBOPERATIONS_IMPOSSIBLE), "C-MOVE, C-GET", "No object could be sent"),
-            (_hex(DESTINATION_UNKNOWN), "C-MOVE", "The destination is not administered"),
-            (_hex(QUERY_MISMATCH), "all", "The identifier does not fit its level"),
-            (_hex(UNABLE), "all", "Unable to process"),
+            (code(CANCELED), "all", "Canceled"),
+            (code(OUT_OF_RESOURCES), "C-FIND", _too_many(settings)),
+            (code(SUBOPERATIONS_FAILED), "C-MOVE, C-GET", "Some objects failed or had warnings"),
+            (code(SUBOPERATIONS_IMPOSSIBLE), "C-MOVE, C-GET", "No object could be sent"),
+            (code(DESTINATION_UNKNOWN), "C-MOVE", "The destination is not administered"),
+            (code(QUERY_MISMATCH), "all", "The identifier does not fit its level"),
+            (code(UNABLE), "all", "Unable to process"),
         ],
     )
     yield from _retrieve_scu(settings)
@@ -279,7 +312,7 @@ def _query_scp(settings: NodeSettings) -> Iterator[str]:
 def _retrieve_scu(settings: NodeSettings) -> Iterator[str]:
     archive = settings.retrieval.archive or "an archive, where `retrieval.archive` names one"
     yield ""
-    yield "As SCU of " + ", ".join(map(_name, RETRIEVAL_SOP_CLASSES)) + ", the node"
+    yield "As SCU of " + ", ".join(map(name, RETRIEVAL_SOP_CLASSES)) + ", the node"
     yield f"fetches images that a transfer lacks, and priors, from {archive}."
     yield "It queries at the level IMAGE for each series that it wants, and gets what is missing by"
     yield "its SOP Instance UIDs, 100 in a request; one transfer syntax in each context. C-MOVE, to"
@@ -288,7 +321,7 @@ def _retrieve_scu(settings: NodeSettings) -> Iterator[str]:
     yield "Study Date, and at the level SERIES. Of one query it listens to"
     yield f"{MOST_STUDIES} studies, {MOST_SERIES} series and {MOST_INSTANCES} instances; it cancels"
     yield "what goes beyond."
-    yield from _table(
+    yield from table(
         ("Level", "Keys for matching", "Keys for return"),
         [
             (
@@ -301,95 +334,15 @@ def _retrieve_scu(settings: NodeSettings) -> Iterator[str]:
     )
 
 
-def _commitment(settings: NodeSettings) -> Iterator[str]:
-    workflow = settings.workflow
-    yield from _title(3, "3.6 Storage Commitment: accepted presentation contexts")
-    yield "On the port that objects are received on, from AE titles that may COMMIT."
-    yield from _uids([PUSH_MODEL])
-    yield ""
-    yield "Transfer syntaxes: " + "; ".join(map(_name, QUERY_TRANSFER_SYNTAXES)) + "."
-    yield "A request is durable before it is answered. Each instance is then looked for in the"
-    yield "archive, read, and compared with the digest of what was received. The result is told by"
-    yield f"N-EVENT-REPORT over the same association where it is still open {GRACE_SECONDS:g} s"
-    yield "after the answer. Otherwise, and after a restart, the node opens an association to the"
-    yield "host and port of the AE title's entry, and proposes the SCP role for itself. It tries to"
-    yield f"for {workflow.give_up_after / 86400:g} days. A Transaction UID is known for"
-    yield f"{workflow.keep_workflows / 86400:g} days after its result was told."
-    yield "Images stay until the node's own rule of retention removes them (none is set by"
-    yield "default); none is removed while a request for it is open. The SCU must not take a"
-    yield "commitment for longer than that rule allows."
-    yield from _title(4, "Status of N-ACTION responses")
-    yield from _statuses(ACTION_STATUS)
-    yield from _title(4, "Failure reasons")
-    yield from _statuses(REASONS)
-    yield from _title(4, "Status of N-EVENT-REPORT responses")
-    yield "Results are taken over associations whose requestor proposes the SCP role."
-    yield from _statuses(EVENT_STATUS)
-    yield from _commitment_scu(settings)
-
-
-def _commitment_scu(settings: NodeSettings) -> Iterator[str]:
-    patience = settings.workflow.commitment_patience
-    yield ""
-    yield "As SCU, the node asks destinations whose entry says `--proof commitment`: one request"
-    yield "for what was delivered of a job, over an association that proposes the SOP class in"
-    yield "Explicit and Implicit VR Little Endian. Results are taken over that association, which"
-    yield f"is released {LINGER_SECONDS:g} s after the last answer, and over associations that the"
-    yield "destination opens. A destination that has not told the result for"
-    yield f"{patience:g} s is asked again, three times in all. Instances without a commitment are"
-    yield "sent again, and are asked about anew; after the third time the delivery is not"
-    yield "committed, and has failed. A result that comes later still counts. Destinations of"
-    yield "`--proof find` are asked by C-FIND (Study Root, level IMAGE) for each series that was"
-    yield "sent, DICOMweb servers by QIDO-RS for its instances."
-
-
-def _reports(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(3, "3.7 Performed steps and availability: accepted presentation contexts")
-    yield "On the port that objects are received on, from AE titles that may REPORT: N-CREATE and"
-    yield "N-SET of performed steps, N-CREATE of availability."
-    yield from _uids(REPORT_SOP_CLASSES)
-    yield ""
-    yield "Transfer syntaxes: " + "; ".join(map(_name, QUERY_TRANSFER_SYNTAXES)) + "."
-    yield "A report is durable before it is answered, and kept with all its attributes, exposure"
-    yield "data among them. A study whose step is COMPLETED is complete as soon as the instances"
-    yield "are there that the step refers to; while it is IN PROGRESS, or a series has come in"
-    yield "part, the rest is waited for with the patience of the sender's AE title. Results of what"
-    yield "is not complete by these reports say so. Instances of series of which nothing came are"
-    yield "not waited for."
-    yield f"A step needs {', '.join(NEEDED_OF_STEPS)} with a Study Instance UID;"
-    yield f"a notification needs {', '.join(NEEDED_OF_AVAILABILITY)}."
-    yield "Instances count that are ONLINE or NEARLINE. N-SET changes none of"
-    yield f"{', '.join(SETTLED_AT_CREATION)}."
-    yield from _title(4, "Status of responses")
-    yield from _statuses(REPORT_STATUS)
-    yield ""
-    yield "As SCU, the node tells AE titles of the role `informed` which results are available: one"
-    yield "N-CREATE of availability for each delivery, once its destination has shown that it has"
-    yield "the results as far as it has to, in Explicit or Implicit VR Little Endian. The instances"
-    yield "are ONLINE at the destination. A warning or 0x0111 counts as taken, any other status as"
-    yield "refused for good; a receiver that is away is called again for"
-    yield f"{settings.workflow.give_up_after / 86400:g} days."
-
-
-def _statuses(meanings: Mapping[int, str] | Mapping[FailureReason, str]) -> Iterator[str]:
-    yield from _table(
-        ("Code", "Meaning"), [(_hex(status), words) for status, words in meanings.items()]
-    )
-
-
 def _too_many(settings: NodeSettings) -> str:
     return f"More than {settings.network.max_query_results} match; so many were answered"
 
 
-def _hex(status: int) -> str:
-    return f"0x{status:04X}"
-
-
 def _configuration(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(3, "3.8 Configuration")
+    yield from title(3, "3.9 Configuration")
     yield "AE titles, hosts, ports, roles, destinations and kinds of evidence are administered with"
     yield "`dicom-node ae`. The parameters of the DICOM side:"
-    yield from _table(
+    yield from table(
         ("Parameter", "Value", "Meaning"),
         [
             *_parameters("network", settings.network),
@@ -399,13 +352,13 @@ def _configuration(settings: NodeSettings) -> Iterator[str]:
 
 
 def _parameters(section: str, values: BaseModel) -> Iterator[tuple[str, str, str]]:
-    for name, field in type(values).model_fields.items():
-        shown = str(getattr(values, name))
-        yield (f"`{section}.{name}`", f"`{shown}`" if shown else "(empty)", field.description or "")
+    for key, field in type(values).model_fields.items():
+        shown = str(getattr(values, key))
+        yield (f"`{section}.{key}`", f"`{shown}`" if shown else "(empty)", field.description or "")
 
 
 def _character_sets() -> Iterator[str]:
-    yield from _title(2, "4 Support of character sets")
+    yield from title(2, "4 Support of character sets")
     yield "Objects are stored in any character set. Results are written in the source's where it"
     yield "can say everything, else in ISO_IR 192 (UTF-8). Read from sources:"
     yield ""
@@ -413,78 +366,41 @@ def _character_sets() -> Iterator[str]:
 
 
 def _security() -> Iterator[str]:
-    yield from _title(2, "5 Security")
+    yield from title(2, "5 Security")
     yield "Unknown calling AE titles, and calls for another called AE title, are rejected. So are"
     yield "known ones that call from another address than their entry allows, or do not show the"
-    yield "certificate that it names. An audit trail is kept (PS3.15 Sections A.5 to A.7). With a"
-    yield "certificate configured, the node receives on a second port and calls destinations by the"
-    yield "BCP 195 TLS profile (PS3.15 Section B.12), with certificates on both sides. Other"
-    yield "traffic is readable on the wire: keep it in a network that you trust."
-
-
-def _created_objects(settings: NodeSettings) -> Iterator[str]:
-    yield from _title(2, "6 Created objects")
-    yield "Results are new instances in the source's study, each kind in a series of its own. Each"
-    yield "is checked before it is sent. The attributes below must have a value besides those"
-    yield "of the patient, study, series, equipment and SOP common modules."
-    base = settings.evidence.series_number_base
-    yield from _table(
-        ("Kind", "Modality", "Series Number", "Series Description"),
+    yield "certificate that it names. Other traffic than TLS is readable on the wire: keep it in a"
+    yield "network that you trust."
+    yield from table(
+        ("Profile or mechanism", "Support"),
         [
-            (kind.value, each.modality, str(base + each.series_offset), f"{each.heading} …")
-            for kind, each in EVIDENCE.items()
+            (
+                "BCP 195 TLS Secure Transport Connection Profile (PS3.15 Section B.12)",
+                "TLS 1.2 and 1.3, forward secrecy and authenticated encryption, certificates on "
+                "both sides; as acceptor on a second port, as requestor for entries that say so, "
+                "and for the worklist where `tls.worklist` says so",
+            ),
+            (
+                "Audit Trail Message Format and Transmission Profiles (Sections A.5 to A.7)",
+                "Kept as a chain on disk; sent by syslog over TLS and UDP",
+            ),
+            (
+                "HTTPS (Section B.13 of PS3.15, PS3.18 Section 8.14)",
+                "With a certificate for the pages; DICOMweb then as well",
+            ),
+            ("User identity negotiation (PS3.7 Annex D.3.3.7)", "Not evaluated, not answered"),
+            ("Digital signatures (PS3.15 Annex C)", "Kept as received; none are made"),
+            (
+                "Basic Application Level Confidentiality Profile (PS3.15 Annex E)",
+                "For exports from the Warehouse; not for what is received or delivered",
+            ),
         ],
     )
-    lungs = base + EVIDENCE[EvidenceKind.SEG].series_offset + ANATOMY_OFFSET
-    yield f"A segmentation of lungs on a radiograph is in Series Number {lungs}, `AI lungs: …`."
-    yield "These are the numbers of the models that come with the node. Any other model has a block"
-    yield f"of {BLOCK} numbers of its own above them, which follows from its name."
-    yield f"Objects of kind `{EvidenceKind.VENDOR}` are made by a program of somebody else, of the"
-    yield "classes below: the node gives them patient, study, UIDs, Series Number (one for each of"
-    yield "the program's series) and Contributing Equipment, checks them like its own, and refuses"
-    yield "those of another patient or study. A model that runs on a server is asked by HTTP (Open"
-    yield "Inference Protocol, version 2): pixels are sent, and no attribute."
-    for sop_class, keywords in TYPE_1_BY_CLASS.items():
-        yield from _title(4, _name(sop_class))
-        yield ", ".join(keywords) + "."
 
 
-def _private_codes() -> Iterator[str]:
-    yield from _title(2, "7 Coded terminology")
-    yield f"Codes of the private scheme {codes.PRIVATE_SCHEME} ({codes.PRIVATE_SCHEME_NAME}), which"
-    yield "each object declares in its Coding Scheme Identification Sequence, besides those of DCM,"
-    yield "SCT, LN, UCUM and UMLS. `P-` followed by a finding's code is the probability of that"
-    yield "finding."
-    yield from _table(
-        ("Code", "Meaning"), [(f"`{code.value}`", code.meaning) for code in sorted(_own_codes())]
-    )
-
-
-def _own_codes() -> set[Code]:
-    named = [value for module in (codes, ct_codes) for value in vars(module).values()]
-    return {
-        code
-        for code in (*named, *codes.REFUSAL_REASONS.values())
-        if isinstance(code, Code) and code.scheme_designator == codes.PRIVATE_SCHEME
-    }
-
-
-def _title(level: int, words: str) -> tuple[str, str, str]:
-    return "", f"{'#' * level} {words}", ""
-
-
-def _uids(uids: Iterable[str]) -> Iterator[str]:
-    rows = sorted((_name(uid), f"`{uid}`") for uid in uids)
-    yield from _table(("Name", "UID"), rows)
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield ""
-    for row in (headings, ["---"] * len(headings), *rows):
-        cells = (cell.replace("\n", " ").replace("|", "\\|") for cell in row)
-        yield f"| {' | '.join(cells)} |"
-
-
-def _name(uid: str) -> str:
-    """Name a UID as PS3.6 does; the UID itself where that has none for it."""
-    return UID(uid).name
+def _extensions() -> Iterator[str]:
+    yield from title(2, "8 Extensions and specialisations")
+    yield "No private SOP classes, transfer syntaxes or attributes are created; private ones of"
+    yield "others are stored and kept as received. Attributes of later editions of the Standard are"
+    yield "kept. Pixels of presentation are not transformed: the greyscale standard display"
+    yield "function is the viewer's matter."

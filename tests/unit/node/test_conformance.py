@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
@@ -10,6 +11,11 @@ from pynetdicom import build_context
 
 from ai_engine.prediction import RefusalReason
 from dicom_node.configuration.settings import load_settings
+from dicom_node.dicomweb.media_types import FRAME_MEDIA_TYPES
+from dicom_node.dicomweb.notifications import notifications_router
+from dicom_node.dicomweb.router import PREFIX, make_router
+from dicom_node.dicomweb.storing import make_store_router
+from dicom_node.dicomweb.workitems import WorkitemLimits, workitems_router
 from dicom_node.domain.application_entity import (
     OPERATIONS_OF_ROLE,
     Compression,
@@ -17,6 +23,7 @@ from dicom_node.domain.application_entity import (
     Proof,
     Role,
 )
+from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.commitment_scp import ACTION_STATUS, EVENT_STATUS
 from dicom_node.network.contexts import ContextTable
@@ -24,9 +31,12 @@ from dicom_node.network.performed_data import AVAILABILITY, PERFORMED_STEP
 from dicom_node.network.report_scp import REPORT_STATUS
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
+from dicom_node.network.status import STORE_MEANING, STORE_STATUS
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.node.conformance import conformance_statement
+from dicom_node.node.conformance_web import RESOURCES
 from dicom_node.query.keys import ARCHIVE_KEYS
+from dicom_node.ups.errors import REASONS
 from sr_templates import codes
 from sr_templates.evidence_kind import EVIDENCE
 from sr_templates.measurement_report import build_measurement_report
@@ -51,8 +61,8 @@ def section(statement: str, number: str) -> str:
 
 def test_the_sections_of_ps3_2_follow_each_other(statement: str) -> None:
     numbers = [part.split()[0] for part in re.findall(r"^#{2,3} (\d.*)$", statement, re.M)]
-    networking = [f"3.{part}" for part in range(1, 9)]
-    assert numbers == ["1", "2", "3", *networking, "4", "5", "6", "7"]
+    networking = [f"3.{part}" for part in range(1, 10)]
+    assert numbers == ["1", "2", "3", *networking, "4", "5", "6", "7", "8"]
 
 
 def test_whatever_is_stated_as_accepted_is_accepted_and_nothing_else(statement: str) -> None:
@@ -122,6 +132,39 @@ def test_reports_are_stated_as_they_are_accepted_and_answered(statement: str) ->
     assert answers == {f"0x{each:04X}" for each in REPORT_STATUS}
 
 
+def test_web_services_are_stated_as_they_are_served(statement: str) -> None:
+    unused: Any = None  # what answers is no matter: the routes are not asked
+
+    def nobody() -> None:
+        """Stand for whoever calls."""
+
+    routers = (
+        make_router(unused, unused),
+        make_store_router(unused, nobody),  # type: ignore[arg-type]
+        workitems_router(unused, caller=unused, limits=WorkitemLimits()),
+        notifications_router(caller=unused, notifier=unused, inbox=unused),
+    )
+    served = {
+        (method, str(getattr(route, "path", "")).removeprefix(PREFIX) or "/")
+        for router in routers
+        for route in router.routes
+        for method in getattr(route, "methods", None) or ("WebSocket",)
+    }
+    assert set(RESOURCES) == served
+    stated = section(statement, "3.8")
+    for method, path in RESOURCES:
+        assert f"| {method} | `{path}` |" in stated
+    assert str(FRAME_MEDIA_TYPES["1.2.840.10008.1.2.4.80"]) in stated
+
+
+def test_no_uid_stands_where_a_name_belongs_and_every_status_has_words(statement: str) -> None:
+    assert re.findall(r"^\| [\d.]{8,} ", statement, re.M) == []
+    assert set(STORE_MEANING) >= {status for _, status in STORE_STATUS}
+    assert set(REASONS) == set(UpsStatus)
+    steps = set(re.findall(r"^\| (0x[0-9A-F]{4}) \| ", section(statement, "3.4"), re.M))
+    assert steps == {f"0x{status:04X}" for status in UpsStatus}
+
+
 @pytest.mark.parametrize("is_overlay", [False, True])
 def test_what_is_sent_is_stated_with_its_transfer_syntaxes(
     statement: str, is_overlay: bool
@@ -157,7 +200,7 @@ def test_kinds_codes_and_parameters_are_those_of_the_code(
     monkeypatch.setenv("DICOM_NODE_NETWORK__AE_TITLE", "OTHER")
     changed = conformance_statement(load_settings(CONFIG))
     assert "| AE title | OTHER |" in section(changed, "3.1")
-    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.8")
+    assert "| `network.ae_title` | `OTHER` |" in section(changed, "3.9")
 
 
 def test_no_table_is_broken_by_what_stands_in_it(statement: str) -> None:

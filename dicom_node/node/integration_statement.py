@@ -1,0 +1,208 @@
+"""The IHE Integration Statement: each claim with the test that proves it, and what is not claimed.
+
+Profiles of IHE Radiology (RAD) and IT Infrastructure (ITI). A claim without a test is none.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dicom_node import __version__
+from dicom_node.node.statement import table, title
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One thing that an actor has to do, and the test that shows it (path::name)."""
+
+    what: str
+    test: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An actor of a profile; without proofs it is not claimed, and ``why`` says what is missing."""
+
+    profile: str
+    actor: str
+    proofs: Sequence[Proof] = ()
+    why: str = ""
+
+
+def _proof(what: str, test: str) -> Proof:
+    return Proof(what=what, test=f"tests/{test}")
+
+
+_CORRIDOR = "acceptance/test_corridor.py"
+_REPORT = "unit/sr_templates/test_measurement_report.py"
+_KEY_OBJECTS = "unit/sr_templates/test_key_object_selection.py"
+_ITEMS = "unit/dicomweb/test_workitems.py"
+_EVENTS = "integration/network/test_step_events.py"
+_CHANNEL = "integration/web/test_step_channel.py"
+_COMMITTED = _proof(
+    "RAD-10 Storage Commitment",
+    "acceptance/test_commitment.py::test_results_are_committed_to_and_images_are",
+)
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        profile="AI Results (AIR)",
+        actor="Evidence Creator",
+        proofs=(
+            _proof(
+                "RAD-18 Creator Images Stored: results of the study in the PACS",
+                f"{_CORRIDOR}::test_a_radiograph_comes_back_as_a_report_and_an_overlay",
+            ),
+            _proof(
+                "Results as TID 1500, complete and readable again",
+                f"{_REPORT}::test_every_report_passes_the_gate_and_survives_writing_and_reading",
+            ),
+            _proof(
+                "Qualitative findings, each with its image and probability",
+                f"{_REPORT}::test_every_label_of_every_image_has_its_verdict_with_numbers_and_image",
+            ),
+            _proof(
+                "Locations as regions with tracking identifiers",
+                f"{_REPORT}::test_a_positive_localised_finding_has_one_planar_group",
+            ),
+            _proof(
+                "The algorithm is identified with its version and parameters",
+                f"{_REPORT}::test_the_algorithm_is_identified_in_groups_and_where_there_are_none",
+            ),
+            _proof(
+                "A result without findings, or without an analysis, is a result",
+                f"{_REPORT}::test_a_refused_study_says_why_in_code_and_in_words",
+            ),
+            _COMMITTED,
+        ),
+    ),
+    Claim(
+        profile="AI Results (AIR)",
+        actor="Image Display",
+        why="the node's pages show its own results only",
+    ),
+    Claim(
+        profile="AI Workflow for Imaging (AIW-I)",
+        actor="Task Manager",
+        proofs=(
+            _proof(
+                "RAD-80 Create UPS Workitem",
+                f"{_ITEMS}::test_a_work_item_is_created_and_found_where_the_answer_says",
+            ),
+            _proof("RAD-81 Query UPS Workitems", f"{_ITEMS}::test_a_search_gives_dicom_json"),
+            _proof(
+                "RAD-82 Claim UPS Workitem",
+                f"{_ITEMS}::test_of_two_workstations_one_claims_and_the_other_gets_a_conflict",
+            ),
+            _proof("RAD-83 Get UPS Workitem Contents", f"{_ITEMS}::test_a_work_item_is_retrieved"),
+            _proof(
+                "RAD-84 Update UPS Workitem",
+                f"{_ITEMS}::test_updates_carry_the_transaction_uid_in_the_query_or_the_payload",
+            ),
+            _proof(
+                "RAD-85 Complete UPS Workitem",
+                "acceptance/test_workstation.py::"
+                "test_a_report_that_a_workstation_stores_decides_what_it_has_claimed",
+            ),
+            _proof(
+                "RAD-86 Manage UPS Subscription",
+                f"{_EVENTS}::test_subscriptions_are_suspended_and_ended",
+            ),
+            _proof(
+                "RAD-87 Send UPS Notification, over associations",
+                f"{_EVENTS}::"
+                "test_a_subscriber_to_all_is_told_how_they_stand_and_what_becomes_of_each",
+            ),
+            _proof(
+                "RAD-87 Send UPS Notification, over a WebSocket",
+                f"{_CHANNEL}::"
+                "test_events_come_over_the_socket_and_what_happened_before_it_opened_first",
+            ),
+            _proof(
+                "RAD-88 Request UPS Workitem Cancelation",
+                f"{_EVENTS}::test_progress_assignment_and_requests_to_cancel_are_told",
+            ),
+        ),
+    ),
+    Claim(
+        profile="AI Workflow for Imaging (AIW-I)",
+        actor="Task Performer",
+        why="the node works on no list of others",
+    ),
+    Claim(
+        profile="Key Image Note (KIN)",
+        actor="Evidence Creator",
+        proofs=(
+            _proof(
+                "RAD-29 Key Image Note Stored",
+                f"{_CORRIDOR}::"
+                "test_a_destination_gets_the_kinds_of_evidence_that_it_is_administered_to_get",
+            ),
+            _proof(
+                "Key images with a title, a description and resolvable references",
+                f"{_KEY_OBJECTS}::test_highdicom_reads_the_selection_and_resolves_it",
+            ),
+            _COMMITTED,
+        ),
+    ),
+    Claim(
+        profile="Scheduled Workflow (SWF.b)",
+        actor="Evidence Creator",
+        why="the node reports no performed procedure steps of its own (RAD-20, RAD-21)",
+    ),
+    Claim(
+        profile="Audit Trail and Node Authentication (ATNA)",
+        actor="Secure Application",
+        proofs=(
+            _proof(
+                "ITI-19 Authenticate Node: certificates on both sides",
+                "integration/network/test_tls.py::"
+                "test_who_is_not_trusted_or_speaks_plainly_gets_nowhere",
+            ),
+            _proof(
+                "ITI-20 Record Audit Event: by syslog over TLS",
+                "integration/audit/test_syslog.py::"
+                "test_records_arrive_whole_over_tls_in_their_order",
+            ),
+            _proof(
+                "Instances stored, queried and retrieved are recorded",
+                "integration/audit/test_associations.py::test_queries_and_retrievals_are_recorded",
+            ),
+        ),
+    ),
+    Claim(
+        profile="Audit Trail and Node Authentication (ATNA)",
+        actor="Secure Node",
+        why="the operating system and its other programs are not the node's",
+    ),
+    Claim(
+        profile="Consistent Time (CT)",
+        actor="Time Client",
+        why="the node takes its time from the operating system: synchronise that (NTP)",
+    ),
+)
+
+
+def integration_statement() -> str:
+    """Return the statement as Markdown."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# AI integration node: IHE Integration Statement"
+    yield ""
+    yield f"Version {__version__}. What is claimed is proved by the tests named beside it, which"
+    yield "run with every change. What is listed as not claimed is not supported, and is said here"
+    yield "because it might be expected. DICOM conformance: `dicom-node conformance`."
+    yield from table(
+        ("Profile", "Actor", "Claimed"),
+        [
+            (each.profile, each.actor, "Yes" if each.proofs else f"Not claimed: {each.why}")
+            for each in CLAIMS
+        ],
+    )
+    for claim in CLAIMS:
+        if claim.proofs:
+            yield from title(2, f"{claim.profile}: {claim.actor}")
+            yield from table(
+                ("What", "Proved by"), [(each.what, f"`{each.test}`") for each in claim.proofs]
+            )
