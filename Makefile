@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults cases golden lint format architecture venv lock sbom vulnerabilities ui clean
+.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -52,6 +52,9 @@ faults: $(TESTING) ## Kill the node at random moments, many times, and count wha
 
 cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some
 	@$(PY) -m tests.cases $(CASES)
+
+messages: $(TESTING) ## Bring the catalogues of languages up to code and pages, and say what is untranslated
+	@$(PY) -m scripts.messages
 
 golden: $(TESTING) ## Write down what VERSION's durable steps keep, for the tests of later versions
 	@$(PY) -m tests.golden $(VERSION)

@@ -14,14 +14,17 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from ai_engine.kinds.bones.prediction import BonePrediction
 from ai_engine.prediction import ImagePrediction, ModelIdentity, Prediction
-from sr_templates import captions, codes
+from sr_templates import codes
 from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.fonts import face
 from sr_templates.geometry import pixel_spacing
+from sr_templates.language.language import result_language
 from sr_templates.notices import notices
 from sr_templates.overlay import WARNING
+from sr_templates.rendition import PLAIN, Rendition
 from sr_templates.secondary_capture import add_conversion, copy_anatomy
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import check_identity, uid_of
@@ -81,25 +84,29 @@ def build_bone_image(
     _add_derivation(capture, kind, subject)
     copy_anatomy(capture, subject.attributes)
     _add_spacing(capture, subject.attributes)
-    _add_pixels(capture, marked(values, kind, subject.prediction.model))
+    _add_pixels(capture, marked(values, kind, subject.prediction.model, context.rendition))
     declare(capture, subject.attributes.character_set)
     return [capture]
 
 
 def marked(
-    values: npt.NDArray[np.float32], kind: EvidenceKind, model: ModelIdentity
+    values: npt.NDArray[np.float32],
+    kind: EvidenceKind,
+    model: ModelIdentity,
+    rendition: Rendition = PLAIN,
 ) -> npt.NDArray[np.uint16]:
     """Give values from 0 to 1 in 12 bits, what they are written along the lower edge."""
     stored: npt.NDArray[np.uint16] = np.rint(np.clip(values, 0, 1) * _WHITE).astype(np.uint16)
-    words = f"{TITLES[kind]}. {WARNING}" if model.research_only else TITLES[kind]
+    said = f"{TITLES[kind]}. {WARNING}" if model.research_only else TITLES[kind]
+    words = result_language(rendition.language.value).said(said)
     rows, columns = stored.shape
     size = max(10.0, columns / 45)
-    font = captions.face(size)
+    font = face(size)
     size = min(size, size * 0.96 * columns / font.getlength(words))
     height = min(rows, round(1.6 * size))
     strip = Image.new("L", (columns, height), 0)
     centre = (columns / 2, height / 2)
-    ImageDraw.Draw(strip).text(centre, words, fill=255, font=captions.face(size), anchor="mm")
+    ImageDraw.Draw(strip).text(centre, words, fill=255, font=face(size), anchor="mm")
     drawn = np.asarray(strip, dtype=np.float32) / 255
     stored[rows - height :] = np.rint(drawn * _WHITE).astype(np.uint16)
     return stored

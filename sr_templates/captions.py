@@ -1,13 +1,15 @@
 """Bands of text above and below an image: nothing is ever written on the anatomy."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from sr_templates.fonts import face
+from sr_templates.language.language import Language
 from sr_templates.repair import shortened
 
 RGB = tuple[int, int, int]
@@ -51,6 +53,20 @@ class Band:
     def height(self, size: int) -> int:
         """Height in pixels where a line with scale 1 has text of ``size`` pixels."""
         return sum(_line_height(line, size) for line in self.lines) + _margin(size)
+
+
+def told(bands: Iterable[Band], language: Language) -> list[Band]:
+    """Say what stands in bands in a language."""
+    return [
+        replace(
+            band,
+            lines=tuple(
+                replace(line, left=language.said(line.left), right=language.said(line.right))
+                for line in band.lines
+            ),
+        )
+        for band in bands
+    ]
 
 
 def paragraph(words: str, *, width: int, size: int, scale: float = 1.0) -> tuple[Line, ...]:
@@ -123,14 +139,6 @@ def _fitting_font(line: Line, size: float, room: float) -> ImageFont.FreeTypeFon
     words = f"{line.left} {line.right}"
     while font.size > _SMALLEST and font.getlength(words) + font.size > room:
         font = face(max(_SMALLEST, 0.94 * font.size))
-    return font
-
-
-def face(size: float) -> ImageFont.FreeTypeFont:
-    """Give Pillow's built-in scalable face, so that no font file has to be shipped."""
-    font = ImageFont.load_default(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TypeError("Pillow was built without FreeType: overlays need a scalable font")
     return font
 
 

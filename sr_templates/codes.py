@@ -26,6 +26,7 @@ PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
 OBSERVER_TYPE = Code("121005", "DCM", "Observer Type")
 DEVICE = Code("121007", "DCM", "Device")
 PERSON = Code("121006", "DCM", "Person")
+LANGUAGE_OF_CONTENT = Code("121049", "DCM", "Language of Content Item and Descendants")
 ENGLISH_US = Code("en-US", "RFC5646", "English (United States)")
 
 # --- Image library (TID 1600 to 1604)

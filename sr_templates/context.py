@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sr_templates.errors import EvidenceError
+from sr_templates.rendition import PLAIN, Rendition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class EvidenceContext:
         First of a block of series numbers, high enough that results sort after the images.
     max_overlay_side
         The longest side of an overlay in pixels, captions included.
+    rendition
+        How what people look at is written and drawn.
     """
 
     manufacturer: str
@@ -33,6 +36,7 @@ class EvidenceContext:
     institution_name: str | None = None
     series_number_base: int = 9000
     max_overlay_side: int = 1280
+    rendition: Rendition = PLAIN
 
     def __post_init__(self) -> None:
         if self.content_datetime.tzinfo is None:

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 from ai_engine.prediction import Finding
 from sr_templates import captions
 from sr_templates.captions import Pixels
+from sr_templates.fonts import face
 from sr_templates.regions import places_of
 
 # A yellow that shows on bone and on lung, as the presentation state's layer has it.
@@ -48,7 +49,7 @@ def _with_labels(drawn: Pixels, labels: list[tuple[float, float, str]]) -> Pixel
     image = Image.fromarray(drawn)
     draw = ImageDraw.Draw(image)
     size = max(14.0, max(drawn.shape[:2]) / 55)
-    font = captions.face(size)
+    font = face(size)
     for left, top, words in labels:
         width, height = font.getlength(words) + 0.6 * size, 1.3 * size
         x = min(max(0.0, left), drawn.shape[1] - width)

@@ -1,5 +1,8 @@
 """Encapsulated PDF (PS3.3 A.45.1): a page for whoever reads neither reports nor layers."""
 
+from dataclasses import replace
+from datetime import date
+
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
@@ -11,6 +14,7 @@ from sr_templates.character_set import declare
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.impression import impression
+from sr_templates.language.language import ENGLISH, Language, result_language
 from sr_templates.notices import IMAGE_NOTICES, NOTICES, notices
 from sr_templates.overlay import as_png, draw_overlay
 from sr_templates.repair import long_string
@@ -105,6 +109,7 @@ def add_pdf(document: Dataset, pdf: bytes) -> None:
 def page_of(subject: Subject, pixels: npt.NDArray[np.float32], context: EvidenceContext) -> Page:
     """Give what stands on the page of one image."""
     attributes = subject.attributes
+    language = result_language(context.rendition.language.value)
     overlay = draw_overlay(
         pixels,
         subject.image,
@@ -113,25 +118,32 @@ def page_of(subject: Subject, pixels: npt.NDArray[np.float32], context: Evidence
         max_side=PICTURE_SIDE,
         pixel_aspect=pixel_aspect(attributes),
         notices=notices(subject.prediction.remarks, subject.image.sop_instance_uid),
+        rendition=replace(context.rendition, beside=False),
     )
     return Page(
         model=subject.prediction.model,
         impression=impression(subject.prediction),
         image=subject.image,
         patient_name="".join(attributes.values("PatientName")[:1]),
-        facts=[(heading, fact_of(attributes, keyword)) for heading, keyword in FACTS],
+        facts=[(heading, fact_of(attributes, keyword, language)) for heading, keyword in FACTS],
         references=_references(subject, context),
         remarks=_remarks(subject),
         picture=as_png(overlay),
         made_at=context.content_datetime,
+        language=language,
     )
 
 
-def fact_of(attributes: SourceAttributes, keyword: str) -> str:
-    """Give a header's value, dates as 1960-01-02."""
+def fact_of(attributes: SourceAttributes, keyword: str, language: Language = ENGLISH) -> str:
+    """Give a header's value, dates as the language writes them: in English as 1960-01-02."""
     text = "".join(attributes.values(keyword)[:1])
-    is_date = keyword.endswith("Date") and text
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if is_date else text
+    if not keyword.endswith("Date") or not text:
+        return text
+    day = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+    try:
+        return language.day(date.fromisoformat(day))
+    except ValueError:
+        return day
 
 
 def model_reference(model: ModelIdentity) -> tuple[str, str]:
@@ -141,7 +153,9 @@ def model_reference(model: ModelIdentity) -> tuple[str, str]:
 
 def made_reference(context: EvidenceContext) -> tuple[str, str]:
     """When and by what the page was made."""
-    return "Made", f"{context.content_datetime:%Y-%m-%d %H:%M:%S %z} by {context.model_name}"
+    language, moment = result_language(context.rendition.language.value), context.content_datetime
+    written = f"{language.day(moment.date())} {moment:%H:%M:%S %z}"
+    return "Made", language.filled("{when} by {what}", when=written, what=context.model_name)
 
 
 def _remarks(subject: Subject) -> list[tuple[str, str]]:
@@ -162,11 +176,12 @@ def _remarks(subject: Subject) -> list[tuple[str, str]]:
 
 def _references(subject: Subject, context: EvidenceContext) -> list[tuple[str, str]]:
     model, frame = subject.prediction.model, subject.image.frame_number
-    place = "" if frame is None else f", frame {frame}"
+    language = result_language(context.rendition.language.value)
+    place = "" if frame is None else f", {language.said(f'frame {frame}')}"
     return [
         model_reference(model),
         ("Weights SHA-256", model.weights_digest),
-        ("Calibration", subject.prediction.calibration),
+        ("Calibration", language.said(subject.prediction.calibration)),
         made_reference(context),
         ("Study", uid_of(subject.source, "StudyInstanceUID")),
         ("Image", uid_of(subject.source, "SOPInstanceUID") + place),

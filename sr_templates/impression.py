@@ -11,14 +11,17 @@ from sr_templates.percent import percent
 
 NOT_VERIFIED = "AI result, not verified"
 MAY_BE_MISSING = "images may be missing"
+NOTHING_FOUND = "no finding above threshold"
 
 
 def impression(prediction: Prediction) -> str:
     """Say in one sentence what a model found, on how many images, and what it could not look at."""
     if not prediction.images:
         reasons = dict.fromkeys(each.reason.value for each in prediction.refusals)
-        because = f" ({'; '.join(reasons)})" if reasons else ""
-        return f"No result: {images(len(prediction.refusals))} not analysed{because}."
+        refused = images(len(prediction.refusals))
+        if not reasons:
+            return f"No result: {refused} not analysed."
+        return f"No result: {refused} not analysed ({'; '.join(reasons)})."
     parts = [_found(prediction), *_reservations(prediction)]
     return f"{NOT_VERIFIED}: {'; '.join(parts)}."
 
@@ -40,12 +43,12 @@ def images(count: int) -> str:
 def _found(prediction: Prediction) -> str:
     count = len(prediction.images)
     if not prediction.is_positive:
-        return "no finding above threshold" + (f" on {images(count)}" if count > 1 else "")
+        return f"no finding above threshold on {images(count)}" if count > 1 else NOTHING_FOUND
     where = ""
     if count > 1:
         positive = sum(bool(each.positive) for each in prediction.images)
-        where = f", on {positive} of {images(count)}"
-    return ", ".join(_named(prediction)) + where
+        where = f"on {positive} of {images(count)}"
+    return ", ".join(filter(None, (*_named(prediction), where)))
 
 
 def _named(prediction: Prediction) -> Iterator[str]:

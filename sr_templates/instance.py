@@ -65,8 +65,8 @@ def _add_general_series(
     dataset.SeriesNumber = series_number(context.series_number_base, model, spec.series_offset)
     dataset.Modality = spec.modality
     # What it is, whether it is research, which model.
-    status = " (research)" if model.research_only else ""
-    dataset.SeriesDescription = long_string(f"{spec.heading}{status}: {model.title}")
+    heading = f"{spec.heading} (research)" if model.research_only else spec.heading
+    dataset.SeriesDescription = long_string(f"{heading}: {model.title}")
 
 
 def _add_general_equipment(dataset: Dataset, context: EvidenceContext) -> None:

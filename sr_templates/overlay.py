@@ -11,7 +11,9 @@ from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
 from sr_templates.drawn_boxes import with_boxes
 from sr_templates.heat_map import blended, color_bar, draw_contours, placed
+from sr_templates.language.language import result_language
 from sr_templates.percent import percent
+from sr_templates.rendition import PLAIN, Rendition
 
 WARNING = "DEMONSTRATION - NOT FOR CLINICAL USE"
 NO_FINDING = "No finding above threshold"
@@ -31,6 +33,7 @@ def draw_overlay(
     pixel_aspect: float = 1.0,
     notices: Sequence[str] = (),
     impression: str = "",
+    rendition: Rendition = PLAIN,
 ) -> Pixels:
     """Draw one finding on its image, or the plain image where there is none to show.
 
@@ -51,6 +54,8 @@ def draw_overlay(
         Sentences that put the result in doubt; each has a band above the picture.
     impression
         The whole result in one sentence, above what this picture shows of it.
+    rendition
+        In which language, and whether the unmarked image stands beside the marked one.
 
     Returns
     -------
@@ -66,6 +71,7 @@ def draw_overlay(
         pixel_aspect=pixel_aspect,
         notices=notices,
         impression=impression,
+        rendition=rendition,
     )
     return next(drawn)
 
@@ -80,20 +86,24 @@ def draw_overlays(
     pixel_aspect: float = 1.0,
     notices: Sequence[str] = (),
     impression: str = "",
+    rendition: Rendition = PLAIN,
 ) -> Iterator[Pixels]:
     """Draw each finding on a picture of its own, as `draw_overlay` does one.
 
     The image is brought to a picture's size once: of a large radiograph, that is half the work.
     """
     size = max(14, round(max_side / 50))
+    language = result_language(rendition.language.value)
     greys: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
     for finding in findings:
+        width = min(max_side, 24 * size)
+        headline = [Band(lines=_headline(image, finding))]
         above = [
-            *warnings(model, notices),
-            *summary(impression, width=min(max_side, 24 * size), size=size),
-            Band(lines=_headline(image, finding)),
+            *captions.told(warnings(model, notices), language),
+            *summary(language.said(impression), width=width, size=size),
+            *captions.told(headline, language),
         ]
-        below = [Band(lines=_footer(finding, model))]
+        below = captions.told([Band(lines=_footer(finding, model))], language)
         captions_height = sum(band.height(size) for band in above + below)
         shape = body_shape(pixels, pixel_aspect, max_side, captions_height)
         if shape not in greys:
@@ -176,7 +186,9 @@ def _headline(image: ImagePrediction, finding: Finding | None) -> tuple[Line, ..
         return first, Line(left=_verdicts(image), color=captions.SECONDARY_TEXT, scale=0.85)
     probability = percent(finding.probability, finding.threshold)
     threshold = percent(finding.threshold, finding.probability)
-    status = "AI finding, not verified" + ("" if is_localised(finding) else ", not localised")
+    status = "AI finding, not verified"
+    if not is_localised(finding):
+        status = "AI finding, not verified, not localised"
     return (
         Line(left=finding.title, right=f"Probability {probability}", scale=1.3),
         Line(

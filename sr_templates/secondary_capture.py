@@ -82,6 +82,7 @@ def _drawn(
             pixel_aspect=pixel_aspect(of_image[0].attributes),
             notices=notices(of_image[0].prediction.remarks, of_image[0].image.sop_instance_uid),
             impression=impression(of_image[0].prediction),
+            rendition=context.rendition,
         )
 
 

@@ -60,12 +60,13 @@ def _sentence(entry: SliceRange) -> str:
         return f"Areas of inhomogeneity were not found on {where}."
     kinds = [pattern.value for pattern in entry.patterns if pattern is not Pattern.UNDECIDED]
     undecided = Pattern.UNDECIDED in entry.patterns
-    end = f"are determined on {where} and are highlighted with a red outline."
-    if not kinds:
-        return f"Areas of inhomogeneity whose type was not decided {end}"
-    types = f"the {_listed(kinds)} type{'s' if len(kinds) > 1 else ''}"
-    besides = ", and others whose type was not decided," if undecided else ""
-    return f"Areas of inhomogeneity of {types}{besides} {end}"
+    what = "Areas of inhomogeneity whose type was not decided"
+    if kinds:
+        types = _listed(kinds)
+        one = f"Areas of inhomogeneity of the {types} type"
+        what = one if len(kinds) == 1 else f"Areas of inhomogeneity of the {types} types"
+        what = f"{what}, and others whose type was not decided," if undecided else what
+    return f"{what} are determined on {where} and are highlighted with a red outline."
 
 
 def _listed(words: Sequence[str]) -> str:

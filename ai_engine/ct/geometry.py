@@ -152,8 +152,10 @@ def _gaps_in_words(gaps: npt.NDArray[np.intp], steps: Floats, middle: float) -> 
         f"about {max(1, round(float(steps[gap]) / middle) - 1)} after slice {gap + 1}"
         for gap in gaps[:MOST_NAMED]
     ]
-    more = f" and in {len(gaps) - MOST_NAMED} more places" if len(gaps) > MOST_NAMED else ""
-    return f"{', '.join(named)}{more}, counted from the head; send the whole series"
+    words = ", ".join(named)
+    if len(gaps) > MOST_NAMED:
+        words = f"{words} and in {len(gaps) - MOST_NAMED} more places"
+    return f"{words}, counted from the head; send the whole series"
 
 
 def _require_no_tilt(slices: Sequence[Slice], positions: Floats, normal: Floats) -> None:

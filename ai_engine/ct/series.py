@@ -61,9 +61,9 @@ class CtSeries:
     @property
     def words(self) -> str:
         """What it is: number of slices, distance, direction, kernel."""
-        step = f" {self.step:g} mm apart" if self.step else ""
-        direction = "axial" if self.is_axial else "not axial"
-        return f"{self.count} {direction} slices{step}, {self.kernel.words}"
+        slices = f"{self.count} axial slices" if self.is_axial else f"{self.count} not axial slices"
+        words = f"{slices} {self.step:g} mm apart" if self.step else slices
+        return f"{words}, {self.kernel.words}"
 
     @property
     def rank(self) -> tuple[object, ...]:

@@ -139,8 +139,10 @@ def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
     readings = [stated]
     spare = width - bits
     if used & ((1 << spare) - 1) == 0:
-        said = f"High Bit is {bits - 1}, but the values are left-aligned and were shifted right by"
-        correction = f"{said} {spare} bits."
+        correction = (
+            f"High Bit is {bits - 1}, but the values are left-aligned and were shifted right by "
+            f"{spare} bits."
+        )
         readings.append(
             _Reading(bits=bits, is_signed=stated.is_signed, correction=correction, shift=spare)
         )

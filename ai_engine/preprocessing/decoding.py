@@ -146,11 +146,11 @@ def _signed_stream(values: npt.NDArray[Any], precision: int, stated: ImagePixel)
     if stated.is_signed or int(values.min()) >= 0:
         return Placed(values=values)
     unsigned = values.astype(np.int64) & ((1 << precision) - 1)
-    said = "The code stream is signed, Pixel Representation says otherwise: read as"
+    said = "The code stream is signed, Pixel Representation says otherwise"
     if smoothest([values, unsigned], precision) == 1:
         unsigned = unsigned.astype(f"u{values.dtype.itemsize}")
-        return Placed(values=unsigned, correction=f"{said} unsigned.")
-    return Placed(values=values, correction=f"{said} signed.")
+        return Placed(values=unsigned, correction=f"{said}: read as unsigned.")
+    return Placed(values=values, correction=f"{said}: read as signed.")
 
 
 @contextmanager

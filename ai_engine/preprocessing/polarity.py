@@ -39,8 +39,8 @@ def read_polarity(dataset: Dataset, image: ImagePixel) -> tuple[bool, tuple[str,
         return photometric == "MONOCHROME1", () if stated == photometric else (said,)
     meant = _OF_SHAPE.get(word(dataset, "PresentationLUTShape"))
     if image.samples == 1 and meant is not None:
-        said = "Photometric Interpretation is missing: Presentation LUT Shape says it is"
-        return meant == "MONOCHROME1", (f"{said} {meant}.",)
+        said = f"Photometric Interpretation is missing: Presentation LUT Shape says it is {meant}."
+        return meant == "MONOCHROME1", (said,)
     raise ImageRefusedError(
         RefusalReason.NO_PHOTOMETRIC,
         "nothing says whether dense tissue is bright or dark; correct it at the sender",

@@ -24,6 +24,7 @@ from dicom_node.domain.application_entity import (
 from dicom_node.domain.version import version_of
 from dicom_node.errors import ConfigurationError
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.language.language import LanguageCode
 
 commands = typer.Typer(
     help="Administer AE titles; a running node uses changes at once.", no_args_is_help=True
@@ -94,6 +95,17 @@ Certificates = Annotated[
         "repeatable. `any`: no certain one.",
     ),
 ]
+Language = Annotated[
+    LanguageCode | None,
+    typer.Option(help="The language of the overlays, pages and reports that it gets."),
+]
+Beside = Annotated[
+    bool | None,
+    typer.Option(
+        "--beside/--no-beside",
+        help="Whether its overlays show the unmarked image beside the marked one.",
+    ),
+]
 Description = Annotated[str | None, typer.Option(help="A note for people.")]
 
 
@@ -115,6 +127,8 @@ def add(
     proof: HowProven = None,
     callers: Callers = None,
     certificate: Certificates = None,
+    language: Language = None,
+    beside: Beside = None,
 ) -> None:
     """Add an AE title."""
     run = invocation(context)
@@ -147,6 +161,8 @@ def add(
             proof=proof,
             callers=callers,
             certificate=certificate,
+            language=language,
+            beside=beside,
         ),
     )
     ae_titles.add(entity, actor=getpass.getuser())
@@ -171,6 +187,8 @@ def change(
     proof: HowProven = None,
     callers: Callers = None,
     certificate: Certificates = None,
+    language: Language = None,
+    beside: Beside = None,
 ) -> None:
     """Change an AE title; options that are left out stay as they are."""
     run = invocation(context)
@@ -193,6 +211,8 @@ def change(
             proof=proof,
             callers=callers,
             certificate=certificate,
+            language=language,
+            beside=beside,
         ),
     )
     ae_titles.change(entity, version=version_of(present), actor=getpass.getuser())
@@ -332,6 +352,8 @@ def _given(
     proof: Proof | None,
     callers: list[str] | None,
     certificate: list[str] | None,
+    language: LanguageCode | None,
+    beside: bool | None,
 ) -> dict[str, Any]:
     """Return the fields of an entry that options were given for."""
     fields = {
@@ -349,6 +371,8 @@ def _given(
         "proof": proof,
         "callers": tuple(callers) if callers else None,
         "certificates": _fingerprints(certificate) if certificate else None,
+        "language": language,
+        "beside": beside,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from dicom_node.domain.callers import HOST, caller_problem, certificate_problem
 from dicom_node.errors import ConfigurationError, InvalidFieldsError
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
+from sr_templates.language.language import LanguageCode
+from sr_templates.rendition import Rendition
 
 LONGEST_TITLE = 16
 _LONGEST_URL = 255
@@ -129,6 +131,8 @@ class ApplicationEntity:
     then say nothing.
     ``callers`` are the addresses and networks from which it may call, ``host`` for its own host and
     ``any`` for everywhere; ``certificates`` are SHA-256 fingerprints: it must show one of them.
+    ``language`` is that of the overlays, pages and reports that it gets; ``beside`` says that its
+    overlays show the unmarked image beside the marked one.
     """
 
     title: str
@@ -146,6 +150,8 @@ class ApplicationEntity:
     proof: Proof = Proof.NONE
     callers: tuple[str, ...] = (HOST,)
     certificates: tuple[str, ...] = ()
+    language: LanguageCode = LanguageCode.ENGLISH
+    beside: bool = False
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -203,6 +209,11 @@ class ApplicationEntity:
     def address(self) -> str:
         """Where it is reached, as people write it."""
         return self.url or f"{self.host}:{self.port}{' TLS' if self.tls else ''}"
+
+    @property
+    def rendition(self) -> Rendition:
+        """How it wants what people read and look at."""
+        return Rendition(language=self.language, beside=self.beside)
 
     @property
     def permitted(self) -> frozenset[Operation]:

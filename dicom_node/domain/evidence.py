@@ -65,7 +65,8 @@ class Substitute:
     """What a destination got in the place of an object, and why, in words.
 
     Its class is another where the destination does not take the object's. It is the same where the
-    object refers to others that were replaced there.
+    object refers to others that were replaced there. ``rendition`` names the language and layout in
+    which it stands there (`sr_templates.rendition`); empty where they are everybody's.
     """
 
     destination: str
@@ -77,3 +78,4 @@ class Substitute:
     path: str
     reason: str
     made_at: datetime
+    rendition: str = ""

@@ -403,6 +403,7 @@ class Node:
                 index=repositories.index,
                 results=repositories.hotbase,
                 deliveries=repositories.deliveries,
+                substitutes=repositories.substitutes,
                 external=repositories.external,
                 ae_titles=repositories.ae_titles,
                 maker=self._models,

@@ -18,6 +18,7 @@ from dicom_node.persistence.audit import note, stale
 from dicom_node.persistence.corridor.tables import AE_TITLES, AUDIT
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.language.language import LanguageCode
 
 
 class AeTitleStore:
@@ -175,6 +176,8 @@ def _row(entity: ApplicationEntity) -> dict[str, Any]:
         "proof": entity.proof.value,
         "callers": list(entity.callers),
         "certificates": list(entity.certificates),
+        "language": entity.language.value,
+        "beside": entity.beside,
     }
 
 
@@ -195,4 +198,6 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         proof=Proof(row["proof"]),
         callers=tuple(row["callers"]),
         certificates=tuple(row["certificates"]),
+        language=LanguageCode(row["language"]),
+        beside=row["beside"],
     )

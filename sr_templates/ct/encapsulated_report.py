@@ -23,6 +23,7 @@ from sr_templates.encapsulated_report import (
     model_reference,
 )
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.language.language import result_language
 from sr_templates.overlay import as_png
 from sr_templates.source_image import uid_of
 
@@ -67,14 +68,18 @@ def build_ct_page(
     document = subject.new_object(EvidenceKind.PDF, EncapsulatedPDFStorage, context)
     document.SourceInstanceSequence = [_source(subject, key) for key in shown]
     add_document(document, title=prediction.model.title)
+    language = result_language(context.rendition.language.value)
     page = CtPage(
         prediction=prediction,
         analysis=subject.analysis,
         patient_name="".join(subject.attributes.values("PatientName")[:1]),
-        facts=[(heading, fact_of(subject.attributes, keyword)) for heading, keyword in FACTS],
+        facts=[
+            (heading, fact_of(subject.attributes, keyword, language)) for heading, keyword in FACTS
+        ],
         references=_references(subject, context),
         pictures=[_picture(subject, key, pixels_of) for key in shown],
         made_at=context.content_datetime,
+        language=language,
     )
     add_pdf(document, draw_ct_page(page))
     declare(document, subject.attributes.character_set)
@@ -98,11 +103,12 @@ def _picture(subject: CtSubject, key: KeySlice, pixels_of: PixelsOf) -> bytes:
 
 def _references(subject: CtSubject, context: EvidenceContext) -> list[tuple[str, str]]:
     model = subject.prediction.model
+    language = result_language(context.rendition.language.value)
     return [
-        ("Pictures", _legend(subject.analysis.key_slices[:MOST_PICTURES])),
+        ("Pictures", language.said(_legend(subject.analysis.key_slices[:MOST_PICTURES]))),
         model_reference(model),
         ("SHA-256", model.weights_digest),
-        ("Settings", "; ".join(subject.prediction.parameters)),
+        ("Settings", language.said("; ".join(subject.prediction.parameters))),
         made_reference(context),
         ("Study", uid_of(subject.first, "StudyInstanceUID")),
         ("Series", uid_of(subject.first, "SeriesInstanceUID")),
@@ -111,6 +117,8 @@ def _references(subject: CtSubject, context: EvidenceContext) -> list[tuple[str,
 
 def _legend(shown: Sequence[KeySlice]) -> str:
     """Say which slices are shown, and what their colours mean."""
-    slices = "slice" if len(shown) == 1 else "slices"
+    numbers = ", ".join(str(key.number) for key in shown)
+    one = f"slice {numbers} from the head"
+    several = f"slices {numbers} from the head"
     colours = "red inhomogeneity, blue lungs" if any(key.areas for key in shown) else "blue lungs"
-    return f"{slices} {', '.join(str(key.number) for key in shown)} from the head; {colours}"
+    return f"{one if len(shown) == 1 else several}; {colours}"

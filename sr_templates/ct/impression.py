@@ -14,8 +14,10 @@ def ct_impression(prediction: CtPrediction) -> str:
     analysis = prediction.analysis
     if analysis is None:
         reasons = dict.fromkeys(each.reason.value for each in prediction.refusals)
-        because = f" ({'; '.join(reasons)})" if reasons else ""
-        return f"No result: {images(len(prediction.refused))} not analysed{because}."
+        refused = images(len(prediction.refused))
+        if not reasons:
+            return f"No result: {refused} not analysed."
+        return f"No result: {refused} not analysed ({'; '.join(reasons)})."
     parts = [*_measured(analysis), *_reservations(prediction, analysis)]
     return f"{NOT_VERIFIED}: {'; '.join(parts)}."
 
@@ -31,15 +33,14 @@ def _measured(analysis: CtAnalysis) -> Iterator[str]:
     if not analysis.findings:
         yield f"no inhomogeneity measured in {both.aerated_ml:.0f} ml of aerated lung"
     else:
-        sides = ", ".join(
-            f"{'right' if side is Side.RIGHT else 'left'} {share_in_words(row.percentage)}"
+        sides = [
+            _of_side(side, row.percentage)
             for side, row in rows.items()
             if side is not Side.BOTH and row.percentage is not None
-        )
+        ]
         kinds = dict.fromkeys(_kind(row.pattern) for row in analysis.patterns)
-        named = f", {', '.join(kinds)}" if kinds else ""
         share = share_in_words(both.percentage or 0.0)
-        yield f"inhomogeneity of {share} of both lungs ({sides}{named})"
+        yield f"inhomogeneity of {share} of both lungs ({', '.join((*sides, *kinds))})"
     if both.severity is not None and not analysis.doubts:
         yield f"grade {both.severity.grade} of 5"
 
@@ -52,6 +53,11 @@ def _reservations(prediction: CtPrediction, analysis: CtAnalysis) -> Iterator[st
         yield f"{images(len(prediction.refused))} not analysed"
     if is_incomplete(prediction.remarks):
         yield MAY_BE_MISSING
+
+
+def _of_side(side: Side, percentage: float) -> str:
+    share = share_in_words(percentage)
+    return f"right {share}" if side is Side.RIGHT else f"left {share}"
 
 
 def _kind(pattern: Pattern) -> str:

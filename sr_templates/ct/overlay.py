@@ -14,7 +14,9 @@ from sr_templates.captions import Band, Line, Pixels
 from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.volumetric_roi import title
+from sr_templates.language.language import result_language
 from sr_templates.overlay import body_shape, centred, resized, summary, warnings
+from sr_templates.rendition import PLAIN, Rendition
 
 RED = (255, 45, 35)
 LUNG_BLUE = (96, 176, 255)
@@ -32,6 +34,7 @@ def draw_key_slice(
     max_side: int = 1280,
     notices: Sequence[str] = (),
     impression: str = "",
+    rendition: Rendition = PLAIN,
 ) -> Pixels:
     """Draw a key slice between bands that say what is seen, how much, and by which method.
 
@@ -45,6 +48,8 @@ def draw_key_slice(
         Sentences that put the result in doubt; each has a band above the picture.
     impression
         The whole result in one sentence, above what this slice shows of it.
+    rendition
+        In which language, and whether the unmarked slice stands beside the marked one.
 
     Returns
     -------
@@ -52,12 +57,13 @@ def draw_key_slice(
         Shape (height, width, 3), uint8 RGB.
     """
     size = max(14, round(max_side / 50))
+    language = result_language(rendition.language.value)
     above = [
-        *warnings(model, notices),
-        *summary(impression, width=min(max_side, 24 * size), size=size),
-        Band(lines=_headline(key, analysis)),
+        *captions.told(warnings(model, notices), language),
+        *summary(language.said(impression), width=min(max_side, 24 * size), size=size),
+        *captions.told([Band(lines=_headline(key, analysis))], language),
     ]
-    below = [Band(lines=_footer(key, analysis, model))]
+    below = captions.told([Band(lines=_footer(key, analysis, model))], language)
     height = sum(band.height(size) for band in above + below)
     aspect = analysis.geometry.spacing[1] / analysis.geometry.spacing[2]
     shape = body_shape(pixels, aspect, max_side, height)

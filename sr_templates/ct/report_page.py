@@ -11,17 +11,15 @@ from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis, LungMeasurement, Side
 from sr_templates.ct.impression import ct_impression, share_in_words
 from sr_templates.ct.volumetric_roi import title
+from sr_templates.language.language import ENGLISH, Language
 from sr_templates.notices import notices
 from sr_templates.report_page import (
     BOTTOM,
-    FONT,
     MARGIN,
     WIDTH,
-    blank_page,
-    letters_of,
-    write_cell,
+    Sheet,
+    blank_sheet,
     write_heading,
-    write_pairs,
 )
 
 if TYPE_CHECKING:
@@ -55,35 +53,34 @@ class CtPage:
     references: Sequence[tuple[str, str]]
     pictures: Sequence[bytes]
     made_at: datetime
+    language: Language = ENGLISH
 
 
 def draw_ct_page(page: CtPage) -> bytes:
     """Draw the page as one sheet of A4; the same page always gives the same bytes."""
-    pdf = blank_page(page.made_at)
-    letters = letters_of(pdf)
+    sheet = blank_sheet(page.made_at, page.language)
     write_heading(
-        pdf,
-        letters,
+        sheet,
         page.prediction.model,
         page.patient_name,
         page.facts,
         impression=ct_impression(page.prediction),
         notices=notices(page.prediction.remarks),
     )
-    _table(pdf, page.analysis)
-    _paragraphs(pdf, [*_patterns(page.analysis), *_words(page)])
-    room = BOTTOM - 3 - pdf.get_y() - LINE * len(page.references)
-    _pictures(pdf, page.pictures, room)
-    write_pairs(pdf, page.references, letters, size=7)
-    return bytes(pdf.output())
+    _table(sheet, page.analysis)
+    _paragraphs(sheet, [*_patterns(page.analysis), *_words(page)])
+    room = BOTTOM - 3 - sheet.pdf.get_y() - LINE * len(page.references)
+    _pictures(sheet.pdf, page.pictures, room)
+    sheet.pairs(page.references, size=7)
+    return bytes(sheet.pdf.output())
 
 
-def _table(pdf: "FPDF", analysis: CtAnalysis) -> None:
-    pdf.set_fill_color(232)
-    _row(pdf, HEADINGS, fill=True)
+def _table(sheet: Sheet, analysis: CtAnalysis) -> None:
+    sheet.pdf.set_fill_color(232)
+    _row(sheet, HEADINGS, fill=True)
     for row in analysis.measurements:
-        _row(pdf, _figures(row), fill=False)
-    pdf.ln(2)
+        _row(sheet, _figures(row), fill=False)
+    sheet.pdf.ln(2)
 
 
 def _figures(row: LungMeasurement) -> tuple[str, ...]:
@@ -100,20 +97,20 @@ def _figures(row: LungMeasurement) -> tuple[str, ...]:
     )
 
 
-def _row(pdf: "FPDF", words: Sequence[str], *, fill: bool) -> None:
+def _row(sheet: Sheet, words: Sequence[str], *, fill: bool) -> None:
     for text, width in zip(words, COLUMNS, strict=True):
-        write_cell(pdf, text, width, size=9.5, height=6, fill=fill)
-    pdf.ln(6)
+        sheet.cell(sheet.said(text), width, size=9.5, height=6, fill=fill)
+    sheet.pdf.ln(6)
 
 
 def _patterns(analysis: CtAnalysis) -> Iterator[str]:
     """Each pattern with its part of both lungs."""
     for row in analysis.patterns:
         if row.side is Side.BOTH:
-            count = "1 region" if row.regions == 1 else f"{row.regions} regions"
+            found = "1 region" if row.regions == 1 else f"{row.regions} regions"
             yield (
                 f"{title(row.pattern)}: {row.volume_ml:.1f} ml, {row.percentage:.2f} % of both "
-                f"lungs, {count}."
+                f"lungs, {found}."
             )
 
 
@@ -131,12 +128,11 @@ def _words(page: CtPage) -> Iterator[str]:
     yield from page.prediction.limitations[:1]
 
 
-def _paragraphs(pdf: "FPDF", paragraphs: Sequence[str]) -> None:
-    pdf.set_font(FONT, size=8.5)
+def _paragraphs(sheet: Sheet, paragraphs: Sequence[str]) -> None:
     for words in paragraphs:
-        pdf.multi_cell(WIDTH, LINE, words, align="L", new_x="LMARGIN", new_y="NEXT")
-        pdf.ln(0.8)
-    pdf.ln(1.5)
+        sheet.paragraph(sheet.said(words), size=8.5, height=LINE)
+        sheet.pdf.ln(0.8)
+    sheet.pdf.ln(1.5)
 
 
 def _pictures(pdf: "FPDF", pictures: Sequence[bytes], room: float) -> None:

@@ -81,6 +81,7 @@ def _capture(
         max_side=context.max_overlay_side,
         notices=notices(subject.prediction.remarks),
         impression=ct_impression(subject.prediction),
+        rendition=context.rendition,
     )
     capture = subject.new_object(
         EvidenceKind.SC,
@@ -100,10 +101,12 @@ def _capture(
 def _add_derivation(capture: Dataset, subject: CtSubject, key: KeySlice) -> None:
     """General Image and General Reference modules (PS3.3 C.7.6.1, C.12.4): from what, and how."""
     found = ", ".join(title(pattern) for pattern in key.patterns) or nothing_found(subject.analysis)
-    research = f". {WARNING}" if subject.prediction.model.research_only else ""
+    words = f"{found}, slice {key.number} from the head"
     capture.ImageType = ["DERIVED", "SECONDARY"]
     capture.BurnedInAnnotation = "YES"
-    capture.ImageComments = f"{found}, slice {key.number} from the head{research}"
+    capture.ImageComments = (
+        f"{words}. {WARNING}" if subject.prediction.model.research_only else words
+    )
     capture.DerivationDescription = (
         "CT slice in the lung window with outlines of lungs and inhomogeneity, and captions"
     )

@@ -107,10 +107,12 @@ def _frames(subject: CtSubject) -> Iterator[_Frame]:
 
 def _add_segmentation_image(segmentation: Dataset, subject: CtSubject) -> None:
     """Segmentation Image module (PS3.3 C.8.20.2)."""
-    research = ". Not for clinical use" if subject.prediction.model.research_only else ""
+    words = "Lungs and AI findings, not verified"
+    if subject.prediction.model.research_only:
+        words = f"{words}. Not for clinical use"
     segmentation.ImageType = ["DERIVED", "PRIMARY"]
     segmentation.ContentLabel = "AI_LUNGS"
-    segmentation.ContentDescription = long_string(f"Lungs and AI findings, not verified{research}")
+    segmentation.ContentDescription = long_string(words)
     segmentation.ContentCreatorName = None
     segmentation.SegmentationType = "BINARY"
     # Patterns lie in the lungs.

@@ -1,34 +1,29 @@
 """A report as pages to read: its words in their order, as an Encapsulated PDF (PS3.3 A.45.1)."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pydicom.dataset import Dataset
 
+from sr_templates import codes
 from sr_templates.captions import WARNING_BACKGROUND
 from sr_templates.encapsulated_report import FACTS, add_document, add_pdf, fact_of
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.words import name_of, words_of
+from sr_templates.language.language import ENGLISH, Language, result_language
 from sr_templates.overlay import WARNING
 from sr_templates.repair import long_string
 from sr_templates.report_page import (
     BOTTOM,
     FONT,
     WIDTH,
-    blank_page,
-    letters_of,
-    name_written,
-    write_line,
-    write_pairs,
-    written,
+    Sheet,
+    blank_sheet,
 )
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.uids import derived_uid
-
-if TYPE_CHECKING:
-    from fpdf import FPDF
 
 # Modules of structured reports that documents do not have (PS3.3 C.17.1 to C.17.3).
 _REPORT_ONLY = (
@@ -55,6 +50,7 @@ class _Line:
     depth: int
     words: str
     is_heading: bool = False
+    is_said: bool = False
 
 
 def printable(report: Dataset) -> Dataset:
@@ -88,19 +84,32 @@ def _evidence(report: Dataset) -> list[Dataset]:
 
 def _pages(report: Dataset) -> bytes:
     attributes = SourceAttributes(report)
-    pdf = blank_page(_made_at(report))
-    letters = letters_of(pdf)
+    language = _language_of(report)
+    sheet = blank_sheet(_made_at(report), language)
     if report.get("ContentQualification") != "PRODUCT":
-        pdf.set_fill_color(*WARNING_BACKGROUND)
-        write_line(pdf, WARNING, size=11, height=9, align="C", fill=True)
-    write_line(pdf, written(name_of(report), letters), size=17, height=11)
-    write_line(pdf, _standing(report), size=9, height=6)
-    name = name_written("".join(attributes.values("PatientName")[:1]), letters)
-    facts = [(heading, fact_of(attributes, keyword)) for heading, keyword in FACTS]
-    write_pairs(pdf, [("Patient", name), *facts], letters, size=9)
+        sheet.pdf.set_fill_color(*WARNING_BACKGROUND)
+        sheet.line(sheet.said(WARNING), size=11, height=9, align="C", fill=True)
+    sheet.line(sheet.written(name_of(report)), size=17, height=11)
+    sheet.line(sheet.said(_standing(report)), size=9, height=6)
+    name = sheet.name("".join(attributes.values("PatientName")[:1]))
+    facts = [(heading, fact_of(attributes, keyword, language)) for heading, keyword in FACTS]
+    sheet.pairs([("Patient", name), *facts], size=9)
     for line in _lines(report, 0):
-        _write(pdf, line, letters)
-    return bytes(pdf.output())
+        _write(sheet, line)
+    return bytes(sheet.pdf.output())
+
+
+def _language_of(report: Dataset) -> Language:
+    """Return the language that the report says it is in (TID 1204)."""
+    for item in report.get("ContentSequence") or []:
+        if _is_language(item):
+            return result_language(str(item.ConceptCodeSequence[0].CodeValue))
+    return ENGLISH
+
+
+def _is_language(item: Dataset) -> bool:
+    names = item.get("ConceptNameCodeSequence") or []
+    return any(each.get("CodeValue") == codes.LANGUAGE_OF_CONTENT.value for each in names)
 
 
 def _standing(report: Dataset) -> str:
@@ -131,15 +140,20 @@ def _of_container(container: Dataset, depth: int) -> Iterator[_Line]:
         each for each in container.get("ContentSequence") or [] if each.get("ValueType") == "IMAGE"
     ]
     if images:
-        yield _Line(depth=depth, words="1 image" if len(images) == 1 else f"{len(images)} images")
+        count = len(images)
+        yield _Line(depth=depth, words="1 image" if count == 1 else f"{count} images", is_said=True)
     yield from _lines(container, depth)
 
 
-def _write(pdf: "FPDF", line: _Line, letters: Set[int]) -> None:
-    """Write a line, over several where it is long, and on a new page where this one is full."""
+def _write(sheet: Sheet, line: _Line) -> None:
+    """Write a line, over several where it is long, and on a new page where this one is full.
+
+    A report's words are in its language; only what is counted here is said in it.
+    """
+    pdf = sheet.pdf
     pdf.set_font(FONT, size=_SIZE + 1 if line.is_heading else _SIZE)
     indent = _INDENT * min(line.depth, 8)
-    words = written(line.words, letters)
+    words = sheet.said(line.words) if line.is_said else sheet.written(line.words)
     rows = pdf.multi_cell(WIDTH - indent, _LINE, words, dry_run=True, output="LINES")
     for row in cast("list[str]", rows):
         if pdf.get_y() + _LINE > BOTTOM:

@@ -72,6 +72,8 @@ AE_TITLES = sa.Table(
     sa.Column("description", sa.String(255), nullable=False),
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("compression", sa.String(16), nullable=False, server_default="smallest"),
+    sa.Column("language", sa.String(8), nullable=False, server_default="en"),
+    sa.Column("beside", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("proof", sa.String(16), nullable=False, server_default="none"),
     sa.Column("url", sa.String(255), nullable=False, server_default=""),
     sa.Column("callers", sa.JSON, nullable=False, server_default='["any"]'),
@@ -104,6 +106,7 @@ USERS = sa.Table(
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("language", sa.String(8), nullable=False, server_default=""),
 )
 
 STUDIES = sa.Table(
@@ -313,6 +316,7 @@ SUBSTITUTES = sa.Table(
     sa.Column("path", sa.String(512), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("rendition", sa.String(16), nullable=False, server_default=""),
 )
 
 # Work that processes may die of, while it is under way or was cut off.

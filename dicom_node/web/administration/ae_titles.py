@@ -28,9 +28,10 @@ from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Configuring, Looking, Operating, tell
 from sr_templates.evidence_kind import EVIDENCE
+from sr_templates.language.language import OWN_NAMES
 
 PATH = "/ae-titles"
-_LISTS, _FLAGS = ("roles", "destinations", "evidence"), ("tls",)
+_LISTS, _FLAGS = ("roles", "destinations", "evidence"), ("tls", "beside")
 _WORDS = ("callers", "certificates")
 _NEW = {
     "port": 104,
@@ -87,6 +88,7 @@ class _Pages:
             roles=list(Role),
             evidence=[EVIDENCE[kind] for kind in ADMINISTERED_EVIDENCE],
             compressions=list(Compression),
+            languages=[(code.value, name) for code, name in OWN_NAMES.items()],
         )
 
 

@@ -15,6 +15,7 @@ from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.errors import NodeError
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.rendition import Rendition
 
 
 class EvidenceNotMadeError(NodeError):
@@ -38,7 +39,8 @@ class Replaced:
 class EvidenceOrder:
     """What evidence of one job is made from: what its model said, its images, the kinds wanted.
 
-    ``earlier`` is what was made before, where the job is done once more.
+    ``earlier`` is what was made before, where the job is done once more. ``renditions`` are what
+    destinations want beside how results are made for everybody.
     """
 
     job: Job
@@ -48,18 +50,30 @@ class EvidenceOrder:
     wanted: frozenset[EvidenceKind] = frozenset()
     earlier: tuple[EvidenceObject, ...] = ()
     replaced: Replaced = field(default_factory=Replaced)
+    renditions: tuple[Rendition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """An object as one rendition has it: it stands for ``sop_instance_uid`` there."""
+
+    sop_instance_uid: str
+    rendition: Rendition
+    made: EvidenceObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeEvidence:
     """Objects that are durable in the archive, kinds that there are none of, and what was added.
 
-    ``remarks`` say what results cannot copy of the headers.
+    ``remarks`` say what results cannot copy of the headers; ``rendered`` are drawn objects in other
+    languages and layouts.
     """
 
     evidence: tuple[EvidenceObject, ...]
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    rendered: tuple[Rendered, ...] = ()
 
 
 class EvidenceMaker(Protocol):

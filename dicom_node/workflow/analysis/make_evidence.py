@@ -4,7 +4,7 @@ Nothing here reads or writes a database: it may run in a process of its own, whi
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -33,16 +33,20 @@ from dicom_node.workflow.analysis.evidence_order import (
     EvidenceNotMadeError,
     EvidenceOrder,
     MadeEvidence,
+    Rendered,
 )
 from dicom_node.workflow.analysis.patients import in_own_series
 from dicom_node.workflow.ports import ObjectArchive
+from sr_templates.context import EvidenceContext
 from sr_templates.corrections import correction_remarks
 from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
 from sr_templates.foreign_objects import adopt
 from sr_templates.measurement_report import build_measurement_report
+from sr_templates.rendition import RENDERED
 from sr_templates.source_image import check_identity, identity_of
+from sr_templates.translation import as_rendition
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
@@ -105,11 +109,12 @@ class _Reports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """An order with the headers of its images; ``left_out`` is filled on the way."""
+    """An order with the headers of its images; what is made beside is filled in on the way."""
 
     order: EvidenceOrder
     sources: Mapping[str, Dataset]
     left_out: list[LeftOut] = field(default_factory=list)
+    rendered: list[Rendered] = field(default_factory=list)
 
     @property
     def headers(self) -> tuple[Dataset, ...]:
@@ -146,7 +151,12 @@ class EvidenceMaking:
             evidence = tuple(self._made(remarked, work))
         except EvidenceError as error:
             raise EvidenceNotMadeError(str(error)) from error
-        return MadeEvidence(evidence=evidence, left_out=tuple(work.left_out), remarks=added)
+        return MadeEvidence(
+            evidence=evidence,
+            left_out=tuple(work.left_out),
+            remarks=added,
+            rendered=tuple(work.rendered),
+        )
 
     def _made(self, prediction: Result, work: _Work) -> Iterator[EvidenceObject]:
         match prediction:
@@ -201,15 +211,16 @@ class EvidenceMaking:
                 continue
             source = work.sources[instance.sop_instance_uid]
             pixels = self._images.display_pixels(instance)
-            builders = builders_of_radiograph(
+            builders_in = partial(
+                builders_of_radiograph,
                 prediction,
                 source,
                 pixels,
-                context,
                 value_range=self._images.value_range(instance),
                 lungs=partial(self._images.lungs, instance),
             )
-            yield from self._kept_companions(work, builders, (source,))
+            yield from self._kept_companions(work, builders_in(context), (source,))
+            self._render(work, builders_in, (source,))
         builders = builders_of_study(prediction, work.headers, context)
         yield from self._kept_companions(work, builders, work.headers)
 
@@ -244,8 +255,10 @@ class EvidenceMaking:
             if instance.sop_instance_uid in prediction.analysed:
                 source = work.sources[instance.sop_instance_uid]
                 pixels = self._images.display_pixels(instance)
-                builders = builders_of_bones(prediction, source, pixels, order.context)
+                builders_in = partial(builders_of_bones, prediction, source, pixels)
+                builders = builders_in(order.context)
                 yield from (kept for kept, _ in self._kept_companions(work, builders, (source,)))
+                self._render(work, builders_in, (source,))
 
     def _made_of_ct(self, prediction: CtPrediction, work: _Work) -> Iterator[EvidenceObject]:
         order = work.order
@@ -254,8 +267,10 @@ class EvidenceMaking:
         def pixels_of(place: SliceReference) -> npt.NDArray[np.float32]:
             return self._images.display_pixels(by_uid[place.sop_instance_uid], place.frame_number)
 
-        builders = builders_of_ct(prediction, work.headers, pixels_of, order.context)
+        builders_in = partial(builders_of_ct, prediction, work.headers, pixels_of)
+        builders = builders_in(order.context)
         companions = tuple(self._kept_companions(work, builders, work.headers))
+        self._render(work, builders_in, work.headers)
         report = build_ct_report(
             prediction,
             work.headers,
@@ -274,6 +289,29 @@ class EvidenceMaking:
         """Build and keep what is wanted; each comes with the header that others refer to."""
         for kind, made in _built(work, builders):
             yield self._kept(work, kind, made, sources), identity_of(made)
+
+    def _render(
+        self,
+        work: _Work,
+        builders_in: Callable[[EvidenceContext], Builders],
+        sources: tuple[Dataset, ...],
+    ) -> None:
+        """Draw what people look at once more in each rendition that a destination wants.
+
+        What is of words alone is put into another language when it is delivered.
+        """
+        for rendition in work.order.renditions:
+            drawn = {
+                kind: build
+                for kind, build in builders_in(
+                    replace(work.order.context, rendition=rendition)
+                ).items()
+                if kind in RENDERED
+            }
+            for kind, made in _built(work, drawn):
+                uid = str(made.SOPInstanceUID)
+                kept = self._kept(work, kind, as_rendition(made, rendition), sources)
+                work.rendered.append(Rendered(sop_instance_uid=uid, rendition=rendition, made=kept))
 
     def _replaced(self, work: _Work) -> _Reports:
         replaced = work.order.replaced

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
-from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
+from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.patient import contradictions_within
@@ -22,10 +22,18 @@ from dicom_node.workflow.analysis.evidence_order import (
 from dicom_node.workflow.analysis.infer import Analysis, job_instances
 from dicom_node.workflow.analysis.patients import UNDECIDED, several_patients
 from dicom_node.workflow.analysis.unrouted import BROKE_OFF, as_routing, broken_off, no_model
-from dicom_node.workflow.ports import AeTitles, Clock, DeliveryLedger, ResultStore, StudyStore
+from dicom_node.workflow.ports import (
+    AeTitles,
+    Clock,
+    DeliveryLedger,
+    ResultStore,
+    StudyStore,
+    Substitutes,
+)
 from dicom_node.workflow.review.ports import ExternalReportSource
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.rendition import PLAIN, Rendition
 
 _LOG = logging.getLogger(__name__)
 WITH_REPORT = ("the report that it belongs to is held",)
@@ -41,6 +49,7 @@ class Reporting:
         index: StudyStore,
         results: ResultStore,
         deliveries: DeliveryLedger,
+        substitutes: Substitutes,
         external: ExternalReportSource,
         ae_titles: AeTitles,
         maker: EvidenceMaker,
@@ -56,6 +65,7 @@ class Reporting:
         self._index = index
         self._results = results
         self._deliveries = deliveries
+        self._substitutes = substitutes
         self._external = external
         self._ae_titles = ae_titles
         self._maker = maker
@@ -89,6 +99,7 @@ class Reporting:
             self._deliveries.reopen(job.job_id, EvidenceSet.RESULT)
         self._results.keep_evidence(evidence)
         self._results.withdraw([each for each in earlier if each not in _uids(evidence)])
+        self._keep_rendered(job, made)
         self._results.finish_job(job.job_id, JobState.DONE, at=self._clock())
         if any(_is_held_report(each) for each in evidence):
             self.report_failure(job, "The node holds its report back: it breaks a rule of DICOM.")
@@ -153,6 +164,38 @@ class Reporting:
             wanted=self._wanted(job),
             earlier=earlier,
             replaced=self._replaced(job),
+            renditions=tuple(dict.fromkeys(self._renditions(job).values())),
+        )
+
+    def _renditions(self, job: Job) -> dict[str, Rendition]:
+        """Return how destinations want results that want them other than they are made."""
+        found = {title: self._ae_titles.find(title) for title in job.destinations}
+        return {
+            title: entity.rendition
+            for title, entity in found.items()
+            if entity is not None and entity.rendition != PLAIN
+        }
+
+    def _keep_rendered(self, job: Job, made: MadeEvidence) -> None:
+        """Record what stands for overlays and pages at destinations that want them otherwise."""
+        self._substitutes.keep(
+            [
+                Substitute(
+                    destination=title,
+                    sop_instance_uid=each.sop_instance_uid,
+                    job_id=job.job_id,
+                    sent_instance_uid=each.made.sop_instance_uid,
+                    sent_class_uid=each.made.sop_class_uid,
+                    sent_series_uid=each.made.series_instance_uid,
+                    path=each.made.path,
+                    reason=f"{title} wants it {rendition.words}",
+                    made_at=self._clock(),
+                    rendition=rendition.key,
+                )
+                for title, rendition in self._renditions(job).items()
+                for each in made.rendered
+                if each.rendition == rendition and not each.made.is_held
+            ]
         )
 
     def _failure_made(self, order: EvidenceOrder) -> MadeEvidence:

@@ -6,8 +6,8 @@ object of its own, with a UID that derives from the first one's: made once, kept
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pydicom.dataset import Dataset
 
@@ -22,10 +22,12 @@ from dicom_node.workflow.ports import (
     ResultStore,
     Substitutes,
 )
-from sr_templates.evidence_kind import EVIDENCE
+from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.form import FORM_OF, ReportForm
 from sr_templates.forms.references import SentAs, referenced_uids, sources_of
 from sr_templates.forms.report import in_form, led_elsewhere
+from sr_templates.rendition import PLAIN, RENDERED, Rendition
+from sr_templates.translation import translated
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
@@ -37,18 +39,25 @@ _REFERRING = frozenset({"SR", "KO"})
 class _Place:
     """One destination while objects are fitted to it.
 
-    ``sent`` is what stands there for other objects, by their SOP Instance UIDs.
+    ``sent`` is what stands there for other objects, by their SOP Instance UIDs; ``drawn`` are the
+    paths of overlays and pages as they are wanted there.
     """
 
     destination: ApplicationEntity
     accepted: frozenset[str]
     sent: dict[str, SentAs]
+    drawn: Mapping[str, str]
     made: list[Substitute] = field(default_factory=list)
 
     @property
     def title(self) -> str:
         """Its AE title."""
         return self.destination.title
+
+    @property
+    def rendition(self) -> Rendition:
+        """In which language reports are wanted there."""
+        return replace(self.destination.rendition, beside=False)
 
 
 class Fitting:
@@ -83,15 +92,29 @@ class Fitting:
         """
         specs = [EVIDENCE[kind] for kind in dict.fromkeys(each.kind for each in objects)]
         choice = [each for spec in specs if len(spec.sop_classes) > 1 for each in spec.sop_classes]
+        known = [
+            each
+            for each in self._substitutes.of_study(delivery.job_id, destination.title)
+            if each.rendition in ("", destination.rendition.key, _language_key(destination))
+        ]
         place = _Place(
             destination=destination,
             accepted=self._acceptance.accepted(destination, choice) if choice else frozenset(),
-            sent={
-                each.sop_instance_uid: _sent_as(each)
-                for each in self._substitutes.of_study(delivery.job_id, destination.title)
+            sent={each.sop_instance_uid: _sent_as(each) for each in known},
+            drawn={
+                each.sop_instance_uid: each.path
+                for each in known
+                if each.rendition and each.rendition == destination.rendition.key
             },
         )
-        ordered = sorted(objects, key=lambda each: each.sop_class_uid not in FORM_OF)
+        # Reports list selections of key images, and what else refers to reports comes after them.
+        ordered = sorted(
+            objects,
+            key=lambda each: (
+                each.kind is not EvidenceKind.KO,
+                each.sop_class_uid not in FORM_OF,
+            ),
+        )
         paths = {each.sop_instance_uid: self._placed(each, place) for each in ordered}
         self._substitutes.keep(place.made)
         return tuple(paths[each.sop_instance_uid] for each in objects)
@@ -103,21 +126,45 @@ class Fitting:
     def _placed(self, each: EvidenceObject, place: _Place) -> str:
         """Return the path of an object, or of what goes in its place."""
         if EVIDENCE[each.kind].modality not in _REFERRING:
-            return each.path
+            return self._drawn(each, place)
         forms = _forms(each, place)
-        if not forms and not place.sent:
+        if not forms and not place.sent and not _is_other(place.rendition):
             return each.path
         dataset = self._archive.whole_evidence(each.path)
         self._place_named(dataset, place)
+        said = self._said(dataset, place)
         for form in forms:
-            other = in_form(dataset, form, place.sent)
+            other = in_form(said, form, place.sent)
             if self._passes(other.dataset, dataset):
                 return self._replaced(each, other.dataset, place, _why(place, form, other.losses))
-        led = led_elsewhere(dataset, place.sent)
-        if led is None or not self._passes(led, dataset):
-            return each.path
-        why = f"it refers to reports in whose place {place.title} got others"
-        return self._replaced(each, led, place, why)
+        led = led_elsewhere(said, place.sent)
+        if led is not None and self._passes(led, dataset):
+            why = f"it refers to objects in whose place {place.title} got others"
+            return self._replaced(each, led, place, why)
+        if said is not dataset:
+            why = f"{place.title} wants it {place.rendition.words}"
+            return self._replaced(each, said, place, why)
+        return each.path
+
+    def _drawn(self, each: EvidenceObject, place: _Place) -> str:
+        """Return the path of an overlay or page as it is wanted, or as everybody gets it."""
+        wanted = place.destination.rendition
+        if each.kind in RENDERED and _is_other(wanted) and each.sop_instance_uid not in place.drawn:
+            _LOG.warning(
+                "sent in English as it was made destination=%s wanted=%r sop=%s: analyse again "
+                "for what was asked for since",
+                place.title,
+                wanted.key,
+                each.sop_instance_uid,
+            )
+        return place.drawn.get(each.sop_instance_uid, each.path)
+
+    def _said(self, dataset: Dataset, place: _Place) -> Dataset:
+        """Return a report in the language that is wanted; as it is where that would not pass."""
+        if not _is_other(place.rendition):
+            return dataset
+        said = translated(dataset, place.rendition)
+        return said if self._passes(said, dataset) else dataset
 
     def _place_named(self, dataset: Dataset, place: _Place) -> None:
         """See to it that own reports which an object names are replaced before it, sent or not.
@@ -128,7 +175,8 @@ class Fitting:
             found = self._results.evidence_object(uid)
             if found is None or found[0].sop_class_uid not in FORM_OF or found[0].is_held:
                 continue
-            if _forms(found[0], place) and not self._is_there(found[0], place):
+            changes = _forms(found[0], place) or _is_other(place.rendition)
+            if changes and not self._is_there(found[0], place):
                 self._placed(found[0], place)
 
     def _is_there(self, each: EvidenceObject, place: _Place) -> bool:
@@ -151,6 +199,7 @@ class Fitting:
             path=self._archive.keep(made),
             reason=why,
             made_at=self._clock(),
+            rendition=place.rendition.key,
         )
         place.made.append(substitute)
         place.sent[each.sop_instance_uid] = _sent_as(substitute)
@@ -173,6 +222,16 @@ def _forms(each: EvidenceObject, place: _Place) -> tuple[ReportForm, ...]:
     if each.sop_class_uid not in classes:
         return ()
     return tuple(FORM_OF[one] for one in classes if one in place.accepted)
+
+
+def _is_other(rendition: Rendition) -> bool:
+    """Whether a report has to be said otherwise than everybody gets it."""
+    return rendition != PLAIN
+
+
+def _language_key(destination: ApplicationEntity) -> str:
+    """Return how substitutes of reports for a destination are marked: they have no layout."""
+    return replace(destination.rendition, beside=False).key
 
 
 def _sent_as(substitute: Substitute) -> SentAs:

@@ -15,19 +15,23 @@ from dicom_node.persistence.corridor.proofs import ProofStore
 from dicom_node.workflow.delivery.fit import Fitting
 from dicom_node.workflow.delivery.ports import Prover
 from dicom_node.workflow.delivery.proving import ProvingParts
-from dicom_node.workflow.ports import Clock
+from dicom_node.workflow.ports import Clock, Substitutes
 from dicom_node.workflow.testing.fakes import FakeAcceptance, FakeProver, FakeSubstitutes
 
 
 def fitting(
-    hotbase: Hotbase, deliveries: DeliveryStore, clock: Clock, root: Path = Path("/nonexistent")
+    hotbase: Hotbase,
+    deliveries: DeliveryStore,
+    clock: Clock,
+    root: Path = Path("/nonexistent"),
+    substitutes: Substitutes | None = None,
 ) -> Fitting:
     """Return a fitting that has nothing to do, and so reads and writes no files."""
     archive = StorageArchive(ArchiveSettings(root=root))
     return Fitting(
         results=hotbase,
         deliveries=deliveries,
-        substitutes=FakeSubstitutes(),
+        substitutes=substitutes or FakeSubstitutes(),
         archive=DicomObjects(received=archive, evidence=archive, ae_title="AINODE", clock=clock),
         acceptance=FakeAcceptance(),
         clock=clock,

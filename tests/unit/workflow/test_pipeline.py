@@ -31,6 +31,7 @@ from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
+from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.devices.observations import ObservationStore
 from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
@@ -80,6 +81,7 @@ class Works:
         self.index = StudyIndex(engine)
         self.hotbase = Hotbase(engine)
         self.deliveries = DeliveryStore(engine)
+        self.substitutes = SubstituteStore(engine)
         self.sender = FakeSender()
         self.observations = ObservationStore(engine)
         self.received = StorageArchive(ArchiveSettings(root=folder / "received", durable=False))
@@ -113,6 +115,7 @@ class Works:
             reporting=Reporting(
                 **repositories,
                 deliveries=self.deliveries,
+                substitutes=self.substitutes,
                 external=self.external,
                 ae_titles=ae_titles,
                 maker=EvidenceMaking(archive=self.objects, images=self.models),

@@ -1,0 +1,1 @@
+"""Languages that results and pages are written in: sentences are English inside, others outside."""

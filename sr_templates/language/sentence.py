@@ -1,0 +1,71 @@
+"""A sentence with values in it, recognised again in the words that were made of it.
+
+Domain and templates say things in English: a sentence is formatted, handed on, kept as a row. Where
+it is shown in another language, the pattern ``"{count} of {images} analysed"`` finds the values in
+``"1 of 2 images analysed"`` and sets them into the translation.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# What values are: anything, numbers where the name says that they are counted.
+_ANYTHING, _NUMBER = r".+?", r"[<>] \d[\d.,]*|-?\d[\d.,]*"
+# What a sentence begins with is no other sentence.
+_BEGINNING = r"(?:(?!: |\. ).)+?"
+# Letters of its own that a sentence with one value needs to be recognised by, and with several.
+_FEW, _MANY = 5, 12
+COUNTED = frozenset({"count", "number", "len", "total"})
+
+
+def placeholders(message: str) -> tuple[str, ...]:
+    """Return the names in braces, in their order."""
+    return tuple(PLACEHOLDER.findall(message))
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    parts, end, seen = [], 0, set()
+    for found in PLACEHOLDER.finditer(message):
+        name = found[1]
+        if name in seen:
+            raise ValueError(f"{message!r} names {name} twice")
+        seen.add(name)
+        value = _NUMBER if name in COUNTED else _ANYTHING if found.start() else _BEGINNING
+        parts.append(f"{re.escape(message[end : found.start()])}(?P<{name}>{value})")
+        end = found.end()
+    return re.compile("".join(parts) + re.escape(message[end:]), re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """A message with placeholders, compiled.
+
+    ``anchor`` is its longest run of fixed letters: words without it are none of this sentence.
+    """
+
+    message: str
+    anchor: str = field(init=False)
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        runs = PLACEHOLDER.split(self.message)[::2]
+        object.__setattr__(self, "anchor", max(runs, key=len))
+        object.__setattr__(self, "pattern", _pattern(self.message))
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether nobody else's words are likely to read as this sentence does."""
+        return self.fixed >= (_FEW if len(placeholders(self.message)) == 1 else _MANY)
+
+    @property
+    def fixed(self) -> int:
+        """How many characters are its own: of two that match, the one that says more is meant."""
+        return len(PLACEHOLDER.sub("", self.message))
+
+    def values(self, words: str) -> Mapping[str, str] | None:
+        """Return the values with which the sentence reads ``words``; None where it never does."""
+        if self.anchor not in words:
+            return None
+        found = self.pattern.fullmatch(words)
+        return found.groupdict() if found else None

@@ -1,0 +1,150 @@
+"""A finished result object in another language (docs/adr/0038).
+
+What an object says is said once, in English. Another language is another SOP instance, with a UID
+that derives from the first one's (PS3.3 C.12.1): words of the node are replaced, Code Values never.
+Code Meaning is annotation for people, and may be a translation (PS3.3 8.3). Words of a person are
+left as they were written.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from types import MappingProxyType
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sr.coding import Code
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from sr_templates import codes
+from sr_templates.character_set import CharacterSet, declare
+from sr_templates.language.language import Language, LanguageCode, result_language
+from sr_templates.rendition import Rendition
+from sr_templates.repair import long_string, shortened
+from sr_templates.uids import derived_uid
+
+_MEANING = 64
+# Attributes of one line, 64 characters at most, in which the node speaks.
+_LINES = (
+    "SeriesDescription",
+    "DocumentTitle",
+    "ContentDescription",
+    "SegmentLabel",
+    "DerivationDescription",
+)
+_PARAGRAPHS = ("ImageComments", "SegmentDescription", "UnformattedTextValue")
+
+# What templates of the library of structured reports name (TID 1002, 1003, 4019, 1204).
+TEMPLATE_MEANINGS = (
+    "Algorithm Name",
+    "Algorithm Parameters",
+    "Algorithm Version",
+    "Device Observer Manufacturer",
+    "Device Observer Model Name",
+    "Device Observer Name",
+    "Device Observer Physical Location During Observation",
+    "Device Observer Serial Number",
+    "Device Observer UID",
+    "Person Observer Name",
+    "Person Observer's Organization Name",
+    "Real World Value Map used for measurement",
+    "Referenced Segment",
+    "Source image for segmentation",
+    "Source series for segmentation",
+    "Volumetric measurement group",
+)
+LANGUAGES: Mapping[LanguageCode, Code] = MappingProxyType(
+    {
+        LanguageCode.ENGLISH: codes.ENGLISH_US,
+        LanguageCode.RUSSIAN: Code("ru", "RFC5646", "Russian"),
+        LanguageCode.KAZAKH: Code("kk", "RFC5646", "Kazakh"),
+        LanguageCode.ROMANIAN: Code("ro", "RFC5646", "Romanian"),
+        LanguageCode.BELARUSIAN: Code("be", "RFC5646", "Belarusian"),
+    }
+)
+"""CID 5000 Languages: what Language of Content Item and Descendants (TID 1204) says."""
+
+
+def as_rendition(made: Dataset, rendition: Rendition) -> Dataset:
+    """Give an object that was drawn in a rendition its own identity, and its words there.
+
+    Parameters
+    ----------
+    made
+        An object as its template made it: its UID is that of the object that all others get.
+    """
+    source_set = CharacterSet.of(made)
+    _translate(made, result_language(rendition.language.value))
+    declare(made, source_set)
+    _name(made, rendition_uid(str(made.SOPInstanceUID), rendition))
+    return made
+
+
+def translated(report: Dataset, rendition: Rendition) -> Dataset:
+    """Return a report, or a selection of key objects, in the language of a rendition."""
+    made = deepcopy(report)
+    language = result_language(rendition.language.value)
+    _translate(made, language)
+    is_of_person = _is_of_person(report)
+    _translate_codes(made.get("ConceptNameCodeSequence") or [], language)
+    for item in _items(made):
+        _translate_item(item, language, is_of_person=is_of_person)
+    declare(made, CharacterSet.of(report))
+    _name(made, rendition_uid(str(report.SOPInstanceUID), rendition))
+    return made
+
+
+def rendition_uid(sop_instance_uid: str, rendition: Rendition) -> str:
+    """Return the UID of what stands for an object in a rendition."""
+    return derived_uid("rendition", sop_instance_uid, rendition.key)
+
+
+def _translate(dataset: Dataset, language: Language) -> None:
+    for item in (dataset, *(dataset.get("SegmentSequence") or [])):
+        for keyword in _LINES:
+            if item.get(keyword):
+                item[keyword].value = long_string(language.said(str(item[keyword].value)))
+        for keyword in _PARAGRAPHS:
+            if item.get(keyword):
+                item[keyword].value = language.said(str(item[keyword].value))
+
+
+def _translate_item(item: Dataset, language: Language, *, is_of_person: bool) -> None:
+    name = _code_value(item, "ConceptNameCodeSequence")
+    _translate_codes(item.get("ConceptNameCodeSequence") or [], language)
+    if name == codes.LANGUAGE_OF_CONTENT.value:
+        item.ConceptCodeSequence = [codes.code_item(LANGUAGES[language.code])]
+    _translate_codes(item.get("ConceptCodeSequence") or [], language)
+    for value in item.get("MeasuredValueSequence") or []:
+        _translate_codes(value.get("MeasurementUnitsCodeSequence") or [], language)
+    if item.get("ValueType") == "TEXT" and item.get("TextValue"):
+        words = str(item.TextValue)
+        item.TextValue = language.whole(words) if is_of_person else language.said(words)
+
+
+def _translate_codes(sequence: list[Dataset], language: Language) -> None:
+    """Give meanings in a language where it has a word for them; values stay (PS3.3 8.3)."""
+    for code in sequence:
+        meaning = str(code.get("CodeMeaning", ""))
+        code.CodeMeaning = shortened(language.whole(meaning), _MEANING)
+
+
+def _is_of_person(report: Dataset) -> bool:
+    """Whether the report is what people said, with remarks that they typed."""
+    return report.get("VerificationFlag") == "VERIFIED" or bool(report.get("ParticipantSequence"))
+
+
+def _items(parent: Dataset) -> Iterator[Dataset]:
+    for item in parent.get("ContentSequence") or []:
+        yield item
+        yield from _items(item)
+
+
+def _code_value(item: Dataset, keyword: str) -> str:
+    return str((item.get(keyword) or [Dataset()])[0].get("CodeValue", ""))
+
+
+def _name(dataset: Dataset, uid: str) -> None:
+    dataset.SOPInstanceUID = uid
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
