@@ -177,8 +177,11 @@ def _messages(path: Path, source: Source) -> Iterator[tuple[str | tuple[str, str
         return
     options = dict(JINJA) if source.method == "jinja2" else {}
     found = extract_from_file(source.method, path, keywords=KEYWORDS, options=options)
-    for _, message, comments, _ in found:
-        yield message if isinstance(message, str) else (message[0], message[1]), list(comments)
+    for _, found_message, comments, _ in found:
+        if isinstance(found_message, str):
+            yield found_message, list(comments)
+        else:
+            yield (found_message[0], found_message[1]), list(comments)
 
 
 def catalogues() -> Mapping[Path, tuple[Source, ...]]:

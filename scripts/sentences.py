@@ -102,10 +102,13 @@ class _Finder(ast.NodeVisitor):
             node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         )
         if name == "Code":
-            meaning = node.args[-1] if node.args else None
-            for each in [meaning, *(one.value for one in node.keywords if one.arg == "meaning")]:
-                if each is not None and (words := _words_of(each)):
-                    self.found.append((each.lineno, words))
+            meanings = [
+                *node.args[-1:],
+                *(one.value for one in node.keywords if one.arg == "meaning"),
+            ]
+            for meaning in meanings:
+                if words := _words_of(meaning):
+                    self.found.append((meaning.lineno, words))
             return
         if name in _CALLS:
             return
