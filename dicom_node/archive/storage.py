@@ -41,6 +41,8 @@ class ArchiveSettings:
     min_free_bytes: int = 512 * _MIB
     max_object_bytes: int = 2048 * _MIB
     refused_limit_bytes: int = 1024 * _MIB
+    # Where several hosts share the root, each writes first in a folder of this name of its own.
+    writer: str = ""
 
 
 class StorageArchive:
@@ -50,7 +52,7 @@ class StorageArchive:
         """Use the folders of ``settings``; ``open`` creates them."""
         self.settings = settings
         self.root = settings.root
-        incoming = settings.root / layout.INCOMING
+        incoming = settings.root / layout.INCOMING / settings.writer
         self._files = DurableFolder(settings.root, incoming, durable=settings.durable)
         self._refused = RefusedObjects(
             folder=settings.root / layout.REFUSED,
@@ -61,8 +63,8 @@ class StorageArchive:
     def open(self) -> int:
         """Create the folders and remove what a crash left half written.
 
-        Only for the one process that starts before any other stores: it returns how many
-        abandoned temporary files it removed.
+        Only for the one process that starts before any other of its host stores: it returns how
+        many abandoned temporary files it removed.
 
         Raises
         ------
@@ -70,7 +72,7 @@ class StorageArchive:
             The folders cannot be created.
         """
         try:
-            for name in (layout.INCOMING, layout.REFUSED):
+            for name in (f"{layout.INCOMING}/{self.settings.writer}", layout.REFUSED):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             return self._files.discard_incoming()
         except OSError as error:

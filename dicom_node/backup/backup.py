@@ -31,7 +31,16 @@ from dicom_node.configuration.settings import NodeSettings
 _DATA, _CONFIG, _DATABASES = "data", "config", "databases"
 # What can be made again, what is half written, and the databases' own files.
 TRAVEL = ".travel"
-_LEFT_OUT = ("cache", ".incoming", TRAVEL, "node.lock", "head.json", "sent.json", "lock")
+_LEFT_OUT = (
+    "cache",
+    ".incoming",
+    TRAVEL,
+    "node.lock",
+    "executor-id",
+    "head.json",
+    "sent.json",
+    "lock",
+)
 _SQLITE_FILES = (".sqlite", ".sqlite-wal", ".sqlite-shm", ".sqlite-journal")
 
 
@@ -93,12 +102,12 @@ class Backup:
 
     def files(self) -> Iterator[PurePath]:
         """Yield the files to copy, relative to the data folder."""
-        for each in files_below(self.settings.data_dir, _LEFT_OUT):
+        for each in files_below(self.settings.common_dir, _LEFT_OUT):
             if not each.name.endswith(_SQLITE_FILES):
                 yield each
 
     def _require_own(self, folder: Path) -> None:
-        inside = folder.resolve().is_relative_to(self.settings.data_dir.resolve())
+        inside = folder.resolve().is_relative_to(self.settings.common_dir.resolve())
         if inside:
             raise BackupError("the backup would lie in the data folder that it is a backup of")
         if not folder.exists() or not any(folder.iterdir()):
@@ -117,14 +126,14 @@ class Backup:
         )
 
     def _bring(self, data: Path, each: PurePath) -> bool:
-        return bring(self.settings.data_dir / each, data / each)
+        return bring(self.settings.common_dir / each, data / each)
 
     def _has(self, data: Path, each: PurePath) -> bool:
         """Tell whether a file is in the backup; one that has come since is brought."""
         return self._bring(data, each) or (data / each).exists()
 
     def _exists(self, each: PurePath) -> bool:
-        return (self.settings.data_dir / each).exists()
+        return (self.settings.common_dir / each).exists()
 
 
 def named_urls(settings: NodeSettings) -> dict[str, str]:
@@ -166,7 +175,7 @@ def restore(
             f"the backup holds {', '.join(files)}, the settings name {', '.join(urls)}: let both "
             "share or not share databases alike."
         )
-    data = settings.data_dir
+    data = settings.common_dir
     if data.exists() and any(each.name not in _LEFT_OUT for each in data.iterdir()):
         raise BackupError(f"{data} is not empty: nothing is replaced.")
     for url in urls.values():

@@ -217,7 +217,7 @@ def _read_on(
 
 @contextmanager
 def _asked(run: Invocation, title: str, url: str) -> Iterator[OrthancArchive]:
-    credential = Credentials(run.settings().data_dir).find(title)
+    credential = Credentials(run.settings().common_dir).find(title)
     if credential is not None and not credential.user:
         raise ConfigurationError(
             f"Orthanc wants a user and a password: `dicom-node ae credential {title} --user …`."

@@ -41,7 +41,7 @@ def retention(
         return
     job = Retention(
         repositories.retention,
-        data=repositories.settings.data_dir,
+        data=repositories.settings.common_dir,
         rule=retention_rule(repositories.settings),
         clock=utc_now,
     )

@@ -4,10 +4,12 @@ import gc
 import signal
 import threading
 from types import FrameType
+from typing import Annotated
 
 import typer
 
 from dicom_node.cli.context import invocation
+from dicom_node.domain.host import Role
 from dicom_node.isolation.parent import start_parent
 from dicom_node.telemetry import configure_logging
 
@@ -21,7 +23,17 @@ PROCESSES_NEED = (
 """What receivers and workers import; tests compare it with what they name."""
 
 
-def serve(context: typer.Context) -> None:
+def serve(
+    context: typer.Context,
+    role: Annotated[
+        Role | None,
+        typer.Option(
+            help="What this host does of the work, where several share one PostgreSQL: receive, "
+            "analyse and deliver, show pages, or all.",
+            show_default="all",
+        ),
+    ] = None,
+) -> None:
     """Run the node until it is told to stop (Ctrl-C or SIGTERM).
 
     Running associations may end and their studies are finished first; whatever is still under way
@@ -33,6 +45,9 @@ def serve(context: typer.Context) -> None:
     start_parent(PROCESSES_NEED)
     run = invocation(context)
     settings = run.settings()
+    if role is not None:
+        shared = settings.hosts.model_copy(update={"role": role.value})
+        settings = settings.model_copy(update={"hosts": shared})
     configure_logging(settings.log_level, settings.log_format)
     told_to_stop = threading.Event()
 
@@ -56,9 +71,11 @@ def serve(context: typer.Context) -> None:
     node.start()
     gc.freeze()
     gc.enable()
+    receives = f"receives on port [bold]{node.port}[/]" if node.port else f"is a {node.role}"
     run.console.print(
-        f"[bold]{settings.network.ae_title}[/] receives on port [bold]{node.port}[/]; "
-        f"pages, health and metrics on {node.web_url}. Ctrl-C stops it."
+        f"[bold]{settings.network.ae_title}[/] {receives}; "
+        f"{'pages, ' if node.role.shows else ''}health and metrics on {node.web_url}. "
+        "Ctrl-C stops it."
     )
     told_to_stop.wait()
     run.console.print("Stopping: running associations and studies may end first.")

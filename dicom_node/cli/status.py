@@ -9,6 +9,7 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation
 from dicom_node.cli.deliveries import show_outages, show_standings
+from dicom_node.cli.hosts import show_hosts
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.cli.priors import show_priors
 from dicom_node.domain.instance import Conflict
@@ -56,6 +57,7 @@ def status(
     run.console.print(_studies(recent) if recent else "Nothing has been received yet.")
     show_standings(run.console, repositories)
     show_outages(run.console, repositories)
+    show_hosts(run.console, repositories)
     for each in repositories.observations.suspensions():
         run.console.print(
             f"Suspended: {each.model_name} for {each.device_id}: {each.reason}", highlight=False

@@ -121,12 +121,25 @@ class WorkflowSettings(_Section):
     """Seconds to wait for a destination's commitment; asked three times, then not committed."""
     sweep_interval: float = Field(default=10.0, gt=0)
     """Seconds between two looks for studies and deliveries that a crash left behind."""
-    executor_id: str = Field(default="node-1", pattern="^[A-Za-z0-9._-]{1,64}$")
-    """Name of this node among those that share a workflow store; must outlive restarts."""
+    executor_id: str = Field(default="", pattern="^[A-Za-z0-9._-]{0,64}$")
+    """Name of this host among those that share a database; empty: made once, and kept."""
     stuck_after: float = Field(default=3600.0, gt=0)
     """Seconds after its last image at which a study that is not done degrades the health."""
     keep_workflows: float = Field(default=604800.0, gt=0)
     """Seconds for which rows of finished workflows are kept."""
+
+
+class HostSettings(_Section):
+    """This host among those that share one PostgreSQL."""
+
+    role: Literal["all", "receiver", "worker", "web"] = "all"
+    """What it does; `serve --role` says it too. Other than all needs PostgreSQL."""
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    """What people call it, in `status` and health; empty: the machine's name."""
+    beat: float = Field(default=5.0, gt=0)
+    """Seconds between two signs of life in the database."""
+    dead_after: float = Field(default=20.0, gt=0)
+    """Seconds of silence after which others take over its work; three beats at least."""
 
 
 class ReviewSettings(_Section):
@@ -397,6 +410,8 @@ class NodeSettings(BaseSettings):
 
     data_dir: Path = Path("data")
     """Folder of the archive, the databases and caches."""
+    shared_dir: str = ""
+    """Folder that several hosts share, of archive, results and models; empty: `data_dir`."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """How much is logged."""
     log_format: str = Field(default="text", pattern="^(text|json)$")
@@ -405,6 +420,7 @@ class NodeSettings(BaseSettings):
     web: WebSettings = WebSettings()
     database: DatabaseSettings = DatabaseSettings()
     workflow: WorkflowSettings = WorkflowSettings()
+    hosts: HostSettings = HostSettings()
     review: ReviewSettings = ReviewSettings()
     inference: InferenceSettings = InferenceSettings()
     workers: WorkerSettings = WorkerSettings()
@@ -435,14 +451,24 @@ class NodeSettings(BaseSettings):
         return init_settings, env_settings, toml
 
     @property
+    def common_dir(self) -> Path:
+        """Folder of what all hosts of a node share; of a single one, its data folder."""
+        return Path(self.shared_dir) if self.shared_dir else self.data_dir
+
+    @property
     def archive_dir(self) -> Path:
-        """Folder of received and created DICOM files."""
-        return self.data_dir / "archive"
+        """Folder of received DICOM files."""
+        return self.common_dir / "archive"
+
+    @property
+    def evidence_dir(self) -> Path:
+        """Folder of the DICOM files that were made of them."""
+        return self.common_dir / "evidence"
 
     @property
     def models_dir(self) -> Path:
         """Folder of models that were trained or imported here, beside the shipped ones."""
-        return self.data_dir / "models"
+        return self.common_dir / "models"
 
     @property
     def cache_dir(self) -> Path:
@@ -452,7 +478,7 @@ class NodeSettings(BaseSettings):
     @property
     def finetuning_dir(self) -> Path:
         """Folder of fine-tunings: plans, checkpoints, candidates."""
-        return self.data_dir / "finetuning"
+        return self.common_dir / "finetuning"
 
     @property
     def audit_dir(self) -> Path:
@@ -467,7 +493,7 @@ class NodeSettings(BaseSettings):
     @property
     def warehouse_dir(self) -> Path:
         """Folder of validated images, by device."""
-        return self.data_dir / "warehouse"
+        return self.common_dir / "warehouse"
 
     @property
     def warehouse_url(self) -> str:

@@ -50,7 +50,7 @@ def make_ae_titles(settings: NodeSettings, store: AeTitleStore, trail: AuditStor
         ),
         call=lambda entity: _echo(settings, entity),
         clock=utc_now,
-        secrets=Credentials(settings.data_dir),
+        secrets=Credentials(settings.common_dir),
         trail=trail,
     )
 

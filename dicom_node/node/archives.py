@@ -7,6 +7,7 @@ from datetime import datetime
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects, SummarisedObjects
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.node.roles import executor_id_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ def archives_of(settings: NodeSettings, *, clock: Callable[[], datetime]) -> Arc
     both = {
         "received": StorageArchive(archive_settings(settings)),
         "evidence": StorageArchive(
-            ArchiveSettings(root=settings.data_dir / "evidence", min_free_bytes=0)
+            ArchiveSettings(root=settings.evidence_dir, min_free_bytes=0, writer=_writer(settings))
         ),
     }
     title = settings.network.ae_title
@@ -41,4 +42,10 @@ def archive_settings(settings: NodeSettings) -> ArchiveSettings:
         root=settings.archive_dir,
         min_free_bytes=settings.network.min_free_bytes,
         max_object_bytes=settings.network.max_object_bytes,
+        writer=_writer(settings),
     )
+
+
+def _writer(settings: NodeSettings) -> str:
+    """Return the name of this host's part of the folder that hosts share."""
+    return executor_id_of(settings) if settings.shared_dir else ""

@@ -1,19 +1,39 @@
 """What the settings say to the node's workflow engine."""
 
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.persistence.database import make_workflow_engine
-from dicom_node.workflow.contract import contract_of
-from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
+from dicom_node.node.hosts import Cluster
+from dicom_node.node.roles import shares
+from dicom_node.persistence.database import make_workflow_engine, postgresql_arguments
+from dicom_node.workflow.contract import StepContract, contract_of
+from dicom_node.workflow.engine import EngineSettings, Sharing, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
+from dicom_node.workflow.remote import RemoteSettings
 
 
-def engine_settings(settings: NodeSettings) -> EngineSettings:
+def engine_settings(settings: NodeSettings, cluster: Cluster) -> EngineSettings:
     """Return where workflows are kept, and whose they are."""
+    sharing = Sharing(
+        places=2 * settings.workflow.parallel_studies,
+        others_work=cluster.others_work,
+        versions=cluster.versions,
+        connect=postgresql_arguments(settings.workflow_url) if shares(settings) else {},
+    )
     return EngineSettings(
         database_url=settings.workflow_url,
         database_engine=make_workflow_engine(settings.workflow_url),
-        executor_id=settings.workflow.executor_id,
+        executor_id=cluster.executor_id,
         keep_workflows=settings.workflow.keep_workflows,
-        contract=contract_of(Corridor, WorkflowEngine),
+        contract=contract(),
+        sharing=sharing if shares(settings) else None,
         service_patience=settings.inference.service_patience,
     )
+
+
+def contract() -> StepContract:
+    """Return which durable steps this version does, and with which values."""
+    return contract_of(Corridor, WorkflowEngine)
+
+
+def remote_settings(settings: NodeSettings) -> RemoteSettings:
+    """Return where workflows are kept that other hosts run."""
+    return RemoteSettings(database_url=settings.workflow_url, version=contract().version)

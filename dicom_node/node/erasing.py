@@ -46,7 +46,7 @@ class Erasing:
             study = each.study_instance_uid
             self._hotbase.erase(study, each.files, actor=actor, why=why, at=at)
             self._warehouse.erase(study)
-        remove_noted(self._repositories.retention, self._repositories.settings.data_dir)
+        remove_noted(self._repositories.retention, self._repositories.settings.common_dir)
 
     def _held(self, study: str) -> Held | None:
         trace, validated = self._hotbase.trace(study), self._warehouse.paths(study)

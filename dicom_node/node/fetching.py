@@ -1,7 +1,7 @@
 """Puts fetching together: one archive, asked for priors and for what transfers lack."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from ai_engine.ct.refusal import CtRefusalReason
@@ -68,7 +68,12 @@ def repairing_of(
     )
 
 
-def fetching_of(settings: NodeSettings, repositories: Repositories) -> PriorFetching | None:
+def fetching_of(
+    settings: NodeSettings,
+    repositories: Repositories,
+    *,
+    leads: Callable[[], bool] = lambda: True,
+) -> PriorFetching | None:
     """Return what fetches priors; None where the settings want none."""
     wanted = settings.retrieval
     if not wanted.archive or not wanted.priors:
@@ -88,6 +93,7 @@ def fetching_of(settings: NodeSettings, repositories: Repositories) -> PriorFetc
         archive=wanted.archive,
         look_every=settings.workflow.sweep_interval,
         clock=utc_now,
+        leads=leads,
     )
 
 

@@ -47,7 +47,7 @@ def standing_problems(settings: NodeSettings, repositories: Repositories) -> Ite
 
 def disk_problems(settings: NodeSettings) -> Iterator[Problem]:
     """Say where there is too little room to take studies, or soon will be."""
-    free = shutil.disk_usage(settings.data_dir).free
+    free = shutil.disk_usage(settings.common_dir).free
     least = settings.network.min_free_bytes
     if free >= 2 * least:
         return
@@ -55,7 +55,7 @@ def disk_problems(settings: NodeSettings) -> Iterator[Problem]:
     yield Problem(
         kind="disk",
         severity=Severity.FAILING if refuses else Severity.DEGRADED,
-        words=f"{free / 1e9:.1f} GB free in {settings.data_dir}"
+        words=f"{free / 1e9:.1f} GB free in {settings.common_dir}"
         + (": studies are refused" if refuses else ", little more than network.min_free_bytes"),
         advice="make room (dicom-node retention), or lower network.min_free_bytes",
     )

@@ -32,12 +32,17 @@ R = TypeVar("R")
 class Workers:
     """The workers of a node, or the node itself where none are wanted."""
 
-    def __init__(self, setup: AnalystSetup, models: tuple[str, ...]) -> None:
-        """Prepare; ``models`` are those that each worker loads at its start."""
+    def __init__(self, setup: AnalystSetup, models: tuple[str, ...], *, works: bool = True) -> None:
+        """Prepare; ``models`` are those that each worker loads at its start.
+
+        On a host that doesn't work there are none.
+        """
         wanted = setup.settings.workers
         self._deadline = wanted.deadline + wanted.deadline_per_object
         self._lanes = (
-            Lanes(_lane_setup(setup, models, wanted), count=wanted.count) if wanted.count else None
+            Lanes(_lane_setup(setup, models, wanted), count=wanted.count)
+            if wanted.count and works
+            else None
         )
         self.runner = self._lanes or Here(setup)
 

@@ -27,6 +27,7 @@ from dicom_node.node.archives import archive_settings
 from dicom_node.node.clock import utc_now
 from dicom_node.node.part_settings import scp_settings
 from dicom_node.node.peers import tls_files
+from dicom_node.node.roles import role_of
 from dicom_node.node.sole import SolePlace
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.database import make_engine, migrate
@@ -54,6 +55,7 @@ class Listening:
         self._sink: Sink | None = None
         self._has_sink = threading.Event()
         self._has_started = False
+        self._role = role_of(settings)
         self._place = SolePlace(settings)
         self._place.take()
         try:
@@ -65,8 +67,8 @@ class Listening:
 
     @property
     def port(self) -> int:
-        """The port that the node receives on."""
-        return self._open.port
+        """The port that the node receives on; 0 where it is not this host that does."""
+        return self._open.port if self._open else 0
 
     @property
     def tls_port(self) -> int | None:
@@ -133,7 +135,9 @@ class Listening:
         if self._sink is not None:
             self._sink(events)
 
-    def _make_pools(self, scp: ScpSettings) -> tuple[ReceiverPool, ReceiverPool | None]:
+    def _make_pools(self, scp: ScpSettings) -> tuple[ReceiverPool | None, ReceiverPool | None]:
+        if not self._role.receives:
+            return None, None
         files = tls_files(self._settings)
         if files is None or not server_context(files):
             return self._make_pool(scp), None
@@ -157,8 +161,9 @@ class Listening:
 
 def prepare(settings: NodeSettings, config_dir: Path) -> None:
     """Close the data folder to others, migrate Hotbase, and fill an empty table of AE titles."""
-    if make_private(settings.data_dir):
-        _LOG.warning("data folder was open to others path=%s", settings.data_dir)
+    for folder in dict.fromkeys((settings.data_dir, settings.common_dir)):
+        if make_private(folder):
+            _LOG.warning("data folder was open to others path=%s", folder)
     engine = make_engine(settings.hotbase_url)
     try:
         migrate(engine)

@@ -201,7 +201,7 @@ def fill_registry(
     traffic, reviews = repositories.traffic, observed.reviews
     registry.register(
         StandingCollector(
-            data=repositories.settings.data_dir,
+            data=repositories.settings.common_dir,
             workers=observed.workers,
             waiting_since=traffic.waiting_since,
             destinations=lambda: traffic.destinations(utc_now()),

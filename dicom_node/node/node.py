@@ -4,18 +4,19 @@ import functools
 import getpass
 import logging
 import threading
-from collections.abc import Collection, Sequence
-from datetime import UTC, timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from dicom_node import __version__
 from dicom_node.audit.events import application
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.health import Problem
+from dicom_node.domain.health import Problem, status_of
+from dicom_node.domain.host import Host, Role
+from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.instruments import Instruments
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
@@ -28,10 +29,11 @@ from dicom_node.node.clock import utc_now
 from dicom_node.node.committing import commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
-from dicom_node.node.engine_settings import engine_settings
+from dicom_node.node.engine_settings import contract, remote_settings
 from dicom_node.node.fetching import fetching_of, repairing_of
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
+from dicom_node.node.hosts import Cluster
 from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.isolated import Isolated, Workers
 from dicom_node.node.last_resort import LastResort
@@ -43,30 +45,30 @@ from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
+from dicom_node.node.relief import LeftAssociations
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.review import review_stages
+from dicom_node.node.schedule import Schedule
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
 from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.viewing import Viewing
 from dicom_node.node.website import Website
-from dicom_node.persistence.workflow_rows import WorkflowRowStore
-from dicom_node.web.application import make_application
+from dicom_node.node.work import Sharing, Work
+from dicom_node.web.application import Pages, make_application
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.patients import Patients
-from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
+from dicom_node.workflow.analysis.receive import Reception
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
-from dicom_node.workflow.analysis.salvage import Salvage
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.delivery.dispatch import Dispatch
 from dicom_node.workflow.delivery.plan import Planning
-from dicom_node.workflow.engine import WorkflowEngine
-from dicom_node.workflow.orphans import Orphans
 from dicom_node.workflow.pipeline import Corridor
+from dicom_node.workflow.remote import RemoteWorkflows
 
 _LOG = logging.getLogger(__name__)
 # A verdict that is this old and known nowhere was given outside this process, or left by a crash.
@@ -105,13 +107,19 @@ class Node:
         self._repositories.prepare(config_dir)
         self._auditing = Auditing(settings, self._repositories.audit)
         self._records = AssociationRecords(self._auditing.record)
-        self._associations = OpenAssociations()
+        self._cluster = Cluster(
+            settings, self._repositories.hosts, version=__version__, contract=contract().version
+        )
+        self._role = self._cluster.role
+        self._sharing = Sharing(self._cluster, self._repositories, alive=self._alive)
+        self._associations = self._sharing.associations
         self._review_queue = self._repositories.review_queue(on_decided=self._conclude)
         cards = ModelCards(config_dir, settings.models_dir)
         self._routes = make_routes(self._repositories, config_dir, cards)
         self._workers = Workers(
             AnalystSetup.of(settings, config_dir),
             tuple(sorted({route.model for route in self._routes.current().routes})),
+            works=self._role.works,
         )
         self._registry = CollectorRegistry()
         self._instruments = Instruments(self._registry, version=__version__)
@@ -132,7 +140,7 @@ class Node:
         )
         self._retention = Retention(
             self._repositories.retention,
-            data=settings.data_dir,
+            data=settings.common_dir,
             rule=retention_rule(settings),
             clock=utc_now,
         )
@@ -142,18 +150,30 @@ class Node:
             min_new_cases=settings.finetuning.min_new_cases,
         )
         self._corridor = self._make_corridor()
-        self._workflows = WorkflowEngine(
-            engine_settings(settings),
-            self._corridor,
-            WorkflowRowStore(settings.workflow_url),
-            stage=self._instruments.stage,
+        self._work = (
+            Work(
+                settings,
+                self._cluster,
+                self._repositories,
+                self._corridor,
+                stage=self._instruments.stage,
+            )
+            if self._role.works
+            else None
         )
-        self._orphans = Orphans(
-            workflows=self._workflows,
-            index=self._repositories.index,
-            giving_up=self._corridor.giving_up,
+        self._workflows = (
+            self._work.workflows if self._work else RemoteWorkflows(remote_settings(settings))
         )
         self._corridor.completion.start_with(self._workflows)
+        self._left = (
+            LeftAssociations(
+                self._sharing.shared,
+                index=self._repositories.index,
+                completion=self._corridor.completion,
+            )
+            if self._sharing.shared
+            else None
+        )
         self._dispatch = Dispatch(
             courier_parts(
                 settings,
@@ -166,13 +186,7 @@ class Node:
         self._corridor.planning.wake_with(self._dispatch.wake)
         self._telling = commitment_telling(settings, self._repositories)
         self._messages = Messages(settings, self._repositories)
-        self._salvage = Salvage(
-            index=self._repositories.index,
-            completion=self._corridor.completion,
-            giving_up=self._corridor.giving_up,
-            workflows=self._workflows,
-        )
-        self._fetching = fetching_of(settings, self._repositories)
+        self._fetching = fetching_of(settings, self._repositories, leads=self._cluster.leads)
         self._desk = ReceptionDesk(
             reception=Reception(
                 index=self._repositories.index,
@@ -182,11 +196,14 @@ class Node:
             ),
             associations=self._associations,
             stored=self._repositories.stored_since_last_index,
+            skew=self._cluster.skew,
         )
         self._workstations = Workstations(
             settings, self._repositories, record=self._auditing.record
         )
-        self._viewing = Viewing(settings) if settings.workers.count else None
+        self._viewing = (
+            Viewing(settings) if settings.workers.count and self._role.shows else None
+        )
         self._uploads = NodeUploads(
             archive=self._repositories.received,
             tell=self._received,
@@ -222,31 +239,18 @@ class Node:
                 problems=self.problems,
                 has_started=self._workers.have_started,
                 version=__version__,
-                pages=make_pages(
-                    settings,
-                    self._repositories,
-                    self._review_queue,
-                    version=__version__,
-                    devices=self._jobs.desk(),
-                    administration=make_administration(
-                        self._repositories,
-                        routes=self._routes,
-                        cards=cards,
-                        problems=self.problems,
-                        teller=self._teller,
-                        self_test=self._self_test,
-                        is_over=self._stopping.is_set,
-                    ),
-                    uploads=self._uploads,
-                    decoder=self._viewing,
-                    record=self._auditing.record,
-                    audit=self._auditing.trail,
-                ),
-                machines=self._workstations.routers,
+                hosts=self._hosts,
+                pages=self._make_pages(cards) if self._role.shows else None,
+                machines=self._workstations.routers if self._role.shows else (),
             ),
             settings.web,
         )
-        self._clock = BackgroundScheduler(timezone=UTC)
+        self._clock = Schedule(leads=self._cluster.leads)
+
+    @property
+    def role(self) -> Role:
+        """What this host does of the work."""
+        return self._role
 
     @property
     def port(self) -> int:
@@ -289,23 +293,23 @@ class Node:
         self._auditing.record(
             application(started=True, by=getpass.getuser(), at=utc_now(), version=__version__)
         )
-        self._workflows.start()
+        if self._left:
+            self._cluster.beat()
+        (self._work or self._workflows).start()
         try:
-            self._repositories.commitment_requests.release_all()
-            self._repositories.retrievals.end_all(until=utc_now())
-            self._salvage.sweep()
-            self._dispatch.start()
+            if self._work:
+                self._dispatch.start()
             self._listening.hand_over(measured_events(self._received, self._instruments))
-            self._desk.catch_up_with(missed)
-            for study in self._repositories.index.receiving():
-                self._corridor.completion.expect(study.study_instance_uid)
-            if self._fetching is not None:
+            self._take_up(missed)
+            if self._work and self._fetching is not None:
                 self._fetching.start()
             self._schedule()
             self._web.start()
-            self._workstations.start()
+            if self._role.shows:
+                self._workstations.start()
             self._workers.start()
             self._listening.wait_until_ready()
+            self._cluster.start(relieve=self._relief(), status=self._own_status)
         except BaseException:
             self.stop()
             raise
@@ -327,8 +331,7 @@ class Node:
         self._repositories.describing.stop()
         if self._fetching is not None:
             self._fetching.stop()
-        if self._clock.running:
-            self._clock.shutdown()
+        self._clock.stop()
         self._workflows.stop()
         self._dispatch.stop()
         self._workers.stop()
@@ -340,11 +343,21 @@ class Node:
             application(started=False, by=getpass.getuser(), at=utc_now(), version=__version__)
         )
         self._auditing.stop()
+        self._cluster.stop()
         self._repositories.close()
         self._listening.leave()
 
     def problems(self) -> tuple[Problem, ...]:
         """Say what is wrong with the node, and what to do."""
+        return (
+            *self._own_problems(),
+            *self._self_test.problems(),
+            *standing_problems(self._settings, self._repositories),
+            *self._other_hosts(),
+            *self._auditing.problems(),
+        )
+
+    def _own_problems(self) -> tuple[Problem, ...]:
         parts = RunningParts(
             receivers_ready=self._listening.ready,
             place_held=self._listening.is_place_held,
@@ -353,12 +366,43 @@ class Node:
             workers_down=self._workers.down,
             lasting_outage=self._workflows.outages.lasting,
         )
-        return (
-            *running_problems(parts),
-            *self._self_test.problems(),
-            *standing_problems(self._settings, self._repositories),
-            *self._auditing.problems(),
-        )
+        return tuple(running_problems(parts))
+
+    def _own_status(self) -> str:
+        return status_of(self._own_problems())
+
+    def _other_hosts(self) -> tuple[Problem, ...]:
+        try:
+            return self._cluster.problems()
+        except sa.exc.SQLAlchemyError:  # said of the database already
+            return ()
+
+    def _hosts(self) -> tuple[Host, ...]:
+        try:
+            return self._cluster.hosts()
+        except sa.exc.SQLAlchemyError:
+            return ()
+
+    def _alive(self, workflows: list[str]) -> frozenset[str]:
+        return self._work.workflows.alive(workflows) if self._work else frozenset()
+
+    def _take_up(self, missed: Iterable[ReceivedInstance]) -> None:
+        """Go on with what an earlier run of this host left."""
+        if self._left:
+            self._left.settle()
+        else:
+            self._repositories.commitment_requests.release_all()
+            self._repositories.retrievals.end_all(until=utc_now())
+        if not self._left or self._role.receives:
+            self._desk.catch_up_with(missed)
+        if not self._left:
+            for study in self._repositories.index.receiving():
+                self._corridor.completion.expect(study.study_instance_uid)
+
+    def _relief(self) -> Callable[[], None]:
+        if self._work is None or self._left is None:
+            return lambda: None
+        return self._work.relief(self._left, self._desk.catch_up_with)
 
     def _received(self, told: Sequence[ReceptionEvent]) -> None:
         self._desk.handle(told)
@@ -374,8 +418,9 @@ class Node:
                 ae_titles=repositories.ae_titles,
                 is_carried=self._associations.carries,
                 patience=settings.workflow.association_patience,
-                clock=utc_now,
+                clock=self._cluster.clock,
                 announced=repositories.announcements.announced,
+                expected=self._sharing.expected,
             ),
             routing=Routing(
                 routes=self._routes.in_use,
@@ -418,69 +463,76 @@ class Node:
             slots=Slots(settings.workflow.parallel_studies),
         )
 
+    def _make_pages(self, cards: ModelCards) -> Pages:
+        return make_pages(
+            self._settings,
+            self._repositories,
+            self._review_queue,
+            version=__version__,
+            devices=self._jobs.desk(),
+            administration=make_administration(
+                self._repositories,
+                routes=self._routes,
+                cards=cards,
+                problems=self.problems,
+                teller=self._teller,
+                self_test=self._self_test,
+                is_over=self._stopping.is_set,
+            ),
+            uploads=self._uploads,
+            decoder=self._viewing,
+            record=self._auditing.record,
+            audit=self._auditing.trail,
+        )
+
     def _schedule(self) -> None:
-        interval = self._settings.workflow.sweep_interval
-        self._clock.add_job(self._sweep, "interval", seconds=interval, max_instances=1)
-        # At once, and whenever something is indexed without its attributes.
-        self._clock.add_job(
-            self._repositories.describing.run,
-            "interval",
-            seconds=interval,
-            max_instances=1,
-            coalesce=True,
-            next_run_time=utc_now(),
-        )
-        self._clock.add_job(self._telling.sweep, "interval", seconds=interval, max_instances=1)
-        self._clock.add_job(self._messages.sweep, "interval", seconds=interval, max_instances=1)
-        self._clock.add_job(self._shadows.run, "interval", seconds=interval, max_instances=1)
-        self._clock.add_job(
-            self._services.look,
-            "interval",
-            seconds=_LOOK_AT_SERVICES,
-            max_instances=1,
-            coalesce=True,
-            next_run_time=utc_now(),
-        )
-        self._clock.add_job(self._collect, "interval", hours=1)
-        self._clock.add_job(self._web.renew, "interval", minutes=1)
-        self._clock.add_job(
-            self._tell,
-            "interval",
-            seconds=self._settings.notifications.interval,
-            max_instances=1,
-            coalesce=True,
-        )
-        if self._settings.retrieval.archive:
-            repairing = repairing_of(self._settings, self._repositories, self._corridor.completion)
-            self._clock.add_job(repairing.sweep, "interval", seconds=interval, max_instances=1)
-        care = self._settings
-        for schedule, job in (
-            (care.calibration.schedule, self._jobs.calibrate_all),
-            (care.drift.schedule, self._jobs.watch_all),
-            (care.finetuning.schedule, self._tuning.run),
-            (care.retention.schedule, self._retention.run),
-            (care.self_test.schedule, self._self_test.run),
-        ):
-            if schedule:
-                trigger = CronTrigger.from_crontab(schedule, timezone=UTC)
-                self._clock.add_job(job, trigger, max_instances=1, coalesce=True)
-        self._clock.start()
+        settings, clock = self._settings, self._clock
+        interval = settings.workflow.sweep_interval
+        clock.every(self._sweep, seconds=interval)
+        clock.every(self._web.renew, seconds=60)
+        if self._work:
+            # At once, and whenever something is indexed without its attributes.
+            describing = self._repositories.describing.run
+            clock.every(describing, seconds=interval, for_all=True, first=utc_now())
+            clock.every(self._telling.sweep, seconds=interval, for_all=True)
+            clock.every(self._messages.sweep, seconds=interval, for_all=True)
+            clock.every(self._shadows.run, seconds=interval, for_all=True)
+            clock.every(self._services.look, seconds=_LOOK_AT_SERVICES, first=utc_now())
+            clock.every(self._collect, seconds=3600, for_all=True)
+            clock.every(self._tell, seconds=settings.notifications.interval, for_all=True)
+            if settings.retrieval.archive:
+                repairing = repairing_of(settings, self._repositories, self._corridor.completion)
+                clock.every(repairing.sweep, seconds=interval, for_all=True)
+            clock.at(self._jobs.calibrate_all, settings.calibration.schedule)
+            clock.at(self._jobs.watch_all, settings.drift.schedule)
+            clock.at(self._tuning.run, settings.finetuning.schedule)
+            clock.at(self._retention.run, settings.retention.schedule)
+            clock.at(self._self_test.run, settings.self_test.schedule)
+        clock.start()
 
     def _sweep(self) -> None:
-        for part in (
-            self._desk.catch_up,
-            self._orphans.sweep,
-            self._salvage.sweep,
-            self._dispatch.sweep,
-            self._corridor.completion.sweep,
-            self._workstations.sweep,
-            self._conclude_decided,
-            self._auditing.take_changes,
-        ):
+        for part in self._parts_of_sweep():
             try:
                 part()
             except Exception:  # noqa: BLE001  # what is away for one part must not stop the others
                 _LOG.exception("a part of the sweep broke off; the next sweep does it again")
+
+    def _parts_of_sweep(self) -> Iterator[Callable[[], object]]:
+        yield self._desk.catch_up
+        if self._left:
+            yield self._left.settle
+        if self._work:
+            yield self._work.sweep
+            if self._cluster.leads():
+                yield self._work.salvage
+            yield self._dispatch.sweep
+            if self._cluster.leads():
+                yield self._corridor.completion.sweep
+        if self._role.shows:
+            yield self._workstations.sweep
+        if self._work and self._cluster.leads():
+            yield self._conclude_decided
+            yield self._auditing.take_changes
 
     def _tell(self) -> None:
         self._instruments.told(self._teller.look())
@@ -492,7 +544,8 @@ class Node:
             self._workflows.conclude_now(item_id, attempt=minute)
 
     def _collect(self) -> None:
-        self._workflows.collect()
+        if self._work:
+            self._work.workflows.collect()
         self._repositories.hotbase.forget_predictions(utc_now() - _KEEP_PREDICTIONS)
         kept = timedelta(seconds=self._settings.workflow.keep_workflows)
         self._repositories.commitment_requests.collect(utc_now() - kept)

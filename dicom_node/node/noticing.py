@@ -42,7 +42,7 @@ def style_of(settings: NodeSettings) -> Style:
 
 def channel_file(settings: NodeSettings) -> ChannelFile:
     """Return where channels are kept."""
-    return ChannelFile(settings.data_dir / "channels.json")
+    return ChannelFile(settings.common_dir / "channels.json")
 
 
 def make_notifications(

@@ -111,7 +111,7 @@ def make_pages(
         accounts=repositories.users,
         sessions=repositories.sessions,
         record=record,
-        secret=session_secret(settings.data_dir / "session.key"),
+        secret=session_secret(settings.common_dir / "session.key"),
         clock=utc_now,
         https=settings.web.is_secure,
         sections=sections,

@@ -72,7 +72,7 @@ def web_peer_of(settings: NodeSettings, entity: ApplicationEntity) -> WebPeer:
     ConfigurationError
         Its credential, or a file of TLS, cannot be used.
     """
-    credential = Credentials(settings.data_dir).find(entity.title)
+    credential = Credentials(settings.common_dir).find(entity.title)
     trust: ssl.SSLContext | bool = True
     if entity.url.startswith("https"):
         trust = ssl.create_default_context()

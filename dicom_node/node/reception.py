@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -13,9 +15,10 @@ from dicom_node.network.events import (
     ReceptionEvent,
     StudyReported,
 )
-from dicom_node.workflow.analysis.receive import OpenAssociations, Reception
+from dicom_node.workflow.analysis.receive import Associations, Reception
 
 _LOG = logging.getLogger(__name__)
+_NOTICED = 0.5  # seconds
 
 
 class ReceptionDesk:
@@ -29,21 +32,27 @@ class ReceptionDesk:
         self,
         *,
         reception: Reception,
-        associations: OpenAssociations,
+        associations: Associations,
         stored: Callable[[], Iterable[ReceivedInstance]],
+        skew: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """Take events; ``skew`` is by how many seconds this host's clock is ahead of the others'.
+
+        Where it is, times of reception are put right: quiet periods are measured elsewhere.
+        """
         self._reception = reception
         self._associations = associations
         self._stored = stored
+        self._skew = skew
         self._lags = False
 
     def handle(self, events: Sequence[ReceptionEvent]) -> None:
         """Index what was received, then check the studies of associations that ended."""
         for event in events:
             if isinstance(event, AssociationOpened):
-                self._associations.opened(event.association_id)
+                self._associations.opened(event.association_id, event.calling_ae)
         brought = [
-            (event.association_id, event.instance)
+            (event.association_id, self._put_right(event.instance))
             for event in events
             if isinstance(event, InstanceReceived)
         ]
@@ -57,6 +66,12 @@ class ReceptionDesk:
         except sa.exc.SQLAlchemyError:
             self._lags = True
             _LOG.exception("index not written objects=%d; they will be indexed later", len(brought))
+
+    def _put_right(self, instance: ReceivedInstance) -> ReceivedInstance:
+        skew = self._skew()
+        if abs(skew) < _NOTICED:
+            return instance
+        return replace(instance, received_at=instance.received_at - timedelta(seconds=skew))
 
     def catch_up(self) -> None:
         """Index what the archive holds and the index does not, where there may be such objects."""

@@ -45,6 +45,7 @@ from dicom_node.persistence.database import (
 from dicom_node.persistence.devices.calibrations import CalibrationStore
 from dicom_node.persistence.devices.observations import ObservationStore
 from dicom_node.persistence.devices.shadows import ShadowStore
+from dicom_node.persistence.hosts import HostStore
 from dicom_node.persistence.machine_tokens import MachineTokenStore
 from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
@@ -71,6 +72,7 @@ class Repositories:
         self.sessions = SessionStore(self.engine)
         self.audit = AuditStore(self.engine)
         self.routes = RouteStore(self.engine)
+        self.hosts = HostStore(self.engine)
         self.told = ToldStore(self.engine)
         self.urgent = FindingSearch(self.engine)
         self.index = StudyIndex(self.engine)
@@ -156,13 +158,13 @@ class Repositories:
             _LOG.info("AE titles taken from %s count=%d", config_dir / "ae_titles.toml", added)
 
     def stored_paths(self) -> Iterator[PurePath]:
-        """Yield the files that rows name, relative to the data folder."""
+        """Yield the files that rows name, relative to the folder that hosts share."""
         for root, paths in (
             (self.received.root, self.index.paths()),
             (self.evidence.root, self.hotbase.evidence_paths()),
             (self.settings.warehouse_dir, self.warehouse.paths()),
         ):
-            folder = root.relative_to(self.settings.data_dir)
+            folder = root.relative_to(self.settings.common_dir)
             for path in paths:
                 yield folder / path
 

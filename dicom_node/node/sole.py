@@ -2,6 +2,7 @@
 
 from dicom_node.configuration.private_folder import make_private
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.node.roles import executor_id_of
 from dicom_node.persistence.sole import ExecutorLock, FolderLock
 
 
@@ -11,7 +12,7 @@ class SolePlace:
     def __init__(self, settings: NodeSettings) -> None:
         make_private(settings.data_dir)
         self._folder = FolderLock(settings.data_dir)
-        self._name = ExecutorLock(settings.workflow_url, settings.workflow.executor_id)
+        self._name = ExecutorLock(settings.workflow_url, executor_id_of(settings))
 
     def take(self) -> None:
         """Take the place.

@@ -1,8 +1,10 @@
 """Engines, and the schema they must have."""
 
+import logging
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -10,6 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from dicom_node.errors import ConfigurationError
 
+_LOG = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAREHOUSE_MIGRATIONS = Path(__file__).parent / "warehouse_migrations"
 
@@ -37,7 +40,12 @@ def _engine(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        is_postgresql = parsed.get_backend_name() == "postgresql"
+        engine = sa.create_engine(
+            parsed,
+            pool_pre_ping=parsed.get_backend_name() != "sqlite",
+            connect_args=postgresql_arguments(url) if is_postgresql else {},
+        )
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(
             "database.url cannot be used: give sqlite:///FILE or postgresql://USER@HOST/NAME."
@@ -45,6 +53,33 @@ def _engine(url: str) -> sa.Engine:
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     return engine
+
+
+def postgresql_arguments(url: str) -> dict[str, Any]:
+    """Return what every connection is opened with, unless the URL itself says otherwise.
+
+    Both sides notice within 15 seconds that the other is gone: a host that is cut off must not
+    hold locks for hours, nor wait for answers that never come.
+    """
+    server = " ".join(
+        f"-c {name}={value}"
+        for name, value in (
+            ("tcp_keepalives_idle", 5),
+            ("tcp_keepalives_interval", 5),
+            ("tcp_keepalives_count", 2),
+            ("tcp_user_timeout", 15000),
+        )
+    )
+    own: dict[str, Any] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 5,
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 15000,
+        "options": server,
+    }
+    said = sa.make_url(url).query
+    return {name: value for name, value in own.items() if name not in said}
 
 
 def make_workflow_engine(url: str) -> sa.Engine | None:
@@ -67,6 +102,10 @@ def migrate(engine: sa.Engine, migrations: Path = MIGRATIONS) -> None:
     """Bring the schema up to date; running it again changes nothing."""
     current, newest = schema_revision(engine, migrations)
     if current == newest:
+        return
+    if current is not None and newest is not None and current > newest:
+        # A newer version runs beside this one, or did: what migrations add, this one leaves alone.
+        _LOG.warning("schema is newer than this version schema=%s known=%s", current, newest)
         return
     # What changes schemas loads for longer than all else here, and is seldom needed.
     from dicom_node.persistence.upgrading import upgrade  # noqa: PLC0415

@@ -1,6 +1,6 @@
 """The Hotbase's whole schema: every module that has tables of it."""
 
-from dicom_node.persistence import access_tables
+from dicom_node.persistence import access_tables, host_tables
 from dicom_node.persistence.corridor import (
     announcement_tables,
     attribute_tables,
@@ -28,5 +28,6 @@ MODULES = (
     step_tables,
     subscription_tables,
     access_tables,
+    host_tables,
 )
 HOTBASE = tables.METADATA

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,7 +83,8 @@ class ExecutorLock:
         if self._engine is not None and not self._taken(self._engine):
             raise ConflictError(
                 f"a node with workflow.executor_id {self._executor_id!r} runs on this workflow "
-                "store already: stop it, or give this one another executor_id"
+                "store already: stop it, or give this one another executor_id (where none is set, "
+                "a copied data folder brought its name along: delete its file executor-id)"
             )
 
     def is_held(self) -> bool:
@@ -122,6 +123,23 @@ class ExecutorLock:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+
+def running_executors(url: str, executor_ids: Collection[str]) -> frozenset[str]:
+    """Return those of these names that a node has taken in a workflow store on PostgreSQL."""
+    keys = {_key(f"executor {each}"): each for each in executor_ids}
+    engine = make_engine(url)
+    # The lock of a bigint shows its halves, and 1 (PostgreSQL, pg_locks).
+    query = sa.text(
+        "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks "
+        "WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    try:
+        with engine.connect() as connection:
+            return frozenset(keys[each] for each in connection.scalars(query) if each in keys)
+    finally:
+        engine.dispose()
 
 
 class DestinationLocks:

@@ -4,13 +4,14 @@ The tables are DBOS's; these are the columns that are used of them. On PostgreSQ
 schema ``dbos``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Self
 
 import sqlalchemy as sa
 
 from dicom_node.persistence.database import make_engine
-from dicom_node.workflow.take_up import Unfinished, Written
+from dicom_node.workflow.names import STUDIES
+from dicom_node.workflow.take_up import RUNNING, Unfinished, Written
 
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 
@@ -25,6 +26,7 @@ class WorkflowRowStore:
             "workflow_status",
             *map(sa.column, ("workflow_uuid", "status", "executor_id", "application_version")),
             *map(sa.column, ("name", "serialization", "inputs", "output", "error")),
+            *map(sa.column, ("queue_name", "owner_xid", "started_at_epoch_ms")),
             schema=schema,
         )
         self._inputs = sa.table(
@@ -49,12 +51,12 @@ class WorkflowRowStore:
         """Close it."""
         self.close()
 
-    def unfinished(self, *, but_of: str) -> tuple[Unfinished, ...]:
-        """Return the unfinished workflows of all versions but one."""
+    def unfinished(self, *, but_of: Collection[str]) -> tuple[Unfinished, ...]:
+        """Return the unfinished workflows of all versions but these."""
         columns, inputs = self._workflows.c, self._inputs.c
         of_others = sa.and_(
             columns.status.in_(_UNFINISHED),
-            sa.func.coalesce(columns.application_version, "") != but_of,
+            sa.func.coalesce(columns.application_version, "").not_in(list(but_of)),
         )
         query = (
             sa.select(self._workflows, inputs.inputs.label("arguments"))
@@ -78,6 +80,41 @@ class WorkflowRowStore:
             )
             for row in rows
         )
+
+    def executors(self) -> frozenset[str]:
+        """Return the executors that run something by their rows, dead or alive."""
+        columns = self._workflows.c
+        query = sa.select(columns.executor_id).where(columns.status == RUNNING).distinct()
+        with self._engine.connect() as connection:
+            return frozenset(each for each in connection.scalars(query) if each)
+
+    def release(self, executor_ids: Collection[str], version: str) -> tuple[str, ...]:
+        """Put what these executors run of a version back into the queue; return what that was.
+
+        One statement: what another host has taken up meanwhile names that one, and is left alone.
+        The token of the run (``owner_xid``) goes, so that whoever had it can record nothing more.
+        """
+        if not executor_ids:
+            return ()
+        columns = self._workflows.c
+        with self._engine.begin() as connection:
+            return tuple(
+                connection.scalars(
+                    sa.update(self._workflows)
+                    .where(
+                        columns.status == RUNNING,
+                        columns.executor_id.in_(list(executor_ids)),
+                        columns.application_version == version,
+                    )
+                    .values(
+                        status="ENQUEUED",
+                        owner_xid=None,
+                        started_at_epoch_ms=None,
+                        queue_name=sa.func.coalesce(columns.queue_name, STUDIES),
+                    )
+                    .returning(columns.workflow_uuid)
+                )
+            )
 
     def adopt(self, workflow_ids: Sequence[str], version: str) -> None:
         """Make workflows those of a version, unless they have ended meanwhile."""

@@ -11,6 +11,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from dicom_node.administration.people import People
 from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.domain.health import Problem, Severity, status_of
+from dicom_node.domain.host import Host
 from dicom_node.web import assets, sign_in
 from dicom_node.web import problems as problem_pages
 from dicom_node.web.frame import Frame, Section
@@ -58,6 +59,7 @@ def make_application(
     has_started: Callable[[], bool] = lambda: True,
     pages: Pages | None = None,
     machines: Sequence[APIRouter] = (),
+    hosts: Callable[[], Sequence[Host]] = lambda: (),
     observe: Observe | None = None,
 ) -> FastAPI:
     """Return the application.
@@ -76,6 +78,8 @@ def make_application(
         What people see; health and metrics alone without them.
     machines : sequence of APIRouter
         What programs are served without a sign-in; each says itself who may use it.
+    hosts : callable
+        Says which hosts share the work, where there are several.
     observe : callable, optional
         Is told how long each request took.
     """
@@ -88,7 +92,14 @@ def make_application(
         found = problems()
         status = status_of(found)
         response.status_code = 503 if status == Severity.FAILING else 200
-        return {"status": status, "version": version, "problems": [str(each) for each in found]}
+        shown: dict[str, object] = {
+            "status": status,
+            "version": version,
+            "problems": [str(each) for each in found],
+        }
+        if sharing := _shown(hosts):
+            shown["hosts"] = sharing
+        return shown
 
     @application.get("/health/live")
     def live() -> dict[str, str]:
@@ -117,6 +128,21 @@ def make_application(
     if observe is not None:
         application.add_middleware(RequestTimes, observe=observe)
     return application
+
+
+def _shown(hosts: Callable[[], Sequence[Host]]) -> list[dict[str, object]]:
+    """Return what /health says of each host."""
+    return [
+        {
+            "name": each.sign.name,
+            "executor_id": each.sign.executor_id,
+            "role": each.sign.role,
+            "version": each.sign.version,
+            "status": each.sign.status,
+            "silent_seconds": round(each.silent, 1),
+        }
+        for each in hosts()
+    ]
 
 
 def _add_pages(application: FastAPI, pages: Pages) -> None:

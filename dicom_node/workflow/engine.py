@@ -11,10 +11,10 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOS, Debouncer, SetWorkflowID, WorkflowStatus
@@ -23,6 +23,7 @@ from dbos import error as dbos_error
 from dicom_node.domain.self_test import StageTime
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
+from dicom_node.workflow.names import ANALYSE, APPLICATION, CONCLUDE, STUDIES, VERDICTS, stage_times
 from dicom_node.workflow.outages import Outages
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import Fate, Life, StepFailedError
@@ -34,8 +35,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _LOG = logging.getLogger(__name__)
-_STUDIES = "studies"
-_ANALYSE, _CONCLUDE = "analyse_study", "conclude_review"
 _STEP_TRIES = 3
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 # Nothing but an upgrade cancels: what was cancelled is to be begun anew.
@@ -56,7 +55,24 @@ class EngineSettings:
     keep_workflows: float
     contract: StepContract
     service_patience: float = math.inf
+    sharing: "Sharing | None" = None
     log_level: str = "WARNING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """What holds where several hosts share a workflow store.
+
+    ``places`` is how many studies a host takes from the queue at a time: few, so that others have
+    some too. ``others_work`` says whether there are any, ``versions`` returns the contracts of the
+    hosts that are alive and work; ``connect`` goes to the database's driver.
+    """
+
+    places: int
+    others_work: Callable[[], bool]
+    versions: Callable[[], Collection[str]]
+    connect: Mapping[str, Any]
+    poll: float = 0.5
 
 
 class _Steps:
@@ -144,7 +160,7 @@ class WorkflowEngine:
         self.outages.start()
         DBOS(
             config={
-                "name": "dicom-node",
+                "name": APPLICATION,
                 "system_database_url": self._settings.database_url,
                 "system_database_engine": self._settings.database_engine,
                 "serializer": StepValues(),
@@ -153,13 +169,21 @@ class WorkflowEngine:
                 "log_level": self._settings.log_level,
                 "console_log_level": self._settings.log_level,
                 "notification_listener_polling_interval_sec": 0.1,
+                "db_engine_kwargs": self._connecting(),
             }
         )
         self._register()
         DBOS.launch()
-        DBOS.register_queue(_STUDIES, worker_concurrency=_DIRECT)
-        self._debouncer = Debouncer.create(self._analyse, queue=_STUDIES)
-        self._take_up()
+        sharing = self._settings.sharing
+        DBOS.register_queue(
+            STUDIES,
+            worker_concurrency=sharing.places if sharing else _DIRECT,
+            polling_interval_sec=sharing.poll if sharing else 1.0,
+        )
+        if sharing:
+            DBOS.register_queue(VERDICTS, worker_concurrency=_DIRECT)
+        self._debouncer = Debouncer.create(self._analyse, queue=STUDIES)
+        self.take_up_versions()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Let running workflows end, up to ``timeout`` seconds; the rest is taken up next time."""
@@ -167,22 +191,25 @@ class WorkflowEngine:
         DBOS.destroy(workflow_completion_timeout_sec=int(timeout), destroy_registry=True)
         self._rows.close()
 
-    def analyse_now(self, study_instance_uid: str) -> None:
+    def analyse_now(self, study_instance_uid: str) -> str:
         """Start analysing a study, or queue it while many are waiting already."""
         workflow_id = str(uuid.uuid4())
+        most = self._most_direct()
         with self._lock:
-            is_direct = len(self._direct) < _DIRECT
+            is_direct = len(self._direct) < most
             if is_direct:
                 self._direct.add(workflow_id)
         with SetWorkflowID(workflow_id):
             if is_direct:
                 DBOS.start_workflow(self._analyse, study_instance_uid)
             else:
-                DBOS.enqueue_workflow(_STUDIES, self._analyse, study_instance_uid)
+                DBOS.enqueue_workflow(STUDIES, self._analyse, study_instance_uid)
+        return workflow_id
 
-    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> None:
+    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
         """Start analysing a study ``seconds`` after the last call for it."""
-        self._debouncer.debounce(study_instance_uid, seconds, study_instance_uid)
+        handle = self._debouncer.debounce(study_instance_uid, seconds, study_instance_uid)
+        return handle.workflow_id
 
     def conclude_now(self, item_id: str, attempt: int = 1) -> None:
         """Start making a verdict known; asking again with the same ``attempt`` changes nothing."""
@@ -205,12 +232,7 @@ class WorkflowEngine:
 
     def stages(self, workflow_id: str) -> tuple[StageTime, ...]:
         """Return how long each step of a workflow took, in their order."""
-        return tuple(
-            StageTime(name=each["function_name"], seconds=(ended - begun) / 1000)
-            for each in DBOS.list_workflow_steps(workflow_id, load_output=False)
-            if (begun := each["started_at_epoch_ms"]) is not None
-            and (ended := each["completed_at_epoch_ms"]) is not None
-        )
+        return stage_times(DBOS.list_workflow_steps(workflow_id, load_output=False))
 
     def cancel(self, workflow_ids: Sequence[str]) -> None:
         """See to it that these workflows are never run again, by whatever version."""
@@ -220,7 +242,7 @@ class WorkflowEngine:
         """Return the workflows that should be running in this process and that no thread runs."""
         pending = DBOS.list_workflows(
             status="PENDING",
-            name=[_ANALYSE, _CONCLUDE],
+            name=[ANALYSE, CONCLUDE],
             app_version=self._settings.contract.version,
             load_input=False,
             load_output=False,
@@ -235,6 +257,22 @@ class WorkflowEngine:
     def take_up(self, workflow_id: str) -> None:
         """Go on with a workflow that no thread runs, where it was."""
         DBOS.resume_workflow(workflow_id)
+
+    def take_over(self, executor_ids: Collection[str]) -> int:
+        """Have whoever works go on with what dead hosts were running; return how much that was.
+
+        To be called again and again for as long as they are dead: what a restart of the database
+        kept from being taken over this time is taken over next time.
+        """
+        released = self._rows.release(executor_ids, self._settings.contract.version)
+        if released:
+            _LOG.warning("work of dead hosts taken over workflows=%d", len(released))
+        return len(released) + self.take_up_versions(executor_ids)
+
+    def alive(self, workflow_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of these workflows that run or wait."""
+        fates = self.fates(workflow_ids)
+        return frozenset(name for name, fate in fates.items() if fate.life is Life.ALIVE)
 
     def collect(self) -> int:
         """Delete the rows of all workflows that ended long ago; return how many."""
@@ -255,13 +293,16 @@ class WorkflowEngine:
         )
         return [each.workflow_id for each in found]
 
-    def _take_up(self) -> None:
-        """Go on with what another version has left, or have it begun anew."""
+    def take_up_versions(self, dead: Collection[str] = ()) -> int:
+        """Go on with what another version has left, or have it begun anew; return of how much.
+
+        That of a version which a living host has is that one's.
+        """
         version = self._settings.contract.version
         left = sort_out(
-            self._rows.unfinished(but_of=version),
+            self._rows.unfinished(but_of={version, *self._living()}),
             self._settings.contract,
-            executor_id=self._settings.executor_id,
+            executor_ids={self._settings.executor_id, *dead},
         )
         self._rows.adopt([each.workflow_id for each in left.go_on], version)
         for each in left.go_on:
@@ -277,6 +318,20 @@ class WorkflowEngine:
                 len(left.anew),
                 forgotten,
             )
+        return len(left.go_on) + len(left.anew)
+
+    def _living(self) -> Collection[str]:
+        """Return the versions of the hosts that are alive and work."""
+        return self._settings.sharing.versions() if self._settings.sharing else ()
+
+    def _most_direct(self) -> int:
+        """How many studies are started directly at a time; others would have nothing to do."""
+        sharing = self._settings.sharing
+        return sharing.places if sharing and sharing.others_work() else _DIRECT
+
+    def _connecting(self) -> dict[str, Any] | None:
+        sharing = self._settings.sharing
+        return {"connect_args": dict(sharing.connect)} if sharing else None
 
     def _fate(self, workflow: WorkflowStatus) -> Fate:
         if workflow.status == _LEFT:
@@ -291,7 +346,8 @@ class WorkflowEngine:
         is_elsewhere = (
             workflow.status == "PENDING" and workflow.executor_id != self._settings.executor_id
         )
-        return Fate(life=Life.ALIVE if is_elsewhere else Life.LEFT)
+        is_alive = is_elsewhere or workflow.app_version in self._living()
+        return Fate(life=Life.ALIVE if is_alive else Life.LEFT)
 
     def _register(self) -> None:
         # DBOS finds workflows by name when it recovers them, so they must be registered before
@@ -304,8 +360,8 @@ class WorkflowEngine:
             with self._in_this_thread():
                 self._corridor.conclude(item_id, _Steps(self))
 
-        self._conclude = DBOS.workflow(name=_CONCLUDE)(conclude_review)
-        self._analyse = DBOS.workflow(name=_ANALYSE)(analyse_study)
+        self._conclude = DBOS.workflow(name=CONCLUDE)(conclude_review)
+        self._analyse = DBOS.workflow(name=ANALYSE)(analyse_study)
 
     @contextmanager
     def _in_this_thread(self) -> Iterator[None]:

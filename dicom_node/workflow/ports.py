@@ -82,11 +82,27 @@ class DurableSteps(Protocol):
 class StudyStarter(Protocol):
     """Starts the analysis of studies."""
 
-    def analyse_now(self, study_instance_uid: str) -> None:
-        """Start at once."""
+    def analyse_now(self, study_instance_uid: str) -> str:
+        """Start at once; return the workflow."""
 
-    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> None:
-        """Start ``seconds`` after the last time this was called for the study."""
+    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
+        """Start ``seconds`` after the last time this was called; return the workflow."""
+
+
+class Expected(Protocol):
+    """Studies whose transfer was seen to end: which of them a workflow will still look at."""
+
+    def announce(self, study_instance_uid: str) -> None:
+        """Note that a workflow is about to be started for a study."""
+
+    def add(self, study_instance_uid: str, workflow_id: str) -> None:
+        """Note which workflow was."""
+
+    def discard(self, study_instance_uid: str) -> None:
+        """Note that one has looked."""
+
+    def waiting(self, studies: Sequence[str]) -> frozenset[str]:
+        """Return which of these studies one will still look at."""
 
 
 class Life(Enum):

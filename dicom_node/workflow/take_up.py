@@ -7,7 +7,7 @@ repeats work but no result: jobs, UIDs and deliveries are the same again. What w
 another serialiser, as the pickles of version 0.1.0, is not even read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,8 +49,14 @@ class Unfinished:
 class WorkflowRows(Protocol):
     """The rows of the workflow store, as far as DBOS gives no access to them."""
 
-    def unfinished(self, *, but_of: str) -> tuple[Unfinished, ...]:
-        """Return the unfinished workflows of all versions but one."""
+    def unfinished(self, *, but_of: Collection[str]) -> tuple[Unfinished, ...]:
+        """Return the unfinished workflows of all versions but these."""
+
+    def release(self, executor_ids: Collection[str], version: str) -> tuple[str, ...]:
+        """Put what these executors run of a version back into the queue; return what that was."""
+
+    def executors(self) -> frozenset[str]:
+        """Return the executors that run something by their rows, dead or alive."""
 
     def adopt(self, workflow_ids: Sequence[str], version: str) -> None:
         """Make workflows those of a version, unless they have ended meanwhile."""
@@ -71,13 +77,13 @@ class Sorted:
 
 
 def sort_out(
-    unfinished: Sequence[Unfinished], contract: StepContract, *, executor_id: str
+    unfinished: Sequence[Unfinished], contract: StepContract, *, executor_ids: Collection[str]
 ) -> Sorted:
-    """Tell which workflows this version goes on with.
+    """Tell which workflows this version goes on with: what these executors run, or nobody yet.
 
     One that another process runs is that one's, and in neither group: it may be alive.
     """
-    own = [each for each in unfinished if not each.is_running or each.executor_id == executor_id]
+    own = [each for each in unfinished if not each.is_running or each.executor_id in executor_ids]
     go_on = tuple(each for each in own if keeps_contract(each, contract))
     return Sorted(go_on=go_on, anew=tuple(each for each in own if each not in go_on))
 

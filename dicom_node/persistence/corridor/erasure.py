@@ -42,6 +42,7 @@ from dicom_node.persistence.corridor.tables import (
 )
 from dicom_node.persistence.devices.calibration_tables import OBSERVATIONS
 from dicom_node.persistence.devices.shadow_tables import SHADOW_SCORES
+from dicom_node.persistence.host_tables import AWAITED, CARRIED
 from dicom_node.persistence.review.tables import (
     EXTERNAL_REPORTS,
     REVIEW_CT,
@@ -63,7 +64,7 @@ OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
     ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STEP_SUBSCRIPTIONS, TOLD_STEPS,
-    PRIORS, PRIOR_SEARCHES, RETRIEVALS, STUDIES,
+    PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED, CARRIED, STUDIES,
 )  # fmt: skip
 
 

@@ -15,16 +15,48 @@ waited for with the same patience.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dicom_node.domain.application_entity import DEFAULT_PATIENCE
 from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.workflow.analysis.route import Routed
-from dicom_node.workflow.ports import AeTitles, Clock, ResultStore, StudyStarter, StudyStore
+from dicom_node.workflow.ports import (
+    AeTitles,
+    Clock,
+    Expected,
+    ResultStore,
+    StudyStarter,
+    StudyStore,
+)
 
 _LOG = logging.getLogger(__name__)
+
+
+class ExpectedHere:
+    """The studies that workflows will look at, kept for as long as this process lives.
+
+    They may wait for their turn in a backlog.
+    """
+
+    def __init__(self) -> None:
+        self._studies: set[str] = set()
+
+    def announce(self, study_instance_uid: str) -> None:
+        """Note that a workflow is about to be started for a study."""
+        self._studies.add(study_instance_uid)
+
+    def add(self, study_instance_uid: str, workflow_id: str) -> None:
+        """Do nothing more: it may have looked already."""
+
+    def discard(self, study_instance_uid: str) -> None:
+        """Note that one has looked."""
+        self._studies.discard(study_instance_uid)
+
+    def waiting(self, studies: Sequence[str]) -> frozenset[str]:
+        """Return which of these studies one will still look at."""
+        return frozenset(self._studies.intersection(studies))
 
 
 class Completion:
@@ -40,6 +72,7 @@ class Completion:
         patience: float,
         clock: Clock,
         announced: Callable[[str], Announced] = lambda _study: NOTHING_ANNOUNCED,
+        expected: Expected | None = None,
     ) -> None:
         """Take the parts; ``announced`` says what others have said of a study."""
         self._announced = announced
@@ -50,8 +83,7 @@ class Completion:
         self._patience = patience
         self._clock = clock
         self._starter: StudyStarter | None = None
-        # Those whose transfer was seen to end, and that wait for their turn in a backlog.
-        self._expected: set[str] = set()
+        self._expected = expected or ExpectedHere()
 
     def start_with(self, starter: StudyStarter) -> None:
         """Say who starts analyses; until then nothing is started."""
@@ -68,30 +100,33 @@ class Completion:
         study = self._index.study(study_instance_uid)
         if study.state is not StudyState.RECEIVING or self._starter is None:
             return
-        self._expected.add(study_instance_uid)
+        self._expected.announce(study_instance_uid)
         period = self._quiet_period(study)
         if period > 0:
-            self._starter.analyse_when_quiet(study_instance_uid, period)
+            workflow = self._starter.analyse_when_quiet(study_instance_uid, period)
         else:
-            self._starter.analyse_now(study_instance_uid)
+            workflow = self._starter.analyse_now(study_instance_uid)
+        self._expected.add(study_instance_uid, workflow)
 
     def sweep(self) -> int:
         """Start what nothing else would start: studies that a crash or an open association left.
 
         Returns how many were started.
         """
-        overdue = [
+        quiet = [
             study
             for study in self._index.receiving()
-            if study.study_instance_uid not in self._expected
-            and study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
+            if study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
         ]
+        waiting = self._expected.waiting([each.study_instance_uid for each in quiet])
+        overdue = [each for each in quiet if each.study_instance_uid not in waiting]
         for study in overdue:
             if self._broke_off_unseen(study):
                 continue
             _LOG.info("study overdue study=%s: completing it", study.study_instance_uid)
             if self._starter is not None:
-                self._starter.analyse_now(study.study_instance_uid)
+                workflow = self._starter.analyse_now(study.study_instance_uid)
+                self._expected.add(study.study_instance_uid, workflow)
         return len(overdue)
 
     def _broke_off_unseen(self, study: StudyRecord) -> bool:

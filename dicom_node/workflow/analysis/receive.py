@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import Protocol
 
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import AssociationEnded
@@ -16,22 +17,43 @@ _LOG = logging.getLogger(__name__)
 _BATCH = 500
 
 
-class OpenAssociations:
+class Associations(Protocol):
     """Which studies the associations that are open now have brought instances of."""
+
+    def opened(self, association_id: str, calling_ae: str = "") -> None:
+        """Note that an association has been accepted."""
+
+    def carried(self, brought: Iterable[tuple[str, str]]) -> None:
+        """Note which associations have brought instances of which studies."""
+
+    def closed(self, association_id: str) -> frozenset[str]:
+        """Note that an association has ended; return the studies that it had brought."""
+
+    def carries(self, study_instance_uid: str) -> bool:
+        """Whether an open association has brought instances of this study."""
+
+    def __len__(self) -> int:
+        """Return how many associations are open on this host."""
+
+
+class OpenAssociations:
+    """The open associations of the only host there is."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._studies: dict[str, set[str]] = {}
 
-    def opened(self, association_id: str) -> None:
+    def opened(self, association_id: str, calling_ae: str = "") -> None:
         """Note that an association has been accepted."""
+        del calling_ae
         with self._lock:
             self._studies.setdefault(association_id, set())
 
-    def carried(self, association_id: str, study_instance_uid: str) -> None:
-        """Note that an association has brought an instance of a study."""
+    def carried(self, brought: Iterable[tuple[str, str]]) -> None:
+        """Note which associations have brought instances of which studies."""
         with self._lock:
-            self._studies.setdefault(association_id, set()).add(study_instance_uid)
+            for association_id, study_instance_uid in brought:
+                self._studies.setdefault(association_id, set()).add(study_instance_uid)
 
     def closed(self, association_id: str) -> frozenset[str]:
         """Note that an association has ended; return the studies that it had brought."""
@@ -56,7 +78,7 @@ class Reception:
         self,
         *,
         index: StudyStore,
-        associations: OpenAssociations,
+        associations: Associations,
         completion: Completion,
         arrived: Callable[[Collection[str]], None] = lambda _studies: None,
     ) -> None:
@@ -68,9 +90,11 @@ class Reception:
 
     def received(self, brought: Sequence[tuple[str, ReceivedInstance]]) -> None:
         """Commit a batch of instances, each with the association that brought it."""
-        for association_id, instance in brought:
-            self._associations.carried(association_id, instance.study_instance_uid)
         if brought:
+            self._associations.carried(
+                (association_id, instance.study_instance_uid)
+                for association_id, instance in brought
+            )
             self._arrived(self._index.record([instance for _, instance in brought]))
 
     def ended(self, ends: Iterable[AssociationEnded]) -> None:

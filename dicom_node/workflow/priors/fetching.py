@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from dicom_node.domain.prior import SearchState
 from dicom_node.workflow.ports import Clock
@@ -27,8 +27,13 @@ class PriorFetching:
         archive: str,
         look_every: float,
         clock: Clock,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Look every so many seconds for what was postponed, or wanted by somebody else."""
+        """Look every so many seconds for what was postponed, or wanted by somebody else.
+
+        Of several hosts the one looks that ``leads``.
+        """
+        self._leads = leads
         self._searching = searching
         self._ledger = ledger
         self._archive = archive
@@ -84,7 +89,7 @@ class PriorFetching:
     def _work(self) -> None:
         while not self._over.is_set():
             self._bell.clear()
-            pause = self._round()
+            pause = self._round() if self._leads() else None
             with self._progress:
                 self._progress.notify_all()
             if pause is None:

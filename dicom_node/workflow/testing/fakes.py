@@ -87,13 +87,15 @@ class RecordingStarter:
     started: list[str] = field(default_factory=list)
     awaited: list[tuple[str, float]] = field(default_factory=list)
 
-    def analyse_now(self, study_instance_uid: str) -> None:
+    def analyse_now(self, study_instance_uid: str) -> str:
         """Note a study to be analysed at once."""
         self.started.append(study_instance_uid)
+        return f"now {len(self.started)}"
 
-    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> None:
+    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
         """Note a study to be analysed after a while."""
         self.awaited.append((study_instance_uid, seconds))
+        return f"later {len(self.awaited)}"
 
 
 @dataclass(slots=True)
