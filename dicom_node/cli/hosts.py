@@ -10,7 +10,7 @@ from dicom_node.node.repositories import Repositories
 def show_hosts(console: Console, repositories: Repositories) -> None:
     """Say which hosts there are, where there are several, and since when each is silent."""
     hosts = repositories.hosts.all()
-    if len(hosts) < 2:  # noqa: PLR2004 - a single one is this machine
+    if len(hosts) < 2:
         return
     table = Table("Host", "Does", "Version", "Name in the database", "Standing", box=None)
     for each in hosts:

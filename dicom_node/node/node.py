@@ -201,9 +201,7 @@ class Node:
         self._workstations = Workstations(
             settings, self._repositories, record=self._auditing.record
         )
-        self._viewing = (
-            Viewing(settings) if settings.workers.count and self._role.shows else None
-        )
+        self._viewing = Viewing(settings) if settings.workers.count and self._role.shows else None
         self._uploads = NodeUploads(
             archive=self._repositories.received,
             tell=self._received,
