@@ -25,7 +25,7 @@ from ai_engine.kinds.random_weights import write_random_weights
 from ai_engine.kinds.registry import Part, has_part, part
 from ai_engine.library.card import Label, ModelCard, write_card
 from ai_engine.library.registry import ModelRegistry
-from ai_engine.library.weights_file import read_weights
+from ai_engine.library.trunks import model_weights
 from ai_engine.measures.speed import measure_speed
 
 TABLE_I = {"alexnet": 0.889, "resnet50": 0.931, "efficientnetb4": 0.949, "densenet121": 0.936}
@@ -167,7 +167,7 @@ def _row(card: ModelCard, cache: Path, threads: int | None, *, model: str) -> Co
         model=model,
         architecture=card.architecture,
         input_size=card.input_size,
-        parameters=sum(tensor.size for tensor in read_weights(card.weights_path).values()),
+        parameters=sum(tensor.size for tensor in model_weights(card).values()),
         images_per_second=speed.images_per_second,
         memory=speed.memory,
         published_accuracy=TABLE_I.get(card.architecture, math.nan),

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from ai_engine.library.card import read_card
-from ai_engine.library.weights_file import assign_weights, read_weights
+from ai_engine.library.trunks import model_weights
+from ai_engine.library.weights_file import assign_weights
 from ai_engine.models.catalogue import build, is_channels_last
 
 
@@ -25,7 +26,7 @@ def export(folder: Path, target: Path) -> None:
         size=card.input_size,
         channels=1 + len(card.channels),
     )
-    assign_weights(model, read_weights(card.weights_path), source=card.weights_path)
+    assign_weights(model, model_weights(card), source=card.weights_path)
     model.export(str(target), format="openvino", verbose=False)
 
 

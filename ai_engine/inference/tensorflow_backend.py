@@ -12,7 +12,8 @@ from ai_engine.errors import BackendError
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import verify_weights
-from ai_engine.library.weights_file import assign_weights, read_weights
+from ai_engine.library.trunks import model_weights
+from ai_engine.library.weights_file import assign_weights
 from ai_engine.models.catalogue import build
 
 
@@ -35,7 +36,7 @@ class TensorFlowBackend:
             size=card.input_size,
             channels=1 + len(card.channels),
         )
-        assign_weights(model, read_weights(card.weights_path), source=card.weights_path)
+        assign_weights(model, model_weights(card), source=card.weights_path)
         return cls(model)
 
     def predict(self, batch: FloatArray) -> Activation:

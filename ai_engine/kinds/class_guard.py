@@ -7,10 +7,11 @@ what must be seen.
 import numpy as np
 
 from ai_engine.errors import ImageRefusedError, ModelFolderError
-from ai_engine.inference.backend import Backend
+from ai_engine.inference.backend import Backend, FloatArray
 from ai_engine.inference.views import model_view
-from ai_engine.kinds.guarding import TagsHint
+from ai_engine.kinds.guarding import Seen, TagsHint
 from ai_engine.library.card import ModelCard
+from ai_engine.library.labels import NO_CLASS
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -64,12 +65,23 @@ class ClassGuard:
         ImageRefusedError
             For everything else; the detail says what the image looks like instead.
         """
-        view = model_view(self._card, radiograph).values
-        pair = np.stack([view, view[:, ::-1]])[..., np.newaxis]
-        shares = self._backend.predict(pair).probabilities.mean(axis=0)
+        shares = self._shares(radiograph)
         label = self._card.labels[self._column]
         if shares[self._column] >= max(label.threshold, least):
             return
         others = np.where(np.arange(len(shares)) == self._column, -1, shares)
         likely = self._card.labels[int(others.argmax())]
         raise ImageRefusedError(RefusalReason.NOT_EXPECTED, f"looks like: {likely.title}")
+
+    def seen(self, radiograph: Radiograph) -> Seen | None:
+        """The likeliest class, where it reaches its threshold."""
+        shares = self._shares(radiograph)
+        label = self._card.labels[int(shares.argmax())]
+        if shares.max() < label.threshold or label.name in NO_CLASS:
+            return None
+        return Seen(words=label.title, body_part=label.name.upper())
+
+    def _shares(self, radiograph: Radiograph) -> FloatArray:
+        view = model_view(self._card, radiograph).values
+        pair = np.stack([view, view[:, ::-1]])[..., np.newaxis]
+        return np.asarray(self._backend.predict(pair).probabilities.mean(axis=0), dtype=np.float32)

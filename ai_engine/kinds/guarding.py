@@ -20,6 +20,18 @@ class TagsHint:
     is_lateral: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What an image certainly shows, whatever a model was made for.
+
+    ``words`` are for people: "X-ray of the hand", "No radiograph". ``body_part`` is in the words of
+    Body Part Examined (0018,0015), and empty where the image is no radiograph.
+    """
+
+    words: str
+    body_part: str = ""
+
+
 class Guard(Protocol):
     """Refuses what a model must not report on. Safe to call from several threads."""
 
@@ -41,6 +53,10 @@ class Guard(Protocol):
         ``least`` raises the probability that an image needs, as `OVERRULING` does where the
         attributes say otherwise.
         """
+        ...
+
+    def seen(self, radiograph: Radiograph) -> Seen | None:
+        """What an image certainly shows; None where it is not certain."""
         ...
 
 
@@ -82,3 +98,7 @@ class Unguarded:
         self, radiograph: Radiograph, hint: TagsHint | None = None, *, least: float = 0.0
     ) -> None:
         """Pass."""
+
+    def seen(self, radiograph: Radiograph) -> Seen | None:
+        """Nothing: nobody has looked."""
+        return None

@@ -10,9 +10,9 @@ GUARD_MODEL = "frontal-chest-guard"
 LUNG_MODEL = "lung-segmentation"
 
 VETOES: Mapping[str, str] = MappingProxyType(
-    {"paper2-xray-or-not": "X-ray", "paper2-type": "Chest"}
+    {"paper2-xray-or-not": "X-ray", "paper2-type": "Chest", "chest-view": "Frontal"}
 )
-"""Paper 2's modules I and II, and what each must see. They guard only where they are active."""
+"""Paper 2's modules I and II, then the view, and what each must see. They guard where active."""
 
 
 def guards_of(card: ModelCard, versions: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import CARD_NAME, Label, Metric, ModelCard
-from ai_engine.library.labels import NO_RADIOGRAPH, RADIOGRAPH, XRAY_TYPES, reported_label
+from ai_engine.library.labels import OF_THE_IMAGE, reported_label
 from ai_engine.prediction import ABNORMAL, NO_FINDING, Code
 
 AMONG_ABNORMAL = "abnormal controls"
@@ -26,9 +26,6 @@ LEARNED_FROM = frozenset({"train", "valid"})
 
 BEFORE_TUNING = "before fine-tuning: "
 """What a figure's split begins with that was measured on the weights fine-tuning started from."""
-
-OF_THE_IMAGE = frozenset({RADIOGRAPH, NO_RADIOGRAPH, *XRAY_TYPES})
-"""Labels that say what an image is of, and name no finding."""
 
 _ANY_ABNORMAL = Code(value="263654008", scheme="SCT", meaning="Abnormal")
 

@@ -29,6 +29,11 @@ def _own(value: str, meaning: str) -> Code:
 
 RADIOGRAPH = "X-ray"
 NO_RADIOGRAPH = "not X-ray"
+SLICE = "CT or MR slice"
+FRONTAL, LATERAL = "Frontal", "Lateral"
+OTHER = "Other"
+NO_CLASS = frozenset({OTHER})
+"""Labels that stand for everything that a network has no class for: never an answer."""
 
 XRAY_TYPES = {
     "Spine": _sct("421060004", "Spine"),
@@ -47,6 +52,28 @@ XRAY_TYPES = {
     "Chest": CHEST,
 }
 """Paper 2's types of radiographs (table I), as the body parts of PS3.16 CID 4 that they show."""
+
+OTHER_TYPES = {
+    "Abdomen": _sct("818981001", "Abdomen"),
+    OTHER: _own("other-part", "Other body part"),
+}
+"""Further types: of body parts that public sets have and table I has not, and of the others."""
+
+VIEWS = {
+    FRONTAL: _own("frontal", "Frontal radiograph"),
+    LATERAL: _own("lateral", "Lateral radiograph"),
+}
+"""How an image was taken, in the words of View Position (0018,5101)."""
+
+IMAGE_KINDS = {
+    RADIOGRAPH: _own("radiograph", "Radiograph"),
+    NO_RADIOGRAPH: _own("no-radiograph", "No radiograph"),
+    SLICE: _own("slice", "Slice of CT or MR"),
+}
+"""What an image is, as paper 2's module I tells it; slices are of our own."""
+
+OF_THE_IMAGE = frozenset({*IMAGE_KINDS, *XRAY_TYPES, *OTHER_TYPES, *VIEWS})
+"""Labels that say what an image is of, and name no finding."""
 
 FINDINGS = {
     "Atelectasis": _sct("46621007", "Atelectasis"),
@@ -74,9 +101,10 @@ FINDINGS = {
     "Support Devices": _own("support-devices", "Support devices"),
     "Normal": _sct("17621005", "Normal"),
     "No Lung Opacity / Not Normal": _own("other-abnormality", "Abnormal without lung opacity"),
-    RADIOGRAPH: _own("radiograph", "Radiograph"),
-    NO_RADIOGRAPH: _own("no-radiograph", "No radiograph"),
+    **IMAGE_KINDS,
     **XRAY_TYPES,
+    **OTHER_TYPES,
+    **VIEWS,
 }
 """The labels of NIH ChestX-ray14, CheXpert and RSNA as those data sets name them, and paper 2's."""
 
@@ -95,9 +123,11 @@ _OTHER_SITES = {
     "Support Devices": CHEST,
     "Normal": CHEST,
     "No Lung Opacity / Not Normal": CHEST,
-    RADIOGRAPH: BODY,
-    NO_RADIOGRAPH: BODY,
+    **dict.fromkeys(IMAGE_KINDS, BODY),
     **XRAY_TYPES,
+    "Abdomen": OTHER_TYPES["Abdomen"],
+    OTHER: BODY,
+    **dict.fromkeys(VIEWS, BODY),
 }
 
 BEYOND_LUNGS = frozenset(

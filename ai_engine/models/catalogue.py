@@ -24,6 +24,9 @@ SHARED: Mapping[str, Architecture] = MappingProxyType(
         "densenet121": _shared("densenet", "build_densenet121", channels="channels"),
         "densenet121_classes": _shared("densenet", "build_densenet121_classes", exclusive=True),
         "efficientnet_lite2": _shared("efficientnet_lite", "build_efficientnet_lite2"),
+        "efficientnet_lite2_classes": _shared(
+            "efficientnet_lite", "build_efficientnet_lite2_classes", exclusive=True
+        ),
         "efficientnet_lungs": _shared("efficientnet_lungs", "build_efficientnet_lungs"),
         "efficientnetb4": _shared("efficientnet", "build_efficientnet_b4", channels_last=True),
         "resnet50": _shared("resnet", "build_resnet50", channels_last=True),

@@ -81,6 +81,16 @@ def build_efficientnet_lite2(
     return keras.Model(image, [probabilities, leave_layout(features)], name="efficientnet_lite2")
 
 
+def build_efficientnet_lite2_classes(*, labels: int, size: int | None = 224) -> keras.Model:
+    """Build the network for classes of which one holds: probabilities (n, labels) sum to 1."""
+    base = build_efficientnet_lite2(labels=labels, size=size)
+    softmax = layers.Softmax(name="classes", dtype="float32")
+    probabilities = softmax(base.get_layer("head").output)
+    return keras.Model(
+        base.input, [probabilities, base.output[1]], name="efficientnet_lite2_classes"
+    )
+
+
 def stages_of_lite2(
     image: keras.KerasTensor, normalization: NormalizationLayer
 ) -> list[keras.KerasTensor]:

@@ -15,6 +15,7 @@ from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.inference.input_channels import described
 from ai_engine.library.card import Label, Metric, ModelCard, write_card
 from ai_engine.library.names import made_model_folder
+from ai_engine.library.trunks import TRUNKS
 from ai_engine.library.weights_file import WEIGHTS_FILE, model_tensors, write_weights
 from ai_engine.training.curves import draw_curves
 from ai_engine.training.recipe import Recipe
@@ -36,6 +37,10 @@ SOURCES = {
         "Convolutional Networks, CVPR 2017."
     ),
     "efficientnet_lite2": (
+        "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
+        "EfficientNet, ICML 2019."
+    ),
+    "efficientnet_lite2_classes": (
         "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
         "EfficientNet, ICML 2019."
     ),
@@ -182,7 +187,7 @@ def _attribution(trainer: PublishedTrainer, words: str) -> str:
     found = [f"Recipe: paper {recipe.paper}."] if recipe.paper else []
     found += [words] if words else []
     found += [SOURCES[recipe.architecture]] if recipe.architecture in SOURCES else []
-    found += [IMAGENET_SOURCE] if recipe.imagenet else []
+    found += [IMAGENET_SOURCE] if recipe.imagenet or recipe.architecture in TRUNKS else []
     if start is not None:
         found += [f"Initial weights: {start.identity.key}. {start.attribution}"]
     return " ".join(found)

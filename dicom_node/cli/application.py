@@ -124,6 +124,11 @@ COMMANDS = {
         summary="Studies whose images name several patients, and whose they are.",
     ),
     "route": Listed(target="dicom_node.cli.route:commands", summary="Check and explain routes."),
+    "datasets": Listed(
+        target="dicom_node.cli.datasets:commands",
+        summary="Put data sets together to train on.",
+        reads_dicom=False,
+    ),
     "models": Listed(
         target="dicom_node.cli.models:commands",
         summary="List, import, promote, train, evaluate and compare models.",

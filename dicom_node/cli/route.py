@@ -19,7 +19,7 @@ from dicom_node.administration.routes import Routes
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.listing import AsJson, write_json
-from dicom_node.domain.route import RouteSet
+from dicom_node.domain.route import RouteSet, matching_routes
 from dicom_node.models.appearance import FileGuard
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.routable import require_servable
@@ -106,11 +106,12 @@ def explain(
         instance = read_external(path, calling_ae=calling)
         run.console.print(f"[bold]{path}[/]", highlight=False)
         for route in routes:
-            look = guard.look(path, instance, route.model) if route.doubts(instance) else None
-            wants = route.matches(instance) or (look and look.body_part in route.body_parts)
+            look = guard.look(path, instance, route.model) if route.asks_pixels(instance) else None
+            looks = {instance.sop_instance_uid: look} if look else {}
+            wants = bool(matching_routes([route], [instance], looks))
             verdict = "[green]wanted by[/]" if wants else "[red]not for[/]"
             run.console.print(f"  {verdict} {route.name} (model {route.model})", highlight=False)
-            for each in route.verdicts(instance):
+            for each in route.verdicts(instance, look):
                 mark = "[green]✓[/]" if each.holds else "[red]✗[/]"
                 run.console.print(f"    {mark} {each.condition}: {each.reason}", highlight=False)
             if look:

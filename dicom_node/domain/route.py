@@ -5,7 +5,7 @@ matched without regard to case, and nothing a user writes is ever evaluated as c
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -34,11 +34,13 @@ class AppearanceCheck:
     """What a guard sees in the pixels of an image whose tags are missing or doubtful.
 
     ``body_part`` is in the words of Body Part Examined (0018,0015), and empty where the guard does
-    not recognise what it was made to recognise; ``words`` say what it sees instead.
+    not recognise what it was made to recognise; ``words`` say what it sees instead. ``is_typed``
+    says that a network told the body part from others: where tags name none, it stands in for them.
     """
 
     body_part: str = ""
     words: str
+    is_typed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +57,15 @@ class Verdict:
     """Whether one condition of a route holds for one instance, and why.
 
     ``told`` says why not in a result object, where ``reason`` repeats a value of the header: a
-    sender may have written anything into it, a name too.
+    sender may have written anything into it, a name too. ``is_untagged`` says that the header
+    doesn't say either way.
     """
 
     condition: str
     holds: bool
     reason: str
     told: str = ""
+    is_untagged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +110,28 @@ class Route:
             words = f"readers is {self.readers}; use 1 or 2."
             raise InvalidFieldsError(f"route {self.name}", {"readers": words})
 
-    def verdicts(self, instance: ReceivedInstance) -> tuple[Verdict, ...]:
-        """Return every condition of this route with what it says of ``instance``."""
-        return tuple(condition(self, instance) for condition in _CONDITIONS)
+    def verdicts(
+        self, instance: ReceivedInstance, look: AppearanceCheck | None = None
+    ) -> tuple[Verdict, ...]:
+        """Return every condition of this route with what it says of ``instance``.
 
-    def matches(self, instance: ReceivedInstance) -> bool:
+        ``look`` is what its pixels show, where they were asked: of a body part that no tag names.
+        """
+        found = tuple(condition(self, instance) for condition in _CONDITIONS)
+        if look is None or not look.is_typed:
+            return found
+        return tuple(_shown(self, each, look) if each.is_untagged else each for each in found)
+
+    def matches(self, instance: ReceivedInstance, look: AppearanceCheck | None = None) -> bool:
         """Whether every condition holds for ``instance``."""
-        return all(verdict.holds for verdict in self.verdicts(instance))
+        return all(verdict.holds for verdict in self.verdicts(instance, look))
+
+    def asks_pixels(self, instance: ReceivedInstance) -> bool:
+        """Whether pixels may say what no tag of ``instance`` does, or overrule what tags say."""
+        verdicts = self.verdicts(instance)
+        if all(verdict.holds for verdict in verdicts):
+            return self.pixels_decide and any(verdict.is_untagged for verdict in verdicts)
+        return bool(self.doubts(instance))
 
     def doubts(self, instance: ReceivedInstance) -> tuple[Verdict, ...]:
         """Return the conditions that keep ``instance`` out, if pixels may overrule all of them."""
@@ -172,7 +191,7 @@ def doubtful_instances(
 ) -> tuple[ReceivedInstance, ...]:
     """Return the instances whose pixels a route wants to be asked, each once."""
     present = tuple(routes)
-    return tuple(each for each in instances if any(route.doubts(each) for route in present))
+    return tuple(each for each in instances if any(route.asks_pixels(each) for route in present))
 
 
 def matching_routes(
@@ -185,7 +204,11 @@ def matching_routes(
 
 
 def _match(route: Route, instances: tuple[ReceivedInstance, ...], looks: Looks) -> RouteMatch:
-    plain = [each.sop_instance_uid for each in instances if route.matches(each)]
+    plain = [
+        each.sop_instance_uid
+        for each in instances
+        if route.matches(each, looks.get(each.sop_instance_uid))
+    ]
     doubts = tuple(
         TagDoubt(
             sop_instance_uid=each.sop_instance_uid,
@@ -193,9 +216,11 @@ def _match(route: Route, instances: tuple[ReceivedInstance, ...], looks: Looks) 
             pixels=look.words,
         )
         for each in instances
-        if (failed := route.doubts(each))
+        if each.sop_instance_uid not in plain
+        and (failed := route.doubts(each))
         and (look := looks.get(each.sop_instance_uid))
-        and look.body_part in route.body_parts
+        and look.body_part
+        and _wants(route, look.body_part)
     )
     wanted = sorted((*plain, *(doubt.sop_instance_uid for doubt in doubts)))
     return RouteMatch(route=route, sop_instance_uids=tuple(wanted), doubts=doubts)
@@ -222,17 +247,18 @@ def _refusal(
     words_of: Callable[[Verdict], str],
 ) -> str:
     present = tuple(instances)
-    seen = sorted({look.words for look in looks.values()})
     reasons = []
     for route in routes:
         failed = {
             words_of(verdict)
             for instance in present
-            for verdict in route.verdicts(instance)
+            for verdict in route.verdicts(instance, looks.get(instance.sop_instance_uid))
             if not verdict.holds
         }
         reasons.append(f"{route.name}: {', '.join(sorted(failed))}")
-    if seen:
+    if typed := sorted({look.words for look in looks.values() if look.is_typed}):
+        reasons.insert(0, f"{', '.join(typed)}; no model for it")
+    elif seen := sorted({look.words for look in looks.values()}):
         reasons.append(f"the pixels were asked too: {', '.join(seen)}")
     return "; ".join(reasons) or "no routes are configured"
 
@@ -240,6 +266,22 @@ def _refusal(
 def is_radiograph(instance: ReceivedInstance) -> bool:
     """Whether the SOP class says that an image is a projection radiograph."""
     return instance.sop_class_uid in _RADIOGRAPHS
+
+
+def _wants(route: Route, body_part: str) -> bool:
+    """Whether a route is for a body part that pixels show, by the same words as for tags."""
+    wanted = frozenset[BodyRegion]().union(*map(regions_named, route.body_parts))
+    return body_part in route.body_parts or bool(wanted & regions_named(body_part))
+
+
+def _shown(route: Route, unnamed: Verdict, look: AppearanceCheck) -> Verdict:
+    """What pixels say of a body part in place of a header that names none."""
+    return replace(
+        unnamed,
+        holds=bool(look.body_part) and _wants(route, look.body_part),
+        reason=f"no body part in the header, and the pixels show: {look.words}",
+        told="",
+    )
 
 
 def _is_doubtful(failed: Verdict, instance: ReceivedInstance) -> bool:
@@ -313,7 +355,9 @@ def _unnamed_body_part(
     reason = f"no {known} in the header"
     if route.untagged_body_part:
         reason += ", so the model's guard decides"
-    return Verdict(condition=BODY_PART, holds=route.untagged_body_part, reason=reason)
+    return Verdict(
+        condition=BODY_PART, holds=route.untagged_body_part, reason=reason, is_untagged=True
+    )
 
 
 def _view(route: Route, instance: ReceivedInstance) -> Verdict:

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
 from ai_engine.errors import AiEngineError, ImageRefusedError, InflatesTooFarError
-from ai_engine.kinds.guarding import OVERRULING, Guard
+from ai_engine.kinds.guarding import OVERRULING, Guard, Seen
 from ai_engine.kinds.loading import Loading
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import RefusalReason
@@ -31,10 +31,21 @@ def look_at(
         image = read()
         if not is_radiograph(instance) and _is_drawn(path):
             return AppearanceCheck(words="an image derived from others")
+    except ImageRefusedError as error:
+        return AppearanceCheck(words=error.detail)
+    try:
         guard.check(image, least=OVERRULING)
     except ImageRefusedError as error:
-        return AppearanceCheck(words=error.detail.removeprefix("looks like: "))
+        return _instead(guard.seen(image), guard, error)
     return AppearanceCheck(body_part=guard.body_part, words=guard.sought)
+
+
+def _instead(seen: Seen | None, guard: Guard, error: ImageRefusedError) -> AppearanceCheck:
+    """What an image shows that a guard refuses; of the guard's own part, only that it does."""
+    words = error.detail.removeprefix("looks like: ")
+    if seen is None or seen.body_part == guard.body_part:
+        return AppearanceCheck(words=words)
+    return AppearanceCheck(body_part=seen.body_part, words=seen.words, is_typed=True)
 
 
 def read_image(path: Path) -> Radiograph:

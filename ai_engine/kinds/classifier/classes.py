@@ -4,7 +4,7 @@ Paper 2, section IV, prints the matrix and the accuracy; paper 1, table II, the 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,9 +17,10 @@ from ai_engine.datasets.cxr import CxrDataset, CxrItem
 from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import DatasetError
 from ai_engine.inference.backend import Backend
-from ai_engine.inference.views import model_view
+from ai_engine.inference.views import model_batch, model_view
 from ai_engine.library.card import Label, Metric, ModelCard
 from ai_engine.library.earned import AMONG_ABNORMAL, names_disease
+from ai_engine.library.labels import NO_CLASS, OTHER
 from ai_engine.measures.metrics import bootstrap, measures, wilson
 from ai_engine.measures.report import SMALLEST_GROUP
 from ai_engine.models.catalogue import architectures
@@ -62,14 +63,33 @@ class ClassReport:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
+UNKNOWN_KINDS = "of no class"
+"""The group of images that are of none of the model's classes: none of them should be answered."""
+
+BY_PATIENT = "patients"
+"""The group of figures in which each patient's images of one class count as one."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Called:
-    """Each image's true and predicted class, its patient, and probabilities (images, classes)."""
+class Called:
+    """Each image's true and predicted class, its patient, and probabilities (images, classes).
+
+    Of images that are of no class of the model, ``true`` is -1.
+    """
 
     true: npt.NDArray[np.intp]
     predicted: npt.NDArray[np.intp]
     patients: tuple[str, ...]
     probabilities: npt.NDArray[np.float64]
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> "Called":
+        """Some of the images."""
+        return Called(
+            true=self.true[rows],
+            predicted=self.predicted[rows],
+            patients=tuple(each for each, kept in zip(self.patients, rows, strict=True) if kept),
+            probabilities=self.probabilities[rows],
+        )
 
 
 def is_exclusive(card: ModelCard) -> bool:
@@ -93,7 +113,8 @@ def evaluate_classes(
         If no item has any.
     """
     names = tuple(label.name for label in card.labels)
-    called = _call(card, backend, dataset, items)
+    every = called_images(card, backend, dataset, items)
+    called = every.of(every.true >= 0)
     if not called.patients:
         raise DatasetError(
             f"{dataset.folder}: no image of the {split} part has one of the classes "
@@ -111,39 +132,91 @@ def evaluate_classes(
         accuracy=wilson(int(np.trace(counts)), total).as_metric(
             "accuracy", label="all", split=split, images=total
         ),
-        metrics=(
-            *_class_metrics(names, called, split),
-            *_among_abnormal(card.labels, called, split),
-        ),
+        metrics=tuple(class_metrics(card.labels, every, split)),
         recipe=recipe,
         paper=PAPER_ACCURACY.get(recipe),
         published=PAPER_FIGURES.get(recipe, {}),
     )
 
 
-def _call(
+def called_images(
     card: ModelCard, backend: Backend, dataset: CxrDataset, items: Iterable[CxrItem]
-) -> _Called:
+) -> Called:
+    """Classify images as the model is served; those of several of its classes are left out."""
     names = tuple(label.name for label in card.labels)
-    true, predicted, patients, rows = [], [], [], []
+    true, patients, rows = [], [], []
     for item in items:
         held = [index for index, name in enumerate(names) if name in item.labels]
-        if len(held) == 1:
-            view = model_view(card, as_radiograph(dataset, item)).values
-            row = backend.predict(view[np.newaxis, ..., np.newaxis]).probabilities[0]
-            true.append(held[0])
-            predicted.append(int(row.argmax()))
-            patients.append(item.patient_id)
-            rows.append(row)
-    return _Called(
+        if len(held) > 1:
+            continue
+        view = model_view(card, as_radiograph(dataset, item)).values
+        batch = model_batch(card, view[..., np.newaxis])
+        true.append(held[0] if held else -1)
+        patients.append(item.patient_id)
+        rows.append(backend.predict(batch).probabilities.mean(axis=0))
+    probabilities = np.array(rows, dtype=np.float64).reshape(-1, len(names))
+    return Called(
         true=np.array(true, dtype=np.intp),
-        predicted=np.array(predicted, dtype=np.intp),
+        predicted=probabilities.argmax(axis=1),
         patients=tuple(patients),
-        probabilities=np.array(rows, dtype=np.float64),
+        probabilities=probabilities,
     )
 
 
-def _class_metrics(names: tuple[str, ...], called: _Called, split: str) -> Iterable[Metric]:
+def class_metrics(labels: Sequence[Label], called: Called, split: str) -> Iterator[Metric]:
+    """All figures of images whose classes exclude each other, as cards hold them."""
+    known = called.of(called.true >= 0)
+    yield from _class_metrics(tuple(label.name for label in labels), known, split)
+    yield from _among_abnormal(labels, known, split)
+    yield from _of_patients(known, split)
+    yield from _answers(labels, called, split)
+
+
+def _of_patients(called: Called, split: str) -> Iterator[Metric]:
+    """The share of right images, each patient's images of one class counting as one."""
+    right: dict[tuple[str, int], list[bool]] = {}
+    for patient, true, predicted in zip(
+        called.patients, called.true, called.predicted, strict=True
+    ):
+        right.setdefault((patient, int(true)), []).append(bool(true == predicted))
+    shares = np.array([np.mean(each) for each in right.values()])
+    if len(shares) < 2:
+        return
+    drawn = np.random.default_rng(1).integers(len(shares), size=(2000, len(shares)))
+    low, high = np.quantile(shares[drawn].mean(axis=1), (0.025, 0.975))
+    yield Metric(
+        name="accuracy",
+        label="all",
+        split=split,
+        group=BY_PATIENT,
+        images=len(shares),
+        value=round(float(shares.mean()), 4),
+        low=round(float(low), 4),
+        high=round(float(high), 4),
+    )
+
+
+def _answers(labels: Sequence[Label], called: Called, split: str) -> Iterator[Metric]:
+    """How often a class is answered, how often that is right, and what of no class is not."""
+    thresholds = np.array([label.threshold for label in labels])
+    sure = called.probabilities.max(axis=1) >= thresholds[called.predicted]
+    other = [index for index, label in enumerate(labels) if label.name in NO_CLASS]
+    answered = sure & ~np.isin(called.predicted, other)
+    known = (called.true >= 0) & ~np.isin(called.true, other)
+    right = answered & known & (called.true == called.predicted)
+    for name, group, hits, of in (
+        ("answered", "all", answered & known, known),
+        ("accuracy", "answered", right, answered & known),
+        ("refused", OTHER, ~answered & np.isin(called.true, other), np.isin(called.true, other)),
+        ("refused", UNKNOWN_KINDS, ~answered & (called.true < 0), called.true < 0),
+    ):
+        if of.any():
+            yield wilson(int(hits.sum()), int(of.sum())).as_metric(
+                name, label="all", split=split, group=group, images=int(of.sum())
+            )
+
+
+def _class_metrics(names: tuple[str, ...], called: Called, split: str) -> Iterator[Metric]:
     """`FIGURES` of each class, with intervals by patients drawn with replacement."""
     at_half = measures(0.5)
     for index, label in enumerate(names):
@@ -155,7 +228,7 @@ def _class_metrics(names: tuple[str, ...], called: _Called, split: str) -> Itera
                 yield interval.as_metric(name, label=label, split=split, images=int(truth.sum()))
 
 
-def _among_abnormal(labels: Sequence[Label], called: _Called, split: str) -> Iterable[Metric]:
+def _among_abnormal(labels: Sequence[Label], called: Called, split: str) -> Iterator[Metric]:
     """Whether a class is told from other abnormal images, by its share of theirs and its own."""
     normal = [index for index, label in enumerate(labels) if label.name in NO_FINDING]
     rows = np.flatnonzero(~np.isin(called.true, normal))

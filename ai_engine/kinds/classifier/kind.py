@@ -32,6 +32,13 @@ _PROBE = TaskSpec(
     architectures=("efficientnet_lungs",),
     lungs_taught=True,
 )
+_CLASS_PROBE = TaskSpec(
+    trainer="ai_engine.kinds.classifier.class_probing:ClassProbeTrainer",
+    reads=(EVERY | RADIOGRAPHS | {"flip_averaging"}) - {"batch_size"},
+    needs=("labels", "input_size"),
+    architectures=("efficientnet_lite2_classes",),
+    exclusive=True,
+)
 _CLASSES = TaskSpec(
     trainer="ai_engine.kinds.image_training:ImageTrainer",
     reads=IMAGES | STARTED,
@@ -47,7 +54,13 @@ CLASSIFIER = ModelKind(
     scorer="ai_engine.kinds.classifier.loading:load_scorer",
     evaluation="ai_engine.kinds.classifier.evaluation:evaluate",
     comparison="ai_engine.kinds.classifier.comparison:quality",
-    training={"findings": _FINDINGS, "labels": LABELS, "classes": _CLASSES, "probe": _PROBE},
+    training={
+        "findings": _FINDINGS,
+        "labels": LABELS,
+        "classes": _CLASSES,
+        "probe": _PROBE,
+        "class-probe": _CLASS_PROBE,
+    },
     tunable=frozenset({"densenet121", "efficientnet_lite2", "efficientnet_lungs"}),
     is_calibrated=True,
     is_exported=True,

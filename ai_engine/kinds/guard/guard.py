@@ -4,8 +4,8 @@ It judges pixels. What the attributes say is the router's business; they help he
 where they contradict what a frontal chest can be.
 
 Paper 2 guards with two networks of its own: module I says whether an image is a radiograph at all,
-module II of which body part. Where these were trained, they have a veto beside the guard's network
-(`Veto`).
+module II of which body part. Where these are active, they have a veto beside the guard's network
+(`ai_engine.kinds.guard.veto`).
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from ai_engine.errors import ImageRefusedError, ModelFolderError
+from ai_engine.errors import ImageRefusedError
 from ai_engine.inference.backend import Backend
-from ai_engine.kinds.guarding import TagsHint
+from ai_engine.kinds.guard.veto import Veto
+from ai_engine.kinds.guarding import Seen, TagsHint
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.geometry import FloatImage, letterbox
@@ -35,35 +36,6 @@ class Appearance(StrEnum):
 
 OTHER_MODALITIES = frozenset({"CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", "IO", "PX"})
 """Modalities whose images are never projection radiographs of the chest."""
-
-
-class Veto:
-    """A classifier that must see what it is told to expect: paper 2's modules I and II."""
-
-    def __init__(self, card: ModelCard, backend: Backend, *, expected: str) -> None:
-        """Put card and back end together.
-
-        Raises
-        ------
-        ModelFolderError
-            If what is expected isn't among the card's labels.
-        """
-        names = [label.name for label in card.labels]
-        if expected not in names:
-            raise ModelFolderError(
-                f"{card.folder}: has no label {expected!r} among {', '.join(names)}; a guard needs "
-                "it, so correct the card or roll the model back"
-            )
-        self._card = card
-        self._backend = backend
-        self._expected = expected
-
-    def objection(self, radiograph: Radiograph) -> str | None:
-        """Say what the classifier sees instead; None where it sees what is expected."""
-        view = _view(radiograph, self._card.input_size)
-        row = self._backend.predict(view[np.newaxis, ..., np.newaxis]).probabilities[0]
-        seen = self._card.labels[int(row.argmax())]
-        return None if seen.name == self._expected else f"{seen.title} ({self._card.title})"
 
 
 class ChestGuard:
@@ -111,10 +83,17 @@ class ChestGuard:
         if found[Appearance.FRONTAL] < max(self._threshold, least):
             others = {key: value for key, value in found.items() if key != Appearance.FRONTAL}
             likely = max(others, key=others.__getitem__)
-            raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {likely.value}")
+            words = likely.value
+            if likely is Appearance.OTHER and (seen := self.seen(radiograph)):
+                words = seen.words
+            raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {words}")
         for veto in self._vetoes:
-            if seen := veto.objection(radiograph):
-                raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {seen}")
+            if objection := veto.objection(radiograph):
+                raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {objection}")
+
+    def seen(self, radiograph: Radiograph) -> Seen | None:
+        """What the vetoes are certain of, in their order; None where none of them is."""
+        return next((found for veto in self._vetoes if (found := veto.seen(radiograph))), None)
 
 
 def _view(radiograph: Radiograph, size: int) -> FloatImage:

@@ -1,12 +1,17 @@
 """Guards loaded: the chest's with its vetoes, and classifiers that guard by what they see."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from ai_engine.inference.backend import Backend
+from ai_engine.inference.shared_trunk import HeadBackend, RememberingBackend, share_trunk
 from ai_engine.kinds.class_guard import ClassGuard
-from ai_engine.kinds.guard.guard import Appearance, ChestGuard, Veto
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard
+from ai_engine.kinds.guard.veto import Veto
 from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.shipped import VETOES
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import verify_weights
 
 
 def load(loading: Loading, sees: str = "") -> Guard:
@@ -30,7 +35,18 @@ def load(loading: Loading, sees: str = "") -> Guard:
 
 
 def _vetoes(loading: Loading) -> Iterator[Veto]:
-    for name, expected in VETOES.items():
-        if name in loading.versions:
-            module = loading.registry.active(loading.versions, name)
-            yield Veto(module, loading.of(module).backend(), expected=expected)
+    expected = {name: what for name, what in VETOES.items() if name in loading.versions}
+    modules = {name: loading.registry.active(loading.versions, name) for name in expected}
+    for name, backend in _backends(loading, modules).items():
+        yield Veto(modules[name], backend, expected=expected[name])
+
+
+def _backends(loading: Loading, modules: Mapping[str, ModelCard]) -> dict[str, Backend]:
+    """What runs each module: heads on one trunk go through it once for each image."""
+    cards = tuple(modules.values())
+    if not share_trunk(cards):
+        return {name: loading.of(card).backend() for name, card in modules.items()}
+    for card in cards:
+        verify_weights(card)
+    trunk = RememberingBackend(loading.of(cards[0]).backend())
+    return {name: HeadBackend(card, trunk) for name, card in modules.items()}

@@ -46,7 +46,7 @@ def changed(source: Path, folder: Path, **tags: str | None) -> Path:
 def wanted(path: Path, predictor: ChestRadiographPredictor) -> tuple[bool, AppearanceCheck | None]:
     instance = read_external(path, calling_ae="CR1")
     looks = {}
-    if CHEST.doubts(instance):
+    if CHEST.asks_pixels(instance):
         looks[instance.sop_instance_uid] = look_at(
             predictor.guard, instance, path, lambda: read_image(path)
         )

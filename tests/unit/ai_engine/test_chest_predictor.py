@@ -13,8 +13,9 @@ from ai_engine.errors import ImageRefusedError, ModelFolderError
 from ai_engine.inference.backend import Activation
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.deciding import Calibration
-from ai_engine.kinds.guard.guard import Appearance, ChestGuard, Veto
-from ai_engine.kinds.guarding import OVERRULING, TagsHint
+from ai_engine.kinds.guard.guard import Appearance, ChestGuard
+from ai_engine.kinds.guard.veto import Veto
+from ai_engine.kinds.guarding import OVERRULING, Seen, TagsHint
 from ai_engine.kinds.testing import (
     FakeChestBackend,
     FakeGuardBackend,
@@ -131,8 +132,25 @@ def test_a_trained_module_of_paper_2_has_a_veto_and_says_what_it_sees() -> None:
         return ChestGuard(guard_card(Path()), FakeGuardBackend(), [veto])
 
     guarded(1).check(radiograph())
-    with pytest.raises(ImageRefusedError, match=r"looks like: Hand \(Types\)"):
+    with pytest.raises(ImageRefusedError, match=r"looks like: X-ray of the hand \(Types\)"):
         guarded(0).check(radiograph())
+    assert guarded(0).seen(radiograph()) == Seen(words="X-ray of the hand", body_part="HAND")
+
+
+def test_a_module_that_is_not_certain_has_no_veto() -> None:
+    """Paper 2's modules only refuse, and only what they are certain of."""
+    sure = tuple(dataclasses.replace(one, threshold=1.5) for one in types_card().labels)
+    veto = Veto(dataclasses.replace(types_card(), labels=sure), _Certain(0), expected="Chest")
+    guard = ChestGuard(guard_card(Path()), FakeGuardBackend(), [veto])
+    guard.check(radiograph())
+    assert guard.seen(radiograph()) is None
+
+
+def test_what_the_guard_refuses_is_named_by_the_module_that_is_certain() -> None:
+    veto = Veto(types_card(), _Certain(0), expected="Chest")
+    guard = ChestGuard(guard_card(Path()), FakeGuardBackend(Appearance.OTHER), [veto])
+    with pytest.raises(ImageRefusedError, match="looks like: X-ray of the hand"):
+        guard.check(radiograph())
 
 
 def test_a_module_that_cannot_see_what_it_must_is_refused() -> None:

@@ -1,0 +1,241 @@
+"""Data sets put together from others by a plan: which images of which set are of which class.
+
+Paper 2 learned what is an X-ray, and of what, from several sets (sections III-A and III-B, table
+I). A plan is a TOML file: the classes, and for each source its folder and how its images get one.
+
+    labels = ["Hand", "Chest"]
+    shares = [0.55, 0.15, 0.3]          # of train, valid and test; by patient
+
+    [[sources]]
+    folder = "hands"                    # with labels.csv and images/
+    label = "Hand"                      # all of it, or
+    column = "targets"                  # by the value of a column of labels.csv
+    values = { "Hand|Wrist" = "Hand" }  # what is not listed is left out
+    patient = "patient_id"              # without it every image counts as a patient of its own
+    at_most = 300                       # images, at even steps through the table
+    only = "train"                      # of one part alone, whatever the patient
+
+    [[sources]]
+    folder = "ct"
+    label = "CT or MR slice"
+    volumes = "*.npz"                   # slices of volumes (`ai_engine.datasets.slices`)
+
+What is written is in the layout ``sample``: images, and a table that says of each its class,
+source, patient and part.
+"""
+
+import csv
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from ai_engine.datasets.cxr import FIELDS, OPTIONAL_FIELDS, Split, View, image_path
+from ai_engine.datasets.slices import pictures, read_volume
+from ai_engine.datasets.splits import Shares, place_of
+from ai_engine.datasets.tables import Row, read_table
+from ai_engine.errors import DatasetError
+
+TABLE = "labels.csv"
+_VIEWS = {"FRONTAL": View.UNKNOWN, "LATERAL": View.LATERAL, "AP": View.AP, "PA": View.PA}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source of a plan; the module says what its fields mean."""
+
+    folder: str
+    label: str = ""
+    column: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    patient: str = ""
+    volumes: str = ""
+    at_most: int = 0
+    only: Split | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a data set is put together from."""
+
+    labels: tuple[str, ...]
+    sources: tuple[Source, ...]
+    shares: tuple[float, float, float] = (0.7, 0.2, 0.1)
+
+    @property
+    def parts(self) -> Shares:
+        """The shares with the parts that they are of."""
+        return tuple(zip(Split, self.shares, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """How many images of each class, in each part, a data set was given."""
+
+    counts: Mapping[tuple[str, Split], int]
+    patients: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Image:
+    file: str
+    patient: str
+    view: View
+    label: str
+    source: str
+    only: Split | None
+
+
+def plan_names() -> tuple[str, ...]:
+    """Names of the plans that are shipped."""
+    place = files("ai_engine.datasets") / "plans"
+    return tuple(sorted(each.name.removesuffix(".toml") for each in place.iterdir()))
+
+
+def load_plan(name_or_path: str) -> Plan:
+    """A shipped plan by its name, or one of your own from a TOML file.
+
+    Raises
+    ------
+    DatasetError
+        If there is none, or it says what no plan can.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml" and path.is_file():
+        text = path.read_text("utf-8")
+    elif name_or_path in plan_names():
+        text = (files("ai_engine.datasets") / "plans" / f"{name_or_path}.toml").read_text("utf-8")
+    else:
+        known = ", ".join(plan_names())
+        raise DatasetError(f"{name_or_path}: no such plan; use one of {known}, or a TOML file")
+    try:
+        plan = TypeAdapter(Plan).validate_python(tomllib.loads(text))
+    except (ValueError, ValidationError) as error:
+        raise DatasetError(f"{name_or_path}: no plan: {error}") from error
+    for source in plan.sources:
+        _require_sound(source, plan, name_or_path)
+    return plan
+
+
+def compose(plan: Plan, sources: Path, out: Path) -> Composed:
+    """Put a data set together in a new folder.
+
+    ``sources`` holds the folder of each source.
+
+    Raises
+    ------
+    DatasetError
+        If a source is missing or cannot be read, a patient would have several places, or ``out``
+        holds something already.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise DatasetError(f"{out}: is not empty; give a new folder")
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    images = [one for source in plan.sources for one in _images(source, sources, out / "images")]
+    parts = _parts(images, plan)
+    counts: dict[tuple[str, Split], int] = {}
+    with (out / TABLE).open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow((*FIELDS, *OPTIONAL_FIELDS, *plan.labels))
+        for one in images:
+            part = parts[one.patient]
+            held = (int(each == one.label) for each in plan.labels)
+            table.writerow((one.file, one.patient, "", "", one.view, part, one.source, *held))
+            counts[one.label, part] = counts.get((one.label, part), 0) + 1
+    return Composed(counts=counts, patients=len(parts))
+
+
+def _parts(images: Sequence[_Image], plan: Plan) -> dict[str, Split]:
+    """The part of each patient: of every class, as nearly as can be, in the plan's shares.
+
+    Patients of the rarest class are placed first, in the order of a hash of their identifiers, so
+    that the same images give the same parts on every machine.
+    """
+    parts = {one.patient: one.only for one in images if one.only is not None}
+    of_class: dict[str, set[str]] = {}
+    for one in images:
+        if one.only is None:
+            of_class.setdefault(one.label, set()).add(one.patient)
+    for patients in sorted(of_class.values(), key=len):
+        missing = _missing(patients, parts, plan)
+        for patient in sorted(patients - parts.keys(), key=place_of):
+            parts[patient] = next((part for part, left in missing.items() if left > 0), Split.TRAIN)
+            missing[parts[patient]] -= 1
+    return parts
+
+
+def _missing(patients: set[str], parts: Mapping[str, Split], plan: Plan) -> dict[Split, int]:
+    """How many patients of a class each part still lacks; the test part first, as the smallest."""
+    wanted = {part: round(share * len(patients)) for part, share in plan.parts}
+    for patient in patients & parts.keys():
+        wanted[parts[patient]] -= 1
+    return {part: wanted[part] for part in (Split.TEST, Split.VALID, Split.TRAIN)}
+
+
+def _require_sound(source: Source, plan: Plan, where: str) -> None:
+    named = {*source.values.values(), *([source.label] if source.label else [])}
+    if not named or (source.values and not source.column):
+        raise DatasetError(f"{where}: source {source.folder} gives its images no class")
+    if strange := named - set(plan.labels):
+        raise DatasetError(f"{where}: class {min(strange)!r} of {source.folder} is not in labels")
+
+
+def _images(source: Source, sources: Path, images: Path) -> Iterator[_Image]:
+    """Put a source's images in place."""
+    folder = sources / source.folder
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder; the plan asks for it")
+    if source.volumes:
+        yield from _of_volumes(source, folder, images)
+        return
+    _, rows = read_table(folder / TABLE, [name for name in (source.column, source.patient) if name])
+    wanted = [(row, label) for _, row in rows if (label := _label(source, row))]
+    for row, label in _spread(wanted, source.at_most):
+        file = f"{source.folder}-{row['file']}".replace("/", "-")
+        path = image_path(folder / "images", row["file"])
+        if not path.is_file():
+            raise DatasetError(f"{path}: named in {TABLE} but missing; restore it")
+        shutil.copyfile(path, images / file)
+        yield _Image(
+            file=file,
+            patient=f"{source.folder}/{row[source.patient] if source.patient else file}",
+            view=_VIEWS.get(row.get("view", ""), View.UNKNOWN),
+            label=label,
+            source=source.folder,
+            only=source.only,
+        )
+
+
+def _of_volumes(source: Source, folder: Path, images: Path) -> Iterator[_Image]:
+    found = [folder] if source.volumes == "." else sorted(folder.glob(source.volumes))
+    if not found:
+        raise DatasetError(f"{folder}: no volume {source.volumes}; the plan asks for some")
+    for path in found:
+        name = f"{source.folder}-{path.name.split('.')[0]}"
+        for number, picture in enumerate(pictures(read_volume(path))):
+            file = f"{name}-{number:03}.png"
+            cv2.imwrite(str(images / file), picture)
+            yield _Image(
+                file=file,
+                patient=name,
+                view=View.UNKNOWN,
+                label=source.label,
+                source=source.folder,
+                only=source.only,
+            )
+
+
+def _label(source: Source, row: Row) -> str:
+    return source.values.get(row[source.column], "") if source.column else source.label
+
+
+def _spread(rows: Sequence[tuple[Row, str]], at_most: int) -> list[tuple[Row, str]]:
+    if not at_most or len(rows) <= at_most:
+        return list(rows)
+    return [rows[at] for at in np.linspace(0, len(rows) - 1, at_most).astype(int)]

@@ -1,0 +1,86 @@
+"""Networks that are a head on a trunk which they share: the trunk's weights are kept once.
+
+A model's own file has the head alone, some kilobytes; what it is a head on is fixed by the
+architecture, and the trunk's file by its digest. So several such models look at an image in one
+pass (`ai_engine.inference.shared_trunk`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.errors import ModelFolderError
+from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import shipped_weights
+from ai_engine.library.weights_file import digest, read_weights
+
+FOLDER = "trunks"
+HEAD = "head/"
+"""How the paths of a head's tensors begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """A file beside the shipped models, and its SHA-256."""
+
+    file: str
+    digest: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return shipped_weights() / FOLDER / self.file
+
+
+TRUNKS: Mapping[str, Trunk] = MappingProxyType(
+    {
+        "efficientnet_lite2_classes": Trunk(
+            file="efficientnet_lite2.safetensors",
+            digest="2660dd420b9aaef6a2a8e3842a1307f2818261bb17e5e440a2b79fc5cf194a25",
+        )
+    }
+)
+"""The trunk of an architecture, where it has one: EfficientNet-Lite2 as ImageNet left it."""
+
+
+def trunk_tensors(architecture: str) -> dict[str, npt.NDArray[np.float32]]:
+    """The weights of an architecture's trunk by path; none where it has no trunk.
+
+    Raises
+    ------
+    ModelFolderError
+        If the file is missing or damaged.
+    """
+    if architecture not in TRUNKS:
+        return {}
+    return _read(TRUNKS[architecture])
+
+
+def model_weights(card: ModelCard) -> dict[str, npt.NDArray[np.float32]]:
+    """All weights of a model by path: those of its file, and of its trunk.
+
+    Raises
+    ------
+    ModelFolderError
+        If a file is missing or damaged.
+    """
+    return trunk_tensors(card.architecture) | read_weights(card.weights_path)
+
+
+def own_tensors(
+    architecture: str, tensors: Mapping[str, npt.NDArray[np.float32]]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Those of a network's tensors that a model's file keeps."""
+    if architecture not in TRUNKS:
+        return dict(tensors)
+    return {path: value for path, value in tensors.items() if path.startswith(HEAD)}
+
+
+def _read(trunk: Trunk) -> dict[str, npt.NDArray[np.float32]]:
+    if digest(trunk.path) != trunk.digest:
+        raise ModelFolderError(f"{trunk.path}: is damaged; restore it from the project")
+    return read_weights(trunk.path)
