@@ -7,13 +7,14 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from ai_engine.kinds.classifier.linear_fits import SMALLEST_SPREAD, Fit
 
 FloatArray = npt.NDArray[np.float32]
 Classes = npt.NDArray[np.intp]
 
-STRENGTHS = (3e-4, 1e-3, 3e-3)
+STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2)
 """Inverse regularisations that are tried, for features of variance one."""
 
 FOLDS = 3
@@ -54,6 +55,14 @@ def class_fit(
     Fit
         Kernel (channels, classes) and bias (classes,) for features as they come.
     """
+    # Threads of a linear algebra library wait for each other longer than these fits take.
+    with threadpool_limits(limits=1):
+        return _fitted(features, classes, patients, sources)
+
+
+def _fitted(
+    features: FloatArray, classes: Classes, patients: Sequence[str], sources: Sequence[str]
+) -> Fit:
     mean = features.mean(axis=0)
     spread = np.maximum(features.std(axis=0), SMALLEST_SPREAD)
     shown = (features - mean) / spread

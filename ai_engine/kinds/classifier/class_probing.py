@@ -2,12 +2,12 @@
 
 Features that are left alone keep what they were good for elsewhere (Kumar et al., Fine-Tuning can
 Distort Pretrained Features and Underperform Out-of-Distribution, ICLR 2022), and body parts lie in
-them nearly side by side. A class is answered only from a threshold on that few right answers of the
-validation part stay below: what is of no class is rarely that sure. Importing this loads Keras.
+them nearly side by side. A class is answered only from a threshold on, so that nearly all answers
+are right: what is of no class is rarely that sure. Importing this loads Keras.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ import numpy.typing as npt
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.kinds.classifier.class_fits import class_fit
-from ai_engine.kinds.classifier.classes import called_images, class_metrics
+from ai_engine.kinds.classifier.classes import Called, called_images, class_metrics
 from ai_engine.library.card import UNGUARDED, Label, Metric, ModelCard, write_card
-from ai_engine.library.labels import reported_label
+from ai_engine.library.labels import NO_CLASS, reported_label
 from ai_engine.library.trunks import own_tensors, trunk_tensors
 from ai_engine.library.weights_file import model_tensors
 from ai_engine.models.catalogue import build
@@ -32,8 +32,9 @@ from ai_engine.training.trainer import NO_MODELS, Entry, RunModels
 
 FloatArray = npt.NDArray[np.float32]
 
-ANSWERED = 0.975
-"""The part of the right answers on validation images that the threshold lets pass."""
+RIGHT = 0.99
+"""The part of the answers on validation images that has to be right: the threshold is the lowest
+with which it is, not below a half."""
 
 TRUNK_FOLDER = "trunk"
 """Folder of a run where the network that its features come from is kept."""
@@ -159,8 +160,7 @@ class ClassProbeTrainer(PublishedTrainer):
         with tempfile.TemporaryDirectory(prefix="converted-") as cache:
             backend = OpenVinoBackend.load(draft, cache=Path(cache))
             called = called_images(draft, backend, self.data, self.valid)
-        sure = called.probabilities.max(axis=1)[called.true == called.predicted]
-        threshold = round(float(np.quantile(sure, 1 - ANSWERED)), 4)
+        threshold = certain_from(called, draft.labels)
         labels = tuple(replace(label, threshold=threshold) for label in draft.labels)
         return labels, tuple(class_metrics(labels, called, Split.VALID.value))
 
@@ -169,6 +169,19 @@ class ClassProbeTrainer(PublishedTrainer):
         sample = sample_of(self.data, item, self.recipe)
         view = plain_view(sample, self.recipe.input_size).values
         return np.stack([view, view[:, ::-1]])[..., None]
+
+
+def certain_from(called: Called, labels: Sequence[Label]) -> float:
+    """The lowest threshold, not below a half, from which `RIGHT` of the answers are right."""
+    other = [index for index, label in enumerate(labels) if label.name in NO_CLASS]
+    sure = called.probabilities.max(axis=1)
+    answered = ~np.isin(called.predicted, other)
+    right = called.true == called.predicted
+    for threshold in (DEFAULT_THRESHOLD, *np.sort(sure[answered & ~right])):
+        kept = answered & (sure > threshold)
+        if threshold >= DEFAULT_THRESHOLD and kept.any() and right[kept].mean() >= RIGHT:
+            return round(float(threshold) + 5e-5, 4)
+    return 1.0
 
 
 def _label(name: str) -> Label:
