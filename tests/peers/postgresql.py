@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,12 @@ class PostgreSql:
     """A running server; every ``database`` is a new one."""
 
     port: int
+    life: "Life"
+
+    def restart(self) -> None:
+        """Break every connection off at once, as after a crash, and come back."""
+        self.life.go()
+        self.life.come()
 
     def database(self, name: str, template: str = "template1") -> str:
         """Create a database, empty or as another one is, and return its URL."""
@@ -49,11 +55,28 @@ class PostgreSql:
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
 
 
+class Life:
+    """Starts and ends the server's process."""
+
+    def __init__(self, start: Callable[[], AbstractContextManager[object]]) -> None:
+        self._start = start
+        self._running = ExitStack()
+
+    def come(self) -> None:
+        """Start; return when it takes connections."""
+        self._running.enter_context(self._start())
+
+    def go(self) -> None:
+        """End."""
+        self._running.close()
+
+
 @contextmanager
-def postgresql() -> Iterator[PostgreSql]:
+def postgresql(network: str = "", address: str = "127.0.0.1") -> Iterator[PostgreSql]:
     """Make a cluster in a folder of its own and run it; it refuses to run as root.
 
-    Not in pytest's temporary folder: that one lets nobody but its owner in.
+    Whoever is in ``network`` may reach it too, at ``address``. Not in pytest's temporary folder:
+    that one lets nobody but its owner in.
     """
     found = sorted(_BIN.glob("*/bin/initdb"))
     if not found:
@@ -72,13 +95,25 @@ def postgresql() -> Iterator[PostgreSql]:
         capture_output=True,
         timeout=120,
     )
+    if network:
+        with (cluster / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network} trust\n")
     port = free_port()
+    listened = ",".join(dict.fromkeys(("127.0.0.1", address)))
     command = [
         *as_user, str(binaries / "postgres"), "-D", str(cluster), "-p", str(port),
-        "-c", "listen_addresses=127.0.0.1", "-k", str(cluster), "-c", "fsync=off",
+        "-c", f"listen_addresses={listened}", "-k", str(cluster), "-c", "fsync=off",
     ]  # fmt: skip
-    server = PostgreSql(port=port)
-    # "Fast" shutdown: SIGTERM would wait for whoever left a connection open.
-    with running(command, log=folder / "postgresql.log", ready=server.is_ready, stop=signal.SIGINT):
+    life = Life(
+        # "Fast" shutdown: SIGTERM would wait for whoever left a connection open.
+        lambda: running(
+            command, log=folder / "postgresql.log", ready=server.is_ready, stop=signal.SIGINT
+        )
+    )
+    server = PostgreSql(port=port, life=life)
+    life.come()
+    try:
         yield server
+    finally:
+        life.go()
     shutil.rmtree(folder, ignore_errors=True)
