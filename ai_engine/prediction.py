@@ -222,6 +222,7 @@ class RemarkKind(StrEnum):
     PATIENT_DECIDED = "patient decided by a person"
     TELLS_ABNORMAL = "tells abnormal, not which disease"
     IMAGES_FETCHED = "images fetched from an archive"
+    ORDER_FOUND = "order found in a worklist"
     OUTSIDE_LUNGS = "attention outside the lungs, location not reliable"
     UNLIKE_TRAINING = "image unlike the training data"
     LUNGS_CUT = "lungs not whole"

@@ -204,6 +204,7 @@ REMARKS = MappingProxyType(
         RemarkKind.HEADER_CORRECTED: Code(
             "R-CORRECTED", PRIVATE_SCHEME, "Pixels read other than the header states"
         ),
+        RemarkKind.ORDER_FOUND: Code("R-ORDER", PRIVATE_SCHEME, "Order found in a worklist"),
         RemarkKind.IMAGES_FETCHED: Code(
             "R-FETCHED", PRIVATE_SCHEME, "Images fetched from an archive"
         ),

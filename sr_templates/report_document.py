@@ -134,24 +134,43 @@ def _add_document_general(
     report.VerificationFlag = "UNVERIFIED"
     report.PerformedProcedureCodeSequence = []
     if report.AccessionNumber:
-        report.ReferencedRequestSequence = [_request(report)]
+        report.ReferencedRequestSequence = [_request(report, sources)]
     report.CurrentRequestedProcedureEvidenceSequence = hierarchical_references(sources)
     if predecessors:
         report.PredecessorDocumentsSequence = hierarchical_references(predecessors)
 
 
-def _request(report: Dataset) -> Dataset:
-    """Item of Referenced Request Sequence: the request is known by its accession number only."""
+# With the longest value of each (PS3.5 Section 6.2: LO and SH).
+_OF_HEADER = {
+    "PlacerOrderNumberImagingServiceRequest": 64,
+    "FillerOrderNumberImagingServiceRequest": 64,
+}
+_OF_REQUEST = {"RequestedProcedureID": 16, "RequestedProcedureDescription": 64}
+
+
+def _request(report: Dataset, sources: Sequence[Dataset]) -> Dataset:
+    """Item of Referenced Request Sequence: what the images say of the request."""
     item = Dataset()
     item.StudyInstanceUID = report.StudyInstanceUID
     item.AccessionNumber = report.AccessionNumber
     item.ReferencedStudySequence = []
     item.RequestedProcedureCodeSequence = []
-    for keyword in (
-        "PlacerOrderNumberImagingServiceRequest",
-        "FillerOrderNumberImagingServiceRequest",
-        "RequestedProcedureID",
-        "RequestedProcedureDescription",
-    ):
-        setattr(item, keyword, None)
+    requests = [
+        request for source in sources for request in source.get("RequestAttributesSequence") or ()
+    ]
+    for keyword, longest in _OF_HEADER.items():
+        setattr(item, keyword, _first(sources, keyword, longest))
+    for keyword, longest in _OF_REQUEST.items():
+        setattr(item, keyword, _first(requests, keyword, longest))
     return item
+
+
+def _first(datasets: Sequence[Dataset], keyword: str, longest: int) -> str | None:
+    """Return the first plain value that one of these has, None where none has."""
+    texts = (str(each.get(keyword) or "").strip() for each in datasets)
+    return next((text for text in texts if 0 < len(text) <= longest and _is_plain(text)), None)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is the same in every character set, and one value."""
+    return text.isascii() and text.isprintable() and "\\" not in text

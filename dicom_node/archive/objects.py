@@ -1,6 +1,7 @@
 """What was received and what was made of it, read and written as data sets."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
@@ -32,8 +33,16 @@ class DicomObjects:
     """
 
     def __init__(
-        self, *, received: StorageArchive, evidence: StorageArchive, ae_title: str, clock: _Clock
+        self,
+        *,
+        received: StorageArchive,
+        evidence: StorageArchive,
+        ae_title: str,
+        clock: _Clock,
+        amended: Callable[[Dataset], Dataset] = lambda header: header,
     ) -> None:
+        """Open neither; ``amended`` adds to received headers what is known beside them."""
+        self._amended = amended
         self._received = received
         self._evidence = evidence
         self._ae_title = ae_title
@@ -52,6 +61,9 @@ class DicomObjects:
 
         Where pydicom cannot read it, what the index would know of it stands for it.
         """
+        return self._amended(self._source(path))
+
+    def _source(self, path: str) -> Dataset:
         try:
             return read_object(self.source_path(path), stop_before_pixels=True)
         except (zlib.error, InflatesTooFarError):

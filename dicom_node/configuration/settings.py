@@ -363,6 +363,13 @@ class RetrievalSettings(_Section):
     """Seconds for which a model that wants priors waits for them; no other result ever waits."""
 
 
+class OrdersSettings(_Section):
+    """Orders of studies whose images name none."""
+
+    worklist: str = ""
+    """AE title of the Modality Worklist that is asked for them; empty: nobody."""
+
+
 def _require_hours(text: str) -> str:
     QuietHours.read(text)
     return text
@@ -426,6 +433,7 @@ class NodeSettings(BaseSettings):
     workers: WorkerSettings = WorkerSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     worklist: WorklistSettings = WorklistSettings()
+    orders: OrdersSettings = OrdersSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     tls: TlsSettings = TlsSettings()
     calibration: CalibrationSettings = CalibrationSettings()

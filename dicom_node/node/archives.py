@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydicom import Dataset
+
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects, SummarisedObjects
 from dicom_node.configuration.settings import NodeSettings
@@ -20,8 +22,16 @@ class Archives:
     summaries: SummarisedObjects
 
 
-def archives_of(settings: NodeSettings, *, clock: Callable[[], datetime]) -> Archives:
-    """Return the archives below the data folder, neither opened nor cleaned."""
+def archives_of(
+    settings: NodeSettings,
+    *,
+    clock: Callable[[], datetime],
+    amended: Callable[[Dataset], Dataset] = lambda header: header,
+) -> Archives:
+    """Return the archives below the data folder, neither opened nor cleaned.
+
+    ``amended`` adds to received headers what is known beside them.
+    """
     both = {
         "received": StorageArchive(archive_settings(settings)),
         "evidence": StorageArchive(
@@ -31,8 +41,8 @@ def archives_of(settings: NodeSettings, *, clock: Callable[[], datetime]) -> Arc
     title = settings.network.ae_title
     return Archives(
         **both,
-        objects=DicomObjects(**both, ae_title=title, clock=clock),
-        summaries=SummarisedObjects(**both, ae_title=title, clock=clock),
+        objects=DicomObjects(**both, ae_title=title, clock=clock, amended=amended),
+        summaries=SummarisedObjects(**both, ae_title=title, clock=clock, amended=amended),
     )
 
 

@@ -41,6 +41,7 @@ from dicom_node.node.listening import Listening
 from dicom_node.node.measuring import Observed, fill_registry, measured_events
 from dicom_node.node.messages import Messages
 from dicom_node.node.noticing import make_teller
+from dicom_node.node.ordering import orders_of
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
 from dicom_node.node.procedure_steps import Workstations
@@ -409,6 +410,7 @@ class Node:
     def _make_corridor(self) -> Corridor:
         settings, repositories = self._settings, self._repositories
         context = functools.partial(evidence_context, settings)
+        orders = orders_of(settings, repositories)
         return Corridor(
             completion=Completion(
                 index=repositories.index,
@@ -441,6 +443,7 @@ class Node:
                 clock=utc_now,
                 archive=settings.retrieval.archive,
                 announced=repositories.announcements.announced,
+                orders=orders,
             ),
             reporting=Reporting(
                 index=repositories.index,
@@ -453,6 +456,7 @@ class Node:
                 last_resort=LastResort(repositories.summaries),
                 context=context,
                 clock=utc_now,
+                orders=orders,
             ),
             planning=Planning(
                 results=repositories.hotbase, ledger=repositories.deliveries, clock=utc_now

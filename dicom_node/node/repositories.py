@@ -26,6 +26,7 @@ from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.messages import MessageStore
+from dicom_node.persistence.corridor.orders import ImagingOrderStore
 from dicom_node.persistence.corridor.patient_decisions import PatientDecisionStore
 from dicom_node.persistence.corridor.priors import PriorStore
 from dicom_node.persistence.corridor.proofs import ProofStore
@@ -97,7 +98,8 @@ class Repositories:
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)
-        archives = archives_of(settings, clock=utc_now)
+        self.orders = ImagingOrderStore(self.engine)
+        archives = archives_of(settings, clock=utc_now, amended=self.orders.amended)
         self.received, self.evidence = archives.received, archives.evidence
         self.objects, self.summaries = archives.objects, archives.summaries
         self.describing = Describing(

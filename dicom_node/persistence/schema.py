@@ -6,6 +6,7 @@ from dicom_node.persistence.corridor import (
     attribute_tables,
     commitment_tables,
     message_tables,
+    order_tables,
     prior_tables,
     tables,
 )
@@ -21,6 +22,7 @@ MODULES = (
     attribute_tables,
     commitment_tables,
     message_tables,
+    order_tables,
     prior_tables,
     calibration_tables,
     review_tables,

@@ -99,6 +99,19 @@ def storescp(
         yield StoreScp(peer=Peer(ae_title=ae_title, port=port), folder=received)
 
 
+@contextmanager
+def wlmscpfs(folder: Path, *, ae_title: str = "RIS") -> Iterator[tuple[Peer, Path]]:
+    """Run a ``wlmscpfs``; yields where it listens, and the folder of its worklist files."""
+    files = folder / ae_title
+    files.mkdir(parents=True)
+    (files / "lockfile").touch()
+    port = free_port()
+    # Without --disable-file-reject it passes over items that lack what nobody here asks for.
+    command = [program("wlmscpfs", _PACKAGE), "-dfr", "-dfp", folder, str(port)]
+    with running(command, log=folder / "wlmscpfs.log", ready=lambda: answers(port)):
+        yield Peer(ae_title=ae_title, port=port), files
+
+
 def _titles(peer: Peer, calling: str) -> tuple[str, ...]:
     return ("-aet", calling, "-aec", peer.ae_title)
 

@@ -21,6 +21,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
 )
 from dicom_node.persistence.corridor.commitment_tables import COMMITMENT_REFERENCES, COMMITMENTS
 from dicom_node.persistence.corridor.message_tables import PEER_MESSAGES
+from dicom_node.persistence.corridor.order_tables import IMAGING_ORDERS
 from dicom_node.persistence.corridor.prior_tables import PRIOR_SEARCHES, PRIORS, RETRIEVALS
 from dicom_node.persistence.corridor.retention import note_removals
 from dicom_node.persistence.corridor.tables import (
@@ -64,7 +65,7 @@ OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
     ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STEP_SUBSCRIPTIONS, TOLD_STEPS,
-    PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED, CARRIED, STUDIES,
+    IMAGING_ORDERS, PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED, CARRIED, STUDIES,
 )  # fmt: skip
 
 

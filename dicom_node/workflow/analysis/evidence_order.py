@@ -16,6 +16,7 @@ from dicom_node.errors import NodeError
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.rendition import Rendition
+from sr_templates.requested_procedure import RequestedProcedure
 
 
 class EvidenceNotMadeError(NodeError):
@@ -40,7 +41,8 @@ class EvidenceOrder:
     """What evidence of one job is made from: what its model said, its images, the kinds wanted.
 
     ``earlier`` is what was made before, where the job is done once more. ``renditions`` are what
-    destinations want beside how results are made for everybody.
+    destinations want beside how results are made for everybody; ``requested`` is the order of
+    images that name none.
     """
 
     job: Job
@@ -51,6 +53,7 @@ class EvidenceOrder:
     earlier: tuple[EvidenceObject, ...] = ()
     replaced: Replaced = field(default_factory=Replaced)
     renditions: tuple[Rendition, ...] = ()
+    requested: RequestedProcedure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

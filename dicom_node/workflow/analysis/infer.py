@@ -17,6 +17,7 @@ from dicom_node.workflow.analysis.completeness import (
     signs_of_incompleteness,
     signs_of_reports,
 )
+from dicom_node.workflow.analysis.orders import FindsOrders, NoOrders, order_remark
 from dicom_node.workflow.analysis.watch import DeviceWatch, with_refusals
 from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
 from sr_templates.percent import percent
@@ -57,6 +58,7 @@ class Inference:
         clock: Clock,
         archive: str = "",
         announced: Callable[[str], Announced] = lambda _study: NOTHING_ANNOUNCED,
+        orders: FindsOrders | None = None,
     ) -> None:
         """Keep the parts.
 
@@ -64,6 +66,7 @@ class Inference:
         others have said of a study.
         """
         self._announced = announced
+        self._orders = orders or NoOrders()
         self._index = index
         self._results = results
         self._models = models
@@ -128,6 +131,9 @@ class Inference:
         own = self._results.own_objects(tuple(each.sop_instance_uid for each in study))
         others = [each for each in study if each.sop_instance_uid not in own]
         yield from signs_of_incompleteness(others, job.sop_instance_uids)
+        order = self._orders.find(job.study_instance_uid, others)
+        if order is not None and job.sop_instance_uids:
+            yield order_remark(order, job.sop_instance_uids[0])
         yield from signs_of_reports(
             self._announced(job.study_instance_uid), others, job.sop_instance_uids
         )

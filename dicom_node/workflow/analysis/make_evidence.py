@@ -45,6 +45,7 @@ from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
 from sr_templates.foreign_objects import adopt
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.rendition import RENDERED
+from sr_templates.requesting import add_request
 from sr_templates.source_image import check_identity, identity_of
 from sr_templates.translation import as_rendition
 from sr_templates.validation import problems
@@ -142,7 +143,8 @@ class EvidenceMaking:
             When it cannot be built.
         """
         sources = {
-            each.sop_instance_uid: self._archive.source(each.path) for each in order.instances
+            each.sop_instance_uid: _requested(order, self._archive.source(each.path))
+            for each in order.instances
         }
         work = _Work(order=order, sources=sources)
         added = _corrections(order.prediction, work.headers)
@@ -355,6 +357,10 @@ class EvidenceMaking:
             path=self._archive.keep(dataset),
             problems=found,
         )
+
+
+def _requested(order: EvidenceOrder, header: Dataset) -> Dataset:
+    return header if order.requested is None else add_request(header, order.requested)
 
 
 def _built(work: _Work, builders: Builders) -> Iterator[tuple[EvidenceKind, Dataset]]:

@@ -20,6 +20,7 @@ from dicom_node.workflow.analysis.evidence_order import (
     Replaced,
 )
 from dicom_node.workflow.analysis.infer import Analysis, job_instances
+from dicom_node.workflow.analysis.orders import FindsOrders, NoOrders
 from dicom_node.workflow.analysis.patients import UNDECIDED, several_patients
 from dicom_node.workflow.analysis.unrouted import BROKE_OFF, as_routing, broken_off, no_model
 from dicom_node.workflow.ports import (
@@ -34,6 +35,7 @@ from dicom_node.workflow.review.ports import ExternalReportSource
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.rendition import PLAIN, Rendition
+from sr_templates.requested_procedure import RequestedProcedure
 
 _LOG = logging.getLogger(__name__)
 WITH_REPORT = ("the report that it belongs to is held",)
@@ -56,6 +58,7 @@ class Reporting:
         last_resort: EvidenceMaker,
         context: Callable[[datetime], EvidenceContext],
         clock: Clock,
+        orders: FindsOrders | None = None,
     ) -> None:
         """Keep the parts.
 
@@ -72,6 +75,7 @@ class Reporting:
         self._last_resort = last_resort
         self._context = context
         self._clock = clock
+        self._orders = orders or NoOrders()
 
     def report(self, analysis: Analysis) -> tuple[EvidenceObject, ...]:
         """Return the evidence of a job, each object durable in the archive and recorded.
@@ -127,6 +131,7 @@ class Reporting:
             prediction=Prediction(model=job.model, images=(), refusals=refusals),
             instances=job_instances(self._index, job),
             context=self._context(self._clock()),
+            requested=self._requested(job),
         )
         try:
             made = self._failure_made(order)
@@ -165,6 +170,7 @@ class Reporting:
             earlier=earlier,
             replaced=self._replaced(job),
             renditions=tuple(dict.fromkeys(self._renditions(job).values())),
+            requested=self._requested(job),
         )
 
     def _renditions(self, job: Job) -> dict[str, Rendition]:
@@ -197,6 +203,10 @@ class Reporting:
                 if each.rendition == rendition and not each.made.is_held
             ]
         )
+
+    def _requested(self, job: Job) -> RequestedProcedure | None:
+        order = self._orders.known(job.study_instance_uid)
+        return order.procedure if order is not None else None
 
     def _failure_made(self, order: EvidenceOrder) -> MadeEvidence:
         try:

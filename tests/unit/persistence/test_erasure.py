@@ -109,6 +109,7 @@ def _report(repositories: Repositories, study: str) -> None:
         made_at=EPOCH,
     )
     repositories.messages.add([told])
+    repositories.orders.keep(study, None, at=EPOCH)
     receiver = Receiver(title="WS1", channel=Channel.DIMSE)
     subscription = Subscription(receiver=receiver, scope=f"8.{study}", study_instance_uid=study)
     repositories.subscriptions.put(subscription)

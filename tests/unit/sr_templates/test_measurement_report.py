@@ -21,6 +21,8 @@ from sr_templates import codes
 from sr_templates.errors import EvidenceError
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.qualitative_evaluations import TRIED
+from sr_templates.requested_procedure import RequestedProcedure
+from sr_templates.requesting import add_request
 from sr_templates.uids import device_uid
 from sr_templates.validation import problems
 from tests.unit.sr_templates.builders import (
@@ -438,3 +440,25 @@ def test_a_naive_time_and_a_tiny_overlay_are_refused() -> None:
         a_context(max_overlay_side=100)
     with pytest.raises(EvidenceError, match="series_number_base"):
         replace(a_context(), series_number_base=0)
+
+
+def test_an_order_from_a_worklist_is_that_of_images_that_name_none() -> None:
+    procedure = RequestedProcedure(
+        accession_number="A1",
+        requested_procedure_id="R1",
+        requested_procedure_description="Chest PA",
+        placer_order_number="P1",
+        filler_order_number="Bestellung für 1",
+    )
+    header = add_request(a_source(AccessionNumber=""), procedure)
+    report = build_measurement_report(a_prediction(), [header], a_context())
+    assert report.AccessionNumber == "A1"
+    (request,) = report.ReferencedRequestSequence
+    assert (request.AccessionNumber, request.RequestedProcedureID) == ("A1", "R1")
+    assert request.RequestedProcedureDescription == "Chest PA"
+    assert request.PlacerOrderNumberImagingServiceRequest == "P1"
+    assert not request.FillerOrderNumberImagingServiceRequest
+    assert problems(report, [header]) == ()
+    own = add_request(a_source(AccessionNumber="MINE"), procedure)
+    assert own.AccessionNumber == "MINE"
+    assert "RequestAttributesSequence" not in own
