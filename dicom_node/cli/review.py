@@ -1,6 +1,7 @@
 """``dicom-node review``: the worklist without a browser, for scripts and trials."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, astuple
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.cli.status import show_external, show_remarks
 from dicom_node.domain.review.ct import confirmed
+from dicom_node.domain.review.first_reading import agreements
 from dicom_node.domain.review.queue import EVERYTHING_OPEN, ItemFilter, Page, Sort
 from dicom_node.domain.review.review import (
     CtUnderReview,
@@ -79,6 +81,27 @@ def show(context: typer.Context, item: Item) -> None:
     for reading in review_queue.readings(item):
         run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
     show_external(run.console, repositories, item)
+
+
+@commands.command("agreement")
+def agreement(
+    context: typer.Context,
+    most: Annotated[int, typer.Option(help="Of how many decided items, the newest.", min=1)] = 5000,
+    as_json: AsJson = False,
+) -> None:
+    """Count how readers and models agree: alone, after seeing the result, and seeing it at once."""
+    run = invocation(context)
+    rows = agreements(run.repositories().review_queue().judged_labels(most))
+    if as_json:
+        write_json([asdict(each) for each in rows])
+        return
+    table = Table(
+        "Model", "Label", "Read first", "alone", "after", "to AI", "from AI", "At once", "agreed",
+        box=None,
+    )  # fmt: skip
+    for each in rows:
+        table.add_row(*map(str, astuple(each)))
+    run.console.print(table if rows else "Nothing has been decided yet.")
 
 
 @commands.command("claim")

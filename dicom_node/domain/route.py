@@ -79,7 +79,8 @@ class Route:
     ``excluded_image_types`` are values of Image Type (0008,0008) that an instance may not have,
     such as LOCALIZER. ``destinations`` replaces the sender's own when it is given. With two
     ``readers``, two experts read each result without seeing each other's verdict, and a third
-    decides where they differ.
+    decides where they differ. With ``reads_first`` experts say what they see before they are shown
+    what the model says.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Route:
     urgent: bool = False
     destinations: tuple[str, ...] = ()
     readers: int = 1
+    reads_first: bool = False
 
     def __post_init__(self) -> None:
         """Check what cannot be checked by type.

@@ -67,6 +67,7 @@ def make_pages(
             utc_now,
             subjects=repositories.subjects.of,
             find_studies=repositories.subjects.studies_of,
+            set_reads_first=repositories.users.set_reads_first,
         )
         sections.append(
             Section(

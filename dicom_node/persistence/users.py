@@ -109,6 +109,13 @@ class UserStore:
         values = {"password_hash": password_hash}
         self._update(name, values, "user password", [], actor=actor, at=at)
 
+    def set_reads_first(self, name: str, value: bool) -> None:
+        """Keep whether somebody wants to read before seeing a result; sessions go on."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(USERS).where(USERS.c.name == name).values(reads_first=value)
+            )
+
     def _update(
         self,
         name: str,
@@ -169,6 +176,7 @@ def _row(user: User) -> dict[str, Any]:
         "roles": sorted(role.value for role in user.roles),
         "disabled": user.disabled,
         "epoch": user.epoch,
+        "reads_first": user.reads_first,
     }
 
 
@@ -180,4 +188,5 @@ def _user(row: sa.RowMapping) -> User:
         roles=frozenset(UserRole(role) for role in row["roles"]),
         disabled=row["disabled"],
         epoch=row["epoch"],
+        reads_first=row["reads_first"],
     )

@@ -10,12 +10,13 @@ ConflictError
 └── UnusableVerdictError    the verdict does not fit the item
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from dicom_node.domain.review.first_reading import FirstReading, JudgedLabel
 from dicom_node.domain.review.review import (
     OPEN_STATES,
     Priority,
@@ -198,6 +199,27 @@ class ReviewQueue(Protocol):
 
     def contours(self, item_id: str) -> bytes:
         """Return the outlines on a CT's slices: gzipped JSON, by slice and by what they are of."""
+        ...
+
+    def say_first(self, first: FirstReading) -> None:
+        """Keep what somebody who holds the item sees before being shown the result.
+
+        Raises
+        ------
+        NotClaimedError, ClaimExpiredError, HeldByOtherError, AlreadyDecidedError, SupersededError
+        """
+        ...
+
+    def first_reading(self, item_id: str, reader: str) -> FirstReading | None:
+        """Return what a reader, by user name, saw first on an item."""
+        ...
+
+    def said_first(self, items: Collection[str], reader: str) -> frozenset[str]:
+        """Return on which of these items a reader has said what is to be seen."""
+        ...
+
+    def judged_labels(self, most: int) -> Sequence[JudgedLabel]:
+        """Return the labels of so many decided items, by model and by readers, newest first."""
         ...
 
     def readings(self, item_id: str) -> tuple[Verdict, ...]:

@@ -115,7 +115,8 @@ class ReviewItem:
     ``uncertainty`` is 1 where a probability lies on its threshold and 0 where none is near:
     the order of active learning. ``abnormality`` is how probably the images are not normal, None
     where nothing says so. ``leading_label`` is the most probable positive finding, empty
-    where there is none. ``readings`` of ``readers`` wanted readings have been made; ``disputed``
+    where there is none. ``reads_first`` says that readers must say what they see before they are
+    shown the result. ``readings`` of ``readers`` wanted readings have been made; ``disputed``
     says that they differ and somebody else must adjudicate. ``holder`` is the user name of who
     has claimed the item, until ``claimed_until``; an item whose claim has expired is anybody's
     again, whatever ``state`` says (see ``state_at``). ``decided_by`` holds user names, or the AE
@@ -138,6 +139,7 @@ class ReviewItem:
     positive_labels: tuple[str, ...] = ()
     leading_label: str = ""
     image_count: int = 1
+    reads_first: bool = False
     readers: int = 1
     readings: int = 0
     disputed: bool = False

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from ai_engine.prediction import Triage, abnormality
 from dicom_node.domain.review import ct as ct_rules
+from dicom_node.domain.review.first_reading import FirstReading, ReadFirstError
 from dicom_node.domain.review.queue import (
     AlreadyDecidedError,
     AlreadyReadError,
@@ -194,12 +195,25 @@ def superseded(item: ReviewItem, by: str) -> ReviewItem:
     return replace(_unclaimed(item), state=ReviewState.SUPERSEDED, superseded_by=by)
 
 
+def check_read_first(item: ReviewItem, first: FirstReading | None) -> None:
+    """Raise that a reader must say what is to be seen before a verdict, where a rule wants it."""
+    if item.reads_first and first is None and item.is_open:
+        raise ReadFirstError(
+            f"Item {item.item_id} is read first: say on its page what you see, then decide."
+        )
+
+
 def check_holder(item: ReviewItem, reviewer: Reviewer, now: datetime) -> None:
     """Raise why ``reviewer`` may not act on ``item`` as its holder."""
+    check_holder_name(item, reviewer.user_name, now)
+
+
+def check_holder_name(item: ReviewItem, name: str, now: datetime) -> None:
+    """Raise why who has this user name may not act on ``item`` as its holder."""
     _check_open(item)
     if item.state is not ReviewState.CLAIMED:
         raise NotClaimedError(f"Item {item.item_id} is not claimed: claim it first.")
-    if item.holder != reviewer.user_name:
+    if item.holder != name:
         if item.is_held(now):
             raise _held(item)
         raise NotClaimedError(f"Item {item.item_id} is not claimed by you: claim it first.")

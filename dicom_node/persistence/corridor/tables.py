@@ -107,6 +107,7 @@ USERS = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("language", sa.String(8), nullable=False, server_default=""),
+    sa.Column("reads_first", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 STUDIES = sa.Table(

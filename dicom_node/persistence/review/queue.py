@@ -5,7 +5,7 @@ still is what the rule has seen (its version), so that of any number of experts 
 decide at once exactly one succeeds, and the others learn why not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.review.external_report import ExternalReport
+from dicom_node.domain.review.first_reading import FirstReading, JudgedLabel
 from dicom_node.domain.review.queue import (
     EVERYTHING_OPEN,
     FIRST_PAGE,
@@ -32,6 +33,8 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.review.rules import (
+    check_holder_name,
+    check_read_first,
     claimed,
     decided,
     decided_externally,
@@ -47,6 +50,7 @@ from dicom_node.persistence.corridor.result_rows import (
     refusals_of,
     remarks_of,
 )
+from dicom_node.persistence.review import first_readings
 from dicom_node.persistence.review.external_reports import external_reports
 from dicom_node.persistence.review.queue_query import end_of, item_queries
 from dicom_node.persistence.review.rows import (
@@ -259,6 +263,29 @@ class HotbaseReviewQueue:
             ct=ct,
         )
 
+    def say_first(self, first: FirstReading) -> None:
+        """Keep what somebody who holds the item sees before being shown the result."""
+        now = self._clock()
+        with self._engine.begin() as connection:
+            item = _item(connection, first.item_id)
+            check_holder_name(item, first.reader, now)
+            first_readings.keep(connection, replace(first, given_at=now))
+
+    def first_reading(self, item_id: str, reader: str) -> FirstReading | None:
+        """Return what a reader saw first on an item."""
+        with self._read() as connection:
+            return first_readings.find(connection, item_id, reader)
+
+    def said_first(self, items: Collection[str], reader: str) -> frozenset[str]:
+        """Return on which of these items a reader has said what is to be seen."""
+        with self._read() as connection:
+            return first_readings.said_on(connection, items, reader)
+
+    def judged_labels(self, most: int) -> Sequence[JudgedLabel]:
+        """Return the labels of so many decided items, by model and by readers."""
+        with self._read() as connection:
+            return tuple(first_readings.judged_labels(connection, most))
+
     def claim(self, item_id: str, reviewer: Reviewer) -> ReviewItem:
         """Hold an item for this reviewer."""
 
@@ -311,6 +338,9 @@ class HotbaseReviewQueue:
         given = replace(verdict, decided_at=now)
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
+            if item.reads_first:
+                name = verdict.reviewer.user_name
+                check_read_first(item, first_readings.find(connection, item.item_id, name))
             return decided(
                 item,
                 given,

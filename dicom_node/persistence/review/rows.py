@@ -68,6 +68,7 @@ def item_row(item: ReviewItem) -> dict[str, Any]:
         "positive_labels": list(item.positive_labels),
         "leading_label": item.leading_label,
         "image_count": item.image_count,
+        "reads_first": item.reads_first,
         **state_values(item),
     }
 
@@ -120,6 +121,7 @@ def item_of(row: sa.RowMapping) -> ReviewItem:
         positive_labels=tuple(row["positive_labels"]),
         leading_label=row["leading_label"],
         image_count=row["image_count"],
+        reads_first=row["reads_first"],
         readers=row["readers"],
         readings=row["readings"],
         disputed=row["disputed"],

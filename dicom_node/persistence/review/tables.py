@@ -66,6 +66,7 @@ REVIEW_ITEMS = sa.Table(
     sa.Column("decided_by", sa.JSON, nullable=False),
     sa.Column("superseded_by", _ITEM_ID, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("reads_first", sa.Boolean, nullable=False, server_default=sa.false()),
     # when the verdict had become DICOM objects and a Warehouse record
     sa.Column("concluded_at", UtcDateTime),
     sa.Index(None, "state"),
@@ -134,6 +135,16 @@ REVIEW_READINGS = sa.Table(
     sa.Column("reader", sa.String(64), primary_key=True),
     sa.Column("given_at", UtcDateTime, nullable=False),
     sa.Column("verdict", sa.JSON, nullable=False),
+)
+
+# What readers saw before they were shown the model's result; the first word of each counts.
+FIRST_READINGS = sa.Table(
+    "review_first_readings",
+    METADATA,
+    sa.Column("item_id", _ITEM_ID, primary_key=True),
+    sa.Column("reader", sa.String(64), primary_key=True),
+    sa.Column("given_at", UtcDateTime, nullable=False),
+    sa.Column("said", sa.JSON, nullable=False),
 )
 
 # Reports of other workstations that speak of the node's results, and what came of each.

@@ -35,7 +35,7 @@ _LISTED = (
 )
 # Compared with what headers say in capitals.
 _CAPITALS = frozenset({"modalities", "body_parts", "views", "excluded_image_types"})
-_FLAGS = ("untagged_body_part", "pixels_decide", "urgent")
+_FLAGS = ("untagged_body_part", "pixels_decide", "reads_first", "urgent")
 _LARGEST_FILE = 256 * 1024 * 1024
 
 

@@ -11,9 +11,10 @@ from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, claim_next, last_queue
+from dicom_node.web.review.reading_first import first_reading
 from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.study import ITEM, StudyView
-from dicom_node.web.review.verdict_form import verdict
+from dicom_node.web.review.verdict_form import LONGEST_COMMENT, verdict
 from dicom_node.web.sessions import Reviewing
 
 
@@ -54,11 +55,20 @@ def add_routes(
         review_queue.release(item_id, reviewer(user))
         return _go(request, last_queue(request).url())
 
+    @router.post(ITEM + "/first")
+    def read_first(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
+        present = frozenset(str(each) for each in form.getlist("present"))
+        comment = " ".join(str(form.get("comment", "")).split())[:LONGEST_COMMENT]
+        details = review_queue.open(item_id, reviewer(user))
+        review_queue.say_first(first_reading(details, user.name, present, comment))
+        return view.panel(request, user, item_id)
+
     @router.post(ITEM + "/verdict")
     def decide(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
         who = reviewer(user)
         said = {name: value for name, value in form.items() if isinstance(value, str)}
         opened = review_queue.open(item_id, who)
+        view.check_shown(item_id, user)
         review_queue.decide(verdict(said, opened, who))
         record(
             request,

@@ -20,6 +20,7 @@ from dicom_node.web.frame import Frame
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.query import QueueQuery, Shown
+from dicom_node.web.review.reading_first import is_hidden
 from dicom_node.web.review.searching import MOST_STUDIES, PatientSearches
 from dicom_node.web.sessions import NotAllowedError, Reviewing, refusal
 
@@ -45,6 +46,7 @@ def add_routes(
     *,
     searches: PatientSearches,
     subjects: Subjects,
+    set_reads_first: Callable[[str, bool], None],
     clock: Callable[[], datetime],
 ) -> None:
     """Add the queue's routes."""
@@ -56,6 +58,7 @@ def add_routes(
         studies = searches.studies(user, query.search)
         page = review_queue.items(query.filter_for(user, studies), query.sort, query.page)
         sees_patients = user.may(Permission.IMAGES)
+        said = review_queue.said_first({each.item_id for each in page.items}, user.name)
         return frame.page(
             request,
             user,
@@ -63,6 +66,11 @@ def add_routes(
             query=query,
             items=page.items,
             disagreeing=page.disagreeing,
+            hidden={
+                each.item_id
+                for each in page.items
+                if is_hidden(each, user, said=each.item_id in said)
+            },
             sees_patients=sees_patients,
             subjects=subjects({each.study_instance_uid for each in page.items})
             if sees_patients
@@ -90,6 +98,13 @@ def add_routes(
             )
         query = replace(last_queue(request), search=searches.begin(user, words), after="")
         return RedirectResponse(query.url(), status_code=303)
+
+    @router.post(PATH + "/reads-first")
+    def reads_first(
+        request: Request, user: Reviewing, wanted: Annotated[str, Form()] = ""
+    ) -> Response:
+        set_reads_first(user.name, bool(wanted))
+        return RedirectResponse(last_queue(request).url(), status_code=303)
 
     @router.post(PATH + "/next")
     def next_item(request: Request, user: Reviewing) -> Response:

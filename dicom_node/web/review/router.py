@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.frame import Frame
-from dicom_node.web.review import deciding, queue, study
+from dicom_node.web.review import agreement, deciding, queue, study
 from dicom_node.web.review.queue import Subjects
 from dicom_node.web.review.searching import FindStudies, PatientSearches
 from dicom_node.web.review.study import StudyHeadings, StudyView
@@ -21,15 +21,26 @@ def make_router(
     *,
     subjects: Subjects,
     find_studies: FindStudies,
+    set_reads_first: Callable[[str, bool], None],
 ) -> APIRouter:
     """Return the routes of queue and study view.
 
-    ``subjects`` says who studies are of, and ``find_studies`` which ones words are about.
+    ``subjects`` says who studies are of, and ``find_studies`` which ones words are about;
+    ``set_reads_first`` keeps whether somebody wants to read before seeing results.
     """
     router = APIRouter()
     searches = PatientSearches(find_studies)
     view = StudyView(frame, review_queue, headings, clock)
-    queue.add_routes(router, frame, review_queue, searches=searches, subjects=subjects, clock=clock)
+    queue.add_routes(
+        router,
+        frame,
+        review_queue,
+        searches=searches,
+        subjects=subjects,
+        set_reads_first=set_reads_first,
+        clock=clock,
+    )
+    agreement.add_routes(router, frame, review_queue)
     study.add_routes(router, review_queue, searches, view)
     deciding.add_routes(router, review_queue, searches, view)
     return router

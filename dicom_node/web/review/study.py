@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Request, Response
 
 from dicom_node.domain.review.ct import BOUNDS, PATTERNS
+from dicom_node.domain.review.first_reading import ReadFirstError
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import ReviewDetails
 from dicom_node.domain.user import User
@@ -17,6 +18,7 @@ from dicom_node.web.records import Accesses
 from dicom_node.web.review.made import made_lines
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, last_queue
+from dicom_node.web.review.reading_first import asked_of, is_hidden, without_result
 from dicom_node.web.review.remarks import remark_lines
 from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.viewing import heat_map_layer, images_for_viewer, viewer_data
@@ -69,9 +71,26 @@ class StudyView:
         """Return the panel beside the image, for HTMX to put in its place."""
         return self._rendered(request, user, item_id, "study_panel.html")
 
+    def check_shown(self, item_id: str, user: User) -> None:
+        """Refuse what shows the model's result to somebody who must say first what is to be seen.
+
+        Raises
+        ------
+        ReadFirstError
+        """
+        item = self._review_queue.item(item_id)
+        said = self._review_queue.first_reading(item_id, user.name) is not None
+        if is_hidden(item, user, said=said):
+            raise ReadFirstError("say first what you see: the result is shown then.")
+
     def _rendered(self, request: Request, user: User, item_id: str, template: str) -> Response:
         who = reviewer(user)
         details = self._review_queue.open(item_id, who)
+        first = self._review_queue.first_reading(item_id, user.name)
+        hidden = is_hidden(details.item, user, said=first is not None)
+        asked = asked_of(details)
+        if hidden:
+            details = without_result(details)
         now = self._clock()
         item = details.item
         held = item.is_held(now)
@@ -91,7 +110,10 @@ class StudyView:
             item=item,
             state=item.state_at(now),
             heading=heading,
-            data=viewer_data(details),
+            data=viewer_data(details) | {"hidden": hidden},
+            hidden=hidden,
+            asked=asked,
+            first=first,
             remarks=remark_lines(details),
             made=made_lines(details),
             patterns=PATTERNS,
@@ -127,7 +149,8 @@ def add_routes(
         return {"images": images_for_viewer(review_queue.open(following.item_id, who))}
 
     @router.get(ITEM + "/contours")
-    def contours(item_id: str, _user: Reviewing) -> Response:
+    def contours(item_id: str, user: Reviewing) -> Response:
+        view.check_shown(item_id, user)
         return Response(
             review_queue.contours(item_id),
             media_type="application/json",
@@ -136,6 +159,7 @@ def add_routes(
 
     @router.get(ITEM + "/heat-maps/{number}.png")
     def heat_map(item_id: str, number: int, user: Reviewing) -> Response:
+        view.check_shown(item_id, user)
         details = review_queue.open(item_id, reviewer(user))
         if not 0 <= number < len(details.findings):
             raise NotFoundError("there is no such finding.")

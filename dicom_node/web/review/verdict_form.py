@@ -24,7 +24,7 @@ from dicom_node.domain.review.rules import as_judged
 from dicom_node.web.review.ct_form import ct_verdict
 
 _SAY_FIRST = "say first whether you agree (A), correct, or reject the result"
-_LONGEST_COMMENT = 1024
+LONGEST_COMMENT = 1024
 _MOST_ROWS = 500
 
 
@@ -130,8 +130,8 @@ def _box(text: str) -> Region | None:
 
 def _comment(text: str) -> str:
     text = " ".join(text.split())
-    if len(text) > _LONGEST_COMMENT:
-        raise UnusableVerdictError(f"a comment has at most {_LONGEST_COMMENT} characters")
+    if len(text) > LONGEST_COMMENT:
+        raise UnusableVerdictError(f"a comment has at most {LONGEST_COMMENT} characters")
     return text
 
 

@@ -45,6 +45,7 @@ def viewer_data(details: ReviewDetails) -> dict[str, Any]:
             for number, each in enumerate(details.findings)
         ],
         "readings": [_reading(each) for each in details.readings],
+        "isCt": details.ct is not None,
         "contours": f"/worklist/items/{details.item.item_id}/contours" if details.ct else "",
         "first": _first_slice(details.ct) if details.ct else 1,
         "keySlices": [each.number for each in details.ct.key_slices] if details.ct else [],
@@ -55,7 +56,7 @@ def _first_slice(ct: CtUnderReview) -> int:
     """Return the slice shown first, counted from 1: the largest pattern's, else a key slice."""
     if ct.patterns:
         return ct.patterns[0].slice_number
-    return ct.key_slices[0].number if ct.key_slices else 1
+    return ct.key_slices[0].number if ct.key_slices else (len(ct.slices) + 1) // 2
 
 
 def images_for_viewer(details: ReviewDetails) -> list[dict[str, Any]]:

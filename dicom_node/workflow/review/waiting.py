@@ -105,7 +105,11 @@ class Reviewing:
     def _item(
         self, job: Job, first: ReceivedInstance, instances: Sequence[ReceivedInstance]
     ) -> ReviewItem:
-        """Return an item of what a job's images are, without what the model says of them."""
+        """Return an item of what a job's images are, without what the model says of them.
+
+        A route that is gone wants one reader.
+        """
+        route = next((each for each in self._routes() if each.name == job.route), None)
         return ReviewItem(
             item_id=job.job_id,
             study_instance_uid=job.study_instance_uid,
@@ -120,7 +124,8 @@ class Reviewing:
             priority=Priority.LOW,
             uncertainty=0.0,
             image_count=len(instances),
-            readers=self._readers(job.route),
+            readers=route.readers if route is not None else 1,
+            reads_first=route is not None and route.reads_first,
         )
 
     def _add(
@@ -131,10 +136,6 @@ class Reviewing:
     ) -> None:
         self._review_queue.add(item, findings, ct)
         _LOG.info("review item waits item=%s priority=%s", item.item_id, item.priority.name)
-
-    def _readers(self, route: str) -> int:
-        """Return how many readers a route wants now; one where it is gone."""
-        return next((each.readers for each in self._routes() if each.name == route), 1)
 
     def _outlined(self, evidence: Sequence[EvidenceObject]) -> tuple[ReportedRegion, ...]:
         return tuple(

@@ -1,6 +1,6 @@
 """Working stand-ins for the worklist and the Warehouse, in memory, for tests, trials and pages."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ai_engine.prediction import Code, HeatMap, Region
 from dicom_node.domain.device import Device
+from dicom_node.domain.review.first_reading import FirstReading, JudgedLabel
 from dicom_node.domain.review.queue import (
     EVERYTHING_OPEN,
     FIRST_PAGE,
@@ -26,6 +27,8 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.review.rules import (
+    check_holder_name,
+    check_read_first,
     claimed,
     decided,
     extended,
@@ -64,6 +67,7 @@ class FakeReviewQueue:
     details: dict[str, ReviewDetails] = field(default_factory=dict)
     given: dict[str, list[Verdict]] = field(default_factory=dict)
     drawn: dict[str, bytes] = field(default_factory=dict)
+    firsts: dict[tuple[str, str], FirstReading] = field(default_factory=dict)
 
     def add(self, details: ReviewDetails) -> None:
         """Put an item on the list."""
@@ -158,6 +162,8 @@ class FakeReviewQueue:
     def decide(self, verdict: Verdict) -> ReviewItem:
         """Record a verdict on an item that its reviewer holds."""
         now = self.clock()
+        first = self.first_reading(verdict.item_id, verdict.reviewer.user_name)
+        check_read_first(self.item(verdict.item_id), first)
         item = decided(
             self.item(verdict.item_id),
             verdict,
@@ -168,6 +174,23 @@ class FakeReviewQueue:
         )
         self.given.setdefault(verdict.item_id, []).append(replace(verdict, decided_at=now))
         return self._keep(item)
+
+    def say_first(self, first: FirstReading) -> None:
+        """Keep what somebody who holds the item sees before being shown the result."""
+        check_holder_name(self.item(first.item_id), first.reader, self.clock())
+        self.firsts.setdefault((first.item_id, first.reader), first)
+
+    def first_reading(self, item_id: str, reader: str) -> FirstReading | None:
+        """Return what a reader saw first on an item."""
+        return self.firsts.get((item_id, reader))
+
+    def said_first(self, items: Collection[str], reader: str) -> frozenset[str]:
+        """Return on which of these items a reader has said what is to be seen."""
+        return frozenset(each for each in items if (each, reader) in self.firsts)
+
+    def judged_labels(self, most: int) -> Sequence[JudgedLabel]:
+        """Return nothing: what becomes of first readings is asked of the database."""
+        return ()
 
     def contours(self, item_id: str) -> bytes:
         """Return the outlines on a CT's slices."""

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.domain.review.first_reading import FirstReading, ReadFirstError, agreements
 from dicom_node.domain.review.queue import (
     AlreadyDecidedError,
     ClaimExpiredError,
@@ -72,6 +73,12 @@ def review_queue(
 ) -> ReviewQueue:
     """The real one on each database, and the fake that pages are built on."""
     return FakeReviewQueue(clock=clock) if request.param == "fake" else hotbase
+
+
+def a_verdict(item_id: str, by: Reviewer, judgement: Judgement) -> Verdict:
+    number = int(item_id, 16)
+    said = FindingVerdict(image_uid=f"1.2.3.{number}.1.1", label="opacity", judgement=judgement)
+    return Verdict(item_id=item_id, reviewer=by, findings=(said,))
 
 
 def put(review_queue: ReviewQueue, details: ReviewDetails) -> str:
@@ -323,3 +330,49 @@ def test_twenty_experts_at_once_decide_everything_once(engine: sa.Engine) -> Non
     assert sorted(given) == sorted(succeeded), "nothing is lost and nothing made up"
     assert len(told) == len(set(told)) == review_queue.counts().get(ReviewState.DECIDED, 0)
     assert set(refused) <= {"HeldByOtherError", "AlreadyDecidedError", "AlreadyReadError"}
+
+
+def test_agreement_is_counted_alone_and_after_seeing_the_result(
+    hotbase: HotbaseReviewQueue,
+) -> None:
+    """Ada reads one item first and changes her mind; Ben is shown another's result at once."""
+    for number in (1, 2):
+        put(hotbase, fake_details(number))
+    one, two = (fake_details(number).item.item_id for number in (1, 2))
+    hotbase.claim(one, ADA)
+    first = FirstReading(
+        item_id=one,
+        reader="ada",
+        labels=("opacity", "effusion"),
+        present=("effusion",),
+        by_model=("opacity",),
+    )
+    hotbase.say_first(first)
+    hotbase.say_first(replace(first, present=()))
+    kept = hotbase.first_reading(one, "ada")
+    assert kept is not None
+    assert kept.present == ("effusion",)
+    assert hotbase.said_first({one, two}, "ada") == {one}
+    hotbase.decide(a_verdict(one, ADA, Judgement.CONFIRMED))
+    hotbase.claim(two, BEN)
+    hotbase.decide(a_verdict(two, BEN, Judgement.REJECTED))
+    effusion, opacity = agreements(hotbase.judged_labels(10))
+    assert (effusion.label, opacity.label) == ("effusion", "opacity")
+    assert (opacity.read_first, opacity.alone, opacity.after, opacity.toward) == (1, 0, 1, 1)
+    assert (opacity.shown_first, opacity.shown_agreed) == (1, 0)
+    assert (effusion.read_first, effusion.alone, effusion.after, effusion.toward) == (1, 0, 1, 1)
+    assert (effusion.shown_first, effusion.shown_agreed, effusion.away) == (1, 1, 0)
+
+
+def test_what_is_read_first_by_rule_is_not_decided_before(review_queue: ReviewQueue) -> None:
+    details = fake_details(1)
+    details = replace(details, item=replace(details.item, reads_first=True))
+    put(review_queue, details)
+    item = details.item.item_id
+    assert review_queue.claim(item, ADA).reads_first
+    with pytest.raises(ReadFirstError, match="say on its page what you see"):
+        review_queue.decide(a_verdict(item, ADA, Judgement.CONFIRMED))
+    review_queue.say_first(
+        FirstReading(item_id=item, reader="ada", labels=(), present=(), by_model=())
+    )
+    review_queue.decide(a_verdict(item, ADA, Judgement.CONFIRMED))

@@ -29,6 +29,7 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/docs", ""): SIGNED_IN,
     ("/api/v1/openapi.json", ""): SIGNED_IN,
     ("/worklist", ""): Permission.REVIEW,
+    ("/worklist/agreement", "GET"): Permission.DEVICES,
     ("/dicom-web", ""): Permission.IMAGES,
     ("/upload", ""): Permission.UPLOAD,
     ("/dicom-web/studies", "POST"): Permission.UPLOAD,

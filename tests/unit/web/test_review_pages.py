@@ -250,6 +250,54 @@ def test_a_patient_is_searched_for_without_a_name_in_any_address(
     assert "This search is over" in page
 
 
+def _shown(page: str) -> bool:
+    """Whether a page says anything of what the model found."""
+    return any(
+        said in page for said in ("Model says", "/heat-maps/", "90 %", '"positive"', "Medium")
+    )
+
+
+def test_who_reads_first_is_shown_the_result_only_after_saying_what_is_there(desk: Desk) -> None:
+    details = desk.review_queue.details[ITEM]
+    by_rule = replace(details, item=replace(details.item, reads_first=True))
+    desk.review_queue.details[ITEM] = by_rule
+    desk.says(f"{ITEM}/claim")
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert "Read first" in page
+    assert not _shown(page)
+    refused(desk.says(f"{ITEM}/verdict", overall="agree"), "Say first what you see")
+    answer = desk.client.get(f"/worklist/items/{ITEM}/heat-maps/0.png")
+    assert answer.status_code == 409
+    shown = desk.says(f"{ITEM}/first", present="effusion", comment="on the left")
+    assert _shown(shown.text)
+    assert "You said first: <strong>Effusion</strong>" in shown.text
+    desk.says(f"{ITEM}/first", present="opacity")
+    first = desk.review_queue.first_reading(ITEM, "ada")
+    assert first is not None
+    assert (first.present, first.by_model) == (("effusion",), ("opacity",))
+    assert (first.labels, first.comment) == (("opacity", "effusion"), "on the left")
+    assert desk.says(f"{ITEM}/verdict", overall="agree").status_code == 200
+
+
+def test_somebody_may_want_to_read_first(desk: Desk) -> None:
+    assert "<strong>Opacity</strong>" in desk.client.get("/worklist").text
+    for wanted, hidden in (("1", True), ("", False)):
+        form = {"csrf_token": desk.token, "wanted": wanted}
+        page = desk.client.post("/worklist/reads-first", data=form).text
+        assert ("<strong>Opacity</strong>" not in page) is hidden
+        assert _shown(desk.client.get(f"/worklist/items/{ITEM}").text) is not hidden
+
+
+def test_nobody_says_what_is_there_on_what_is_not_theirs(desk: Desk) -> None:
+    refused(desk.says(f"{ITEM}/first", present="opacity"), "is not claimed")
+    desk.review_queue.claim(ITEM, BERT)
+    refused(desk.says(f"{ITEM}/first", present="opacity"), "held by bert")
+
+
+def test_agreement_has_a_page(desk: Desk) -> None:
+    assert "Nothing has been decided yet" in desk.client.get("/worklist/agreement").text
+
+
 def test_nothing_is_decided_twice(desk: Desk) -> None:
     desk.review_queue.claim(ITEM, BERT)
     confirmed = FindingVerdict(

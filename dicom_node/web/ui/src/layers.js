@@ -21,11 +21,11 @@ export class Layers {
     this.heatMap.addEventListener('load', () => this.place());
   }
 
-  show({ findings, readings, contours }) {
+  show({ findings, readings, isCt }) {
     this.findings = findings;
     this.contours = {};
-    document.querySelectorAll('.of-heat-maps').forEach((each) => { each.hidden = Boolean(contours); });
-    document.querySelectorAll('.of-contours').forEach((each) => { each.hidden = !contours; });
+    document.querySelectorAll('.of-heat-maps').forEach((each) => { each.hidden = isCt; });
+    document.querySelectorAll('.of-contours').forEach((each) => { each.hidden = !isCt; });
     const titles = new Map(findings.map((each) => [each.label, each.title]));
     this.drawn = readings.flatMap(({ by, findings: said }) => said.filter((each) => each.box).map((each) => ({
       ...each, title: `${by}: ${titles.get(each.changed_to || each.label) ?? (each.changed_to || each.label)}`,

@@ -1,5 +1,6 @@
 /* The study view: image, layers and form, tied together by keys. */
 import { History } from './history.js';
+import { FirstForm } from './first.js';
 import { Layers } from './layers.js';
 import { VerdictForm } from './verdict.js';
 
@@ -18,6 +19,7 @@ let form = null;
 let history = null;
 let shown = null;
 let slices = [];
+let wasHidden = false;
 
 const rulerWords = { length: stage.dataset.rulerLength, detector: stage.dataset.rulerDetector, pixels: stage.dataset.rulerPixels };
 const viewer = new Viewer(document.getElementById('viewport'), rulerWords, {
@@ -45,7 +47,8 @@ const started = viewer.start();
 
 async function open(panel) {
   const data = JSON.parse(panel.dataset.view);
-  form = new VerdictForm(panel, data, {
+  const Form = data.hidden ? FirstForm : VerdictForm;
+  form = new Form(panel, data, {
     choose: (number) => {
       const finding = data.findings[number];
       if (finding.layer) layers.choose(String(number));
@@ -59,7 +62,13 @@ async function open(panel) {
     changed: () => history?.record(),
   });
   remember();
-  if (shown === data.item) return;
+  if (shown === data.item) {
+    // What was kept from the reader is shown now, on the same images.
+    if (wasHidden && !data.hidden) overlay(data);
+    wasHidden = data.hidden;
+    return;
+  }
+  wasHidden = data.hidden;
   shown = data.item;
   message.hidden = false;
   message.textContent = 'Loading the images…';
@@ -86,17 +95,24 @@ const painted = () => new Promise((resolve) => {
 async function show(data) {
   if (data.images.length === 0) throw new Error('this result names no image.');
   const positive = data.findings.find((each) => each.positive);
-  const first = data.contours ? data.first - 1 : Math.max(0, data.images.findIndex((image) => image.sop === positive?.image));
-  slices = data.keySlices;
+  const first = data.isCt ? data.first - 1 : Math.max(0, data.images.findIndex((image) => image.sop === positive?.image));
   tool('WindowLevel');
   stack.max = String(data.images.length);
   await viewer.show(data.images, first);
   document.getElementById('stack-field').hidden = data.images.length < 2;
   document.querySelector('[data-act=invert]').setAttribute('aria-pressed', 'false');
-  layers.show(data);
-  if (data.contours) layers.outline(data.contours).catch((error) => { message.hidden = false; message.textContent = String(error.message); });
+  overlay(data);
   listWindows();
   remember();
+}
+
+/* Lay what the model says over the images. */
+function overlay(data) {
+  slices = data.keySlices;
+  layers.show(data);
+  if (data.contours && !data.hidden) {
+    layers.outline(data.contours).catch((error) => { message.hidden = false; message.textContent = error.message; });
+  }
 }
 
 /* From here on, what is said and drawn can be undone. */

@@ -75,7 +75,7 @@ export class VerdictForm {
 
   /* The name of the finding that a box would belong to; a new finding where none is chosen. */
   beginBox() {
-    if (!this.mine || this.data.contours) return false;
+    if (!this.mine || this.data.isCt) return false;
     if (!this.row) this.add();
     return true;
   }

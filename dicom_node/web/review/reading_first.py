@@ -1,0 +1,58 @@
+"""Reading first: what a reader sees is said before the model's result is shown."""
+
+from dataclasses import dataclass, replace
+
+from dicom_node.domain.review.ct import PATTERNS
+from dicom_node.domain.review.first_reading import FirstReading
+from dicom_node.domain.review.review import OTHER_LABEL, ReviewDetails, ReviewItem
+from dicom_node.domain.user import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One thing that a reader is asked about."""
+
+    label: str
+    title: str
+
+
+def is_hidden(item: ReviewItem, user: User, *, said: bool) -> bool:
+    """Whether the model's result is kept from somebody who has not said what is to be seen."""
+    return item.is_open and (item.reads_first or user.reads_first) and not said
+
+
+def asked_of(details: ReviewDetails) -> tuple[Asked, ...]:
+    """Return what a reader is asked about: the model's labels, or a CT's patterns."""
+    if details.ct is not None:
+        return tuple(Asked(label=each, title=each.capitalize()) for each in PATTERNS)
+    return tuple(
+        Asked(label=each.label, title=each.title)
+        for each in details.vocabulary
+        if each.label != OTHER_LABEL
+    )
+
+
+def first_reading(
+    details: ReviewDetails, reader: str, present: frozenset[str], comment: str
+) -> FirstReading:
+    """Return what a reader has said, beside what the model had found; only known labels count."""
+    labels = tuple(each.label for each in asked_of(details))
+    found = {each.label for each in details.findings if each.is_positive}
+    if details.ct is not None:
+        found = {each.pattern for each in details.ct.patterns}
+    return FirstReading(
+        item_id=details.item.item_id,
+        reader=reader,
+        labels=labels,
+        present=tuple(each for each in labels if each in present),
+        by_model=tuple(each for each in labels if each in found),
+        comment=comment,
+    )
+
+
+def without_result(details: ReviewDetails) -> ReviewDetails:
+    """Return an item's images alone: nothing of what the model says, or others say of it."""
+    ct = details.ct
+    if ct is not None:
+        ct = replace(ct, patterns=(), key_slices=(), explanation=(), doubts=(), cautions=())
+    return replace(details, findings=(), remarks=(), made=(), external=(), readings=(), ct=ct)
