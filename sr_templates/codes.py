@@ -87,6 +87,14 @@ NO_FINDING = Code("cxr-no-finding", PRIVATE_SCHEME, "No finding")
 UNDETERMINED = Code("373068000", "SCT", "Undetermined")
 LATERALITY = Code("272741003", "SCT", "Laterality")
 
+# --- Comparison with an earlier result (TID 1502, CID 3407); no standard scheme has the rest
+TIME_POINT = Code("C2348792", "UMLS", "Time Point")
+PRIOR_REPORT = Code("122075", "DCM", "Prior report for current patient")
+COMPARED_WITH_PRIOR = Code("prior-compared", PRIVATE_SCHEME, "Compared with prior study")
+VALUE_AT_PRIOR = Code("prior-value", PRIVATE_SCHEME, "Value at prior study")
+DIFFERENCE_FROM_PRIOR = Code("prior-difference", PRIVATE_SCHEME, "Difference from prior study")
+VERIFIED_AT_PRIOR = Code("prior-verified", PRIVATE_SCHEME, "Verified at prior study")
+
 # --- CID 6047 CAD Processing and Findings Summary
 ALL_SUCCEEDED_WITHOUT_FINDINGS = Code("111241", "DCM", "All algorithms succeeded; without findings")
 ALL_SUCCEEDED_WITH_FINDINGS = Code("111242", "DCM", "All algorithms succeeded; with findings")

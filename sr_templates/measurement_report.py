@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from highdicom.sr import ContainerContentItem
+from highdicom.sr import ContainerContentItem, ContentItem
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.prediction import Prediction
 from sr_templates.algorithm_identification import algorithm_identification
 from sr_templates.character_set import declare
+from sr_templates.comparison import EarlierResult, compared_findings
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.impression import impression
@@ -34,6 +35,7 @@ def build_measurement_report(
     predecessors: Sequence[Dataset] = (),
     expert_reports: Sequence[Dataset] = (),
     companions: Sequence[Dataset] = (),
+    earlier: EarlierResult | None = None,
 ) -> Dataset:
     """Report what one model says about one study, including that it says nothing, and why.
 
@@ -54,6 +56,8 @@ def build_measurement_report(
     companions
         Headers of the other objects made of the prediction, which the report lists as evidence
         beside the images (PS3.3 C.17.2.3).
+    earlier
+        The result of an earlier study of the patient that findings are compared with.
 
     Returns
     -------
@@ -88,7 +92,10 @@ def build_measurement_report(
     )
     evidence = [*by_uid.values(), *companions]
     notes = tuple(expert_report_sentences(expert_reports, series))
-    complete_document(report, _content(prediction, by_uid, attributes, notes), evidence, replaced)
+    compared = compared_findings(prediction, earlier)
+    root = _content(prediction, by_uid, attributes, notes, compared)
+    others = [earlier.report.header] if earlier and compared else []
+    complete_document(report, root, evidence, replaced, others)
     declare(report, attributes.character_set)
     return report
 
@@ -98,6 +105,7 @@ def _content(
     sources: dict[str, Dataset],
     attributes: SourceAttributes,
     notes: Sequence[str],
+    compared: Sequence[ContentItem],
 ) -> ContainerContentItem:
     """The groups are TID 1410's."""
     algorithm = algorithm_identification(prediction)
@@ -114,5 +122,5 @@ def _content(
         list(sources.values()),
         impression=impression(prediction),
         measurements=imaging_measurements(groups),
-        evaluations=qualitative_evaluations(prediction, sources, notes),
+        evaluations=qualitative_evaluations(prediction, sources, notes, compared),
     )

@@ -11,6 +11,7 @@ from highdicom.sr import (
     CodeContentItem,
     CodedConcept,
     ContainerContentItem,
+    ContentItem,
     ContentSequence,
     NumContentItem,
 )
@@ -39,7 +40,10 @@ TRIED = frozenset({RefusalReason.UNDECODABLE, RefusalReason.ANALYSIS_FAILED})
 
 
 def qualitative_evaluations(
-    prediction: Prediction, sources: Mapping[str, Dataset], notes: Sequence[str] = ()
+    prediction: Prediction,
+    sources: Mapping[str, Dataset],
+    notes: Sequence[str] = (),
+    compared: Sequence[ContentItem] = (),
 ) -> ContainerContentItem:
     """Say how the analysis went, each label's verdict on each image, and what was not analysed.
 
@@ -49,6 +53,8 @@ def qualitative_evaluations(
         The study's images by SOP Instance UID; every image of the prediction is among them.
     notes
         Sentences on what else must be known of the study.
+    compared
+        What puts the result beside an earlier one (`comparison`).
     """
     container = ContainerContentItem(
         name=CodedConcept.from_code(codes.QUALITATIVE_EVALUATIONS),
@@ -63,6 +69,7 @@ def qualitative_evaluations(
         content.append(_refusal(refusal, sources[refusal.sop_instance_uid]))
     for remark in prediction.remarks:
         content.append(_remark(remark, sources[remark.sop_instance_uid]))
+    content.extend(compared)
     content.extend(comment(sentence) for sentence in (*summary_sentences(prediction), *notes))
     content.extend(as_statements(algorithm_identification(prediction)))
     container.ContentSequence = content

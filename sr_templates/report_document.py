@@ -12,6 +12,11 @@ from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import hierarchical_references, uid_of
 
+# What the content refers to: of the study itself, and of others (PS3.3 C.17.2.3).
+EVIDENCE_SEQUENCES = (
+    "CurrentRequestedProcedureEvidenceSequence",
+    "PertinentOtherEvidenceSequence",
+)
 _RADIOGRAPHY = frozenset({"CR", "DX", "RG"})
 
 
@@ -62,6 +67,7 @@ def complete_document(
     root: ContainerContentItem,
     evidence: Sequence[Dataset],
     predecessors: Sequence[Dataset],
+    other_evidence: Sequence[Dataset] = (),
 ) -> None:
     """Add document series, general and content modules: COMPLETE and UNVERIFIED.
 
@@ -70,14 +76,18 @@ def complete_document(
     root
         The content tree.
     evidence
-        Headers of every instance that the content refers to.
+        Headers of every instance of the study that the content refers to.
     predecessors
         Headers of the reports that this one replaces.
+    other_evidence
+        Headers of instances of other studies that the content refers to.
     """
     _continue_series(report, predecessors)
     # No performed procedure step is known here (PS3.3 C.17.1).
     report.ReferencedPerformedProcedureStepSequence = []
     _add_document_general(report, evidence, predecessors)
+    if other_evidence:
+        report.PertinentOtherEvidenceSequence = hierarchical_references(other_evidence)
     # The root content item is the object itself (PS3.3 C.17.3).
     for element in root:
         report[element.tag] = element

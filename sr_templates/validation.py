@@ -29,6 +29,7 @@ from sr_templates.forms.form import (
 )
 from sr_templates.forms.tree import misfits
 from sr_templates.repair import is_uid
+from sr_templates.report_document import EVIDENCE_SEQUENCES
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import IDENTITY
 
@@ -295,7 +296,8 @@ def _referenced(items: Sequence[Dataset]) -> set[str]:
 def _evidence(dataset: Dataset) -> set[str]:
     return {
         str(reference.ReferencedSOPInstanceUID)
-        for study in dataset.get("CurrentRequestedProcedureEvidenceSequence") or []
+        for keyword in EVIDENCE_SEQUENCES
+        for study in dataset.get(keyword) or []
         for series in study.ReferencedSeriesSequence
         for reference in series.ReferencedSOPSequence
     }

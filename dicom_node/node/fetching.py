@@ -15,8 +15,10 @@ from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.repair import Repairing
+from dicom_node.workflow.priors.comparing import Comparing
 from dicom_node.workflow.priors.fetching import PriorFetching
 from dicom_node.workflow.priors.searching import PriorParts, PriorSearching
 
@@ -94,6 +96,17 @@ def fetching_of(
         look_every=settings.workflow.sweep_interval,
         clock=utc_now,
         leads=leads,
+    )
+
+
+def comparing_of(repositories: Repositories, review_queue: HotbaseReviewQueue) -> Comparing:
+    """Return what finds the results that new ones are compared with."""
+    return Comparing(
+        studies=repositories.priors,
+        results=repositories.hotbase,
+        review_queue=review_queue,
+        external=repositories.external,
+        received=repositories.index,
     )
 
 

@@ -30,7 +30,7 @@ from dicom_node.node.committing import commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.engine_settings import contract, remote_settings
-from dicom_node.node.fetching import fetching_of, repairing_of
+from dicom_node.node.fetching import comparing_of, fetching_of, repairing_of
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.hosts import Cluster
@@ -457,6 +457,7 @@ class Node:
                 context=context,
                 clock=utc_now,
                 orders=orders,
+                before=comparing_of(repositories, self._review_queue).before,
             ),
             planning=Planning(
                 results=repositories.hotbase, ledger=repositories.deliveries, clock=utc_now

@@ -1,6 +1,6 @@
 """TID 1500 row 12 of a CT report: how it went, grades, explanation, what was not analysed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from highdicom.sr import (
     CodeContentItem,
@@ -35,8 +35,13 @@ from sr_templates.source_reference import reference
 WARNING = "Demonstration - not for clinical use."
 
 
-def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
-    """Say how it went, the lungs' grades, and which slices show what (paper 5, Fig. 7)."""
+def ct_evaluations(
+    subject: CtSubject, compared: Sequence[ContentItem] = ()
+) -> ContainerContentItem:
+    """Say how it went, the lungs' grades, and which slices show what (paper 5, Fig. 7).
+
+    ``compared`` is what puts the result beside an earlier one (`comparison`).
+    """
     prediction = subject.prediction
     container = ContainerContentItem(
         name=CodedConcept.from_code(codes.QUALITATIVE_EVALUATIONS),
@@ -50,6 +55,7 @@ def ct_evaluations(subject: CtSubject) -> ContainerContentItem:
         content.append(comment(conclusion(prediction.analysis)))
         content.extend(_grades(prediction.analysis))
         content.append(comment(figures_in_words(prediction.analysis.measurements)))
+        content.extend(compared)
         content.extend(_explanation(subject))
         content.extend(_caution(caution) for caution in prediction.analysis.cautions)
         content.extend(comment(words) for words in prediction.analysis.corrections)

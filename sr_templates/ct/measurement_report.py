@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from highdicom.sr import ContainerContentItem
+from highdicom.sr import ContainerContentItem, ContentItem
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.ct.prediction import CtPrediction
 from sr_templates.character_set import declare
+from sr_templates.comparison import EarlierResult, compared_shares
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.evaluations import ct_evaluations
 from sr_templates.ct.impression import ct_impression
@@ -31,6 +32,7 @@ def build_ct_report(
     segmented: bool,
     predecessors: Sequence[Dataset] = (),
     companions: Sequence[Dataset] = (),
+    earlier: EarlierResult | None = None,
 ) -> Dataset:
     """Report what one model says about a CT study, including that it says nothing, and why.
 
@@ -49,6 +51,8 @@ def build_ct_report(
         Headers of the reports that this one replaces.
     companions
         Headers of the other objects made of the prediction, listed as evidence.
+    earlier
+        The result of an earlier study of the patient that percentages are compared with.
 
     Returns
     -------
@@ -79,12 +83,17 @@ def build_ct_report(
     if segmented:
         evidence.append(subject.segmentation())
     evidence += companions
-    complete_document(report, _content(subject, segmented=segmented), evidence, predecessors)
+    compared = compared_shares(prediction, earlier)
+    root = _content(subject, compared, segmented=segmented)
+    others = [earlier.report.header] if earlier and compared else []
+    complete_document(report, root, evidence, predecessors, others)
     declare(report, subject.attributes.character_set)
     return report
 
 
-def _content(subject: CtSubject, *, segmented: bool) -> ContainerContentItem:
+def _content(
+    subject: CtSubject, compared: Sequence[ContentItem], *, segmented: bool
+) -> ContainerContentItem:
     """The groups are TID 1411's; the image library has what was analysed or should have been."""
     prediction = subject.prediction
     named = prediction.analysed | prediction.refused
@@ -99,5 +108,5 @@ def _content(subject: CtSubject, *, segmented: bool) -> ContainerContentItem:
         [source for uid, source in subject.sources.items() if uid in named],
         impression=ct_impression(prediction),
         measurements=imaging_measurements(groups),
-        evaluations=ct_evaluations(subject),
+        evaluations=ct_evaluations(subject, compared),
     )

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
+from sr_templates.report_document import EVIDENCE_SEQUENCES
 from sr_templates.source_image import hierarchical_references
 
-_HIERARCHIES = ("CurrentRequestedProcedureEvidenceSequence", "PredecessorDocumentsSequence")
+_HIERARCHIES = (*EVIDENCE_SEQUENCES, "PredecessorDocumentsSequence")
+# What lies in the report's own study.
+_OF_STUDY = ("CurrentRequestedProcedureEvidenceSequence", "PredecessorDocumentsSequence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ def sources_of(report: Dataset) -> tuple[Dataset, ...]:
     """
     named = [
         header
-        for keyword in _HIERARCHIES
+        for keyword in _OF_STUDY
         for item in report.get(keyword) or []
         for header in _headers(item)
     ]

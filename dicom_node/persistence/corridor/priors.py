@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ _RECEIVED = TypeAdapter(ReceivedInstance)
 _SEARCH, _PRIOR = PRIOR_SEARCHES.c, PRIORS.c
 # A study says of what it is by its first images; a CT has hundreds that say the same.
 _LOOKED_AT = 20
+_MOST_STUDIES = 200
 
 
 class PriorStore:
@@ -114,13 +116,26 @@ class PriorStore:
             return None
         said: dict[str, Any] = json.loads(text)
         described = (each.study_description or "" for each in headers[:1])
-        return FoundStudy(
-            study_instance_uid=study_instance_uid,
-            patient=patient_said(said),
-            study_date=_value(said, "00080020"),
-            study_time=_value(said, "00080030"),
+        return replace(
+            _found_study(study_instance_uid, said),
             modalities=frozenset(each.modality for each in headers if each.modality),
             regions=frozenset().union(*map(regions_of, headers)) or regions_said(*described),
+        )
+
+    def of_same_patient(self, study_instance_uid: str) -> tuple[FoundStudy, ...]:
+        """Return the studies in the index with the Patient ID of a study, the newest first."""
+        row = STUDY_ATTRIBUTES.c
+        patient = sa.select(row.patient_id).where(row.study_instance_uid == study_instance_uid)
+        query = (
+            sa.select(row.study_instance_uid, row.attributes)
+            .where(row.patient_id == patient.scalar_subquery(), row.patient_id != "")
+            .order_by(row.study_date.desc())
+            .limit(_MOST_STUDIES)
+        )
+        with self._read() as connection:
+            found = connection.execute(query).all()
+        return tuple(
+            _found_study(each.study_instance_uid, json.loads(each.attributes)) for each in found
         )
 
     def keep(self, prior: Prior) -> None:
@@ -158,6 +173,15 @@ class PriorStore:
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
+
+
+def _found_study(study_instance_uid: str, said: dict[str, Any]) -> FoundStudy:
+    return FoundStudy(
+        study_instance_uid=study_instance_uid,
+        patient=patient_said(said),
+        study_date=_value(said, "00080020"),
+        study_time=_value(said, "00080030"),
+    )
 
 
 def _search(row: sa.RowMapping) -> PriorSearch:

@@ -13,6 +13,7 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job
 from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.errors import NodeError
+from sr_templates.comparison import EarlierResult
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.rendition import Rendition
@@ -42,7 +43,7 @@ class EvidenceOrder:
 
     ``earlier`` is what was made before, where the job is done once more. ``renditions`` are what
     destinations want beside how results are made for everybody; ``requested`` is the order of
-    images that name none.
+    images that name none; ``compared_with`` is the result of an earlier study of the patient.
     """
 
     job: Job
@@ -54,6 +55,7 @@ class EvidenceOrder:
     replaced: Replaced = field(default_factory=Replaced)
     renditions: tuple[Rendition, ...] = ()
     requested: RequestedProcedure | None = None
+    compared_with: EarlierResult | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

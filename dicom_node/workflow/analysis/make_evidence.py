@@ -184,6 +184,7 @@ class EvidenceMaking:
             predecessors=replaced.results,
             expert_reports=replaced.expert_reports,
             companions=_sent(companions),
+            earlier=work.order.compared_with,
         )
         told = in_own_series(report, work.order.job)
         yield self._kept(work, EvidenceKind.SR, told, work.headers)
@@ -281,6 +282,7 @@ class EvidenceMaking:
             # Measurements of CT are not reviewed: people have no reports on them.
             predecessors=self._replaced(work).results,
             companions=_sent(companions),
+            earlier=order.compared_with,
         )
         yield self._kept(work, EvidenceKind.SR, report, work.headers)
         yield from (kept for kept, _ in companions)

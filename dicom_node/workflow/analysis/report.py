@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
+from ai_engine.result import Result
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
@@ -32,6 +33,7 @@ from dicom_node.workflow.ports import (
     Substitutes,
 )
 from dicom_node.workflow.review.ports import ExternalReportSource
+from sr_templates.comparison import EarlierResult
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.rendition import PLAIN, Rendition
@@ -40,6 +42,11 @@ from sr_templates.requested_procedure import RequestedProcedure
 _LOG = logging.getLogger(__name__)
 WITH_REPORT = ("the report that it belongs to is held",)
 """Why an object is held that passes by itself."""
+
+
+def _nothing_before(_job: Job, _prediction: Result) -> EarlierResult | None:
+    """Compare with nothing."""
+    return None
 
 
 class Reporting:
@@ -59,9 +66,11 @@ class Reporting:
         context: Callable[[datetime], EvidenceContext],
         clock: Clock,
         orders: FindsOrders | None = None,
+        before: Callable[[Job, Result], EarlierResult | None] = _nothing_before,
     ) -> None:
         """Keep the parts.
 
+        ``before`` says which result of an earlier study of the patient a new one is compared with.
         ``maker`` opens the images' files. ``last_resort`` does not: it makes the report that says
         why there is no other, where the files are what nothing could be made of.
         """
@@ -76,6 +85,7 @@ class Reporting:
         self._context = context
         self._clock = clock
         self._orders = orders or NoOrders()
+        self._before = before
 
     def report(self, analysis: Analysis) -> tuple[EvidenceObject, ...]:
         """Return the evidence of a job, each object durable in the archive and recorded.
@@ -171,6 +181,7 @@ class Reporting:
             replaced=self._replaced(job),
             renditions=tuple(dict.fromkeys(self._renditions(job).values())),
             requested=self._requested(job),
+            compared_with=self._before(job, analysis.prediction),
         )
 
     def _renditions(self, job: Job) -> dict[str, Rendition]:
