@@ -70,8 +70,8 @@ def test_a_report_says_what_was_verified_last_and_how_the_figure_has_changed(wor
     report = report_of_later(works)
     (words,) = comparison(report)
     assert words == (
-        "Compared with the verified result of 2026-01-01: Opacity 90.0 % then, absent by the "
-        "reader, 90.0 % now (+0.0 percentage points)."
+        "Compared with the verified result of 2026-01-01: Pulmonary opacity 90.0 % then, absent by "
+        "the reader, 90.0 % now (+0.0 percentage points)."
     )
     (study,) = report.PertinentOtherEvidenceSequence
     assert study.StudyInstanceUID == STUDY

@@ -3,6 +3,8 @@
 import gzip
 import json
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +35,13 @@ from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.domain.warehouse import WarehouseRecord
 from dicom_node.models.ct import CtModels
+from dicom_node.persistence.corridor.priors import PriorStore
+from dicom_node.workflow.priors.comparing import Comparing
 from dicom_node.workflow.testing.fakes import InlineSteps
+from sr_templates.comparison import EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity
+from tests.unit.persistence.test_hotbase import JOB
 from tests.unit.sr_templates_ct.builders import STUDY, a_study
 from tests.unit.workflow.test_pipeline import Works, _encoded
 from tests.unit.workflow.test_review_corridor import ADA
@@ -324,6 +330,29 @@ def test_corrected_figures_and_patterns_reach_report_and_warehouse(works: Works)
     assert figures["both lungs", "share"] == pytest.approx(whole)
     assert figures["ground-glass", "present"] == 0.0
     assert figures["consolidation", "present"] == 1.0
+    earlier = _before_a_later_study(works)
+    assert earlier is not None
+    assert earlier.report.sop_instance_uid == report.SOPInstanceUID
+    assert earlier.shares["right lung"] == 30.0
+    assert earlier.shares["both lungs"] == pytest.approx(whole)
+
+
+def _before_a_later_study(works: Works) -> EarlierResult | None:
+    """Return what a study of the same patient, a month later, is compared with."""
+    later = deepcopy(a_study().datasets[0])
+    later.StudyInstanceUID, later.StudyDate = f"{STUDY}.77", "20260201"
+    later.SeriesInstanceUID, later.SOPInstanceUID = f"{STUDY}.77.1", f"{STUDY}.77.1.1"
+    receive(works, [later])
+    comparing = Comparing(
+        studies=PriorStore(works.engine),
+        results=works.hotbase,
+        review_queue=works.review_queue,
+        external=works.external,
+        received=works.index,
+    )
+    model = ModelRegistry().card("ct-high-attenuation", "1.0.0").identity
+    job = replace(JOB, study_instance_uid=later.StudyInstanceUID, model=model)
+    return comparing.before(job, a_study().prediction)
 
 
 def test_a_healthy_ct_is_confirmed_as_such(works: Works) -> None:
