@@ -128,6 +128,7 @@ RESULTS = (
             "dicom_node/workflow/analysis/completeness.py",
             "dicom_node/workflow/analysis/gate.py",
             "dicom_node/workflow/analysis/infer.py",
+            "dicom_node/workflow/analysis/orders.py",
             "dicom_node/workflow/analysis/patients.py",
             "dicom_node/workflow/analysis/unrouted.py",
             "dicom_node/workflow/analysis/watch.py",
