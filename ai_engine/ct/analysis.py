@@ -6,14 +6,18 @@ from dataclasses import replace
 import numpy as np
 from pydicom import Dataset
 
+from ai_engine.ct.air import air_inside
 from ai_engine.ct.cautions import Measurements, find_cautions
+from ai_engine.ct.chest_part import chest_levels
 from ai_engine.ct.explanation import explain, slice_ranges
+from ai_engine.ct.grid import reduce_volume
 from ai_engine.ct.high_attenuation import HighAttenuation
 from ai_engine.ct.inhomogeneity import measure
 from ai_engine.ct.key_slices import largest_areas, select_key_slices
 from ai_engine.ct.lungs import LEFT, RIGHT, Labels, find_lungs
 from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.masks import pack_mask
+from ai_engine.ct.placing import placed
 from ai_engine.ct.regions import LABELS, find_regions, measure_patterns
 from ai_engine.ct.results import Caution, CtAnalysis, Pattern
 from ai_engine.ct.volume import CtVolume, read_volume
@@ -51,7 +55,13 @@ def analyse_volume(
     CtRefusedError
         If there are no lungs in it.
     """
-    source = source or HighAttenuation()
+    grid = reduce_volume(volume)
+    slices = grid.slices_of(chest_levels(grid, air_inside(grid)), len(volume.hounsfield))
+    analysis = _analysed(volume.part(slices), source or HighAttenuation(), threads)
+    return placed(analysis, volume.geometry, slices.start)
+
+
+def _analysed(volume: CtVolume, source: MaskSource, threads: int) -> CtAnalysis:
     lungs = find_lungs(volume, threads=threads)
     mask = source.find(volume, lungs, threads=threads)
     regions = find_regions(volume.geometry, lungs, mask)
@@ -64,7 +74,7 @@ def analyse_volume(
         measurements=_graded(measurements, cautions),
         findings=regions.findings,
         ranges=ranges,
-        explanation=explain(ranges),
+        explanation=explain(ranges, len(volume.hounsfield)),
         cautions=cautions,
         corrections=volume.corrections,
         patterns=measure_patterns(volume.geometry, lungs, regions),

@@ -18,9 +18,8 @@ def slice_ranges(patterns: Sequence[frozenset[Pattern]]) -> tuple[SliceRange, ..
     return tuple(ranges)
 
 
-def explain(ranges: Sequence[SliceRange]) -> tuple[str, ...]:
-    """One sentence on the number of slices, then one for each range."""
-    total = ranges[-1].last if ranges else 0
+def explain(ranges: Sequence[SliceRange], total: int) -> tuple[str, ...]:
+    """One sentence on the number of slices, ``total``, then one for each range."""
     opening = f"There are {total} slices in total, counted from the head."
     return opening, *(_sentence(entry) for entry in ranges)
 

@@ -44,6 +44,12 @@ class CoarseGrid:
         """The coarse slice that a slice of the volume lies in."""
         return min(index // self.slices_each, len(self.hounsfield) - 1)
 
+    def slices_of(self, levels: range, count: int) -> range:
+        """The slices, of the volume's ``count``, that some coarse slices stand for."""
+        is_last = levels.stop >= len(self.hounsfield)
+        stop = count if is_last else levels.stop * self.slices_each
+        return range(levels.start * self.slices_each, stop)
+
 
 def reduce_volume(volume: CtVolume) -> CoarseGrid:
     """Average a volume down to the coarse grid."""

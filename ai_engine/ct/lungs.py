@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from ai_engine.ct.air import LUNG_WALL, air_inside
 from ai_engine.ct.airways import find_airways
 from ai_engine.ct.cavity import Cavity, find_cavity
 from ai_engine.ct.closing import close_lungs
@@ -24,9 +24,6 @@ from ai_engine.ct.morphology import Mask
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.separation import separate
 from ai_engine.ct.volume import CtVolume, Hounsfield
-
-LUNG_WALL = -400
-"""Hounsfield units halfway between aerated lung (about -850) and soft tissue (about 40)."""
 
 LEAST_LUNGS_ML = 300.0
 """ml of both lungs below which there are no lungs to measure."""
@@ -63,7 +60,7 @@ def find_lungs(volume: CtVolume, *, threads: int = 2) -> LungMasks:
         If there are no lungs in the volume.
     """
     grid = reduce_volume(volume)
-    air = _air_inside(grid)
+    air = air_inside(grid)
     airways = find_airways(grid, air)
     gas = find_gas(grid, air, airways)
     aerated = separate(grid, air & ~airways & ~gas.mask, left_is_high=volume.geometry.left_is_high)
@@ -90,17 +87,6 @@ def find_lungs(volume: CtVolume, *, threads: int = 2) -> LungMasks:
     return LungMasks(
         labels=labels, grid=grid, coarse_labels=coarse, airways=airways, cavity=cavity, gas=gas
     )
-
-
-def _air_inside(grid: CoarseGrid) -> Mask:
-    """Air that doesn't reach the sides of the volume: not around the body, nor in the table."""
-    labels, _ = ndimage.label(grid.hounsfield < LUNG_WALL)
-    edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
-    outside = np.zeros(int(labels.max()) + 1, bool)
-    outside[0] = True
-    for edge in edges:
-        outside[edge.ravel()] = True
-    return np.asarray(~outside[labels])
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ai_engine.ct.lungs import LUNG_WALL, LungMasks
+from ai_engine.ct.air import LUNG_WALL
+from ai_engine.ct.lungs import LungMasks
 from ai_engine.ct.morphology import Mask
 from ai_engine.ct.volume import CtVolume, Hounsfield
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -54,6 +54,15 @@ class VolumeGeometry:
         """Whether column numbers grow towards the patient's left."""
         return self.columns_along[0] > 0
 
+    def part(self, slices: range) -> "VolumeGeometry":
+        """The geometry of some slices that follow each other."""
+        return replace(
+            self,
+            shape=(len(slices), *self.shape[1:]),
+            references=self.references[slices.start : slices.stop],
+            positions=self.positions[slices.start : slices.stop],
+        )
+
     def place(self, index: int, row: float, column: float) -> Vector:
         """The patient coordinates in mm of a voxel's centre; slices are counted from 0."""
         across = np.array(self.columns_along) * column * self.spacing[2]
@@ -79,6 +88,16 @@ class CtVolume:
     def sop_instance_uids(self) -> tuple[str, ...]:
         """The SOP Instance UID of each slice; multi-frame objects repeat theirs."""
         return tuple(reference.sop_instance_uid for reference in self.geometry.references)
+
+    def part(self, slices: range) -> "CtVolume":
+        """Some slices that follow each other, as a volume of their own."""
+        if len(slices) == len(self.hounsfield):
+            return self
+        return replace(
+            self,
+            hounsfield=self.hounsfield[slices.start : slices.stop],
+            geometry=self.geometry.part(slices),
+        )
 
 
 def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:

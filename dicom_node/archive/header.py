@@ -19,6 +19,7 @@ _IDENTIFIERS = {
     0x0020000D: "StudyInstanceUID",
     0x0020000E: "SeriesInstanceUID",
 }
+_REPEATABLE = re.compile(r"[!-\[\]-~]+")  # printable, neither blanks nor several values
 _TEXTS = {
     0x00080060: "modality",
     0x00080068: "presentation_intent",
@@ -73,7 +74,8 @@ def read_header(data: Buffer, transfer_syntax_uid: str) -> Identified:
     Raises
     ------
     IdentifierMissingError
-        SOP Class, SOP Instance, Study or Series Instance UID absent or empty.
+        SOP Class, SOP Instance, Study or Series Instance UID absent or empty, or of characters by
+        which no archive and no result can refer to the object; digits need not make a valid UID.
     UnreadableDatasetError
         The bytes break off, or make no sense, before these were found.
     """
@@ -109,6 +111,8 @@ def _identifiers(
         text = value.decode("ascii", "replace").strip(" \0")
         if not text:
             raise broken or IdentifierMissingError(f"{keyword} is absent or empty")
+        if not _REPEATABLE.fullmatch(text):
+            raise IdentifierMissingError(f"{keyword} holds characters that no UID has")
         uids[_snake(keyword)] = text
     return uids
 

@@ -26,7 +26,7 @@ def test_the_paper_s_example_is_told_in_its_words() -> None:
     patterns = [NONE] * 13 + [GLASS] * 7 + [NONE] * 5 + [GLASS] * 3 + [NONE] * 11
     glass = "Areas of inhomogeneity of the ground-glass type are determined on slices"
     end = "and are highlighted with a red outline."
-    assert explain(slice_ranges(patterns)) == (
+    assert explain(slice_ranges(patterns), len(patterns)) == (
         "There are 39 slices in total, counted from the head.",
         "Areas of inhomogeneity were not found on slices 1-13.",
         f"{glass} 14-20 {end}",
@@ -38,7 +38,7 @@ def test_the_paper_s_example_is_told_in_its_words() -> None:
 
 def test_what_was_not_decided_is_said_so() -> None:
     both = UNDECIDED | GLASS
-    lines = explain(slice_ranges([UNDECIDED, both]))
+    lines = explain(slice_ranges([UNDECIDED, both]), 2)
     assert "whose type was not decided are determined on slice 1 and" in lines[1]
     assert "ground-glass type, and others whose type was not decided, are" in lines[2]
 

@@ -129,6 +129,23 @@ def test_names_the_identifier_that_is_missing(keyword: str) -> None:
             read_header(encoded(dataset), ExplicitVRLittleEndian)
 
 
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
+@pytest.mark.parametrize("value", ["1.2 .3", "1.2\\3.4", "1.2\x1b", "1.\xff"])
+def test_what_nothing_can_refer_to_is_no_identifier(keyword: str, value: str) -> None:
+    dataset = make_dataset(1, SeriesInstanceUID="1.2.3.99", StudyInstanceUID="1.2.3.98")
+    sound = getattr(dataset, keyword).encode()
+    spoiled = value.encode("latin-1").ljust(len(sound), b"\0")
+    data = encoded(dataset).replace(sound, spoiled)
+    with pytest.raises(IdentifierMissingError, match=f"{keyword} holds characters"):
+        read_header(data, ExplicitVRLittleEndian)
+
+
+def test_an_invalid_uid_of_digits_is_an_identifier() -> None:
+    dataset = make_dataset(1, SeriesInstanceUID="1.2.3.99")
+    data = encoded(dataset).replace(b"1.2.3.99", b"1.02.003")
+    assert read_header(data, ExplicitVRLittleEndian).series_instance_uid == "1.02.003"
+
+
 @pytest.mark.parametrize(
     ("declared", "actual"),
     [

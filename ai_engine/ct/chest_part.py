@@ -1,0 +1,43 @@
+"""Which slices of a volume show the chest: of a whole body's, those with the lungs and some around.
+
+What is looked for around the lungs (ribs, gas outside of them, airless parts) is looked for where a
+chest CT ends as well. Gas of nose and bowel, skull and pelvis are left out of sight.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from ai_engine.ct.grid import CoarseGrid
+from ai_engine.ct.morphology import Mask, remove_thin
+
+LUNG = (-975.0, -500.0)
+"""Hounsfield units of lung, averaged over three voxels each way, emphysema and haze included."""
+
+THICK = 5.0
+"""mm of radius of a ball that fits into lungs, and not into the blurred rim of other gas."""
+
+LEAST_ML = 100.0
+SHARE = 0.15
+"""ml of a part of the lungs; its least size beside the largest one's."""
+
+ABOVE = 40.0
+BELOW = 150.0
+"""mm above the highest and below the lowest aerated lung that belong to the chest."""
+
+
+def chest_levels(grid: CoarseGrid, air: Mask) -> range:
+    """Return the grid's slices that show the chest; all of them where no lungs are seen.
+
+    ``air`` is the air inside the body, bool of the grid's shape.
+    """
+    smooth = ndimage.uniform_filter(grid.hounsfield.astype(np.float32), 3)
+    like_lung = remove_thin(air & (smooth > LUNG[0]) & (smooth < LUNG[1]), THICK, grid.spacing)
+    labels, _ = ndimage.label(like_lung)
+    sizes = np.bincount(labels.ravel()) * grid.voxel_ml
+    sizes[0] = 0.0
+    lungs = (sizes >= LEAST_ML) & (sizes >= SHARE * sizes.max())
+    levels = np.flatnonzero(lungs[labels].any(axis=(1, 2)))
+    if not len(levels):
+        return range(len(air))
+    above, below = (round(reach / grid.spacing[0]) for reach in (ABOVE, BELOW))
+    return range(max(0, int(levels[0]) - above), min(len(air), int(levels[-1]) + 1 + below))
