@@ -231,6 +231,7 @@ class RemarkKind(StrEnum):
     AGE_UNKNOWN = "age unknown"
     MEASURED = "measured"
     LUNGS_UNKNOWN = "lungs not outlined, location not checked"
+    UNCERTAIN = "result uncertain, near the threshold"
 
     @property
     def is_disagreement(self) -> bool:

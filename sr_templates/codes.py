@@ -206,6 +206,9 @@ REMARKS = MappingProxyType(
         RemarkKind.LUNGS_UNKNOWN: Code(
             "R-NO-LUNGS", PRIVATE_SCHEME, "Lungs not outlined, location not checked"
         ),
+        RemarkKind.UNCERTAIN: Code(
+            "R-UNCERTAIN", PRIVATE_SCHEME, "Result uncertain, near the threshold"
+        ),
         RemarkKind.TELLS_ABNORMAL: Code(
             "R-ABNORMAL-ONLY", PRIVATE_SCHEME, "Tells abnormal, not which disease"
         ),

@@ -22,6 +22,7 @@ IMAGE_NOTICES: Mapping[RemarkKind, str] = MappingProxyType(
         RemarkKind.HEART_SIDE: "Heart seems on the other side - mirrored?",
         RemarkKind.AGE_OUTSIDE: "Patient's age outside the model's limits",
         RemarkKind.LUNGS_UNKNOWN: "Lungs not outlined - location not checked",
+        RemarkKind.UNCERTAIN: "Result uncertain - near the threshold",
     }
 )
 """What concerns pictures of the remark's own image."""

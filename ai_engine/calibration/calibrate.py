@@ -11,7 +11,7 @@ from ai_engine.calibration.device import (
     Source,
 )
 from ai_engine.calibration.fitting import choose_map
-from ai_engine.calibration.objective import Aim, Objective
+from ai_engine.calibration.objective import Objective
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.resampling import figures
 from ai_engine.calibration.thresholds import NEEDED_WINS, ChosenThreshold, choose_threshold
@@ -33,9 +33,10 @@ def calibrate(
     """Calibrate every label of a model for one device.
 
     A label keeps its parent's operating point when there are too few validated cases. Its
-    probabilities are mapped by whatever map predicts left-out patients best. Its threshold
-    changes for F1 only when the new one does at least as well as the parent's in most draws of
-    patients that it was not chosen on.
+    probabilities are mapped by whatever map predicts left-out patients best. Its threshold is
+    drawn towards the parent's as far as its cases leave it open, and changes only when it does at
+    least as well as the parent's in nearly all draws of patients that it was not chosen on; a
+    sensitivity or specificity that is asked for is followed all the same.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def calibrate(
     parent
         The id of the calibration that ``parents`` come from, "" for the model card.
     objective
-        What thresholds are to achieve; None is the best F1.
+        What thresholds are to achieve; None is the best mean of sensitivity and specificity.
     minimum
         The cases needed; None is ten of either class.
     seed
@@ -95,17 +96,22 @@ def calibrate_label(
     probability_map, _ = choose_map(cases, seed=seed)
     chosen = choose_threshold(cases, objective, former=parent.score_threshold, seed=seed)
     better = chosen.gain > 0 and chosen.wins >= NEEDED_WINS
-    if objective.aim is Aim.F1 and not better:
-        point = OperatingPoint(
-            score_threshold=parent.score_threshold, probability_map=probability_map
-        )
+    if better or objective.aim.is_asked_for:
+        threshold = chosen.value
+        reason = f"chosen for {objective}; on left-out patients {chosen.gain:+.3f}"
+        if chosen.own < 1:
+            reason += f", {chosen.own:.0%} of the way from the parent's to its own best"
+    else:
+        threshold = parent.score_threshold
         reason = (
             f"threshold kept: another would have done better on left-out patients in only "
             f"{chosen.wins:.0%} of draws ({NEEDED_WINS:.0%} needed)"
         )
-    else:
-        point = OperatingPoint(score_threshold=chosen.value, probability_map=probability_map)
-        reason = f"chosen for {objective}; F1 on left-out patients {chosen.gain:+.3f}"
+    point = OperatingPoint(
+        score_threshold=threshold,
+        probability_map=probability_map,
+        uncertain=(min(chosen.low, threshold), max(chosen.high, threshold)),
+    )
     compared = _compared(cases, parent, point, chosen, seed=seed)
     return _label(cases, Source.DEVICE, reason, point, compared)
 

@@ -28,7 +28,8 @@ class Source(StrEnum):
 class Comparison:
     """The parent's threshold and the one in use, on the cases that calibration used.
 
-    ``gain`` and ``wins`` compare the new threshold's F1 with the parent's on patients left out.
+    ``gain`` and ``wins`` compare what the objective wants high at the new threshold and at the
+    parent's, on patients left out.
     """
 
     parent: Figures
@@ -141,6 +142,7 @@ def _label_table(label: LabelCalibration) -> dict[str, Any]:
         "reason": label.reason,
         "score_threshold": label.point.score_threshold,
         "map": label.point.probability_map.as_dict(),
+        **({"uncertain": list(label.point.uncertain)} if label.point.uncertain else {}),
         "cases": label.cases,
         "positives": label.positives,
         "patients": label.patients,
@@ -155,13 +157,20 @@ def _label(table: dict[str, Any]) -> LabelCalibration:
         source=Source(table["source"]),
         reason=table["reason"],
         point=OperatingPoint(
-            score_threshold=table["score_threshold"], probability_map=read_map(table["map"])
+            score_threshold=table["score_threshold"],
+            probability_map=read_map(table["map"]),
+            uncertain=_band(table.get("uncertain")),
         ),
         cases=table["cases"],
         positives=table["positives"],
         patients=table["patients"],
         comparison=_comparison(compared) if compared else None,
     )
+
+
+def _band(edges: list[float] | None) -> tuple[float, float] | None:
+    """The edges of a band; calibrations of earlier releases have none."""
+    return (edges[0], edges[1]) if edges else None
 
 
 def _comparison(table: dict[str, Any]) -> Comparison:

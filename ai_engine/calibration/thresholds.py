@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.objective import Aim, Objective
+from ai_engine.calibration.probability import logit, sigmoid
 from ai_engine.calibration.resampling import Values, Weights, patient_draws
 
 DRAWS = 300
@@ -14,21 +15,35 @@ DRAWS = 300
 
 _CALLS_NEEDED = 5
 
-NEEDED_WINS = 0.9
+NEEDED_WINS = 0.95
 """In this part of the draws a new threshold must do at least as well on patients left out."""
+
+SPREAD_OF_DEVICES = 1.0
+"""How far devices' best thresholds lie apart: a standard deviation of the log odds.
+
+A device's own is drawn towards its parent's the more, the less its cases tell within that."""
+
+BAND = (5.0, 95.0)
+"""Percentiles of the draws' thresholds between which a result is called uncertain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenThreshold:
-    """A threshold, and how its F1 compared with the former one's on patients left out of a draw.
+    """A threshold, how it compared with the former one, and how sure it is.
 
-    ``gain`` is the mean difference, ``wins`` the part of the draws in which the new threshold did
-    at least as well.
+    ``gain`` is the mean difference of the objective's figure on patients left out of a draw,
+    ``wins`` the part of the draws in which the new threshold did at least as well. ``own`` is the
+    part of the way from the former threshold to the device's own best one that was gone. Between
+    ``low`` and ``high`` other patients would have led to another decision: nine of ten draws have
+    their threshold there.
     """
 
     value: float
     gain: float
     wins: float
+    own: float
+    low: float
+    high: float
 
 
 def choose_threshold(
@@ -36,10 +51,12 @@ def choose_threshold(
 ) -> ChosenThreshold:
     """Choose a threshold by an objective.
 
-    For F1 it is the median of the best thresholds of many draws of patients: the single best one
-    follows chance in few cases (paper 1's Table III has thresholds of 0.001 and 0.979). For a
-    sensitivity or specificity it is the threshold that reaches the target on the cases and costs
-    the other least.
+    It is the median of the best thresholds of many draws of patients, since the single best one
+    follows chance in few cases (paper 1's Table III has thresholds of 0.001 and 0.979), drawn
+    towards the former one: by the spread of the draws against that between devices, as in a
+    hierarchical model of two normal distributions (Gelman et al., Bayesian Data Analysis, 5.4).
+    For a sensitivity or specificity it is the threshold that reaches the target on the cases and
+    costs the other least.
 
     Parameters
     ----------
@@ -48,25 +65,46 @@ def choose_threshold(
     objective
         What to achieve.
     former
-        The threshold in use, to compare with.
+        The threshold in use, to compare with: the parent's.
     seed
         Decides the draws.
     """
     candidates = _between(cases.scores)
     draws = patient_draws(cases, rounds=DRAWS, seed=seed)
     best = _best(draws, cases, candidates, objective)
-    if objective.aim is Aim.F1:
-        value = float(np.median(best))
-    else:
+    if objective.aim.is_asked_for:
+        own = 1.0
         value = float(_best(np.ones((1, len(cases))), cases, candidates, objective)[0])
+    else:
+        own = _share_of_own(best)
+        best = _drawn_towards(best, former, own)
+        value = float(np.median(best))
+    low, high = (float(edge) for edge in np.percentile(best, BAND))
     left_out = (draws == 0).astype(np.float64)
-    gains = _f1_by_draw(left_out, cases, best) - _f1_by_draw(
-        left_out, cases, np.full(DRAWS, former)
+    merits = _merit_by_draw(left_out, cases, best, objective)
+    formers = _merit_by_draw(left_out, cases, np.full(DRAWS, former), objective)
+    gains = (merits - formers)[(left_out @ cases.truth > 0) & (left_out @ ~cases.truth > 0)]
+    return ChosenThreshold(
+        value=value,
+        gain=float(gains.mean()) if gains.size else 0.0,
+        wins=float(np.mean(gains >= 0)) if gains.size else 0.0,
+        own=own,
+        low=low,
+        high=high,
     )
-    gains = gains[(left_out @ cases.truth) > 0]
-    if not gains.size:
-        return ChosenThreshold(value=value, gain=0.0, wins=0.0)
-    return ChosenThreshold(value=value, gain=float(gains.mean()), wins=float(np.mean(gains >= 0)))
+
+
+def _share_of_own(best: Values) -> float:
+    """How much the draws agree: 1 where all have one threshold, 0 where they tell nothing."""
+    low, middle, high = np.percentile(logit(best), (16, 50, 84))
+    spread = max(high - middle, middle - low)
+    return float(SPREAD_OF_DEVICES**2 / (SPREAD_OF_DEVICES**2 + spread**2))
+
+
+def _drawn_towards(best: Values, former: float, own: float) -> Values:
+    """Thresholds that have gone a part of their way from the former one, in log odds."""
+    start = logit(np.array([former]))
+    return np.asarray(sigmoid(start + own * (logit(best) - start)))
 
 
 def equivalent_threshold(former: float, *, scores: Values, others: Values) -> float | None:
@@ -109,11 +147,11 @@ def _best(weights: Weights, cases: LabelCases, candidates: Values, objective: Ob
     hits = _tail_sums(weights[:, order] * cases.truth[order], above)
     alarms = _tail_sums(weights[:, order] * ~cases.truth[order], above)
     positives, negatives = hits[:, :1], alarms[:, :1]
-    if objective.aim is Aim.F1:
-        merit = 2 * hits / np.maximum(positives + hits + alarms, 1e-12)
-        return _middle_of_best(merit, candidates)
     sensitivity = hits / np.maximum(positives, 1e-12)
     specificity = 1 - alarms / np.maximum(negatives, 1e-12)
+    if not objective.aim.is_asked_for:
+        merit = _merit(objective, sensitivity, specificity, _share(objective, positives, negatives))
+        return _middle_of_best(merit, candidates)
     slack = 1e-9
     if objective.aim is Aim.SENSITIVITY:
         reached = np.where(sensitivity >= objective.target - slack, specificity, -1.0)
@@ -137,9 +175,29 @@ def _middle_of_best(merit: Values, candidates: Values) -> Values:
     return np.asarray(candidates[np.argmax((ranks == wanted) & good, axis=1)])
 
 
-def _f1_by_draw(weights: Weights, cases: LabelCases, thresholds: Values) -> Values:
-    """F1 of each draw's threshold on each draw's cases."""
+def _share(objective: Objective, positives: Values, negatives: Values) -> Values | float:
+    """Which part of the images have the finding, as the objective sees it."""
+    if objective.aim is Aim.PREVALENCE:
+        return objective.target
+    return np.asarray(positives / np.maximum(positives + negatives, 1e-12))
+
+
+def _merit(
+    objective: Objective, sensitivity: Values, specificity: Values, share: Values | float
+) -> Values:
+    """The figure that an objective wants high; a target is compared by F1."""
+    if objective.aim is Aim.BALANCED:
+        return np.asarray((sensitivity + specificity) / 2)
+    hits, alarms = sensitivity * share, (1 - specificity) * (1 - share)
+    return np.asarray(2 * hits / np.maximum(share + hits + alarms, 1e-12))
+
+
+def _merit_by_draw(
+    weights: Weights, cases: LabelCases, thresholds: Values, objective: Objective
+) -> Values:
+    """The objective's figure of each draw's threshold on each draw's cases."""
     called = cases.scores[np.newaxis] >= thresholds[:, np.newaxis]
-    hits = (weights * (called & cases.truth)).sum(axis=1)
-    both = weights @ cases.truth + (weights * called).sum(axis=1)
-    return np.asarray(2 * hits / np.maximum(both, 1e-12))
+    positives, negatives = weights @ cases.truth, weights @ ~cases.truth
+    sensitivity = (weights * (called & cases.truth)).sum(axis=1) / np.maximum(positives, 1e-12)
+    specificity = 1 - (weights * (called & ~cases.truth)).sum(axis=1) / np.maximum(negatives, 1e-12)
+    return _merit(objective, sensitivity, specificity, _share(objective, positives, negatives))

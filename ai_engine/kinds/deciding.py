@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.library.card import Label, ModelCard
 from ai_engine.library.codes import required_code
-from ai_engine.prediction import Finding, FoundBox, HeatMap
+from ai_engine.library.earned import reported_labels
+from ai_engine.prediction import Finding, FoundBox, HeatMap, ImagePrediction, Remark, RemarkKind
 from ai_engine.preprocessing.radiograph import Radiograph
 
 
@@ -22,7 +23,9 @@ class Calibration:
 
     def point(self, label: Label) -> OperatingPoint:
         """How a label is decided."""
-        return self.points.get(label.name) or OperatingPoint(score_threshold=label.threshold)
+        return self.points.get(label.name) or OperatingPoint(
+            score_threshold=label.threshold, uncertain=label.uncertain
+        )
 
 
 def calibration_of(
@@ -30,6 +33,25 @@ def calibration_of(
 ) -> Calibration:
     """How an image is decided: as its SOP Instance UID is named, else by the model's thresholds."""
     return (calibrations or {}).get(radiograph.sop_instance_uid, Calibration())
+
+
+def uncertain_remarks(
+    card: ModelCard, image: ImagePrediction, calibration: Calibration
+) -> tuple[Remark, ...]:
+    """One for each finding that other cases to calibrate on would have decided otherwise."""
+    bands = {each.name: calibration.point(each).band for each in reported_labels(card)}
+    return tuple(
+        Remark(
+            kind=RemarkKind.UNCERTAIN,
+            sop_instance_uid=image.sop_instance_uid,
+            detail=(
+                f"{finding.title}: between {band[0]:.2f} and {band[1]:.2f} the result is "
+                f"uncertain, and this one is {finding.probability:.2f}."
+            ),
+        )
+        for finding in image.findings
+        if (band := bands.get(finding.label)) and band[0] <= finding.probability <= band[1]
+    )
 
 
 def names_of(calibrations: Sequence[Calibration]) -> str:

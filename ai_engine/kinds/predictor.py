@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from ai_engine.inference.input_channels import ChannelSource, channel_remarks, require_sources
-from ai_engine.kinds.deciding import Calibration, calibration_of, names_of
+from ai_engine.kinds.deciding import (
+    Calibration,
+    calibration_of,
+    names_of,
+    uncertain_remarks,
+)
 from ai_engine.kinds.guarding import Guard, TagsHint, guarded
 from ai_engine.kinds.telling import keeping_boxes, reported_findings, telling_remarks
 from ai_engine.library.card import ModelCard
@@ -210,7 +215,12 @@ class FindingPredictor(GuardedPredictor[Prediction]):
             replace(image, findings=reported_findings(self._card, image.findings, calibration))
             for image in judged.images
         )
-        return replace(judged, images=images)
+        uncertain = (
+            remark
+            for image in images
+            for remark in uncertain_remarks(self._card, image, calibration)
+        )
+        return replace(judged, images=images, remarks=(*judged.remarks, *uncertain))
 
     @abstractmethod
     def _judge(self, case: Case, calibration: Calibration) -> Judged:

@@ -43,13 +43,18 @@ UNGUARDED = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """One output: its name, the words and codes it is reported with, and its default threshold."""
+    """One output: its name, the words and codes it is reported with, and its default threshold.
+
+    ``uncertain`` are the probabilities between which other patients to choose the threshold on
+    would have led to another decision; None where nobody looked.
+    """
 
     name: str
     title: str
     threshold: float
     code: Code | None = None
     site: Code | None = None
+    uncertain: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +355,14 @@ def _channel(row: dict[str, Any]) -> InputChannel:
 
 def _label(row: dict[str, Any]) -> Label:
     codes: dict[str, Any] = {key: Code(**row.pop(key)) for key in ("code", "site") if key in row}
+    band = row.pop("uncertain", None)
+    if band is not None:
+        low, high = (float(edge) for edge in band)
+        if not 0 <= low <= row["threshold"] <= high <= 1:
+            raise ValueError(
+                f"label {row['name']}: its threshold lies outside of what is uncertain"
+            )
+        codes["uncertain"] = (low, high)
     return Label(**row, **codes)
 
 

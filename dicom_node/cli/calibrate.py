@@ -26,7 +26,9 @@ commands = typer.Typer(
 )
 
 Model = Annotated[str, typer.Option(help="The model; its active version is calibrated.")]
-Device = Annotated[str, typer.Option(help="A device's identifier; * is all devices together.")]
+Device = Annotated[
+    str, typer.Option(help="A device's identifier; * is all devices together, =… those of a model.")
+]
 By = Annotated[str, typer.Option(help="Who does it; without it, who is logged in.")]
 
 
@@ -39,7 +41,10 @@ def calibrate(
     model: Model = CHEST_MODEL,
     objective: Annotated[
         str,
-        typer.Option(help="f1, sensitivity=0.95 or specificity=0.9; without it, the setting."),
+        typer.Option(
+            help="balanced, f1, prevalence=0.1, sensitivity=0.95 or specificity=0.9; without it, "
+            "the setting."
+        ),
     ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be chosen; keep nothing.")

@@ -194,9 +194,10 @@ class CalibrationSettings(_Section):
     schedule: _Schedule = "0 3 * * *"
     """When devices are calibrated: minute, hour, day, month, weekday (UTC); empty: only by hand."""
     objective: str = Field(
-        default="f1", pattern=r"^(f1|(sensitivity|specificity)=0?\.[0-9]*[1-9][0-9]*)$"
+        default="balanced",
+        pattern=r"^(balanced|f1|(prevalence|sensitivity|specificity)=0?\.[0-9]*[1-9][0-9]*)$",
     )
-    """What thresholds achieve: f1, sensitivity=0.95 or specificity=0.9."""
+    """What thresholds achieve: balanced, f1, prevalence=0.1, sensitivity=0.95, specificity=0.9."""
     min_positives: int = Field(default=10, ge=2)
     """Validated cases with a finding that a device needs for a threshold of its own."""
     min_negatives: int = Field(default=10, ge=2)

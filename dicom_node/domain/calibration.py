@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ai_engine.calibration.device import EVERY_DEVICE, DeviceCalibration
+from dicom_node.domain.device import FAMILY
 
 NO_VERSION = 0
 """The number that stands for no calibration of a device's own."""
 
 SCHEDULE = "schedule"
 """Who made a calibration that nobody asked for by hand."""
+
+DRIFT = "drift"
+"""Who opens a calibration again because its device has changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +28,15 @@ class CalibrationVersion:
     @property
     def name(self) -> str:
         """What every report that used it states: id, date, version and whose it is."""
-        whose = "all devices" if self.calibration.device == EVERY_DEVICE else "this device"
-        return f"{self.calibration.title}, version {self.number} of {whose}"
+        return f"{self.calibration.title}, version {self.number} of {self.whose}"
+
+    @property
+    def whose(self) -> str:
+        """Whose validated cases it was made from."""
+        if self.calibration.device == EVERY_DEVICE:
+            return "all devices"
+        of_model = self.calibration.device.startswith(FAMILY)
+        return "the devices of this model" if of_model else "this device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +58,17 @@ class CalibrationUse:
 
 def gone_back(history: Sequence[CalibrationUse]) -> CalibrationUse | None:
     """Return the last line of a device's history if by it somebody went back, or None."""
-    if not history:
+    by_people = [each for each in history if each.actor != DRIFT]
+    if not by_people:
         return None
-    *earlier, last = history
+    *earlier, last = by_people
     known = {NO_VERSION, *(each.number for each in earlier)}
     return last if last.number in known else None
+
+
+def opened_again(history: Sequence[CalibrationUse]) -> datetime | None:
+    """Return from when on a device's cases count, because it has changed; None: all of them do."""
+    return max((each.at for each in history if each.actor == DRIFT), default=None)
 
 
 def number_before(history: Sequence[CalibrationUse]) -> int:

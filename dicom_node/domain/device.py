@@ -9,6 +9,9 @@ from dicom_node.domain.instance import ReceivedInstance
 
 _SLUG_LENGTH = 24
 
+FAMILY = "="
+"""What the names of all devices of one model begin with; no device's own name does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -33,6 +36,19 @@ class Device:
         digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
         words = _slug(f"{self.calling_ae} {self.model_name or self.manufacturer}")
         return f"{words}-{digest}" if words else digest
+
+    @property
+    def family_id(self) -> str:
+        """What all devices of its manufacturer and model are called together; "" where unknown.
+
+        Model and manufacturer are compared without regard to case and spaces, which differ by who
+        has installed a device.
+        """
+        if not self.model_name:
+            return ""
+        words = _slug(f"{self.manufacturer} {self.model_name}")
+        plain = "".join(f"{self.manufacturer}\n{self.model_name}".casefold().split(" "))
+        return f"{FAMILY}{words}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
 
     @property
     def title(self) -> str:

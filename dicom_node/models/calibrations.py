@@ -13,7 +13,9 @@ from dicom_node.domain.instance import ReceivedInstance
 class Calibrations(Protocol):
     """The calibrations in use."""
 
-    def in_use(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:
+    def in_use(
+        self, device_id: str, model: ModelIdentity, *, family: str = ""
+    ) -> CalibrationVersion | None:
         """Return what decides a device's images, or None for the model's own thresholds."""
 
 
@@ -25,9 +27,9 @@ def calibrations_of(
     Instances of devices without one are left out: the model's own thresholds decide them.
     """
     found: dict[str, Calibration | None] = {}
-    for device in {device_of(instance).device_id for instance in instances}:
-        version = calibrations.in_use(device, model)
-        found[device] = (
+    for device in {device_of(instance) for instance in instances}:
+        version = calibrations.in_use(device.device_id, model, family=device.family_id)
+        found[device.device_id] = (
             Calibration(name=version.name, points=version.calibration.points) if version else None
         )
     return {

@@ -132,7 +132,9 @@ def _calibrations(
         for device_id, device in repositories.warehouse.devices().items()
         if device.calling_ae == title
         for card in models
-        for found in [repositories.calibrations.in_use(device_id, card.identity)]
+        for found in [
+            repositories.calibrations.in_use(device_id, card.identity, family=device.family_id)
+        ]
     )
 
 

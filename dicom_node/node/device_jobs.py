@@ -79,8 +79,19 @@ class DeviceJobs:
         return tuple(outcomes)
 
     def watch_all(self) -> tuple[DeviceDrift, ...]:
-        """Measure every model on every device, alert, and suspend below the floor."""
+        """Measure every model on every device, alert, and suspend below the floor.
+
+        The calibration of a device whose scores or images have shifted is opened again.
+        """
         found = tuple(drift for card in self.models() for drift in self.watch.check(card.identity))
+        for drift in found:
+            if drift.shifts:
+                self.calibrating.open_again(
+                    drift.device_id,
+                    drift.model,
+                    why="; ".join(drift.shifts),
+                    settles=self.watch.settles,
+                )
         with self._lock:
             self._measured = found
         return found

@@ -343,6 +343,9 @@ class CalibrationKeeper(Protocol):
     ) -> CalibrationVersion:
         """Keep a calibration as the next version, and use it from now on."""
 
+    def open_again(self, device_id: str, model: ModelIdentity, *, at: datetime, why: str) -> bool:
+        """Note that a device has changed: what is in use stays, cases from ``at`` on count."""
+
 
 class AeTitles(Protocol):
     """The administered AE titles."""

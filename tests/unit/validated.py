@@ -82,7 +82,15 @@ class Validated:
         )
 
 
-def cases_of(device: Device, validated: Validated, count: int, *, shift: float, seed: int) -> None:
+def cases_of(
+    device: Device,
+    validated: Validated,
+    count: int,
+    *,
+    shift: float,
+    seed: int,
+    start: datetime = EPOCH,
+) -> None:
     """File cases whose true log odds are twice the score's, plus a shift."""
     rng = np.random.default_rng(seed)
     odds = rng.normal(0, 2, count)
@@ -92,7 +100,7 @@ def cases_of(device: Device, validated: Validated, count: int, *, shift: float, 
             device,
             score=float(1 / (1 + np.exp(-odds[index]))),
             truth=bool(truth[index]),
-            at=EPOCH + timedelta(hours=index),
+            at=start + timedelta(hours=index),
         )
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ai_engine.calibration.device import EVERY_DEVICE, DeviceCalibration
 from ai_engine.prediction import ModelIdentity
 from dicom_node.domain.calibration import (
+    DRIFT,
     NO_VERSION,
     CalibrationUse,
     CalibrationVersion,
@@ -75,9 +76,32 @@ class CalibrationStore:
         number = self._in_use(series)
         return self._version(series, number) if number else None
 
-    def in_use(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:
-        """Return what decides a device's images: its own, all devices' together, or None."""
-        return self.own(device_id, model) or self.own(EVERY_DEVICE, model)
+    def in_use(
+        self, device_id: str, model: ModelIdentity, *, family: str = ""
+    ) -> CalibrationVersion | None:
+        """Return what decides a device's images.
+
+        Its own; that of the devices of its model (``family``), unless somebody has gone back from
+        the device's own; that of all devices together; or None.
+        """
+        if own := self.own(device_id, model):
+            return own
+        if family and not self.history(device_id, model) and (of_model := self.own(family, model)):
+            return of_model
+        return self.own(EVERY_DEVICE, model)
+
+    def open_again(self, device_id: str, model: ModelIdentity, *, at: datetime, why: str) -> bool:
+        """Note that a device has changed: what is in use stays, cases from ``at`` on count.
+
+        Returns whether it was noted: a device without a calibration of its own has none to open.
+        """
+        series = _Series(device_id, model)
+        number = self._in_use(series)
+        if not number:
+            return False
+        with self._engine.begin() as connection:
+            _use(connection, series, number, at=at, actor=DRIFT, why=why)
+        return True
 
     def versions(self, device_id: str, model: ModelIdentity) -> tuple[CalibrationVersion, ...]:
         """Return a device's versions, oldest first."""

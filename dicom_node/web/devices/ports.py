@@ -18,7 +18,9 @@ class CalibrationBook(Protocol):
     def own(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:
         """Return the version that a device itself uses, or None."""
 
-    def in_use(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:
+    def in_use(
+        self, device_id: str, model: ModelIdentity, *, family: str = ""
+    ) -> CalibrationVersion | None:
         """Return what decides a device's images, or None for the model's own thresholds."""
 
     def history(self, device_id: str, model: ModelIdentity) -> tuple[CalibrationUse, ...]:

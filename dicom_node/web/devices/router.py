@@ -9,13 +9,13 @@ from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.device import EVERY_DEVICE
 from ai_engine.library.card import ModelCard
 from ai_engine.library.earned import reported_labels
-from dicom_node.domain.calibration import gone_back
+from dicom_node.domain.calibration import CalibrationVersion, gone_back
 from dicom_node.errors import NotFoundError
 from dicom_node.web.devices import drawing
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import WatchingDevices
-from dicom_node.workflow.devices.calibrate import parent_points
+from dicom_node.workflow.devices.calibrate import families, parent_points
 
 CALIBRATION = "/calibration"
 DRIFT = "/drift"
@@ -35,7 +35,7 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
     ) -> Response:
         card = _card(desk, model)
         key = _key(desk, device)
-        used = desk.book.in_use(key, card.identity)
+        used = _in_use(desk, card, key)
         found = desk.calibrating.cases(card, key)
         history = desk.book.history(key, card.identity)
         return frame.page(
@@ -46,6 +46,7 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
             cards=desk.cards(),
             device=device,
             devices=desk.devices(),
+            families=families(desk.devices().values()),
             used=used,
             minimum=desk.calibrating.minimum,
             is_own=used is not None and used.calibration.device == key,
@@ -118,16 +119,21 @@ def _card(desk: DeviceDesk, model: str) -> ModelCard:
 def _key(desk: DeviceDesk, device: str) -> str:
     if device == ALL_DEVICES:
         return EVERY_DEVICE
-    if device not in desk.devices():
+    if device not in desk.devices() and device not in families(desk.devices().values()):
         raise NotFoundError(f"device {device} has no validated cases.")
     return device
 
 
+def _in_use(desk: DeviceDesk, card: ModelCard, key: str) -> CalibrationVersion | None:
+    """What decides a device's images: a new one's as those of other devices of its model."""
+    device = desk.devices().get(key)
+    return desk.book.in_use(key, card.identity, family=device.family_id if device else "")
+
+
 def _points(desk: DeviceDesk, card: ModelCard, key: str, label: str) -> tuple[Any, Any]:
     """The operating point in use, and the one that a device without its own would have."""
-    everywhere = None if key == EVERY_DEVICE else desk.book.own(EVERY_DEVICE, card.identity)
-    parents = parent_points(card, everywhere)
-    used = desk.book.in_use(key, card.identity)
+    parents = parent_points(card, desk.calibrating.parent(key, card.identity))
+    used = _in_use(desk, card, key)
     return (used.calibration.points if used else parents).get(label, parents[label]), parents[label]
 
 

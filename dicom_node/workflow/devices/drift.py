@@ -55,6 +55,7 @@ class DeviceDrift:
     """Everything that is known of one device and one model at one moment.
 
     ``scores`` is by label and ``quality`` by figure; None where there are too few images.
+    ``shifts`` are the alerts that scores or images have given, ``alerts`` all of them.
     ``acceptance`` is of the recent verdicts, ``periods`` of each week that is compared.
     ``for_floor`` leaves out the verdicts on results from before somebody last lifted a suspension:
     they were known then.
@@ -70,6 +71,7 @@ class DeviceDrift:
     labels: tuple[LabelAgreement, ...]
     periods: tuple[Period, ...]
     suspension: Suspension | None
+    shifts: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
 
 
@@ -117,6 +119,10 @@ class DriftWatch:
         truths = self._judged(device_id, model, since)
         recent = [truth for truth in truths if truth.decided_at >= recent_from]
         acceptance = _acceptance(recent)
+        shifts = (
+            *self._shift_alerts("score of", scores),
+            *self._shift_alerts("image", quality),
+        )
         return DeviceDrift(
             device_id=device_id,
             model=model,
@@ -128,17 +134,18 @@ class DriftWatch:
             labels=_agreement(recent),
             periods=_weeks(truths),
             suspension=self._observations.suspension(device_id, model.name),
-            alerts=(
-                *self._shift_alerts("score of", scores),
-                *self._shift_alerts("image", quality),
-                *self._acceptance_alerts(acceptance),
-            ),
+            shifts=shifts,
+            alerts=(*shifts, *self._acceptance_alerts(acceptance)),
         )
+
+    @property
+    def settles(self) -> timedelta:
+        """How long a change goes on to show: until nothing from before it is compared with."""
+        return timedelta(days=self._rules.recent_days + self._rules.reference_days)
 
     def weeks(self, device_id: str, model: ModelIdentity) -> tuple[Period, ...]:
         """Return the acceptance of each week that is compared, from the verdicts alone."""
-        days = self._rules.recent_days + self._rules.reference_days
-        return _weeks(self._judged(device_id, model, self._clock() - timedelta(days=days)))
+        return _weeks(self._judged(device_id, model, self._clock() - self.settles))
 
     def _for_floor(
         self,

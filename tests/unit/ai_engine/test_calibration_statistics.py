@@ -15,7 +15,7 @@ from ai_engine.calibration.fitting import (
     fit_platt,
     log_losses,
 )
-from ai_engine.calibration.objective import Objective, parse_objective
+from ai_engine.calibration.objective import F1, Objective, parse_objective
 from ai_engine.calibration.probability import LogisticMap, Method, logit, read_map, sigmoid
 from ai_engine.calibration.resampling import auc_of, f1_of, figures, patient_draws
 from ai_engine.calibration.thresholds import choose_threshold, equivalent_threshold
@@ -62,14 +62,18 @@ def test_too_few_of_either_class_are_said_to_be_missing() -> None:
     assert "4 with the finding (at least 10 needed)" in Minimum().lacking(cases)
 
 
-@pytest.mark.parametrize("text", ["f1", "sensitivity=0.95", "specificity=0.9"])
+@pytest.mark.parametrize(
+    "text", ["balanced", "f1", "prevalence=0.1", "sensitivity=0.95", "specificity=0.9"]
+)
 def test_objectives_read_what_they_say(text: str) -> None:
     assert str(parse_objective(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "f2", "sensitivity", "specificity=1.5", "f1=0.5", "auc=0.9"])
+@pytest.mark.parametrize(
+    "text", ["", "f2", "sensitivity", "specificity=1.5", "f1=0.5", "auc=0.9", "balanced=1"]
+)
 def test_other_objectives_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="cannot be used: say f1"):
+    with pytest.raises(ValueError, match="cannot be used: say balanced, f1"):
         parse_objective(text)
 
 
@@ -144,8 +148,34 @@ def test_the_odd_draw_does_not_move_a_threshold() -> None:
         truth=np.array([False] * 6 + [True] * 4),
         patients=tuple(f"p{number}" for number in range(len(scores))),
     )
-    chosen = [choose_threshold(cases, Objective(), former=0.5, seed=each) for each in range(5)]
-    assert [each.value for each in chosen] == pytest.approx([(0.38 + 0.9) / 2] * 5)
+    between = (0.38 + 0.9) / 2
+    for seed in range(5):
+        chosen = choose_threshold(cases, F1, former=0.5, seed=seed)
+        # Of its own threshold and the former one it is the part of the way that the draws allow.
+        own = logit(np.array([between, 0.5]))
+        expected = own[1] + chosen.own * (own[0] - own[1])
+        assert logit(np.array([chosen.value]))[0] == pytest.approx(expected)
+        assert 0.5 < chosen.value <= between
+
+
+def test_few_cases_go_a_smaller_part_of_the_way_from_the_parents_threshold_than_many() -> None:
+    few, many = (
+        choose_threshold(made_cases(count, shift=-3), Objective(), former=0.5)
+        for count in (40, 2000)
+    )
+    assert few.own < many.own
+    assert many.own > 0.8
+    # Other patients would have decided more of the results otherwise.
+    assert few.high - few.low > many.high - many.low
+
+
+def test_the_rarer_the_finding_is_said_to_be_the_higher_is_its_threshold() -> None:
+    cases = made_cases(1500, seed=4)
+    rare, even, frequent = (
+        choose_threshold(cases, parse_objective(f"prevalence={share}"), former=0.5).value
+        for share in (0.02, 0.3, 0.8)
+    )
+    assert rare > even > frequent
 
 
 def test_a_threshold_that_fits_already_is_not_beaten() -> None:

@@ -23,8 +23,8 @@ from ai_engine.kinds.testing import (
     fake_predictor,
     guard_card,
 )
-from ai_engine.library.card import Label, ModelCard
-from ai_engine.prediction import Refusal, RefusalReason, Region
+from ai_engine.library.card import Label, ModelCard, read_card, write_card
+from ai_engine.prediction import Refusal, RefusalReason, Region, RemarkKind
 from ai_engine.preprocessing.radiograph import Radiograph
 
 
@@ -70,6 +70,38 @@ def test_a_devices_calibration_maps_probabilities_and_overrides_the_threshold() 
     assert finding.own_probability == pytest.approx(0.9)
     assert finding.probability == pytest.approx(0.75)
     assert finding.threshold == pytest.approx(1 / (1 + (0.05 / 0.95) ** 0.5))
+
+
+def test_a_result_that_other_cases_would_have_decided_otherwise_is_called_uncertain() -> None:
+    halved = LogisticMap(slope=0.5, method=Method.TEMPERATURE)
+    point = OperatingPoint(score_threshold=0.85, probability_map=halved, uncertain=(0.7, 0.92))
+    calibration = Calibration(name="room 3", points={"Pneumonia": point})
+    near, certain = (
+        fake_predictor(probability=score).predict(
+            [radiograph()], calibrations={"1.2.3": calibration}
+        )
+        for score in (0.9, 0.95)
+    )
+    (remark,) = (each for each in near.remarks if each.kind is RemarkKind.UNCERTAIN)
+    assert remark.sop_instance_uid == "1.2.3"
+    assert remark.detail == (
+        "Pneumonia: between 0.60 and 0.77 the result is uncertain, and this one is 0.75."
+    )
+    assert near.is_positive
+    assert RemarkKind.UNCERTAIN not in {each.kind for each in certain.remarks}
+
+
+def test_a_cards_own_band_holds_where_no_device_is_calibrated(tmp_path: Path) -> None:
+    card = chest_card(tmp_path)
+    label = dataclasses.replace(card.labels[0], uncertain=(0.4, 0.65))
+    write_card(dataclasses.replace(card, labels=(label,)))
+    read = read_card(tmp_path)
+    assert read.labels == (label,)
+    assert Calibration().point(read.labels[0]).band == (0.4, 0.65)
+    outside = dataclasses.replace(label, uncertain=(0.6, 0.65))
+    write_card(dataclasses.replace(card, labels=(outside,)))
+    with pytest.raises(ModelFolderError, match="outside of what is uncertain"):
+        read_card(tmp_path)
 
 
 def test_images_of_two_devices_are_decided_by_their_own_calibrations() -> None:

@@ -22,7 +22,10 @@ OURS, THEIRS = an_instance("1.1"), an_instance("1.2", calling_ae="CR2")
 class OneDevice:
     """A calibration of CR1 alone: pneumonia from 0.95 on."""
 
-    def in_use(self, device_id: str, model: ModelIdentity) -> CalibrationVersion | None:
+    def in_use(
+        self, device_id: str, model: ModelIdentity, *, family: str = ""
+    ) -> CalibrationVersion | None:
+        del model, family
         if device_id != device_of(OURS).device_id:
             return None
         return CalibrationVersion(number=3, calibration=a_calibration(device_id), made_by="t")

@@ -1,6 +1,7 @@
 """The Warehouse's cases become calibrations: of all devices, and of each that has enough."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from ai_engine.calibration.cases import Minimum
 from ai_engine.calibration.device import EVERY_DEVICE, Source
 from ai_engine.calibration.objective import Objective, parse_objective
-from dicom_node.domain.calibration import SCHEDULE, CalibrationVersion
+from dicom_node.domain.calibration import DRIFT, SCHEDULE, CalibrationVersion
 from dicom_node.domain.device import Device
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.database import make_engine
@@ -41,13 +42,15 @@ class Office:
         self.validated = Validated()
         self.calibrations = CalibrationStore(engine)
 
-    def calibrating(self, minimum: Minimum | None = None) -> Calibrating:
+    def calibrating(
+        self, minimum: Minimum | None = None, clock: FakeClock | None = None
+    ) -> Calibrating:
         return Calibrating(
             warehouse=self.validated.warehouse,
             calibrations=self.calibrations,
             card=lambda _name: CARD,
             minimum=minimum or Minimum(),
-            clock=FakeClock(),
+            clock=clock or FakeClock(),
         )
 
 
@@ -69,6 +72,7 @@ def test_a_shifted_device_gets_its_own_threshold_and_a_rare_one_its_parents(
     assert everywhere.calibration.labels[0].cases == 156
     assert shifted is not None
     assert shifted.calibration.labels[0].source is Source.DEVICE
+    # The only device of its model: all devices together are its parent.
     assert shifted.calibration.parent == everywhere.calibration.calibration_id
     # Nothing of its own was made of six cases: the calibration of all devices decides.
     assert rare is not None
@@ -101,7 +105,7 @@ def test_a_dry_run_says_what_it_would_do_and_keeps_nothing(office: Office) -> No
 def test_cases_of_one_class_keep_the_models_threshold_and_say_so(office: Office) -> None:
     for _ in range(40):
         office.validated.add(RARE, score=0.9, truth=True)
-    _, own = office.calibrating().calibrate(CARD.name, objective=Objective(), actor="t")
+    *_, own = office.calibrating().calibrate(CARD.name, objective=Objective(), actor="t")
     assert own.calibration.points[LABEL].score_threshold == CARD.labels[0].threshold
     assert "0 without it (at least 10 needed)" in own.calibration.labels[0].reason
 
@@ -169,12 +173,12 @@ def test_the_clock_leaves_a_step_back_until_somebody_calibrates_by_hand(
         kept = go_back(office)
     caplog.set_level("INFO")
     found = calibrating.calibrate_by_clock(CARD.name, objective=Objective())
-    assert [each.calibration.device for each in found] == [EVERY_DEVICE]
+    assert [each.calibration.device for each in found] == [EVERY_DEVICE, SHIFTED.family_id]
     assert office.calibrations.own(SHIFTED.device_id, CARD.identity) == kept
     assert "ann went back to version" in caplog.text
     calibrating.calibrate(CARD.name, objective=Objective(), actor="ann")
     assert own(office).number == 3
-    assert len(calibrating.calibrate_by_clock(CARD.name, objective=Objective())) == 2
+    assert len(calibrating.calibrate_by_clock(CARD.name, objective=Objective())) == 3
 
 
 def test_an_objective_is_kept_as_asked_though_it_leads_to_the_same_threshold(
@@ -193,3 +197,89 @@ def test_a_device_without_cases_is_not_known(office: Office) -> None:
         office.calibrating().calibrate(
             CARD.name, objective=Objective(), actor="t", device_id="nowhere"
         )
+
+
+TWIN = Device(calling_ae="CR7", model_name="Shifted")
+NEW = Device(calling_ae="CR9", model_name="SHIFTED")
+
+
+def in_use(office: Office, device: Device) -> CalibrationVersion | None:
+    return office.calibrations.in_use(device.device_id, CARD.identity, family=device.family_id)
+
+
+def test_a_new_device_starts_as_the_others_of_its_model_do(office: Office) -> None:
+    cases_of(SHIFTED, office.validated, 300, shift=-3, seed=1)
+    cases_of(RARE, office.validated, 150, shift=0, seed=2)
+    office.calibrating().calibrate(CARD.name, objective=Objective(), actor="t")
+    started = in_use(office, NEW)
+    assert started is not None
+    assert started.name.endswith("of the devices of this model")
+    everywhere = in_use(office, Device(calling_ae="CR8", model_name="Other"))
+    assert everywhere is not None
+    assert everywhere.calibration.device == EVERY_DEVICE
+    before, after = (
+        each.calibration.points[LABEL].score_threshold for each in (everywhere, started)
+    )
+    assert after > before
+
+
+def test_a_device_that_somebody_has_gone_back_on_is_not_decided_as_its_model(
+    office: Office,
+) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    office.calibrating().calibrate(CARD.name, objective=Objective(), actor="t")
+    go_back(office)
+    found = in_use(office, SHIFTED)
+    assert found is not None
+    assert found.calibration.device == EVERY_DEVICE
+
+
+def test_devices_of_one_model_are_each_others_parent(office: Office) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    cases_of(TWIN, office.validated, 40, shift=-4, seed=2)
+    cases_of(RARE, office.validated, 150, shift=0, seed=3)
+    calibrating = office.calibrating()
+    calibrating.calibrate(CARD.name, objective=Objective(), actor="t")
+    family = office.calibrations.own(TWIN.family_id, CARD.identity)
+    assert family is not None
+    assert family.calibration.labels[0].cases == 190
+    assert calibrating.parent(TWIN.device_id, CARD.identity) == family
+
+
+def test_a_device_that_has_changed_keeps_its_calibration_until_new_cases_tell_better(
+    office: Office,
+) -> None:
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    clock = FakeClock()
+    clock.now = EPOCH + timedelta(days=100)
+    calibrating = office.calibrating(clock=clock)
+    calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    made = own(office)
+    changed = (SHIFTED.device_id, CARD.identity)
+    settles = timedelta(days=104)
+    assert calibrating.open_again(*changed, why="PSI 0.4", settles=settles)
+    assert not calibrating.open_again(*changed, why="PSI 0.4", settles=settles), "said already"
+    assert own(office) == made
+    assert len(calibrating.cases(CARD, SHIFTED.device_id).cases[0]) == 0
+    calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    assert own(office) == made
+    cases_of(SHIFTED, office.validated, 150, shift=4, seed=5, start=clock.now)
+    calibrating.calibrate_by_clock(CARD.name, objective=Objective())
+    after = own(office).calibration
+    assert after.labels[0].cases == 150
+    assert after.parent == made.calibration.calibration_id
+    assert after.points[LABEL].score_threshold < made.calibration.points[LABEL].score_threshold
+    (*_, told) = office.calibrations.history(*changed)[:-1]
+    assert (told.actor, told.why, told.number) == (DRIFT, "PSI 0.4", made.number)
+
+
+def test_a_change_opens_nothing_where_somebody_has_gone_back_or_nothing_was_made(
+    office: Office,
+) -> None:
+    calibrating = office.calibrating()
+    changed = (SHIFTED.device_id, CARD.identity)
+    assert not calibrating.open_again(*changed, why="x", settles=timedelta(days=1))
+    cases_of(SHIFTED, office.validated, 150, shift=-4, seed=1)
+    calibrating.calibrate(CARD.name, objective=Objective(), actor="t")
+    go_back(office)
+    assert not calibrating.open_again(*changed, why="x", settles=timedelta(days=1))
