@@ -20,6 +20,7 @@ from starlette.responses import Response
 from dicom_node.domain.peer_message import PeerMessage
 from dicom_node.ups.codes import UPS_EVENT
 
+_LOOK_AGAIN = 5.0  # seconds
 _TAKEN_OVER = 4000  # of those that applications choose (RFC 6455, section 7.4.2)
 
 
@@ -134,7 +135,8 @@ async def _tell(
                 await socket.send_text(json.dumps(event_json(message)))
                 await run_in_threadpool(inbox.sent, message)
         news = asyncio.ensure_future(_news(place))
-        await asyncio.wait({gone, news}, return_when=asyncio.FIRST_COMPLETED)
+        # Of what another host of the node has to tell, nobody wakes this one.
+        await asyncio.wait({gone, news}, return_when=asyncio.FIRST_COMPLETED, timeout=_LOOK_AGAIN)
         news.cancel()
 
 

@@ -28,11 +28,14 @@ _INDEXED_WITHIN, _LOOK_EVERY = 5.0, 0.05
 _REPAIRED_AT_ONCE = 1000
 
 
-def archive_of(settings: NodeSettings, repositories: Repositories) -> ArchiveScu:
-    """Return the archive that the settings name, as it is asked."""
+def archive_of(
+    settings: NodeSettings, repositories: Repositories, *, title: str = ""
+) -> ArchiveScu:
+    """Return the archive that the settings name, or another, as it is asked."""
     wanted = settings.retrieval
+    title = title or wanted.archive
     return ArchiveScu(
-        lambda: address_of(settings, repositories.ae_titles.get(wanted.archive)),
+        lambda: address_of(settings, repositories.ae_titles.get(title)),
         calling_ae=settings.network.ae_title,
         timeouts=scu_timeouts(settings),
         store=repositories.received,

@@ -55,6 +55,7 @@ from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
 from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.viewing import Viewing
+from dicom_node.node.wanting import study_fetching
 from dicom_node.node.website import Website
 from dicom_node.node.work import Sharing, Work
 from dicom_node.web.application import Pages, make_application
@@ -503,6 +504,8 @@ class Node:
             clock.every(self._services.look, seconds=_LOOK_AT_SERVICES, first=utc_now())
             clock.every(self._collect, seconds=3600, for_all=True)
             clock.every(self._tell, seconds=settings.notifications.interval, for_all=True)
+            wanted = study_fetching(settings, self._repositories, self._corridor.completion)
+            clock.every(wanted.sweep, seconds=interval, for_all=True)
             if settings.retrieval.archive:
                 repairing = repairing_of(settings, self._repositories, self._corridor.completion)
                 clock.every(repairing.sweep, seconds=interval, for_all=True)

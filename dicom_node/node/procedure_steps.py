@@ -12,6 +12,7 @@ from dicom_node.dicomweb.notifications import Notifier, notifications_router
 from dicom_node.dicomweb.workitems import WorkitemLimits, WorkitemRequest, workitems_router
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.peer_message import Channel, PeerMessage
+from dicom_node.domain.wanted_study import WantedStudy
 from dicom_node.network.events import QueryAnswered, ReceptionEvent, StepChanged
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
@@ -69,7 +70,7 @@ class Workstations:
         self.steps = ProcedureSteps(
             store=self._store,
             review_queue=review_queue,
-            analyses=_Analyses(repositories),
+            analyses=_Analyses(repositories, archive=settings.retrieval.archive),
             station=station,
             clock=utc_now,
             lock_time=timedelta(hours=settings.worklist.lock_hours),
@@ -181,6 +182,10 @@ class Workstations:
         return entity.permitted if entity is not None else None
 
 
+# What the first analysis of a study is.
+_FIRST_REVISION = 1
+
+
 class _WebInbox:
     """What waits for those who listen over WebSockets."""
 
@@ -199,12 +204,20 @@ class _WebInbox:
 class _Analyses:
     """Opens studies again; the node's sweep starts their analysis."""
 
-    def __init__(self, repositories: Repositories) -> None:
+    def __init__(self, repositories: Repositories, *, archive: str) -> None:
         self._repositories = repositories
+        self._archive = archive
 
-    def ask(self, study_instance_uid: str) -> int | None:
-        """Open a study for another analysis."""
-        return self._repositories.index.reopen(study_instance_uid)
+    def ask(self, study_instance_uid: str, *, requester: str) -> int | None:
+        """Open a study for another analysis; have one fetched that only the archive has."""
+        revision = self._repositories.index.reopen(study_instance_uid)
+        if revision is not None or not self._archive:
+            return revision
+        wanted = WantedStudy(
+            study_instance_uid=study_instance_uid, archive=self._archive, sender=requester
+        )
+        self._repositories.wanted.want(wanted, at=utc_now())
+        return _FIRST_REVISION
 
 
 def _scp_settings(settings: NodeSettings) -> WorklistScpSettings:

@@ -37,6 +37,7 @@ from dicom_node.persistence.corridor.standing import StandingStore
 from dicom_node.persistence.corridor.subjects import SubjectStore
 from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.corridor.traffic import TrafficStore
+from dicom_node.persistence.corridor.wanted import WantedStore
 from dicom_node.persistence.database import (
     WAREHOUSE_MIGRATIONS,
     make_engine,
@@ -87,6 +88,7 @@ class Repositories:
         self.commitments = CommitmentStore(self.engine)
         self.messages = MessageStore(self.engine)
         self.subscriptions = HotbaseSubscriptions(self.engine)
+        self.wanted = WantedStore(self.engine)
         self.announcements = AnnouncementStore(self.engine)
         self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)

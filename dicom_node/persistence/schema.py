@@ -9,6 +9,7 @@ from dicom_node.persistence.corridor import (
     order_tables,
     prior_tables,
     tables,
+    wanted_tables,
 )
 from dicom_node.persistence.devices import calibration_tables, shadow_tables
 from dicom_node.persistence.review import tables as review_tables
@@ -23,6 +24,7 @@ MODULES = (
     commitment_tables,
     message_tables,
     order_tables,
+    wanted_tables,
     prior_tables,
     calibration_tables,
     review_tables,

@@ -157,8 +157,9 @@ class FakeAnalyses:
     known: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def ask(self, study_instance_uid: str) -> int | None:
+    def ask(self, study_instance_uid: str, *, requester: str) -> int | None:
         """Note that a study is wanted again."""
+        del requester
         if study_instance_uid not in self.known:
             return None
         self.asked.append(study_instance_uid)

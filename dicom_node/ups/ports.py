@@ -102,9 +102,10 @@ class StepStore(Protocol):
 class Analyses(Protocol):
     """Lets a study be analysed again."""
 
-    def ask(self, study_instance_uid: str) -> int | None:
+    def ask(self, study_instance_uid: str, *, requester: str) -> int | None:
         """Open a study for another analysis; return which revision it will be.
 
-        None when the node does not have the study.
+        A study that only the archive has is fetched first, as one of the requester's. None when
+        the node does not have the study and asks no archive for it.
         """
         ...

@@ -316,7 +316,7 @@ class ProcedureSteps:
         self._end(taken, StepState.CANCELED, "Replaced by a request", successor)
 
     def _create_analysis(self, uid: str, study: str, attributes: Dataset, requester: str) -> None:
-        revision = self._analyses.ask(study)
+        revision = self._analyses.ask(study, requester=requester)
         if revision is None:
             raise StepRefusedError(
                 UpsStatus.INVALID_ATTRIBUTE_VALUE, "the node does not have this study"

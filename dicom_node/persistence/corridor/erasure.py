@@ -41,6 +41,7 @@ from dicom_node.persistence.corridor.tables import (
     STUDIES,
     SUBSTITUTES,
 )
+from dicom_node.persistence.corridor.wanted_tables import WANTED_STUDIES
 from dicom_node.persistence.devices.calibration_tables import OBSERVATIONS
 from dicom_node.persistence.devices.shadow_tables import SHADOW_SCORES
 from dicom_node.persistence.host_tables import AWAITED, CARRIED
@@ -66,7 +67,7 @@ OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
     ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STEP_SUBSCRIPTIONS, TOLD_STEPS,
-    IMAGING_ORDERS, PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED, CARRIED, STUDIES,
+    IMAGING_ORDERS, WANTED_STUDIES, PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED, CARRIED, STUDIES,
 )  # fmt: skip
 
 

@@ -19,9 +19,11 @@ from dicom_node.domain.procedure_step import (
 from dicom_node.domain.review.queue import ItemFilter, Page, ReviewQueue, Sort
 from dicom_node.domain.review.review import OPEN_STATES, ReviewItem, ReviewState
 from dicom_node.domain.study import StudyState
+from dicom_node.domain.wanted_study import WantedState
 from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.subjects import subjects_of
 from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, JOBS, STUDIES
+from dicom_node.persistence.corridor.wanted_tables import WANTED_STUDIES
 from dicom_node.persistence.review.rows import item_of
 from dicom_node.persistence.review.tables import IS_OPEN, REVIEW_ITEMS
 from dicom_node.persistence.ups.rows import (
@@ -38,6 +40,7 @@ from dicom_node.query.sql import condition
 from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery, StepStanding
 
 _ITEMS, _STEPS, _STUDIES = REVIEW_ITEMS.c, PROCEDURE_STEPS.c, STUDY_ATTRIBUTES.c
+_WANTED = WANTED_STUDIES.c
 _PAGE = 200
 # A query reads no more of the requests that are over than this, the newest.
 _MOST_ENDED = 10_000
@@ -307,13 +310,15 @@ class HotbaseSteps:
         items = _items(connection, {row["item_id"] for row in rows if row["item_id"]})
         analyses = [row for row in rows if row["kind"] == StepKind.ANALYSIS.value]
         studies = _study_rows(connection, {row["study_instance_uid"] for row in analyses})
+        coming = _coming(connection, {row["study_instance_uid"] for row in analyses})
         steps = []
         for row in rows:
             study, item = row["study_instance_uid"], items.get(row["item_id"])
             is_analysis = row["kind"] == StepKind.ANALYSIS.value
-            state = (
-                _analysis(row, studies.get(study)) if is_analysis else shown_state(row, item, now)
-            )
+            if is_analysis:
+                state = _analysis(row, studies.get(study), is_coming=study in coming)
+            else:
+                state = shown_state(row, item, now)
             steps.append(step_of_row(row, item, subjects[study], state))
         return steps
 
@@ -375,6 +380,16 @@ def _study_rows(connection: sa.Connection, uids: set[str]) -> dict[str, Mapping[
     return {row["study_instance_uid"]: dict(row) for row in connection.execute(query).mappings()}
 
 
+def _coming(connection: sa.Connection, uids: set[str]) -> set[str]:
+    """Return which of the studies are being fetched from an archive."""
+    if not uids:
+        return set()
+    query = sa.select(_WANTED.study_instance_uid).where(
+        _WANTED.study_instance_uid.in_(uids), _WANTED.state == WantedState.WAITING.value
+    )
+    return set(connection.scalars(query))
+
+
 def _touched(connection: sa.Connection, item_ids: list[str]) -> set[str]:
     """Return which of the items have a row that stands for them."""
     query = sa.select(_STEPS.item_id).where(
@@ -383,12 +398,15 @@ def _touched(connection: sa.Connection, item_ids: list[str]) -> set[str]:
     return set(connection.scalars(query))
 
 
-def _analysis(row: Mapping[str, Any], study: Mapping[str, Any] | None) -> StepState:
+def _analysis(
+    row: Mapping[str, Any], study: Mapping[str, Any] | None, *, is_coming: bool
+) -> StepState:
+    """Return how far an analysis is; ``is_coming`` of a study that is being fetched first."""
     own = StepState(row["state"])
     if own.is_final:
         return own
     if study is None:
-        return StepState.CANCELED
+        return StepState.IN_PROGRESS if is_coming else StepState.CANCELED
     return analysis_state(row["asked_revision"], study["revision"], StudyState(study["state"]))
 
 
@@ -409,6 +427,17 @@ _IS_ASKED_REVISION = STUDIES.c.revision == _STEPS.asked_revision
 _ENDED: tuple[tuple[StepState, sa.ColumnElement[bool]], ...] = (
     (StepState.COMPLETED, _follows_item(ReviewState.DECIDED)),
     (StepState.CANCELED, _follows_item(ReviewState.SUPERSEDED)),
+    (
+        StepState.CANCELED,
+        sa.and_(
+            _STEPS.kind == StepKind.ANALYSIS.value,
+            sa.exists().where(
+                _WANTED.study_instance_uid == _STEPS.study_instance_uid,
+                _WANTED.state == WantedState.FAILED.value,
+            ),
+            ~sa.exists().where(STUDIES.c.study_instance_uid == _STEPS.study_instance_uid),
+        ),
+    ),
     (StepState.COMPLETED, _follows_study(STUDIES.c.revision > _STEPS.asked_revision)),
     (
         StepState.COMPLETED,

@@ -18,6 +18,7 @@ from dicom_node.domain.performed_step import (
 )
 from dicom_node.domain.procedure_step import StepState
 from dicom_node.domain.study import StudyState
+from dicom_node.domain.wanted_study import WantedStudy
 from dicom_node.node.erasing import Erasing
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor import erasure
@@ -110,6 +111,8 @@ def _report(repositories: Repositories, study: str) -> None:
     )
     repositories.messages.add([told])
     repositories.orders.keep(study, None, at=EPOCH)
+    wanted = WantedStudy(study_instance_uid=study, archive="PACS", sender="WS1")
+    repositories.wanted.want(wanted, at=EPOCH)
     receiver = Receiver(title="WS1", channel=Channel.DIMSE)
     subscription = Subscription(receiver=receiver, scope=f"8.{study}", study_instance_uid=study)
     repositories.subscriptions.put(subscription)
