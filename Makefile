@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean
+.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -49,6 +49,10 @@ faults: SEED ?= 20260101
 faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost; KILLS, STUDIES, SEED
 	@DICOM_NODE_FAULT_KILLS=$(KILLS) DICOM_NODE_FAULT_STUDIES=$(STUDIES) DICOM_NODE_FAULT_SEED=$(SEED) \
 	  $(PY) -m pytest tests/acceptance/test_faults.py -s --timeout 14400
+
+scale: STUDIES ?= 60
+scale: $(TESTING) ## Cut off, kill and upgrade four hosts of network namespaces while studies arrive; STUDIES
+	@DICOM_NODE_SCALE_STUDIES=$(STUDIES) $(PY) -m pytest tests/acceptance/test_scale.py -s -n 0
 
 cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some
 	@$(PY) -m tests.cases $(CASES)

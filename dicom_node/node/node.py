@@ -173,7 +173,7 @@ class Node:
                 index=self._repositories.index,
                 completion=self._corridor.completion,
             )
-            if self._sharing.shared
+            if self._sharing.shared is not None
             else None
         )
         self._dispatch = Dispatch(

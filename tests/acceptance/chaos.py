@@ -10,18 +10,23 @@ import random
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from pydicom import Dataset, dcmread, dcmwrite
 
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
+from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.node.repositories import Repositories
+from sr_templates.evidence_kind import EvidenceKind
 from tests.acceptance.running import RunningNode
 from tests.peers.dcmtk import Peer, StoreScp, dcmsend, storescp
 from tests.peers.process import free_port
@@ -29,6 +34,8 @@ from tests.peers.process import free_port
 # Small enough to be quick, large enough to be analysed.
 _ROWS, _COLUMNS = 625, 512
 _STUDY = "1.2.826.0.1.3680043.8.498"
+# What a PACS gets unless somebody says otherwise.
+_SENT = (EvidenceKind.SR, EvidenceKind.SC)
 
 
 class Victim(Enum):
@@ -53,10 +60,12 @@ class SentStudy:
 class Sender:
     """Sends studies one after the other, each until it is acknowledged whole."""
 
-    node: RunningNode
+    peer: Peer
     folder: Path
     calling: str
     count: int
+    first: int = 1
+    images: int = 0  # of each study; 0: one, and now and then two
     sent: list[SentStudy] = field(default_factory=list)
     attempts: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -78,13 +87,13 @@ class Sender:
             self._thread.join()
 
     def _run(self) -> None:
-        for number in range(1, self.count + 1):
+        for number in range(self.first, self.first + self.count):
             folder = self.folder / str(number)
-            study = make_study(folder, number)
+            study = make_study(folder, number, images=self.images)
             while not self.stopped.is_set():
                 self.attempts += 1
                 try:
-                    done = dcmsend(self.node.peer, [folder], calling=self.calling)
+                    done = dcmsend(self.peer, [folder], calling=self.calling)
                 except subprocess.TimeoutExpired:
                     continue
                 if done.returncode == 0:
@@ -93,13 +102,13 @@ class Sender:
                 self.stopped.wait(0.5)
 
 
-def make_study(folder: Path, number: int) -> SentStudy:
+def make_study(folder: Path, number: int, *, images: int = 0) -> SentStudy:
     """Write a synthetic study: every one another image, some of two, one in five no chest."""
     folder.mkdir(parents=True)
     study = f"{_STUDY}.{number}"
     digests = {}
     is_chest = number % 5 != 0
-    for index in range(1 + (number % 3 == 0)):
+    for index in range(images or 1 + (number % 3 == 0)):
         uids = StudyUids(study=study, series=f"{study}.{index + 1}", instance=f"{study}.9.{index}")
         options = ChestOptions(
             seed=10 * number + index, rows=_ROWS, columns=_COLUMNS, with_lesion=number % 2 == 0
@@ -222,3 +231,50 @@ def descendants(pid: int) -> list[int]:
         found += new
         new = [child for each in new for child in parents.get(each, [])]
     return found
+
+
+class Receiving(Protocol):
+    """A PACS, by what it has received."""
+
+    def objects(self) -> list[Dataset]:
+        """Return its objects."""
+
+
+def assert_stored(repositories: Repositories, sent: list[SentStudy]) -> None:
+    """Every acknowledged object is in the archive once, as it was sent."""
+    for study in sent:
+        instances = repositories.index.instances(study.study_instance_uid)
+        kept = {
+            each.sop_instance_uid: pixel_digest(dcmread(repositories.received.path(each)))
+            for each in instances
+        }
+        assert len(instances) == len(kept)
+        assert kept == study.digests
+
+
+def assert_results(repositories: Repositories, pacs: "Receiving", sent: list[SentStudy]) -> None:
+    """Of every study the PACS has each result once: what the Hotbase names, and nothing else."""
+    for study in sent:
+        made = [
+            each
+            for each in repositories.hotbase.evidence_of_study(study.study_instance_uid)
+            if not each.is_held
+        ]
+        assert _once_each(made, images=len(study.digests)), study
+        wanted = {each.sop_instance_uid for each in made if each.kind in _SENT}
+        found = {
+            str(each.SOPInstanceUID)
+            for each in pacs.objects()
+            if each.StudyInstanceUID == study.study_instance_uid
+        }
+        assert found == wanted, study
+
+
+def _once_each(made: list[EvidenceObject], *, images: int) -> bool:
+    """Whether each analysis has one report, and nothing else more often than there are images."""
+    counts = Counter((each.job_id, each.kind) for each in made)
+    jobs = {each.job_id for each in made}
+    return bool(jobs) and all(
+        count == 1 if kind is EvidenceKind.SR else count <= images
+        for (_, kind), count in counts.items()
+    )

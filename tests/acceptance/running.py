@@ -42,6 +42,7 @@ class RunningNode:
     peer: Peer
     web_port: int
     environment: dict[str, str] = field(default_factory=dict)
+    inside: tuple[str, ...] = ()  # what to put before a command that is to run where the node is
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -56,6 +57,7 @@ class RunningNode:
                 {
                     "data_dir": self.folder / "data",
                     "network": {"ae_title": self.peer.ae_title},
+                    "shared_dir": self.environment.get("DICOM_NODE_SHARED_DIR", ""),
                     "database": {"url": self.environment.get("DICOM_NODE_DATABASE__URL", "")},
                 }
             )
@@ -92,7 +94,7 @@ class RunningNode:
         """Start ``dicom-node serve`` and wait for nothing."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [_COMMAND, "--config", CONFIG, "serve"],
+                [*self.inside, _COMMAND, "--config", CONFIG, "serve"],
                 env=self._environment(),
                 stdout=log,
                 stderr=log,

@@ -10,20 +10,17 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
 
 from dicom_node.domain.delivery import DeliveryState
-from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.study import StudyState
 from dicom_node.node.repositories import Repositories
-from sr_templates.evidence_kind import EvidenceKind
 from tests.acceptance.chaos import (
-    Flapping,
     Sender,
     SentStudy,
     Victim,
+    assert_results,
+    assert_stored,
     flapping,
-    pixel_digest,
     strike,
 )
 from tests.acceptance.running import RunningNode, running_node
@@ -36,8 +33,6 @@ _STUDIES = int(os.environ.get("DICOM_NODE_FAULT_STUDIES", "10"))
 _SEED = int(os.environ.get("DICOM_NODE_FAULT_SEED", "20260101"))
 # From before an association's end is noticed to after everything has been delivered.
 _LONGEST_PEACE = 4.0
-# What a PACS gets unless somebody says otherwise.
-_SENT = (EvidenceKind.SR, EvidenceKind.SC)
 _SETTLING_SECONDS = 180.0 + 5.0 * _STUDIES
 
 
@@ -50,7 +45,7 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
         node.environment["DICOM_NODE_WORKFLOW__SWEEP_INTERVAL"] = "0.5"
         node.start()
         _lose_workflow(node)
-        sender = Sender(node, tmp_path / "modality", "CR1", _STUDIES)
+        sender = Sender(node.peer, tmp_path / "modality", "CR1", _STUDIES)
         sender.start()
         try:
             for victim in _victims(chance):
@@ -65,8 +60,8 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
             sender.stop()
         repositories = node.repositories()
         states = _settled(node, repositories, sender.sent)
-        _assert_stored(repositories, sender.sent)
-        _assert_results(repositories, pacs, sender.sent)
+        assert_stored(repositories, sender.sent)
+        assert_results(repositories, pacs, sender.sent)
         lost = repositories.index.study(STUDY)
         repositories.close()
     print(f"{dict(kills)}; {sender.attempts} attempts for {len(sender.sent)} studies: {states}")
@@ -112,43 +107,3 @@ def _settled(
     node.wait_for("all studies to settle", ended, seconds=_SETTLING_SECONDS)
     node.wait_for("all results to be delivered", delivered, seconds=_SETTLING_SECONDS)
     return Counter(repositories.index.study(each.study_instance_uid).state for each in sent)
-
-
-def _assert_stored(repositories: Repositories, sent: list[SentStudy]) -> None:
-    """Every acknowledged object is in the archive once, as it was sent."""
-    for study in sent:
-        instances = repositories.index.instances(study.study_instance_uid)
-        kept = {
-            each.sop_instance_uid: pixel_digest(dcmread(repositories.received.path(each)))
-            for each in instances
-        }
-        assert len(instances) == len(kept)
-        assert kept == study.digests
-
-
-def _assert_results(repositories: Repositories, pacs: Flapping, sent: list[SentStudy]) -> None:
-    """Of every study the PACS has each result once: what the Hotbase names, and nothing else."""
-    for study in sent:
-        made = [
-            each
-            for each in repositories.hotbase.evidence_of_study(study.study_instance_uid)
-            if not each.is_held
-        ]
-        assert _once_each(made, images=len(study.digests)), study
-        wanted = {each.sop_instance_uid for each in made if each.kind in _SENT}
-        found = {
-            str(each.SOPInstanceUID)
-            for each in pacs.objects()
-            if each.StudyInstanceUID == study.study_instance_uid
-        }
-        assert found == wanted, study
-
-
-def _once_each(made: list[EvidenceObject], *, images: int) -> bool:
-    """Whether each analysis has one report, and nothing else more often than there are images."""
-    counts = Counter((each.job_id, each.kind) for each in made)
-    jobs = {each.job_id for each in made}
-    return bool(jobs) and all(
-        count == 1 if kind is EvidenceKind.SR else count <= images
-        for (_, kind), count in counts.items()
-    )
