@@ -19,6 +19,8 @@ from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.user import Permission
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
+from dicom_node.node.fetching import prior_rule
+from dicom_node.node.priors_shown import PriorsShown
 from dicom_node.node.repositories import Repositories
 from dicom_node.web import uploading
 from dicom_node.web.administration.sections import make_sections
@@ -31,6 +33,7 @@ from dicom_node.web.devices.router import make_calibration, make_drift
 from dicom_node.web.frame import Frame, Section
 from dicom_node.web.records import Accesses
 from dicom_node.web.request_limits import Streams
+from dicom_node.web.review.priors import FindPriors
 from dicom_node.web.review.router import make_router as make_review_pages
 from dicom_node.web.review.study import StudyHeading
 from dicom_node.web.sessions import allows, session_secret
@@ -68,6 +71,7 @@ def make_pages(
             subjects=repositories.subjects.of,
             find_studies=repositories.subjects.studies_of,
             set_reads_first=repositories.users.set_reads_first,
+            find_priors=_priors(settings, repositories),
         )
         sections.append(
             Section(
@@ -150,6 +154,10 @@ class Headings:
             description=_text(dataset, "StudyDescription") or _text(dataset, "SeriesDescription"),
             accession_number=_text(dataset, "AccessionNumber"),
         )
+
+
+def _priors(settings: NodeSettings, repositories: Repositories) -> FindPriors:
+    return PriorsShown(repositories, repositories.review_queue(), prior_rule(settings)).of_study
 
 
 def _for_readers(router: APIRouter) -> APIRouter:

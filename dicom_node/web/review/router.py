@@ -7,7 +7,8 @@ from fastapi import APIRouter
 
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.frame import Frame
-from dicom_node.web.review import agreement, deciding, queue, study
+from dicom_node.web.review import agreement, deciding, priors, queue, study
+from dicom_node.web.review.priors import FindPriors, no_priors
 from dicom_node.web.review.queue import Subjects
 from dicom_node.web.review.searching import FindStudies, PatientSearches
 from dicom_node.web.review.study import StudyHeadings, StudyView
@@ -22,11 +23,13 @@ def make_router(
     subjects: Subjects,
     find_studies: FindStudies,
     set_reads_first: Callable[[str, bool], None],
+    find_priors: FindPriors = no_priors,
 ) -> APIRouter:
     """Return the routes of queue and study view.
 
     ``subjects`` says who studies are of, and ``find_studies`` which ones words are about;
-    ``set_reads_first`` keeps whether somebody wants to read before seeing results.
+    ``set_reads_first`` keeps whether somebody wants to read before seeing results;
+    ``find_priors`` gives the earlier studies that are shown beside one.
     """
     router = APIRouter()
     searches = PatientSearches(find_studies)
@@ -41,6 +44,7 @@ def make_router(
         clock=clock,
     )
     agreement.add_routes(router, frame, review_queue)
+    priors.add_routes(router, frame, review_queue, find_priors)
     study.add_routes(router, review_queue, searches, view)
     deciding.add_routes(router, review_queue, searches, view)
     return router

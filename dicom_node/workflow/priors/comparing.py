@@ -21,6 +21,7 @@ from dicom_node.domain.review.review import ReviewState
 from dicom_node.domain.review.rules import truths_of
 from dicom_node.workflow.review.conclude import Decision, decision_of
 from dicom_node.workflow.review.ports import ExternalReportSource, ReviewStore
+from dicom_node.workflow.review.statements import statements_of
 from sr_templates.comparison import EarlierFinding, EarlierReport, EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 
@@ -89,13 +90,10 @@ class Comparing:
         """Yield what a person has verified, newest first."""
         calibration = prediction.calibration if isinstance(prediction, Prediction) else None
         for study in earlier:
-            for item in self._review_queue.of_study(study.study_instance_uid):
-                if item.state is not ReviewState.DECIDED or item.model.name != job.model.name:
-                    continue
-                decision = decision_of(self._review_queue, item.item_id)
+            for decision in _verified_decisions(self._review_queue, study.study_instance_uid):
+                item = decision.item
                 report = self._report_on(study, item.item_id)
-                may_verify = any(each.may_verify for each in decision.reviewers)
-                if report is None or decision.verdict.rejected or not may_verify:
+                if report is None or item.model.name != job.model.name:
                     continue
                 yield EarlierResult(
                     report=report,
@@ -131,6 +129,32 @@ class Comparing:
                     sop_instance_uid=each.sop_instance_uid,
                 )
         return None
+
+
+def verified_words(review_queue: ReviewStore, study_instance_uid: str) -> tuple[str, ...]:
+    """Say what people have verified of a study's results, one sentence for each."""
+    return tuple(
+        _sentence(decision) for decision in _verified_decisions(review_queue, study_instance_uid)
+    )
+
+
+def _verified_decisions(review_queue: ReviewStore, study: str) -> Iterator[Decision]:
+    """Yield the decisions on a study's results that somebody stands behind who may verify."""
+    for item in review_queue.of_study(study):
+        if item.state is ReviewState.DECIDED:
+            decision = decision_of(review_queue, item.item_id)
+            may_verify = any(each.may_verify for each in decision.reviewers)
+            if may_verify and not decision.verdict.rejected:
+                yield decision
+
+
+def _sentence(decision: Decision) -> str:
+    there = dict.fromkeys(
+        each.title for each in statements_of(decision.findings, decision.verdict) if each.present
+    )
+    shares = [f"{side} {share:.1f} %" for side, share in _shares(decision).items()]
+    said = ", ".join((*there, *shares)) or "no finding"
+    return f"{decision.item.model.title}: {said} (verified {decision.decided_at:%Y-%m-%d})"
 
 
 def _findings(decision: Decision) -> dict[str, EarlierFinding]:
