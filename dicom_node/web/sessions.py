@@ -16,7 +16,7 @@ from dicom_node.errors import ConfigurationError, NodeError
 COOKIE = "dicom_node_session"
 # A working day; everything that a person does starts it anew.
 SESSION_SECONDS = 8 * 3600
-UNATTENDED = frozenset({"queue", "hold", "overview", "on-their-way"})
+UNATTENDED = frozenset({"queue", "hold", "overview", "on-their-way", "priors"})
 """Elements of the pages that ask by themselves, as HTMX names them: the queue, the overview and
 uploads for news, and the study for being held longer. A workstation that nobody sits at goes on
 asking."""

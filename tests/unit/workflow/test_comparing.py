@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from dicom_node.domain.review.review import Judgement, Reviewer, ReviewerRole, Verdict
 from dicom_node.persistence.corridor.priors import PriorStore
-from dicom_node.workflow.priors.comparing import Comparing
+from dicom_node.workflow.priors.comparing import Comparing, verified_words
 from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import STUDY
@@ -72,6 +72,9 @@ def test_a_report_says_what_was_verified_last_and_how_the_figure_has_changed(wor
     assert words == (
         "Compared with the verified result of 2026-01-01: Pulmonary opacity 90.0 % then, absent by "
         "the reader, 90.0 % now (+0.0 percentage points)."
+    )
+    assert verified_words(works.review_queue, STUDY) == (
+        "A model that always says the same: no finding (verified 2026-01-01)",
     )
     (study,) = report.PertinentOtherEvidenceSequence
     assert study.StudyInstanceUID == STUDY
