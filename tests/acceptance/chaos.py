@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -65,7 +65,7 @@ class Sender:
     calling: str
     count: int
     first: int = 1
-    images: int = 0  # of each study; 0: one, and now and then two
+    images: int = 0  # of each study, which is no chest then; 0: one, and now and then two
     sent: list[SentStudy] = field(default_factory=list)
     attempts: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -89,7 +89,11 @@ class Sender:
     def _run(self) -> None:
         for number in range(self.first, self.first + self.count):
             folder = self.folder / str(number)
-            study = make_study(folder, number, images=self.images)
+            study = (
+                make_large_study(folder, number, self.images)
+                if self.images
+                else make_study(folder, number)
+            )
             while not self.stopped.is_set():
                 self.attempts += 1
                 try:
@@ -102,13 +106,28 @@ class Sender:
                 self.stopped.wait(0.5)
 
 
-def make_study(folder: Path, number: int, *, images: int = 0) -> SentStudy:
+def make_large_study(folder: Path, number: int, images: int) -> SentStudy:
+    """Write a study of many images that no model looks at."""
+    study = make_study(folder, 5 * number)
+    first = next(iter(folder.iterdir()))
+    dataset = dcmread(first)
+    digests = dict(study.digests)
+    for index in range(1, images):
+        uid = f"{study.study_instance_uid}.8.{index}"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
+        dataset.PixelData = bytes([index]) * len(dataset.PixelData)
+        dcmwrite(folder / f"more-{index}.dcm", dataset, enforce_file_format=True)
+        digests[uid] = pixel_digest(dataset)
+    return replace(study, digests=digests)
+
+
+def make_study(folder: Path, number: int) -> SentStudy:
     """Write a synthetic study: every one another image, some of two, one in five no chest."""
     folder.mkdir(parents=True)
     study = f"{_STUDY}.{number}"
     digests = {}
     is_chest = number % 5 != 0
-    for index in range(images or 1 + (number % 3 == 0)):
+    for index in range(1 + (number % 3 == 0)):
         uids = StudyUids(study=study, series=f"{study}.{index + 1}", instance=f"{study}.9.{index}")
         options = ChestOptions(
             seed=10 * number + index, rows=_ROWS, columns=_COLUMNS, with_lesion=number % 2 == 0

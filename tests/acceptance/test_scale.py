@@ -34,8 +34,8 @@ pytestmark = [
     pytest.mark.peer,
     pytest.mark.skipif(not _STUDIES, reason="takes minutes: make scale"),
 ]
-_LARGE_IMAGES = 40  # in one association, which a receiver is killed in the midst of
-_LARGE_NUMBER = 1000  # a number of studies that no model looks at
+_LARGE_IMAGES = 200  # in one association, which a receiver is killed in the midst of
+_LARGE_NUMBER = 1000
 _TAKEN_OVER_WITHIN = 30.0
 _PATIENCE = 300.0 + 10.0 * _STUDIES
 _ROLES = {"r0": "receiver", "r1": "receiver", "w0": "worker", "w1": "worker"}
@@ -99,7 +99,7 @@ class Site:
         with self.repositories.engine.connect() as connection:
             found = connection.exec_driver_sql(
                 "SELECT executor_id FROM carried WHERE study_instance_uid LIKE %s",
-                (f"%.{_LARGE_NUMBER}",),
+                (f"%.{5 * _LARGE_NUMBER}",),
             )
             return self.host(name).sign.executor_id in found.scalars().all()
 
