@@ -87,6 +87,16 @@ class Runner(Protocol[Served_co]):
         What ``before`` raises comes back, and the method is not called.
         """
 
+    def spare(
+        self,
+        subject: str,
+        seconds: float,
+        method: Callable[With[Served_co, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R | None:
+        """Return what the method returned; None where nobody has time for it."""
+
 
 class Here(Generic[Desk]):
     """Runs a desk's methods in this process: for tools, and for studies that one trusts."""
@@ -113,6 +123,18 @@ class Here(Generic[Desk]):
                 self._desk = self._make_desk()
             desk = self._desk
         return method(desk, *args, **kwargs)
+
+    def spare(
+        self,
+        subject: str,
+        seconds: float,
+        method: Callable[With[Desk, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R | None:
+        """Do nothing: this process has no time to spare."""
+        del subject, seconds, method, args, kwargs
+        return None
 
 
 class Counted(Generic[Desk]):
@@ -157,6 +179,33 @@ class Counted(Generic[Desk]):
             else:
                 self._store.end(subject)
                 return value
+
+    def spare(
+        self,
+        study_instance_uid: str,
+        seconds: float,
+        method: Callable[With[Desk, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R | None:
+        """Have done for a study what may as well not be done; None where it was not.
+
+        It is no attempt, unless a worker dies of it.
+
+        Raises
+        ------
+        NodeError
+            What the work itself raised.
+        """
+        subject = f"analysis {study_instance_uid}"
+        try:
+            return self._runner.spare(subject, seconds, method, *args, **kwargs)
+        except WorkerDiedError as death:
+            self._store.begin(subject, study_instance_uid)
+            self._store.died(subject, str(death))
+        except SystemExit:  # the workers are stopped
+            return None
+        return None
 
 
 class _Attempt:

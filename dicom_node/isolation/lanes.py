@@ -29,6 +29,7 @@ class Lanes(Generic[Desk]):
         self._idle: list[Lane[Desk]] = []
         self._last: dict[Lane[Desk], str] = {}
         self._waiting = 0
+        self._ahead: dict[Lane[Desk], str] = {}
         self._down: set[Lane[Desk]] = set()
         self._deaths = 0
         self._closed = False
@@ -119,6 +120,7 @@ class Lanes(Generic[Desk]):
             if self._closed or self._waiting or not self._has_idle():
                 return None
             lane = self._chosen(subject)
+            self._ahead[lane] = subject
         value: R = self._run(lane, seconds, method, args)
         return value
 
@@ -144,12 +146,16 @@ class Lanes(Generic[Desk]):
         with self._changed:
             self._waiting += 1
             try:
-                self._changed.wait_for(self._has_idle)
+                self._changed.wait_for(lambda: self._has_idle_for(subject))
             finally:
                 self._waiting -= 1
             if self._closed:
                 raise SystemExit("the workers are stopped")
             return self._chosen(subject)
+
+    def _has_idle_for(self, subject: str) -> bool:
+        """Whether to go on: a worker that is at the same subject already is waited for."""
+        return self._has_idle() and (self._closed or subject not in self._ahead.values())
 
     def _chosen(self, subject: str) -> Lane[Desk]:
         known = (each for each in self._idle if self._last.get(each) == subject)
@@ -169,15 +175,18 @@ class Lanes(Generic[Desk]):
 
     def _give_back(self, lane: Lane[Desk]) -> None:
         with self._changed:
+            self._ahead.pop(lane, None)
             if not self._closed:
                 self._idle.append(lane)
-                self._changed.notify()
+                self._changed.notify_all()
                 return
         lane.close()
 
     def _died(self, lane: Lane[Desk], method: Callable[..., Any], death: WorkerDiedError) -> None:
         lane.end()
         with self._changed:
+            self._ahead.pop(lane, None)
+            self._changed.notify_all()
             if self._closed:
                 raise SystemExit("the workers are stopped")
             self._deaths += 1

@@ -58,6 +58,7 @@ from dicom_node.models.loaded import LoadedModels
 from dicom_node.models.localizers import refuse_localizer
 from dicom_node.models.lungs import MOST_BESIDE, LungOutlines
 from dicom_node.models.programs import ProgramModels
+from dicom_node.models.seen import Seen, Sight
 from dicom_node.models.services import authorization_for
 
 _LOG = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class ModelHost:
         self._images: OrderedDict[str, Radiograph] = OrderedDict()
         self._likeness: LoadedModels[ModelIdentity, Likeness | None] = LoadedModels()
         self._lungs = LungOutlines(self._lung_segmenter)
+        self._seen = Seen()
 
     def load(self, names: Iterable[str]) -> None:
         """Load the active versions of models, so that the first study does not wait for it.
@@ -220,6 +222,8 @@ class ModelHost:
             When the model cannot be loaded, or fails.
         """
         card = self._cards.card(model)
+        if (seen := self._seen.take(self._sight(model, card, instances, calibrations))) is not None:
+            return seen
         match kind_of(card).reads:
             case Reads.CT_STUDY:
                 return self._ct.predict(card, instances)
@@ -227,6 +231,44 @@ class ModelHost:
                 return self._programs.predict(self._as_loading(card), instances, calibrations)
             case Reads.RADIOGRAPHS:
                 return self._predict_radiographs(model, instances, calibrations)
+
+    def look_ahead(
+        self,
+        model: ModelIdentity,
+        instance: ReceivedInstance,
+        calibrations: Mapping[str, Calibration] = NO_CALIBRATIONS,
+    ) -> None:
+        """Look at a radiograph before anybody asks: what is found is kept for `predict`.
+
+        Raises
+        ------
+        NodeError
+            As `predict` does; it is asked again then.
+        """
+        card = self._cards.card(model)
+        if kind_of(card).reads is Reads.RADIOGRAPHS:
+            sight = self._sight(model, card, (instance,), calibrations)
+            self._seen.keep(sight, self._predict_radiographs(model, (instance,), calibrations))
+
+    def _sight(
+        self,
+        model: ModelIdentity,
+        card: ModelCard,
+        instances: Sequence[ReceivedInstance],
+        calibrations: Mapping[str, Calibration],
+    ) -> Sight:
+        """All that a prediction follows from."""
+        helpers = {*guards_of(card, self._cards.versions), LUNG_MODEL}
+        return Sight(
+            model=model,
+            files=tuple((each.path, each.digest) for each in instances),
+            versions=tuple(
+                (name, self._cards.versions[name])
+                for name in sorted(helpers)
+                if name in self._cards.versions
+            ),
+            calibrations=dict(calibrations),
+        )
 
     def _predict_radiographs(
         self,

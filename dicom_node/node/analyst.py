@@ -76,6 +76,15 @@ class Analyst:
         """Run a model on images (`ModelHost.predict`)."""
         return self._models.predict(model, instances, calibrations)
 
+    def look_ahead(
+        self,
+        model: ModelIdentity,
+        instance: ReceivedInstance,
+        calibrations: Mapping[str, Calibration],
+    ) -> None:
+        """Look at an image for which a model may be asked (`ModelHost.look_ahead`)."""
+        self._models.look_ahead(model, instance, calibrations)
+
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Make the evidence of a job (`EvidenceMaking.make`)."""
         return self._making.make(order)

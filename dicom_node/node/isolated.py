@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Concatenate as With
 from typing import ParamSpec, TypeVar
 
+from ai_engine.kinds.registry import Part
 from ai_engine.prediction import ModelIdentity, Triage
 from ai_engine.result import Result
 from dicom_node.configuration.settings import WorkerSettings
@@ -123,6 +124,8 @@ class Isolated:
 
     def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
         """Say how probably images that ``model`` will look at are not normal."""
+        if self._cards.active_with(Part.TRIAGE) is None:
+            return None
         return self._run(instances, Analyst.triage, model, tuple(instances))
 
     def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
@@ -133,6 +136,17 @@ class Isolated:
             return self._run_for(
                 patience, instances, Analyst.predict, model, tuple(instances), chosen
             )
+
+    def look_ahead(self, model: ModelIdentity, instance: ReceivedInstance) -> None:
+        """Have a worker that is free look at an image for which ``model`` may be asked.
+
+        What it finds is there when `predict` asks for that image alone, and the image is decoded
+        and its lungs are outlined in any case. A worker that dies of it counts as an attempt.
+        """
+        chosen = calibrations_of((instance,), model, self._calibrations)
+        seconds = self._settings.deadline + self._settings.deadline_per_object
+        study = instance.study_instance_uid
+        self._counted.spare(study, seconds, Analyst.look_ahead, model, instance, chosen)
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Build, check and keep the evidence of a job."""

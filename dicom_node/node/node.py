@@ -59,6 +59,7 @@ from dicom_node.node.wanting import study_fetching
 from dicom_node.node.website import Website
 from dicom_node.node.work import Sharing, Work
 from dicom_node.web.application import Pages, make_application
+from dicom_node.workflow.analysis.ahead import Ahead, AheadParts
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.patients import Patients
@@ -189,12 +190,20 @@ class Node:
         self._telling = commitment_telling(settings, self._repositories)
         self._messages = Messages(settings, self._repositories)
         self._fetching = fetching_of(settings, self._repositories, leads=self._cluster.leads)
+        self._ahead = Ahead(
+            AheadParts(
+                routes=lambda: self._routes.current().routes,
+                identity=self._models.identity,
+                look=self._models.look_ahead,
+            )
+        )
         self._desk = ReceptionDesk(
             reception=Reception(
                 index=self._repositories.index,
                 associations=self._associations,
                 completion=self._corridor.completion,
                 arrived=self._fetching.want if self._fetching else _nothing,
+                looked_at=self._ahead.arrived,
             ),
             associations=self._associations,
             stored=self._repositories.stored_since_last_index,
@@ -308,6 +317,8 @@ class Node:
             if self._role.shows:
                 self._workstations.start()
             self._workers.start()
+            if self._work:
+                self._ahead.start()
             self._listening.wait_until_ready()
             self._cluster.start(relieve=self._relief(), status=self._own_status)
         except BaseException:
@@ -323,6 +334,7 @@ class Node:
     def stop(self) -> None:
         """Stop taking associations, let the running ones and their studies end, then stop."""
         self._stopping.set()
+        self._ahead.stop()
         self._self_test.stop()
         self._uploads.stop()
         self._listening.stop()

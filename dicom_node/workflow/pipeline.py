@@ -36,6 +36,8 @@ from dicom_node.workflow.review.stages import ReviewStages
 
 _LOG = logging.getLogger(__name__)
 
+_Made = tuple[Inferred, tuple[EvidenceObject, ...]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corridor:
@@ -71,7 +73,6 @@ class Corridor:
             steps.run("plan deliveries", self.planning.plan, job)
         for job in routed.new_jobs:
             self._work(job, steps)
-            steps.run("plan deliveries", self.planning.plan, job)
         for job in routed.untold:
             self._tell_unanswered(study, job, routed.told, steps)
             steps.run("plan deliveries", self.planning.plan, job)
@@ -80,22 +81,30 @@ class Corridor:
     def _work(self, job: Job, steps: DurableSteps) -> None:
         with self.slots.one(urgent=job.urgent, abnormal=job.abnormality):
             try:
-                is_inferred = self._made(job, steps)
+                made = self._made(job, steps)
             except NodeError as failure:
                 # What goes wrong with one job must not hold back what the others have found.
                 steps.run("fail", self.inference.fail, job, str(failure))
-                is_inferred = False
-            if not is_inferred:
+                made = None
+            if made is None:
                 self._tell_failure(job, steps)
+        # It leaves at once: whoever reviews it reads it where it goes.
+        steps.run("plan deliveries", self.planning.plan, job)
+        if made is not None:
+            self._await_review(job, made, steps)
 
-    def _made(self, job: Job, steps: DurableSteps) -> bool:
-        """Make a job's evidence; tell whether its model said anything."""
+    def _made(self, job: Job, steps: DurableSteps) -> _Made | None:
+        """Make a job's evidence; None where its model said nothing."""
         inferred = steps.run("infer", self.inference.analyse, job)
         if inferred is None:
-            return False
-        evidence = steps.run("report", self._report, job, inferred)
-        steps.run("await review", self._enqueue, job, inferred, evidence)
-        return True
+            return None
+        return inferred, steps.run("report", self._report, job, inferred)
+
+    def _await_review(self, job: Job, made: _Made, steps: DurableSteps) -> None:
+        try:
+            steps.run("await review", self._enqueue, job, *made)
+        except NodeError as failure:
+            steps.run("fail", self.inference.fail, job, str(failure))
 
     def _report(self, job: Job, inferred: Inferred) -> tuple[EvidenceObject, ...]:
         return self.reporting.report(self.inference.recall(job, inferred))

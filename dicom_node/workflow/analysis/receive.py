@@ -81,8 +81,14 @@ class Reception:
         associations: Associations,
         completion: Completion,
         arrived: Callable[[Collection[str]], None] = lambda _studies: None,
+        looked_at: Callable[[Sequence[ReceivedInstance]], None] = lambda _instances: None,
     ) -> None:
-        """Keep the parts; ``arrived`` is told of studies that have new images, as they come."""
+        """Keep the parts.
+
+        ``arrived`` is told of studies that have new images, and ``looked_at`` of the images, as
+        they come.
+        """
+        self._looked_at = looked_at
         self._arrived = arrived
         self._index = index
         self._associations = associations
@@ -95,7 +101,9 @@ class Reception:
                 (association_id, instance.study_instance_uid)
                 for association_id, instance in brought
             )
-            self._arrived(self._index.record([instance for _, instance in brought]))
+            instances = [instance for _, instance in brought]
+            self._arrived(self._index.record(instances))
+            self._looked_at(instances)
 
     def ended(self, ends: Iterable[AssociationEnded]) -> None:
         """Let every study that these associations brought be checked for completion.

@@ -66,6 +66,10 @@ class HostileDesk:
         self._note("crash")
         os.kill(os.getpid(), signal.SIGSEGV)
 
+    def crash_ahead(self) -> None:
+        """Die before anybody has asked."""
+        os.kill(os.getpid(), signal.SIGSEGV)
+
     def hang(self) -> None:
         """Never come back."""
         self._note("hang")

@@ -86,6 +86,41 @@ def test_what_may_as_well_not_be_done_is_done_only_by_a_worker_that_is_free(
     assert lanes.spare("s", LONG, HostileDesk.twice, 21) == 42
 
 
+def test_who_wants_more_of_what_is_looked_at_already_waits_for_that_worker(
+    folder: Path, lanes: Lanes[HostileDesk]
+) -> None:
+    ahead = threading.Thread(
+        target=lanes.spare, args=("early", LONG, HostileDesk.wait_for, "looked")
+    )
+    ahead.start()
+    wait_until(lambda: times(folder, "waits for looked") == 1, "a worker to look", LONG)
+    said: list[int] = []
+    wants = threading.Thread(
+        target=lambda: said.append(lanes.run("early", LONG, nothing, HostileDesk.pid))
+    )
+    wants.start()
+    other = lanes.run("other", LONG, nothing, HostileDesk.pid)
+    assert said == [], "another worker was free, and has not seen it"
+    (folder / "looked").touch()
+    wants.join(LONG)
+    ahead.join(LONG)
+    assert said != [other]
+    assert len(said) == 1
+
+
+def test_a_worker_that_dies_of_what_was_looked_at_ahead_counts_as_an_attempt(
+    lanes: Lanes[HostileDesk],
+) -> None:
+    store = AttemptsInMemory()
+    counted = Counted(lanes, store)
+    wait_until(lambda: counted.spare("1.2.9", LONG, HostileDesk.twice, 1) == 2, "a worker", LONG)
+    assert counted.spare("1.2.9", LONG, HostileDesk.crash_ahead) is None
+    with pytest.raises(WorkGivenUpError):
+        counted.run("1.2.9", LONG, HostileDesk.crash_ahead)
+    before = store.begin("analysis 1.2.9", "1.2.9")
+    assert before.deaths == 2
+
+
 def test_what_is_away_is_told_from_what_is_refused(lanes: Lanes[HostileDesk]) -> None:
     with pytest.raises(AwayError, match="cannot be reached"):
         lanes.run("s", LONG, nothing, HostileDesk.wait)

@@ -284,8 +284,8 @@ def test_a_study_runs_through_every_stage_in_order(works: Works) -> None:
         "route",
         "infer",
         "report",
-        "await review",
         "plan deliveries",
+        "await review",
         "finish",
     ]
     assert [each.destination for each in works.waiting()] == ["PACS"]
