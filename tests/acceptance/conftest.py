@@ -73,6 +73,8 @@ class Hospital:
 
         found = self.node.wait_for(f"{count} reports in the PACS", arrived)
         assert found is not None
+        # Reports go first: what belongs to them follows.
+        self.node.wait_for("all that goes to the PACS", lambda: not self.node.owes("ORTHANC"))
         return self.results()
 
     def _dataset(self, uid: str) -> Dataset:

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.delivery import WAITING, DeliveryState
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.node.repositories import Repositories
 from tests.peers.dcmtk import Peer
@@ -151,6 +151,13 @@ class RunningNode:
         states = {state for _, state in repositories.deliveries.counts()}
         repositories.close()
         return states == {DeliveryState.DELIVERED}
+
+    def owes(self, destination: str) -> bool:
+        """Tell whether something waits for a destination."""
+        repositories = self.repositories()
+        counts = repositories.deliveries.counts()
+        repositories.close()
+        return any(title == destination and state in WAITING for title, state in counts)
 
     def _starts(self) -> int:
         return self.log.read_text().count("receiving ae_title") if self.log.exists() else 0
