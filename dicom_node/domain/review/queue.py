@@ -183,6 +183,25 @@ class ReviewQueue(Protocol):
         """
         ...
 
+    def take_next(
+        self,
+        reviewer: Reviewer,
+        wanted: ItemFilter = EVERYTHING_OPEN,
+        sort: Sort = Sort.TRIAGE,
+    ) -> ReviewItem | None:
+        """Claim the first item of ``next_for``; of several who ask at once, each gets another."""
+        ...
+
+    def decide_and_take(
+        self, verdict: Verdict, wanted: ItemFilter = EVERYTHING_OPEN, sort: Sort = Sort.TRIAGE
+    ) -> tuple[ReviewItem, ReviewItem | None]:
+        """Record a verdict as ``decide`` does, and claim what its reviewer reads next.
+
+        One of them without the other does not happen: what keeps the verdict from being recorded is
+        raised, and nothing is claimed.
+        """
+        ...
+
     def decide(self, verdict: Verdict) -> ReviewItem:
         """Record a verdict on an item that its reviewer holds; exactly one can succeed.
 

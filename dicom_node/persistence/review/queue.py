@@ -6,8 +6,10 @@ decide at once exactly one succeeds, and the others learn why not.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from threading import Lock
 
 import sqlalchemy as sa
 
@@ -77,6 +79,7 @@ from dicom_node.persistence.review.tables import (
 from dicom_node.persistence.upsert import insert_or_ignore
 
 Rule = Callable[[sa.Connection, ReviewItem], ReviewItem]
+Then = Callable[[sa.Connection], ReviewItem | None]
 _ITEMS = REVIEW_ITEMS.c
 # Several changes of one item at the same moment are rare; this many in a row do not happen.
 _TRIES = 50
@@ -110,6 +113,10 @@ class HotbaseReviewQueue:
         self._clock = clock
         self._lease = lease
         self._on_decided = on_decided
+        # Who waits for SQLite's own lock looks again now and then; here each has its turn at once.
+        self._turn: AbstractContextManager[object] = (
+            Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
 
     def add(
         self,
@@ -315,16 +322,7 @@ class HotbaseReviewQueue:
         after: str = "",
     ) -> ReviewItem | None:
         """Return the first item that this reviewer could claim, or already holds."""
-        name, now = reviewer.user_name, self._clock()
-        read = sa.exists().where(
-            REVIEW_READINGS.c.item_id == _ITEMS.item_id, REVIEW_READINGS.c.reader == name
-        )
-        free = sa.and_(
-            IS_OPEN,
-            sa.or_(_ITEMS.holder.in_(("", name)), _ITEMS.claimed_until <= now),
-            _ITEMS.item_id != after,
-            ~read,
-        )
+        free = _free(reviewer, self._clock(), after)
         with self._read() as connection:
             for query in item_queries(wanted, sort, Page(size=1)):
                 row = connection.execute(query.where(free)).mappings().first()
@@ -332,8 +330,51 @@ class HotbaseReviewQueue:
                     return item_of(row)
         return None
 
+    def take_next(
+        self,
+        reviewer: Reviewer,
+        wanted: ItemFilter = EVERYTHING_OPEN,
+        sort: Sort = Sort.TRIAGE,
+    ) -> ReviewItem | None:
+        """Claim the first item that nobody else holds or is taking."""
+        with self._turn, self._engine.begin() as connection:
+            return self._taken(connection, reviewer, wanted, sort)
+
+    def _taken(
+        self, connection: sa.Connection, reviewer: Reviewer, wanted: ItemFilter, sort: Sort
+    ) -> ReviewItem | None:
+        """Claim the first free item: of those who ask at once, each gets another one.
+
+        On SQLite they ask one after the other; on PostgreSQL a row that somebody else is about to
+        claim is passed over.
+        """
+        now = self._clock()
+        free = _free(reviewer, now)
+        for query in item_queries(wanted, sort, Page(size=1)):
+            first = query.where(free).limit(1).with_for_update(skip_locked=True)
+            row = connection.execute(first).mappings().first()
+            if row is not None:
+                found = item_of(row)
+                item = claimed(found, reviewer, readers=(), now=now, lease=self._lease)
+                _write(connection, found, item)
+                return item
+        return None
+
     def decide(self, verdict: Verdict) -> ReviewItem:
         """Record a verdict on an item that its reviewer holds."""
+        return self._decided(verdict)[0]
+
+    def decide_and_take(
+        self, verdict: Verdict, wanted: ItemFilter = EVERYTHING_OPEN, sort: Sort = Sort.TRIAGE
+    ) -> tuple[ReviewItem, ReviewItem | None]:
+        """Record a verdict, and claim what its reviewer reads next, in one transaction."""
+        return self._decided(
+            verdict, lambda connection: self._taken(connection, verdict.reviewer, wanted, sort)
+        )
+
+    def _decided(
+        self, verdict: Verdict, then: Then = lambda _connection: None
+    ) -> tuple[ReviewItem, ReviewItem | None]:
         now = self._clock()
         given = replace(verdict, decided_at=now)
 
@@ -350,10 +391,10 @@ class HotbaseReviewQueue:
                 now=now,
             )
 
-        item = self._changed(verdict.item_id, rule, reading=given)
+        item, following = self._changed_and(verdict.item_id, rule, reading=given, then=then)
         if item.state is ReviewState.DECIDED:
             self._on_decided(item.item_id)
-        return item
+        return item, following
 
     def decide_externally(self, verdict: Verdict, report: ExternalReport) -> ReviewItem:
         """Record what another workstation's report says, and the report; it needs no claim."""
@@ -390,26 +431,56 @@ class HotbaseReviewQueue:
 
     def _changed(self, item_id: str, rule: Rule, *, reading: Verdict | None = None) -> ReviewItem:
         """Let a rule change an item, and record a reading in the same transaction."""
+        return self._changed_and(item_id, rule, reading=reading)[0]
+
+    def _changed_and(
+        self,
+        item_id: str,
+        rule: Rule,
+        *,
+        reading: Verdict | None = None,
+        then: Then = lambda _connection: None,
+    ) -> tuple[ReviewItem, ReviewItem | None]:
+        """Let a rule change an item, record a reading and do what follows in one transaction."""
         for _ in range(_TRIES):
-            with self._engine.begin() as connection:
+            with self._turn, self._engine.begin() as connection:
                 item = _item(connection, item_id)
                 changed = rule(connection, item)
                 if changed == item and reading is None:
-                    return item
-                done = connection.execute(
-                    sa.update(REVIEW_ITEMS)
-                    .where(_ITEMS.item_id == item_id, _ITEMS.version == item.version)
-                    .values(state_values(changed))
-                )
-                if done.rowcount == 1:
+                    return item, None
+                if _write(connection, item, changed):
                     if reading is not None:
                         connection.execute(_reading_of(reading))
-                    return changed
+                    return changed, then(connection)
                 connection.rollback()  # what the rule itself has written
         raise ConflictError(f"Item {item_id} is being changed by many at once: try again.")
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
+
+
+def _free(reviewer: Reviewer, now: datetime, after: str = "") -> sa.ColumnElement[bool]:
+    """Select what a reviewer could claim, or already holds."""
+    name = reviewer.user_name
+    read = sa.exists().where(
+        REVIEW_READINGS.c.item_id == _ITEMS.item_id, REVIEW_READINGS.c.reader == name
+    )
+    return sa.and_(
+        IS_OPEN,
+        sa.or_(_ITEMS.holder.in_(("", name)), _ITEMS.claimed_until <= now),
+        _ITEMS.item_id != after,
+        ~read,
+    )
+
+
+def _write(connection: sa.Connection, before: ReviewItem, after: ReviewItem) -> bool:
+    """Write a changed item where the row still is what was seen; tell whether it was."""
+    done = connection.execute(
+        sa.update(REVIEW_ITEMS)
+        .where(_ITEMS.item_id == before.item_id, _ITEMS.version == before.version)
+        .values(state_values(after))
+    )
+    return done.rowcount == 1
 
 
 _CHOICES = ("device_id", "modality", "body_part", "route", "model_name", "label")

@@ -10,7 +10,7 @@ from dicom_node.audit.events import StudyPart
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review.people import reviewer
-from dicom_node.web.review.queue import PATH, claim_next, last_queue
+from dicom_node.web.review.queue import PATH, following, last_queue
 from dicom_node.web.review.reading_first import first_reading
 from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.study import ITEM, StudyView
@@ -68,8 +68,9 @@ def add_routes(
         who = reviewer(user)
         said = {name: value for name, value in form.items() if isinstance(value, str)}
         opened = review_queue.open(item_id, who)
-        view.check_shown(item_id, user)
-        review_queue.decide(verdict(said, opened, who))
+        view.check_shown(opened.item, user)
+        wanted, sort = following(searches, user, request)
+        _, item = review_queue.decide_and_take(verdict(said, opened, who), wanted, sort)
         record(
             request,
             events.verdict(
@@ -80,11 +81,10 @@ def add_routes(
                 item=item_id,
             ),
         )
-        following = claim_next(review_queue, searches, who, user, request)
-        if following is None or "HX-Request" not in request.headers:
+        if item is None or "HX-Request" not in request.headers:
             return _go(request, last_queue(request).url())
-        response = view.panel(request, user, following.item_id)
-        response.headers["HX-Push-Url"] = f"{PATH}/items/{following.item_id}"
+        response = view.panel(request, user, item.item_id)
+        response.headers["HX-Push-Url"] = f"{PATH}/items/{item.item_id}"
         return response
 
 

@@ -11,11 +11,10 @@ from fastapi.responses import RedirectResponse
 
 from dicom_node.audit import events
 from dicom_node.audit.events import Peer
-from dicom_node.domain.review.queue import ReviewQueue, Sort
-from dicom_node.domain.review.review import Reviewer, ReviewItem, ReviewState
+from dicom_node.domain.review.queue import ItemFilter, ReviewQueue, Sort
+from dicom_node.domain.review.review import ReviewState
 from dicom_node.domain.subject import Subject
 from dicom_node.domain.user import Permission, User
-from dicom_node.errors import ConflictError
 from dicom_node.web.frame import Frame
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review.people import reviewer
@@ -25,7 +24,6 @@ from dicom_node.web.review.searching import MOST_STUDIES, PatientSearches
 from dicom_node.web.sessions import NotAllowedError, Reviewing, refusal
 
 PATH = "/worklist"
-_CLAIM_TRIES = 20
 _MOST_COUNTED = 999
 SORT_TITLES = {
     Sort.TRIAGE: "Triage",
@@ -108,7 +106,8 @@ def add_routes(
 
     @router.post(PATH + "/next")
     def next_item(request: Request, user: Reviewing) -> Response:
-        item = claim_next(review_queue, searches, reviewer(user), user, request)
+        wanted, sort = following(searches, user, request)
+        item = review_queue.take_next(reviewer(user), wanted, sort)
         where = f"{PATH}/items/{item.item_id}" if item else last_queue(request).url()
         return RedirectResponse(where, status_code=303)
 
@@ -125,28 +124,14 @@ def last_queue(request: Request) -> QueueQuery:
     return QueueQuery.from_words(dict(parse_qsl(request.session.get("queue", ""))))
 
 
-def claim_next(
-    review_queue: ReviewQueue,
-    searches: PatientSearches,
-    who: Reviewer,
-    user: User,
-    request: Request,
-) -> ReviewItem | None:
-    """Claim the first item of the last queue that nobody else takes first; None without one."""
+def following(searches: PatientSearches, user: User, request: Request) -> tuple[ItemFilter, Sort]:
+    """Return of which items, and in which order, somebody reads the next one."""
     query = last_queue(request)
     studies = searches.studies(user, query.search)
     wanted = query.filter_for(user, studies)
     if query.shown not in (Shown.OPEN, Shown.WAITING, Shown.ADJUDICATING) or query.mine:
         wanted = QueueQuery().filter_for(user, studies)
-    for _ in range(_CLAIM_TRIES):
-        item = review_queue.next_for(who, wanted, query.sort)
-        if item is None:
-            return None
-        try:
-            return review_queue.claim(item.item_id, who)
-        except ConflictError:  # somebody was faster: take the one after it
-            continue
-    return None
+    return wanted, query.sort
 
 
 def _counts(counts: Mapping[ReviewState, int]) -> dict[Shown, str]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from dicom_node.domain.review.ct import BOUNDS, PATTERNS
 from dicom_node.domain.review.first_reading import ReadFirstError
 from dicom_node.domain.review.queue import ReviewQueue
-from dicom_node.domain.review.review import ReviewDetails
+from dicom_node.domain.review.review import ReviewDetails, ReviewItem
 from dicom_node.domain.user import User
 from dicom_node.errors import NotFoundError
 from dicom_node.web.frame import Frame
@@ -71,16 +71,16 @@ class StudyView:
         """Return the panel beside the image, for HTMX to put in its place."""
         return self._rendered(request, user, item_id, "study_panel.html")
 
-    def check_shown(self, item_id: str, user: User) -> None:
+    def check_shown(self, item: ReviewItem, user: User) -> None:
         """Refuse what shows the model's result to somebody who must say first what is to be seen.
 
         Raises
         ------
         ReadFirstError
         """
-        item = self._review_queue.item(item_id)
-        said = self._review_queue.first_reading(item_id, user.name) is not None
-        if is_hidden(item, user, said=said):
+        if is_hidden(item, user, said=False) and (
+            self._review_queue.first_reading(item.item_id, user.name) is None
+        ):
             raise ReadFirstError("say first what you see: the result is shown then.")
 
     def _rendered(self, request: Request, user: User, item_id: str, template: str) -> Response:
@@ -150,7 +150,7 @@ def add_routes(
 
     @router.get(ITEM + "/contours")
     def contours(item_id: str, user: Reviewing) -> Response:
-        view.check_shown(item_id, user)
+        view.check_shown(review_queue.item(item_id), user)
         return Response(
             review_queue.contours(item_id),
             media_type="application/json",
@@ -159,8 +159,8 @@ def add_routes(
 
     @router.get(ITEM + "/heat-maps/{number}.png")
     def heat_map(item_id: str, number: int, user: Reviewing) -> Response:
-        view.check_shown(item_id, user)
         details = review_queue.open(item_id, reviewer(user))
+        view.check_shown(details.item, user)
         if not 0 <= number < len(details.findings):
             raise NotFoundError("there is no such finding.")
         layer = heat_map_layer(details, details.findings[number])

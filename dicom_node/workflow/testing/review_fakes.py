@@ -159,6 +159,22 @@ class FakeReviewQueue:
                 return each
         return None
 
+    def take_next(
+        self,
+        reviewer: Reviewer,
+        wanted: ItemFilter = EVERYTHING_OPEN,
+        sort: Sort = Sort.TRIAGE,
+    ) -> ReviewItem | None:
+        """Claim the first item that nobody else holds."""
+        item = self.next_for(reviewer, wanted, sort)
+        return None if item is None else self.claim(item.item_id, reviewer)
+
+    def decide_and_take(
+        self, verdict: Verdict, wanted: ItemFilter = EVERYTHING_OPEN, sort: Sort = Sort.TRIAGE
+    ) -> tuple[ReviewItem, ReviewItem | None]:
+        """Record a verdict, and claim what its reviewer reads next."""
+        return self.decide(verdict), self.take_next(verdict.reviewer, wanted, sort)
+
     def decide(self, verdict: Verdict) -> ReviewItem:
         """Record a verdict on an item that its reviewer holds."""
         now = self.clock()
