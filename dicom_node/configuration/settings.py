@@ -364,6 +364,19 @@ class RetrievalSettings(_Section):
     """Seconds for which a model that wants priors waits for them; no other result ever waits."""
 
 
+class PerformingSettings(_Section):
+    """Steps of somebody else's worklist that the node performs."""
+
+    manager: str = ""
+    """AE title of the worklist manager (UPS) that is asked for work; empty: nobody."""
+    label: str = ""
+    """Worklist Label (0074,1202) of the steps that are taken; empty: all."""
+    interval: float = Field(default=30.0, gt=0)
+    """Seconds between two looks at that worklist."""
+    at_once: int = Field(default=4, ge=1, le=100)
+    """How many of its steps the node has claimed at once, at most."""
+
+
 class OrdersSettings(_Section):
     """Orders of studies whose images name none."""
 
@@ -435,6 +448,7 @@ class NodeSettings(BaseSettings):
     evidence: EvidenceSettings = EvidenceSettings()
     worklist: WorklistSettings = WorklistSettings()
     orders: OrdersSettings = OrdersSettings()
+    performing: PerformingSettings = PerformingSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     tls: TlsSettings = TlsSettings()
     calibration: CalibrationSettings = CalibrationSettings()

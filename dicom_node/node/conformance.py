@@ -45,13 +45,15 @@ from dicom_node.node.conformance_web import web_services
 from dicom_node.node.statement import code, name, statuses, table, title, uids
 from dicom_node.query.information_model import PATIENT_ROOT
 from dicom_node.query.keys import ARCHIVE_KEYS
-from dicom_node.ups.codes import UPS_EVENT
+from dicom_node.ups.codes import MODALITY_WORKLIST, UPS_EVENT, UPS_PULL
 from dicom_node.ups.errors import REASONS as REASONS_OF_STEPS
 from dicom_node.ups.event_reports import EventType
 from sr_templates.character_set import readable_character_sets
 from sr_templates.forms.form import FORMS
 from sr_templates.validation import TYPE_1_BY_CLASS
 
+# What the node also uses as SCU.
+WORKLIST_USED = (MODALITY_WORKLIST, UPS_PULL)
 _AGAINST_THE_FIRST = (
     "",
     "nothing is lost: what is reported has two dimensions",
@@ -104,7 +106,11 @@ def _overview() -> Iterator[str]:
             ("Verification", "Yes", "Yes"),
             ("Storage, any SOP class", "No", "Yes"),
             *((f"Storage, {name(uid)}", "Yes", "Yes") for uid in TYPE_1_BY_CLASS),
-            *((name(uid), "No", "Yes") for uid in WORKLIST_SOP_CLASSES if uid != VERIFICATION),
+            *(
+                (name(uid), "Yes" if uid in WORKLIST_USED else "No", "Yes")
+                for uid in WORKLIST_SOP_CLASSES
+                if uid != VERIFICATION
+            ),
             *(
                 (name(uid), "Yes" if uid in RETRIEVAL_SOP_CLASSES else "No", "Yes")
                 for uid in QUERY_SOP_CLASSES
@@ -262,6 +268,14 @@ def _worklist_scp(settings: NodeSettings) -> Iterator[str]:
     )
     yield from title(4, "Status of responses")
     yield from statuses((status, REASONS_OF_STEPS[status]) for status in UpsStatus)
+    yield ""
+    yield f"As SCU of {name(UPS_PULL)}, the node works for the manager that"
+    yield "`performing.manager` names: C-FIND for steps that are SCHEDULED and READY, N-ACTION with"
+    yield "a Transaction UID of its own, N-GET, N-SET of progress and of what was done, N-ACTION"
+    yield f"to COMPLETED or CANCELED. As SCU of {name(MODALITY_WORKLIST)}, it asks"
+    yield "the worklist that `orders.worklist` names for studies whose images have no Accession"
+    yield "Number: by Study Instance UID, then by Patient ID, Modality and Scheduled Procedure Step"
+    yield "Start Date."
 
 
 def _query_scp(settings: NodeSettings) -> Iterator[str]:

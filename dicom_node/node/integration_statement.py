@@ -37,6 +37,7 @@ _REPORT = "unit/sr_templates/test_measurement_report.py"
 _KEY_OBJECTS = "unit/sr_templates/test_key_object_selection.py"
 _ITEMS = "unit/dicomweb/test_workitems.py"
 _EVENTS = "integration/network/test_step_events.py"
+_PERFORMING = "integration/network/test_performing.py"
 _CHANNEL = "integration/web/test_step_channel.py"
 _COMMITTED = _proof(
     "RAD-10 Storage Commitment",
@@ -126,7 +127,31 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         profile="AI Workflow for Imaging (AIW-I)",
         actor="Task Performer",
-        why="the node works on no list of others",
+        proofs=(
+            _proof(
+                "RAD-81 Query UPS Workitems: by state, readiness, label, work and station",
+                f"{_PERFORMING}::"
+                "test_work_of_others_is_left_to_them_and_no_more_is_taken_than_is_wanted",
+            ),
+            _proof(
+                "RAD-82 Claim UPS Workitem, also where the answer was lost",
+                f"{_PERFORMING}::"
+                "test_a_claim_whose_answer_was_lost_is_the_nodes_and_a_faster_performers_is_not",
+            ),
+            _proof(
+                "RAD-83 Get UPS Workitem Contents: input is fetched from whom the step names",
+                f"{_PERFORMING}::"
+                "test_a_study_that_only_an_archive_has_is_fetched_from_whom_the_step_names",
+            ),
+            _proof(
+                "RAD-84 and RAD-85 Update and Complete UPS Workitem, with its output",
+                f"{_PERFORMING}::test_a_step_is_claimed_analysed_and_completed_with_its_results",
+            ),
+            _proof(
+                "RAD-85 Canceled, with the reason",
+                f"{_PERFORMING}::test_what_comes_to_nothing_is_canceled_with_the_reason",
+            ),
+        ),
     ),
     Claim(
         profile="Key Image Note (KIN)",

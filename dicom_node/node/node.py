@@ -44,6 +44,7 @@ from dicom_node.node.noticing import make_teller
 from dicom_node.node.ordering import orders_of
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
+from dicom_node.node.performing import performer_of
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.node.relief import LeftAssociations
@@ -518,6 +519,8 @@ class Node:
             clock.every(self._tell, seconds=settings.notifications.interval, for_all=True)
             wanted = study_fetching(settings, self._repositories, self._corridor.completion)
             clock.every(wanted.sweep, seconds=interval, for_all=True)
+            if (performer := performer_of(settings, self._repositories)) is not None:
+                clock.every(performer.sweep, seconds=settings.performing.interval, for_all=True)
             if settings.retrieval.archive:
                 repairing = repairing_of(settings, self._repositories, self._corridor.completion)
                 clock.every(repairing.sweep, seconds=interval, for_all=True)
@@ -570,6 +573,7 @@ class Node:
         self._repositories.commitments.collect(utc_now() - kept)
         self._repositories.announcements.collect(utc_now() - kept)
         self._repositories.messages.collect(utc_now() - kept)
+        self._repositories.taken.collect(utc_now() - kept)
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)

@@ -55,6 +55,7 @@ from dicom_node.persistence.routes import RouteStore
 from dicom_node.persistence.sessions import SessionStore
 from dicom_node.persistence.told import FindingSearch, ToldStore
 from dicom_node.persistence.ups.subscriptions import HotbaseSubscriptions
+from dicom_node.persistence.ups.taken import TakenStore
 from dicom_node.persistence.users import UserStore
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
@@ -88,6 +89,7 @@ class Repositories:
         self.commitments = CommitmentStore(self.engine)
         self.messages = MessageStore(self.engine)
         self.subscriptions = HotbaseSubscriptions(self.engine)
+        self.taken = TakenStore(self.engine)
         self.wanted = WantedStore(self.engine)
         self.announcements = AnnouncementStore(self.engine)
         self.attempts = AttemptTable(self.engine)

@@ -13,7 +13,7 @@ from dicom_node.persistence.corridor import (
 )
 from dicom_node.persistence.devices import calibration_tables, shadow_tables
 from dicom_node.persistence.review import tables as review_tables
-from dicom_node.persistence.ups import subscription_tables
+from dicom_node.persistence.ups import subscription_tables, taken_tables
 from dicom_node.persistence.ups import tables as step_tables
 
 # Importing a module puts its tables into the one collection that migrations are compared with.
@@ -31,6 +31,7 @@ MODULES = (
     shadow_tables,
     step_tables,
     subscription_tables,
+    taken_tables,
     access_tables,
     host_tables,
 )

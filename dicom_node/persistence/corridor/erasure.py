@@ -55,6 +55,7 @@ from dicom_node.persistence.review.tables import (
 )
 from dicom_node.persistence.ups.subscription_tables import STEP_SUBSCRIPTIONS, TOLD_STEPS
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
+from dicom_node.persistence.ups.taken_tables import TAKEN_STEPS
 
 # In the order in which rows may go: none before those that refer to it.
 OF_JOBS = (
@@ -67,7 +68,8 @@ OF_STUDIES = (
     EXTERNAL_REPORTS, PROCEDURE_STEPS, REVIEW_ITEMS, JOBS, CONFLICTS, INSTANCES,
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
     ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STEP_SUBSCRIPTIONS, TOLD_STEPS,
-    IMAGING_ORDERS, WANTED_STUDIES, PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED, CARRIED, STUDIES,
+    IMAGING_ORDERS, TAKEN_STEPS, WANTED_STUDIES, PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED,
+    CARRIED, STUDIES,
 )  # fmt: skip
 
 

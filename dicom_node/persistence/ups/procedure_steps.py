@@ -139,6 +139,26 @@ class HotbaseSteps:
             inputs += _results(connection, job, EvidenceSet.RESULT)
             return tuple(inputs), _results(connection, job, EvidenceSet.VERDICT)
 
+    def analysis(self, study_instance_uid: str, asked_revision: int) -> StepState:
+        """Return how far the analysis of a study is, as one that was asked for."""
+        row = {"state": StepState.IN_PROGRESS, "asked_revision": asked_revision}
+        with self._read() as connection:
+            study = _study_rows(connection, {study_instance_uid}).get(study_instance_uid)
+            is_coming = bool(_coming(connection, {study_instance_uid}))
+        return _analysis(row, study, is_coming=is_coming)
+
+    def reason(self, study_instance_uid: str) -> str:
+        """Return why nothing came of a study."""
+        with self._read() as connection:
+            study = _study_rows(connection, {study_instance_uid}).get(study_instance_uid)
+        return str(study["reason"]) if study is not None else ""
+
+    def results(self, study_instance_uid: str) -> tuple[StepReference, ...]:
+        """Return the results of a study's analyses."""
+        jobs = JOBS.c.study_instance_uid == study_instance_uid
+        with self._read() as connection:
+            return _results(connection, jobs, EvidenceSet.RESULT)
+
     def add(self, step: ProcedureStep) -> bool:
         """Keep a new step that stands for no review item."""
         with self._engine.begin() as connection:

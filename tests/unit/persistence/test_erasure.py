@@ -18,6 +18,7 @@ from dicom_node.domain.performed_step import (
 )
 from dicom_node.domain.procedure_step import StepState
 from dicom_node.domain.study import StudyState
+from dicom_node.domain.taken_step import TakenState, TakenStep
 from dicom_node.domain.wanted_study import WantedStudy
 from dicom_node.node.erasing import Erasing
 from dicom_node.node.repositories import Repositories
@@ -113,6 +114,15 @@ def _report(repositories: Repositories, study: str) -> None:
     repositories.orders.keep(study, None, at=EPOCH)
     wanted = WantedStudy(study_instance_uid=study, archive="PACS", sender="WS1")
     repositories.wanted.want(wanted, at=EPOCH)
+    taken = TakenStep(
+        uid=f"9.{study}",
+        manager="TASKS",
+        transaction_uid="1.2",
+        state=TakenState.ANALYSING,
+        taken_at=EPOCH,
+        study_instance_uid=study,
+    )
+    repositories.taken.keep(taken)
     receiver = Receiver(title="WS1", channel=Channel.DIMSE)
     subscription = Subscription(receiver=receiver, scope=f"8.{study}", study_instance_uid=study)
     repositories.subscriptions.put(subscription)
