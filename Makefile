@@ -13,11 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean
-=======
-.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults fuzz cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean
->>>>>>> 9d0486e (Count by command what becomes of spoiled objects)
+.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -54,16 +50,14 @@ faults: $(TESTING) ## Kill the node at random moments, many times, and count wha
 	@DICOM_NODE_FAULT_KILLS=$(KILLS) DICOM_NODE_FAULT_STUDIES=$(STUDIES) DICOM_NODE_FAULT_SEED=$(SEED) \
 	  $(PY) -m pytest tests/acceptance/test_faults.py -s --timeout 14400
 
-<<<<<<< HEAD
 scale: STUDIES ?= 60
 scale: $(TESTING) ## Cut off, kill and upgrade four hosts of network namespaces while studies arrive; STUDIES
 	@DICOM_NODE_SCALE_STUDIES=$(STUDIES) $(PY) -m pytest tests/acceptance/test_scale.py -s -n 0
-=======
+
 fuzz: COUNT ?= 100000
 fuzz: SEED ?= 0
 fuzz: $(TESTING) ## Send objects that are spoiled by lot, and have each that is taken analysed; COUNT, SEED
 	@nice $(PY) -m tests.fuzz --count $(COUNT) --seed $(SEED)
->>>>>>> 9d0486e (Count by command what becomes of spoiled objects)
 
 cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some
 	@$(PY) -m tests.cases $(CASES)

@@ -40,7 +40,7 @@ class Element:
     def encode(self) -> bytes:
         """Return its bytes."""
         if self.vr in _LONG:
-            return self.tag + self.vr + b"\0\0" + struct.pack("<I", self.length) + self.value
+            return self.tag + self.vr + b"\0\0" + struct.pack("<I", self.length & 0xFFFFFFFF) + self.value
         return self.tag + self.vr + struct.pack("<H", self.length & 0xFFFF) + self.value
 
     def holding(self, value: bytes) -> "Element":
