@@ -40,8 +40,10 @@ class Element:
     def encode(self) -> bytes:
         """Return its bytes."""
         if self.vr in _LONG:
-            return self.tag + self.vr + b"\0\0" + struct.pack("<I", self.length & 0xFFFFFFFF) + self.value
-        return self.tag + self.vr + struct.pack("<H", self.length & 0xFFFF) + self.value
+            length = b"\0\0" + struct.pack("<I", self.length & 0xFFFFFFFF)
+        else:
+            length = struct.pack("<H", self.length & 0xFFFF)
+        return self.tag + self.vr + length + self.value
 
     def holding(self, value: bytes) -> "Element":
         """Return it with another value, and the length of that."""
