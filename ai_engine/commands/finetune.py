@@ -28,15 +28,18 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """How a model is fine-tuned: every layer, at a small rate.
+    """How a model is fine-tuned: every layer, or the head alone, at a small rate.
 
-    The rate was tried on images that no stated result is about (docs/guides/finetuning.md).
+    The rate was tried on images that no stated result is about (docs/guides/finetuning.md). With
+    ``head_only`` what the network sees stays as it is, and only what follows from it is learned:
+    less to gain on a device that shows images otherwise, and less to lose on all others.
     """
 
     epochs: int = 6
     learning_rate: float = 2e-4
     batch_size: int = 8
     seed: int = 1
+    head_only: bool = False
 
 
 def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
@@ -100,6 +103,7 @@ def finetune(
     valid: Sequence[ValidatedCase] = (),
     read: Reader,
     folder: Path,
+    head_only: bool = False,
     threads: int | None = None,
     console: Console | None = None,
 ) -> Tensors:
@@ -121,6 +125,8 @@ def finetune(
         Reads the image of a case.
     folder
         Where the checkpoint is.
+    head_only
+        Whether every layer but the head stays as it is.
     threads
         Threads that TensorFlow uses; None leaves it to TensorFlow (all cores).
     console
@@ -157,6 +163,7 @@ def finetune(
             train=learned,
             valid=measured if measured is not None and _has_both(measured) else None,
             start=card.weights_path,
+            head_only=head_only,
         )
         trainer = TuningTrainer(recipe, data, folder=folder)
         with EpochProgress(recipe.name, trainer.epochs, console) as report:

@@ -17,6 +17,7 @@ from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.inference.backend import Backend
 from ai_engine.kinds.loading import Loading
 from ai_engine.library.card import Metric, ModelCard, write_card
+from ai_engine.measures.failures import draw_failures, write_failures
 from ai_engine.measures.paper3_table import TABLE_1, OurRow, add_row, table_1
 from ai_engine.measures.paper_tables import (
     means_in_words,
@@ -146,6 +147,8 @@ def draw(asked: Evaluation, scored: ScoredSplit, report: EvaluationReport) -> No
     draw_precision_recall(scored, labels, out / "precision_recall.png", report.metrics)
     draw_calibration(scored, labels, out / "calibration.png", report.metrics)
     draw_confusions(confusions(scored, labels), out / "confusion.png")
+    write_failures(scored, labels, out / "failures.csv")
+    draw_failures(asked.dataset, scored, labels, out / "failures.png")
 
 
 def beside_the_paper(asked: Evaluation, scored: ScoredSplit) -> None:
@@ -171,6 +174,7 @@ def beside_the_paper(asked: Evaluation, scored: ScoredSplit) -> None:
 def record_metrics(card: ModelCard, report: Report) -> ModelCard:
     """Put a report's figures into a card's file, in place of older ones of the same split."""
     kept = tuple(metric for metric in card.metrics if metric.split != report.split)
-    updated = dataclasses.replace(card, metrics=(*kept, *report.metrics))
+    measured = "" if card.runs_elsewhere else card.weights_digest
+    updated = dataclasses.replace(card, metrics=(*kept, *report.metrics), figures_of=measured)
     write_card(updated)
     return updated

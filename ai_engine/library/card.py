@@ -101,6 +101,8 @@ class ModelCard:
     place of grey values (`ai_engine.preprocessing.harmonization`); ``layout`` is that of the data
     set that it was trained on, where its tables don't tell; ``channels`` follow the radiograph in
     this order.
+    ``figures_of`` is the digest of the weights that the metrics were measured on: a card whose
+    weights are others is damaged; empty where nobody noted it.
     ``kind`` is one of `ai_engine.library.kinds`.
 
     ``guard`` names the model that decides which images this one may see, `UNGUARDED` none, and
@@ -135,6 +137,7 @@ class ModelCard:
     recipe: str = ""
     command: str = ""
     data: str = ""
+    figures_of: str = ""
     center_crop: float = 1.0
     equalized: bool = False
     layout: str = ""
@@ -288,7 +291,14 @@ def described_digest(card: ModelCard) -> str:
     Results name it, so whatever it is made of can't change under a version that was used.
     """
     deciding = dataclasses.replace(
-        card, weights_digest="", metrics=(), title="", intended_use="", limitations=(), data=""
+        card,
+        weights_digest="",
+        metrics=(),
+        title="",
+        intended_use="",
+        limitations=(),
+        data="",
+        figures_of="",
     )
     return hashlib.sha256(render_card(deciding).encode()).hexdigest()
 
@@ -331,6 +341,11 @@ def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
     )
     if card.runs_elsewhere:
         return _described(card)
+    if card.figures_of not in ("", card.weights_digest):
+        raise ValueError(
+            "its figures were measured on other weights; measure these: dicom-node models evaluate "
+            "--record"
+        )
     if bool(card.input_size) is not card.has_weights:
         raise ValueError("a model with weights needs input_size and weights_file")
     return card

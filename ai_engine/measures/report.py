@@ -4,7 +4,9 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,12 @@ from ai_engine.library.earned import AMONG_ABNORMAL, names_disease
 from ai_engine.measures.metrics import BOOTSTRAP_ROUNDS, Interval, Truth, bootstrap, measures
 from ai_engine.measures.scored import PointingResult, ScoredSplit
 from ai_engine.prediction import NO_FINDING
+
+SEXES = MappingProxyType({"F": "women", "M": "men"})
+"""Groups by sex, as tables name it."""
+
+AGE_BANDS = (0, 18, 40, 65, 120)
+"""Years at which a band of ages begins, or the last one ends."""
 
 SMALLEST_GROUP = 5
 """Groups with fewer positives or negatives are left out: their figures would mean nothing."""
@@ -65,7 +73,7 @@ def measure_split(
 ) -> tuple[Metric, ...]:
     """All measures of all labels, over all images, within groups, and among abnormal images.
 
-    The groups are the views, and the sources where there are several.
+    The groups are the views, sexes and age bands, and the sources where there are several.
 
     The view alone tells something about the label, so a model that only knew the view would look
     good over all images; within a view it can't. Nor would one that only knew "abnormal" look good
@@ -74,6 +82,7 @@ def measure_split(
     views = np.array([item.view for item in scored.items])
     groups = {"all": np.ones(len(views), dtype=np.bool_)}
     groups |= {view.value: views == view for view in View}
+    groups |= _people(scored)
     groups |= _sources(scored)
     return tuple(
         interval.as_metric(
@@ -87,6 +96,16 @@ def measure_split(
         for group, chosen in {**groups, **_among_abnormal(scored, label)}.items()
         for name, interval in _measure_group(scored, label, np.flatnonzero(chosen), rounds)
     )
+
+
+def _people(scored: ScoredSplit) -> dict[str, Truth]:
+    """The images of each sex and band of ages, where there are others; of unknown age in none."""
+    sexes = np.array([item.sex for item in scored.items], dtype=np.str_)
+    ages = np.array([item.age for item in scored.items], dtype=np.float64)
+    groups: dict[str, Truth] = {words: sexes == sex for sex, words in SEXES.items()}
+    for low, high in pairwise(AGE_BANDS):
+        groups[f"age {low} to {high - 1}"] = (ages >= low) & (ages < high)
+    return {name: chosen for name, chosen in groups.items() if not chosen.all()}
 
 
 def _sources(scored: ScoredSplit) -> dict[str, Truth]:

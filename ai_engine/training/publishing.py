@@ -164,7 +164,7 @@ def publish(trainer: PublishedTrainer, *, out: Path, version: str, command: str)
     )
     write_card(draft)
     labels, metrics = trainer.judged(draft)
-    card = replace(draft, labels=labels, metrics=metrics)
+    card = replace(draft, labels=labels, metrics=metrics, figures_of=digest if metrics else "")
     write_card(card)
     return card
 

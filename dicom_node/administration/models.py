@@ -7,7 +7,7 @@ from typing import Protocol
 from ai_engine.library.card import ModelCard
 from dicom_node.administration.studies import Trail
 from dicom_node.domain.observation import Suspension
-from dicom_node.errors import InvalidFieldsError
+from dicom_node.errors import ConflictError, InvalidFieldsError
 
 _LONGEST_REASON = 500
 
@@ -92,8 +92,14 @@ class ModelVersions:
         prepare: Callable[[ModelCard], None],
         trail: Trail,
         clock: Callable[[], datetime],
+        why_not: Callable[[ModelCard], str] = lambda _card: "",
     ) -> None:
-        """Keep the parts; ``prepare`` makes ready to run what a card says, or raises."""
+        """Keep the parts.
+
+        ``prepare`` makes ready to run what a card says, or raises; ``why_not`` says what a
+        version's own report has against its promotion, "" for nothing.
+        """
+        self._why_not = why_not
         self._trail = trail
         self._library = library
         self._prepare = prepare
@@ -121,16 +127,28 @@ class ModelVersions:
         """Return the changes of a model's active version, newest first."""
         return tuple(each for each in reversed(self._library.promotions()) if each.model == model)
 
-    def promote(self, model: str, version: str, *, actor: str) -> Promotion:
+    def promote(self, model: str, version: str, *, actor: str, anyway: str = "") -> Promotion:
         """Make a version active, after making sure that it can be run.
+
+        A version whose own report shows it to be worse somewhere needs a reason (``anyway``), which
+        the audit trail keeps.
 
         Raises
         ------
         NodeError
-            When there is no such version, it cannot be run, or is active already.
+            When there is no such version, it cannot be run, is active already, or is shown to be
+            worse and nobody says why it is promoted all the same.
         """
-        self._prepare(self._library.verified_version(model, version))
-        return self._noted(self._library.promote(model, version, by=actor, at=self._clock()))
+        card = self._library.verified_version(model, version)
+        why_not = self._why_not(card)
+        if why_not and not anyway.strip():
+            raise ConflictError(
+                f"{why_not} To promote it all the same: dicom-node models promote {model} "
+                f"{version} --anyway REASON"
+            )
+        self._prepare(card)
+        done = self._library.promote(model, version, by=actor, at=self._clock())
+        return self._noted(done, {"anyway": anyway.strip()} if why_not else {})
 
     def rollback(self, model: str, *, actor: str) -> Promotion:
         """Take the newest promotion of a model back.
@@ -142,11 +160,11 @@ class ModelVersions:
         """
         return self._noted(self._library.rollback(model, by=actor, at=self._clock()))
 
-    def _noted(self, done: Promotion) -> Promotion:
+    def _noted(self, done: Promotion, more: Mapping[str, str] | None = None) -> Promotion:
         self._trail.note(
             f"model {done.change}",
             done.model,
-            {"version": done.after},
+            {"version": done.after, **(more or {})},
             actor=done.by,
             at=done.at,
             before={"version": done.before},

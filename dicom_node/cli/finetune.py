@@ -34,6 +34,13 @@ def finetune(
         list[str] | None,
         typer.Option(help="Learn from this device's cases only; may be given several times."),
     ] = None,
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="With --device: rehearse no cases of other devices."),
+    ] = False,
+    head_only: Annotated[
+        bool, typer.Option("--head-only", help="Learn the head alone; all else stays as it is.")
+    ] = False,
     version: Annotated[str, typer.Option(help="The candidate's; without it, the next minor.")] = "",
     epochs: Annotated[int, typer.Option(help="Without it, the setting.")] = 0,
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 1,
@@ -67,7 +74,10 @@ def finetune(
         champion=champion,
         installed=_installed(invoked, name),
         tuning=Tuning(
-            epochs=epochs or settings.epochs, learning_rate=settings.learning_rate, seed=seed
+            epochs=epochs or settings.epochs,
+            learning_rate=settings.learning_rate,
+            seed=seed,
+            head_only=head_only,
         ),
         rules=SplitRules(
             held_out_share=settings.held_out_share,
@@ -76,6 +86,7 @@ def finetune(
             held_out=Minimum(positives=settings.min_held_out, negatives=settings.min_held_out),
             most=settings.max_cases,
             only=frozenset(device or ()),
+            rehearse=not alone,
         ),
         by=by or getpass.getuser(),
         version=version,
@@ -98,7 +109,11 @@ def finetune(
         f"{comparison.verdict}\n"
         f"Installed {card.identity.key}; the report is in {card.folder}.\n"
         f"On live studies, unseen: dicom-node models shadow {card.name} {card.version}\n"
-        f"To use it: dicom-node models promote {card.name} {card.version}",
+        + (
+            f"To use it: dicom-node models promote {card.name} {card.version}"
+            if comparison.may_be_promoted
+            else "It is not promoted, unless somebody says why: models promote --anyway REASON"
+        ),
         highlight=False,
         soft_wrap=True,
     )

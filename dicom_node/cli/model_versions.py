@@ -121,13 +121,17 @@ def promote(
     context: typer.Context,
     name: Model,
     version: Annotated[str, typer.Argument(help="The version to make active.")],
+    anyway: Annotated[
+        str,
+        typer.Option(help="Why it is promoted though its own report shows it to be worse."),
+    ] = "",
     by: By = "",
 ) -> None:
     """Make a version active. A running node uses it from the next study on."""
     run = invocation(context)
     versions = _versions(run)
     with run.console.status("Making sure that the weights fit the card…"):
-        done = versions.promote(name, version, actor=_who(by))
+        done = versions.promote(name, version, actor=_who(by), anyway=anyway)
     say_what_is_reported(run.console, versions.card(name, version))
     _say(run, done)
 

@@ -74,6 +74,8 @@ def make_candidate(
             f"fine-tuned from {champion.identity.key}, seed {plan.tuning.seed}, batch "
             f"{plan.tuning.batch_size}, AdamW: {plan.tuning.epochs} epochs at "
             f"{champion.input_size} px from {plan.tuning.learning_rate:g}"
+            + ", the head alone"
+            * plan.tuning.head_only
         ),
         command=f"dicom-node models finetune {champion.name} --seed {plan.tuning.seed}",
         data=(
@@ -81,6 +83,7 @@ def make_candidate(
             f"then the Warehouse's cases of the plan with SHA-256 {plan.digest}"
         ),
         metrics=before_tuning(champion.metrics),
+        figures_of="",
     )
     write_card(card)
     copy_likeness(champion.folder, folder)

@@ -120,6 +120,7 @@ def run(shop: Workshop, order: Order, console: Console | None = None) -> Outcome
             valid=[each.case for each in cases.validation],
             read=cases.reader(shop.path_of),
             folder=place / plan.version,
+            head_only=plan.tuning.head_only,
             threads=order.threads,
             console=console,
         )

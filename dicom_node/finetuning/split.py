@@ -32,7 +32,9 @@ class SplitRules:
     """How cases are divided, and how many are needed of either class.
 
     Shares are of patients; ``validation_share`` is of those that are trained on. Training takes at
-    most ``most`` cases, the newest. ``only`` names the devices to learn from; empty is all.
+    most ``most`` cases, the newest. ``only`` names the devices to learn from; empty is all. With
+    ``rehearse`` as many of the newest cases of all other devices are learned again beside theirs:
+    what is not rehearsed is forgotten (Robins, Connection Science 7, 1995).
     """
 
     held_out_share: float = 0.3
@@ -41,6 +43,7 @@ class SplitRules:
     held_out: Minimum
     most: int = 4000
     only: frozenset[str] = frozenset()
+    rehearse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +82,9 @@ def split(
     left_out = collected.left_out + Counter(lost)
     learned = [each for each in newest.values() if parts[each.case.patient] is Part.TRAINING]
     learned = _apart(learned, [*kept_out, *measured], left_out)
-    chosen = [each for each in learned if not rules.only or each.case.device in rules.only]
-    chosen = chosen[-rules.most :]
+    chosen, rehearsed = _chosen(learned, rules)
     _require_enough([each.case for each in chosen], rules.training)
+    chosen = [*chosen, *rehearsed]
     validation = {
         each.key
         for each in chosen
@@ -92,6 +95,7 @@ def split(
         validation=tuple(each for each in chosen if each.key in validation),
         held_out=tuple(measured),
         notes=tuple(f"Left out {count}: {why}." for why, count in sorted(left_out.items()))
+        + _rehearsed(rehearsed)
         + _unmeasured({each.case.device for each in newest.values()}, measured),
     )
 
@@ -183,6 +187,29 @@ def _marks(filed: FiledCase) -> tuple[tuple[str, str], ...]:
         ("image", filed.case.name),
         ("image", filed.digest),
     )
+
+
+def _chosen(
+    learned: Sequence[FiledCase], rules: SplitRules
+) -> tuple[list[FiledCase], list[FiledCase]]:
+    """The cases of the devices asked for, and those of others that are learned again with them."""
+    if not rules.only:
+        return list(learned[-rules.most :]), []
+    own = [each for each in learned if each.case.device in rules.only]
+    others = [each for each in learned if each.case.device not in rules.only]
+    if not (rules.rehearse and others):
+        return own[-rules.most :], []
+    half = max(rules.most // 2, 1)
+    own = own[-half:]
+    return own, others[-len(own) :] if own else []
+
+
+def _rehearsed(cases: Sequence[FiledCase]) -> tuple[str, ...]:
+    """Say that others' cases were learned again."""
+    if not cases:
+        return ()
+    devices = len({each.case.device for each in cases})
+    return (f"Learned again, so that it is not forgotten: {len(cases)} cases of {devices} others.",)
 
 
 def _enough(counts: Mapping[str, tuple[int, int]], minimum: Minimum) -> bool:

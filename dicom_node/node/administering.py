@@ -5,7 +5,10 @@ from pathlib import Path
 
 from pydicom.errors import InvalidDicomError
 
+from ai_engine.commands.comparison.standing import refusal
+from ai_engine.errors import ModelFolderError
 from ai_engine.kinds.registry import kind_of
+from ai_engine.library.card import ModelCard
 from dicom_node.administration.administration import (
     Administration,
     DeviceCalibration,
@@ -22,7 +25,7 @@ from dicom_node.configuration.files import load_routes
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.health import Problem
 from dicom_node.domain.route import Route
-from dicom_node.models.cards import ModelCards
+from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.routable import require_runnable, require_servable
 from dicom_node.node.administration import make_ae_titles, make_people
 from dicom_node.node.clock import utc_now
@@ -115,9 +118,18 @@ def make_model_versions(cards: ModelCards, cache: Path, trail: Trail) -> ModelVe
     return ModelVersions(
         cards,
         prepare=lambda card: require_runnable(card, cards, cache),
+        why_not=_report_against,
         trail=trail,
         clock=utc_now,
     )
+
+
+def _report_against(card: ModelCard) -> str:
+    """What the report of a fine-tuning beside a version has against it; "" for nothing."""
+    try:
+        return refusal(card.folder)
+    except ModelFolderError as error:
+        raise ModelUnavailableError(str(error)) from error
 
 
 def _calibrations(

@@ -5,7 +5,6 @@ cancels out: the interval of the difference is narrower than those of the two fi
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -19,18 +18,10 @@ from ai_engine.calibration.resampling import (
     figures,
     patient_draws,
 )
+from ai_engine.commands.comparison.standing import Standing
 
 ALL_DEVICES = "*"
 """Stands for the cases of all devices together."""
-
-
-class Standing(StrEnum):
-    """What the interval of the difference says of the candidate."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    NO_DIFFERENCE = "no difference shown"
-    TOO_FEW = "too few cases"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

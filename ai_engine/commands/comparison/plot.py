@@ -6,8 +6,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ai_engine.commands.comparison.paired import PairedResult, Standing
+from ai_engine.commands.comparison.paired import PairedResult
 from ai_engine.commands.comparison.report import Comparison
+from ai_engine.commands.comparison.standing import Standing
 
 _COLOURS = {
     Standing.BETTER: "tab:green",

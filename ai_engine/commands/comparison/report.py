@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from ai_engine.commands.comparison.paired import ALL_DEVICES, PairedResult, Standing
+from ai_engine.commands.comparison.paired import ALL_DEVICES, PairedResult
+from ai_engine.commands.comparison.standing import JSON_NAME, Standing
 
-JSON_NAME = "comparison.json"
 TEXT_NAME = "comparison.md"
 PLOT_NAME = "comparison.png"
 
@@ -34,6 +34,11 @@ class Comparison:
     def standing(self, standing: Standing) -> tuple[PairedResult, ...]:
         """The results of one kind."""
         return tuple(each for each in self.results if each.standing is standing)
+
+    @property
+    def may_be_promoted(self) -> bool:
+        """Whether it is shown to be worse nowhere."""
+        return not self.standing(Standing.WORSE)
 
     @property
     def verdict(self) -> str:
@@ -120,6 +125,7 @@ def write_report(comparison: Comparison, folder: Path) -> None:
     table = dataclasses.asdict(comparison) | {
         "made_at": comparison.made_at.isoformat(),
         "verdict": comparison.verdict,
+        "may_be_promoted": comparison.may_be_promoted,
     }
     text = json.dumps(table, indent=2, ensure_ascii=False) + "\n"
     (folder / JSON_NAME).write_text(text, encoding="utf-8")

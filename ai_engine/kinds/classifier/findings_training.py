@@ -61,6 +61,7 @@ class FindingsTrainer(PublishedTrainer):
         super().__init__(recipe, data, folder=folder, models=models)
         self.train, self.valid = self.sets(data)
         self.network = build_training_network(recipe, self.start(data))
+        self.hold_still(data)
         self._average = [tf.Variable(variable) for variable in self._states]
         self._weights = loss_weights(recipe)
         self._infer = tf.function(
@@ -80,6 +81,9 @@ class FindingsTrainer(PublishedTrainer):
         """The weights to go on from, in place of fresh or ImageNet's."""
         del data
         return None
+
+    def hold_still(self, data: Any) -> None:
+        """Say which layers stay as they are; nothing does."""
 
     @property
     def stages(self) -> tuple[int, ...]:

@@ -8,14 +8,21 @@ from ai_engine.kinds.classifier.findings_training import FindingsTrainer
 from ai_engine.kinds.classifier.network import StartWeights
 from ai_engine.library.weights_file import read_weights
 
+HEAD = "head"
+"""The layer that makes logits of what a network saw, in every architecture that is tuned."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TuningData:
-    """What is learned, what is validated on, and the weights file that training goes on from."""
+    """What is learned, what is validated on, and the weights file that training goes on from.
+
+    With ``head_only`` every layer but the head stays as it is in there.
+    """
 
     train: TrainingSet
     valid: TrainingSet | None
     start: Path
+    head_only: bool = False
 
 
 class TuningTrainer(FindingsTrainer):
@@ -28,3 +35,9 @@ class TuningTrainer(FindingsTrainer):
     def start(self, data: TuningData) -> StartWeights:
         """The model's weights."""
         return StartWeights(tensors=read_weights(data.start), source=data.start)
+
+    def hold_still(self, data: TuningData) -> None:
+        """All layers but the head, where only that is learned."""
+        if data.head_only:
+            for layer in self.network.layers:
+                layer.trainable = layer.name == HEAD

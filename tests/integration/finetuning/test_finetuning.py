@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from ai_engine.calibration.cases import Minimum
-from ai_engine.commands.comparison.paired import ALL_DEVICES, Standing
+from ai_engine.commands.comparison.paired import ALL_DEVICES
 from ai_engine.commands.comparison.report import JSON_NAME, PLOT_NAME, TEXT_NAME
+from ai_engine.commands.comparison.standing import Standing
 from ai_engine.commands.finetune import Tuning
 from ai_engine.errors import ModelFolderError
 from ai_engine.kinds.classifier.scorer import Scorer
@@ -18,7 +20,7 @@ from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import ModelCard, read_card, write_card
 from ai_engine.library.earned import AMONG_ABNORMAL
 from ai_engine.library.registry import verify_weights
-from ai_engine.library.weights_file import model_tensors, write_weights
+from ai_engine.library.weights_file import model_tensors, read_weights, write_weights
 from dicom_node.domain.held_out import Part
 from dicom_node.errors import ConflictError
 from dicom_node.finetuning import run as running
@@ -157,7 +159,7 @@ def _check_versions(card: ModelCard, champion: ModelCard, tmp_path: Path) -> Non
 def test_a_stopped_run_goes_on_with_the_cases_it_began_with(
     shop: Workshop, champion: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    short = Tuning(epochs=1, learning_rate=1e-3, batch_size=8)
+    short = Tuning(epochs=1, learning_rate=1e-3, batch_size=8, head_only=True)
 
     def stop(*_args: object, **_kwargs: object) -> None:
         raise KeyboardInterrupt
@@ -172,6 +174,9 @@ def test_a_stopped_run_goes_on_with_the_cases_it_began_with(
     file_cases(shop.warehouse, tmp_path / "warehouse", 20, first=300)
     outcome = run(shop, order(champion, tuning=short))
     assert outcome.plan == begun
+    before, after = (read_weights(card.weights_path) for card in (champion, outcome.candidate))
+    moved = {path.split("/")[0] for path in before if not np.array_equal(before[path], after[path])}
+    assert moved == {"head"}
     with pytest.raises(NothingNewError, match="nothing was trained"):
         run(shop, order(champion, min_new=100))
     taken = frozenset({"2.0.0", outcome.candidate.version})

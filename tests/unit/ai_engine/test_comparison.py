@@ -13,17 +13,17 @@ from ai_engine.commands.comparison.paired import (
     ALL_DEVICES,
     PairedCases,
     PairedResult,
-    Standing,
     compare,
 )
 from ai_engine.commands.comparison.plot import draw_comparison
 from ai_engine.commands.comparison.report import (
-    JSON_NAME,
     TEXT_NAME,
     Comparison,
     as_table,
     write_report,
 )
+from ai_engine.commands.comparison.standing import JSON_NAME, Standing, refusal
+from ai_engine.errors import ModelFolderError
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.classifier.validated import ValidatedCase
@@ -166,6 +166,7 @@ def test_the_report_is_kept_for_people_and_programs(tmp_path: Path) -> None:
     assert "Left out 1: gone." in text
     assert "| CR1 Maker Plate | Pneumonia | 120 (40 with it) |" in text
     assert as_table(made).row_count == 3
+    assert refusal(tmp_path) == made.verdict
     draw_comparison(made, tmp_path / "comparison.png")
     assert (tmp_path / "comparison.png").stat().st_size > 5000
     draw_comparison(comparison(), tmp_path / "empty.png")
@@ -227,3 +228,12 @@ def test_models_are_measured_for_all_devices_and_for_each() -> None:
         assert each.standing is Standing.BETTER
         assert each.difference is not None
         assert each.difference.value == pytest.approx(1)
+
+
+def test_a_report_speaks_against_a_promotion_only_where_something_is_worse(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == ""
+    write_report(comparison(BETTER, OPEN, NOTHING), tmp_path)
+    assert refusal(tmp_path) == ""
+    (tmp_path / JSON_NAME).write_text("{", encoding="utf-8")
+    with pytest.raises(ModelFolderError, match="not a report of a comparison"):
+        refusal(tmp_path)

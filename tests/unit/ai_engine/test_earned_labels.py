@@ -18,7 +18,7 @@ from ai_engine.kinds.telling import (
     telling_remarks,
 )
 from ai_engine.kinds.testing import chest_card, fake_predictor, told_apart
-from ai_engine.library.card import Label, ModelCard, read_card
+from ai_engine.library.card import Label, ModelCard, read_card, write_card
 from ai_engine.library.earned import (
     AMONG_ABNORMAL,
     before_tuning,
@@ -28,7 +28,7 @@ from ai_engine.library.earned import (
     what_it_tells,
 )
 from ai_engine.library.labels import reported_label
-from ai_engine.library.registry import ModelRegistry, shipped_weights
+from ai_engine.library.registry import ModelRegistry, shipped_weights, verify_weights
 from ai_engine.measures.report import measure_split
 from ai_engine.measures.scored import ScoredSplit
 from ai_engine.prediction import FoundBox, ImagePrediction, Region, RemarkKind
@@ -222,3 +222,19 @@ def test_an_evaluation_measures_every_disease_among_the_abnormal_images_alone() 
             rounds=5,
         )
     }
+
+
+def test_figures_of_other_weights_make_a_card_unreadable(tmp_path: Path) -> None:
+    card = chest_card(tmp_path, digest="a" * 64)
+    write_card(replace(card, figures_of="a" * 64))
+    assert read_card(tmp_path).figures_of == "a" * 64
+    write_card(replace(card, figures_of="b" * 64))
+    with pytest.raises(ModelFolderError, match="measured on other weights"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize("folder", sorted((shipped_weights() / "chest-radiograph").iterdir()))
+def test_every_shipped_chest_cards_figures_are_of_its_weights(folder: Path) -> None:
+    card = read_card(folder)
+    verify_weights(card)
+    assert card.figures_of == card.weights_digest

@@ -1,6 +1,7 @@
 """Figures are right on cases whose answer is known."""
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from ai_engine.datasets.cxr import CxrItem, Split, View
 from ai_engine.kinds.classifier.pointing import is_hit, marked_boxes, peak
 from ai_engine.library.card import Label
+from ai_engine.measures.failures import failures, write_failures
 from ai_engine.measures.metrics import (
     best_f1_threshold,
     bootstrap,
@@ -104,6 +106,35 @@ def test_report_measures_within_each_view_and_writes_itself(tmp_path: Path) -> N
     report.write(tmp_path / "report.json")
     assert '"average_precision"' in (tmp_path / "report.json").read_text(encoding="utf-8")
     assert report.value("auc", "AP") > 0.5
+
+
+def test_report_measures_each_sex_and_band_of_ages_where_there_are_others() -> None:
+    everybody = scored()
+    items = tuple(
+        replace(item, sex="M" if n % 4 < 2 else "F", age=(10, 30, 50, 70, np.nan)[n // 12])
+        for n, item in enumerate(everybody.items)
+    )
+    metrics = measure_split(replace(everybody, items=items), [PNEUMONIA], "test", rounds=10)
+    found = {metric.group: metric.images for metric in metrics if metric.name == "auc"}
+    assert (found["women"], found["men"]) == (30, 30)
+    bands = {name: count for name, count in found.items() if name.startswith("age ")}
+    assert bands == {"age 0 to 17": 12, "age 18 to 39": 12, "age 40 to 64": 12, "age 65 to 119": 12}
+
+
+def test_wrong_decisions_are_listed_by_file_the_furthest_from_right_first(tmp_path: Path) -> None:
+    split = scored()
+    found = list(failures(split, [PNEUMONIA]))
+    missed = [each for each in found if each.missed]
+    alarms = [each for each in found if not each.missed]
+    (counted,) = confusions(split, [PNEUMONIA])
+    assert (len(missed), len(alarms)) == (counted.false_negatives, counted.false_positives)
+    assert [each.probability for each in missed] == sorted(each.probability for each in missed)
+    assert all(each.probability < PNEUMONIA.threshold for each in missed)
+    assert alarms[0].probability == max(each.probability for each in alarms)
+    write_failures(split, [PNEUMONIA], tmp_path / "failures.csv")
+    lines = (tmp_path / "failures.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 1 + len(found)
+    assert f"missed,{split.items[missed[0].row].file}," in lines[1]
 
 
 def test_groups_with_hardly_any_positives_are_left_out() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_engine.commands.comparison.paired import ALL_DEVICES, Standing
+from ai_engine.commands.comparison.paired import ALL_DEVICES
+from ai_engine.commands.comparison.standing import Standing
 from ai_engine.datasets.cxr import CxrDataset, Split, read_cxr
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.kinds.classifier.scorer import Scorer

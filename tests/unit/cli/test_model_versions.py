@@ -1,5 +1,6 @@
 """``dicom-node models import|promote|rollback|history``."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from ai_engine.library.card import read_card
 from ai_engine.library.registry import shipped_weights
 from ai_engine.library.weights_file import digest
 from dicom_node.cli.application import application
-from dicom_node.errors import NodeError
+from dicom_node.errors import ConflictError, NodeError
 from dicom_node.models.cards import ModelUnavailableError
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -76,6 +77,18 @@ def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
     assert "kate" in said
     assert "tom" in said
     assert "rollback" in said
+
+
+def test_a_version_whose_own_report_shows_it_worse_is_promoted_only_with_a_reason(
+    trained: Path, models: Path
+) -> None:
+    dicom_node("import", str(trained))
+    report = {"results": [{"standing": "worse"}], "verdict": "Do not promote it: worse on CR2."}
+    (models / NAME / "1.1.0" / "comparison.json").write_text(json.dumps(report))
+    with pytest.raises(ConflictError, match=r"worse on CR2.*--anyway REASON"):
+        dicom_node("promote", NAME, "1.1.0")
+    said = dicom_node("promote", NAME, "1.1.0", "--by", "kate", "--anyway", "CR2 is gone").output
+    assert "→ 1.1.0 (kate)" in said
 
 
 @pytest.mark.slow

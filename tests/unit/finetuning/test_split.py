@@ -127,9 +127,23 @@ def test_a_device_without_enough_has_no_frozen_set_and_it_is_said(house: House) 
 def test_only_the_devices_asked_for_are_learned_from_but_all_are_measured(house: House) -> None:
     file_cases(house.warehouse, house.folder, 40)
     file_cases(house.warehouse, house.folder, 40, first=100, device=OTHER_DEVICE)
-    made = house.split(dataclasses.replace(RULES, only=frozenset({DEVICE.device_id})))
+    only = dataclasses.replace(RULES, only=frozenset({DEVICE.device_id}), rehearse=False)
+    made = house.split(only)
     assert {each.case.device for each in made.training} == {DEVICE.device_id}
     assert len({each.case.device for each in made.held_out}) == 2
+
+
+def test_as_many_cases_of_other_devices_are_learned_again_as_are_new(house: House) -> None:
+    file_cases(house.warehouse, house.folder, 40)
+    file_cases(house.warehouse, house.folder, 120, first=100, device=OTHER_DEVICE)
+    only = dataclasses.replace(RULES, only=frozenset({DEVICE.device_id}))
+    made = house.split(only)
+    devices = [each.case.device for each in (*made.training, *made.validation)]
+    own, others = devices.count(DEVICE.device_id), devices.count(OTHER_DEVICE.device_id)
+    assert own == others > 0
+    assert any(f"{others} cases of 1 others" in note for note in made.notes)
+    few = house.split(dataclasses.replace(only, most=30))
+    assert len((*few.training, *few.validation)) == 30
 
 
 def test_the_newest_cases_are_taken_where_there_are_too_many(house: House) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from ai_engine.calibration.cases import Minimum
-from ai_engine.commands.comparison.paired import ALL_DEVICES, Standing
+from ai_engine.commands.comparison.paired import ALL_DEVICES
+from ai_engine.commands.comparison.standing import Standing
 from ai_engine.errors import BackendError
 from dicom_node.domain.device import Device
 from dicom_node.domain.observation import Observation
