@@ -29,7 +29,12 @@ _NOT_KEPT = (
     '"Last-Translator',
     '"Language-Team',
 )
-KEYWORDS: Mapping[str, tuple[int, ...] | None] = {"_": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS: Mapping[str, tuple[int, ...] | None] = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "t": None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,17 +190,59 @@ def _messages(path: Path, source: Source) -> Iterator[tuple[str | tuple[str, str
             yield (found_message[0], found_message[1]), list(comments)
 
 
-def catalogues() -> Mapping[Path, tuple[Source, ...]]:
-    """Return the folder of each catalogue, and what it is made of."""
-    return {
-        ROOT / "sr_templates/locale": RESULTS,
-        ROOT / "dicom_node/web/locale": PAGES,
-    }
+def catalogues() -> tuple[Path, Path]:
+    """Return the folders of the two catalogues: of results, and of pages."""
+    return ROOT / "sr_templates/locale", ROOT / "dicom_node/web/locale"
 
 
 PAGES = (
     Source(patterns=("dicom_node/web/templates/*.html",), method="jinja2"),
     Source(patterns=("dicom_node/web/ui/src/*.js",), method="javascript"),
+    Source(
+        patterns=(
+            "dicom_node/administration/*.py",
+            "dicom_node/domain/calibration.py",
+            "dicom_node/domain/delivery.py",
+            "dicom_node/domain/header_words.py",
+            "dicom_node/domain/health.py",
+            "dicom_node/domain/job.py",
+            "dicom_node/domain/notice.py",
+            "dicom_node/domain/patient.py",
+            "dicom_node/domain/reception.py",
+            "dicom_node/domain/route.py",
+            "dicom_node/domain/study.py",
+            "dicom_node/domain/review/*.py",
+            "dicom_node/node/health.py",
+            "dicom_node/node/pages.py",
+            "dicom_node/notices/*.py",
+            "dicom_node/web/*.py",
+            "dicom_node/web/administration/*.py",
+            "dicom_node/web/devices/*.py",
+            "dicom_node/web/review/*.py",
+        ),
+        without=(
+            "dicom_node/notices/channel*.py",
+            "dicom_node/web/administration/events.py",
+            "dicom_node/web/assets.py",
+            "dicom_node/web/devices/drawing.py",
+            "dicom_node/web/https.py",
+            "dicom_node/web/server.py",
+            "dicom_node/web/request_limits.py",
+            "dicom_node/web/slow_headers.py",
+            "dicom_node/web/security.py",
+        ),
+    ),
+    Source(
+        patterns=(
+            "dicom_node/domain/application_entity.py",
+            "dicom_node/domain/callers.py",
+            "dicom_node/domain/user.py",
+            "dicom_node/persistence/ae_titles.py",
+            "dicom_node/persistence/routes.py",
+            "dicom_node/persistence/users.py",
+        ),
+        options={"enumerations": "no"},
+    ),
 )
 
 
@@ -231,16 +278,25 @@ def _forms(text: str | Iterable[str] | None) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text or ("",))
 
 
+def result_template() -> Catalog:
+    """Return what results say."""
+    return extracted(RESULTS)
+
+
+def page_template(results: Catalog) -> Catalog:
+    """Return what pages say beyond results."""
+    template = extracted(PAGES)
+    for message in list(template):
+        if message.id and message.id in results:
+            template.delete(message.id)
+    return template
+
+
 def main() -> None:
     """Update every catalogue, and say what is left to translate."""
-    for folder, sources in catalogues().items():
+    results = result_template()
+    for folder, template in zip(catalogues(), (results, page_template(results)), strict=True):
         folder.mkdir(exist_ok=True)
-        template = extracted(sources)
-        if folder.parent.name == "web":
-            known = extracted(RESULTS)
-            for message in list(template):
-                if message.id and message.id in known:
-                    template.delete(message.id)
         for language in LANGUAGES:
             count, missing = update(folder, template, language)
             print(f"{folder.relative_to(ROOT)}/{language}.po: {count} messages, {missing} missing")

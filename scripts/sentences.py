@@ -37,6 +37,8 @@ _CALLS = frozenset(
         "getattr",
         "setattr",
         "strftime",
+        "note",
+        "_note",
         "strptime",
         "TypeError",
         "LookupError",
@@ -124,7 +126,7 @@ class _Finder(ast.NodeVisitor):
             return
         if is_enumeration:
             for each in node.body:
-                if isinstance(each, ast.Assign) and (words := _words_of(each.value)):
+                if isinstance(each, ast.Assign) and len(words := _words_of(each.value)) > 1:
                     self.found.append((each.lineno, words))
                 elif not isinstance(each, ast.Assign):
                     self.visit(each)

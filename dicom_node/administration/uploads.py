@@ -106,7 +106,7 @@ class UploadedStudies:
 
 
 def _received(study: StudyRecord) -> Step:
-    count = f"{study.instance_count} image{'' if study.instance_count == 1 else 's'}"
+    count = "1 image" if study.instance_count == 1 else f"{study.instance_count} images"
     if study.state is StudyState.RECEIVING:
         return Step(
             title="Received", progress=Progress.NOW, words=f"{count}; it waits {study.waits_for}"

@@ -64,7 +64,8 @@ class User:
     ``title`` is the name that results carry, family name first with carets (PS3.5 Section 6.2.1);
     ``organization`` the organisation that a verdict is made for. ``epoch`` grows whenever what the
     person may do or the password changes: older sessions end. With ``reads_first`` the person wants
-    to say what is to be seen before being shown what a model says.
+    to say what is to be seen before being shown what a model says. ``language`` is the tag of the
+    one that the person has chosen for pages; empty: what the browser asks for.
     """
 
     name: str
@@ -74,6 +75,7 @@ class User:
     disabled: bool = False
     epoch: int = 0
     reads_first: bool = False
+    language: str = ""
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be used in a URL or a log line, and people without a role."""

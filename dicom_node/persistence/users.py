@@ -116,6 +116,12 @@ class UserStore:
                 sa.update(USERS).where(USERS.c.name == name).values(reads_first=value)
             )
 
+    def choose_language(self, name: str, language: str) -> None:
+        """Keep in which language a user wants pages; no session ends for it."""
+        chosen = sa.update(USERS).where(USERS.c.name == name).values(language=language)
+        with self._engine.begin() as connection:
+            connection.execute(chosen)
+
     def _update(
         self,
         name: str,
@@ -189,4 +195,5 @@ def _user(row: sa.RowMapping) -> User:
         disabled=row["disabled"],
         epoch=row["epoch"],
         reads_first=row["reads_first"],
+        language=row["language"],
     )

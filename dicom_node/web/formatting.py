@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from sr_templates.language.language import ENGLISH, Language
 from sr_templates.percent import percent
 
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+_UNITS = ((86400, "{count} d"), (3600, "{count} h"), (60, "{count} min"))
 
 
-def age(then: datetime, now: datetime) -> str:
+def age(then: datetime, now: datetime, language: Language = ENGLISH) -> str:
     """Return how long ago something was, in the largest unit that fits."""
     seconds = max(0, int((now - then).total_seconds()))
-    for size, unit in _UNITS:
+    for size, message in _UNITS:
         if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return "now"
+            return language.filled(message, count=str(seconds // size))
+    return language.message("now")
 
 
 def clock(moment: datetime) -> str:
@@ -23,9 +25,9 @@ def clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%H:%M")
 
 
-def day(moment: datetime) -> str:
+def day(moment: datetime, language: Language = ENGLISH) -> str:
     """Return day and time where the node stands."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    return language.moment(moment.astimezone())
 
 
 def share(percentage: float | None) -> str:
@@ -35,15 +37,23 @@ def share(percentage: float | None) -> str:
     return "< 0.1 %" if 0 < percentage < 0.05 else f"{percentage:.1f} %"
 
 
-def dicom_day(text: str) -> str:
+def dicom_day(text: str, language: Language = ENGLISH) -> str:
     """Return a date (PS3.5 Section 6.2, VR DA) as pages write it; what is none stays as it is."""
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdecimal() else text
+    try:
+        return language.day(datetime.strptime(text, "%Y%m%d").date())  # noqa: DTZ007 - a day
+    except ValueError:
+        return text
 
 
-def sentence(words: str) -> str:
+def sentence(words: str, language: Language = ENGLISH) -> str:
     """Return words as a sentence: with a capital, and an end."""
-    text = words[:1].upper() + words[1:]
+    text = capital(language.said(words))
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def capital(words: str) -> str:
+    """Return words with a capital; the others stay as they are."""
+    return words[:1].upper() + words[1:]
 
 
 def plain(value: object) -> str:
@@ -63,15 +73,20 @@ def listed(detail: object) -> str:
     return str(detail)
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {
-    "age": age,
-    "percent": percent,
-    "clock": clock,
-    "day": day,
-    "dicom_day": dicom_day,
-    "share": share,
-    "sentence": sentence,
-    "listed": listed,
-    "plain": plain,
-    "zip": zip,
-}
+def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
+    """Return what templates write values with, in a language."""
+    return {
+        "age": partial(age, language=language),
+        "capital": capital,
+        "clock": clock,
+        "day": partial(day, language=language),
+        "dicom_day": partial(dicom_day, language=language),
+        "figure": language.figure,
+        "listed": listed,
+        "percent": lambda *shares: language.figure(percent(*shares)),
+        "plain": plain,
+        "share": lambda value: language.figure(share(value)),
+        "said": lambda words: language.said(str(words)),
+        "sentence": partial(sentence, language=language),
+        "zip": zip,
+    }

@@ -21,6 +21,7 @@ from dicom_node.errors import (
 )
 from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
+from dicom_node.web.languages import language_of
 from dicom_node.web.records import address, now, record
 from dicom_node.web.sessions import NotAllowedError, NotSignedInError, StaleFormError, signed_in
 
@@ -100,10 +101,15 @@ def _answer(
     words: str,
     fields: Mapping[str, str] | None = None,
 ) -> Response:
+    try:
+        user = signed_in(request)
+    except NodeError:
+        user = None
     if "HX-Request" in request.headers:
         # The page stays as it is; what went wrong appears above it.
+        said = sentence(words, language_of(request, user))
         return HTMLResponse(
-            f'<p class="notice notice-problem" role="alert">{escape(sentence(words))}</p>',
+            f'<p class="notice notice-problem" role="alert">{escape(said)}</p>',
             status_code=status,
             headers={
                 "HX-Retarget": "#notices",
@@ -112,15 +118,9 @@ def _answer(
             },
         )
     if _is_program(request):
-        said = {"problem": words} | ({"fields": dict(fields)} if fields else {})
-        return JSONResponse(said, status_code=status)
-    try:
-        user = signed_in(request)
-    except NodeError:
-        user = None
-    return frame.page(
-        request, user, "problem.html", status=status, code=status, words=sentence(words)
-    )
+        body = {"problem": words} | ({"fields": dict(fields)} if fields else {})
+        return JSONResponse(body, status_code=status)
+    return frame.page(request, user, "problem.html", status=status, code=status, words=words)
 
 
 def _to_sign_in(request: Request) -> Response:

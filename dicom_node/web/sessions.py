@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from dicom_node.configuration.keys import kept_key
 from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission, User
 from dicom_node.errors import ConfigurationError, NodeError
+from dicom_node.web.languages import CHOSEN
 
 COOKIE = "dicom_node_session"
 # A working day; everything that a person does starts it anew.
@@ -51,6 +52,9 @@ class Accounts(Protocol):
     def password_hash(self, name: str) -> str | None:
         """Return the hash of a user's password, or None."""
 
+    def choose_language(self, name: str, language: str) -> None:
+        """Keep in which language a user wants pages."""
+
 
 class Sessions(Protocol):
     """Who is signed in: what signing out ends, whatever copies of a cookie there are."""
@@ -87,9 +91,11 @@ def begin(request: Request, user: User) -> None:
     sessions: Sessions = request.app.state.sessions
     now = _moment(request)
     oldest = now - timedelta(seconds=ABSOLUTE_SECONDS)
+    chosen = request.session.get(CHOSEN, "")
     request.session.clear()
     request.session.update(
         {
+            CHOSEN: chosen,
             "user": user.name,
             "key": sessions.begin(user.name, at=now, oldest=oldest),
             "epoch": user.epoch,

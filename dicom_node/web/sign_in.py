@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from dicom_node.audit import events
 from dicom_node.configuration.passwords import is_right
 from dicom_node.web.attempts import SignInAttempts
 from dicom_node.web.frame import Frame
+from dicom_node.web.languages import CHOSEN
 from dicom_node.web.records import address as address_of
 from dicom_node.web.records import now, record
 from dicom_node.web.sessions import (
@@ -22,6 +24,7 @@ from dicom_node.web.sessions import (
     end,
     signed_in,
 )
+from sr_templates.language.language import LanguageCode
 
 _LOG = logging.getLogger(__name__)
 PATH = "/sign-in"
@@ -85,7 +88,20 @@ def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime])
             _note(request, name, leaves=True)
         return RedirectResponse(PATH, status_code=303)
 
+    _add_language(router, accounts)
     return router
+
+
+def _add_language(router: APIRouter, accounts: Accounts) -> None:
+    @router.post("/language")
+    def choose(request: Request, language: Annotated[LanguageCode, Form()]) -> Response:
+        """Keep the language that somebody chooses: with the person, or else in the cookie."""
+        request.session[CHOSEN] = language.value
+        with suppress(NotSignedInError):  # what the cookie says counts until somebody signs in
+            accounts.choose_language(signed_in(request).name, language.value)
+        if "HX-Request" in request.headers:
+            return Response(headers={"HX-Refresh": "true"})
+        return RedirectResponse("/", status_code=303)
 
 
 def _known(accounts: Accounts, name: str) -> str:

@@ -24,6 +24,7 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/metrics", ""): ANYBODY,
     ("/sign-in", ""): ANYBODY,
     ("/sign-out", ""): ANYBODY,
+    ("/language", ""): ANYBODY,
     ("/", ""): SIGNED_IN,
     ("/welcome", ""): SIGNED_IN,
     ("/docs", ""): SIGNED_IN,

@@ -136,6 +136,32 @@ def test_an_administrator_alone_reviews_nothing(
     assert client.get("/worklist").status_code == 403
 
 
+def test_somebody_chooses_a_language_before_and_after_signing_in(
+    repositories: Repositories, client: TestClient
+) -> None:
+    add_people(repositories)
+    asked = {"Accept-Language": "ru"}
+    page = client.get("/sign-in", headers=asked)
+    assert '<html lang="ru">' in page.text
+    assert "<h1>Вход</h1>" in page.text
+    assert choose(client, page.text, "en") == 303
+    assert "<h1>Sign in</h1>" in client.get("/sign-in", headers=asked).text
+    sign_in(client, "otto")
+    assert "Signed in" in client.get("/welcome", headers=asked).text, "the choice before stays"
+    assert choose(client, client.get("/welcome").text, "ru") == 303
+    assert repositories.users.get("otto").language == "ru"
+    client.cookies.clear()
+    sign_in(client, "otto")
+    assert "Вы вошли" in client.get("/welcome").text
+
+
+def choose(client: TestClient, page: str, language: str) -> int:
+    """Choose a language by the form of a page; return the status before any redirection."""
+    token = _TOKEN.search(page)
+    form = {"language": language, "csrf_token": token[1] if token else ""}
+    return client.post("/language", data=form, follow_redirects=False).status_code
+
+
 def test_pages_run_nothing_from_elsewhere_and_are_not_kept(client: TestClient) -> None:
     headers = client.get("/sign-in").headers
     assert "script-src 'self';" in headers["Content-Security-Policy"]

@@ -1,0 +1,42 @@
+"""Pages in the language of whoever reads them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dicom_node.web.formatting import age, day, filters
+from dicom_node.web.languages import page_language, preferred
+from sr_templates.language.language import LanguageCode
+
+RUSSIAN = page_language(LanguageCode.RUSSIAN)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "wanted"),
+    [
+        ("ru-RU,ru;q=0.9,en;q=0.8", LanguageCode.RUSSIAN),
+        ("fr-FR, kk;q=0.5, en;q=0.4", LanguageCode.KAZAKH),
+        ("en-GB,ro;q=0.1", LanguageCode.ENGLISH),
+        ("be;q=0", LanguageCode.ENGLISH),
+        ("", LanguageCode.ENGLISH),
+        ("*;q=x", LanguageCode.ENGLISH),
+    ],
+)
+def test_a_browser_gets_the_language_that_it_likes_best(
+    accepted: str, wanted: LanguageCode
+) -> None:
+    assert preferred(accepted) is wanted
+
+
+def test_times_and_figures_are_written_as_the_language_does() -> None:
+    then = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    assert day(then, RUSSIAN).replace("\u202f", " ") == f"2 янв. 2026 г. {then.astimezone():%H:%M}"
+    assert age(then, then + timedelta(hours=3), RUSSIAN) == "3 ч"
+    assert filters(RUSSIAN)["figure"]("0.52 1.2.840") == "0,52 1.2.840"
+
+
+def test_words_of_python_are_said_where_they_are_shown() -> None:
+    write = filters(RUSSIAN)
+    assert write["sentence"]("port 0 is not in 1 to 65535.") == "Порт 0 не от 1 до 65535."
+    assert write["said"]("a hospital's own words") == "a hospital's own words"
+    assert RUSSIAN.counted("%(count)s time", "%(count)s times", 3) == "%(count)s раза"
