@@ -16,6 +16,7 @@ Found = tuple[int, str | None, Message, Sequence[str]]
 
 _WORDS = re.compile(r"[A-Za-z}][a-z}]*[,;:.]? \(?[A-Za-z{]")
 _WORD = re.compile(r"[A-Z][a-z]+(-[a-z]+)?")
+_COUNTED = re.compile(r"\{count\} [a-z]+")
 _LOUD = re.compile(r"[A-Z]{3,} [A-Z -]+ [A-Z ]+")
 # What a sentence never holds, and patterns, addresses, options and mark-up do.
 _TECHNICAL = re.compile(r"[\\^$<>\[\]|]|--|://|\w/\w+/|^[a-z_]+=|\{\w+\}-\{\w+\}-")
@@ -156,7 +157,7 @@ class _Finder(ast.NodeVisitor):
         if not words or _TECHNICAL.search(words):
             return
         if (
-            _LOUD.fullmatch(words)
+            (_LOUD.fullmatch(words) or _COUNTED.fullmatch(words))
             or (_WORDS.search(words) and re.search(r"[a-z]{2}", plain))
             or (self._with_words and _WORD.fullmatch(words))
         ):

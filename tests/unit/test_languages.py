@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 
 from scripts.messages import catalogues, page_template, result_template
 
-LANGUAGES = ("ru",)
+LANGUAGES = ("ro", "ru")
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "dicom_node/web/templates").glob("*.html"))
 _VALUES = re.compile(r"\{\w+\}|%\(\w+\)s|</?[a-z]+>")
