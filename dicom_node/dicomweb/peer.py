@@ -17,6 +17,10 @@ from dicom_node.errors import NodeError
 
 _PIECE = 2**18
 _LARGEST_ANSWER = 16 * 2**20
+_LARGEST_OBJECT = 2 * 2**30
+_PREAMBLE = 128
+# In whatever transfer syntax it is kept, so that nothing is decoded on the way.
+_INSTANCES = f'multipart/related; type="{DICOM}"; transfer-syntax=*'
 _ACCEPT = MappingProxyType({"Accept": DICOM_JSON})
 _NOT_LET_IN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _ANSWERED_STORE = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.CONFLICT})
@@ -96,7 +100,7 @@ class WebConnection:
         """Hang up."""
         self._client.close()
 
-    def search(self, path: str, query: Mapping[str, str]) -> list[Dataset]:
+    def search(self, path: str, query: Mapping[str, str | list[str]]) -> list[Dataset]:
         """Search (QIDO-RS, PS3.18 Section 10.6); return the matches in the DICOM JSON Model.
 
         Raises
@@ -113,6 +117,32 @@ class WebConnection:
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise WebPeerError(f"{self._peer.title} answered a search with something else")
         return found
+
+    def retrieve(self, path: str) -> bytes:
+        """Return one instance as the server has it (WADO-RS, PS3.18 Section 10.4): a Part 10 file.
+
+        Raises
+        ------
+        WebPeerError
+            There is no answer, or none that holds an instance.
+        """
+        status, body = self._asked(
+            "GET", path, largest=_LARGEST_OBJECT, headers={"Accept": _INSTANCES}
+        )
+        if status != HTTPStatus.OK:
+            raise self._refused(status)
+        if body[_PREAMBLE : _PREAMBLE + 4] == b"DICM":  # not in parts, as some servers answer
+            return body
+        return self._only_part(body)
+
+    def _only_part(self, body: bytes) -> bytes:
+        """Return the content of the first part of a multipart body (RFC 2046 Section 5.1)."""
+        delimiter, _, rest = body.lstrip(b"\r\n").partition(b"\r\n")
+        _, separator, content = rest.partition(b"\r\n\r\n")
+        part, end, _ = content.partition(b"\r\n" + delimiter)
+        if not (delimiter.startswith(b"--") and separator and end):
+            raise WebPeerError(f"{self._peer.title} answered with something that is no instance")
+        return part
 
     def store(self, paths: Sequence[Path]) -> StoreAnswer:
         """Store objects, streamed from their files (STOW-RS, PS3.18 Section 10.5).
@@ -173,7 +203,9 @@ class WebConnection:
             seconds=seconds,
         )
 
-    def _asked(self, method: str, path: str, **how: Any) -> tuple[int, bytes]:
+    def _asked(
+        self, method: str, path: str, *, largest: int = _LARGEST_ANSWER, **how: Any
+    ) -> tuple[int, bytes]:
         """Ask, and return status and body, of which no more is read than makes sense."""
         until = time.monotonic() + self._whole
         try:
@@ -182,7 +214,7 @@ class WebConnection:
                 body = bytearray()
                 for piece in answer.iter_bytes():
                     body += piece
-                    if len(body) > _LARGEST_ANSWER or time.monotonic() > until:
+                    if len(body) > largest or time.monotonic() > until:
                         raise WebPeerError(f"{self._peer.title} does not come to an end")
                 return answer.status_code, bytes(body)
         except self._failure as error:

@@ -7,20 +7,16 @@ matches than make sense, and not past a deadline.
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.association import Association
 
-from dicom_node.domain.header_words import regions_said
-from dicom_node.domain.prior import FoundSeries, FoundStudy, patient_said
-from dicom_node.domain.retrieval import ListedInstance
+from dicom_node.domain.found import Attributes
 from dicom_node.network.associations import end
 from dicom_node.network.errors import AnswerError, AssociationError
 from dicom_node.network.status import SUCCESS
-from dicom_node.query.json_model import JsonEntity
-from dicom_node.query.keys import tag_of
 from dicom_node.query.reading import UNREADABLE
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -87,7 +83,7 @@ def instance_query(study: str, series: str) -> Dataset:
 
 def matches(
     association: Association, identifier: Dataset, *, most: int, until: float
-) -> Iterator[JsonEntity]:
+) -> Iterator[Attributes]:
     """Yield what matches, in the order in which it is answered.
 
     Parameters
@@ -134,58 +130,11 @@ def said(status: Mapping[Any, Any] | Dataset) -> str:
     return f"0x{number:04X}" + (f" ({comment})" if comment.isprintable() and comment else "")
 
 
-def found_study(entity: JsonEntity) -> FoundStudy | None:
-    """Return a study as an archive answers it; None where it names no study."""
-    uid = _text(entity, "StudyInstanceUID")
-    if not uid:
-        return None
-    return FoundStudy(
-        study_instance_uid=uid,
-        patient=patient_said(entity.attributes),
-        study_date=_text(entity, "StudyDate"),
-        study_time=_text(entity, "StudyTime"),
-        modalities=frozenset(entity.texts(tag_of("ModalitiesInStudy"))),
-        regions=regions_said(_text(entity, "StudyDescription")),
-        instances=_count(entity, "NumberOfStudyRelatedInstances"),
-    )
-
-
-def found_series(entity: JsonEntity) -> FoundSeries | None:
-    """Return a series as an archive answers it; None where it names no series."""
-    uid = _text(entity, "SeriesInstanceUID")
-    if not uid:
-        return None
-    words = [_text(entity, each) for each in ("SeriesDescription", "ProtocolName")]
-    return FoundSeries(
-        series_instance_uid=uid,
-        modality=_text(entity, "Modality"),
-        regions=regions_said(_text(entity, "BodyPartExamined")) or regions_said(*words),
-        instances=_count(entity, "NumberOfSeriesRelatedInstances"),
-    )
-
-
-def listed_instance(series: str, entity: JsonEntity) -> ListedInstance | None:
-    """Return an instance as an archive answers it; None where it does not say which it is."""
-    uid, sop_class = _text(entity, "SOPInstanceUID"), _text(entity, "SOPClassUID")
-    if not uid or not sop_class:
-        return None
-    return ListedInstance(series_instance_uid=series, sop_instance_uid=uid, sop_class_uid=sop_class)
-
-
-def _entity(association: Association, answer: Dataset | None) -> JsonEntity:
+def _entity(association: Association, answer: Dataset | None) -> Attributes:
     try:
         if answer is None:
             raise ValueError("no data set")
-        return JsonEntity(json.loads(answer.to_json()))
+        return cast("Attributes", json.loads(answer.to_json()))
     except UNREADABLE as error:
         end(association, association.abort)
         raise AnswerError("the archive answered a query with what cannot be read") from error
-
-
-def _text(entity: JsonEntity, keyword: str) -> str:
-    return next((str(each).strip() for each in entity.texts(tag_of(keyword))), "")
-
-
-def _count(entity: JsonEntity, keyword: str) -> int | None:
-    text = _text(entity, keyword)
-    return int(text) if text.isdecimal() else None

@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
+from dicom_node.domain.found import Attributes, found_series, found_study, listed_instance
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.prior import FoundSeries, FoundStudy
 from dicom_node.domain.reception import Announcement, InstanceStore
@@ -28,17 +29,13 @@ from dicom_node.network.query_scu import (
     PENDING,
     PLAIN,
     STUDY_ROOT_FIND,
-    found_series,
-    found_study,
     instance_query,
-    listed_instance,
     matches,
     said,
     series_query,
     study_query,
 )
 from dicom_node.network.status import DESTINATION_UNKNOWN, NOT_AUTHORIZED, SUCCESS, store_status
-from dicom_node.query.json_model import JsonEntity
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +165,7 @@ class ArchiveScu:
                     return got
         return self._moved(study_instance_uid, wanted, until)
 
-    def _asked(self, identifier: Dataset, most: int) -> tuple[JsonEntity, ...]:
+    def _asked(self, identifier: Dataset, most: int) -> tuple[Attributes, ...]:
         contexts = [build_context(STUDY_ROOT_FIND, PLAIN)]
         until = time.monotonic() + self._deadline
         with open_association(

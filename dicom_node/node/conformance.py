@@ -119,8 +119,8 @@ def _overview() -> Iterator[str]:
             (name(PERFORMED_STEP), "No", "Yes"),
             (name(AVAILABILITY), "Yes", "Yes"),
             (name(UPS_EVENT), "No", "Yes"),
-            ("STOW-RS, QIDO-RS", "Yes", "Yes"),
-            ("WADO-RS, WADO-URI, UPS-RS", "No", "Yes"),
+            ("STOW-RS, QIDO-RS, WADO-RS", "Yes", "Yes"),
+            ("WADO-URI, UPS-RS", "No", "Yes"),
         ],
     )
     yield ""

@@ -139,4 +139,7 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
     yield "Results go by STOW-RS (`multipart/related` of `application/dicom`) to destinations with"
     yield "an URL, by HTTP or HTTPS, with a user and password (Basic) or a bearer token. Whether"
     yield "they are there is asked by QIDO-RS where the destination's entry says `--proof find`."
+    yield "Priors, and images that a transfer lacks, are searched by QIDO-RS (studies by PatientID"
+    yield "and a range of StudyDate, series, instances) and got by WADO-RS, instance by instance, in"
+    yield "the transfer syntax in which they are kept, where `retrieval.archive` has a DICOMweb URL."
     yield "Redirects are not followed. Bodies are streamed, one request for each delivery."

@@ -7,12 +7,14 @@ from datetime import timedelta
 from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.prediction import RemarkKind
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.dicomweb.archive import WebArchive
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.prior import PriorRule
+from dicom_node.domain.prior import FoundSeries, FoundStudy, PriorRule
+from dicom_node.domain.retrieval import ListedInstance
 from dicom_node.domain.study import StudyRecord
 from dicom_node.network.retrieve_scu import ArchiveScu
 from dicom_node.node.clock import utc_now
-from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, scu_timeouts, web_peer_of, web_timeouts
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
@@ -20,6 +22,7 @@ from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.repair import Repairing
 from dicom_node.workflow.priors.comparing import Comparing
 from dicom_node.workflow.priors.fetching import PriorFetching
+from dicom_node.workflow.priors.ports import PriorArchive
 from dicom_node.workflow.priors.searching import PriorParts, PriorSearching
 
 # What an archive has sent to the node's own port is indexed this soon after it said so.
@@ -30,11 +33,19 @@ _REPAIRED_AT_ONCE = 1000
 
 def archive_of(
     settings: NodeSettings, repositories: Repositories, *, title: str = ""
-) -> ArchiveScu:
-    """Return the archive that the settings name, or another, as it is asked."""
+) -> PriorArchive:
+    """Return the archive that the settings name, or another: asked by associations or DICOMweb."""
     wanted = settings.retrieval
     title = title or wanted.archive
-    return ArchiveScu(
+    web = WebArchive(
+        lambda: web_peer_of(settings, repositories.ae_titles.get(title)),
+        timeouts=web_timeouts(settings),
+        store=repositories.received,
+        called_ae=settings.network.ae_title,
+        now=utc_now,
+        deadline=wanted.deadline,
+    )
+    scu = ArchiveScu(
         lambda: address_of(settings, repositories.ae_titles.get(title)),
         calling_ae=settings.network.ae_title,
         timeouts=scu_timeouts(settings),
@@ -44,6 +55,37 @@ def archive_of(
         way=wanted.way,
         deadline=wanted.deadline,
     )
+    return _EitherWay(web, scu, is_web=lambda: bool(repositories.ae_titles.get(title).url))
+
+
+class _EitherWay:
+    """An archive that is asked as its entry says at that moment."""
+
+    def __init__(self, web: PriorArchive, scu: PriorArchive, *, is_web: Callable[[], bool]) -> None:
+        self._web = web
+        self._scu = scu
+        self._is_web = is_web
+
+    def studies_of(self, patient_id: str, *, until: str) -> tuple[FoundStudy, ...]:
+        """Return the studies of a patient, up to a date (YYYYMMDD)."""
+        return self._asked().studies_of(patient_id, until=until)
+
+    def series_of(self, study_instance_uid: str) -> tuple[FoundSeries, ...]:
+        """Return the series of a study."""
+        return self._asked().series_of(study_instance_uid)
+
+    def listed(self, study_instance_uid: str, series: Sequence[str]) -> tuple[ListedInstance, ...]:
+        """Return what it has of some series of a study."""
+        return self._asked().listed(study_instance_uid, series)
+
+    def fetched(
+        self, study_instance_uid: str, wanted: Sequence[ListedInstance]
+    ) -> tuple[ReceivedInstance, ...]:
+        """Get instances; return those that came, durable."""
+        return self._asked().fetched(study_instance_uid, wanted)
+
+    def _asked(self) -> PriorArchive:
+        return self._web if self._is_web() else self._scu
 
 
 def repairing_of(

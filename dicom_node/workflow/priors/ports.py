@@ -15,10 +15,10 @@ LATE = timedelta(seconds=60)
 class ImageArchive(Protocol):
     """An archive that can be asked for images of studies that the node knows of."""
 
-    def series_of(self, study_instance_uid: str) -> Sequence[FoundSeries]:
+    def series_of(self, study_instance_uid: str) -> tuple[FoundSeries, ...]:
         """Return the series of a study, with the number of images of each where it counts."""
 
-    def listed(self, study_instance_uid: str, series: Sequence[str]) -> Sequence[ListedInstance]:
+    def listed(self, study_instance_uid: str, series: Sequence[str]) -> tuple[ListedInstance, ...]:
         """Return what it has of some series of a study."""
 
     def fetched(
@@ -30,7 +30,7 @@ class ImageArchive(Protocol):
 class PriorArchive(ImageArchive, Protocol):
     """An archive that can also be searched."""
 
-    def studies_of(self, patient_id: str, *, until: str) -> Sequence[FoundStudy]:
+    def studies_of(self, patient_id: str, *, until: str) -> tuple[FoundStudy, ...]:
         """Return the studies of a patient, up to a date (YYYYMMDD)."""
 
 

@@ -1,5 +1,6 @@
 """Priors of a patient come from the archive that has them, whatever else it answers."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.dicomweb.archive import WebArchive
+from dicom_node.dicomweb.peer import WebPeer, WebTimeouts
 from dicom_node.domain.prior import PriorRule, PriorState, SearchState
 from dicom_node.domain.retrieval import Way
 from dicom_node.domain.study import StudyState
@@ -23,16 +27,18 @@ from dicom_node.network.retrieve_scu import ArchiveScu, Arrived
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.priors import PriorStore
 from dicom_node.persistence.corridor.retrievals import RetrievalStore
+from dicom_node.workflow.priors.ports import PriorArchive
 from dicom_node.workflow.priors.searching import RETRIES, PriorParts, PriorSearching
 from dicom_node.workflow.testing.fakes import FakeClock
 from tests.peers import node
 from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset, write_part10
-from tests.peers.orthanc import Orthanc, orthanc
+from tests.peers.orthanc import PASSWORD, USER, Orthanc, orthanc
 
 pytestmark = pytest.mark.peer
 ROOT = "1.2.826.0.1.3680043.9.77"
 NEW, PRIOR, OLDER = f"{ROOT}.1", f"{ROOT}.2", f"{ROOT}.3"
 TIMEOUTS = ScuTimeouts(connection=5.0, acse=10.0, dimse=10.0, network=10.0)
+AUTHORIZATION = f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 _MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 
 
@@ -55,13 +61,27 @@ class Desk:
             now=lambda: RECEIVED_AT,
             **options,  # type: ignore[arg-type]
         )
-        self.ledger.want([NEW], to.ae_title, at=RECEIVED_AT)
+        return self._searching(scu, to.ae_title, rule)
+
+    def search_web(self, peer: WebPeer, *, rule: PriorRule) -> PriorSearching:
+        web = WebArchive(
+            lambda: peer,
+            timeouts=WebTimeouts(connection=5.0, response=10.0),
+            store=self.received,
+            called_ae="AINODE",
+            now=lambda: RECEIVED_AT,
+            deadline=60.0,
+        )
+        return self._searching(web, peer.title, rule)
+
+    def _searching(self, archive: PriorArchive, title: str, rule: PriorRule) -> PriorSearching:
+        self.ledger.want([NEW], title, at=RECEIVED_AT)
         parts = PriorParts(
             ledger=self.ledger,
             index=self.index,
             retrievals=self.retrievals,
-            archive=scu,
-            title=to.ae_title,
+            archive=archive,
+            title=title,
             rule=rule,
             clock=self.clock,
         )
@@ -171,6 +191,33 @@ def test_priors_come_by_c_move_where_that_is_chosen(
     (prior,) = desk.ledger.of_study(NEW)
     assert (prior.prior_study_uid, prior.state, prior.held) == (PRIOR, PriorState.HELD, 2)
     assert desk.index.study(PRIOR).state is StudyState.PRIOR
+
+
+def test_priors_come_from_a_dicomweb_server(
+    desk: Desk, plain_orthanc: Orthanc, tmp_path: Path
+) -> None:
+    fill(plain_orthanc, tmp_path)
+    peer = WebPeer(title="WEB", url=f"{plain_orthanc.url}/dicom-web", authorization=AUTHORIZATION)
+    searching = desk.search_web(peer, rule=PriorRule(number=5))
+    assert searching.round() == 0.0
+    assert [(each.prior_study_uid, each.state) for each in desk.ledger.of_study(NEW)] == [
+        (PRIOR, PriorState.HELD),
+        (OLDER, PriorState.HELD),
+    ]
+    assert desk.index.study(PRIOR).state is StudyState.PRIOR
+    (image, _) = desk.index.instances(PRIOR)
+    assert image.calling_ae == "WEB"
+    assert dcmread(desk.received.path(image.path)).PatientName == "Müller^Jörg"
+
+
+def test_a_dicomweb_server_that_does_not_let_us_in_is_asked_again(
+    desk: Desk, plain_orthanc: Orthanc
+) -> None:
+    stranger = WebPeer(title="WEB", url=f"{plain_orthanc.url}/dicom-web")
+    assert desk.search_web(stranger, rule=PriorRule(number=1)).round()
+    search = desk.ledger.search(NEW)
+    assert search is not None
+    assert "the credential is missing or wrong" in search.reason
 
 
 Answer = tuple[int, Dataset | None]
