@@ -49,7 +49,6 @@ logger = logging.getLogger(__name__)
 
 _RECEPTION = frozenset({Operation.ECHO, Operation.STORE})
 _QUERIES = frozenset({Operation.FIND, Operation.MOVE})
-_POLL_SECONDS = 0.25
 _ABORT_SECONDS = 1.0
 
 
@@ -249,7 +248,7 @@ def _serve(server: ReceiverServer, link: _Link) -> None:
     signal.signal(signal.SIGTERM, terminate)
     Thread(target=obey, name="stop-order", daemon=True).start()
     link.send(ReceiverReady())
-    server.serve_forever(poll_interval=_POLL_SECONDS)
+    server.serve()
     _finish(server, orders[0].graceful_timeout if orders else _ABORT_SECONDS)
 
 

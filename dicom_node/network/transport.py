@@ -1,10 +1,12 @@
 """The listening socket, and the server that accepts associations from it."""
 
 import logging
+import selectors
 import socket
+import threading
 import time
 from collections.abc import Callable
-from socketserver import BaseServer
+from contextlib import suppress
 from ssl import SSLContext
 from typing import Any, cast
 
@@ -82,7 +84,22 @@ class ReceiverServer(ThreadedAssociationServer):
         self.handlers = handlers
         self.on_end = on_end
         self.services = services or Services()
+        self._bell, self._rope = socket.socketpair()
+        self._is_over, self._has_ended = threading.Event(), threading.Event()
         super().__init__(ae, listener.getsockname(), ae.ae_title, [], request_handler=_Connection)
+
+    def serve(self) -> None:
+        """Accept until `shutdown`; wakes up for connections and for nothing else."""
+        self.timeout = 0  # to wait is what is done here
+        with selectors.DefaultSelector() as awaited:
+            awaited.register(self, selectors.EVENT_READ)
+            awaited.register(self._rope, selectors.EVENT_READ)
+            while not self._is_over.is_set():
+                awaited.select()
+                if not self._is_over.is_set():
+                    self.handle_request()
+                    self.service_actions()
+        self._has_ended.set()
 
     def server_bind(self) -> None:
         """Take over the socket that listens already."""
@@ -148,10 +165,15 @@ class ReceiverServer(ThreadedAssociationServer):
     def server_close(self) -> None:
         """Close this process's hold on the socket, not the socket of the others."""
         self._listener.close()
+        self._bell.close()
+        self._rope.close()
 
     def shutdown(self) -> None:
         """Stop accepting; open associations go on."""
-        BaseServer.shutdown(self)
+        self._is_over.set()
+        with suppress(OSError):  # it is told for the second time
+            self._bell.send(b"x")
+        self._has_ended.wait()
         self.server_close()
 
 

@@ -83,7 +83,6 @@ _CHANGE_STATE, _REQUEST_CANCEL, _SUBSCRIBE, _UNSUBSCRIBE, _SUSPEND = range(1, 6)
 _SUCCESS, _CANCELED, _PENDING = 0x0000, 0xFE00, 0xFF00
 _OUT_OF_RESOURCES, _QUERY_MISMATCH, _UNABLE = 0xA700, 0xA900, 0xC001
 _LARGEST_REQUEST = 4 * 1024 * 1024
-_POLL_SECONDS = 0.25
 
 Answer = tuple[Dataset | int, Dataset | None]
 
@@ -151,9 +150,7 @@ class WorklistScp:
             tls=server_context(self._settings.tls) if self._settings.tls else None,
             reactor=self._settings.reactor,
         )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="worklist", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve, name="worklist", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
