@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-INPUT, OUTPUT = "{input}", "{output}"
-"""What stands in a command for the two folders."""
+INPUT, OUTPUT, PRIORS = "{input}", "{output}", "{priors}"
+"""What stands in a command for the folders."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\0\n]*")
 
@@ -25,15 +25,18 @@ class Program:
         Seconds that a study may take.
     memory_bytes
         Address space of each of its processes; 0 for as much as there is.
+    priors
+        Whether it also gets images of the patient's earlier studies, in the folder ``{priors}``.
     """
 
     command: tuple[str, ...]
     environment: tuple[str, ...] = ()
     timeout: float = 120.0
     memory_bytes: int = 0
+    priors: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what can't be run, and limits that aren't (ValueError)."""
+        """Refuse what can't be run, and limits that aren't (TypeError, ValueError)."""
         if not self.command or not all(isinstance(each, str) for each in self.command):
             raise ValueError("program.command is no list of a program and its arguments")
         if not self.command[0].startswith("/"):
@@ -45,6 +48,8 @@ class Program:
                 raise ValueError("program.environment is no list of NAME=value")
         if not 0 < self.timeout <= 3600:
             raise ValueError("program.timeout is not above 0 and at most 3600 seconds")
+        if not isinstance(self.priors, bool):
+            raise TypeError("program.priors is neither true nor false")
         if self.memory_bytes < 0:
             raise ValueError("program.memory_bytes is below 0")
 

@@ -208,11 +208,13 @@ class ModelHost:
         model: ModelIdentity,
         instances: Sequence[ReceivedInstance],
         calibrations: Mapping[str, Calibration] = NO_CALIBRATIONS,
+        priors: Sequence[ReceivedInstance] = (),
     ) -> Result:
         """Run ``model`` on ``instances``; images that cannot be read are refused, each by reason.
 
         A job keeps the version it was planned with, also when another one was promoted since.
         ``calibrations`` decide images by SOP Instance UID; the model's own thresholds the others.
+        ``priors`` are images of earlier studies, for a program that wants them.
 
         Raises
         ------
@@ -228,7 +230,9 @@ class ModelHost:
             case Reads.CT_STUDY:
                 return self._ct.predict(card, instances)
             case Reads.FOLDER:
-                return self._programs.predict(self._as_loading(card), instances, calibrations)
+                return self._programs.predict(
+                    self._as_loading(card), instances, calibrations, priors
+                )
             case Reads.RADIOGRAPHS:
                 return self._predict_radiographs(model, instances, calibrations)
 

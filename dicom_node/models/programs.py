@@ -45,8 +45,9 @@ class ProgramModels:
         loading: Loading,
         instances: Sequence[ReceivedInstance],
         calibrations: Mapping[str, Calibration],
+        priors: Sequence[ReceivedInstance] = (),
     ) -> Prediction:
-        """Run the program of a card on a study.
+        """Run the program of a card on a study, with images of the patient's earlier ones.
 
         Raises
         ------
@@ -67,7 +68,8 @@ class ProgramModels:
         if not images:
             return Prediction(model=loading.card.identity, images=(), refusals=refused)
         try:
-            prediction = predictor.predict(images, calibrations)
+            earlier = [self._objects.source_path(each.path) for each in priors]
+            prediction = predictor.predict(images, calibrations, earlier)
         except AiEngineError as error:
             raise ModelUnavailableError(f"model {loading.card.identity.key}: {error}") from error
         except OSError as error:

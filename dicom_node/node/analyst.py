@@ -72,9 +72,10 @@ class Analyst:
         model: ModelIdentity,
         instances: Sequence[ReceivedInstance],
         calibrations: Mapping[str, Calibration],
+        priors: Sequence[ReceivedInstance] = (),
     ) -> Result:
         """Run a model on images (`ModelHost.predict`)."""
-        return self._models.predict(model, instances, calibrations)
+        return self._models.predict(model, instances, calibrations, priors)
 
     def look_ahead(
         self,

@@ -22,6 +22,7 @@ from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.repair import Repairing
 from dicom_node.workflow.priors.comparing import Comparing
 from dicom_node.workflow.priors.fetching import PriorFetching
+from dicom_node.workflow.priors.giving import Giving, ModelsWithPriors
 from dicom_node.workflow.priors.ports import PriorArchive
 from dicom_node.workflow.priors.searching import PriorParts, PriorSearching
 
@@ -142,6 +143,27 @@ def fetching_of(
         clock=utc_now,
         leads=leads,
     )
+
+
+def giving_of(
+    settings: NodeSettings,
+    repositories: Repositories,
+    models: ModelsWithPriors,
+    fetching: PriorFetching | None,
+) -> Giving:
+    """Return what gives priors to models that want them."""
+    return Giving(
+        models=models,
+        index=repositories.index,
+        priors=repositories.priors.of_study,
+        wait_for=fetching.wait_for if fetching is not None else _not_at_all,
+        patience=settings.retrieval.prior_patience,
+    )
+
+
+def _not_at_all(_study_instance_uid: str, _patience: float) -> bool:
+    """Wait for nothing: no archive is asked."""
+    return True
 
 
 def comparing_of(repositories: Repositories, review_queue: HotbaseReviewQueue) -> Comparing:

@@ -128,13 +128,29 @@ class Isolated:
             return None
         return self._run(instances, Analyst.triage, model, tuple(instances))
 
-    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
-        """Run a model on instances of the archive."""
+    def wants_priors(self, model: ModelIdentity) -> bool:
+        """Whether a model is given images of the patient's earlier studies."""
+        program = self._cards.card(model).program
+        return program is not None and program.priors
+
+    def predict(
+        self,
+        model: ModelIdentity,
+        instances: Sequence[ReceivedInstance],
+        priors: Sequence[ReceivedInstance] = (),
+    ) -> Result:
+        """Run a model on instances of the archive; ``priors`` are for one that wants them."""
         chosen = calibrations_of(instances, model, self._calibrations)
         patience = self._cards.card(model).patience(len(instances))
         with self._timed(model.name, model.version):
             return self._run_for(
-                patience, instances, Analyst.predict, model, tuple(instances), chosen
+                patience,
+                instances,
+                Analyst.predict,
+                model,
+                tuple(instances),
+                chosen,
+                tuple(priors),
             )
 
     def look_ahead(self, model: ModelIdentity, instance: ReceivedInstance) -> None:

@@ -30,7 +30,7 @@ from dicom_node.node.committing import commitment_telling
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.engine_settings import contract, remote_settings
-from dicom_node.node.fetching import comparing_of, fetching_of, repairing_of
+from dicom_node.node.fetching import comparing_of, fetching_of, giving_of, repairing_of
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.hosts import Cluster
@@ -153,6 +153,7 @@ class Node:
             models=lambda: [card.name for card in self._jobs.models()],
             min_new_cases=settings.finetuning.min_new_cases,
         )
+        self._fetching = fetching_of(settings, self._repositories, leads=self._cluster.leads)
         self._corridor = self._make_corridor()
         self._work = (
             Work(
@@ -190,7 +191,6 @@ class Node:
         self._corridor.planning.wake_with(self._dispatch.wake)
         self._telling = commitment_telling(settings, self._repositories)
         self._messages = Messages(settings, self._repositories)
-        self._fetching = fetching_of(settings, self._repositories, leads=self._cluster.leads)
         self._ahead = Ahead(
             AheadParts(
                 routes=lambda: self._routes.current().routes,
@@ -458,6 +458,7 @@ class Node:
                 archive=settings.retrieval.archive,
                 announced=repositories.announcements.announced,
                 orders=orders,
+                beside=giving_of(settings, repositories, self._models, self._fetching).predict,
             ),
             reporting=Reporting(
                 index=repositories.index,

@@ -87,9 +87,12 @@ class FolderPredictor:
         return self._guard
 
     def predict(
-        self, images: Sequence[FolderImage], calibrations: Mapping[str, Calibration]
+        self,
+        images: Sequence[FolderImage],
+        calibrations: Mapping[str, Calibration],
+        priors: Sequence[Path] = (),
     ) -> Prediction:
-        """Run the program on the images of one study.
+        """Run the program on the images of one study; ``priors`` are files of earlier ones.
 
         Raises
         ------
@@ -98,7 +101,8 @@ class FolderPredictor:
         """
         known = {each.sop_instance_uid: each for each in images}
         labels = frozenset(label.name for label in self._card.labels)
-        with ran(self._program, [each.path for each in images], keep=self._keep) as folder:
+        given = [each.path for each in images]
+        with ran(self._program, given, keep=self._keep, priors=priors) as folder:
             files = left_files(folder)
             told = Told()
             if (folder / RESULT) in files:

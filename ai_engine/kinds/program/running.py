@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ai_engine.errors import BackendError
 from ai_engine.kinds.program import limited
-from ai_engine.library.program import INPUT, OUTPUT, Program
+from ai_engine.library.program import INPUT, OUTPUT, PRIORS, Program
 
 LARGEST_FILE = 1024**3
 """Bytes of one file that a program may write."""
@@ -27,12 +27,15 @@ LAST_WORDS = "last-words.txt"
 _KEPT_WORDS = 64 * 1024
 
 IN_NAMES = ("MERCURE_IN_DIR", "HOLOSCAN_INPUT_PATH", "MONAI_INPUTPATH")
+PRIORS_NAME = "PRIORS_DIR"
 OUT_NAMES = ("MERCURE_OUT_DIR", "HOLOSCAN_OUTPUT_PATH", "MONAI_OUTPUTPATH")
 """The variables by which mercure's modules and MONAI Deploy's applications know the folders."""
 
 
 @contextmanager
-def ran(program: Program, files: Sequence[Path], *, keep: Path) -> Iterator[Path]:
+def ran(
+    program: Program, files: Sequence[Path], *, keep: Path, priors: Sequence[Path] = ()
+) -> Iterator[Path]:
     """Run a program on copies of files; yield the folder that it left.
 
     Parameters
@@ -43,6 +46,8 @@ def ran(program: Program, files: Sequence[Path], *, keep: Path) -> Iterator[Path
         DICOM files; it gets them as ``input/0001.dcm`` and so on, in their order.
     keep
         Folder for what a run that failed has said.
+    priors
+        DICOM files of earlier studies, which it gets as ``priors/0001.dcm`` and so on.
 
     Raises
     ------
@@ -51,11 +56,12 @@ def ran(program: Program, files: Sequence[Path], *, keep: Path) -> Iterator[Path
     """
     with tempfile.TemporaryDirectory(prefix="program-") as name:
         place = Path(name)
-        for folder in ("input", "output", "home"):
+        for folder in ("input", "output", "priors", "home"):
             (place / folder).mkdir()
-        for number, each in enumerate(files, start=1):
-            # Copies: what is in the archive is nobody's to change.
-            shutil.copyfile(each, place / "input" / f"{number:04d}.dcm")
+        for folder, given in (("input", files), ("priors", priors)):
+            for number, each in enumerate(given, start=1):
+                # Copies: what is in the archive is nobody's to change.
+                shutil.copyfile(each, place / folder / f"{number:04d}.dcm")
         _run(program, place, keep)
         yield place / "output"
 
@@ -83,7 +89,11 @@ def left_files(folder: Path) -> tuple[Path, ...]:
 
 
 def _run(program: Program, place: Path, keep: Path) -> None:
-    folders = {INPUT: str(place / "input"), OUTPUT: str(place / "output")}
+    folders = {
+        INPUT: str(place / "input"),
+        OUTPUT: str(place / "output"),
+        PRIORS: str(place / "priors"),
+    }
     words = place / "words"
     with words.open("wb") as said:
         try:
@@ -145,6 +155,7 @@ def _environment(program: Program, place: Path) -> dict[str, str]:
         **own,
         **dict.fromkeys(IN_NAMES, str(place / "input")),
         **dict.fromkeys(OUT_NAMES, str(place / "output")),
+        PRIORS_NAME: str(place / "priors"),
     }
 
 

@@ -45,6 +45,14 @@ class Inferred:
     made_at: datetime
 
 
+PredictsBeside = Callable[[Job, Sequence[ReceivedInstance]], Result | None]
+
+
+def _nothing_beside(_job: Job, _instances: Sequence[ReceivedInstance]) -> Result | None:
+    """Ask no model for more than the study."""
+    return None
+
+
 class Inference:
     """Runs the model that a job names."""
 
@@ -59,13 +67,16 @@ class Inference:
         archive: str = "",
         announced: Callable[[str], Announced] = lambda _study: NOTHING_ANNOUNCED,
         orders: FindsOrders | None = None,
+        beside: PredictsBeside = _nothing_beside,
     ) -> None:
         """Keep the parts.
 
+        ``beside`` asks a model that wants the patient's earlier images too.
         ``archive`` is the AE title that missing images are fetched from; ``announced`` says what
         others have said of a study.
         """
         self._announced = announced
+        self._beside = beside
         self._orders = orders or NoOrders()
         self._index = index
         self._results = results
@@ -121,7 +132,9 @@ class Inference:
 
     def _predicted(self, job: Job, instances: Sequence[ReceivedInstance]) -> Result:
         admitted, refused = self._watch.admitted(job.model, instances)
-        prediction = self._models.predict(job.model, admitted)
+        prediction = self._beside(job, admitted)
+        if prediction is None:
+            prediction = self._models.predict(job.model, admitted)
         told = with_refusals(prediction, refused)
         remarked = with_remarks(told, job, instances, self._archive)
         return replace(remarked, remarks=(*remarked.remarks, *self._incomplete(job)))

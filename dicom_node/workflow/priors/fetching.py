@@ -11,6 +11,7 @@ from dicom_node.workflow.priors.ports import PriorLedger
 from dicom_node.workflow.priors.searching import PriorSearching
 
 _LOG = logging.getLogger(__name__)
+_ANOTHER_LOOK = 0.25
 _BROKEN_OFF = 5.0  # seconds of a pause after what nobody expected
 # Studies of which it is known that their priors were asked for: a CT comes in hundreds of images.
 _REMEMBERED = 10_000
@@ -79,7 +80,8 @@ class PriorFetching:
                 left = deadline - time.monotonic()
                 if left <= 0 or self._over.is_set():
                     return False
-                self._progress.wait(left)
+                # Another host may be the one that searches, and rings nobody's bell here.
+                self._progress.wait(min(left, _ANOTHER_LOOK))
         return True
 
     def _is_over(self, study_instance_uid: str) -> bool:

@@ -289,3 +289,17 @@ def test_a_card_keeps_its_program(tmp_path: Path) -> None:
 def test_what_cannot_be_run_is_no_program(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"program\."):
         Program(**fields)  # type: ignore[arg-type]
+
+
+def test_it_gets_earlier_images_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier.dcm"
+    earlier.write_bytes(b"earlier")
+    code = (
+        "given = [each.read_text() for each in Path(os.environ['PRIORS_DIR']).iterdir()]\n"
+        "assert len(list(Path(sys.argv[1]).iterdir())) == 1\n"
+        "assert given == ['earlier'], given\n"
+        + says({"images": [{"sop_instance_uid": IMAGE, "findings": []}]})
+    )
+    predictor = a_predictor(tmp_path, a_program(tmp_path, code, priors=True))
+    prediction = predictor.predict([an_image(tmp_path)], {}, [earlier])
+    assert [each.sop_instance_uid for each in prediction.images] == [IMAGE]
