@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz
+.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz soak
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -58,6 +58,11 @@ fuzz: COUNT ?= 100000
 fuzz: SEED ?= 0
 fuzz: $(TESTING) ## Send objects that are spoiled by lot, and have each that is taken analysed; COUNT, SEED
 	@nice $(PY) -m tests.fuzz --count $(COUNT) --seed $(SEED)
+
+soak: STUDIES ?= 10000
+soak: $(TESTING) ## Send study after study, and print how memory, handles, threads, rows and latency grow; STUDIES
+	@DICOM_NODE_SOAK_STUDIES=$(STUDIES) DICOM_NODE_SOAK_BATCHES=20 \
+	  $(PY) -m pytest tests/acceptance/test_soak.py -s -n 0 --timeout 36000
 
 cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some
 	@$(PY) -m tests.cases $(CASES)
