@@ -25,7 +25,7 @@ PENDING = (0xFF00, 0xFF01)
 # Studies of one patient, series of one study, and instances of one series that are listened to.
 MOST_STUDIES, MOST_SERIES, MOST_INSTANCES = 1000, 1000, 50_000
 # Answers that were on their way when the query was cancelled.
-_AFTER_CANCEL = 1000
+_AFTER_CANCEL = 100
 _MESSAGE_ID = 1
 _STUDY_KEYS = (
     "PatientName",
