@@ -9,13 +9,14 @@ from dicom_node.audit import events
 from dicom_node.audit.events import StudyPart
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.records import address, now, record
+from dicom_node.web.review import sitting
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, following, last_queue
 from dicom_node.web.review.reading_first import first_reading
 from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.study import ITEM, StudyView
 from dicom_node.web.review.verdict_form import LONGEST_COMMENT, verdict
-from dicom_node.web.sessions import Reviewing
+from dicom_node.web.sessions import Reviewing, tell
 
 
 async def _form(request: Request) -> FormData:
@@ -70,7 +71,14 @@ def add_routes(
         opened = review_queue.open(item_id, who)
         view.check_shown(opened.item, user)
         wanted, sort = following(searches, user, request)
-        _, item = review_queue.decide_and_take(verdict(said, opened, who), wanted, sort)
+        given = verdict(said, opened, who)
+        current = sitting.sitting_of(request)
+        if current is not None and current.done + 1 >= current.cases:
+            review_queue.decide(given)
+            item = None
+        else:
+            _, item = review_queue.decide_and_take(given, wanted, sort)
+        over = sitting.advance(request)
         record(
             request,
             events.verdict(
@@ -81,9 +89,12 @@ def add_routes(
                 item=item_id,
             ),
         )
+        if item is None and over is not None and over.is_over:
+            minutes = max(1, round((now(request).timestamp() - over.begun) / 60))
+            tell(request, f"Session finished: {over.cases} results in {minutes} min.")
         if item is None or "HX-Request" not in request.headers:
             return _go(request, last_queue(request).url())
-        response = view.panel(request, user, item.item_id)
+        response = view.panel(request, user, item.item_id, signed=item_id)
         response.headers["HX-Push-Url"] = f"{PATH}/items/{item.item_id}"
         return response
 

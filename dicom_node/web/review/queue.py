@@ -17,6 +17,7 @@ from dicom_node.domain.subject import Subject
 from dicom_node.domain.user import Permission, User
 from dicom_node.web.frame import Frame
 from dicom_node.web.records import address, now, record
+from dicom_node.web.review import sitting
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.query import QueueQuery, Shown
 from dicom_node.web.review.reading_first import is_hidden
@@ -79,6 +80,7 @@ def add_routes(
             counts=_counts(review_queue.counts(_MOST_COUNTED + 1)),
             choices=review_queue.choices(),
             sorts=SORT_TITLES,
+            session_lengths=sitting.CHOICES,
             now=clock(),
         )
 
@@ -105,7 +107,8 @@ def add_routes(
         return RedirectResponse(last_queue(request).url(), status_code=303)
 
     @router.post(PATH + "/next")
-    def next_item(request: Request, user: Reviewing) -> Response:
+    def next_item(request: Request, user: Reviewing, cases: Annotated[int, Form()] = 0) -> Response:
+        sitting.begin(request, cases, int(clock().timestamp()))
         wanted, sort = following(searches, user, request)
         item = review_queue.take_next(reviewer(user), wanted, sort)
         where = f"{PATH}/items/{item.item_id}" if item else last_queue(request).url()

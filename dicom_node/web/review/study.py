@@ -11,6 +11,7 @@ from dicom_node.domain.review.ct import BOUNDS, PATTERNS
 from dicom_node.domain.review.first_reading import ReadFirstError
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import ReviewDetails, ReviewItem
+from dicom_node.domain.review.terms import TERMS
 from dicom_node.domain.user import User
 from dicom_node.errors import NotFoundError
 from dicom_node.web.frame import Frame
@@ -21,6 +22,7 @@ from dicom_node.web.review.queue import PATH, last_queue
 from dicom_node.web.review.reading_first import asked_of, is_hidden, without_result
 from dicom_node.web.review.remarks import remark_lines
 from dicom_node.web.review.searching import PatientSearches
+from dicom_node.web.review.sitting import sitting_of
 from dicom_node.web.review.viewing import heat_map_layer, images_for_viewer, viewer_data
 from dicom_node.web.sessions import Reviewing
 
@@ -67,9 +69,12 @@ class StudyView:
         """Return the whole page."""
         return self._rendered(request, user, item_id, "study.html")
 
-    def panel(self, request: Request, user: User, item_id: str) -> Response:
-        """Return the panel beside the image, for HTMX to put in its place."""
-        return self._rendered(request, user, item_id, "study_panel.html")
+    def panel(self, request: Request, user: User, item_id: str, signed: str = "") -> Response:
+        """Return the panel beside the image, for HTMX to put in its place.
+
+        ``signed`` is the item that has just been decided.
+        """
+        return self._rendered(request, user, item_id, "study_panel.html", signed)
 
     def check_shown(self, item: ReviewItem, user: User) -> None:
         """Refuse what shows the model's result to somebody who must say first what is to be seen.
@@ -83,7 +88,9 @@ class StudyView:
         ):
             raise ReadFirstError("say first what you see: the result is shown then.")
 
-    def _rendered(self, request: Request, user: User, item_id: str, template: str) -> Response:
+    def _rendered(
+        self, request: Request, user: User, item_id: str, template: str, signed: str = ""
+    ) -> Response:
         who = reviewer(user)
         details = self._review_queue.open(item_id, who)
         first = self._review_queue.first_reading(item_id, user.name)
@@ -116,6 +123,9 @@ class StudyView:
             first=first,
             remarks=remark_lines(details),
             made=made_lines(details),
+            signed=signed,
+            sitting=sitting_of(request),
+            terms=TERMS.values(),
             patterns=PATTERNS,
             bounds=BOUNDS,
             mine=held and item.holder == who.user_name,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ai_engine.prediction import Code
 from dicom_node.domain.review.review import (
     OTHER_LABEL,
     FindingConcept,
@@ -13,6 +12,7 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.review.rules import Place, place_of, truths_of
+from dicom_node.domain.review.terms import term_of
 from dicom_node.domain.review.vocabulary import vocabulary_of
 from sr_templates.expert_reading import Statement
 
@@ -108,18 +108,19 @@ def _others(
     concepts: dict[str, FindingConcept],
     known: dict[Place, FindingUnderReview],
 ) -> Iterator[Statement]:
-    """Name what the vocabulary has no word for by the reader's own."""
+    """Name what the vocabulary has no word for by a term of the Standard, or the reader's own."""
     other = concepts[OTHER_LABEL]
     for each in verdict.findings:
         if OTHER_LABEL not in (each.label, each.changed_to):
             continue
         was = known.get(place_of(each))
-        name = " ".join(each.comment.split())[:64]
+        term = term_of(each.comment)
+        name = term.meaning if term else " ".join(each.comment.split())[:64]
         yield Statement(
             image_uid=each.image_uid,
             frame_number=each.frame_number,
             title=name,
-            code=Code(value=other.code.value, scheme=other.code.scheme, meaning=other.code.meaning),
+            code=term or other.code,
             site=was.site if was else None,
             present=None if each.judgement is Judgement.UNSURE else True,
             words=f"{_WORDS[each.judgement]}: {each.comment}",

@@ -294,6 +294,33 @@ def test_nobody_says_what_is_there_on_what_is_not_theirs(desk: Desk) -> None:
     refused(desk.says(f"{ITEM}/first", present="opacity"), "held by bert")
 
 
+def test_a_session_counts_its_cases_and_ends_in_the_queue(desk: Desk) -> None:
+    for number in (3, 4):
+        desk.review_queue.add(fake_details(number))
+    start = {"csrf_token": desk.token, "cases": "2"}
+    page = desk.client.post("/worklist/next", data=start)
+    assert "Case 1 of 2" in page.text
+    first = page.url.path.rpartition("/")[2]
+    further = desk.says(f"{first}/verdict", overall="agree")
+    assert "Case 2 of 2" in further.text
+    assert f'Signed. <a href="/worklist/items/{first}">' in further.text
+    second = further.headers["HX-Push-Url"].rpartition("/")[2]
+    last = desk.says(f"{second}/verdict", overall="agree")
+    assert last.headers["HX-Redirect"] == "/worklist"
+    assert "Session finished: 2 results in 1 min." in desk.client.get("/worklist").text
+    states = [each.item.state for each in desk.review_queue.details.values()]
+    assert states.count(ReviewState.DECIDED) == 2
+    assert states.count(ReviewState.CLAIMED) == 0
+    looked = desk.client.get(f"/worklist/items/{first}").text
+    assert "Decided by ada" in looked
+    assert "confirmed" in looked
+
+
+def test_terms_are_offered_for_what_has_no_label(desk: Desk) -> None:
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert '<option value="Kerley B line">DCM 112110</option>' in page
+
+
 def test_agreement_has_a_page(desk: Desk) -> None:
     assert "Nothing has been decided yet" in desk.client.get("/worklist/agreement").text
 

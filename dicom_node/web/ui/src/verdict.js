@@ -225,8 +225,19 @@ export class VerdictForm {
     row.classList.toggle('has-box', Boolean(uid));
   }
 
+  /* What the vocabulary has no label for is named in the comment, where terms are offered. */
+  #offerTerms(row) {
+    const isOther = ['label', 'changed_to'].some((name) => this.#field(row, name)?.value === 'other')
+      && (row.classList.contains('added') || row.querySelector('input[type=radio]:checked')?.value === 'changed');
+    row.classList.toggle('names-other', isOther);
+    const comment = this.#field(row, 'comment');
+    if (isOther) comment?.setAttribute('list', 'terms');
+    else comment?.removeAttribute('list');
+  }
+
   #open(row) {
     this.#grade(row);
+    this.#offerTerms(row);
     const said = row.querySelector('input[type=radio]:checked')?.value;
     const more = row.querySelector('.more');
     if (more && !row.classList.contains('added')) {
