@@ -22,7 +22,9 @@ By = Annotated[str, typer.Option(help="Who decides; without it, who is logged in
 
 
 def drift(
-    context: typer.Context, model: Annotated[str, typer.Option(help="The model.")] = CHEST_MODEL
+    context: typer.Context,
+    model: Annotated[str, typer.Option(help="The model.")] = CHEST_MODEL,
+    as_json: AsJson = False,
 ) -> None:
     """Compare each device's recent images, scores and verdicts with what they were before."""
     run = invocation(context)
@@ -32,6 +34,9 @@ def drift(
 
     jobs, identity = DeviceJobs(repositories, cards), cards.identity(model)
     devices = repositories.observations.devices(model)
+    if as_json:
+        write_json([jobs.watch.measure(each, identity) for each in devices])
+        return
     if not devices:
         run.console.print(f"Nothing has been analysed by {identity.key} yet.", highlight=False)
         return

@@ -1,5 +1,6 @@
 """``dicom-node retention``: what may go from the disk."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.retention import SettledStudy
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
@@ -28,6 +30,7 @@ def retention(
         bool,
         typer.Option("--orphans", help="Name files of results that nothing refers to any more."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show whose images are to be removed by the settings of retention, or remove them.
 
@@ -37,7 +40,7 @@ def retention(
     invoked = invocation(context)
     repositories = invoked.repositories()
     if orphans:
-        _show_orphans(invoked.console, repositories, remove=run)
+        _show_orphans(invoked.console, repositories, remove=run, as_json=as_json)
         return
     job = Retention(
         repositories.retention,
@@ -47,6 +50,11 @@ def retention(
     )
     removed = job.run(dry=not run)
     console = invoked.console
+    if as_json:
+        found = [("age", each) for each in removed.by_age]
+        found += [("room", each) for each in removed.for_room]
+        write_json([{"why": why, "removed": run, **asdict(each)} for why, each in found])
+        return
     table = Table("Study", "Received last", "Images", "MB", "Why", box=None)
     shown: list[tuple[SettledStudy, str]] = [
         *((each, "age") for each in removed.by_age),
@@ -69,16 +77,22 @@ def retention(
     )
 
 
-def _show_orphans(console: Console, repositories: Repositories, *, remove: bool) -> None:
+def _show_orphans(
+    console: Console, repositories: Repositories, *, remove: bool, as_json: bool
+) -> None:
     found = orphaned_files(
         repositories.evidence,
         repositories.hotbase.evidence_paths(),
         before=utc_now() - _LATEST_ROW,
     )
     for path, size in found:
-        console.print(f"{size / 1e6:8.1f} MB  {path}", highlight=False, soft_wrap=True)
+        if not as_json:
+            console.print(f"{size / 1e6:8.1f} MB  {path}", highlight=False, soft_wrap=True)
         if remove:
             repositories.evidence.path(path).unlink(missing_ok=True)
+    if as_json:
+        write_json([{"path": path, "size": size, "removed": remove} for path, size in found])
+        return
     verb = "Removed" if remove else "Found"
     total = sum(size for _, size in found) / 1e6
     console.print(

@@ -11,6 +11,7 @@ from ai_engine.commands.comparison.report import difference
 from ai_engine.drift.agreement import Rate
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.shadows import Shadows
@@ -34,6 +35,7 @@ def shadow(
         str, typer.Option("--version", help="Report on this version; without it, the running one.")
     ] = "",
     by: Annotated[str, typer.Option(help="Who does it; without it, who is logged in.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Let a version look at live studies after the active one: kept, never sent, never shown.
 
@@ -43,7 +45,7 @@ def shadow(
     """
     run = invocation(context)
     if name == _REPORT:
-        _report(run, version or CHEST_MODEL, of)
+        _report(run, version or CHEST_MODEL, of, as_json=as_json)
         return
     if not version:
         raise ConfigurationError(f"say which version of {name} runs as shadow, or off.")
@@ -64,9 +66,12 @@ def shadow(
     )
 
 
-def _report(run: Invocation, name: str, version: str) -> None:
+def _report(run: Invocation, name: str, version: str, *, as_json: bool) -> None:
     repositories = run.repositories()
     running, report = Shadows(repositories, run.model_cards()).report(name, version)
+    if as_json:
+        write_json(report.agreements)
+        return
     which = version or (running.version if running else "")
     titles = {key: device.title for key, device in repositories.warehouse.devices().items()}
     table = Table(

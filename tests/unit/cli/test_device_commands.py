@@ -1,5 +1,6 @@
 """The commands that look after devices, over a Warehouse that holds something."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,8 @@ def test_the_warehouse_counts_by_device_and_label(repositories: Repositories) ->
 
 def test_a_model_is_suspended_for_a_device_and_status_says_so(repositories: Repositories) -> None:
     assert DEVICE.device_id in dicom_node("drift").output
+    (measured,) = json.loads(dicom_node("drift", "--json").output)
+    assert measured["device_id"] == DEVICE.device_id
     named = (CHEST_MODEL, "--device", DEVICE.device_id)
     dicom_node("models", "suspend", *named, "--why", "new detector")
     assert "new detector" in dicom_node("models", "suspended").output

@@ -1,5 +1,6 @@
 """A candidate as shadow by command, over live images on disk; and fine-tuning's refusals."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -122,6 +123,8 @@ def test_a_shadow_is_set_followed_reported_and_ended(
         assert repositories.hotbase.evidence(job) == ()
         assert repositories.deliveries.of_job(job) == ()
     report = dicom_node("models", "shadow", "report").output
+    listed = json.loads(dicom_node("models", "shadow", "report", "--json").output)
+    assert isinstance(listed, list)
     assert f"{CHEST_MODEL}/{SHADOW} as shadow: 1 images" in report
     assert "Not scored: 1" in report
     assert "no longer runs" in dicom_node("models", "shadow", CHEST_MODEL, "off").output
