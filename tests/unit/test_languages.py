@@ -8,9 +8,8 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from scripts.messages import catalogues, page_template, result_template
+from scripts.messages import LANGUAGES, catalogues, page_template, result_template
 
-LANGUAGES = ("ro", "ru")
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "dicom_node/web/templates").glob("*.html"))
 _VALUES = re.compile(r"\{\w+\}|%\(\w+\)s|</?[a-z]+>")

@@ -1,0 +1,98 @@
+"""A finished report in every language: other words, the same codes, and nothing that is wrong."""
+
+import re
+
+import pytest
+from pydicom import Dataset
+
+from ai_engine.prediction import Refusal, RefusalReason, Remark, RemarkKind
+from sr_templates import codes
+from sr_templates.language.language import LanguageCode, language_code, result_language
+from sr_templates.language.sentence import Sentence
+from sr_templates.measurement_report import build_measurement_report
+from sr_templates.rendition import Rendition
+from sr_templates.translation import LANGUAGES, translated
+from sr_templates.validation import problems
+from tests.unit.sr_templates.builders import IMAGE, a_context, a_prediction, a_source
+
+OTHERS = [each for each in LanguageCode if each is not LanguageCode.ENGLISH]
+# What is the model's, and no sentence of the node.
+_NAMES = {"chest-radiograph", "Chest radiograph", "AI node project", "abnormality", "pneumonia"}
+_WORD = re.compile(r"[A-Za-z]{4,}")
+
+
+def _report() -> Dataset:
+    remarks = (
+        Remark(
+            kind=RemarkKind.MAY_BE_INCOMPLETE,
+            sop_instance_uid=IMAGE,
+            detail="The study may be incomplete: 3 objects of a series came, which has 5 by what "
+            "its images say.",
+        ),
+    )
+    return build_measurement_report(a_prediction(remarks=remarks), [a_source()], a_context())
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_report_in_another_language_is_valid_and_says_its_language(code: LanguageCode) -> None:
+    report = _report()
+    made = translated(report, Rendition(language=code))
+    assert problems(made, (report,)) == ()
+    assert made.SOPInstanceUID != report.SOPInstanceUID
+    assert made.SeriesInstanceUID == report.SeriesInstanceUID
+    (language,) = (
+        item.ConceptCodeSequence[0]
+        for item in made.ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeValue == codes.LANGUAGE_OF_CONTENT.value
+    )
+    assert (language.CodeValue, language.CodingSchemeDesignator) == (code.value, "RFC5646")
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_sentence_of_a_report_is_said(code: LanguageCode) -> None:
+    english, made = _report(), translated(_report(), Rendition(language=code))
+    pairs = zip(_texts(english), _texts(made), strict=True)
+    same = [said for other, said in pairs if said == other and _WORD.search(said)]
+    assert {each for each in same if " " in each} <= _NAMES
+    assert "3" in next(words for words in _texts(made) if "5" in words and "3" in words)
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_reasons_of_refusal_are_said(code: LanguageCode) -> None:
+    language = result_language(code.value)
+    for reason in (*RefusalReason, *RemarkKind):
+        assert language.said(reason.value) != reason.value
+    refusal = Refusal(sop_instance_uid=IMAGE, reason=RefusalReason.TOO_SMALL, detail="")
+    words = f"No result: 1 image not analysed ({refusal.reason.value})."
+    assert not _WORD.search(language.said(words)) or code is LanguageCode.ROMANIAN
+    assert "{" not in language.said(words)
+
+
+def test_what_a_person_wrote_and_what_nobody_knows_stays() -> None:
+    russian = result_language("ru")
+    assert russian.said("Chest PA, follow-up in room 3") == "Chest PA, follow-up in room 3"
+    assert russian.whole("Pneumonia? See the CT.") == "Pneumonia? See the CT."
+
+
+def test_a_sentence_finds_the_values_that_it_was_made_with() -> None:
+    sentence = Sentence(message="{count} of {images} analysed")
+    assert sentence.values("1 of 2 images analysed") == {"count": "1", "images": "2 images"}
+    assert sentence.values("nothing of it analysed") is None
+
+
+def test_every_language_has_its_code_and_numbers_of_its_own_form() -> None:
+    assert set(LANGUAGES) == set(LanguageCode)
+    assert language_code("ro-MD") is LanguageCode.ROMANIAN
+    assert language_code("fr") is LanguageCode.ENGLISH
+    russian = result_language("ru")
+    assert [russian.said(f"{n} images") for n in (2, 5, 21)] == [
+        "2 изображения",
+        "5 изображений",
+        "21 изображение",
+    ]
+    assert russian.said("1 image") == "1 изображение"
+    assert russian.figure("0.52") == "0,52"
+
+
+def _texts(report: Dataset) -> list[str]:
+    return [str(each.value) for each in report.iterall() if each.keyword == "TextValue"]
