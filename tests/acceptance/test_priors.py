@@ -1,5 +1,6 @@
 """A study's priors come from an Orthanc beside its analysis, and nothing is made of them."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,4 +85,6 @@ def test_priors_of_a_patient_come_while_the_study_is_analysed(
         assert repositories.hotbase.jobs(uid) == ()
     told = node.run("status", study).stdout
     assert "Priors: 2 earlier studies of its kind" in told
+    listed = json.loads(node.run("priors", study, "--json").stdout)
+    assert [each["study_date"] for each in listed] == ["20250105", "20240105"]
     repositories.close()

@@ -1,5 +1,6 @@
 """Priors of a patient come from the archive that has them, whatever else it answers."""
 
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
@@ -38,6 +41,7 @@ pytestmark = pytest.mark.peer
 ROOT = "1.2.826.0.1.3680043.9.77"
 NEW, PRIOR, OLDER = f"{ROOT}.1", f"{ROOT}.2", f"{ROOT}.3"
 TIMEOUTS = ScuTimeouts(connection=5.0, acse=10.0, dimse=10.0, network=10.0)
+SHORT = replace(TIMEOUTS, dimse=1.0)
 AUTHORIZATION = f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 _MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 
@@ -56,10 +60,9 @@ class Desk:
         scu = ArchiveScu(
             lambda: to,
             calling_ae="AINODE",
-            timeouts=TIMEOUTS,
             store=self.received,
             now=lambda: RECEIVED_AT,
-            **options,  # type: ignore[arg-type]
+            **{"timeouts": TIMEOUTS, **options},  # type: ignore[arg-type]
         )
         return self._searching(scu, to.ae_title, rule)
 
@@ -237,6 +240,19 @@ def refusing(_event: Event) -> Iterator[Answer]:
     yield 0xA700, None
 
 
+def nonsense(_event: Event) -> Iterator[Answer]:
+    answer = Dataset()
+    answer.StudyInstanceUID = PRIOR
+    tag = Tag("NumberOfStudyRelatedInstances")
+    answer[tag] = RawDataElement(tag, "IS", 4, b"many", 0, False, True)
+    yield 0xFF00, answer
+
+
+def silent(_event: Event) -> Iterator[Answer]:
+    threading.Event().wait(3 * SHORT.dimse)
+    yield from ()
+
+
 def one_study(event: Event) -> Iterator[Answer]:
     (prior, _) = a_study(2, PRIOR, images=2)
     answer = Dataset()
@@ -282,6 +298,8 @@ def archive(
     [
         (endless, "more than 1000 matches"),
         (refusing, "0xA700"),
+        (nonsense, "answered a query with what cannot be read"),
+        (silent, "answered a query with nothing"),
         (one_study, "does not know this node as a destination of C-MOVE"),
     ],
 )
@@ -293,7 +311,7 @@ def test_an_archive_that_answers_oddly_is_asked_again_and_given_up(
 
     arrived: Arrived = nothing
     with archive(find) as odd:
-        searching = desk.search(odd, rule=PriorRule(number=1), arrived=arrived)
+        searching = desk.search(odd, rule=PriorRule(number=1), arrived=arrived, timeouts=SHORT)
         pause = searching.round()
         assert pause is not None
         assert pause > 0
