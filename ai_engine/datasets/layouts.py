@@ -7,6 +7,7 @@ from ai_engine.datasets.chexpert import is_chexpert, read_chexpert
 from ai_engine.datasets.class_folders import read_class_folders
 from ai_engine.datasets.cxr import CxrDataset, read_cxr
 from ai_engine.datasets.joined import is_joined, read_joined
+from ai_engine.datasets.mimic import is_mimic, read_mimic
 from ai_engine.datasets.mura import is_mura, read_mura
 from ai_engine.datasets.nih import is_nih, read_nih
 from ai_engine.datasets.rsna import is_rsna, read_rsna, read_rsna_pneumonia
@@ -21,6 +22,7 @@ READERS: dict[str, Callable[[Path], CxrDataset]] = {
     "rsna": read_rsna,
     "rsna-pneumonia": read_rsna_pneumonia,
     "chexpert": read_chexpert,
+    "mimic": read_mimic,
     "mura": read_mura,
     "folders": read_class_folders,
     "unsplit": read_unsplit,
@@ -56,6 +58,7 @@ def layout_of(folder: Path) -> str:
         ("nih", is_nih),
         ("rsna", is_rsna),
         ("chexpert", is_chexpert),
+        ("mimic", is_mimic),
         ("mura", is_mura),
         ("unsplit", is_unsplit),
         ("joined", is_joined),

@@ -29,8 +29,8 @@ Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Layout = Annotated[
     str,
     typer.Option(
-        help="sample, unsplit, nih, rsna, rsna-pneumonia, chexpert, mura or folders; auto asks "
-        "recipe, card and tables."
+        help="sample, unsplit, nih, rsna, rsna-pneumonia, chexpert, mimic, mura or folders; auto "
+        "asks recipe, card and tables."
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.", file_okay=False)]
@@ -165,6 +165,10 @@ def evaluate(
         Path | None, typer.Option(help="For a guard: DICOM files to ask it about one by one.")
     ] = None,
     layout: Layout = "auto",
+    record: Annotated[
+        bool,
+        typer.Option(help="Put the figures into the model's card."),
+    ] = False,
 ) -> None:
     """Evaluate a model: AUC with intervals, F1, calibration, plots; a CT model on MosMedData.
 
@@ -185,6 +189,7 @@ def evaluate(
             split=split,
             objects=objects,
             layout=layout,
+            record=record,
             registry=cards.registry,
             console=run.console,
             authorization=authorization_for(card, run.settings().inference.credentials_file),

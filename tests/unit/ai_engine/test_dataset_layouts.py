@@ -1,5 +1,6 @@
 """Data sets in the layouts in which they are distributed, and what is wrong with them."""
 
+import gzip
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
+from ai_engine.datasets.chexpert import LABELS as MIMIC_LABELS
 from ai_engine.datasets.chexpert import Uncertain, read_chexpert
 from ai_engine.datasets.cxr import Split, View
 from ai_engine.datasets.layouts import layout_of, read_dataset
@@ -113,6 +115,23 @@ def chexpert(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def mimic(tmp_path: Path) -> Path:
+    names = ",".join(MIMIC_LABELS)
+    values = ["", "1.0", "-1.0"] + [""] * (len(MIMIC_LABELS) - 3)
+    (tmp_path / "mimic-cxr-2.0.0-chexpert.csv").write_text(
+        f"subject_id,study_id,{names}\n10000032,50414267,{','.join(values)}\n"
+    )
+    with gzip.open(tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz", "wt") as stream:
+        stream.write("dicom_id,subject_id,study_id,ViewPosition\na-b,10000032,50414267,LATERAL\n")
+    (tmp_path / "mimic-cxr-2.0.0-split.csv").write_text(
+        "dicom_id,study_id,subject_id,split\n"
+        "a-b,50414267,10000032,validate\nnot-here,50414267,10000032,validate\n"
+    )
+    write_image(tmp_path / "files/p10/p10000032/s50414267/a-b.jpg")
+    return tmp_path
+
+
+@pytest.fixture
 def mura(tmp_path: Path) -> Path:
     for part, study in (("train", "study1_positive"), ("valid", "study1_negative")):
         path = f"{part}/XR_SHOULDER/patient0{part}/{study}/image1.png"
@@ -196,6 +215,13 @@ def test_chexperts_uncertain_labels_follow_the_policy(
     assert item.uncertain == uncertain
 
 
+def test_mimic_is_read_as_far_as_its_images_are_there(mimic: Path) -> None:
+    (item,) = read_dataset(mimic).items
+    assert (item.view, item.split, item.study) == (View.LATERAL, Split.VALID, "s50414267")
+    assert item.labels == {"Cardiomegaly"}
+    assert item.uncertain == {"Consolidation"}
+
+
 def test_muras_label_is_the_body_part(mura: Path) -> None:
     train, test = read_dataset(mura).items
     assert train.labels == {"Shoulder", "Abnormal"}
@@ -212,7 +238,7 @@ def test_class_folders_are_split_as_paper_2_did(folders: Path) -> None:
     assert {item.split for item in dataset.items} == set(Split)
 
 
-@pytest.mark.parametrize("name", ["nih", "rsna", "chexpert", "mura", "folders"])
+@pytest.mark.parametrize("name", ["nih", "rsna", "chexpert", "mimic", "mura", "folders"])
 def test_a_layout_is_known_by_its_tables(name: str, request: pytest.FixtureRequest) -> None:
     assert layout_of(request.getfixturevalue(name)) == name
 
@@ -243,6 +269,13 @@ Damage = Callable[[Path], None]
          "line 4: class"),
         ("chexpert", lambda at: (at / "valid.csv").unlink(), r"valid\.csv: no such file"),
         ("chexpert", lambda at: replace(at / "train.csv", "-1.0", "2.0"), "Edema is '2.0'"),
+        ("mimic", lambda at: (at / "mimic-cxr-2.0.0-split.csv").unlink(), "split.csv is missing"),
+        ("mimic", lambda at: replace(at / "mimic-cxr-2.0.0-chexpert.csv", "-1.0", "2.0"),
+         "Consolidation is '2.0'"),
+        ("mimic", lambda at: (at / "mimic-cxr-2.0.0-metadata.csv.gz").write_bytes(b"half"),
+         r"metadata\.csv\.gz: cannot be read"),
+        ("mimic", lambda at: (at / "files/p10/p10000032/s50414267/a-b.jpg").unlink(),
+         "holds none of the images"),
         ("mura", lambda at: (at / "valid_image_paths.csv").unlink(), "no such file"),
         ("mura", lambda at: replace(at / "train_image_paths.csv", "SHOULDER", "TAIL"),
          "body part 'XR_TAIL' is unknown"),

@@ -117,3 +117,28 @@ def test_a_folder_of_lungs_is_read_and_its_faults_are_named(tmp_path: Path) -> N
     cv2.imwrite(str(mask), np.full((9, 8), 255, np.uint8))
     with pytest.raises(DatasetError, match="8 x 9 pixels"):
         item.read()
+
+
+def test_montgomerys_lungs_are_joined_and_shenzhens_unmasked_images_left_out(
+    tmp_path: Path,
+) -> None:
+    left, right = np.zeros((8, 9), np.uint8), np.zeros((8, 9), np.uint8)
+    left[:, 5:], right[:, :3] = 255, 255
+    written = {
+        "montgomery/CXR_png/MCUCXR_0001_0.png": left,
+        "montgomery/ManualMask/leftMask/MCUCXR_0001_0.png": left,
+        "montgomery/ManualMask/rightMask/MCUCXR_0001_0.png": right,
+        "shenzhen/CXR_png/CHNCXR_0001_0.png": left,
+        "shenzhen/CXR_png/CHNCXR_0002_0.png": left,
+        "shenzhen/mask/CHNCXR_0001_0_mask.png": left,
+    }
+    for name, image in written.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), image)
+    (item,) = read_lungs(tmp_path / "montgomery")
+    assert np.array_equal(item.read()[1], (left | right) > 0)
+    (item,) = read_lungs(tmp_path / "shenzhen")
+    assert item.image.stem == "CHNCXR_0001_0"
+    (tmp_path / "shenzhen/mask/CHNCXR_0001_0_mask.png").unlink()
+    with pytest.raises(DatasetError, match="no image of CXR_png has masks"):
+        read_lungs(tmp_path / "shenzhen")
