@@ -173,3 +173,34 @@ def test_images_that_were_fetched_from_an_archive_are_told_of() -> None:
     assert remark.detail.startswith("1 of 2 images were missing in the transfer")
     for instances, archive in (((sent, fetched), ""), ((fetched, fetched), "PACS")):
         assert with_remarks(nothing, job, instances, archive=archive).remarks == ()
+
+
+A_HAND = AppearanceCheck(body_part="HAND", words="X-ray of the hand", is_typed=True)
+
+
+def test_an_untagged_hand_is_answered_in_the_pacs_where_no_model_is_for_hands(
+    works: Works,
+) -> None:
+    works.models.looks["1.2.3.1"] = A_HAND
+    works.receive("1.2.3.1", BodyPartExamined=None)
+    works.analyse()
+    study = works.index.study(STUDY)
+    assert study.state is StudyState.NOT_ROUTED
+    assert study.reason.startswith("X-ray of the hand; no model for it")
+    (report,) = works.reports()
+    text = report.to_json()
+    assert "X-ray of the hand; no model for it" in text
+    assert "R-NO-MODEL" in text
+    assert [each.destination for each in works.waiting()] == ["PACS"]
+
+
+def test_an_untagged_hand_goes_to_the_model_of_hands(works: Works) -> None:
+    hands = replace(ROUTE, name="hands", body_parts=frozenset({"HAND"}), pixels_decide=False)
+    works.corridor.routing._routes = lambda: (ROUTE, hands)
+    works.models.looks["1.2.3.1"] = A_HAND
+    works.receive("1.2.3.1", BodyPartExamined=None)
+    works.analyse()
+    assert works.index.study(STUDY).state is StudyState.ANALYSED
+    (job,) = works.hotbase.jobs(STUDY)
+    assert job["route"] == "hands"
+    assert works.hotbase.remarks(job["job_id"]) == ()  # no tag said anything else
