@@ -6,28 +6,15 @@ Nothing here loads Keras, TensorFlow or PyTorch.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ai_engine.errors import WeightImportError
 from ai_engine.importing.convert import convert_densenet121
 from ai_engine.importing.folder import whole_or_nothing
-from ai_engine.importing.keras_h5 import read_keras_h5
 from ai_engine.importing.profiles import SourceProfile, card_labels, untrained
-from ai_engine.importing.pytorch_file import read_pytorch
-from ai_engine.importing.source import SourceTensors
+from ai_engine.importing.readers import read_source
 from ai_engine.library.card import Label, ModelCard, write_card
 from ai_engine.library.names import made_model_folder, model_folder
 from ai_engine.library.weights_file import digest, write_weights
 
 WEIGHTS_FILE = "weights.safetensors"
-
-READERS = {
-    ".h5": read_keras_h5,
-    ".hdf5": read_keras_h5,
-    ".pt": read_pytorch,
-    ".pth": read_pytorch,
-    ".tar": read_pytorch,
-    ".safetensors": read_pytorch,
-}
-"""Which reader takes a file, by the end of its name (``.tar`` is PyTorch's old ``.pth.tar``)."""
 
 LIMITATIONS = (
     """Imported weights: thresholds and figures are not measured on this node. Calibrate the \
@@ -90,20 +77,6 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
             card = replace(card, limitations=(*card.limitations, said))
         write_card(card)
     return card
-
-
-def read_source(file: Path) -> SourceTensors:
-    """Read a file of weights with the reader that the end of its name asks for.
-
-    Raises
-    ------
-    WeightImportError
-        If no reader takes it, or the reader can't.
-    """
-    if file.suffix not in READERS:
-        known = ", ".join(READERS)
-        raise WeightImportError(f"{file}: no reader for this kind of file; known are {known}")
-    return READERS[file.suffix](file)
 
 
 def draft_card(

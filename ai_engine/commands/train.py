@@ -11,6 +11,7 @@ from rich.console import Console
 from ai_engine.datasets.layouts import AUTO
 from ai_engine.kinds.installed import InstalledModels, models_of
 from ai_engine.kinds.registry import trainer as trainer_of
+from ai_engine.kinds.start_file import is_start_file
 from ai_engine.library.card import ModelCard
 from ai_engine.library.names import model_folder
 from ai_engine.training.progress import EpochProgress
@@ -51,8 +52,8 @@ def train(
     layout
         The data set's layout; ``auto`` is the one that the recipe names, or looks at its tables.
     start_from
-        Installed model, ``name`` or ``name/version``, whose weights the training starts from; in
-        place of the recipe's own.
+        Installed model, ``name`` or ``name/version``, or a file of DenseNet-121's weights, that
+        the training starts from; in place of the recipe's own.
     installed
         The models that recipes may start from, and that make their channels.
     console
@@ -82,18 +83,23 @@ def train(
         trainer = learned(settings, dataset, folder=out, models=models)
         with EpochProgress(settings.name, trainer.epochs, console) as report:
             trainer.run(resume=resume, progress=report)
-        command = _command_line(recipe, data, version, layout, models.start)
+        command = _command_line(recipe, data, version, layout, _said(models.start, start_from))
         return publish(trainer, out=out, version=version, command=command)
 
 
-def _command_line(
-    recipe: str, data: Path, version: str, layout: str, start: ModelCard | None
-) -> str:
+def _command_line(recipe: str, data: Path, version: str, layout: str, start: str) -> str:
     """The command that repeats the run; folders by their last name, which is no one's machine."""
     words = ["dicom-node", "models", "train", "--recipe", Path(recipe).name]
     words += ["--data", data.name, "--version", version]
     if layout != AUTO:
         words += ["--layout", layout]
-    if start is not None:
-        words += ["--start-from", f"{start.name}/{start.version}"]
+    if start:
+        words += ["--start-from", start]
     return shlex.join(words)
+
+
+def _said(start: ModelCard | None, asked: str) -> str:
+    """What ``--start-from`` was: a file by its name, or the version of a model; empty without."""
+    if is_start_file(asked):
+        return Path(asked).name
+    return f"{start.name}/{start.version}" if start else ""

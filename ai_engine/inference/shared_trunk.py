@@ -17,7 +17,7 @@ from ai_engine.library.weights_file import read_weights
 
 
 class RememberingBackend:
-    """A back end that knows each thread's last batch: the same once more costs nothing."""
+    """A back end that knows each thread's last batch: the same array once more costs nothing."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -26,10 +26,10 @@ class RememberingBackend:
     def predict(self, batch: FloatArray) -> Activation:
         """Run a batch: float32 (n, rows, columns, 1)."""
         known: tuple[FloatArray, Activation] | None = getattr(self._last, "run", None)
-        if known is not None and np.array_equal(known[0], batch):
+        if known is not None and known[0] is batch:
             return known[1]
         made = self._backend.predict(batch)
-        self._last.run = batch.copy(), made
+        self._last.run = batch, made
         return made
 
 
@@ -76,5 +76,8 @@ class HeadBackend:
 
 def share_trunk(cards: Sequence[ModelCard]) -> bool:
     """Whether models are heads on one trunk that see the same view of an image."""
-    seen = {(one.architecture, one.input_size, one.equalized, one.center_crop) for one in cards}
+    seen = {
+        (one.architecture, one.input_size, one.equalized, one.center_crop, one.flip_averaging)
+        for one in cards
+    }
     return len(seen) == 1 and all(one.architecture in TRUNKS for one in cards)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ai_engine.errors import RecipeError
 from ai_engine.kinds.channels import active_channel_card
 from ai_engine.kinds.loading import Loading, load_channel
+from ai_engine.kinds.start_file import is_start_file, start_of_file
 from ai_engine.library.card import ChannelKind, ModelCard
 from ai_engine.library.registry import ModelRegistry, verify_weights
 from ai_engine.training.recipe import Recipe
@@ -64,10 +65,17 @@ def models_of(
         active_channel_card(kind, installed.registry, installed.versions)
         for kind in (*recipe.channels, *([ChannelKind.LUNGS] if taught else []))
     ]
-    start = installed.named(recipe.start_from) if recipe.start_from else None
+    start = _start_of(recipe, installed)
     loaded = tuple(
         load_channel(Loading(card=card, cache=installed.cache, threads=threads)) for card in makers
     )
     if taught:
         return RunModels(start=start, teacher=loaded[-1])
     return RunModels(start=start, channels=loaded)
+
+
+def _start_of(recipe: Recipe, installed: InstalledModels) -> ModelCard | None:
+    """The model that a recipe starts from: an installed one, or the weights of a file."""
+    if is_start_file(recipe.start_from):
+        return start_of_file(Path(recipe.start_from), recipe, installed.cache)
+    return installed.named(recipe.start_from) if recipe.start_from else None

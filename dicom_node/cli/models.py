@@ -121,7 +121,10 @@ def train(
     layout: Layout = "auto",
     start_from: Annotated[
         str,
-        typer.Option(help="Installed model whose weights training starts from: name/version."),
+        typer.Option(
+            help="What training starts from: an installed model (name/version), or a file of "
+            "DenseNet-121's weights (Keras H5, PyTorch, safetensors)."
+        ),
     ] = "",
 ) -> None:
     """Train a model by a recipe; may be stopped and resumed."""

@@ -19,6 +19,7 @@ from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.kinds.classifier.class_fits import class_fit
 from ai_engine.kinds.classifier.classes import Called, called_images, class_metrics
+from ai_engine.kinds.guarding import OVERRULING
 from ai_engine.library.card import UNGUARDED, Label, Metric, ModelCard, write_card
 from ai_engine.library.labels import NO_CLASS, reported_label
 from ai_engine.library.trunks import own_tensors, trunk_tensors
@@ -34,7 +35,7 @@ FloatArray = npt.NDArray[np.float32]
 
 RIGHT = 0.99
 """The part of the answers on validation images that has to be right: the threshold is the lowest
-with which it is, not below a half."""
+with which it is, not below `OVERRULING`, for an answer may keep an image from its model."""
 
 TRUNK_FOLDER = "trunk"
 """Folder of a run where the network that its features come from is kept."""
@@ -172,14 +173,15 @@ class ClassProbeTrainer(PublishedTrainer):
 
 
 def certain_from(called: Called, labels: Sequence[Label]) -> float:
-    """The lowest threshold, not below a half, from which `RIGHT` of the answers are right."""
+    """The lowest threshold, not below `OVERRULING`, from which `RIGHT` of the answers are right."""
     other = [index for index, label in enumerate(labels) if label.name in NO_CLASS]
     sure = called.probabilities.max(axis=1)
     answered = ~np.isin(called.predicted, other)
     right = called.true == called.predicted
-    for threshold in (DEFAULT_THRESHOLD, *np.sort(sure[answered & ~right])):
+    wrong = np.sort(sure[answered & ~right])
+    for threshold in (OVERRULING, *wrong[wrong > OVERRULING]):
         kept = answered & (sure > threshold)
-        if threshold >= DEFAULT_THRESHOLD and kept.any() and right[kept].mean() >= RIGHT:
+        if kept.any() and right[kept].mean() >= RIGHT:
             return round(float(threshold) + 5e-5, 4)
     return 1.0
 

@@ -6,7 +6,7 @@ from ai_engine.inference.backend import Backend
 from ai_engine.inference.shared_trunk import HeadBackend, RememberingBackend, share_trunk
 from ai_engine.kinds.class_guard import ClassGuard
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
-from ai_engine.kinds.guard.veto import Veto
+from ai_engine.kinds.guard.veto import LastView, Veto
 from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.shipped import VETOES
@@ -37,8 +37,10 @@ def load(loading: Loading, sees: str = "") -> Guard:
 def _vetoes(loading: Loading) -> Iterator[Veto]:
     expected = {name: what for name, what in VETOES.items() if name in loading.versions}
     modules = {name: loading.registry.active(loading.versions, name) for name in expected}
+    shared = share_trunk(tuple(modules.values()))
+    views = LastView(next(iter(modules.values()))) if shared else None
     for name, backend in _backends(loading, modules).items():
-        yield Veto(modules[name], backend, expected=expected[name])
+        yield Veto(modules[name], backend, expected=expected[name], views=views)
 
 
 def _backends(loading: Loading, modules: Mapping[str, ModelCard]) -> dict[str, Backend]:

@@ -14,7 +14,7 @@ from ai_engine.inference.backend import Activation
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.deciding import Calibration
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
-from ai_engine.kinds.guard.veto import Veto
+from ai_engine.kinds.guard.veto import LastView, Veto
 from ai_engine.kinds.guarding import OVERRULING, Seen, TagsHint
 from ai_engine.kinds.testing import (
     FakeChestBackend,
@@ -176,6 +176,17 @@ def test_a_module_that_is_not_certain_has_no_veto() -> None:
     guard = ChestGuard(guard_card(Path()), FakeGuardBackend(), [veto])
     guard.check(radiograph())
     assert guard.seen(radiograph()) is None
+
+
+def test_modules_that_see_the_same_share_a_view_of_each_image() -> None:
+    views = LastView(types_card())
+    first, second = radiograph(), radiograph()
+    assert views.batch(first) is views.batch(first)
+    assert views.batch(second) is not views.batch(first)
+    certain = _Certain(1)
+    alone = Veto(types_card(), certain, expected="Chest")
+    shared = Veto(types_card(), certain, expected="Chest", views=views)
+    assert shared.seen(first) == alone.seen(first)
 
 
 def test_what_the_guard_refuses_is_named_by_the_module_that_is_certain() -> None:
