@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz soak
+.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz soak
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -85,6 +85,9 @@ lint: $(TESTING) ## Only the checks of `make test` that run nothing
 format: $(TESTING) ## Format the code and mend what can be mended
 	@$(PY) -m ruff check --fix --exit-zero --quiet $(PRESENT)
 	@$(PY) -m ruff format $(PRESENT)
+
+figures: $(TESTING) ## Write what the default models reach, from their cards, into docs/figures.md
+	@$(PY) scripts/figures.py
 
 architecture: $(TESTING) ## Draw the rooms of the code from its imports, into docs/architecture.md
 	@$(PY) scripts/architecture.py

@@ -67,7 +67,7 @@ VIEWS = {
 
 IMAGE_KINDS = {
     RADIOGRAPH: _own("radiograph", "Radiograph"),
-    NO_RADIOGRAPH: _own("no-radiograph", "No radiograph"),
+    NO_RADIOGRAPH: _own("not-xray", "No radiograph"),
     SLICE: _own("slice", "Slice of CT or MR"),
 }
 """What an image is, as paper 2's module I tells it; slices are of our own."""

@@ -145,12 +145,17 @@ class ClassProbeTrainer(PublishedTrainer):
         """Data and labels, and that both mirrorings are averaged."""
         names = self.recipe.labels
         return {
-            "data": split_by_patient(self.data),
+            "data": split_by_patient(replace(self.data, name=self._sources())),
             "flip_averaging": self.recipe.flip_averaging,
             "exclusive": True,
             "guard": UNGUARDED,
             "labels": tuple(_label(name) for name in names),
         }
+
+    def _sources(self) -> str:
+        """The data set's folder, and the sources that it was put together from."""
+        names = dict.fromkeys(item.device for item in self.data.items if item.device)
+        return " of ".join(filter(None, (self.data.folder.name, ", ".join(names))))
 
     def made(self) -> str:
         """The recipe; one pass has no epochs worth naming."""

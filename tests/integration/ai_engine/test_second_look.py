@@ -1,14 +1,26 @@
 """The shipped guard on real objects whose tags were made wrong."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import cv2
 import pytest
-from pydicom import dcmread
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom import Dataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
+from ai_engine.preprocessing.radiograph import read_radiograph
 from dicom_node.archive.external import read_external
-from dicom_node.domain.route import AppearanceCheck, Route, matching_routes
+from dicom_node.configuration.files import load_routes
+from dicom_node.demo.phantom.chest import ChestOptions
+from dicom_node.demo.synthetic import StudyUids, make_radiograph
+from dicom_node.domain.route import (
+    AppearanceCheck,
+    Route,
+    doubtful_instances,
+    matching_routes,
+    told_refusal_of,
+)
 from dicom_node.models.appearance import look_at, read_image
 
 CHEST = Route(
@@ -22,6 +34,8 @@ CHEST = Route(
 )
 FRONTAL = "canon-dx-chest-pa-monochrome1-j2k"
 CAPTURE = "nih-cxr-as-secondary-capture"
+HAND = "u0490.jpg"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +125,54 @@ def test_a_picture_that_was_drawn_from_an_image_is_no_radiograph(
     is_wanted, look = wanted(drawn, shipped_predictor)
     assert look == AppearanceCheck(words="an image derived from others")
     assert not is_wanted
+
+
+def untagged(image: Path, folder: Path) -> Dataset:
+    """A digital radiograph of an image, whose header names no body part."""
+    pixels = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE)
+    dataset = dcmread(folder / "cr-hip-j2k.dcm", stop_before_pixels=True)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    for keyword in (
+        *("BodyPartExamined", "ViewPosition", "ProtocolName", "PatientOrientation"),
+        *("SeriesDescription", "StudyDescription", "WindowCenter", "WindowWidth"),
+    ):
+        dataset.pop(keyword, None)
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PhotometricInterpretation = 7, "MONOCHROME2"
+    dataset.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
+    dataset["PixelData"].VR = "OB"
+    return dataset
+
+
+def test_a_hand_without_a_body_part_is_named_and_has_no_model(
+    test_data: Path, received: Path, tmp_path: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    """With the default weights and routes; the image is of the type's test part."""
+    images = test_data / "more" / "unifesp-body-part" / "images"
+    path = tmp_path / "hand.dcm"
+    untagged(images / HAND, received).save_as(path, enforce_file_format=True)
+    instance = read_external(path, calling_ae="CR1")
+    routes = load_routes(ROOT / "config")
+    assert doubtful_instances(routes, [instance]) == (instance,)
+    look = look_at(shipped_predictor.guard, instance, path, lambda: read_image(path))
+    assert look == AppearanceCheck(body_part="HAND", words="X-ray of the hand", is_typed=True)
+    looks = {instance.sop_instance_uid: look}
+    assert matching_routes(routes, [instance], looks) == ()
+    told = told_refusal_of(routes, [instance], looks)
+    assert told.startswith("X-ray of the hand; no model for it; ")
+    hands = Route(name="hands", model="hands", body_parts=frozenset({"HAND"}))
+    (match,) = matching_routes([*routes, hands], [instance], looks)
+    assert match.route is hands
+
+
+@pytest.mark.parametrize("with_lesion", [True, False])
+def test_the_sample_that_is_drawn_from_geometry_passes_every_module(
+    with_lesion: bool, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    options = ChestOptions(rows=625, columns=512, with_lesion=with_lesion)
+    drawn = make_radiograph(StudyUids.fresh(), datetime.now(UTC), options).dataset
+    shipped_predictor.guard.check(read_radiograph(drawn))
 
 
 @pytest.mark.parametrize("name", ["us-j2k", "mr-j2k"])
