@@ -13,7 +13,7 @@ from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import ImageRefusedError
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.guard.evaluation import MISTAKES
-from ai_engine.kinds.guarding import passes
+from ai_engine.kinds.guarding import OVERRULING, passes
 from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.lungs.dataset import read_lungs
 from ai_engine.kinds.lungs.evaluation import evaluate_lungs
@@ -90,6 +90,11 @@ def test_active_models_are_complete() -> None:
             assert {metric.split for metric in own} == {"valid", "test"}
         if card.kind == "classifier":
             assert all(label.code and label.site for label in card.labels)
+        if card.exclusive:
+            assert {"all", "patients", "answered"} <= {metric.group for metric in own}
+            assert all(label.threshold >= OVERRULING for label in card.labels)
+            assert "Research only" in card.licence
+        elif card.kind == "classifier":
             assert {metric.group for metric in own} == {"all", "AP", "PA"}
             assert {metric.group for metric in card.metrics if metric not in own} == CUE_NAMES
             assert "any other abnormality" in " ".join(card.limitations)
