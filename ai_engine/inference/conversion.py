@@ -1,7 +1,10 @@
 """The OpenVINO form of a model, made once and kept on disk by the digest of its weights."""
 
+import fcntl
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from openvino import get_version
@@ -16,8 +19,8 @@ _MODEL = "model.xml"
 def converted_model(card: ModelCard, cache: Path) -> Path:
     """Path of a model's IR, converted first where the cache doesn't have it yet.
 
-    Several processes may start at once: each writes a folder of its own and renames it into
-    place, and whoever comes second uses what is there.
+    Several processes may start at once: one converts, the others wait for it and use what is
+    there. It is written into a folder of its own and renamed into place.
 
     Raises
     ------
@@ -30,14 +33,26 @@ def converted_model(card: ModelCard, cache: Path) -> Path:
     place = cache / _key(card)
     if not (place / _MODEL).exists():
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="converting-", dir=cache) as folder:
-            made = Path(folder) / "made"
-            made.mkdir()
-            run_on_openvino_keras(
-                "ai_engine.inference.export", str(card.folder), str(made / _MODEL)
-            )
-            _move_into_place(made, place)
+        with _turn(cache / f"{place.name}.lock"):
+            if not (place / _MODEL).exists():
+                _convert(card, place)
     return place / _MODEL
+
+
+def _convert(card: ModelCard, place: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="converting-", dir=place.parent) as folder:
+        made = Path(folder) / "made"
+        made.mkdir()
+        run_on_openvino_keras("ai_engine.inference.export", str(card.folder), str(made / _MODEL))
+        _move_into_place(made, place)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Wait for whoever converts the same model; the system lets go of it if that one dies."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _key(card: ModelCard) -> str:
