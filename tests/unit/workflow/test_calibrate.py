@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from ai_engine.calibration.cases import Minimum
 from ai_engine.calibration.device import EVERY_DEVICE, Source
 from ai_engine.calibration.objective import Objective, parse_objective
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.calibration import DRIFT, SCHEDULE, CalibrationVersion
 from dicom_node.domain.device import Device
 from dicom_node.errors import NotFoundError
+from dicom_node.node.clock import utc_now
+from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.persistence.database import make_engine
 from dicom_node.persistence.devices.calibrations import CalibrationStore
 from dicom_node.workflow.devices.calibrate import Calibrating
@@ -19,6 +24,7 @@ from dicom_node.workflow.testing.fakes import FakeClock
 from tests.schema import give_schema
 from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
+from tests.unit.workflow.test_drift import Ledger
 
 SHIFTED = Device(calling_ae="CR1", model_name="Shifted")
 RARE = Device(calling_ae="CR2", model_name="Rare")
@@ -283,3 +289,30 @@ def test_a_change_opens_nothing_where_somebody_has_gone_back_or_nothing_was_made
     calibrating.calibrate(CARD.name, objective=Objective(), actor="t")
     go_back(office)
     assert not calibrating.open_again(*changed, why="x", settles=timedelta(days=1))
+
+
+def test_the_drift_job_opens_the_calibration_of_a_device_that_has_changed(office: Office) -> None:
+    rng, now = np.random.default_rng(3), utc_now()
+    for index in range(240):
+        recent = index >= 160
+        score = float(np.clip(rng.beta(2, 5) + 0.4 * recent, 0.01, 0.99))
+        at = now - timedelta(days=3 if recent else 40, minutes=index)
+        office.validated.add(SHIFTED, score=score, truth=bool(rng.random() < score), at=at)
+    repositories = SimpleNamespace(
+        settings=NodeSettings(),
+        warehouse=office.validated.warehouse,
+        calibrations=office.calibrations,
+        observations=Ledger(office.validated.observations),
+    )
+    cards = SimpleNamespace(active=lambda _name: CARD, all_active=lambda: (CARD,))
+    jobs = DeviceJobs(repositories, cards)  # type: ignore[arg-type]
+    asked = parse_objective("sensitivity=0.9")
+    jobs.calibrating.calibrate(CARD.name, objective=asked, actor="ann")
+    before = own(office)
+    for _ in range(2):
+        (found,) = jobs.watch_all()
+        assert found.shifts
+    history = office.calibrations.history(SHIFTED.device_id, CARD.identity)
+    assert [(use.actor, use.number) for use in history] == [("ann", 1), (DRIFT, 1)]
+    assert f"score of {LABEL} has shifted" in history[-1].why
+    assert own(office) == before

@@ -106,12 +106,14 @@ def test_scores_that_moved_are_an_alert_with_their_figures() -> None:
 def test_darker_images_are_an_alert_before_any_verdict_says_so() -> None:
     found, _ = measured(history(darker=0.15))
     assert [alert.split(" has")[0] for alert in found.alerts] == ["image exposure"]
+    assert found.shifts == found.alerts
 
 
 def test_rejections_are_an_alert_and_below_the_floor_a_suspension() -> None:
     validated = history(rejected=0.5)
     alerted, ledger = measured(validated)
     assert any(alert.startswith("experts accepted") for alert in alerted.alerts)
+    assert alerted.shifts == ()
     assert ledger.suspended == {}
     _, ledger = measured(validated, floor_acceptance=0.75)
     suspension = ledger.suspended[DEVICE.device_id]
