@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from dicom_node.archive.elements import Buffer
@@ -41,7 +42,7 @@ class DurableFolder:
         when = (modified - _EPOCH) // _MICROSECOND * 1000
         temporary = self._incoming / f"{uuid4().hex}.part"
         try:
-            with temporary.open("xb") as file:
+            with self._open(temporary) as file:
                 for part in parts:
                     file.write(part)
                 file.flush()
@@ -71,6 +72,13 @@ class DurableFolder:
         for path in abandoned:
             path.unlink(missing_ok=True)
         return len(abandoned)
+
+    def _open(self, temporary: Path) -> BinaryIO:
+        try:
+            return temporary.open("xb")
+        except FileNotFoundError:  # somebody has cleaned up: make the folder again
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            return temporary.open("xb")
 
     def _link(self, temporary: Path, path: Path) -> None:
         # A hard link, unlike a rename, fails where the name is taken: two receivers that get the

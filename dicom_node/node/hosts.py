@@ -22,9 +22,7 @@ from dicom_node.persistence.hosts import HostStore
 _LOG = logging.getLogger(__name__)
 _SCHEDULER = "scheduler"
 _SKEW = 2.0  # seconds between two clocks from which it is said
-# How long a host that went away without a word is named.
-_FORGOTTEN_AFTER = 86400.0
-_NAMED_FOR = 3600.0
+_NAMED_FOR = 3600.0  # seconds for which health names a host that went away without a word
 
 
 class Cluster:
@@ -173,7 +171,6 @@ class Cluster:
                 self.beat()
                 if self.leads():
                     self._relieve()
-                    self._forget()
             except sa.exc.SQLAlchemyError as error:
                 if not self._silent:
                     _LOG.warning("no sign of life given reason=%s", type(error).__name__)
@@ -182,12 +179,3 @@ class Cluster:
                 _LOG.exception("a look after other hosts broke off; the next beat does it again")
             else:
                 self._silent = False
-
-    def _forget(self) -> None:
-        gone = [
-            each.sign.executor_id
-            for each in self.hosts()
-            if each.is_relieved and each.silent > _FORGOTTEN_AFTER
-        ]
-        if gone:
-            self._store.forget(gone)

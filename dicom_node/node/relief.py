@@ -25,6 +25,7 @@ from dicom_node.workflow.engine import WorkflowEngine
 from dicom_node.workflow.take_up import WorkflowRows
 
 _LOG = logging.getLogger(__name__)
+_GONE_AFTER = 86400.0  # seconds
 
 
 class Relief:
@@ -65,6 +66,7 @@ class Relief:
         for each in hosts:
             if each.sign.executor_id in dead and not each.is_relieved:
                 self._relieve(each)
+        self._forget(each for each in hosts if each.is_relieved)
 
     def _unknown(self, known: Collection[str]) -> frozenset[str]:
         """Return who has left work and gives no signs of life, nor ever did, nor runs.
@@ -83,9 +85,19 @@ class Relief:
             last = datetime.now(UTC) - timedelta(seconds=host.silent)
             self._reconcile(iter_objects(self._received, _day_before(last)))
             self._release_commitments()
-        for archive in self._archives:
-            shutil.rmtree(archive.root / layout.INCOMING / name, ignore_errors=True)
         self._store.relieve(name, silent=self._silent)
+
+    def _forget(self, hosts: Iterable[Host]) -> None:
+        """Clean up after hosts that have been away for so long that they are gone.
+
+        Not sooner: one that is cut off from the database alone goes on writing what it receives.
+        """
+        gone = [each.sign.executor_id for each in hosts if each.silent > _GONE_AFTER]
+        for name in gone:
+            for archive in self._archives:
+                shutil.rmtree(archive.root / layout.INCOMING / name, ignore_errors=True)
+        if gone:
+            self._store.forget(gone)
 
 
 class LeftAssociations:

@@ -39,6 +39,11 @@ _LARGE_NUMBER = 1000
 _TAKEN_OVER_WITHIN = 30.0
 _PATIENCE = 300.0 + 10.0 * _STUDIES
 _ROLES = {"r0": "receiver", "r1": "receiver", "w0": "worker", "w1": "worker"}
+# What a dead receiver was told to the end is waited for no longer than this.
+_MODALITY = (
+    *("--role", "modality", "--destination", "PACS"),
+    *("--quiet-period", "0", "--patience", "20"),
+)
 _ROOT = Path(__file__).parents[2]
 
 
@@ -242,7 +247,7 @@ def _settled(site: Site, sent: list[SentStudy]) -> Counter[StudyState]:
 def _administer(site: Site, switch: str, pacs: Pacs) -> None:
     for title, port, options in (
         ("PACS", pacs.scp.peer.port, ("--role", "pacs")),
-        ("CR1", 104, ("--role", "modality", "--destination", "PACS", "--quiet-period", "0")),
+        ("CR1", 104, _MODALITY),
     ):
         done = site.hosts["r0"].run(
             "ae", "add", title, "--host", switch, "--port", str(port), *options
