@@ -33,7 +33,7 @@ from tests.unit.builders import EPOCH, an_instance
 SIZES = (1000, 100_000)
 _PER_STUDY = 2
 _BATCH = 1000
-_REPEATS = 41
+_REPEATS = 31
 _WEEK = timedelta(days=7)
 
 
@@ -75,14 +75,20 @@ class Day:
         }
 
 
-def measure(sizes: Sequence[int]) -> list[Row]:
+def measure(sizes: Sequence[int], *, sqlite: bool = True) -> list[Row]:
     """Fill each database to each size, and work on it."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        rows = _measured("SQLite", f"sqlite:///{Path(folder) / 'hotbase.sqlite'}", sizes)
+    rows: list[Row] = []
+    if sqlite:
+        rows += _on_sqlite(sizes)
     if shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         with postgresql() as server:
             rows += _measured("PostgreSQL", server.database(f"bench_{uuid.uuid4().hex}"), sizes)
     return rows
+
+
+def _on_sqlite(sizes: Sequence[int]) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        return _measured("SQLite", f"sqlite:///{Path(folder) / 'hotbase.sqlite'}", sizes)
 
 
 def _measured(name: str, url: str, sizes: Sequence[int]) -> list[Row]:
@@ -185,8 +191,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--postgresql-only", action="store_true")
     options = parser.parse_args()
-    Console(width=160).print(as_table(measure(options.sizes)))
+    rows = measure(options.sizes, sqlite=not options.postgresql_only)
+    Console(width=160).print(as_table(rows))
 
 
 if __name__ == "__main__":

@@ -84,11 +84,11 @@ class RunningNode:
         )
         assert done.returncode == 0, done.stderr
 
-    def start(self) -> None:
+    def start(self, seconds: float = 90) -> None:
         """Start ``dicom-node serve`` and wait until it receives."""
         before = self._starts()
         self.launch()
-        self.wait_for("the node to receive", lambda: self._starts() > before, seconds=90)
+        self.wait_for("the node to receive", lambda: self._starts() > before, seconds=seconds)
 
     def launch(self) -> None:
         """Start ``dicom-node serve`` and wait for nothing."""

@@ -120,7 +120,7 @@ def test_nothing_is_lost_or_doubled_whatever_becomes_of_hosts(tmp_path: Path) ->
         peer = Peer(ae_title="AINODE", port=entrance.port)
         _administer(site, switch, pacs)
         for name in _ROLES:
-            site.hosts[name].start()
+            site.hosts[name].start(_PATIENCE)
         site.say(f"{len(_ROLES)} hosts are there")
         studies = Sender(peer, tmp_path / "modality", "CR1", _STUDIES)
         large = Sender(
@@ -185,7 +185,7 @@ def _kill_receiver(site: Site) -> None:
     site.say(f"{name} is killed in the midst of an association")
     site.wait_until(lambda: site.is_relieved(name), f"{name}'s associations to be taken over")
     site.say(f"what {name} was receiving is waited for")
-    site.hosts[name].start()
+    site.hosts[name].start(_PATIENCE)
     site.say(f"{name} is back")
 
 
@@ -207,7 +207,7 @@ def _upgrade(site: Site, folder: Path) -> None:
         host = site.hosts[name]
         host.stop()
         host.environment["PYTHONPATH"] = str(newer)
-        host.start()
+        host.start(_PATIENCE)
         site.say(f"{name} is upgraded")
     after = {site.host(name).sign.contract for name in _ROLES}
     assert len(after) == 1

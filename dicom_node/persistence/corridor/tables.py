@@ -124,6 +124,7 @@ STUDIES = sa.Table(
     sa.Column("interruption", sa.String(16)),
     sa.Column("interrupted_by", sa.String(16)),
     sa.Index(None, "state", "last_received_at"),
+    sa.Index(None, "last_received_at"),
 )
 
 INSTANCES = sa.Table(
@@ -134,7 +135,7 @@ INSTANCES = sa.Table(
     sa.Column("series_instance_uid", UID, nullable=False),
     sa.Column("path", sa.String(512), nullable=False, unique=True),
     sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False, index=True),
     sa.Column("received", sa.JSON, nullable=False),
     _described(),
     _undescribed("instances", "received_at"),
