@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from ai_engine.prediction import RefusalReason, Region, Remark, RemarkKind
@@ -475,6 +476,7 @@ def test_a_ct_is_scrolled_with_its_outlines_and_its_figures_are_corrected(
     page.locator("[name='changed_to.2']").select_option("atelectasis")
     page.locator("[name='comment.2']").fill("collapsed")
     shot(page, "ct-corrected")
+    assert Axe().run(page).response["violations"] == []
     page.locator("#sign").click()
     page.wait_for_selector(f'#panel:not([data-item="{item}"])')
     (verdict,) = room.review_queue.readings(item)
@@ -492,6 +494,7 @@ def test_the_queue_is_used_by_keys_alone(visit: Visit, room: ReadingRoom, shot: 
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     shot(page, "queue-keys")
+    assert Axe().run(page).response["violations"] == []
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("/")
