@@ -21,6 +21,8 @@ NO_FINDING = "No finding above threshold"
 SMALLEST_SIDE = 768
 # A line has room for this many verdicts; the report has them all.
 NAMED_VERDICTS = 2
+# Between an unmarked image and the marked one beside it, in pixels.
+GAP = 8
 
 
 def draw_overlay(
@@ -105,11 +107,16 @@ def draw_overlays(
         ]
         below = captions.told([Band(lines=_footer(finding, model))], language)
         captions_height = sum(band.height(size) for band in above + below)
-        shape = body_shape(pixels, pixel_aspect, max_side, captions_height)
+        beside = rendition.beside and finding is not None
+        across = (max_side - GAP) // 2 if beside else max_side
+        shape = body_shape(pixels, pixel_aspect, max_side, captions_height, across=across)
         if shape not in greys:
             greys[shape] = resized(pixels, shape)
         body = _body(greys[shape], finding, rows=pixels.shape[0], columns=pixels.shape[1])
-        body = centred(body, min_width=min(max_side, 24 * size))
+        if beside:
+            unmarked = _body(greys[shape], None, rows=pixels.shape[0], columns=pixels.shape[1])
+            body = side_by_side(unmarked, body)
+        body = centred(body, min_width=width)
         width = body.shape[1]
         yield np.vstack(
             [
@@ -127,11 +134,19 @@ def as_png(overlay: Pixels) -> bytes:
 
 
 def body_shape(
-    pixels: npt.NDArray[np.float32], pixel_aspect: float, max_side: int, captions_height: int
+    pixels: npt.NDArray[np.float32],
+    pixel_aspect: float,
+    max_side: int,
+    captions_height: int,
+    *,
+    across: int | None = None,
 ) -> tuple[int, int]:
-    """Shape of the image's part: at most what the limit leaves, at least readable."""
+    """Shape of the image's part: at most what the limit leaves, at least readable.
+
+    ``across`` is how wide it may be, where it does not have the whole width.
+    """
     height, width = pixels.shape[0] * pixel_aspect, float(pixels.shape[1])
-    fitting = min((max_side - captions_height) / height, max_side / width)
+    fitting = min((max_side - captions_height) / height, (across or max_side) / width)
     wanted = max(1.0, SMALLEST_SIDE / max(height, width))
     factor = min(fitting, wanted)
     return max(1, int(height * factor)), max(1, int(width * factor))
@@ -158,6 +173,12 @@ def resized(pixels: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDAr
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     resized = cv2.resize(pixels, (shape[1], shape[0]), interpolation=interpolation)
     return np.clip(np.nan_to_num(resized), 0.0, 1.0).astype(np.float32)
+
+
+def side_by_side(unmarked: Pixels, marked: Pixels) -> Pixels:
+    """Put the unmarked image to the left of the marked one, of one size, with a gap between."""
+    gap = np.zeros((marked.shape[0], GAP, 3), np.uint8)
+    return np.hstack([unmarked, gap, marked])
 
 
 def centred(body: Pixels, min_width: int) -> Pixels:

@@ -15,7 +15,15 @@ from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.language.language import result_language
-from sr_templates.overlay import body_shape, centred, resized, summary, warnings
+from sr_templates.overlay import (
+    GAP,
+    body_shape,
+    centred,
+    resized,
+    side_by_side,
+    summary,
+    warnings,
+)
 from sr_templates.rendition import PLAIN, Rendition
 
 RED = (255, 45, 35)
@@ -66,8 +74,12 @@ def draw_key_slice(
     below = captions.told([Band(lines=_footer(key, analysis, model))], language)
     height = sum(band.height(size) for band in above + below)
     aspect = analysis.geometry.spacing[1] / analysis.geometry.spacing[2]
-    shape = body_shape(pixels, aspect, max_side, height)
-    body = centred(outlined(pixels, key, shape, analysis=analysis), min_width=24 * size)
+    across = (max_side - GAP) // 2 if rendition.beside else max_side
+    shape = body_shape(pixels, aspect, max_side, height, across=across)
+    body = outlined(pixels, key, shape, analysis=analysis)
+    if rendition.beside:
+        body = side_by_side(plain(pixels, shape, analysis=analysis), body)
+    body = centred(body, min_width=24 * size)
     width = body.shape[1]
     return np.vstack(
         [
@@ -91,6 +103,16 @@ def outlined(
     scale = np.array([shape[1] / pixels.shape[1], shape[0] / pixels.shape[0]])
     _draw(image, key.lungs, scale, color=LUNG_BLUE, thickness=1)
     _draw(image, key.areas, scale, color=RED, thickness=max(2, round(shape[0] / 400)))
+    _mark_sides(image, left_is_high=analysis.geometry.columns_along[0] > 0)
+    return image
+
+
+def plain(
+    pixels: npt.NDArray[np.float32], shape: tuple[int, int], *, analysis: CtAnalysis
+) -> Pixels:
+    """Draw the slice in ``shape`` with nothing but the patient's sides on it."""
+    grey = (resized(pixels, shape) * 255.0 + 0.5).astype(np.uint8)
+    image = np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
     _mark_sides(image, left_is_high=analysis.geometry.columns_along[0] > 0)
     return image
 

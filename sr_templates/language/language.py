@@ -71,7 +71,15 @@ class Language:
         """Return a message of the catalogue as it stands there; itself where it has none."""
         if self.catalogue is None:
             return text
-        return self.catalogue.messages.get(text, (text,))[0]
+        forms = self.catalogue.messages.get(text)
+        if forms is not None:
+            return forms[0]
+        # A catalogue has a message once, with a large or a small letter at its beginning.
+        other = self.catalogue.messages.get(text[:1].swapcase() + text[1:])
+        if other is None:
+            return text
+        first = other[0][:1]
+        return (first.upper() if text[:1].isupper() else first.lower()) + other[0][1:]
 
     def filled(self, text: str, **values: str) -> str:
         """Return a message with values that are nobody's to translate."""
@@ -124,21 +132,29 @@ class Language:
         if not depth:
             return None
         return (
-            self._known(words, depth)
+            self._exactly(words)
+            # Several statements on one line of a picture.
+            or self._parts(words, words.split("    "), "    ", depth)
+            or self._known(words, depth)
             or self._cased(words, depth)
             or self._parts(words, _BETWEEN_SENTENCES.split(words), " ", depth)
-            or self._parts(words, words.split("    "), "    ", depth)
             or self._parts(words, words.split("; "), "; ", depth)
             or self._parts(words, words.split(": ", 1), ": ", depth)
             or self._parts(words, words.split(", "), ", ", depth)
             or self._ended(words, depth)
         )
 
-    def _known(self, words: str, depth: int) -> str | None:
+    def _exactly(self, words: str) -> str | None:
         assert self.catalogue is not None  # noqa: S101 - asked for other languages alone
         forms = self.catalogue.messages.get(words)
-        if forms is not None:
-            return PLACEHOLDER.sub("1", forms[self.catalogue.form_of(1)]) if forms[1:] else forms[0]
+        if forms is None:
+            return None
+        return PLACEHOLDER.sub("1", forms[self.catalogue.form_of(1)]) if forms[1:] else forms[0]
+
+    def _known(self, words: str, depth: int) -> str | None:
+        exact = self._exactly(words)
+        if exact is not None:
+            return exact
         for sentence in self._sentences:
             values = sentence.values(words)
             if values is not None and (

@@ -10,8 +10,10 @@ from ai_engine.prediction import Region
 from sr_templates import captions
 from sr_templates.captions import Band, Line
 from sr_templates.heat_map import STRONGEST_BLEND, blended, placed
+from sr_templates.language.language import LanguageCode, result_language
 from sr_templates.overlay import as_png, draw_overlay
 from sr_templates.percent import percent
+from sr_templates.rendition import Rendition
 from tests.unit.sr_templates.builders import (
     a_finding,
     a_heat_map,
@@ -142,3 +144,23 @@ def test_what_puts_a_result_in_doubt_has_a_band_of_its_own() -> None:
     )
     yellow = np.all(doubted == captions.WARNING_BACKGROUND, axis=2).sum()
     assert yellow > 1.5 * np.all(plain == captions.WARNING_BACKGROUND, axis=2).sum()
+
+
+def test_an_unmarked_image_stands_beside_the_marked_one_where_it_is_wanted() -> None:
+    image, finding = an_image(), an_image().positive[0]
+    pixels = np.full((400, 300), 0.5, np.float32)
+    overlay = draw_overlay(pixels, image, finding, a_model(), rendition=Rendition(beside=True))
+    assert max(overlay.shape) <= 1280
+    middle = overlay[overlay.shape[0] // 3 : -110]
+    left, right = middle[:, : middle.shape[1] // 2 - 8], middle[:, middle.shape[1] // 2 + 8 :]
+    assert (left[..., 0] == left[..., 2]).all(), "grey alone"
+    assert (right[..., 0] != right[..., 2]).any(), "coloured"
+
+
+@pytest.mark.parametrize("code", LanguageCode)
+def test_a_picture_says_everything_in_one_language(code: LanguageCode) -> None:
+    language = result_language(code.value)
+    verdicts = "Pneumonia 87 % (threshold 50 %)    Cardiomegaly 20 % (threshold 45 %)"
+    said = language.said(verdicts)
+    assert ("threshold" in said) is (code is LanguageCode.ENGLISH)
+    assert said.count("%") == 4
