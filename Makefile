@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz soak
+.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz soak
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -66,6 +66,9 @@ soak: $(TESTING) ## Send study after study, and print how memory, handles, threa
 
 cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some
 	@$(PY) -m tests.cases $(CASES)
+
+interop: $(TESTING) ## Try each service with each peer, and write docs/interoperability.md
+	@$(PY) -m tests.interop
 
 messages: $(TESTING) ## Bring the catalogues of languages up to code and pages, and say what is untranslated
 	@$(PY) -m scripts.messages

@@ -20,7 +20,7 @@ from tests.cases.table import TESTS, Case, missing_tests, read_cases
 _LONGEST = 110
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # pytest keeps plug-ins in sets
 class Seen:
     """A pytest plug-in that notes what became of each test."""
 

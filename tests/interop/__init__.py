@@ -1,0 +1,1 @@
+"""Which service was tried with which peer, and what came of it."""
