@@ -53,13 +53,15 @@ class Work:
         )
 
     def start(self) -> None:
-        """Open the workflow store and go on with what this host, if it is the only one, left."""
+        """Open the workflow store and go on with what this host, if it is the only one, left.
+
+        What nobody goes on with is repaired by the sweeps: it may want a worker, to tell a PACS why
+        a study was given up, and workers are started last.
+        """
         self.workflows.start()
         if not shares(self._settings):
             # Whatever name it had: nobody else has this folder.
             self.workflows.take_over(self._rows.executors() - {self._cluster.executor_id})
-        if self._cluster.leads():
-            self._salvage.sweep()
 
     def sweep(self) -> None:
         """Take up what threads of this host have left."""
