@@ -3,7 +3,11 @@
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.node.hosts import Cluster
 from dicom_node.node.roles import shares
-from dicom_node.persistence.database import make_workflow_engine, postgresql_arguments
+from dicom_node.persistence.database import (
+    make_engine,
+    make_workflow_engine,
+    postgresql_arguments,
+)
 from dicom_node.workflow.contract import StepContract, contract_of
 from dicom_node.workflow.engine import EngineSettings, Sharing, WorkflowEngine
 from dicom_node.workflow.pipeline import Corridor
@@ -36,4 +40,8 @@ def contract() -> StepContract:
 
 def remote_settings(settings: NodeSettings) -> RemoteSettings:
     """Return where workflows are kept that other hosts run."""
-    return RemoteSettings(database_url=settings.workflow_url, version=contract().version)
+    return RemoteSettings(
+        database_url=settings.workflow_url,
+        database_engine=make_engine(settings.workflow_url),
+        version=contract().version,
+    )

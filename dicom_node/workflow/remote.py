@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DebouncerClient, EnqueueOptions, WorkflowHandle
 
 from dicom_node.domain.self_test import StageTime
@@ -15,6 +16,7 @@ class RemoteSettings:
     """Where workflows are kept, and which version of the steps this host knows."""
 
     database_url: str
+    database_engine: sa.Engine
     version: str
 
 
@@ -31,7 +33,7 @@ class RemoteWorkflows:
         refuse_pickles()
         DBOS.migrate(self._settings.database_url)
         self._client = DBOSClient(
-            system_database_url=self._settings.database_url,
+            system_database_engine=self._settings.database_engine,
             serializer=StepValues(),
             application_name=APPLICATION,
             retry_connection_errors=False,
@@ -41,6 +43,7 @@ class RemoteWorkflows:
         """Close it."""
         if self._client is not None:
             self._client.destroy()
+        self._settings.database_engine.dispose()
 
     def analyse_now(self, study_instance_uid: str) -> str:
         """Have a study analysed; return the workflow that will do it."""

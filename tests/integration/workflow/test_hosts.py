@@ -161,6 +161,8 @@ def test_each_study_is_analysed_once_whatever_becomes_of_hosts_and_database(site
         first.send_signal(signal.SIGKILL)
         site.database.life.come()
         wait_until(lambda: site.are_analysed(studies), "all to be analysed", _PATIENCE)
+        # A study is done a moment before the row of its workflow says so.
+        wait_until(lambda: set(site.ended()) == {"SUCCESS"}, "all workflows to end", _PATIENCE)
     records = [site.receiver.repositories.index.study(each) for each in studies]
     assert [each.revision for each in records] == [1] * len(studies), "each was claimed once"
     assert site.ended() == {"SUCCESS": len(studies)}, "each by one workflow, and nothing is left"
