@@ -15,6 +15,7 @@ LOCALE = Path(__file__).parents[1] / "locale"
 # Of figures, a point that separates decimals.
 _DECIMALS = re.compile(r"(?<![\d.])(-?\d+)\.(\d+)(?![\d.])")
 _SHARE = re.compile(r"[<>]? ?-?[\d.]+( ?%| ml| mm| HU| s)?|\d{4}-\d\d-\d\d[T ]?[\d:.+]*")
+_WITH_SHARE = re.compile(r"(.+?) ([<>]? ?[\d.]+ %)")
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _DEEPEST = 6
 
@@ -98,6 +99,8 @@ class Language:
         """Say words of the node in this language; what is no sentence of its own stays as it is."""
         if self.catalogue is None or not words:
             return words
+        if _SHARE.fullmatch(words):
+            return self.figure(words)
         translated = self._said(words, _DEEPEST)
         return words if translated is None else translated
 
@@ -142,6 +145,7 @@ class Language:
             or self._parts(words, words.split(": ", 1), ": ", depth)
             or self._parts(words, words.split(", "), ", ", depth)
             or self._ended(words, depth)
+            or self._measured(words, depth)
         )
 
     def _exactly(self, words: str) -> str | None:
@@ -195,6 +199,12 @@ class Language:
             found = self._known(first.upper() + rest, depth)
             return found and found[:1].lower() + found[1:]
         return None
+
+    def _measured(self, words: str, depth: int) -> str | None:
+        """Say something with its share behind it: ``Right lung 5.9 %``."""
+        found = _WITH_SHARE.fullmatch(words)
+        said = self._said(found[1], depth - 1) if found else None
+        return f"{said} {self.figure(found[2])}" if found and said else None
 
     def _ended(self, words: str, depth: int) -> str | None:
         """Words to which the end of a sentence was added, or from which it was taken."""

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # What values are: anything, numbers where the name says that they are counted.
 _ANYTHING, _NUMBER = r".+?", r"[<>] \d[\d.,]*|-?\d[\d.,]*"
+_SHARE = rf"(?:{_NUMBER})(?: %)?"
+SHARES = frozenset({"share", "percent", "percent2", "probability", "threshold"})
 # What a sentence begins with is no other sentence.
 _BEGINNING = r"(?:(?!: |\. ).)+?"
 # Letters of its own that a sentence with one value needs to be recognised by, and with several.
 _FEW, _MANY = 5, 12
-COUNTED = frozenset({"count", "number", "len", "total"})
+COUNTED = frozenset({"count", "number", "len", "step", "total"})
 
 
 def placeholders(message: str) -> tuple[str, ...]:
@@ -31,7 +33,8 @@ def _pattern(message: str) -> re.Pattern[str]:
         if name in seen:
             raise ValueError(f"{message!r} names {name} twice")
         seen.add(name)
-        value = _NUMBER if name in COUNTED else _ANYTHING if found.start() else _BEGINNING
+        value = _BEGINNING if not found.start() else _ANYTHING
+        value = _NUMBER if name in COUNTED else _SHARE if name in SHARES else value
         parts.append(f"{re.escape(message[end : found.start()])}(?P<{name}>{value})")
         end = found.end()
     return re.compile("".join(parts) + re.escape(message[end:]), re.DOTALL)

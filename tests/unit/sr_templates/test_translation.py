@@ -68,6 +68,23 @@ def test_reasons_of_refusal_are_said(code: LanguageCode) -> None:
     assert "{" not in language.said(words)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("Inhomogeneity: Right lung 5.9 %", "Неоднородность: Правое лёгкое 5,9 %"),
+        ("60 axial slices 4 mm apart", "аксиальных срезов: 60 через 4 мм"),
+        ("Probability > 99 %", "Вероятность > 99 %"),
+        ("5.9 %", "5,9 %"),
+        (
+            "inhomogeneity of 3.1 % of both lungs (right 5.9 %, ground-glass); grade 2 of 5",
+            "неоднородность 3,1 % обоих лёгких (справа 5,9 %, матовое стекло); степень 2 из 5",
+        ),
+    ],
+)
+def test_figures_are_found_in_sentences_and_written_by_locale(words: str, said: str) -> None:
+    assert result_language("ru").said(words) == said
+
+
 def test_what_a_person_wrote_and_what_nobody_knows_stays() -> None:
     russian = result_language("ru")
     assert russian.said("Chest PA, follow-up in room 3") == "Chest PA, follow-up in room 3"
