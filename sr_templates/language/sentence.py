@@ -15,10 +15,10 @@ _ANYTHING, _NUMBER = r".+?", r"[<>] \d[\d.,]*|-?\d[\d.,]*"
 _SHARE = rf"(?:{_NUMBER})(?: %)?"
 SHARES = frozenset({"share", "percent", "percent2", "probability", "threshold"})
 # What a sentence begins with is no other sentence.
-_BEGINNING = r"(?:(?!: |\. ).)+?"
+_BEGINNING = r"(?:(?![:;] |\. ).)+?"
 # Letters of its own that a sentence with one value needs to be recognised by, and with several.
 _FEW, _MANY = 5, 12
-COUNTED = frozenset({"count", "number", "len", "step", "total"})
+COUNTED = frozenset({"count", "grade", "number", "len", "step", "total"})
 
 
 def placeholders(message: str) -> tuple[str, ...]:
