@@ -57,7 +57,7 @@ scale: $(TESTING) ## Cut off, kill and upgrade four hosts of network namespaces 
 fuzz: COUNT ?= 100000
 fuzz: SEED ?= 0
 fuzz: $(TESTING) ## Send objects that are spoiled by lot, and have each that is taken analysed; COUNT, SEED
-	@nice $(PY) -m tests.fuzz --count $(COUNT) --seed $(SEED)
+	@nice $(PY) -W ignore -m tests.fuzz --count $(COUNT) --seed $(SEED)
 
 soak: STUDIES ?= 10000
 soak: $(TESTING) ## Send study after study, and print how memory, handles, threads, rows and latency grow; STUDIES

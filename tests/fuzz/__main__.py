@@ -5,7 +5,6 @@ import logging
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +22,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first one")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")  # pydicom's, of what is spoiled
     console = Console()
     begun = time.monotonic()
     columns = (TextColumn("spoiled objects"), BarColumn(), MofNCompleteColumn())
