@@ -9,8 +9,9 @@ from pydicom.uid import Comprehensive3DSRStorage
 from ai_engine.prediction import Prediction
 from sr_templates.algorithm_identification import algorithm_identification
 from sr_templates.character_set import declare
-from sr_templates.comparison import EarlierResult, compared_findings
+from sr_templates.comparison import compared_findings
 from sr_templates.context import EvidenceContext
+from sr_templates.earlier_result import EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.impression import impression
 from sr_templates.instance import new_instance

@@ -8,12 +8,13 @@ from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.ct.prediction import CtPrediction
 from sr_templates.character_set import declare
-from sr_templates.comparison import EarlierResult, compared_shares
+from sr_templates.comparison import compared_shares
 from sr_templates.context import EvidenceContext
 from sr_templates.ct.evaluations import ct_evaluations
 from sr_templates.ct.impression import ct_impression
 from sr_templates.ct.subject import CtSubject, ct_subject
 from sr_templates.ct.volumetric_roi import volumetric_roi_groups
+from sr_templates.earlier_result import EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.report_content import imaging_measurements, report_content
 from sr_templates.report_document import (

@@ -13,8 +13,8 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job
 from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.errors import NodeError
-from sr_templates.comparison import EarlierResult
 from sr_templates.context import EvidenceContext
+from sr_templates.earlier_result import EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.rendition import Rendition
 from sr_templates.requested_procedure import RequestedProcedure

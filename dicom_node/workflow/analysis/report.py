@@ -33,8 +33,8 @@ from dicom_node.workflow.ports import (
     Substitutes,
 )
 from dicom_node.workflow.review.ports import ExternalReportSource
-from sr_templates.comparison import EarlierResult
 from sr_templates.context import EvidenceContext
+from sr_templates.earlier_result import EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.rendition import PLAIN, Rendition
 from sr_templates.requested_procedure import RequestedProcedure

@@ -22,7 +22,7 @@ from dicom_node.domain.review.rules import truths_of
 from dicom_node.workflow.review.conclude import Decision, decision_of
 from dicom_node.workflow.review.ports import ExternalReportSource, ReviewStore
 from dicom_node.workflow.review.statements import statements_of
-from sr_templates.comparison import EarlierFinding, EarlierReport, EarlierResult
+from sr_templates.earlier_result import EarlierFinding, EarlierReport, EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 
 # Whatever the model says, it says of its own kind of images.

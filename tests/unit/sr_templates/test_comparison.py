@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from pydicom.dataset import Dataset
 
-from sr_templates.comparison import EarlierFinding, EarlierReport, EarlierResult
 from sr_templates.ct.measurement_report import build_ct_report
+from sr_templates.earlier_result import EarlierFinding, EarlierReport, EarlierResult
 from sr_templates.forms.form import FORMS, PDF, ReportForm
 from sr_templates.forms.references import sources_of
 from sr_templates.forms.report import in_form

@@ -38,7 +38,7 @@ from dicom_node.models.ct import CtModels
 from dicom_node.persistence.corridor.priors import PriorStore
 from dicom_node.workflow.priors.comparing import Comparing
 from dicom_node.workflow.testing.fakes import InlineSteps
-from sr_templates.comparison import EarlierResult
+from sr_templates.earlier_result import EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, an_entity
 from tests.unit.persistence.test_hotbase import JOB
