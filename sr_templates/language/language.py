@@ -139,9 +139,9 @@ class Language:
             # Several statements on one line of a picture.
             or self._parts(words, words.split("    "), "    ", depth)
             or self._known(words, depth)
-            or self._cased(words, depth)
             or self._parts(words, _BETWEEN_SENTENCES.split(words), " ", depth)
             or self._parts(words, words.split("; "), "; ", depth)
+            or self._cased(words, depth)
             or self._parts(words, words.split(": ", 1), ": ", depth)
             or self._parts(words, words.split(", "), ", ", depth)
             or self._ended(words, depth)

@@ -17,7 +17,7 @@ SHARES = frozenset({"share", "percent", "percent2", "probability", "threshold"})
 # What a sentence begins with is no other sentence.
 _BEGINNING = r"(?:(?![:;] |\. ).)+?"
 # Letters of its own that a sentence with one value needs to be recognised by, and with several.
-_FEW, _MANY = 5, 12
+_FEW, _MANY = 5, 11
 COUNTED = frozenset({"count", "grade", "number", "len", "step", "total"})
 
 
