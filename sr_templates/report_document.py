@@ -12,11 +12,6 @@ from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import hierarchical_references, uid_of
 
-# What the content refers to: of the study itself, and of others (PS3.3 C.17.2.3).
-EVIDENCE_SEQUENCES = (
-    "CurrentRequestedProcedureEvidenceSequence",
-    "PertinentOtherEvidenceSequence",
-)
 _RADIOGRAPHY = frozenset({"CR", "DX", "RG"})
 
 

@@ -34,6 +34,12 @@ SINGLE_FRAME_CLASSES = frozenset(
     }
 )
 
+# What the content refers to: of the study itself, and of others (PS3.3 C.17.2.3).
+EVIDENCE_SEQUENCES = (
+    "CurrentRequestedProcedureEvidenceSequence",
+    "PertinentOtherEvidenceSequence",
+)
+
 
 def sources_by_uid(prediction: Prediction, sources: Sequence[Dataset]) -> dict[str, Dataset]:
     """Index one study's sources by SOP Instance UID; an instance sent twice counts once.

@@ -29,9 +29,8 @@ from sr_templates.forms.form import (
 )
 from sr_templates.forms.tree import misfits
 from sr_templates.repair import is_uid
-from sr_templates.report_document import EVIDENCE_SEQUENCES
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import IDENTITY
+from sr_templates.source_image import EVIDENCE_SEQUENCES, IDENTITY
 
 # Type 1 must have a value, type 2 must be there (PS3.5 7.4). By module, as PS3.3 lists them.
 TYPE_1 = (

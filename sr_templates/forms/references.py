@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from sr_templates.report_document import EVIDENCE_SEQUENCES
-from sr_templates.source_image import hierarchical_references
+from sr_templates.source_image import EVIDENCE_SEQUENCES, hierarchical_references
 
 _HIERARCHIES = (*EVIDENCE_SEQUENCES, "PredecessorDocumentsSequence")
 # What lies in the report's own study.
