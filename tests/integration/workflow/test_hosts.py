@@ -69,9 +69,14 @@ class Site:
             return [tuple(row) for row in connection.execute(query)]
 
     def is_working(self, name: str) -> bool:
-        """Whether a host has begun a step of which the next one is not begun yet."""
-        begun = [each for each in self.effects() if each[2] == name]
-        return len(begun) % 2 == 1
+        """Whether a host is in the midst of a study: it has begun one that has not ended."""
+        running = sa.text(
+            "SELECT count(*) FROM dbos.workflow_status WHERE status = 'PENDING' "
+            "AND executor_id = :name"
+        )
+        with self.receiver.repositories.engine.connect() as connection:
+            in_hand = connection.scalar(running, {"name": name})
+        return bool(in_hand) and any(host == name for _, _, host in self.effects())
 
     def are_analysed(self, studies: list[str]) -> bool:
         index = self.receiver.repositories.index
