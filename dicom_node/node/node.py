@@ -1,6 +1,5 @@
 """The composition root: everything is built and wired here, once."""
 
-import functools
 import getpass
 import logging
 import threading
@@ -27,21 +26,19 @@ from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.auditing import Auditing
 from dicom_node.node.clock import utc_now
 from dicom_node.node.committing import commitment_telling
+from dicom_node.node.corridor import Surroundings, make_corridor
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
 from dicom_node.node.engine_settings import contract, remote_settings
-from dicom_node.node.fetching import comparing_of, fetching_of, giving_of, repairing_of
+from dicom_node.node.fetching import fetching_of, repairing_of
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
 from dicom_node.node.health import RunningParts, running_problems, standing_problems
 from dicom_node.node.hosts import Cluster
-from dicom_node.node.identity import evidence_context, routing_of
 from dicom_node.node.isolated import Isolated, Workers
-from dicom_node.node.last_resort import LastResort
 from dicom_node.node.listening import Listening
 from dicom_node.node.measuring import Observed, fill_registry, measured_events
 from dicom_node.node.messages import Messages
 from dicom_node.node.noticing import make_teller
-from dicom_node.node.ordering import orders_of
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
 from dicom_node.node.performing import performer_of
@@ -50,7 +47,6 @@ from dicom_node.node.reception import ReceptionDesk
 from dicom_node.node.relief import LeftAssociations
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.retention import Retention, retention_rule
-from dicom_node.node.review import review_stages
 from dicom_node.node.schedule import Schedule
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
@@ -61,17 +57,8 @@ from dicom_node.node.website import Website
 from dicom_node.node.work import Sharing, Work
 from dicom_node.web.application import Pages, make_application
 from dicom_node.workflow.analysis.ahead import Ahead, AheadParts
-from dicom_node.workflow.analysis.complete import Completion
-from dicom_node.workflow.analysis.infer import Inference
-from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.receive import Reception
-from dicom_node.workflow.analysis.report import Reporting
-from dicom_node.workflow.analysis.route import Routing
-from dicom_node.workflow.analysis.slots import Slots
-from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.delivery.dispatch import Dispatch
-from dicom_node.workflow.delivery.plan import Planning
-from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.remote import RemoteWorkflows
 
 _LOG = logging.getLogger(__name__)
@@ -154,7 +141,19 @@ class Node:
             min_new_cases=settings.finetuning.min_new_cases,
         )
         self._fetching = fetching_of(settings, self._repositories, leads=self._cluster.leads)
-        self._corridor = self._make_corridor()
+        self._corridor = make_corridor(
+            settings,
+            self._repositories,
+            Surroundings(
+                models=self._models,
+                routes=self._routes.in_use,
+                review_queue=self._review_queue,
+                is_carried=self._associations.carries,
+                expected=self._sharing.expected,
+                clock=self._cluster.clock,
+                fetching=self._fetching,
+            ),
+        )
         self._work = (
             Work(
                 settings,
@@ -420,66 +419,6 @@ class Node:
     def _received(self, told: Sequence[ReceptionEvent]) -> None:
         self._desk.handle(told)
         self._records.handle(told)
-
-    def _make_corridor(self) -> Corridor:
-        settings, repositories = self._settings, self._repositories
-        context = functools.partial(evidence_context, settings)
-        orders = orders_of(settings, repositories)
-        return Corridor(
-            completion=Completion(
-                index=repositories.index,
-                results=repositories.hotbase,
-                ae_titles=repositories.ae_titles,
-                is_carried=self._associations.carries,
-                patience=settings.workflow.association_patience,
-                clock=self._cluster.clock,
-                announced=repositories.announcements.announced,
-                expected=self._sharing.expected,
-            ),
-            routing=Routing(
-                routes=self._routes.in_use,
-                index=repositories.index,
-                results=repositories.hotbase,
-                ae_titles=repositories.ae_titles,
-                patients=Patients(
-                    decisions=repositories.patient_decisions, results=repositories.hotbase
-                ),
-                models=self._models,
-                clock=utc_now,
-                identity=routing_of(settings),
-                tells_unrouted=settings.evidence.report_unrouted,
-            ),
-            inference=Inference(
-                index=repositories.index,
-                results=repositories.hotbase,
-                models=self._models,
-                watch=DeviceWatch(repositories.observations),
-                clock=utc_now,
-                archive=settings.retrieval.archive,
-                announced=repositories.announcements.announced,
-                orders=orders,
-                beside=giving_of(settings, repositories, self._models, self._fetching).predict,
-            ),
-            reporting=Reporting(
-                index=repositories.index,
-                results=repositories.hotbase,
-                deliveries=repositories.deliveries,
-                substitutes=repositories.substitutes,
-                external=repositories.external,
-                ae_titles=repositories.ae_titles,
-                maker=self._models,
-                last_resort=LastResort(repositories.summaries),
-                context=context,
-                clock=utc_now,
-                orders=orders,
-                before=comparing_of(repositories, self._review_queue).before,
-            ),
-            planning=Planning(
-                results=repositories.hotbase, ledger=repositories.deliveries, clock=utc_now
-            ),
-            review=review_stages(repositories, self._review_queue, self._routes.in_use, context),
-            slots=Slots(settings.workflow.parallel_studies),
-        )
 
     def _make_pages(self, cards: ModelCards) -> Pages:
         return make_pages(
