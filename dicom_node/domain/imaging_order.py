@@ -1,12 +1,15 @@
 """Orders that a worklist has for studies whose images name none (PS3.4 Annex K)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Protocol
 
+from dicom_node.domain.patient import PatientAttribute, PatientMarks, contradictions, marks
 from dicom_node.domain.subject import Subject
 from sr_templates.requested_procedure import RequestedProcedure
+
+_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 class Match(StrEnum):
@@ -22,6 +25,8 @@ class WorklistItem:
 
     study_instance_uid: str
     patient_id: str
+    issuer_of_patient_id: str = ""
+    patient_name: str = ""
     patient_birth_date: str
     modality: str
     start_date: str
@@ -49,9 +54,17 @@ class WorklistSource(Protocol):
 
 
 def found_order(
-    source: WorklistSource, worklist: str, subject: Subject, modality: str
+    source: WorklistSource,
+    worklist: str,
+    subject: Subject,
+    modality: str,
+    *,
+    knows: Callable[[str], bool],
 ) -> ImagingOrder | None:
     """Ask a worklist for the order of a study; None where it has none, or several that may be it.
+
+    ``knows`` says of a Study Instance UID whether images of it are here: what is scheduled under
+    one of these is that study's order, and no other's.
 
     Raises
     ------
@@ -61,38 +74,90 @@ def found_order(
     study = subject.study_instance_uid
     # A worklist may ignore a key that it need not match: what it answers is compared again.
     same = [each for each in source.of_study(study) if each.study_instance_uid == study]
-    if (procedure := _one(same)) is not None:
-        return ImagingOrder(
-            study_instance_uid=study, worklist=worklist, match=Match.STUDY, procedure=procedure
-        )
-    if same or not (subject.patient_id and subject.study_date and modality):
+    if same:
+        return _order(same, worklist, Match.STUDY) if _all_of(same, subject) else None
+    if not (subject.patient_id and subject.study_date and modality):
         return None
     fitting = [
         each
         for each in source.of_patient(subject.patient_id, modality, subject.study_date)
-        if _fits(each, subject, modality)
+        if _fits(each, subject, modality) and not knows(each.study_instance_uid)
     ]
-    procedure = _one(fitting)
-    if procedure is None:
+    return _order(fitting, worklist, Match.PATIENT, study)
+
+
+def _order(
+    items: Sequence[WorklistItem], worklist: str, match: Match, study: str = ""
+) -> ImagingOrder | None:
+    """Return the one order of these items; several steps may be of one."""
+    if len({each.procedure.accession_number for each in items}) != 1:
+        return None
+    procedure = _common([each.procedure for each in items])
+    if not procedure.accession_number:
         return None
     return ImagingOrder(
-        study_instance_uid=study, worklist=worklist, match=Match.PATIENT, procedure=procedure
+        study_instance_uid=study or items[0].study_instance_uid,
+        worklist=worklist,
+        match=match,
+        procedure=procedure,
     )
 
 
-def _one(items: Sequence[WorklistItem]) -> RequestedProcedure | None:
-    """Return the one order of these items; several steps may be of one."""
-    found = {each.procedure for each in items if each.procedure.accession_number}
-    if len({each.accession_number for each in found}) != 1:
-        return None
-    return min(found, key=lambda each: each.requested_procedure_id)
+def _common(procedures: Sequence[RequestedProcedure]) -> RequestedProcedure:
+    """Return what procedures have in common: which of several it was, nobody knows."""
+    said = {
+        each.name: {getattr(procedure, each.name) for procedure in procedures}
+        for each in fields(RequestedProcedure)
+    }
+    return RequestedProcedure(
+        **{name: values.pop() if len(values) == 1 else "" for name, values in said.items()}
+    )
+
+
+def _all_of(items: Sequence[WorklistItem], subject: Subject) -> bool:
+    """Whether nothing says that these are of another patient than the study with their UID.
+
+    The name is left alone: it may be written in another script, and the UID is the study's own. So
+    is an ID that one of the two does not state.
+    """
+
+    def ignored(item: WorklistItem) -> set[PatientAttribute]:
+        both = item.patient_id.strip() and subject.patient_id.strip()
+        return {PatientAttribute.NAME} if both else {PatientAttribute.NAME, PatientAttribute.ID}
+
+    return not any(_contradictions(each, subject) - ignored(each) for each in items)
 
 
 def _fits(item: WorklistItem, subject: Subject, modality: str) -> bool:
-    born = {item.patient_birth_date, subject.patient_birth_date} - {""}
     return (
-        item.patient_id == subject.patient_id
-        and item.modality == modality
+        item.modality == modality
         and item.start_date == subject.study_date
-        and len(born) <= 1
+        and not _contradictions(item, subject)
     )
+
+
+def _contradictions(item: WorklistItem, subject: Subject) -> frozenset[PatientAttribute]:
+    """Say in what a scheduled patient and that of a study contradict each other."""
+    study = subject.study_instance_uid
+    return contradictions(
+        _marks(
+            study,
+            item.patient_id,
+            item.issuer_of_patient_id,
+            item.patient_name,
+            item.patient_birth_date,
+        ),
+        _marks(
+            study,
+            subject.patient_id,
+            subject.issuer_of_patient_id,
+            subject.patient_name,
+            subject.patient_birth_date,
+        ),
+    )
+
+
+def _marks(study: str, patient_id: str, issuer: str, name: str, birth: str) -> PatientMarks:
+    groups = zip(_NAME_GROUPS, name.split("="), strict=False)
+    said = {group: text for group, text in groups if text.strip("^ ")}
+    return marks(study, patient_id=patient_id, issuer=issuer, name=said, birth=birth)

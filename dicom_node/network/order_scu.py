@@ -22,10 +22,13 @@ from sr_templates.requested_procedure import RequestedProcedure
 _PLAIN: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 _MOST = 200
 _SECONDS = 30.0
+# Three component groups of a name, and what is between them (PS3.5 Table 6.2-1).
+_LONGEST_NAME = 3 * 64 + 2
 # Return keys (PS3.4 Table K.6-1) that say which order it is.
 _KEYS = (
     "AccessionNumber",
     "PatientName",
+    "IssuerOfPatientID",
     "PatientBirthDate",
     "RequestedProcedureID",
     "RequestedProcedureDescription",
@@ -115,6 +118,8 @@ def _item(answer: Dataset) -> WorklistItem | None:
         return WorklistItem(
             study_instance_uid=_text(answer, "StudyInstanceUID"),
             patient_id=_text(answer, "PatientID"),
+            issuer_of_patient_id=_text(answer, "IssuerOfPatientID"),
+            patient_name=_text(answer, "PatientName", _LONGEST_NAME),
             patient_birth_date=_text(answer, "PatientBirthDate"),
             modality=_text(steps[0], "Modality"),
             start_date=_text(steps[0], "ScheduledProcedureStepStartDate"),

@@ -22,5 +22,6 @@ def orders_of(settings: NodeSettings, repositories: Repositories) -> Orders | No
         ),
         store=repositories.orders,
         subjects=lambda study: repositories.subjects.of({study})[study],
+        knows=repositories.index.knows,
         clock=utc_now,
     )

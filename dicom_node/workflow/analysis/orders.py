@@ -8,6 +8,7 @@ from typing import Protocol
 from ai_engine.prediction import Remark, RemarkKind
 from dicom_node.domain.imaging_order import ImagingOrder, WorklistSource, found_order
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.prior import shows_images
 from dicom_node.domain.subject import Subject
 from dicom_node.errors import NodeError
 
@@ -67,13 +68,18 @@ class Orders:
         source: WorklistSource,
         store: OrderStore,
         subjects: Callable[[str], Subject],
+        knows: Callable[[str], bool],
         clock: Callable[[], datetime],
     ) -> None:
-        """Ask ``source``, which is the AE title ``worklist``."""
+        """Ask ``source``, which is the AE title ``worklist``.
+
+        ``knows`` says of a Study Instance UID whether images of it are here.
+        """
         self._worklist = worklist
         self._source = source
         self._store = store
         self._subjects = subjects
+        self._knows = knows
         self._clock = clock
         self._not_before: datetime | None = None
 
@@ -95,9 +101,10 @@ class Orders:
         now = self._clock()
         if subject.accession_number or (self._not_before and now < self._not_before):
             return None
-        modality = next((each.header.modality or "" for each in instances), "")
+        modalities = (each.header.modality or "" for each in instances)
+        modality = next(filter(shows_images, modalities), "")
         try:
-            order = found_order(self._source, self._worklist, subject, modality)
+            order = found_order(self._source, self._worklist, subject, modality, knows=self._knows)
         except NodeError as error:
             self._not_before = now + _LEFT_ALONE
             _LOG.warning("order not asked for study=%s reason=%r", study_instance_uid, str(error))

@@ -128,9 +128,17 @@ def test_an_order_is_found_by_patient_modality_and_day_where_it_is_the_only_one(
     assert (order.procedure.accession_number if order else None) == found
 
 
-def test_another_birth_date_is_another_patient(site: Site) -> None:
-    site.schedule(1, PatientBirthDate="19800101")
-    site.receive()
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"PatientBirthDate": "19800101"},
+        {"PatientName": "Roe^Richard"},
+        {"PatientID": "4712", "StudyInstanceUID": STUDY},
+    ],
+)
+def test_the_order_of_another_patient_is_left_alone(site: Site, said: dict[str, str]) -> None:
+    site.schedule(1, **said)
+    site.receive(PatientName="Doe^Jane")
     assert site.find() is None
 
 
