@@ -137,6 +137,7 @@ RESULTS = (
             "dicom_node/workflow/analysis/patients.py",
             "dicom_node/workflow/analysis/unrouted.py",
             "dicom_node/workflow/analysis/watch.py",
+            "dicom_node/workflow/review/ct_statements.py",
             "dicom_node/workflow/review/statements.py",
         ),
     ),

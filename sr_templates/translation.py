@@ -7,7 +7,9 @@ left as they were written.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
+from functools import partial
 from types import MappingProxyType
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -30,6 +32,8 @@ _LINES = (
     "SegmentLabel",
     "DerivationDescription",
 )
+# What sums up a reading, or says how a statement of it came about (with a remark behind a colon).
+_COMMENTS = frozenset({codes.COMMENT.value, codes.IMPRESSION.value})
 _PARAGRAPHS = ("ImageComments", "SegmentDescription", "UnformattedTextValue")
 
 # What templates of the library of structured reports name (TID 1002, 1003, 4019, 1204).
@@ -83,10 +87,12 @@ def translated(report: Dataset, rendition: Rendition) -> Dataset:
     made = deepcopy(report)
     language = result_language(rendition.language.value)
     _translate(made, language)
-    is_of_person = _is_of_person(report)
+    say = partial(_of_person, typed=_typed(made), language=language)
     _translate_codes(made.get("ConceptNameCodeSequence") or [], language)
     for item in _items(made):
-        _translate_item(item, language, is_of_person=is_of_person)
+        _translate_item(item, language)
+        if item.get("ValueType") == "TEXT" and item.get("TextValue"):
+            item.TextValue = say(item) if _is_of_person(report) else language.said(item.TextValue)
     declare(made, CharacterSet.of(report))
     _name(made, rendition_uid(str(report.SOPInstanceUID), rendition))
     return made
@@ -107,7 +113,7 @@ def _translate(dataset: Dataset, language: Language) -> None:
                 item[keyword].value = language.said(str(item[keyword].value))
 
 
-def _translate_item(item: Dataset, language: Language, *, is_of_person: bool) -> None:
+def _translate_item(item: Dataset, language: Language) -> None:
     name = _code_value(item, "ConceptNameCodeSequence")
     _translate_codes(item.get("ConceptNameCodeSequence") or [], language)
     if name == codes.LANGUAGE_OF_CONTENT.value:
@@ -115,9 +121,36 @@ def _translate_item(item: Dataset, language: Language, *, is_of_person: bool) ->
     _translate_codes(item.get("ConceptCodeSequence") or [], language)
     for value in item.get("MeasuredValueSequence") or []:
         _translate_codes(value.get("MeasurementUnitsCodeSequence") or [], language)
-    if item.get("ValueType") == "TEXT" and item.get("TextValue"):
-        words = str(item.TextValue)
-        item.TextValue = language.whole(words) if is_of_person else language.said(words)
+
+
+def _of_person(item: Dataset, *, typed: AbstractSet[int], language: Language) -> str:
+    """Say a text of a report of people: what they typed stays as it is, letter by letter."""
+    words = str(item.TextValue)
+    if id(item) in typed:
+        return words
+    if _code_value(item, "ConceptNameCodeSequence") in _COMMENTS:
+        statement, colon, remark = words.partition(": ")
+        if item.get("RelationshipType") == "HAS PROPERTIES" and colon:
+            return f"{language.said(statement)}{colon}{remark}"
+        return language.said(words)
+    return language.whole(words)
+
+
+def _typed(report: Dataset) -> frozenset[int]:
+    """Return which items hold nothing but what a person typed, by their identity.
+
+    They are the comment on the whole, behind the sentence that sums up a reading
+    (``verified_report``), and the words for a selection (``key_object_selection``).
+    """
+    found: list[Dataset] = []
+    for row in report.get("ContentSequence") or []:
+        name = _code_value(row, "ConceptNameCodeSequence")
+        if name == codes.QUALITATIVE_EVALUATIONS.value:
+            texts = [each for each in row.ContentSequence if each.ValueType == "TEXT"]
+            found += texts[1:]
+        elif name == codes.KEY_OBJECT_DESCRIPTION.value:
+            found.append(row)
+    return frozenset(map(id, found))
 
 
 def _translate_codes(sequence: list[Dataset], language: Language) -> None:
@@ -128,8 +161,12 @@ def _translate_codes(sequence: list[Dataset], language: Language) -> None:
 
 
 def _is_of_person(report: Dataset) -> bool:
-    """Whether the report is what people said, with remarks that they typed."""
-    return report.get("VerificationFlag") == "VERIFIED" or bool(report.get("ParticipantSequence"))
+    """Whether a report or selection is what people said, with remarks that they typed."""
+    return (
+        report.get("VerificationFlag") == "VERIFIED"
+        or bool(report.get("ParticipantSequence"))
+        or any(each.ValueType == "PNAME" for each in report.get("ContentSequence") or [])
+    )
 
 
 def _items(parent: Dataset) -> Iterator[Dataset]:

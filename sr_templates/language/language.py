@@ -139,6 +139,7 @@ class Language:
             # Several statements on one line of a picture.
             or self._parts(words, words.split("    "), "    ", depth)
             or self._known(words, depth)
+            or self._stopped(words, depth)
             or self._parts(words, _BETWEEN_SENTENCES.split(words), " ", depth)
             or self._parts(words, words.split("; "), "; ", depth)
             or self._cased(words, depth)
@@ -182,7 +183,10 @@ class Language:
             count = next((int(each) for each in values.values() if each.isdecimal()), 0)
             form = forms[min(self.catalogue.form_of(count), len(forms) - 1)]
         said = {name: self._value(name, each, depth) for name, each in values.items()}
-        return PLACEHOLDER.sub(lambda found: said.get(found[1], found[0]), form)
+        filled = PLACEHOLDER.sub(lambda found: said.get(found[1], found[0]), form)
+        # What stands at the beginning here may have stood at the end there.
+        is_begun = message[:1].isupper() and form.startswith("{")
+        return filled[:1].upper() + filled[1:] if is_begun else filled
 
     def _value(self, name: str, value: str, depth: int) -> str:
         if _SHARE.fullmatch(value):
@@ -205,6 +209,11 @@ class Language:
         found = _WITH_SHARE.fullmatch(words)
         said = self._said(found[1], depth - 1) if found else None
         return f"{said} {self.figure(found[2])}" if found and said else None
+
+    def _stopped(self, words: str, depth: int) -> str | None:
+        """One sentence of the node with a full stop behind it."""
+        found = self._known(words[:-1], depth) if words.endswith(".") else None
+        return found and f"{found}."
 
     def _ended(self, words: str, depth: int) -> str | None:
         """Words to which the end of a sentence was added, or from which it was taken."""

@@ -14,8 +14,10 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ANYTHING, _NUMBER = r".+?", r"[<>] \d[\d.,]*|-?\d[\d.,]*"
 _SHARE = rf"(?:{_NUMBER})(?: %)?"
 SHARES = frozenset({"share", "percent", "percent2", "probability", "threshold"})
-# What a sentence begins with is no other sentence.
+# What a sentence begins with is no other sentence. Nor does one follow in the value that it ends
+# with, since other languages set that value into their middle; behind a colon, anything may stand.
 _BEGINNING = r"(?:(?![:;] |\. ).)+?"
+_END = r"(?:(?!: |\. [A-Z]).)+?(?<!\.)"
 # Letters of its own that a sentence with one value needs to be recognised by, and with several.
 _FEW, _MANY = 5, 11
 COUNTED = frozenset({"count", "grade", "number", "len", "step", "total"})
@@ -33,7 +35,11 @@ def _pattern(message: str) -> re.Pattern[str]:
         if name in seen:
             raise ValueError(f"{message!r} names {name} twice")
         seen.add(name)
-        value = _BEGINNING if not found.start() else _ANYTHING
+        value = _ANYTHING
+        if not found.start():
+            value = _BEGINNING
+        elif message[found.end() :] in ("", ".") and ": " not in message:
+            value = _END
         value = _NUMBER if name in COUNTED else _SHARE if name in SHARES else value
         parts.append(f"{re.escape(message[end : found.start()])}(?P<{name}>{value})")
         end = found.end()

@@ -8,7 +8,7 @@ from dicom_node.domain.review.review import (
     Judgement,
     LungUnderReview,
 )
-from dicom_node.workflow.review.statements import comment_of, words_of
+from dicom_node.workflow.review.statements import changed_from, comment_of, words_of
 from sr_templates.ct.impression import share_in_words
 from sr_templates.expert_reading import CtStatements, LungStatement, PatternStatement
 
@@ -30,7 +30,7 @@ def _lung(said: LungFigures, was: LungUnderReview) -> LungStatement:
     if said.side == Side.BOTH.value and is_changed:
         words = "Follows from what the reader says of the lungs"
     elif is_changed and was.percentage is not None:
-        words += f" (the algorithm had {share_in_words(was.percentage)})"
+        words = f"{words} (the algorithm had {share_in_words(was.percentage)})"
     return LungStatement(
         side=Side(said.side),
         percentage=said.percentage,
@@ -43,7 +43,7 @@ def _lung(said: LungFigures, was: LungUnderReview) -> LungStatement:
 def _pattern(said: PatternTruth) -> PatternStatement:
     words = words_of(said.judgement)
     if said.judgement is Judgement.CHANGED:
-        words += f" from {said.reported_as}"
+        words = changed_from(said.reported_as)
     return PatternStatement(
         pattern=Pattern(said.pattern),
         present=said.present,

@@ -95,7 +95,7 @@ def _moved(
             place,
             replace(
                 made[place],
-                words=f"Changed by the reader from {was.title}{comment_of(each.comment)}",
+                words=changed_from(was.title) + comment_of(each.comment),
                 reported_as=was.code,
                 laterality=each.laterality.value if each.laterality else "",
                 box=each.box,
@@ -133,6 +133,11 @@ def _others(
 def words_of(judgement: Judgement) -> str:
     """Say how a statement came about, as the beginning of a sentence."""
     return _WORDS[judgement]
+
+
+def changed_from(title: str) -> str:
+    """Say what a finding was called before, as the beginning of a sentence."""
+    return f"Changed by the reader from {title}"
 
 
 def comment_of(comment: str) -> str:

@@ -7,13 +7,15 @@ from pydicom import Dataset
 
 from ai_engine.prediction import Refusal, RefusalReason, Remark, RemarkKind
 from sr_templates import codes
+from sr_templates.key_object_selection import build_rejection
 from sr_templates.language.language import LanguageCode, language_code, result_language
 from sr_templates.language.sentence import Sentence
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.rendition import Rendition
 from sr_templates.translation import LANGUAGES, translated
 from sr_templates.validation import problems
-from tests.unit.sr_templates.builders import IMAGE, a_context, a_prediction, a_source
+from tests.unit.sr_templates.builders import IMAGE, a_context, a_model, a_prediction, a_source
+from tests.unit.sr_templates.test_verified_report import a_statement, verified
 
 OTHERS = [each for each in LanguageCode if each is not LanguageCode.ENGLISH]
 # What is the model's, and no sentence of the node.
@@ -89,6 +91,60 @@ def test_what_a_person_wrote_and_what_nobody_knows_stays() -> None:
     russian = result_language("ru")
     assert russian.said("Chest PA, follow-up in room 3") == "Chest PA, follow-up in room 3"
     assert russian.whole("Pneumonia? See the CT.") == "Pneumonia? See the CT."
+
+
+# As people write them, and as the node says things, too.
+REMARKS = ("Measured by hand: 2.5 cm", "No finding", "Device: pacemaker", "2.5")
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("remark", REMARKS)
+def test_a_verified_report_is_said_but_for_what_its_reader_typed(
+    code: LanguageCode, remark: str
+) -> None:
+    statements = (
+        a_statement(words=f"Confirmed by the reader: {remark}"),
+        a_statement(title="Abnormality", words="Changed by the reader from Pneumonia."),
+    )
+    report = verified(_report(), *statements, comment=remark)
+    said = _texts(translated(report, Rendition(language=code)))
+    assert remark in said
+    assert any(each.endswith(f": {remark}") for each in said)
+    left = [each for each in said if "reader" in each or "Pneumonia" in each]
+    assert left == []
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+def test_why_a_reader_rejects_stays_as_it_was_typed(remark: str) -> None:
+    rejected_by = "Expert^Ada"
+    document = build_rejection(
+        [_report()], a_model(), a_context(), comment=remark, rejected_by=rejected_by
+    )
+    assert remark in _texts(translated(document, Rendition(language=LanguageCode.RUSSIAN)))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "said"),
+    [
+        (
+            "kk",
+            "Verified by 2 readers, attested by one reader. No finding.",
+            "2 дәрігер растады, бір дәрігер куәландырды. Патология анықталмады.",
+        ),
+        (
+            "ru",
+            "Verified by one reader. Inhomogeneity of 5.9 % of both lungs: Ground-glass, Nodule.",
+            "Подтвердил один врач. Неоднородность 5,9 % обоих лёгких: Матовое стекло, Узелок.",
+        ),
+        (
+            "ru",
+            "Changed by the reader (the algorithm had 5.9 %)",
+            "Изменено врачом (у алгоритма было 5,9 %)",
+        ),
+    ],
+)
+def test_a_sentence_ends_where_another_begins(code: str, words: str, said: str) -> None:
+    assert result_language(code).said(words) == said
 
 
 def test_a_sentence_finds_the_values_that_it_was_made_with() -> None:

@@ -31,8 +31,10 @@ from dicom_node.web.frame import STATIC
 from dicom_node.web.sessions import SESSION_SECONDS, UNATTENDED
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
+from sr_templates.language.language import LanguageCode
 from tests.peers.reading_room import add_people, settings_in
 from tests.schema import give_schema
+from tests.unit.domain.test_ct_rules import CT
 from tests.unit.web.test_sign_in import sign_in
 
 ITEM = fake_details(1).item.item_id
@@ -277,6 +279,20 @@ def test_who_reads_first_is_shown_the_result_only_after_saying_what_is_there(des
     assert (first.present, first.by_model) == (("effusion",), ("opacity",))
     assert (first.labels, first.comment) == (("opacity", "effusion"), "on the left")
     assert desk.says(f"{ITEM}/verdict", overall="agree").status_code == 200
+
+
+@pytest.mark.parametrize("code", LanguageCode)
+def test_the_figures_of_a_ct_are_shown_in_every_language(desk: Desk, code: LanguageCode) -> None:
+    details = fake_details(3)
+    desk.review_queue.add(replace(details, ct=CT, findings=(), vocabulary=()))
+    asked = {"Accept-Language": code.value}
+    answer = desk.client.get(f"/worklist/items/{details.item.item_id}", headers=asked)
+    assert answer.status_code == 200
+    assert f'<html lang="{code.value}"' in answer.text
+    for side in ("right lung", "left lung"):
+        assert f'value="{side}"' in answer.text
+    # What a field of numbers holds is for the browser, which writes it as its reader does.
+    assert re.search(r'name="percentage.0" type="number"[^>]* value="30.0"', answer.text)
 
 
 def test_somebody_may_want_to_read_first(desk: Desk) -> None:
