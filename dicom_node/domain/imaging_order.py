@@ -5,11 +5,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Protocol
 
-from dicom_node.domain.patient import PatientAttribute, PatientMarks, contradictions, marks
-from dicom_node.domain.subject import Subject
+from dicom_node.domain.subject import Subject, is_other_patient, patient_contradictions
 from sr_templates.requested_procedure import RequestedProcedure
-
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 class Match(StrEnum):
@@ -115,49 +112,23 @@ def _common(procedures: Sequence[RequestedProcedure]) -> RequestedProcedure:
 
 
 def _all_of(items: Sequence[WorklistItem], subject: Subject) -> bool:
-    """Whether nothing says that these are of another patient than the study with their UID.
-
-    The name is left alone: it may be written in another script, and the UID is the study's own. So
-    is an ID that one of the two does not state.
-    """
-
-    def ignored(item: WorklistItem) -> set[PatientAttribute]:
-        both = item.patient_id.strip() and subject.patient_id.strip()
-        return {PatientAttribute.NAME} if both else {PatientAttribute.NAME, PatientAttribute.ID}
-
-    return not any(_contradictions(each, subject) - ignored(each) for each in items)
+    """Whether nothing says that these are of another patient than the study with their UID."""
+    return not any(is_other_patient(_subject(each), subject) for each in items)
 
 
 def _fits(item: WorklistItem, subject: Subject, modality: str) -> bool:
     return (
         item.modality == modality
         and item.start_date == subject.study_date
-        and not _contradictions(item, subject)
+        and not patient_contradictions(_subject(item), subject)
     )
 
 
-def _contradictions(item: WorklistItem, subject: Subject) -> frozenset[PatientAttribute]:
-    """Say in what a scheduled patient and that of a study contradict each other."""
-    study = subject.study_instance_uid
-    return contradictions(
-        _marks(
-            study,
-            item.patient_id,
-            item.issuer_of_patient_id,
-            item.patient_name,
-            item.patient_birth_date,
-        ),
-        _marks(
-            study,
-            subject.patient_id,
-            subject.issuer_of_patient_id,
-            subject.patient_name,
-            subject.patient_birth_date,
-        ),
+def _subject(item: WorklistItem) -> Subject:
+    return Subject(
+        study_instance_uid=item.study_instance_uid,
+        patient_id=item.patient_id,
+        issuer_of_patient_id=item.issuer_of_patient_id,
+        patient_name=item.patient_name,
+        patient_birth_date=item.patient_birth_date,
     )
-
-
-def _marks(study: str, patient_id: str, issuer: str, name: str, birth: str) -> PatientMarks:
-    groups = zip(_NAME_GROUPS, name.split("="), strict=False)
-    said = {group: text for group, text in groups if text.strip("^ ")}
-    return marks(study, patient_id=patient_id, issuer=issuer, name=said, birth=birth)

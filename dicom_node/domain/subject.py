@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from dicom_node.domain.patient import PatientAttribute, PatientMarks, contradictions, marks
+
+_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _MONTHS_A_YEAR = 12
 # Below these, an age in years or months would say too little of a child.
 _LEAST_YEARS, _LEAST_MONTHS = 2, 2
@@ -63,6 +66,34 @@ class Subject:
         group = next((each for each in self.patient_name.split("=") if each.strip("^ ")), "")
         parts = [part.strip() for part in group.split("^") if part.strip()]
         return ", ".join([parts[0], " ".join(parts[1:])] if len(parts) > 1 else parts)
+
+
+def patient_contradictions(one: Subject, other: Subject) -> frozenset[PatientAttribute]:
+    """Say in what two patients contradict each other; empty where they may be the same."""
+    return contradictions(_marks(one), _marks(other))
+
+
+def is_other_patient(one: Subject, other: Subject) -> bool:
+    """Whether two that name the same study are sure to be of different patients.
+
+    The name is left alone: it may be written in another script, and the UID is the study's own. So
+    is an ID that one of the two does not state.
+    """
+    ignored = {PatientAttribute.NAME}
+    if not (one.patient_id.strip() and other.patient_id.strip()):
+        ignored.add(PatientAttribute.ID)
+    return bool(patient_contradictions(one, other) - ignored)
+
+
+def _marks(subject: Subject) -> PatientMarks:
+    groups = zip(_NAME_GROUPS, subject.patient_name.split("="), strict=False)
+    return marks(
+        "",  # compared here and now, and kept nowhere
+        patient_id=subject.patient_id,
+        issuer=subject.issuer_of_patient_id,
+        name={group: text for group, text in groups if text.strip("^ ")},
+        birth=subject.patient_birth_date,
+    )
 
 
 def _between(born: date, then: date) -> Age:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.procedure_step import StepReference, StepState
+from dicom_node.domain.subject import Subject
 from dicom_node.domain.wanted_study import WantedStudy
 from dicom_node.network.ups_scu import UpsScu
 from dicom_node.node.clock import utc_now
@@ -67,6 +68,10 @@ class _Analysing:
         if found is not None and found.reason:
             return state, found.reason
         return state, self._steps.reason(study_instance_uid)
+
+    def subject(self, study_instance_uid: str) -> Subject:
+        """Return whose a study is; of one that is not here, nothing is known."""
+        return self._repositories.subjects.of({study_instance_uid})[study_instance_uid]
 
     def outputs(self, study_instance_uid: str) -> Sequence[StepReference]:
         """Return the results of a study."""

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from operator import itemgetter
 from typing import Protocol
 
 from pydicom.dataset import Dataset
@@ -14,8 +16,10 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import generate_uid
 
 from dicom_node.domain.procedure_step import StepReference, StepState, UpsStatus
+from dicom_node.domain.subject import Subject, is_other_patient
 from dicom_node.domain.taken_step import TakenBook, TakenState, TakenStep
 from dicom_node.errors import NodeError
+from dicom_node.query.reading import UNREADABLE
 from dicom_node.ups.codes import ANALYSIS_CODES, code_sequence
 from dicom_node.ups.errors import StepRefusedError
 from dicom_node.ups.presentation import Station, moment, references_sequence
@@ -23,6 +27,9 @@ from dicom_node.ups.requesting import is_uid, study_of
 
 _LOG = logging.getLogger(__name__)
 _DONE = (UpsStatus.SUCCESS, UpsStatus.ATTRIBUTES_NOT_SUPPORTED)
+# PS3.16 CID 9300, Procedure Discontinuation Reasons.
+_UNSPECIFIED = ("110513", "DCM", "Discontinued for unspecified reason")
+_OTHER_PATIENT = "The study's images name another patient than the step"
 _ENDED_BEFORE = (UpsStatus.ALREADY_CANCELED, UpsStatus.ALREADY_COMPLETED)
 
 
@@ -56,6 +63,9 @@ class Analysing(Protocol):
 
     def state(self, study_instance_uid: str, revision: int) -> tuple[StepState, str]:
         """Return how far an analysis is, and why it came to nothing."""
+
+    def subject(self, study_instance_uid: str) -> Subject:
+        """Return whose a study is; of one that is not here, nothing is known."""
 
     def outputs(self, study_instance_uid: str) -> Sequence[StepReference]:
         """Return the results of a study."""
@@ -92,13 +102,20 @@ class TaskPerformer:
         self._clock = clock
 
     def sweep(self) -> None:
-        """Go on with what was taken, then take more; a manager that is away is asked later."""
+        """Go on with what was taken, then take more; a manager that is away is asked later.
+
+        A step that nothing can be done with holds no other up.
+        """
+        for taken in self._book.open():
+            self._asked(partial(self._go_on, taken))
+        room = self._performing.at_once - len(self._book.open())
+        if room > 0:
+            self._asked(partial(self._take, room))
+
+    def _asked(self, act: Callable[[], object]) -> None:
+        """Do something with the manager; where it does not answer, note that."""
         try:
-            for taken in self._book.open():
-                self._go_on(taken)
-            room = self._performing.at_once - len(self._book.open())
-            if room > 0:
-                self._take(room)
+            act()
         except NodeError as error:
             _LOG.warning(
                 "worklist manager not asked manager=%s reason=%r",
@@ -107,13 +124,8 @@ class TaskPerformer:
             )
 
     def _take(self, room: int) -> None:
-        waiting = sorted(self._manager.scheduled(self._performing.label), key=_urgency)
-        for step in waiting:
-            uid = str(step.get("SOPInstanceUID") or "")
-            if room <= 0:
-                return
-            if not is_uid(uid) or self._book.known(uid) or not self._is_ours(step):
-                continue
+        fresh = (uid for uid in self._offered() if not self._book.known(uid))
+        for uid in fresh:
             taken = TakenStep(
                 uid=uid,
                 manager=self._performing.manager,
@@ -122,8 +134,22 @@ class TaskPerformer:
                 taken_at=self._clock(),
             )
             self._book.keep(taken)
-            if self._claimed(taken):
-                room -= 1
+            self._asked(partial(self._claim, taken))
+            room -= self._book.known(uid)
+            if room <= 0:
+                return
+
+    def _offered(self) -> list[str]:
+        """Return the steps that the node may take, the most urgent first."""
+        found: list[tuple[tuple[int, str], str]] = []
+        for step in self._manager.scheduled(self._performing.label):
+            try:
+                uid = str(step.get("SOPInstanceUID") or "")
+                if is_uid(uid) and self._is_ours(step):
+                    found.append((_urgency(step), uid))
+            except UNREADABLE:
+                _LOG.info("step left alone: unreadable manager=%s", self._performing.manager)
+        return [uid for _, uid in sorted(found, key=itemgetter(0))]
 
     def _is_ours(self, step: Dataset) -> bool:
         """Whether the node does such work, and the step is not meant for another station."""
@@ -140,7 +166,7 @@ class TaskPerformer:
 
     def _go_on(self, taken: TakenStep) -> None:
         if taken.state is TakenState.CLAIMING:
-            self._claimed(taken)
+            self._claim(taken)
             return
         state, why = self._analysing.state(taken.study_instance_uid, taken.asked_revision)
         if state is StepState.COMPLETED:
@@ -148,8 +174,8 @@ class TaskPerformer:
         elif state is StepState.CANCELED:
             self._cancel(taken, why or "The analysis did not end")
 
-    def _claimed(self, taken: TakenStep) -> bool:
-        """Claim a step and begin with it; return whether it is the node's."""
+    def _claim(self, taken: TakenStep) -> None:
+        """Claim a step and begin with it; one that is another performer's is forgotten."""
         status = self._manager.claim(taken.uid, taken.transaction_uid)
         if status == UpsStatus.ALREADY_IN_PROGRESS:
             # Perhaps by this very key, and the answer was lost: then it opens the step.
@@ -157,10 +183,9 @@ class TaskPerformer:
         if status not in _DONE:
             self._book.forget(taken.uid)
             _LOG.info("step not taken step=%s status=0x%04X", taken.uid, status)
-            return False
+            return
         _LOG.info("step taken step=%s manager=%s", taken.uid, taken.manager)
         self._begin(taken)
-        return True
 
     def _begin(self, taken: TakenStep) -> None:
         step = self._manager.get(taken.uid)
@@ -168,11 +193,17 @@ class TaskPerformer:
             self._cancel(taken, "The step cannot be read")
             return
         try:
-            study = study_of(step)
+            study, archives = study_of(step), tuple(dict.fromkeys(_archives(step)))
+            is_others = self._is_another_patients(step, study)
         except StepRefusedError as error:
             self._cancel(taken, str(error))
             return
-        archives = tuple(dict.fromkeys(_archives(step)))
+        except UNREADABLE:
+            self._cancel(taken, "The step cannot be read")
+            return
+        if is_others:
+            self._cancel(taken, _OTHER_PATIENT)
+            return
         revision = self._analysing.begin(study, archives, sender=taken.manager)
         if revision is None:
             self._cancel(taken, "The study is not here, and no archive that is known has it")
@@ -187,17 +218,33 @@ class TaskPerformer:
             )
         )
 
+    def _is_another_patients(self, step: Dataset, study: str) -> bool:
+        """Whether a step names another patient than the images of its study."""
+        return is_other_patient(_patient(step), self._analysing.subject(study))
+
     def _complete(self, taken: TakenStep) -> None:
+        # A study that was fetched says only now whose it is.
+        step = self._manager.get(taken.uid)
+        if step is not None and self._is_another_patients(step, taken.study_instance_uid):
+            self._cancel(taken, _OTHER_PATIENT)
+            return
         performed = Dataset()
         performed.UnifiedProcedureStepPerformedProcedureSequence = Items([self._performance(taken)])
         status = self._manager.update(taken.uid, taken.transaction_uid, performed)
         if status in _DONE:
             status = self._manager.change(taken.uid, taken.transaction_uid, "COMPLETED")
-        self._end(taken, status, "completed")
+        if status in (*_DONE, *_ENDED_BEFORE):
+            self._end(taken, status, "completed")
+        else:  # what nobody ends would be in progress for ever
+            self._cancel(taken, f"The results were refused with 0x{status:04X}")
 
     def _cancel(self, taken: TakenStep, reason: str) -> None:
         why = _progress(reason)
-        why.ProcedureStepProgressInformationSequence[0].ReasonForCancellation = reason[:1024]
+        # What a canceled step must say (PS3.4 Table CC.2.5-3, code X).
+        progress = why.ProcedureStepProgressInformationSequence[0]
+        progress.ProcedureStepCancellationDateTime = moment(self._clock())
+        progress.ReasonForCancellation = reason[:1024]
+        progress.ProcedureStepDiscontinuationReasonCodeSequence = code_sequence(_UNSPECIFIED)
         self._manager.update(taken.uid, taken.transaction_uid, why)
         status = self._manager.change(taken.uid, taken.transaction_uid, "CANCELED")
         self._end(taken, status, f"canceled: {reason}")
@@ -235,6 +282,15 @@ _RANKS = {"HIGH": 0, "MEDIUM": 1, "LOW": 2}
 def _urgency(step: Dataset) -> tuple[int, str]:
     rank = _RANKS.get(str(step.get("ScheduledProcedureStepPriority") or ""), 1)
     return rank, str(step.get("ScheduledProcedureStepStartDateTime") or "")
+
+
+def _patient(step: Dataset) -> Subject:
+    return Subject(
+        study_instance_uid="",
+        patient_id=str(step.get("PatientID") or ""),
+        issuer_of_patient_id=str(step.get("IssuerOfPatientID") or ""),
+        patient_birth_date=str(step.get("PatientBirthDate") or ""),
+    )
 
 
 def _archives(step: Dataset) -> Iterator[str]:

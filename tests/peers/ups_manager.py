@@ -20,6 +20,11 @@ _PERFORMED = (
     "PerformedWorkitemCodeSequence",
     "OutputInformationSequence",
 )
+# Of the progress, before CANCELED (code X).
+_CANCELED = (
+    "ProcedureStepCancellationDateTime",
+    "ProcedureStepDiscontinuationReasonCodeSequence",
+)
 Answer = tuple[int, Dataset | None]
 
 
@@ -116,6 +121,7 @@ class Manager:
             (not begins and not runs, 0xC310),
             (not begins and self.keys.get(uid) != key, 0xC301),
             (after == "COMPLETED" and not self._may_end(uid), 0xC304),
+            (after == "CANCELED" and not self._may_cancel(uid), 0xC304),
         )
         return next((status for holds, status in refusals if holds), 0)
 
@@ -124,6 +130,10 @@ class Manager:
             Dataset()
         ]
         return all(keyword in performed for keyword in _PERFORMED)
+
+    def _may_cancel(self, uid: str) -> bool:
+        (progress,) = self.steps[uid].get("ProcedureStepProgressInformationSequence") or [Dataset()]
+        return all(progress.get(keyword) for keyword in _CANCELED)
 
 
 @contextmanager

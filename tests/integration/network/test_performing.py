@@ -12,14 +12,16 @@ from pydicom.sequence import Sequence
 from dicom_node.configuration.settings import NodeSettings, load_settings
 from dicom_node.domain.job import JobState
 from dicom_node.domain.study import StudyState
+from dicom_node.domain.taken_step import TakenState
 from dicom_node.domain.wanted_study import WantedState
 from dicom_node.node.clock import utc_now
 from dicom_node.node.performing import performer_of
 from dicom_node.node.repositories import Repositories
 from dicom_node.ups.performing import TaskPerformer
+from tests.peers import ups_manager
 from tests.peers.process import free_port
 from tests.peers.ups_manager import Manager, managing
-from tests.unit.builders import EPOCH, an_entity, an_instance
+from tests.unit.builders import EPOCH, a_described_instance, an_entity, an_instance
 from tests.unit.persistence.test_hotbase import JOB
 from tests.unit.persistence.test_retention import REPORT
 
@@ -188,3 +190,72 @@ def test_a_manager_that_is_away_or_ended_a_step_itself_hangs_nothing(site: Site)
     site.manager.steps[STEP].ProcedureStepState = "CANCELED"
     site.performer.sweep()
     assert site.repositories.taken.open() == ()
+
+
+def test_a_step_that_cannot_be_read_or_is_not_answered_holds_no_other_up(site: Site) -> None:
+    site.receive()
+    for number, tag in enumerate((0x00404018, 0x00404021)):  # work item code, input information
+        site.manager.schedule(f"1.9.82{number}", STUDY)
+        del site.manager.steps[f"1.9.82{number}"][tag]
+        site.manager.steps[f"1.9.82{number}"].add_new(tag, "LO", "no sequence")
+    site.manager.schedule("1.9.822", STUDY)
+    site.performer.sweep()
+    states = [site.manager.state(f"1.9.82{number}") for number in range(3)]
+    assert states == ["SCHEDULED", "CANCELED", "IN PROGRESS"]
+
+    site.manager.schedule("1.9.823", STUDY)
+    site.manager.schedule("1.9.824", STUDY)
+    site.repositories.taken.keep(replace(site.repositories.taken.open()[0], state=TakenState.OVER))
+    site.manager.lost = 1
+    site.performer.sweep()
+    studies = {each.uid: each.study_instance_uid for each in site.repositories.taken.open()}
+    assert studies == {"1.9.823": "", "1.9.824": STUDY}
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({"PatientID": "4712"}, "CANCELED"),
+        ({"PatientID": "4711", "PatientBirthDate": "19800101"}, "CANCELED"),
+        ({"PatientID": "4711", "PatientName": "ДОУ^ДЖЕЙН"}, "IN PROGRESS"),
+    ],
+)
+def test_the_study_of_another_patient_is_not_analysed_for_a_step(
+    site: Site, said: dict[str, str], state: str
+) -> None:
+    image = a_described_instance(
+        f"{STUDY}.1", study=STUDY, PatientID="4711", PatientBirthDate="19700101"
+    )
+    site.repositories.index.record([image])
+    site.manager.schedule(STEP, STUDY, SpecificCharacterSet="ISO_IR 192", **said)
+    site.performer.sweep()
+    assert site.manager.state(STEP) == state
+
+
+def test_a_study_that_was_fetched_and_is_another_patients_gives_no_results(site: Site) -> None:
+    entity = an_entity("ORTHANC", host="127.0.0.1", port=free_port())
+    site.repositories.ae_titles.put(entity, actor="t", at=EPOCH)
+    site.manager.schedule(STEP, STUDY, PatientID="4712")
+    site.performer.sweep()
+    site.repositories.wanted.settle(STUDY, WantedState.FETCHED)
+    site.repositories.index.record(
+        [a_described_instance(f"{STUDY}.1", study=STUDY, PatientID="4711")]
+    )
+    site.analyse()
+    site.performer.sweep()
+    assert site.manager.state(STEP) == "CANCELED"
+    assert "UnifiedProcedureStepPerformedProcedureSequence" not in site.manager.steps[STEP]
+
+
+def test_a_step_whose_results_are_refused_is_canceled_with_the_reason(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ups_manager, "_PERFORMED", ("CommentsOnThePerformedProcedureStep",))
+    site.receive()
+    site.manager.schedule(STEP, STUDY)
+    site.performer.sweep()
+    site.analyse()
+    site.performer.sweep()
+    assert site.manager.state(STEP) == "CANCELED"
+    (progress,) = site.manager.steps[STEP].ProcedureStepProgressInformationSequence
+    assert progress.ReasonForCancellation == "The results were refused with 0xC304"
