@@ -1,6 +1,7 @@
 """How often work may kill: counted before each attempt, so that nothing is forgotten by dying."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Concatenate as With
@@ -17,6 +18,7 @@ MOST_DEATHS = 2
 # The node is most often ended by somebody: a study is blamed for it only when it happened in the
 # midst of that study again and again.
 MOST_BEGUN = 10
+_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,8 @@ class Counted(Generic[Desk]):
     def __init__(self, runner: Runner[Desk], store: AttemptStore) -> None:
         self._runner = runner
         self._store = store
+        # What a worker died of before anybody had asked: that is not tried ahead again.
+        self._deadly: deque[str] = deque(maxlen=_KEPT)
 
     def run(
         self,
@@ -190,7 +194,8 @@ class Counted(Generic[Desk]):
     ) -> R | None:
         """Have done for a study what may as well not be done; None where it was not.
 
-        It is no attempt, unless a worker dies of it.
+        It is no attempt, unless a worker dies of it; then nothing is done ahead for the study any
+        more, of which each image might kill one.
 
         Raises
         ------
@@ -198,9 +203,12 @@ class Counted(Generic[Desk]):
             What the work itself raised.
         """
         subject = f"analysis {study_instance_uid}"
+        if subject in self._deadly:
+            return None
         try:
             return self._runner.spare(subject, seconds, method, *args, **kwargs)
         except WorkerDiedError as death:
+            self._deadly.append(subject)
             self._store.begin(subject, study_instance_uid)
             self._store.died(subject, str(death))
         except SystemExit:  # the workers are stopped

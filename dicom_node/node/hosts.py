@@ -7,8 +7,9 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -26,7 +27,11 @@ _NAMED_FOR = 3600.0  # seconds for which health names a host that went away with
 
 
 class Cluster:
-    """What this host tells the others, and knows of them; a thread of its own, once started."""
+    """What this host tells the others, and knows of them.
+
+    Signs of life have a thread of their own: whoever looks after what a dead host left may read for
+    minutes, and must not be taken for dead itself.
+    """
 
     def __init__(
         self, settings: NodeSettings, store: HostStore, *, version: str, contract: str
@@ -39,28 +44,40 @@ class Cluster:
         self._contract = contract
         self._is_shared = shares(settings)
         self._over = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._relieve: Callable[[], None] = lambda: None
+        self._threads: list[threading.Thread] = []
+        self._is_ready = False
         self._status: Callable[[], str] = lambda: "ok"
         self._skew = 0.0
         self._leads_until = 0.0
         self._silent = False
 
-    def start(self, *, relieve: Callable[[], None], status: Callable[[], str]) -> None:
-        """Give signs of life from now on; ``relieve`` is called after each by whoever leads."""
-        self._relieve, self._status = relieve, status
-        if not self._is_shared:
-            return
-        self.beat()
-        self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
-        self._thread.start()
+    def start(self) -> None:
+        """Give signs of life from now on: before anything is done, since a start may take long."""
+        if self._is_shared:
+            self.beat()
+            self._begin(self._live, "heartbeat")
+
+    def look_after(
+        self, relief: Sequence[Callable[[], None]], *, status: Callable[[], str]
+    ) -> None:
+        """Call each of ``relief`` once in a beat while this host leads, in a thread of its own.
+
+        ``status`` is told with signs of life from now on.
+        """
+        self._status = status
+        if self._is_shared:
+            self._is_ready = True
+            self.beat()
+            for each in relief:
+                self._begin(partial(self._look, each), "relief")
 
     def stop(self) -> None:
         """Leave: what is still under way is taken over at once."""
         self._over.set()
-        if self._thread is None:
+        if not self._threads:
             return
-        self._thread.join(timeout=2 * self._settings.hosts.beat)
+        for each in self._threads:
+            each.join(timeout=2 * self._settings.hosts.beat)
         try:
             self._store.leave(self.executor_id)
         except sa.exc.SQLAlchemyError as error:
@@ -146,6 +163,10 @@ class Cluster:
     def beat(self) -> None:
         """Give one sign of life, and take the lease where it is free."""
         began = time.monotonic()
+        self._give_sign()
+        self._lead(began)
+
+    def _give_sign(self) -> None:
         before = time.time()
         database = self._store.now()
         self._skew = (before + time.time()) / 2 - database
@@ -160,6 +181,8 @@ class Cluster:
                 status=self._status(),
             )
         )
+
+    def _lead(self, began: float) -> None:
         if self.role.works:
             seconds = LEASE_BEATS * self._settings.hosts.beat
             if self._store.hold(_SCHEDULER, self.executor_id, seconds=seconds):
@@ -168,14 +191,35 @@ class Cluster:
     def _live(self) -> None:
         while not self._over.wait(self._settings.hosts.beat):
             try:
-                self.beat()
-                if self.leads():
-                    self._relieve()
+                if self._is_ready:
+                    self.beat()
+                else:  # leading is left to those who can already
+                    self._give_sign()
             except sa.exc.SQLAlchemyError as error:
                 if not self._silent:
                     _LOG.warning("no sign of life given reason=%s", type(error).__name__)
                 self._silent = True
             except Exception:  # noqa: BLE001  # others would take this host for dead
-                _LOG.exception("a look after other hosts broke off; the next beat does it again")
+                _LOG.exception("no sign of life given; the next beat does it again")
             else:
                 self._silent = False
+
+    def _look(self, relieve: Callable[[], None]) -> None:
+        is_blind = False
+        while not self._over.wait(self._settings.hosts.beat):
+            try:
+                if self.leads():
+                    relieve()
+            except sa.exc.SQLAlchemyError as error:
+                if not is_blind:
+                    _LOG.warning("not looked after other hosts reason=%s", type(error).__name__)
+                is_blind = True
+            except Exception:  # noqa: BLE001  # what dead hosts left would stay undone
+                _LOG.exception("a look after other hosts broke off; the next beat does it again")
+            else:
+                is_blind = False
+
+    def _begin(self, target: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()

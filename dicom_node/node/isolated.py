@@ -158,7 +158,12 @@ class Isolated:
 
         What it finds is there when `predict` asks for that image alone, and the image is decoded
         and its lungs are outlined in any case. A worker that dies of it counts as an attempt.
+
+        A model that runs elsewhere is not asked ahead: a worker would wait for it while others wait
+        for the worker, and images would leave the node of which no job says that they may.
         """
+        if self._cards.card(model).patience(1):
+            return
         chosen = calibrations_of((instance,), model, self._calibrations)
         seconds = self._settings.deadline + self._settings.deadline_per_object
         study = instance.study_instance_uid

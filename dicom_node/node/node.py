@@ -302,8 +302,7 @@ class Node:
         self._auditing.record(
             application(started=True, by=getpass.getuser(), at=utc_now(), version=__version__)
         )
-        if self._left:
-            self._cluster.beat()
+        self._cluster.start()
         (self._work or self._workflows).start()
         try:
             if self._work:
@@ -320,7 +319,7 @@ class Node:
             if self._work:
                 self._ahead.start()
             self._listening.wait_until_ready()
-            self._cluster.start(relieve=self._relief(), status=self._own_status)
+            self._cluster.look_after(self._relief(), status=self._own_status)
         except BaseException:
             self.stop()
             raise
@@ -411,10 +410,10 @@ class Node:
             for study in self._repositories.index.receiving():
                 self._corridor.completion.expect(study.study_instance_uid)
 
-    def _relief(self) -> Callable[[], None]:
+    def _relief(self) -> tuple[Callable[[], None], ...]:
         if self._work is None or self._left is None:
-            return lambda: None
-        return self._work.relief(self._left, self._desk.catch_up_with)
+            return ()
+        return self._work.relief(self._left, self._desk.take_in)
 
     def _received(self, told: Sequence[ReceptionEvent]) -> None:
         self._desk.handle(told)

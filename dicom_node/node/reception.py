@@ -82,6 +82,16 @@ class ReceptionDesk:
         """Index those of these objects that the index lacks."""
         self._reconcile(lambda: missed)
 
+    def take_in(self, missed: Iterable[ReceivedInstance]) -> None:
+        """Index those of these objects that the index lacks, for who asks again where it fails.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            The index cannot be written.
+        """
+        self._reception.reconcile(missed)
+
     def _reconcile(self, missed: Callable[[], Iterable[ReceivedInstance]]) -> None:
         self._lags = False
         try:

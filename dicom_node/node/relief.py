@@ -57,16 +57,19 @@ class Relief:
         self._reconcile = reconcile
         self._release_commitments = release_commitments
 
-    def look(self) -> None:
-        """Take over what hosts left that are dead by now."""
+    def take_over(self) -> None:
+        """Take over the work of hosts that are dead by now."""
         hosts = self._cluster.hosts()
         dead = {each.sign.executor_id for each in hosts if self._cluster.is_dead(each)}
         self._workflows.take_over(dead | self._unknown({each.sign.executor_id for each in hosts}))
         self._left.take_over(dead)
-        for each in hosts:
-            if each.sign.executor_id in dead and not each.is_relieved:
-                self._relieve(each)
         self._forget(each for each in hosts if each.is_relieved)
+
+    def index(self) -> None:
+        """Index what dead hosts may have stored last: that may take minutes, and is done once."""
+        for each in self._cluster.hosts():
+            if self._cluster.is_dead(each) and not each.is_relieved:
+                self._relieve(each)
 
     def _unknown(self, known: Collection[str]) -> frozenset[str]:
         """Return who has left work and gives no signs of life, nor ever did, nor runs.
@@ -77,7 +80,7 @@ class Relief:
         return others - self._are_running(others) if others else others
 
     def _relieve(self, host: Host) -> None:
-        """Do once for a host what costs more than a look: read what it may have stored last."""
+        """Read what a host may have stored last; it is relieved once all of that is indexed."""
         name = host.sign.executor_id
         _LOG.warning("host is dead name=%s silent=%.0f", host.sign.name, host.silent)
         if host.sign.role.receives or host.sign.role.shows:

@@ -14,7 +14,8 @@ class Schedule:
     def __init__(self, *, leads: Callable[[], bool]) -> None:
         """Run nothing yet; ``leads`` says whether this host does what is done once for all."""
         self._leads = leads
-        self._clock = BackgroundScheduler(timezone=UTC)
+        # Late is better than not at all: what runs once a night waits for the next one otherwise.
+        self._clock = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
 
     def every(
         self,

@@ -73,10 +73,13 @@ class Work:
 
     def relief(
         self, left: LeftAssociations, reconcile: Callable[[Iterable[ReceivedInstance]], None]
-    ) -> Callable[[], None]:
-        """Return what looks after other hosts; ``reconcile`` indexes what they may have stored."""
+    ) -> tuple[Callable[[], None], ...]:
+        """Return what looks after other hosts; ``reconcile`` indexes what they may have stored.
+
+        It raises where it cannot: what is not indexed now is asked for again.
+        """
         repositories = self._repositories
-        return Relief(
+        relief = Relief(
             cluster=self._cluster,
             store=repositories.hosts,
             silent=self._settings.hosts.dead_after,
@@ -87,7 +90,8 @@ class Work:
             archives=(repositories.received, repositories.evidence),
             reconcile=reconcile,
             release_commitments=repositories.commitment_requests.release_all,
-        ).look
+        )
+        return relief.take_over, relief.index
 
 
 class Sharing:

@@ -184,6 +184,8 @@ class WorkflowEngine:
             DBOS.register_queue(VERDICTS, worker_concurrency=_DIRECT)
         self._debouncer = Debouncer.create(self._analyse, queue=STUDIES)
         self.take_up_versions()
+        if forgotten := self._rows.forget_foreign_values(StepValues().name()):
+            _LOG.warning("values of earlier serialisers forgotten workflows=%d", forgotten)
 
     def stop(self, timeout: float = 10.0) -> None:
         """Let running workflows end, up to ``timeout`` seconds; the rest is taken up next time."""
@@ -310,8 +312,9 @@ class WorkflowEngine:
                 DBOS.resume_workflow(each.workflow_id)
         if left.anew:
             self.cancel([each.workflow_id for each in left.anew])
-        forgotten = self._rows.forget_foreign_values(StepValues().name())
-        if left.go_on or left.anew or forgotten:
+        if left.go_on or left.anew:
+            # What was cancelled holds foreign values, too, that nothing asks for any more.
+            forgotten = self._rows.forget_foreign_values(StepValues().name())
             _LOG.warning(
                 "work of another version taken up goes_on=%d begun_anew=%d forgotten=%d",
                 len(left.go_on),

@@ -31,6 +31,7 @@ class SharedAssociations:
         self._lock = threading.Lock()
         self._studies: dict[str, set[str]] = {}
         self._callers: dict[str, str] = {}
+        self._closing: set[str] = set()
 
     def opened(self, association_id: str, calling_ae: str = "") -> None:
         """Note that an association has been accepted."""
@@ -64,11 +65,16 @@ class SharedAssociations:
         with self._lock:
             brought = frozenset(self._studies.pop(association_id, ()))
             self._callers.pop(association_id, None)
-        if brought:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    sa.delete(CARRIED).where(CARRIED.c.association_id == association_id)
-                )
+            self._closing.add(association_id)
+        try:
+            if brought:
+                with self._engine.begin() as connection:
+                    connection.execute(
+                        sa.delete(CARRIED).where(CARRIED.c.association_id == association_id)
+                    )
+        finally:
+            with self._lock:
+                self._closing.discard(association_id)
         return brought
 
     def carries(self, study_instance_uid: str) -> bool:
@@ -82,13 +88,13 @@ class SharedAssociations:
 
         They are of an earlier run, or ended while the database was away.
         """
-        with self._lock:
-            known = list(self._studies)
-        return _taken(
-            self._engine,
-            CARRIED.c.executor_id == self._executor_id,
-            CARRIED.c.association_id.not_in(known),
-        )
+        own = CARRIED.c.executor_id == self._executor_id
+        query = sa.select(CARRIED.c.association_id).where(own).distinct()
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            found = set(connection.scalars(query))
+        with self._lock:  # only now: an association is known before it has rows
+            left = found - self._studies.keys() - self._closing
+        return _taken(self._engine, own, CARRIED.c.association_id.in_(left)) if left else ()
 
     def left_by(self, executor_ids: Iterable[str]) -> tuple[Carried, ...]:
         """Delete and return the rows of hosts that are dead."""

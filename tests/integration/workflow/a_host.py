@@ -98,7 +98,7 @@ def main() -> None:
     settings = NodeSettings.model_validate_json(sys.argv[1])
     parts = make_parts(settings)
     corridor = TwoSteps(parts)
-    parts.cluster.beat()
+    parts.cluster.start()
     work = Work(
         settings,
         parts.cluster,
@@ -112,7 +112,7 @@ def main() -> None:
     left = LeftAssociations(
         parts.sharing.shared, index=parts.repositories.index, completion=parts.completion
     )
-    parts.cluster.start(relieve=work.relief(left, lambda _missed: None), status=lambda: "ok")
+    parts.cluster.look_after(work.relief(left, lambda _missed: None), status=lambda: "ok")
     print("works", flush=True)
     sys.stdin.read()
     work.workflows.stop(1)

@@ -115,6 +115,10 @@ def test_a_worker_that_dies_of_what_was_looked_at_ahead_counts_as_an_attempt(
     counted = Counted(lanes, store)
     wait_until(lambda: counted.spare("1.2.9", LONG, HostileDesk.twice, 1) == 2, "a worker", LONG)
     assert counted.spare("1.2.9", LONG, HostileDesk.crash_ahead) is None
+    wait_until(lambda: counted.spare("1.2.8", LONG, HostileDesk.twice, 1) == 2, "a worker", LONG)
+    deaths = lanes.deaths()
+    assert counted.spare("1.2.9", LONG, HostileDesk.crash_ahead) is None
+    assert lanes.deaths() == deaths, "another image of the study kills no other worker"
     with pytest.raises(WorkGivenUpError):
         counted.run("1.2.9", LONG, HostileDesk.crash_ahead)
     before = store.begin("analysis 1.2.9", "1.2.9")

@@ -64,6 +64,20 @@ def test_nothing_is_lost_while_the_database_is_away(
     assert desk.starter.started == [STUDY]
 
 
+def test_who_asks_again_hears_that_the_index_cannot_be_written(
+    works: tuple[Desk, ReceptionDesk], engine: sa.Engine
+) -> None:
+    desk, reception = works
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE {INSTANCES.name} RENAME TO away"))
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        reception.take_in([an_instance("1.1")])
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE away RENAME TO {INSTANCES.name}"))
+    reception.take_in([an_instance("1.1")])
+    assert desk.index.study(STUDY).instance_count == 1
+
+
 def test_catching_up_costs_nothing_when_nothing_is_missing(
     works: tuple[Desk, ReceptionDesk],
 ) -> None:

@@ -105,6 +105,21 @@ def test_a_restarted_host_finds_what_it_was_receiving(engine: sa.Engine) -> None
     assert after.carries("1.9")
 
 
+def test_an_association_that_is_just_ending_was_not_forgotten(engine: sa.Engine) -> None:
+    here = SharedAssociations(engine, "a")
+    here.opened("1", "CR1")
+    here.carried([("1", "1.2")])
+    settled: list[tuple[Carried, ...]] = []
+
+    def sweep_meanwhile(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("DELETE"):
+            settled.append(here.settle())
+
+    sa.event.listen(engine, "before_cursor_execute", sweep_meanwhile)
+    assert here.closed("1") == {"1.2"}
+    assert settled == [()]
+
+
 def test_a_study_is_waiting_for_as_long_as_its_workflow_is_alive(engine: sa.Engine) -> None:
     alive = {"w1", "w2"}
     expected = ExpectedRows(engine, alive=lambda names: frozenset(alive.intersection(names)))
