@@ -477,6 +477,8 @@ def test_a_ct_is_scrolled_with_its_outlines_and_its_figures_are_corrected(
     page.locator("[name='comment.2']").fill("collapsed")
     shot(page, "ct-corrected")
     assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="Add a missed pattern").click()
+    page.locator("[name='label.4']").select_option("nodule")
     page.locator("#sign").click()
     page.wait_for_selector(f'#panel:not([data-item="{item}"])')
     (verdict,) = room.review_queue.readings(item)
@@ -484,9 +486,10 @@ def test_a_ct_is_scrolled_with_its_outlines_and_its_figures_are_corrected(
     right, left = verdict.ct.lungs
     assert (right.judgement, right.percentage) == (Judgement.CHANGED, 31.0)
     assert (left.judgement, left.percentage) == (Judgement.CONFIRMED, None)
-    glass, consolidation = verdict.ct.patterns
+    glass, consolidation, missed = verdict.ct.patterns
     assert (glass.changed_to, glass.comment) == ("atelectasis", "collapsed")
     assert consolidation.judgement is Judgement.REJECTED
+    assert (missed.pattern, missed.judgement) == ("nodule", Judgement.ADDED)
 
 
 def test_the_queue_is_used_by_keys_alone(visit: Visit, room: ReadingRoom, shot: Shot) -> None:

@@ -291,6 +291,7 @@ def test_the_figures_of_a_ct_are_shown_in_every_language(desk: Desk, code: Langu
     assert f'<html lang="{code.value}"' in answer.text
     for side in ("right lung", "left lung"):
         assert f'value="{side}"' in answer.text
+    assert ("Still to say" in answer.text) is (code is LanguageCode.ENGLISH)
     # What a field of numbers holds is for the browser, which writes it as its reader does.
     assert re.search(r'name="percentage.0" type="number"[^>]* value="30.0"', answer.text)
 

@@ -71,7 +71,7 @@ async function open(panel) {
   wasHidden = data.hidden;
   shown = data.item;
   message.hidden = false;
-  message.textContent = 'Loading the images…';
+  message.textContent = stage.dataset.loading;
   stage.dataset.shown = '';
   try {
     await started;
@@ -79,7 +79,7 @@ async function open(panel) {
     message.hidden = true;
     stage.dataset.shown = data.item;
   } catch (error) {
-    message.textContent = `The images cannot be shown: ${error?.message ?? error?.error?.message ?? error}`;
+    message.textContent = stage.dataset.failed.replace('{}', error?.message ?? error?.error?.message ?? error);
     return;
   }
   // What is looked at comes first: the next study is fetched when this one stands on the screen.

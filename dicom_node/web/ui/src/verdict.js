@@ -1,8 +1,4 @@
 /* The form beside the image: what the expert says, by pointer or by key. */
-const NAMES = {
-  agree: 'You agree with the model.', reject: 'You reject the result as a whole.',
-};
-
 export class VerdictForm {
   /* `on` has functions: choose(findingNumber), goTo(slice), draw(), removeBox(uid), image() → {sop, frame}, changed(). */
   constructor(panel, data, on) {
@@ -12,7 +8,8 @@ export class VerdictForm {
     this.form = panel.querySelector('#verdict');
     this.mine = panel.dataset.mine === '1';
     this.row = null;
-    this.nextRow = data.findings.length;
+    // Of a radiograph only some findings have rows, with their numbers; lungs and patterns of a CT have rows alone.
+    this.nextRow = Math.max(data.findings.length, ...this.rows.map((row) => Number(row.dataset.row) + 1));
     this.boxes = new Map();
     this.form.addEventListener('change', (event) => this.#changed(event.target));
     panel.addEventListener('click', (event) => this.#clicked(event));
@@ -125,7 +122,7 @@ export class VerdictForm {
       this.#open(row);
     }
     for (const said of reading.findings) {
-      let row = this.rows.find((each) => this.#field(each, 'label').value === said.label && this.#field(each, 'image').value === said.image);
+      let row = this.#rowOf(said);
       if (said.judgement === 'added') {
         this.add(said.label);
         row = this.row;
@@ -142,6 +139,12 @@ export class VerdictForm {
       this.#open(row);
     }
     this.#setOverall('correct');
+  }
+
+  /* The row of what another reader judged: on its image, and in its frame. */
+  #rowOf({ label, image, frame }) {
+    const rows = this.rows.filter((each) => this.#field(each, 'label').value === label && this.#field(each, 'image').value === image);
+    return rows.find((each) => this.#field(each, 'frame').value === String(frame ?? '')) ?? (rows.length === 1 ? rows[0] : undefined);
   }
 
   /* What is said so far, as it can be put back. */
@@ -294,8 +297,9 @@ export class VerdictForm {
     const ready = this.mine && (overall === 'agree' || overall === 'reject' || (overall === 'correct' && open.length === 0));
     document.getElementById('sign').disabled = !ready;
     this.form.classList.toggle('is-correcting', overall === 'correct');
+    const { agree, reject, complete, missing, nothing } = summary.dataset;
     if (!this.mine) summary.textContent = '';
-    else if (overall === 'correct') summary.textContent = open.length ? `Still to say: ${open.map((row) => this.#title(row)).join(', ')}.` : 'Your corrections are complete.';
-    else summary.textContent = NAMES[overall] ?? 'Agree, or say what is different.';
+    else if (overall === 'correct') summary.textContent = open.length ? missing.replace('{}', open.map((row) => this.#title(row)).join(', ')) : complete;
+    else summary.textContent = { agree, reject }[overall] ?? nothing;
   }
 }
