@@ -5,10 +5,12 @@ chest CT ends as well. Gas of nose and bowel, skull and pelvis are left out of s
 """
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
+from ai_engine.ct.air import LUNG_WALL
 from ai_engine.ct.grid import CoarseGrid
-from ai_engine.ct.morphology import Mask, remove_thin
+from ai_engine.ct.morphology import Mask, fill_planes, remove_thin
 
 LUNG = (-975.0, -500.0)
 """Hounsfield units of lung, averaged over three voxels each way, emphysema and haze included."""
@@ -23,6 +25,10 @@ SHARE = 0.15
 ABOVE = 40.0
 BELOW = 150.0
 """mm above the highest and below the lowest aerated lung that belong to the chest."""
+
+TRUNK = 0.5
+"""Share of the body's section at the aerated lungs from which the trunk goes on above them: apices
+without air, or with nothing but air, are chest too. A neck has about a quarter."""
 
 
 def chest_levels(grid: CoarseGrid, air: Mask) -> range:
@@ -40,4 +46,13 @@ def chest_levels(grid: CoarseGrid, air: Mask) -> range:
     if not len(levels):
         return range(len(air))
     above, below = (round(reach / grid.spacing[0]) for reach in (ABOVE, BELOW))
-    return range(max(0, int(levels[0]) - above), min(len(air), int(levels[-1]) + 1 + below))
+    top = min(int(levels[0]) - above, _first_of_trunk(grid, levels))
+    return range(max(0, top), min(len(air), int(levels[-1]) + 1 + below))
+
+
+def _first_of_trunk(grid: CoarseGrid, levels: npt.NDArray[np.intp]) -> int:
+    """The first slice, from the head, of the trunk that the aerated lungs at ``levels`` lie in."""
+    upper = grid.hounsfield[: levels[-1] + 1]
+    body = np.count_nonzero(fill_planes(upper >= LUNG_WALL), axis=(1, 2))
+    narrow = np.flatnonzero(body[: levels[0]] < TRUNK * np.median(body[levels]))
+    return int(narrow[-1]) + 1 if len(narrow) else 0
