@@ -205,6 +205,20 @@ def matching_routes(
     return tuple(match for match in matches if match.sop_instance_uids)
 
 
+def kept_out_by_pixels(
+    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks
+) -> tuple[ReceivedInstance, ...]:
+    """Return the instances that no route wants for what they show, and one by their tags alone."""
+    present, every = tuple(routes), tuple(instances)
+    matches = matching_routes(present, every, looks)
+    taken = frozenset(uid for match in matches for uid in match.sop_instance_uids)
+    return tuple(
+        each
+        for each in every
+        if each.sop_instance_uid not in taken and any(route.matches(each) for route in present)
+    )
+
+
 def _match(route: Route, instances: tuple[ReceivedInstance, ...], looks: Looks) -> RouteMatch:
     plain = [
         each.sop_instance_uid

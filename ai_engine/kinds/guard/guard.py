@@ -34,6 +34,8 @@ class Appearance(StrEnum):
     OTHER = "no frontal chest"
 
 
+_TURNED_OR_INVERTED = frozenset(Appearance) - {Appearance.FRONTAL, Appearance.OTHER}
+
 OTHER_MODALITIES = frozenset({"CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", "IO", "PX"})
 """Modalities whose images are never projection radiographs of the chest."""
 
@@ -84,7 +86,7 @@ class ChestGuard:
             others = {key: value for key, value in found.items() if key != Appearance.FRONTAL}
             likely = max(others, key=others.__getitem__)
             words = likely.value
-            if likely is Appearance.OTHER and (seen := self.seen(radiograph)):
+            if likely is Appearance.OTHER and (seen := self._certain(radiograph)):
                 words = seen.words
             raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {words}")
         for veto in self._vetoes:
@@ -92,7 +94,16 @@ class ChestGuard:
                 raise ImageRefusedError(RefusalReason.NOT_FRONTAL_CHEST, f"looks like: {objection}")
 
     def seen(self, radiograph: Radiograph) -> Seen | None:
-        """What the vetoes are certain of, in their order; None where none of them is."""
+        """What the vetoes are certain of, in their order; None where none of them is.
+
+        None too of what looks like a chest that is turned or inverted: they have only seen images
+        as they are displayed, and take some of these for spines.
+        """
+        found = self.appearances(radiograph)
+        likely = max(found, key=found.__getitem__)
+        return None if likely in _TURNED_OR_INVERTED else self._certain(radiograph)
+
+    def _certain(self, radiograph: Radiograph) -> Seen | None:
         return next((found for veto in self._vetoes if (found := veto.seen(radiograph))), None)
 
 

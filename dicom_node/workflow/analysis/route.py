@@ -14,6 +14,7 @@ from dicom_node.domain.route import (
     Route,
     RouteMatch,
     doubtful_instances,
+    kept_out_by_pixels,
     matching_routes,
     refusal_of,
     told_refusal_of,
@@ -32,7 +33,8 @@ class Routed:
     """The jobs of a study; those in ``finished`` were done before, on the same images.
 
     Without any, ``reason`` says why, and ``unrouted`` is the job of saying so in the PACS with the
-    words of ``told``; it is None where that is switched off or nobody waits for an analysis.
+    words of ``told``; it is None where that is switched off or nobody waits for an analysis. With
+    some, it says the same of images that pixels alone have kept out.
     ``undecided`` are such jobs too, one for each patient that the study names, where nobody has
     decided yet whose it is.
     """
@@ -155,7 +157,9 @@ class Routing:
             _LOG.info("study not routed study=%s reason=%r", study.study_instance_uid, reason)
             told = told_refusal_of(routes, instances, looks)
             return replace(self._unrouted(study, instances, told), reason=reason)
-        return Routed(jobs=jobs, finished=self._added(jobs))
+        aside = kept_out_by_pixels(routes, instances, looks)
+        unanswered = self._unrouted(study, aside, told_refusal_of(routes, aside, looks))
+        return replace(unanswered, jobs=jobs, finished=(*self._added(jobs), *unanswered.finished))
 
     def _added(self, jobs: Iterable[Job]) -> tuple[str, ...]:
         """Record jobs; return those that were done before."""

@@ -169,6 +169,17 @@ def test_a_trained_module_of_paper_2_has_a_veto_and_says_what_it_sees() -> None:
     assert guarded(0).seen(radiograph()) == Seen(words="X-ray of the hand", body_part="HAND")
 
 
+@pytest.mark.parametrize("appearance", [Appearance.HALF_TURN, Appearance.INVERTED])
+def test_a_chest_that_is_turned_or_inverted_stays_one(appearance: Appearance) -> None:
+    """Modules that have seen none take some for spines: routes and reports would call them so."""
+    veto = Veto(types_card(), _Certain(0), expected="Chest")
+    card = guard_card(Path(), threshold=0.5)
+    guard = ChestGuard(card, FakeGuardBackend(appearance), [veto])
+    with pytest.raises(ImageRefusedError, match=f"looks like: {appearance}"):
+        guard.check(radiograph())
+    assert guard.seen(radiograph()) is None
+
+
 def test_a_module_that_is_not_certain_has_no_veto() -> None:
     """Paper 2's modules only refuse, and only what they are certain of."""
     sure = tuple(dataclasses.replace(one, threshold=1.5) for one in types_card().labels)

@@ -194,6 +194,22 @@ def test_an_untagged_hand_is_answered_in_the_pacs_where_no_model_is_for_hands(
     assert [each.destination for each in works.waiting()] == ["PACS"]
 
 
+def test_an_untagged_hand_beside_a_chest_is_answered_in_the_pacs_too(works: Works) -> None:
+    """The chest is analysed; what pixels alone have kept out of that is not passed over."""
+    works.corridor.routing._routes = lambda: (replace(ROUTE, untagged_body_part=True),)
+    works.models.looks.update({"1.2.3.1": A_CHEST, "1.2.3.2": A_HAND})
+    for uid in ("1.2.3.1", "1.2.3.2"):
+        works.receive(uid, BodyPartExamined=None)
+    works.analyse()
+    assert works.index.study(STUDY).state is StudyState.ANALYSED
+    (told,) = (each for each in works.reports() if "R-NO-MODEL" in each.to_json())
+    assert "X-ray of the hand; no model for it" in told.to_json()
+    (shown,) = told.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    (image,) = shown.ReferencedSOPSequence
+    assert image.ReferencedSOPInstanceUID == "1.2.3.2"
+    assert len(works.waiting()) == len(works.reports()) == 2
+
+
 def test_an_untagged_hand_goes_to_the_model_of_hands(works: Works) -> None:
     hands = replace(ROUTE, name="hands", body_parts=frozenset({"HAND"}), pixels_decide=False)
     works.corridor.routing._routes = lambda: (ROUTE, hands)
