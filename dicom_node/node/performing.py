@@ -47,14 +47,13 @@ class _Analysing:
         )
 
     def begin(self, study_instance_uid: str, archives: Sequence[str], *, sender: str) -> int | None:
-        """Open a study for an analysis; have one fetched that the node does not have."""
-        revision = self._repositories.index.reopen(study_instance_uid)
-        if revision is not None:
-            return revision
+        """Open a study for an analysis; have one fetched that the node does not have whole."""
         known = (*archives, self._archive)
         archive = next((each for each in known if each and self._has(each)), None)
-        if archive is None:
-            return None
+        index = self._repositories.index
+        revision = index.reopen(study_instance_uid, with_priors=archive is None)
+        if revision is not None or archive is None:
+            return revision
         wanted = WantedStudy(study_instance_uid=study_instance_uid, archive=archive, sender=sender)
         self._repositories.wanted.want(wanted, at=utc_now())
         return _FIRST_REVISION

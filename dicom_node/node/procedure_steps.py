@@ -209,8 +209,9 @@ class _Analyses:
         self._archive = archive
 
     def ask(self, study_instance_uid: str, *, requester: str) -> int | None:
-        """Open a study for another analysis; have one fetched that only the archive has."""
-        revision = self._repositories.index.reopen(study_instance_uid)
+        """Open a study for another analysis; have one fetched that only the archive has whole."""
+        index = self._repositories.index
+        revision = index.reopen(study_instance_uid, with_priors=not self._archive)
         if revision is not None or not self._archive:
             return revision
         wanted = WantedStudy(

@@ -160,6 +160,9 @@ class StudyStore(Protocol):
     def instances(self, study_instance_uid: str) -> tuple[ReceivedInstance, ...]:
         """Return a study's instances."""
 
+    def adopt(self, study_instance_uid: str, *, sender: str) -> None:
+        """Let a study that was fetched as a prior be received, as if ``sender`` had sent it."""
+
     def reopen(self, study_instance_uid: str) -> int | None:
         """Let a study be analysed once more."""
 

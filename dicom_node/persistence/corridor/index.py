@@ -199,14 +199,32 @@ class StudyIndex:
             )
         return changed.rowcount
 
-    def reopen(self, study_instance_uid: str) -> int | None:
-        """Let a study be analysed once more; return the revision it will be, None if unknown."""
+    def adopt(self, study_instance_uid: str, *, sender: str) -> None:
+        """Let a study that was fetched as a prior be received, as if ``sender`` had sent it."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(STUDIES)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.state == StudyState.PRIOR,
+                )
+                .values(state=StudyState.RECEIVING, sender=sender)
+            )
+
+    def reopen(self, study_instance_uid: str, *, with_priors: bool = True) -> int | None:
+        """Let a study be analysed once more; return the revision it will be, None if unknown.
+
+        Without ``with_priors`` one that was fetched as a prior is unknown too: of it the node has
+        no more than is compared.
+        """
         with self._engine.begin() as connection:
             query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid == study_instance_uid)
             row = connection.execute(query).mappings().first()
             if row is None:
                 return None
             state, revision = StudyState(row["state"]), int(row["revision"])
+            if state is StudyState.PRIOR and not with_priors:
+                return None
             if state is StudyState.COMPLETE:  # being analysed: that is the analysis
                 return revision
             if StudyState.RECEIVING in STUDY_TRANSITIONS[state]:

@@ -425,8 +425,10 @@ def _analysis(
     own = StepState(row["state"])
     if own.is_final:
         return own
-    if study is None:
-        return StepState.IN_PROGRESS if is_coming else StepState.CANCELED
+    if is_coming:  # some of it may be here, and be looked at before the rest has come
+        return StepState.IN_PROGRESS
+    if study is None or study["state"] == StudyState.PRIOR:
+        return StepState.CANCELED
     return analysis_state(row["asked_revision"], study["revision"], StudyState(study["state"]))
 
 
@@ -439,7 +441,13 @@ def _follows_item(state: ReviewState) -> sa.ColumnElement[bool]:
 def _follows_study(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """Select requests for an analysis, by how their studies stand."""
     same = STUDIES.c.study_instance_uid == _STEPS.study_instance_uid
-    return sa.and_(_STEPS.kind == StepKind.ANALYSIS.value, sa.exists().where(same, *conditions))
+    is_coming = sa.exists().where(
+        _WANTED.study_instance_uid == _STEPS.study_instance_uid,
+        _WANTED.state == WantedState.WAITING.value,
+    )
+    return sa.and_(
+        _STEPS.kind == StepKind.ANALYSIS.value, sa.exists().where(same, *conditions), ~is_coming
+    )
 
 
 # The final states of steps that follow something else: ``shown_state`` and ``analysis_state``.
@@ -455,7 +463,10 @@ _ENDED: tuple[tuple[StepState, sa.ColumnElement[bool]], ...] = (
                 _WANTED.study_instance_uid == _STEPS.study_instance_uid,
                 _WANTED.state == WantedState.FAILED.value,
             ),
-            ~sa.exists().where(STUDIES.c.study_instance_uid == _STEPS.study_instance_uid),
+            ~sa.exists().where(
+                STUDIES.c.study_instance_uid == _STEPS.study_instance_uid,
+                STUDIES.c.state != StudyState.PRIOR.value,
+            ),
         ),
     ),
     (StepState.COMPLETED, _follows_study(STUDIES.c.revision > _STEPS.asked_revision)),

@@ -81,6 +81,7 @@ class StudyFetching:
             self._index.record(fetched, sender=wanted.sender)
         if len(fetched) < len(missing):
             raise NotFoundError(f"{len(fetched)} of {len(missing)} images came")
+        self._index.adopt(uid, sender=wanted.sender)
         self._book.settle(uid, WantedState.FETCHED)
         self._completion.expect(uid)
 
