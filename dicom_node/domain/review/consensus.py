@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from dicom_node.domain.review.review import (
     OTHER_LABEL,
+    CtVerdict,
     FindingUnderReview,
     FindingVerdict,
     Laterality,
@@ -26,7 +27,8 @@ def consensus(readings: Sequence[Verdict], findings: Sequence[FindingUnderReview
     The reading of the last reader who may verify counts, because the report is verified in that
     reader's name; where nobody may, the last one. Where more than one reader has written
     something, or only another one has, each text stands behind its writer's name. A side that only
-    another reader gives is told there too, and not in the finding itself.
+    another reader gives is told there too, and not in the finding itself; so is a share of a CT's
+    lung that differs by as little as readers may differ.
 
     Parameters
     ----------
@@ -57,6 +59,22 @@ def _lines(reading: Verdict, *, counting: Verdict, titles: dict[str, str]) -> It
         words = "" if OTHER_LABEL in (each.label, each.changed_to) else each.comment
         if said := ", ".join(filter(None, (side, words))):
             yield f"{name} on {_title(each, titles)}: {said}"
+    if reading.ct is not None and counting.ct is not None:
+        for what, said in _of_ct(reading.ct, counting.ct):
+            yield f"{name} on {what}: {said}"
+
+
+def _of_ct(reading: CtVerdict, counting: CtVerdict) -> Iterator[tuple[str, str]]:
+    """Give what another reader says of a CT's lungs and patterns: other shares, and comments."""
+    shares = {each.side: each.percentage for each in counting.lungs}
+    for lung in reading.lungs:
+        is_other = lung.percentage is not None and lung.percentage != shares.get(lung.side)
+        share = f"{lung.percentage:.1f} %" if is_other else ""
+        if said := ", ".join(filter(None, (share, lung.comment))):
+            yield lung.side, said
+    for pattern in reading.patterns:
+        if pattern.comment:
+            yield pattern.changed_to or pattern.pattern, pattern.comment
 
 
 def _title(said: FindingVerdict, titles: dict[str, str]) -> str:

@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from dicom_node.domain.review.consensus import consensus
-from dicom_node.domain.review.review import Judgement, Laterality, Reviewer, ReviewerRole, Verdict
+from dicom_node.domain.review.review import (
+    CtVerdict,
+    Judgement,
+    Laterality,
+    LungVerdict,
+    PatternVerdict,
+    Reviewer,
+    ReviewerRole,
+    Verdict,
+)
 from tests.unit.domain.test_review_rules import ADA, BEN, FINDINGS, say, verdict
 
 TRAINEE = replace(BEN, role=ReviewerRole.ATTESTOR)
@@ -49,3 +58,28 @@ def test_what_another_reader_says_of_a_finding_is_told_in_that_readers_name() ->
 def test_one_reading_stays_as_it_is() -> None:
     alone = saying(ADA, "Rotated.")
     assert consensus([alone], FINDINGS) == alone
+
+
+def test_what_another_reader_says_of_a_ct_is_told_in_that_readers_name() -> None:
+    def reading(by: Reviewer, share: float, **comments: str) -> Verdict:
+        lung = LungVerdict(
+            side="right lung",
+            judgement=Judgement.CHANGED,
+            percentage=share,
+            comment=comments.get("lung", ""),
+        )
+        pattern = PatternVerdict(
+            pattern="nodule",
+            judgement=Judgement.CONFIRMED,
+            comment=comments.get("pattern", ""),
+        )
+        return Verdict(item_id="1", reviewer=by, ct=CtVerdict(lungs=(lung,), patterns=(pattern,)))
+
+    other = reading(TRAINEE, 30.0, lung="motion", pattern="calcified")
+    said = consensus([other, reading(ADA, 33.0)], ())
+    assert said.reviewer == ADA
+    assert said.comment == (
+        "Ben, Doctor on right lung: 30.0 %, motion\nBen, Doctor on nodule: calcified"
+    )
+    alike = reading(TRAINEE, 33.0)
+    assert consensus([alike, reading(ADA, 33.0)], ()).comment == ""
