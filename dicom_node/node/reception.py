@@ -1,6 +1,7 @@
 """Brings what the receiver processes report to the corridor's reception."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.reception import AssociationEnded
 from dicom_node.network.events import (
     AssociationClosed,
     AssociationOpened,
@@ -45,6 +47,7 @@ class ReceptionDesk:
         self._stored = stored
         self._skew = skew
         self._lags = False
+        self._unended: deque[AssociationEnded] = deque()
 
     def handle(self, events: Sequence[ReceptionEvent]) -> None:
         """Index what was received, then check the studies of associations that ended."""
@@ -59,12 +62,17 @@ class ReceptionDesk:
         closed = [event.ended for event in events if isinstance(event, AssociationClosed)]
         try:
             self._reception.received(brought)
-            self._reception.ended(closed)
+            if self._lags:  # what they brought may not be indexed yet
+                self._unended.extend(closed)
+            else:
+                self._reception.ended(closed)
             for event in events:
                 if isinstance(event, StudyReported):
                     self._reception.reported(event.study_instance_uids)
         except sa.exc.SQLAlchemyError:
             self._lags = True
+            # Their studies would be taken for carried, and a transfer that broke off for a whole.
+            self._unended.extend(closed)
             _LOG.exception("index not written objects=%d; they will be indexed later", len(brought))
 
     def _put_right(self, instance: ReceivedInstance) -> ReceivedInstance:
@@ -94,8 +102,11 @@ class ReceptionDesk:
 
     def _reconcile(self, missed: Callable[[], Iterable[ReceivedInstance]]) -> None:
         self._lags = False
+        unended = [self._unended.popleft() for _ in range(len(self._unended))]
         try:
             self._reception.reconcile(missed())
+            self._reception.ended(unended)
         except sa.exc.SQLAlchemyError:
             self._lags = True
+            self._unended.extendleft(reversed(unended))
             _LOG.exception("index still cannot be written; trying again at the next sweep")

@@ -30,8 +30,8 @@ class SharedAssociations:
         self._executor_id = executor_id
         self._lock = threading.Lock()
         self._studies: dict[str, set[str]] = {}
+        self._told: set[tuple[str, str]] = set()
         self._callers: dict[str, str] = {}
-        self._closing: set[str] = set()
 
     def opened(self, association_id: str, calling_ae: str = "") -> None:
         """Note that an association has been accepted."""
@@ -41,7 +41,10 @@ class SharedAssociations:
 
     def carried(self, brought: Iterable[tuple[str, str]]) -> None:
         """Note which associations have brought instances of which studies."""
+        pairs = dict.fromkeys(brought)
         with self._lock:
+            for association, study in pairs:  # known here also where the others cannot be told
+                self._studies.setdefault(association, set()).add(study)
             rows = [
                 {
                     "association_id": association,
@@ -49,32 +52,30 @@ class SharedAssociations:
                     "executor_id": self._executor_id,
                     "calling_ae": self._callers.get(association, ""),
                 }
-                for association, study in dict.fromkeys(brought)
-                if study not in self._studies.setdefault(association, set())
+                for association, study in pairs
+                if (association, study) not in self._told
             ]
         if rows:
             with self._engine.begin() as connection:
                 insert_or_ignore(connection, CARRIED, rows)
             with self._lock:
-                for row in rows:
-                    if row["association_id"] in self._studies:
-                        self._studies[row["association_id"]].add(row["study_instance_uid"])
+                self._told.update(
+                    (row["association_id"], row["study_instance_uid"]) for row in rows
+                )
 
     def closed(self, association_id: str) -> frozenset[str]:
         """Note that an association has ended; return the studies that it had brought."""
         with self._lock:
-            brought = frozenset(self._studies.pop(association_id, ()))
+            brought = frozenset(self._studies.get(association_id, ()))
+        if brought:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    sa.delete(CARRIED).where(CARRIED.c.association_id == association_id)
+                )
+        with self._lock:  # not before: `settle` would take its rows for forgotten ones
+            self._studies.pop(association_id, None)
             self._callers.pop(association_id, None)
-            self._closing.add(association_id)
-        try:
-            if brought:
-                with self._engine.begin() as connection:
-                    connection.execute(
-                        sa.delete(CARRIED).where(CARRIED.c.association_id == association_id)
-                    )
-        finally:
-            with self._lock:
-                self._closing.discard(association_id)
+            self._told -= {(association_id, study) for study in brought}
         return brought
 
     def carries(self, study_instance_uid: str) -> bool:
@@ -93,7 +94,7 @@ class SharedAssociations:
         with self._engine.connect().execution_options(read_only=True) as connection:
             found = set(connection.scalars(query))
         with self._lock:  # only now: an association is known before it has rows
-            left = found - self._studies.keys() - self._closing
+            left = found - self._studies.keys()
         return _taken(self._engine, own, CARRIED.c.association_id.in_(left)) if left else ()
 
     def left_by(self, executor_ids: Iterable[str]) -> tuple[Carried, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.study import StudyState
 from dicom_node.network.events import (
     AssociationClosed,
@@ -16,7 +17,7 @@ from dicom_node.network.events import (
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.persistence.corridor.tables import INSTANCES
 from tests.unit.builders import STUDY, an_instance
-from tests.unit.workflow.test_complete import Desk, released
+from tests.unit.workflow.test_complete import Desk, ended, released
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 OPENED = AssociationOpened(
@@ -61,7 +62,26 @@ def test_nothing_is_lost_while_the_database_is_away(
         connection.execute(sa.text(f"ALTER TABLE away RENAME TO {INSTANCES.name}"))
     reception.catch_up()
     assert desk.index.study(STUDY).instance_count == 1
-    assert desk.starter.started == [STUDY]
+    assert set(desk.starter.started) == {STUDY}
+    assert len(desk.associations) == 0
+    assert not desk.associations.carries(STUDY), "it would be waited for as if more might come"
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_a_transfer_that_broke_off_while_the_database_was_away_is_known_as_such(
+    works: tuple[Desk, ReceptionDesk], engine: sa.Engine, is_back: bool
+) -> None:
+    desk, reception = works
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE {INSTANCES.name} RENAME TO away"))
+    broken_off = AssociationClosed(ended=ended("a1", AssociationEnd.ABORTED))
+    reception.handle([OPENED, RECEIVED] if is_back else [OPENED, RECEIVED, broken_off])
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE away RENAME TO {INSTANCES.name}"))
+    if is_back:
+        reception.handle([broken_off])
+    reception.catch_up()
+    assert desk.index.study(STUDY).interruption is AssociationEnd.ABORTED
 
 
 def test_who_asks_again_hears_that_the_index_cannot_be_written(

@@ -1,5 +1,6 @@
 """Signs of life, the lease of what is done once for all hosts, and what associations carry."""
 
+import pytest
 import sqlalchemy as sa
 
 from dicom_node.domain.host import Role, Sign
@@ -103,6 +104,23 @@ def test_a_restarted_host_finds_what_it_was_receiving(engine: sa.Engine) -> None
     left = Carried(association_id="1", study_instance_uid="1.2", calling_ae="CR1")
     assert after.settle() == (left,)
     assert after.carries("1.9")
+
+
+def test_what_an_association_brought_is_known_where_no_row_could_be_written(
+    engine: sa.Engine,
+) -> None:
+    here = SharedAssociations(engine, "a")
+    here.opened("1", "CR1")
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE carried RENAME TO away"))
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        here.carried([("1", "1.2")])
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE away RENAME TO carried"))
+    here.carried([("1", "1.2")])
+    assert here.carries("1.2")
+    assert here.closed("1") == {"1.2"}
+    assert not here.carries("1.2")
 
 
 def test_an_association_that_is_just_ending_was_not_forgotten(engine: sa.Engine) -> None:
