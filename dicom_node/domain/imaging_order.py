@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Protocol
 
-from dicom_node.domain.subject import Subject, is_other_patient, patient_contradictions
+from dicom_node.domain.subject import Subject, is_of_same_patient, is_other_patient
 from sr_templates.requested_procedure import RequestedProcedure
 
 
@@ -120,7 +120,7 @@ def _fits(item: WorklistItem, subject: Subject, modality: str) -> bool:
     return (
         item.modality == modality
         and item.start_date == subject.study_date
-        and not patient_contradictions(_subject(item), subject)
+        and is_of_same_patient(_subject(item), subject)
     )
 
 

@@ -17,6 +17,8 @@ from enum import StrEnum
 
 _DIGITS = 16
 # How umlauts are written where they cannot be: MUELLER is Müller, and nobody else.
+# UNKNOWN, ANONYMOUS and 0000 stand for many; what a hospital hands out has a number.
+_NUMBERED = re.compile(r"[1-9]")
 _UMLAUTS = re.compile(r"(?<=[aou])e")
 
 
@@ -151,6 +153,18 @@ def contradictions(one: PatientMarks, other: PatientMarks) -> frozenset[PatientA
         PatientAttribute.NAME: not _names_agree(one.name, other.name),
     }
     return frozenset(attribute for attribute, differs in differ.items() if differs)
+
+
+def is_same_patient(patient_id: str, one: PatientMarks, other: PatientMarks) -> bool:
+    """Whether two studies, one of them with this Patient ID, are surely of one patient.
+
+    Their IDs are the same, and nothing contradicts. An ID that is given to whoever is not known
+    (UNKNOWN, 0000) says that only where both state the same name and birth date as well.
+    """
+    if not patient_id.strip() or contradictions(one, other):
+        return False
+    is_stated = all((one.name, other.name, one.birth_date, other.birth_date))
+    return is_stated or _NUMBERED.search(patient_id) is not None
 
 
 def contradictions_within(said: Iterable[PatientMarks]) -> frozenset[PatientAttribute]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from ai_engine.preprocessing.body_region import BodyRegion
-from dicom_node.domain.patient import PatientMarks, contradictions, marks
+from dicom_node.domain.patient import PatientMarks, is_same_patient, marks
 
 # The same radiograph, by which kind of detector it was made (PS3.3 C.7.3.1.1.1).
 _RADIOGRAPHS = frozenset({"CR", "DX", "RG"})
@@ -215,9 +215,7 @@ def _is_earlier(found: FoundStudy, new: FoundStudy, longest: timedelta) -> bool:
 def _is_of(patient: PatientSaid, new: FoundStudy) -> bool:
     """Whether a study is of the new one's patient: its ID is the same, and nothing contradicts."""
     uid = new.study_instance_uid
-    return bool(new.patient.patient_id.strip()) and not contradictions(
-        patient.marks(uid), new.patient.marks(uid)
-    )
+    return is_same_patient(new.patient.patient_id, patient.marks(uid), new.patient.marks(uid))
 
 
 def _shares(modalities: Iterable[str], wanted: frozenset[str]) -> bool:

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from dicom_node.domain.patient import PatientAttribute, PatientMarks, contradictions, marks
+from dicom_node.domain.patient import (
+    PatientAttribute,
+    PatientMarks,
+    contradictions,
+    is_same_patient,
+    marks,
+)
 
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _MONTHS_A_YEAR = 12
@@ -68,9 +74,9 @@ class Subject:
         return ", ".join([parts[0], " ".join(parts[1:])] if len(parts) > 1 else parts)
 
 
-def patient_contradictions(one: Subject, other: Subject) -> frozenset[PatientAttribute]:
-    """Say in what two patients contradict each other; empty where they may be the same."""
-    return contradictions(_marks(one), _marks(other))
+def is_of_same_patient(one: Subject, other: Subject) -> bool:
+    """Whether two are surely of one patient, by all that both say."""
+    return is_same_patient(one.patient_id, _marks(one), _marks(other))
 
 
 def is_other_patient(one: Subject, other: Subject) -> bool:
@@ -82,7 +88,7 @@ def is_other_patient(one: Subject, other: Subject) -> bool:
     ignored = {PatientAttribute.NAME}
     if not (one.patient_id.strip() and other.patient_id.strip()):
         ignored.add(PatientAttribute.ID)
-    return bool(patient_contradictions(one, other) - ignored)
+    return bool(contradictions(_marks(one), _marks(other)) - ignored)
 
 
 def _marks(subject: Subject) -> PatientMarks:

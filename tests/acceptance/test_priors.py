@@ -51,7 +51,7 @@ def a_study(folder: Path, date: str) -> tuple[Path, str]:
     dataset = dcmread(dicom_folder("received") / CHEST)
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    dataset.StudyDate, dataset.PatientID = date, "PRIORS"
+    dataset.StudyDate, dataset.PatientID = date, "PRIORS1"
     path = folder / f"{date}.dcm"
     dataset.save_as(path)
     return path, str(dataset.StudyInstanceUID)

@@ -107,3 +107,10 @@ def test_where_one_of_two_orders_has_no_accession_number_either_may_be_it() -> N
     unnumbered = replace(ITEM, procedure=RequestedProcedure(accession_number=""))
     assert _found(ITEM, unnumbered) is None
     assert _found(unnumbered) is None
+
+
+def test_an_order_of_whoever_is_not_known_is_not_that_of_somebody_else_who_is_not() -> None:
+    unknown = replace(SUBJECT, patient_id="UNKNOWN", patient_name="", patient_birth_date="")
+    item = replace(ITEM, patient_id="UNKNOWN")
+    assert _found(item, subject=unknown) is None
+    assert _found(item, subject=replace(SUBJECT, patient_id="UNKNOWN")) is not None

@@ -96,3 +96,14 @@ def test_what_a_prior_has_in_common_is_a_setting() -> None:
         series_instance_uid="1.2.1", modality="CT", regions=frozenset({BodyRegion.HEAD})
     )
     assert wanted_series(NEW, ct, [head], rule) == (head,)
+
+
+@pytest.mark.parametrize("patient_id", ["UNKNOWN", "0000", "Неизвестный"])
+def test_an_id_that_many_are_given_makes_no_prior_of_another_patients_study(
+    patient_id: str,
+) -> None:
+    found = replace(EARLIER, patient=replace(PATIENT, patient_id=patient_id))
+    new = replace(NEW, patient=PatientSaid(patient_id=patient_id))
+    assert not candidates(new, [found], RULE)
+    same = replace(NEW, patient=replace(PATIENT, patient_id=patient_id))
+    assert candidates(same, [found], RULE), "name and birth date are the same, too"
