@@ -185,7 +185,11 @@ def test_the_transfer_of_a_dead_receiver_is_waited_for_as_one_that_broke_off(sit
     _beat_once(site, "r9")
     with working(site, 0):
         wait_until(lambda: _is_relieved(site, "r9"), "the leader to relieve r9", _PATIENCE)
-    assert index.study("1.2.3.1").interruption is AssociationEnd.RECEIVER_LOST
+        wait_until(
+            lambda: index.study("1.2.3.1").interruption is AssociationEnd.RECEIVER_LOST,
+            "its transfer to be told from a whole one",
+            _PATIENCE,
+        )
     assert not dead.carries("1.2.3.1")
 
 
