@@ -17,6 +17,7 @@ from dicom_node.domain.peer_message import MessageKind, PeerMessage
 from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.errors import AssociationAbortedError, AssociationError
 from dicom_node.network.performed_data import AVAILABILITY
+from dicom_node.query.reading import UNREADABLE
 from dicom_node.ups.codes import UPS_EVENT, UPS_PUSH
 
 SOP_CLASSES = {MessageKind.AVAILABILITY: AVAILABILITY, MessageKind.STEP_EVENT: UPS_EVENT}
@@ -64,8 +65,11 @@ def _refusal(
     association: Association, receiver: Destination, message: PeerMessage, number: int
 ) -> str:
     """Send one message; return why it was refused, empty where it was taken."""
-    dataset = Dataset.from_json(dict(message.attributes))
-    status = _sent(association, message, dataset, number).get("Status")
+    try:
+        dataset = Dataset.from_json(dict(message.attributes))
+        status = _sent(association, message, dataset, number).get("Status")
+    except UNREADABLE:  # somebody's own words, repeated: no other message waits for them
+        return "it holds values that cannot be written as DICOM"
     if status is None:
         raise AssociationAbortedError(f"{receiver.ae_title} did not answer")
     taken = status in (0, _DUPLICATE) or 0xB000 <= status <= 0xBFFF
