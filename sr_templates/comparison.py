@@ -28,7 +28,11 @@ from sr_templates.earlier_result import EarlierResult
 
 _PRESENCE = {True: codes.POSITIVE, False: codes.NEGATIVE, None: codes.UNDETERMINED}
 _ANOTHER = " It was said with other weights or another calibration: figures are not compared."
-_WORDS = {True: "present", False: "absent", None: "not decided"}
+_SAID = {
+    True: "present by the reader",
+    False: "absent by the reader",
+    None: "not decided by the reader",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +162,12 @@ def _points(row: _Row) -> float:
 
 
 def _in_words(row: _Row) -> str:
-    verified = f", {_WORDS[row.present]} by the reader" if row.is_judged else ""
-    if row.now is None:
-        return f"{row.title} {row.then:.1f} % then{verified}"
-    points = _points(row)
-    return (
-        f"{row.title} {row.then:.1f} % then{verified}, {row.now:.1f} % now "
-        f"({points:+.1f} percentage points)"
-    )
+    """Say a figure then and now, in parts that stand for themselves in other languages, too."""
+    share = f"{row.then:.1f} %"
+    parts = [f"{row.title} {share} then"]
+    if row.is_judged:
+        parts.append(_SAID[row.present])
+    if row.now is not None:
+        share, points = f"{row.now:.1f} %", f"{_points(row):+.1f}"
+        parts.append(f"{share} now ({points} percentage points)")
+    return ", ".join(parts)

@@ -14,10 +14,10 @@ from sr_templates.language.sentence import PLACEHOLDER, Sentence
 LOCALE = Path(__file__).parents[1] / "locale"
 # Of figures, a point that separates decimals.
 _DECIMALS = re.compile(r"(?<![\d.])(-?\d+)\.(\d+)(?![\d.])")
-_SHARE = re.compile(r"[<>]? ?-?[\d.]+( ?%| ml| mm| HU| s)?|\d{4}-\d\d-\d\d[T ]?[\d:.+]*")
+_SHARE = re.compile(r"[<>]? ?[+-]?[\d.]+( ?%| ml| mm| HU| s)?|\d{4}-\d\d-\d\d[T ]?[\d:.+]*")
 _WITH_SHARE = re.compile(r"(.+?) ([<>]? ?[\d.]+ %)")
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
-_DEEPEST = 6
+_DEEPEST = 8
 
 
 class LanguageCode(StrEnum):
@@ -169,9 +169,13 @@ class Language:
         return None
 
     def _all_known(self, values: Iterable[str], depth: int) -> bool:
-        """Whether all values of a sentence that has hardly a word of its own are the node's."""
+        """Whether all values of a sentence that has hardly a word of its own are the node's.
+
+        None of them is a list: that is said part by part.
+        """
         return all(
-            _SHARE.fullmatch(each) or self._said(each, depth - 1) is not None for each in values
+            _SHARE.fullmatch(each) or (", " not in each and self._said(each, depth - 1) is not None)
+            for each in values
         )
 
     def _with_values(self, message: str, values: Mapping[str, str], depth: int) -> str:

@@ -18,7 +18,8 @@ SHARES = frozenset({"share", "percent", "percent2", "probability", "threshold"})
 # with, since other languages set that value into their middle; behind a colon, anything may stand.
 _BEGINNING = r"(?:(?![:;] |\. ).)+?"
 _END = r"(?:(?!: |\. [A-Z]).)+?(?<!\.)"
-# Letters of its own that a sentence with one value needs to be recognised by, and with several.
+# Letters of its own that a sentence with one value needs to be recognised by, and with several;
+# figures do not count, since nothing else reads like them.
 _FEW, _MANY = 5, 11
 COUNTED = frozenset({"count", "grade", "number", "len", "step", "total"})
 
@@ -65,7 +66,8 @@ class Sentence:
     @property
     def is_telling(self) -> bool:
         """Whether nobody else's words are likely to read as this sentence does."""
-        return self.fixed >= (_FEW if len(placeholders(self.message)) == 1 else _MANY)
+        anything = set(placeholders(self.message)) - COUNTED - SHARES
+        return self.fixed >= (_FEW if len(anything) <= 1 else _MANY)
 
     @property
     def fixed(self) -> int:
@@ -77,4 +79,11 @@ class Sentence:
         if self.anchor not in words:
             return None
         found = self.pattern.fullmatch(words)
-        return found.groupdict() if found else None
+        if found is None or (self._says_one_thing and any("; " in each for each in found.groups())):
+            return None
+        return found.groupdict()
+
+    @property
+    def _says_one_thing(self) -> bool:
+        """Whether its values are no lists of statements, which stand behind a colon alone."""
+        return ": " not in self.message

@@ -60,8 +60,8 @@ def _lines(reading: Verdict, *, counting: Verdict, titles: dict[str, str]) -> It
         if said := ", ".join(filter(None, (side, words))):
             yield f"{name} on {_title(each, titles)}: {said}"
     if reading.ct is not None and counting.ct is not None:
-        for what, said in _of_ct(reading.ct, counting.ct):
-            yield f"{name} on {what}: {said}"
+        for title, said in _of_ct(reading.ct, counting.ct):
+            yield f"{name} on {title}: {said}"
 
 
 def _of_ct(reading: CtVerdict, counting: CtVerdict) -> Iterator[tuple[str, str]]:

@@ -127,6 +127,17 @@ def test_why_a_reader_rejects_stays_as_it_was_typed(remark: str) -> None:
     ("code", "words", "said"),
     [
         (
+            "ru",
+            "Compared with the verified result of 2025-01-02: Pneumonia 12.0 % then, absent by "
+            "the reader, 45.3 % now (+33.3 percentage points); Inhomogeneity of right lung 18.4 % "
+            "then, 9.0 % now (-9.4 percentage points). It was said with other weights or another "
+            "calibration: figures are not compared.",
+            "Сравнено с подтверждённым результатом от 2025-01-02: Пневмония 12,0 % тогда, по "
+            "слову врача отсутствовало, 45,3 % сейчас (процентных пунктов: +33,3); "
+            "Неоднородность: правое лёгкое 18,4 % тогда, 9,0 % сейчас (процентных пунктов: -9,4). "
+            "Сказано с другими весами или другой калибровкой: показатели не сравниваются.",
+        ),
+        (
             "kk",
             "Verified by 2 readers, attested by one reader. No finding.",
             "2 дәрігер растады, бір дәрігер куәландырды. Патология анықталмады.",
