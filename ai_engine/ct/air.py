@@ -1,17 +1,25 @@
 """Air in the body: what lungs, airways and bowel are looked for in."""
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from ai_engine.ct.grid import CoarseGrid
-from ai_engine.ct.morphology import Mask, dilate, fill_planes
+from ai_engine.ct.morphology import Mask, dilate, fill_planes, remove_thin
 
 LUNG_WALL = -400
 """Hounsfield units halfway between aerated lung (about -850) and soft tissue (about 40)."""
 
+LUNG = (-975.0, -500.0)
+"""Hounsfield units of lung, averaged over three voxels each way, emphysema and haze included."""
+
+THICK = 5.0
+"""mm of radius of a ball that fits into lungs, and not into the blurred rim of other gas."""
+
 LEAST_OPEN_ML = 100.0
 IN_BODY = 0.8
-"""ml from which air that is open to the outside may be lungs; the part of its rim in the body."""
+"""ml of lung in air that is open to the outside, from which it may be lungs, and the part of its
+rim in the body. Between trunk, arm and table there is no lung."""
 
 
 def air_inside(grid: CoarseGrid) -> Mask:
@@ -21,14 +29,20 @@ def air_inside(grid: CoarseGrid) -> Mask:
     return (air & ~around) | _open_airways(grid, around)
 
 
+def like_lung(grid: CoarseGrid, air: Mask) -> Mask:
+    """What of air in the body is as dense and as thick as lung."""
+    smooth = ndimage.uniform_filter(grid.hounsfield.astype(np.float32), 3)
+    return remove_thin(air & (smooth > LUNG[0]) & (smooth < LUNG[1]), THICK, grid.spacing)
+
+
 def _open_airways(grid: CoarseGrid, around: Mask) -> Mask:
     """What nose, mouth or a tube join to the air around: in each slice, tissue is about it."""
     tissue = grid.hounsfield >= LUNG_WALL
     labels, _ = ndimage.label(around & fill_planes(tissue))
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    large = np.flatnonzero(sizes * grid.voxel_ml >= LEAST_OPEN_ML)
+    large = _large(labels, grid)
     found = np.zeros_like(around)
+    if len(large):
+        large = np.intersect1d(large, _large(labels * like_lung(grid, labels > 0), grid))
     if len(large):
         bodies, _ = ndimage.label(tissue)
         counts = np.bincount(bodies.ravel())
@@ -40,6 +54,13 @@ def _open_airways(grid: CoarseGrid, around: Mask) -> Mask:
             if body[rim].mean() >= IN_BODY:
                 found |= part
     return found
+
+
+def _large(labels: npt.NDArray[np.int32], grid: CoarseGrid) -> npt.NDArray[np.intp]:
+    """The labels of at least LEAST_OPEN_ML."""
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.flatnonzero(sizes * grid.voxel_ml >= LEAST_OPEN_ML)
 
 
 def _air_around(air: Mask) -> Mask:

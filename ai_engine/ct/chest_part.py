@@ -8,15 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ai_engine.ct.air import LUNG_WALL
+from ai_engine.ct.air import LUNG_WALL, like_lung
 from ai_engine.ct.grid import CoarseGrid
-from ai_engine.ct.morphology import Mask, fill_planes, remove_thin
-
-LUNG = (-975.0, -500.0)
-"""Hounsfield units of lung, averaged over three voxels each way, emphysema and haze included."""
-
-THICK = 5.0
-"""mm of radius of a ball that fits into lungs, and not into the blurred rim of other gas."""
+from ai_engine.ct.morphology import Mask, fill_planes
 
 LEAST_ML = 100.0
 SHARE = 0.15
@@ -36,9 +30,7 @@ def chest_levels(grid: CoarseGrid, air: Mask) -> range:
 
     ``air`` is the air inside the body, bool of the grid's shape.
     """
-    smooth = ndimage.uniform_filter(grid.hounsfield.astype(np.float32), 3)
-    like_lung = remove_thin(air & (smooth > LUNG[0]) & (smooth < LUNG[1]), THICK, grid.spacing)
-    labels, _ = ndimage.label(like_lung)
+    labels, _ = ndimage.label(like_lung(grid, air))
     sizes = np.bincount(labels.ravel()) * grid.voxel_ml
     sizes[0] = 0.0
     lungs = (sizes >= LEAST_ML) & (sizes >= SHARE * sizes.max())

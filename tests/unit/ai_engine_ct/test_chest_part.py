@@ -31,6 +31,24 @@ def test_a_scan_of_the_chest_alone_is_looked_at_whole() -> None:
     assert chest_levels(chest, air_inside(chest)) == range(TRUNK)
 
 
+def test_air_between_trunk_arms_and_table_is_not_in_the_body() -> None:
+    """The windpipe may be open to the air around; such a gap is, too, and would be gas in a chest.
+
+    Both are enclosed by tissue in each slice.
+    """
+    values = np.pad(body(0, LUNG).hounsfield, ((0, 0), (6, 6), (20, 20)), constant_values=AIR)
+    down, across = np.mgrid[-36:36, -65:65] * STEP
+    alone = np.count_nonzero(
+        air_inside(CoarseGrid(hounsfield=values, spacing=(STEP, STEP, STEP), slices_each=1))
+    )
+    arms = ((down - 20) / 85) ** 2 + ((np.abs(across) - 190) / 27) ** 2 <= 1
+    table = (down >= 104) & (down <= 111) & (np.abs(across) < 240)
+    trunk = values[HEAD + NECK :]
+    trunk[:, (arms & (values[-1] < TISSUE)) | table] = TISSUE
+    filled = CoarseGrid(hounsfield=values, spacing=(STEP, STEP, STEP), slices_each=1)
+    assert np.count_nonzero(air_inside(filled)) == alone
+
+
 def body(apices: int, value: int) -> CoarseGrid:
     """Draw head, neck and trunk; so many slices of the lungs' apices have another value."""
     values = np.full((HEAD + NECK + TRUNK, 60, 90), AIR, np.int16)
