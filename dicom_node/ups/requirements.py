@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
 from dicom_node.domain.procedure_step import StepState, UpsStatus
 from dicom_node.query.matching import texts
 from dicom_node.query.moments import is_moment
+from dicom_node.query.reading import UNREADABLE
 from dicom_node.ups.errors import StepRefusedError
 
 # Type 1 of N-CREATE: there, and with a value.
@@ -148,9 +151,39 @@ def _unmet(keyword: str) -> None:
 
 def _check_values(dataset: Dataset) -> None:
     _check_priority(dataset)
+    kept = Dataset()
     for element in dataset:
         if element.keyword in SETTABLE:
+            _check_form(element)
             _check_moments(element)
+            kept.add(element)
+    _check_writable(kept)
+
+
+def _check_form(element: DataElement) -> None:
+    """Check that an attribute is what it is in the Standard, however deep: a sequence, say."""
+    if dictionary_has_tag(element.tag) and element.VR not in dictionary_VR(element.tag):
+        words = f"{element.keyword} is of another VR"
+        raise StepRefusedError(UpsStatus.INVALID_ATTRIBUTE_VALUE, words)
+    if element.VR == "SQ":
+        for item in element.value or ():
+            for nested in item:
+                _check_form(nested)
+
+
+def _check_writable(kept: Dataset) -> None:
+    """Check that what is kept can be given back: one value would break everybody's query."""
+    written = Dataset()
+    written.SpecificCharacterSet = "ISO_IR 192"
+    written.update(kept)
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    try:
+        write_dataset(buffer, written)
+    except UNREADABLE as error:
+        raise StepRefusedError(
+            UpsStatus.INVALID_ATTRIBUTE_VALUE, "a value cannot be written as DICOM"
+        ) from error
 
 
 def _check_moments(element: DataElement) -> None:

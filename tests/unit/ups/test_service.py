@@ -275,6 +275,23 @@ def test_what_is_no_date_and_time_is_refused_at_creation_and_later(house: House,
         assert refused == UpsStatus.INVALID_ATTRIBUTE_VALUE
 
 
+@pytest.mark.filterwarnings("ignore:A value of type")
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"00741002": {"vr": "LO", "Value": ["no sequence"]}},
+        {"00741204": {"vr": "LO", "Value": [{"a": 1}]}},
+        {"00404005": {"vr": "LO", "Value": ["no date, and not called one"]}},
+        {"00741002": {"vr": "SQ", "Value": [{"00741004": {"vr": "LO", "Value": ["half"]}}]}},
+    ],
+)
+def test_what_could_not_be_given_back_is_refused(house: House, said: dict[str, object]) -> None:
+    request = Dataset.from_json({**a_request(STUDY).to_json_dict(), **said})
+    assert refusal(house.steps.create, "1.9.1", request, requester="PACS") == 0x0106
+    change = Dataset.from_json(said)
+    assert refusal(house.steps.update, STEP, change, transaction_uid="", performer="WS1") == 0x0106
+
+
 def test_a_date_that_the_archive_has_wrong_breaks_nobodys_query(house: House) -> None:
     for number, text in enumerate(("in spring", "1962.01.01", "19620101"), start=1):
         study = f"1.2.3.{number}"
