@@ -166,6 +166,7 @@ class RefusalReason(StrEnum):
     SUSPENDED = "model is suspended for this device"
     ANALYSIS_FAILED = "analysis failed"
     NO_MODEL = "no model for this study"
+    NO_IMAGE_MODEL = "no model for this image"
     SEVERAL_PATIENTS = "more than one patient in the study"
 
 

@@ -282,6 +282,9 @@ REFUSAL_REASONS = MappingProxyType(
         ),
         RefusalReason.ANALYSIS_FAILED: Code("R-FAILED", PRIVATE_SCHEME, "Analysis failed"),
         RefusalReason.NO_MODEL: Code("R-NO-MODEL", PRIVATE_SCHEME, "No model for this study"),
+        RefusalReason.NO_IMAGE_MODEL: Code(
+            "R-NO-IMAGE-MODEL", PRIVATE_SCHEME, "No model for this image"
+        ),
         RefusalReason.SEVERAL_PATIENTS: Code(
             "R-SEVERAL", PRIVATE_SCHEME, "More than one patient in the study"
         ),

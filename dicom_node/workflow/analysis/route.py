@@ -22,7 +22,7 @@ from dicom_node.domain.route import (
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job, without_own
-from dicom_node.workflow.analysis.unrouted import broken_off_job, unrouted_job
+from dicom_node.workflow.analysis.unrouted import broken_off_job, kept_out_job, unrouted_job
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
 
 _LOG = logging.getLogger(__name__)
@@ -157,9 +157,16 @@ class Routing:
             _LOG.info("study not routed study=%s reason=%r", study.study_instance_uid, reason)
             told = told_refusal_of(routes, instances, looks)
             return replace(self._unrouted(study, instances, told), reason=reason)
+        finished = self._added(jobs)
         aside = kept_out_by_pixels(routes, instances, looks)
-        unanswered = self._unrouted(study, aside, told_refusal_of(routes, aside, looks))
-        return replace(unanswered, jobs=jobs, finished=(*self._added(jobs), *unanswered.finished))
+        job = self._unrouted_job(study, aside)
+        if job is None:
+            return Routed(jobs=jobs, finished=finished)
+        job = kept_out_job(job)
+        told = told_refusal_of(routes, aside, looks)
+        return Routed(
+            jobs=jobs, finished=(*finished, *self._added((job,))), unrouted=job, told=told
+        )
 
     def _added(self, jobs: Iterable[Job]) -> tuple[str, ...]:
         """Record jobs; return those that were done before."""
@@ -188,13 +195,18 @@ class Routing:
         self, study: StoredStudy, instances: Iterable[ReceivedInstance], told: str
     ) -> Routed:
         """Record the job of saying that no route wants a study, where somebody waits to hear."""
-        if not self._tells_unrouted:
-            return Routed(jobs=())
-        others = without_own(tuple(instances), self._results)
-        job = unrouted_job(study, others, self._identity, self._destinations(study))
+        job = self._unrouted_job(study, instances)
         if job is None:
             return Routed(jobs=())
         return Routed(jobs=(), finished=self._added((job,)), unrouted=job, told=told)
+
+    def _unrouted_job(
+        self, study: StoredStudy, instances: Iterable[ReceivedInstance]
+    ) -> Job | None:
+        if not self._tells_unrouted:
+            return None
+        others = without_own(tuple(instances), self._results)
+        return unrouted_job(study, others, self._identity, self._destinations(study))
 
     def broken_off(self, study: StoredStudy, reason: str) -> Routed:
         """Record the job of saying that a study's analysis broke off, for ``reason``.

@@ -17,6 +17,7 @@ from dicom_node.domain.study import StoredStudy
 ROUTING = "dicom-node-routing"
 NO_ROUTE = "no route"
 BROKE_OFF = "analysis broke off"
+KEPT_OUT = "kept out by pixels"
 
 
 def routing_identity(*, version: str, manufacturer: str) -> ModelIdentity:
@@ -69,12 +70,21 @@ def broken_off_job(
     job = unrouted_job(study, instances, identity, destinations)
     if job is None:
         return None
-    distinct = (BROKE_OFF, *job.sop_instance_uids)
-    return replace(
-        job,
-        job_id=job_identifier(study.study_instance_uid, identity, distinct),
-        route=BROKE_OFF,
-    )
+    return _apart(job, BROKE_OFF)
+
+
+def kept_out_job(job: Job) -> Job:
+    """Return the job of saying that no model is for these images of a study; others are analysed.
+
+    ``job`` would say that no route wants the study.
+    """
+    return _apart(job, KEPT_OUT)
+
+
+def _apart(job: Job, route: str) -> Job:
+    distinct = (route, *job.sop_instance_uids)
+    job_id = job_identifier(job.study_instance_uid, job.model, distinct)
+    return replace(job, job_id=job_id, route=route)
 
 
 def broken_off(job: Job, words: str) -> Prediction:
@@ -92,9 +102,10 @@ def broken_off(job: Job, words: str) -> Prediction:
 
 def no_model(job: Job, words: str) -> Prediction:
     """Return what routing says of a study: each image not analysed, because no route wants it."""
+    of_images = job.route == KEPT_OUT
+    reason = RefusalReason.NO_IMAGE_MODEL if of_images else RefusalReason.NO_MODEL
     refusals = tuple(
-        Refusal(sop_instance_uid=uid, reason=RefusalReason.NO_MODEL, detail=words)
-        for uid in job.sop_instance_uids
+        Refusal(sop_instance_uid=uid, reason=reason, detail=words) for uid in job.sop_instance_uids
     )
     return Prediction(model=job.model, images=(), refusals=refusals)
 

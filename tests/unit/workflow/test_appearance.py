@@ -202,8 +202,9 @@ def test_an_untagged_hand_beside_a_chest_is_answered_in_the_pacs_too(works: Work
         works.receive(uid, BodyPartExamined=None)
     works.analyse()
     assert works.index.study(STUDY).state is StudyState.ANALYSED
-    (told,) = (each for each in works.reports() if "R-NO-MODEL" in each.to_json())
+    (told,) = (each for each in works.reports() if "R-NO-IMAGE-MODEL" in each.to_json())
     assert "X-ray of the hand; no model for it" in told.to_json()
+    assert "for this study" not in told.to_json()
     (shown,) = told.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
     (image,) = shown.ReferencedSOPSequence
     assert image.ReferencedSOPInstanceUID == "1.2.3.2"
