@@ -60,4 +60,7 @@ def test_the_two_classes_are_learned_and_table_ii_is_printed(
     kept = json.loads((tmp_path / "report" / "classes.json").read_text())
     assert kept["labels"] == ["Normal", "Pneumonia"]
     assert sum(map(sum, kept["confusion"])) == report.images
-    assert {metric["name"] for metric in kept["metrics"]} == {"precision", "recall", "f1"}
+    # Table II's, and how often a class is answered at all.
+    assert {metric["name"] for metric in kept["metrics"]} == {
+        *("precision", "recall", "f1", "answered", "accuracy")
+    }
