@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.health import Problem
+from dicom_node.domain.peer_words import without_peer_words
 from dicom_node.domain.study import StudyState
 from sr_templates.evidence_kind import EvidenceKind
 
@@ -34,7 +35,12 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["trace"] = self.formatException(record.exc_info)
-        return json.dumps(event, ensure_ascii=False)
+        return without_peer_words(json.dumps(event, ensure_ascii=False))
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_peer_words(super().format(record))
 
 
 def configure_logging(level: str, style: str) -> None:
@@ -47,7 +53,7 @@ def configure_logging(level: str, style: str) -> None:
     if style == "json":
         handler.setFormatter(_JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
+        handler.setFormatter(_TextFormatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
     least = max(logging.WARNING, logging.getLevelNamesMapping()[level])
     logging.basicConfig(level=least, handlers=[handler], force=True)
     for name in _OWN_LOGGERS:

@@ -14,6 +14,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.association import Association
 
 from dicom_node.domain.found import Attributes
+from dicom_node.domain.peer_words import peer_words
 from dicom_node.network.associations import end
 from dicom_node.network.errors import AnswerError, AssociationError
 from dicom_node.network.status import SUCCESS
@@ -126,8 +127,7 @@ def said(status: Mapping[Any, Any] | Dataset) -> str:
     number = status.get("Status")
     if not isinstance(number, int):
         return "nothing"
-    comment = str(status.get("ErrorComment") or "").strip()
-    return f"0x{number:04X}" + (f" ({comment})" if comment.isprintable() and comment else "")
+    return f"0x{number:04X} {peer_words(status.get('ErrorComment'))}".rstrip()
 
 
 def _entity(association: Association, answer: Dataset | None) -> Attributes:

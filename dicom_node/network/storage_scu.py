@@ -23,6 +23,7 @@ from pynetdicom.association import Association
 from pynetdicom.dsutils import split_dataset
 from pynetdicom.presentation import PresentationContext
 
+from dicom_node.domain.peer_words import peer_words
 from dicom_node.network.associations import Destination, ScuTimeouts, end, open_association
 from dicom_node.network.errors import AssociationAbortedError, VerificationNotOfferedError
 from dicom_node.network.packing import ENCODING_ERRORS, compressed, even
@@ -423,4 +424,4 @@ def _send(
         kind = OutcomeKind.STORED_BEFORE
     elif is_success(status):
         kind = OutcomeKind.STORED_WITH_WARNING if is_warning(status) else OutcomeKind.STORED
-    return each.outcome(kind, status=status, comment=str(response.get("ErrorComment", "")))
+    return each.outcome(kind, status=status, comment=peer_words(response.get("ErrorComment")))

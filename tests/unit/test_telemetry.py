@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dicom_node.domain.peer_words import peer_words
 from dicom_node.telemetry import Tally, configure_logging
 
 
@@ -72,3 +73,23 @@ def test_a_count_that_takes_long_is_not_taken_at_every_scrape() -> None:
     assert tally() == 1
     now[0] += 1.0
     assert tally() == 2
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_what_a_peer_has_said_is_left_out(capsys: pytest.CaptureFixture[str], style: str) -> None:
+    configure_logging("INFO", style)
+    reason = f"0xA700 {peer_words('Patient DOE^JANE 4711 is locked')}"
+    log = logging.getLogger("dicom_node.test")
+    log.error("not delivered reason=%r", reason, exc_info=OSError(reason))
+    said = capsys.readouterr().err
+    assert "0xA700" in said
+    assert "DOE" not in said
+
+
+@pytest.mark.parametrize("said", ["", None, "  ", "\x1b[2J"])
+def test_a_peer_that_says_nothing_readable_is_not_quoted(said: object) -> None:
+    assert peer_words(said) == ""
+
+
+def test_a_peer_cannot_end_its_own_quotation() -> None:
+    assert peer_words("a\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} DOE").count("a DOE") == 1

@@ -17,6 +17,7 @@ from pydicom.uid import (
 from pynetdicom import AllStoragePresentationContexts
 from pynetdicom.association import Association
 
+from dicom_node.domain.peer_words import peer_words
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import (
     AssociationAbortedError,
@@ -130,7 +131,7 @@ def test_each_status_has_its_outcome(
     assert outcomes[0].kind is OutcomeKind.STORED
     assert outcomes[1].kind is kind
     assert outcomes[1].status == status
-    assert outcomes[1].comment == "because"
+    assert outcomes[1].comment == peer_words("because")
     assert outcomes[1].retryable is retryable
     assert outcomes[1].stored is (kind is not OutcomeKind.REFUSED)
 
