@@ -57,6 +57,11 @@ class Lanes(Generic[Desk]):
         with self._changed:
             return len(self._down) + sum(not each.is_alive() for each in self._idle)
 
+    def unstarted(self) -> int:
+        """Return how many could not be started at the last try; they are tried again."""
+        with self._changed:
+            return len(self._down)
+
     def deaths(self) -> int:
         """Return how many workers have died since the start."""
         with self._changed:

@@ -22,6 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _SECONDS = 30.0
+_NO_WORKER = "images cannot be decoded for now: the process for it does not start (see the log)"
 _TOOLS = (TOOLS, "dicom_node.dicomweb.decoding")
 
 
@@ -102,6 +103,8 @@ class Viewing:
         **kwargs: P.kwargs,
     ) -> R:
         self._start()
+        if self._lanes.unstarted():
+            raise NotAcceptableError(_NO_WORKER)
         try:
             answer = self._lanes.run(str(path), self._seconds, _nothing, method, *args, **kwargs)
         except (WorkerDiedError, WorkFailedError, WorkRefusedError) as death:

@@ -7,6 +7,7 @@ too; then the row says it all the same, and the log has the trace.
 import logging
 from dataclasses import dataclass
 
+from dicom_node.domain.reception import OutOfSpaceError
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import NodeError
 from dicom_node.workflow.analysis.complete import Completion
@@ -39,10 +40,14 @@ class GivingUp:
             return
         try:
             self._tell(study, reason)
+        except OutOfSpaceError:  # waited for: whoever asked asks again
+            raise
         except NodeError as error:
             _LOG.error("not said in the PACS study=%s reason=%r", study_instance_uid, str(error))
-        finally:
+        except Exception:
             self.completion.abandon(study_instance_uid, workflow_id, reason)
+            raise
+        self.completion.abandon(study_instance_uid, workflow_id, reason)
 
     def _tell(self, study: StoredStudy, reason: str) -> None:
         routed = self.routing.broken_off(study, reason)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.job import Job
+from dicom_node.domain.reception import OutOfSpaceError
 from dicom_node.domain.study import StoredStudy, StudyState
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.unrouted import BROKE_OFF
@@ -79,6 +80,23 @@ def test_what_cannot_be_told_still_ends(works: Works) -> None:
         works.corridor.giving_up.give_up(STUDY, "w1", REASON)
     assert works.index.study(STUDY).state is StudyState.FAILED
     assert [each["route"] for each in works.hotbase.jobs(STUDY)] == [BROKE_OFF]
+
+
+def test_a_full_disk_is_waited_for(works: Works) -> None:
+    class Full(Reporting):
+        def report_unanswered(
+            self, study: StoredStudy, job: Job, told: str
+        ) -> tuple[EvidenceObject, ...]:
+            raise OutOfSpaceError("the disk is full")
+
+    works.corridor.reporting.__class__ = Full
+    with pytest.raises(OutOfSpaceError):
+        works.corridor.giving_up.give_up(STUDY, "w1", REASON)
+    assert works.index.study(STUDY).state is StudyState.COMPLETE
+    works.corridor.reporting.__class__ = Reporting
+    works.corridor.giving_up.give_up(STUDY, "w1", REASON)
+    assert works.index.study(STUDY).state is StudyState.FAILED
+    assert len(works.reports()) == 1
 
 
 def claimed(works: Works) -> StoredStudy:
