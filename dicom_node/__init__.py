@@ -1,3 +1,3 @@
 """The node: receives studies, routes them to models and returns the results as DICOM."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

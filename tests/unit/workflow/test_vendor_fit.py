@@ -29,11 +29,11 @@ def an_object(kind: EvidenceKind, sop_class: str) -> EvidenceObject:
 
 @pytest.mark.parametrize("sop_class", [ComprehensiveSRStorage, Comprehensive3DSRStorage])
 def test_a_programs_report_has_no_other_form(sop_class: str) -> None:
-    place = _Place(destination=an_entity("PACS"), accepted=TAKES, sent={})
+    place = _Place(destination=an_entity("PACS"), accepted=TAKES, sent={}, drawn={})
     assert _forms(an_object(EvidenceKind.VENDOR, sop_class), place) == ()
 
 
 def test_the_nodes_own_report_has() -> None:
-    place = _Place(destination=an_entity("PACS"), accepted=TAKES, sent={})
+    place = _Place(destination=an_entity("PACS"), accepted=TAKES, sent={}, drawn={})
     own = _forms(an_object(EvidenceKind.SR, Comprehensive3DSRStorage), place)
     assert [each.sop_class_uid for each in own] == [BasicTextSRStorage]
