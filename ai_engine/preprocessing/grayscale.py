@@ -114,7 +114,9 @@ def looked_up(
     # A signed value is looked up by its bit pattern, which is that of the value modulo 2^16.
     whole = np.zeros(MOST_LEVELS, dtype=np.float32)
     whole[np.arange(lowest, lowest + len(table)) % MOST_LEVELS] = table
-    return np.asarray(cv2.LUT(np.ascontiguousarray(stored).view(np.uint16), whole))
+    # OpenCV knows the machine's own order of bytes alone.
+    native = np.ascontiguousarray(stored, dtype=stored.dtype.newbyteorder("="))
+    return np.asarray(cv2.LUT(native.view(np.uint16), whole))
 
 
 def window(

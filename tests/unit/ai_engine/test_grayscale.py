@@ -169,9 +169,14 @@ def test_the_range_of_values_is_that_of_the_exposed_pixels_after_the_modality_lu
         (np.uint8, 0, 255),
         (np.int32, -70000, -66000),
         (np.uint32, 0, 65536),
+        (">u2", 17, 4095),
+        (">i2", -1024, 3071),
+        ("<u2", 17, 4095),
     ],
 )
-def test_every_kind_of_stored_value_is_looked_up_alike(kind: type, low: int, high: int) -> None:
+def test_every_kind_of_stored_value_is_looked_up_alike(
+    kind: type | str, low: int, high: int
+) -> None:
     stored = np.linspace(low, high, 128 * 96).astype(np.int64).reshape(128, 96)[:, ::2]
     table = np.random.default_rng(1).random(high - low + 1).astype(np.float32)
 
