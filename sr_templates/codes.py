@@ -85,6 +85,8 @@ NEGATIVE = Code("260385009", "SCT", "Negative")
 NORMAL = Code("17621005", "SCT", "Normal")
 NO_FINDING = Code("cxr-no-finding", PRIVATE_SCHEME, "No finding")
 UNDETERMINED = Code("373068000", "SCT", "Undetermined")
+PRESENCE = MappingProxyType({True: POSITIVE, False: NEGATIVE, None: UNDETERMINED})
+"""Whether a finding is there, in the word of a person; None where that cannot be told."""
 LATERALITY = Code("272741003", "SCT", "Laterality")
 
 # --- Comparison with an earlier result (TID 1502, CID 3407); no standard scheme has the rest

@@ -26,7 +26,6 @@ from sr_templates.content_items import coded, comment, derived, number
 from sr_templates.ct import codes as ct_codes
 from sr_templates.earlier_result import EarlierResult
 
-_PRESENCE = {True: codes.POSITIVE, False: codes.NEGATIVE, None: codes.UNDETERMINED}
 _ANOTHER = " It was said with other weights or another calibration: figures are not compared."
 _SAID = {
     True: "present by the reader",
@@ -142,7 +141,7 @@ def _item(row: _Row, earlier: EarlierResult) -> CodeContentItem:
         ),
     ]
     if row.is_judged:
-        presence = _PRESENCE[row.present]
+        presence = codes.PRESENCE[row.present]
         children.append(coded(codes.VERIFIED_AT_PRIOR, presence, Relationship.HAS_PROPERTIES))
     children.append(
         CompositeContentItem(

@@ -1,5 +1,7 @@
 """Who has read a report, as every report of a person says it (PS3.3 C.17.2, PS3.16 TID 1001)."""
 
+from collections.abc import Sequence
+
 from highdicom.sr import (
     CodedConcept,
     ObservationContext,
@@ -7,13 +9,60 @@ from highdicom.sr import (
     PersonObserverIdentifyingAttributes,
 )
 from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage
 from pydicom.valuerep import DT
 
+from ai_engine.prediction import ModelIdentity
 from sr_templates import codes
+from sr_templates.context import EvidenceContext
+from sr_templates.errors import EvidenceError
+from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer
+from sr_templates.instance import new_instance
 from sr_templates.repair import long_string
-from sr_templates.source_image import uid_of
+from sr_templates.report_document import next_instance_number
+from sr_templates.source_attributes import SourceAttributes
+from sr_templates.source_image import check_identity, uid_of
 from sr_templates.uids import derived_uid
+
+_SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality")
+
+
+def require_reading(
+    predecessor: Dataset, sources: Sequence[Dataset], reading: ExpertReading
+) -> None:
+    """Raise EvidenceError where nobody has read, or a source is missing or has no valid UIDs."""
+    if not reading.observers:
+        raise EvidenceError("nobody has read the report: there is nothing to verify")
+    if not sources:
+        raise EvidenceError("no source image was given: a result needs a study to belong to")
+    for instance in (predecessor, *sources):
+        check_identity(instance)
+
+
+def new_successor(
+    predecessor: Dataset,
+    model: ModelIdentity,
+    reading: ExpertReading,
+    attributes: SourceAttributes,
+    context: EvidenceContext,
+) -> Dataset:
+    """Make a person's report on an AI report, in that one's series and without content."""
+    report = new_instance(
+        sop_class_uid=Comprehensive3DSRStorage,
+        sop_instance_uid=document_uid(predecessor, reading),
+        instance_number=next_instance_number(
+            [predecessor], uid_of(predecessor, "SeriesInstanceUID")
+        ),
+        kind=EvidenceKind.SR,
+        model=model,
+        attributes=attributes,
+        context=context,
+    )
+    for keyword in _SERIES:
+        if keyword in predecessor:
+            report[keyword] = predecessor[keyword]
+    return report
 
 
 def document_uid(predecessor: Dataset, reading: ExpertReading) -> str:

@@ -27,7 +27,6 @@ from highdicom.sr import (
 from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.prediction import ModelIdentity, Region
 from sr_templates import codes
@@ -35,31 +34,27 @@ from sr_templates.character_set import declare
 from sr_templates.content_items import impression_item
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
-from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Statement
 from sr_templates.image_library import image_library
-from sr_templates.instance import new_instance
 from sr_templates.percent import percentage
 from sr_templates.planar_roi import image_region
 from sr_templates.report_document import (
     complete_document,
-    next_instance_number,
     procedures_reported,
 )
 from sr_templates.report_reading import ReportedRegion, reported_regions
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import check_identity, is_image, uid_of
+from sr_templates.source_image import is_image, uid_of
 from sr_templates.source_reference import reference
 from sr_templates.uids import derived_uid
 from sr_templates.verification import (
     add_verification,
-    document_uid,
+    new_successor,
     person_context,
+    require_reading,
     who_has_read,
 )
 
-_SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality")
-_PRESENCE = {True: codes.POSITIVE, False: codes.NEGATIVE, None: codes.UNDETERMINED}
 Points = npt.NDArray[np.float32]
 
 
@@ -94,20 +89,7 @@ def build_verified_report(
     _check(predecessor, sources, reading)
     by_uid = {uid_of(source, "SOPInstanceUID"): source for source in sources}
     attributes = SourceAttributes(sources[0])
-    report = new_instance(
-        sop_class_uid=Comprehensive3DSRStorage,
-        sop_instance_uid=document_uid(predecessor, reading),
-        instance_number=next_instance_number(
-            [predecessor], uid_of(predecessor, "SeriesInstanceUID")
-        ),
-        kind=EvidenceKind.SR,
-        model=model,
-        attributes=attributes,
-        context=context,
-    )
-    for keyword in _SERIES:
-        if keyword in predecessor:
-            report[keyword] = predecessor[keyword]
+    report = new_successor(predecessor, model, reading, attributes, context)
     root = _root(predecessor, by_uid, attributes, reading)
     complete_document(report, root, list(by_uid.values()), [predecessor])
     add_verification(report, reading)
@@ -116,12 +98,7 @@ def build_verified_report(
 
 
 def _check(predecessor: Dataset, sources: Sequence[Dataset], reading: ExpertReading) -> None:
-    if not reading.observers:
-        raise EvidenceError("nobody has read the report: there is nothing to verify")
-    if not sources:
-        raise EvidenceError("no source image was given: a result needs a study to belong to")
-    for instance in (predecessor, *sources):
-        check_identity(instance)
+    require_reading(predecessor, sources, reading)
     known = {uid_of(source, "SOPInstanceUID") for source in sources}
     if any(each.image_uid not in known for each in reading.statements):
         raise EvidenceError("the reading speaks of an image that is not among the sources")
@@ -269,7 +246,9 @@ def _qualitative_evaluations(
 
 
 def _evaluation(statement: Statement, source: Dataset) -> CodeContentItem:
-    item = _code(codes.concept(statement.code), _PRESENCE[statement.present], Relationship.CONTAINS)
+    item = _code(
+        codes.concept(statement.code), codes.PRESENCE[statement.present], Relationship.CONTAINS
+    )
     children = ContentSequence(
         [
             NumContentItem(

@@ -20,7 +20,6 @@ from highdicom.sr import (
 from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import Comprehensive3DSRStorage
 
 from ai_engine.ct import codes as engine_codes
 from ai_engine.ct.results import Pattern, Side
@@ -32,8 +31,6 @@ from sr_templates.context import EvidenceContext
 from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.volumetric_roi import rounded, title
-from sr_templates.errors import EvidenceError
-from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import (
     CtStatements,
     ExpertReading,
@@ -41,24 +38,20 @@ from sr_templates.expert_reading import (
     PatternStatement,
 )
 from sr_templates.image_library import image_library
-from sr_templates.instance import new_instance
 from sr_templates.report_document import (
     complete_document,
-    next_instance_number,
     procedures_reported,
 )
 from sr_templates.report_reading import TRACKING_IDENTIFIER
 from sr_templates.source_attributes import SourceAttributes
-from sr_templates.source_image import check_identity, uid_of
 from sr_templates.verification import (
     add_verification,
-    document_uid,
+    new_successor,
     person_context,
+    require_reading,
     who_has_read,
 )
 
-_SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality")
-_PRESENCE = {True: codes.POSITIVE, False: codes.NEGATIVE, None: codes.UNDETERMINED}
 _LUNGS = {side.code.value: side for side in (Side.RIGHT, Side.LEFT)}
 _PATTERNS = {pattern.code.value: pattern for pattern in Pattern}
 _PARTS = {code.value: key for key, code in ct_codes.PART_OF.items()}
@@ -101,27 +94,9 @@ def build_verified_ct_report(
     EvidenceError
         Nobody has read, or there is no source or one without valid UIDs.
     """
-    if not reading.observers:
-        raise EvidenceError("nobody has read the report: there is nothing to verify")
-    if not sources:
-        raise EvidenceError("no source image was given: a result needs a study to belong to")
-    for instance in (predecessor, *sources):
-        check_identity(instance)
+    require_reading(predecessor, sources, reading)
     attributes = SourceAttributes(sources[0])
-    report = new_instance(
-        sop_class_uid=Comprehensive3DSRStorage,
-        sop_instance_uid=document_uid(predecessor, reading),
-        instance_number=next_instance_number(
-            [predecessor], uid_of(predecessor, "SeriesInstanceUID")
-        ),
-        kind=EvidenceKind.SR,
-        model=model,
-        attributes=attributes,
-        context=context,
-    )
-    for keyword in _SERIES:
-        if keyword in predecessor:
-            report[keyword] = predecessor[keyword]
+    report = new_successor(predecessor, model, reading, attributes, context)
     root = _root(predecessor, sources, attributes, reading, statements)
     complete_document(report, root, [*sources, *companions], [predecessor])
     add_verification(report, reading)
@@ -285,7 +260,7 @@ def _of_lung(said: LungStatement) -> ContentItem:
 
 def _of_pattern(said: PatternStatement, images: Sequence[Dataset]) -> ContentItem:
     concept = codes.concept(said.pattern.code)
-    item = coded(concept, _PRESENCE[said.present], Relationship.CONTAINS)
+    item = coded(concept, codes.PRESENCE[said.present], Relationship.CONTAINS)
     item.ContentSequence = ContentSequence(
         [comment(said.words, Relationship.HAS_PROPERTIES), *map(_reference, images)]
     )
