@@ -64,8 +64,10 @@ class Hospital:
         ]
         return reports, overlays
 
-    def wait_for_reports(self, count: int = 1) -> tuple[list[Dataset], list[Dataset]]:
-        """Wait until the PACS holds ``count`` reports and the deliveries have ended."""
+    def wait_for_reports(
+        self, count: int = 1, *, destination: str = "ORTHANC"
+    ) -> tuple[list[Dataset], list[Dataset]]:
+        """Wait until the PACS holds ``count`` reports and what goes to ``destination`` is there."""
 
         def arrived() -> tuple[list[Dataset], list[Dataset]] | None:
             reports, overlays = self.results()
@@ -74,7 +76,7 @@ class Hospital:
         found = self.node.wait_for(f"{count} reports in the PACS", arrived)
         assert found is not None
         # Reports go first: what belongs to them follows.
-        self.node.wait_for("all that goes to the PACS", lambda: not self.node.owes("ORTHANC"))
+        self.node.wait_for("all that goes to the PACS", lambda: not self.node.owes(destination))
         return self.results()
 
     def _dataset(self, uid: str) -> Dataset:

@@ -45,6 +45,6 @@ def test_an_upload_is_analysed_and_its_results_reach_a_dicomweb_server(
     )
     assert answer.status_code == 200, answer.text
 
-    reports, overlays = shared_hospital.wait_for_reports()
+    reports, overlays = shared_hospital.wait_for_reports(destination=_ARCHIVE)
     assert (len(reports), len(overlays)) == (1, 1)
     assert ran("status", reports[0].StudyInstanceUID).count(_ARCHIVE) >= 1

@@ -38,6 +38,7 @@ from dicom_node.workflow.delivery.courier import Courier
 from sr_templates.evidence_kind import EvidenceKind
 from tests.peers import node
 from tests.peers.objects import announcement, encoded, make_dataset, write_part10
+from tests.peers.raw_scu import rejection
 from tests.peers.scp import answering_scp
 from tests.schema import give_schemas
 from tests.unit.audit.schema import breaches
@@ -176,8 +177,8 @@ def test_a_transfer_that_breaks_off_or_is_refused_is_recorded_as_that(
 
 
 def test_whoever_is_refused_is_a_security_alert(site: Site, ended: int) -> None:
-    with association(site, Verification, calling="STRANGER") as refused:
-        assert refused.is_rejected
+    asked = [(str(Verification), ExplicitVRLittleEndian)]
+    assert rejection(site.reception.peer, "STRANGER", asked) is not None
     site.reception.recorder.wait_for(AssociationRefused)
     assert site.said() == ["Security Alert node > STRANGER (calling ae unknown)"]
     assert site.recorded[0].types[0].meaning == "Node Authentication"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from dicom_node.configuration.settings import NodeSettings, load_settings
 from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Role
@@ -20,6 +20,7 @@ from dicom_node.node.reporting import report_book
 from dicom_node.node.repositories import Repositories
 from tests.peers import node
 from tests.peers.objects import CR_IMAGE
+from tests.peers.raw_scu import rejection
 from tests.peers.reporter import (
     AVAILABILITY,
     PERFORMED_STEP,
@@ -159,5 +160,5 @@ def test_an_archive_says_what_it_has(desk: Desk) -> None:
 
 
 def test_whoever_may_only_query_reports_nothing(desk: Desk) -> None:
-    with reporting(desk.reception.peer, READER) as association:
-        assert association.is_rejected
+    asked = [(PERFORMED_STEP, ExplicitVRLittleEndian)]
+    assert rejection(desk.reception.peer, READER, asked) is not None

@@ -268,8 +268,8 @@ def test_what_workstations_ask_and_change_is_told_to_the_audit_trail(scp: Workli
         uid = str(found(association, **keys)[0].SOPInstanceUID)
         assert change(association, uid, "IN PROGRESS") == 0x0000
         assert change(association, "1.2.3.999", "IN PROGRESS") != 0x0000
-    with associated(scp, "STRANGER") as refused:
-        assert refused.is_rejected
+    node = dcmtk.Peer(ae_title="AINODE", port=scp.port)
+    assert rejection(node, "STRANGER", [(UPS_PULL, ExplicitVRLittleEndian)]) is not None
     wait_until(lambda: len(told) >= 4, "the refusal to be told")
     kinds = [type(each) for each in told]
     assert kinds == [AssociationOpened, QueryAnswered, StepChanged, AssociationRefused]

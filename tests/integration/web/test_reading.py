@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from ai_engine.prediction import RefusalReason, Region, Remark, RemarkKind
 from dicom_node.demo.phantom.chest import ChestOptions
@@ -31,6 +31,7 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.review.rules import superseded, truths_of
+from dicom_node.web.frame import STATIC
 from dicom_node.workflow.review.statements import statements_of
 from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.chromium import chromium
@@ -541,6 +542,29 @@ def test_a_claim_is_given_back(visit: Visit, room: ReadingRoom) -> None:
     page.keyboard.press("k")
     page.wait_for_url("**/worklist")
     assert not room.review_queue.item(room.items[0]).is_held(datetime.now(UTC))
+
+
+def test_a_script_that_did_not_come_is_fetched_anew(visit: Visit, room: ReadingRoom) -> None:
+    page = visit("ada")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        if len(lost) == 1:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route(_viewer_script(), lose)
+    page.goto(f"{room.url}/worklist/items/{room.items[0]}")
+    wait_for_images(page, room.items[0])
+    assert len(lost) >= 2
+
+
+def _viewer_script() -> re.Pattern[str]:
+    """Return what the address of the viewer's script ends in: what the study view imports late."""
+    (name,) = re.findall(r'import\("\./(chunk-\w+\.js)"\)', (STATIC / "ui/study.js").read_text())
+    return re.compile(re.escape(name))
 
 
 def _place(page: Page) -> str:

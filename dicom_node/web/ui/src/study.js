@@ -4,11 +4,13 @@ import { FirstForm } from './first.js';
 import { Layers } from './layers.js';
 import { VerdictForm } from './verdict.js';
 
-/* Big, and not needed to read the panel: it comes when the page stands. */
-const { Viewer, preload } = await import('./viewer.js');
-
+const TRIED = 'viewer-tried';
 const stage = document.getElementById('stage');
 const message = document.getElementById('viewer-message');
+
+/* Big, and not needed to read the panel: it comes when the page stands. */
+const { Viewer, preload } = await viewerScript();
+
 const position = document.getElementById('image-position');
 const windowText = document.getElementById('image-window');
 const stack = document.getElementById('stack');
@@ -44,6 +46,24 @@ const viewer = new Viewer(document.getElementById('viewport'), rulerWords, {
 });
 const layers = new Layers(viewer);
 const started = viewer.start();
+
+/* A script that did not come is not asked for again by the page that lacked it: that is loaded anew, once. */
+async function viewerScript() {
+  try {
+    const script = await import('./viewer.js');
+    sessionStorage.removeItem(TRIED);
+    return script;
+  } catch (error) {
+    if (sessionStorage.getItem(TRIED)) {
+      sessionStorage.removeItem(TRIED);
+      message.textContent = stage.dataset.failed.replace('{}', error.message);
+      throw error;
+    }
+    sessionStorage.setItem(TRIED, 'yes');
+    window.location.reload();
+    return new Promise(() => {});
+  }
+}
 
 async function open(panel) {
   const data = JSON.parse(panel.dataset.view);
