@@ -1,10 +1,11 @@
 """What results had to leave out, repair or repeat of a header: said in words, without values."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
-from pydicom.datadict import dictionary_description, dictionary_VR
+from pydicom.datadict import dictionary_description, dictionary_has_tag, dictionary_VR
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 from ai_engine.prediction import Remark, RemarkKind
 from sr_templates.patient_study import FILED_BY, copy_patient_and_study
@@ -12,11 +13,17 @@ from sr_templates.repair import is_uid, repaired
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import IDENTITY, uid_of
 
+_MOST_NAMES = 8
+"""Attributes named in one sentence on value representations: a data set may have none at all."""
 
-def correction_remarks(sources: Iterable[Dataset]) -> tuple[Remark, ...]:
+
+def correction_remarks(
+    sources: Iterable[Dataset], mended: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> tuple[Remark, ...]:
     """Say what is not valid in the headers that results are made from, once for all alike.
 
     Patient and study are the same in a whole series, so one image of each series is asked.
+    ``mended`` are `representations` of single images, by SOP Instance UID.
     """
     first: dict[str, Dataset] = {}
     for source in sources:
@@ -25,6 +32,8 @@ def correction_remarks(sources: Iterable[Dataset]) -> tuple[Remark, ...]:
     for source in first.values():
         if words := " ".join(corrections(source)):
             said.setdefault(words, uid_of(source, "SOPInstanceUID"))
+    for uid, sentences in mended.items():
+        said.setdefault(" ".join(sentences), uid)
     return tuple(
         Remark(kind=RemarkKind.HEADER_VALUES, sop_instance_uid=uid, detail=words)
         for words, uid in said.items()
@@ -51,6 +60,32 @@ def corrections(source: Dataset) -> Iterator[str]:
         )
 
 
+def representations(read: Iterable[int], emptied: Iterable[int]) -> Iterator[str]:
+    """Yield a sentence for the elements that were not read as the images state them.
+
+    Parameters
+    ----------
+    read
+        Tags whose value representation is none, or not the value's: read by the data dictionary.
+    emptied
+        Tags whose value is none that the attribute can have: they count as empty.
+    """
+    if names := _first_names(read):
+        yield (
+            "The value representation that the images state is none, or not that of the value; "
+            f"read by the Standard's data dictionary: {names}."
+        )
+    if names := _first_names(emptied):
+        yield f"The value is none that the attribute can have, and counts as empty: {names}."
+
+
+def _first_names(numbers: Iterable[int]) -> str:
+    tags = sorted(set(numbers))
+    if len(tags) <= _MOST_NAMES:
+        return _names(tags)
+    return f"{_names(tags[:_MOST_NAMES])} (+{len(tags) - _MOST_NAMES})"
+
+
 def _invalid_identifiers(attributes: SourceAttributes) -> Iterator[str]:
     for keyword in FILED_BY:
         text = attributes.as_it_stands(keyword)
@@ -63,9 +98,11 @@ def _invalid_uids(source: Dataset) -> Iterator[str]:
     return (keyword for keyword in IDENTITY if not is_uid(uid_of(source, keyword)))
 
 
-def _names(keywords: Iterable[str]) -> str:
+def _names(keywords: Iterable[str | int]) -> str:
     """Name attributes as the Standard does: Accession Number (0008,0050)."""
-    tags = sorted(Tag(keyword) for keyword in keywords)
-    return ", ".join(
-        f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X})" for tag in tags
-    )
+    return ", ".join(_name(tag) for tag in sorted(Tag(keyword) for keyword in keywords))
+
+
+def _name(tag: BaseTag) -> str:
+    number = f"({tag.group:04X},{tag.element:04X})"
+    return f"{dictionary_description(tag)} {number}" if dictionary_has_tag(tag) else number

@@ -13,7 +13,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from ai_engine.errors import InflatesTooFarError
 from dicom_node.archive.elements import Buffer
 from dicom_node.archive.part10 import decode_head, encode_head
-from dicom_node.archive.readable import readable
+from dicom_node.archive.readable import mended, readable
+from dicom_node.domain.mended import MendedElements
 from dicom_node.domain.reception import UnreadableDatasetError
 
 ALWAYS_INFLATED = 64 * 2**20
@@ -46,6 +47,24 @@ def read_object(path: Path, *, stop_before_pixels: bool = False) -> Dataset:
         if error.errno is None:  # pydicom's own, of a data set that breaks off
             raise EOFError("the data set breaks off within an element") from error
         raise
+
+
+def mended_elements(path: Path) -> MendedElements:
+    """Say which elements of a Part 10 file are not read as they state; none of what is damaged.
+
+    Raises
+    ------
+    OSError
+        It cannot be read at all.
+    """
+    view = _mapped(path)
+    try:
+        meta, start = decode_head(view)
+        if meta.transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
+            return mended(_inflated(view[start:]), ExplicitVRLittleEndian)
+        return mended(view[start:], meta.transfer_syntax_uid)
+    except (UnreadableDatasetError, InflatesTooFarError, zlib.error):
+        return MendedElements()
 
 
 def _read(path: Path, *, stop_before_pixels: bool) -> Dataset:

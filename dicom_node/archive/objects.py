@@ -15,11 +15,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 from ai_engine.errors import InflatesTooFarError
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from dicom_node.archive.elements import inflate
-from dicom_node.archive.object_file import read_object
+from dicom_node.archive.object_file import mended_elements, read_object
 from dicom_node.archive.part10 import decode_head, encode_head
 from dicom_node.archive.readable import readable
 from dicom_node.archive.reading import read_instance
 from dicom_node.archive.storage import StorageArchive
+from dicom_node.domain.mended import MendedElements
 
 
 class _Clock(Protocol):
@@ -86,6 +87,10 @@ class DicomObjects:
         dataset.StudyInstanceUID = found.study_instance_uid
         dataset.SeriesInstanceUID = found.series_instance_uid
         return dataset
+
+    def mended(self, path: str) -> MendedElements:
+        """Return which elements of a received object were not read as they state."""
+        return mended_elements(self.source_path(path))
 
     def evidence(self, path: str) -> Dataset:
         """Return a result object's data set without its pixel data."""

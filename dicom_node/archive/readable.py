@@ -23,6 +23,7 @@ from dicom_node.archive.elements import (
     Element,
     EncodedDataset,
 )
+from dicom_node.domain.mended import MendedElements
 from dicom_node.domain.reception import UnreadableDatasetError
 
 _SIZES = MappingProxyType(
@@ -54,11 +55,35 @@ def readable(data: Buffer, transfer_syntax_uid: str) -> bytes | None:
     return b"".join(pieces) if rewriting.has_changed else None
 
 
+def mended(data: Buffer, transfer_syntax_uid: str) -> MendedElements:
+    """Return which elements `readable` writes anew, those of items included.
+
+    Parameters
+    ----------
+    data
+        The encoded data set, not deflated.
+    """
+    dataset = EncodedDataset(data, transfer_syntax_uid)
+    if not dataset.is_explicit:
+        return MendedElements()
+    rewriting = _Rewriting(dataset)
+    for _ in rewriting.elements(0, len(data)):
+        pass
+    return MendedElements(
+        read=tuple(sorted(rewriting.read - rewriting.emptied)),
+        emptied=tuple(sorted(rewriting.emptied)),
+    )
+
+
 class _Rewriting:
+    """``read`` and ``emptied`` are the tags that were met so far, as in `MendedElements`."""
+
     def __init__(self, dataset: EncodedDataset) -> None:
         self._dataset = dataset
         self._order = ">" if dataset.big_endian else "<"
         self.has_changed = False
+        self.read: set[int] = set()
+        self.emptied: set[int] = set()
 
     def elements(self, start: int, end: int) -> Iterator[Buffer]:
         """Yield the bytes of elements, changed or not, up to the pixels."""
@@ -93,6 +118,8 @@ class _Rewriting:
         meant, is_possible = _meant(element.tag, stated, value)
         if meant == stated and is_possible and has_its_head:
             return whole
+        if not is_possible:
+            self.emptied.add(element.tag)
         return self._written(element, meant, value if is_possible else b"")
 
     def _has_items(self, element: Element, stated: str) -> bool:
@@ -110,6 +137,8 @@ class _Rewriting:
         inner, self.has_changed = self.has_changed, before or self.has_changed
         if stated == "SQ" and not inner:
             return whole
+        if stated != "SQ":
+            self.read.add(element.tag)
         self.has_changed = True
         head = self._head(element.tag, "SQ", UNDEFINED_LENGTH)
         return b"".join((head, *items, self._mark(SEQUENCE_END, 0)))
@@ -126,6 +155,7 @@ class _Rewriting:
 
     def _written(self, element: Element, vr: str, value: Buffer | None = None) -> bytes:
         self.has_changed = True
+        self.read.add(element.tag)
         value = self._dataset.data[element.start : element.end] if value is None else value
         if vr.encode() not in LONG_VRS and len(value) > _LONGEST_SHORT:
             vr = "UN"

@@ -17,6 +17,7 @@ from dicom_node.domain.delivery import Delivery, DeliveryState
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut, Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
+from dicom_node.domain.mended import MendedElements
 from dicom_node.domain.observation import Observation, Suspension
 from dicom_node.domain.patient import PatientDecision
 from dicom_node.domain.reception import AssociationEnd
@@ -365,6 +366,9 @@ class ObjectArchive(Protocol):
 
     def source(self, path: str) -> Dataset:
         """Return a received object's data set without its pixel data."""
+
+    def mended(self, path: str) -> MendedElements:
+        """Return which elements of a received object were not read as they state."""
 
     def evidence(self, path: str) -> Dataset:
         """Return a result object's data set without its pixel data."""

@@ -38,7 +38,7 @@ from dicom_node.workflow.analysis.evidence_order import (
 from dicom_node.workflow.analysis.patients import in_own_series
 from dicom_node.workflow.ports import ObjectArchive
 from sr_templates.context import EvidenceContext
-from sr_templates.corrections import correction_remarks
+from sr_templates.corrections import correction_remarks, representations
 from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
@@ -147,7 +147,7 @@ class EvidenceMaking:
             for each in order.instances
         }
         work = _Work(order=order, sources=sources)
-        added = _corrections(order.prediction, work.headers)
+        added = _corrections(order.prediction, work.headers, self._mended(order))
         remarked = replace(order.prediction, remarks=(*order.prediction.remarks, *added))
         try:
             evidence = tuple(self._made(remarked, work))
@@ -159,6 +159,15 @@ class EvidenceMaking:
             remarks=added,
             rendered=tuple(work.rendered),
         )
+
+    def _mended(self, order: EvidenceOrder) -> dict[str, tuple[str, ...]]:
+        """Sentences on what images do not state as it was read, by SOP Instance UID."""
+        found = {each.sop_instance_uid: self._archive.mended(each.path) for each in order.instances}
+        return {
+            uid: tuple(representations(mended.read, mended.emptied))
+            for uid, mended in found.items()
+            if mended
+        }
 
     def _made(self, prediction: Result, work: _Work) -> Iterator[EvidenceObject]:
         match prediction:
@@ -379,10 +388,12 @@ def _built(work: _Work, builders: Builders) -> Iterator[tuple[EvidenceKind, Data
         yield from ((kind, each) for each in made)
 
 
-def _corrections(prediction: Result, headers: tuple[Dataset, ...]) -> tuple[Remark, ...]:
+def _corrections(
+    prediction: Result, headers: tuple[Dataset, ...], mended: Mapping[str, tuple[str, ...]]
+) -> tuple[Remark, ...]:
     """What results cannot copy of the headers, as far as it is not said yet."""
     known = set(prediction.remarks)
-    return tuple(each for each in correction_remarks(headers) if each not in known)
+    return tuple(each for each in correction_remarks(headers, mended) if each not in known)
 
 
 def _sent(companions: Iterable[_Companion]) -> tuple[Dataset, ...]:

@@ -12,9 +12,10 @@ from pydicom.uid import ExplicitVRLittleEndian
 from ai_engine.preprocessing.radiograph import read_radiograph
 from dicom_node.archive.elements import LONG_VRS, Element, EncodedDataset
 from dicom_node.archive.header import read_header
-from dicom_node.archive.object_file import read_object
+from dicom_node.archive.object_file import mended_elements, read_object
 from dicom_node.archive.part10 import encode_head, file_meta
-from dicom_node.archive.readable import readable
+from dicom_node.archive.readable import mended, readable
+from dicom_node.domain.mended import MendedElements
 from tests.peers.objects import announcement, encoded
 from tests.unit.ai_engine.odd_images import chest
 
@@ -127,3 +128,31 @@ def test_private_elements_are_bytes_that_nobody_reads(tmp_path: Path, vr: bytes)
 
 def test_a_data_set_as_it_should_be_is_left_alone() -> None:
     assert readable(encoded(chest()), EXPLICIT) is None
+    assert not mended(encoded(chest()), EXPLICIT)
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "is_long"),
+    [(0x00080018, b"??", True), (0x00280010, b"OB", True), (0x00082218, b"LO", False)],
+)
+def test_what_was_read_as_meant_is_known_by_its_tag(
+    tmp_path: Path, tag: int, vr: bytes, is_long: bool
+) -> None:
+    _read(_rewritten(encoded(chest()), tag, vr, is_long=is_long), tmp_path)
+    assert mended_elements(tmp_path / "a.dcm") == MendedElements(read=(tag,))
+
+
+def test_an_element_of_an_item_that_was_read_as_meant_is_known_too() -> None:
+    data = bytearray(encoded(chest()))
+    sequence = _elements(bytes(data))[0x00082218]
+    ((start, end),) = EncodedDataset(bytes(data), EXPLICIT).item_places(sequence)
+    inner = list(EncodedDataset(bytes(data), EXPLICIT).elements(start, end))
+    data[inner[0].start - 4 : inner[0].start - 2] = b"??"
+    assert mended(bytes(data), EXPLICIT) == MendedElements(read=(inner[0].tag,))
+
+
+def test_a_value_that_the_attribute_cannot_have_is_known_to_count_as_empty() -> None:
+    source = chest()
+    source.add_new(0x00280106, "LO", "Q")  # an odd number of bytes, which no US has
+    data = encoded(source).replace(b"\x28\x00\x06\x01LO\x02\x00Q ", b"\x28\x00\x06\x01??\x01\x00Q")
+    assert mended(data, EXPLICIT) == MendedElements(emptied=(0x00280106,))

@@ -1,5 +1,6 @@
 """The corridor from a quiet study to planned deliveries, with a fake model and sender."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -202,10 +203,12 @@ class Works:
         maker = EvidenceMaking(archive=self.objects, images=cast("Images", models))
         self.corridor.reporting._maker = maker
 
-    def receive(self, uid: str, **changes: str) -> None:
+    def receive(
+        self, uid: str, spoil: Callable[[bytes], bytes] = lambda data: data, **changes: str
+    ) -> None:
         dataset = _radiograph(uid, **changes)
         stored = self.received.store(
-            _encoded(dataset),
+            spoil(_encoded(dataset)),
             Announcement(
                 sop_class_uid=dataset.SOPClassUID,
                 sop_instance_uid=uid,
@@ -576,3 +579,16 @@ def test_what_a_header_has_that_is_not_valid_is_told_in_report_and_status(works:
     assert remark["detail"].endswith("left out here: Accession Number (0008,0050).")
     (report,) = works.reports()
     assert "Header values not valid" in str(report)
+
+
+def test_a_vr_that_was_read_as_meant_is_told_in_report_and_status(works: Works) -> None:
+    works.receive(
+        "1.2.3.1", lambda data: data.replace(b"\x08\x00\x60\x00CS", b"\x08\x00\x60\x00??")
+    )
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    (remark,) = works.hotbase.remarks(job["job_id"])
+    assert remark["kind"] == "header values not valid"
+    assert "read by the Standard's data dictionary: Modality (0008,0060)." in remark["detail"]
+    (report,) = works.reports()
+    assert remark["detail"] in report.to_json().replace("\\u0027", "'")
