@@ -60,10 +60,6 @@ def search(
     warnings = []
     if matches.more:
         warnings.append("There are additional results that can be requested")
-    if asked.fuzzy:
-        warnings.append(
-            "The fuzzymatching parameter is not supported. Only literal matching has been performed"
-        )
     found = [_result(each, scope.level, shown, root) for each in matches.found]
     return Results(found=found, warnings=tuple(warnings))
 

@@ -219,11 +219,6 @@ class _Face:
         warnings: list[str] = []
         if len(found) > len(shown):
             warnings.append("There are additional results that can be requested.")
-        if search.fuzzy:
-            warnings.append(
-                "The fuzzymatching parameter is not supported. "
-                "Only literal matching has been performed."
-            )
         if warnings:
             headers["Warning"] = ", ".join(_warning(request, each) for each in warnings)
         if not shown:

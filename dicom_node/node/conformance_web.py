@@ -102,8 +102,9 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
     yield from title(3, "3.8 DICOMweb: user agent and origin server")
     yield "As origin server, below `/dicom-web` on the port of the pages"
     yield f"({settings.web.port}), by HTTP or, with a certificate, HTTPS. Keys of searches are"
-    yield "those of Section 3.5 with the same matching; names are matched without case and accents,"
-    yield "not by their sound, and a `Warning` says so where fuzzymatching is asked for."
+    yield "those of Section 3.5 with the same matching; names are matched without case and accents."
+    yield "With fuzzymatching=true each word of a name's key, in any order, may also begin a word"
+    yield "of the name, or sound as one does: Latin words by their consonants, by kind."
     yield from table(
         ("Service", "Method", "Resource", "Media types", "Parameters"),
         [

@@ -1,6 +1,6 @@
 """What an attribute looks like in the column that helps to find it."""
 
-from dicom_node.query.folding import GROUP_SUFFIXES, name_groups
+from dicom_node.query.folding import GROUP_SUFFIXES, WORDS_SUFFIX, known_by, name_groups
 from dicom_node.query.matching import NUMBERS, number
 from dicom_node.query.moments import date_of, time_of
 
@@ -8,10 +8,11 @@ _LARGEST = 2**63 - 1
 
 
 def column_values(name: str, vr: str, text: str) -> dict[str, str | int | None]:
-    """Return the values of the column ``name``, or of the three that a person name has."""
+    """Return the values of the column ``name``, or of the four that a person name has."""
     if vr == "PN":
         groups = name_groups(text)
-        return {name + suffix: group for suffix, group in zip(GROUP_SUFFIXES, groups, strict=True)}
+        kept = {name + suffix: each for suffix, each in zip(GROUP_SUFFIXES, groups, strict=True)}
+        return {**kept, name + WORDS_SUFFIX: known_by(text)}
     if vr == "DA":
         return {name: date_of(text)}
     if vr == "TM":

@@ -19,7 +19,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import PersonName
 
 from dicom_node.query.errors import UnusableQueryError
-from dicom_node.query.folding import name_groups
+from dicom_node.query.folding import known_by, name_groups, stems
 from dicom_node.query.moments import (
     Interval,
     date_of,
@@ -45,7 +45,7 @@ class Key:
 
     ``every``: each value must be there (Section C.2.2.2.8), not only one of them. ``empty``: the
     attribute must be absent or empty (Section C.2.2.2.7). ``offset``: the query's Timezone Offset
-    From UTC, which holds for its DT values.
+    From UTC, which holds for its DT values. ``fuzzy``: names also match by words and their sound.
     """
 
     tag: BaseTag
@@ -55,6 +55,7 @@ class Key:
     every: bool = False
     empty: bool = False
     offset: str = ""
+    fuzzy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +187,7 @@ def value_matches(text: str, wanted: str, key: Key, offset: str = "") -> bool:
     if vr in RANGED:
         return _in_range(text, wanted, key, offset)
     if vr == "PN":
-        return _name_matches(text, wanted)
+        return _name_matches(text, wanted) or (key.fuzzy and _is_alike(text, wanted))
     if is_pattern(wanted, vr):
         return pattern(wanted).match(text) is not None
     if vr in NUMBERS:
@@ -205,6 +206,12 @@ def _name_matches(text: str, wanted: str) -> bool:
         for group, asked in zip(have, want, strict=True)
         if asked.strip("*")
     )
+
+
+def _is_alike(text: str, wanted: str) -> bool:
+    """Tell whether each word of a key begins one of the name's, or sounds as one."""
+    known, words = known_by(text), stems(wanted)
+    return bool(words) and all(any(stem in known for stem in word) for word in words)
 
 
 def _text_matches(text: str, wanted: str) -> bool:

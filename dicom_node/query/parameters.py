@@ -26,15 +26,13 @@ _TIMEZONE = tag_of("TimezoneOffsetFromUTC")
 class Search:
     """A search: its query, and which of the matches are wanted.
 
-    ``everything``: answers hold all that is known; ``fuzzy``: names were to be matched by their
-    sound, which the node does not do and says.
+    ``everything``: answers hold all that is known.
     """
 
     query: Query
     limit: int
     offset: int
     everything: bool = False
-    fuzzy: bool = False
 
 
 @dataclass(slots=True)
@@ -86,6 +84,7 @@ def read_search(parameters: Iterable[tuple[str, str]], reading: Reading) -> Sear
         combined=reading.combined,
         empty=_boolean(controls, "emptyvaluematching"),
         every=_boolean(controls, "multiplevaluematching"),
+        fuzzy=_boolean(controls, "fuzzymatching"),
     )
     offset = check_offset("".join(root.values.get(_TIMEZONE, [])[:1]))
     return Search(
@@ -93,7 +92,6 @@ def read_search(parameters: Iterable[tuple[str, str]], reading: Reading) -> Sear
         limit=min(reading.most, _number(controls, "limit", reading.usual or reading.most)),
         offset=_number(controls, "offset", 0),
         everything="all" in fields,
-        fuzzy=_boolean(controls, "fuzzymatching"),
     )
 
 

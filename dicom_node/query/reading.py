@@ -57,12 +57,14 @@ class Rules:
     """Which kinds of matching hold that are negotiated, or asked for by parameters.
 
     ``combined``: dates and times are one range (C.2.2.2.5); ``empty``: two quotation marks match
-    what is empty (C.2.2.2.7); ``every``: each of several values must be there (C.2.2.2.8).
+    what is empty (C.2.2.2.7); ``every``: each of several values must be there (C.2.2.2.8);
+    ``fuzzy``: names match by words and their sound as well (C.2.2.2.1).
     """
 
     combined: bool = False
     empty: bool = False
     every: bool = False
+    fuzzy: bool = False
 
 
 BASELINE = Rules()
@@ -122,7 +124,8 @@ def make_key(
     every = rules.every and len(wanted) > 1 and vr in _MULTIPLE
     if every and any(is_pattern(text, vr) for text in wanted):
         raise UnusableQueryError("several values that must all match cannot hold wildcards")
-    return Key(tag=tag, vr=vr, values=wanted, every=every, offset=offset)
+    fuzzy = rules.fuzzy and vr == "PN"
+    return Key(tag=tag, vr=vr, values=wanted, every=every, offset=offset, fuzzy=fuzzy)
 
 
 def combined(keys: Iterable[Key]) -> tuple[Key | CombinedKey, ...]:

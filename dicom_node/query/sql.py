@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from dicom_node.query.folding import GROUP_SUFFIXES, name_groups
+from dicom_node.query.folding import GROUP_SUFFIXES, WORDS_SUFFIX, name_groups, stems
 from dicom_node.query.matching import NUMBERS, CombinedKey, Key, is_pattern, number
 from dicom_node.query.moments import dates, times
 
@@ -32,10 +32,15 @@ class Columns(Protocol):
 
 
 def condition(key: Key, name: str, columns: Columns, dialect: str) -> Condition:
-    """Return the condition of a key on the column ``name`` (a person name has three)."""
+    """Return the condition of a key on the column ``name`` (a person name has four)."""
     if key.empty:
         return _empty(key, name, columns)
     parts = [_value(value, key.vr, name, columns, dialect) for value in key.values]
+    if key.fuzzy and key.vr == "PN":
+        parts = [
+            sa.or_(part, _alike(value, columns[name + WORDS_SUFFIX], dialect))
+            for part, value in zip(parts, key.values, strict=True)
+        ]
     if key.every:
         return sa.and_(*parts)
     if len(parts) > 1 and key.vr not in {"DA", "TM", "PN"} | NUMBERS:
@@ -59,8 +64,7 @@ def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition 
     pieces = [_longest_piece(value) for value in key.values]
     if not all(pieces):
         return None
-    find = sa.func.instr if dialect == "sqlite" else sa.func.strpos
-    parts = [find(text, piece) > 0 for piece in pieces]
+    parts = [_stands_in(text, piece, dialect) for piece in pieces]
     return sa.and_(*parts) if key.every else sa.or_(*parts)
 
 
@@ -128,6 +132,18 @@ def _name(value: str, name: str, columns: Columns, dialect: str) -> Condition:
             if group.strip("*")
         ),
     )
+
+
+def _alike(value: str, words: sa.ColumnElement[Any], dialect: str) -> Condition:
+    each = [
+        sa.or_(*(_stands_in(words, stem, dialect) for stem in any_of)) for any_of in stems(value)
+    ]
+    return sa.and_(*each) if each else sa.false()
+
+
+def _stands_in(text: sa.ColumnElement[Any], piece: str, dialect: str) -> Condition:
+    find = sa.func.instr if dialect == "sqlite" else sa.func.strpos
+    return find(text, piece) > 0
 
 
 def _number(value: str, column: sa.ColumnElement[Any]) -> Condition:

@@ -18,6 +18,11 @@ def _text(name: str) -> "sa.Column[str]":
     return sa.Column(name, sa.Text, nullable=False)
 
 
+def _words(name: str) -> "sa.Column[str]":
+    """What a name is known by; empty in rows that a version before 0.3 writes beside this one."""
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
 def _prefix_index(table: str, name: str) -> sa.Index:
     """An index that PostgreSQL uses for what begins with something, in any locale."""
     return sa.Index(f"ix_{table}_{name}", name, postgresql_ops={name: "text_pattern_ops"})
@@ -31,6 +36,7 @@ STUDY_ATTRIBUTES = sa.Table(
     _text("patient_name"),
     _text("patient_name_ideographic"),
     _text("patient_name_phonetic"),
+    _words("patient_name_words"),
     sa.Column("patient_birth_date", sa.String(8), nullable=False),
     sa.Column("study_date", sa.String(8), nullable=False),
     sa.Column("study_time", _Integer),
@@ -39,6 +45,7 @@ STUDY_ATTRIBUTES = sa.Table(
     _text("referring_physician_name"),
     _text("referring_physician_name_ideographic"),
     _text("referring_physician_name_phonetic"),
+    _words("referring_physician_name_words"),
     _text("attributes"),
     *(
         _prefix_index("study_attributes", name)

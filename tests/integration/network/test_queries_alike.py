@@ -132,9 +132,9 @@ def anybody(_request: Request) -> str:
     return "WS1"
 
 
-def over_http(web: TestClient, path: str, keyword: str, value: str) -> set[str] | None:
+def over_http(web: TestClient, path: str, keyword: str, value: str, **more: str) -> set[str] | None:
     try:
-        answer = web.get(f"/dicom-web/{path}", params={keyword: value})
+        answer = web.get(f"/dicom-web/{path}", params={keyword: value, **more})
     except BadSearchError:  # the node's application answers 400
         return None
     if answer.status_code == 400:
@@ -200,3 +200,23 @@ def test_every_face_finds_the_same(face: Face, keyword: str, value: str, meant: 
 @pytest.mark.parametrize(("keyword", "value"), REFUSED)
 def test_every_face_refuses_what_is_no_date(face: Face, keyword: str, value: str) -> None:
     assert face(keyword, value) is None
+
+
+@pytest.mark.parametrize("path", ["studies", "workitems"])
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("jorg mu", {"A1"}),
+        ("Mueler", {"A1"}),
+        ("太郎 yamada", {"A2"}),
+        ("Oneill", {"B1"}),
+        ("Vice*", {"b1"}),
+        ("Weiss^Bob", set()),
+        ("M?ller^*", {"A1"}),
+        ("*m?lller", set()),
+    ],
+)
+def test_both_searches_over_http_know_names_by_words_and_sound(
+    web: TestClient, path: str, value: str, meant: set[str]
+) -> None:
+    assert over_http(web, path, "PatientName", value, fuzzymatching="true") == meant

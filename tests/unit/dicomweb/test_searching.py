@@ -169,11 +169,14 @@ def test_more_results_than_the_limit_are_announced(client: TestClient) -> None:
     assert "Warning" not in client.get("/dicom-web/studies?limit=3").headers
 
 
-def test_names_are_not_matched_by_their_sound_and_the_answer_says_so(client: TestClient) -> None:
-    answer = client.get("/dicom-web/studies?PatientName=Famely*&fuzzymatching=true")
-    assert answer.json() == []
-    assert "Only literal matching" in answer.headers["Warning"]
-    assert answer.headers["Warning"].startswith("299 ")
+def test_names_are_found_by_words_and_their_sound_where_that_is_asked_for(
+    client: TestClient,
+) -> None:
+    assert not found(client, "/studies?PatientName=Given")
+    answer = client.get("/dicom-web/studies?PatientName=giv&fuzzymatching=true")
+    assert len(answer.json()) == len(OF_STUDIES)
+    assert "Warning" not in answer.headers
+    assert found(client, "/series?PatientName=Givven,family2&fuzzymatching=true") == ["1.2.2"]
 
 
 @pytest.mark.parametrize(
