@@ -46,9 +46,14 @@ class HeaderRoom:
 
     def _give_up(self, connection: H11Protocol) -> None:
         self.leave(connection)
-        if not connection.transport.is_closing():
+        if connection.transport.is_closing():
+            return
+        # Browsers open connections ahead: an answer to what one has yet to ask would be taken for
+        # the answer to what it asks at that very moment.
+        header_begun, _ = connection.conn.trailing_data
+        if header_begun:
             connection.transport.write(_TIMED_OUT)
-            connection.transport.close()
+        connection.transport.close()
 
 
 class _Protocol(H11Protocol):

@@ -44,7 +44,7 @@ def test_a_header_that_does_not_come_is_not_waited_for() -> None:
         assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
         assert slow.recv(100) == b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as mute:
-        assert mute.recv(100).startswith(b"HTTP/1.1 408 ")
+        assert mute.recv(100) == b"", "who has asked nothing gets no answer"
     # A header that came in time counts no more, however long the next one takes to begin.
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as quick:
         quick.sendall(b"GET /hello HTTP/1.1\r\nHost: here\r\n\r\n")
