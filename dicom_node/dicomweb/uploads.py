@@ -8,6 +8,7 @@ from dicom_node.domain.reception import AssociationEnd
 
 # PS3.18 Section 10.5.3.1.2 names the statuses of C-STORE (PS3.4 Table B.2-1) and C122.
 CANNOT_UNDERSTAND = 0xC001
+OUT_OF_RESOURCES = 0xA701
 ANOTHER_STUDY = 0xA900
 """Data set does not match: here, the study that the path names."""
 SYNTAX_NOT_SUPPORTED = 0xC122
@@ -56,10 +57,21 @@ class NotKept:
 
 
 class IncomingObject(Protocol):
-    """Takes the bytes of one Part 10 file, in memory or on disk, within the node's limits."""
+    """Takes the bytes of one part, in memory or on disk, within the node's limits."""
+
+    size: int
+    is_lost: bool
+    """Whether the disk did not take them."""
 
     def write(self, data: bytes, /) -> int:
         """Take bytes; those beyond the limit are only counted."""
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether more came than is held; then nothing is."""
+
+    def getbuffer(self) -> memoryview:
+        """Return what was taken."""
 
     def close(self) -> None:
         """Let go of them."""

@@ -28,6 +28,7 @@ from dicom_node.query.keys import ARCHIVE_KEYS
 
 _FILES = f"{MULTIPART} of {DICOM}; {ZIP}"
 _PICTURES = f"{JPEG}; {PNG}"
+_STORED = f"{MULTIPART} of {DICOM}, or of {DICOM_JSON} and bulk data; {DICOM}"
 _SEARCH = "limit, offset, includefield, fuzzymatching; keys as above"
 _STUDY = "/studies/{study}"
 _SERIES = f"{_STUDY}/series/{{series}}"
@@ -72,8 +73,8 @@ RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
             "contentType, frameNumber, rows, columns, windowCenter, windowWidth, imageQuality, "
             "transferSyntax",
         ),
-        ("POST", "/studies"): ("STOW-RS", f"{MULTIPART} of {DICOM}; {DICOM}", ""),
-        ("POST", _STUDY): ("STOW-RS", f"{MULTIPART} of {DICOM}; {DICOM}", ""),
+        ("POST", "/studies"): ("STOW-RS", _STORED, ""),
+        ("POST", _STUDY): ("STOW-RS", _STORED, ""),
         ("GET", "/workitems"): ("UPS-RS", DICOM_JSON, "limit, offset, includefield, keys of steps"),
         ("POST", "/workitems"): ("UPS-RS", DICOM_JSON, "workitem"),
         ("GET", "/workitems/{uid}"): ("UPS-RS", DICOM_JSON, ""),
