@@ -21,6 +21,7 @@ from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.node.administering import make_routes
 from dicom_node.node.health import disk_problems, standing_problems
 from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.single_sign_on import make_provider
 from dicom_node.persistence.database import (
     MIGRATIONS,
     WAREHOUSE_MIGRATIONS,
@@ -61,6 +62,10 @@ def doctor(
             name = f"destination {entity.title}"
             if not _report(run.console, name, functools.partial(_echo_entity, run, entity)):
                 failed.append(name)
+    if run.settings().openid.issuer:
+        name = f"sign-in at {run.settings().openid.issuer}"
+        if not _report(run.console, name, lambda: _check_openid(run)):
+            failed.append(name)
     if failed:
         raise NotHealthyError(f"{len(failed)} checks failed: {', '.join(failed)}")
 
@@ -157,6 +162,12 @@ def _check_database(run: Invocation) -> str:
     current, _ = schema_revision(repositories.engine)
     counts = repositories.index.counts()
     return f"schema {current}, {sum(counts.values())} studies"
+
+
+def _check_openid(run: Invocation) -> str:
+    """Ask the provider for its document, as the first sign-in would."""
+    make_provider(run.settings().openid).begin("")
+    return "the provider answers, and is the issuer of the settings"
 
 
 def _check_node(run: Invocation) -> str:

@@ -6,10 +6,17 @@ password) come from the environment or from files, never from TOML. The table in
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,7 +26,11 @@ from pydantic_settings import (
 
 from dicom_node.domain.notice import QuietHours, UrgentRule
 from dicom_node.domain.retrieval import Way
+from dicom_node.domain.user import UserRole
 from dicom_node.errors import ConfigurationError
+
+# What a secret or token passes through is encrypted, or stays on this machine.
+_ISSUER = r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?(/[^\s?#]*)?)?$"
 
 
 class _Section(BaseModel):
@@ -91,6 +102,39 @@ class WebSettings(_Section):
     def is_secure(self) -> bool:
         """Whether browsers reach the node by HTTPS, its own or a proxy's."""
         return self.https or bool(self.certificate)
+
+
+class OpenIdSettings(_Section):
+    """Signing in at an OpenID Provider (OpenID Connect Core 1.0)."""
+
+    issuer: str = Field(default="", pattern=_ISSUER)
+    """The provider's issuer, as its discovery document writes it; empty: passwords alone."""
+    client_id: str = ""
+    """What the provider calls the node."""
+    client_secret_file: str = ""
+    """File with the client's secret, readable by the node only; empty: a public client."""
+    trusted: str = ""
+    """PEM file with what the provider's certificate must lead to; empty: the well-known."""
+    label: str = Field(default="OpenID", min_length=1, max_length=64)
+    """What people call the provider; the button says it."""
+    scopes: tuple[str, ...] = ("openid", "profile")
+    """What is asked for; many providers want another one for groups."""
+    name_claim: str = Field(default="preferred_username", min_length=1)
+    """The claim that is the user name here, without what follows an @."""
+    roles_claim: str = Field(default="groups", min_length=1)
+    """The claim that roles are taken from, its parts joined by dots: realm_access.roles."""
+    roles: dict[UserRole, tuple[str, ...]] = {}
+    """For each role, the values of that claim that give it; others give none."""
+    organization: str = Field(default="", max_length=64)
+    """The organisation for which people of the provider make their verdicts."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.issuer and not (self.client_id and any(self.roles.values())):
+            raise ValueError("openid.issuer needs openid.client_id and openid.roles too")
+        if self.issuer and "openid" not in self.scopes:
+            raise ValueError("openid.scopes needs openid among them")
+        return self
 
 
 class DatabaseSettings(_Section):
@@ -439,6 +483,7 @@ class NodeSettings(BaseSettings):
     """One line of text or one JSON object per event."""
     network: NetworkSettings = NetworkSettings()
     web: WebSettings = WebSettings()
+    openid: OpenIdSettings = OpenIdSettings()
     database: DatabaseSettings = DatabaseSettings()
     workflow: WorkflowSettings = WorkflowSettings()
     hosts: HostSettings = HostSettings()

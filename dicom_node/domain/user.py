@@ -58,6 +58,14 @@ PERMISSIONS_OF_ROLE: dict[UserRole, frozenset[Permission]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who somebody is at an OpenID Provider: the one pair of claims that stays (Core 5.7)."""
+
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """One person who may sign in.
 

@@ -22,6 +22,7 @@ from dicom_node.node.clock import utc_now
 from dicom_node.node.fetching import prior_rule
 from dicom_node.node.priors_shown import PriorsShown
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.single_sign_on import make_single_sign_on
 from dicom_node.web import uploading
 from dicom_node.web.administration.sections import make_sections
 from dicom_node.web.api.callers import Caller, needing
@@ -121,6 +122,7 @@ def make_pages(
         https=settings.web.is_secure,
         sections=sections,
         people=administration.people if administration is not None else None,
+        single=make_single_sign_on(settings, repositories),
         interfaces=interfaces,
         streams=Streams(is_one=is_store, max_bytes=settings.web.max_upload_bytes),
     )

@@ -26,6 +26,15 @@ SESSIONS = sa.Table(
     sa.Column("begun_at", UtcDateTime, nullable=False, index=True),
 )
 
+# Who people are at an OpenID Provider; those who have a password here alone have no row.
+IDENTITIES = sa.Table(
+    "identities",
+    METADATA,
+    sa.Column("issuer", sa.String(255), primary_key=True),
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("user_name", sa.String(64), nullable=False, unique=True),
+)
+
 # The routes as a whole, each time that somebody has changed them; the newest counts.
 ROUTE_SETS = sa.Table(
     "route_sets",

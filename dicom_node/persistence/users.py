@@ -6,8 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.domain.user import User, UserRole
+from dicom_node.domain.user import Identity, User, UserRole
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.access_tables import IDENTITIES
 from dicom_node.persistence.audit import note, stale
 from dicom_node.persistence.corridor.tables import USERS
 
@@ -45,12 +46,32 @@ class UserStore:
         return found
 
     def password_hash(self, name: str) -> str | None:
-        """Return the hash of a user's password; None for one who does not exist."""
+        """Return the hash of a user's password; None for one who has none, or does not exist."""
         with self._read() as connection:
             found: str | None = connection.scalar(
                 sa.select(USERS.c.password_hash).where(USERS.c.name == name)
             )
+            return found or None
+
+    def named(self, identity: Identity) -> str | None:
+        """Return the name of who somebody at an OpenID Provider is here, or None."""
+        query = sa.select(IDENTITIES.c.user_name).where(
+            IDENTITIES.c.issuer == identity.issuer, IDENTITIES.c.subject == identity.subject
+        )
+        with self._read() as connection:
+            found: str | None = connection.scalar(query)
             return found
+
+    def enroll(self, user: User, identity: Identity, *, actor: str, at: datetime) -> None:
+        """Add a user who signs in at an OpenID Provider and has no password here.
+
+        Raises
+        ------
+        ConflictError
+            When there is one of that name, or that is somebody here already.
+        """
+        known = {"issuer": identity.issuer, "subject": identity.subject, "user_name": user.name}
+        self._add(user, "", known, actor=actor, at=at)
 
     def add(self, user: User, password_hash: str, *, actor: str, at: datetime) -> None:
         """Add a user.
@@ -60,10 +81,23 @@ class UserStore:
         ConflictError
             When there is one of that name.
         """
+        self._add(user, password_hash, None, actor=actor, at=at)
+
+    def _add(
+        self,
+        user: User,
+        password_hash: str,
+        identity: dict[str, str] | None,
+        *,
+        actor: str,
+        at: datetime,
+    ) -> None:
         values = {**_row(user), "password_hash": password_hash, "created_at": at}
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(USERS).values(**values))
+                if identity is not None:
+                    connection.execute(sa.insert(IDENTITIES).values(**identity))
                 note(connection, "user add", user.name, sorted(user.roles), actor=actor, at=at)
         except sa.exc.IntegrityError as error:
             raise ConflictError(f"user {user.name} exists already.") from error
@@ -79,6 +113,8 @@ class UserStore:
         with self._engine.begin() as connection:
             before = _said(connection, name)
             connection.execute(sa.delete(USERS).where(USERS.c.name == name))
+            # Whoever gets the name next is somebody else.
+            connection.execute(sa.delete(IDENTITIES).where(IDENTITIES.c.user_name == name))
             note(connection, "user remove", name, [], actor=actor, at=at, before=before)
 
     def change(self, user: User, *, actor: str, at: datetime, epoch: int | None = None) -> None:

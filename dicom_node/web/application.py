@@ -15,6 +15,7 @@ from dicom_node.domain.host import Host
 from dicom_node.web import assets, sign_in
 from dicom_node.web import problems as problem_pages
 from dicom_node.web.frame import Frame, Section
+from dicom_node.web.openid_sign_in import SingleSignOn
 from dicom_node.web.request_limits import RequestLimits, Streams
 from dicom_node.web.request_times import Observe, RequestTimes
 from dicom_node.web.security import SecurityHeaders
@@ -34,8 +35,8 @@ class Pages:
 
     ``interfaces`` say themselves who may use them: people who are signed in, or machines whose
     tokens ``people`` knows. ``https`` says that browsers reach the node by HTTPS: cookies are then
-    sent by nothing else. ``streams`` are the requests that bring large bodies, and ``record`` takes
-    what the audit trail is told.
+    sent by nothing else. ``single`` lets people sign in elsewhere too. ``streams`` are the requests
+    that bring large bodies, and ``record`` takes what the audit trail is told.
     """
 
     frame: Frame
@@ -46,6 +47,7 @@ class Pages:
     https: bool = False
     sections: Sequence[Section] = ()
     people: People | None = None
+    single: SingleSignOn | None = None
     interfaces: Sequence[APIRouter] = ()
     streams: Streams | None = None
     record: Record = unrecorded
@@ -152,7 +154,9 @@ def _add_pages(application: FastAPI, pages: Pages) -> None:
     application.state.clock = pages.clock
     application.state.record = pages.record
     pages.frame.show(pages.sections)
-    application.include_router(sign_in.make_router(pages.frame, pages.accounts, pages.clock))
+    application.include_router(
+        sign_in.make_router(pages.frame, pages.accounts, pages.clock, pages.single)
+    )
     guarded = [Depends(signed_in), Depends(check_csrf)]
     for section in pages.sections:
         application.include_router(section.router, dependencies=guarded)

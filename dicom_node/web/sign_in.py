@@ -14,6 +14,7 @@ from dicom_node.configuration.passwords import is_right
 from dicom_node.web.attempts import SignInAttempts
 from dicom_node.web.frame import Frame
 from dicom_node.web.languages import CHOSEN
+from dicom_node.web.openid_sign_in import SingleSignOn, add_single_sign_on, signed_in_there
 from dicom_node.web.records import address as address_of
 from dicom_node.web.records import now, record
 from dicom_node.web.sessions import (
@@ -24,6 +25,7 @@ from dicom_node.web.sessions import (
     end,
     signed_in,
 )
+from dicom_node.web.sign_in_page import SignInPage, local_path
 from sr_templates.language.language import LanguageCode
 
 _LOG = logging.getLogger(__name__)
@@ -31,9 +33,15 @@ PATH = "/sign-in"
 _SOMEBODY = "(unknown)"
 
 
-def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime]) -> APIRouter:
-    """Return the routes for signing in and out."""
+def make_router(
+    frame: Frame,
+    accounts: Accounts,
+    clock: Callable[[], datetime],
+    single: SingleSignOn | None = None,
+) -> APIRouter:
+    """Return the routes for signing in and out: by password, and at a provider if there is one."""
     router = APIRouter(dependencies=[Depends(check_csrf)])
+    page = SignInPage(frame, elsewhere=single.label if single else "")
     attempts = SignInAttempts(clock)
 
     @router.get("/")
@@ -45,13 +53,13 @@ def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime])
         return frame.page(request, signed_in(request), "welcome.html")
 
     @router.get(PATH)
-    def show(request: Request, to: str = "") -> Response:
+    def show(request: Request, to: str = "", left: str = "") -> Response:
         try:
             user = signed_in(request)
         except NotSignedInError:
             closed = not accounts.all()
-            return frame.page(request, None, "sign_in.html", closed=closed, to=to, problem="")
-        return RedirectResponse(_local(to) or frame.home(user), status_code=303)
+            return page.show(request, to=to, closed=closed, left=bool(left and single))
+        return RedirectResponse(local_path(to) or frame.home(user), status_code=303)
 
     @router.post(PATH)
     def sign_in(
@@ -66,30 +74,37 @@ def make_router(frame: Frame, accounts: Accounts, clock: Callable[[], datetime])
             _note(request, _known(accounts, name), refused="too many tries")
             minutes = -(-int(wait.total_seconds()) // 60)
             problem = f"Too many tries. Wait {minutes} min, then try again."
-            return _again(request, frame, to, problem, status=429)
+            return page.show(request, to=to, problem=problem, status=429)
         user = accounts.find(name)
         if not is_right(password, accounts.password_hash(name)) or user is None or user.disabled:
             attempts.failed(name, address)
             _note(request, _known(accounts, name), refused="name or password wrong")
             # What was typed as a name may be a password: it stays out of the log.
             _LOG.warning("sign-in refused address=%s known=%s", address, user is not None)
-            return _again(request, frame, to, "Name or password is not right.", status=403)
+            problem = "Name or password is not right."
+            return page.show(request, to=to, problem=problem, status=403)
         attempts.succeeded(name, address)
         begin(request, user)
         _note(request, user.name)
         _LOG.info("signed in user=%s address=%s", user.name, address)
-        return RedirectResponse(_local(to) or frame.home(user), status_code=303)
+        return RedirectResponse(local_path(to) or frame.home(user), status_code=303)
 
+    _add_sign_out(router)
+    _add_language(router, accounts)
+    if single is not None:
+        add_single_sign_on(router, page, frame, single)
+    return router
+
+
+def _add_sign_out(router: APIRouter) -> None:
     @router.post("/sign-out")
     def sign_out(request: Request) -> Response:
         name = request.session.get("user", "")
+        was_there = signed_in_there(request)
         end(request)
         if name:
             _note(request, name, leaves=True)
-        return RedirectResponse(PATH, status_code=303)
-
-    _add_language(router, accounts)
-    return router
+        return RedirectResponse(f"{PATH}?left=1" if was_there else PATH, status_code=303)
 
 
 def _add_language(router: APIRouter, accounts: Accounts) -> None:
@@ -113,14 +128,3 @@ def _note(request: Request, user: str, *, refused: str = "", leaves: bool = Fals
     where, at = address_of(request), now(request)
     said = events.authentication(user, at=at, address=where, refused=refused, leaves=leaves)
     record(request, said)
-
-
-def _again(request: Request, frame: Frame, to: str, problem: str, *, status: int) -> Response:
-    return frame.page(
-        request, None, "sign_in.html", status=status, closed=False, to=to, problem=problem
-    )
-
-
-def _local(path: str) -> str:
-    """Return ``path`` if it leads to a page of the node; nothing for another site's address."""
-    return path if path.startswith("/") and path[1:2] not in ("/", "\\") else ""

@@ -35,6 +35,8 @@ from tests.unit.workflow.test_pipeline import Works
 
 BATCH = 200
 """Objects over one association, each a study of its own."""
+# Of a machine that has other things to do; who waits longer waits in vain.
+_PATIENCE = 600.0
 _ANY = Route(name="any", model="any", modalities=frozenset({"CR", "DX", "CT"}))
 _ROOT_UID = "1.2.826.0.1.3680043.9"
 _SOP_INSTANCE, _STUDY = b"\x08\0\x18\0", b"\x20\0\x0d\0"
@@ -154,7 +156,7 @@ def _works(engine: sa.Engine, folder: Path) -> Works:
 
 def _send(running: node.Reception, batch: range, sound: Sequence[Seed], tally: Tally) -> None:
     pairs = tuple(product(CLASSES, SYNTAXES))
-    with raw_scu(running.peer, MODALITY, pairs) as scu:
+    with raw_scu(running.peer, MODALITY, pairs, _PATIENCE) as scu:
         for number in batch:
             seed = sound[number % len(sound)]
             uid = f"{_ROOT_UID}.1.{number}"

@@ -95,7 +95,8 @@ class Spoiler:
             self._lot.choice(self._ways)(changed)
         data = b"".join(each.encode() for each in changed)
         if self._lot.random() < 0.05:
-            data = data[: self._lot.randrange(len(data) + 1)]
+            # Not to nothing: the SCU says that a data set follows, and sends none.
+            data = data[: self._lot.randrange(len(data) + 1) or 1]
         return data
 
     def _any(self, elements: Sequence[Element]) -> int:

@@ -34,7 +34,7 @@ class RawScu:
         with warnings.catch_warnings(action="ignore"):
             _, response = self.association.dimse.get_msg(block=True)
         if not isinstance(response, C_STORE):
-            pytest.fail("no response to C-STORE")
+            pytest.fail(f"no response to the C-STORE of {sop_instance}")
         return int(response.Status or 0), response.ErrorComment or ""
 
     def send(self, data: bytes, *, sop_class: str, sop_instance: str, syntax: str) -> None:
@@ -59,10 +59,11 @@ def associate(
     peer: Peer,
     calling: str,
     pairs: Sequence[tuple[str, str]] = ((CR_IMAGE, ExplicitVRLittleEndian),),
+    patience: float = 30.0,
 ) -> Association:
     """Ask for an association and return it, whatever became of it."""
     ae = AE(ae_title=calling)
-    ae.dimse_timeout = ae.acse_timeout = ae.network_timeout = 30
+    ae.dimse_timeout = ae.acse_timeout = ae.network_timeout = patience
     contexts = [build_context(sop_class, syntax) for sop_class, syntax in dict.fromkeys(pairs)]
     return ae.associate(peer.host, peer.port, contexts=contexts, ae_title=peer.ae_title)
 
@@ -114,9 +115,13 @@ def raw_scu(
     peer: Peer,
     calling: str,
     pairs: Sequence[tuple[str, str]] = ((CR_IMAGE, ExplicitVRLittleEndian),),
+    patience: float = 30.0,
 ) -> Iterator[RawScu]:
-    """Open an association for some SOP Class and transfer syntax pairs."""
-    association = associate(peer, calling, pairs)
+    """Open an association for some SOP Class and transfer syntax pairs.
+
+    ``patience`` are the seconds for which a response is waited for.
+    """
+    association = associate(peer, calling, pairs, patience)
     if not association.is_established:
         pytest.fail("the association was not accepted")
     # As pynetdicom's own send_c_store does: its reactor must not take the responses.

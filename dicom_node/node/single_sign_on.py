@@ -1,0 +1,82 @@
+"""Signing in at an OpenID Provider, as the settings want it."""
+
+import stat
+from pathlib import Path
+
+from dicom_node.administration.openid import Admission, ClaimRules
+from dicom_node.configuration.settings import NodeSettings, OpenIdSettings
+from dicom_node.errors import ConfigurationError
+from dicom_node.node.clock import utc_now
+from dicom_node.node.repositories import Repositories
+from dicom_node.web.openid_sign_in import Provider, SingleSignOn
+
+
+def make_single_sign_on(settings: NodeSettings, repositories: Repositories) -> SingleSignOn | None:
+    """Return how people sign in at the provider; None where they have passwords alone.
+
+    Raises
+    ------
+    ConfigurationError
+        When a file that the settings name cannot be used.
+    """
+    openid = settings.openid
+    if not openid.issuer:
+        return None
+    rules = ClaimRules(
+        name_claim=openid.name_claim,
+        roles_claim=openid.roles_claim,
+        roles=openid.roles,
+        organization=openid.organization,
+    )
+    return SingleSignOn(
+        provider=make_provider(openid),
+        label=openid.label,
+        rules=rules,
+        admission=Admission(repositories.users, rules, clock=utc_now),
+        address=settings.notifications.address,
+    )
+
+
+def make_provider(openid: OpenIdSettings) -> Provider:
+    """Return the provider of the settings; it is asked at the first need.
+
+    Raises
+    ------
+    ConfigurationError
+        When a file that the settings name cannot be used.
+    """
+    from dicom_node.web.openid import (  # noqa: PLC0415 - a node without one starts without it
+        OpenIdProvider,
+        ProviderOptions,
+    )
+
+    if openid.trusted and not Path(openid.trusted).is_file():
+        raise ConfigurationError(f"openid.trusted {openid.trusted} is no file.")
+    return OpenIdProvider(
+        ProviderOptions(
+            issuer=openid.issuer,
+            client_id=openid.client_id,
+            client_secret=_secret(openid.client_secret_file),
+            scopes=openid.scopes,
+            trusted=openid.trusted,
+        )
+    )
+
+
+def _secret(path: str) -> str:
+    if not path:
+        return ""
+    file = Path(path)
+    try:
+        mode = file.stat().st_mode
+        secret = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "") or "not text"
+        raise ConfigurationError(f"openid.client_secret_file {file}: {reason}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(
+            f"openid.client_secret_file {file}: others may read it; chmod 600 {file}"
+        )
+    if not secret:
+        raise ConfigurationError(f"openid.client_secret_file {file} is empty.")
+    return secret
