@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from dicom_node.domain.delivery import Delivery
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.study import StudyRecord, StudyState
-from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.domain.wanted_study import WantedStudy
+from dicom_node.errors import ConflictError
 
 Place = tuple[datetime, str]
 """When a study last received something, and its UID: where a page of a list ends."""
@@ -52,11 +53,18 @@ class StudyIndex(Protocol):
     def counts(self) -> dict[StudyState, int]:
         """Return how many studies there are in each state."""
 
-    def reopen(self, study_instance_uid: str) -> int | None:
-        """Let a study be analysed once more; None if unknown."""
+    def reopen(self, study_instance_uid: str, *, with_priors: bool = True) -> int | None:
+        """Let a study be analysed once more; None if unknown, or a prior not to be counted."""
 
     def reopen_failed(self, study_instance_uid: str | None = None) -> int:
         """Let failed studies be analysed again; return how many."""
+
+
+class WantedStudies(Protocol):
+    """Studies that are fetched to be analysed."""
+
+    def want(self, wanted: WantedStudy, *, at: datetime) -> None:
+        """Record that a study is wanted, again too."""
 
 
 class StudyLists(Protocol):
@@ -146,9 +154,14 @@ class Studies:
         lists: StudyLists,
         results: StudyResults,
         deliveries: StudyDeliveries,
+        wanted: WantedStudies,
+        archive: str,
         trail: Trail,
         clock: Callable[[], datetime],
     ) -> None:
+        """Keep the parts; ``archive`` has whole studies of which only a part was fetched."""
+        self._wanted = wanted
+        self._archive = archive
         self._index = index
         self._lists = lists
         self._results = results
@@ -185,13 +198,29 @@ class Studies:
     def rerun(self, study_instance_uid: str, *, actor: str) -> None:
         """Have a study routed and analysed once more; a running node takes it up shortly.
 
+        Of one that was fetched as a prior the rest is fetched first, and its results go where those
+        of studies from the archive go.
+
         Raises
         ------
         NotFoundError
             When it is not in the index.
+        ConflictError
+            When it was fetched as a prior, and no archive is named that has the rest.
         """
-        if self._index.reopen(study_instance_uid) is None:
-            raise NotFoundError(f"study {study_instance_uid} is not in the index.")
+        if self._index.reopen(study_instance_uid, with_priors=False) is None:
+            record = self._index.study(study_instance_uid)
+            if not self._archive:
+                raise ConflictError(
+                    f"study {study_instance_uid} was fetched as a prior, maybe in part: set "
+                    "retrieval.archive so that the rest is fetched, or have it sent."
+                )
+            wanted = WantedStudy(
+                study_instance_uid=study_instance_uid,
+                archive=self._archive,
+                sender=record.sender or self._archive,
+            )
+            self._wanted.want(wanted, at=self._clock())
         self._note("study rerun", study_instance_uid, 1, actor)
 
     def rerun_failed(self, *, actor: str, study_instance_uid: str = "") -> int:

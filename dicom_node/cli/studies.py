@@ -13,6 +13,7 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.patient import PatientDecision, PatientInStudy
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.node.clock import utc_now
+from dicom_node.node.mending import make_studies
 from dicom_node.node.repositories import Repositories
 from dicom_node.workflow.analysis.patients import difference_of, named_patients, without_own
 
@@ -105,7 +106,7 @@ def decide(
         why=why,
     )
     repositories.patient_decisions.decide(study, decision)
-    repositories.index.reopen(study)
+    make_studies(repositories).rerun(study, actor=decision.actor)
     run.console.print(_told(decision, patients), highlight=False, soft_wrap=True)
     run.console.print("A running node analyses the study shortly.")
 

@@ -14,6 +14,8 @@ def make_studies(repositories: Repositories) -> Studies:
         lists=repositories.traffic,
         results=repositories.hotbase,
         deliveries=repositories.deliveries,
+        wanted=repositories.wanted,
+        archive=repositories.settings.retrieval.archive,
         trail=repositories.audit,
         clock=utc_now,
     )

@@ -7,7 +7,7 @@ from ai_engine.prediction import ModelIdentity
 from ai_engine.result import Result
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job
-from dicom_node.domain.prior import Prior, shows_images
+from dicom_node.domain.prior import Prior, PriorState, shows_images
 from dicom_node.workflow.ports import StudyStore
 
 
@@ -27,7 +27,7 @@ class ModelsWithPriors(Protocol):
 
 
 class Giving:
-    """Asks models that want priors, with those that are here when the patience is over."""
+    """Asks models that want priors, with those that are here whole when the patience is over."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Giving:
         images = [
             each
             for prior in self._priors(study)
+            if prior.state is PriorState.HELD  # half a prior may lack what is compared
             for each in self._index.instances(prior.prior_study_uid)
             if each.header.has_pixels and shows_images(each.header.modality or "")
         ]

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -128,3 +128,13 @@ def test_a_model_that_wants_none_waits_for_none(desk: Desk) -> None:
 def test_nobody_waits_for_an_archive_that_did_not_answer(desk: Desk) -> None:
     desk.ledger.postpone(STUDY, datetime(2100, 1, 1, tzinfo=UTC), reason="it is away")
     assert desk.fetching.wait_for(STUDY, 3600)
+
+
+@pytest.mark.parametrize("state", sorted(set(PriorState) - {PriorState.HELD}))
+def test_what_came_of_a_prior_in_part_is_not_given(desk: Desk, state: PriorState) -> None:
+    desk.archive.may_answer.set()
+    assert desk.fetching.wait_for(STUDY, 60)
+    (prior,) = desk.ledger.of_study(STUDY)
+    desk.ledger.keep(replace(prior, state=state))
+    assert desk.predict(patience=60) is not None
+    assert desk.models.given == []

@@ -1,0 +1,64 @@
+"""A study that was fetched as a prior is not analysed by what was fetched of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dicom_node.administration.studies import Studies
+from dicom_node.domain.retrieval import Purpose
+from dicom_node.domain.study import StudyState
+from dicom_node.domain.wanted_study import WantedState, WantedStudy
+from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.node.clock import utc_now
+from dicom_node.node.mending import make_studies
+from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.corridor.retrievals import RetrievalStore
+from tests.peers.office import office_stores
+from tests.unit.builders import EPOCH, a_described_instance
+
+PRIOR = "1.2"
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[Repositories]:
+    """A node that has one study, of which an image was fetched as a prior's."""
+    with office_stores(tmp_path) as made:
+        retrievals = RetrievalStore(made.engine)
+        retrievals.begin(PRIOR, "PACS", Purpose.PRIOR, at=EPOCH)
+        image = a_described_instance("1.2.1.1", study=PRIOR, series="1.2.1", PatientID="P1")
+        made.index.record([replace(image, calling_ae="PACS")])
+        retrievals.end(PRIOR, "PACS", Purpose.PRIOR, until=EPOCH + timedelta(seconds=1))
+        assert made.index.study(PRIOR).state is StudyState.PRIOR
+        yield made
+
+
+def studies(stores: Repositories, archive: str) -> Studies:
+    return Studies(
+        index=stores.index,
+        lists=stores.traffic,
+        results=stores.hotbase,
+        deliveries=stores.deliveries,
+        wanted=stores.wanted,
+        archive=archive,
+        trail=stores.audit,
+        clock=utc_now,
+    )
+
+
+def test_the_rest_of_a_prior_is_fetched_before_it_is_analysed(stores: Repositories) -> None:
+    studies(stores, "PACS").rerun(PRIOR, actor="otto")
+    assert stores.wanted.wanted(PRIOR) == WantedStudy(
+        study_instance_uid=PRIOR, archive="PACS", sender="PACS", state=WantedState.WAITING
+    )
+    assert stores.index.study(PRIOR).state is StudyState.PRIOR
+
+
+def test_without_an_archive_a_prior_is_not_analysed_and_that_is_said(stores: Repositories) -> None:
+    with pytest.raises(ConflictError, match=r"retrieval\.archive"):
+        make_studies(stores).rerun(PRIOR, actor="otto")
+    assert stores.index.study(PRIOR).state is StudyState.PRIOR
+    with pytest.raises(NotFoundError):
+        make_studies(stores).rerun("1.2.3.4", actor="otto")
