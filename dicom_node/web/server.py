@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from email.utils import formatdate
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -32,19 +33,23 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, awake once a second for its Date header instead of ten times for a flag."""
+    """Uvicorn, awake once a second for its Date header while somebody is connected, else not."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, http: type[asyncio.Protocol]) -> None:
         super().__init__(config)
-        self._told_to_stop = asyncio.Event()
+        self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        config.http = _announcing(http, self._is_connected)
 
     async def main_loop(self) -> None:
         """Serve until told to stop (uvicorn.Server)."""
         self._loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
+            self._news.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._told_to_stop.wait(), _TICK_SECONDS)
+                await asyncio.wait_for(
+                    self._news.wait(), _TICK_SECONDS if self.server_state.connections else None
+                )
 
     def stop(self) -> None:
         """Tell it to stop; called by another thread."""
@@ -52,7 +57,26 @@ class _Server(uvicorn.Server):
         loop = self._loop
         if loop is not None:
             with suppress(RuntimeError):  # it has ended
-                loop.call_soon_threadsafe(self._told_to_stop.set)
+                loop.call_soon_threadsafe(self._news.set)
+
+    def _is_connected(self) -> None:
+        # At once: the first answer may be made before the loop above has its turn.
+        date = formatdate(usegmt=True).encode()
+        self.server_state.default_headers = [(b"date", date), *self.config.encoded_headers]
+        self._news.set()
+
+
+def _announcing(
+    http: type[asyncio.Protocol], announce: Callable[[], None]
+) -> type[asyncio.Protocol]:
+    """Return a protocol that calls ``announce`` when somebody has connected."""
+
+    class Announcing(http):  # type: ignore[misc, valid-type]
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            announce()
+            super().connection_made(transport)
+
+    return Announcing
 
 
 class WebServer:
@@ -89,12 +113,12 @@ class WebServer:
                 application,
                 log_config=None,
                 access_log=False,
-                http=http or protocol_with_deadline(),
                 lifespan="off",
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=list(proxies),
                 ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
-            )
+            ),
+            http or protocol_with_deadline(),
         )
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None

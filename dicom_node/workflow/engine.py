@@ -23,6 +23,7 @@ from dbos import error as dbos_error
 from dicom_node.domain.self_test import StageTime
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
+from dicom_node.workflow.looks import Looks
 from dicom_node.workflow.names import ANALYSE, APPLICATION, CONCLUDE, STUDIES, VERDICTS, stage_times
 from dicom_node.workflow.outages import Outages
 from dicom_node.workflow.pipeline import Corridor
@@ -43,6 +44,8 @@ _LEFT = "CANCELLED"
 _DIRECT = 64
 # How many rows are deleted at a time.
 _PAGE = 1000
+# Seconds between two looks for work that nobody has told of.
+_NET = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +156,13 @@ class WorkflowEngine:
         self._analyse: Callable[[str], None]
         self._conclude: Callable[[str], None]
         self._debouncer: Debouncer[[str], None]
+        self._looks = Looks()
 
     def start(self) -> None:
         """Open the workflow store and take up whatever the last run left unfinished."""
         refuse_pickles()
         self.outages.start()
-        DBOS(
+        dbos = DBOS(
             config={
                 "name": APPLICATION,
                 "system_database_url": self._settings.database_url,
@@ -168,6 +172,7 @@ class WorkflowEngine:
                 "executor_id": self._settings.executor_id,
                 "log_level": self._settings.log_level,
                 "console_log_level": self._settings.log_level,
+                # Until the looks are made rare, which is before this has passed once.
                 "notification_listener_polling_interval_sec": 0.1,
                 "db_engine_kwargs": self._connecting(),
             }
@@ -175,6 +180,9 @@ class WorkflowEngine:
         self._register()
         DBOS.launch()
         sharing = self._settings.sharing
+        # Other hosts do not tell this one of what they leave in the queues.
+        net = 0.0 if sharing else _NET
+        self._looks.make_rare(dbos, net=net, delays_net=net)
         DBOS.register_queue(
             STUDIES,
             worker_concurrency=sharing.places if sharing else _DIRECT,
@@ -182,6 +190,7 @@ class WorkflowEngine:
         )
         if sharing:
             DBOS.register_queue(VERDICTS, worker_concurrency=_DIRECT)
+        self._looks.tell()
         self._debouncer = Debouncer.create(self._analyse, queue=STUDIES)
         self.take_up_versions()
         if forgotten := self._rows.forget_foreign_values(StepValues().name()):
@@ -190,7 +199,8 @@ class WorkflowEngine:
     def stop(self, timeout: float = 10.0) -> None:
         """Let running workflows end, up to ``timeout`` seconds; the rest is taken up next time."""
         self.outages.stop()
-        DBOS.destroy(workflow_completion_timeout_sec=int(timeout), destroy_registry=True)
+        self._looks.stop(timeout)
+        DBOS.destroy(destroy_registry=True)
         self._rows.close()
 
     def analyse_now(self, study_instance_uid: str) -> str:
@@ -206,11 +216,14 @@ class WorkflowEngine:
                 DBOS.start_workflow(self._analyse, study_instance_uid)
             else:
                 DBOS.enqueue_workflow(STUDIES, self._analyse, study_instance_uid)
+        if not is_direct:
+            self._looks.tell()
         return workflow_id
 
     def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
         """Start analysing a study ``seconds`` after the last call for it."""
         handle = self._debouncer.debounce(study_instance_uid, seconds, study_instance_uid)
+        self._looks.tell_in(seconds)
         return handle.workflow_id
 
     def conclude_now(self, item_id: str, attempt: int = 1) -> None:
@@ -259,6 +272,7 @@ class WorkflowEngine:
     def take_up(self, workflow_id: str) -> None:
         """Go on with a workflow that no thread runs, where it was."""
         DBOS.resume_workflow(workflow_id)
+        self._looks.tell()
 
     def take_over(self, executor_ids: Collection[str]) -> int:
         """Have whoever works go on with what dead hosts were running; return how much that was.
@@ -269,6 +283,7 @@ class WorkflowEngine:
         released = self._rows.release(executor_ids, self._settings.contract.version)
         if released:
             _LOG.warning("work of dead hosts taken over workflows=%d", len(released))
+            self._looks.tell()
         return len(released) + self.take_up_versions(executor_ids)
 
     def alive(self, workflow_ids: Sequence[str]) -> frozenset[str]:
@@ -310,6 +325,8 @@ class WorkflowEngine:
         for each in left.go_on:
             if each.is_running:
                 DBOS.resume_workflow(each.workflow_id)
+        if left.go_on:
+            self._looks.tell()
         if left.anew:
             self.cancel([each.workflow_id for each in left.anew])
         if left.go_on or left.anew:
@@ -372,11 +389,14 @@ class WorkflowEngine:
         workflow_id = DBOS.workflow_id or ""
         with self._lock:
             self._running.add(workflow_id)
+            came_from_queue = workflow_id not in self._direct
         try:
             yield
         finally:
             with self._lock:
                 self._running.discard(workflow_id)
+            if came_from_queue:
+                self._looks.tell()
 
     def _guarded_analysis(self, study_instance_uid: str) -> None:
         steps = _Steps(self)

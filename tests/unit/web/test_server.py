@@ -2,6 +2,8 @@
 
 import socket
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from urllib.request import urlopen
 
 import pytest
@@ -33,6 +35,17 @@ def test_the_server_answers_until_it_is_stopped_and_says_when_its_port_is_taken(
     server.stop()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_an_answer_after_a_rest_has_the_date_of_the_answer() -> None:
+    """At rest nobody winds the clock of the Date header (RFC 9110, section 6.6.1)."""
+    server = WebServer(hello_application(), host="127.0.0.1", port=0)
+    server.start()
+    server._server.server_state.default_headers = [(b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")]
+    with urlopen(f"http://127.0.0.1:{server.port}/hello", timeout=60) as answer:
+        said = parsedate_to_datetime(answer.headers["Date"])
+    assert datetime.now(UTC) - said < timedelta(minutes=5)
+    server.stop()
 
 
 def test_a_header_that_does_not_come_is_not_waited_for() -> None:

@@ -1,0 +1,152 @@
+"""When DBOS looks for work: as soon as there is some, and otherwise seldom.
+
+DBOS asks its database once a second for each queue, for delays that have passed, for queues and for
+schedules, and ten times a second (SQLite) or a hundred (PostgreSQL) for messages between workflows,
+which this node does not send. At rest that was 15 of a node's 17 wake-ups a second, and four fifths
+of its processor time. DBOS cannot be told that there is work; but its threads wait between two
+looks on events of its own that tell them to stop, and those are made to end a wait for news, too.
+
+No other module touches a name of DBOS that begins with an underscore; a test fails when another
+version of DBOS changes one. Whoever is not told still finds out: a look is never left out, only
+taken later.
+"""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from dbos import DBOS
+
+# So long after news, looks are as frequent as DBOS has them: a queue may have been full or locked.
+_LIVELY = 3.0
+# Of one who has looked too early, by the clocks' grain, another look is asked for this much later.
+_GRAIN = 0.005
+
+
+class News:
+    """Waits of DBOS' threads, which end when there is news, when something is due, or at the stop.
+
+    It takes the place of ``wait`` and ``set`` of the event that tells the threads to stop.
+    """
+
+    def __init__(
+        self, stopping: threading.Event, *, net: float, looked: Callable[[], None] | None = None
+    ) -> None:
+        """Take over an event; threads look after ``net`` seconds without news.
+
+        ``looked`` is called when a thread that news had woken has done its look.
+        """
+        self._net = net
+        self._looked = looked
+        self._condition = threading.Condition()
+        self._count = 0
+        self._due: list[float] = []
+        self._lively_until = time.monotonic() + _LIVELY
+        self._mine = threading.local()
+        self._is_stopping, self._stop = stopping.is_set, stopping.set
+        stopping.wait = self.wait  # type: ignore[method-assign]
+        stopping.set = self.stop  # type: ignore[method-assign]
+
+    def tell(self) -> None:
+        """Have every thread look, now or as soon as it has done what it is doing."""
+        with self._condition:
+            self._tell()
+
+    def tell_in(self, seconds: float) -> None:
+        """Have every thread look when that much time has passed."""
+        with self._condition:
+            heapq.heappush(self._due, time.monotonic() + seconds + _GRAIN)
+            self._condition.notify_all()
+
+    def stop(self) -> None:
+        """Tell the threads to stop (threading.Event.set)."""
+        self._stop()
+        with self._condition:
+            self._condition.notify_all()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the stop, for news, or for long (threading.Event.wait)."""
+        if timeout is not None and timeout <= 0:
+            return self._is_stopping()
+        if self._looked is not None and getattr(self._mine, "was_told", False):
+            self._looked()
+        with self._condition:
+            self._mine.was_told = self._wait(timeout or self._net)
+            self._mine.count = self._count
+            return self._is_stopping()
+
+    def _wait(self, pace: float) -> bool:
+        """Return whether there was news."""
+        begun = time.monotonic()
+        while not self._is_stopping():
+            now = time.monotonic()
+            while self._due and self._due[0] <= now:
+                heapq.heappop(self._due)
+                self._tell()
+            if getattr(self._mine, "count", 0) != self._count:
+                return True
+            end = begun + (pace if now < self._lively_until else max(pace, self._net))
+            if now >= end:
+                return False
+            self._condition.wait(min([end, *self._due[:1]]) - now)
+        return False
+
+    def _tell(self) -> None:
+        self._count += 1
+        self._lively_until = time.monotonic() + _LIVELY
+        self._condition.notify_all()
+
+
+class Looks:
+    """The looks of one DBOS, from its launch until ``stop``; before, DBOS takes its own."""
+
+    def __init__(self) -> None:
+        """Know of no DBOS yet."""
+        self._dbos: DBOS | None = None
+        self._queues: tuple[News, ...] = ()
+        self._delays: News | None = None
+
+    def make_rare(self, dbos: DBOS, *, net: float, delays_net: float) -> None:
+        """Make the looks of a DBOS that has been launched rare.
+
+        Parameters
+        ----------
+        dbos
+            The one whose looks they are.
+        net
+            Seconds after which queues are looked at without news; 0: as often as DBOS does.
+        delays_net
+            Seconds after which delays are; on PostgreSQL below the five for which a thread may hold
+            the lock of those who do it (``BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS`` of DBOS).
+        """
+        self._dbos = dbos
+        self._queues = tuple(News(each, net=net) for each in dbos.background_thread_stop_events)
+        self._delays = News(
+            dbos._background_jobs_stop_event,  # noqa: SLF001
+            net=delays_net,
+            looked=self.tell,
+        )
+        # Ends the threads that listen for messages between workflows and that pass them on.
+        dbos._sys_db._run_background_processes = False  # noqa: SLF001
+
+    def tell(self) -> None:
+        """Say that a queue has work, or room."""
+        for each in self._queues:
+            each.tell()
+
+    def tell_in(self, seconds: float) -> None:
+        """Say that the delay of something queued passes in ``seconds``."""
+        if self._delays is not None:
+            self._delays.tell_in(seconds)
+
+    def stop(self, timeout: float) -> None:
+        """Take nothing more from queues, and wait until what runs has ended, or for ``timeout``."""
+        for each in self._queues:
+            each.stop()
+        deadline = time.monotonic() + timeout
+        while self._running() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _running(self) -> Sequence[str]:
+        return self._dbos._active_workflows_set.activeList() if self._dbos else ()  # noqa: SLF001
