@@ -23,7 +23,7 @@ from dbos import error as dbos_error
 from dicom_node.domain.self_test import StageTime
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
-from dicom_node.workflow.looks import Looks
+from dicom_node.workflow.looks import Bell, Looks
 from dicom_node.workflow.names import ANALYSE, APPLICATION, CONCLUDE, STUDIES, VERDICTS, stage_times
 from dicom_node.workflow.outages import Outages
 from dicom_node.workflow.pipeline import Corridor
@@ -44,8 +44,6 @@ _LEFT = "CANCELLED"
 _DIRECT = 64
 # How many rows are deleted at a time.
 _PAGE = 1000
-# Seconds between two looks for work that nobody has told of.
-_NET = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +66,15 @@ class Sharing:
 
     ``places`` is how many studies a host takes from the queue at a time: few, so that others have
     some too. ``others_work`` says whether there are any, ``versions`` returns the contracts of the
-    hosts that are alive and work; ``connect`` goes to the database's driver.
+    hosts that are alive and work; ``connect`` goes to the database's driver. ``bell`` tells hosts
+    of each other's work; while it is not heard, they look each ``poll`` seconds.
     """
 
     places: int
     others_work: Callable[[], bool]
     versions: Callable[[], Collection[str]]
     connect: Mapping[str, Any]
+    bell: Bell
     poll: float = 0.5
 
 
@@ -180,9 +180,7 @@ class WorkflowEngine:
         self._register()
         DBOS.launch()
         sharing = self._settings.sharing
-        # Other hosts do not tell this one of what they leave in the queues.
-        net = 0.0 if sharing else _NET
-        self._looks.make_rare(dbos, net=net, delays_net=net)
+        self._looks.make_rare(dbos, sharing.bell if sharing else None)
         DBOS.register_queue(
             STUDIES,
             worker_concurrency=sharing.places if sharing else _DIRECT,
@@ -217,13 +215,13 @@ class WorkflowEngine:
             else:
                 DBOS.enqueue_workflow(STUDIES, self._analyse, study_instance_uid)
         if not is_direct:
-            self._looks.tell()
+            self._looks.tell_all()
         return workflow_id
 
     def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
         """Start analysing a study ``seconds`` after the last call for it."""
         handle = self._debouncer.debounce(study_instance_uid, seconds, study_instance_uid)
-        self._looks.tell_in(seconds)
+        self._looks.tell_all(seconds)
         return handle.workflow_id
 
     def conclude_now(self, item_id: str, attempt: int = 1) -> None:
@@ -283,7 +281,7 @@ class WorkflowEngine:
         released = self._rows.release(executor_ids, self._settings.contract.version)
         if released:
             _LOG.warning("work of dead hosts taken over workflows=%d", len(released))
-            self._looks.tell()
+            self._looks.tell_all()
         return len(released) + self.take_up_versions(executor_ids)
 
     def alive(self, workflow_ids: Sequence[str]) -> frozenset[str]:

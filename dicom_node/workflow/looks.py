@@ -15,13 +15,33 @@ import heapq
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from dbos import DBOS
 
+# Seconds after which threads look without news; where hosts share a database, below the five for
+# which one of them may hold the lock of those who see to delays (test_looks names DBOS' constant).
+_NET, _SHARED_NET = 10.0, 3.0
 # So long after news, looks are as frequent as DBOS has them: a queue may have been full or locked.
 _LIVELY = 3.0
 # Of one who has looked too early, by the clocks' grain, another look is asked for this much later.
 _GRAIN = 0.005
+
+
+class Bell(Protocol):
+    """How hosts that share a workflow store tell each other that there is work."""
+
+    def ring(self, seconds: float = 0.0) -> None:
+        """Say that something is in a queue, or will be in ``seconds``; its row is committed."""
+
+    def is_heard(self) -> bool:
+        """Whether what others ring is heard at the moment."""
+
+    def listen(self, told: Callable[[float], None]) -> None:
+        """Call ``told`` with the seconds of each ring, and with 0 when some may be missed."""
+
+    def stop(self) -> None:
+        """Hear and ring nothing more."""
 
 
 class News:
@@ -31,9 +51,13 @@ class News:
     """
 
     def __init__(
-        self, stopping: threading.Event, *, net: float, looked: Callable[[], None] | None = None
+        self,
+        stopping: threading.Event,
+        *,
+        net: Callable[[], float],
+        looked: Callable[[], None] | None = None,
     ) -> None:
-        """Take over an event; threads look after ``net`` seconds without news.
+        """Take over an event; threads look after ``net`` seconds without news, or as DBOS has it.
 
         ``looked`` is called when a thread that news had woken has done its look.
         """
@@ -72,7 +96,7 @@ class News:
         if self._looked is not None and getattr(self._mine, "was_told", False):
             self._looked()
         with self._condition:
-            self._mine.was_told = self._wait(timeout or self._net)
+            self._mine.was_told = self._wait(self._net() if timeout is None else timeout)
             self._mine.count = self._count
             return self._is_stopping()
 
@@ -86,7 +110,7 @@ class News:
                 self._tell()
             if getattr(self._mine, "count", 0) != self._count:
                 return True
-            end = begun + (pace if now < self._lively_until else max(pace, self._net))
+            end = begun + (pace if now < self._lively_until else max(pace, self._net()))
             if now >= end:
                 return False
             self._condition.wait(min([end, *self._due[:1]]) - now)
@@ -104,49 +128,63 @@ class Looks:
     def __init__(self) -> None:
         """Know of no DBOS yet."""
         self._dbos: DBOS | None = None
+        self._bell: Bell | None = None
         self._queues: tuple[News, ...] = ()
         self._delays: News | None = None
 
-    def make_rare(self, dbos: DBOS, *, net: float, delays_net: float) -> None:
+    def make_rare(self, dbos: DBOS, bell: Bell | None) -> None:
         """Make the looks of a DBOS that has been launched rare.
 
-        Parameters
-        ----------
-        dbos
-            The one whose looks they are.
-        net
-            Seconds after which queues are looked at without news; 0: as often as DBOS does.
-        delays_net
-            Seconds after which delays are; on PostgreSQL below the five for which a thread may hold
-            the lock of those who do it (``BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS`` of DBOS).
+        Where other hosts fill the queues too, ``bell`` tells of it; while it is not heard, looks
+        are as frequent as DBOS has them.
         """
         self._dbos = dbos
-        self._queues = tuple(News(each, net=net) for each in dbos.background_thread_stop_events)
+        self._bell = bell
+        self._queues = tuple(
+            News(each, net=self._net) for each in dbos.background_thread_stop_events
+        )
         self._delays = News(
             dbos._background_jobs_stop_event,  # noqa: SLF001
-            net=delays_net,
+            net=self._net,
             looked=self.tell,
         )
         # Ends the threads that listen for messages between workflows and that pass them on.
         dbos._sys_db._run_background_processes = False  # noqa: SLF001
 
+        if bell is not None:
+            bell.listen(self._hear)
+
     def tell(self) -> None:
-        """Say that a queue has work, or room."""
+        """Say that a queue of which this host alone knows has work, or room."""
         for each in self._queues:
             each.tell()
 
-    def tell_in(self, seconds: float) -> None:
-        """Say that the delay of something queued passes in ``seconds``."""
-        if self._delays is not None:
-            self._delays.tell_in(seconds)
+    def tell_all(self, seconds: float = 0.0) -> None:
+        """Say to all hosts that a queue has work, or will have when ``seconds`` have passed."""
+        self._hear(seconds)
+        if self._bell is not None:
+            self._bell.ring(seconds)
 
     def stop(self, timeout: float) -> None:
         """Take nothing more from queues, and wait until what runs has ended, or for ``timeout``."""
+        if self._bell is not None:
+            self._bell.stop()
         for each in self._queues:
             each.stop()
         deadline = time.monotonic() + timeout
         while self._running() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+    def _hear(self, seconds: float) -> None:
+        if seconds <= 0:
+            self.tell()
+        elif self._delays is not None:
+            self._delays.tell_in(seconds)
+
+    def _net(self) -> float:
+        if self._bell is None:
+            return _NET
+        return _SHARED_NET if self._bell.is_heard() else 0.0
 
     def _running(self) -> Sequence[str]:
         return self._dbos._active_workflows_set.activeList() if self._dbos else ()  # noqa: SLF001

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DebouncerClient, EnqueueOptions, WorkflowHandle
 
 from dicom_node.domain.self_test import StageTime
+from dicom_node.workflow.looks import Bell
 from dicom_node.workflow.names import ANALYSE, APPLICATION, CONCLUDE, STUDIES, VERDICTS, stage_times
 from dicom_node.workflow.outages import Outages
 from dicom_node.workflow.step_values import StepValues, refuse_pickles
@@ -13,11 +14,12 @@ from dicom_node.workflow.step_values import StepValues, refuse_pickles
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSettings:
-    """Where workflows are kept, and which version of the steps this host knows."""
+    """Where workflows are kept, which version of the steps this host knows, and who is told."""
 
     database_url: str
     database_engine: sa.Engine
     version: str
+    bell: Bell
 
 
 class RemoteWorkflows:
@@ -43,12 +45,15 @@ class RemoteWorkflows:
         """Close it."""
         if self._client is not None:
             self._client.destroy()
+        self._settings.bell.stop()
         self._settings.database_engine.dispose()
 
     def analyse_now(self, study_instance_uid: str) -> str:
         """Have a study analysed; return the workflow that will do it."""
         options = self._options(ANALYSE, STUDIES)
-        return str(self._open.enqueue(options, study_instance_uid).get_workflow_id())
+        handle: WorkflowHandle[None] = self._open.enqueue(options, study_instance_uid)
+        self._settings.bell.ring()
+        return str(handle.get_workflow_id())
 
     def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
         """Have a study analysed ``seconds`` after the last call for it."""
@@ -57,6 +62,7 @@ class RemoteWorkflows:
         handle: WorkflowHandle[None] = debouncer.debounce(
             study_instance_uid, seconds, study_instance_uid
         )
+        self._settings.bell.ring(seconds)
         return str(handle.get_workflow_id())
 
     def conclude_now(self, item_id: str, attempt: int = 1) -> None:
@@ -64,6 +70,7 @@ class RemoteWorkflows:
         options = self._options(CONCLUDE, VERDICTS)
         options["workflow_id"] = f"review-{item_id}-{attempt}"
         self._open.enqueue(options, item_id)
+        self._settings.bell.ring()
 
     def stages(self, workflow_id: str) -> tuple[StageTime, ...]:
         """Return how long each step of a workflow took, in their order."""

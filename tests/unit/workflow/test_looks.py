@@ -73,7 +73,7 @@ def nothing() -> None:
 
 
 def test_news_end_the_wait_of_every_thread(stopping: threading.Event) -> None:
-    news = News(stopping, net=_LONG)
+    news = News(stopping, net=lambda: _LONG)
     lookers = [Looker(stopping, nothing) for _ in range(3)]
     news.tell()
     assert all(each.has_looked() for each in lookers)
@@ -82,7 +82,7 @@ def test_news_end_the_wait_of_every_thread(stopping: threading.Event) -> None:
 
 
 def test_news_that_come_during_a_look_lead_to_another(stopping: threading.Event) -> None:
-    news = News(stopping, net=_LONG)
+    news = News(stopping, net=lambda: _LONG)
     is_looking, go_on = threading.Event(), threading.Event()
 
     def look() -> None:
@@ -101,7 +101,7 @@ def test_news_that_come_during_a_look_lead_to_another(stopping: threading.Event)
 def test_a_delay_ends_the_wait_when_it_has_passed_whichever_was_told_first(
     stopping: threading.Event,
 ) -> None:
-    news = News(stopping, net=_LONG)
+    news = News(stopping, net=lambda: _LONG)
     looker = Looker(stopping, nothing)
     news.tell_in(_LONG)
     news.tell_in(0.05)
@@ -113,20 +113,22 @@ def test_a_delay_ends_the_wait_when_it_has_passed_whichever_was_told_first(
 def test_who_is_told_passes_it_on_after_the_look(stopping: threading.Event) -> None:
     passed_on: SimpleQueue[bool] = SimpleQueue()
     looked: list[bool] = []
-    news = News(stopping, net=_LONG, looked=lambda: passed_on.put(bool(looked)) if looked else None)
+    news = News(
+        stopping, net=lambda: _LONG, looked=lambda: passed_on.put(bool(looked)) if looked else None
+    )
     Looker(stopping, lambda: looked.append(True))
     news.tell_in(0.0)
     assert passed_on.get(timeout=_PATIENCE)
 
 
 def test_a_look_that_is_not_waited_for_is_not_waited_for(stopping: threading.Event) -> None:
-    News(stopping, net=_LONG)
+    News(stopping, net=lambda: _LONG)
     assert not stopping.wait(timeout=0.0)
 
 
 def test_without_news_a_look_is_taken_after_a_while() -> None:
     stopping = threading.Event()
-    News(stopping, net=0.0)
+    News(stopping, net=lambda: 0.0)
     assert not stopping.wait(timeout=0.01)
 
 

@@ -1,0 +1,135 @@
+"""Hosts on one PostgreSQL tell each other of work: nothing here looks for it by itself in time."""
+
+import secrets
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+import sqlalchemy as sa
+
+from dicom_node.persistence.bells import WorkBell
+from dicom_node.persistence.database import make_engine
+from dicom_node.persistence.workflow_rows import WorkflowRowStore
+from dicom_node.workflow.analysis.slots import Slots
+from dicom_node.workflow.contract import contract_of
+from dicom_node.workflow.engine import EngineSettings, Sharing, WorkflowEngine
+from dicom_node.workflow.pipeline import Corridor
+from dicom_node.workflow.ports import DurableSteps
+from dicom_node.workflow.remote import RemoteSettings, RemoteWorkflows
+from tests.peers.postgresql import PostgreSql
+from tests.unit.workflow.test_salvage import wait_for
+
+pytestmark = pytest.mark.slow
+
+_NEVER = 600.0  # seconds between two looks of the queue
+_CONTRACT = contract_of(Corridor, WorkflowEngine)
+
+
+class Ward:
+    """A corridor that notes which studies came."""
+
+    def __init__(self) -> None:
+        self.studies: list[str] = []
+        self.slots = Slots(4)
+
+    def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
+        """Note it."""
+        assert steps.workflow_id
+        self.studies.append(study_instance_uid)
+
+
+@pytest.fixture
+def url(postgres: PostgreSql) -> str:
+    return postgres.database(f"bells_{secrets.token_hex(4)}")
+
+
+@pytest.fixture
+def ward() -> Ward:
+    return Ward()
+
+
+@pytest.fixture
+def worker(url: str, ward: Ward) -> Iterator[WorkBell]:
+    """A host that works, and its bell."""
+    bell = WorkBell(url)
+    workflows = WorkflowEngine(
+        EngineSettings(
+            database_url=url.replace("postgresql:", "postgresql+psycopg:"),
+            database_engine=None,
+            executor_id="worker",
+            keep_workflows=3600.0,
+            contract=_CONTRACT,
+            sharing=Sharing(
+                places=4,
+                others_work=lambda: False,
+                versions=lambda: [_CONTRACT.version],
+                connect={},
+                bell=bell,
+                poll=_NEVER,
+            ),
+        ),
+        cast("Corridor", ward),
+        WorkflowRowStore(url),
+    )
+    workflows.start()
+    yield bell
+    workflows.stop(1)
+
+
+@pytest.fixture
+def receiver(url: str, worker: WorkBell) -> Iterator[RemoteWorkflows]:
+    """A host that only receives."""
+    wait_for(worker.is_heard)
+    workflows = RemoteWorkflows(
+        RemoteSettings(
+            database_url=url.replace("postgresql:", "postgresql+psycopg:"),
+            database_engine=make_engine(url),
+            version=_CONTRACT.version,
+            bell=WorkBell(url),
+        )
+    )
+    workflows.start()
+    yield workflows
+    workflows.stop()
+
+
+def break_off_all(url: str) -> None:
+    """Break all connections to a database off, as a restart does."""
+    engine = make_engine(url)
+    activity = sa.table("pg_stat_activity", sa.column("pid"), sa.column("datname"))
+    with engine.connect() as connection:
+        connection.execute(
+            sa.select(sa.func.pg_terminate_backend(activity.c.pid)).where(
+                activity.c.datname == sa.func.current_database(),
+                activity.c.pid != sa.func.pg_backend_pid(),
+            )
+        ).all()
+    engine.dispose()
+
+
+def test_what_one_host_queues_another_begins_at_once(receiver: RemoteWorkflows, ward: Ward) -> None:
+    receiver.analyse_now("1.2.1")
+    wait_for(lambda: ward.studies == ["1.2.1"])
+    receiver.analyse_when_quiet("1.2.2", 0.5)
+    wait_for(lambda: ward.studies == ["1.2.1", "1.2.2"])
+
+
+def test_a_bell_is_heard_again_after_the_database_was_away(postgres: PostgreSql, url: str) -> None:
+    rung: list[float] = []
+    bell = WorkBell(url)
+    bell.listen(rung.append)
+    wait_for(bell.is_heard)
+    heard = len(rung)
+    break_off_all(url)
+    # Rings may have been missed: it is told once the connection is lost, and again when it is back.
+    wait_for(lambda: len(rung) > heard + 1 and bell.is_heard())
+    bell.ring(3.25)
+    wait_for(lambda: 3.25 in rung)
+    bell.stop()
+
+
+def test_a_bell_that_cannot_be_rung_is_no_error() -> None:
+    bell = WorkBell("postgresql://nobody@127.0.0.1:1/nothing")
+    bell.ring()
+    assert not bell.is_heard()
+    bell.stop()
