@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui clean fuzz soak
+.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui package clean fuzz soak
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -130,6 +130,9 @@ pictures: $(TESTING) ## Take the pictures of the documentation from the tour (ne
 ui: ## Build the pages' scripts (needs Node.js and npm)
 	@command -v npm >/dev/null || { echo 'make ui needs Node.js with npm' >&2; exit 1; }
 	cd dicom_node/web/ui && npm ci --no-audit --no-fund && npm run --silent build
+
+package: ## Build the wheel into build/dist, and use it in an empty place as somebody without sources does
+	@scripts/package-check
 
 clean: ## Remove what the tools and the demo left; never data/
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo mutants

@@ -82,5 +82,5 @@ def own_tensors(
 
 def _read(trunk: Trunk) -> dict[str, npt.NDArray[np.float32]]:
     if digest(trunk.path) != trunk.digest:
-        raise ModelFolderError(f"{trunk.path}: is damaged; restore it from the project")
+        raise ModelFolderError(f"{trunk.path}: is damaged; install the package again")
     return read_weights(trunk.path)

@@ -36,6 +36,11 @@ class Listed:
 
 
 COMMANDS = {
+    "init": Listed(
+        target="dicom_node.cli.init:init",
+        summary="Write the configuration to begin with, where there is none yet.",
+        reads_dicom=False,
+    ),
     "serve": Listed(
         target="dicom_node.cli.serve:serve",
         summary="Run the node until it is told to stop (Ctrl-C or SIGTERM).",
@@ -195,8 +200,8 @@ _PRIVATE = 0o077
 application = typer.Typer(
     name="dicom-node",
     help="A DICOM-native AI integration node: studies in, structured reports and overlays out.\n\n"
-    "Start with [bold]ae add[/] (who may send, where results go), then [bold]serve[/]; "
-    "[bold]status[/] shows what happened, [bold]doctor[/] what is wrong.",
+    "Start with [bold]init[/] (the configuration), [bold]ae add[/] (who may send, where results "
+    "go), then [bold]serve[/]; [bold]status[/] shows what happened, [bold]doctor[/] what is wrong.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -71,7 +71,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"{path} does not exist: name the folder that holds it with --config."
+            f"{path} does not exist: name the folder that holds it with --config, or have it "
+            "written by `dicom-node init`."
         ) from error
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or nested without end
         raise ConfigurationError(f"{path}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from dicom_node.configuration.supplied import configuration_at_hand
 from dicom_node.demo.run import DemoOptions, run
 from dicom_node.errors import NodeError
 from dicom_node.network.libraries import set_up_dicom_libraries
@@ -18,13 +19,19 @@ def demo(
         typer.Argument(help="A DICOM file or a folder of them; without it, a synthetic chest."),
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo"),
-    config: Annotated[Path, typer.Option(help="Folder of routes.toml and models.toml.")] = Path(
-        "config"
-    ),
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of routes.toml and models.toml; without it config, or what comes with the "
+            "node where there is none.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Send a study through a real node into a small PACS, and show what comes back."""
     path = study.expanduser() if study else None
-    passed = run(DemoOptions(study=path, results=results, config_dir=config), Console())
+    config_dir = config or configuration_at_hand()
+    passed = run(DemoOptions(study=path, results=results, config_dir=config_dir), Console())
     raise typer.Exit(0 if passed else 1)
 
 

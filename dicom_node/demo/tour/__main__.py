@@ -10,15 +10,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from dicom_node.configuration.supplied import configuration_at_hand
 from dicom_node.demo.tour.run import TourOptions, show, tour
 from dicom_node.errors import NodeError
 from dicom_node.network.libraries import set_up_dicom_libraries
 
 
 def take_a_tour(
-    config: Annotated[Path, typer.Option(help="Folder of routes.toml and models.toml.")] = Path(
-        "config"
-    ),
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of routes.toml and models.toml; without it config, or what comes with the "
+            "node where there is none.",
+            show_default=False,
+        ),
+    ] = None,
     orthanc: Annotated[Path, typer.Option(help="Folder of Orthanc's configuration.")] = Path(
         "orthanc"
     ),
@@ -44,7 +50,10 @@ def take_a_tour(
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, end)
     options = TourOptions(
-        config_dir=config, orthanc_dir=orthanc, cache=cache, without=frozenset(without or ())
+        config_dir=config or configuration_at_hand(),
+        orthanc_dir=orthanc,
+        cache=cache,
+        without=frozenset(without or ()),
     )
     console = Console(stderr=as_json)
     try:
