@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui package clean fuzz soak
+.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui package images clean fuzz soak
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -133,6 +133,9 @@ ui: ## Build the pages' scripts (needs Node.js and npm)
 
 package: ## Build the wheel into build/dist, and use it in an empty place as somebody without sources does
 	@scripts/package-check
+
+images: ## Run each step of docker/ in plain root file systems (root, buildah, mmdebstrap), and a study in what comes out
+	@scripts/image-check
 
 clean: ## Remove what the tools and the demo left; never data/
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo mutants

@@ -15,19 +15,23 @@ from ai_engine.kinds.registry import kind_of
 from ai_engine.library.card import ModelCard
 
 
-def export_saved_model(card: ModelCard, folder: Path) -> Path:
+def export_saved_model(card: ModelCard, folder: Path, *, if_missing: bool = False) -> Path:
     """Write a model as ``folder/<model>/<number>``, the layout that TensorFlow Serving watches.
+
+    Where this version has been exported before, it is left as it is with ``if_missing``.
 
     Raises
     ------
     ModelFolderError
         If the weights aren't those of the card, or don't fit it.
     BackendError
-        If it is no classifier, or this version has been exported before.
+        If it is no classifier, or was exported before and ``if_missing`` is not said.
     """
     if not kind_of(card).is_exported:
         raise BackendError(f"{card.identity.key} is a {card.kind}: only classifiers are exported")
     place = folder / card.name / str(serving_version(card))
+    if place.exists() and if_missing:
+        return place
     if place.exists():
         raise BackendError(f"{place} exists: remove it to export {card.identity.key} again")
     model = TensorFlowBackend.load(card).model

@@ -24,4 +24,5 @@ def init(context: typer.Context, as_json: AsJson = False) -> None:
         "Next: [bold]dicom-node serve[/], and in another shell [bold]dicom-node users add NAME "
         "--role admin[/]; then sign in to its pages.",
         highlight=False,
+        soft_wrap=True,
     )

@@ -209,6 +209,9 @@ def export(
         Path, typer.Option(help="Folder that TensorFlow Serving watches.", file_okay=False)
     ],
     version: Annotated[str, typer.Option(help="Without it, the active version.")] = "",
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="What was exported before is well as it is.")
+    ] = False,
 ) -> None:
     """Write a model for TensorFlow Serving (inference.backend = "tensorflow-serving")."""
     from ai_engine.training.tensorflow_session import tensorflow_session  # noqa: PLC0415
@@ -220,11 +223,11 @@ def export(
         with tensorflow_session(seed=0, precision="float32"):
             from ai_engine.commands.export import export_saved_model  # noqa: PLC0415
 
-            place = export_saved_model(card, out)
+            place = export_saved_model(card, out, if_missing=if_missing)
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
     run.console.print(
-        f"Written to {place}. Serve it with: tensorflow_model_server --rest_api_port=8501 "
+        f"It is in {place}. Serve it with: tensorflow_model_server --rest_api_port=8501 "
         f"--model_name={card.name} --model_base_path={place.parent.resolve()} --enable_batching",
         highlight=False,
         soft_wrap=True,

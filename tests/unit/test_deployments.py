@@ -1,9 +1,16 @@
 """Files for clusters and services: held against Kubernetes' schemas, and against the settings."""
 
-import configparser
+import fnmatch
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -11,7 +18,12 @@ import yaml
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.host import Role
 
-_DOCKER = Path(__file__).parents[2] / "docker"
+_ROOT = Path(__file__).parents[2]
+_DOCKER = _ROOT / "docker"
+_COMPOSED = ("compose.yaml", "compose.hosts.yaml")
+_DOCKERFILES = sorted(_DOCKER.glob("*Dockerfile"))
+_COPIED = re.compile(r"^COPY (?!--from)(.+) \S+$", re.MULTILINE)
+_STAGE = re.compile(r"^FROM .* AS (\S+)$", re.MULTILINE)
 _KUBERNETES = "1.32"
 _PREFIX = "DICOM_NODE_"
 
@@ -77,13 +89,89 @@ def test_composed_hosts_have_their_roles_and_one_folder() -> None:
         assert f"node-shared:{shared[role]}" in services[role]["volumes"]
 
 
-@pytest.mark.parametrize("section", ["Unit", "Service", "Install"])
-def test_a_service_unit_has_its_sections(section: str) -> None:
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(_DOCKER / "systemd" / "dicom-node@.service")
-    assert unit.has_section(section)
-    assert unit["Service"]["ExecStart"].endswith("dicom-node serve --role %i")
+def services() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in _COMPOSED:
+        yield from yaml.safe_load((_DOCKER / name).read_text())["services"].items()
+
+
+@pytest.mark.parametrize("name", _COMPOSED)
+def test_compose_files_keep_the_compose_specification(name: str) -> None:
+    vendored = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    schema = json.loads(vendored.read_text(encoding="utf-8"))
+    checker = jsonschema.validators.validator_for(schema)(schema)
+    problems = checker.iter_errors(yaml.safe_load((_DOCKER / name).read_text()))
+    assert [f"{list(each.path)}: {each.message}" for each in problems] == []
+
+
+def test_composed_services_set_settings_and_build_what_there_is() -> None:
+    for name, service in services():
+        environment = service.get("environment", {})
+        named = {each for each in environment if each.startswith(_PREFIX)}
+        assert {each for each in named if not _is_setting(each)} == set(), name
+        build = service.get("build")
+        if build:
+            dockerfile = _ROOT / build["dockerfile"]
+            stages = _STAGE.findall(dockerfile.read_text())
+            assert build.get("target") in (None, *stages), name
+        else:
+            # What is made elsewhere is pinned.
+            assert re.search(r":v?\d+", service.get("image", ":0")), name
+
+
+def test_what_services_mount_and_need_is_there() -> None:
+    whole = yaml.safe_load((_DOCKER / "compose.yaml").read_text())
+    for name, service in whole["services"].items():
+        for mount in service.get("volumes", ()):
+            source = mount.split(":")[0]
+            if source.startswith("./"):
+                assert (_DOCKER / source).exists(), f"{name}: {source}"
+            elif not source.startswith("$"):
+                assert source in whole["volumes"], f"{name}: {source}"
+        assert set(service.get("depends_on", ())) <= set(whole["services"]), name
+
+
+def test_every_profile_is_described() -> None:
+    profiles = {profile for _, service in services() for profile in service.get("profiles", ())}
+    assert {"viewer", "monitoring", "serving", "training"} <= profiles
+    page = (_DOCKER / "README.md").read_text()
+    assert {profile for profile in profiles if f"`{profile}`" not in page} == set()
+
+
+@pytest.mark.parametrize("dockerfile", _DOCKERFILES, ids=lambda path: path.name)
+def test_what_images_copy_is_there_and_sent_to_the_builder(dockerfile: Path) -> None:
+    ignored = (_ROOT / ".dockerignore").read_text().splitlines()
+    let_through = [line[1:] for line in ignored if line.startswith("!")]
+    for sources in _COPIED.findall(dockerfile.read_text()):
+        for each in sources.split():
+            assert (_ROOT / each).exists(), each
+            assert any(fnmatch.fnmatch(each.split("/")[0], one) for one in let_through), each
+
+
+@pytest.mark.parametrize("instance", ["dicom-node.service", "dicom-node@worker.service"])
+def test_systemd_takes_the_units(instance: str, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not at hand (Debian: apt-get install systemd)")
+    units = tmp_path / "etc" / "systemd" / "system"
+    shutil.copytree(_DOCKER / "systemd", units)
+    # A system that has what the units are ordered by, and the command that they run.
+    standard = (
+        *("basic", "sysinit", "shutdown", "network-online", "remote-fs", "local-fs"),
+        *("local-fs-pre", "multi-user", "umount", "time-sync", "time-set"),
+    )
+    for name in standard:
+        (units / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
+    (units / "-.mount").write_text(
+        "[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=/dev/a\nWhere=/\n"
+    )
+    command = tmp_path / "opt" / "dicom-node" / "bin" / "dicom-node"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", f"--root={tmp_path}", "--man=no", instance],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (verified.returncode, verified.stderr) == (0, "")
 
 
 def _is_setting(name: str) -> bool:

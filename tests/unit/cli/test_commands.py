@@ -36,7 +36,7 @@ def dicom_node(*arguments: str) -> Result:
 
 def test_the_help_teaches_where_to_start() -> None:
     said = dicom_node("--help").output
-    assert "Start with ae add" in said
+    assert "Start with init" in said
     for command in ("serve", "status", "doctor", "echo", "send", "ae", "route", "models"):
         assert command in said
 
