@@ -96,7 +96,9 @@ def read_active_versions(path: Path) -> dict[str, str]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelFolderError(f"{path}: no such file; `dicom-node init` writes the one to begin with") from None
+        raise ModelFolderError(
+            f"{path}: no such file; `dicom-node init` writes the one to begin with"
+        ) from None
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or nested without end
         raise ModelFolderError(f"{path}: not valid TOML: {error}") from error
     active = table.get("active")
