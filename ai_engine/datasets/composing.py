@@ -20,29 +20,45 @@ I). A plan is a TOML file: the classes, and for each source its folder and how i
     label = "CT or MR slice"
     volumes = "*.npz"                   # slices of volumes (`ai_engine.datasets.slices`)
 
+    [[sources]]
+    folder = "MURA-v1.1"
+    layout = "mura"                     # as it is distributed (`ai_engine.datasets.layouts`);
+    values = { Hand = "Hand" }          # what the reader calls an image, without it all
+
+    [[sources]]
+    folder = "teeth"
+    label = "Dental"
+    images = "**/*.jpg"                 # images without a table, each a patient of its own
+
 What is written is in the layout ``sample``: images, and a table that says of each its class,
 source, patient and part.
 """
 
 import csv
+import hashlib
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from ai_engine.datasets.cxr import FIELDS, OPTIONAL_FIELDS, Split, View, image_path
+from ai_engine.datasets.layouts import READERS
 from ai_engine.datasets.slices import pictures, read_volume
 from ai_engine.datasets.splits import Shares, place_of
 from ai_engine.datasets.tables import Row, read_table
 from ai_engine.errors import DatasetError
 
 TABLE = "labels.csv"
+
+Found = TypeVar("Found")
+
 _VIEWS = {"FRONTAL": View.UNKNOWN, "LATERAL": View.LATERAL, "AP": View.AP, "PA": View.PA}
 
 
@@ -56,6 +72,8 @@ class Source:
     values: Mapping[str, str] = field(default_factory=dict)
     patient: str = ""
     volumes: str = ""
+    layout: str = ""
+    images: str = ""
     at_most: int = 0
     only: Split | None = None
 
@@ -180,7 +198,7 @@ def _missing(patients: set[str], parts: Mapping[str, Split], plan: Plan) -> dict
 
 def _require_sound(source: Source, plan: Plan, where: str) -> None:
     named = {*source.values.values(), *([source.label] if source.label else [])}
-    if not named or (source.values and not source.column):
+    if not named or (source.values and not (source.column or source.layout)):
         raise DatasetError(f"{where}: source {source.folder} gives its images no class")
     if strange := named - set(plan.labels):
         raise DatasetError(f"{where}: class {min(strange)!r} of {source.folder} is not in labels")
@@ -193,6 +211,11 @@ def _images(source: Source, sources: Path, images: Path) -> Iterator[_Image]:
         raise DatasetError(f"{folder}: no such folder; the plan asks for it")
     if source.volumes:
         yield from _of_volumes(source, folder, images)
+        return
+    if source.layout or source.images:
+        found = _of_layout(source, folder) if source.layout else _of_files(source, folder)
+        for path, patient, view, label in _spread(list(found), source.at_most):
+            yield _copied(source, path, images, patient=patient, view=view, label=label)
         return
     _, rows = read_table(folder / TABLE, [name for name in (source.column, source.patient) if name])
     wanted = [(row, label) for _, row in rows if (label := _label(source, row))]
@@ -210,6 +233,45 @@ def _images(source: Source, sources: Path, images: Path) -> Iterator[_Image]:
             source=source.folder,
             only=source.only,
         )
+
+
+def _of_layout(source: Source, folder: Path) -> Iterator[tuple[Path, str, View, str]]:
+    """Images of a set as it is distributed, each with its patient, view and class."""
+    if source.layout not in READERS:
+        raise DatasetError(
+            f"source {source.folder}: layout {source.layout!r} is unknown; known are "
+            f"{', '.join(READERS)}"
+        )
+    dataset = READERS[source.layout](folder)
+    for item in dataset.items:
+        named = [source.values[name] for name in sorted(item.labels) if name in source.values]
+        label = named[0] if named else ("" if source.values else source.label)
+        if label:
+            path = image_path(folder / dataset.image_root, item.file)
+            yield path, f"{source.folder}/{item.patient_id}", item.view, label
+
+
+def _of_files(source: Source, folder: Path) -> Iterator[tuple[Path, str, View, str]]:
+    """Images without a table, each a patient of its own."""
+    paths = sorted(folder.glob(source.images))
+    if not paths:
+        raise DatasetError(f"{folder}: no image {source.images}; the plan asks for some")
+    for path in paths:
+        yield path, str(path.relative_to(folder.parent)), View.UNKNOWN, source.label
+
+
+def _copied(
+    source: Source, path: Path, images: Path, *, patient: str, view: View, label: str
+) -> _Image:
+    """One image in place, by a name that says its source and is no other's."""
+    digest = hashlib.sha256(f"{patient}/{path.name}/{path.parent}".encode()).hexdigest()[:12]
+    file = f"{source.folder}-{path.stem}-{digest}{path.suffix}".replace(" ", "_")
+    if not path.is_file():
+        raise DatasetError(f"{path}: named by the set's tables but missing; restore it")
+    shutil.copyfile(path, images / file)
+    return _Image(
+        file=file, patient=patient, view=view, label=label, source=source.folder, only=source.only
+    )
 
 
 def _of_volumes(source: Source, folder: Path, images: Path) -> Iterator[_Image]:
@@ -235,7 +297,7 @@ def _label(source: Source, row: Row) -> str:
     return source.values.get(row[source.column], "") if source.column else source.label
 
 
-def _spread(rows: Sequence[tuple[Row, str]], at_most: int) -> list[tuple[Row, str]]:
+def _spread(rows: Sequence[Found], at_most: int) -> list[Found]:
     if not at_most or len(rows) <= at_most:
         return list(rows)
     return [rows[at] for at in np.linspace(0, len(rows) - 1, at_most).astype(int)]

@@ -7,6 +7,7 @@ from ai_engine.datasets.chexpert import is_chexpert, read_chexpert
 from ai_engine.datasets.class_folders import read_class_folders
 from ai_engine.datasets.cxr import CxrDataset, read_cxr
 from ai_engine.datasets.joined import is_joined, read_joined
+from ai_engine.datasets.lera import is_lera, read_lera
 from ai_engine.datasets.mimic import is_mimic, read_mimic
 from ai_engine.datasets.mura import is_mura, read_mura
 from ai_engine.datasets.nih import is_nih, read_nih
@@ -24,6 +25,7 @@ READERS: dict[str, Callable[[Path], CxrDataset]] = {
     "chexpert": read_chexpert,
     "mimic": read_mimic,
     "mura": read_mura,
+    "lera": read_lera,
     "folders": read_class_folders,
     "unsplit": read_unsplit,
     "joined": read_joined,
@@ -60,6 +62,7 @@ def layout_of(folder: Path) -> str:
         ("chexpert", is_chexpert),
         ("mimic", is_mimic),
         ("mura", is_mura),
+        ("lera", is_lera),
         ("unsplit", is_unsplit),
         ("joined", is_joined),
     ):

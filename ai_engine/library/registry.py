@@ -25,6 +25,10 @@ class ModelRegistry:
         self._folders = folders or (shipped_weights(),)
         self._read: dict[Path, tuple[_Fingerprint, ModelCard]] = {}
 
+    def with_folders(self, *more: Path) -> "ModelRegistry":
+        """A registry of the same folders and further ones."""
+        return ModelRegistry(*self._folders, *more)
+
     def cards(self) -> tuple[ModelCard, ...]:
         """Every card, sorted by name and version.
 

@@ -134,6 +134,12 @@ COMMANDS = {
         summary="Put data sets together to train on.",
         reads_dicom=False,
     ),
+    "papers": Listed(
+        target="dicom_node.cli.papers:papers",
+        summary="Print a table of one of the five papers with our figures beside: trains and "
+        "measures what is missing.",
+        reads_dicom=False,
+    ),
     "models": Listed(
         target="dicom_node.cli.models:commands",
         summary="List, import, promote, train, evaluate and compare models.",

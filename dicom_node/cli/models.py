@@ -29,8 +29,8 @@ Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Layout = Annotated[
     str,
     typer.Option(
-        help="sample, unsplit, nih, rsna, rsna-pneumonia, chexpert, mimic, mura or folders; auto "
-        "asks recipe, card and tables."
+        help="sample, unsplit, nih, rsna, rsna-pneumonia, chexpert, mimic, mura, lera or folders; "
+        "auto asks recipe, card and tables."
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.", file_okay=False)]

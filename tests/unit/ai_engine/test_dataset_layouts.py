@@ -222,6 +222,25 @@ def test_mimic_is_read_as_far_as_its_images_are_there(mimic: Path) -> None:
     assert item.uncertain == {"Consolidation"}
 
 
+@pytest.fixture
+def lera(tmp_path: Path) -> Path:
+    (tmp_path / "labels.csv").write_text("1163810,XR HIP,1\n1163811,XR FOOT,0\n")
+    write_image(tmp_path / "1163810" / "ST-1" / "a.png")
+    write_image(tmp_path / "1163811" / "ST-1" / "a.png")
+    write_image(tmp_path / "1163811" / "ST-2" / "b.png")
+    return tmp_path
+
+
+def test_leras_label_is_the_body_part_of_all_images_of_a_patient(lera: Path) -> None:
+    assert layout_of(lera) == "lera"
+    dataset = read_dataset(lera)
+    hip, foot, other = dataset.items
+    assert (hip.labels, foot.labels) == ({"Hip", "Abnormal"}, {"Foot"})
+    assert (foot.patient_id, foot.split) == (other.patient_id, other.split)
+    assert foot.study != other.study
+    assert dataset.image(other).shape == (8, 6)
+
+
 def test_muras_label_is_the_body_part(mura: Path) -> None:
     train, test = read_dataset(mura).items
     assert train.labels == {"Shoulder", "Abnormal"}
@@ -238,7 +257,7 @@ def test_class_folders_are_split_as_paper_2_did(folders: Path) -> None:
     assert {item.split for item in dataset.items} == set(Split)
 
 
-@pytest.mark.parametrize("name", ["nih", "rsna", "chexpert", "mimic", "mura", "folders"])
+@pytest.mark.parametrize("name", ["nih", "rsna", "chexpert", "mimic", "mura", "lera", "folders"])
 def test_a_layout_is_known_by_its_tables(name: str, request: pytest.FixtureRequest) -> None:
     assert layout_of(request.getfixturevalue(name)) == name
 
@@ -276,6 +295,9 @@ Damage = Callable[[Path], None]
          r"metadata\.csv\.gz: cannot be read"),
         ("mimic", lambda at: (at / "files/p10/p10000032/s50414267/a-b.jpg").unlink(),
          "holds none of the images"),
+        ("lera", lambda at: replace(at / "labels.csv", "XR HIP", "XR TAIL"), "line 1: body part"),
+        ("lera", lambda at: replace(at / "labels.csv", "1163811", "1163810"), "line 2: patient"),
+        ("lera", lambda at: (at / "1163810" / "ST-1" / "a.png").unlink(), "holds no images"),
         ("mura", lambda at: (at / "valid_image_paths.csv").unlink(), "no such file"),
         ("mura", lambda at: replace(at / "train_image_paths.csv", "SHOULDER", "TAIL"),
          "body part 'XR_TAIL' is unknown"),

@@ -1,0 +1,1 @@
+"""The papers' tables: trained, measured and printed with ours beside theirs, one command each."""
