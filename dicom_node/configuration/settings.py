@@ -26,7 +26,6 @@ from pydantic_settings import (
 
 from dicom_node.domain.notice import QuietHours, UrgentRule
 from dicom_node.domain.retrieval import Way
-from dicom_node.domain.user import UserRole
 from dicom_node.errors import ConfigurationError
 
 # What a secret or token passes through is encrypted, or stays on this machine.
@@ -123,15 +122,22 @@ class OpenIdSettings(_Section):
     """The claim that is the user name here, without what follows an @."""
     roles_claim: str = Field(default="groups", min_length=1)
     """The claim that roles are taken from, its parts joined by dots: realm_access.roles."""
-    roles: dict[UserRole, tuple[str, ...]] = {}
-    """For each role, the values of that claim that give it; others give none."""
+    experts: tuple[str, ...] = ()
+    """Values of that claim that give the role expert."""
+    readers: tuple[str, ...] = ()
+    """Values that give the role reader."""
+    operators: tuple[str, ...] = ()
+    """Values that give the role operator."""
+    admins: tuple[str, ...] = ()
+    """Values that give the role admin."""
     organization: str = Field(default="", max_length=64)
     """The organisation for which people of the provider make their verdicts."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.issuer and not (self.client_id and any(self.roles.values())):
-            raise ValueError("openid.issuer needs openid.client_id and openid.roles too")
+        roles = (*self.experts, *self.readers, *self.operators, *self.admins)
+        if self.issuer and not (self.client_id and roles):
+            raise ValueError("openid.issuer needs openid.client_id, and groups for a role")
         if self.issuer and "openid" not in self.scopes:
             raise ValueError("openid.scopes needs openid among them")
         return self

@@ -7,6 +7,7 @@ DicomWebError
 ├── BadRequestBodyError      400: a body that is not what its Content-Type says
 ├── UnsupportedMediaTypeError  415: a body of a kind that is not taken
 ├── TooManyError             413: more than can be answered at once
+├── NotNowError              503: it cannot be decoded just now; it can be asked for again
 └── BusyError                503: no upload is taken just now (in ``uploads``)
 """
 
@@ -53,3 +54,9 @@ class TooManyError(DicomWebError):
     """More is asked for than can be answered at once."""
 
     status = 413
+
+
+class NotNowError(DicomWebError):
+    """The resource exists, and cannot be made ready just now."""
+
+    status = 503

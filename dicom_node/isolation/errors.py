@@ -3,6 +3,7 @@
 NodeError
 ├── AwayError           the desk lacks what is away and comes back (dicom_node.errors)
 ├── WorkRefusedError    the desk refused, in its own words
+├── NoWorkerError       no worker was free in time, or none can be started
 ├── WorkFailedError     the desk raised what nobody expected
 └── WorkGivenUpError    workers have died of it: it is not tried again
 
@@ -17,6 +18,10 @@ KILLED = "was ended by SIGKILL"
 
 class WorkRefusedError(NodeError):
     """The desk refused the work on purpose; the words are its own."""
+
+
+class NoWorkerError(NodeError):
+    """No worker was free in time, or none can be started; it may be otherwise soon."""
 
 
 class WorkFailedError(NodeError):

@@ -89,7 +89,11 @@ class Lane(Generic[Desk]):
             self.end()
             raise WorkerDiedError("was stopped")
         self._result(begun, _BEGIN_SECONDS)
-        self.warmed = self.run(self._setup.warm, (), _BEGIN_SECONDS).value
+        ready = self.run(self._setup.warm, (), _BEGIN_SECONDS)
+        if why := ready.failed or ready.refused or ready.away:
+            self.end()
+            raise WorkerDiedError(f"did not get ready ({why})")
+        self.warmed = ready.value
         self.has_warmed = True
 
     def run(self, method: Callable[..., Any], args: tuple[Any, ...], seconds: float) -> Outcome:

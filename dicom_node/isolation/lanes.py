@@ -7,10 +7,15 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from typing import Concatenate as With
 
 from dicom_node.errors import AwayError
-from dicom_node.isolation.errors import WorkerDiedError, WorkFailedError, WorkRefusedError
+from dicom_node.isolation.errors import (
+    NoWorkerError,
+    WorkerDiedError,
+    WorkFailedError,
+    WorkRefusedError,
+)
 from dicom_node.isolation.lane import Desk, Lane, LaneSetup
 from dicom_node.isolation.parent import start_parent
-from dicom_node.isolation.worker import Outcome
+from dicom_node.isolation.worker import Outcome, named
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,8 +27,16 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 class Lanes(Generic[Desk]):
     """``count`` workers, all alike; safe to use from several threads."""
 
-    def __init__(self, setup: LaneSetup[Desk], *, count: int) -> None:
+    def __init__(
+        self, setup: LaneSetup[Desk], *, count: int, patience: float | None = None
+    ) -> None:
+        """Prepare ``count`` workers.
+
+        ``patience`` are the seconds for which work waits for one of them, and for none that could
+        not be started; without, it waits for as long as it takes.
+        """
         self._tools = setup.tools
+        self._patience = patience
         self._changed = threading.Condition()
         self._all = tuple(Lane(setup) for _ in range(count))
         self._idle: list[Lane[Desk]] = []
@@ -57,11 +70,6 @@ class Lanes(Generic[Desk]):
         with self._changed:
             return len(self._down) + sum(not each.is_alive() for each in self._idle)
 
-    def unstarted(self) -> int:
-        """Return how many could not be started at the last try; they are tried again."""
-        with self._changed:
-            return len(self._down)
-
     def deaths(self) -> int:
         """Return how many workers have died since the start."""
         with self._changed:
@@ -93,6 +101,8 @@ class Lanes(Generic[Desk]):
         ------
         AwayError, WorkRefusedError, WorkFailedError
             What the desk raised.
+        NoWorkerError
+            No worker was free within the patience.
         WorkerDiedError
             The worker died of it, or took longer than ``seconds`` once it had begun.
         SystemExit
@@ -151,12 +161,20 @@ class Lanes(Generic[Desk]):
         with self._changed:
             self._waiting += 1
             try:
-                self._changed.wait_for(lambda: self._has_idle_for(subject))
+                self._changed.wait_for(
+                    lambda: self._has_idle_for(subject) or self._is_in_vain(), self._patience
+                )
             finally:
                 self._waiting -= 1
             if self._closed:
                 raise SystemExit("the workers are stopped")
+            if not self._has_idle_for(subject):
+                raise NoWorkerError("no worker process is free, or none can be started")
             return self._chosen(subject)
+
+    def _is_in_vain(self) -> bool:
+        """Whether nobody is to be waited for: the last try to start each of them has failed."""
+        return self._patience is not None and len(self._down) == len(self._all)
 
     def _has_idle_for(self, subject: str) -> bool:
         """Whether to go on: a worker that is at the same subject already is waited for."""
@@ -195,7 +213,7 @@ class Lanes(Generic[Desk]):
             if self._closed:
                 raise SystemExit("the workers are stopped")
             self._deaths += 1
-        _LOG.error("worker died method=%s reason=%r", method.__qualname__, str(death))
+        _LOG.error("worker died method=%s reason=%r", named(method), str(death))
         self._replace(lane)
 
     def _replace(self, lane: Lane[Desk]) -> None:
@@ -211,6 +229,7 @@ class Lanes(Generic[Desk]):
                     if self._closed:
                         return
                     self._down.add(lane)
+                    self._changed.notify_all()
                 _LOG.error("worker not started reason=%r", str(death))
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, pause)

@@ -92,12 +92,18 @@ def perform(
     except MemoryError:
         return Outcome(spent="ran out of memory")
     except Exception as error:  # noqa: BLE001 - the edge of the process
-        _LOG.error("work failed method=%s", method.__qualname__, exc_info=error)
+        _LOG.error("work failed method=%s", named(method), exc_info=error)
         return Outcome(failed=type(error).__name__)
     except BaseException as panic:  # noqa: BLE001 - the edge of the process
         return Outcome(spent=f"panicked ({type(panic).__name__})")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def named(method: Callable[..., Any]) -> str:
+    """Return what the log calls a method; some are methods with arguments already given."""
+    inner = method.func if isinstance(method, functools.partial) else method
+    return inner.__qualname__
 
 
 @functools.lru_cache(maxsize=1)

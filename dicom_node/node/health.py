@@ -26,6 +26,8 @@ from dicom_node.persistence.corridor.standing import MOST, Still
 
 _EXPIRES_SOON = timedelta(days=30)
 _OUTAGE_SECONDS = 10.0
+# Bytes under which nothing goes on, whatever the settings say.
+_LEAST_FREE = 16 * 1024**2
 
 
 def standing_problems(settings: NodeSettings, repositories: Repositories) -> Iterator[Problem]:
@@ -46,16 +48,25 @@ def standing_problems(settings: NodeSettings, repositories: Repositories) -> Ite
 
 
 def disk_problems(settings: NodeSettings) -> Iterator[Problem]:
-    """Say where there is too little room to take studies, or soon will be."""
-    free = shutil.disk_usage(settings.common_dir).free
-    least = settings.network.min_free_bytes
+    """Say where there is too little room to take studies, or soon will be.
+
+    Databases and audit trail may lie on another disk than what was received, and be full alone.
+    """
+    folders = (settings.common_dir, settings.data_dir)
+    for folder in {each.stat().st_dev: each for each in reversed(folders)}.values():
+        yield from _disk_problems(folder, max(settings.network.min_free_bytes, _LEAST_FREE))
+
+
+def _disk_problems(folder: Path, least: int) -> Iterator[Problem]:
+    free = shutil.disk_usage(folder).free
     if free >= 2 * least:
         return
     refuses = free < least
     yield Problem(
         kind="disk",
+        about=str(folder),
         severity=Severity.FAILING if refuses else Severity.DEGRADED,
-        words=f"{free / 1e9:.1f} GB free in {settings.common_dir}"
+        words=f"{free / 1e9:.1f} GB free in {folder}"
         + (": studies are refused" if refuses else ", little more than network.min_free_bytes"),
         advice="make room (dicom-node retention), or lower network.min_free_bytes",
     )

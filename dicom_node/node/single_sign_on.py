@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dicom_node.administration.openid import Admission, ClaimRules
 from dicom_node.configuration.settings import NodeSettings, OpenIdSettings
+from dicom_node.domain.user import UserRole
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
@@ -25,7 +26,12 @@ def make_single_sign_on(settings: NodeSettings, repositories: Repositories) -> S
     rules = ClaimRules(
         name_claim=openid.name_claim,
         roles_claim=openid.roles_claim,
-        roles=openid.roles,
+        roles={
+            UserRole.EXPERT: openid.experts,
+            UserRole.READER: openid.readers,
+            UserRole.OPERATOR: openid.operators,
+            UserRole.ADMIN: openid.admins,
+        },
         organization=openid.organization,
     )
     return SingleSignOn(

@@ -9,9 +9,14 @@ from typing import ParamSpec, TypeVar
 
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.decoding import UNDECODABLE, DecodesHere
-from dicom_node.dicomweb.errors import DicomWebError, NotAcceptableError
+from dicom_node.dicomweb.errors import DicomWebError, NotAcceptableError, NotNowError
 from dicom_node.dicomweb.rendered import Rendering
-from dicom_node.isolation.errors import WorkerDiedError, WorkFailedError, WorkRefusedError
+from dicom_node.isolation.errors import (
+    NoWorkerError,
+    WorkerDiedError,
+    WorkFailedError,
+    WorkRefusedError,
+)
 from dicom_node.isolation.lane import LaneSetup
 from dicom_node.isolation.lanes import Lanes
 from dicom_node.isolation.worker import Limits
@@ -22,7 +27,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _SECONDS = 30.0
-_NO_WORKER = "images cannot be decoded for now: the process for it does not start (see the log)"
+# For the request before, and for a worker that is being started on a busy machine.
+_PATIENCE = 60.0
+_NO_WORKER = (
+    "images cannot be decoded for now: the process for it is busy, or does not start (see the log)"
+)
 _TOOLS = (TOOLS, "dicom_node.dicomweb.decoding")
 
 
@@ -54,11 +63,13 @@ class Viewing:
     """Has a worker decode what is shown (`Decoder`); it is begun when the first image is asked for.
 
     Requests wait for each other: what takes longer than half a minute ends the worker, is refused,
-    and the next one begins another.
+    and the next one begins another. Whoever has waited for a minute in vain is asked to come again.
     """
 
-    def __init__(self, settings: NodeSettings, *, seconds: float = _SECONDS) -> None:
-        """Prepare; ``seconds`` is what one request may take."""
+    def __init__(
+        self, settings: NodeSettings, *, seconds: float = _SECONDS, patience: float = _PATIENCE
+    ) -> None:
+        """Prepare; ``seconds`` is what one request may take once it has waited its turn."""
         self._seconds = seconds
         self._lanes: Lanes[Viewer] = Lanes(
             LaneSetup(
@@ -71,6 +82,7 @@ class Viewing:
                 tools=_TOOLS,
             ),
             count=1,
+            patience=patience,
         )
         self._starting = threading.Lock()
         self._has_started = False
@@ -103,10 +115,10 @@ class Viewing:
         **kwargs: P.kwargs,
     ) -> R:
         self._start()
-        if self._lanes.unstarted():
-            raise NotAcceptableError(_NO_WORKER)
         try:
             answer = self._lanes.run(str(path), self._seconds, _nothing, method, *args, **kwargs)
+        except NoWorkerError as none:
+            raise NotNowError(_NO_WORKER) from none
         except (WorkerDiedError, WorkFailedError, WorkRefusedError) as death:
             raise NotAcceptableError(UNDECODABLE) from death
         if isinstance(answer, DicomWebError):

@@ -74,7 +74,8 @@ def _site(folder: Path, issuer: str, port: int) -> Iterator[Site]:
         "client_id": CLIENT,
         "client_secret_file": str(secret),
         "label": "the hospital",
-        "roles": {"expert": ("radiologists",), "admin": ("informatics",)},
+        "experts": ("radiologists",),
+        "admins": ("informatics",),
     }
     settings = NodeSettings.model_validate(
         {"data_dir": folder, "web": {"port": port}, "openid": openid}

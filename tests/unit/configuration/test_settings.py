@@ -41,12 +41,18 @@ def test_the_databases_lie_in_the_data_folder_or_where_the_url_says(
     assert load_settings(tmp_path).workflow_url == "postgresql://node@db/node"
 
 
+def test_settings_are_a_value_as_workers_need_them(tmp_path: Path) -> None:
+    assert hash(load_settings(tmp_path)) == hash(load_settings(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("[network]\nport = 70000\n", "network.port"),
         ("[network]\nportt = 1\n", "network.portt"),
         ("[network\n", "node.toml"),
+        ('[openid]\nissuer = "http://id.example"\n', "openid.issuer"),
+        ('[openid]\nissuer = "https://id.example"\nclient_id = "node"\n', "groups for a role"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> None:

@@ -36,6 +36,13 @@ class HostileDesk:
     def warm(self) -> None:
         """Get ready."""
 
+    def warm_second(self) -> None:
+        """Get ready the second time only, and fail the first as nobody expects."""
+        first = not (self.folder / "warm_second").exists()
+        self._note("warm_second")
+        if first:
+            raise KeyError("weights")
+
     def pid(self) -> int:
         """Return the process id."""
         return os.getpid()

@@ -1,9 +1,11 @@
 """Workers die of what they are given, and nothing else does."""
 
+import functools
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from dicom_node.errors import AwayError
 from dicom_node.isolation.attempts import AttemptsInMemory, Counted
 from dicom_node.isolation.errors import (
     KILLED,
+    NoWorkerError,
     WorkerDiedError,
     WorkFailedError,
     WorkGivenUpError,
@@ -288,6 +291,35 @@ def test_a_worker_that_cannot_begin_is_counted_as_down(tmp_path: Path) -> None:
     try:
         wait_until(lambda: made.down() == 1, "the worker to be known as down")
     finally:
+        made.stop()
+
+
+def test_a_worker_whose_desk_does_not_get_ready_is_tried_again(tmp_path: Path) -> None:
+    # As the node's workers get ready: by a method with its arguments already given.
+    setup = replace(setup_of(tmp_path), warm=functools.partial(HostileDesk.warm_second))
+    made = Lanes(setup, count=1)
+    made.start()
+    try:
+        assert made.run("s", LONG, nothing, HostileDesk.twice, 1) == 2
+    finally:
+        made.stop()
+
+
+def test_who_is_not_served_in_time_is_told(tmp_path: Path) -> None:
+    made = Lanes(setup_of(tmp_path), count=1, patience=0.2)
+    made.start()
+    try:
+        wait_until(lambda: bool(made.warmed()), "the worker to be ready", LONG)
+        busy = threading.Thread(
+            target=lambda: made.run("s", LONG, nothing, HostileDesk.wait_for, "go"), daemon=True
+        )
+        busy.start()
+        wait_until(lambda: times(tmp_path, "waits for go") == 1, "the worker to be busy", LONG)
+        with pytest.raises(NoWorkerError):
+            made.run("t", LONG, nothing, HostileDesk.twice, 1)
+    finally:
+        (tmp_path / "go").touch()
+        busy.join()
         made.stop()
 
 

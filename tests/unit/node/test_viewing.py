@@ -10,7 +10,7 @@ from pydicom.uid import RLELossless
 
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.decoding import DecodesHere
-from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
+from dicom_node.dicomweb.errors import NotAcceptableError, NotNowError, UnknownResourceError
 from dicom_node.dicomweb.rendered import PNG, Rendering
 from dicom_node.node.viewing import Viewing
 from tests.peers.objects import make_dataset
@@ -27,7 +27,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def viewing() -> Iterator[Viewing]:
-    made = Viewing(NodeSettings(), seconds=10)
+    made = Viewing(NodeSettings(), seconds=10, patience=600)
     yield made
     made.stop()
 
@@ -61,6 +61,18 @@ def test_a_worker_that_was_killed_is_replaced(viewing: Viewing, image: Path) -> 
     wait_until(lambda: before not in viewing.pids() or not _runs(before), "it to end")
     assert viewing.native_frames(image, [1]) == PLAIN.native_frames(image, [1])
     assert viewing.pids() != (before,)
+
+
+def test_who_asks_where_no_worker_ever_starts_is_told_in_time(image: Path) -> None:
+    too_little = NodeSettings.model_validate({"workers": {"memory_bytes": 2**20}})
+    viewing = Viewing(too_little, patience=240)
+    try:
+        for _ in range(2):
+            with pytest.raises(NotNowError, match="does not start") as refused:
+                viewing.native_frames(image, [1])
+    finally:
+        viewing.stop()
+    assert refused.value.status == 503
 
 
 def _runs(pid: int) -> bool:
