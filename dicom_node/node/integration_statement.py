@@ -20,12 +20,23 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An actor of a profile; without proofs it is not claimed, and ``why`` says what is missing."""
+    """An actor of a profile; without proofs it is not claimed, and ``why`` says what is missing.
+
+    ``except_for``: what the actor would have to do besides, and the node does not.
+    """
 
     profile: str
     actor: str
     proofs: Sequence[Proof] = ()
     why: str = ""
+    except_for: str = ""
+
+    @property
+    def words(self) -> str:
+        """Whether it is claimed."""
+        if not self.proofs:
+            return f"Not claimed: {self.why}"
+        return f"In part: {self.except_for}" if self.except_for else "Yes"
 
 
 def _proof(what: str, test: str) -> Proof:
@@ -84,6 +95,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         profile="AI Workflow for Imaging (AIW-I)",
         actor="Task Manager",
+        except_for="Pull and Triggered Pull; for the Push workflow the node would have to create "
+        "steps at performers (RAD-80)",
         proofs=(
             _proof(
                 "RAD-80 Create UPS Workitem",
@@ -94,7 +107,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "RAD-82 Claim UPS Workitem",
                 f"{_ITEMS}::test_of_two_workstations_one_claims_and_the_other_gets_a_conflict",
             ),
-            _proof("RAD-83 Get UPS Workitem Contents", f"{_ITEMS}::test_a_work_item_is_retrieved"),
+            _proof("RAD-83 Get UPS Workitem", f"{_ITEMS}::test_a_work_item_is_retrieved"),
             _proof(
                 "RAD-84 Update UPS Workitem",
                 f"{_ITEMS}::test_updates_carry_the_transaction_uid_in_the_query_or_the_payload",
@@ -119,7 +132,11 @@ CLAIMS: tuple[Claim, ...] = (
                 "test_events_come_over_the_socket_and_what_happened_before_it_opened_first",
             ),
             _proof(
-                "RAD-88 Request UPS Workitem Cancelation",
+                "RAD-109 Open Event Channel",
+                f"{_CHANNEL}::test_nobody_listens_as_another_and_the_newest_of_two_is_told",
+            ),
+            _proof(
+                "RAD-88 Request UPS Cancelation",
                 f"{_EVENTS}::test_progress_assignment_and_requests_to_cancel_are_told",
             ),
         ),
@@ -127,6 +144,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         profile="AI Workflow for Imaging (AIW-I)",
         actor="Task Performer",
+        except_for="the Pull workflow, which asks for no event channel (RAD-86, RAD-87, RAD-109); "
+        "its clock is the operating system's (CT)",
         proofs=(
             _proof(
                 "RAD-81 Query UPS Workitems: by state, readiness, label, work and station",
@@ -139,7 +158,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "test_a_claim_whose_answer_was_lost_is_the_nodes_and_a_faster_performers_is_not",
             ),
             _proof(
-                "RAD-83 Get UPS Workitem Contents: input is fetched from whom the step names",
+                "RAD-83 Get UPS Workitem: input is fetched from whom the step names",
                 f"{_PERFORMING}::"
                 "test_a_study_that_only_an_archive_has_is_fetched_from_whom_the_step_names",
             ),
@@ -220,10 +239,7 @@ def _lines() -> Iterator[str]:
     yield "because it might be expected. DICOM conformance: `dicom-node conformance`."
     yield from table(
         ("Profile", "Actor", "Claimed"),
-        [
-            (each.profile, each.actor, "Yes" if each.proofs else f"Not claimed: {each.why}")
-            for each in CLAIMS
-        ],
+        [(each.profile, each.actor, each.words) for each in CLAIMS],
     )
     for claim in CLAIMS:
         if claim.proofs:
