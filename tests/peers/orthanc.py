@@ -99,9 +99,13 @@ def orthanc(
     ae_title: str = "ORTHANC",
     stable_age: int = 1,
     environment: Mapping[str, str] | None = None,
+    configuration: str = "orthanc.json",
     ready: Callable[[Orthanc], bool] = Orthanc.alive,
 ) -> Iterator[Orthanc]:
-    """Run Orthanc with exactly the files of ``orthanc/``, on free ports, paired with ``node``."""
+    """Run Orthanc with exactly the files of ``orthanc/``, on free ports, paired with ``node``.
+
+    ``configuration`` is which of them it starts with: they differ in the script that forwards.
+    """
     executable = program("Orthanc", "orthanc")
     plugins = Path("/usr/share/orthanc/plugins")
     program_folder = folder / "configuration"
@@ -119,6 +123,7 @@ def orthanc(
         "PACS_STORAGE": str(folder / "storage"),
         "PACS_STABLE_AGE": str(stable_age),
         "PACS_PLUGINS": str(plugins),
+        "PACS_SCRIPTS": str(program_folder),
         "PACS_USER": USER,
         "PACS_PASSWORD": PASSWORD,
         "NODE_AE_TITLE": node.ae_title,
@@ -126,7 +131,7 @@ def orthanc(
         "NODE_PORT": str(node.port),
         **(environment or {}),
     }
-    command = [executable, program_folder / "orthanc.json"]
+    command = [executable, program_folder / configuration]
     with running(
         command, log=server.log, ready=lambda: ready(server), environment=settings, folder=folder
     ):

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from tests.peers.process import answers, free_port, wait_until
 pytestmark = pytest.mark.peer
 PACS = "ORTHANC"
 NUMBERS = count(1)
+CONFIGURATIONS = ("orthanc.json", "orthanc-python.json")
 ACCESS = functools.partial(StaticAccess, {PACS: frozenset(Operation)})
 
 
@@ -80,12 +82,20 @@ def reception(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
         yield running
 
 
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def configuration(request: pytest.FixtureRequest) -> str:
+    """Which script forwards: Lua, or Python where Orthanc has that plug-in."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def pacs(
-    reception: Reception, tmp_path_factory: pytest.TempPathFactory
+    configuration: str, reception: Reception, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[orthanc.Orthanc]:
     folder = tmp_path_factory.mktemp("pacs")
-    with orthanc.orthanc(folder, node=reception.peer, ae_title=PACS) as running:
+    with orthanc.orthanc(
+        folder, node=reception.peer, ae_title=PACS, configuration=configuration
+    ) as running:
         yield running
 
 
@@ -170,12 +180,15 @@ def test_nothing_is_served_without_the_password(pacs: orthanc.Orthanc) -> None:
 
 @pytest.mark.parametrize(("password", "status"), [("", 403), (orthanc.PASSWORD, 200)])
 def test_other_machines_are_not_answered_while_there_is_no_password(
-    tmp_path: Path, password: str, status: int
+    tmp_path: Path, configuration: str, password: str, status: int
 ) -> None:
     """All of 127.0.0.0/8 is this machine, but only 127.0.0.1 is let in without a password."""
     settings = {"PACS_REMOTE_ACCESS": "true", "PACS_PASSWORD": password}
     with orthanc.orthanc(
-        tmp_path, environment=settings, ready=lambda server: answers(server.http_port)
+        tmp_path,
+        environment=settings,
+        configuration=configuration,
+        ready=lambda server: answers(server.http_port),
     ) as open_to_all:
         connection = HTTPConnection(
             "127.0.0.1", open_to_all.http_port, timeout=10, source_address=("127.0.0.2", 0)
@@ -194,9 +207,24 @@ def test_the_dicomweb_plugin_serves_what_was_stored(study: Study) -> None:
     assert found["00080018"]["Value"] == [sop_instance]
 
 
-def test_what_the_node_missed_is_sent_with_the_next_study(tmp_path: Path) -> None:
+def test_both_configurations_are_one_but_for_the_script() -> None:
+    lua, python = (
+        (orthanc.CONFIGURATION / each).read_text(encoding="utf-8").splitlines()
+        for each in CONFIGURATIONS
+    )
+    about_scripts = re.compile(r"Script|Plugins|libOrthanc|PythonVerbose|^  \],?$|^  //")
+    assert [each for each in lua if not about_scripts.search(each)] == [
+        each for each in python if not about_scripts.search(each)
+    ]
+
+
+def test_what_the_node_missed_is_sent_with_the_next_study(
+    tmp_path: Path, configuration: str
+) -> None:
     away = dcmtk.Peer(ae_title=AE_TITLE, port=free_port())
-    with orthanc.orthanc(tmp_path / "pacs", node=away, ae_title=PACS) as pacs:
+    with orthanc.orthanc(
+        tmp_path / "pacs", node=away, ae_title=PACS, configuration=configuration
+    ) as pacs:
         missed, following = (
             Study(pacs=pacs, folder=tmp_path, uid=str(generate_uid())) for _ in range(2)
         )
