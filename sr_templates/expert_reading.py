@@ -44,13 +44,15 @@ class Statement:
 class ExpertReading:
     """A verdict on a report: who says what, and when. ``decided_at`` is aware.
 
-    All ``observers`` stand behind the statements, which are the ``speaker``'s.
+    All ``observers`` stand behind the statements, which are the ``speaker``'s. ``correction`` says
+    why an earlier reading was taken back whose place this one takes; empty for a first one.
     """
 
     observers: tuple[Observer, ...]
     decided_at: datetime
     statements: tuple[Statement, ...]
     comment: str = ""
+    correction: str = ""
 
     @property
     def is_verified(self) -> bool:

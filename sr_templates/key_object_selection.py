@@ -100,6 +100,7 @@ def build_rejection(
     reason: Code = codes.OTHER_FAILURE,
     comment: str = "",
     rejected_by: str | None = None,
+    number: int = 1,
 ) -> Dataset:
     """Mark objects as "Rejected for Quality Reasons", so that archives and viewers hide them.
 
@@ -118,6 +119,8 @@ def build_rejection(
         What the expert says about it.
     rejected_by
         The expert as a DICOM person name; without one, the model is the observer.
+    number
+        Which rejection of these objects it is, where earlier ones were taken back.
 
     Raises
     ------
@@ -133,8 +136,9 @@ def build_rejection(
         raise EvidenceError("the objects are of several studies: reject them study by study")
     by_uid = {uid_of(instance, "SOPInstanceUID"): instance for instance in rejected}
     kind = EvidenceKind.REJECTION
-    uid = derived_uid("instance", study, kind, reason.value, comment, *sorted(by_uid))
-    document = _document(rejected[0], model, context, kind=kind, uid=uid)
+    again = (str(number),) if number > 1 else ()
+    uid = derived_uid("instance", study, kind, reason.value, comment, *again, *sorted(by_uid))
+    document = _document(rejected[0], model, context, kind=kind, uid=uid, number=number)
     root = selection_root(
         codes.REJECTED_FOR_QUALITY, _observer(model, rejected_by), modifier=reason
     )
@@ -154,11 +158,12 @@ def _document(
     *,
     kind: EvidenceKind,
     uid: str,
+    number: int = 1,
 ) -> Dataset:
     return new_instance(
         sop_class_uid=KeyObjectSelectionDocumentStorage,
         sop_instance_uid=uid,
-        instance_number=1,
+        instance_number=number,
         kind=kind,
         model=model,
         attributes=SourceAttributes(source),

@@ -1,6 +1,6 @@
 """Who has read a report, as every report of a person says it (PS3.3 C.17.2, PS3.16 TID 1001)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from highdicom.sr import (
     CodedConcept,
@@ -46,13 +46,18 @@ def new_successor(
     reading: ExpertReading,
     attributes: SourceAttributes,
     context: EvidenceContext,
+    *,
+    taken_back: Sequence[Dataset] = (),
 ) -> Dataset:
-    """Make a person's report on an AI report, in that one's series and without content."""
+    """Make a person's report on an AI report, in that one's series and without content.
+
+    ``taken_back`` are people's reports on the same one whose place this takes.
+    """
     report = new_instance(
         sop_class_uid=Comprehensive3DSRStorage,
         sop_instance_uid=document_uid(predecessor, reading),
         instance_number=next_instance_number(
-            [predecessor], uid_of(predecessor, "SeriesInstanceUID")
+            [predecessor, *taken_back], uid_of(predecessor, "SeriesInstanceUID")
         ),
         kind=EvidenceKind.SR,
         model=model,
@@ -124,6 +129,14 @@ def person_context(observer: Observer) -> ObservationContext:
             ),
         )
     )
+
+
+def remarks(reading: ExpertReading) -> Iterator[str]:
+    """Give what is to be said beyond the statements: why there is another reading, and comments."""
+    if reading.correction:
+        yield f"This reading takes the place of one that was taken back: {reading.correction}"
+    if reading.comment:
+        yield reading.comment
 
 
 def who_has_read(reading: ExpertReading) -> str:

@@ -51,6 +51,7 @@ from sr_templates.verification import (
     add_verification,
     new_successor,
     person_context,
+    remarks,
     require_reading,
     who_has_read,
 )
@@ -64,6 +65,8 @@ def build_verified_report(
     model: ModelIdentity,
     reading: ExpertReading,
     context: EvidenceContext,
+    *,
+    taken_back: Sequence[Dataset] = (),
 ) -> Dataset:
     """Report what an expert says of an AI report.
 
@@ -79,6 +82,9 @@ def build_verified_report(
         Who says what.
     context
         Who makes the object and when.
+    taken_back
+        Headers of people's reports on the predecessor that were taken back: they are predecessors
+        too.
 
     Raises
     ------
@@ -89,9 +95,9 @@ def build_verified_report(
     _check(predecessor, sources, reading)
     by_uid = {uid_of(source, "SOPInstanceUID"): source for source in sources}
     attributes = SourceAttributes(sources[0])
-    report = new_successor(predecessor, model, reading, attributes, context)
+    report = new_successor(predecessor, model, reading, attributes, context, taken_back=taken_back)
     root = _root(predecessor, by_uid, attributes, reading)
-    complete_document(report, root, list(by_uid.values()), [predecessor])
+    complete_document(report, root, list(by_uid.values()), [predecessor, *taken_back])
     add_verification(report, reading)
     declare(report, attributes.character_set)
     return report
@@ -239,8 +245,7 @@ def _qualitative_evaluations(
         [_evaluation(each, sources[each.image_uid]) for each in reading.statements]
     )
     content.append(_text(_summary(reading), Relationship.CONTAINS))
-    if reading.comment:
-        content.append(_text(reading.comment, Relationship.CONTAINS))
+    content.extend(_text(each, Relationship.CONTAINS) for each in remarks(reading))
     container.ContentSequence = content
     return container
 

@@ -168,6 +168,19 @@ def verdict(part: StudyPart, *, user: str, address: str, at: datetime, item: str
     )
 
 
+def reopening(
+    part: StudyPart, *, user: str, address: str, at: datetime, item: str, why: str
+) -> AuditMessage:
+    """Tell that somebody took a verdict back, and why (A.5.3.5: instances are updated)."""
+    return AuditMessage(
+        event=codes.INSTANCES_ACCESSED,
+        action=Action.UPDATE,
+        at=at,
+        participants=(Participant(user_id=user, is_requestor=True, address=address),),
+        objects=_study(part, details={"how": "verdict taken back", "item": item, "why": why}),
+    )
+
+
 def query(
     asking: Peer, *, at: datetime, service: str, asked: str, problem: str = ""
 ) -> AuditMessage:

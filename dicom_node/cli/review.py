@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dicom_node.audit.events import StudyPart
+from dicom_node.audit.events import StudyPart, reopening
 from dicom_node.audit.events import verdict as said_verdict
 from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, write_json
@@ -78,6 +78,10 @@ def show(context: typer.Context, item: Item) -> None:
     findings, ct = review_queue.findings(item), review_queue.ct(item)
     run.console.print(_findings(findings) if ct is None else _figures(ct))
     show_remarks(run.console, repositories, item)
+    for past in review_queue.history(item):
+        for reading in past.readings:
+            run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
+        run.console.print(f"Taken back by {past.by} at {past.at:%Y-%m-%d %H:%M}: {past.reason}")
     for reading in review_queue.readings(item):
         run.console.print(f"Read by {reading.reviewer.user_name}: {_said(reading)}")
     show_external(run.console, repositories, item)
@@ -121,6 +125,30 @@ def release(context: typer.Context, item: Item, person: Person) -> None:
     run.console.print(
         f"{repositories.review_queue().release(item, _reviewer(repositories, person)).state.value}."
     )
+
+
+@commands.command("reopen")
+def reopen(
+    context: typer.Context,
+    item: Item,
+    person: Person,
+    why: Annotated[str, typer.Option("--why", help="Why the verdict is taken back.")],
+) -> None:
+    """Take a verdict back, with a reason; USER holds the item, and its next verdict replaces it."""
+    run = invocation(context)
+    repositories = run.repositories()
+    held = repositories.review_queue().reopen(item, _reviewer(repositories, person), why)
+    run.record(
+        reopening(
+            StudyPart(study=held.study_instance_uid, classes={}),
+            user=person,
+            address="",
+            at=utc_now(),
+            item=item,
+            why=why,
+        )
+    )
+    run.console.print(f"Taken back. Held by {held.holder} until {held.claimed_until:%H:%M:%S} UTC.")
 
 
 @commands.command("decide")

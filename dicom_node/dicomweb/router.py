@@ -1,7 +1,8 @@
 """The routes of DICOMweb that read (PS3.18 Sections 10.4 and 10.6); see ``storing`` for more."""
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -32,37 +33,86 @@ _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 
 
+Withheld = Callable[[Request, str], frozenset[str]]
+"""Says which series of a study are kept from who asks."""
+
+
+def withholds_nothing(_request: Request, _study: str) -> frozenset[str]:
+    """Show every series to everybody who may call."""
+    return frozenset()
+
+
 def make_router(
-    catalogue: Catalogue, entities: EntitySearch, decoder: Decoder | None = None
+    catalogue: Catalogue,
+    entities: EntitySearch,
+    decoder: Decoder | None = None,
+    *,
+    withheld: Withheld = withholds_nothing,
 ) -> APIRouter:
     """Return the routes over what ``catalogue`` holds and ``entities`` finds.
 
     Who may call them is the caller's matter. ``decoder`` opens what is shown; without one it is
-    done here.
+    done here. What ``withheld`` names is not there for who asks.
     """
     decoder = decoder or DecodesHere()
     router = APIRouter(prefix=PREFIX, default_response_class=JSONResponse)
-    _add_retrieval(router, catalogue, decoder)
-    _add_rendering(router, catalogue, decoder)
-    _add_search(router, entities)
+    shown = _Shown(catalogue, withheld)
+    _add_retrieval(router, shown, decoder)
+    _add_rendering(router, shown, decoder)
+    _add_search(router, entities, withheld)
     _add_capabilities(router)
     return router
 
 
-def _add_retrieval(router: APIRouter, catalogue: Catalogue, decoder: Decoder) -> None:
+class _Shown:
+    """The catalogue as those who ask may see it."""
+
+    def __init__(self, catalogue: Catalogue, withheld: Withheld) -> None:
+        self._catalogue = catalogue
+        self._withheld = withheld
+
+    def to(self, request: Request) -> Catalogue:
+        """Return the catalogue for a request."""
+        return _ShownTo(self._catalogue, functools.partial(self._withheld, request))
+
+
+class _ShownTo:
+    """A catalogue without the series that are kept from somebody."""
+
+    def __init__(self, catalogue: Catalogue, withheld: Callable[[str], frozenset[str]]) -> None:
+        self._catalogue = catalogue
+        self._withheld = withheld
+
+    def objects(self, study_instance_uid: str) -> Sequence[ArchivedObject]:
+        """Return the objects of a study."""
+        kept = self._withheld(study_instance_uid)
+        found = self._catalogue.objects(study_instance_uid)
+        return [each for each in found if each.series_instance_uid not in kept]
+
+    def find(self, sop_instance_uid: str) -> ArchivedObject | None:
+        """Return one object, or None."""
+        found = self._catalogue.find(sop_instance_uid)
+        if found is None or found.series_instance_uid in self._withheld(found.study_instance_uid):
+            return None
+        return found
+
+
+def _add_retrieval(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
     @router.get(_INSTANCE + "/frames/{numbers}")
     def retrieve_frames(
-        study: str, series: str, instance: str, numbers: str, accept: Accept = None
+        request: Request, study: str, series: str, instance: str, numbers: str
     ) -> Response:
-        found = _one(catalogue, study, series, instance)
-        return frames(found, _numbers(numbers), media_types.accepted(accept), decoder)
+        found = _one(shown.to(request), study, series, instance)
+        wanted = media_types.accepted(request.headers.get("Accept"))
+        return frames(found, _numbers(numbers), wanted, decoder)
 
     @router.get(_INSTANCE + "/bulkdata/{tag}")
     def retrieve_bulk_data(
-        study: str, series: str, instance: str, tag: str, accept: Accept = None
+        request: Request, study: str, series: str, instance: str, tag: str
     ) -> Response:
-        found = _one(catalogue, study, series, instance)
-        return bulk_data(found, tag, media_types.accepted(accept), decoder)
+        found = _one(shown.to(request), study, series, instance)
+        wanted = media_types.accepted(request.headers.get("Accept"))
+        return bulk_data(found, tag, wanted, decoder)
 
     @router.get(_STUDY + "/metadata")
     @router.get(_SERIES + "/metadata")
@@ -75,16 +125,20 @@ def _add_retrieval(router: APIRouter, catalogue: Catalogue, decoder: Decoder) ->
         accept: Accept = None,
     ) -> Response:
         media_types.require(accept, media_types.DICOM_JSON, "application/json")
-        found = _chosen(catalogue, study, series, instance)
+        found = _chosen(shown.to(request), study, series, instance)
         return _dicom_json([metadata(each, root=root(request)) for each in found])
 
     @router.get(_STUDY)
     @router.get(_SERIES)
     @router.get(_INSTANCE)
     def retrieve_instances(
-        study: str, series: str | None = None, instance: str | None = None, accept: Accept = None
+        request: Request,
+        study: str,
+        series: str | None = None,
+        instance: str | None = None,
+        accept: Accept = None,
     ) -> Response:
-        found = _chosen(catalogue, study, series, instance)
+        found = _chosen(shown.to(request), study, series, instance)
         wanted = media_types.accepted(accept)
         if wanted[0].name == ZIP:
             return zipped(found, instance or series or study)
@@ -92,10 +146,10 @@ def _add_retrieval(router: APIRouter, catalogue: Catalogue, decoder: Decoder) ->
 
     @router.get("/wado")
     def retrieve_by_uri(request: Request) -> Response:
-        return wado_uri(catalogue, request.query_params, decoder)
+        return wado_uri(shown.to(request), request.query_params, decoder)
 
 
-def _add_rendering(router: APIRouter, catalogue: Catalogue, decoder: Decoder) -> None:
+def _add_rendering(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
     @router.get(_INSTANCE + "/rendered")
     @router.get(_INSTANCE + "/frames/{numbers}/rendered")
     def retrieve_rendered(
@@ -107,7 +161,7 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue, decoder: Decoder) ->
     ) -> Response:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
-        found = _one(catalogue, study, series, instance)
+        found = _one(shown.to(request), study, series, instance)
         body = decoder.rendered(found.path, _numbers(numbers)[0], media_type, rendering)
         return Response(body, media_type=media_type)
 
@@ -116,7 +170,7 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue, decoder: Decoder) ->
     def retrieve_all_rendered(request: Request, study: str, series: str | None = None) -> Response:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
-        found = _chosen(catalogue, study, series, None)
+        found = _chosen(shown.to(request), study, series, None)
         return rendered_images(found, media_type, rendering, decoder)
 
     @router.get(_STUDY + "/thumbnail")
@@ -127,7 +181,7 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue, decoder: Decoder) ->
     ) -> Response:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
-        found = _chosen(catalogue, study, series, instance)
+        found = _chosen(shown.to(request), study, series, instance)
         body = thumbnail(found, media_type, rendering, decoder)
         return Response(body, media_type=media_type)
 
@@ -137,7 +191,7 @@ def _add_rendering(router: APIRouter, catalogue: Catalogue, decoder: Decoder) ->
     ) -> Response:
         media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
         rendering = small(Rendering.from_query(request.query_params))
-        found = _one(catalogue, study, series, instance)
+        found = _one(shown.to(request), study, series, instance)
         body = decoder.rendered(found.path, _numbers(numbers)[0], media_type, rendering)
         return Response(body, media_type=media_type)
 
@@ -151,17 +205,19 @@ def _add_capabilities(router: APIRouter) -> None:
         return Response(wadl(root(request), routes, PREFIX), media_type=WADL)
 
 
-def _add_search(router: APIRouter, entities: EntitySearch) -> None:
+def _add_search(router: APIRouter, entities: EntitySearch, withheld: Withheld) -> None:
     @router.get("/studies")
     def search_studies(request: Request, accept: Accept = None) -> Response:
-        return _searched(entities, Scope(level=Level.STUDY), request, accept)
+        return _searched(entities, withheld, Scope(level=Level.STUDY), request, accept)
 
     @router.get("/series")
     @router.get(_STUDY + "/series")
     def search_series(
         request: Request, study: str | None = None, accept: Accept = None
     ) -> Response:
-        return _searched(entities, Scope(level=Level.SERIES, study=study), request, accept)
+        return _searched(
+            entities, withheld, Scope(level=Level.SERIES, study=study), request, accept
+        )
 
     @router.get("/instances")
     @router.get(_STUDY + "/instances")
@@ -173,19 +229,41 @@ def _add_search(router: APIRouter, entities: EntitySearch) -> None:
         accept: Accept = None,
     ) -> Response:
         scope = Scope(level=Level.INSTANCE, study=study, series=series)
-        return _searched(entities, scope, request, accept)
+        return _searched(entities, withheld, scope, request, accept)
 
 
 def _searched(
-    entities: EntitySearch, scope: Scope, request: Request, accept: str | None
+    entities: EntitySearch,
+    withheld: Withheld,
+    scope: Scope,
+    request: Request,
+    accept: str | None,
 ) -> Response:
     media_types.require(accept, media_types.DICOM_JSON, "application/json")
     service = root(request)
     results = search(entities, scope, request.query_params.multi_items(), root=service)
-    response = _dicom_json(results.found)
+    response = _dicom_json(list(_allowed(results.found, functools.partial(withheld, request))))
     for each in results.warnings:
         response.headers.append("Warning", f'299 {service} "{each}"')
     return response
+
+
+def _allowed(
+    found: list[JsonDataset], withheld: Callable[[str], frozenset[str]]
+) -> Iterator[JsonDataset]:
+    """Leave out series, and their instances, that are kept from who asks."""
+    kept: dict[str, frozenset[str]] = {}
+    for each in found:
+        study = _value(each, "0020000D")
+        if study not in kept:
+            kept[study] = withheld(study)
+        if _value(each, "0020000E") not in kept[study]:
+            yield each
+
+
+def _value(dataset: JsonDataset, tag: str) -> str:
+    values = dataset.get(tag, {}).get("Value") or [""]
+    return str(values[0])
 
 
 def _chosen(

@@ -13,6 +13,7 @@ class EvidenceSet(StrEnum):
     RESULT = "result"  # what the model said
     FAILURE = "failure"  # that there is no result, and why
     VERDICT = "verdict"  # what an expert said of it
+    TAKEN_BACK = "taken back"  # what an expert had said before the verdict was re-opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

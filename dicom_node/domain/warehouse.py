@@ -296,7 +296,20 @@ class Warehouse(Protocol):
     """The store of validated data."""
 
     def file(self, record: WarehouseRecord) -> None:
-        """Keep a record; filing the same one again changes nothing."""
+        """Keep a record; filing the same one again changes nothing.
+
+        A record of the same item that was decided earlier is superseded by it.
+        """
+        ...
+
+    def supersede(
+        self, record_id: str, *, decided_until: datetime, by: str, why: str, at: datetime
+    ) -> None:
+        """Let nobody learn any more from a record of a verdict that was taken back.
+
+        It is kept aside, with who took it back and why. A record of the item that was decided later
+        stays; doing it again changes nothing.
+        """
         ...
 
     def record(self, record_id: str) -> WarehouseRecord:

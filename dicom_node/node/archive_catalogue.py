@@ -17,11 +17,12 @@ class ArchiveCatalogue:
     def objects(self, study_instance_uid: str) -> Sequence[ArchivedObject]:
         """Return the received objects of a study, then its evidence."""
         received = self._repositories.index.instances(study_instance_uid)
+        return [*map(self._received, received), *self.made(study_instance_uid)]
+
+    def made(self, study_instance_uid: str) -> Sequence[ArchivedObject]:
+        """Return the evidence made of a study, without what is held back."""
         made = self._repositories.hotbase.evidence_of_study(study_instance_uid)
-        return [
-            *(self._received(each) for each in received),
-            *(self._made(each, study_instance_uid) for each in made if not each.is_held),
-        ]
+        return [self._made(each, study_instance_uid) for each in made if not each.is_held]
 
     def find(self, sop_instance_uid: str) -> ArchivedObject | None:
         """Return one object, received or made; None when there is none."""

@@ -492,6 +492,7 @@ class Node:
             yield self._workstations.sweep
         if self._work and self._cluster.leads():
             yield self._conclude_decided
+            yield self._repositories.withdraw_reopened
             yield self._auditing.take_changes
 
     def _tell(self) -> None:

@@ -19,12 +19,15 @@ from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.user import Permission
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
+from dicom_node.node.evidence_download import MayReadImages, make_evidence_download
 from dicom_node.node.fetching import prior_rule
 from dicom_node.node.priors_shown import PriorsShown
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.single_sign_on import make_single_sign_on
+from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.web import uploading
 from dicom_node.web.administration.sections import make_sections
+from dicom_node.web.api import reviews
 from dicom_node.web.api.callers import Caller, needing
 from dicom_node.web.api.router import make_api, make_documentation
 from dicom_node.web.application import Pages
@@ -35,6 +38,7 @@ from dicom_node.web.frame import Frame, Section
 from dicom_node.web.records import Accesses
 from dicom_node.web.request_limits import Streams
 from dicom_node.web.review.priors import FindPriors
+from dicom_node.web.review.reading_first import Withheld, WithheldFrom, withholds_nothing
 from dicom_node.web.review.router import make_router as make_review_pages
 from dicom_node.web.review.study import StudyHeading
 from dicom_node.web.sessions import allows, session_secret
@@ -82,12 +86,22 @@ def make_pages(
                 is_for=allows(Permission.REVIEW),
             )
         )
-    interfaces = [_for_readers(make_dicomweb(catalogue, repositories.search, decoder))]
+    withheld = Withheld(review_queue) if review_queue is not None else withholds_nothing
+    reading = make_dicomweb(
+        catalogue,
+        repositories.search,
+        decoder,
+        withheld=WithheldSeries(repositories.hotbase, withheld),
+    )
+    interfaces = [_for_readers(reading)]
     if uploads is not None:
         interfaces.append(make_store_router(uploads, _sender(settings)))
     if administration is not None:
-        sections += make_sections(frame, administration)
-        api = make_api(administration)
+        sections += make_sections(frame, administration, withheld)
+        api = make_api(administration, withheld)
+        api.include_router(make_evidence_download(catalogue, withheld))
+        if review_queue is not None:
+            api.include_router(reviews.make_router(review_queue))
         if audit is not None:
             section, service = make_audit(frame, audit)
             sections.append(section)
@@ -99,7 +113,9 @@ def make_pages(
             Section(
                 title="Upload",
                 path=uploading.PATH,
-                router=uploading.make_router(frame, administration.uploaded, most_bytes=most),
+                router=uploading.make_router(
+                    frame, administration.uploaded, most_bytes=most, withheld=withheld
+                ),
                 is_for=allows(Permission.UPLOAD),
             )
         )
@@ -129,7 +145,22 @@ def make_pages(
 
 
 _SEARCHES = ("/studies", "/series", "/instances")
-MayReadImages = Annotated[Caller, Depends(needing(Permission.IMAGES))]
+
+
+class WithheldSeries:
+    """Which series of the node are kept from somebody who must read a study first."""
+
+    def __init__(self, results: Hotbase, withheld: WithheldFrom) -> None:
+        self._results = results
+        self._withheld = withheld
+
+    def __call__(self, request: Request, study: str) -> frozenset[str]:
+        """Return the series of a study's results; none where the caller is no reader."""
+        who: Caller = request.state.caller
+        if Permission.REVIEW not in who.permissions or not self._withheld(who.user, study):
+            return frozenset()
+        made = self._results.evidence_of_study(study)
+        return frozenset(each.series_instance_uid for each in made)
 
 
 class Headings:
@@ -170,6 +201,7 @@ def _for_readers(router: APIRouter) -> APIRouter:
     accesses = Accesses()
 
     async def recorded(request: Request, who: MayReadImages) -> AsyncIterator[None]:
+        request.state.caller = who
         yield  # a request that fails raises here
         study = request.path_params.get("study")
         searches = request.url.path.rstrip("/").endswith(_SEARCHES)

@@ -51,6 +51,7 @@ from dicom_node.persistence.hosts import HostStore
 from dicom_node.persistence.machine_tokens import MachineTokenStore
 from dicom_node.persistence.review.external_reports import ExternalReportStore
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
+from dicom_node.persistence.review.reopening import ReopeningStore
 from dicom_node.persistence.routes import RouteStore
 from dicom_node.persistence.sessions import SessionStore
 from dicom_node.persistence.told import FindingSearch, ToldStore
@@ -59,6 +60,7 @@ from dicom_node.persistence.ups.taken import TakenStore
 from dicom_node.persistence.users import UserStore
 from dicom_node.persistence.warehouse.held_out import HeldOutStore
 from dicom_node.persistence.warehouse.warehouse import WarehouseStore
+from dicom_node.workflow.review.withdraw import Withdrawing
 
 _LOG = logging.getLogger(__name__)
 
@@ -130,7 +132,12 @@ class Repositories:
             clock=utc_now,
             lease=timedelta(seconds=self.settings.review.claim_seconds),
             on_decided=on_decided,
+            on_reopened=self.withdraw_reopened,
         )
+
+    def withdraw_reopened(self) -> None:
+        """Let the Warehouse learn no more from verdicts that were taken back."""
+        Withdrawing(ReopeningStore(self.engine), self.warehouse).sweep()
 
     def item_instances(self, item_id: str) -> tuple[ReceivedInstance, ...]:
         """Return the instances that a review item, which is a job's, is about."""

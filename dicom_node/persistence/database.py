@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def make_engine(url: str) -> sa.Engine:
     return engine
 
 
+# Twenty people at once keep more connections busy than SQLAlchemy's five; one that is beyond those
+# kept is opened anew for each request, which takes longer than what it is for.
+_POOL: Mapping[str, Any] = {"pool_size": 12, "max_overflow": 8}
+
+
 def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
@@ -43,6 +49,7 @@ def _engine(url: str) -> sa.Engine:
         is_postgresql = parsed.get_backend_name() == "postgresql"
         engine = sa.create_engine(
             parsed,
+            **(_POOL if parsed.database else {}),
             pool_pre_ping=parsed.get_backend_name() != "sqlite",
             connect_args=postgresql_arguments(url) if is_postgresql else {},
         )

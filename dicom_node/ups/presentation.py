@@ -87,7 +87,7 @@ def _series(reference: StepReference) -> tuple[str, str]:
 
 def _add_schedule(dataset: Dataset, step: ProcedureStep, station: Station) -> None:
     dataset.ScheduledProcedureStepPriority = (
-        _PRIORITIES[step.item.priority] if step.item else "MEDIUM"
+        _PRIORITIES[step.item.told_priority] if step.item else "MEDIUM"
     )
     dataset.ScheduledProcedureStepModificationDateTime = moment(step.modified_at)
     dataset.ProcedureStepLabel = _label(step)
@@ -114,6 +114,8 @@ def _label(step: ProcedureStep) -> str:
 
 
 def _comment(item: ReviewItem) -> str:
+    if item.is_kept:  # a worklist is read by those who must see for themselves first
+        return f"{item.modality} {item.body_part}".strip()
     found = ", ".join(item.positive_labels) or "nothing above its threshold"
     return f"{item.modality} {item.body_part}: {found}".strip()
 

@@ -97,6 +97,7 @@ class Frame:
                 undefined=StrictUndefined,
                 trim_blocks=True,
                 lstrip_blocks=True,
+                auto_reload=False,
                 extensions=["jinja2.ext.i18n"],
             )
             made.install_gettext_callables(  # type: ignore[attr-defined]

@@ -7,13 +7,16 @@ from fastapi import APIRouter, Query, Request, Response
 from dicom_node.administration.uploads import MOST_STUDIES, UploadedStudies
 from dicom_node.domain.user import Permission
 from dicom_node.web.frame import Frame
+from dicom_node.web.review.reading_first import WithheldFrom
 from dicom_node.web.sessions import Uploading
 
 PATH = "/upload"
 _LONGEST_UID = 64
 
 
-def make_router(frame: Frame, studies: UploadedStudies, *, most_bytes: int) -> APIRouter:
+def make_router(
+    frame: Frame, studies: UploadedStudies, *, most_bytes: int, withheld: WithheldFrom
+) -> APIRouter:
     """Return the routes of the page and of its live part; images come in by DICOMweb."""
     router = APIRouter()
 
@@ -36,6 +39,7 @@ def make_router(frame: Frame, studies: UploadedStudies, *, most_bytes: int) -> A
             wanted=wanted,
             # Who operates the node sees how far a study is, and nothing that was found.
             reads=user.may(Permission.IMAGES),
+            withheld={uid for uid in wanted if withheld(user, uid)},
         )
 
     return router

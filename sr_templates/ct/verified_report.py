@@ -48,6 +48,7 @@ from sr_templates.verification import (
     add_verification,
     new_successor,
     person_context,
+    remarks,
     require_reading,
     who_has_read,
 )
@@ -69,6 +70,7 @@ def build_verified_ct_report(
     *,
     statements: CtStatements,
     companions: Sequence[Dataset] = (),
+    taken_back: Sequence[Dataset] = (),
 ) -> Dataset:
     """Report what an expert says of an AI report on a CT.
 
@@ -88,6 +90,9 @@ def build_verified_ct_report(
         What the readers say of lungs and patterns.
     companions
         Headers of what the predecessor's groups refer to besides: the segmentation.
+    taken_back
+        Headers of people's reports on the predecessor that were taken back: they are predecessors
+        too.
 
     Raises
     ------
@@ -96,9 +101,9 @@ def build_verified_ct_report(
     """
     require_reading(predecessor, sources, reading)
     attributes = SourceAttributes(sources[0])
-    report = new_successor(predecessor, model, reading, attributes, context)
+    report = new_successor(predecessor, model, reading, attributes, context, taken_back=taken_back)
     root = _root(predecessor, sources, attributes, reading, statements)
-    complete_document(report, root, [*sources, *companions], [predecessor])
+    complete_document(report, root, [*sources, *companions], [predecessor, *taken_back])
     add_verification(report, reading)
     declare(report, attributes.character_set)
     return report
@@ -240,8 +245,7 @@ def _evaluations(
         for each in statements.patterns
     )
     content.append(comment(_summary(reading, statements)))
-    if reading.comment:
-        content.append(comment(reading.comment))
+    content.extend(comment(each) for each in remarks(reading))
     container.ContentSequence = content
     return container
 

@@ -14,6 +14,7 @@ from dicom_node.domain.application_entity import Role
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.reception import AssociationEnd
+from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.study import StudyState
 from dicom_node.models.cards import ModelCards
 from dicom_node.node.administering import make_administration, make_routes
@@ -61,12 +62,13 @@ def office_application(
     devices: DeviceDesk | None = None,
     uploads: Uploads | None = None,
     is_over: Callable[[], bool] = lambda: False,
+    review_queue: ReviewQueue | None = None,
 ) -> FastAPI:
     """All pages over the stores, and a worklist in memory; ``is_over`` ends what is listened to."""
     pages = make_pages(
         repositories.settings,
         repositories,
-        FakeReviewQueue(),
+        review_queue or FakeReviewQueue(),
         version="test",
         devices=devices,
         administration=office_administration(repositories, is_over),

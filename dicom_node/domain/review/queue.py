@@ -6,6 +6,7 @@ ConflictError
 │   └── ClaimExpiredError   it was claimed, but the claim's time ran out
 ├── AlreadyDecidedError     there is a verdict already
 ├── SupersededError         a later result took the item's place
+├── NotReopenedError        the verdict cannot be taken back, or not by this reviewer
 ├── AlreadyReadError        a second reader or adjudicator must be somebody else
 └── UnusableVerdictError    the verdict does not fit the item
 """
@@ -20,6 +21,7 @@ from dicom_node.domain.review.first_reading import FirstReading, JudgedLabel
 from dicom_node.domain.review.review import (
     OPEN_STATES,
     Priority,
+    Reopening,
     ReviewDetails,
     Reviewer,
     ReviewItem,
@@ -49,6 +51,10 @@ class SupersededError(ConflictError):
     """A later result of the same study took the item's place."""
 
 
+class NotReopenedError(ConflictError):
+    """The verdict cannot be taken back, or not by this reviewer, or not without a reason."""
+
+
 class AlreadyReadError(ConflictError):
     """A second reader or adjudicator must be somebody else."""
 
@@ -70,8 +76,9 @@ class Sort(StrEnum):
 class ItemFilter:
     """Which items to list; what is empty holds for all.
 
-    ``label`` is the leading label. ``holder`` is a user name, for one's own claims. ``studies`` are
-    those that a search has found, at most some hundred; None holds for all, and none for none.
+    ``label`` is the leading label; no result has one that must be read first. ``holder`` is a user
+    name, for one's own claims. ``studies`` are those that a search has found, at most some hundred;
+    None holds for all, and none for none.
     """
 
     states: frozenset[ReviewState] = OPEN_STATES
@@ -146,6 +153,10 @@ class ReviewQueue(Protocol):
         """Return everything about an item that this reviewer may see; claims nothing."""
         ...
 
+    def to_judge(self, item_id: str) -> ReviewDetails:
+        """Return what a verdict on an item is about, without what is only shown beside it."""
+        ...
+
     def claim(self, item_id: str, reviewer: Reviewer) -> ReviewItem:
         """Hold an item for this reviewer until ``claimed_until``; claiming again extends it.
 
@@ -214,6 +225,24 @@ class ReviewQueue(Protocol):
             A positive finding has no verdict, or the verdict names what the item does not have.
         NotClaimedError, ClaimExpiredError, HeldByOtherError, AlreadyDecidedError, SupersededError
         """
+        ...
+
+    def reopen(self, item_id: str, reviewer: Reviewer, reason: str) -> ReviewItem:
+        """Take a verdict back, and hold the item for this reviewer.
+
+        What had been said is kept in the item's history, and the Warehouse's record of it is
+        superseded.
+
+        Raises
+        ------
+        NotReopenedError
+            There is no verdict, or it is not known everywhere yet, a later result of the study
+            exists, only somebody who verifies may take it back, or no reason is given.
+        """
+        ...
+
+    def history(self, item_id: str) -> tuple[Reopening, ...]:
+        """Return each time that a verdict was taken back, oldest first, with what it had been."""
         ...
 
     def contours(self, item_id: str) -> bytes:

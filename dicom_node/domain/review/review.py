@@ -7,7 +7,8 @@ A review item is the review of one job. Its life:
             ADJUDICATING          two readers disagreed: a third one decides
 
 and SUPERSEDED from every state but DECIDED, once a later job speaks for the study. Where a route
-wants two readers, the first reading sends the item from CLAIMED back to WAITING.
+wants two readers, the first reading sends the item from CLAIMED back to WAITING. Whoever re-opens
+a decided item says why and holds it: DECIDED → CLAIMED.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ REVIEW_TRANSITIONS: dict[ReviewState, frozenset[ReviewState]] = {
     ReviewState.ADJUDICATING: frozenset(
         {ReviewState.CLAIMED, ReviewState.DECIDED, ReviewState.SUPERSEDED}
     ),
-    ReviewState.DECIDED: frozenset(),
+    ReviewState.DECIDED: frozenset({ReviewState.CLAIMED}),
     ReviewState.SUPERSEDED: frozenset(),
 }
 
@@ -120,7 +121,8 @@ class ReviewItem:
     says that they differ and somebody else must adjudicate. ``holder`` is the user name of who
     has claimed the item, until ``claimed_until``; an item whose claim has expired is anybody's
     again, whatever ``state`` says (see ``state_at``). ``decided_by`` holds user names, or the AE
-    title of the workstation that sent a verified report. ``version`` counts changes.
+    title of the workstation that sent a verified report. ``version`` counts changes, and
+    ``reopened`` how often a verdict was taken back.
     """
 
     item_id: str
@@ -150,15 +152,35 @@ class ReviewItem:
     decided_by: tuple[str, ...] = ()
     superseded_by: str = ""
     version: int = 0
+    reopened: int = 0
 
     @property
     def rank(self) -> int:
         """The item's place by priority, then by abnormality in tenths: smaller is sooner.
 
-        In tenths, so that what has waited longer goes first among those that are much alike.
+        In tenths, so that what has waited longer goes first among those that are much alike. Where
+        readers must say first what they see, the place says nothing of what the model has found.
         """
         share = _UNKNOWN_SHARE if self.abnormality is None else self.abnormality
-        return (int(self.priority) << RANK_BITS) + SHARES - int(share * SHARES)
+        if self.reads_first:
+            share = _UNKNOWN_SHARE
+        return (int(self.told_priority) << RANK_BITS) + SHARES - int(share * SHARES)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what the model found is kept from whoever has not said what is to be seen."""
+        return self.reads_first and self.is_open and not self.reopened
+
+    @property
+    def told_priority(self) -> Priority:
+        """The priority that anybody may know: that of the route, where readers must read first."""
+        is_of_model = self.reads_first and self.priority is not Priority.HIGH
+        return Priority.MEDIUM if is_of_model else self.priority
+
+    @property
+    def told_uncertainty(self) -> float:
+        """The uncertainty by which the item may be ordered; neither, where readers read first."""
+        return _UNKNOWN_SHARE if self.reads_first else self.uncertainty
 
     @property
     def is_open(self) -> bool:
@@ -288,6 +310,24 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reopening:
+    """That somebody took a verdict back, and why.
+
+    ``number`` counts an item's re-openings from 1. ``readings`` are what had been said until then,
+    by ``decided_by`` at ``decided_at``.
+    """
+
+    item_id: str
+    number: int
+    by: str
+    reason: str
+    at: datetime
+    decided_by: tuple[str, ...]
+    decided_at: datetime
+    readings: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewImage:
     """An image of an item: where to fetch it by WADO-RS, and its size in pixels (0: unknown)."""
 
@@ -383,8 +423,10 @@ class ReviewDetails:
     which of the images were not analysed and why. ``made`` counts what was made of the study, by
     this model and by others. ``outside`` are reports on the result that came from other
     workstations. ``readings`` holds earlier verdicts only where
-    they may be seen: by an adjudicator, and by all once the item is decided. A second reader reads
-    blind. ``ct`` is set for a CT's figures, which come without findings.
+    they may be seen: by an adjudicator, and by all once the item is decided or after that taken
+    back. A second reader reads blind. ``history`` tells of each time that a verdict was taken back,
+    oldest first, with what it had been. ``ct`` is set for a CT's figures, which come without
+    findings.
     """
 
     item: ReviewItem
@@ -396,6 +438,7 @@ class ReviewDetails:
     made: tuple[MadeObjects, ...] = ()
     external: tuple[ExternalReport, ...] = ()
     readings: tuple[Verdict, ...] = ()
+    history: tuple[Reopening, ...] = ()
     ct: CtUnderReview | None = None
 
     @property

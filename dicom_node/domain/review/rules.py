@@ -17,6 +17,7 @@ from dicom_node.domain.review.queue import (
     ClaimExpiredError,
     HeldByOtherError,
     NotClaimedError,
+    NotReopenedError,
     SupersededError,
     UnusableVerdictError,
 )
@@ -189,6 +190,56 @@ def decided_externally(
     return _closed(_unclaimed(item), (reviewer.user_name,), now)
 
 
+def reopened(
+    item: ReviewItem,
+    reviewer: Reviewer,
+    reason: str,
+    *,
+    readings: Iterable[Verdict],
+    now: datetime,
+    lease: timedelta,
+    is_known: bool,
+) -> ReviewItem:
+    """Take a verdict back: the item is read anew, and held by who took it back.
+
+    Parameters
+    ----------
+    readings
+        What has been said of the item.
+    is_known
+        Whether the verdict has become objects and a Warehouse record: before that, both could
+        still be made of it afterwards.
+
+    Raises
+    ------
+    NotReopenedError
+    """
+    if item.state is not ReviewState.DECIDED:
+        raise NotReopenedError(f"Item {item.item_id} is not decided: there is no verdict yet.")
+    if not reason.strip():
+        raise NotReopenedError("say why the verdict is taken back: the reason is kept with it.")
+    if not is_known:
+        raise NotReopenedError(
+            "this verdict is just being made known to archives: try again in a moment."
+        )
+    if not reviewer.may_verify and any(each.reviewer.may_verify for each in readings):
+        raise NotReopenedError(
+            "this verdict was verified: only somebody who verifies may take it back."
+        )
+    return replace(
+        item,
+        state=ReviewState.CLAIMED,
+        holder=reviewer.user_name,
+        claimed_until=now + lease,
+        readings=0,
+        disputed=False,
+        decided_at=None,
+        decided_by=(),
+        version=item.version + 1,
+        reopened=item.reopened + 1,
+    )
+
+
 def superseded(item: ReviewItem, by: str) -> ReviewItem:
     """Let a later result take an open item's place."""
     _check_open(item)
@@ -196,8 +247,11 @@ def superseded(item: ReviewItem, by: str) -> ReviewItem:
 
 
 def check_read_first(item: ReviewItem, first: FirstReading | None) -> None:
-    """Raise that a reader must say what is to be seen before a verdict, where a rule wants it."""
-    if item.reads_first and first is None and item.is_open:
+    """Raise that a reader must say what is to be seen before a verdict, where a rule wants it.
+
+    Of an item that was decided once, everybody may know the result.
+    """
+    if item.reads_first and first is None and item.is_open and not item.reopened:
         raise ReadFirstError(
             f"Item {item.item_id} is read first: say on its page what you see, then decide."
         )

@@ -21,12 +21,14 @@ from dicom_node.domain.review.queue import (
     FIRST_PAGE,
     ItemFilter,
     ItemPage,
+    NotReopenedError,
     Page,
     Sort,
 )
 from dicom_node.domain.review.review import (
     CtUnderReview,
     FindingUnderReview,
+    Reopening,
     ReviewDetails,
     Reviewer,
     ReviewImage,
@@ -42,6 +44,7 @@ from dicom_node.domain.review.rules import (
     decided_externally,
     extended,
     released,
+    reopened,
 )
 from dicom_node.domain.review.slices import measured
 from dicom_node.domain.review.vocabulary import vocabulary_of
@@ -52,7 +55,7 @@ from dicom_node.persistence.corridor.result_rows import (
     refusals_of,
     remarks_of,
 )
-from dicom_node.persistence.review import first_readings
+from dicom_node.persistence.review import first_readings, reopening
 from dicom_node.persistence.review.external_reports import external_reports
 from dicom_node.persistence.review.queue_query import end_of, item_queries
 from dicom_node.persistence.review.rows import (
@@ -96,6 +99,7 @@ class HotbaseReviewQueue:
         clock: Callable[[], datetime],
         lease: timedelta,
         on_decided: Callable[[str], None] = lambda _item_id: None,
+        on_reopened: Callable[[], None] = lambda: None,
     ) -> None:
         """Take what a worklist needs.
 
@@ -107,12 +111,15 @@ class HotbaseReviewQueue:
             How long a claim holds without being extended.
         on_decided
             Is told the identifier of each item that this process has decided.
+        on_reopened
+            Is told when this process has taken a verdict back.
         """
         self._engine = engine
         self._images = images
         self._clock = clock
         self._lease = lease
         self._on_decided = on_decided
+        self._on_reopened = on_reopened
         # Who waits for SQLite's own lock looks again now and then; here each has its turn at once.
         self._turn: AbstractContextManager[object] = (
             Lock() if engine.dialect.name == "sqlite" else nullcontext()
@@ -256,6 +263,9 @@ class HotbaseReviewQueue:
             adjudicates = item.disputed and item.holder == reviewer.user_name
             shown = item.state is ReviewState.DECIDED or adjudicates
             readings = _readings(connection, item_id) if shown else ()
+            history = reopening.history_of(connection, item_id) if item.reopened else ()
+            if history and not readings:
+                readings = history[-1].readings
         images = tuple(sorted(map(_image, self._images(item_id)), key=_in_order))
         return ReviewDetails(
             item=item,
@@ -267,8 +277,17 @@ class HotbaseReviewQueue:
             made=made,
             external=external,
             readings=readings,
+            history=history,
             ct=ct,
         )
+
+    def to_judge(self, item_id: str) -> ReviewDetails:
+        """Return what a verdict on an item is about, without what is only shown beside it."""
+        with self._read() as connection:
+            item = _item(connection, item_id)
+            findings = _findings(connection, item_id)
+            ct = _ct(connection, item_id) if not findings else None
+        return ReviewDetails(item=item, images=(), findings=findings, vocabulary=(), ct=ct)
 
     def say_first(self, first: FirstReading) -> None:
         """Keep what somebody who holds the item sees before being shown the result."""
@@ -297,7 +316,8 @@ class HotbaseReviewQueue:
         """Hold an item for this reviewer."""
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
-            readers = [each.reviewer.user_name for each in _readings(connection, item_id)]
+            read = _readings(connection, item_id) if item.readings else ()
+            readers = [each.reviewer.user_name for each in read]
             return claimed(item, reviewer, readers=readers, now=self._clock(), lease=self._lease)
 
         return self._changed(item_id, rule)
@@ -360,6 +380,40 @@ class HotbaseReviewQueue:
                 return item
         return None
 
+    def reopen(self, item_id: str, reviewer: Reviewer, reason: str) -> ReviewItem:
+        """Take a verdict back, and hold the item for this reviewer."""
+        now, why = self._clock(), " ".join(reason.split())
+
+        def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
+            readings = _readings(connection, item_id)
+            changed = reopened(
+                item,
+                reviewer,
+                why,
+                readings=readings,
+                now=now,
+                lease=self._lease,
+                is_known=reopening.is_concluded(connection, item_id),
+            )
+            if newer := reopening.newer_item(connection, item):
+                raise NotReopenedError(
+                    f"Item {item_id}: the study has a later result, item {newer}: judge that one."
+                )
+            taken = reopening.reopening_of(
+                item, by=reviewer.user_name, reason=why, at=now, readings=readings
+            )
+            reopening.take_back(connection, taken, item)
+            return changed
+
+        item = self._changed(item_id, rule)
+        self._on_reopened()
+        return item
+
+    def history(self, item_id: str) -> tuple[Reopening, ...]:
+        """Return each time that a verdict was taken back, oldest first, with what it had been."""
+        with self._read() as connection:
+            return reopening.history_of(connection, item_id)
+
     def decide(self, verdict: Verdict) -> ReviewItem:
         """Record a verdict on an item that its reviewer holds."""
         return self._decided(verdict)[0]
@@ -377,6 +431,10 @@ class HotbaseReviewQueue:
     ) -> tuple[ReviewItem, ReviewItem | None]:
         now = self._clock()
         given = replace(verdict, decided_at=now)
+        # What the model said never changes: it is read before everybody's turn, which is short.
+        with self._read() as connection:
+            findings = _findings(connection, verdict.item_id)
+            ct = _ct(connection, verdict.item_id) if not findings else None
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
             if item.reads_first:
@@ -385,9 +443,9 @@ class HotbaseReviewQueue:
             return decided(
                 item,
                 given,
-                findings=_findings(connection, item.item_id),
-                ct=_ct(connection, item.item_id),
-                earlier=_readings(connection, item.item_id),
+                findings=findings,
+                ct=ct,
+                earlier=_readings(connection, item.item_id) if item.readings else (),
                 now=now,
             )
 

@@ -86,6 +86,8 @@ def _conditions(wanted: ItemFilter, sort: Sort) -> Iterator[sa.ColumnElement[boo
         yield _C.study_instance_uid.in_(sorted(wanted.studies))
     if wanted.label:
         yield _C.leading_label == wanted.label
+        # Whoever filtered by findings would learn those of results that must be read first.
+        yield sa.or_(sa.not_(_C.reads_first), sa.not_(_C.is_open), _C.reopened > 0)
     if wanted.holder:
         yield sa.and_(_C.holder == wanted.holder, IS_HELD)
     if wanted.priority is not None and sort is not Sort.TRIAGE:

@@ -35,7 +35,7 @@ def order_keys(item: ReviewItem) -> dict[str, int]:
     return {
         "triage_key": item.rank << AGE_BITS | age,
         "age_key": age,
-        "certainty_key": round((1 - item.uncertainty) * 1_000_000) << AGE_BITS | age,
+        "certainty_key": round((1 - item.told_uncertainty) * 1_000_000) << AGE_BITS | age,
     }
 
 
@@ -87,6 +87,7 @@ def state_values(item: ReviewItem) -> dict[str, Any]:
         "decided_by": list(item.decided_by),
         "superseded_by": item.superseded_by,
         "version": item.version,
+        "reopened": item.reopened,
     }
 
 
@@ -132,6 +133,7 @@ def item_of(row: sa.RowMapping) -> ReviewItem:
         decided_by=tuple(row["decided_by"]),
         superseded_by=row["superseded_by"],
         version=row["version"],
+        reopened=row["reopened"],
     )
 
 

@@ -19,6 +19,7 @@ IS_OPEN = sa.text("is_open")
 IS_CLOSED = sa.text("NOT is_open")
 IS_HELD = sa.text("holder <> ''")
 IS_UNCONCLUDED = sa.text("state = 'decided' AND concluded_at IS NULL")
+IS_STILL_LEARNED = sa.text("NOT withdrawn")
 ORDER_KEYS = ("triage_key", "age_key", "certainty_key")
 FILTER_COLUMNS = (
     "device_id", "modality", "body_part", "route", "model_name", "leading_label",
@@ -67,6 +68,7 @@ REVIEW_ITEMS = sa.Table(
     sa.Column("superseded_by", _ITEM_ID, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("reads_first", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reopened", sa.Integer, nullable=False, server_default="0"),
     # when the verdict had become DICOM objects and a Warehouse record
     sa.Column("concluded_at", UtcDateTime),
     sa.Index(None, "state"),
@@ -145,6 +147,28 @@ FIRST_READINGS = sa.Table(
     sa.Column("reader", sa.String(64), primary_key=True),
     sa.Column("given_at", UtcDateTime, nullable=False),
     sa.Column("said", sa.JSON, nullable=False),
+)
+
+# Verdicts that were taken back: by whom, why, and what had been said.
+REVIEW_REOPENINGS = sa.Table(
+    "review_reopenings",
+    METADATA,
+    sa.Column("item_id", _ITEM_ID, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("reopened_by", sa.String(64), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reopened_at", UtcDateTime, nullable=False),
+    sa.Column("decided_by", sa.JSON, nullable=False),
+    sa.Column("decided_at", UtcDateTime, nullable=False),
+    sa.Column("readings", sa.JSON, nullable=False),
+    # whether the Warehouse learns from it no more
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+)
+sa.Index(
+    "ix_review_reopenings_learned",
+    REVIEW_REOPENINGS.c.reopened_at,
+    sqlite_where=IS_STILL_LEARNED,
+    postgresql_where=IS_STILL_LEARNED,
 )
 
 # Reports of other workstations that speak of the node's results, and what came of each.

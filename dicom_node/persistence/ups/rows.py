@@ -35,7 +35,12 @@ def step_of_item(item: ReviewItem, subject: Subject, now: datetime) -> Procedure
 
 def first_uid(item_id: str) -> str:
     """Return the UID of a review item's step of the first round."""
-    return f"{_UUID_ROOT}{step_number(item_id, 0)}"
+    return round_uid(item_id, 0)
+
+
+def round_uid(item_id: str, number: int) -> str:
+    """Return the UID of a review item's step of one round, counted from 0."""
+    return f"{_UUID_ROOT}{step_number(item_id, number)}"
 
 
 def item_id_of(uid: str) -> str | None:

@@ -7,6 +7,7 @@ from dicom_node.persistence.warehouse.tables import (
     IMAGES,
     PATIENT_PARTS,
     RECORDS,
+    SUPERSEDED_RECORDS,
     TRUTHS,
 )
 
@@ -27,8 +28,14 @@ class WarehouseErasure:
         """Return the files of a study's validated images, below the Warehouse's folder."""
         records = sa.select(RECORDS.c.record_id).where(RECORDS.c.study_instance_uid == study)
         query = sa.select(IMAGES.c.path).where(IMAGES.c.record_id.in_(records)).distinct()
+        aside = sa.select(SUPERSEDED_RECORDS.c.body).where(
+            SUPERSEDED_RECORDS.c.study_instance_uid == study
+        )
         with self._engine.connect().execution_options(read_only=True) as connection:
-            return tuple(path for path in connection.scalars(query) if path)
+            paths = dict.fromkeys(path for path in connection.scalars(query) if path)
+            for body in connection.scalars(aside):
+                paths |= dict.fromkeys(each["path"] for each in body["images"] if each["path"])
+            return tuple(paths)
 
     def erase(self, study: str) -> int:
         """Delete the records of a study; return how many there were."""
@@ -40,6 +47,9 @@ class WarehouseErasure:
                     sa.select(TRUTHS.c.patient_key).where(TRUTHS.c.record_id.in_(records))
                 )
             )
+            aside = SUPERSEDED_RECORDS.c.study_instance_uid == study
+            bodies = connection.scalars(sa.select(SUPERSEDED_RECORDS.c.body).where(aside))
+            patients += tuple(body["patient_key"] for body in bodies)
             for table in OF_RECORDS:
                 connection.execute(sa.delete(table).where(table.c.record_id.in_(records)))
             connection.execute(
@@ -48,6 +58,7 @@ class WarehouseErasure:
                     PATIENT_PARTS.c.patient_key.not_in(known),
                 )
             )
+            connection.execute(sa.delete(SUPERSEDED_RECORDS).where(aside))
             return connection.execute(
                 sa.delete(RECORDS).where(RECORDS.c.study_instance_uid == study)
             ).rowcount

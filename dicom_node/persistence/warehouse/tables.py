@@ -1,6 +1,7 @@
 """The tables of the Warehouse, a database of its own: what experts have validated, by device.
 
-A record's body is written once and never changed; what is asked for often stands in columns.
+A record's body is written once and never changed; what is asked for often stands in columns. A
+record whose verdict was taken back is moved aside, to where nobody learns from it.
 """
 
 import sqlalchemy as sa
@@ -74,6 +75,19 @@ TRUTHS = sa.Table(
     sa.Column("judgement", sa.String(16)),
     sa.Index("ix_warehouse_truths_device", "device_id", "model_name", "label", "decided_at"),
     sa.Index("ix_warehouse_truths_age", "decided_at", "record_id", "position"),
+)
+
+# Records whose verdicts were taken back: for the history alone.
+SUPERSEDED_RECORDS = sa.Table(
+    "warehouse_superseded_records",
+    WAREHOUSE,
+    sa.Column("record_id", _RECORD_ID, primary_key=True),
+    sa.Column("decided_at", UtcDateTime, primary_key=True),
+    sa.Column("study_instance_uid", UID, nullable=False, index=True),
+    sa.Column("superseded_at", UtcDateTime, nullable=False),
+    sa.Column("superseded_by", sa.String(64), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
 )
 
 # What a patient's images are for: decided once, so that a changed setting moves nobody.

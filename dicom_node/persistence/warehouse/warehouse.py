@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +24,13 @@ from dicom_node.domain.warehouse import (
 )
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.upsert import insert_or_ignore
-from dicom_node.persistence.warehouse.tables import DEVICES, IMAGES, RECORDS, TRUTHS
+from dicom_node.persistence.warehouse.tables import (
+    DEVICES,
+    IMAGES,
+    RECORDS,
+    SUPERSEDED_RECORDS,
+    TRUTHS,
+)
 
 _RECORD = TypeAdapter(WarehouseRecord)
 _TRUTH_FIELDS = tuple(each.name for each in fields(LabelTruth))
@@ -32,13 +39,19 @@ _BATCH = 500
 
 
 class WarehouseStore:
-    """What experts have validated; written once, read by calibration, fine-tuning and export."""
+    """What experts have validated; read by calibration, fine-tuning and export.
+
+    What is written is never changed; a record is set aside when its verdict is taken back.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def file(self, record: WarehouseRecord) -> None:
-        """Keep a record in one transaction; filing it again changes nothing."""
+        """Keep a record in one transaction; filing it again changes nothing.
+
+        A record of the same item that was decided earlier is superseded by it.
+        """
         device = {"device_id": record.device.device_id, **asdict(record.device)}
         images = [
             {
@@ -54,11 +67,35 @@ class WarehouseStore:
             {"position": position, **{name: getattr(each, name) for name in _TRUTH_FIELDS}}
             for position, each in enumerate(record.truths)
         ]
+        earlier = sa.and_(
+            RECORDS.c.record_id == record.record_id, RECORDS.c.decided_at < record.decided_at
+        )
         with self._engine.begin() as connection:
+            _set_aside(connection, earlier, by="", why="decided anew", at=record.filed_at)
             insert_or_ignore(connection, DEVICES, [device])
             insert_or_ignore(connection, RECORDS, [_record_row(record)])
             insert_or_ignore(connection, IMAGES, images)
             insert_or_ignore(connection, TRUTHS, truths)
+
+    def supersede(
+        self, record_id: str, *, decided_until: datetime, by: str, why: str, at: datetime
+    ) -> None:
+        """Set a record aside whose verdict was taken back; doing it again changes nothing."""
+        taken_back = sa.and_(
+            RECORDS.c.record_id == record_id, RECORDS.c.decided_at <= decided_until
+        )
+        with self._engine.begin() as connection:
+            _set_aside(connection, taken_back, by=by, why=why, at=at)
+
+    def superseded(self, record_id: str) -> tuple[WarehouseRecord, ...]:
+        """Return the records of an item that hold no more, oldest verdict first."""
+        query = (
+            sa.select(SUPERSEDED_RECORDS.c.body)
+            .where(SUPERSEDED_RECORDS.c.record_id == record_id)
+            .order_by(SUPERSEDED_RECORDS.c.decided_at)
+        )
+        with self._read() as connection:
+            return tuple(map(_RECORD.validate_python, connection.scalars(query)))
 
     def record(self, record_id: str) -> WarehouseRecord:
         """Return one record.
@@ -129,6 +166,27 @@ class WarehouseStore:
         with self._read() as connection:
             for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
                 yield dict(row)
+
+
+def _set_aside(
+    connection: sa.Connection,
+    which: sa.ColumnElement[bool],
+    *,
+    by: str,
+    why: str,
+    at: datetime,
+) -> None:
+    """Move records to where nobody learns from them."""
+    found = connection.execute(
+        sa.select(
+            RECORDS.c.record_id, RECORDS.c.decided_at, RECORDS.c.study_instance_uid, RECORDS.c.body
+        ).where(which)
+    ).mappings()
+    rows = [{**row, "superseded_at": at, "superseded_by": by, "reason": why} for row in found]
+    insert_or_ignore(connection, SUPERSEDED_RECORDS, rows)
+    names = [row["record_id"] for row in rows]
+    for table in (TRUTHS, IMAGES, RECORDS):
+        connection.execute(sa.delete(table).where(table.c.record_id.in_(names)))
 
 
 def _record_row(record: WarehouseRecord) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from fastapi.responses import RedirectResponse
 from dicom_node.administration.administration import Administration
 from dicom_node.administration.studies import Place, Standing
 from dicom_node.domain.study import StudyRecord
+from dicom_node.domain.user import Permission
 from dicom_node.errors import ConflictError
 from dicom_node.web.formatting import sentence
 from dicom_node.web.frame import Frame
+from dicom_node.web.review.reading_first import WithheldFrom
 from dicom_node.web.sessions import Looking, Operating, tell
 
 PATH = "/studies"
@@ -18,10 +20,12 @@ PAGE = 50
 _BETWEEN = "~"
 
 
-def make_router(frame: Frame, administration: Administration) -> APIRouter:
+def make_router(
+    frame: Frame, administration: Administration, *, withheld: WithheldFrom
+) -> APIRouter:
     """Return the routes of the lists, of one study, and of what its buttons do."""
     router = APIRouter()
-    _add_looking(router, frame, administration)
+    _add_looking(router, frame, administration, withheld)
     _add_mending(router, administration)
     return router
 
@@ -51,7 +55,9 @@ def read_place(words: str) -> Place | None:
     return at, uid
 
 
-def _add_looking(router: APIRouter, frame: Frame, administration: Administration) -> None:
+def _add_looking(
+    router: APIRouter, frame: Frame, administration: Administration, withheld: WithheldFrom
+) -> None:
     studies = administration.studies
 
     @router.get(PATH)
@@ -78,6 +84,8 @@ def _add_looking(router: APIRouter, frame: Frame, administration: Administration
             user,
             "study_detail.html",
             detail=studies.detail(uid),
+            # What kinds of objects were made tells whether something was found.
+            is_withheld=user.may(Permission.REVIEW) and withheld(user, uid),
             now=administration.operations.clock(),
         )
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from dicom_node.administration.people import People
-from dicom_node.domain.user import Permission
+from dicom_node.domain.user import Permission, User
 from dicom_node.web.sessions import (
     NotAllowedError,
     NotSignedInError,
@@ -24,10 +24,12 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class Caller:
     """Who calls, as the audit trail names them, and what they may do.
 
-    ``sender`` is the AE title that a token's objects are kept under; people have none of their own.
+    ``user`` is the person, or whose token it is. ``sender`` is the AE title that a token's objects
+    are kept under; people have none of their own.
     """
 
     actor: str
+    user: User
     permissions: frozenset[Permission]
     sender: str = ""
 
@@ -49,14 +51,17 @@ def caller(request: Request) -> Caller:
         if bearer is None:
             raise NotSignedInError("this token is unknown, has expired or was taken back.")
         return Caller(
-            actor=bearer.actor, permissions=bearer.permissions, sender=bearer.token.sender
+            actor=bearer.actor,
+            user=bearer.owner,
+            permissions=bearer.permissions,
+            sender=bearer.token.sender,
         )
     user = signed_in(request)
     if request.method not in _SAFE:
         sent, expected = request.headers.get("X-CSRF-Token", ""), request.session.get("csrf", "")
         if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
             raise StaleFormError("browsers send the session's token in X-CSRF-Token.")
-    return Caller(actor=user.name, permissions=user.permissions)
+    return Caller(actor=user.name, user=user, permissions=user.permissions)
 
 
 Calling = Annotated[Caller, Depends(caller)]
@@ -75,6 +80,7 @@ def needing(permission: Permission) -> Callable[[Caller], Caller]:
 
 
 MayLook = Annotated[Caller, Depends(needing(Permission.STATUS))]
+MayReview = Annotated[Caller, Depends(needing(Permission.REVIEW))]
 MayOperate = Annotated[Caller, Depends(needing(Permission.OPERATE))]
 MayConfigure = Annotated[Caller, Depends(needing(Permission.CONFIGURE))]
 MayPromote = Annotated[Caller, Depends(needing(Permission.MODELS))]

@@ -9,6 +9,7 @@ from dicom_node.administration.administration import Administration
 from dicom_node.web.api import ae_titles, models, notifications, people, routes, self_test, studies
 from dicom_node.web.api.callers import Calling
 from dicom_node.web.frame import Frame
+from dicom_node.web.review.reading_first import WithheldFrom, withholds_nothing
 from dicom_node.web.sessions import SignedIn
 
 PREFIX = "/api/v1"
@@ -21,10 +22,15 @@ _ABOUT = (
 )
 
 
-def make_api(administration: Administration) -> APIRouter:
-    """Return the routes of the API; each says itself who may use it."""
+def make_api(
+    administration: Administration, withheld: WithheldFrom = withholds_nothing
+) -> APIRouter:
+    """Return the routes of the API; each says itself who may use it.
+
+    ``withheld`` says from whom results are kept who must read first.
+    """
     router = APIRouter(prefix=PREFIX)
-    router.include_router(studies.make_router(administration))
+    router.include_router(studies.make_router(administration, withheld))
     router.include_router(ae_titles.make_router(administration.ae_titles))
     router.include_router(routes.make_router(administration.routes))
     router.include_router(models.make_router(administration.models, administration.suspensions))

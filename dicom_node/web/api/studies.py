@@ -9,8 +9,10 @@ from dicom_node.administration.administration import Administration
 from dicom_node.administration.overview import Overview
 from dicom_node.administration.studies import Standing, StudyDetail
 from dicom_node.domain.study import StudyRecord
+from dicom_node.domain.user import Permission
 from dicom_node.web.administration.studies import place_of, read_place
 from dicom_node.web.api.callers import MayLook, MayOperate
+from dicom_node.web.review.reading_first import WithheldFrom
 
 _PATH = "/studies"
 _OVERVIEW: TypeAdapter[Overview] = TypeAdapter(Overview)
@@ -19,15 +21,15 @@ _DETAIL: TypeAdapter[StudyDetail] = TypeAdapter(StudyDetail)
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-def make_router(administration: Administration) -> APIRouter:
+def make_router(administration: Administration, withheld: WithheldFrom) -> APIRouter:
     """Return the routes of studies and deliveries."""
     router = APIRouter(tags=["Studies"])
-    _add_looking(router, administration)
+    _add_looking(router, administration, withheld)
     _add_mending(router, administration)
     return router
 
 
-def _add_looking(router: APIRouter, administration: Administration) -> None:
+def _add_looking(router: APIRouter, administration: Administration, withheld: WithheldFrom) -> None:
     studies = administration.studies
 
     @router.get("/overview")
@@ -53,13 +55,18 @@ def _add_looking(router: APIRouter, administration: Administration) -> None:
 
     @router.get(_PATH + "/{uid}")
     def read_study(who: MayLook, uid: str) -> dict[str, Any]:
-        """Read one study with its jobs, what was made and where it went."""
-        del who
+        """Read one study with its jobs, what was made and where it went.
+
+        Who must read it first is not told what was made.
+        """
+        is_withheld = Permission.REVIEW in who.permissions and withheld(who.user, uid)
         detail = studies.detail(uid)
         found: dict[str, Any] = _DETAIL.dump_python(detail, mode="json")
         for job, shown in zip(detail.jobs, found["jobs"], strict=True):
             for delivery, written in zip(job.deliveries, shown["deliveries"], strict=True):
                 written["standing"] = delivery.standing
+            if is_withheld:
+                shown["evidence"] = []
         return found
 
 

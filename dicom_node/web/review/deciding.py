@@ -44,7 +44,7 @@ def add_routes(
         review_queue.claim(item_id, reviewer(user))
         if "HX-Request" in request.headers and not leads_there:
             return view.panel(request, user, item_id)
-        return _go(request, f"{PATH}/items/{item_id}")
+        return go(request, f"{PATH}/items/{item_id}")
 
     @router.post(ITEM + "/extend")
     def extend(item_id: str, user: Reviewing) -> Response:
@@ -54,7 +54,7 @@ def add_routes(
     @router.post(ITEM + "/release")
     def release(request: Request, item_id: str, user: Reviewing) -> Response:
         review_queue.release(item_id, reviewer(user))
-        return _go(request, last_queue(request).url())
+        return go(request, last_queue(request, user).url())
 
     @router.post(ITEM + "/first")
     def read_first(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
@@ -68,7 +68,7 @@ def add_routes(
     def decide(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
         who = reviewer(user)
         said = {name: value for name, value in form.items() if isinstance(value, str)}
-        opened = review_queue.open(item_id, who)
+        opened = review_queue.to_judge(item_id)
         view.check_shown(opened.item, user)
         wanted, sort = following(searches, user, request)
         given = verdict(said, opened, who)
@@ -93,13 +93,13 @@ def add_routes(
             minutes = max(1, round((now(request).timestamp() - over.begun) / 60))
             tell(request, f"Session finished: {over.cases} results in {minutes} min.")
         if item is None or "HX-Request" not in request.headers:
-            return _go(request, last_queue(request).url())
+            return go(request, last_queue(request, user).url())
         response = view.panel(request, user, item.item_id, signed=item_id)
         response.headers["HX-Push-Url"] = f"{PATH}/items/{item.item_id}"
         return response
 
 
-def _go(request: Request, path: str) -> Response:
+def go(request: Request, path: str) -> Response:
     """Lead to another page, whether HTMX or the browser itself asked."""
     if "HX-Request" in request.headers:
         return Response(status_code=204, headers={"HX-Redirect": path})

@@ -12,6 +12,10 @@ from dicom_node.domain.user import User
 _PAGE_SIZE = 50
 
 
+# Orders that say nothing of what a model found.
+BLIND_SORTS = (Sort.OLDEST, Sort.NEWEST)
+
+
 class Shown(StrEnum):
     """Which items the queue shows."""
 
@@ -21,6 +25,11 @@ class Shown(StrEnum):
     ADJUDICATING = "adjudicating"
     DECIDED = "decided"
     SUPERSEDED = "superseded"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any of the items may wait for a verdict."""
+        return bool(self.states & OPEN_STATES)
 
     @property
     def states(self) -> frozenset[ReviewState]:
@@ -84,6 +93,13 @@ class QueueQuery:
             holder=user.name if self.mine else "",
             studies=studies,
         )
+
+    def for_reader(self, user: User) -> "QueueQuery":
+        """Return what somebody may ask for: who reads first asks nothing of what models found."""
+        if not (user.reads_first and self.shown.is_open):
+            return self
+        sort = self.sort if self.sort in BLIND_SORTS else Sort.OLDEST
+        return replace(self, label="", sort=sort)
 
     @property
     def without_search(self) -> "QueueQuery":

@@ -52,7 +52,7 @@ def add_routes(
 
     @router.get(PATH)
     def queue(request: Request, user: Reviewing) -> Response:
-        query = QueueQuery.from_words(request.query_params)
+        query = QueueQuery.from_words(request.query_params).for_reader(user)
         remember_queue(request, query)
         studies = searches.studies(user, query.search)
         page = review_queue.items(query.filter_for(user, studies), query.sort, query.page)
@@ -79,7 +79,8 @@ def add_routes(
             next_page=query.url(after=page.next) if page.next else "",
             counts=_counts(review_queue.counts(_MOST_COUNTED + 1)),
             choices=review_queue.choices(),
-            sorts=SORT_TITLES,
+            sorts=_sorts(query, user),
+            is_blind=user.reads_first and query.shown.is_open,
             session_lengths=sitting.CHOICES,
             now=clock(),
         )
@@ -96,7 +97,7 @@ def add_routes(
                 request,
                 events.query(asking, at=now(request), service=request.url.path, asked=words),
             )
-        query = replace(last_queue(request), search=searches.begin(user, words), after="")
+        query = replace(last_queue(request, user), search=searches.begin(user, words), after="")
         return RedirectResponse(query.url(), status_code=303)
 
     @router.post(PATH + "/reads-first")
@@ -104,14 +105,14 @@ def add_routes(
         request: Request, user: Reviewing, wanted: Annotated[str, Form()] = ""
     ) -> Response:
         set_reads_first(user.name, bool(wanted))
-        return RedirectResponse(last_queue(request).url(), status_code=303)
+        return RedirectResponse(last_queue(request, user).url(), status_code=303)
 
     @router.post(PATH + "/next")
     def next_item(request: Request, user: Reviewing, cases: Annotated[int, Form()] = 0) -> Response:
         sitting.begin(request, cases, int(clock().timestamp()))
         wanted, sort = following(searches, user, request)
         item = review_queue.take_next(reviewer(user), wanted, sort)
-        where = f"{PATH}/items/{item.item_id}" if item else last_queue(request).url()
+        where = f"{PATH}/items/{item.item_id}" if item else last_queue(request, user).url()
         return RedirectResponse(where, status_code=303)
 
 
@@ -122,19 +123,27 @@ def remember_queue(request: Request, query: QueueQuery) -> None:
         request.session["queue"] = words
 
 
-def last_queue(request: Request) -> QueueQuery:
-    """Return the queue that this session looked at last."""
-    return QueueQuery.from_words(dict(parse_qsl(request.session.get("queue", ""))))
+def last_queue(request: Request, user: User) -> QueueQuery:
+    """Return the queue that this session looked at last, as far as the user may ask for it."""
+    words = dict(parse_qsl(request.session.get("queue", "")))
+    return QueueQuery.from_words(words).for_reader(user)
 
 
 def following(searches: PatientSearches, user: User, request: Request) -> tuple[ItemFilter, Sort]:
     """Return of which items, and in which order, somebody reads the next one."""
-    query = last_queue(request)
+    query = last_queue(request, user)
     studies = searches.studies(user, query.search)
     wanted = query.filter_for(user, studies)
     if query.shown not in (Shown.OPEN, Shown.WAITING, Shown.ADJUDICATING) or query.mine:
+        query = replace(query, shown=Shown.OPEN, mine=False).for_reader(user)
         wanted = QueueQuery().filter_for(user, studies)
     return wanted, query.sort
+
+
+def _sorts(query: QueueQuery, user: User) -> Mapping[Sort, str]:
+    """Return the orders that somebody may choose."""
+    offered = [each for each in Sort if replace(query, sort=each).for_reader(user).sort is each]
+    return {each: SORT_TITLES[each] for each in offered}
 
 
 def _counts(counts: Mapping[ReviewState, int]) -> dict[Shown, str]:

@@ -1,9 +1,11 @@
 """Reading first: what a reader sees is said before the model's result is shown."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dicom_node.domain.review.ct import PATTERNS
 from dicom_node.domain.review.first_reading import FirstReading
+from dicom_node.domain.review.queue import ItemFilter, ReviewQueue, Sort
 from dicom_node.domain.review.review import OTHER_LABEL, ReviewDetails, ReviewItem
 from dicom_node.domain.user import User
 
@@ -17,8 +19,35 @@ class Asked:
 
 
 def is_hidden(item: ReviewItem, user: User, *, said: bool) -> bool:
-    """Whether the model's result is kept from somebody who has not said what is to be seen."""
-    return item.is_open and (item.reads_first or user.reads_first) and not said
+    """Whether the model's result is kept from somebody who has not said what is to be seen.
+
+    Of an item that was decided once, everybody may know the result.
+    """
+    reads_first = item.reads_first or user.reads_first
+    return reads_first and item.is_open and not item.reopened and not said
+
+
+WithheldFrom = Callable[[User, str], bool]
+"""Says whether somebody must say first what is to be seen on a study."""
+
+
+class Withheld:
+    """Whose results of which studies are kept back, wherever they might be seen."""
+
+    def __init__(self, review_queue: ReviewQueue) -> None:
+        self._review_queue = review_queue
+
+    def __call__(self, user: User, study_instance_uid: str) -> bool:
+        """Whether somebody must say first what is to be seen on a study."""
+        wanted = ItemFilter(study_instance_uid=study_instance_uid)
+        items = self._review_queue.items(wanted, Sort.NEWEST).items
+        hidden = {each.item_id for each in items if is_hidden(each, user, said=False)}
+        return bool(hidden) and bool(hidden - self._review_queue.said_first(hidden, user.name))
+
+
+def withholds_nothing(_user: User, _study_instance_uid: str) -> bool:
+    """Keep nothing back: where there is no worklist, nobody reads first."""
+    return False
 
 
 def asked_of(details: ReviewDetails) -> tuple[Asked, ...]:
@@ -54,5 +83,7 @@ def without_result(details: ReviewDetails) -> ReviewDetails:
     """Return an item's images alone: nothing of what the model says, or others say of it."""
     ct = details.ct
     if ct is not None:
-        ct = replace(ct, patterns=(), key_slices=(), explanation=(), doubts=(), cautions=())
+        ct = replace(
+            ct, lungs=(), patterns=(), key_slices=(), explanation=(), doubts=(), cautions=()
+        )
     return replace(details, findings=(), remarks=(), made=(), external=(), readings=(), ct=ct)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.web.frame import Frame
-from dicom_node.web.review import agreement, deciding, priors, queue, study
+from dicom_node.web.review import agreement, deciding, priors, queue, reopening, study
 from dicom_node.web.review.priors import FindPriors, no_priors
 from dicom_node.web.review.queue import Subjects
 from dicom_node.web.review.searching import FindStudies, PatientSearches
@@ -47,4 +47,5 @@ def make_router(
     priors.add_routes(router, frame, review_queue, find_priors)
     study.add_routes(router, review_queue, searches, view)
     deciding.add_routes(router, review_queue, searches, view)
+    reopening.add_routes(router, review_queue, view)
     return router

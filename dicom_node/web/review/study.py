@@ -132,7 +132,7 @@ class StudyView:
             held=held,
             claimable=item.is_open and not held,
             may_verify=who.may_verify,
-            queue_url=last_queue(request).url(),
+            queue_url=last_queue(request, user).url(),
         )
 
     def _heading(self, details: ReviewDetails) -> StudyHeading | None:
@@ -150,7 +150,7 @@ def add_routes(
 
     @router.get(ITEM + "/next")
     def preload(request: Request, item_id: str, user: Reviewing) -> dict[str, Any]:
-        query = last_queue(request)
+        query = last_queue(request, user)
         who = reviewer(user)
         wanted = query.filter_for(user, searches.studies(user, query.search))
         following = review_queue.next_for(who, wanted, query.sort, after=item_id)

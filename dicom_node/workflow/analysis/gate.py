@@ -68,7 +68,7 @@ class Gate:
             is_redone = (held.job_id, held.evidence_set) in to_be_redone
             if held.sop_instance_uid not in failing and not is_redone:
                 released.append(replace(held, problems=()))
-            elif held.evidence_set is EvidenceSet.VERDICT:
+            elif held.evidence_set in (EvidenceSet.VERDICT, EvidenceSet.TAKEN_BACK):
                 kept.append(held)
             else:
                 reopened[held.job_id] = study

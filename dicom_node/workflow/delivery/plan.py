@@ -40,9 +40,15 @@ class Planning:
         )
 
     def plan_verdict(self, job_id: str) -> None:
-        """Record a delivery of an expert's verdict to wherever the job's results go."""
+        """Record a delivery of an expert's verdict to wherever the job's results go.
+
+        Where it takes the place of one that was taken back, what went there before has followed
+        another verdict: the new one goes too.
+        """
         if not self._results.evidence(job_id, EvidenceSet.VERDICT):
             return
+        if self._results.evidence(job_id, EvidenceSet.TAKEN_BACK):
+            self._ledger.reopen(job_id, EvidenceSet.VERDICT)
         destinations = dict.fromkeys(each.destination for each in self._ledger.of_job(job_id))
         self._tell(
             self._ledger.plan(job_id, title, at=self._clock(), evidence_set=EvidenceSet.VERDICT)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydicom import Dataset
@@ -68,25 +68,40 @@ class Concluding:
         """Return the objects of an item's verdict, each durable in the archive and recorded.
 
         A verdict that came from another workstation is an object already. The objects' UIDs derive
-        from the verdict, so doing this again gives the same ones. What cannot be built is logged;
-        the verdict itself stays, and goes to the Warehouse.
+        from the verdict, so doing this again gives the same ones. What an earlier verdict became
+        that was taken back stands in the new report as its predecessor, and counts no more. What
+        cannot be built is logged; the verdict itself stays, and goes to the Warehouse.
         """
         if self._external.closing(item_id) is not None:
             return ()
         decision = decision_of(self._review_queue, item_id)
+        earlier = self._taken_back(item_id)
         try:
-            made = self._made(decision)
+            made = self._made(decision, earlier)
         except (EvidenceError, NodeError, OSError) as error:
             _LOG.error("verdict not reported item=%s reason=%r", item_id, str(error))
             return ()
-        self._results.keep_evidence([made])
+        before = [each for each in earlier if each.sop_instance_uid != made.sop_instance_uid]
+        taken_back = [replace(each, evidence_set=EvidenceSet.TAKEN_BACK) for each in before]
+        self._results.keep_evidence([*taken_back, made])
         return (made,)
 
-    def _made(self, decision: Decision) -> EvidenceObject:
+    def _taken_back(self, item_id: str) -> tuple[EvidenceObject, ...]:
+        """Return what earlier verdicts on an item became; none where there was none."""
+        if not self._review_queue.item(item_id).reopened:
+            return ()
+        return tuple(
+            each
+            for evidence_set in (EvidenceSet.TAKEN_BACK, EvidenceSet.VERDICT)
+            for each in self._results.evidence(item_id, evidence_set)
+        )
+
+    def _made(self, decision: Decision, earlier: Sequence[EvidenceObject]) -> EvidenceObject:
         # The report writer loads as much as the rest of the node: before the first verdict, nobody
         # needs it.
         from sr_templates.ct.verified_report import build_verified_ct_report  # noqa: PLC0415
         from sr_templates.key_object_selection import build_rejection  # noqa: PLC0415
+        from sr_templates.verification import document_uid  # noqa: PLC0415
         from sr_templates.verified_report import build_verified_report  # noqa: PLC0415
 
         item = decision.item
@@ -96,34 +111,64 @@ class Concluding:
             if not each.is_held
         )
         context = self._context(decision.decided_at)
+        taken_back = {
+            each.sop_instance_uid: self._archive.evidence(each.path)
+            for each in earlier
+            if each.kind is EvidenceKind.SR and not each.is_held
+        }
         if decision.verdict.rejected:
+            rejected = (*results, *taken_back.values())
             rejection = build_rejection(
-                results,
+                rejected,
                 item.model,
                 context,
                 comment=decision.verdict.comment,
                 rejected_by=decision.verdict.reviewer.person_name,
+                number=item.reopened + 1,
             )
-            return self._kept(item, EvidenceKind.REJECTION, rejection, results)
+            return self._kept(item, EvidenceKind.REJECTION, rejection, rejected)
         report = next((each for each in results if each.Modality == "SR"), None)
         if report is None:
             raise NotFoundError(
                 f"item {item.item_id} has no report that was sent: nothing to verify"
             )
-        sources = self._sources(decision)
+        sources, reading = self._sources(decision), self._reading(decision)
+        # What was made of this very verdict before the node was interrupted is no predecessor.
+        taken_back.pop(document_uid(report, reading), None)
+        before = tuple(taken_back.values())
         if decision.ct is not None and decision.verdict.ct is not None:
             verified = build_verified_ct_report(
                 report,
                 sources,
                 item.model,
-                _reading(decision),
+                reading,
                 context,
                 statements=ct_statements_of(decision.ct, decision.verdict.ct),
                 companions=[each for each in results if each.Modality == "SEG"],
+                taken_back=before,
             )
             return self._kept(item, EvidenceKind.SR, verified, sources)
-        verified = build_verified_report(report, sources, item.model, _reading(decision), context)
+        verified = build_verified_report(
+            report, sources, item.model, reading, context, taken_back=before
+        )
         return self._kept(item, EvidenceKind.SR, verified, sources)
+
+    def _reading(self, decision: Decision) -> ExpertReading:
+        history = self._review_queue.history(decision.item.item_id)
+        return ExpertReading(
+            observers=tuple(
+                Observer(
+                    name=each.person_name,
+                    organisation=each.organisation,
+                    may_verify=each.may_verify,
+                )
+                for each in decision.reviewers
+            ),
+            decided_at=decision.decided_at,
+            statements=statements_of(decision.findings, decision.verdict),
+            comment=decision.verdict.comment,
+            correction=history[-1].reason if history else "",
+        )
 
     def _sources(self, decision: Decision) -> tuple[Dataset, ...]:
         wanted = {each.image_uid for each in decision.findings}
@@ -177,18 +222,4 @@ def decision_of(review_queue: ReviewStore, item_id: str) -> Decision:
         reviewers=tuple(each.reviewer for each in counting),
         decided_at=item.decided_at,
         ct=review_queue.ct(item_id),
-    )
-
-
-def _reading(decision: Decision) -> ExpertReading:
-    return ExpertReading(
-        observers=tuple(
-            Observer(
-                name=each.person_name, organisation=each.organisation, may_verify=each.may_verify
-            )
-            for each in decision.reviewers
-        ),
-        decided_at=decision.decided_at,
-        statements=statements_of(decision.findings, decision.verdict),
-        comment=decision.verdict.comment,
     )

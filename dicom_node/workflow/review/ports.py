@@ -10,6 +10,7 @@ from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.domain.review.review import (
     CtUnderReview,
     FindingUnderReview,
+    Reopening,
     ReviewItem,
     Verdict,
 )
@@ -43,6 +44,9 @@ class ReviewStore(Protocol):
 
     def readings(self, item_id: str) -> tuple[Verdict, ...]:
         """Return every verdict on an item, oldest first."""
+
+    def history(self, item_id: str) -> tuple[Reopening, ...]:
+        """Return each time that a verdict was taken back, oldest first."""
 
     def decide_externally(self, verdict: Verdict, report: ExternalReport) -> ReviewItem:
         """Record what another workstation's report says, and the report; it needs no claim."""

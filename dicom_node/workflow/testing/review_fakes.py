@@ -19,6 +19,7 @@ from dicom_node.domain.review.queue import (
 )
 from dicom_node.domain.review.review import (
     FindingUnderReview,
+    Reopening,
     ReviewDetails,
     Reviewer,
     ReviewImage,
@@ -35,6 +36,7 @@ from dicom_node.domain.review.rules import (
     leading_label_of,
     priority_of,
     released,
+    reopened,
     uncertainty_of,
 )
 from dicom_node.domain.review.vocabulary import vocabulary_of
@@ -55,7 +57,7 @@ _ORDERS: dict[Sort, Callable[[ReviewItem], tuple[float, ...]]] = {
     Sort.TRIAGE: lambda each: (each.rank, each.received_at.timestamp()),
     Sort.OLDEST: lambda each: (each.received_at.timestamp(),),
     Sort.NEWEST: lambda each: (-each.received_at.timestamp(),),
-    Sort.UNCERTAINTY: lambda each: (-each.uncertainty, each.received_at.timestamp()),
+    Sort.UNCERTAINTY: lambda each: (-each.told_uncertainty, each.received_at.timestamp()),
 }
 
 
@@ -123,7 +125,15 @@ class FakeReviewQueue:
         item = self.item(item_id)
         adjudicates = item.disputed and item.holder == reviewer.user_name
         shown = item.state is ReviewState.DECIDED or adjudicates
-        return replace(self.details[item_id], readings=self.readings(item_id) if shown else ())
+        readings = self.readings(item_id) if shown else ()
+        if (history := self.details[item_id].history) and not readings:
+            readings = history[-1].readings
+        return replace(self.details[item_id], readings=readings)
+
+    def to_judge(self, item_id: str) -> ReviewDetails:
+        """Return what a verdict on an item is about."""
+        self.item(item_id)
+        return self.details[item_id]
 
     def claim(self, item_id: str, reviewer: Reviewer) -> ReviewItem:
         """Hold an item for this reviewer."""
@@ -191,6 +201,31 @@ class FakeReviewQueue:
         self.given.setdefault(verdict.item_id, []).append(replace(verdict, decided_at=now))
         return self._keep(item)
 
+    def reopen(self, item_id: str, reviewer: Reviewer, reason: str) -> ReviewItem:
+        """Take a verdict back, and hold the item for this reviewer."""
+        item, now, said = self.item(item_id), self.clock(), self.readings(item_id)
+        changed = reopened(
+            item, reviewer, reason, readings=said, now=now, lease=_LEASE, is_known=True
+        )
+        taken = Reopening(
+            item_id=item_id,
+            number=changed.reopened,
+            by=reviewer.user_name,
+            reason=reason,
+            at=now,
+            decided_by=item.decided_by,
+            decided_at=item.decided_at or now,
+            readings=said,
+        )
+        self.given[item_id] = []
+        details = self.details[item_id]
+        self.details[item_id] = replace(details, history=(*details.history, taken))
+        return self._keep(changed)
+
+    def history(self, item_id: str) -> tuple[Reopening, ...]:
+        """Return each time that a verdict was taken back."""
+        return self.details[item_id].history
+
     def say_first(self, first: FirstReading) -> None:
         """Keep what somebody who holds the item sees before being shown the result."""
         check_holder_name(self.item(first.item_id), first.reader, self.clock())
@@ -232,10 +267,22 @@ class FakeWarehouse:
     """A Warehouse in memory."""
 
     kept: dict[str, WarehouseRecord] = field(default_factory=dict)
+    aside: list[WarehouseRecord] = field(default_factory=list)
 
     def file(self, record: WarehouseRecord) -> None:
         """Keep a record."""
-        self.kept.setdefault(record.record_id, record)
+        kept = self.kept.setdefault(record.record_id, record)
+        if kept.decided_at < record.decided_at:
+            self.aside.append(kept)
+            self.kept[record.record_id] = record
+
+    def supersede(
+        self, record_id: str, *, decided_until: datetime, by: str, why: str, at: datetime
+    ) -> None:
+        """Set a record aside whose verdict was taken back."""
+        del by, why, at
+        if record_id in self.kept and self.kept[record_id].decided_at <= decided_until:
+            self.aside.append(self.kept.pop(record_id))
 
     def record(self, record_id: str) -> WarehouseRecord:
         """Return one record."""
@@ -344,7 +391,7 @@ def _is_wanted(item: ReviewItem, wanted: ItemFilter, clock: Callable[[], datetim
         and wanted.body_part in ("", item.body_part)
         and wanted.route in ("", item.route)
         and wanted.model_name in ("", item.model.name)
-        and wanted.label in ("", item.leading_label)
+        and (not wanted.label or (wanted.label == item.leading_label and not item.is_kept))
         and wanted.holder in ("", item.holder)
         and wanted.study_instance_uid in ("", item.study_instance_uid)
         and (wanted.studies is None or item.study_instance_uid in wanted.studies)

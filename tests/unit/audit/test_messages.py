@@ -49,6 +49,7 @@ MESSAGES = {
     ),
     "seen": events.accessed(STUDY, **HERE, how="page"),
     "verdict": events.verdict(STUDY, **HERE, item="i1"),
+    "verdict taken back": events.reopening(STUDY, **HERE, item="i1", why="the wrong side"),
     "C-FIND": events.query(CR1, at=AT, service="1.2.840.10008.5.1.4.1.2.2.1", asked="{}"),
     "QIDO": events.query(CR1, at=AT, service="/dicom-web/studies", asked="PatientName=Ä*"),
     "step": events.step(CR1, at=AT, action=Action.UPDATE, uid="1.2.9"),

@@ -31,6 +31,7 @@ from dicom_node.persistence.warehouse.tables import (
     IMAGES,
     PATIENT_PARTS,
     RECORDS,
+    SUPERSEDED_RECORDS,
     TRUTHS,
     WAREHOUSE,
 )
@@ -157,6 +158,11 @@ def _validate(repositories: Repositories, study: str) -> None:
             "sop_instance_uid": f"{study}.1.1", "label": "abnormal", "value": True,
             "source": "verdict", "weight": 1.0, "decided_at": EPOCH,
         },
+        SUPERSEDED_RECORDS: {
+            "record_id": record, "decided_at": EPOCH, "study_instance_uid": study,
+            "superseded_at": EPOCH, "superseded_by": "ada", "reason": "wrong",
+            "body": {"patient_key": f"patient of {study}", "images": [{"path": f"{study}.dcm"}]},
+        },
         PATIENT_PARTS: {
             "patient_key": f"patient of {study}", "part": "train", "assigned_at": EPOCH,
         },
@@ -176,7 +182,7 @@ def test_no_table_that_names_a_study_is_forgotten() -> None:
 def test_no_table_of_the_warehouse_that_names_an_image_is_forgotten() -> None:
     naming = {table for table in WAREHOUSE.tables.values() if "record_id" in table.c}
 
-    assert naming == {*warehouse_erasure.OF_RECORDS, RECORDS}
+    assert naming == {*warehouse_erasure.OF_RECORDS, RECORDS, SUPERSEDED_RECORDS}
 
 
 def test_a_study_is_erased_whole_and_the_other_stays(site: Site) -> None:

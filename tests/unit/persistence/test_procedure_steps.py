@@ -439,3 +439,27 @@ def test_how_far_an_analysis_is(revision: int, state: StudyState, shown: StepSta
 @pytest.mark.parametrize("uid", ["1.2.3", "2.25.", "2.25.x", f"2.25.{2**128}", "2.25.²"])
 def test_uids_of_others_name_no_review_item(uid: str) -> None:
     assert item_id_of(uid) is None
+
+
+def test_what_is_taken_back_is_another_step(
+    store: HotbaseSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
+) -> None:
+    item = f"{1:032x}"
+    decide(review_queue, 1)
+    completed = store.current(item)
+    review_queue.conclude(item, at=clock())
+    review_queue.reopen(item, ADA, "wrong")
+    again = store.current(item)
+    assert completed and again
+    assert again.uid != completed.uid
+    assert again.state is StepState.IN_PROGRESS, "who took it back holds it"
+    kept = store.step(completed.uid)
+    assert kept and kept.state is StepState.COMPLETED
+    decide(review_queue, 1)
+    review_queue.conclude(item, at=clock())
+    review_queue.reopen(item, ADA, "wrong again")
+    third = store.current(item)
+    assert third and third.round == 2
+    assert [store.step(uid).state for uid in (completed.uid, again.uid)] == [  # type: ignore[union-attr]
+        StepState.COMPLETED
+    ] * 2

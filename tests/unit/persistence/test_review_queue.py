@@ -376,3 +376,19 @@ def test_what_is_read_first_by_rule_is_not_decided_before(review_queue: ReviewQu
         FirstReading(item_id=item, reader="ada", labels=(), present=(), by_model=())
     )
     review_queue.decide(a_verdict(item, ADA, Judgement.CONFIRMED))
+
+
+def test_neither_order_nor_filter_tells_what_must_be_read_first(review_queue: ReviewQueue) -> None:
+    start = fake_details().item.received_at
+    for number, probability in enumerate((0.1, 0.99, 0.51), start=1):
+        details = fake_details(
+            number,
+            probabilities=(("opacity", probability),),
+            received_at=start + timedelta(minutes=number),
+        )
+        kept = replace(details.item, reads_first=True, abnormality=probability)
+        put(review_queue, replace(details, item=kept))
+    for sort in (Sort.TRIAGE, Sort.UNCERTAINTY, Sort.OLDEST):
+        found = [each.study_instance_uid for each in review_queue.items(sort=sort).items]
+        assert found == ["1.2.3.1", "1.2.3.2", "1.2.3.3"], "as they came"
+        assert review_queue.items(ItemFilter(label="opacity"), sort).items == ()

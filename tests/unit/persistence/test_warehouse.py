@@ -276,3 +276,29 @@ def test_the_migrated_schema_is_the_one_in_the_code(warehouse_engine: sa.Engine)
             },
         )
         assert compare_metadata(context, WAREHOUSE) == []
+
+
+def test_a_record_taken_back_is_learned_from_no_more_and_kept_aside(store: WarehouseStore) -> None:
+    record = a_record()
+    store.file(record)
+    store.supersede(
+        record.record_id, decided_until=record.decided_at, by="ada", why="wrong", at=NOW
+    )
+    assert (list(store.records()), list(store.truths()), list(store.paths())) == ([], [], [])
+    assert store.superseded(record.record_id) == (record,)
+    anew = a_record(decided_at=record.decided_at + timedelta(hours=1))
+    store.file(anew)
+    store.supersede(
+        record.record_id, decided_until=record.decided_at, by="ada", why="wrong", at=NOW
+    )
+    assert list(store.records()) == [anew], "what was decided later stays"
+
+
+def test_a_later_verdict_on_an_item_takes_the_earlier_ones_place(store: WarehouseStore) -> None:
+    record = a_record()
+    anew = a_record(decided_at=record.decided_at + timedelta(hours=1))
+    store.file(record)
+    store.file(anew)
+    store.file(record)
+    assert list(store.records()) == [anew]
+    assert store.superseded(record.record_id) == (record,)

@@ -8,10 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from dicom_node.administration.people import People
+from dicom_node.domain.review.review import Verdict
 from dicom_node.domain.study import StudyState
 from dicom_node.domain.user import Permission
 from dicom_node.node.administration import make_people
 from dicom_node.node.repositories import Repositories
+from dicom_node.web.review.people import reviewer
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.office import FAILED, office_application, office_stores
 from tests.unit.web.test_administration import visitor
 
@@ -239,3 +242,25 @@ def test_the_document_describes_every_route_and_is_for_those_signed_in(
     assert TestClient(office_application(stores)).get("/api/v1/openapi.json").status_code == 401
     page = visitor(stores, "olga").get("/docs")
     assert (page.status_code, page.text.count("<details")) == (200, len(operations))
+
+
+def test_a_verdict_is_read_and_taken_back_over_rest(stores: Repositories, people: People) -> None:
+    review_queue = FakeReviewQueue()
+    review_queue.add(fake_details(1))
+    item_id = fake_details(1).item.item_id
+    token = machine(stores, people, "review", owner="ada").headers["Authorization"]
+    client = TestClient(office_application(stores, review_queue=review_queue))
+    client.headers["Authorization"] = token
+    path = f"/api/v1/reviews/{item_id}"
+    assert "opacity" not in client.get(path).text, "who reads first is not told what the model says"
+    ada = reviewer(stores.users.get("ada"))
+    review_queue.claim(item_id, ada)
+    review_queue.decide(Verdict(item_id=item_id, reviewer=ada, rejected=True))
+    assert client.get(path).json()["readings"][0]["rejected"] is True
+    assert client.post(f"{path}/reopen", json={"reason": ""}).status_code == 422
+    answer = client.post(f"{path}/reopen", json={"reason": "the wrong side"})
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    assert (said["state"], said["holder"], said["readings"]) == ("claimed", "ada", [])
+    assert (said["history"][0]["by"], said["history"][0]["reason"]) == ("ada", "the wrong side")
+    assert client.post(f"{path}/reopen", json={"reason": "again"}).status_code == 409

@@ -48,6 +48,8 @@ NEEDED: dict[tuple[str, str], str | Permission] = {
     ("/routes/explain", ""): Permission.STATUS,
     ("/routes", ""): Permission.CONFIGURE,
     ("/routes/new", ""): Permission.CONFIGURE,
+    ("/api/v1/studies/{uid}/evidence", ""): Permission.IMAGES,
+    ("/api/v1/reviews", ""): Permission.REVIEW,
     ("/api/v1/routes", "GET"): Permission.STATUS,
     ("/api/v1/routes", ""): Permission.CONFIGURE,
     ("/api/v1/route-trials", ""): Permission.CONFIGURE,

@@ -433,3 +433,34 @@ def test_the_most_uncertain_result_comes_first_where_that_order_is_chosen(desk: 
         "/worklist/next", headers={"X-CSRF-Token": token}, follow_redirects=False
     )
     assert taken.headers["location"].endswith(unclear.item.item_id)
+
+
+def decided(desk: Desk) -> None:
+    desk.says(f"{ITEM}/claim")
+    desk.says(f"{ITEM}/verdict", overall="agree")
+
+
+def test_a_verdict_is_shown_and_taken_back_with_a_reason(desk: Desk) -> None:
+    decided(desk)
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert "said-confirmed" in page
+    assert f'hx-post="/worklist/items/{ITEM}/reopen"' in page
+    refused(desk.says(f"{ITEM}/reopen", reason=" "), "Say why")
+    panel = desk.says(f"{ITEM}/reopen", reason="the <other> side").text
+    assert "the &lt;other&gt; side" in panel
+    assert "said-confirmed" in panel, "what had been said"
+    assert 'data-reading="0"' in panel, "and it can be taken over"
+    assert desk.review_queue.item(ITEM).holder == "ada"
+    desk.says(f"{ITEM}/verdict", overall="reject")
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert "said-rejected" in page
+    assert "the &lt;other&gt; side" in page, "the history stays"
+
+
+def test_what_was_decided_once_is_not_read_first_again(desk: Desk) -> None:
+    desk.client.post("/worklist/reads-first", data={"wanted": "1", "csrf_token": desk.token})
+    desk.says(f"{ITEM}/claim")
+    desk.says(f"{ITEM}/first", present="opacity")
+    desk.says(f"{ITEM}/verdict", overall="agree")
+    assert "Model says" in desk.says(f"{ITEM}/reopen", reason="wrong").text
+    desk.client.post("/worklist/reads-first", data={"wanted": "", "csrf_token": desk.token})

@@ -9,8 +9,10 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ai_engine.prediction import Region
+from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.reception import Announcement
+from dicom_node.domain.review.queue import NotReopenedError
 from dicom_node.domain.review.review import (
     FindingVerdict,
     Judgement,
@@ -22,7 +24,9 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.warehouse import TruthSource, Verification, WarehouseRecord
+from dicom_node.persistence.review.reopening import ReopeningStore
 from dicom_node.workflow.review.statements import statements_of
+from dicom_node.workflow.review.withdraw import Withdrawing
 from dicom_node.workflow.testing.fakes import InlineSteps
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.expert_reading import ExpertReading, Observer
@@ -33,7 +37,7 @@ from sr_templates.report_reading import (
     reported_regions,
 )
 from sr_templates.verified_report import build_verified_report
-from tests.unit.builders import STUDY
+from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.sr_templates.test_verified_report import texts_of
 from tests.unit.workflow.test_pipeline import Works, _context, _encoded
 
@@ -448,3 +452,85 @@ def test_the_nodes_verdict_that_a_pacs_sends_back_is_not_an_outside_one(works: W
     (report,) = verdict_objects(works, record)
     assert send_report(works, report, report.SOPInstanceUID).concluded == []
     assert works.external.of_item(record.record_id) == ()
+
+
+def test_a_verdict_taken_back_is_followed_by_another_report_and_learned_from_once(
+    works: Works,
+) -> None:
+    (ai_report,) = works.reports()
+    before = concluded(works, say(Judgement.CONFIRMED))
+    (wrong,) = verdict_objects(works, before)
+    item = works.review_queue.reopen(before.record_id, ADA, "the other patient's  film")
+    assert (item.state, item.holder, item.decided_by) == (ReviewState.CLAIMED, "ada", ())
+    assert works.review_queue.readings(item.item_id) == ()
+    Withdrawing(ReopeningStore(works.engine), works.warehouse).sweep()
+    assert list(works.warehouse.truths()) == []
+    works.clock.advance(60)
+    record = concluded(works, say(Judgement.REJECTED))
+    (report,) = verdict_objects(works, record)
+    assert set(predecessors_of(report)) == {ai_report.SOPInstanceUID, wrong.SOPInstanceUID}
+    assert report.InstanceNumber == wrong.InstanceNumber + 1
+    assert "taken back: the other patient's film" in " ".join(texts_of(report))
+    assert record.verdict_object_uid == report.SOPInstanceUID
+    assert [each.value for each in works.warehouse.truths()] == [False]
+    (kept,) = works.warehouse.aside
+    assert (kept.verdict_object_uid, kept.truths[0].value) == (wrong.SOPInstanceUID, True)
+    (past,) = works.review_queue.history(record.record_id)
+    assert (past.by, past.reason) == ("ada", "the other patient's film")
+    assert past.readings[0].findings == (say(Judgement.CONFIRMED),)
+
+
+def test_only_the_new_report_goes_where_the_one_taken_back_went(works: Works) -> None:
+    works.ae_titles.put(
+        an_entity("PACS", roles=frozenset({Role.PACS}), evidence=ADMINISTERED_EVIDENCE),
+        actor="t",
+        at=EPOCH,
+    )
+    before = concluded(works, say(Judgement.CONFIRMED))
+    (wrong,) = works.hotbase.evidence(before.record_id, EvidenceSet.VERDICT)
+    works.courier().round()
+    works.review_queue.reopen(before.record_id, ADA, "wrong")
+    works.clock.advance(60)
+    sent = len(works.sender.sent)
+    concluded(works, say(Judgement.REJECTED))
+    (right,) = works.hotbase.evidence(before.record_id, EvidenceSet.VERDICT)
+    works.courier().round()
+    assert right.path != wrong.path
+    assert [paths for _, paths in works.sender.sent[sent:]] == [(right.path,)]
+
+
+def test_rejecting_a_result_rejects_the_report_that_was_taken_back(works: Works) -> None:
+    before = concluded(works, say(Judgement.CONFIRMED))
+    (wrong,) = verdict_objects(works, before)
+    works.review_queue.reopen(before.record_id, ADA, "wrong")
+    works.clock.advance(60)
+    record = concluded(works, rejected=True)
+    (rejection,) = verdict_objects(works, record)
+    assert wrong.SOPInstanceUID in evidence_of(rejection)
+    works.review_queue.reopen(before.record_id, ADA, "wrong again")
+    works.clock.advance(60)
+    (again,) = verdict_objects(works, concluded(works, rejected=True))
+    assert again.SOPInstanceUID != rejection.SOPInstanceUID
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_verdict_is_taken_back_with_a_reason_only(works: Works, reason: str) -> None:
+    before = concluded(works, say(Judgement.CONFIRMED))
+    with pytest.raises(NotReopenedError, match="say why"):
+        works.review_queue.reopen(before.record_id, ADA, reason)
+
+
+def test_what_is_not_decided_or_not_known_yet_is_not_taken_back(works: Works) -> None:
+    item = only_item(works)
+    with pytest.raises(NotReopenedError, match="not decided"):
+        works.review_queue.reopen(item.item_id, ADA, "wrong")
+    decide(works, Verdict(item_id=item.item_id, reviewer=ADA, findings=(say(Judgement.CONFIRMED),)))
+    with pytest.raises(NotReopenedError, match="in a moment"):
+        works.review_queue.reopen(item.item_id, ADA, "wrong")
+
+
+def test_who_may_not_verify_takes_no_verified_verdict_back(works: Works) -> None:
+    before = concluded(works, say(Judgement.CONFIRMED))
+    attestor = replace(ADA, user_name="bo", role=ReviewerRole.ATTESTOR)
+    with pytest.raises(NotReopenedError, match="verified"):
+        works.review_queue.reopen(before.record_id, attestor, "wrong")

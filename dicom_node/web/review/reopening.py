@@ -1,0 +1,43 @@
+"""Taking a verdict back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from dicom_node.audit import events
+from dicom_node.audit.events import StudyPart
+from dicom_node.domain.review.queue import ReviewQueue
+from dicom_node.web.records import address, now, record
+from dicom_node.web.review.deciding import go
+from dicom_node.web.review.people import reviewer
+from dicom_node.web.review.queue import PATH
+from dicom_node.web.review.study import ITEM, StudyView
+from dicom_node.web.review.verdict_form import LONGEST_COMMENT
+from dicom_node.web.sessions import Reviewing
+
+
+def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) -> None:
+    """Add the route that takes a verdict back."""
+
+    @router.post(ITEM + "/reopen")
+    def reopen(
+        request: Request,
+        item_id: str,
+        user: Reviewing,
+        reason: Annotated[str, Form(max_length=LONGEST_COMMENT)] = "",
+    ) -> Response:
+        item = review_queue.reopen(item_id, reviewer(user), reason)
+        record(
+            request,
+            events.reopening(
+                StudyPart(study=item.study_instance_uid, classes={}),
+                user=user.name,
+                address=address(request),
+                at=now(request),
+                item=item_id,
+                why=reason,
+            ),
+        )
+        if "HX-Request" in request.headers:
+            return view.panel(request, user, item_id)
+        return go(request, f"{PATH}/items/{item_id}")

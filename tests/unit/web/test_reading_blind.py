@@ -1,0 +1,75 @@
+"""Whoever must read first is told by nothing what the model found, until they have said it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from fastapi.testclient import TestClient
+
+from dicom_node.domain.review.first_reading import FirstReading
+from dicom_node.node.repositories import Repositories
+from dicom_node.web.review.people import reviewer
+from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
+from tests.peers.office import ANALYSED, office_application, office_stores
+from tests.unit.web.test_permissions import NoUploads
+from tests.unit.web.test_sign_in import sign_in
+from tests.unit.web.test_uploading import a_report, an_overlay
+
+ITEM = fake_details(1).item.item_id
+_STUDY = f"/dicom-web/studies/{ANALYSED}"
+# Wherever a result may be seen, with what it would be told by.
+PLACES = {
+    "/worklist": "Opacity",
+    f"/worklist/items/{ITEM}": "Model says",
+    f"/upload/studies?study={ANALYSED}": "opacity",
+    f"/studies/{ANALYSED}": "Made:",
+    f"/api/v1/studies/{ANALYSED}": "1.2.8.1",
+    f"/api/v1/studies/{ANALYSED}/evidence": "1.2.8.1",
+    f"{_STUDY}/series": "1.2.8",
+    f"{_STUDY}/instances": "1.2.8.1",
+    "/dicom-web/series": "1.2.8",
+    "/dicom-web/instances?SOPInstanceUID=1.2.8.1": "1.2.8.1",
+    f"{_STUDY}/series/1.2.8/metadata": "1.2.8.1",
+    f"{_STUDY}/series/1.2.8/instances/1.2.8.1": "1.2.8.1",
+    f"/dicom-web/wado?requestType=WADO&studyUID={ANALYSED}&seriesUID=1.2.8&objectUID=1.2.8.1"
+    "&contentType=application/dicom": "1.2.8.1",
+}
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
+    with office_stores(tmp_path_factory.mktemp("office")) as made:
+        made.evidence.open()
+        job = made.hotbase.jobs(ANALYSED)[0]["job_id"]
+        made.hotbase.keep_evidence([a_report(made, job), replace(an_overlay(job), problems=("x",))])
+        yield made
+
+
+@pytest.fixture(scope="module", params=["by rule", "by wish"])
+def said(request: pytest.FixtureRequest, stores: Repositories) -> Iterator[dict[str, list[str]]]:
+    """What each place says before and after a reader has said what is to be seen."""
+    by_rule = request.param == "by rule"
+    details = fake_details(1)
+    item = replace(details.item, study_instance_uid=ANALYSED, reads_first=by_rule)
+    review_queue = FakeReviewQueue()
+    review_queue.add(replace(details, item=item))
+    stores.users.set_reads_first("ada", not by_rule)
+    application = office_application(stores, uploads=NoUploads(), review_queue=review_queue)
+    client = TestClient(application, headers={"Accept": "*/*"})
+    assert sign_in(client, "ada") == 303
+    ada = reviewer(stores.users.get("ada"))
+    review_queue.claim(ITEM, ada)
+    before = {path: client.get(path).content.decode("latin-1") for path in PLACES}
+    review_queue.say_first(
+        FirstReading(item_id=ITEM, reader="ada", labels=("opacity",), present=(), by_model=())
+    )
+    after = {path: client.get(path).content.decode("latin-1") for path in PLACES}
+    yield {path: [before[path], after[path]] for path in PLACES}
+    stores.users.set_reads_first("ada", False)
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_nothing_tells_what_the_model_found(said: dict[str, list[str]], path: str) -> None:
+    before, after = said[path]
+    assert PLACES[path] not in before
+    assert PLACES[path] in after, "it is there once it may be known"
