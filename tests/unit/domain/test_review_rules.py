@@ -341,8 +341,8 @@ def test_priority_follows_the_route_and_then_the_finding() -> None:
     assert fake_details(probabilities=(("opacity", 0.1),)).item.priority is Priority.LOW
 
 
-def test_nothing_follows_a_final_state() -> None:
-    assert REVIEW_TRANSITIONS[ReviewState.DECIDED] == frozenset()
+def test_nothing_follows_a_final_state_but_that_a_verdict_is_taken_back() -> None:
+    assert REVIEW_TRANSITIONS[ReviewState.DECIDED] == {ReviewState.CLAIMED}
     assert REVIEW_TRANSITIONS[ReviewState.SUPERSEDED] == frozenset()
 
 
