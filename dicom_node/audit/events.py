@@ -76,16 +76,20 @@ def authentication(
     )
 
 
-def association(caller: Peer, *, at: datetime, association_id: str) -> AuditMessage:
-    """Tell that a peer's association was accepted (A.5.3.8)."""
+def association(
+    caller: Peer, *, at: datetime, association_id: str, requestor: Peer | None = None
+) -> AuditMessage:
+    """Tell that a peer's association was accepted (A.5.3.8), or an upload of a ``requestor``."""
+    others = () if requestor is None else (_peer(requestor, is_requestor=True),)
     return AuditMessage(
         event=codes.NETWORK_ENTRY,
         types=(codes.ATTACH,),
         action=Action.EXECUTE,
         at=at,
         participants=(
-            _peer(caller, is_requestor=True),
+            _peer(caller, is_requestor=not others),
             Participant(user_id=THIS_NODE, is_requestor=False),
+            *others,
         ),
         objects=(_node(caller.name, details={"association": association_id}),),
     )

@@ -19,11 +19,13 @@ from ai_engine.library.card import CARD_NAME, ModelCard, read_card
 from ai_engine.library.earned import reported_labels, what_it_tells
 from ai_engine.library.names import model_folder
 from dicom_node.administration.models import ModelVersions, Promotion
+from dicom_node.audit.events import act
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.routable import require_runnable
 from dicom_node.models.services import require_answering
+from dicom_node.node.clock import utc_now
 
 commands = typer.Typer()
 
@@ -90,6 +92,16 @@ def import_model(
             card = _import_weights(source, models, kind, name, version, label or [], licence)
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
+    where = {"from": str(source.resolve())}
+    run.record(
+        act(
+            "model import",
+            user=getpass.getuser(),
+            at=utc_now(),
+            subject=card.identity.key,
+            details=where,
+        )
+    )
     say_what_is_reported(run.console, card)
     run.console.print(
         f"Installed {card.identity.key} in {card.folder}.\n"

@@ -1,5 +1,6 @@
 """``dicom-node orthanc``: studies out of an Orthanc over its REST interface, results into it."""
 
+import getpass
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ from dicom_node.archive.change_cursor import ChangeCursor
 from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.orthanc import OrthancArchive
 from dicom_node.archive.part10 import decode_head
+from dicom_node.audit.events import act
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.errors import ConfigurationError, NodeError, NotFoundError
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import store
+from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import scu_timeouts
 
 commands = typer.Typer(
@@ -60,6 +63,7 @@ def pull(
     when the node has stored all of it.
     """
     run = invocation(context)
+    run.record(act("orthanc pull", user=getpass.getuser(), at=utc_now(), subject=title))
     with _asked(run, title, url) as remote:
         handing = _Handing(run, title, remote)
         if query:
@@ -93,6 +97,15 @@ def push(
     if images:
         received = repositories.index.instances(study)
         paths = [*(repositories.objects.source_path(each.path) for each in received), *paths]
+    run.record(
+        act(
+            "orthanc push",
+            user=getpass.getuser(),
+            at=utc_now(),
+            subject=title,
+            details={"study": study},
+        )
+    )
     with _asked(run, title, url) as remote:
         marked = {remote.store(path.read_bytes()) for path in paths}
         kinds = ",".join(sorted({each.kind.value for each in made}))

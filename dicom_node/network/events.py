@@ -14,13 +14,14 @@ from dicom_node.network.access import Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationOpened:
-    """An association was accepted."""
+    """An association was accepted; ``actor`` is the person or token of an upload."""
 
     association_id: str
     calling_ae: str
     called_ae: str
     peer_address: str
     at: datetime
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

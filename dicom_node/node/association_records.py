@@ -36,9 +36,13 @@ class _Coming:
 
 @dataclass(slots=True)
 class _Open:
-    """An association: who is at its other end, what came, and what was refused."""
+    """An association: who is at its other end, what came, and what was refused.
+
+    ``requestor`` is who has uploaded, a person or a token; without, it is the caller.
+    """
 
     caller: Peer
+    requestor: Peer | None = None
     studies: dict[str, _Coming] = field(default_factory=dict)
     refused: int = 0
 
@@ -103,8 +107,13 @@ class AssociationRecords:
 
     def _opened(self, event: AssociationOpened) -> None:
         caller = Peer(name=event.calling_ae, address=event.peer_address)
-        self._open[event.association_id] = _Open(caller)
-        self._record(events.association(caller, at=event.at, association_id=event.association_id))
+        actor = Peer(name=event.actor, address=event.peer_address) if event.actor else None
+        self._open[event.association_id] = _Open(caller, actor)
+        self._record(
+            events.association(
+                caller, at=event.at, association_id=event.association_id, requestor=actor
+            )
+        )
 
     def _received(self, event: InstanceReceived) -> None:
         found = self._open.get(event.association_id)
@@ -126,6 +135,7 @@ class AssociationRecords:
                     destination=_HERE,
                     at=instance.received_at,
                     begins=True,
+                    requestor=found.requestor,
                 )
             )
         count = study.classes.get(instance.sop_class_uid, 0)
@@ -147,6 +157,7 @@ class AssociationRecords:
                     at=ended.at,
                     stored=True,
                     problem=problem,
+                    requestor=found.requestor,
                 )
             )
 

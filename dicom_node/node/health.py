@@ -38,6 +38,7 @@ def standing_problems(settings: NodeSettings, repositories: Repositories) -> Ite
         repositories.index.ping()
         yield from _study_problems(settings, repositories)
         yield from _delivery_problems(repositories)
+        yield from _commitment_problems(repositories)
     except sa.exc.SQLAlchemyError as error:
         yield Problem(
             kind="database",
@@ -152,6 +153,20 @@ def _delivery_problems(repositories: Repositories) -> Iterator[Problem]:
             words=f"given up: {deliveries(count)} to {destination}",
             advice=f"dicom-node deliveries list {destination} says why, and "
             f"dicom-node deliveries retry {destination} sends them again",
+        )
+
+
+def _commitment_problems(repositories: Repositories) -> Iterator[Problem]:
+    """Say who asked whether images are kept, and could not be told the answer."""
+    for requestor, count in repositories.commitment_requests.given_up_counts().items():
+        yield Problem(
+            kind="untold commitments",
+            about=requestor,
+            count=count,
+            severity=Severity.DEGRADED,
+            words=f"{requestor} could not be told the results of {count} storage commitments",
+            advice=f"dicom-node ae set {requestor} --host HOST --port PORT says where it listens; "
+            "let it ask again",
         )
 
 

@@ -125,6 +125,7 @@ class NodeUpload:
                 called_ae=node.ae_title,
                 peer_address=sender.address,
                 at=node.clock(),
+                actor=sender.actor,
             )
         )
         _LOG.info("upload.opened %s", self._fields())

@@ -145,6 +145,18 @@ class CommitmentRequestStore:
         with self._engine.connect().execution_options(read_only=True) as connection:
             return {RequestState(state): count for state, count in connection.execute(query)}
 
+    def given_up_counts(self) -> dict[str, int]:
+        """Return how many results will not be told to each requestor, for as long as it is kept."""
+        query = (
+            sa.select(_ROW.requestor, sa.func.count())
+            .where(_ROW.state == RequestState.GIVEN_UP)
+            .group_by(_ROW.requestor)
+            .order_by(_ROW.requestor)
+        )
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            rows = connection.execute(query).tuples()
+            return dict(rows.all())
+
     def collect(self, before: datetime) -> int:
         """Forget requests that ended ``before``; return how many. Their UIDs may be used again."""
         ended = sa.select(_ROW.transaction_uid).where(_ROW.ended_at < before)

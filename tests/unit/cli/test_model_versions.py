@@ -69,6 +69,9 @@ def test_a_card_is_shown_with_its_figures_in_one_table() -> None:
 
 def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
     assert "promote frontal-chest-guard 1.1.0" in dicom_node("import", str(trained)).output
+    trail = CliRunner().invoke(application, ["audit", "show", "--json"]).output
+    assert "model import" in trail
+    assert "frontal-chest-guard/1.1.0" in trail
     assert "→ 1.1.0 (kate)" in dicom_node("promote", NAME, "1.1.0", "--by", "kate").output
     active = [line for line in dicom_node("list").output.splitlines() if "●" in line]
     assert any(NAME in line and "1.1.0" in line for line in active)

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.health import Severity, status_of
 from dicom_node.domain.study import StudyState
@@ -123,3 +125,20 @@ def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
     assert all(each.advice for each in found)
     assert "chest is not loaded: weights are missing" in str(found[2])
     assert "nodules cannot be asked: service nodules at http://triton:8000" in str(found[3])
+
+
+def test_a_result_that_nobody_could_be_told_degrades_the_health(
+    settings: NodeSettings, repositories: Repositories
+) -> None:
+    requests = repositories.commitment_requests
+    asked = CommitmentRequest(
+        transaction_uid="1.2.3", references=(Reference(sop_class_uid="1.2", sop_instance_uid="1"),)
+    )
+    requests.record(asked, requestor="CT1", at=EPOCH)
+    assert list(standing_problems(settings, repositories)) == []
+    requests.give_up("1.2.3", "it does not listen", at=EPOCH)
+    (problem,) = standing_problems(settings, repositories)
+    assert (problem.kind, problem.about) == ("untold commitments", "CT1")
+    assert "dicom-node ae set CT1" in problem.advice
+    requests.collect(EPOCH + timedelta(days=30))
+    assert list(standing_problems(settings, repositories)) == []
