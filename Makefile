@@ -48,7 +48,9 @@ faults: STUDIES ?= 300
 faults: SEED ?= 20260101
 faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost; KILLS, STUDIES, SEED
 	@DICOM_NODE_FAULT_KILLS=$(KILLS) DICOM_NODE_FAULT_STUDIES=$(STUDIES) DICOM_NODE_FAULT_SEED=$(SEED) \
-	  $(PY) -m pytest tests/acceptance/test_faults.py -s --timeout 14400
+	  DICOM_NODE_FAULT_DATABASE=$(STUDIES) \
+	  $(PY) -m pytest tests/acceptance/test_faults.py tests/acceptance/test_database_faults.py \
+	    -s -n 0 --timeout 14400
 
 scale: STUDIES ?= 60
 scale: $(TESTING) ## Cut off, kill and upgrade four hosts of network namespaces while studies arrive; STUDIES

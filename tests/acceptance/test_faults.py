@@ -59,7 +59,7 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
         finally:
             sender.stop()
         repositories = node.repositories()
-        states = _settled(node, repositories, sender.sent)
+        states = settled(node, repositories, sender.sent, others=1)
         assert_stored(repositories, sender.sent)
         assert_results(repositories, pacs, sender.sent)
         lost = repositories.index.study(STUDY)
@@ -89,16 +89,19 @@ def _lose_workflow(node: RunningNode) -> None:
     repositories.close()
 
 
-def _settled(
-    node: RunningNode, repositories: Repositories, sent: list[SentStudy]
+def settled(
+    node: RunningNode, repositories: Repositories, sent: list[SentStudy], *, others: int = 0
 ) -> Counter[StudyState]:
-    """Wait until every study has its result and all of it is delivered; return how they ended."""
+    """Wait until every study has its result and all of it is delivered; return how they ended.
+
+    ``others`` are studies that the node knows and nobody has sent.
+    """
     over = {StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED}
 
     def ended() -> bool:
         counts = repositories.index.counts()
         busy = sum(count for state, count in counts.items() if state not in over)
-        return not busy and sum(counts.values()) == len(sent) + 1
+        return not busy and sum(counts.values()) == len(sent) + others
 
     def delivered() -> bool:
         counts = repositories.deliveries.counts()

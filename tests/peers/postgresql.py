@@ -6,18 +6,30 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from tests.peers.process import free_port, running
+from tests.peers.process import free_port, running, wait_until
 
 _BIN = Path("/usr/lib/postgresql")
 _USER = "node"
+
+
+class Failure(Enum):
+    """How a server fails."""
+
+    FAST = "stopped by its administrator"
+    IMMEDIATE = "stopped at once, without a checkpoint"
+    BACKEND = "a process of a connection killed: all others are ended, and it recovers"
+    KILLED = "its first process killed"
+    STOPPED = "answers nobody for a while"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +38,42 @@ class PostgreSql:
 
     port: int
     life: "Life"
+
+    def fail(self, how: "Failure", *, stopped: float = 3.0) -> None:
+        """Fail in one of the ways in which databases do, and come back.
+
+        ``stopped`` are the seconds for which it answers nobody, of `Failure.STOPPED`.
+        """
+        match how:
+            case Failure.FAST:
+                self.life.end_by(signal.SIGINT)
+                self.life.come()
+            case Failure.IMMEDIATE:
+                self.life.end_by(signal.SIGQUIT)
+                self.life.come()
+            case Failure.KILLED:
+                self.life.end_by(signal.SIGKILL)
+                self.life.come()
+            case Failure.BACKEND:
+                self.life.kill_a_backend(self._somebody())
+                wait_until(self.is_ready, "the server to recover")
+            case Failure.STOPPED:
+                self.life.send(signal.SIGSTOP)
+                time.sleep(stopped)
+                self.life.send(signal.SIGCONT)
+
+    def _somebody(self) -> int:
+        """Return the process of some other connection than the one that asks."""
+        query = (
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
+            "AND pid <> pg_backend_pid() LIMIT 1"
+        )
+        admin = sa.create_engine(self._url("postgres"))
+        try:
+            with admin.connect() as connection:
+                return int(connection.scalar(sa.text(query)) or 0)
+        finally:
+            admin.dispose()
 
     def restart(self) -> None:
         """Break every connection off at once, as after a crash, and come back."""
@@ -58,17 +106,46 @@ class PostgreSql:
 class Life:
     """Starts and ends the server's process."""
 
-    def __init__(self, start: Callable[[], AbstractContextManager[object]]) -> None:
+    def __init__(
+        self, start: Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
+    ) -> None:
         self._start = start
         self._running = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
 
     def come(self) -> None:
         """Start; return when it takes connections."""
-        self._running.enter_context(self._start())
+        self._process = self._running.enter_context(self._start())
 
     def go(self) -> None:
         """End."""
         self._running.close()
+
+    def end_by(self, number: signal.Signals) -> None:
+        """End by a signal, and return when nothing is left of it."""
+        backends = self._backends()
+        self.send(number)
+        assert self._process is not None
+        self._process.wait(60)
+        self.go()
+        # Who is left of a server that was killed keeps another from starting.
+        wait_until(lambda: not any(Path(f"/proc/{each}").exists() for each in backends), "its end")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server's first process."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill_a_backend(self, pid: int) -> None:
+        """End a process that serves a connection, as the machine does for want of memory."""
+        assert pid in self._backends()
+        os.kill(pid, signal.SIGKILL)
+
+    def _backends(self) -> tuple[int, ...]:
+        assert self._process is not None
+        pid = self._process.pid
+        told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return tuple(map(int, told))
 
 
 @contextmanager

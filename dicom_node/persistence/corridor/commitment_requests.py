@@ -154,8 +154,7 @@ class CommitmentRequestStore:
             .order_by(_ROW.requestor)
         )
         with self._engine.connect().execution_options(read_only=True) as connection:
-            rows = connection.execute(query).tuples()
-            return dict(rows.all())
+            return {str(requestor): count for requestor, count in connection.execute(query)}
 
     def collect(self, before: datetime) -> int:
         """Forget requests that ended ``before``; return how many. Their UIDs may be used again."""

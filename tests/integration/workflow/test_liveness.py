@@ -14,7 +14,7 @@ from dicom_node.domain.study import StoredStudy, StudyState
 from dicom_node.persistence.database import make_engine, migrate
 from dicom_node.workflow.analysis.route import Routed, Routing
 from dicom_node.workflow.orphans import Orphans
-from tests.peers.postgresql import PostgreSql
+from tests.peers.postgresql import Failure, PostgreSql, postgresql
 from tests.peers.process import wait_until
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import Works
@@ -105,6 +105,39 @@ def test_a_database_that_goes_away_in_their_midst_fails_no_study(
     finally:
         node.stop()
         engine.dispose()
+
+
+@pytest.mark.peer
+def test_a_database_that_fails_in_whatever_way_fails_no_study(tmp_path: Path) -> None:
+    with postgresql() as server:
+        url = server.database("failing")
+        engine = make_engine(url)
+        migrate(engine)
+        node = Node(Works(engine, tmp_path), url)
+        studies = [f"1.2.826.0.1.8.{number}" for number in range(4 * len(Failure))]
+        for study in studies:
+            node.works.receive(f"{study}.1", StudyInstanceUID=study, SeriesInstanceUID=f"{study}.2")
+        node.start()
+
+        def are_done(begun: list[str]) -> bool:
+            try:
+                return {node.works.index.study(each).state for each in begun} == {
+                    StudyState.ANALYSED
+                }
+            except sa.exc.OperationalError:
+                return False
+
+        try:
+            for number, how in enumerate(Failure):
+                begun = studies[4 * number : 4 * number + 4]
+                for study in begun:
+                    node.engine.analyse_now(study)
+                server.fail(how)
+                wait_until(lambda begun=begun: are_done(begun), f"all done: {how.value}", _SECONDS)
+            assert len(node.works.reports()) == len(studies)
+        finally:
+            node.stop()
+            engine.dispose()
 
 
 def _go_away(admin_url: str, name: str, *, seconds: float) -> None:
