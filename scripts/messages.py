@@ -99,6 +99,8 @@ RESULTS = (
             "ai_engine/kinds/locating.py",
             "ai_engine/kinds/telling.py",
             "ai_engine/kinds/wholeness.py",
+            "ai_engine/preprocessing/unusual.py",
+            "dicom_node/models/localizers.py",
         ),
     ),
     Source(
@@ -123,6 +125,7 @@ RESULTS = (
             "ai_engine/preprocessing/grayscale.py",
             "ai_engine/preprocessing/image_pixel.py",
             "ai_engine/preprocessing/modality.py",
+            "ai_engine/preprocessing/pixel_aspect.py",
             "ai_engine/preprocessing/polarity.py",
             "ai_engine/preprocessing/radiograph.py",
         ),

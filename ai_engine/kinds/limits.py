@@ -9,8 +9,8 @@ from ai_engine.preprocessing.radiograph import Radiograph
 YOUNGER = "The patient is younger than {years:g} years; the model was made for older ones."
 OLDER = "The patient is older than {years:g} years; the model was made for younger ones."
 UNKNOWN = (
-    "The header tells no age (neither Patient's Age nor a birth date with the study's date), and "
-    "the model was made for {ages} only."
+    "The header tells no age that holds (by Patient's Age, or a birth date with the study's date), "
+    "and the model was made for {ages} only."
 )
 
 

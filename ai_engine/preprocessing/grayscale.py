@@ -35,6 +35,8 @@ LEAST_LEVELS = 8
 MOST_LEVELS = 2**16
 """Levels of the deepest radiographs."""
 
+UNFIT_WINDOW = "The window does not fit the pixels: the image was shown by its pixels."
+
 _SIXTEEN_BITS = 2  # bytes
 
 _STATISTICS_STEP = 3
@@ -188,7 +190,9 @@ def _display_table(
     if chosen is None:
         chosen, more = _first_window(dataset, modality)
         said += more
-    if chosen is None or _is_absurd(chosen, counts):
+    if chosen is not None and _is_absurd(chosen, counts):
+        chosen, said = None, (*said, UNFIT_WINDOW)
+    if chosen is None:
         low, high = _quantiles(modality, counts, ROBUST_PERCENTILES)
         chosen = np.clip((modality - low) / max(high - low, 1e-9), 0, 1)
     return chosen, said
@@ -215,15 +219,17 @@ def _first_window(
         center, width = (numbers(dataset, f"Window{part}") for part in ("Center", "Width"))
     except UnreadableValueError:
         return None, ("The window cannot be read: the image was shown by its pixels.",)
-    if not center.values or not width.values:
+    if not center.values and not width.values:
         return None, ()
+    if not center.values or not width.values:
+        return None, (UNFIT_WINDOW,)
     has_comma = center.has_comma or width.has_comma
     said = ("The window has decimal commas, and was read so.",) if has_comma else ()
     function = word(dataset, "VOILUTFunction") or "LINEAR"
     try:
         shown = window(modality, center=center.values[0], width=width.values[0], function=function)
     except ValueError:
-        return None, said
+        return None, (*said, UNFIT_WINDOW)
     return shown, said
 
 

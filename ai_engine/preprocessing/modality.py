@@ -1,5 +1,6 @@
 """The modality transformation: from stored values to what they measure (PS3.3 C.11.1)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -82,6 +83,8 @@ def read_rescale(dataset: Dataset) -> Rescale:
         raise ImageRefusedError(
             RefusalReason.SLOPE_ZERO, "every pixel would have one value; correct it at the sender"
         )
+    if math.ulp(intercept) > abs(slope):  # neighbouring levels would become one value
+        raise unreadable(UnreadableValueError("RescaleIntercept"))
     stated = "RescaleSlope" in dataset or "RescaleIntercept" in dataset
     corrections = (*said, *too) if stated else ()
     return Rescale(slope=slope, intercept=intercept, corrections=corrections)

@@ -23,6 +23,9 @@ UNBELIEVABLE = 120.0
 UNKNOWN = 0.5
 """The value of what is not known: the middle."""
 
+APART = 2.0
+"""Years by which Patient's Age and the birth date may differ: dates are shifted to hide them."""
+
 _AGE = re.compile(r"(\d{1,3})([DWMY]?)")
 _DAYS_OF_UNIT = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25, "": 365.25}
 
@@ -77,17 +80,37 @@ def context_of(*, sex: str, age: float | None, view: str) -> PatientContext:
 def read_patient_context(dataset: Dataset) -> PatientContext:
     """Read a header: Patient's Sex, Patient's Age (or birth and study date), View Position.
 
-    An age without a unit counts as years: scanners and the RSNA challenge write it so.
+    An age without a unit counts as years: scanners and the RSNA challenge write it so. Two ages
+    that contradict each other are none.
     """
     return context_of(
         sex=_text(dataset, "PatientSex"), age=_years(dataset), view=_text(dataset, "ViewPosition")
     )
 
 
+def ages_differ(dataset: Dataset) -> bool:
+    """Whether Patient's Age and the birth date with the study's date contradict each other."""
+    stated, reckoned = _stated_years(dataset), _reckoned_years(dataset)
+    if stated is None or reckoned is None or not 0 <= reckoned <= UNBELIEVABLE:
+        return False
+    return abs(stated - reckoned) > APART
+
+
 def _years(dataset: Dataset) -> float | None:
+    if ages_differ(dataset):
+        return None
+    stated = _stated_years(dataset)
+    return _reckoned_years(dataset) if stated is None else stated
+
+
+def _stated_years(dataset: Dataset) -> float | None:
     match = _AGE.fullmatch(_text(dataset, "PatientAge"))
-    if match is not None:
-        return int(match[1]) * _DAYS_OF_UNIT[match[2]] / _DAYS_OF_UNIT["Y"]
+    if match is None:
+        return None
+    return int(match[1]) * _DAYS_OF_UNIT[match[2]] / _DAYS_OF_UNIT["Y"]
+
+
+def _reckoned_years(dataset: Dataset) -> float | None:
     born, taken = (_date(dataset, name) for name in ("PatientBirthDate", "StudyDate"))
     if born is None or taken is None:
         return None

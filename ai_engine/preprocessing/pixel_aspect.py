@@ -14,6 +14,9 @@ _NAMES = MappingProxyType(
         "PixelAspectRatio": "Pixel Aspect Ratio",
     }
 )
+_ALIKE = 0.05
+"""Part by which two ratios of one image may differ."""
+
 _FLATTEST = 5
 """Height over width, or the reverse, beyond which a value is a mistake."""
 
@@ -27,8 +30,13 @@ class PixelAspect:
 
 
 def read_pixel_aspect(dataset: Dataset) -> PixelAspect:
-    """Read Pixel Spacing, else Imager Pixel Spacing, else Pixel Aspect Ratio; else 1."""
+    """Read Pixel Spacing, else Imager Pixel Spacing, else Pixel Aspect Ratio; else 1.
+
+    Where one of them says that pixels are square and another one that they are not, they are: the
+    magnification, which these two may differ by, is the same both ways.
+    """
     said: tuple[str, ...] = ()
+    ratios: dict[str, float] = {}
     for keyword, name in _NAMES.items():
         try:
             found = numbers(dataset, keyword)
@@ -36,9 +44,28 @@ def read_pixel_aspect(dataset: Dataset) -> PixelAspect:
             said += (f"{name} cannot be read, and was passed over.",)
             continue
         if (ratio := _ratio(found)) is not None:
-            comma = f"{name} has a decimal comma, and was read so."
-            return PixelAspect(ratio=ratio, corrections=(*said, *((comma,) * found.has_comma)))
-    return PixelAspect(corrections=said)
+            if found.has_comma and not ratios:
+                said += (f"{name} has a decimal comma, and was read so.",)
+            ratios[name] = ratio
+    if not ratios:
+        return PixelAspect(corrections=said)
+    first, *others = ratios
+    odd = next((each for each in others if not _are_alike(ratios[each], ratios[first])), None)
+    if odd is None:
+        return PixelAspect(ratio=ratios[first], corrections=said)
+    square = any(_are_alike(each, 1.0) for each in ratios.values())
+    if square:
+        return PixelAspect(
+            corrections=(*said, f"{first} and {odd} contradict each other: pixels count as square.")
+        )
+    return PixelAspect(
+        ratio=ratios[first],
+        corrections=(*said, f"{first} and {odd} contradict each other: the first was taken."),
+    )
+
+
+def _are_alike(one: float, other: float) -> bool:
+    return abs(one / other - 1.0) <= _ALIKE
 
 
 def _ratio(found: Numbers) -> float | None:

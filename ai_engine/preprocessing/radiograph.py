@@ -10,6 +10,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason, Region, Remark, RemarkKind
+from ai_engine.preprocessing.ct_traces import has_traces_of_ct
 from ai_engine.preprocessing.decoding import DECODING_ERRORS, DecodedPixels, decode_pixels
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.grayscale import display
@@ -17,6 +18,7 @@ from ai_engine.preprocessing.image_pixel import ImagePixel, read_image_pixel
 from ai_engine.preprocessing.patient_context import PatientContext, read_patient_context
 from ai_engine.preprocessing.pixel_aspect import read_pixel_aspect
 from ai_engine.preprocessing.polarity import read_polarity
+from ai_engine.preprocessing.unusual import unusual
 
 SMALLEST_SIDE = 256
 """Rows and columns below this hold too little for a model that was made for 384."""
@@ -33,7 +35,9 @@ class Radiograph:
     image's own grid. ``content`` is the exposed part, without collimator shadows and uniform
     borders. ``aspect_ratio`` is the height of a pixel over its width. ``patient`` is what
     the header says that some models join with the pixels. ``corrections`` are sentences on what the
-    header says of the pixels and they do not hold, and how they were read instead.
+    header says of the pixels and they do not hold, and how they were read instead; ``unusual`` what
+    else it says that a reader must know, each a kind and a sentence. ``has_traces_of_ct`` where the
+    header has values of CT.
     """
 
     sop_instance_uid: str
@@ -43,6 +47,8 @@ class Radiograph:
     value_range: tuple[float, float] = (0.0, 1.0)
     patient: PatientContext = field(default_factory=PatientContext)
     corrections: tuple[str, ...] = ()
+    unusual: tuple[tuple[RemarkKind, str], ...] = ()
+    has_traces_of_ct: bool = False
 
     @property
     def rows(self) -> int:
@@ -92,19 +98,24 @@ def read_radiograph(dataset: Dataset) -> Radiograph:
             *displayed.corrections,
             *aspect.corrections,
         ),
+        unusual=tuple(unusual(dataset)),
+        has_traces_of_ct=has_traces_of_ct(dataset),
     )
 
 
-def correction_remarks(radiographs: Iterable[Radiograph]) -> tuple[Remark, ...]:
-    """What a result must say of images whose header and pixels contradict each other."""
+def header_remarks(radiographs: Iterable[Radiograph]) -> tuple[Remark, ...]:
+    """What a result must say of images by their headers.
+
+    Where header and pixels contradict each other, and where an image is no usual radiograph.
+    """
     return tuple(
-        Remark(
-            kind=RemarkKind.HEADER_CORRECTED,
-            sop_instance_uid=each.sop_instance_uid,
-            detail=" ".join(each.corrections),
-        )
+        Remark(kind=kind, sop_instance_uid=each.sop_instance_uid, detail=detail)
         for each in radiographs
-        if each.corrections
+        for kind, detail in (
+            (RemarkKind.HEADER_CORRECTED, " ".join(each.corrections)),
+            *each.unusual,
+        )
+        if detail
     )
 
 

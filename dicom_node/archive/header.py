@@ -45,6 +45,11 @@ _INTEGER_STRINGS = {
 }
 _SHORTS = {0x00280010: "rows", 0x00280011: "columns"}
 _CODES = {0x00082218: "anatomic_region", 0x00540220: "view"}
+# What is said of animals alone (PS3.3 C.7.1.1): neutered or not, and breed.
+_OF_ANIMALS = (0x00102203, 0x00102292)
+_BREED_CODE = 0x00102293
+_SPECIES_CODE = 0x00102202
+_HOMO_SAPIENS = frozenset({"337915000", "L-85B00"})
 _IMAGE_TYPE = 0x00080008
 _FIRST_ALLOWED = 0x00040000  # PS3.5 Section 7.1: groups 0000 and 0002 have their own places
 _LAST_WANTED = max(_CODES)
@@ -132,6 +137,8 @@ def _light_header(
         for tag, field in fields.items():
             if tag in found and (value := read(found[tag])) is not None:
                 values[field] = value
+    if "patient_species" not in values and (species := _species(dataset, found, codec)):
+        values["patient_species"] = species
     if _IMAGE_TYPE in found:
         text = dataset.value(found[_IMAGE_TYPE]).decode("ascii", "replace")
         values["image_type"] = tuple(part.strip(" \0") for part in text.split("\\"))
@@ -139,6 +146,16 @@ def _light_header(
         dataset.truncated or _PIXEL_DATA.search(dataset.data, position) is not None
     )
     return InstanceHeader(**values, has_pixels=has_pixels)
+
+
+def _species(dataset: EncodedDataset, found: dict[int, Element], codec: str) -> str | None:
+    """Return the species where the description is empty, by its code or by what animals have."""
+    if _SPECIES_CODE in found and (code := _code(dataset, found[_SPECIES_CODE], codec)):
+        return "Homo sapiens" if code.value in _HOMO_SAPIENS else code.meaning or code.value
+    has_breed = _BREED_CODE in found and _code(dataset, found[_BREED_CODE], codec) is not None
+    if has_breed or any(_text(dataset.value(found[t]), codec) for t in _OF_ANIMALS if t in found):
+        return "an animal, by breed or neutering"
+    return None
 
 
 def _codec(character_set: bytes) -> str:

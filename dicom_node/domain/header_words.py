@@ -1,4 +1,6 @@
-"""What a header names, in words or by code: body regions and views, and where these disagree."""
+"""What a header names, in words or by code: body regions, views, species; where these disagree."""
+
+import re
 
 from ai_engine.preprocessing.body_region import BodyRegion, regions_coded, regions_named
 from ai_engine.preprocessing.view_position import (
@@ -8,6 +10,15 @@ from ai_engine.preprocessing.view_position import (
     view_named,
 )
 from dicom_node.domain.instance import InstanceHeader
+
+_HUMAN = frozenset({"human", "homo", "sapiens", "mensch", "humain", "humano", "человек"})
+_NOT = frozenset({"non", "not", "no", "nonhuman", "nicht", "kein"})
+
+
+def is_human(species: str | None) -> bool:
+    """Whether a species is said to be human, or none is said."""
+    words = set(re.findall(r"\w+", (species or "").casefold()))
+    return not words or bool(words & _HUMAN and not words & _NOT)
 
 
 def regions_of(header: InstanceHeader) -> frozenset[BodyRegion]:
@@ -32,6 +43,17 @@ def contradiction_of(header: InstanceHeader) -> str:
             f"The header contradicts itself: body part {', '.join(sorted(named))}, "
             f"region code {', '.join(sorted(coded))}."
         )
+    known = named | coded
+    for what, text in (
+        ("the protocol", header.protocol_name),
+        ("the series description", header.series_description),
+    ):
+        described = regions_named(text)
+        if known and described and not known & described:
+            return (
+                f"The header contradicts itself: {what} names {', '.join(sorted(described))}, "
+                f"body part or region code {', '.join(sorted(known))}."
+            )
     said, code = view_named(header.view_position), view_coded(view.value) if view else None
     if said and code and not is_one_of(said, {code}):
         return f"The header contradicts itself: view position {said}, view code {code}."

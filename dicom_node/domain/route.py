@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from ai_engine.preprocessing.body_region import LIMBS, BodyRegion, regions_named
 from ai_engine.preprocessing.view_position import is_one_of, view_named
-from dicom_node.domain.header_words import regions_of, view_of
+from dicom_node.domain.header_words import is_human, regions_of, view_of
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import InvalidFieldsError, NotFoundError
 
@@ -319,8 +319,7 @@ def _has_pixels(_route: Route, instance: ReceivedInstance) -> Verdict:
 
 
 def _species(_route: Route, instance: ReceivedInstance) -> Verdict:
-    species = (instance.header.patient_species or "").strip().lower()
-    human = not species or "human" in species or "homo sapiens" in species
+    human = is_human(instance.header.patient_species)
     return Verdict(
         condition="species",
         holds=human,

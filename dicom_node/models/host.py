@@ -41,7 +41,7 @@ from ai_engine.prediction import (
     Triage,
 )
 from ai_engine.preprocessing.geometry import Mask
-from ai_engine.preprocessing.radiograph import Radiograph, correction_remarks
+from ai_engine.preprocessing.radiograph import Radiograph, header_remarks
 from ai_engine.preprocessing.view_position import LATERAL_VIEWS
 from ai_engine.result import Result
 from dicom_node.archive.objects import DicomObjects
@@ -55,7 +55,7 @@ from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.ct import CtModels
 from dicom_node.models.exposures import Exposures, exposures_of
 from dicom_node.models.loaded import LoadedModels
-from dicom_node.models.localizers import refuse_localizer
+from dicom_node.models.localizers import refuse_localizer, refuse_traces_of_ct
 from dicom_node.models.lungs import MOST_BESIDE, LungOutlines
 from dicom_node.models.programs import ProgramModels
 from dicom_node.models.seen import Seen, Sight
@@ -289,7 +289,9 @@ class ModelHost:
             try:
                 refuse_localizer(instance.header, predictor.card)
                 taken += _pixels_of(instance, taken)
-                images.append(self._radiograph(instance))
+                image = self._radiograph(instance)
+                refuse_traces_of_ct(image, predictor.card)
+                images.append(image)
             except ImageRefusedError as error:
                 refusals.append(error.as_refusal(instance.sop_instance_uid))
         images, too_young = refused_by_age(predictor.card, images)
@@ -313,7 +315,7 @@ class ModelHost:
             prediction,
             remarks=(
                 *prediction.remarks,
-                *correction_remarks(images),
+                *header_remarks(images),
                 *exposures.remarks,
                 *(remark for each in analysed for remark in age_remarks(predictor.card, each)),
                 *self._unlike(predictor.card, analysed, prediction),

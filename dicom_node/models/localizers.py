@@ -9,13 +9,17 @@ import re
 from ai_engine.errors import ImageRefusedError
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import RefusalReason
+from ai_engine.preprocessing.radiograph import Radiograph
 from dicom_node.domain.instance import InstanceHeader
 
 LOCALIZER = "LOCALIZER"
 """Value 3 of Image Type (PS3.3 C.8.2.1.1.1)."""
 
 _WORDS = re.compile(
-    r"\b(topogram\w*|scouts?|scanogram\w*|surview|scanoscope|pilot)\b", re.IGNORECASE
+    r"\b(topo|topogram\w*|scouts?|scouting view|scano|scanogram\w*|surview|scanoscope|pilot|"
+    r"locali[sz]er\w*|localizador\w*|lokalizer\w*|lokalisator|übersichtsaufnahme ct|"
+    r"топограмм\w*|скаут\w*|скано\w*|локалайзер\w*)\b",
+    re.IGNORECASE,
 )
 
 
@@ -40,4 +44,19 @@ def refuse_localizer(header: InstanceHeader, card: ModelCard) -> None:
     if "CT" not in card.modalities and is_localizer(header):
         raise ImageRefusedError(
             RefusalReason.LOCALIZER, "the header calls it a localizer, topogram or scout"
+        )
+
+
+def refuse_traces_of_ct(image: Radiograph, card: ModelCard) -> None:
+    """Refuse what is sent as a radiograph and has a header of CT, unless the card is for CT.
+
+    Raises
+    ------
+    ImageRefusedError
+        When the header has values that only CT has.
+    """
+    if "CT" not in card.modalities and image.has_traces_of_ct:
+        raise ImageRefusedError(
+            RefusalReason.LOCALIZER,
+            "the header has values that only CT has: geometry, kernel or HU",
         )

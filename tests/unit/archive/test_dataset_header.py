@@ -113,6 +113,29 @@ def test_agrees_with_pydicom_on_real_objects(folder: str) -> None:
         assert found.header.has_pixels == ("PixelData" in expected), path.name
 
 
+@pytest.mark.parametrize(
+    ("attributes", "species"),
+    [
+        ({"PatientSpeciesCodeSequence": [code("448771007", "SCT", "Canis lupus")]}, "Canis lupus"),
+        ({"PatientSpeciesCodeSequence": [code("337915000", "SCT", "")]}, "Homo sapiens"),
+        ({"PatientBreedDescription": "Labrador"}, "an animal, by breed or neutering"),
+        (
+            {"PatientBreedCodeSequence": [code("1", "99X", "Dog")]},
+            "an animal, by breed or neutering",
+        ),
+        ({"PatientSexNeutered": "ALTERED"}, "an animal, by breed or neutering"),
+        ({"PatientBreedDescription": "", "PatientBreedCodeSequence": []}, None),
+        ({"PatientSpeciesDescription": "Homo sapiens", "PatientSexNeutered": ""}, "Homo sapiens"),
+    ],
+)
+def test_an_animal_is_known_by_code_breed_or_neutering(
+    attributes: dict[str, object], species: str | None
+) -> None:
+    dataset = make_dataset(1, **attributes)
+    found = read_header(encoded(dataset), ExplicitVRLittleEndian)
+    assert found.header.patient_species == species
+
+
 def test_has_no_pixels_without_pixel_data() -> None:
     dataset = make_dataset(PixelData=None)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import CodedValue
 from dicom_node.domain.route import (
     AppearanceCheck,
@@ -39,6 +40,8 @@ def test_a_chest_radiograph_is_wanted() -> None:
         ({"view_position": "LL"}, "view LL is not one of AP, PA"),
         ({"has_pixels": False}, "no pixel data"),
         ({"patient_species": "Canis lupus familiaris"}, "the patient is an animal"),
+        ({"patient_species": "Not human"}, "the patient is an animal"),
+        ({"patient_species": "non-human primate"}, "the patient is an animal"),
     ],
 )
 def test_anything_else_is_not_and_the_reason_says_why(
@@ -47,6 +50,19 @@ def test_anything_else_is_not_and_the_reason_says_why(
     instance = an_instance(**header)
     assert not CHEST.matches(instance)
     assert refusal_of([CHEST], [instance]) == f"chest: {reason}"
+
+
+@pytest.mark.parametrize("species", ["Homo sapiens", "homo  sapiens", "HUMAN", "Human being", ""])
+def test_a_human_is_no_animal(species: str) -> None:
+    assert CHEST.matches(an_instance(patient_species=species))
+
+
+@pytest.mark.parametrize("field", ["protocol_name", "series_description"])
+def test_a_protocol_of_another_body_part_contradicts_the_body_part(field: str) -> None:
+    said = contradiction_of(an_instance(body_part_examined="CHEST", **{field: "Hand pa"}).header)
+    assert "names HAND, body part or region code CHEST." in said
+    plain = an_instance(body_part_examined="CHEST", **{field: "Thorax/Abdomen pa"})
+    assert contradiction_of(plain.header) == ""
 
 
 def test_case_and_padding_of_header_values_do_not_matter() -> None:

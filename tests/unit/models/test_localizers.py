@@ -20,6 +20,10 @@ from dicom_node.models.localizers import is_localizer, refuse_localizer
         InstanceHeader(modality="DX", series_description="Topogram  0.6  T20f"),
         InstanceHeader(modality="OT", series_description="CHEST_SCOUT"),
         InstanceHeader(modality="DX", protocol_name="Surview"),
+        InstanceHeader(modality="CR", series_description="Topo 0.6 T80s"),
+        InstanceHeader(modality="CR", series_description="Localizador"),
+        InstanceHeader(modality="DX", series_description="Топограмма"),
+        InstanceHeader(modality="DX", series_description="Scano 2.0"),
     ],
     ids=str,
 )

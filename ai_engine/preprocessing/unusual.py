@@ -1,0 +1,86 @@
+"""What a header says of an image that makes it another than the usual radiograph.
+
+An image made of others, a patient who lies on a side, a picture that is turned: pixels alone may
+not show it, and a figure was not measured on such images. The words are fixed: values of the header
+may hold a name.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from pydicom import Dataset
+from pydicom.tag import Tag
+
+from ai_engine.prediction import RemarkKind
+from ai_engine.preprocessing.patient_context import ages_differ
+
+DERIVED = (
+    "The header says that the image is no plain exposure ({what}). What the model says of it was "
+    "not measured on such images."
+)
+ON_A_SIDE = (
+    "The header says that the patient lies on a side (decubitus). What the model says of it was "
+    "not measured on such images."
+)
+TILTED = (
+    "The header says that the beam is tilted or comes from the side (lordotic, axial or "
+    "cross-table view). What the model says of it was not measured on such images."
+)
+TURNED = (
+    "Patient Orientation in the header is not that of the usual display (to the patient's left, to "
+    "the feet). The pixels were read as they are, and sides in this result follow the usual "
+    "display."
+)
+AGES = "Patient's Age and the birth date contradict each other; neither was used."
+
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "bones suppressed": r"bone\W?supp|bonesup|\bsuppress|softvue|clearread|\brib supp",
+        "dual energy": r"dual.?energy|dualenergy|soft.?tissue image|\bdes\b|\bbone image\b",
+        "a subtraction": r"subtract|\btemp sub\b",
+        "a tomosynthesis": r"tomosynth|\btomo\b|volumerad",
+        "several pictures in one": r"collage|stitch|compos|montage|mosaic",
+        "marks of a program": r"\bcad\b|\bai result|overlay",
+        "a screen capture": r"screen.?(save|shot|capture)|\bscreenshot",
+        "rejected by its sender": r"\breject|\berror\b|\bdiscard",
+        "for quality control": r"\bqa\b|\bqc\b|quality.?control|\bphantom\b|\btest image\b",
+    }
+)
+_SAID_IN = ("ImageType", "SeriesDescription", "DerivationDescription", "ProtocolName")
+_SIDE = re.compile(r"\b(lld|rld|lldec|rldec|decub\w*|dekub\w*|dec|liegend seite)\b")
+_TILT = re.compile(r"\b(lordot\w*|axial|xtable|xtlat|x.table|cross.?table|swimmer\w*)\b")
+_USUAL = re.compile(r"L[HFAP]{0,2}\\F[LRAP]{0,2}")
+_DIRECTIONS = re.compile(r"[LRAPHF]{1,3}\\[LRAPHF]{1,3}")
+
+
+def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
+    """Yield what a reader must know of an image by its header, each a kind and a sentence."""
+    said = " ".join(_text(dataset, keyword) for keyword in _SAID_IN).casefold().replace("_", " ")
+    found = [what for what, words in _KINDS.items() if re.search(words, said)]
+    if not found and _text(dataset, "QualityControlImage").strip().upper() == "YES":
+        found = ["for quality control"]
+    if found:
+        yield RemarkKind.UNLIKE_TRAINING, DERIVED.format(what=", ".join(found))
+    view = _text(dataset, "ViewPosition").casefold().replace("_", " ")
+    if _SIDE.search(view):
+        yield RemarkKind.UNLIKE_TRAINING, ON_A_SIDE
+    elif _TILT.search(view):
+        yield RemarkKind.UNLIKE_TRAINING, TILTED
+    shown = _text(dataset, "PatientOrientation").upper().replace(" ", "")
+    if _DIRECTIONS.fullmatch(shown) and not _USUAL.fullmatch(shown):
+        yield RemarkKind.TAGS_DISAGREE, TURNED
+    if ages_differ(dataset):
+        yield RemarkKind.HEADER_VALUES, AGES
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """A value as it is stored, several ones with the backslash between; "" where there is none."""
+    if keyword not in dataset:
+        return ""
+    value = dataset.get_item(Tag(keyword)).value
+    if isinstance(value, bytes):
+        return value.decode("latin-1").strip(" \0")
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return str("" if value is None else value).strip(" \0")
+    return "\\".join(str(each) for each in value)

@@ -1,0 +1,136 @@
+"""What only a header tells of an image (made of others, on a side, turned) stands in the result."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ai_engine.errors import ImageRefusedError
+from ai_engine.kinds.limits import age_remarks
+from ai_engine.kinds.testing import chest_card
+from ai_engine.library.card import ModelCard
+from ai_engine.prediction import RefusalReason, RemarkKind
+from ai_engine.preprocessing.ct_traces import has_traces_of_ct
+from ai_engine.preprocessing.patient_context import read_patient_context
+from ai_engine.preprocessing.pixel_aspect import read_pixel_aspect
+from ai_engine.preprocessing.radiograph import header_remarks, read_radiograph
+from ai_engine.preprocessing.unusual import AGES, ON_A_SIDE, TILTED, TURNED, unusual
+from tests.unit.ai_engine.odd_images import Change, changes, chest, put
+
+
+def chest_card_for_adults() -> ModelCard:
+    return replace(chest_card(Path()), youngest=18.0)
+
+
+def _said(change: Change) -> list[tuple[RemarkKind, str]]:
+    dataset = chest()
+    change(dataset)
+    return list(unusual(dataset))
+
+
+def test_nothing_is_said_of_a_usual_radiograph() -> None:
+    assert _said(lambda _dataset: None) == []
+    assert header_remarks([read_radiograph(chest())]) == ()
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text", "what"),
+    [
+        ("ImageType", "DERIVED\\SECONDARY\\BONE SUPPRESSED", "bones suppressed"),
+        ("SeriesDescription", "Chest PA bone-suppressed", "bones suppressed"),
+        ("ImageType", "DERIVED\\PRIMARY\\\\DUAL_ENERGY", "dual energy"),
+        ("DerivationDescription", "temporal subtraction", "a subtraction"),
+        ("ImageType", "DERIVED\\PRIMARY\\TOMOSYNTHESIS", "a tomosynthesis"),
+        ("ImageType", "DERIVED\\SECONDARY\\COLLAGE", "several pictures in one"),
+        ("ImageType", "DERIVED\\SECONDARY\\SCREEN SAVE", "a screen capture"),
+        ("ImageType", "ORIGINAL\\PRIMARY\\\\REJECTED", "rejected by its sender"),
+        ("QualityControlImage", "YES", "for quality control"),
+    ],
+)
+def test_an_image_that_is_no_plain_exposure_is_called_so(
+    keyword: str, text: str, what: str
+) -> None:
+    ((kind, words),) = _said(put(keyword, text))
+    assert kind is RemarkKind.UNLIKE_TRAINING
+    assert f"({what})" in words
+
+
+@pytest.mark.parametrize("text", ["LLD", "RLD", "LATERAL DECUBITUS", "AP_DECUB"])
+def test_a_patient_on_a_side_is_told(text: str) -> None:
+    assert _said(put("ViewPosition", text)) == [(RemarkKind.UNLIKE_TRAINING, ON_A_SIDE)]
+
+
+@pytest.mark.parametrize("text", ["LORDOTIC", "AP LORDOTIC", "XTABLE", "AXIAL"])
+def test_a_tilted_beam_is_told(text: str) -> None:
+    assert _said(put("ViewPosition", text)) == [(RemarkKind.UNLIKE_TRAINING, TILTED)]
+
+
+@pytest.mark.parametrize("text", ["R\\F", "L\\H", "P\\F", "F\\L", "A\\FR"])
+def test_an_orientation_that_is_not_the_usual_one_is_told(text: str) -> None:
+    assert _said(put("PatientOrientation", text)) == [(RemarkKind.TAGS_DISAGREE, TURNED)]
+
+
+@pytest.mark.parametrize("text", ["L\\F", "LH\\F", "l\\f", "L\\FR", "LEFT", "", "L"])
+def test_the_usual_orientation_and_words_that_are_none_say_nothing(text: str) -> None:
+    assert _said(put("PatientOrientation", text)) == []
+
+
+def test_ages_that_contradict_each_other_are_none_and_told() -> None:
+    change = changes(
+        put("PatientAge", "040Y"), put("PatientBirthDate", "20230101"), put("StudyDate", "20260101")
+    )
+    dataset = chest()
+    change(dataset)
+    assert list(unusual(dataset)) == [(RemarkKind.HEADER_VALUES, AGES)]
+    assert read_patient_context(dataset).age is None
+    (remark,) = age_remarks(chest_card_for_adults(), read_radiograph(dataset))
+    assert remark.kind is RemarkKind.AGE_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [
+        ("ScanOptions", "SCOUT MODE"),
+        ("GantryDetectorTilt", "0"),
+        ("ConvolutionKernel", "B30f"),
+        ("RescaleType", "HU"),
+    ],
+)
+def test_what_only_ct_has_to_say_tells_a_topogram_that_is_sent_as_a_radiograph(
+    keyword: str, text: str
+) -> None:
+    dataset = chest()
+    put(keyword, text)(dataset)
+    assert has_traces_of_ct(dataset)
+    assert read_radiograph(dataset).has_traces_of_ct
+    assert not has_traces_of_ct(chest())
+
+
+@pytest.mark.parametrize(
+    ("pixel", "imager", "ratio"),
+    [("0.3\\0.1", "0.2\\0.2", 1.0), ("0.2\\0.2", "0.1\\0.2", 1.0), ("0.2\\0.1", "0.1\\0.3", 2.0)],
+)
+def test_two_shapes_of_a_pixel_are_no_shape_and_told(pixel: str, imager: str, ratio: float) -> None:
+    dataset = chest()
+    changes(put("PixelSpacing", pixel), put("ImagerPixelSpacing", imager))(dataset)
+    found = read_pixel_aspect(dataset)
+    assert found.ratio == pytest.approx(ratio)
+    assert "contradict each other" in " ".join(found.corrections)
+
+
+@pytest.mark.parametrize(
+    ("center", "width"), [("2048", "0"), ("", "4096"), ("2048", ""), ("40960", "10")]
+)
+def test_a_window_that_does_not_fit_is_passed_over_and_told(center: str, width: str) -> None:
+    dataset = chest()
+    changes(put("WindowCenter", center), put("WindowWidth", width))(dataset)
+    (words,) = read_radiograph(dataset).corrections
+    assert words == "The window does not fit the pixels: the image was shown by its pixels."
+
+
+def test_an_intercept_that_swallows_the_grey_scale_is_refused_under_its_name() -> None:
+    dataset = chest()
+    put("RescaleIntercept", "1e30")(dataset)
+    with pytest.raises(ImageRefusedError, match="RescaleIntercept") as refused:
+        read_radiograph(dataset)
+    assert refused.value.reason is not RefusalReason.NOT_FRONTAL_CHEST
