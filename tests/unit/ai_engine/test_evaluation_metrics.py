@@ -7,12 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ai_engine.datasets.cxr import CxrItem, Split, View
 from ai_engine.kinds.classifier.pointing import is_hit, marked_boxes, peak
 from ai_engine.library.card import Label
 from ai_engine.measures.failures import failures, write_failures
 from ai_engine.measures.metrics import (
+    auc,
+    average_precision,
     best_f1_threshold,
     bootstrap,
     calibration_error,
@@ -66,6 +69,17 @@ def test_decisions_are_counted_at_the_threshold() -> None:
     assert found["recall"] == pytest.approx(2 / 3)
     assert found["specificity"] == pytest.approx(2 / 3)
     assert found["auc"] == pytest.approx(8 / 9)
+
+
+@pytest.mark.parametrize("steps", [3, 7, 1000])
+def test_areas_are_those_of_scikit_learn_with_equal_scores_too(steps: int) -> None:
+    rng = np.random.default_rng(steps)
+    for count in (2, 5, 60):
+        truth = rng.permutation(np.arange(count) % 3 == 0)
+        scores = rng.integers(0, steps, count) / steps
+        assert auc(truth, scores) == pytest.approx(roc_auc_score(truth, scores))
+        expected = average_precision_score(truth, scores)
+        assert average_precision(truth, scores) == pytest.approx(expected)
 
 
 def test_calibration_error_is_zero_only_for_honest_probabilities() -> None:
