@@ -16,11 +16,10 @@ from dicom_node.domain.commitment import (
     OpenRequest,
     Reference,
 )
-from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.network.commitment_scu import CommitmentScu
 from dicom_node.network.sources import CommitmentSource
 from dicom_node.node.clock import utc_now
-from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, patience, scu_timeouts
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.sole import DestinationLocks
 from dicom_node.workflow.delivery.telling import CommitmentTelling
@@ -114,18 +113,12 @@ def commitment_source(values: dict[str, Any]) -> CommitmentSource:
 
 def commitment_telling(settings: NodeSettings, repositories: Repositories) -> CommitmentTelling:
     """Return what tells results over associations of its own."""
-    workflow = settings.workflow
     scu = CommitmentScu(calling_ae=settings.network.ae_title, timeouts=scu_timeouts(settings))
     return CommitmentTelling(
         book=repositories.commitment_requests,
         ae_titles=repositories.ae_titles,
         check=Keeping(repositories).check,
         tell=lambda entity, result: scu.tell(address_of(settings, entity), result),
-        policy=RetryPolicy(
-            first_delay=timedelta(seconds=workflow.first_retry_delay),
-            longest_delay=timedelta(seconds=workflow.longest_retry_delay),
-            give_up_after=timedelta(seconds=workflow.give_up_after),
-        ),
-        clock=utc_now,
+        patience=patience(settings),
         sole=functools.partial(DestinationLocks(repositories.engine).one, "results of commitment"),
     )

@@ -3,7 +3,6 @@
 import functools
 import random
 import time
-from datetime import timedelta
 
 from dicom_node.audit.events import Peer, StudyPart, transfer
 from dicom_node.audit.message import THIS_NODE
@@ -22,7 +21,13 @@ from dicom_node.network.travel import Pack, TravelFiles, packed_by_nobody
 from dicom_node.node.clock import utc_now
 from dicom_node.node.either_way import EitherAcceptance, EitherProver, EitherSender
 from dicom_node.node.measuring import MeasuredSender
-from dicom_node.node.peers import address_of, scu_timeouts, web_peer_of, web_timeouts
+from dicom_node.node.peers import (
+    address_of,
+    retry_policy,
+    scu_timeouts,
+    web_peer_of,
+    web_timeouts,
+)
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.sole import DestinationLocks
 from dicom_node.workflow.delivery.courier import CourierParts
@@ -57,12 +62,7 @@ def courier_parts(
             )
         )
 
-    workflow = settings.workflow
-    policy = RetryPolicy(
-        first_delay=timedelta(seconds=workflow.first_retry_delay),
-        longest_delay=timedelta(seconds=workflow.longest_retry_delay),
-        give_up_after=timedelta(seconds=workflow.give_up_after),
-    )
+    policy = retry_policy(settings)
     address = functools.partial(address_of, settings)
     dimse = StorageSender(
         ae_title=settings.network.ae_title,

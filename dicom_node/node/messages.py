@@ -1,14 +1,12 @@
 """Puts together what the node tells others of itself, over associations that it opens."""
 
 import functools
-from datetime import timedelta
 
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import Role
-from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.network.message_scu import MessageScu
 from dicom_node.node.clock import utc_now
-from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, patience, scu_timeouts
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.sole import DestinationLocks
 from dicom_node.workflow.delivery.availability import AvailabilityNews
@@ -19,7 +17,6 @@ class Messages:
     """What is to be told, and its sending."""
 
     def __init__(self, settings: NodeSettings, repositories: Repositories) -> None:
-        workflow = settings.workflow
         scu = MessageScu(calling_ae=settings.network.ae_title, timeouts=scu_timeouts(settings))
         self._news = AvailabilityNews(
             book=repositories.messages,
@@ -30,12 +27,7 @@ class Messages:
             book=repositories.messages,
             ae_titles=repositories.ae_titles,
             send=lambda entity, messages: scu.send(address_of(settings, entity), messages),
-            policy=RetryPolicy(
-                first_delay=timedelta(seconds=workflow.first_retry_delay),
-                longest_delay=timedelta(seconds=workflow.longest_retry_delay),
-                give_up_after=timedelta(seconds=workflow.give_up_after),
-            ),
-            clock=utc_now,
+            patience=patience(settings),
             sole=functools.partial(DestinationLocks(repositories.engine).one, "messages"),
         )
 

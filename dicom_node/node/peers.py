@@ -1,17 +1,21 @@
 """How administered AE titles are called: addresses, TLS and patience, out of the settings."""
 
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.peer import WebPeer, WebProfile, WebTimeouts, connected
 from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.peer_profile import PeerProfile
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.probe import probe
 from dicom_node.network.tls import TlsFiles, client_context
+from dicom_node.node.clock import utc_now
+from dicom_node.workflow.patience import Patience
 
 
 def tls_files(settings: NodeSettings) -> TlsFiles | None:
@@ -134,3 +138,18 @@ def scu_timeouts(settings: NodeSettings) -> ScuTimeouts:
         dimse=settings.network.response_timeout,
         network=settings.network.response_timeout,
     )
+
+
+def retry_policy(settings: NodeSettings) -> RetryPolicy:
+    """Return how often others that are away are tried, and for how long."""
+    workflow = settings.workflow
+    return RetryPolicy(
+        first_delay=timedelta(seconds=workflow.first_retry_delay),
+        longest_delay=timedelta(seconds=workflow.longest_retry_delay),
+        give_up_after=timedelta(seconds=workflow.give_up_after),
+    )
+
+
+def patience(settings: NodeSettings) -> Patience:
+    """Return when what could not be told or fetched is tried again."""
+    return Patience(policy=retry_policy(settings), clock=utc_now)

@@ -2,16 +2,15 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Protocol
 
-from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.prior import FoundSeries
 from dicom_node.domain.retrieval import ListedInstance
 from dicom_node.domain.wanted_study import WantedBook, WantedState, WantedStudy
 from dicom_node.errors import NodeError, NotFoundError
 from dicom_node.workflow.analysis.complete import Completion
+from dicom_node.workflow.patience import Patience
 from dicom_node.workflow.ports import StudyStore
 
 _LOG = logging.getLogger(__name__)
@@ -42,20 +41,18 @@ class StudyFetching:
         index: StudyStore,
         archive: Callable[[str], StudyArchive],
         completion: Completion,
-        policy: RetryPolicy,
-        clock: Callable[[], datetime],
+        patience: Patience,
     ) -> None:
         """Take the parts; ``archive`` returns an archive by its AE title."""
         self._book = book
         self._index = index
         self._archive = archive
         self._completion = completion
-        self._policy = policy
-        self._clock = clock
+        self._patience = patience
 
     def sweep(self) -> None:
         """Fetch all that is due, one study after the other."""
-        for wanted in self._book.due(self._clock()):
+        for wanted in self._book.due(self._patience.clock()):
             uid = wanted.study_instance_uid
             try:
                 self._fetch(wanted)
@@ -88,8 +85,7 @@ class StudyFetching:
     def _postpone(self, wanted: WantedStudy, reason: str) -> None:
         uid = wanted.study_instance_uid
         _LOG.warning("wanted study not fetched study=%s reason=%r", uid, reason)
-        if wanted.attempts >= self._policy.most_attempts:
+        if self._patience.is_over(wanted.attempts):
             self._book.settle(uid, WantedState.FAILED, reason)
             return
-        wait = self._policy.delay(wanted.attempts + 1, 0.5)
-        self._book.postpone(uid, reason, not_before=self._clock() + wait)
+        self._book.postpone(uid, reason, not_before=self._patience.next_try(wanted.attempts))

@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
 from itertools import groupby
 
 from dicom_node.domain.application_entity import ApplicationEntity
-from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.peer_message import Channel, MessageBook, PeerMessage
 from dicom_node.errors import NodeError
+from dicom_node.workflow.patience import Patience
 from dicom_node.workflow.ports import AeTitles
 
 _LOG = logging.getLogger(__name__)
@@ -27,16 +26,14 @@ class MessageSending:
         book: MessageBook,
         ae_titles: AeTitles,
         send: Send,
-        policy: RetryPolicy,
-        clock: Callable[[], datetime],
+        patience: Patience,
         sole: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(True),
     ) -> None:
         """Send with ``send``; ``sole`` gives the right to do so among nodes of one database."""
         self._book = book
         self._ae_titles = ae_titles
         self._send = send
-        self._policy = policy
-        self._clock = clock
+        self._patience = patience
         self._sole = sole
 
     def sweep(self) -> None:
@@ -44,7 +41,7 @@ class MessageSending:
         with self._sole() as is_mine:
             if not is_mine:
                 return
-            due = self._book.due(self._clock(), channel=Channel.DIMSE, limit=_PAGE)
+            due = self._book.due(self._patience.clock(), channel=Channel.DIMSE, limit=_PAGE)
             for receiver, messages in groupby(
                 sorted(due, key=lambda each: (each.receiver, each.number)),
                 key=lambda each: each.receiver,
@@ -55,7 +52,7 @@ class MessageSending:
         taken = 0
         try:
             for message, refusal in self._send(self._ae_titles.get(receiver), messages):
-                now = self._clock()
+                now = self._patience.clock()
                 if refusal:  # the next one may be welcome: a step that it has forgotten, say
                     self._book.give_up([message.number], refusal, at=now)
                     _LOG.error("message refused receiver=%s reason=%r", receiver, refusal)
@@ -68,14 +65,14 @@ class MessageSending:
             _LOG.info("messages taken receiver=%s count=%d", receiver, taken)
 
     def _away(self, receiver: str, messages: Sequence[PeerMessage], error: str) -> None:
-        now = self._clock()
-        over = [each.number for each in messages if each.attempts >= self._policy.most_attempts]
+        now = self._patience.clock()
+        over = [each.number for each in messages if self._patience.is_over(each.attempts)]
         if over:
             self._book.give_up(over, error, at=now)
             _LOG.error(
                 "messages given up receiver=%s count=%d reason=%r", receiver, len(over), error
             )
         # The newest waits as the oldest does: none may overtake another.
-        wait = self._policy.delay(max(each.attempts for each in messages) + 1, 0.5)
-        self._book.untaken(receiver, error, not_before=now + wait)
+        later = self._patience.next_try(max(each.attempts for each in messages))
+        self._book.untaken(receiver, error, not_before=later)
         _LOG.warning("messages not taken receiver=%s reason=%r", receiver, error)

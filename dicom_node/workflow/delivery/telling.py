@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
 
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.commitment import CommitmentBook, CommitmentResult, OpenRequest
-from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.errors import NodeError
+from dicom_node.workflow.patience import Patience
 from dicom_node.workflow.ports import AeTitles
 
 _LOG = logging.getLogger(__name__)
@@ -27,8 +26,7 @@ class CommitmentTelling:
         ae_titles: AeTitles,
         check: Callable[[OpenRequest], CommitmentResult],
         tell: Tell,
-        policy: RetryPolicy,
-        clock: Callable[[], datetime],
+        patience: Patience,
         sole: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(True),
     ) -> None:
         """Tell with ``tell``; ``sole`` gives the right to do so among nodes of one database."""
@@ -36,8 +34,7 @@ class CommitmentTelling:
         self._ae_titles = ae_titles
         self._check = check
         self._tell = tell
-        self._policy = policy
-        self._clock = clock
+        self._patience = patience
         self._sole = sole
 
     def sweep(self) -> None:
@@ -46,7 +43,7 @@ class CommitmentTelling:
             if not is_mine:
                 return
             away: dict[str, str] = {}
-            for each in self._book.due(self._clock(), limit=_PAGE):
+            for each in self._book.due(self._patience.clock(), limit=_PAGE):
                 if each.requestor in away:
                     self._untold(each, away[each.requestor])
                 else:
@@ -61,15 +58,15 @@ class CommitmentTelling:
             away[asked.requestor] = str(error)
             self._untold(asked, str(error))
             return
-        self._book.told(uid, failed=failed, at=self._clock())
+        self._book.told(uid, failed=failed, at=self._patience.clock())
         _LOG.info(
             "commitment told requestor=%s transaction=%s failed=%d", asked.requestor, uid, failed
         )
 
     def _untold(self, asked: OpenRequest, error: str) -> None:
-        uid, now = asked.request.transaction_uid, self._clock()
-        if asked.attempts >= self._policy.most_attempts:
-            self._book.give_up(uid, error, at=now)
+        uid = asked.request.transaction_uid
+        if self._patience.is_over(asked.attempts):
+            self._book.give_up(uid, error, at=self._patience.clock())
             _LOG.error(
                 "commitment given up requestor=%s transaction=%s reason=%r",
                 asked.requestor,
@@ -77,8 +74,7 @@ class CommitmentTelling:
                 error,
             )
             return
-        wait = self._policy.delay(asked.attempts + 1, 0.5)
-        self._book.untold([uid], error, not_before=now + wait)
+        self._book.untold([uid], error, not_before=self._patience.next_try(asked.attempts))
         _LOG.warning(
             "commitment not told requestor=%s transaction=%s reason=%r", asked.requestor, uid, error
         )
