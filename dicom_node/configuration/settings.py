@@ -5,6 +5,7 @@ password) come from the environment or from files, never from TOML. The table in
 ``docs/settings.md`` is checked against these classes by a test.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -594,15 +595,18 @@ def load_settings(config_dir: Path) -> NodeSettings:
     ConfigurationError
         When a value cannot be used; the message names each setting and what is wrong with it.
     """
-    located = type("LocatedSettings", (NodeSettings,), {"toml_file": config_dir / "node.toml"})
     try:
-        settings = located()
+        return _read_from(config_dir / "node.toml")()
     except ValidationError as error:
         raise ConfigurationError(_explained(error, config_dir)) from error
     except ValueError as error:  # TOML that cannot be parsed
         raise ConfigurationError(f"{config_dir / 'node.toml'}: {error}") from error
-    assert isinstance(settings, NodeSettings)  # noqa: S101 - narrows the type made above
-    return settings
+
+
+@cache
+def _read_from(toml_file: Path) -> type[NodeSettings]:
+    """The settings that a file fills; making such a class takes longer than reading the file."""
+    return type("LocatedSettings", (NodeSettings,), {"toml_file": toml_file})
 
 
 def _explained(error: ValidationError, config_dir: Path) -> str:
