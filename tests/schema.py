@@ -1,6 +1,8 @@
 """Databases with the current schema; the migrations run once a process, not once a test."""
 
+import sqlite3
 import tempfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from dicom_node.persistence.database import (
     make_engine,
     migrate,
 )
+from dicom_node.persistence.upgrading import upgrade
 
 
 def give_schema(engine: sa.Engine, migrations: Path = MIGRATIONS) -> None:
@@ -30,12 +33,26 @@ def give_schemas(repositories: Repositories) -> None:
     give_schema(repositories.warehouse_engine, WAREHOUSE_MIGRATIONS)
 
 
+def copy_schema(engine: sa.Engine, migrations: Path) -> None:
+    """Do for a new SQLite file what ``upgrade`` does, by copying; another database is upgraded."""
+    if engine.dialect.name != "sqlite" or sa.inspect(engine).get_table_names():
+        upgrade(engine, migrations)
+        return
+    with closing(sqlite3.connect(":memory:")) as template, engine.connect() as connection:
+        whole = _migrated(migrations)
+        # What lies in memory has no log beside it (bytes 18 and 19 of SQLite's file format).
+        template.deserialize(whole[:18] + b"\1\1" + whole[20:])
+        taken = connection.connection.driver_connection
+        assert isinstance(taken, sqlite3.Connection)
+        template.backup(taken)
+
+
 @cache
 def _migrated(migrations: Path) -> bytes:
     """An SQLite file with all migrations and no rows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "migrated.sqlite"
         engine = make_engine(f"sqlite:///{path}")
-        migrate(engine, migrations)
+        upgrade(engine, migrations)
         engine.dispose()  # the last connection writes the log into the file
         return path.read_bytes()

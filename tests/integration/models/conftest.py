@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from ai_engine.library.card import ModelCard
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.reception import Announcement
@@ -110,7 +112,14 @@ def started(engine: sa.Engine, tmp_path: Path) -> Started:
     return start
 
 
+@pytest.fixture(scope="session")
+def drawn_chest() -> Dataset:
+    """A synthetic frontal chest radiograph that the guard passes: use ``chest``."""
+    options = ChestOptions(rows=1250, columns=1024)
+    return make_radiograph(StudyUids.fresh(), TAKEN, options).dataset
+
+
 @pytest.fixture
-def chest() -> Dataset:
-    """A synthetic frontal chest radiograph that the guard passes."""
-    return make_radiograph(StudyUids.fresh(), TAKEN).dataset
+def chest(drawn_chest: Dataset) -> Dataset:
+    """The radiograph, for a test to change as it likes."""
+    return deepcopy(drawn_chest)

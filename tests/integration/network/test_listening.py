@@ -8,6 +8,7 @@ import pytest
 from dicom_node.archive import StorageArchive
 from dicom_node.archive.reading import iter_objects
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.network.associations import Destination
 from dicom_node.network.events import InstanceReceived, ReceptionEvent
@@ -38,7 +39,9 @@ def listening(settings: NodeSettings, tmp_path: Path) -> Iterator[Listening]:
 
 def stored_by(settings: NodeSettings, folder: Path) -> str:
     """Send a radiograph; return its SOP Instance UID."""
-    made = make_radiograph(StudyUids.fresh(), utc_now()).dataset
+    made = make_radiograph(
+        StudyUids.fresh(), utc_now(), ChestOptions(rows=250, columns=200)
+    ).dataset
     path = folder / "image.dcm"
     made.save_as(path, enforce_file_format=True)
     outcomes = store([path], node_of(settings), calling_ae="DX1")

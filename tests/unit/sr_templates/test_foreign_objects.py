@@ -11,6 +11,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from ai_engine.prediction import MadeObject, ModelIdentity
+from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from sr_templates.context import EvidenceContext
 from sr_templates.foreign_objects import MOST_SERIES, adopt
@@ -38,7 +39,7 @@ CONTEXT = EvidenceContext(
 @pytest.fixture(scope="module")
 def chest() -> Dataset:
     """A radiograph whose patient has letters beyond ASCII."""
-    made = make_radiograph(StudyUids.fresh(), TAKEN).dataset
+    made = make_radiograph(StudyUids.fresh(), TAKEN, ChestOptions(rows=250, columns=200)).dataset
     made.SpecificCharacterSet = "ISO_IR 100"
     made.PatientName = "M\u00fcller^Anna"
     return made

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
@@ -76,21 +77,34 @@ def validated() -> Validated:
     return made
 
 
-@pytest.fixture
-def desk(repositories: Repositories, validated: Validated) -> DeviceDesk:
-    with repositories.engine.begin() as connection:
-        connection.execute(sa.delete(CALIBRATION_USES))
+@pytest.fixture(scope="module")
+def shared_desk(repositories: Repositories, validated: Validated) -> DeviceDesk:
+    """The desk that all tests share: use ``desk``."""
     return device_desk(repositories, validated)
 
 
 @pytest.fixture
-def client(repositories: Repositories, desk: DeviceDesk) -> TestClient:
-    application = make_application(
-        registry=CollectorRegistry(),
-        problems=tuple,
-        version="test",
-        pages=make_pages(repositories.settings, repositories, None, version="test", devices=desk),
+def desk(repositories: Repositories, shared_desk: DeviceDesk) -> DeviceDesk:
+    """The desk, before any calibration."""
+    with repositories.engine.begin() as connection:
+        connection.execute(sa.delete(CALIBRATION_USES))
+    return shared_desk
+
+
+@pytest.fixture(scope="module")
+def application(repositories: Repositories, shared_desk: DeviceDesk) -> FastAPI:
+    """The pages over the desk: made once, as they keep nothing themselves."""
+    pages = make_pages(
+        repositories.settings, repositories, None, version="test", devices=shared_desk
     )
+    return make_application(
+        registry=CollectorRegistry(), problems=tuple, version="test", pages=pages
+    )
+
+
+@pytest.fixture
+def client(application: FastAPI, desk: DeviceDesk) -> TestClient:
+    """A browser of somebody who looks at the desk."""
     made = TestClient(application, headers={"Accept": "text/html"})
     assert sign_in(made, "otto", PASSWORD) == 303
     return made

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 from itsdangerous import TimestampSigner
@@ -82,30 +83,41 @@ class Desk:
         return len(self.review_queue.readings(ITEM))
 
 
+@pytest.fixture(scope="module")
+def shared_queue() -> FakeReviewQueue:
+    """The worklist that all tests share; each starts with its own rows."""
+    return FakeReviewQueue()
+
+
+@pytest.fixture(scope="module")
+def application(repositories: Repositories, shared_queue: FakeReviewQueue) -> FastAPI:
+    """The pages over the worklist: making them takes longer than a test."""
+    pages = make_pages(repositories.settings, repositories, shared_queue, version="test")
+    return make_application(
+        registry=CollectorRegistry(), problems=tuple, version="test", pages=pages
+    )
+
+
 @pytest.fixture
-def desk(repositories: Repositories) -> Desk:
+def desk(application: FastAPI, shared_queue: FakeReviewQueue) -> Desk:
     """Ada, signed in, before two results."""
-    clock = FakeClock(datetime.now(UTC))
-    review_queue = FakeReviewQueue(clock=clock)
+    review_queue, clock = shared_queue, FakeClock(datetime.now(UTC))
+    for kept in (review_queue.details, review_queue.given, review_queue.drawn, review_queue.firsts):
+        kept.clear()
+    review_queue.clock = clock
     review_queue.add(fake_details(1))
     review_queue.add(fake_details(2))
-    application = make_application(
-        registry=CollectorRegistry(),
-        problems=tuple,
-        version="test",
-        pages=make_pages(repositories.settings, repositories, review_queue, version="test"),
-    )
     client = TestClient(application, headers={"Accept": "text/html"})
     assert sign_in(client, "ada") == 303
     return Desk(client=client, review_queue=review_queue, clock=clock)
 
 
 @pytest.fixture
-def hours(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def hours(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let hours pass for the sessions and for their cookies."""
     clock = FakeClock(datetime.now(UTC))
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: int(clock().timestamp()))
-    desk.client.app.state.clock = clock  # type: ignore[attr-defined] # it is the FastAPI application
+    monkeypatch.setitem(application.state._state, "clock", clock)
 
     def pass_hours(count: float) -> None:
         clock.advance(count * 3600)
@@ -231,10 +243,10 @@ def test_the_queue_says_whose_results_wait(desk: Desk, patients: None) -> None:
 
 
 def test_a_patient_is_searched_for_without_a_name_in_any_address(
-    desk: Desk, patients: None
+    desk: Desk, patients: None, application: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audit: list[AuditMessage] = []
-    desk.client.app.state.record = audit.append  # type: ignore[attr-defined] # a FastAPI application
+    monkeypatch.setitem(application.state._state, "record", audit.append)
     search = {"words": "ivanova", "csrf_token": desk.token}
     answer = desk.client.post("/worklist/search", data=search)
     assert "Ivanova, Anna" in answer.text
