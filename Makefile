@@ -38,7 +38,7 @@ test: $(TESTING) ## Lint, check types and layers, and run every test this machin
 	@echo '── pytest'       && $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-unit: $(TESTING) ## Only the tests without peers, processes and networks
-	@$(PY) -m pytest tests/unit -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow' $(PYTEST)
+	@$(PY) -m pytest tests/unit -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow and not peer' $(PYTEST)
 
 bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 	@$(PY) -m bench

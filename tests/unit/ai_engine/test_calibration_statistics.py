@@ -194,6 +194,7 @@ def test_targets_are_reached_on_the_cases(cases: LabelCases, target: float) -> N
         assert reached.mean() >= round(target, 3) - 1e-9
 
 
+@pytest.mark.slow
 @given(any_cases())
 @settings(max_examples=60, deadline=None)
 def test_every_map_keeps_the_order_and_stays_within_0_and_1(cases: LabelCases) -> None:
@@ -208,6 +209,7 @@ def test_every_map_keeps_the_order_and_stays_within_0_and_1(cases: LabelCases) -
         assert (mapped <= 1).all()
 
 
+@pytest.mark.slow
 @given(any_cases())
 @settings(max_examples=30, deadline=None)
 def test_maps_are_read_back_as_they_were(cases: LabelCases) -> None:

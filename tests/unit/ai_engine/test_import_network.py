@@ -112,6 +112,7 @@ def test_torchxrayvisions_labels_and_scaling_come_with_its_name(tmp_path: Path) 
         brought_in(tmp_path, data, family="torchxrayvision", name="other.onnx")
 
 
+@pytest.mark.slow
 def test_an_imported_network_is_measured_on_a_data_set(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     for name, most in (("Effusion", 255), ("Mass", 60)):

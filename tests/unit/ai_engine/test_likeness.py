@@ -35,6 +35,7 @@ def rows() -> list[np.ndarray]:
     return [figures(image(seed)) for seed in range(240)]
 
 
+@pytest.mark.slow
 def test_images_of_the_same_kind_pass_and_another_exposure_is_said(rows: list[np.ndarray]) -> None:
     likeness = made_likeness(rows[:160], rows[160:], "drawn")
     alike = [list(likeness_remarks(likeness, image(seed))) for seed in range(1000, 1040)]
@@ -46,6 +47,7 @@ def test_images_of_the_same_kind_pass_and_another_exposure_is_said(rows: list[np
         assert f"{likeness.limit:.1f}" in remark.detail
 
 
+@pytest.mark.slow
 def test_the_limit_is_what_nearly_all_validation_images_stay_within(rows: list[np.ndarray]) -> None:
     likeness = made_likeness(rows[:160], rows[160:], "drawn")
     within = [likeness.distance(image(seed)) <= likeness.limit for seed in range(160, 240)]
@@ -57,6 +59,7 @@ def test_a_model_without_a_reference_says_nothing(tmp_path: Path) -> None:
     assert list(likeness_remarks(None, image(1))) == []
 
 
+@pytest.mark.slow
 def test_a_reference_is_written_into_the_models_folder_and_read_again(
     tmp_path: Path, rows: list[np.ndarray]
 ) -> None:

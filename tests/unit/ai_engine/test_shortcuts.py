@@ -15,6 +15,8 @@ from ai_engine.errors import DatasetError
 from ai_engine.measures.shortcuts.measuring import ALL_CUES
 from ai_engine.measures.shortcuts.report import METRIC, ShortcutReport
 
+pytestmark = pytest.mark.slow  # data sets of drawn images, each measured
+
 HEADER = "file,patient_id,age,sex,view,Effusion,No_Finding"
 COUNT = 120
 

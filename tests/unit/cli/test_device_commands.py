@@ -75,6 +75,7 @@ def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     made.close()
 
 
+@pytest.mark.slow
 def test_devices_are_calibrated_and_taken_back_by_command(repositories: Repositories) -> None:
     tried = dicom_node("calibrate", "--dry-run", "--objective", "sensitivity=0.9").output
     assert "dry run, not kept" in tried

@@ -133,6 +133,7 @@ def walked(client: TestClient) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VISITORS)
 def test_every_route_lets_in_whom_it_should_and_nobody_else(client: TestClient, name: str) -> None:
     client.cookies.clear()
