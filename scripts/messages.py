@@ -33,7 +33,7 @@ KEYWORDS: Mapping[str, tuple[int, ...] | None] = {
     "_": None,
     "gettext": None,
     "ngettext": (1, 2),
-    "t": None,
+    "counted": (1, 2),
 }
 
 
@@ -201,7 +201,6 @@ def catalogues() -> tuple[Path, Path]:
 
 PAGES = (
     Source(patterns=("dicom_node/web/templates/*.html",), method="jinja2"),
-    Source(patterns=("dicom_node/web/ui/src/*.js",), method="javascript"),
     Source(
         patterns=(
             "dicom_node/administration/*.py",

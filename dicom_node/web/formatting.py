@@ -5,6 +5,8 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
+from babel import Locale
+
 from sr_templates.language.language import ENGLISH, Language
 from sr_templates.percent import percent
 
@@ -52,6 +54,23 @@ def sentence(words: str, language: Language = ENGLISH) -> str:
     """Return words as a sentence: with a capital, and an end."""
     text = capital(language.said(words))
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def forms(language: Language) -> Callable[[str, str], dict[str, str]]:
+    """Return what gives a sentence that counts in each of its forms, for scripts to choose from.
+
+    The forms are named by the categories of CLDR's plural rules, as ``Intl.PluralRules`` names
+    them; ``{count}`` is left for the script.
+    """
+    category = Locale.parse(language.code.value).plural_form
+    # What a category of whole numbers looks like; "other" is that of fractions where it has none.
+    numbers = {category(number): number for number in range(101, 0, -1)}
+    numbers.setdefault("other", 5)
+
+    def counted(one: str, many: str) -> dict[str, str]:
+        return {name: language.counted(one, many, number) for name, number in numbers.items()}
+
+    return counted
 
 
 def capital(words: str) -> str:

@@ -104,6 +104,7 @@ class Frame:
                 language.message, language.counted, newstyle=True
             )
             made.filters.update(formatting.filters(language))
+            made.globals["counted"] = formatting.forms(language)
             made.globals["asset"] = self.assets.url
             self._templates[language.code] = made
         return self._templates[language.code]

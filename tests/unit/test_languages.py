@@ -12,6 +12,10 @@ from scripts.messages import LANGUAGES, catalogues, page_template, result_templa
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "dicom_node/web/templates").glob("*.html"))
+_SELECTORS = {"notice notice-problem", "legend kbd"}
+SCRIPTS = sorted((ROOT / "dicom_node/web/ui/src").glob("*.js"))
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_SENTENCE = re.compile(r"""(?<=[(=:?,\[{ ])(['"`])([^'"`\n]*[A-Za-z]{3,} [a-z]{2,}[^'"`\n]*)\1""")
 _VALUES = re.compile(r"\{\w+\}|%\(\w+\)s|</?[a-z]+>")
 _JINJA = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
 # Commands, and the attributes that a macro writes.
@@ -71,6 +75,12 @@ def test_the_catalogues_hold_what_code_and_pages_say(
         known = {each.id for each in _catalogue(folder, language) if each.id}
         assert sorted(map(str, said - known)) == [], "run `make messages`, and translate these"
         assert sorted(map(str, known - said)) == [], "run `make messages`: nobody says these"
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_has_no_words_of_its_own(path: Path) -> None:
+    code = _COMMENT.sub("", path.read_text("utf-8"))
+    assert [each for _, each in _SENTENCE.findall(code) if each not in _SELECTORS] == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)

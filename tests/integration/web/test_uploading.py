@@ -93,7 +93,7 @@ def test_a_folder_goes_through_and_its_study_is_followed_to_its_end(
     _looked_at(page, "upload", tmp_path)
     page.set_viewport_size(_DESK)
     page.locator("#folder").set_input_files(disc)
-    expect(page.get_by_role("status")).to_have_text("2 images of one study arrived and are kept.")
+    expect(page.get_by_role("status")).to_have_text("2 images arrived and are kept.")
     expect(page.get_by_role("heading", name="Not taken: 1 file")).to_be_visible()
     expect(page.locator("#refused-list li")).to_have_text(
         "disc/Befund für Jürgen.pdf this is not a DICOM file."
@@ -122,7 +122,7 @@ def test_a_zip_file_is_unpacked_and_a_damaged_one_is_said_to_be(
     damaged = tmp_path / "damaged.zip"
     damaged.write_bytes(packed.read_bytes()[:700])
     page.locator("#files").set_input_files([packed, damaged])
-    expect(page.get_by_role("status")).to_have_text("2 images of one study arrived and are kept.")
+    expect(page.get_by_role("status")).to_have_text("2 images arrived and are kept.")
     refused = page.locator("#refused-list li")
     expect(refused.filter(has_text="damaged.zip")).to_contain_text("the zip file is damaged")
     expect(refused.filter(has_text="disc.zip: Befund")).to_contain_text("not a DICOM file")
@@ -160,4 +160,4 @@ def test_a_lost_connection_is_said_and_mended_by_one_button(page: Page, disc: Pa
     expect(page.get_by_role("status")).to_contain_text("The connection was lost")
     page.unroute("**/dicom-web/studies")
     page.get_by_role("button", name="Send again").click()
-    expect(page.get_by_role("status")).to_have_text("1 image of one study arrived and is kept.")
+    expect(page.get_by_role("status")).to_have_text("1 image arrived and is kept.")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dicom_node.web import formatting
 from dicom_node.web.formatting import age, day, filters
 from dicom_node.web.languages import page_language, preferred
 from sr_templates.language.language import LanguageCode
@@ -40,3 +41,22 @@ def test_words_of_python_are_said_where_they_are_shown() -> None:
     assert write["sentence"]("port 0 is not in 1 to 65535.") == "Порт 0 не от 1 до 65535."
     assert write["said"]("a hospital's own words") == "a hospital's own words"
     assert RUSSIAN.counted("%(count)s time", "%(count)s times", 3) == "%(count)s раза"
+
+
+@pytest.mark.parametrize(
+    ("code", "forms"),
+    [
+        (LanguageCode.ENGLISH, {"one", "other"}),
+        (LanguageCode.RUSSIAN, {"one", "few", "many", "other"}),
+        (LanguageCode.ROMANIAN, {"one", "few", "other"}),
+    ],
+)
+def test_scripts_get_each_form_of_a_sentence_that_counts(
+    code: LanguageCode, forms: set[str]
+) -> None:
+    """By the names that browsers give to the categories (`Intl.PluralRules`)."""
+    counted = formatting.forms(page_language(code))
+    said = counted("{count} image arrived and is kept.", "{count} images arrived and are kept.")
+    assert set(said) == forms
+    assert all("{count}" in each for each in said.values())
+    assert len(set(said.values())) == (len(forms) if "many" not in forms else 3)

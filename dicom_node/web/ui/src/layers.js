@@ -44,7 +44,7 @@ export class Layers {
   async outline(address) {
     this.wanted = address;
     const answer = await fetch(address, { headers: { Accept: 'application/json' } });
-    if (!answer.ok) throw new Error(`the outlines cannot be had (${answer.status})`);
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     const contours = await answer.json();
     if (this.wanted !== address) return;
     this.contours = contours;

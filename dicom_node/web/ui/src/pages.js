@@ -51,8 +51,9 @@ document.addEventListener('htmx:sendError', () => {
   const said = document.createElement('p');
   said.className = 'notice notice-problem';
   said.setAttribute('role', 'alert');
-  said.textContent = 'The node does not answer. Nothing was signed; try again.';
-  document.getElementById('notices')?.replaceChildren(said);
+  const notices = document.getElementById('notices');
+  said.textContent = notices?.dataset.away;
+  notices?.replaceChildren(said);
 });
 
 /* What is marked with data-live is drawn anew when the node says that it has changed. */

@@ -113,7 +113,7 @@ const painted = () => new Promise((resolve) => {
 });
 
 async function show(data) {
-  if (data.images.length === 0) throw new Error('this result names no image.');
+  if (data.images.length === 0) throw new Error(stage.dataset.noImage);
   const positive = data.findings.find((each) => each.positive);
   const first = data.isCt ? data.first - 1 : Math.max(0, data.images.findIndex((image) => image.sop === positive?.image));
   tool('WindowLevel');
@@ -131,7 +131,7 @@ function overlay(data) {
   slices = data.keySlices;
   layers.show(data);
   if (data.contours && !data.hidden) {
-    layers.outline(data.contours).catch((error) => { message.hidden = false; message.textContent = error.message; });
+    layers.outline(data.contours).catch((error) => { message.hidden = false; message.textContent = stage.dataset.noOutlines.replace('{}', error.message); });
   }
 }
 

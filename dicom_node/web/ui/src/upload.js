@@ -7,15 +7,27 @@ const LARGEST_ENTRY = 2 ** 31;
 const PASSED_OVER = /(^|\/)(\.[^/]*|__MACOSX\/.*|thumbs\.db|desktop\.ini|autorun\.inf|dicomdir)$/i;
 
 const one = (id) => document.getElementById(id);
+/* What is said, in the reader's language: the page brings it. A sentence that counts has a form for each
+   category of the language's plurals. */
+const words = JSON.parse(one('words').textContent);
+const language = document.documentElement.lang;
+const plural = new Intl.PluralRules(language);
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+const said = (key, values = {}) => filled(words[key], values);
+const counted = (key, count, values = {}) => filled(words[key][plural.select(count)] ?? words[key].other, {
+  count: count.toLocaleString(language), ...values,
+});
 const drop = one('drop');
 const mostBytes = Number(drop.dataset.mostBytes);
 let request = null;
 let gathered = null;
 let chosen = 0;
 
-const count = (number, word) => `${number.toLocaleString('en')} ${word}${number === 1 ? '' : 's'}`;
-const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB`
-  : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
+const measured = (number, unit, digits) => number.toLocaleString(language, {
+  style: 'unit', unit, minimumFractionDigits: digits, maximumFractionDigits: digits,
+});
+const size = (bytes) => (bytes < 1e6 ? measured(Math.max(1, bytes / 1e3), 'kilobyte', 0)
+  : bytes < 1e9 ? measured(bytes / 1e6, 'megabyte', 1) : measured(bytes / 1e9, 'gigabyte', 2));
 
 /* Choosing ---------------------------------------------------------------------------------- */
 
@@ -54,12 +66,12 @@ const unzipped = async function* unzipped({ file, name }, refuse) {
     for await (const entry of reader.getEntriesGenerator()) {
       const inside = `${name}: ${entry.filename}`;
       if (entry.directory || PASSED_OVER.test(entry.filename)) continue;
-      if (entry.encrypted) refuse(inside, 'it is protected by a password: unpack it first');
-      else if (entry.uncompressedSize > LARGEST_ENTRY) refuse(inside, 'it is too large');
+      if (entry.encrypted) refuse(inside, said('locked'));
+      else if (entry.uncompressedSize > LARGEST_ENTRY) refuse(inside, said('too_large'));
       else yield { file: await entry.getData(new BlobWriter(), { checkSignature: true }), name: inside };
     }
   } catch (error) {
-    refuse(name, 'the zip file is damaged: not all of it could be unpacked');
+    refuse(name, said('damaged'));
   } finally {
     await reader.close();
   }
@@ -69,7 +81,7 @@ const images = async (found, refuse) => {
   const taken = [];
   const take = async (each) => {
     if (await isDicom(each.file)) taken.push(each);
-    else refuse(each.name, each.file.size ? 'this is not a DICOM file' : 'the file is empty');
+    else refuse(each.name, said(each.file.size ? 'not_dicom' : 'empty'));
   };
   for (const each of found) {
     if (PASSED_OVER.test(each.name)) continue;
@@ -77,25 +89,25 @@ const images = async (found, refuse) => {
       if (await isZip(each.file)) for await (const inner of unzipped(each, refuse)) await take(inner);
       else await take(each);
     } catch (error) {
-      refuse(each.name, 'it cannot be read from this computer');
+      refuse(each.name, said('unreadable'));
     }
-    say(`Looking at what was chosen: ${count(taken.length, 'image')} so far…`);
+    say(counted('looking_so_far', taken.length));
   }
   return taken;
 };
 
 /* Saying ------------------------------------------------------------------------------------ */
 
-const say = (words, kind = '') => {
+const say = (sentence, kind = '') => {
   one('sending').hidden = false;
   one('sending').className = `sending ${kind}`;
-  one('said').textContent = words;
+  one('said').textContent = sentence;
 };
 
 const refused = [];
 const showRefused = () => {
   one('refused').hidden = !refused.length;
-  one('refused-title').textContent = `Not taken: ${count(refused.length, 'file')}`;
+  one('refused-title').textContent = counted('not_taken', refused.length);
   one('refused-list').replaceChildren(...refused.slice(0, MOST_LISTED).map(({ name, why }) => {
     const item = document.createElement('li');
     const file = document.createElement('span');
@@ -104,7 +116,7 @@ const showRefused = () => {
     item.append(file, ` ${why}.`);
     return item;
   }), ...(refused.length > MOST_LISTED ? [Object.assign(document.createElement('li'), {
-    textContent: `and ${count(refused.length - MOST_LISTED, 'more file')}`,
+    textContent: counted('more', refused.length - MOST_LISTED),
   })] : []));
 };
 
@@ -135,31 +147,32 @@ const readable = (location) => {
 };
 
 const problems = {
-  0: 'The connection was lost. What came whole is kept; send again, and nothing is stored twice.',
-  401: 'You are signed out: load this page again and sign in.',
-  403: 'This page is out of date, or you may not upload: load it again.',
-  413: `This is more than the node takes at once (${size(mostBytes)}): send it in parts, each study whole.`,
+  0: said('lost'),
+  401: said('signed_out'),
+  403: said('out_of_date'),
+  413: said('too_much', { size: size(mostBytes) }),
 };
 
 const answered = () => {
-  let said = {};
+  let answer = {};
   try {
-    said = JSON.parse(request.responseText);
+    answer = JSON.parse(request.responseText);
   } catch (error) { /* a proxy's page */ }
-  if (said.stored) {
-    for (const each of said.refused) refused.push({ name: readable(each.location), why: each.why });
+  if (answer.stored) {
+    for (const each of answer.refused) refused.push({ name: readable(each.location), why: each.why });
     showRefused();
-    const studies = [...new Set(said.stored.map((each) => each.study))];
+    const studies = [...new Set(answer.stored.map((each) => each.study))];
     if (studies.length) {
-      say(`${count(said.stored.length, 'image')} of ${studies.length === 1 ? 'one study' : `${studies.length} studies`} arrived and ${said.stored.length === 1 ? 'is' : 'are'} kept.`, 'is-well');
+      const arrived = counted('arrived', answer.stored.length);
+      say(studies.length === 1 ? arrived : `${arrived} ${counted('studies', studies.length)}`, 'is-well');
       const asked = studies.map((uid) => `study=${encodeURIComponent(uid)}`).join('&');
       window.htmx.ajax('GET', `/upload/studies?${asked}`, { target: '#on-their-way', swap: 'outerHTML' });
-    } else say('Nothing was taken: see why below.', 'is-problem');
+    } else say(said('nothing_taken'), 'is-problem');
     gathered = null;
     return;
   }
-  const words = problems[request.status] || `The node refused it: ${said.problem || `status ${request.status}`}.`;
-  say(words, 'is-problem');
+  const why = answer.problem || `HTTP ${request.status}`;
+  say(problems[request.status] || said('refused', { why }), 'is-problem');
   one('again').hidden = [401, 403, 413].includes(request.status);
 };
 
@@ -180,19 +193,19 @@ const send = (taken) => {
   request.upload.onprogress = ({ loaded, total }) => {
     one('progress').value = loaded / total;
     say(loaded < total
-      ? `Sending ${count(taken.length, 'image')}: ${size(loaded)} of ${size(total)}`
-      : `Sent ${size(total)}; the node is putting ${taken.length === 1 ? 'it' : 'them'} away…`);
+      ? counted('sending_so_far', taken.length, { done: size(loaded), whole: size(total) })
+      : said('put_away', { whole: size(total) }));
   };
   request.onloadend = () => {
     isBusy(false);
-    if (request.stopped) say('Stopped. What came whole is kept; its study waits for the rest.', 'is-problem');
+    if (request.stopped) say(said('stopped'), 'is-problem');
     else answered();
     if (request.stopped) one('again').hidden = false;
     request = null;
   };
   one('again').hidden = true;
   isBusy(true);
-  say(`Sending ${count(taken.length, 'image')}…`);
+  say(counted('sending', taken.length));
   request.send(body);
 };
 
@@ -205,7 +218,7 @@ const begin = async (choice) => {
   isBusy(true);
   one('stop').hidden = true;
   one('progress').hidden = true;
-  say('Looking at what was chosen…');
+  say(said('looking'));
   const found = await choice;
   const taken = await images(found, (name, why) => refused.push({ name, why }));
   if (mine !== chosen) return;
@@ -215,8 +228,8 @@ const begin = async (choice) => {
     return;
   }
   isBusy(false);
-  if (!found.length) say('Nothing was chosen.', 'is-problem');
-  else say('There are no DICOM images in what was chosen.', 'is-problem');
+  if (!found.length) say(said('nothing_chosen'), 'is-problem');
+  else say(said('no_images'), 'is-problem');
 };
 
 /* Wiring ------------------------------------------------------------------------------------ */
