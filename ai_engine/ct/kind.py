@@ -25,7 +25,7 @@ SEGMENTER = ModelKind(
             | of_table("augmentation", "rotation", "zoom", "shift")
             | {"labels", "steps_per_epoch"},
             needs=ONE_STAGE,
-            architectures=("xnet",),
+            architectures=("xnet", "xnet_quarter"),
         )
     },
 )

@@ -35,10 +35,15 @@ SHARED: Mapping[str, Architecture] = MappingProxyType(
             "build_unet_lite2",
             starts={"efficientnet_lite2": "ai_engine.models.start:with_encoder"},
         ),
-        "unet_vgg16": _shared("unet_vgg16", "build_unet_vgg16"),
+        "unet_vgg16": _shared(
+            "unet_vgg16",
+            "build_unet_vgg16",
+            starts={"vgg16": "ai_engine.models.start:with_encoder"},
+        ),
         "unet_vgg16_quarter": _shared("unet_vgg16", "build_quarter_unet_vgg16"),
         "xception": _shared("xception", "build_xception", channels_last=True, exclusive=True),
         "xnet": _shared("xnet", "build_xnet"),
+        "xnet_quarter": _shared("xnet", "build_quarter_xnet"),
         "xray_or_not": _shared("end_to_end", "build_xray_or_not", exclusive=True),
         "xray_type": _shared("end_to_end", "build_xray_type", exclusive=True),
     }

@@ -123,7 +123,8 @@ def train(
         str,
         typer.Option(
             help="What training starts from: an installed model (name/version), or a file of "
-            "DenseNet-121's weights (Keras H5, PyTorch, safetensors)."
+            "weights of DenseNet-121, ResNet-50, VGG16 or Xception (Keras H5, PyTorch, "
+            "safetensors, ONNX)."
         ),
     ] = "",
 ) -> None:

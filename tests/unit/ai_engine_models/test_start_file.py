@@ -37,10 +37,16 @@ def test_a_state_dictionary_is_a_start_with_and_without_its_head(
 
 def test_what_cannot_be_a_start_is_told(tmp_path: Path) -> None:
     file = written(tmp_path, head=True)
-    with pytest.raises(RecipeError, match="a file of weights starts DenseNet-121 alone"):
+    with pytest.raises(RecipeError, match="starts DenseNet-121, ResNet-50, VGG16 or Xception"):
+        start_of_file(file, load_recipe("lung-segmentation"), tmp_path)
+    with pytest.raises(WeightImportError, match="has 0 of the 40 convolutions of Xception"):
         start_of_file(file, load_recipe("paper4-xception"), tmp_path)
-    other = tmp_path / "network.onnx"
+    other = tmp_path / "network.weights"
     other.write_bytes(b"")
     with pytest.raises(WeightImportError, match="no reader for this kind of file"):
         start_of_file(other, load_recipe("paper2-chest"), tmp_path)
+    broken = tmp_path / "network.onnx"
+    broken.write_bytes(b"")
+    with pytest.raises(WeightImportError, match="has no graph"):
+        start_of_file(broken, load_recipe("paper2-chest"), tmp_path)
     assert not is_start_file("paper3-triage/1.0.0")
