@@ -3,11 +3,17 @@
     studies/CT-0/study_0001.nii.gz … studies/CT-4/study_1110.nii.gz
     masks/study_0255_mask.nii.gz                                    (50 of the CT-1 studies)
 
+    split.csv                                                       (ours, may be absent)
+
+``split.csv`` (study, part) says which studies are trained, validated and tested on where several
+are of one patient, as in sets that are drawn up here.
+
 The folder is the grade: CT-0 no pneumonia, CT-1 to CT-4 up to 25, 50, 75 and 100 % of the lungs.
 Source: Morozov, Andreychenko et al., arXiv 2005.06465. Reading NIfTI needs nibabel, which the
 ``train`` extra brings.
 """
 
+import csv
 import hashlib
 import re
 from collections.abc import Sequence
@@ -25,6 +31,7 @@ from ai_engine.errors import DatasetError
 
 GRADES = 5
 STUDY = re.compile(r"(study_\d+)\.nii(\.gz)?")
+SPLIT = "split.csv"
 MASK = re.compile(r"(study_\d+)_mask\.nii(\.gz)?")
 
 SHARES = (0.8, 0.1)
@@ -36,12 +43,16 @@ FEWEST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MosMedStudy:
-    """One study: ``grade`` is 0 to 4, ``mask_path`` None where no lesions were drawn."""
+    """One study: ``grade`` is 0 to 4, ``mask_path`` None where no lesions were drawn.
+
+    ``part`` is the part that ``split.csv`` puts it into; None without that file.
+    """
 
     name: str
     grade: int
     path: Path
     mask_path: Path | None
+    part: Split | None = None
 
 
 def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
@@ -61,6 +72,7 @@ def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
         for path in sorted((folder / "masks").glob("*"))
         if (found := MASK.fullmatch(path.name))
     }
+    parts = _stated_parts(folder / SPLIT)
     studies: dict[str, MosMedStudy] = {}
     for grade in range(GRADES):
         for path in sorted((folder / "studies" / f"CT-{grade}").glob("*")):
@@ -71,12 +83,18 @@ def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
             if name in studies:
                 raise DatasetError(f"{path}: the study is in CT-{studies[name].grade} as well")
             studies[name] = MosMedStudy(
-                name=name, grade=grade, path=path, mask_path=masks.get(name)
+                name=name,
+                grade=grade,
+                path=path,
+                mask_path=masks.get(name),
+                part=parts.get(name),
             )
     if not studies:
         raise DatasetError(f"{folder}/studies: no study_NNNN.nii.gz in CT-0 to CT-4")
     if lost := sorted(set(masks) - set(studies)):
         raise DatasetError(f"{masks[lost[0]]}: there is no study for this mask")
+    if parts and (without := sorted(set(studies) - set(parts))):
+        raise DatasetError(f"{folder / SPLIT}: says nothing of {without[0]}; add it, or its file")
     return tuple(studies[name] for name in sorted(studies))
 
 
@@ -95,6 +113,11 @@ def split_studies(studies: Sequence[MosMedStudy]) -> dict[Split, tuple[MosMedStu
             f"{where}: {len(drawn)} studies have a mask in 'masks', at least {FEWEST} are needed "
             "to train, validate and test; fetch the masks too"
         )
+    if all(study.part is not None for study in drawn):
+        stated = {split: tuple(study for study in drawn if study.part is split) for split in Split}
+        if empty := [split.value for split, part in stated.items() if not part]:
+            raise DatasetError(f"{SPLIT}: no study with a mask is in the part {empty[0]}")
+        return stated
     drawn.sort(key=lambda study: hashlib.sha256(study.name.encode()).digest())
     held_out = [max(1, round(share * len(drawn))) for share in (SHARES[1], 1 - sum(SHARES))]
     last = len(drawn) - held_out[1]
@@ -104,6 +127,18 @@ def split_studies(studies: Sequence[MosMedStudy]) -> dict[Split, tuple[MosMedStu
         Split.VALID: tuple(drawn[first:last]),
         Split.TEST: tuple(drawn[last:]),
     }
+
+
+def _stated_parts(path: Path) -> dict[str, Split]:
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            return {row["study"]: Split(row["part"]) for row in csv.DictReader(lines)}
+    except (KeyError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: needs the columns study and part (train, valid or test): {error}"
+        ) from error
 
 
 def load_volume(study: MosMedStudy) -> CtVolume:

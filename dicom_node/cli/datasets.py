@@ -13,11 +13,6 @@ from dicom_node.models.cards import ModelUnavailableError
 commands = typer.Typer(help="Put data sets together to train on.", no_args_is_help=True)
 
 
-@commands.callback()
-def group() -> None:
-    """Keep ``compose`` a command of its own, though there is no other yet."""
-
-
 @commands.command("compose")
 def compose(
     context: typer.Context,
@@ -45,3 +40,55 @@ def compose(
         table.add_row(label, *(str(made.counts.get((label, part), 0)) for part in Split))
     run.console.print(table)
     run.console.print(f"Put together in {out}, {made.patients} patients.", highlight=False)
+
+
+@commands.command("lesions")
+def lesions(
+    context: typer.Context,
+    volume: Annotated[
+        list[Path],
+        typer.Argument(help="Chest CTs: NIfTI, NumPy archives, or folders of a DICOM series."),
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the data set.", file_okay=False)],
+    valid: Annotated[list[str], typer.Option(help="Patients to validate on, by file name.")],
+    test: Annotated[list[str], typer.Option(help="Patients to test on, by file name.")],
+    copies: Annotated[int, typer.Option(min=1, help="Of each volume, with other lesions.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 1,
+) -> None:
+    """Draw lesions into chest CTs, in MosMedData's layout, to train XNet without drawn masks.
+
+    Ground glass, consolidation and nodules, with the haze and noise that tempt a threshold.
+    """
+    # NumPy, OpenCV and NIfTI: only this command pays for them.
+    from ai_engine.ct.lesion_sets import compose_lesions  # noqa: PLC0415
+    from ai_engine.datasets.cxr import Split  # noqa: PLC0415 - the same
+
+    run = invocation(context)
+    parts = dict.fromkeys(valid, Split.VALID) | dict.fromkeys(test, Split.TEST)
+    try:
+        counts = compose_lesions(volume, out, parts=parts, copies=copies, seed=seed)
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    said = ", ".join(f"{count} {part.value}" for part, count in counts.items())
+    run.console.print(f"Drawn into {out}: {said} studies.", highlight=False)
+
+
+@commands.command("nsclc")
+def nsclc(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="'NSCLC Radiogenomics' as TCIA distributes it.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder in MosMedData's layout; may hold that set.", file_okay=False),
+    ],
+) -> None:
+    """Bring the segmented CTs of NSCLC Radiogenomics into MosMedData's layout, as paper 5 did."""
+    from ai_engine.ct.nsclc import convert_nsclc, read_nsclc  # noqa: PLC0415 - as above
+
+    run = invocation(context)
+    try:
+        studies = read_nsclc(folder)
+        convert_nsclc(studies, out)
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    run.console.print(f"Written into {out}: {len(studies)} studies.", highlight=False)
