@@ -6,7 +6,10 @@ masks/          one mask of the same size for each image, lungs 255, named as th
 
 Montgomery's set is read as it is distributed (Jaeger et al., Quant. Imaging Med. Surg. 2014):
 ``CXR_png``, ``ManualMask/leftMask`` and ``ManualMask/rightMask``; Shenzhen's as ``CXR_png`` and
-``mask``, where images without a mask are left out: a tenth of them has none.
+``mask``, where images without a mask are left out: a tenth of them has none. JSRT's set is read
+with SCR's masks (Shiraishi et al., AJR 2000; van Ginneken et al., Med. Image Anal. 2006):
+``All247images`` with its ``JPCLN001.IMG``, and SCR's ``fold1`` and ``fold2``, each with
+``masks/left lung`` and ``masks/right lung``.
 """
 
 from collections.abc import Iterator
@@ -21,6 +24,12 @@ from ai_engine.errors import DatasetError
 
 SOURCE_LETTERS = 10
 """Publications name their figures alike: names that share so many letters may share a patient."""
+
+JSRT_IMAGES = "All247images"
+JSRT_SUFFIX = ".IMG"
+JSRT_SIDE = 2048
+JSRT_WHITE = 4095
+"""JSRT's images have 12 bits in two bytes, the high one first, without a heading; 0 is white."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -50,6 +59,9 @@ class LungItem:
         image, mask = (_grayscale(path) for path in (self.image, self.mask))
         if self.other is not None:
             mask = np.maximum(mask, _same_size(self.other, mask))
+        if self.image.suffix == JSRT_SUFFIX:  # SCR's masks have half its rows and columns
+            shape = mask.shape[::-1]
+            image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), np.uint8)
         if image.shape != mask.shape:
             raise DatasetError(
                 f"{self.mask}: {mask.shape[1]} x {mask.shape[0]} pixels, but its image has "
@@ -68,6 +80,8 @@ def read_lungs(folder: Path) -> tuple[LungItem, ...]:
     """
     if (folder / "CXR_png").is_dir():
         return tuple(_distributed(folder))
+    if (folder / JSRT_IMAGES).is_dir():
+        return tuple(_jsrt(folder))
     images = sorted(path for path in (folder / "images").glob("*") if path.is_file())
     if not images:
         raise DatasetError(f"{folder}: holds no images/; give a folder with images/ and masks/")
@@ -97,6 +111,26 @@ def _distributed(folder: Path) -> Iterator[LungItem]:
         )
 
 
+def _jsrt(folder: Path) -> Iterator[LungItem]:
+    """JSRT's images with SCR's masks of both lungs, from either of its folds."""
+    images = sorted((folder / JSRT_IMAGES).glob(f"*{JSRT_SUFFIX}"))
+    if not images:
+        raise DatasetError(f"{folder / JSRT_IMAGES}: holds no {JSRT_SUFFIX}; unpack it again")
+    for image in images:
+        masks = [
+            place
+            for side in ("left lung", "right lung")
+            for fold in ("fold1", "fold2")
+            if (place := folder / fold / "masks" / side / f"{image.stem}.gif").is_file()
+        ]
+        if len(masks) != 2:
+            raise DatasetError(
+                f"{folder}: {image.stem} has {len(masks)} of two masks in fold1 and fold2; unpack "
+                "SCR's masks beside All247images"
+            )
+        yield LungItem(image=image, mask=masks[0], other=masks[1])
+
+
 def _same_size(path: Path, mask: Bytes) -> Bytes:
     """The mask of a file, which must be as large as the other lung's."""
     other = _grayscale(path)
@@ -114,7 +148,20 @@ def _items(images: list[Path], masks: dict[str, Path], folder: Path) -> Iterator
         yield LungItem(image=image, mask=masks[image.stem])
 
 
+def _raw(path: Path) -> Bytes:
+    """One of JSRT's images, 0 black."""
+    stored = np.fromfile(path, dtype=">u2")
+    if stored.size != JSRT_SIDE**2:
+        raise DatasetError(
+            f"{path}: {stored.size} values, not {JSRT_SIDE} x {JSRT_SIDE}; unpack it again"
+        )
+    values = JSRT_WHITE - np.minimum(stored, JSRT_WHITE).astype(np.float32)
+    return np.asarray(values.reshape(JSRT_SIDE, JSRT_SIDE) * (255 / JSRT_WHITE), dtype=np.uint8)
+
+
 def _grayscale(path: Path) -> Bytes:
+    if path.suffix == JSRT_SUFFIX:
+        return _raw(path)
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise DatasetError(f"{path}: not an image that OpenCV can read; restore this file")
