@@ -74,5 +74,5 @@ def papers(
         )
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
-    if made.lacks_data:
+    if made.is_empty:
         raise typer.Exit(1)

@@ -120,6 +120,11 @@ class Made:
     remarks: tuple[str, ...]
     lacks_data: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was measured."""
+        return all(mine is None for row in self.ours for mine in row)
+
 
 def make_table(paper: int, number: str, asked: Asked) -> Made:
     """Train what is missing, measure it, and put our figures beside the paper's.
@@ -172,7 +177,7 @@ def found_data(need: DataNeed, asked: Asked) -> Path:
         return _composed(need, asked.data, asked.out / need.folder)
     if within.is_dir():
         return within
-    if asked.data.is_dir() and (not need.layout or _is_read(asked.data, need.layout)):
+    if _is_read(asked.data, need.layout) if need.layout else (asked.data / need.mark).is_dir():
         return asked.data
     raise DatasetError(_lacking(need, within, "it is not there"))
 

@@ -28,7 +28,8 @@ class DataNeed:
     """A data set that a table needs.
 
     ``folder`` is its name in the folder of all data sets, ``layout`` how it is read where it is one
-    of radiographs, ``compose`` the plan that puts it together from others.
+    of radiographs, ``mark`` what lies in it otherwise, ``compose`` the plan that puts it together
+    from others.
     """
 
     title: str
@@ -37,6 +38,7 @@ class DataNeed:
     where: str
     holds: str
     compose: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
