@@ -97,14 +97,14 @@ def _measured(name: str, url: str, sizes: Sequence[int]) -> list[Row]:
     rows, studies = [], 0
     for size in sizes:
         wanted = size // _PER_STUDY
-        _fill(engine, studies, wanted)
+        fill(engine, studies, wanted)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")
         works = Day(engine=engine, first=wanted).works()
         rows += [
             Row(
                 name=f"{what}, {name}",
-                value=_median(work),
+                value=median(work),
                 unit="ms",
                 condition=f"{size:,} instances of {wanted:,} studies",
             )
@@ -115,16 +115,17 @@ def _measured(name: str, url: str, sizes: Sequence[int]) -> list[Row]:
     return rows
 
 
-def _median(work: Callable[[int], object]) -> float:
+def median(work: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Do it again and again; return the median in milliseconds."""
     times = []
     for number in range(_REPEATS):
-        started = time.perf_counter()
+        started = clock()
         work(number)
-        times.append((time.perf_counter() - started) * 1000)
+        times.append((clock() - started) * 1000)
     return float(np.median(times))
 
 
-def _fill(engine: sa.Engine, first: int, last: int) -> None:
+def fill(engine: sa.Engine, first: int, last: int) -> None:
     """Index studies that are analysed and delivered."""
     index = StudyIndex(engine)
     for start in range(first, last, _BATCH):

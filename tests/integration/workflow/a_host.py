@@ -33,6 +33,8 @@ EFFECTS = sa.Table(
     sa.Column("step", sa.String(16)),
     sa.Column("host", sa.String(64)),
 )
+HELD = "held"
+"""A file of this name in a host's folder keeps its steps from ending."""
 _STEP_SECONDS = 1.0
 _PLACES = 2
 
@@ -75,6 +77,7 @@ class TwoSteps:
         self.completion = parts.completion
         self.slots = Slots(_PLACES)
         self._parts = parts
+        self._held = parts.repositories.settings.data_dir / HELD
 
     def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
         """Claim the study, work on it for a while in two steps, and finish it."""
@@ -91,6 +94,8 @@ class TwoSteps:
         with self._parts.repositories.engine.begin() as connection:
             connection.execute(sa.insert(EFFECTS).values(study=study, step=step, host=host))
         time.sleep(_STEP_SECONDS)
+        while self._held.exists():
+            time.sleep(0.05)
 
 
 def main() -> None:

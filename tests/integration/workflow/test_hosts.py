@@ -26,7 +26,7 @@ from dicom_node.persistence.corridor.carried import SharedAssociations
 from dicom_node.persistence.database import make_engine, migrate
 from dicom_node.workflow.analysis.receive import Reception
 from dicom_node.workflow.remote import RemoteWorkflows
-from tests.integration.workflow.a_host import EFFECTS, Parts, make_parts
+from tests.integration.workflow.a_host import EFFECTS, HELD, Parts, make_parts
 from tests.peers.namespaces import NamespaceHost, namespaces
 from tests.peers.postgresql import PostgreSql, postgresql
 from tests.peers.process import wait_until
@@ -152,14 +152,19 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_each_study_is_analysed_once_whatever_becomes_of_hosts_and_database(site: Site) -> None:
     with working(site, 0) as first, working(site, 1):
+        held = site.folder / "w0" / HELD
+        held.parent.mkdir(exist_ok=True)
+        held.touch()
         studies = site.receive(range(4))
         # Cut off in the midst of a study, and mended when others have its work.
         wait_until(lambda: site.is_working("w0"), "w0 to work", _PATIENCE)
         site.machines[0].cut()
         wait_until(lambda: site.are_analysed(studies), "w1 to take over", _PATIENCE)
         site.machines[0].mend()
+        held.unlink()
         wait_until(lambda: _is_alive(site, "w0"), "w0 to be back", _PATIENCE)
         # The database restarts while both work, and one is killed while it is away.
+        held.touch()
         studies += site.receive(range(4, 8))
         wait_until(lambda: site.is_working("w0"), "w0 to work again", _PATIENCE)
         site.database.life.go()
