@@ -5,6 +5,7 @@ still is what the rule has seen (its version), so that of any number of experts 
 decide at once exactly one succeeds, and the others learn why not.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
@@ -86,6 +87,8 @@ Then = Callable[[sa.Connection], ReviewItem | None]
 _ITEMS = REVIEW_ITEMS.c
 # Several changes of one item at the same moment are rare; this many in a row do not happen.
 _TRIES = 50
+# Items whose findings are kept at hand: more than people read at the same moment.
+_MOST_KNOWN = 64
 
 
 class HotbaseReviewQueue:
@@ -120,6 +123,10 @@ class HotbaseReviewQueue:
         self._lease = lease
         self._on_decided = on_decided
         self._on_reopened = on_reopened
+        self._known: OrderedDict[tuple[str, datetime], tuple[FindingUnderReview, ...]] = (
+            OrderedDict()
+        )
+        self._lock = Lock()
         # Who waits for SQLite's own lock looks again now and then; here each has its turn at once.
         self._turn: AbstractContextManager[object] = (
             Lock() if engine.dialect.name == "sqlite" else nullcontext()
@@ -254,7 +261,7 @@ class HotbaseReviewQueue:
         """Return everything about an item that this reviewer may see."""
         with self._read() as connection:
             item = _item(connection, item_id)
-            findings = _findings(connection, item_id)
+            findings = self._said(connection, item)
             ct = _ct(connection, item_id) if not findings else None
             remarks = remarks_of(connection, item_id)
             refusals = refusals_of(connection, item_id)
@@ -285,7 +292,7 @@ class HotbaseReviewQueue:
         """Return what a verdict on an item is about, without what is only shown beside it."""
         with self._read() as connection:
             item = _item(connection, item_id)
-            findings = _findings(connection, item_id)
+            findings = self._said(connection, item)
             ct = _ct(connection, item_id) if not findings else None
         return ReviewDetails(item=item, images=(), findings=findings, vocabulary=(), ct=ct)
 
@@ -431,20 +438,17 @@ class HotbaseReviewQueue:
     ) -> tuple[ReviewItem, ReviewItem | None]:
         now = self._clock()
         given = replace(verdict, decided_at=now)
-        # What the model said never changes: it is read before everybody's turn, which is short.
-        with self._read() as connection:
-            findings = _findings(connection, verdict.item_id)
-            ct = _ct(connection, verdict.item_id) if not findings else None
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
             if item.reads_first:
                 name = verdict.reviewer.user_name
                 check_read_first(item, first_readings.find(connection, item.item_id, name))
+            findings = self._said(connection, item)
             return decided(
                 item,
                 given,
                 findings=findings,
-                ct=ct,
+                ct=_ct(connection, item.item_id) if not findings else None,
                 earlier=_readings(connection, item.item_id) if item.readings else (),
                 now=now,
             )
@@ -512,6 +516,23 @@ class HotbaseReviewQueue:
                     return changed, then(connection)
                 connection.rollback()  # what the rule itself has written
         raise ConflictError(f"Item {item_id} is being changed by many at once: try again.")
+
+    def _said(self, connection: sa.Connection, item: ReviewItem) -> tuple[FindingUnderReview, ...]:
+        """Return what the model said of an item: of those looked at last without asking again.
+
+        It never changes. An item that is made again, once its study was erased, is another one.
+        """
+        key = (item.item_id, item.created_at)
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        found = _findings(connection, item.item_id)
+        with self._lock:
+            self._known[key] = found
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return found
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
