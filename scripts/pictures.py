@@ -3,7 +3,7 @@
     make pictures
 
 Chromium has to be installed; OHIF's picture needs Orthanc and OHIF as well. Each picture is a WebP
-below ``MOST_BYTES``.
+below ``MOST_BYTES``; reading a study and the next one is an animation below ``MOST_MOVING``.
 """
 
 import argparse
@@ -24,9 +24,11 @@ from dicom_node.network.libraries import set_up_dicom_libraries
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-MOST_BYTES = 150_000
+MOST_BYTES, MOST_MOVING = 150_000, 400_000
 _SIZE = {"width": 1440, "height": 900}
-_SHOWN_WIDTH = 1280
+_SHOWN_WIDTH, _MOVING_WIDTH = 1280, 860
+# How long each picture of the animation stands, in milliseconds.
+_STANDS = 1600
 # OHIF offers to play what has one image; its button has no name.
 _CLOSES_THE_PLAYER = (905, 113)
 _PATIENCE = 90_000
@@ -59,25 +61,34 @@ def main() -> int:
     )
     try:
         with tour(wanted, console) as made, _browser(chromium) as browser:
-            for name, picture in _taken(browser, made):
-                _keep(picture, options.to / f"{name}.webp", console)
+            for name, pictures in _taken(browser, made):
+                path = options.to / f"{name}.webp"
+                if len(pictures) == 1:
+                    _keep(pictures[0], path)
+                else:
+                    _keep_moving(pictures, path)
+                console.print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", highlight=False)
     except NodeError as error:
         console.print(f"[red]Error:[/] {error}")
         return 1
     return 0
 
 
-def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, bytes]]:
+def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, list[bytes]]]:
+    """Give each picture with its name; an animation has several."""
     with _signed_in(browser, made, "admin", "light") as page:
-        yield "overview", _shot(page)
+        yield "overview", [_shot(page)]
         page.goto(f"{made.node_url}/notifications")
-        yield "notifications", _shot(page)
+        yield "notifications", [_shot(page)]
     with _signed_in(browser, made, "expert", "dark") as page:
-        yield "worklist", _shot(page)
+        worklist = _shot(page)
+        yield "worklist", [worklist]
         page.locator("tr", has_text="DX").get_by_role("button", name="Read").first.click()
         page.wait_for_url("**/worklist/items/**")
         page.wait_for_timeout(4000)
-        yield "reading", _shot(page)
+        reading = _shot(page)
+        yield "reading", [reading]
+        yield "reading-moving", [worklist, reading, *_read_on(page)]
     if made.viewer_url:
         study = next(
             study for study, _ in made.studies if study.title == "abnormal"
@@ -90,7 +101,23 @@ def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, bytes]]:
             page.mouse.click(*_CLOSES_THE_PLAYER)
             page.mouse.move(700, 880)
             page.wait_for_timeout(1000)
-            yield "ohif", _shot(page)
+            yield "ohif", [_shot(page)]
+
+
+def _read_on(page: Page) -> Iterator[bytes]:
+    """Agree with the model, sign, look at the next result, and weaken its heat map."""
+    page.keyboard.press("a")
+    yield _shot(page)
+    item = page.url
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url != item)
+    page.wait_for_timeout(4000)
+    yield _shot(page)
+    for _ in range(3):
+        page.keyboard.press("[")
+    yield _shot(page)
+    page.keyboard.press("h")
+    yield _shot(page)
 
 
 @contextmanager
@@ -136,16 +163,32 @@ def _shot(page: Page) -> bytes:
     return page.screenshot(animations="disabled")
 
 
-def _keep(picture: bytes, path: Path, console: Console) -> None:
+def _keep(picture: bytes, path: Path) -> None:
     """Write a picture as small as it has to be."""
-    with Image.open(io.BytesIO(picture)) as shown:
-        small = shown.convert("RGB")
-    small.thumbnail((_SHOWN_WIDTH, _SHOWN_WIDTH), Image.Resampling.LANCZOS)
+    small = _small(picture, _SHOWN_WIDTH)
     for quality in (88, 80, 70, 60, 45):
         small.save(path, quality=quality, method=6)
         if path.stat().st_size < MOST_BYTES:
             break
-    console.print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", highlight=False)
+
+
+def _keep_moving(pictures: list[bytes], path: Path) -> None:
+    """Write an animation that begins anew at its end, as small as it has to be."""
+    first, *others = (_small(each, _MOVING_WIDTH) for each in pictures)
+    for quality in (80, 70, 60, 45):
+        first.save(
+            path, save_all=True, append_images=others, duration=_STANDS, loop=0, quality=quality,
+            method=6,
+        )  # fmt: skip
+        if path.stat().st_size < MOST_MOVING:
+            break
+
+
+def _small(picture: bytes, width: int) -> Image.Image:
+    with Image.open(io.BytesIO(picture)) as shown:
+        small = shown.convert("RGB")
+    small.thumbnail((width, width), Image.Resampling.LANCZOS)
+    return small
 
 
 if __name__ == "__main__":

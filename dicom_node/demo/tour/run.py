@@ -32,7 +32,7 @@ from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine
 
-_PATIENCE = 180.0
+_PATIENCE = 600.0
 _UNDER_WAY = (StudyState.RECEIVING, StudyState.COMPLETE)
 
 
