@@ -85,7 +85,7 @@ def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, list[bytes]]]:
         yield "worklist", [worklist]
         page.locator("tr", has_text="DX").get_by_role("button", name="Read").first.click()
         page.wait_for_url("**/worklist/items/**")
-        page.wait_for_timeout(4000)
+        _wait_for_images(page)
         reading = _shot(page)
         yield "reading", [reading]
         yield "reading-moving", [worklist, reading, *_read_on(page)]
@@ -104,6 +104,13 @@ def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, list[bytes]]]:
             yield "ohif", [_shot(page)]
 
 
+def _wait_for_images(page: Page) -> None:
+    """Wait for the heat map, which comes after the image that it lies on."""
+    page.wait_for_timeout(1000)
+    page.wait_for_function("document.querySelector('#heat-map').naturalWidth > 0")
+    page.wait_for_timeout(2000)
+
+
 def _read_on(page: Page) -> Iterator[bytes]:
     """Agree with the model, sign, look at the next result, and weaken its heat map."""
     page.keyboard.press("a")
@@ -111,7 +118,7 @@ def _read_on(page: Page) -> Iterator[bytes]:
     item = page.url
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url != item)
-    page.wait_for_timeout(4000)
+    _wait_for_images(page)
     yield _shot(page)
     for _ in range(3):
         page.keyboard.press("[")

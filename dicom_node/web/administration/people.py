@@ -215,6 +215,7 @@ def _scopes() -> list[tuple[str, str]]:
         (Permission.CONFIGURE, "change AE titles and routes"),
         (Permission.MODELS, "promote models and take them back"),
         (Permission.IMAGES, "see images and headers of patients over DICOMweb"),
+        (Permission.REVIEW, "read how verdicts stand, and take them back"),
         (Permission.UPLOAD, "send images to be analysed (STOW-RS)"),
         (Permission.PEOPLE, "change people and tokens, see who changed what"),
     )
