@@ -105,9 +105,14 @@ def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def _wait_for_images(page: Page) -> None:
-    """Wait for the heat map, which comes after the image that it lies on."""
-    page.wait_for_timeout(1000)
-    page.wait_for_function("document.querySelector('#heat-map').naturalWidth > 0")
+    """Wait for the heat map, which comes after the image that it lies on.
+
+    The page's policy forbids what `wait_for_function` does in it, so it is asked again and again.
+    """
+    for _ in range(_PATIENCE // 1000):
+        page.wait_for_timeout(1000)
+        if page.evaluate("document.querySelector('#heat-map').naturalWidth > 0"):
+            break
     page.wait_for_timeout(2000)
 
 
