@@ -8,11 +8,20 @@ between these places and what is surely something else: mediastinum, heart, abdo
 keeps to edges, such as the fat along diaphragm and pericardium, and to what densities tell.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ai_engine.ct.expected_lung import DENSE, Half, expected_lung, halves, lung_by_place
+from ai_engine.ct.expected_lung import (
+    DENSE,
+    Half,
+    beyond_section,
+    expected_lung,
+    halves,
+    lung_by_place,
+)
 from ai_engine.ct.morphology import Mask, remove_thin
 from ai_engine.ct.random_walker import Walk, random_walk
 from ai_engine.ct.thorax import Thorax
@@ -41,10 +50,25 @@ BINS = np.linspace(-160.0, 210.0, 75)
 Floats = npt.NDArray[np.float32]
 
 
-def find_airless(
-    thorax: Thorax, aerated: tuple[Mask, Mask], airways: Mask
-) -> tuple[Floats, Floats]:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Airless:
     """The airless parts of the right and the left lung: probabilities on the thorax's grid.
+
+    ``ends`` say whether the aerated right and left lung end at a level, as no diaphragm does.
+    """
+
+    right: Floats
+    left: Floats
+    ends: tuple[bool, bool]
+
+    @property
+    def parts(self) -> tuple[Floats, Floats]:
+        """Right and left."""
+        return self.right, self.left
+
+
+def find_airless(thorax: Thorax, aerated: tuple[Mask, Mask], airways: Mask) -> Airless:
+    """Find the airless parts of both lungs.
 
     Parameters
     ----------
@@ -60,10 +84,11 @@ def find_airless(
     either = aerated[0] | aerated[1]
     dense = (values > DENSE) & ~either & ~airways
     sides = halves(thorax, aerated, dense)
+    ends = sides[0].broken is not None, sides[1].broken is not None
     suspect = [_suspect(expected_lung(half, sides, dense), thorax) for half in sides]
     if not (suspect[0].any() or suspect[1].any()):
         nothing = np.zeros(values.shape, np.float32)
-        return nothing, nothing
+        return Airless(right=nothing, left=nothing, ends=ends)
     ours = suspect[0] | suspect[1]
     theirs = _others(thorax, either, smooth, sides) & ~ours
     free = dense & (sides[0].cavity | sides[1].cavity) & ~theirs
@@ -78,7 +103,7 @@ def find_airless(
     )
     found = random_walk(walk)
     right, left = (_connected(found * half.cavity, ours) for half in sides)
-    return right, left
+    return Airless(right=right, left=left, ends=ends)
 
 
 def _suspect(expected_and_dense: Mask, thorax: Thorax) -> Mask:
@@ -115,6 +140,7 @@ def _others(thorax: Thorax, aerated: Mask, smooth: Floats, sides: tuple[Half, Ha
     else:
         seeds |= levels >= lowest + thorax.levels(12.0)
     for half in sides:
+        seeds |= beyond_section(half)
         if half.dome is not None:
             seeds |= (levels >= half.dome + thorax.levels(14.0)) & half.cavity & half.under_dome
     return seeds & ~aerated

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ai_engine.ct.grid import reduce_mask
-from ai_engine.ct.high_attenuation import usual_density
+from ai_engine.ct.high_attenuation import ANY_RADIUS, usual_density
 from ai_engine.ct.inhomogeneity import is_small
 from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks
-from ai_engine.ct.morphology import Mask
+from ai_engine.ct.morphology import Mask, remove_thin
 from ai_engine.ct.pleural_layer import pleural_layer
 from ai_engine.ct.results import Caution, LungMeasurement, Side
 from ai_engine.ct.surface_haze import surface_haze
@@ -47,6 +47,13 @@ SURFACE_HAZE = 0.2
 BASES = 45.0
 """mm that one lung's base lies above the other's at most."""
 
+BASE_ML = 5.0
+"""ml of airless lung from which the base of a lung that ends at a level was found."""
+
+SOLID = -250
+SOLID_ML = 5.0
+"""Hounsfield units and ml from which solid lung was found, and more of it may lie at the heart."""
+
 Measurements = tuple[LungMeasurement, LungMeasurement, LungMeasurement]
 
 
@@ -55,6 +62,7 @@ def find_cautions(
 ) -> tuple[Caution, ...]:
     """The cautions that apply, in the order of `Caution`; ``found`` is the inhomogeneity."""
     both = measurements[2]
+    coarse = reduce_mask(found, lungs.grid)
     mean, clearest = both.mean_hounsfield or 0.0, both.percentile_15 or 0.0
     applies = {
         Caution.CUT_OFF: _is_cut_off(lungs),
@@ -65,7 +73,8 @@ def find_cautions(
         Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
         Caution.ENDS_EARLY: _ends_early(lungs),
         Caution.RIND: _has_a_rind(volume, lungs),
-        Caution.SURFACE_HAZE: surface_haze(lungs, reduce_mask(found, lungs.grid)) > SURFACE_HAZE,
+        Caution.SURFACE_HAZE: surface_haze(lungs, coarse) > SURFACE_HAZE,
+        Caution.SOLID_BORDER: _has_solid_lung(lungs, coarse),
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.BASE_UNSURE: lungs.cavity.is_unsure,
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
@@ -91,7 +100,13 @@ def _has_a_rind(volume: CtVolume, lungs: LungMasks) -> bool:
 
 
 def _ends_early(lungs: LungMasks) -> bool:
-    """Whether one lung's base lies far above the other's."""
+    """Whether a lung ends at a level and nothing was found below, or far above the other one."""
+    airless = (lungs.cavity.right, lungs.cavity.left)
+    if any(
+        ends and np.count_nonzero(part) * lungs.grid.voxel_ml < BASE_ML
+        for ends, part in zip(lungs.cavity.ends, airless, strict=True)
+    ):
+        return True
     lowest = [np.flatnonzero((lungs.coarse_labels == side).any(axis=(1, 2))) for side in (1, 2)]
     if not all(len(levels) for levels in lowest):
         return True
@@ -109,6 +124,17 @@ def _ribs_are_empty(lungs: LungMasks) -> bool:
     found = np.count_nonzero(lungs.coarse_labels[chest.start * each : chest.stop * each])
     room = inside * thorax.grid.voxel_ml
     return bool(room > 0 and found * lungs.grid.voxel_ml < FILLED * room)
+
+
+def _has_solid_lung(lungs: LungMasks, found: Mask) -> bool:
+    """Whether airless or solid lung was found: that at heart and diaphragm looks like these.
+
+    ``found`` is on the coarse grid. Vessels within haze are thinner.
+    """
+    grid, cavity = lungs.grid, lungs.cavity
+    solid = remove_thin(found & (grid.hounsfield > SOLID), ANY_RADIUS, grid.spacing)
+    volumes = (np.count_nonzero(each) for each in (cavity.right | cavity.left, solid))
+    return max(volumes) * grid.voxel_ml >= SOLID_ML
 
 
 def _is_cut_off(lungs: LungMasks) -> bool:

@@ -35,7 +35,8 @@ class Cavity:
     """The airless parts of the right and the left lung on the coarse grid, and the chest's walls.
 
     ``thorax`` is on its own grid, turned so that columns grow to the left and rows to the back.
-    ``rinds`` are mm between the ribs and the aerated right and left lung, the usual distance.
+    ``rinds`` are mm between the ribs and the aerated right and left lung, the usual distance;
+    ``ends`` say whether these end at a level, as no diaphragm does.
     ``is_unsure`` where something dense was seen in one sampling of thick slices and not in the
     other; it is not among the airless parts.
     """
@@ -44,6 +45,7 @@ class Cavity:
     left: Mask
     thorax: Thorax
     rinds: tuple[float, float]
+    ends: tuple[bool, bool]
     is_unsure: bool
 
 
@@ -77,7 +79,8 @@ def find_cavity(
     small = [np.ascontiguousarray(reduce_grid_mask(lung, grid)[turned]) for lung in lungs]
     tubes = np.ascontiguousarray(reduce_grid_mask(airways, grid, 0.3)[turned])
     thorax = find_thorax(chest, (small[0], small[1]), tubes)
-    seen = find_airless(thorax, (small[0], small[1]), tubes)
+    airless = find_airless(thorax, (small[0], small[1]), tubes)
+    seen = airless.parts
     sure = (True, True)
     if grid.spacing[0] > THICK and any((part > 0.5).any() for part in seen):
         sure = _seen_again(seen, chest, (small[0], small[1]), tubes)
@@ -89,7 +92,12 @@ def find_cavity(
     right, left = (back.bring(*each) for each in zip(found, small, lungs, strict=True))
     rinds = rib_distance(thorax, small[0], 0), rib_distance(thorax, small[1], 1)
     return Cavity(
-        right=right, left=left & ~right, thorax=thorax, rinds=rinds, is_unsure=not all(sure)
+        right=right,
+        left=left & ~right,
+        thorax=thorax,
+        rinds=rinds,
+        ends=airless.ends,
+        is_unsure=not all(sure),
     )
 
 
@@ -109,7 +117,7 @@ def _seen_again(
 
     aerated = halfway(lungs[0]), halfway(lungs[1])
     tubes = halfway(airways)
-    again = find_airless(find_thorax(middle, aerated, tubes), aerated, tubes)
+    again = find_airless(find_thorax(middle, aerated, tubes), aerated, tubes).parts
     right, left = (
         np.count_nonzero(second > 0.5) >= LASTING * np.count_nonzero(first > 0.5)
         for first, second in zip(seen, again, strict=True)

@@ -38,6 +38,14 @@ RIM_BREAK = 0.6
 CORE_BREAK = 0.15
 """A lung ends at a level where within so many mm such parts of rim and core turn dense."""
 
+SECTION = 2
+"""Slices above a lung's end of which the section is taken."""
+
+LEFT_LOWER = 36.0
+RIGHT_LOWER = 25.0
+"""mm below the other half's dome from which one of this side was overlooked: the left one lies
+10 to 20 mm lower."""
+
 THICKEST_WALL = 4.5
 """mm between the ribs' polygon and the pleura at most."""
 
@@ -95,16 +103,30 @@ def expected_lung(half: Half, sides: tuple[Half, Half], dense: Mask) -> Mask:
     )
     expected |= inside & aerated_below
     if half.broken is not None and not _is_beyond_dome(half, other):
-        behind = half.back & (half.depth <= BEHIND) & inside
+        behind = half.back & (half.depth <= BEHIND) & inside & ~beyond_section(half)
         expected |= behind & (levels >= half.broken) & (levels < half.broken + thorax.levels(14.0))
     return np.asarray(expected)
+
+
+def beyond_section(half: Half) -> Mask:
+    """What lies below a lung's end at a level and outside of its last aerated section.
+
+    Below the diaphragm's top, a lung's section narrows downwards.
+    """
+    beyond = np.zeros(half.cavity.shape, np.bool_)
+    if half.dome is None or half.broken is None or half.broken == 0:
+        return beyond
+    above = slice(max(0, half.broken - SECTION), half.broken)
+    beyond[half.broken :] = half.cavity[half.broken :] & ~half.aerated[above].any(axis=0)
+    return beyond
 
 
 def _is_beyond_dome(half: Half, other: Half) -> bool:
     """Whether a half whose dome isn't seen ends far below the other's: the dome was overlooked."""
     if half.dome is not None or other.dome is None or half.broken is None:
         return False
-    return half.broken >= other.dome + half.thorax.levels(25.0)
+    lower = LEFT_LOWER if half.is_left else RIGHT_LOWER
+    return half.broken >= other.dome + half.thorax.levels(lower)
 
 
 def _first_level(thorax: Thorax, sides: tuple[Half, Half]) -> int:

@@ -93,6 +93,10 @@ class Caution(StrEnum):
         "The lung is hazy right under its surface, in a layer too thin to be measured: "
         "the percentages may be too low."
     )
+    SOLID_BORDER = (
+        "Solid lung was found. Where it touches heart, mediastinum or diaphragm it cannot be told "
+        "from them with certainty: the percentages may be some points too low."
+    )
     RIBS_EMPTY = (
         "The lungs found fill little of the space inside the ribs: parts without air may be "
         "missing from them."
@@ -113,7 +117,7 @@ class Caution(StrEnum):
     @property
     def forbids_grade(self) -> bool:
         """Whether no grade can be given: what was measured may not be all there is."""
-        return self not in {Caution.CONTRAST, Caution.THICK}
+        return self not in {Caution.CONTRAST, Caution.THICK, Caution.SOLID_BORDER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

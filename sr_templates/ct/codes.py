@@ -74,6 +74,9 @@ CAUTIONS = MappingProxyType(
             "C-SURFACE", PRIVATE_SCHEME, "Lung hazy right under its surface"
         ),
         Caution.RIND: Code("C-RIND", PRIVATE_SCHEME, "Lung keeps away from the ribs"),
+        Caution.SOLID_BORDER: Code(
+            "C-SOLID-BORDER", PRIVATE_SCHEME, "Solid lung at heart or diaphragm uncertain"
+        ),
         Caution.RIBS_EMPTY: Code("C-RIBS-EMPTY", PRIVATE_SCHEME, "Lungs small for the thorax"),
         Caution.BASE_UNSURE: Code(
             "C-BASE-UNSURE", PRIVATE_SCHEME, "Airless lung or diaphragm, thick slices"

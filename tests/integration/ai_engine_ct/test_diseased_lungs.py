@@ -24,6 +24,7 @@ BOTH = (RIGHT, LEFT)
 WITHIN_AIM = [
     Disease(place=Place.BASAL, filling=Filling.SOLID, share=0.30),
     Disease(place=Place.BASAL, filling=Filling.SOLID, share=0.14),
+    Disease(place=Place.BASAL, filling=Filling.SOLID, share=0.05, lungs=(LEFT,)),
     Disease(place=Place.DEPENDENT, filling=Filling.FLUID, share=0.20, lungs=(LEFT,)),
     Disease(place=Place.MASS, filling=Filling.SOLID, share=0.20, lungs=(LEFT,)),
     Disease(place=Place.BASAL, filling=Filling.DENSE_GLASS, share=0.30),
@@ -45,6 +46,8 @@ def test_the_stated_share_of_disease_is_the_true_one(
     stated = [row.percentage or 0.0 for row in analysis.measurements[:2]]
     assert stated == pytest.approx([100 * share for share in diseased.shares], abs=POINTS)
     assert "healthy" not in conclusion(analysis)
+    is_solid = disease.filling in {Filling.SOLID, Filling.FLUID}
+    assert (Caution.SOLID_BORDER in analysis.cautions) is is_solid
 
 
 def test_haze_over_both_lungs_is_diffuse_and_has_no_grade(
