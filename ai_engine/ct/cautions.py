@@ -134,7 +134,7 @@ def _has_solid_lung(lungs: LungMasks, found: Mask) -> bool:
     grid, cavity = lungs.grid, lungs.cavity
     solid = remove_thin(found & (grid.hounsfield > SOLID), ANY_RADIUS, grid.spacing)
     volumes = (np.count_nonzero(each) for each in (cavity.right | cavity.left, solid))
-    return max(volumes) * grid.voxel_ml >= SOLID_ML
+    return bool(max(volumes) * grid.voxel_ml >= SOLID_ML)
 
 
 def _is_cut_off(lungs: LungMasks) -> bool:
