@@ -13,7 +13,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from ai_engine.errors import InflatesTooFarError
 from dicom_node.archive.elements import Buffer
 from dicom_node.archive.part10 import decode_head, encode_head
-from dicom_node.archive.readable import mended, readable
+from dicom_node.archive.readable import leave_out_impossible, mended, readable
 from dicom_node.domain.mended import MendedElements
 from dicom_node.domain.reception import UnreadableDatasetError
 
@@ -42,11 +42,13 @@ def read_object(path: Path, *, stop_before_pixels: bool = False) -> Dataset:
         It is damaged.
     """
     try:
-        return _read(path, stop_before_pixels=stop_before_pixels)
+        dataset = _read(path, stop_before_pixels=stop_before_pixels)
     except OSError as error:
         if error.errno is None:  # pydicom's own, of a data set that breaks off
             raise EOFError("the data set breaks off within an element") from error
         raise
+    leave_out_impossible(dataset)
+    return dataset
 
 
 def mended_elements(path: Path) -> MendedElements:

@@ -10,7 +10,9 @@ import struct
 from collections.abc import Iterator
 from types import MappingProxyType
 
+from pydicom import Dataset
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 
 from dicom_node.archive.elements import (
     ITEM,
@@ -73,6 +75,26 @@ def mended(data: Buffer, transfer_syntax_uid: str) -> MendedElements:
         read=tuple(sorted(rewriting.read - rewriting.emptied)),
         emptied=tuple(sorted(rewriting.emptied)),
     )
+
+
+def leave_out_impossible(dataset: Dataset) -> None:
+    """Leave out elements whose bytes pydicom makes no value of, and raises when it is asked for.
+
+    `readable` has written them anew where it could follow the data set; these lie behind damage.
+    """
+    for tag, element in list(dataset.items()):
+        if isinstance(element, RawDataElement) and not _is_value(element):
+            del dataset[tag]
+
+
+def _is_value(element: RawDataElement) -> bool:
+    """Whether pydicom, which prefers the dictionary's VR to UN, makes a value of an element."""
+    vr = element.VR or "UN"
+    if vr == "UN":
+        vr = next(iter(_of_dictionary(element.tag)), "UN")
+    if vr.encode() not in LONG_VRS and vr.encode() not in SHORT_VRS:
+        return False
+    return not isinstance(element.value, bytes) or len(element.value) % _SIZES.get(vr, 1) == 0
 
 
 class _Rewriting:
