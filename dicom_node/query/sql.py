@@ -53,19 +53,20 @@ def is_exact(key: Key) -> bool:
     return not (key.empty and (key.vr in {"DA", "TM"} | NUMBERS))
 
 
-def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition | None:
+def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition:
     """Return what a key without a column says of the JSON text that holds its values.
 
-    It narrows and does not decide: the text may hold the same characters elsewhere. None where
-    nothing of the values must stand there as it is.
+    It narrows and does not decide: the text may hold the same characters elsewhere.
     """
-    if key.empty or key.vr not in _VERBATIM:
-        return None
-    pieces = [_longest_piece(value) for value in key.values]
-    if not all(pieces):
-        return None
+    if key.empty:
+        first = _first_value(text, f"{key.tag:08X}", dialect)
+        return sa.or_(first.is_(None), first == "")
+    named = _stands_in(text, f'"{key.tag:08X}"', dialect)
+    pieces = [_longest_piece(value) for value in key.values if key.vr in _VERBATIM]
+    if not pieces or not all(pieces):
+        return named
     parts = [_stands_in(text, piece, dialect) for piece in pieces]
-    return sa.and_(*parts) if key.every else sa.or_(*parts)
+    return sa.and_(named, sa.and_(*parts) if key.every else sa.or_(*parts))
 
 
 def combined_condition(key: CombinedKey, column: sa.ColumnElement[Any]) -> Condition:
@@ -139,6 +140,12 @@ def _alike(value: str, words: sa.ColumnElement[Any], dialect: str) -> Condition:
         sa.or_(*(_stands_in(words, stem, dialect) for stem in any_of)) for any_of in stems(value)
     ]
     return sa.and_(*each) if each else sa.false()
+
+
+def _first_value(text: sa.ColumnElement[Any], tag: str, dialect: str) -> sa.ColumnElement[Any]:
+    if dialect == "sqlite":
+        return sa.func.json_extract(text, f'$."{tag}".Value[0]')
+    return sa.func.json_extract_path_text(sa.cast(text, sa.JSON), tag, "Value", "0")
 
 
 def _stands_in(text: sa.ColumnElement[Any], piece: str, dialect: str) -> Condition:

@@ -91,4 +91,6 @@ INSTANCE_ATTRIBUTES = sa.Table(
         "instance_number",
         "sop_instance_uid",
     ),
+    # Which classes a study has, and how many of each, is said without reading its instances.
+    sa.Index("ix_instance_attributes_classes", "study_instance_uid", "sop_class_uid"),
 )

@@ -1,7 +1,8 @@
 """Finds studies, series and instances by the columns that are filled when they are indexed."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -65,6 +66,7 @@ _IDENTIFIERS = {
     "AvailableTransferSyntaxUID": "transfer_syntax_uid",
 }
 _FETCHED = 500
+_KEPT_TEXTS = 64
 _COUNTED_AT_ONCE = 500
 
 
@@ -86,7 +88,7 @@ class ObjectSearch:
         left = [
             key for key, (_, exact) in zip(query.conditions, narrowed, strict=True) if not exact
         ]
-        conditions = [each for each, _ in narrowed if each is not None]
+        conditions = self._conditions(level, query.conditions, [each for each, _ in narrowed])
         statement = _select(level).where(*_of_level(level, conditions, decided=not left))
         if left:
             found = self._matching(level, statement, left, window)
@@ -115,13 +117,25 @@ class ObjectSearch:
             self._read() as connection,
             connection.execute(statement, execution_options={"yield_per": _FETCHED}) as rows,
         ):
-            entities = map(_entity, rows)
+            read = lru_cache(_KEPT_TEXTS)(json.loads)  # a study's is that of each of its rows
+            entities = (_entity(row, read) for row in rows)
             matching: Iterator[JsonAttributes] = (
                 each for each in entities if matches(JsonEntity(each), left)
             )
             if level is Level.PATIENT:
                 matching = patients.one_of_each(matching)
             return list(islice(matching, window.offset, last))
+
+    def _conditions(
+        self,
+        level: Level,
+        keys: Sequence[Key | CombinedKey],
+        narrowed: Sequence[Condition | None],
+    ) -> list[Condition]:
+        """Return the conditions, worded for the database: PostgreSQL orders joins by itself."""
+        if self._engine.dialect.name == "sqlite" and level in (Level.SERIES, Level.INSTANCE):
+            return _studies_first(level, keys, narrowed)
+        return [each for each in narrowed if each is not None]
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
@@ -141,6 +155,28 @@ def _narrowed(key: Key | CombinedKey, level: Level, dialect: str) -> tuple[Condi
     if not described.column:
         return mentioned(key, _TEXTS[described.level], dialect), False
     return condition(key, described.column, _columns(level), dialect), is_exact(key)
+
+
+def _studies_first(
+    level: Level, keys: Sequence[Key | CombinedKey], narrowed: Sequence[Condition | None]
+) -> list[Condition]:
+    """Return the conditions of keys; those of studies find the studies first, and then what is in.
+
+    However many series and instances there are, each study is then looked at once.
+    """
+    own: list[Condition] = []
+    of_studies: list[Condition] = []
+    for key, each in zip(keys, narrowed, strict=True):
+        if each is not None:
+            tag = key.date.tag if isinstance(key, CombinedKey) else key.tag
+            described = archive_keys(level)[tag]
+            is_study = described.level in (Level.PATIENT, Level.STUDY)
+            finds = is_study and described.path != "StudyInstanceUID"
+            (of_studies if finds else own).append(each)
+    if not of_studies:
+        return own
+    studies = sa.select(_STUDY.study_instance_uid).where(*of_studies).correlate(None)
+    return [*own, _TABLES[level][-1].c.study_instance_uid.in_(studies)]
 
 
 def _described(key: Key, level: Level) -> QueryKey:
@@ -211,12 +247,12 @@ def _select(level: Level) -> sa.Select[Any]:
     return sa.select(*columns).select_from(joined).order_by(*_ORDER[level])
 
 
-def _entity(row: sa.Row[Any]) -> dict[str, Any]:
+def _entity(row: sa.Row[Any], read: Callable[[str], dict[str, Any]] = json.loads) -> dict[str, Any]:
     parts = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
     entity: dict[str, Any] = {}
     for name in ("instance", "series", "study"):
         if name in parts:
-            entity |= json.loads(parts[name])
+            entity |= read(parts[name])
     for keyword, name in _IDENTIFIERS.items():
         if name in parts:
             entity |= _element(keyword, [parts[name]])
