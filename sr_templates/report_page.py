@@ -10,7 +10,7 @@ from PIL import Image
 
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
 from sr_templates.captions import WARNING_BACKGROUND
-from sr_templates.fonts import font_file
+from sr_templates.fonts import east_asian_font, font_file
 from sr_templates.language.language import ENGLISH, Language
 from sr_templates.overlay import NO_FINDING, WARNING
 from sr_templates.percent import percent
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Embedded, so that the page looks the same anywhere.
 FONT = "notosans"
+EAST_ASIAN = "eastasian"
 NOT_SHOWN = "(in a script that this page's font does not have)"
 NOT_STATED = "not stated"
 MARGIN = 15.0
@@ -71,13 +72,25 @@ class Sheet:
 
     def written(self, text: str) -> str:
         """Give a text as it is, or say that the font lacks its script."""
-        words = written(text, self.letters)
+        words = written(text, self._letters_for(text))
         return self.language.said(words) if words == NOT_SHOWN else words
 
     def name(self, name: str) -> str:
-        """Give a person name as a page writes it."""
-        words = name_written(name, self.letters)
+        """Give a person name as a page writes it: with its ideographic group where it has one."""
+        words = name_written(name, self._letters_for(name))
         return self.language.said(words) if words == NOT_SHOWN else words
+
+    def _letters_for(self, text: str) -> frozenset[int]:
+        """Return what can be drawn of a text; an East Asian font is loaded where it is needed."""
+        if self.letters.issuperset(map(ord, text)):
+            return self.letters
+        font = east_asian_font()
+        if font is None or font.letters.isdisjoint(map(ord, text)):
+            return self.letters
+        if EAST_ASIAN not in self.pdf.fonts:
+            self.pdf.add_font(EAST_ASIAN, fname=str(font.file))
+            self.pdf.set_fallback_fonts([EAST_ASIAN])
+        return self.letters | font.letters
 
     def line(
         self, words: str, *, size: float, height: float, align: str = "L", fill: bool = False
@@ -123,13 +136,22 @@ class Sheet:
 
 
 def name_written(name: str, letters: Set[int]) -> str:
-    """Give the first group of a person name that the font can write, as "Family, Given"."""
-    for group in name.split("="):
-        family, *given = (part.strip() for part in group.split("^"))
-        words = ", ".join(part for part in (family, " ".join(filter(None, given))) if part)
-        if words and written(words, letters) == words:
-            return words
-    return NOT_SHOWN if name else ""
+    """Give a person name as "Family, Given", by the groups that the font can write.
+
+    The first of them leads; the ideographic one, by which people know the patient, stands behind
+    it (PS3.5, 6.2.1.1).
+    """
+    alphabetic, *others = name.split("=")
+    groups = [_group(alphabetic, ", "), *(_group(each, " ") for each in others)]
+    shown = [each if each and written(each, letters) == each else "" for each in groups]
+    first = next(filter(None, shown), NOT_SHOWN if name else "")
+    ideographic = shown[1] if len(shown) > 1 else ""
+    return f"{first} ({ideographic})" if ideographic not in ("", first) else first
+
+
+def _group(group: str, between: str) -> str:
+    family, *given = (part.strip() for part in group.split("^"))
+    return between.join(part for part in (family, " ".join(filter(None, given))) if part)
 
 
 def written(text: str, letters: Set[int]) -> str:

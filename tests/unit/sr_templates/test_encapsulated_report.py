@@ -1,6 +1,7 @@
 """The page for people is a valid encapsulated PDF that never shows a wrong name."""
 
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from pydicom.dataset import Dataset
 
 from ai_engine.prediction import Prediction
 from sr_templates.encapsulated_report import build_encapsulated_report
-from sr_templates.report_page import NOT_SHOWN, name_written, written
+from sr_templates.fonts import east_asian_font
+from sr_templates.report_page import NOT_SHOWN, blank_sheet, name_written, written
 from sr_templates.validation import problems
 from tests.peers.process import program
 from tests.unit.sr_templates.builders import (
@@ -91,6 +93,33 @@ def test_another_model_gives_another_page() -> None:
 )
 def test_a_name_is_shown_in_a_script_that_the_font_has_or_not_at_all(name: str, words: str) -> None:
     assert name_written(name, LATIN_AND_CYRILLIC) == words
+
+
+def test_the_signs_of_a_name_stand_behind_its_letters() -> None:
+    signs = LATIN_AND_CYRILLIC | frozenset(map(ord, "王小東山田太郎"))
+    assert name_written("Wang^XiaoDong=王^小東", signs) == "Wang, XiaoDong (王 小東)"
+    assert name_written("=山田^太郎=やまだ^たろう", signs) == "山田 太郎"
+
+
+def test_an_installed_font_writes_east_asian_names(tmp_path: Path) -> None:
+    if east_asian_font() is None:
+        pytest.skip("no font with East Asian signs (Debian: apt-get install fonts-droid-fallback)")
+    sheet = blank_sheet(datetime(2026, 1, 1, tzinfo=UTC))
+    names = ("Wang^XiaoDong=王^小東", "Hong^Gildong=洪^吉洞", "Әбдіғали^Қуаныш", "Ștefănescu^Țuțu")
+    for name in names:
+        sheet.line(sheet.name(name), size=12, height=8)
+    page = tmp_path / "names.pdf"
+    page.write_bytes(bytes(sheet.pdf.output()))
+    command = [program("gs", "ghostscript"), "-q", "-dBATCH", "-dNOPAUSE", "-sDEVICE=txtwrite"]
+    shown = subprocess.run(
+        [*command, "-sOutputFile=-", page], capture_output=True, text=True, check=True
+    ).stdout
+    assert [line.strip() for line in shown.splitlines() if line.strip()] == [
+        "Wang, XiaoDong (王 小東)",
+        "Hong, Gildong (洪 吉洞)",
+        "Әбдіғали, Қуаныш",
+        "Ștefănescu, Țuțu",
+    ]
 
 
 def test_no_letter_is_ever_replaced() -> None:
