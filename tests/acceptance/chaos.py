@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -97,13 +98,19 @@ class Sender:
             while not self.stopped.is_set():
                 self.attempts += 1
                 try:
-                    done = dcmsend(self.peer, [folder], calling=self.calling)
+                    done = dcmsend(self.peer, [folder], calling=self.calling, options=("-v",))
                 except subprocess.TimeoutExpired:
                     continue
-                if done.returncode == 0:
+                if _stored(done) == len(list(folder.iterdir())):
                     self.sent.append(study)
                     break
                 self.stopped.wait(0.5)
+
+
+def _stored(done: "subprocess.CompletedProcess[str]") -> int:
+    """Return how many objects were stored: what a peer refuses is no failure to ``dcmsend``."""
+    said = re.search(r"with status SUCCESS\s*: (\d+)", done.stdout)
+    return int(said[1]) if said and done.returncode == 0 else 0
 
 
 def make_large_study(folder: Path, number: int, images: int) -> SentStudy:
