@@ -25,6 +25,7 @@ from bench import (
     review_queue,
     search,
     startup,
+    stow,
     viewing,
 )
 from bench.rows import Row, as_table, write
@@ -46,6 +47,8 @@ def parts(options: argparse.Namespace, folder: Path) -> Iterator[Part]:
     yield "reception", lambda: reception.measure_all(rounds=options.rounds)
     yield "review_queue", lambda: review_queue.measure(options.items)
     yield "search", search.measure
+    if shutil.which("Orthanc"):
+        yield "stow", stow.measure
     yield "growth", lambda: growth.measure(growth.SIZES)
     yield "experts", lambda: experts.measure(options.seconds)
     if shutil.which("chromium"):
