@@ -10,6 +10,7 @@ pytest.importorskip("tensorflow")
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras
 def test_xception_starts_from_keras_own_file(tmp_path: Path) -> None:
     from ai_engine.kinds.start_file import start_of_file  # noqa: PLC0415
     from ai_engine.kinds.start_weights import start_network  # noqa: PLC0415
