@@ -109,7 +109,7 @@ class Sender:
 
 def _stored(done: "subprocess.CompletedProcess[str]") -> int:
     """Return how many objects were stored: what a peer refuses is no failure to ``dcmsend``."""
-    said = re.search(r"with status SUCCESS\s*: (\d+)", done.stdout)
+    said = re.search(r"with status SUCCESS\s*: (\d+)", done.stderr)
     return int(said[1]) if said and done.returncode == 0 else 0
 
 
