@@ -4,7 +4,8 @@ Rows stay what counts: a bell that nobody hears, or that cannot be rung, only ha
 """
 
 import logging
-import select
+import math
+import selectors
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -81,15 +82,20 @@ class WorkBell:
     def _hear(
         self, connection: psycopg.Connection[tuple[object, ...]], told: Callable[[float], None]
     ) -> None:
-        # Through a pooler of transactions nothing is ever heard: heard is who hears oneself.
         connection.execute(f"LISTEN {_CHANNEL}")
-        connection.execute("SELECT pg_notify(%s, '0')", (_CHANNEL,))
-        while not self._over.is_set():
-            for each in connection.notifies(timeout=0):
-                self._is_lost = False
-                self._is_heard.set()
-                told(_seconds(each.payload))
-            select.select([connection.fileno(), self._woken.fileno()], [], [])
+        # Through a pooler of transactions others are never heard, but what this connection itself
+        # sends may come back with its answer: heard is who hears another connection.
+        with self._connected() as other:
+            other.execute("SELECT pg_notify(%s, '0')", (_CHANNEL,))
+        with selectors.DefaultSelector() as selector:  # select() fails from descriptor 1024 on
+            for each in (connection, self._woken):
+                selector.register(each, selectors.EVENT_READ)
+            while not self._over.is_set():
+                for heard in connection.notifies(timeout=0):
+                    self._is_lost = False
+                    self._is_heard.set()
+                    told(_seconds(heard.payload))
+                selector.select()
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
@@ -107,6 +113,7 @@ class WorkBell:
 
 def _seconds(payload: str) -> float:
     try:
-        return max(float(payload), 0.0)
+        seconds = float(payload)
     except ValueError:  # of another version
         return 0.0
+    return max(seconds, 0.0) if math.isfinite(seconds) else 0.0

@@ -189,10 +189,19 @@ class WorkflowEngine:
         if sharing:
             DBOS.register_queue(VERDICTS, worker_concurrency=_DIRECT)
         self._looks.tell()
+        self._expect_delays()
         self._debouncer = Debouncer.create(self._analyse, queue=STUDIES)
         self.take_up_versions()
         if forgotten := self._rows.forget_foreign_values(StepValues().name()):
             _LOG.warning("values of earlier serialisers forgotten workflows=%d", forgotten)
+
+    def _expect_delays(self) -> None:
+        """Look when the quiet periods end that have begun before this start."""
+        now = time.time()
+        delayed = DBOS.list_workflows(status="DELAYED", load_input=False, load_output=False)
+        for each in delayed:
+            if each.delay_until_epoch_ms is not None:
+                self._looks.expect(each.delay_until_epoch_ms / 1000 - now)
 
     def stop(self, timeout: float = 10.0) -> None:
         """Let running workflows end, up to ``timeout`` seconds; the rest is taken up next time."""
@@ -211,12 +220,21 @@ class WorkflowEngine:
                 self._direct.add(workflow_id)
         with SetWorkflowID(workflow_id):
             if is_direct:
-                DBOS.start_workflow(self._analyse, study_instance_uid)
+                self._start_directly(workflow_id, study_instance_uid)
             else:
                 DBOS.enqueue_workflow(STUDIES, self._analyse, study_instance_uid)
         if not is_direct:
             self._looks.tell_all()
         return workflow_id
+
+    def _start_directly(self, workflow_id: str, study_instance_uid: str) -> None:
+        try:
+            DBOS.start_workflow(self._analyse, study_instance_uid)
+        except BaseException:
+            # No thread will give the place back, and its row, if there is one, is an orphan.
+            with self._lock:
+                self._direct.discard(workflow_id)
+            raise
 
     def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
         """Start analysing a study ``seconds`` after the last call for it."""

@@ -55,11 +55,11 @@ class News:
         stopping: threading.Event,
         *,
         net: Callable[[], float],
-        looked: Callable[[], None] | None = None,
+        looked: Callable[[bool], None] | None = None,
     ) -> None:
         """Take over an event; threads look after ``net`` seconds without news, or as DBOS has it.
 
-        ``looked`` is called when a thread that news had woken has done its look.
+        ``looked`` is called when a thread has done its look, with whether news had woken it.
         """
         self._net = net
         self._looked = looked
@@ -74,6 +74,12 @@ class News:
 
     def tell(self) -> None:
         """Have every thread look, now or as soon as it has done what it is doing."""
+        with self._condition:
+            self._lively_until = time.monotonic() + _LIVELY
+            self._tell()
+
+    def tell_once(self) -> None:
+        """Have every thread look, and then rest as before: most probably there is nothing."""
         with self._condition:
             self._tell()
 
@@ -93,10 +99,11 @@ class News:
         """Wait for the stop, for news, or for long (threading.Event.wait)."""
         if timeout is not None and timeout <= 0:
             return self._is_stopping()
-        if self._looked is not None and getattr(self._mine, "was_told", False):
-            self._looked()
+        if self._looked is not None and getattr(self._mine, "has_waited", False):
+            self._looked(self._mine.was_told)
         with self._condition:
             self._mine.was_told = self._wait(self._net() if timeout is None else timeout)
+            self._mine.has_waited = True
             self._mine.count = self._count
             return self._is_stopping()
 
@@ -107,6 +114,7 @@ class News:
             now = time.monotonic()
             while self._due and self._due[0] <= now:
                 heapq.heappop(self._due)
+                self._lively_until = now + _LIVELY
                 self._tell()
             if getattr(self._mine, "count", 0) != self._count:
                 return True
@@ -118,7 +126,6 @@ class News:
 
     def _tell(self) -> None:
         self._count += 1
-        self._lively_until = time.monotonic() + _LIVELY
         self._condition.notify_all()
 
 
@@ -146,7 +153,7 @@ class Looks:
         self._delays = News(
             dbos._background_jobs_stop_event,  # noqa: SLF001
             net=self._net,
-            looked=self.tell,
+            looked=self._delays_seen,
         )
         # Ends the threads that listen for messages between workflows and that pass them on.
         dbos._sys_db._run_background_processes = False  # noqa: SLF001
@@ -174,6 +181,19 @@ class Looks:
         deadline = time.monotonic() + timeout
         while self._running() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+    def expect(self, seconds: float) -> None:
+        """Say that a delay which this process has not told of ends when ``seconds`` have passed."""
+        if self._delays is not None:
+            self._delays.tell_in(max(seconds, 0.0))
+
+    def _delays_seen(self, was_told: bool) -> None:
+        # A delay of which nobody told, from before a restart, may have filled a queue, too.
+        for each in self._queues:
+            if was_told:
+                each.tell()
+            else:
+                each.tell_once()
 
     def _hear(self, seconds: float) -> None:
         if seconds <= 0:

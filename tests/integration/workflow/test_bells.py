@@ -1,9 +1,14 @@
 """Hosts on one PostgreSQL tell each other of work: nothing here looks for it by itself in time."""
 
+import os
+import resource
 import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import cast
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -126,6 +131,33 @@ def test_a_bell_is_heard_again_after_the_database_was_away(postgres: PostgreSql,
     bell.ring(3.25)
     wait_for(lambda: 3.25 in rung)
     bell.stop()
+
+
+def test_who_listens_hears_another_connection_where_many_files_are_open(url: str) -> None:
+    # What a connection itself sends comes back with its answer through a pooler of transactions,
+    # too, which lets nothing else through; and select() takes no descriptor from 1024 on.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    rung: list[float] = []
+    bell = WorkBell(url)
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        listener = stack.enter_context(psycopg.connect(url, autocommit=True))
+        listener.execute("LISTEN dicom_node_work")
+        for _ in range(1100):
+            stack.enter_context(Path(os.devnull).open("rb"))
+        stack.callback(bell.stop)
+        bell.listen(rung.append)
+        (first,) = listener.notifies(timeout=60, stop_after=1)
+        listening = listener.execute(
+            "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND pid != %s",
+            (listener.info.backend_pid,),
+        ).fetchall()
+        wait_for(bell.is_heard)
+        bell.ring(3.25)
+        wait_for(lambda: 3.25 in rung)
+        assert listening
+        assert (first.pid,) not in listening
 
 
 def test_a_bell_that_cannot_be_rung_is_no_error() -> None:

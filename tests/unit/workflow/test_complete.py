@@ -333,3 +333,13 @@ def test_series_of_which_nothing_came_are_not_waited_for(desk: Desk, engine: sa.
     assert desk.starter.awaited == [(STUDY, 2.0)]
     desk.clock.advance(2)
     assert desk.completion.claim(STUDY, "w") is not None
+
+
+@pytest.mark.parametrize(("seconds", "is_claimed"), [(1.6, True), (1.4, False)])
+def test_clocks_that_differ_a_little_do_not_leave_a_study_to_the_next_sweep(
+    desk: Desk, seconds: float, is_claimed: bool
+) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    desk.clock.advance(seconds)
+    assert (desk.completion.claim(STUDY, "w") is not None) is is_claimed

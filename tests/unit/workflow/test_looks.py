@@ -114,11 +114,35 @@ def test_who_is_told_passes_it_on_after_the_look(stopping: threading.Event) -> N
     passed_on: SimpleQueue[bool] = SimpleQueue()
     looked: list[bool] = []
     news = News(
-        stopping, net=lambda: _LONG, looked=lambda: passed_on.put(bool(looked)) if looked else None
+        stopping,
+        net=lambda: _LONG,
+        looked=lambda was_told: passed_on.put(was_told and bool(looked)),
     )
     Looker(stopping, lambda: looked.append(True))
     news.tell_in(0.0)
     assert passed_on.get(timeout=_PATIENCE)
+
+
+def test_a_look_without_news_is_passed_on_too(stopping: threading.Event) -> None:
+    passed_on: SimpleQueue[bool] = SimpleQueue()
+    News(stopping, net=lambda: 0.01, looked=passed_on.put)
+
+    def look() -> None:
+        while not stopping.wait(timeout=0.01):
+            pass
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    assert not passed_on.get(timeout=_PATIENCE)
+    stopping.set()
+    looking.join(_PATIENCE)
+
+
+def test_a_single_look_is_taken_by_every_thread(stopping: threading.Event) -> None:
+    news = News(stopping, net=lambda: _LONG)
+    lookers = [Looker(stopping, nothing) for _ in range(2)]
+    news.tell_once()
+    assert all(each.has_looked() for each in lookers)
 
 
 def test_a_look_that_is_not_waited_for_is_not_waited_for(stopping: threading.Event) -> None:

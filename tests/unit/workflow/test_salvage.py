@@ -3,6 +3,7 @@
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from dicom_node.domain.study import StoredStudy, StudyState
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.workflow import engine as engine_module
+from dicom_node.workflow import looks
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.salvage import Salvage
 from dicom_node.workflow.contract import contract_of
@@ -138,6 +140,34 @@ def test_a_study_that_is_being_analysed_is_left_alone(node: Node) -> None:
         for _ in range(3):
             node.salvage.sweep()
         assert node.works.index.study(STUDY).state is StudyState.COMPLETE
+    wait_for(lambda: node.works.index.study(STUDY).state is StudyState.ANALYSED)
+
+
+def test_a_quiet_period_ends_in_time_although_the_node_was_started_anew(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "_NET", 600.0)
+    monkeypatch.setattr(looks, "_LIVELY", 0.0)
+    node.start()
+    node.engine.analyse_when_quiet(STUDY, 4.0)
+    node.stop()
+    node.start()
+    wait_for(lambda: node.works.index.study(STUDY).state is StudyState.ANALYSED)
+
+
+def test_what_no_thread_was_found_for_is_an_orphan(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    node.start()
+    with monkeypatch.context() as busy:
+        busy.setattr(ThreadPoolExecutor, "submit", refuse)
+        with pytest.raises(RuntimeError, match="thread"):
+            node.engine.analyse_now(STUDY)
+    (orphan,) = node.engine.orphans()
+    node.engine.take_up(orphan)
     wait_for(lambda: node.works.index.study(STUDY).state is StudyState.ANALYSED)
 
 
