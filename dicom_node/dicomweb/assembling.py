@@ -30,6 +30,7 @@ _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _TEXTS = frozenset({"LT", "ST", "UC", "UR", "UT"})
 _PIXEL_TAG = (0x7FE0, 0x0010)
 _PIECE = 2**20
+_LONGEST_NUMBER = 12  # PS3.5 Section 6.2: of VR IS
 _LONGEST_ELEMENT = 2**32 - 2
 # Of several syntaxes of one media type, the first here is meant where no syntax is named.
 _SYNTAX_OF = {media_type: uid for uid, media_type in reversed(FRAME_MEDIA_TYPES.items())} | {
@@ -72,7 +73,8 @@ class Described:
     def frames(self) -> int:
         """How many parts its pixels come in, where they are compressed."""
         count = _first(self.attributes, "00280008")
-        return int(count) if count.isascii() and count.isdecimal() else 1
+        is_number = count.isascii() and count.isdecimal() and len(count) <= _LONGEST_NUMBER
+        return int(count) if is_number else 1
 
     @property
     def pixel_address(self) -> str:
@@ -109,13 +111,17 @@ def assemble(
     """
     pixels = bulk.get(found.pixel_address, ()) if found.pixel_address else ()
     syntax = _syntax(pixels)
-    before, after = _encoded(found, bulk)
     meta = FileMeta(
         sop_class_uid=found.sop_class_uid,
         sop_instance_uid=found.sop_instance_uid,
         transfer_syntax_uid=syntax,
     )
-    into.write(encode_head(meta))
+    try:
+        head = encode_head(meta)
+    except struct.error as error:
+        raise CannotAssembleError("its UIDs are too long to be written") from error
+    before, after = _encoded(found, bulk)
+    into.write(head)
     into.write(before)
     if pixels and syntax == EXPLICIT_LITTLE:
         _write_native(found, pixels, into)

@@ -4,7 +4,6 @@ An object is taken as soon as the last of its values has come, so that what wait
 a client sends the values of one object together, and is bounded where it does not.
 """
 
-import json
 from collections.abc import Iterator
 
 from dicom_node.dicomweb.assembling import (
@@ -15,6 +14,7 @@ from dicom_node.dicomweb.assembling import (
     described,
 )
 from dicom_node.dicomweb.errors import BadRequestBodyError
+from dicom_node.dicomweb.json_bodies import read_json
 from dicom_node.dicomweb.media_types import OCTET_STREAM
 from dicom_node.dicomweb.parts import PartHeaders
 from dicom_node.dicomweb.uploads import (
@@ -91,7 +91,7 @@ class DescribedObjects:
         if part.size > LARGEST_METADATA or part.overflowed or part.is_lost:
             raise BadRequestBodyError("the metadata is more than is taken")
         try:
-            objects = described(json.loads(bytes(part.getbuffer())))
+            objects = described(read_json(bytes(part.getbuffer())))
         except (ValueError, RecursionError) as error:
             raise BadRequestBodyError("the metadata is no JSON") from error
         finally:

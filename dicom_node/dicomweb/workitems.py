@@ -17,6 +17,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from dicom_node.dicomweb.json_bodies import read_json
 from dicom_node.domain.peer_message import Channel
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.query.errors import UnusableQueryError
@@ -366,7 +367,7 @@ async def _payload(request: Request) -> Dataset:
     if kind not in (MEDIA_TYPE, "application/json"):
         raise HTTPException(415, f"send {MEDIA_TYPE}")
     try:
-        return _dataset(json.loads(body))
+        return _dataset(read_json(body))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise HTTPException(400, "the payload is no data set in the DICOM JSON Model") from error
 

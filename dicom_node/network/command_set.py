@@ -27,8 +27,17 @@ _STATUS, _AFFECTED_INSTANCE, _REQUESTED_INSTANCE = 0x0900, 0x1000, 0x1001
 _LONGEST_UID = 64
 _HEAD = struct.Struct("<HHL")
 _SHORT = struct.Struct("<H")
-# PS3.7 Annex C
+_MOVE_DESTINATION, _PRIORITY = 0x0600, 0x0700
+_EVENT_TYPE, _ACTION_TYPE, _ATTRIBUTES = 0x1002, 0x1008, 0x1005
+_C_GET, _C_FIND, _C_MOVE = 0x0010, 0x0020, 0x0021
+_N_EVENT_REPORT, _N_ACTION, _N_CREATE = 0x0100, 0x0130, 0x0140
+_LOWEST_PRIORITY = 2
+_LONGEST_TITLE = 16
+_TAG_BYTES = 4
+# PS3.7 Annex C, and PS3.4 Section C.4.2.1.5 of the destination
 _PROCESSING_FAILURE = 0x0110
+_NO_SUCH_EVENT, _INVALID_ARGUMENT, _NO_SUCH_ACTION = 0x0113, 0x0115, 0x0123
+_DESTINATION_UNKNOWN = 0xA801
 _INVALID_SOP_INSTANCE, _NO_SUCH_SOP_CLASS = 0x0117, 0x0118
 _SOP_CLASS_NOT_SUPPORTED, _UNRECOGNIZED_OPERATION = 0x0122, 0x0211
 
@@ -82,12 +91,45 @@ class CommandSet:
             (_AFFECTED_INSTANCE, _INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
             (_REQUESTED_INSTANCE, _INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
         )
-        needed = (_AFFECTED_CLASS, _AFFECTED_INSTANCE) if self.field == C_STORE_RQ else ()
+        needed = self._needed()
         for element, status, comment in faults:
             present = bool(self.elements.get(element, b"").strip(b" \0"))
             if (present or element in needed) and not self._uid(element):
                 return Fault(status=status, comment=comment)
+        return self._argument_fault()
+
+    def _needed(self) -> tuple[int, ...]:
+        """Return which UIDs a request must have (PS3.7 Sections 9.3 and 10.3)."""
+        if self.field in (C_STORE_RQ, _N_EVENT_REPORT):
+            return (_AFFECTED_CLASS, _AFFECTED_INSTANCE)
+        if self.field < _N_EVENT_REPORT or self.field == _N_CREATE:
+            return (_AFFECTED_CLASS,)
+        return (_REQUESTED_CLASS, _REQUESTED_INSTANCE)
+
+    def _argument_fault(self) -> Fault | None:
+        """Return what is wrong with the other elements that the library would stumble over."""
+        if self.field in (_C_GET, _C_FIND, _C_MOVE):
+            priority = self.elements.get(_PRIORITY, b"\0\0")[: _SHORT.size]
+            if int.from_bytes(priority, "little") > _LOWEST_PRIORITY:
+                return Fault(status=_INVALID_ARGUMENT, comment="Priority is none that there is")
+        if self.field == _C_MOVE and not self._is_title(_MOVE_DESTINATION):
+            return Fault(status=_DESTINATION_UNKNOWN, comment="Move Destination is no AE title")
+        if self.field == _N_EVENT_REPORT and not self._is_short(_EVENT_TYPE):
+            return Fault(status=_NO_SUCH_EVENT, comment="Event Type ID is none")
+        if self.field == _N_ACTION and not self._is_short(_ACTION_TYPE):
+            return Fault(status=_NO_SUCH_ACTION, comment="Action Type ID is none")
+        if len(self.elements.get(_ATTRIBUTES, b"")) % _TAG_BYTES:
+            return Fault(status=_INVALID_ARGUMENT, comment="Attribute Identifier List is none")
         return None
+
+    def _is_short(self, element: int) -> bool:
+        return len(self.elements.get(element, b"")) == _SHORT.size
+
+    def _is_title(self, element: int) -> bool:
+        value = self.elements.get(element, b"").strip(b" \0")
+        text = value.decode("ascii", "replace")
+        usable = value.isascii() and text.isprintable() and "\\" not in text
+        return usable and 0 < len(value) <= _LONGEST_TITLE
 
     def _uid(self, element: int) -> str:
         value = self.elements.get(element, b"").strip(b" \0")

@@ -18,6 +18,7 @@ from dicom_node.network.sources import SourceOfQueries
 from dicom_node.network.status import CANCELED, OUT_OF_RESOURCES, QUERY_MISMATCH, UNABLE, response
 from dicom_node.query.errors import UnusableQueryError
 from dicom_node.query.information_model import find_answer, read_find
+from dicom_node.query.reading import UNREADABLE
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class QueryScp:
 
     def _answers(self, event: Event) -> Iterator[Answer]:
         context: Any = event.context
-        request = read_find(event.identifier, FIND_MODELS[str(context.abstract_syntax)])
+        request = read_find(identifier_of(event), FIND_MODELS[str(context.abstract_syntax)])
         source = self._source()
         matches = source.holdings.find(request, most=source.max_results)
         status = _PENDING if request.is_whole else _PENDING_WITHOUT_SOME_KEYS
@@ -75,6 +76,20 @@ class QueryScp:
         if matches.more:
             text = f"more than {source.max_results} match: narrow the query"
             yield response(OUT_OF_RESOURCES, text), None
+
+
+def identifier_of(event: Event) -> Dataset:
+    """Return the identifier of a C-FIND request.
+
+    Raises
+    ------
+    UnusableQueryError
+        It cannot be read.
+    """
+    try:
+        return event.identifier
+    except UNREADABLE as error:
+        raise UnusableQueryError("the identifier cannot be read") from error
 
 
 def tell_query(event: Event, emit: Emit, *, problem: str) -> None:

@@ -42,11 +42,11 @@ from dicom_node.network.suboperations import (
 from dicom_node.query.catalogue import ArchivedObject
 from dicom_node.query.errors import UnusableQueryError
 from dicom_node.query.information_model import read_retrieve
+from dicom_node.query.reading import UNREADABLE
 
 logger = logging.getLogger(__name__)
 
 _PENDING = 0xFF00
-_UNREADABLE = (AttributeError, KeyError, NotImplementedError, OSError, TypeError, ValueError)
 _MOST_OPERATIONS = 0xFFFF  # the numbers of a response are US
 Request = Any  # C_MOVE or C_GET: pynetdicom's primitives have no common type
 
@@ -61,9 +61,10 @@ class RetrievalRefusedError(NodeError):
 
 @dataclass(slots=True, kw_only=True)
 class _Progress:
-    """How many sub-operations came out in which way."""
+    """How many sub-operations came out in which way; ``untried`` ones have failed as well."""
 
     remaining: int
+    untried: int = 0
     completed: int = 0
     warning: int = 0
     failed: list[str] = field(default_factory=list)
@@ -132,7 +133,8 @@ class RetrieveScp:
                 calling_ae=association.proposal.calling_ae,
                 completed=progress.completed,
                 warning=progress.warning,
-                failed=len(progress.failed),
+                failed=len(progress.failed) + progress.untried,
+                problem=answers.problem,
             ),
         )
         self._tell(association, message, studies, progress, answers.problem)
@@ -147,7 +149,7 @@ class RetrieveScp:
     ) -> None:
         caller = association.proposal.calling_ae
         moves = isinstance(message, C_MOVE)
-        left = progress.remaining + len(progress.failed)
+        left = progress.remaining + progress.untried + len(progress.failed)
         with suppress(ReceptionStoppedError):
             self._emit(
                 InstancesRetrieved(
@@ -227,7 +229,7 @@ class _Answers:
         """Give the final response."""
         if status not in (SUCCESS, SUBOPERATIONS_FAILED, CANCELED) and progress.remaining:
             # Sub-operations that were never tried have failed (Section C.4.2.1.6).
-            progress.remaining = 0
+            progress.untried, progress.remaining = progress.remaining, 0
         self.problem = comment
         self._send(progress, status, comment)
 
@@ -241,7 +243,7 @@ class _Answers:
         if status in (_PENDING, CANCELED):
             answer.NumberOfRemainingSuboperations = progress.remaining
         answer.NumberOfCompletedSuboperations = progress.completed
-        answer.NumberOfFailedSuboperations = len(progress.failed)
+        answer.NumberOfFailedSuboperations = len(progress.failed) + progress.untried
         answer.NumberOfWarningSuboperations = progress.warning
         if status not in (_PENDING, SUCCESS) and progress.failed:
             answer.Identifier = BytesIO(self._failed(progress))
@@ -261,5 +263,5 @@ def _identifier(message: Request, context: PresentationContext) -> Dataset:
         return decode(
             message.Identifier, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UnusableQueryError("the identifier cannot be read") from error

@@ -41,7 +41,7 @@ from dicom_node.network.events import (
 )
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import ObjectLimits
-from dicom_node.network.query_scp import tell_query
+from dicom_node.network.query_scp import identifier_of, tell_query
 from dicom_node.network.reactor import Reactor, ReceivingAssociation
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
 from dicom_node.network.status import response
@@ -258,7 +258,7 @@ class WorklistScp:
         find = self._steps.find_modality_worklist if modality else self._steps.find
         count, problem = 0, ""
         try:
-            for match in find(read_identifier(event.identifier)):
+            for match in find(read_identifier(identifier_of(event))):
                 if event.is_cancelled:
                     yield _CANCELED, None
                     break

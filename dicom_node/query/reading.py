@@ -5,6 +5,7 @@ same from a URL. What is beyond the limits is refused before anything is searche
 """
 
 import re
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,18 @@ _COMBINED = tuple(
     (tag_of(f"{name}Date"), tag_of(f"{name}Time"))
     for name in ("Study", "Series", "Acquisition", "Content", "PerformedProcedureStepStart")
 )
-UNREADABLE = (AttributeError, KeyError, NotImplementedError, OverflowError, TypeError, ValueError)
+UNREADABLE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,18 @@ from tests.peers import dcmtk, node
 from tests.peers.objects import announcement, dataset_bytes, encoded, make_dataset
 from tests.peers.orthanc import Orthanc
 from tests.peers.process import free_port
+from tests.peers.raw_pdu import (
+    APPLICATION_CONTEXT,
+    USER_INFORMATION,
+    associate_rq,
+    command,
+    context,
+    data_tf,
+    fragment,
+    item,
+    raw_peer,
+    short,
+)
 from tests.peers.raw_scu import rejection
 from tests.peers.scp import answering_scp
 from tests.unit.builders import EPOCH, an_entity
@@ -244,6 +256,19 @@ def test_a_query_that_does_not_fit_gets_its_status(
     assert answered.last.ErrorComment
 
 
+def test_an_identifier_that_breaks_off_gets_its_status(hospital: Hospital) -> None:
+    sop_class = str(StudyRootQueryRetrieveInformationModelFind).encode()
+    offered = item(0x10, APPLICATION_CONTEXT) + context(1, sop_class) + USER_INFORMATION
+    elements = {0x0002: sop_class + b"\0", 0x0100: short(0x0020), 0x0110: short(5)}
+    find = command(elements | {0x0700: short(0), 0x0800: short(1)})
+    sequences = b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff" * 50
+    with raw_peer(hospital.peer) as peer:
+        peer.open(associate_rq(calling=READER.encode().ljust(16), items=offered))
+        peer.send(data_tf(fragment(find, of_command=True), fragment(sequences, of_command=False)))
+        assert peer.status() == (5, 0xA900)
+        peer.release()
+
+
 def test_more_matches_than_the_limit_are_said_to_be_too_many(hospital: Hospital) -> None:
     identifier = a_query("IMAGE", StudyInstanceUID=f"{ROOT}.1", SeriesInstanceUID=f"{ROOT}.1.1")
     answered = asked(hospital, StudyRootQueryRetrieveInformationModelFind, identifier)
@@ -341,6 +366,7 @@ def test_a_move_to_where_nothing_can_go_gets_its_status(
     answered = asked(hospital, move, identifier, to=to)
     assert answered.statuses == statuses
     assert answered.last.ErrorComment
+    assert answered.last.NumberOfFailedSuboperations == 2 * PER_SERIES
 
 
 def test_a_move_without_keys_is_refused(hospital: Hospital) -> None:

@@ -43,6 +43,38 @@ def test_a_class_uid_that_cannot_be_is_not_supported() -> None:
     assert status_of(normalized) == 0x0118
 
 
+def request(field: int, **elements: bytes) -> bytes:
+    needed = {0x0100: short(field), 0x0110: short(1), 0x0800: short(0x0101)}
+    return command(needed | {int(name[1:], 16): value for name, value in elements.items()})
+
+
+@pytest.mark.parametrize("field", [0x0010, 0x0020, 0x0021, 0x0030])
+def test_a_composite_request_without_a_class_is_answered(field: int) -> None:
+    assert status_of(request(field, e0600=b"PACS")) == 0x0122
+
+
+@pytest.mark.parametrize("field", [0x0110, 0x0120, 0x0130, 0x0150])
+def test_a_normalized_request_names_class_and_instance(field: int) -> None:
+    assert status_of(request(field, e1001=b"1.2", e1008=short(1))) == 0x0118
+    assert status_of(request(field, e0003=b"1.2", e1008=short(1))) == 0x0117
+    assert status_of(request(field, e0003=b"1.2", e1001=b"1.2", e1008=short(1))) is None
+
+
+@pytest.mark.parametrize("title", [b"", b"    ", b"\0\0", b"\xe4\xf6", b"A\x01", b"X" * 18])
+def test_a_move_destination_that_is_no_ae_title_is_unknown(title: bytes) -> None:
+    assert status_of(request(0x0021, e0002=b"1.2", e0600=title)) == 0xA801
+    assert status_of(request(0x0021, e0002=b"1.2", e0600=b" PACS ")) is None
+
+
+def test_arguments_that_there_are_not_are_invalid() -> None:
+    assert status_of(request(0x0020, e0002=b"1.2", e0700=short(7))) == 0x0115
+    assert status_of(request(0x0020, e0002=b"1.2", e0700=short(2))) is None
+    named = {"e0003": b"1.2", "e1001": b"1.2"}
+    assert status_of(request(0x0130, **named)) == 0x0123
+    assert status_of(request(0x0110, **named, e1005=b"\1\2\3")) == 0x0115
+    assert status_of(request(0x0100, e0002=b"1.2", e1000=b"1.2")) == 0x0113
+
+
 @pytest.mark.parametrize("field", [0x0002, 0x0160, 0x7FFF])
 def test_an_operation_that_there_is_not_is_not_recognized(field: int) -> None:
     assert status_of(store_rq(b"1.2.3", e0100=short(field))) == 0x0211

@@ -172,6 +172,9 @@ def test_values_within_sequences_come_as_bulk_data_too(
         ([{"00080018": {"vr": "UI", "Value": ["1.2.3"]}}], 409),
         ([{"00080018": 5, "7FE00010": {"vr": "OW", "BulkDataURI": ["x"]}}], 409),
         ([{"00280010": {"vr": "US", "Value": ["x"]}}], 409),
+        ([{"00080018": {"vr": "UI", "Value": ["1." * 50_000]}}], 409),
+        ([{"00080018": {"vr": "UI", "Value": ["\ud800"]}}], 400),
+        ([{"00280030": {"vr": "DS", "Value": [float("nan")]}}], 400),
     ],
 )
 def test_metadata_that_describes_no_object_is_refused(
@@ -181,6 +184,13 @@ def test_metadata_that_describes_no_object_is_refused(
         "/dicom-web/studies", content=body(metadata), headers={"Content-Type": _KIND}
     )
     assert answer.status_code == status, answer.text
+
+
+def test_a_number_of_frames_that_is_no_number_is_refused(client: TestClient) -> None:
+    metadata = described(make_dataset(1), "frames")
+    metadata["00280008"] = {"vr": "IS", "Value": ["1" * 5000]}
+    status, _ = stored(client, [metadata], value("frames", b"xx", "image/jls"))
+    assert status == 409
 
 
 def test_a_body_without_metadata_or_with_nonsense_for_it_is_refused(client: TestClient) -> None:
