@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dicom_node.domain.user import Identity, User, UserRole
-from dicom_node.errors import ConflictError, InvalidFieldsError, NodeError
+from dicom_node.errors import ConflictError, InvalidFieldsError, NodeError, StaleEntryError
 
 _LONGEST_SUBJECT = 255  # Core 1.0 Section 2
 _LONGEST_TITLE = 64
@@ -89,26 +89,30 @@ class Admission:
         """
         identity = _identity(claims)
         known = self._book.named(identity)
-        name = known or self._rules.name(claims)
-        described = self._described(name, claims)
         found = self._book.find(known) if known else None
         if found is None:
+            described = self._described(known or self._rules.name(claims), claims)
             return self._enrolled(described, identity)
         if found.disabled:
-            raise NotAdmittedError("You are kept out of this node: ask who runs it.", user=name)
-        if found.roles == described.roles:
+            words = "You are kept out of this node: ask who runs it."
+            raise NotAdmittedError(words, user=found.name)
+        roles = self._rules.granted(claims)
+        if found.roles == roles:
             return found
-        # Sessions that were begun with other roles end.
-        self._book.change(replace(found, roles=described.roles), actor=_ACTOR, at=self._clock())
-        return self._book.find(name) or described
+        try:
+            # Sessions that were begun with other roles end, also where there is none any more.
+            changed = replace(found, roles=roles or found.roles)
+            self._book.change(changed, actor=_ACTOR, at=self._clock(), epoch=found.epoch)
+        except StaleEntryError:  # somebody has changed the person, or kept them out, just now
+            return self.admit(claims)
+        if not roles:
+            raise _no_role(found.name)
+        return self._book.find(found.name) or changed
 
     def _described(self, name: str, claims: Mapping[str, Any]) -> User:
         roles = self._rules.granted(claims)
         if not roles:
-            raise NotAdmittedError(
-                "You have no role at this node: ask who runs it to give one of your groups a role.",
-                user=name,
-            )
+            raise _no_role(name)
         title = _title(claims, name)
         organization = self._rules.organization
         try:
@@ -129,6 +133,13 @@ class Admission:
                     "Your name is somebody else's at this node: ask who runs it.", user=user.name
                 ) from error
         return user
+
+
+def _no_role(name: str) -> NotAdmittedError:
+    return NotAdmittedError(
+        "You have no role at this node: ask who runs it to give one of your groups a role.",
+        user=name,
+    )
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -19,6 +19,7 @@ from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
 from dicom_node.dicomweb.search import Scope, search
 from dicom_node.dicomweb.showing import rendered_images, small, thumbnail
+from dicom_node.dicomweb.told import Told
 from dicom_node.dicomweb.wado_uri import wado_uri
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
 from dicom_node.query.keys import Level
@@ -242,28 +243,11 @@ def _searched(
     media_types.require(accept, media_types.DICOM_JSON, "application/json")
     service = root(request)
     results = search(entities, scope, request.query_params.multi_items(), root=service)
-    response = _dicom_json(list(_allowed(results.found, functools.partial(withheld, request))))
+    told = Told(entities, functools.partial(withheld, request), service)
+    response = _dicom_json(list(told.allowed(results.found, request.query_params)))
     for each in results.warnings:
         response.headers.append("Warning", f'299 {service} "{each}"')
     return response
-
-
-def _allowed(
-    found: list[JsonDataset], withheld: Callable[[str], frozenset[str]]
-) -> Iterator[JsonDataset]:
-    """Leave out series, and their instances, that are kept from who asks."""
-    kept: dict[str, frozenset[str]] = {}
-    for each in found:
-        study = _value(each, "0020000D")
-        if study not in kept:
-            kept[study] = withheld(study)
-        if _value(each, "0020000E") not in kept[study]:
-            yield each
-
-
-def _value(dataset: JsonDataset, tag: str) -> str:
-    values = dataset.get(tag, {}).get("Value") or [""]
-    return str(values[0])
 
 
 def _chosen(

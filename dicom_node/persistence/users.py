@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.user import Identity, User, UserRole
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.access_tables import IDENTITIES
+from dicom_node.persistence.access_tables import IDENTITIES, SESSIONS
 from dicom_node.persistence.audit import note, stale
 from dicom_node.persistence.corridor.tables import USERS
 
@@ -115,6 +115,7 @@ class UserStore:
             connection.execute(sa.delete(USERS).where(USERS.c.name == name))
             # Whoever gets the name next is somebody else.
             connection.execute(sa.delete(IDENTITIES).where(IDENTITIES.c.user_name == name))
+            connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.user_name == name))
             note(connection, "user remove", name, [], actor=actor, at=at, before=before)
 
     def change(self, user: User, *, actor: str, at: datetime, epoch: int | None = None) -> None:

@@ -168,8 +168,11 @@ class ReviewItem:
 
     @property
     def is_kept(self) -> bool:
-        """Whether what the model found is kept from whoever has not said what is to be seen."""
-        return self.reads_first and self.is_open and not self.reopened
+        """Whether what the model found is kept from whoever has not said what is to be seen.
+
+        What a later result has superseded is much the same as that one, which is to be read first.
+        """
+        return self.reads_first and self.state is not ReviewState.DECIDED and not self.reopened
 
     @property
     def told_priority(self) -> Priority:

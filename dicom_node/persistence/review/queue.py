@@ -49,6 +49,7 @@ from dicom_node.domain.review.rules import (
 )
 from dicom_node.domain.review.slices import measured
 from dicom_node.domain.review.vocabulary import vocabulary_of
+from dicom_node.domain.review.words import one_line
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.result_rows import (
     disagreeing,
@@ -389,7 +390,7 @@ class HotbaseReviewQueue:
 
     def reopen(self, item_id: str, reviewer: Reviewer, reason: str) -> ReviewItem:
         """Take a verdict back, and hold the item for this reviewer."""
-        now, why = self._clock(), " ".join(reason.split())
+        now, why = self._clock(), one_line(reason)
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
             readings = _readings(connection, item_id)
@@ -409,7 +410,9 @@ class HotbaseReviewQueue:
             taken = reopening.reopening_of(
                 item, by=reviewer.user_name, reason=why, at=now, readings=readings
             )
-            reopening.take_back(connection, taken, item)
+            # Of two who take it back at once, one waits here, tries again, and learns that it is.
+            if _holds(connection, item):
+                reopening.take_back(connection, taken, item)
             return changed
 
         item = self._changed(item_id, rule)
@@ -560,6 +563,12 @@ def _write(connection: sa.Connection, before: ReviewItem, after: ReviewItem) -> 
         .values(state_values(after))
     )
     return done.rowcount == 1
+
+
+def _holds(connection: sa.Connection, seen: ReviewItem) -> bool:
+    """Hold an item's row until the transaction ends; tell whether it still is what was seen."""
+    query = sa.select(_ITEMS.version).where(_ITEMS.item_id == seen.item_id).with_for_update()
+    return bool(connection.scalar(query) == seen.version)
 
 
 _CHOICES = ("device_id", "modality", "body_part", "route", "model_name", "label")

@@ -87,7 +87,9 @@ def _conditions(wanted: ItemFilter, sort: Sort) -> Iterator[sa.ColumnElement[boo
     if wanted.label:
         yield _C.leading_label == wanted.label
         # Whoever filtered by findings would learn those of results that must be read first.
-        yield sa.or_(sa.not_(_C.reads_first), sa.not_(_C.is_open), _C.reopened > 0)
+        yield sa.or_(
+            sa.not_(_C.reads_first), _C.state == ReviewState.DECIDED.value, _C.reopened > 0
+        )
     if wanted.holder:
         yield sa.and_(_C.holder == wanted.holder, IS_HELD)
     if wanted.priority is not None and sort is not Sort.TRIAGE:

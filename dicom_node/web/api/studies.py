@@ -57,7 +57,7 @@ def _add_looking(router: APIRouter, administration: Administration, withheld: Wi
     def read_study(who: MayLook, uid: str) -> dict[str, Any]:
         """Read one study with its jobs, what was made and where it went.
 
-        Who must read it first is not told what was made.
+        Who must read it first is not told what was made, nor what the model remarked.
         """
         is_withheld = Permission.REVIEW in who.permissions and withheld(who.user, uid)
         detail = studies.detail(uid)
@@ -67,6 +67,7 @@ def _add_looking(router: APIRouter, administration: Administration, withheld: Wi
                 written["standing"] = delivery.standing
             if is_withheld:
                 shown["evidence"] = []
+                shown["remarks"] = []
         return found
 
 

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData
 from dicom_node.audit import events
 from dicom_node.audit.events import StudyPart
 from dicom_node.domain.review.queue import ReviewQueue
+from dicom_node.domain.review.words import one_line
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review import sitting
 from dicom_node.web.review.people import reviewer
@@ -59,7 +60,7 @@ def add_routes(
     @router.post(ITEM + "/first")
     def read_first(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
         present = frozenset(str(each) for each in form.getlist("present"))
-        comment = " ".join(str(form.get("comment", "")).split())[:LONGEST_COMMENT]
+        comment = one_line(str(form.get("comment", "")))[:LONGEST_COMMENT]
         details = review_queue.open(item_id, reviewer(user))
         review_queue.say_first(first_reading(details, user.name, present, comment))
         return view.panel(request, user, item_id)

@@ -96,10 +96,14 @@ class QueueQuery:
 
     def for_reader(self, user: User) -> "QueueQuery":
         """Return what somebody may ask for: who reads first asks nothing of what models found."""
-        if not (user.reads_first and self.shown.is_open):
+        if not self.is_blind_for(user):
             return self
         sort = self.sort if self.sort in BLIND_SORTS else Sort.OLDEST
         return replace(self, label="", sort=sort)
+
+    def is_blind_for(self, user: User) -> bool:
+        """Whether somebody who reads first sees what was not decided: open, or superseded."""
+        return user.reads_first and self.shown is not Shown.DECIDED
 
     @property
     def without_search(self) -> "QueueQuery":

@@ -20,7 +20,7 @@ from dicom_node.web.records import address, now, record
 from dicom_node.web.review import sitting
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.query import QueueQuery, Shown
-from dicom_node.web.review.reading_first import is_hidden
+from dicom_node.web.review.reading_first import hidden_of
 from dicom_node.web.review.searching import MOST_STUDIES, PatientSearches
 from dicom_node.web.sessions import NotAllowedError, Reviewing, refusal
 
@@ -57,7 +57,6 @@ def add_routes(
         studies = searches.studies(user, query.search)
         page = review_queue.items(query.filter_for(user, studies), query.sort, query.page)
         sees_patients = user.may(Permission.IMAGES)
-        said = review_queue.said_first({each.item_id for each in page.items}, user.name)
         return frame.page(
             request,
             user,
@@ -65,11 +64,7 @@ def add_routes(
             query=query,
             items=page.items,
             disagreeing=page.disagreeing,
-            hidden={
-                each.item_id
-                for each in page.items
-                if is_hidden(each, user, said=each.item_id in said)
-            },
+            hidden=hidden_of(review_queue, page.items, user),
             sees_patients=sees_patients,
             subjects=subjects({each.study_instance_uid for each in page.items})
             if sees_patients
@@ -80,7 +75,7 @@ def add_routes(
             counts=_counts(review_queue.counts(_MOST_COUNTED + 1)),
             choices=review_queue.choices(),
             sorts=_sorts(query, user),
-            is_blind=user.reads_first and query.shown.is_open,
+            is_blind=query.is_blind_for(user),
             session_lengths=sitting.CHOICES,
             now=clock(),
         )

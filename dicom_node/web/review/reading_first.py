@@ -1,13 +1,16 @@
 """Reading first: what a reader sees is said before the model's result is shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_node.domain.review.ct import PATTERNS
 from dicom_node.domain.review.first_reading import FirstReading
-from dicom_node.domain.review.queue import ItemFilter, ReviewQueue, Sort
+from dicom_node.domain.review.queue import ItemFilter, Page, ReviewQueue, Sort
 from dicom_node.domain.review.review import OTHER_LABEL, ReviewDetails, ReviewItem
 from dicom_node.domain.user import User
+
+# Of the studies of a page, or of one: more than there are.
+_MOST_ITEMS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,40 @@ class Withheld:
 
     def __call__(self, user: User, study_instance_uid: str) -> bool:
         """Whether somebody must say first what is to be seen on a study."""
-        wanted = ItemFilter(study_instance_uid=study_instance_uid)
-        items = self._review_queue.items(wanted, Sort.NEWEST).items
-        hidden = {each.item_id for each in items if is_hidden(each, user, said=False)}
-        return bool(hidden) and bool(hidden - self._review_queue.said_first(hidden, user.name))
+        return bool(_to_read_first(self._review_queue, {study_instance_uid}, user))
+
+
+def hidden_of(review_queue: ReviewQueue, items: Sequence[ReviewItem], user: User) -> frozenset[str]:
+    """Return the items whose result is kept from somebody: those that they must read first.
+
+    With these go earlier results of their studies, which say much the same, unless the verdict on
+    them is this reader's own.
+    """
+    studies = {each.study_instance_uid for each in items}
+    kept = _to_read_first(review_queue, studies, user)
+    of_studies = {each.study_instance_uid for each in kept}
+    open_ones = {each.item_id for each in kept}
+    return frozenset(
+        each.item_id
+        for each in items
+        if each.item_id in open_ones
+        or (
+            not each.is_open
+            and each.study_instance_uid in of_studies
+            and user.name not in each.decided_by
+        )
+    )
+
+
+def _to_read_first(
+    review_queue: ReviewQueue, studies: Collection[str], user: User
+) -> tuple[ReviewItem, ...]:
+    """Return the open items of studies on which somebody must say first what is to be seen."""
+    wanted = ItemFilter(studies=frozenset(studies))
+    found = review_queue.items(wanted, Sort.NEWEST, Page(size=_MOST_ITEMS)).items
+    hidden = {each.item_id for each in found if is_hidden(each, user, said=False)}
+    said = review_queue.said_first(hidden, user.name) if hidden else frozenset()
+    return tuple(each for each in found if each.item_id in hidden - said)
 
 
 def withholds_nothing(_user: User, _study_instance_uid: str) -> bool:
@@ -86,4 +119,6 @@ def without_result(details: ReviewDetails) -> ReviewDetails:
         ct = replace(
             ct, lungs=(), patterns=(), key_slices=(), explanation=(), doubts=(), cautions=()
         )
-    return replace(details, findings=(), remarks=(), made=(), external=(), readings=(), ct=ct)
+    return replace(
+        details, findings=(), remarks=(), made=(), external=(), readings=(), history=(), ct=ct
+    )

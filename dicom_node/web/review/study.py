@@ -19,7 +19,7 @@ from dicom_node.web.records import Accesses
 from dicom_node.web.review.made import made_lines
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.queue import PATH, last_queue
-from dicom_node.web.review.reading_first import asked_of, is_hidden, without_result
+from dicom_node.web.review.reading_first import asked_of, hidden_of, without_result
 from dicom_node.web.review.remarks import remark_lines
 from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.sitting import sitting_of
@@ -83,9 +83,7 @@ class StudyView:
         ------
         ReadFirstError
         """
-        if is_hidden(item, user, said=False) and (
-            self._review_queue.first_reading(item.item_id, user.name) is None
-        ):
+        if hidden_of(self._review_queue, (item,), user):
             raise ReadFirstError("say first what you see: the result is shown then.")
 
     def _rendered(
@@ -94,7 +92,7 @@ class StudyView:
         who = reviewer(user)
         details = self._review_queue.open(item_id, who)
         first = self._review_queue.first_reading(item_id, user.name)
-        hidden = is_hidden(details.item, user, said=first is not None)
+        hidden = bool(hidden_of(self._review_queue, (details.item,), user))
         asked = asked_of(details)
         if hidden:
             details = without_result(details)

@@ -21,6 +21,7 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.review.rules import as_judged
+from dicom_node.domain.review.words import one_line
 from dicom_node.web.review.ct_form import ct_verdict
 
 _SAY_FIRST = "say first whether you agree (A), correct, or reject the result"
@@ -129,7 +130,7 @@ def _box(text: str) -> Region | None:
 
 
 def _comment(text: str) -> str:
-    text = " ".join(text.split())
+    text = one_line(text)
     if len(text) > LONGEST_COMMENT:
         raise UnusableVerdictError(f"a comment has at most {LONGEST_COMMENT} characters")
     return text

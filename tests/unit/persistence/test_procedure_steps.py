@@ -1,5 +1,6 @@
 """Procedure steps on the Hotbase: found by what peers ask for, changed by one at a time."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
@@ -12,6 +13,7 @@ from pydicom.sequence import Sequence
 
 from dicom_node.domain.procedure_step import ProcedureStep, StepKind, StepState
 from dicom_node.domain.review.external_report import ExternalReport
+from dicom_node.domain.review.queue import NotReopenedError
 from dicom_node.domain.review.review import (
     FindingVerdict,
     Judgement,
@@ -463,3 +465,35 @@ def test_what_is_taken_back_is_another_step(
     assert [store.step(uid).state for uid in (completed.uid, again.uid)] == [  # type: ignore[union-attr]
         StepState.COMPLETED
     ] * 2
+
+
+def test_of_those_who_take_a_verdict_back_at_once_one_does(
+    store: HotbaseSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
+) -> None:
+    item = f"{1:032x}"
+    people = [replace(ADA, user_name=f"expert-{number}") for number in range(6)]
+    for time in range(1, 4):
+        decide(review_queue, 1)
+        review_queue.conclude(item, at=clock())
+        with ThreadPoolExecutor(len(people)) as pool:
+            tried = [pool.submit(review_queue.reopen, item, each, "wrong") for each in people]
+        refused = [each.exception() for each in tried if each.exception()]
+        assert {type(each) for each in refused} == {NotReopenedError}
+        assert len(refused) == len(people) - 1
+        assert [each.number for each in review_queue.history(item)] == list(range(1, time + 1))
+        held = review_queue.item(item)
+        review_queue.release(item, replace(ADA, user_name=held.holder))
+    assert store.current(item)
+
+
+def test_a_reason_has_no_characters_that_a_database_or_report_refuses(
+    store: HotbaseSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
+) -> None:
+    item = f"{1:032x}"
+    decide(review_queue, 1)
+    review_queue.conclude(item, at=clock())
+    with pytest.raises(NotReopenedError, match="say why"):
+        review_queue.reopen(item, ADA, "\0\x07 ")
+    review_queue.reopen(item, ADA, "the\0 other\x1b side\u200d")
+    assert store.current(item)
+    assert review_queue.history(item)[0].reason == "the other side\u200d"

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from pydicom.uid import Comprehensive3DSRStorage
 
 from dicom_node.domain.review.first_reading import FirstReading
+from dicom_node.domain.review.review import ReviewState
 from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.corridor.tables import REMARKS
 from dicom_node.web.review.people import reviewer
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
 from tests.peers.office import ANALYSED, office_application, office_stores
@@ -17,6 +22,8 @@ from tests.unit.web.test_uploading import a_report, an_overlay
 
 ITEM = fake_details(1).item.item_id
 _STUDY = f"/dicom-web/studies/{ANALYSED}"
+EARLIER = fake_details(2).item.item_id
+_REMARK = "Attention outside the lungs"
 # Wherever a result may be seen, with what it would be told by.
 PLACES = {
     "/worklist": "Opacity",
@@ -25,6 +32,13 @@ PLACES = {
     f"/studies/{ANALYSED}": "Made:",
     f"/api/v1/studies/{ANALYSED}": "1.2.8.1",
     f"/api/v1/studies/{ANALYSED}/evidence": "1.2.8.1",
+    "/worklist?shown=superseded": "Opacity",
+    f"/worklist/items/{EARLIER}": "Model says",
+    f"/studies/{ANALYSED}?remarks": _REMARK,
+    f"/api/v1/studies/{ANALYSED}?remarks": _REMARK,
+    f"/dicom-web/studies?StudyInstanceUID={ANALYSED}": '"SR"',
+    "/dicom-web/studies?ModalitiesInStudy=SR": ANALYSED,
+    f"/dicom-web/studies?SOPClassesInStudy={Comprehensive3DSRStorage}": ANALYSED,
     f"{_STUDY}/series": "1.2.8",
     f"{_STUDY}/instances": "1.2.8.1",
     "/dicom-web/series": "1.2.8",
@@ -42,6 +56,9 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
         made.evidence.open()
         job = made.hotbase.jobs(ANALYSED)[0]["job_id"]
         made.hotbase.keep_evidence([a_report(made, job), replace(an_overlay(job), problems=("x",))])
+        remark = {"job_id": job, "sop_instance_uid": f"{ANALYSED}.1", "kind": "outside"}
+        with made.engine.begin() as connection:
+            connection.execute(sa.insert(REMARKS).values(**remark, detail=_REMARK))
         yield made
 
 
@@ -52,6 +69,15 @@ def said(request: pytest.FixtureRequest, stores: Repositories) -> Iterator[dict[
     details = fake_details(1)
     item = replace(details.item, study_instance_uid=ANALYSED, reads_first=by_rule)
     review_queue = FakeReviewQueue()
+    earlier = fake_details(2)
+    superseded = replace(
+        item,
+        item_id=EARLIER,
+        state=ReviewState.SUPERSEDED,
+        superseded_by=ITEM,
+        created_at=item.created_at - timedelta(hours=1),
+    )
+    review_queue.add(replace(earlier, item=superseded))
     review_queue.add(replace(details, item=item))
     stores.users.set_reads_first("ada", not by_rule)
     application = office_application(stores, uploads=NoUploads(), review_queue=review_queue)

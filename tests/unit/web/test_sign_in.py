@@ -120,6 +120,17 @@ def test_a_session_ends_when_the_person_is_disabled_or_the_password_changes(
     assert client.get("/worklist").url.path == "/sign-in"
 
 
+def test_whoever_gets_a_name_anew_is_not_who_had_it(
+    repositories: Repositories, client: TestClient
+) -> None:
+    add_people(repositories)
+    assert sign_in(client, "ada") == 303
+    ada, now = repositories.users.get("ada"), datetime.now(UTC)
+    repositories.users.remove("ada", actor="test", at=now)
+    repositories.users.add(ada, hashed("another password"), actor="test", at=now)
+    assert client.get("/worklist").url.path == "/sign-in"
+
+
 def test_programs_are_told_in_their_words(repositories: Repositories, client: TestClient) -> None:
     answer = client.get("/dicom-web/studies", headers={"Accept": "application/dicom+json"})
     assert (answer.status_code, answer.json()) == (401, {"problem": "sign in first."})

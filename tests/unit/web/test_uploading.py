@@ -38,7 +38,7 @@ def a_report(stores: Repositories, job_id: str) -> EvidenceObject:
     item.ValueType, item.TextValue, item.ConceptNameCodeSequence = "TEXT", _SENTENCE, [named]
     report.SOPClassUID, report.SOPInstanceUID = Comprehensive3DSRStorage, "1.2.8.1"
     report.StudyInstanceUID, report.SeriesInstanceUID = ANALYSED, "1.2.8"
-    report.ContentSequence = [item]
+    report.Modality, report.ContentSequence = "SR", [item]
     return EvidenceObject(
         sop_instance_uid=report.SOPInstanceUID,
         sop_class_uid=report.SOPClassUID,
