@@ -80,7 +80,10 @@ class Lane(Generic[Desk]):
         try:
             with signals_left_to_the_node():
                 begun = executor.submit(os.getpid)  # starts the process
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, RuntimeError) as error:
+            _discard(context.process, executor)
+            if isinstance(error, RuntimeError):  # no thread is left to watch it
+                raise WorkerDiedError(f"was not started ({error})") from error
             raise WorkerDiedError("was not started: its parent process ended") from error
         with self._changing:
             self._process, self._executor = context.process, executor
@@ -162,6 +165,13 @@ class Lane(Generic[Desk]):
                 words = _fate(process.exitcode if process is not None else None)
             self.end()
             raise WorkerDiedError(words) from None
+
+
+def _discard(process: BaseProcess | None, executor: ProcessPoolExecutor) -> None:
+    """End what was begun of a worker before its beginning failed."""
+    if process is not None and process.pid is not None:
+        process.kill()
+    executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _fate(exit_code: int | None) -> str:

@@ -5,7 +5,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import _ExecutorManagerThread
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +208,27 @@ def test_a_worker_that_dies_while_idle_is_replaced_without_harm(
     wait_until(lambda: lanes.down() == 1, "the death to be known")
     assert lanes.run("idle", LONG, nothing, HostileDesk.twice, 3) == 6
     wait_until(lambda: lanes.down() == 0, "another worker to take its place")
+
+
+def test_a_worker_that_no_thread_could_watch_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of processes and threads is reached, and is not any more."""
+    refused: list[BaseProcess] = []
+    start = _ExecutorManagerThread.start
+
+    def start_unless_first(thread: _ExecutorManagerThread) -> None:
+        if not refused:
+            refused.extend(thread.processes.values())
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(_ExecutorManagerThread, "start", start_unless_first)
+    made = Lanes(setup_of(tmp_path), count=1)
+    made.start()
+    assert made.run("s", LONG, nothing, HostileDesk.twice, 2) == 4
+    wait_until(lambda: not refused[0].is_alive(), "the first process to be ended")
+    made.stop()
 
 
 def test_who_waits_when_the_workers_stop_is_ended_and_not_blamed(tmp_path: Path) -> None:

@@ -225,10 +225,10 @@ class Works:
         self.corridor.analyse(STUDY, steps)
         return steps
 
-    def reports(self) -> list[Dataset]:
+    def reports(self, study: str = STUDY) -> list[Dataset]:
         return [
             self.objects.evidence(each.path)
-            for job in self.hotbase.jobs(STUDY)
+            for job in self.hotbase.jobs(study)
             for each in self.hotbase.evidence(job["job_id"])
             if each.kind is EvidenceKind.SR
         ]
