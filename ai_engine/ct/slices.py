@@ -5,6 +5,7 @@ its legacy converted form have one per frame, described in functional groups (PS
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +26,11 @@ CT_CLASSES = frozenset(
     {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
 )
 PROJECTIONS = frozenset({"MIP", "MAX_IP", "MINIP", "MIN_IP", "MEAN_IP", "PROJECTION IMAGE"})
+_NO_AGENT = re.compile(
+    r"(no|non|none|nil|null|0|n a|na|not applicable|without|w o|wo|ohne|kein|keine|sans|sin|senza|"
+    r"native?|plain|unenhanced|нет|без)( (iv|oral))?( (contrast|agent|kontrast\w*|km|"
+    r"contraste|contrasto|контраста?))?",
+)
 MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -71,7 +77,8 @@ def read_slices(datasets: Sequence[Dataset]) -> tuple[Slice, ...]:
 
 
 def _slices(dataset: Dataset) -> Iterator[Slice]:
-    if dataset.get("SOPClassUID") not in CT_CLASSES or dataset.get("Modality") != "CT":
+    modality = str(dataset.get("Modality") or "").strip(" \0").upper()
+    if dataset.get("SOPClassUID") not in CT_CLASSES or modality != "CT":
         raise CtRefusedError(CtRefusalReason.NOT_CT, "send the slices of one chest CT series")
     _require_slice(dataset)
     frames = dataset.get("PerFrameFunctionalGroupsSequence")
@@ -111,7 +118,7 @@ def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Sli
         spacing = _floats(_first(places, "PixelSpacing"), 2)
         shape = (int(dataset.Rows), int(dataset.Columns))
         series_uid, sop_uid = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
-        tilt = float(dataset.get("GantryDetectorTilt") or 0.0)
+        tilt = (*numbers(dataset, "GantryDetectorTilt").values, 0.0)[0]
     except MALFORMED:
         detail = "a slice lacks what places it in space, or states it wrongly"
         raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, detail) from None
@@ -129,8 +136,16 @@ def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Sli
         slope=slope,
         intercept=intercept,
         gantry_tilt=tilt,
-        contrast=bool(dataset.get("ContrastBolusAgent") or "ContrastBolusAgentSequence" in dataset),
+        contrast=_has_contrast(dataset),
     )
+
+
+def _has_contrast(dataset: Dataset) -> bool:
+    """Whether a contrast agent is named; scanners also write that there was none."""
+    agent = re.sub(r"\W+", " ", str(dataset.get("ContrastBolusAgent") or "")).strip().casefold()
+    if agent:
+        return _NO_AGENT.fullmatch(agent) is None
+    return bool(dataset.get("ContrastBolusAgentSequence"))
 
 
 def _rescale(places: Sequence[Dataset]) -> tuple[float, float]:

@@ -46,7 +46,8 @@ _WHOLE = (BodyRegion.HEAD, *_TRUNK)
 _ORDER = (*_WHOLE, BodyRegion.LEG, BodyRegion.FOOT)
 
 # Words by region: English, German, French, Spanish, Italian, Portuguese, Romanian, Polish, Turkish,
-# Dutch, Russian, Belarusian, Kazakh. Without accents, as `_plain` writes them; stems end with "-".
+# Dutch, Russian, Belarusian, Kazakh, and for the chest some more. Without accents, as `_plain`
+# writes them; stems end with "-".
 _WORDS: Mapping[BodyRegion, str] = MappingProxyType(
     {
         BodyRegion.CHEST: (
@@ -54,10 +55,12 @@ _WORDS: Mapping[BodyRegion, str] = MappingProxyType(
             "thoraxes toraks gogus gogsu lung lungs pulmo pulmon pulmonar pulmonary "
             "pulmones pulmoni poumon poumons polmone polmoni plaman plamani pluca pluco "
             "pulmao pulmoes lunge lungen longen borstkas brustkorb brust poitrine pecho "
-            "peito petto klatka piers cxr thx hrct mediastinum mediastin- heart cardiac cor "
+            "peito petto klatka piers klp cxr thx hrct mediastinum mediastin- heart cardiac "
             "herz coeur corazon cuore inima serce hart kalp ribs rib rippen sternum грудь "
             "груди грудная грудной грудина огк ргк огп легкие легких легкое легкого "
-            "флюорограф- клетка грудна- кеуде окпе лёгк- легк- грудн-"
+            "флюорограф- клетка грудна- кеуде окпе лёгк- легк- грудн- "
+            "hrudnik plice bryst brost lunger lungor rintakeha keuhkot mellkas grudni θωρακας "
+            "胸部 肺"
         ),
         BodyRegion.HEAD: (
             "head skull brain cranium cranial cranio crane tete schadel kopf schaedel "

@@ -24,7 +24,9 @@ _OF_CT = (
     "CTDIvol",
     "CTDIPhantomTypeCodeSequence",
 )
-_SCOUT = re.compile(r"scout|topo|scano|surview|localizer", re.IGNORECASE)
+_SCOUT = re.compile(
+    r"\b(scout\w*|topo|topogram\w*|scano|scanogram\w*|surview|locali[sz]er)\b", re.IGNORECASE
+)
 _TEXTS = ("ScanOptions", "AcquisitionType", "AcquisitionProtocolName")
 
 
@@ -34,7 +36,7 @@ def has_traces_of_ct(dataset: Dataset) -> bool:
         return True
     if _text(dataset, "RescaleType").upper() == "HU":
         return True
-    return any(_SCOUT.search(_text(dataset, keyword)) for keyword in _TEXTS)
+    return any(_SCOUT.search(_text(dataset, each).replace("_", " ")) for each in _TEXTS)
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

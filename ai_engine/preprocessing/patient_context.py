@@ -26,7 +26,8 @@ UNKNOWN = 0.5
 APART = 2.0
 """Years by which Patient's Age and the birth date may differ: dates are shifted to hide them."""
 
-_AGE = re.compile(r"(\d{1,3})([DWMY]?)")
+# As PS3.5 Section 6.2 has it, and with the unit apart, in a word or before the number.
+_AGE = re.compile(r"(\d{1,3}) ?(?:([DWMY])(?:AYS?|EEKS?|ONTHS?|EARS?)?)?|([DWMY]) ?(\d{1,3})")
 _DAYS_OF_UNIT = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25, "": 365.25}
 
 
@@ -107,7 +108,8 @@ def _stated_years(dataset: Dataset) -> float | None:
     match = _AGE.fullmatch(_text(dataset, "PatientAge"))
     if match is None:
         return None
-    return int(match[1]) * _DAYS_OF_UNIT[match[2]] / _DAYS_OF_UNIT["Y"]
+    number, unit = match[1] or match[4], match[2] or match[3] or ""
+    return int(number) * _DAYS_OF_UNIT[unit] / _DAYS_OF_UNIT["Y"]
 
 
 def _reckoned_years(dataset: Dataset) -> float | None:

@@ -43,7 +43,10 @@ def read_pixel_aspect(dataset: Dataset) -> PixelAspect:
         except UnreadableValueError:
             said += (f"{name} cannot be read, and was passed over.",)
             continue
-        if (ratio := _ratio(found)) is not None:
+        ratio = _ratio(found)
+        if ratio is None and len(found.values) == 2:
+            said += (f"{name} cannot be read, and was passed over.",)
+        if ratio is not None:
             if found.has_comma and not ratios:
                 said += (f"{name} has a decimal comma, and was read so.",)
             ratios[name] = ratio

@@ -14,6 +14,7 @@ from pydicom.tag import Tag
 
 from ai_engine.prediction import RemarkKind
 from ai_engine.preprocessing.patient_context import ages_differ
+from ai_engine.preprocessing.view_position import FRONTAL_VIEWS, view_named
 
 DERIVED = (
     "The header says that the image is no plain exposure ({what}). What the model says of it was "
@@ -36,18 +37,31 @@ AGES = "Patient's Age and the birth date contradict each other; neither was used
 
 _KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "bones suppressed": r"bone\W?supp|bonesup|\bsuppress|softvue|clearread|\brib supp",
-        "dual energy": r"dual.?energy|dualenergy|soft.?tissue image|\bdes\b|\bbone image\b",
+        "bones suppressed": r"bone\W?supp|bonesup|softvue|clearread|\brib supp",
+        "dual energy": r"dual.?energy|dualenergy|soft.?tissue image|\bbone image\b",
         "a subtraction": r"subtract|\btemp sub\b",
         "a tomosynthesis": r"tomosynth|\btomo\b|volumerad",
-        "several pictures in one": r"collage|stitch|compos|montage|mosaic",
-        "marks of a program": r"\bcad\b|\bai result|overlay",
+        "several pictures in one": r"collage|stitched|stitching|composed|\bmontage\b",
+        "marks of a program": r"\bai result|with overlay",
         "a screen capture": r"screen.?(save|shot|capture)|\bscreenshot",
-        "rejected by its sender": r"\breject|\berror\b|\bdiscard",
-        "for quality control": r"\bqa\b|\bqc\b|quality.?control|\bphantom\b|\btest image\b",
+        "rejected by its sender": r"\brejected (image|exposure)\b|\bdiscarded\b",
+        "for quality control": (
+            r"\bqa\b|\bqc\b|quality.?control|\bphantom\b(?! pain)|\btest image\b"
+        ),
     }
 )
 _SAID_IN = ("ImageType", "SeriesDescription", "DerivationDescription", "ProtocolName")
+# Words that say how an image was made only where nothing else is said. In free text they are
+# articles (des poumons), diagnoses (CAD, rejection) or a lung's pattern (mosaic).
+_MADE: Mapping[str, str] = MappingProxyType(
+    {
+        "bones suppressed": r"\bsuppress",
+        "dual energy": r"\bdes\b",
+        "several pictures in one": r"stitch|compos|mosaic",
+        "marks of a program": r"\bcad\b|overlay",
+        "rejected by its sender": r"\breject|\berror\b|\bdiscard",
+    }
+)
 _SIDE = re.compile(r"\b(lld|rld|lldec|rldec|decub\w*|dekub\w*|dec|liegend seite)\b")
 _TILT = re.compile(r"\b(lordot\w*|axial|xtable|xtlat|x.table|cross.?table|swimmer\w*)\b")
 _USUAL = re.compile(r"L[HFAP]{0,2}\\F[LRAP]{0,2}")
@@ -57,7 +71,12 @@ _DIRECTIONS = re.compile(r"[LRAPHF]{1,3}\\[LRAPHF]{1,3}")
 def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
     """Yield what a reader must know of an image by its header, each a kind and a sentence."""
     said = " ".join(_text(dataset, keyword) for keyword in _SAID_IN).casefold().replace("_", " ")
-    found = [what for what, words in _KINDS.items() if re.search(words, said)]
+    made = _text(dataset, "ImageType").casefold().replace("_", " ")
+    found = [
+        what
+        for what, words in _KINDS.items()
+        if re.search(words, said) or (what in _MADE and re.search(_MADE[what], made))
+    ]
     if not found and _text(dataset, "QualityControlImage").strip().upper() == "YES":
         found = ["for quality control"]
     if found:
@@ -68,10 +87,16 @@ def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
     elif _TILT.search(view):
         yield RemarkKind.UNLIKE_TRAINING, TILTED
     shown = _text(dataset, "PatientOrientation").upper().replace(" ", "")
-    if _DIRECTIONS.fullmatch(shown) and not _USUAL.fullmatch(shown):
+    if _is_frontal(view) and _DIRECTIONS.fullmatch(shown) and not _USUAL.fullmatch(shown):
         yield RemarkKind.TAGS_DISAGREE, TURNED
     if ages_differ(dataset):
         yield RemarkKind.HEADER_VALUES, AGES
+
+
+def _is_frontal(view: str) -> bool:
+    """Whether a view is frontal, or may be: of a lateral one, rows run from front to back."""
+    named = view_named(view)
+    return named is None or named in FRONTAL_VIEWS
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

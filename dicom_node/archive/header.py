@@ -9,6 +9,7 @@ from pydicom.charset import python_encoding
 
 from dicom_node.archive.attributes import query_attributes
 from dicom_node.archive.elements import Buffer, Element, EncodedDataset
+from dicom_node.domain.header_words import is_human, is_unsaid
 from dicom_node.domain.instance import CodedValue, InstanceHeader, QueryAttributes
 from dicom_node.domain.reception import IdentifierMissingError, UnreadableDatasetError
 
@@ -47,6 +48,8 @@ _SHORTS = {0x00280010: "rows", 0x00280011: "columns"}
 _CODES = {0x00082218: "anatomic_region", 0x00540220: "view"}
 # What is said of animals alone (PS3.3 C.7.1.1): neutered or not, and breed.
 _OF_ANIMALS = (0x00102203, 0x00102292)
+_ROLE = 0x00102298
+_ROLES_FOR_ANIMALS = frozenset({"OWNER", "VETERINARIAN"})  # PS3.3 C.7.1.1.1.2
 _BREED_CODE = 0x00102293
 _SPECIES_CODE = 0x00102202
 _HOMO_SAPIENS = frozenset({"337915000", "L-85B00"})
@@ -137,7 +140,7 @@ def _light_header(
         for tag, field in fields.items():
             if tag in found and (value := read(found[tag])) is not None:
                 values[field] = value
-    if "patient_species" not in values and (species := _species(dataset, found, codec)):
+    if is_unsaid(values.get("patient_species")) and (species := _species(dataset, found, codec)):
         values["patient_species"] = species
     if _IMAGE_TYPE in found:
         text = dataset.value(found[_IMAGE_TYPE]).decode("ascii", "replace")
@@ -153,8 +156,11 @@ def _species(dataset: EncodedDataset, found: dict[int, Element], codec: str) -> 
     if _SPECIES_CODE in found and (code := _code(dataset, found[_SPECIES_CODE], codec)):
         return "Homo sapiens" if code.value in _HOMO_SAPIENS else code.meaning or code.value
     has_breed = _BREED_CODE in found and _code(dataset, found[_BREED_CODE], codec) is not None
-    if has_breed or any(_text(dataset.value(found[t]), codec) for t in _OF_ANIMALS if t in found):
+    said = [_text(dataset.value(found[tag]), codec) for tag in _OF_ANIMALS if tag in found]
+    if has_breed or not all(is_human(each) for each in said):
         return "an animal, by breed or neutering"
+    if _ROLE in found and _text(dataset.value(found[_ROLE]), codec) in _ROLES_FOR_ANIMALS:
+        return "an animal, by its owner"
     return None
 
 

@@ -11,14 +11,39 @@ from ai_engine.preprocessing.view_position import (
 )
 from dicom_node.domain.instance import InstanceHeader
 
-_HUMAN = frozenset({"human", "homo", "sapiens", "mensch", "humain", "humano", "человек"})
+_HUMAN = frozenset(
+    {
+        *("human", "humans", "homo", "sapiens", "person", "people", "hum", "mensch", "menschlich"),
+        *("humain", "humaine", "humano", "humana", "umano", "umana", "uomo", "hombre", "homme"),
+        *("om", "uman", "insan", "człowiek", "ludzki", "mens", "menneske", "människa"),
+        *("человек", "чалавек", "адам", "人"),
+    }
+)
 _NOT = frozenset({"non", "not", "no", "nonhuman", "nicht", "kein"})
+# Of a value in the sense of "nothing is said", written out by forms and conversions.
+_UNSAID = re.compile(
+    r"(n a|na|nil|null|none|unknown|unspecified|undefined|not (applicable|specified|"
+    r"known|available)|unbekannt|inconnue?|desconocid[oa]|sconosciut[oa]|неизвестно|0|x+)?"
+)
+# What descriptions say of position, line, tube, history and view in words for parts of the body.
+_NOT_WHERE = re.compile(
+    r"\b(c.?arm|(head|feet|foot|arms?)[ -]*(first|up|down|end|raised|side|of bed)|hand.?held|"
+    r"foreign body|picc( left| right)? arm|(de )?face|sinus(es)?|nasal|nose|dental|"
+    r"liver|hepar|kidneys?|renal|stomach|colon|bowel|spleen|pancreas|bladder|prostate|uterus|"
+    r"thyroid)\b"
+)
+
+
+def is_unsaid(text: str | None) -> bool:
+    """Whether a text says nothing: empty, or what forms and conversions write for nothing."""
+    plain = " ".join(re.findall(r"\w+", (text or "").casefold().replace("_", " ")))
+    return _UNSAID.fullmatch(plain) is not None
 
 
 def is_human(species: str | None) -> bool:
     """Whether a species is said to be human, or none is said."""
     words = set(re.findall(r"\w+", (species or "").casefold()))
-    return not words or bool(words & _HUMAN and not words & _NOT)
+    return is_unsaid(species) or bool(words & _HUMAN and not words & _NOT)
 
 
 def regions_of(header: InstanceHeader) -> frozenset[BodyRegion]:
@@ -48,7 +73,7 @@ def contradiction_of(header: InstanceHeader) -> str:
         ("the protocol", header.protocol_name),
         ("the series description", header.series_description),
     ):
-        described = regions_named(text)
+        described = regions_named(_NOT_WHERE.sub(" ", (text or "").casefold().replace("_", " ")))
         if known and described and not known & described:
             return (
                 f"The header contradicts itself: {what} names {', '.join(sorted(described))}, "

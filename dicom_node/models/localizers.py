@@ -16,7 +16,8 @@ LOCALIZER = "LOCALIZER"
 """Value 3 of Image Type (PS3.3 C.8.2.1.1.1)."""
 
 _WORDS = re.compile(
-    r"\b(topo|topogram\w*|scouts?|scouting view|scano|scanogram\w*|surview|scanoscope|pilot|"
+    r"\b(topo|topogram\w*|scouts?|scouting view|scano|scanogram\w*|surview|scanoscope|"
+    r"(?<!ai )pilot(?! (study|medical|exam\w*|licen[cs]e|project|program\w*))|"
     r"locali[sz]er\w*|localizador\w*|lokalizer\w*|lokalisator|übersichtsaufnahme ct|"
     r"топограмм\w*|скаут\w*|скано\w*|локалайзер\w*)\b",
     re.IGNORECASE,

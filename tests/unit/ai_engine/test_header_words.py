@@ -24,6 +24,17 @@ CHEST, ABDOMEN, PELVIS = BodyRegion.CHEST, BodyRegion.ABDOMEN, BodyRegion.PELVIS
         *("poumons", "Polmoni", "klatka piersiowa", "Akciğer göğüs", "borstkas", "CXR", "THX"),
         *("ОГК", "Органы грудной клетки", "легкие", "Кеуде қуысы", "грудная клетка", "HRCT"),
         *("CHEST^ROUTINE", "Thorax PA/LAT", "LUNG SCREENING", "CT PE CHEST", "RIBS", "HEART"),
+        *(
+            "HRUDNÍK",
+            "Plíce",
+            "BRYST",
+            "rintakehä",
+            "MELLKAS",
+            "grudni koš",
+            "胸部",
+            "ΘΩΡΑΚΑΣ",
+            "KLP",
+        ),
     ],
 )
 def test_the_chest_is_the_chest_in_any_language(text: str) -> None:
@@ -52,7 +63,7 @@ def test_the_chest_is_the_chest_in_any_language(text: str) -> None:
         ("Kopf", {BodyRegion.HEAD}),
         # Words that say nothing.
         ("EXTREMITY", {BodyRegion.EXTREMITY}),
-        *((text, set()) for text in ("", "PORTABLE", "XYZ", "OTHER", "CT PE", "LONG")),
+        *((text, set()) for text in ("", "PORTABLE", "XYZ", "OTHER", "CT PE", "LONG", "COR")),
     ],
 )
 def test_words_name_the_regions_that_they_mean(text: str, regions: set[BodyRegion]) -> None:

@@ -26,7 +26,11 @@ def test_a_whole_header_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "years"), [("062Y", 62), ("018M", 1.5), ("026W", 0.498), ("073D", 0.2), ("62", 62)]
+    ("text", "years"),
+    [
+        *(("062Y", 62), ("018M", 1.5), ("026W", 0.498), ("073D", 0.2), ("62", 62)),
+        *(("Y3", 3), ("03 Y", 3), ("3 years", 3), ("36 Months", 3)),
+    ],
 )
 def test_ages_have_units_and_years_without(text: str, years: float) -> None:
     assert read_patient_context(header(PatientAge=text)).age == pytest.approx(years, abs=0.01)

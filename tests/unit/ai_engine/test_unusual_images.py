@@ -118,6 +118,15 @@ def test_two_shapes_of_a_pixel_are_no_shape_and_told(pixel: str, imager: str, ra
     assert "contradict each other" in " ".join(found.corrections)
 
 
+@pytest.mark.parametrize("text", ["-0.2\\-0.2", "-0.2\\0.2", "0.2\\1.9"])
+def test_a_spacing_that_no_pixel_has_is_passed_over_and_told(text: str) -> None:
+    dataset = chest()
+    put("PixelSpacing", text)(dataset)
+    found = read_pixel_aspect(dataset)
+    assert found.ratio == 1.0
+    assert found.corrections == ("Pixel Spacing cannot be read, and was passed over.",)
+
+
 @pytest.mark.parametrize(
     ("center", "width"), [("2048", "0"), ("", "4096"), ("2048", ""), ("40960", "10")]
 )
@@ -134,3 +143,31 @@ def test_an_intercept_that_swallows_the_grey_scale_is_refused_under_its_name() -
     with pytest.raises(ImageRefusedError, match="RescaleIntercept") as refused:
         read_radiograph(dataset)
     assert refused.value.reason is not RefusalReason.NOT_FRONTAL_CHEST
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Radiographie des poumons",
+        "Röntgen des Thorax",
+        "CAD, chest PA",
+        "lung transplant rejection",
+        "s/p stitches",
+        "phantom pain",
+        "mosaic attenuation",
+        "suppressed immunity",
+    ],
+)
+def test_articles_diagnoses_and_history_do_not_say_how_an_image_was_made(text: str) -> None:
+    assert _said(put("SeriesDescription", text)) == []
+
+
+def test_the_rows_of_a_lateral_view_run_from_front_to_back() -> None:
+    assert _said(changes(put("ViewPosition", "LL"), put("PatientOrientation", "A\\F"))) == []
+
+
+@pytest.mark.parametrize("text", ["Toscano", "Isotopos", "Topology"])
+def test_a_name_that_holds_the_letters_of_scout_is_no_trace_of_ct(text: str) -> None:
+    dataset = chest()
+    put("AcquisitionProtocolName", text)(dataset)
+    assert not has_traces_of_ct(dataset)

@@ -8,6 +8,7 @@ from pydicom import Dataset
 
 from ai_engine.ct.analysis import analyse_ct
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.slices import read_slices
 from ai_engine.ct.testing import ct_datasets, phantom
 from ai_engine.ct.volume import CtVolume, read_volume
 from tests.unit.ai_engine.odd_images import SYNTAX, jpeg_2000, jpeg_ls_stream, put, stream
@@ -57,6 +58,29 @@ def test_decimal_commas_are_read_as_points(slices: Slices) -> None:
     volume = read_volume(slices)
     _require_same_volume(volume)
     assert volume.geometry.spacing[1:] == (8.0, 8.0)
+
+
+def test_a_tilt_of_no_degrees_with_a_comma_and_a_modality_in_lower_case_are_read(
+    slices: Slices,
+) -> None:
+    for entry in slices:
+        put("GantryDetectorTilt", "0,0 ")(entry)
+        entry.Modality = "ct"
+    _require_same_volume(read_volume(slices))
+
+
+@pytest.mark.parametrize(
+    ("agent", "is_given"),
+    [
+        *((words, False) for words in ("", "NONE", "No", "N/A", "NO IV CONTRAST", "W/O", "ohne")),
+        *((words, True) for words in ("Omnipaque 350", "CE", "IV", "APPLIED", "YES")),
+    ],
+)
+def test_an_agent_that_is_said_to_be_none_is_no_contrast(
+    slices: Slices, agent: str, is_given: bool
+) -> None:
+    slices[0].ContrastBolusAgent = agent
+    assert read_slices(slices[:1])[0].contrast is is_given
 
 
 def _refusal(slices: Slices) -> CtRefusedError:

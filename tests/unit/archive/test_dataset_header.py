@@ -126,6 +126,14 @@ def test_agrees_with_pydicom_on_real_objects(folder: str) -> None:
         ({"PatientSexNeutered": "ALTERED"}, "an animal, by breed or neutering"),
         ({"PatientBreedDescription": "", "PatientBreedCodeSequence": []}, None),
         ({"PatientSpeciesDescription": "Homo sapiens", "PatientSexNeutered": ""}, "Homo sapiens"),
+        ({"PatientBreedDescription": "N/A"}, None),
+        ({"PatientBreedDescription": "Human"}, None),
+        ({"ResponsiblePersonRole": "PARENT"}, None),
+        ({"ResponsiblePersonRole": "OWNER"}, "an animal, by its owner"),
+        (
+            {"PatientSpeciesDescription": "unknown", "PatientBreedDescription": "Labrador"},
+            "an animal, by breed or neutering",
+        ),
     ],
 )
 def test_an_animal_is_known_by_code_breed_or_neutering(

@@ -52,7 +52,13 @@ def test_anything_else_is_not_and_the_reason_says_why(
     assert refusal_of([CHEST], [instance]) == f"chest: {reason}"
 
 
-@pytest.mark.parametrize("species", ["Homo sapiens", "homo  sapiens", "HUMAN", "Human being", ""])
+@pytest.mark.parametrize(
+    "species",
+    [
+        *("Homo sapiens", "homo  sapiens", "HUMAN", "Human being", "", "Person", "Umano", "Hombre"),
+        *("N/A", "NA", "Unknown", "none", "not applicable", "-", "Неизвестно"),
+    ],
+)
 def test_a_human_is_no_animal(species: str) -> None:
     assert CHEST.matches(an_instance(patient_species=species))
 
@@ -63,6 +69,30 @@ def test_a_protocol_of_another_body_part_contradicts_the_body_part(field: str) -
     assert "names HAND, body part or region code CHEST." in said
     plain = an_instance(body_part_examined="CHEST", **{field: "Thorax/Abdomen pa"})
     assert contradiction_of(plain.header) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Face", "C-Arm", "head up 30", "Feet first", "hand held", "Left PICC arm"),
+        *(
+            "post liver transplant",
+            "kidney stone",
+            "nasal tube",
+            "Sinus",
+            "foreign body",
+            "CAT scan",
+        ),
+    ],
+)
+def test_position_view_line_and_history_do_not_contradict_the_body_part(text: str) -> None:
+    header = an_instance(body_part_examined="CHEST", series_description=text).header
+    assert contradiction_of(header) == ""
+
+
+def test_coronal_is_not_the_heart() -> None:
+    head = an_instance(body_part_examined="HEAD", series_description="COR 3mm")
+    assert contradiction_of(head.header) == ""
 
 
 def test_case_and_padding_of_header_values_do_not_matter() -> None:

@@ -38,6 +38,8 @@ def test_a_topogram_scout_or_surview_is_refused_under_its_name(header: InstanceH
     [
         InstanceHeader(modality="DX", image_type=("ORIGINAL", "PRIMARY")),
         InstanceHeader(modality="DX", series_description="Boy scouting camp: chest PA"),
+        InstanceHeader(modality="DX", series_description="Pilot medical, chest PA"),
+        InstanceHeader(modality="DX", protocol_name="AI pilot"),
         InstanceHeader(),
     ],
     ids=str,
