@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fastapi.responses import StreamingResponse
 
+from dicom_node.archive.layout import uid_name
 from dicom_node.query.catalogue import ArchivedObject
 
 ZIP = "application/zip"
@@ -14,9 +15,13 @@ _PIECE = 2**18
 _SUFFIX = ".dcm"
 
 
-def zipped(found: Sequence[ArchivedObject], name: str) -> StreamingResponse:
-    """Return objects as they are stored, in a folder for each series."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
+def zipped(found: Sequence[ArchivedObject], uid: str, *, prefix: str = "") -> StreamingResponse:
+    """Return objects as they are stored, in a folder for each series; ``uid`` is of what it is.
+
+    Senders choose their UIDs: what is none might end a header, or lead out of the folder in which
+    the file is unpacked.
+    """
+    headers = {"Content-Disposition": f'attachment; filename="{prefix}{uid_name(uid)}.zip"'}
     return StreamingResponse(_pieces(found), media_type=ZIP, headers=headers)
 
 
@@ -48,7 +53,8 @@ def _pieces(found: Iterable[ArchivedObject]) -> Iterator[bytes]:
     # Images are compressed already, or are not by somebody's choice.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for each in found:
-            inside = f"{each.series_instance_uid}/{each.sop_instance_uid}{_SUFFIX}"
+            folder, file_name = map(uid_name, (each.series_instance_uid, each.sop_instance_uid))
+            inside = f"{folder}/{file_name}{_SUFFIX}"
             with each.path.open("rb") as file, archive.open(inside, "w", force_zip64=True) as entry:
                 while piece := file.read(_PIECE):
                     entry.write(piece)

@@ -40,6 +40,6 @@ def make_evidence_download(catalogue: ArchiveCatalogue, withheld: WithheldFrom) 
                 how="evidence download",
             ),
         )
-        return zipped(made, f"evidence-{uid}")
+        return zipped(made, uid, prefix="evidence-")
 
     return router

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path, PurePath
 
+import sqlalchemy as sa
+
 from dicom_node.archive.reading import iter_objects
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.configuration.files import load_ae_titles
@@ -132,12 +134,19 @@ class Repositories:
             clock=utc_now,
             lease=timedelta(seconds=self.settings.review.claim_seconds),
             on_decided=on_decided,
-            on_reopened=self.withdraw_reopened,
+            on_reopened=self._withdraw_at_once,
         )
 
     def withdraw_reopened(self) -> None:
         """Let the Warehouse learn no more from verdicts that were taken back."""
         Withdrawing(ReopeningStore(self.engine), self.warehouse).sweep()
+
+    def _withdraw_at_once(self) -> None:
+        """Withdraw now, or by the next sweep: the verdict has been taken back by then."""
+        try:
+            self.withdraw_reopened()
+        except sa.exc.SQLAlchemyError as error:
+            _LOG.warning("withdrawn later reason=%s", type(error).__name__)
 
     def item_instances(self, item_id: str) -> tuple[ReceivedInstance, ...]:
         """Return the instances that a review item, which is a job's, is about."""
