@@ -48,8 +48,14 @@ def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination
     Raises
     ------
     ConfigurationError
-        When it is called by TLS, and the node has no usable certificate.
+        When it is called by TLS, and the node has no usable certificate; or when it is the node
+        itself, or another one of the same title: results would come back for analysis.
     """
+    if entity.title == settings.network.ae_title:
+        raise ConfigurationError(
+            f"AE {entity.title} is this node itself, to which nothing is sent: give another node "
+            "another AE title, and take this one out of the destinations."
+        )
     if entity.url:
         raise ConfigurationError(f"AE {entity.title} is reached by DICOMweb alone: {entity.url}")
     files = tls_files(settings) if entity.tls else None

@@ -243,6 +243,14 @@ def test_a_destination_by_tls_needs_a_certificate_of_the_nodes_own() -> None:
         address_of(NodeSettings(tls=TlsSettings(certificate="node.pem")), entity)
 
 
+def test_the_node_itself_is_no_destination() -> None:
+    entity = ApplicationEntity(
+        title="AINODE", host="10.0.0.9", port=104, roles=frozenset({Role.PACS})
+    )
+    with pytest.raises(ConfigurationError, match="is this node itself"):
+        address_of(NodeSettings(), entity)
+
+
 def test_a_certificate_says_until_when_it_is_valid(identities: dict[str, Identity]) -> None:
     ends = expires_at(files(identities, "node", "modality"))
     assert timedelta(days=1) < ends - utc_now() <= timedelta(days=2)
