@@ -91,7 +91,7 @@ def _slices(dataset: Dataset) -> Iterator[Slice]:
 
 
 def _require_slice(dataset: Dataset) -> None:
-    kinds = {str(kind).upper() for kind in _many(dataset.get("ImageType"))}
+    kinds = {str(kind).strip(" \0").upper() for kind in _many(dataset.get("ImageType"))}
     if "LOCALIZER" in kinds:
         raise CtRefusedError(CtRefusalReason.LOCALIZER, "leave localizers out of the series")
     if kinds & PROJECTIONS:

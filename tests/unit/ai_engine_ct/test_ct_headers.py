@@ -83,6 +83,11 @@ def test_an_agent_that_is_said_to_be_none_is_no_contrast(
     assert read_slices(slices[:1])[0].contrast is is_given
 
 
+def test_a_localizer_with_a_blank_before_its_type_is_one(slices: Slices) -> None:
+    slices[0].ImageType = ["ORIGINAL", "PRIMARY", " Localizer"]
+    assert _refusal(slices).reason is CtRefusalReason.LOCALIZER
+
+
 def _refusal(slices: Slices) -> CtRefusedError:
     with pytest.raises(CtRefusedError) as refused:
         read_volume(slices)
