@@ -104,10 +104,15 @@ class Completion:
             return
         self._expected.announce(study_instance_uid)
         period = self._quiet_period(study)
-        if period > 0:
-            workflow = self._starter.analyse_when_quiet(study_instance_uid, period)
-        else:
-            workflow = self._starter.analyse_now(study_instance_uid)
+        try:
+            if period > 0:
+                workflow = self._starter.analyse_when_quiet(study_instance_uid, period)
+            else:
+                workflow = self._starter.analyse_now(study_instance_uid)
+        except BaseException:
+            # Nobody will look: a sweep that took it for awaited would leave it for ever.
+            self._expected.discard(study_instance_uid)
+            raise
         self._expected.add(study_instance_uid, workflow)
 
     def sweep(self) -> int:

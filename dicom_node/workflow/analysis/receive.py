@@ -90,6 +90,7 @@ class Reception:
         """
         self._looked_at = looked_at
         self._arrived = arrived
+        self._unchecked: dict[str, list[AssociationEnded]] = {}
         self._index = index
         self._associations = associations
         self._completion = completion
@@ -108,17 +109,18 @@ class Reception:
     def ended(self, ends: Iterable[AssociationEnded]) -> None:
         """Let every study that these associations brought be checked for completion.
 
-        An association that ended in any other way than by release may have had more to bring.
+        An association that ended in any other way than by release may have had more to bring. Where
+        the index cannot be written, the rest is done at the next call.
         """
-        studies: set[str] = set()
         for ended in ends:
-            brought = self._associations.closed(ended.association_id)
-            for study_instance_uid in brought:
+            for study_instance_uid in self._associations.closed(ended.association_id):
+                self._unchecked.setdefault(study_instance_uid, []).append(ended)
+        for study_instance_uid in sorted(self._unchecked):
+            for ended in self._unchecked.get(study_instance_uid, ()):
                 self._note_end(study_instance_uid, ended)
-            studies |= brought
-        for study_instance_uid in sorted(studies):
             if not self._associations.carries(study_instance_uid):
                 self._expect(study_instance_uid)
+            self._unchecked.pop(study_instance_uid, None)
 
     def reported(self, study_instance_uids: Iterable[str]) -> None:
         """Check studies of which a modality or an archive has said something."""

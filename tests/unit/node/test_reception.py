@@ -16,6 +16,7 @@ from dicom_node.network.events import (
 )
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.persistence.corridor.tables import INSTANCES
+from dicom_node.workflow.testing.fakes import RecordingStarter
 from tests.unit.builders import STUDY, an_instance
 from tests.unit.workflow.test_complete import Desk, ended, released
 
@@ -65,6 +66,24 @@ def test_nothing_is_lost_while_the_database_is_away(
     assert set(desk.starter.started) == {STUDY}
     assert len(desk.associations) == 0
     assert not desk.associations.carries(STUDY), "it would be waited for as if more might come"
+
+
+def test_a_study_that_could_not_be_handed_on_is_not_taken_for_one_that_broke_off(
+    works: tuple[Desk, ReceptionDesk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, reception = works
+
+    def away(_starter: RecordingStarter, _study: str) -> str:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("the server is gone"))
+
+    with monkeypatch.context() as outage:
+        outage.setattr(RecordingStarter, "analyse_now", away)
+        reception.handle([OPENED, RECEIVED, CLOSED])
+    assert desk.starter.started == []
+    reception.catch_up()
+    assert desk.starter.started == [STUDY]
+    reception.catch_up()
+    assert desk.starter.started == [STUDY]
 
 
 @pytest.mark.parametrize("is_back", [False, True])

@@ -343,3 +343,21 @@ def test_clocks_that_differ_a_little_do_not_leave_a_study_to_the_next_sweep(
     desk.reception.ended([released("a1")])
     desk.clock.advance(seconds)
     assert (desk.completion.claim(STUDY, "w") is not None) is is_claimed
+
+
+def test_a_study_whose_analysis_could_not_be_started_is_left_to_the_sweep(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_starter: RecordingStarter, _study: str, _seconds: float) -> str:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("the server is gone"))
+
+    desk.receive("a1", "1.1")
+    desk.associations.closed("a1")
+    desk.index.interrupted(STUDY, AssociationEnd.CONNECTION_LOST, sender="CR1")
+    with monkeypatch.context() as outage:
+        outage.setattr(RecordingStarter, "analyse_when_quiet", away)
+        with pytest.raises(sa.exc.OperationalError):
+            desk.completion.expect(STUDY)
+    desk.clock.advance(700)
+    assert desk.completion.sweep() == 1
+    assert desk.starter.started == [STUDY]
