@@ -351,7 +351,7 @@ class WorklistSettings(_Section):
     label: str = Field(default="AI RESULTS", min_length=1, max_length=64)
     """Worklist Label (0074,1202) of the node's own steps."""
     token_file: str = ""
-    """File of AE titles and bearer tokens for UPS-RS over HTTP; empty: nobody may."""
+    """File of AE titles and bearer tokens for UPS-RS, beside the tokens that people issue."""
 
 
 class TlsSettings(_Section):
@@ -457,7 +457,7 @@ class NotificationSettings(_Section):
     """Who is told when something is wrong, or urgent; channels are added by page or command."""
 
     address: str = Field(default="", pattern="^(https?://[^/ ]+(/[^ ]*[^/ ])?)?$")
-    """Where people reach the pages, for links: https://ai.example.org; empty: no links."""
+    """Where pages and DICOMweb are reached, for links: https://ai.example.org; empty: no links."""
     interval: float = Field(default=30.0, gt=0)
     """Seconds between two looks at what is to be told; what comes up within goes as one notice."""
     settle: float = Field(default=60.0, ge=0)

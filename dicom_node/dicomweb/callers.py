@@ -50,9 +50,15 @@ class TokenCallers:
         titles: Mapping[str, str],
         permitted: Callable[[str], frozenset[Operation] | None],
         otherwise: Identify = lambda _request: None,
+        machines: Callable[[str], str | None] = lambda _token: None,
     ) -> None:
-        """Take tokens from ``titles``; ask ``otherwise`` where a request has none."""
+        """Take tokens from ``titles``; ask ``otherwise`` where a request has none.
+
+        ``machines`` returns the AE title of a token that people have issued, if it may be used
+        here.
+        """
         self._titles = titles
+        self._machines = machines
         self._permitted = permitted
         self._otherwise = otherwise
 
@@ -66,7 +72,7 @@ class TokenCallers:
         """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            title = self._title(token.strip())
+            title = self._title(token.strip()) or self._machines(token.strip())
         else:
             title = self._otherwise(request)
             if title is not None:

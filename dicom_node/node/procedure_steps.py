@@ -12,11 +12,13 @@ from dicom_node.dicomweb.notifications import Notifier, notifications_router
 from dicom_node.dicomweb.workitems import WorkitemLimits, WorkitemRequest, workitems_router
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.peer_message import Channel, PeerMessage
+from dicom_node.domain.user import Permission
 from dicom_node.domain.wanted_study import WantedStudy
 from dicom_node.network.events import QueryAnswered, ReceptionEvent, StepChanged
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.worklist_scp import WorklistScp, WorklistScpSettings
 from dicom_node.node.access import database_access
+from dicom_node.node.administration import make_people
 from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import tls_files
@@ -55,8 +57,11 @@ class Workstations:
             review_queue=review_queue,
             clock=utc_now,
         )
+        address = settings.notifications.address
         station = Station(
-            ae_title=settings.network.ae_title, worklist_label=settings.worklist.label
+            ae_title=settings.network.ae_title,
+            worklist_label=settings.worklist.label,
+            wado_rs_url=f"{address}/dicom-web" if address else "",
         )
         self._events = StepEvents(
             store=self._store,
@@ -82,6 +87,7 @@ class Workstations:
             access=database_access(settings.hotbase_url, settings.network.ae_title),
             emit=self._tell,
         )
+        self._people = make_people(repositories.users, repositories.tokens)
         self._notifier = Notifier()
         self._routers = self._make_routers()
 
@@ -92,7 +98,7 @@ class Workstations:
 
     @property
     def routers(self) -> tuple[APIRouter, ...]:
-        """What the HTTP side serves: UPS-RS where anybody has a token."""
+        """What the HTTP side serves: UPS-RS, where the worklist is on or a file names tokens."""
         return self._routers
 
     def start(self) -> None:
@@ -125,9 +131,11 @@ class Workstations:
             self.steps.keep_locks()
 
     def _make_routers(self) -> tuple[APIRouter, ...]:
-        if not self._settings.token_file:
+        file = self._settings.token_file
+        if not file and not self._settings.enabled:
             return ()
-        caller = TokenCallers(read_tokens(Path(self._settings.token_file)), self._permitted)
+        titles = read_tokens(Path(file)) if file else {}
+        caller = TokenCallers(titles, self._permitted, machines=self._machine)
         return (
             workitems_router(
                 self.steps,
@@ -176,6 +184,13 @@ class Workstations:
         if entity is None or Operation.WORKLIST not in entity.permitted:
             return False
         return receiver.channel is Channel.WEB or not entity.url
+
+    def _machine(self, token: str) -> str | None:
+        """Return the AE title of a token for reviewing that was issued for one."""
+        bearer = self._people.bearer(token)
+        if bearer is None or Permission.REVIEW not in bearer.permissions:
+            return None
+        return bearer.token.ae_title or None
 
     def _permitted(self, title: str) -> frozenset[Operation] | None:
         entity = self._repositories.ae_titles.find(title)

@@ -14,10 +14,19 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
-from dicom_node.configuration.settings import NetworkSettings, NodeSettings, WorklistSettings
+from dicom_node.administration.people import TokenRequest
+from dicom_node.configuration.settings import (
+    NetworkSettings,
+    NodeSettings,
+    NotificationSettings,
+    WorklistSettings,
+)
 from dicom_node.domain.application_entity import ApplicationEntity, Role
+from dicom_node.domain.user import Permission
 from dicom_node.network.access import Refusal
+from dicom_node.node.administration import make_people
 from dicom_node.node.clock import utc_now
+from dicom_node.node.pages import make_pages
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.repositories import Repositories
 from dicom_node.ups.codes import UPS_PULL, UPS_PUSH
@@ -25,8 +34,11 @@ from dicom_node.web.application import make_application
 from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.peers import dcmtk
 from tests.peers.objects import announcement, encoded, make_dataset
+from tests.peers.office import office_administration
 from tests.peers.raw_scu import rejection
+from tests.peers.reading_room import add_people
 from tests.schema import give_schemas
+from tests.unit.persistence.test_hotbase import JOB
 
 TOKEN = "a-token-of-the-second-workstation"  # noqa: S105 - opens nothing but this test
 STEP = "2.25.1"
@@ -34,6 +46,7 @@ STEP = "2.25.1"
 
 @dataclass(frozen=True)
 class House:
+    repositories: Repositories
     workstations: Workstations
     web: TestClient
 
@@ -47,6 +60,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         data_dir=tmp_path / "data",
         network=NetworkSettings(host="127.0.0.1", min_free_bytes=0),
         worklist=WorklistSettings(enabled=True, port=0, token_file=str(tokens)),
+        notifications=NotificationSettings(address="http://testserver"),
     )
     repositories = Repositories(settings)
     give_schemas(repositories)
@@ -60,12 +74,33 @@ def house(tmp_path: Path) -> Iterator[House]:
     details = fake_details(1)
     item = replace(details.item, study_instance_uid=image.StudyInstanceUID, received_at=utc_now())
     repositories.review_queue().add(item, details.findings)
+    repositories.hotbase.add_job(
+        replace(
+            JOB,
+            job_id=item.item_id,
+            study_instance_uid=image.StudyInstanceUID,
+            sop_instance_uids=(image.SOPInstanceUID,),
+        ),
+        at=utc_now(),
+    )
     workstations = Workstations(settings, repositories)
     workstations.start()
+    add_people(repositories)
     application: FastAPI = make_application(
-        registry=CollectorRegistry(), problems=tuple, version="1", machines=workstations.routers
+        registry=CollectorRegistry(),
+        problems=tuple,
+        version="1",
+        machines=workstations.routers,
+        pages=make_pages(
+            settings,
+            repositories,
+            None,
+            version="1",
+            administration=office_administration(repositories),
+        ),
     )
     yield House(
+        repositories,
         workstations,
         TestClient(application, headers={"Authorization": f"Bearer {TOKEN}"}),
     )
@@ -112,6 +147,40 @@ def test_who_claims_over_dimse_holds_it_over_http_too(house: House) -> None:
     assert answer.status_code == 409
     (step,) = house.web.get(f"/dicom-web/workitems/{STEP}").json()
     assert step["00741000"]["Value"] == ["IN PROGRESS"]
+
+
+def test_the_token_of_a_worklist_opens_what_its_steps_name(house: House) -> None:
+    people = make_people(house.repositories.users, house.repositories.tokens)
+
+    def token(*scopes: Permission, ae_title: str = "WS2") -> dict[str, str]:
+        asked = TokenRequest(
+            name="viewer", owner="ada", scopes=frozenset(scopes), ae_title=ae_title
+        )
+        return {"Authorization": f"Bearer {people.issue(asked, actor='test')[1]}"}
+
+    both = token(Permission.REVIEW, Permission.IMAGES)
+    assert len(house.web.get("/dicom-web/workitems", headers=both).json()) == 1
+    step = Dataset.from_json(house.web.get(f"/dicom-web/workitems/{STEP}", headers=both).json()[0])
+    (images,) = step.InputInformationSequence
+    assert images.DICOMRetrievalSequence[0].RetrieveAETitle == "AINODE"
+    where = images.WADORSRetrievalSequence[0].RetrieveURL
+    assert where.startswith("http://testserver/dicom-web/studies/")
+    wanted = {"Accept": 'multipart/related; type="application/dicom"'}
+    got = house.web.get(where, headers=both | wanted)
+    assert got.status_code == 200
+    assert images.ReferencedSOPSequence[0].ReferencedSOPInstanceUID.encode() in got.content
+    # Each part needs its scope, and the worklist an AE title that may use it.
+    alone = token(Permission.REVIEW)
+    assert house.web.get(f"/dicom-web/workitems/{STEP}", headers=alone).status_code == 200
+    assert house.web.get(where, headers=alone | wanted).status_code == 403
+    for headers, status in (
+        (token(Permission.IMAGES), 401),
+        (token(Permission.REVIEW, ae_title=""), 401),
+        (token(Permission.REVIEW, ae_title="CR1"), 403),
+        ({"Authorization": "Bearer nobodys"}, 401),
+    ):
+        answer = house.web.get(f"/dicom-web/workitems/{STEP}", headers=headers)
+        assert answer.status_code == status
 
 
 def test_a_modality_may_not_ask_for_the_worklist(house: House) -> None:
