@@ -135,8 +135,8 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
         ],
     )
     yield ""
-    yield "Callers show a bearer token, bound to scopes (`images`, `upload`; for UPS-RS `review` and"
-    yield "an AE title), or the session of the pages."
+    yield "Callers show a bearer token, bound to scopes (`images`, `upload`; for UPS-RS `review`"
+    yield "and an AE title), or the session of the pages."
     yield from title(4, "As user agent")
     yield "Results go by STOW-RS (`multipart/related` of `application/dicom`) to destinations with"
     yield "an URL, by HTTP or HTTPS, with a user and password (Basic) or a bearer token. Whether"

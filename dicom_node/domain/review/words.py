@@ -1,8 +1,9 @@
 """What people write beside their verdicts, as reports and databases can hold it."""
 
-import unicodedata
+import re
 
-_UNWRITTEN = frozenset({"Cc", "Cs"})
+# Control characters, and halves of characters (general categories Cc and Cs).
+_UNWRITTEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def one_line(text: str) -> str:
@@ -10,5 +11,4 @@ def one_line(text: str) -> str:
 
     Marks of scripts that join letters or run from right to left stay (PS3.5 Section 6.2).
     """
-    seen = (" " if unicodedata.category(each) in _UNWRITTEN else each for each in text)
-    return " ".join("".join(seen).split())
+    return " ".join(_UNWRITTEN.sub(" ", text).split())
