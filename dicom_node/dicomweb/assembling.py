@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import Any
 
 from pydicom import Dataset, dcmwrite
-from pydicom.config import disable_value_validation
 
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from dicom_node.archive.part10 import FileMeta, encode_head
@@ -144,14 +143,13 @@ def _encoded(found: Described, bulk: Mapping[str, Sequence[BulkPart]]) -> tuple[
         return _value(vr, bulk.get(address, ()))
 
     try:
-        with disable_value_validation():
-            dataset = Dataset.from_json(own, value)
-            dataset.SpecificCharacterSet = "ISO_IR 192"  # JSON is UTF-8
-            behind = Dataset()
-            for tag in [each for each in dataset.keys() if each > _PIXEL_TAG]:  # noqa: SIM118
-                behind[tag] = dataset[tag]
-                del dataset[tag]
-            return _written(dataset), _written(behind)
+        dataset = Dataset.from_json(own, value)
+        dataset.SpecificCharacterSet = "ISO_IR 192"  # JSON is UTF-8
+        behind = Dataset()
+        for tag in [each for each in dataset.keys() if each > _PIXEL_TAG]:  # noqa: SIM118
+            behind[tag] = dataset[tag]
+            del dataset[tag]
+        return _written(dataset), _written(behind)
     except DECODING_ERRORS as error:
         raise CannotAssembleError("its metadata has values that cannot be written") from error
 
