@@ -120,8 +120,11 @@ class EncodedDataset:
         end = len(self.data) if end is None else end
         position = start
         while position + 8 <= end:
+            # What follows a group may be anything: a data set of another syntax, or none.
+            if group not in (None, self._short.unpack_from(self.data, position)[0]):
+                return
             tag, vr, value, length = self._element_at(position, end, explicit=self.is_explicit)
-            if tag in (ITEM_END, SEQUENCE_END) or group not in (None, tag >> 16):
+            if tag in (ITEM_END, SEQUENCE_END):
                 return
             undefined = length == UNDEFINED_LENGTH
             if undefined:

@@ -3,7 +3,7 @@
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom import dcmread
 
@@ -52,6 +52,13 @@ def test_pydicom_reads_what_was_written() -> None:
 
 
 @given(metas, st.binary(max_size=64))
+@example(
+    FileMeta(
+        sop_class_uid="1.2", sop_instance_uid="1.3", transfer_syntax_uid="1.2.840.10008.1.2.1",
+        calling_ae="CR1", called_ae="AINODE", digest="ab" * 32,
+    ),
+    b"\x00\x00AU\x00\x01",
+)  # fmt: skip
 def test_reads_back_what_it_wrote(meta: FileMeta, dataset: bytes) -> None:
     head = encode_head(meta)
 
