@@ -1,8 +1,6 @@
 """What services that run models are told of who asks: from a file, never from a model's card."""
 
-import stat
-from pathlib import Path
-
+from dicom_node.configuration.private_file import read_private
 from dicom_node.errors import ConfigurationError
 
 
@@ -23,17 +21,7 @@ def read_credentials(path: str) -> dict[str, str]:
     """
     if not path:
         return {}
-    file = Path(path)
-    try:
-        mode = file.stat().st_mode
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "") or "not text"
-        raise ConfigurationError(f"inference.credentials_file {file}: {reason}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(
-            f"inference.credentials_file {file}: others may read it; chmod 600 {file}"
-        )
+    lines = read_private(path, setting="inference.credentials_file").splitlines()
     found = {}
     for number, line in enumerate(lines, start=1):
         endpoint, _, value = line.strip().partition(" ")
@@ -41,7 +29,7 @@ def read_credentials(path: str) -> dict[str, str]:
             continue
         if not value.strip() or not value.isascii() or not value.isprintable():
             raise ConfigurationError(
-                f"inference.credentials_file {file}, line {number}: write a service's endpoint, a "
+                f"inference.credentials_file {path}, line {number}: write a service's endpoint, a "
                 "space, and what its header Authorization is to hold (Bearer and a token)"
             )
         found[endpoint] = value.strip()

@@ -1,9 +1,9 @@
 """Signing in at an OpenID Provider, as the settings want it."""
 
-import stat
 from pathlib import Path
 
 from dicom_node.administration.openid import Admission, ClaimRules
+from dicom_node.configuration.private_file import read_private
 from dicom_node.configuration.settings import NodeSettings, OpenIdSettings
 from dicom_node.domain.user import UserRole
 from dicom_node.errors import ConfigurationError
@@ -72,17 +72,8 @@ def make_provider(openid: OpenIdSettings) -> Provider:
 def _secret(path: str) -> str:
     if not path:
         return ""
-    file = Path(path)
-    try:
-        mode = file.stat().st_mode
-        secret = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "") or "not text"
-        raise ConfigurationError(f"openid.client_secret_file {file}: {reason}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(
-            f"openid.client_secret_file {file}: others may read it; chmod 600 {file}"
-        )
+    setting = "openid.client_secret_file"
+    secret = read_private(path, setting=setting).strip()
     if not secret:
-        raise ConfigurationError(f"openid.client_secret_file {file} is empty.")
+        raise ConfigurationError(f"{setting} {path} is empty.")
     return secret

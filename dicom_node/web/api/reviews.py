@@ -5,13 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from pydantic import TypeAdapter
 
-from dicom_node.audit import events
-from dicom_node.audit.events import StudyPart
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import Reopening, ReviewItem, ReviewState, Verdict
 from dicom_node.web.api.callers import MayReview
-from dicom_node.web.records import address, now, record
-from dicom_node.web.review.people import reviewer
+from dicom_node.web.review.reopening import taken_back
 
 _ITEM = "/reviews/{item_id}"
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
@@ -38,18 +35,7 @@ def make_router(review_queue: ReviewQueue) -> APIRouter:
         request: Request, who: MayReview, item_id: str, reason: Reason
     ) -> dict[str, Any]:
         """Take a verdict back: the item is held by who asks, and its next verdict replaces it."""
-        item = review_queue.reopen(item_id, reviewer(who.user), reason)
-        record(
-            request,
-            events.reopening(
-                StudyPart(study=item.study_instance_uid, classes={}),
-                user=who.actor,
-                address=address(request),
-                at=now(request),
-                item=item_id,
-                why=reason,
-            ),
-        )
+        item = taken_back(request, review_queue, item_id, reason, user=who.user, actor=who.actor)
         return _body(review_queue, item)
 
     return router
