@@ -9,12 +9,12 @@ from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import Reopening, ReviewItem, ReviewState, Verdict
 from dicom_node.web.api.callers import MayReview
 from dicom_node.web.review.reopening import taken_back
+from dicom_node.web.review.verdict_form import LONGEST_COMMENT
 
 _ITEM = "/reviews/{item_id}"
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
 _HISTORY: TypeAdapter[tuple[Reopening, ...]] = TypeAdapter(tuple[Reopening, ...])
-LONGEST_REASON = 1024
-Reason = Annotated[str, Body(embed=True, min_length=1, max_length=LONGEST_REASON)]
+Reason = Annotated[str, Body(embed=True, min_length=1, max_length=LONGEST_COMMENT)]
 
 
 def make_router(review_queue: ReviewQueue) -> APIRouter:
