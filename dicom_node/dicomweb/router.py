@@ -19,7 +19,6 @@ from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
 from dicom_node.dicomweb.search import Scope, search
 from dicom_node.dicomweb.showing import rendered_images, small, thumbnail
-from dicom_node.dicomweb.told import Told
 from dicom_node.dicomweb.wado_uri import wado_uri
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
 from dicom_node.query.keys import Level
@@ -34,11 +33,11 @@ _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 
 
-Withheld = Callable[[Request, str], frozenset[str]]
-"""Says which series of a study are kept from who asks."""
+Withheld = Callable[[Request, str | None], frozenset[str]]
+"""Says which series of a study, or of all where none is named, are kept from who asks."""
 
 
-def withholds_nothing(_request: Request, _study: str) -> frozenset[str]:
+def withholds_nothing(_request: Request, _study: str | None) -> frozenset[str]:
     """Show every series to everybody who may call."""
     return frozenset()
 
@@ -242,9 +241,14 @@ def _searched(
 ) -> Response:
     media_types.require(accept, media_types.DICOM_JSON, "application/json")
     service = root(request)
-    results = search(entities, scope, request.query_params.multi_items(), root=service)
-    told = Told(entities, functools.partial(withheld, request), service)
-    response = _dicom_json(list(told.allowed(results.found, request.query_params)))
+    results = search(
+        entities,
+        scope,
+        request.query_params.multi_items(),
+        root=service,
+        without=withheld(request, scope.study),
+    )
+    response = _dicom_json(results.found)
     for each in results.warnings:
         response.headers.append("Warning", f'299 {service} "{each}"')
     return response

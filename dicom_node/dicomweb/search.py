@@ -40,9 +40,16 @@ class Results:
 
 
 def search(
-    entities: EntitySearch, scope: Scope, parameters: Iterable[tuple[str, str]], *, root: str
+    entities: EntitySearch,
+    scope: Scope,
+    parameters: Iterable[tuple[str, str]],
+    *,
+    root: str,
+    without: frozenset[str] = frozenset(),
 ) -> Results:
     """Carry out a search; addresses in its results lie below ``root``.
+
+    Series that ``without`` names are as if they were not there.
 
     Raises
     ------
@@ -52,7 +59,10 @@ def search(
     try:
         asked = _within(read_search(parameters, _READING), scope)
         matches = entities.find(
-            scope.level, asked.query, Window(limit=asked.limit, offset=asked.offset)
+            scope.level,
+            asked.query,
+            Window(limit=asked.limit, offset=asked.offset),
+            without=without,
         )
     except UnusableQueryError as error:
         raise BadSearchError(str(error)) from error

@@ -87,8 +87,15 @@ class NodeSearch:
         self._objects = objects
         self._describing = describing
 
-    def find(self, level: Level, query: Query, window: Window) -> Matches:
-        """Return the entities of a level that match.
+    def find(
+        self,
+        level: Level,
+        query: Query,
+        window: Window,
+        *,
+        without: frozenset[str] = frozenset(),
+    ) -> Matches:
+        """Return the entities of a level that match, as if the series ``without`` were not there.
 
         Raises
         ------
@@ -96,4 +103,4 @@ class NodeSearch:
             A key is none of this level or those above it.
         """
         self._describing.new_evidence()
-        return self._objects.find(level, query, window)
+        return self._objects.find(level, query, window, without=without)

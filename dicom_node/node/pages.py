@@ -38,7 +38,13 @@ from dicom_node.web.frame import Frame, Section
 from dicom_node.web.records import Accesses
 from dicom_node.web.request_limits import Streams
 from dicom_node.web.review.priors import FindPriors
-from dicom_node.web.review.reading_first import Withheld, WithheldFrom, withholds_nothing
+from dicom_node.web.review.reading_first import (
+    UnreadBy,
+    Withheld,
+    WithheldFrom,
+    everything_is_read,
+    withholds_nothing,
+)
 from dicom_node.web.review.router import make_router as make_review_pages
 from dicom_node.web.review.study import StudyHeading
 from dicom_node.web.sessions import allows, session_secret
@@ -86,12 +92,16 @@ def make_pages(
                 is_for=allows(Permission.REVIEW),
             )
         )
-    withheld = Withheld(review_queue) if review_queue is not None else withholds_nothing
+    withheld: WithheldFrom = withholds_nothing
+    unread: UnreadBy = everything_is_read
+    if review_queue is not None:
+        withheld = Withheld(review_queue)
+        unread = withheld.studies
     reading = make_dicomweb(
         catalogue,
         repositories.search,
         decoder,
-        withheld=WithheldSeries(repositories.hotbase, withheld),
+        withheld=WithheldSeries(repositories.hotbase, unread),
     )
     interfaces = [_for_readers(reading)]
     if uploads is not None:
@@ -150,17 +160,16 @@ _SEARCHES = ("/studies", "/series", "/instances")
 class WithheldSeries:
     """Which series of the node are kept from somebody who must read a study first."""
 
-    def __init__(self, results: Hotbase, withheld: WithheldFrom) -> None:
+    def __init__(self, results: Hotbase, unread: UnreadBy) -> None:
         self._results = results
-        self._withheld = withheld
+        self._unread = unread
 
-    def __call__(self, request: Request, study: str) -> frozenset[str]:
-        """Return the series of a study's results; none where the caller is no reader."""
+    def __call__(self, request: Request, study: str | None) -> frozenset[str]:
+        """Return the series of results of a study, or of all; none if the caller is no reader."""
         who: Caller = request.state.caller
-        if Permission.REVIEW not in who.permissions or not self._withheld(who.user, study):
+        if Permission.REVIEW not in who.permissions:
             return frozenset()
-        made = self._results.evidence_of_study(study)
-        return frozenset(each.series_instance_uid for each in made)
+        return self._results.series_made_of(self._unread(who.user, study))
 
 
 class Headings:

@@ -30,8 +30,18 @@ class Matches:
 class EntitySearch(Protocol):
     """Finds studies, series and instances by their attributes."""
 
-    def find(self, level: Level, query: Query, window: Window) -> Matches:
+    def find(
+        self,
+        level: Level,
+        query: Query,
+        window: Window,
+        *,
+        without: frozenset[str] = frozenset(),
+    ) -> Matches:
         """Return the entities of a level that match.
+
+        ``without`` names series that are as if they were not there: nothing of them is found,
+        matched by, counted, or makes a page shorter.
 
         Raises
         ------

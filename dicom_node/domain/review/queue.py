@@ -266,6 +266,16 @@ class ReviewQueue(Protocol):
         """Return on which of these items a reader has said what is to be seen."""
         ...
 
+    def unread_studies(
+        self, reader: str, *, everything: bool, study: str | None = None
+    ) -> frozenset[str]:
+        """Return the studies with an open result that a reader has yet to judge unseen.
+
+        Those of results that a route wants read first, or of ``everything``; of one ``study``, or
+        of all where it is None.
+        """
+        ...
+
     def judged_labels(self, most: int) -> Sequence[JudgedLabel]:
         """Return the labels of so many decided items, by model and by readers, newest first."""
         ...

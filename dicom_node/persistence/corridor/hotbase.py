@@ -1,7 +1,7 @@
 """The Hotbase: what models said, and the evidence made of it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,7 @@ from dicom_node.workflow.written_values import UnreadableValueError, read_value,
 from sr_templates.evidence_kind import EvidenceKind
 
 _LOG = logging.getLogger(__name__)
+_STUDIES_AT_ONCE = 500
 
 
 class Hotbase:
@@ -243,6 +244,19 @@ class Hotbase:
             .order_by(EVIDENCE.c.sop_instance_uid)
         )
         return tuple(_evidence(row) for row in self._rows(query))
+
+    def series_made_of(self, studies: Collection[str]) -> frozenset[str]:
+        """Return the Series Instance UIDs of everything made of some studies."""
+        listed, found = sorted(studies), set[str]()
+        for start in range(0, len(listed), _STUDIES_AT_ONCE):
+            query = (
+                sa.select(EVIDENCE.c.series_instance_uid)
+                .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
+                .where(JOBS.c.study_instance_uid.in_(listed[start:][:_STUDIES_AT_ONCE]))
+                .distinct()
+            )
+            found |= {row["series_instance_uid"] for row in self._rows(query)}
+        return frozenset(found)
 
     def evidence_object(self, sop_instance_uid: str) -> tuple[EvidenceObject, str] | None:
         """Return one result object with its Study Instance UID, or None."""

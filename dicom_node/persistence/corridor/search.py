@@ -14,6 +14,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
+from dicom_node.persistence.corridor.unseen import Unseen
 from dicom_node.query.errors import UnusableQueryError
 from dicom_node.query.json_model import JsonAttributes, JsonEntity
 from dicom_node.query.keys import Level, QueryKey, archive_keys, tag_of, vr_of
@@ -76,19 +77,31 @@ class ObjectSearch:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def find(self, level: Level, query: Query, window: Window) -> Matches:
+    def find(
+        self,
+        level: Level,
+        query: Query,
+        window: Window,
+        *,
+        without: frozenset[str] = frozenset(),
+    ) -> Matches:
         """Return the entities of a level that match, with what is known of them.
+
+        ``without`` names series that are as if they were not there, at all levels but the patient.
 
         Raises
         ------
         UnusableQueryError
             A key is none of this level or those above it.
         """
-        narrowed = [_narrowed(key, level, self._engine.dialect.name) for key in query.conditions]
+        unseen = Unseen(series=without, dialect=self._engine.dialect.name)
+        narrowed = [_narrowed(key, level, unseen) for key in query.conditions]
         left = [
             key for key, (_, exact) in zip(query.conditions, narrowed, strict=True) if not exact
         ]
         conditions = self._conditions(level, query.conditions, [each for each, _ in narrowed])
+        if level in (Level.SERIES, Level.INSTANCE):
+            conditions += unseen.leave_out(_TABLES[level][-1].c.series_instance_uid)
         statement = _select(level).where(*_of_level(level, conditions, decided=not left))
         if left:
             found = self._matching(level, statement, left, window)
@@ -101,7 +114,7 @@ class ObjectSearch:
             if level is Level.PATIENT:
                 patients.add_counts(connection, query.asked, found)
             else:
-                _add_counts(connection, level, found)
+                _add_counts(connection, level, found, unseen)
         return Matches(found=tuple(found), more=more)
 
     def _matching(
@@ -141,8 +154,11 @@ class ObjectSearch:
         return self._engine.connect().execution_options(read_only=True)
 
 
-def _narrowed(key: Key | CombinedKey, level: Level, dialect: str) -> tuple[Condition | None, bool]:
+def _narrowed(
+    key: Key | CombinedKey, level: Level, unseen: Unseen
+) -> tuple[Condition | None, bool]:
     """Return what the database can say of a key, and whether that is all there is to say."""
+    dialect = unseen.dialect
     if isinstance(key, CombinedKey):
         described = _described(key.date, level)
         _described(key.time, level)
@@ -151,7 +167,7 @@ def _narrowed(key: Key | CombinedKey, level: Level, dialect: str) -> tuple[Condi
         return combined_condition(key, _columns(level)[described.column]), False
     described = _described(key, level)
     if described.path in _IN_STUDY:
-        return _in_study(key, described, dialect), True
+        return _in_study(key, described, unseen), True
     if not described.column:
         return mentioned(key, _TEXTS[described.level], dialect), False
     return condition(key, described.column, _columns(level), dialect), is_exact(key)
@@ -187,15 +203,18 @@ def _described(key: Key, level: Level) -> QueryKey:
     return found
 
 
-def _in_study(key: Key, described: QueryKey, dialect: str) -> Condition:
+def _in_study(key: Key, described: QueryKey, unseen: Unseen) -> Condition:
     """Select studies by what any of their series or instances is; ``every`` value must be there."""
     columns = _IN_STUDY[described.path].alias("within").c
-    inside = columns.study_instance_uid == _STUDY.study_instance_uid
+    inside = (
+        columns.study_instance_uid == _STUDY.study_instance_uid,
+        *unseen.leave_out(columns.series_instance_uid),
+    )
     if key.empty:
-        return ~sa.exists().where(inside, columns[described.column] != "")
+        return ~sa.exists().where(*inside, columns[described.column] != "")
     each = [Key(tag=key.tag, vr=key.vr, values=(value,)) for value in key.values]
     parts = [
-        sa.exists().where(inside, condition(one, described.column, columns, dialect))
+        sa.exists().where(*inside, condition(one, described.column, columns, unseen.dialect))
         for one in each
     ]
     return sa.and_(*parts) if key.every else sa.or_(*parts)
@@ -259,7 +278,9 @@ def _entity(row: sa.Row[Any], read: Callable[[str], dict[str, Any]] = json.loads
     return entity
 
 
-def _add_counts(connection: sa.Connection, level: Level, found: Sequence[dict[str, Any]]) -> None:
+def _add_counts(
+    connection: sa.Connection, level: Level, found: Sequence[dict[str, Any]], unseen: Unseen
+) -> None:
     """Add what is counted over the levels below, for what is returned and nothing else."""
     if level is Level.INSTANCE or not found:
         return
@@ -268,7 +289,7 @@ def _add_counts(connection: sa.Connection, level: Level, found: Sequence[dict[st
         if level is Level.SERIES:
             _add_series_counts(connection, some)
         else:
-            _add_study_counts(connection, some)
+            _add_study_counts(connection, some, unseen)
 
 
 def _add_series_counts(connection: sa.Connection, found: Sequence[dict[str, Any]]) -> None:
@@ -287,11 +308,16 @@ def _add_series_counts(connection: sa.Connection, found: Sequence[dict[str, Any]
         entity.update(_element("NumberOfSeriesRelatedInstances", [counts.get(key, 0)]))
 
 
-def _add_study_counts(connection: sa.Connection, found: Sequence[dict[str, Any]]) -> None:
+def _add_study_counts(
+    connection: sa.Connection, found: Sequence[dict[str, Any]], unseen: Unseen
+) -> None:
     uids = [_uid(each, "StudyInstanceUID") for each in found]
     instances = sa.select(
         _INSTANCE.study_instance_uid, _INSTANCE.sop_class_uid, sa.func.count()
-    ).where(_INSTANCE.study_instance_uid.in_(uids))
+    ).where(
+        _INSTANCE.study_instance_uid.in_(uids),
+        *unseen.leave_out(_INSTANCE.series_instance_uid),
+    )
     grouped = instances.group_by(_INSTANCE.study_instance_uid, _INSTANCE.sop_class_uid)
     counts: dict[str, int] = {}
     classes: dict[str, list[str]] = {}
@@ -299,8 +325,10 @@ def _add_study_counts(connection: sa.Connection, found: Sequence[dict[str, Any]]
         counts[study] = counts.get(study, 0) + count
         classes.setdefault(study, []).append(sop_class)
     series: dict[str, list[str]] = {}
-    query = sa.select(_SERIES.study_instance_uid, _SERIES.modality)
-    for study, modality in connection.execute(query.where(_SERIES.study_instance_uid.in_(uids))):
+    query = sa.select(_SERIES.study_instance_uid, _SERIES.modality).where(
+        _SERIES.study_instance_uid.in_(uids), *unseen.leave_out(_SERIES.series_instance_uid)
+    )
+    for study, modality in connection.execute(query):
         series.setdefault(study, []).append(modality)
     for entity, uid in zip(found, uids, strict=True):
         modalities = sorted({modality for modality in series.get(uid, ()) if modality})

@@ -13,6 +13,8 @@ from dicom_node.domain.review.rules import as_judged, truths_of
 from dicom_node.persistence.review.rows import ct_of, finding_of, verdict_of
 from dicom_node.persistence.review.tables import (
     FIRST_READINGS,
+    IS_OPEN,
+    IS_TO_READ_FIRST,
     REVIEW_CT,
     REVIEW_FINDINGS,
     REVIEW_ITEMS,
@@ -48,6 +50,19 @@ def said_on(connection: sa.Connection, items: Collection[str], reader: str) -> f
     """Return on which of these items a reader has said what is to be seen."""
     columns = FIRST_READINGS.c
     query = sa.select(columns.item_id).where(columns.item_id.in_(items), columns.reader == reader)
+    return frozenset(connection.scalars(query))
+
+
+def unread_studies(
+    connection: sa.Connection, reader: str, *, everything: bool, study: str | None
+) -> frozenset[str]:
+    """Return the studies with an open result that a reader has yet to judge unseen."""
+    items, said = REVIEW_ITEMS.c, FIRST_READINGS.c
+    has_said = sa.exists().where(said.item_id == items.item_id, said.reader == reader)
+    kept = IS_OPEN if everything else IS_TO_READ_FIRST
+    query = sa.select(items.study_instance_uid).where(kept, items.reopened == 0, ~has_said)
+    if study is not None:
+        query = query.where(items.study_instance_uid == study)
     return frozenset(connection.scalars(query))
 
 

@@ -315,6 +315,15 @@ class HotbaseReviewQueue:
         with self._read() as connection:
             return first_readings.said_on(connection, items, reader)
 
+    def unread_studies(
+        self, reader: str, *, everything: bool, study: str | None = None
+    ) -> frozenset[str]:
+        """Return the studies with an open result that a reader has yet to judge unseen."""
+        with self._read() as connection:
+            return first_readings.unread_studies(
+                connection, reader, everything=everything, study=study
+            )
+
     def judged_labels(self, most: int) -> Sequence[JudgedLabel]:
         """Return the labels of so many decided items, by model and by readers."""
         with self._read() as connection:

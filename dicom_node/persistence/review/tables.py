@@ -19,6 +19,7 @@ IS_OPEN = sa.text("is_open")
 IS_CLOSED = sa.text("NOT is_open")
 IS_HELD = sa.text("holder <> ''")
 IS_UNCONCLUDED = sa.text("state = 'decided' AND concluded_at IS NULL")
+IS_TO_READ_FIRST = sa.text("is_open AND reads_first")
 IS_STILL_LEARNED = sa.text("NOT withdrawn")
 ORDER_KEYS = ("triage_key", "age_key", "certainty_key")
 FILTER_COLUMNS = (
@@ -86,6 +87,7 @@ for _key in ORDER_KEYS:
     for _column in FILTER_COLUMNS:
         _partial(f"{_column}_{_key}", _C[_column], _C[_key], where=IS_OPEN)
 _partial("closed_device", _C.device_id, _C.age_key, where=IS_CLOSED)
+_partial("to_read_first", _C.study_instance_uid, where=IS_TO_READ_FIRST)
 _partial("holder", _C.holder, where=IS_HELD)
 _partial(
     "unconcluded",

@@ -32,6 +32,8 @@ def is_hidden(item: ReviewItem, user: User, *, said: bool) -> bool:
 
 WithheldFrom = Callable[[User, str], bool]
 """Says whether somebody must say first what is to be seen on a study."""
+UnreadBy = Callable[[User, str | None], frozenset[str]]
+"""Says on which studies, of one or of all, somebody must say first what is to be seen."""
 
 
 class Withheld:
@@ -42,7 +44,13 @@ class Withheld:
 
     def __call__(self, user: User, study_instance_uid: str) -> bool:
         """Whether somebody must say first what is to be seen on a study."""
-        return bool(_to_read_first(self._review_queue, {study_instance_uid}, user))
+        return bool(self.studies(user, study_instance_uid))
+
+    def studies(self, user: User, study: str | None = None) -> frozenset[str]:
+        """Return on which studies somebody must say first what is to be seen: of one, or of all."""
+        return self._review_queue.unread_studies(
+            user.name, everything=user.reads_first, study=study
+        )
 
 
 def hidden_of(review_queue: ReviewQueue, items: Sequence[ReviewItem], user: User) -> frozenset[str]:
@@ -76,6 +84,11 @@ def _to_read_first(
     hidden = {each.item_id for each in found if is_hidden(each, user, said=False)}
     said = review_queue.said_first(hidden, user.name) if hidden else frozenset()
     return tuple(each for each in found if each.item_id in hidden - said)
+
+
+def everything_is_read(_user: User, _study: str | None = None) -> frozenset[str]:
+    """Return no study: where there is no worklist, nobody reads first."""
+    return frozenset()
 
 
 def withholds_nothing(_user: User, _study_instance_uid: str) -> bool:

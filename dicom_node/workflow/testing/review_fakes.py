@@ -239,6 +239,21 @@ class FakeReviewQueue:
         """Return on which of these items a reader has said what is to be seen."""
         return frozenset(each for each in items if (each, reader) in self.firsts)
 
+    def unread_studies(
+        self, reader: str, *, everything: bool, study: str | None = None
+    ) -> frozenset[str]:
+        """Return the studies with an open result that a reader has yet to judge unseen."""
+        items = (each.item for each in self.details.values())
+        return frozenset(
+            each.study_instance_uid
+            for each in items
+            if each.is_open
+            and not each.reopened
+            and (everything or each.reads_first)
+            and (each.item_id, reader) not in self.firsts
+            and study in (None, each.study_instance_uid)
+        )
+
     def judged_labels(self, most: int) -> Sequence[JudgedLabel]:
         """Return nothing: what becomes of first readings is asked of the database."""
         return ()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
@@ -26,8 +27,8 @@ OF_STUDIES = [
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    """DICOMweb over an index of three studies of different days; the first has two instances."""
+def index(tmp_path: Path) -> Iterator[sa.Engine]:
+    """An index of three studies of different days; the first has two instances."""
     engine = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
     give_schema(engine)
     instances = []
@@ -51,15 +52,40 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         a_described_instance("1.2.1.1.2", study="1.2.1", series="1.2.1.1", InstanceNumber=2)
     )
     StudyIndex(engine).record(instances)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def client(index: sa.Engine, tmp_path: Path) -> TestClient:
+    """DICOMweb over the index."""
     application = FastAPI()
-    application.include_router(make_router(Folder(tmp_path), ObjectSearch(engine)))
+    application.include_router(make_router(Folder(tmp_path), ObjectSearch(index)))
 
     @application.exception_handler(DicomWebError)
     def refuse(_request: object, error: DicomWebError) -> JSONResponse:
         return JSONResponse({"problem": str(error)}, status_code=error.status)
 
-    yield TestClient(application, raise_server_exceptions=False)
-    engine.dispose()
+    return TestClient(application, raise_server_exceptions=False)
+
+
+def test_what_is_kept_back_makes_no_page_shorter_and_is_not_said_to_follow(
+    client: TestClient, index: sa.Engine, tmp_path: Path
+) -> None:
+    application = FastAPI()
+    search, kept = ObjectSearch(index), frozenset({"1.2.1.1", "1.2.3.1"})
+    application.include_router(
+        make_router(Folder(tmp_path), search, withheld=lambda _request, _study: kept)
+    )
+    blind = TestClient(application)
+    answer = blind.get("/dicom-web/series?limit=1", headers={"Accept": "application/dicom+json"})
+    assert [each["0020000E"]["Value"] for each in answer.json()] == [["1.2.2.1"]]
+    assert "Warning" not in answer.headers
+    assert found(blind, "/series?limit=1&offset=1") == []
+    assert found(blind, "/studies?ModalitiesInStudy=CT") == []
+    counted = results(blind, "/studies?StudyInstanceUID=1.2.1")[0]
+    assert (counted["00201206"]["Value"], counted["00201208"]["Value"]) == ([0], [0])
+    assert len(found(client, "/series")) == 3, "all of it is there for others"
 
 
 def results(client: TestClient, path: str) -> list[dict[str, Any]]:

@@ -378,6 +378,25 @@ def test_what_is_read_first_by_rule_is_not_decided_before(review_queue: ReviewQu
     review_queue.decide(a_verdict(item, ADA, Judgement.CONFIRMED))
 
 
+def test_studies_that_a_reader_has_yet_to_judge_unseen(review_queue: ReviewQueue) -> None:
+    for number, by_rule in ((1, True), (2, False), (3, True)):
+        details = fake_details(number)
+        put(review_queue, replace(details, item=replace(details.item, reads_first=by_rule)))
+    first = fake_details(1).item.item_id
+    review_queue.claim(first, ADA)
+    review_queue.say_first(
+        FirstReading(item_id=first, reader="ada", labels=(), present=(), by_model=())
+    )
+    unread = review_queue.unread_studies
+    assert unread("ada", everything=False) == {"1.2.3.3"}
+    assert unread("ada", everything=True) == {"1.2.3.2", "1.2.3.3"}
+    assert unread("bob", everything=False) == {"1.2.3.1", "1.2.3.3"}
+    assert unread("bob", everything=False, study="1.2.3.3") == {"1.2.3.3"}
+    assert unread("bob", everything=False, study="1.2.3.2") == frozenset()
+    review_queue.decide(a_verdict(first, ADA, Judgement.CONFIRMED))
+    assert unread("bob", everything=True) == {"1.2.3.2", "1.2.3.3"}, "a decided result is known"
+
+
 def test_neither_order_nor_filter_tells_what_must_be_read_first(review_queue: ReviewQueue) -> None:
     start = fake_details().item.received_at
     for number, probability in enumerate((0.1, 0.99, 0.51), start=1):

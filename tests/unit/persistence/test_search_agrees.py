@@ -237,3 +237,37 @@ def test_what_no_column_holds_is_refused_and_never_ignored(engine: sa.Engine) ->
     assert key.tag not in known
     with pytest.raises(UnusableQueryError, match="0008,0060"):
         ObjectSearch(engine).find(Level.STUDY, Query(keys=(key,), asked=Dataset()), Window(limit=1))
+
+
+@settings(parent=MANY, max_examples=15)
+@given(
+    studies=st.lists(STUDY, min_size=1, max_size=4),
+    asked=keys_of("PatientID", "StudyDate", "ModalitiesInStudy"),
+    level=st.sampled_from([Level.STUDY, Level.SERIES, Level.INSTANCE]),
+    kept=st.sets(st.integers(min_value=1, max_value=4)),
+)
+def test_series_that_are_kept_back_are_as_if_they_were_not_there(
+    engine: sa.Engine,
+    studies: list[dict[str, Any]],
+    asked: dict[str, list[str]],
+    level: Level,
+    kept: set[int],
+) -> None:
+    """The second series of some studies is the node's, and somebody must not know of it."""
+    for study in studies:
+        study["series"] = [("DX", 1), ("SR", 2)]
+    without = frozenset(f"1.2.{number}.2" for number in kept)
+    search, query = ObjectSearch(engine), as_query(asked, Rules(empty=True, every=True), "")
+    fill(engine, studies)
+    pages = [
+        search.find(level, query, Window(limit=2, offset=offset), without=without)
+        for offset in range(0, 10, 2)
+    ]
+    fill(engine, [without_results(each, number in kept) for number, each in enumerate(studies, 1)])
+    assert pages == [
+        search.find(level, query, Window(limit=2, offset=offset)) for offset in range(0, 10, 2)
+    ]
+
+
+def without_results(study: dict[str, Any], are_kept: bool) -> dict[str, Any]:
+    return {**study, "series": study["series"][:1]} if are_kept else study

@@ -42,6 +42,7 @@ PLACES = {
     f"{_STUDY}/series": "1.2.8",
     f"{_STUDY}/instances": "1.2.8.1",
     "/dicom-web/series": "1.2.8",
+    "/dicom-web/series?limit=1": "1.2.8",
     "/dicom-web/instances?SOPInstanceUID=1.2.8.1": "1.2.8.1",
     f"{_STUDY}/series/1.2.8/metadata": "1.2.8.1",
     f"{_STUDY}/series/1.2.8/instances/1.2.8.1": "1.2.8.1",
