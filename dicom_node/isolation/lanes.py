@@ -44,14 +44,19 @@ class Lanes(Generic[Desk]):
         self._waiting = 0
         self._ahead: dict[Lane[Desk], str] = {}
         self._down: set[Lane[Desk]] = set()
+        self._ended: set[Lane[Desk]] = set()
         self._deaths = 0
         self._closed = False
 
     def start(self) -> None:
         """Start the workers; return at once, since whoever has work waits for the first of them."""
         start_parent(self._tools)
+        # They live as long as this does: where a worker dies, there may be no room for a thread.
         for lane in self._all:
-            self._replace(lane)
+            keeper = threading.Thread(
+                target=self._keep, args=(lane,), name="worker-keeper", daemon=True
+            )
+            keeper.start()
 
     def stop(self) -> None:
         """End the workers; whoever still waits for one is not answered but ended as well."""
@@ -217,7 +222,19 @@ class Lanes(Generic[Desk]):
         self._replace(lane)
 
     def _replace(self, lane: Lane[Desk]) -> None:
-        threading.Thread(target=self._begin, args=(lane,), name="worker-start", daemon=True).start()
+        with self._changed:
+            self._ended.add(lane)
+            self._changed.notify_all()
+
+    def _keep(self, lane: Lane[Desk]) -> None:
+        """Begin a worker, and another whenever it has ended, until the workers are stopped."""
+        while True:
+            self._begin(lane)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or lane in self._ended)
+                if self._closed:
+                    return
+                self._ended.discard(lane)
 
     def _begin(self, lane: Lane[Desk]) -> None:
         pause = _FIRST_PAUSE

@@ -133,7 +133,10 @@ class CommitmentScp:
             )
         _answer(association, message, context, status, words)
         if taken is not None:
-            self._threads.submit(self._settle, taken)
+            try:
+                self._threads.submit(self._settle, taken)
+            except RuntimeError as error:  # no thread is left: the main process tells it
+                logger.warning("commitment.left %s", fields(reason=str(error)))
 
     def _take_request(
         self, association: ReceivingAssociation, message: Request, context: PresentationContext

@@ -68,10 +68,15 @@ class Dispatch:
                 post = self._posts[destination] = _Post(courier=courier, bell=threading.Event())
             post.bell.set()
             if post.thread is None:
-                post.thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._work, args=(post,), name=f"courier-{destination}", daemon=True
                 )
-                post.thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:  # there are too many: the next sweep tries again
+                    _LOG.warning("no courier destination=%s reason=%r", destination, str(error))
+                    return
+                post.thread = thread
 
     def _work(self, post: _Post) -> None:
         while not self._over.is_set():

@@ -231,6 +231,32 @@ def test_a_worker_that_no_thread_could_watch_is_begun_again(
     made.stop()
 
 
+def test_a_worker_that_dies_where_no_thread_can_be_started_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever replaces it must not need what there is none of."""
+    made = Lanes(setup_of(tmp_path), count=1)
+    made.start()
+    working = threading.current_thread()
+    start = threading.Thread.start
+
+    def start_elsewhere_only(thread: threading.Thread) -> None:
+        # Whoever begins a worker needs threads as well, and tries again (see above).
+        if threading.current_thread() is working:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    try:
+        victim = made.run("s", LONG, nothing, HostileDesk.pid)
+        monkeypatch.setattr(threading.Thread, "start", start_elsewhere_only)
+        with pytest.raises(WorkerDiedError):
+            made.run("s", LONG, nothing, HostileDesk.crash)
+        assert made.run("s", LONG, nothing, HostileDesk.pid) != victim
+    finally:
+        monkeypatch.undo()
+        made.stop()
+
+
 def test_who_waits_when_the_workers_stop_is_ended_and_not_blamed(tmp_path: Path) -> None:
     made = Lanes(setup_of(tmp_path), count=1)
     made.start()

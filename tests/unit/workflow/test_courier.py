@@ -49,20 +49,21 @@ class Office:
 
     def a_courier(self, policy: RetryPolicy = RetryPolicy()) -> Courier:  # noqa: B008 - frozen
         """Return a courier as after a start of the node."""
-        return Courier(
-            "PACS",
-            CourierParts(
-                ledger=self.deliveries,
-                results=self.hotbase,
-                ae_titles=self.ae_titles,
-                sender=self.sender,
-                fitting=fitting(self.hotbase, self.deliveries, self.clock),
-                proving=proving(self.engine, self.clock, self.prover),
-                policy=policy,
-                chance=lambda: 0.5,
-                clock=self.clock,
-                monotonic=lambda: self.monotonic,
-            ),
+        return Courier("PACS", self.parts(policy))
+
+    def parts(self, policy: RetryPolicy = RetryPolicy()) -> CourierParts:  # noqa: B008 - frozen
+        """Return what couriers work with."""
+        return CourierParts(
+            ledger=self.deliveries,
+            results=self.hotbase,
+            ae_titles=self.ae_titles,
+            sender=self.sender,
+            fitting=fitting(self.hotbase, self.deliveries, self.clock),
+            proving=proving(self.engine, self.clock, self.prover),
+            policy=policy,
+            chance=lambda: 0.5,
+            clock=self.clock,
+            monotonic=lambda: self.monotonic,
         )
 
     def planned(self, name: str = "a", **changes: object) -> Delivery:
