@@ -7,9 +7,9 @@ from dicom_node.dicomweb.data_sets import JsonDataset
 from dicom_node.dicomweb.errors import BadSearchError
 from dicom_node.query.errors import UnusableQueryError
 from dicom_node.query.keys import ARCHIVE_KEYS, Level, returned, tag_of
-from dicom_node.query.matching import Key
 from dicom_node.query.parameters import Reading, Search, read_search
 from dicom_node.query.ports import EntitySearch, Window
+from dicom_node.query.reading import make_key
 
 # How many results a search gives that names no limit, and how many it gives at most.
 USUAL_RESULTS = 100
@@ -77,10 +77,9 @@ def search(
 def _within(asked: Search, scope: Scope) -> Search:
     """Add what the path says to the keys."""
     named = {"StudyInstanceUID": scope.study, "SeriesInstanceUID": scope.series}
-    keys = tuple(
-        Key(tag=tag_of(keyword), vr="UI", values=(uid,)) for keyword, uid in named.items() if uid
-    )
-    return replace(asked, query=replace(asked.query, keys=asked.query.keys + keys))
+    keys = (make_key(tag_of(keyword), "UI", (uid,)) for keyword, uid in named.items() if uid)
+    of_path = tuple(key for key in keys if key is not None)
+    return replace(asked, query=replace(asked.query, keys=asked.query.keys + of_path))
 
 
 def _shown(asked: Search, scope: Scope) -> frozenset[str]:

@@ -11,12 +11,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_node.network.errors import MalformedMessageError
+from dicom_node.network.status import (
+    DESTINATION_UNKNOWN,
+    INVALID_ARGUMENT,
+    INVALID_SOP_INSTANCE,
+    NO_SUCH_ACTION,
+    NO_SUCH_EVENT,
+    NO_SUCH_SOP_CLASS,
+    PROCESSING_FAILURE,
+    SOP_CLASS_NOT_SUPPORTED,
+    UNRECOGNIZED_OPERATION,
+)
 
-C_STORE_RQ, C_CANCEL_RQ = 0x0001, 0x0FFF
 # PS3.7 Table E.1-1
+C_STORE_RQ, C_GET, C_FIND, C_MOVE, C_ECHO, C_CANCEL_RQ = (
+    0x0001,
+    0x0010,
+    0x0020,
+    0x0021,
+    0x0030,
+    0x0FFF,
+)
+N_EVENT_REPORT, N_GET, N_SET, N_ACTION, N_CREATE, N_DELETE = range(0x0100, 0x0151, 0x0010)
 REQUESTS = frozenset(
-    {0x0001, 0x0010, 0x0020, 0x0021, 0x0030, 0x0FFF}
-    | {0x0100, 0x0110, 0x0120, 0x0130, 0x0140, 0x0150}
+    {C_STORE_RQ, C_GET, C_FIND, C_MOVE, C_ECHO, C_CANCEL_RQ}
+    | {N_EVENT_REPORT, N_GET, N_SET, N_ACTION, N_CREATE, N_DELETE}
 )
 RESPONSE = 0x8000
 NO_DATA_SET = 0x0101
@@ -29,17 +48,9 @@ _HEAD = struct.Struct("<HHL")
 _SHORT = struct.Struct("<H")
 _MOVE_DESTINATION, _PRIORITY = 0x0600, 0x0700
 _EVENT_TYPE, _ACTION_TYPE, _ATTRIBUTES = 0x1002, 0x1008, 0x1005
-_C_GET, _C_FIND, _C_MOVE = 0x0010, 0x0020, 0x0021
-_N_EVENT_REPORT, _N_ACTION, _N_CREATE = 0x0100, 0x0130, 0x0140
 _LOWEST_PRIORITY = 2
 _LONGEST_TITLE = 16
 _TAG_BYTES = 4
-# PS3.7 Annex C, and PS3.4 Section C.4.2.1.5 of the destination
-_PROCESSING_FAILURE = 0x0110
-_NO_SUCH_EVENT, _INVALID_ARGUMENT, _NO_SUCH_ACTION = 0x0113, 0x0115, 0x0123
-_DESTINATION_UNKNOWN = 0xA801
-_INVALID_SOP_INSTANCE, _NO_SUCH_SOP_CLASS = 0x0117, 0x0118
-_SOP_CLASS_NOT_SUPPORTED, _UNRECOGNIZED_OPERATION = 0x0122, 0x0211
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +86,31 @@ class CommandSet:
         return self._uid(_AFFECTED_INSTANCE)
 
     @property
+    def sop_class(self) -> str:
+        """The SOP Class UID that a request is about, empty where there is none that can be."""
+        return self.affected_class or self._uid(_REQUESTED_CLASS)
+
+    @property
+    def status_of_wrong_class(self) -> int:
+        """The status of a request whose SOP Class cannot be served (PS3.7 Annex C.5)."""
+        return SOP_CLASS_NOT_SUPPORTED if self.field < N_EVENT_REPORT else NO_SUCH_SOP_CLASS
+
+    @property
     def status(self) -> int:
         """The status of an answer; one that has none counts as a failure (PS3.7 Annex C.5.22)."""
         value = self.elements.get(_STATUS, b"")
-        return int(_SHORT.unpack(value)[0]) if len(value) == _SHORT.size else _PROCESSING_FAILURE
+        return int(_SHORT.unpack(value)[0]) if len(value) == _SHORT.size else PROCESSING_FAILURE
 
     def fault(self) -> Fault | None:
         """Return what is wrong with a request that can be answered all the same."""
         if self.field not in REQUESTS:
-            return Fault(status=_UNRECOGNIZED_OPERATION, comment="no operation of DIMSE")
-        wrong_class = _SOP_CLASS_NOT_SUPPORTED if self.field < 0x0100 else _NO_SUCH_SOP_CLASS
+            return Fault(status=UNRECOGNIZED_OPERATION, comment="no operation of DIMSE")
+        wrong_class = self.status_of_wrong_class
         faults = (
             (_AFFECTED_CLASS, wrong_class, "SOP Class UID is none"),
             (_REQUESTED_CLASS, wrong_class, "SOP Class UID is none"),
-            (_AFFECTED_INSTANCE, _INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
-            (_REQUESTED_INSTANCE, _INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
+            (_AFFECTED_INSTANCE, INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
+            (_REQUESTED_INSTANCE, INVALID_SOP_INSTANCE, "SOP Instance UID is none"),
         )
         needed = self._needed()
         for element, status, comment in faults:
@@ -100,26 +121,26 @@ class CommandSet:
 
     def _needed(self) -> tuple[int, ...]:
         """Return which UIDs a request must have (PS3.7 Sections 9.3 and 10.3)."""
-        if self.field in (C_STORE_RQ, _N_EVENT_REPORT):
+        if self.field in (C_STORE_RQ, N_EVENT_REPORT):
             return (_AFFECTED_CLASS, _AFFECTED_INSTANCE)
-        if self.field < _N_EVENT_REPORT or self.field == _N_CREATE:
+        if self.field < N_EVENT_REPORT or self.field == N_CREATE:
             return (_AFFECTED_CLASS,)
         return (_REQUESTED_CLASS, _REQUESTED_INSTANCE)
 
     def _argument_fault(self) -> Fault | None:
         """Return what is wrong with the other elements that the library would stumble over."""
-        if self.field in (_C_GET, _C_FIND, _C_MOVE):
+        if self.field in (C_GET, C_FIND, C_MOVE):
             priority = self.elements.get(_PRIORITY, b"\0\0")[: _SHORT.size]
             if int.from_bytes(priority, "little") > _LOWEST_PRIORITY:
-                return Fault(status=_INVALID_ARGUMENT, comment="Priority is none that there is")
-        if self.field == _C_MOVE and not self._is_title(_MOVE_DESTINATION):
-            return Fault(status=_DESTINATION_UNKNOWN, comment="Move Destination is no AE title")
-        if self.field == _N_EVENT_REPORT and not self._is_short(_EVENT_TYPE):
-            return Fault(status=_NO_SUCH_EVENT, comment="Event Type ID is none")
-        if self.field == _N_ACTION and not self._is_short(_ACTION_TYPE):
-            return Fault(status=_NO_SUCH_ACTION, comment="Action Type ID is none")
+                return Fault(status=INVALID_ARGUMENT, comment="Priority is none that there is")
+        if self.field == C_MOVE and not self._is_title(_MOVE_DESTINATION):
+            return Fault(status=DESTINATION_UNKNOWN, comment="Move Destination is no AE title")
+        if self.field == N_EVENT_REPORT and not self._is_short(_EVENT_TYPE):
+            return Fault(status=NO_SUCH_EVENT, comment="Event Type ID is none")
+        if self.field == N_ACTION and not self._is_short(_ACTION_TYPE):
+            return Fault(status=NO_SUCH_ACTION, comment="Action Type ID is none")
         if len(self.elements.get(_ATTRIBUTES, b"")) % _TAG_BYTES:
-            return Fault(status=_INVALID_ARGUMENT, comment="Attribute Identifier List is none")
+            return Fault(status=INVALID_ARGUMENT, comment="Attribute Identifier List is none")
         return None
 
     def _is_short(self, element: int) -> bool:

@@ -24,6 +24,7 @@ from dicom_node.network.connection import TICK_SECONDS
 from dicom_node.network.errors import MalformedMessageError
 from dicom_node.network.object_buffer import BoundedBuffer, ObjectLimits
 from dicom_node.network.responses import encode_fault, encode_store_response
+from dicom_node.network.served import misplaced
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ class Serving(Protocol):
         """Whether nothing is served any more."""
         ...
 
-    def accepts(self, context_id: int) -> bool:
-        """Tell whether a presentation context was accepted."""
+    def abstract_syntax(self, context_id: int) -> str:
+        """Return what an accepted presentation context is for; empty where it was not accepted."""
         ...
 
     def store_at_once(self, request: Any, context_id: int) -> bool:
@@ -105,7 +106,7 @@ class Messages(DIMSEServiceProvider):
         begun = self._command is not None or self._encoded_command
         if context_id != self._open_context and begun:
             raise MalformedMessageError("fragments of two messages are mixed")
-        if not self._serving.accepts(context_id):
+        if not self._serving.abstract_syntax(context_id):
             raise MalformedMessageError(f"presentation context {context_id} was not accepted")
         self._open_context = context_id
         if fragment[0] & _COMMAND:
@@ -126,7 +127,8 @@ class Messages(DIMSEServiceProvider):
         encoded, self._encoded_command = self._encoded_command, b""
         self._command = command
         answerable = command.is_request and command.field != C_CANCEL_RQ
-        self._fault = command.fault() if answerable else None
+        syntax = self._serving.abstract_syntax(self._open_context)
+        self._fault = (command.fault() or misplaced(command, syntax)) if answerable else None
         if command.field == C_STORE_RQ:
             self._buffer = BoundedBuffer(self._limits)
         elif command.is_request and self._fault is None:

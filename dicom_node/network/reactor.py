@@ -158,9 +158,10 @@ class ReceivingAssociation(AcceptedAssociation):
         """Close the connection: others from the same address need its place."""
         self.connection.hang_up()
 
-    def accepts(self, context_id: int) -> bool:
-        """Tell whether a presentation context was accepted."""
-        return self.context(context_id) is not None
+    def abstract_syntax(self, context_id: int) -> str:
+        """Return what an accepted presentation context is for; empty where it was not accepted."""
+        context = self.context(context_id)
+        return str(context.abstract_syntax) if context is not None else ""
 
     def violated(self, error: MalformedMessageError) -> None:
         """Take note that the peer broke the protocol."""

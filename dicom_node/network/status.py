@@ -21,6 +21,7 @@ SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
 SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 Annex C.5.6
 NOT_AUTHORIZED = 0x0124  # PS3.7 Annex C.5.7
+INVALID_SOP_INSTANCE, NO_SUCH_SOP_CLASS, UNRECOGNIZED_OPERATION = 0x0117, 0x0118, 0x0211
 # Of DIMSE-N (PS3.7 Annex C.5)
 NO_SUCH_INSTANCE, NO_SUCH_EVENT, INVALID_ARGUMENT = 0x0112, 0x0113, 0x0115
 NO_SUCH_ACTION, RESOURCE_LIMITATION = 0x0123, 0x0213
@@ -33,7 +34,7 @@ DUPLICATE_SOP_INSTANCE = 0x0111
 
 # Of PS3.7 Annex C.5: invalid SOP Instance, no such SOP Class, class-instance conflict, SOP Class
 # not supported. A9xx of PS3.4 Table B.2-1 is "Data Set does not match SOP Class".
-_FINAL = frozenset({0x0117, 0x0118, 0x0119, SOP_CLASS_NOT_SUPPORTED})
+_FINAL = frozenset({INVALID_SOP_INSTANCE, NO_SUCH_SOP_CLASS, 0x0119, SOP_CLASS_NOT_SUPPORTED})
 
 # From the specific to the general: the first class that fits decides.
 STORE_STATUS: tuple[tuple[type[NodeError], int], ...] = (

@@ -27,6 +27,7 @@ from dicom_node.network.query_scu import (
 )
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
+from dicom_node.network.served import REFUSALS
 from dicom_node.network.status import (
     CANCELED,
     DESTINATION_UNKNOWN,
@@ -177,6 +178,9 @@ def _implementation_model(settings: NodeSettings) -> Iterator[str]:
             ("Physical network", "TCP/IP, version 4 and 6; the operating system's own"),
         ],
     )
+    yield from title(4, "Status of requests that nobody serves")
+    yield "On every port, before a service looks at the request; the association goes on."
+    yield from statuses(REFUSALS.items())
     yield ""
     yield "Associations are accepted from administered AE titles only. What each role permits:"
     yield from table(

@@ -42,6 +42,8 @@ _ABOUT_THE_QUERY = frozenset(
 _TIMEZONE = tag_of("TimezoneOffsetFromUTC")
 # These have no text that a key could be compared with.
 _OPAQUE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+# PS3.4 Section C.2.2.2.4: matched without wildcards, whose characters no value of them has.
+_LITERAL = frozenset({"AS", "AT", "UI"})
 _EMPTY = '""'
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 # PS3.4 Section C.2.2.2.8
@@ -131,6 +133,8 @@ def make_key(
         return None
     if vr in _OPAQUE or vr == "SQ":
         raise UnusableQueryError(f"values of VR {vr} cannot be matched")
+    if vr in _LITERAL and any("*" in text or "?" in text for text in wanted):
+        raise UnusableQueryError(f"{_name(tag)} holds wildcards, by which VR {vr} is not matched")
     for text in wanted:
         check_value(text, vr, offset)
     every = rules.every and len(wanted) > 1 and vr in _MULTIPLE

@@ -45,6 +45,7 @@ from tests.peers.raw_pdu import (
     store_rq,
 )
 
+VERIFICATION_CLASS, FIND_CLASS = b"1.2.840.10008.1.1\0", b"1.2.840.10008.5.1.4.1.2.2.1\0"
 NAMED = item(0x10, APPLICATION_CONTEXT)
 
 
@@ -230,6 +231,33 @@ def test_a_request_that_cannot_be_served_is_answered(
         assert peer.status() == (1, status)
         assert stored(peer) == 0x0000
         peer.release()
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "status"),
+    [
+        (3, {}, 0x0122),
+        (3, {"e0002": VERIFICATION_CLASS}, 0x0211),
+        (3, {"e0002": FIND_CLASS, "e0100": short(0x0020)}, 0x0122),
+        (1, {"e0002": FIND_CLASS, "e0100": short(0x0020)}, 0x0122),
+        (1, {"e0100": short(0x0020)}, 0x0211),
+        (1, {"e0002": None, "e0003": FIND_CLASS, "e1001": b"1.2", "e0100": short(0x0120)}, 0x0118),
+    ],
+)
+def test_a_request_that_is_not_for_its_context_gets_a_status_and_the_association_goes_on(
+    receiving: Reception, number: int, changes: dict[str, bytes | None], status: int
+) -> None:
+    """PS3.7 Annex C; the library would abort, and the other images be lost with it."""
+    with raw_peer(receiving.peer) as peer:
+        peer.open()
+        uid, data = an_object()
+        peer.send(data_tf(fragment(store_rq(uid, **changes), of_command=True, number=number)))
+        peer.send(data_tf(fragment(data, of_command=False, number=number)))
+        assert peer.status() == (1, status)
+        assert stored(peer) == 0x0000
+        peer.release()
+    (closed,) = receiving.recorder.wait_for(AssociationClosed)
+    assert closed.ended.end is AssociationEnd.RELEASED
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,8 @@ def a_query(level: str, **keys: Any) -> Dataset:
         (StudyRootQueryRetrieveInformationModelFind, "SERIES", {"SeriesInstanceUID": ""}),
         (StudyRootQueryRetrieveInformationModelFind, "SERIES", {"StudyInstanceUID": ["1", "2"]}),
         (StudyRootQueryRetrieveInformationModelFind, "STUDY", {"StudyTime": "noon"}),
+        (StudyRootQueryRetrieveInformationModelFind, "STUDY", {"StudyInstanceUID": "1.2.*"}),
+        (StudyRootQueryRetrieveInformationModelFind, "STUDY", {"StudyInstanceUID": ["1.2", "*"]}),
         (PatientRootQueryRetrieveInformationModelFind, "STUDY", {"StudyInstanceUID": ""}),
         (PatientRootQueryRetrieveInformationModelFind, "STUDY", {"PatientID": "P*"}),
     ],

@@ -249,11 +249,22 @@ def test_more_matches_than_are_given_are_not_passed_over_in_silence(
     assert "narrow" in answers[-1][0].ErrorComment
 
 
-def test_a_query_that_cannot_be_matched_is_refused(scp: WorklistScp) -> None:
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"ReferencedRequestSequence": [{"AccessionNumber": "1"}, {"AccessionNumber": "2"}]},
+        {"ReferencedRequestSequence": [{"StudyInstanceUID": "1.2.?"}]},
+        {"SOPInstanceUID": "2.25.*"},
+    ],
+)
+def test_a_query_that_cannot_be_matched_is_refused(scp: WorklistScp, keys: dict[str, Any]) -> None:
     wrong = dataset(
-        ReferencedRequestSequence=Sequence(
-            [dataset(AccessionNumber="1"), dataset(AccessionNumber="2")]
-        )
+        **{
+            keyword: Sequence([dataset(**item) for item in value])
+            if isinstance(value, list)
+            else value
+            for keyword, value in keys.items()
+        }
     )
     with associated(scp) as association:
         answers = list(association.send_c_find(wrong, UPS_PULL))

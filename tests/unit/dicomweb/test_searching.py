@@ -220,6 +220,9 @@ def test_names_are_found_by_words_and_their_sound_where_that_is_asked_for(
         "StudyDate=-",
         "StudyTime=25",
         "StudyTime=%D9%A1%D9%A0",
+        "StudyInstanceUID=1.2.*",
+        "StudyInstanceUID=1.2.1,1.2.%3F",
+        "SOPClassesInStudy=*",
         "PatientName=%00",
         "PatientID=" + "x" * 5000,
         "RequestAttributesSequence=1",
@@ -237,3 +240,11 @@ def test_a_search_that_cannot_be_understood_is_refused(client: TestClient, query
     answer = client.get(f"/dicom-web/studies?{query}")
     assert answer.status_code == 400, answer.text
     assert answer.json()["problem"]
+
+
+def test_wildcards_in_uids_are_refused_in_so_many_words(client: TestClient) -> None:
+    """PS3.4 Section C.2.2.2.4: they would find nothing, as if nothing were there."""
+    for path in ("/studies?StudyInstanceUID=1.2.*", "/studies/1.2.*/series"):
+        answer = client.get(f"/dicom-web{path}")
+        assert answer.status_code == 400
+        assert "(0020,000D) holds wildcards" in answer.json()["problem"]

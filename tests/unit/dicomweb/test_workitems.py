@@ -134,6 +134,7 @@ def test_a_search_without_a_match_is_empty(client: TestClient) -> None:
         {"limit": "many"},
         {"PatientID.Modality": "CR"},
         {"ScheduledProcedureStepStartDateTime": "soon"},
+        {"StudyInstanceUID": "1.2.*"},
     ],
 )
 def test_a_search_that_makes_no_sense_is_refused(
