@@ -1,15 +1,23 @@
 """Make files and folders survive a power cut: write, fsync, link, fsync of the folder."""
 
+import errno
+import mmap
 import os
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
 from uuid import uuid4
 
 from dicom_node.archive.elements import Buffer
 
 _REMEMBERED_FOLDERS = 8192
+# Linux: a file without a name, of which nothing is left when its process ends; 0 elsewhere.
+_WITHOUT_NAME: int = getattr(os, "O_TMPFILE", 0)
+_DESCRIPTORS = Path("/proc/self/fd")  # through which such a file gets its name
+# What file systems say that know no such files (network file systems among them).
+_NEEDS_A_NAME = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
 # Whole microseconds: a float of seconds loses one now and then.
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -24,8 +32,23 @@ class DurableFolder:
         """Place files below ``root``, written first in ``incoming`` on the same file system."""
         self._root = root
         self._incoming = incoming
-        self._durable = durable
+        self.durable = durable
         self._known: set[Path] = set()
+        self._nameless = _WITHOUT_NAME if _DESCRIPTORS.is_dir() else 0
+
+    def begin(self) -> "UnplacedFile":
+        """Begin a file that has no place yet; nothing is left of it unless it gets one.
+
+        Raises
+        ------
+        OSError
+            No file can be made.
+        """
+        try:
+            return UnplacedFile(self, *self._open())
+        except FileNotFoundError:  # somebody has cleaned up: make the folder again
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            return UnplacedFile(self, *self._open())
 
     def place(self, path: Path, parts: Iterable[Buffer], *, modified: datetime) -> None:
         """Write ``parts`` as a new file and return when it is durable.
@@ -39,20 +62,10 @@ class DurableFolder:
         OSError
             The file could not be written.
         """
-        when = (modified - _EPOCH) // _MICROSECOND * 1000
-        temporary = self._incoming / f"{uuid4().hex}.part"
-        try:
-            with self._open(temporary) as file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                os.utime(file.fileno(), ns=(when, when))
-                if self._durable:
-                    os.fsync(file.fileno())
-            self._link(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        self._sync(path.parent)
+        with self.begin() as file:
+            for part in parts:
+                file.write(part)
+            file.place(path, modified=modified)
 
     def confirm(self, path: Path) -> None:
         """Make a file durable that another process may just have placed.
@@ -73,23 +86,37 @@ class DurableFolder:
             path.unlink(missing_ok=True)
         return len(abandoned)
 
-    def _open(self, temporary: Path) -> BinaryIO:
-        try:
-            return temporary.open("xb")
-        except FileNotFoundError:  # somebody has cleaned up: make the folder again
-            self._incoming.mkdir(parents=True, exist_ok=True)
-            return temporary.open("xb")
+    def _open(self) -> tuple[int, Path | None]:
+        """Return a new file's descriptor, and its name where it must have one."""
+        if self._nameless:
+            try:
+                return os.open(self._incoming, self._nameless | os.O_RDWR, 0o666), None
+            except OSError as error:
+                if error.errno not in _NEEDS_A_NAME:
+                    raise
+        path = self._incoming / f"{uuid4().hex}.part"
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), path
 
-    def _link(self, temporary: Path, path: Path) -> None:
+    def link(self, source: Callable[[Path], None], path: Path) -> None:
+        """Have ``source`` give a file its name, and return when the name is durable.
+
+        Raises
+        ------
+        FileExistsError
+            There is a file of this name.
+        OSError
+            The name could not be given.
+        """
         # A hard link, unlike a rename, fails where the name is taken: two receivers that get the
         # same instance at once cannot replace one another's file.
         try:
             self._ensure(path.parent)
-            path.hardlink_to(temporary)
+            source(path)
         except FileNotFoundError:
             self._known.clear()  # a folder was removed since (retention): make it again
             self._ensure(path.parent)
-            path.hardlink_to(temporary)
+            source(path)
+        self._sync(path.parent)
 
     def _ensure(self, folder: Path) -> None:
         """Create a folder and make its name, and its parents' names, durable once."""
@@ -103,13 +130,106 @@ class DurableFolder:
         self._known.add(folder)
 
     def _sync(self, path: Path) -> None:
-        if not self._durable:
+        if not self.durable:
             return
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+class UnplacedFile:
+    """A file that is being written, and given its place when it is whole."""
+
+    def __init__(self, folder: DurableFolder, descriptor: int, name: Path | None) -> None:
+        """Write to ``descriptor``; ``name`` is where it lies meanwhile, if anywhere."""
+        self._folder = folder
+        self._descriptor = descriptor
+        self._name = name
+        # Whoever forgets it lets go of it, too.
+        self._closing = weakref.finalize(self, _let_go, descriptor, name)
+
+    def __enter__(self) -> "UnplacedFile":
+        """Return the file."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def write(self, part: Buffer) -> None:
+        """Write bytes at its end.
+
+        Raises
+        ------
+        OSError
+            They could not be written.
+        """
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def begin_anew(self, head: bytes) -> None:
+        """Write bytes over its beginning.
+
+        Raises
+        ------
+        OSError
+            They could not be written.
+        """
+        written = os.pwrite(self._descriptor, head, 0)
+        if written < len(head):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def view(self) -> memoryview:
+        """Return its bytes.
+
+        Raises
+        ------
+        OSError
+            It cannot be read.
+        """
+        return memoryview(mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ))
+
+    def place(self, path: Path, *, modified: datetime) -> None:
+        """Give it its place, once it is whole; return when both are durable.
+
+        Raises
+        ------
+        FileExistsError
+            There is a file of this name; it may be placed elsewhere.
+        OSError
+            It could not be made durable.
+        """
+        when = (modified - _EPOCH) // _MICROSECOND * 1000
+        os.utime(self._descriptor, ns=(when, when))
+        if self._folder.durable:
+            os.fsync(self._descriptor)
+        self._folder.link(self._link, path)
+
+    def close(self) -> None:
+        """Let go of it: without a place nothing is left."""
+        self._closing()
+
+    def _link(self, path: Path) -> None:
+        if self._name is not None:
+            path.hardlink_to(self._name)
+            return
+        # Relative to a folder only to have the link that stands for the file followed.
+        own = _DESCRIPTORS / str(self._descriptor)
+        os.link(own, path, src_dir_fd=self._descriptor, follow_symlinks=True)
+
+
+def _let_go(descriptor: int, name: Path | None) -> None:
+    os.close(descriptor)
+    if name is not None:
+        name.unlink(missing_ok=True)
 
 
 def modified_at(path: Path) -> datetime:

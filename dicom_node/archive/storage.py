@@ -4,12 +4,13 @@ import errno
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from dicom_node.archive import layout
-from dicom_node.archive.durable import DurableFolder, modified_at
+from dicom_node.archive.durable import DurableFolder, UnplacedFile, modified_at
 from dicom_node.archive.elements import Buffer
 from dicom_node.archive.header import Identified, read_header
 from dicom_node.archive.part10 import FileMeta, decode_head, encode_head, file_meta
@@ -97,13 +98,52 @@ class StorageArchive:
         WriteError
             The operating system reported an error.
         """
-        self._admit(len(dataset))
+        self.admit(len(dataset))
+        digest = hashlib.sha256(dataset).hexdigest()
+
+        def place(path: Path, meta: FileMeta) -> None:
+            parts = (encode_head(meta), dataset)
+            self._files.place(path, parts, modified=announced.received_at)
+
+        return self.file(dataset, announced, digest=digest, place=place)
+
+    def begin(self, announced: Announcement) -> "IncomingFile":
+        """Begin an object that comes in pieces and lies in the archive's own folder meanwhile.
+
+        Raises
+        ------
+        OutOfSpaceError
+            Less than the minimum is free.
+        WriteError
+            The operating system reported an error.
+        """
+        self.admit(0)
+        try:
+            return IncomingFile(self, self._files.begin(), announced)
+        except OSError as error:
+            raise as_not_stored(error) from error
+
+    def file(
+        self,
+        dataset: Buffer,
+        announced: Announcement,
+        *,
+        digest: str,
+        place: Callable[[Path, FileMeta], None],
+    ) -> StoredObject:
+        """Find an object's place, have ``place`` make it durable there, and say where it lies.
+
+        Raises
+        ------
+        NotStoredError
+            As for ``store``.
+        """
         found = read_header(dataset, announced.transfer_syntax_uid)
         if found.sop_class_uid != announced.sop_class_uid:
             raise IdentifierMismatchError("SOPClassUID of the data set is not the announced one")
         if found.sop_instance_uid != announced.sop_instance_uid:
             raise IdentifierMismatchError("SOPInstanceUID of the data set is not the announced one")
-        meta = file_meta(announced, digest=hashlib.sha256(dataset).hexdigest())
+        meta = file_meta(announced, digest=digest)
         folder = layout.series_folder(
             calling_ae=announced.calling_ae,
             received_at=announced.received_at,
@@ -111,10 +151,10 @@ class StorageArchive:
             series_uid=found.series_instance_uid,
         )
         try:
-            path, duplicate = self._place(folder, meta, dataset, announced.received_at)
+            path, duplicate = self._place(folder, meta, place)
             received_at = modified_at(self.root / path) if duplicate else announced.received_at
         except OSError as error:
-            raise _as_not_stored(error) from error
+            raise as_not_stored(error) from error
         instance = as_instance(found, meta, path=path, size=len(dataset), received_at=received_at)
         return StoredObject(instance=instance, duplicate=duplicate)
 
@@ -147,7 +187,7 @@ class StorageArchive:
         Returns the path relative to the root, or ``None`` where there was no room for it.
         """
         try:
-            self._admit(len(dataset))
+            self.admit(len(dataset))
         except (OutOfSpaceError, ObjectTooLargeError, WriteError):
             return None
         return self._refused.keep(dataset, announced, status=status, reason=reason)
@@ -162,7 +202,14 @@ class StorageArchive:
         """
         return layout.below(self.root, stored if isinstance(stored, str) else stored.path)
 
-    def _admit(self, size: int) -> None:
+    def admit(self, size: int) -> None:
+        """Say whether there is room for so many bytes.
+
+        Raises
+        ------
+        NotStoredError
+            There is not, or nobody can tell.
+        """
         if size > self.settings.max_object_bytes:
             raise ObjectTooLargeError(
                 f"{size} bytes; the node takes at most {self.settings.max_object_bytes}"
@@ -175,7 +222,7 @@ class StorageArchive:
             raise OutOfSpaceError(f"less than {self.settings.min_free_bytes} bytes would be free")
 
     def _place(
-        self, folder: PurePosixPath, meta: FileMeta, dataset: Buffer, received_at: datetime
+        self, folder: PurePosixPath, meta: FileMeta, place: Callable[[Path, FileMeta], None]
     ) -> tuple[PurePosixPath, bool]:
         """Return where the object lies now, and whether the same bytes lay there before."""
         first = folder / (layout.uid_name(meta.sop_instance_uid) + layout.SUFFIX)
@@ -184,7 +231,7 @@ class StorageArchive:
             target = self.root / path
             if not target.exists():
                 try:
-                    self._files.place(target, (encode_head(meta), dataset), modified=received_at)
+                    place(target, meta)
                 except FileExistsError:  # another receiver was faster: look at what it stored
                     logger.debug("store.race digest=%s", meta.digest[:12])
                 else:
@@ -193,6 +240,68 @@ class StorageArchive:
                 self._files.confirm(target)
                 return path, True
         raise WriteError("a damaged file has the name that this object would get")
+
+
+class IncomingFile:
+    """An object that is written and hashed while it comes (`dicom_node.domain.reception`)."""
+
+    def __init__(
+        self, archive: StorageArchive, file: UnplacedFile, announced: Announcement
+    ) -> None:
+        """Write to ``file``, behind room for its head."""
+        self._archive = archive
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._size = 0
+        # The digest at its end has its length before it has its value.
+        head = encode_head(file_meta(announced, digest=self._hash.hexdigest()))
+        self._start = len(head)
+        try:
+            file.write(head)
+        except OSError:
+            file.close()
+            raise
+
+    def write(self, piece: Buffer) -> None:
+        """Take the next piece.
+
+        Raises
+        ------
+        OutOfSpaceError, WriteError
+            The disk did not take it.
+        """
+        self._hash.update(piece)
+        self._size += len(piece)
+        try:
+            self._file.write(piece)
+        except OSError as error:
+            raise as_not_stored(error) from error
+
+    def store(self, announced: Announcement) -> StoredObject:
+        """Make it durable, as ``StorageArchive.store`` does.
+
+        Raises
+        ------
+        NotStoredError
+            As there.
+        """
+
+        def place(path: Path, meta: FileMeta) -> None:
+            self._file.begin_anew(encode_head(meta))
+            self._file.place(path, modified=announced.received_at)
+
+        self._archive.admit(0)
+        dataset, digest = self._file.view()[self._start :], self._hash.hexdigest()
+        return self._archive.file(dataset, announced, digest=digest, place=place)
+
+    def refuse(self, announced: Announcement, *, status: int, reason: str) -> str | None:
+        """Keep it with the reason, as ``StorageArchive.refuse`` does."""
+        dataset = self._file.view()[self._start :]
+        return self._archive.refuse(dataset, announced, status=status, reason=reason)
+
+    def close(self) -> None:
+        """Let go of it: what was not stored is gone."""
+        self._file.close()
 
 
 def as_instance(
@@ -227,7 +336,8 @@ def _holds(path: Path, digest: str) -> bool:
     return hashlib.sha256(memoryview(data)[offset:]).hexdigest() == digest
 
 
-def _as_not_stored(error: OSError) -> OutOfSpaceError | WriteError:
+def as_not_stored(error: OSError) -> OutOfSpaceError | WriteError:
+    """Return what an error of the operating system means for an object."""
     if error.errno in _FULL:
         return OutOfSpaceError("the disk is full")
     return WriteError(f"the object could not be made durable: {error.strerror}")

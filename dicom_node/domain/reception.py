@@ -127,8 +127,50 @@ class StoredObject:
     duplicate: bool
 
 
+class IncomingObject(Protocol):
+    """An object that comes in pieces, and of which nothing stays unless it is stored or refused."""
+
+    def write(self, piece: memoryview) -> None:
+        """Take the next piece; it may change afterwards.
+
+        Raises
+        ------
+        NotStoredError
+            It was not taken; the subclass says why.
+        """
+        ...
+
+    def store(self, announced: Announcement) -> StoredObject:
+        """Make it durable; return only when it is.
+
+        Raises
+        ------
+        NotStoredError
+            The object was not stored; the subclass says why.
+        """
+        ...
+
+    def refuse(self, announced: Announcement, *, status: int, reason: str) -> str | None:
+        """Keep it and the reason, as ``InstanceStore.refuse`` does."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
 class InstanceStore(Protocol):
     """Where a receiver puts objects."""
+
+    def begin(self, announced: Announcement) -> IncomingObject:
+        """Begin an object that comes in pieces; of ``announced`` only the time may change.
+
+        Raises
+        ------
+        NotStoredError
+            No object can be taken; the subclass says why.
+        """
+        ...
 
     def store(self, dataset: bytes | memoryview, announced: Announcement) -> StoredObject:
         """Make an object durable; return only when it is.

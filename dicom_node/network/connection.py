@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from ssl import SSLSocket
+from typing import Protocol
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
@@ -17,6 +18,7 @@ from pynetdicom.transport import T_CONNECT, AddressInformation
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.association_accept import read_associate_accept
 from dicom_node.network.association_request import AssociateRequest, read_associate_request
+from dicom_node.network.data_transfer import Fragments, ReadAhead, next_is_data, take_data
 from dicom_node.network.errors import MalformedPduError
 from dicom_node.network.logs import fields
 from dicom_node.network.private import Connection
@@ -36,7 +38,26 @@ _HEAD_BYTES, _TYPES = 6, range(0x01, 0x08)
 _ASSOCIATE_RQ, _ASSOCIATE_AC, _ASSOCIATE_RJ, _RELEASE_RP, _ABORT = 0x01, 0x02, 0x03, 0x06, 0x07
 # Read by the library as a PDU that it does not know, which it answers by an A-ABORT (Evt19).
 _NO_PDU = bytes(_HEAD_BYTES)
-_CONNECTION_LOST = "Evt17"  # PS3.8 Table 9-10: transport connection closed indication
+# PS3.8 Table 9-10: transport connection closed indication, and unrecognized or invalid PDU
+_CONNECTION_LOST, _INVALID_PDU = "Evt17", "Evt19"
+
+
+class Transfer(Protocol):
+    """An association, as the connection sees it that takes its data."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether messages come, and there is nothing else to do."""
+        ...
+
+    @property
+    def fragments(self) -> Fragments:
+        """Who takes their fragments."""
+        ...
+
+    def heard(self) -> None:
+        """Take note that the peer has sent something."""
+        ...
 
 
 class ClosingSocket(Connection):
@@ -157,6 +178,7 @@ class PeerSocket(ClosingSocket):
         self.end: AssociationEnd | None = None
         self._patience = ae.acse_timeout or _LONGEST_PATIENCE_SECONDS
         self._largest_pdu = max(ae.maximum_pdu_size, _LARGEST_OTHER_PDU)
+        self._deadline = 0.0
         self._within_pdu = False
         self._unread = bytearray()
 
@@ -222,20 +244,14 @@ class PeerSocket(ClosingSocket):
         return bytearray(self.request.pdu[:_HEAD_BYTES])
 
     def _read(self, nr_bytes: int) -> bytearray:
-        if nr_bytes > self._largest_pdu:
-            self._ended(AssociationEnd.PROTOCOL_ERROR)
-            error = OSError(f"a PDU of {nr_bytes} bytes was announced")
-            logger.warning("connection.refused %s", self._about(error))
-            raise error
+        self._admit(nr_bytes)
         data = bytearray(nr_bytes)
         view = memoryview(data)
         filled = 0
-        deadline = time.monotonic() + self._patience
+        self._begin_waiting()
         try:
             while filled < nr_bytes:
-                if time.monotonic() > deadline:
-                    raise TimeoutError("a PDU came too slowly")
-                received = self.socket.recv_into(view[filled:]) if self.socket else 0
+                received = self._receive_into(view[filled:])
                 if not received:
                     self._ended(AssociationEnd.CONNECTION_LOST)
                     return bytearray(view[:filled])
@@ -244,6 +260,23 @@ class PeerSocket(ClosingSocket):
             self._lost(error)
             raise
         return data
+
+    def _admit(self, length: int) -> None:
+        """Refuse a PDU that is longer than any needs to be, which is an OSError."""
+        if length > self._largest_pdu:
+            self._ended(AssociationEnd.PROTOCOL_ERROR)
+            error = OSError(f"a PDU of {length} bytes was announced")
+            logger.warning("connection.refused %s", self._about(error))
+            raise error
+
+    def _begin_waiting(self) -> None:
+        self._deadline = time.monotonic() + self._patience
+
+    def _receive_into(self, target: memoryview) -> int:
+        """Read what comes, but not beyond the deadline of what is being read."""
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("a PDU came too slowly")
+        return self.socket.recv_into(target) if self.socket else 0
 
     def _lost(self, error: OSError) -> None:
         timed_out = isinstance(error, TimeoutError)
@@ -259,7 +292,7 @@ class PeerSocket(ClosingSocket):
 
 
 class WaitingSocket(PeerSocket):
-    """A peer's connection whose data is waited for."""
+    """A peer's connection whose data is waited for, and taken without the library's help."""
 
     def __init__(
         self,
@@ -269,9 +302,12 @@ class WaitingSocket(PeerSocket):
         *,
         own_end: Callable[[], AssociationEnd],
         on_last_word: Callable[[], None],
+        transfer: Transfer,
     ) -> None:
-        """Serve ``connection`` with the limits of ``ae``."""
+        """Serve ``connection`` with the limits of ``ae``; data is for ``transfer``."""
         super().__init__(association, connection, ae, own_end=own_end, on_last_word=on_last_word)
+        self._transfer = transfer
+        self._ahead = ReadAhead(super()._receive_into)
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)
@@ -281,10 +317,50 @@ class WaitingSocket(PeerSocket):
 
     @property
     def ready(self) -> bool:
+        """Wait for data, for something to send, or for a timer.
+
+        Takes P-DATA-TF as they come, and tells whether something else has come, for the library.
+        """
+        while self._has_come():
+            if not self._transfer.goes_on or not self._next_is_data():
+                return True
+            if not self._took_data() or not self._transfer.goes_on:
+                return False
+        return False
+
+    def _next_is_data(self) -> bool:
+        self._begin_waiting()
+        try:
+            return next_is_data(self._ahead)
+        except OSError:  # whoever reads on meets it again
+            return False
+
+    def _took_data(self) -> bool:
+        try:
+            take_data(self._ahead, self._transfer.fragments, admit=self._admit)
+        except MalformedPduError as error:
+            self._ended(AssociationEnd.PROTOCOL_ERROR)
+            logger.warning("association.malformed %s", self._about(error))
+            self._give_up(_INVALID_PDU)
+            return False
+        except OSError as error:
+            self._lost(error)
+            self._give_up(_CONNECTION_LOST)
+            return False
+        self._transfer.heard()
+        return True
+
+    def _give_up(self, event: str) -> None:
+        self._transfer.fragments.lost()
+        self.event_queue.put(event)
+
+    def _has_come(self) -> bool:
         """Wait for data, for something to send, or for a timer; tell whether it was data."""
         connection = self.socket
         if connection is None or not self.is_connected:
             return False
+        if self._ahead:
+            return True
         self._acknowledge(connection)
         if isinstance(connection, SSLSocket) and connection.pending():
             return True  # decrypted already: nothing more need come
@@ -295,6 +371,9 @@ class WaitingSocket(PeerSocket):
             with suppress(OSError):
                 self._bell.recv(4096)
         return connection.fileno() in woken_by
+
+    def _receive_into(self, target: memoryview) -> int:
+        return self._ahead.take(target) or super()._receive_into(target)
 
     def _acknowledge(self, connection: socket.socket) -> None:
         """Acknowledge at once what has come (Linux; it has to be asked for each time).

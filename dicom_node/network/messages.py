@@ -21,8 +21,10 @@ from dicom_node.network.command_set import (
     read_command_set,
 )
 from dicom_node.network.connection import TICK_SECONDS
+from dicom_node.network.data_transfer import Fill, encode_data
 from dicom_node.network.errors import MalformedMessageError
 from dicom_node.network.object_buffer import BoundedBuffer, ObjectLimits
+from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
 from dicom_node.network.responses import encode_fault, encode_store_response
 from dicom_node.network.served import misplaced
 
@@ -55,6 +57,14 @@ class Serving(Protocol):
         """Serve a C-STORE on the thread that has read it; ``False`` if that cannot be."""
         ...
 
+    def incoming(self, command: CommandSet, context_id: int, pieces: Pieces) -> ReceivedObject:
+        """Return what takes the data set of a C-STORE request."""
+        ...
+
+    def send_at_once(self, pdu: bytes) -> bool:
+        """Send a P-DATA-TF where nothing is to be sent before it; ``False`` if that cannot be."""
+        ...
+
     def answered(self, response: CommandSet) -> bool:
         """Take an answer; tell whether it was waited for."""
         ...
@@ -82,7 +92,8 @@ class Messages(DIMSEServiceProvider):
         self._encoded_command = b""
         self._command: CommandSet | None = None
         self._fault: Fault | None = None
-        self._buffer = BoundedBuffer(ObjectLimits(max_bytes=0))
+        self._pieces = Pieces()
+        self._received: ReceivedObject | None = None
         self._broken = False
         # The fragments of a message follow each other (PS3.8 Annex E.1), and results of storage
         # commitment are told by threads of their own.
@@ -96,23 +107,64 @@ class Messages(DIMSEServiceProvider):
             try:
                 self._take(context_id, bytes(fragment))
             except MalformedMessageError as error:
-                self._broken = True
-                self._serving.violated(error)
-                self.dul.event_queue.put(_INVALID_PDU)
+                self._break(error)
+
+    def receive(self, context_id: int, control: int, length: int, fill: Fill) -> None:
+        """Take a fragment that is still to be read, by ``fill``."""
+        try:
+            received = None if self._broken else self._destination(context_id, control)
+        except MalformedMessageError as error:
+            self._break(error)
+        if self._broken or received is None:
+            fragment = bytearray(1 + length)
+            fragment[0] = control
+            fill(memoryview(fragment)[1:])
+            part = P_DATA()
+            part.presentation_data_value_list.append((context_id, bytes(fragment)))
+            self.receive_primitive(part)
+            return
+        while length:
+            room = received.room()[:length]
+            fill(room)
+            received.advance(len(room))
+            length -= len(room)
+        self._end_fragment(control)
+
+    def lost(self) -> None:
+        """Let go of what has come of a message whose rest will not."""
+        received, self._received = self._received, None
+        if received is not None:
+            received.close()
+
+    def _destination(self, context_id: int, control: int) -> ReceivedObject | None:
+        """Return where a fragment of an object goes; nothing where it is one of something else."""
+        if control & _COMMAND or self._received is None:
+            return None
+        self._check(context_id)
+        return self._received
+
+    def _break(self, error: MalformedMessageError) -> None:
+        self._broken = True
+        self._serving.violated(error)
+        self.dul.event_queue.put(_INVALID_PDU)
 
     def _take(self, context_id: int, fragment: bytes) -> None:
         if not fragment:
             raise MalformedMessageError("a fragment without a message control header")
+        self._check(context_id)
+        if fragment[0] & _COMMAND:
+            self._take_command(fragment)
+        else:
+            self._take_data(fragment)
+
+    def _check(self, context_id: int) -> None:
+        """Refuse a fragment of a presentation context that it cannot be of."""
         begun = self._command is not None or self._encoded_command
         if context_id != self._open_context and begun:
             raise MalformedMessageError("fragments of two messages are mixed")
         if not self._serving.abstract_syntax(context_id):
             raise MalformedMessageError(f"presentation context {context_id} was not accepted")
         self._open_context = context_id
-        if fragment[0] & _COMMAND:
-            self._take_command(fragment)
-        else:
-            self._take_data(fragment)
 
     def _take_command(self, fragment: bytes) -> None:
         if self._command is not None:
@@ -130,7 +182,8 @@ class Messages(DIMSEServiceProvider):
         syntax = self._serving.abstract_syntax(self._open_context)
         self._fault = (command.fault() or misplaced(command, syntax)) if answerable else None
         if command.field == C_STORE_RQ:
-            self._buffer = BoundedBuffer(self._limits)
+            if self._fault is None:
+                self._received = self._serving.incoming(command, self._open_context, self._pieces)
         elif command.is_request and self._fault is None:
             self._hand_on(_LAST_COMMAND + encoded)
         if not command.has_data_set:
@@ -140,13 +193,15 @@ class Messages(DIMSEServiceProvider):
         command = self._command
         if command is None:
             raise MalformedMessageError("a data set without a command set")
-        if command.is_request and self._fault is None:
-            if command.field == C_STORE_RQ:
-                self._buffer.write(memoryview(fragment)[1:])
-            else:
-                self._hand_on(fragment)
-        if fragment[0] & _LAST:
-            self._finish(command)
+        if self._received is not None:
+            self._received.write(memoryview(fragment)[1:])
+        elif command.is_request and self._fault is None:
+            self._hand_on(fragment)
+        self._end_fragment(fragment[0])
+
+    def _end_fragment(self, control: int) -> None:
+        if control & _LAST and self._command is not None:
+            self._finish(self._command)
 
     def _hand_on(self, fragment: bytes) -> None:
         """Let the library take a fragment of any other message than a C-STORE."""
@@ -167,12 +222,12 @@ class Messages(DIMSEServiceProvider):
         elif not command.is_request:
             if not self._serving.answered(command):
                 logger.warning("message.ignored: an answer to nothing that was asked")
-        elif command.field == C_STORE_RQ:
-            request = C_STORE()
+        elif self._received is not None:
+            received, self._received = self._received, None
+            request = StoreRequest(received)
             request.MessageID = command.message_id
             request.AffectedSOPClassUID = command.affected_class
             request.AffectedSOPInstanceUID = command.affected_instance
-            request.DataSet, self._buffer = self._buffer, BoundedBuffer(ObjectLimits(max_bytes=0))
             self.msg_queue.put((self._open_context, request))
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
@@ -189,9 +244,12 @@ class Messages(DIMSEServiceProvider):
         with self._speaking:
             for start in range(0, len(command), room):
                 last = _LAST if start + room >= len(command) else 0
+                part = command[start : start + room]
+                if self._serving.send_at_once(encode_data(context_id, _COMMAND | last, part)):
+                    continue
+                value = bytes((_COMMAND | last,)) + part
                 fragment = P_DATA()
-                part = bytes((_COMMAND | last,)) + command[start : start + room]
-                fragment.presentation_data_value_list.append((context_id, part))
+                fragment.presentation_data_value_list.append((context_id, value))
                 self.dul.send_pdu(fragment)
 
 

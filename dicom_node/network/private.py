@@ -57,6 +57,10 @@ class AcceptedAssociation(Association):
         """Have the upper layer's thread not sleep between events: its socket waits for them."""
         self.dul._run_loop_delay = 0  # noqa: SLF001
 
+    def heard(self) -> None:
+        """Take note that the peer has sent something: its silence begins anew."""
+        self.dul._idle_timer.restart()  # noqa: SLF001
+
     def _run_reactor(self) -> None:
         self.loop()
 

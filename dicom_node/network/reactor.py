@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from pynetdicom import evt
 from pynetdicom.association import Association
@@ -38,14 +38,17 @@ from dicom_node.network.logs import fields
 from dicom_node.network.messages import IndicationQueue, Messages, RequestQueue
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import AcceptedAssociation
+from dicom_node.network.received_object import Pieces, ReceivedObject
 from dicom_node.network.slots import Place
 
 logger = logging.getLogger(__name__)
 
+_DATA_TRANSFER = "Sta6"  # PS3.8 Table 9-8
 # For the answer to a sub-operation, where nobody says how long.
 _LONGEST_WAIT = 600.0
 # Serves a message; pynetdicom's primitives have no common type.
 Service = Callable[["ReceivingAssociation", Any, PresentationContext], None]
+Begin = Callable[["ReceivingAssociation", CommandSet, str, Pieces], ReceivedObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +85,12 @@ class ReceivingAssociation(AcceptedAssociation):
         place: Place,
         on_end: Callable[[Association], None] | None,
         services: Services = _NO_SERVICES,
+        begin: Begin | None = None,
     ) -> None:
         """Serve an accepted connection that holds ``place``.
 
-        ``on_end`` is called when nothing more will happen.
+        ``on_end`` is called when nothing more will happen, ``begin`` returns what takes the
+        object of a command set in a transfer syntax; without it nothing is kept of objects.
         """
         super().__init__(server)
         self.place = place
@@ -93,6 +98,7 @@ class ReceivingAssociation(AcceptedAssociation):
         self._stopping = False
         self._awaited: dict[int, queue.SimpleQueue[CommandSet]] = {}
         self._services = services
+        self._begin = begin
         self.over = threading.Event()
         self.dimse = Messages(self, self, limits=limits)
         self.connection = self._connect(connection, server)
@@ -171,6 +177,17 @@ class ReceivingAssociation(AcceptedAssociation):
     def store_at_once(self, _request: Any, _context_id: int) -> bool:
         """Let every message wait for the association's own thread."""
         return False
+
+    def send_at_once(self, _pdu: bytes) -> bool:
+        """Let the library send every message."""
+        return False
+
+    def incoming(self, command: CommandSet, context_id: int, pieces: Pieces) -> ReceivedObject:
+        """Return what takes the data set of a C-STORE request."""
+        context = self.context(context_id)
+        if context is None or self._begin is None:
+            return ReceivedObject(pieces)
+        return self._begin(self, command, str(context.transfer_syntax[0]), pieces)
 
     def loop(self) -> None:
         """Serve until the association ends."""
@@ -262,6 +279,7 @@ class WaitingAssociation(ReceivingAssociation):
         place: Place,
         on_end: Callable[[Association], None] | None,
         services: Services = _NO_SERVICES,
+        begin: Begin | None = None,
     ) -> None:
         """Serve an accepted connection that holds ``place``."""
         self._serving = self._storing = False
@@ -272,6 +290,7 @@ class WaitingAssociation(ReceivingAssociation):
             place=place,
             on_end=on_end,
             services=services,
+            begin=begin,
         )
         self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
         self.dul.to_provider_queue = RequestQueue(self.connection.ring)
@@ -284,7 +303,30 @@ class WaitingAssociation(ReceivingAssociation):
             server.ae,
             own_end=self._own_end,
             on_last_word=self.place.yield_now,
+            transfer=self,
         )
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether messages come, and there is nothing else to do (PS3.8 Table 9-10, Sta6)."""
+        return (
+            self.dul.state_machine.current_state == _DATA_TRANSFER
+            and self.dul.event_queue.empty()
+            and self.dul.to_provider_queue.empty()
+            and not self.is_over
+        )
+
+    @property
+    def fragments(self) -> Messages:
+        """Who takes what comes."""
+        return cast("Messages", self.dimse)
+
+    def send_at_once(self, pdu: bytes) -> bool:
+        """Send a P-DATA-TF from the thread that sends, in its turn."""
+        if threading.current_thread() is not self.dul or not self.goes_on:
+            return False
+        self.connection.send(pdu)
+        return True
 
     def store_at_once(self, request: Any, context_id: int) -> bool:
         """Serve a C-STORE on this thread, unless the association's own does not serve yet."""

@@ -200,6 +200,7 @@ def _server(
         access=task.access(),
         emit=emit,
         offered=_offered(task),
+        max_object_bytes=task.settings.max_object_bytes,
     )
     finding, retrieve = _query_services(task, emit)
     reporting = ReportScp(task.reports, emit=emit).handlers() if task.reports else []
@@ -212,6 +213,7 @@ def _server(
         handlers=[*scp.handlers(), *finding, *reporting],
         on_end=scp.on_end,
         services=Services(retrieve=retrieve, commitment=commitment),
+        begin=scp.begin,
         tls=server_context(task.settings.tls) if task.settings.tls else None,
         reactor=task.settings.reactor,
     )

@@ -1,6 +1,7 @@
 """The storage SCP: verifies, stores and refuses, and says what it did (PS3.4 Annex B)."""
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from uuid import uuid4
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
@@ -20,8 +20,6 @@ from dicom_node.domain.reception import (
     Announcement,
     AssociationEnded,
     InstanceStore,
-    ObjectTooLargeError,
-    OutOfSpaceError,
 )
 from dicom_node.errors import NodeError
 from dicom_node.network.access import (
@@ -30,6 +28,7 @@ from dicom_node.network.access import (
     Operation,
     Refusal,
 )
+from dicom_node.network.command_set import CommandSet
 from dicom_node.network.contexts import ContextTable
 from dicom_node.network.errors import ReceptionStoppedError
 from dicom_node.network.events import (
@@ -41,8 +40,8 @@ from dicom_node.network.events import (
     ReceptionEvent,
 )
 from dicom_node.network.logs import fields
-from dicom_node.network.object_buffer import BoundedBuffer
 from dicom_node.network.reactor import ReceivingAssociation
+from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
 from dicom_node.network.status import (
     NOT_AUTHORIZED,
     PROCESSING_FAILURE,
@@ -76,9 +75,11 @@ class StorageScp:
         access: AccessPolicy,
         emit: Callable[[ReceptionEvent], None],
         offered: frozenset[Operation] = frozenset(Operation),
+        max_object_bytes: int = sys.maxsize,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Answer as ``ae_title`` what is ``offered``, and tell ``emit`` what happens."""
+        self._max_object_bytes = max_object_bytes
         self._ae_title = ae_title
         self._store = store
         self._access = access
@@ -97,6 +98,29 @@ class StorageScp:
             (evt.EVT_RELEASED, self._on_ended),
             (evt.EVT_ABORTED, self._on_ended),
         ]
+
+    def begin(
+        self,
+        association: ReceivingAssociation,
+        command: CommandSet,
+        transfer_syntax_uid: str,
+        pieces: Pieces,
+    ) -> ReceivedObject:
+        """Return what takes the object that a C-STORE request announces."""
+        open_ = self._open.get(association)
+        if open_ is None or Operation.STORE not in open_.permitted:
+            return ReceivedObject(pieces)
+        announced = Announcement(
+            sop_class_uid=command.affected_class,
+            sop_instance_uid=command.affected_instance,
+            transfer_syntax_uid=transfer_syntax_uid,
+            calling_ae=open_.request.calling_ae,
+            called_ae=open_.request.called_ae,
+            received_at=self._now(),
+        )
+        return ReceivedObject(
+            pieces, store=self._store, announced=announced, max_bytes=self._max_object_bytes
+        )
 
     def on_end(self, association: Association) -> None:
         """Take note that an association's thread ends, and close what ended without an event."""
@@ -207,7 +231,7 @@ class StorageScp:
         0xC001, 0xC002 cannot understand; 0x0110 processing failure (PS3.4 Annex B.2.3).
         """
         open_ = self._open[event.assoc]
-        request = cast("C_STORE", event.request)
+        request = cast("StoreRequest", event.request)
         announced = Announcement(
             sop_class_uid=str(request.AffectedSOPClassUID),
             sop_instance_uid=str(request.AffectedSOPInstanceUID),
@@ -216,28 +240,32 @@ class StorageScp:
             called_ae=open_.request.called_ae,
             received_at=self._now(),
         )
-        buffer = cast("BoundedBuffer", request.DataSet)
+        received = request.received
+        try:
+            return self._answer(open_, received, announced)
+        finally:
+            received.close()
+
+    def _answer(
+        self, open_: _Open, received: ReceivedObject, announced: Announcement
+    ) -> int | Dataset:
         if Operation.STORE not in open_.permitted:  # the context is for what C-GET sends
             return response(NOT_AUTHORIZED, "this AE title may retrieve, not store")
         try:
-            self._take(open_, buffer, announced)
+            self._take(open_, received, announced)
         except ReceptionStoppedError as error:  # it is durable, but nobody knows of it yet
             return response(store_status(error), str(error))
         except NodeError as error:
-            return self._refuse(open_, announced, buffer, store_status(error), str(error))
+            return self._refuse(open_, announced, received, store_status(error), str(error))
         except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
             _log_unexpected("instance.failed", error)
             reason = f"unexpected {type(error).__name__}"
-            return self._refuse(open_, announced, buffer, PROCESSING_FAILURE, reason)
+            return self._refuse(open_, announced, received, PROCESSING_FAILURE, reason)
         return SUCCESS
 
-    def _take(self, open_: _Open, buffer: BoundedBuffer, announced: Announcement) -> None:
+    def _take(self, open_: _Open, received: ReceivedObject, announced: Announcement) -> None:
         """Store the object and tell the main process, or raise the error that says why not."""
-        if buffer.overflowed:
-            raise ObjectTooLargeError(f"{buffer.size} bytes are more than the node takes")
-        if buffer.is_lost:
-            raise OutOfSpaceError("the disk did not take the object while it came in")
-        stored = self._store.store(buffer.getbuffer(), announced)
+        stored = received.store(announced)
         self._emit(
             InstanceReceived(
                 association_id=open_.association_id,
@@ -250,13 +278,11 @@ class StorageScp:
         self,
         open_: _Open,
         announced: Announcement,
-        buffer: BoundedBuffer,
+        received: ReceivedObject,
         status: int,
         reason: str,
     ) -> Dataset:
-        dataset, kept_as = buffer.getbuffer(), None
-        if len(dataset):
-            kept_as = self._store.refuse(dataset, announced, status=status, reason=reason)
+        kept_as = received.refuse(announced, status=status, reason=reason)
         logger.warning(
             "instance.refused %s",
             fields(

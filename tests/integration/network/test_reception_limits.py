@@ -156,7 +156,8 @@ def test_a_peer_that_falls_silent_within_a_pdu_does_not_hold_its_association(
         association = associate(running.peer, MODALITY)
         connection = association.dul.socket.socket  # type: ignore[union-attr]
         assert connection is not None
-        connection.sendall(struct.pack(">BBL", 0x04, 0, 10_000) + b"only the beginning")
+        head = struct.pack(">BBLLBB", 0x04, 0, 10_000, 9_996, 1, 0)
+        connection.sendall(head + b"only the beginning")
 
         (closed,) = running.closed()
 

@@ -44,6 +44,7 @@ ATTRIBUTES = {
     "_kill": Association,
     "_accepted_cx": Association,
     "_run_loop_delay": DULServiceProvider,
+    "_idle_timer": DULServiceProvider,
     "_is_connected": AssociationSocket,
 }
 # Methods that are overridden or called, and their parameters.
