@@ -10,6 +10,7 @@ import numpy as np
 import openvino
 
 from ai_engine.errors import WeightImportError
+from ai_engine.importing.draft import Imported, Network, draft_card
 from ai_engine.importing.folder import install_model
 from ai_engine.importing.network_file import NetworkFile, NetworkOutput, read_network
 from ai_engine.importing.profiles import CHEXNET, PROFILES, XRAYVISION, card_labels, profile_named
@@ -17,9 +18,7 @@ from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import NETWORK_FILE, pack_network
 from ai_engine.kinds.preparation import prepare_model
 from ai_engine.library.card import DEFAULT_GUARD, ModelCard, write_card
-from ai_engine.library.names import require_name
 from ai_engine.library.tensors import Activation, Fit, Scaling, Shown, Tensors, read_tensors
-from ai_engine.library.weights_file import digest
 
 LABEL_KEYS = ("labels", "classes", "class_names", "names")
 """Keys of an ONNX file's metadata under which its writers put the labels."""
@@ -42,12 +41,9 @@ _UNMEASURED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkRequest:
+class NetworkRequest(Imported):
     """What to import, as what, and what its file doesn't say; empty is drawn from the file."""
 
-    file: Path
-    name: str
-    version: str
     labels: tuple[str, ...] = ()
     family: str = ""
     scaling: str = ""
@@ -55,7 +51,6 @@ class NetworkRequest:
     outputs: tuple[str, ...] = ()
     size: int = 0
     guard: str = ""
-    licence: str = "unknown: see where the network came from"
 
 
 def import_network(request: NetworkRequest, models: Path, *, cache: Path) -> ModelCard:
@@ -89,36 +84,28 @@ def _card(request: NetworkRequest, network: NetworkFile, folder: Path, weights: 
     chosen = _chosen(request, network)
     labels = _labels(request, network, chosen)
     tensors, supposed = _tensors(request, network, chosen)
-    try:
-        for field, value in (("name", request.name), ("version", request.version)):
-            require_name(value, field)
-        return ModelCard(
-            folder=folder,
-            name=request.name,
-            version=request.version,
-            title=f"{request.family or request.name}, imported from {request.file.name}",
-            manufacturer="imported",
+    made = draft_card(
+        request,
+        Network(
             kind="network",
             architecture="imported",
             input_size=network.size,
             weights_file=NETWORK_FILE,
             weights_digest=weights,
-            research_only=True,
-            intended_use="Research with a network that others have made. Not for clinical use.",
-            limitations=(_UNMEASURED, *supposed),
-            refuses=(),
-            licence=request.licence,
-            attribution=PROFILES[request.family].attribution if request.family else "unknown",
-            recipe="imported",
-            command=f"dicom-node models import {request.file.name}",
-            data=f"{network.words}; SHA-256 of the file: {digest(request.file)}",
-            exclusive=any(each.operator == "Softmax" for each in chosen.values()),
             labels=card_labels(labels, None),
-            tensors=tensors,
+            title=f"{request.family or request.name}, imported from {request.file.name}",
+            attribution=PROFILES[request.family].attribution if request.family else "unknown",
             guard=request.guard or DEFAULT_GUARD,
-        )
-    except ValueError as error:
-        raise WeightImportError(f"{request.file}: {error}") from error
+            contents=network.words,
+        ),
+        folder=folder,
+        limitations=(_UNMEASURED, *supposed),
+    )
+    return replace(
+        made,
+        exclusive=any(each.operator == "Softmax" for each in chosen.values()),
+        tensors=tensors,
+    )
 
 
 def _chosen(request: NetworkRequest, network: NetworkFile) -> dict[str, NetworkOutput]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ai_engine.importing.convert import convert_densenet121
+from ai_engine.importing.draft import Imported, Network, draft_card
 from ai_engine.importing.folder import whole_or_nothing
 from ai_engine.importing.profiles import SourceProfile, card_labels, untrained
 from ai_engine.importing.readers import read_source
-from ai_engine.library.card import Label, ModelCard, write_card
+from ai_engine.library.card import ModelCard, write_card
 from ai_engine.library.names import made_model_folder, model_folder
-from ai_engine.library.weights_file import digest, write_weights
+from ai_engine.library.weights_file import write_weights
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -30,15 +31,11 @@ UNTRAINED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportRequest:
-    """What to import, and as what; the weights' licence is known where they came from."""
+class ImportRequest(Imported):
+    """What to import, whose weights it has, and into which registry's folder."""
 
-    file: Path
     profile: SourceProfile
     out: Path
-    name: str
-    version: str
-    licence: str = "unknown: see where the weights came from"
 
 
 def import_densenet121(request: ImportRequest) -> ModelCard:
@@ -71,39 +68,24 @@ def import_densenet121(request: ImportRequest) -> ModelCard:
     with whole_or_nothing(folder):
         made_model_folder(request.out, request.name, request.version)
         weights_digest = write_weights(folder / WEIGHTS_FILE, tensors, exact=True)
-        card = draft_card(request, folder=folder, weights_digest=weights_digest, labels=labels)
+        limitations = [text.format(expects=profile.expects) for text in LIMITATIONS]
         if names := untrained(profile.labels, source.thresholds):
-            said = UNTRAINED.format(names=", ".join(names))
-            card = replace(card, limitations=(*card.limitations, said))
+            limitations.append(UNTRAINED.format(names=", ".join(names)))
+        card = draft_card(
+            request,
+            Network(
+                kind="classifier",
+                architecture="densenet121",
+                input_size=profile.input_size,
+                weights_file=WEIGHTS_FILE,
+                weights_digest=weights_digest,
+                labels=labels,
+                title=f"DenseNet-121 imported from {profile.name}",
+                attribution=profile.attribution,
+            ),
+            folder=folder,
+            limitations=tuple(limitations),
+        )
+        card = replace(card, recipe=f"imported, {profile.name}")
         write_card(card)
     return card
-
-
-def draft_card(
-    request: ImportRequest, *, folder: Path, weights_digest: str, labels: tuple[Label, ...]
-) -> ModelCard:
-    """The card of an imported model, with what is known of it."""
-    profile = request.profile
-    return ModelCard(
-        folder=folder,
-        name=request.name,
-        version=request.version,
-        title=f"DenseNet-121 imported from {profile.name}",
-        manufacturer="imported",
-        kind="classifier",
-        architecture="densenet121",
-        input_size=profile.input_size,
-        flip_averaging=False,
-        weights_file=WEIGHTS_FILE,
-        weights_digest=weights_digest,
-        research_only=True,
-        intended_use="Research with weights that others have published. Not for clinical use.",
-        limitations=tuple(text.format(expects=profile.expects) for text in LIMITATIONS),
-        refuses=(),
-        licence=request.licence,
-        attribution=profile.attribution,
-        recipe=f"imported, {profile.name}",
-        command=f"dicom-node models import {request.file.name}",
-        data=f"SHA-256 of the imported file: {digest(request.file)}",
-        labels=labels,
-    )
