@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 # A longer binary value travels as bulk data of its own, not within the metadata.
 _INLINE_BYTES = 1024
 _KEPT_HEADERS = 2048
+_FLOATING = frozenset({"DS", "FD", "FL"})
+_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_CHARACTER_SET = "00080005"
 PIXEL_DATA = "7FE00010"
 AVAILABLE_TRANSFER_SYNTAX = "00083002"
 
@@ -74,15 +78,52 @@ def metadata(archived: ArchivedObject, *, root: str) -> JsonDataset:
         wide = int(dataset.get("BitsAllocated", 16) or 16) > 8
         vr = "OW" if wide and not dataset.file_meta.TransferSyntaxUID.is_compressed else "OB"
         found[PIXEL_DATA] = {"vr": vr, "BulkDataURI": f"{base}/{PIXEL_DATA}"}
+    _make_sayable(found)
     return dict(sorted(found.items()))
+
+
+def _make_sayable(dataset: JsonDataset) -> None:
+    """Name the character set that the answer is in, and say in words what JSON has no number for.
+
+    The words are those of PS3.18 Section F.2.3, as its implementations have them.
+    """
+    if _CHARACTER_SET in dataset:
+        dataset[_CHARACTER_SET] = {"vr": "CS", "Value": ["ISO_IR 192"]}
+    for element in dataset.values():
+        values = element.get("Value", ())
+        if element.get("vr") == "SQ":
+            for item in values:
+                _make_sayable(item)
+        elif element.get("vr") in _FLOATING and not all(map(_is_sayable, values)):
+            element["Value"] = [each if _is_sayable(each) else _in_words(each) for each in values]
+
+
+def _is_sayable(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _in_words(value: float) -> str:
+    return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def _names(element: DataElement) -> dict[str, Any]:
+    """Return person names by their component groups; null for one that is empty among others."""
+    names = element.value if element.VM > 1 else [element.value] if element.value else []
+    values = [
+        {group: part for group, part in zip(_GROUPS, str(name).split("="), strict=False) if part}
+        for name in names
+    ]
+    return {"vr": "PN", **({"Value": [each or None for each in values]} if values else {})}
 
 
 def _encoded(element: DataElement, base: str) -> dict[str, Any] | None:
     if element.VR in _BINARY and element.value and len(element.value) > _INLINE_BYTES and base:
         return {"vr": element.VR, "BulkDataURI": f"{base}/{element.tag:08X}"}
+    if element.VR == "PN":
+        return _names(element)
     try:
         encoded: dict[str, Any] = element.to_json_dict(None, bulk_data_threshold=2**31)
-    except (TypeError, ValueError, OverflowError, AttributeError):
+    except (TypeError, ValueError, OverflowError, AttributeError, LookupError):
         # One value that breaks its own representation must not hide the other attributes.
         _LOG.warning("attribute left out of metadata tag=%s vr=%s", element.tag, element.VR)
         return None

@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 
+from starlette.requests import Request
+
 from dicom_node.dicomweb.errors import NotAcceptableError
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
 OCTET_STREAM = "application/octet-stream"
 MULTIPART = "multipart/related"
+ACCEPT = "accept"
 ANY_TRANSFER_SYNTAX = "*"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
@@ -50,6 +54,12 @@ class Accepted:
     def takes(self, name: str) -> bool:
         """Whether a part or payload of media type ``name`` is accepted."""
         return self.name in (name, "*/*", name.partition("/")[0] + "/*")
+
+
+def asked(request: Request) -> str | None:
+    """Return what a client accepts: its query parameter before its header (PS3.18 8.3.3.1)."""
+    parameter = request.query_params.get(ACCEPT)
+    return parameter if parameter is not None else request.headers.get("Accept")
 
 
 def accepted(header: str | None) -> tuple[Accepted, ...]:

@@ -1,11 +1,12 @@
 """The routes of DICOMweb that read (PS3.18 Sections 10.4 and 10.6); see ``storing`` for more."""
 
 import functools
+import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
@@ -14,11 +15,13 @@ from dicom_node.dicomweb.capabilities import WADL, wadl
 from dicom_node.dicomweb.data_sets import JsonDataset, metadata
 from dicom_node.dicomweb.decoding import Decoder, DecodesHere
 from dicom_node.dicomweb.errors import BadSearchError, UnknownResourceError
+from dicom_node.dicomweb.multipart import Part, multipart_related
+from dicom_node.dicomweb.native_model import native_model
 from dicom_node.dicomweb.packaged import ZIP, zipped
 from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
 from dicom_node.dicomweb.search import Scope, search
-from dicom_node.dicomweb.showing import rendered_images, small, thumbnail
+from dicom_node.dicomweb.showing import rendered_frames, rendered_images, small, thumbnail
 from dicom_node.dicomweb.wado_uri import wado_uri
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
 from dicom_node.query.keys import Level
@@ -27,7 +30,7 @@ from dicom_node.query.ports import EntitySearch
 PREFIX = "/dicom-web"
 
 _FRAME = re.compile(r"[0-9]{1,9}")
-Accept = Annotated[str | None, Header()]
+Accept = Annotated[str | None, Depends(media_types.asked)]
 _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
@@ -103,7 +106,7 @@ def _add_retrieval(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
         request: Request, study: str, series: str, instance: str, numbers: str
     ) -> Response:
         found = _one(shown.to(request), study, series, instance)
-        wanted = media_types.accepted(request.headers.get("Accept"))
+        wanted = media_types.accepted(media_types.asked(request))
         return frames(found, _numbers(numbers), wanted, decoder)
 
     @router.get(_INSTANCE + "/bulkdata/{tag}")
@@ -111,7 +114,7 @@ def _add_retrieval(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
         request: Request, study: str, series: str, instance: str, tag: str
     ) -> Response:
         found = _one(shown.to(request), study, series, instance)
-        wanted = media_types.accepted(request.headers.get("Accept"))
+        wanted = media_types.accepted(media_types.asked(request))
         return bulk_data(found, tag, wanted, decoder)
 
     @router.get(_STUDY + "/metadata")
@@ -124,9 +127,8 @@ def _add_retrieval(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
         instance: str | None = None,
         accept: Accept = None,
     ) -> Response:
-        media_types.require(accept, media_types.DICOM_JSON, "application/json")
         found = _chosen(shown.to(request), study, series, instance)
-        return _dicom_json([metadata(each, root=root(request)) for each in found])
+        return _described((metadata(each, root=root(request)) for each in found), accept)
 
     @router.get(_STUDY)
     @router.get(_SERIES)
@@ -159,16 +161,15 @@ def _add_rendering(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
         instance: str,
         numbers: str = "1",
     ) -> Response:
-        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        media_type = media_types.require(media_types.asked(request), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
         found = _one(shown.to(request), study, series, instance)
-        body = decoder.rendered(found.path, _numbers(numbers)[0], media_type, rendering)
-        return Response(body, media_type=media_type)
+        return rendered_frames(found.path, _numbers(numbers), media_type, rendering, decoder)
 
     @router.get(_STUDY + "/rendered")
     @router.get(_SERIES + "/rendered")
     def retrieve_all_rendered(request: Request, study: str, series: str | None = None) -> Response:
-        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        media_type = media_types.require(media_types.asked(request), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
         found = _chosen(shown.to(request), study, series, None)
         return rendered_images(found, media_type, rendering, decoder)
@@ -179,7 +180,7 @@ def _add_rendering(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
     def retrieve_thumbnail(
         request: Request, study: str, series: str | None = None, instance: str | None = None
     ) -> Response:
-        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        media_type = media_types.require(media_types.asked(request), JPEG, PNG)
         rendering = Rendering.from_query(request.query_params)
         found = _chosen(shown.to(request), study, series, instance)
         body = thumbnail(found, media_type, rendering, decoder)
@@ -189,18 +190,17 @@ def _add_rendering(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
     def retrieve_frame_thumbnail(
         request: Request, study: str, series: str, instance: str, numbers: str
     ) -> Response:
-        media_type = media_types.require(request.headers.get("Accept"), JPEG, PNG)
+        media_type = media_types.require(media_types.asked(request), JPEG, PNG)
         rendering = small(Rendering.from_query(request.query_params))
         found = _one(shown.to(request), study, series, instance)
-        body = decoder.rendered(found.path, _numbers(numbers)[0], media_type, rendering)
-        return Response(body, media_type=media_type)
+        return rendered_frames(found.path, _numbers(numbers), media_type, rendering, decoder)
 
 
 def _add_capabilities(router: APIRouter) -> None:
     @router.options("")
     @router.options("/")
     def capabilities(request: Request) -> Response:
-        media_types.require(request.headers.get("Accept"), WADL, "application/xml")
+        media_types.require(media_types.asked(request), WADL, "application/xml")
         routes = [each for each in router.routes if isinstance(each, APIRoute)]
         return Response(wadl(root(request), routes, PREFIX), media_type=WADL)
 
@@ -239,7 +239,6 @@ def _searched(
     request: Request,
     accept: str | None,
 ) -> Response:
-    media_types.require(accept, media_types.DICOM_JSON, "application/json")
     service = root(request)
     results = search(
         entities,
@@ -248,7 +247,7 @@ def _searched(
         root=service,
         without=withheld(request, scope.study),
     )
-    response = _dicom_json(results.found)
+    response = _described(results.found, accept)
     for each in results.warnings:
         response.headers.append("Warning", f'299 {service} "{each}"')
     return response
@@ -286,5 +285,21 @@ def root(request: Request) -> str:
     return str(request.base_url).rstrip("/") + PREFIX
 
 
-def _dicom_json(found: list[JsonDataset]) -> JSONResponse:
-    return JSONResponse(found, media_type=media_types.DICOM_JSON)
+def _described(found: Iterable[JsonDataset], accept: str | None) -> Response:
+    """Return data sets as the client accepts them: one JSON document, or an XML part for each.
+
+    Raises
+    ------
+    NotAcceptableError
+        It accepts neither.
+    """
+    wanted = media_types.require(
+        accept, media_types.DICOM_JSON, "application/json", media_types.DICOM_XML
+    )
+    if wanted != media_types.DICOM_XML:
+        return JSONResponse(list(found), media_type=media_types.DICOM_JSON)
+    parts = (Part(content_type=wanted, body=native_model(each)) for each in found)
+    first = next(parts, None)
+    if first is None:
+        return Response(status_code=204)
+    return multipart_related(itertools.chain([first], parts), part_type=wanted)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fastapi import Response
 from fastapi.responses import StreamingResponse
 from pydicom import Dataset
 
@@ -48,6 +49,24 @@ def thumbnail(
     raise UnknownResourceError("there is no image to be shown")
 
 
+def rendered_frames(
+    path: Path, numbers: Sequence[int], media_type: str, rendering: Rendering, decoder: Decoder
+) -> Response:
+    """Return frames of an image, counted from 1: a picture, or a part for each of several.
+
+    Raises
+    ------
+    DicomWebError
+        One of them does not exist or cannot be decoded, or there are more than anybody shows.
+    """
+    _check_count(len(numbers))
+    bodies = [decoder.rendered(path, number, media_type, rendering) for number in numbers]
+    if len(bodies) == 1:
+        return Response(bodies[0], media_type=media_type)
+    parts = (Part(content_type=media_type, body=body) for body in bodies)
+    return multipart_related(parts, part_type=media_type)
+
+
 def rendered_images(
     found: Sequence[ArchivedObject], media_type: str, rendering: Rendering, decoder: Decoder
 ) -> StreamingResponse:
@@ -62,11 +81,15 @@ def rendered_images(
     frames = [(each.path, number) for each in found for number in range(1, _frames(each.path) + 1)]
     if not frames:
         raise UnknownResourceError("there is no image to be shown")
-    if len(frames) > _MOST_RENDERED:
-        raise TooManyError(
-            f"{len(frames)} images are more than {_MOST_RENDERED}: ask for series or instances"
-        )
+    _check_count(len(frames))
     return multipart_related(_parts(frames, media_type, rendering, decoder), part_type=media_type)
+
+
+def _check_count(images: int) -> None:
+    if images > _MOST_RENDERED:
+        raise TooManyError(
+            f"{images} images are more than {_MOST_RENDERED}: ask for series or instances"
+        )
 
 
 def _parts(

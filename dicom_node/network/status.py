@@ -27,14 +27,16 @@ NO_SUCH_INSTANCE, NO_SUCH_EVENT, INVALID_ARGUMENT = 0x0112, 0x0113, 0x0115
 NO_SUCH_ACTION, RESOURCE_LIMITATION = 0x0123, 0x0213
 INVALID_ATTRIBUTE_VALUE, MISSING_ATTRIBUTE, MISSING_ATTRIBUTE_VALUE = 0x0106, 0x0120, 0x0121
 # Of queries and retrievals (PS3.4 Sections C.4.1.1.4, C.4.2.1.5 and C.4.3.1.4)
-CANCELED = 0xFE00
+CANCELED, PENDING = 0xFE00, 0xFF00
 OUT_OF_RESOURCES, QUERY_MISMATCH, UNABLE = 0xA700, 0xA900, 0xC001
 SUBOPERATIONS_IMPOSSIBLE, DESTINATION_UNKNOWN, SUBOPERATIONS_FAILED = 0xA702, 0xA801, 0xB000
 DUPLICATE_SOP_INSTANCE = 0x0111
 
 # Of PS3.7 Annex C.5: invalid SOP Instance, no such SOP Class, class-instance conflict, SOP Class
 # not supported. A9xx of PS3.4 Table B.2-1 is "Data Set does not match SOP Class".
-_FINAL = frozenset({INVALID_SOP_INSTANCE, NO_SUCH_SOP_CLASS, 0x0119, SOP_CLASS_NOT_SUPPORTED})
+REFUSED_FOR_GOOD = frozenset(
+    {INVALID_SOP_INSTANCE, NO_SUCH_SOP_CLASS, 0x0119, SOP_CLASS_NOT_SUPPORTED}
+)
 
 # From the specific to the general: the first class that fits decides.
 STORE_STATUS: tuple[tuple[type[NodeError], int], ...] = (
@@ -95,7 +97,7 @@ def is_final(status: int) -> bool:
     Anything else may pass, or be put right by who administers the peer: it ran out of resources, it
     failed to process, it does not know the caller yet. 0xC000 is said of all of these.
     """
-    return status in _FINAL or 0xA900 <= status <= 0xA9FF
+    return status in REFUSED_FOR_GOOD or 0xA900 <= status <= 0xA9FF
 
 
 def response(status: int, comment: str) -> Dataset:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
-from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node import __version__
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Compression, Operation
+from dicom_node.domain.application_entity import OPERATIONS_OF_ROLE, Operation
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.commitment_data import PUSH_MODEL
@@ -26,22 +25,22 @@ from dicom_node.network.query_scu import (
     study_query,
 )
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
-from dicom_node.network.sender import compressed
 from dicom_node.network.served import REFUSALS
 from dicom_node.network.status import (
     CANCELED,
     DESTINATION_UNKNOWN,
     OUT_OF_RESOURCES,
+    PENDING,
     QUERY_MISMATCH,
-    STORE_MEANING,
     SUBOPERATIONS_FAILED,
     SUBOPERATIONS_IMPOSSIBLE,
     UNABLE,
 )
-from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
+from dicom_node.network.storage_scu import VERIFICATION
 from dicom_node.network.worklist_scp import WORKLIST_SOP_CLASSES, WORKLIST_TRANSFER_SYNTAXES
 from dicom_node.node.conformance_messages import commitment, reports
 from dicom_node.node.conformance_objects import coded_terminology, created_objects
+from dicom_node.node.conformance_storage import storage_scp, storage_scu
 from dicom_node.node.conformance_web import web_services
 from dicom_node.node.statement import code, name, statuses, table, title, uids
 from dicom_node.query.information_model import PATIENT_ROOT
@@ -50,18 +49,10 @@ from dicom_node.ups.codes import MODALITY_WORKLIST, UPS_EVENT, UPS_PULL
 from dicom_node.ups.errors import REASONS as REASONS_OF_STEPS
 from dicom_node.ups.event_reports import EventType
 from sr_templates.character_set import readable_character_sets
-from sr_templates.forms.form import FORMS
 from sr_templates.validation import TYPE_1_BY_CLASS
 
 # What the node also uses as SCU.
 WORKLIST_USED = (MODALITY_WORKLIST, UPS_PULL)
-_AGAINST_THE_FIRST = (
-    "",
-    "nothing is lost: what is reported has two dimensions",
-    "nothing is lost: what is reported has two dimensions",
-    "numbers and coded values of findings are words, outlines are left out",
-    "words on a page",
-)
 _HEADING = "AI integration node: DICOM Conformance Statement"
 
 
@@ -73,8 +64,8 @@ def conformance_statement(settings: NodeSettings) -> str:
         _overview(),
         _introduction(),
         _implementation_model(settings),
-        _storage_scp(settings, contexts),
-        _storage_scu(settings),
+        storage_scp(settings, contexts),
+        storage_scu(settings),
         _worklist_scp(settings),
         _query_scp(settings),
         commitment(settings),
@@ -105,7 +96,7 @@ def _overview() -> Iterator[str]:
         ("Network service", "User (SCU)", "Provider (SCP)"),
         [
             ("Verification", "Yes", "Yes"),
-            ("Storage, any SOP class", "No", "Yes"),
+            ("Storage, any composite SOP class", "No", "Yes"),
             *((f"Storage, {name(uid)}", "Yes", "Yes") for uid in TYPE_1_BY_CLASS),
             *(
                 (name(uid), "Yes" if uid in WORKLIST_USED else "No", "Yes")
@@ -165,11 +156,18 @@ def _implementation_model(settings: NodeSettings) -> Iterator[str]:
             ("Application Context", "1.2.840.10008.3.1.1.1"),
             ("AE title", settings.network.ae_title),
             ("Port", str(settings.network.port)),
+            ("Port by TLS", str(settings.tls.port) if settings.tls.certificate else "none"),
+            ("Port of the worklist", _worklist_port(settings)),
             ("Implementation Class UID", IMPLEMENTATION_CLASS_UID),
             ("Implementation Version Name", IMPLEMENTATION_VERSION_NAME),
             ("Largest PDU received", f"{settings.network.max_pdu} bytes"),
             ("Associations held at once", str(settings.network.max_associations)),
-            ("Associations opened at once", "one for each destination, and one for probing it"),
+            (
+                "Associations opened at once",
+                "to each peer one for each service of which the node is the user: delivery, "
+                "probing, queries and retrievals, commitment, events, availability, worklists; "
+                "and one for each C-MOVE that is served",
+            ),
             ("Asynchronous operations", "not supported: one operation invoked and performed"),
             ("SOP Class extended negotiation", "not supported: skipped and not answered"),
             ("User identity negotiation", "not supported: skipped and not answered"),
@@ -192,66 +190,10 @@ def _implementation_model(settings: NodeSettings) -> Iterator[str]:
     )
 
 
-def _storage_scp(settings: NodeSettings, contexts: ContextTable) -> Iterator[str]:
-    yield from title(3, "3.2 Storage SCP: accepted presentation contexts")
-    yield "Every transfer syntax listed is accepted for every SOP class listed, and for private SOP"
-    yield "classes. Objects are stored as received, byte by byte (level 2, full), and acknowledged"
-    yield "when they are durable. Of the transfer syntaxes proposed in one context, the first known"
-    yield f"one is taken. Objects above {settings.network.max_object_bytes} bytes are refused."
-    yield from title(4, "SOP classes")
-    yield from uids([VERIFICATION, *contexts.storage_sop_classes])
-    yield from title(4, "Transfer syntaxes")
-    yield from uids(contexts.transfer_syntaxes)
-    yield from title(4, "Status of C-STORE responses")
-    yield from table(
-        ("Status", "Meaning"),
-        [
-            ("0x0000", "Stored, and durable"),
-            *((code(status), words) for status, words in STORE_MEANING.items()),
-        ],
-    )
-
-
-def _storage_scu(settings: NodeSettings) -> Iterator[str]:
-    yield from title(3, "3.3 Storage SCU: proposed presentation contexts")
-    yield "What waits for a destination goes over one association; one transfer syntax in each"
-    yield "context, in this order of preference. While a destination is down, it is probed."
-    yield "A delivery that fails for a reason that may pass is tried again for"
-    yield f"{settings.workflow.give_up_after / 86400:g} days. Compressed transfer syntaxes are"
-    yield "those of `--compression smallest`; a destination may be given one of them, or none."
-    smallest = compressed(Compression.SMALLEST)
-    yield from table(
-        ("SOP class", "UID", "Transfer syntaxes"),
-        [
-            (
-                name(sop_class),
-                f"`{sop_class}`",
-                "; ".join(
-                    name(syntax)
-                    for syntax in proposed_syntaxes(
-                        ExplicitVRLittleEndian, lossless=smallest.get(sop_class, ())
-                    )
-                ),
-            )
-            for sop_class in TYPE_1_BY_CLASS
-        ],
-    )
-    yield from _report_forms()
-
-
-def _report_forms() -> Iterator[str]:
-    yield ""
-    yield "A report is written as the first of these and sent as the first that the destination"
-    yield "accepts: asked by an association every five minutes, and again where a class is refused"
-    yield "by status 0x0122. Each form is an instance of its own; references among reports lead to"
-    yield "the instances that the destination was sent."
-    yield from table(
-        ("Form", "UID", "Against the first"),
-        [
-            (form.name, f"`{form.sop_class_uid}`", what)
-            for form, what in zip(FORMS, _AGAINST_THE_FIRST, strict=True)
-        ],
-    )
+def _worklist_port(settings: NodeSettings) -> str:
+    if not settings.worklist.enabled:
+        return "none"
+    return f"{settings.worklist.port}{', by TLS' if settings.tls.worklist else ''}"
 
 
 def _worklist_scp(settings: NodeSettings) -> Iterator[str]:
@@ -272,6 +214,12 @@ def _worklist_scp(settings: NodeSettings) -> Iterator[str]:
     )
     yield from title(4, "Status of responses")
     yield from statuses((status, REASONS_OF_STEPS[status]) for status in UpsStatus)
+    yield ""
+    most = settings.worklist.max_results
+    yield f"Of C-FIND: {code(PENDING)} a match, {code(CANCELED)} canceled,"
+    yield f"{code(OUT_OF_RESOURCES)} more than {most} match and so many were answered,"
+    yield f"{code(QUERY_MISMATCH)} the identifier cannot be matched,"
+    yield f"{code(UNABLE)} unable to process."
     yield ""
     yield f"As SCU of {name(UPS_PULL)}, the node works for the manager that"
     yield "`performing.manager` names: C-FIND for steps that are SCHEDULED and READY, N-ACTION with"
@@ -319,8 +267,16 @@ def _query_scp(settings: NodeSettings) -> Iterator[str]:
             (code(OUT_OF_RESOURCES), "C-FIND", _too_many(settings)),
             (code(SUBOPERATIONS_FAILED), "C-MOVE, C-GET", "Some objects failed or had warnings"),
             (code(SUBOPERATIONS_IMPOSSIBLE), "C-MOVE, C-GET", "No object could be sent"),
-            (code(DESTINATION_UNKNOWN), "C-MOVE", "The destination is not administered"),
-            (code(QUERY_MISMATCH), "all", "The identifier does not fit its level"),
+            (
+                code(DESTINATION_UNKNOWN),
+                "C-MOVE",
+                "The destination is unknown, or the node",
+            ),
+            (
+                code(QUERY_MISMATCH),
+                "all",
+                "The identifier, or a value in it, cannot be matched",
+            ),
             (code(UNABLE), "all", "Unable to process"),
         ],
     )
@@ -378,7 +334,9 @@ def _parameters(section: str, values: BaseModel) -> Iterator[tuple[str, str, str
 def _character_sets() -> Iterator[str]:
     yield from title(2, "4 Support of character sets")
     yield "Objects are stored in any character set. Results are written in the source's where it"
-    yield "can say everything, else in ISO_IR 192 (UTF-8). Read from sources:"
+    yield "can say everything, else in ISO_IR 192 (UTF-8). Queries are read in the character set"
+    yield "that they name; answers that are not ASCII are in ISO_IR 192, as are procedure steps,"
+    yield "and JSON and XML of the web services. Read from sources:"
     yield ""
     yield ", ".join(f"`{term}`" for term in readable_character_sets()) + "."
 

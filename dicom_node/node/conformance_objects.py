@@ -1,9 +1,12 @@
 """The objects that the node creates, and their codes, for the conformance statement (PS3.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydicom.sr.coding import Code
 
+from ai_engine.ct import codes as measured_codes
+from ai_engine.library import labels
+from ai_engine.prediction import Code as EngineCode
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.node.statement import name, table, title
 from sr_templates import codes
@@ -12,6 +15,8 @@ from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.lung_segmentation import ANATOMY_OFFSET
 from sr_templates.series_numbers import BLOCK
 from sr_templates.validation import TYPE_1_BY_CLASS
+
+_CODES = (codes, ct_codes, measured_codes, labels)
 
 
 def created_objects(settings: NodeSettings) -> Iterator[str]:
@@ -50,14 +55,23 @@ def coded_terminology() -> Iterator[str]:
     yield "SCT, LN, UCUM and UMLS. `P-` followed by a finding's code is the probability of that"
     yield "finding."
     yield from table(
-        ("Code", "Meaning"), [(f"`{each.value}`", each.meaning) for each in sorted(_own_codes())]
+        ("Code", "Meaning"), [(f"`{value}`", meaning) for value, meaning in sorted(_own_codes())]
     )
 
 
-def _own_codes() -> set[Code]:
-    named = [value for module in (codes, ct_codes) for value in vars(module).values()]
+def _own_codes() -> set[tuple[str, str]]:
+    """Return the private codes that the modules name, alone and in tables of theirs."""
+    named = (value for module in _CODES for value in vars(module).values())
     return {
-        each
-        for each in (*named, *codes.REFUSAL_REASONS.values())
-        if isinstance(each, Code) and each.scheme_designator == codes.PRIVATE_SCHEME
+        (each.value, each.meaning)
+        for value in named
+        for each in (value.values() if isinstance(value, Mapping) else (value,))
+        if _scheme(each) == codes.PRIVATE_SCHEME
     }
+
+
+def _scheme(code: object) -> str:
+    """Return the scheme of a code, of the templates' or of the engine's; empty for what is none."""
+    if isinstance(code, Code):
+        return str(code.scheme_designator)
+    return code.scheme if isinstance(code, EngineCode) else ""

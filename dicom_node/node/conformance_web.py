@@ -16,6 +16,7 @@ from dicom_node.dicomweb.errors import (
 from dicom_node.dicomweb.media_types import (
     DICOM,
     DICOM_JSON,
+    DICOM_XML,
     FRAME_MEDIA_TYPES,
     MULTIPART,
     OCTET_STREAM,
@@ -29,7 +30,11 @@ from dicom_node.query.keys import ARCHIVE_KEYS
 _FILES = f"{MULTIPART} of {DICOM}; {ZIP}"
 _PICTURES = f"{JPEG}; {PNG}"
 _STORED = f"{MULTIPART} of {DICOM}, or of {DICOM_JSON} and bulk data; {DICOM}"
-_SEARCH = "limit, offset, includefield, fuzzymatching; keys as above"
+_DESCRIBED = f"{DICOM_JSON}; {MULTIPART} of {DICOM_XML}"
+_PARAMETERS = (
+    "limit, offset, includefield, fuzzymatching, emptyvaluematching, multiplevaluematching"
+)
+_SEARCH = f"{_PARAMETERS}; keys as above"
 _STUDY = "/studies/{study}"
 _SERIES = f"{_STUDY}/series/{{series}}"
 _INSTANCE = f"{_SERIES}/instances/{{instance}}"
@@ -39,7 +44,7 @@ _INSTANCE = f"{_SERIES}/instances/{{instance}}"
 RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
     {
         **{
-            ("GET", path): ("QIDO-RS", DICOM_JSON, _SEARCH)
+            ("GET", path): ("QIDO-RS", _DESCRIBED, _SEARCH)
             for path in (
                 "/studies",
                 "/series",
@@ -54,7 +59,7 @@ RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
             for path in (_STUDY, _SERIES, _INSTANCE)
         },
         **{
-            ("GET", f"{path}/metadata"): ("WADO-RS", DICOM_JSON, "")
+            ("GET", f"{path}/metadata"): ("WADO-RS", _DESCRIBED, "")
             for path in (_STUDY, _SERIES, _INSTANCE)
         },
         ("GET", f"{_INSTANCE}/frames/{{numbers}}"): ("WADO-RS", f"{MULTIPART}, below", ""),
@@ -64,7 +69,7 @@ RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
             for path in (_STUDY, _SERIES, _INSTANCE, f"{_INSTANCE}/frames/{{numbers}}")
         },
         **{
-            ("GET", f"{path}/thumbnail"): ("WADO-RS", _PICTURES, "viewport, quality")
+            ("GET", f"{path}/thumbnail"): ("WADO-RS", _PICTURES, "window, viewport, quality")
             for path in (_STUDY, _SERIES, _INSTANCE, f"{_INSTANCE}/frames/{{numbers}}")
         },
         ("GET", "/wado"): (
@@ -75,7 +80,7 @@ RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
         ),
         ("POST", "/studies"): ("STOW-RS", _STORED, ""),
         ("POST", _STUDY): ("STOW-RS", _STORED, ""),
-        ("GET", "/workitems"): ("UPS-RS", DICOM_JSON, "limit, offset, includefield, keys of steps"),
+        ("GET", "/workitems"): ("UPS-RS", DICOM_JSON, f"{_PARAMETERS}; keys of steps"),
         ("POST", "/workitems"): ("UPS-RS", DICOM_JSON, "workitem"),
         ("GET", "/workitems/{uid}"): ("UPS-RS", DICOM_JSON, ""),
         ("POST", "/workitems/{uid}"): ("UPS-RS", DICOM_JSON, "transaction-uid"),
@@ -117,8 +122,14 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
     )
     yield ""
     yield f"Searches at the levels {', '.join(level.value for level in PATIENT_ROOT.levels[1:])}"
-    yield f"know {len(ARCHIVE_KEYS)} keys. Instances come in Explicit VR Little Endian, or as"
-    yield "stored for `transfer-syntax=*`. Frames come as native pixels, or as stored in:"
+    yield f"know {len(ARCHIVE_KEYS)} keys. What a client accepts of studies and what is in them may"
+    yield "also stand in the parameter `accept`. JSON and XML (the Native DICOM Model: a part for"
+    yield "each match or instance, and no content for none) are UTF-8, and name ISO_IR 192. Work"
+    yield "items are JSON only. Rendered are the first frame of an instance, the frames that are"
+    yield "named, and every frame of series and studies. Other parameters of rendering"
+    yield "(annotation, iccprofile, presentation states, regions) are passed over, and"
+    yield "`anonymize` is refused. Instances come in Explicit VR Little Endian, or as stored for"
+    yield "`transfer-syntax=*`. Frames come as native pixels, or as stored in:"
     yield from table(
         ("Transfer syntax", "Media type"),
         sorted((name(uid), media_type) for uid, media_type in FRAME_MEDIA_TYPES.items()),
@@ -131,7 +142,8 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
             *((str(error.status), words) for error, words in _REFUSALS),
             ("401, 403", "No token or session; one that does not permit this"),
             ("409", "STOW-RS: nothing was stored; UPS-RS: the step is in another state"),
-            ("503", "As many uploads as are taken at once are under way"),
+            ("501", "UPS-RS: nobody can be told by the channel that is asked for"),
+            ("503", "As much is taken in, or decoded, as is at once: ask again"),
         ],
     )
     yield ""

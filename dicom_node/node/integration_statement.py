@@ -36,7 +36,7 @@ class Claim:
         """Whether it is claimed."""
         if not self.proofs:
             return f"Not claimed: {self.why}"
-        return f"In part: {self.except_for}" if self.except_for else "Yes"
+        return f"In part: without {self.except_for}" if self.except_for else "Yes"
 
 
 def _proof(what: str, test: str) -> Proof:
@@ -95,8 +95,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         profile="AI Workflow for Imaging (AIW-I)",
         actor="Task Manager",
-        except_for="Pull and Triggered Pull; for the Push workflow the node would have to create "
-        "steps at performers (RAD-80)",
+        except_for="the Push workflow, for which it would have to create steps at performers "
+        "(RAD-80); Pull and Triggered Pull are supported",
         proofs=(
             _proof(
                 "RAD-80 Create UPS Workitem",
@@ -144,8 +144,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         profile="AI Workflow for Imaging (AIW-I)",
         actor="Task Performer",
-        except_for="the Pull workflow, which asks for no event channel (RAD-86, RAD-87, RAD-109); "
-        "its clock is the operating system's (CT)",
+        except_for="Triggered Pull and Push and their event channels (RAD-86, RAD-87, RAD-109), "
+        "and a time client of its own (CT); the Pull workflow is supported",
         proofs=(
             _proof(
                 "RAD-81 Query UPS Workitems: by state, readiness, label, work and station",
@@ -165,6 +165,11 @@ CLAIMS: tuple[Claim, ...] = (
             _proof(
                 "RAD-84 and RAD-85 Update and Complete UPS Workitem, with its output",
                 f"{_PERFORMING}::test_a_step_is_claimed_analysed_and_completed_with_its_results",
+            ),
+            _proof(
+                "All of these in a whole node, with its results in the PACS",
+                "acceptance/test_performing.py::"
+                "test_a_step_for_a_study_that_only_the_pacs_has_ends_with_its_results_there",
             ),
             _proof(
                 "RAD-85 Canceled, with the reason",

@@ -19,6 +19,8 @@ _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _LONGEST_NAME = 512
 _BOOLEANS = frozenset({"fuzzymatching", "emptyvaluematching", "multiplevaluematching"})
+# Says in which form results are wanted, for clients that set no header (PS3.18 8.3.3.1).
+_ACCEPT = "accept"
 _TIMEZONE = tag_of("TimezoneOffsetFromUTC")
 
 
@@ -72,6 +74,8 @@ def read_search(parameters: Iterable[tuple[str, str]], reading: Reading) -> Sear
         if count > MOST_KEYS:
             raise UnusableQueryError(f"the search has more than {MOST_KEYS} parameters")
         control = name.lower()
+        if name == _ACCEPT:
+            continue
         if control == "includefield":
             fields += value.split(",")
         elif control in _BOOLEANS or control in ("limit", "offset"):

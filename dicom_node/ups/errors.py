@@ -21,13 +21,11 @@ class StepRefusedError(NodeError):
 REASONS: dict[UpsStatus, str] = {
     UpsStatus.SUCCESS: "Success",
     UpsStatus.ATTRIBUTES_NOT_SUPPORTED: "Requested optional Attributes are not supported",
-    UpsStatus.NO_SUCH_ATTRIBUTE: "No such attribute",
     UpsStatus.INVALID_ATTRIBUTE_VALUE: "Invalid attribute value",
     UpsStatus.PROCESSING_FAILURE: "Processing failure",
     UpsStatus.DUPLICATE_SOP_INSTANCE: "The UPS exists already",
     UpsStatus.MISSING_ATTRIBUTE: "Missing attribute",
     UpsStatus.MISSING_ATTRIBUTE_VALUE: "Missing attribute value",
-    UpsStatus.SOP_CLASS_NOT_SUPPORTED: "SOP Class not supported",
     UpsStatus.NO_SUCH_ACTION: "No such action",
     UpsStatus.NOT_AUTHORIZED: "Not authorized",
     UpsStatus.CREATED_WITH_MODIFICATIONS: "The UPS was created with modifications",

@@ -64,9 +64,16 @@ class Folder:
 class NothingFound:
     """A search over nothing: see ``test_searching``."""
 
-    def find(self, level: Level, query: Query, window: Window) -> Matches:
+    def find(
+        self,
+        level: Level,
+        query: Query,
+        window: Window,
+        *,
+        without: frozenset[str] = frozenset(),
+    ) -> Matches:
         """Find nothing."""
-        del level, query, window
+        del level, query, window, without
         return Matches(found=(), more=False)
 
 
@@ -189,6 +196,28 @@ def test_a_rendered_image_is_one_that_any_browser_shows(
     assert (image.format, image.size) == (form, (18, 24))
 
 
+def test_each_frame_that_is_named_is_rendered(folder: Folder, client: TestClient) -> None:
+    pixels = np.stack([_PIXELS, _PIXELS[::-1]])
+    archived = folder.add(radiograph(NumberOfFrames=2, PixelData=pixels.tobytes()))
+    both = client.get(f"{address(archived)}/frames/2,1/rendered", headers={"Accept": "image/png"})
+    second, first = (body for _, body in parts(both))
+    assert first != second
+    for number, body in ((1, first), (2, second)):
+        alone = client.get(f"{address(archived)}/frames/{number}/rendered?accept=image/png")
+        assert (alone.headers["Content-Type"], alone.content) == ("image/png", body)
+    assert client.get(f"{address(archived)}/frames/1,3/rendered").status_code == 404
+    small = client.get(f"{address(archived)}/frames/1,2/thumbnail", headers={"Accept": "*/*"})
+    assert len(parts(small)) == 2
+
+
+def test_nobody_who_asks_for_no_names_is_given_them(folder: Folder, client: TestClient) -> None:
+    archived = folder.add(radiograph())
+    uids = f"studyUID={archived.study_instance_uid}&seriesUID={archived.series_instance_uid}"
+    asked = f"/dicom-web/wado?requestType=WADO&{uids}&objectUID={archived.sop_instance_uid}"
+    assert client.get(asked).status_code == 200
+    assert client.get(f"{asked}&anonymize=yes").status_code == 400
+
+
 def test_a_rendered_image_takes_the_window_that_is_asked_for(
     folder: Folder, client: TestClient
 ) -> None:
@@ -213,7 +242,7 @@ def test_a_rendered_image_takes_the_window_that_is_asked_for(
         ("/rendered?viewport=0,5", "*/*", 400),
         ("/rendered?quality=101", "*/*", 400),
         ("/rendered", "text/plain", 406),
-        ("/metadata", "application/dicom+xml", 406),
+        ("/metadata", "text/xml", 406),
         ("/bulkdata/00100010", "*/*", 404),
         ("/bulkdata/nonsense", "*/*", 404),
         ("", "text/html", 406),

@@ -9,6 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import build_context
 
+from ai_engine.ct import codes as measured_codes
+from ai_engine.library import labels
 from ai_engine.prediction import RefusalReason
 from dicom_node.configuration.settings import load_settings
 from dicom_node.dicomweb.media_types import FRAME_MEDIA_TYPES
@@ -31,13 +33,20 @@ from dicom_node.network.performed_data import AVAILABILITY, PERFORMED_STEP
 from dicom_node.network.report_scp import REPORT_STATUS
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.sender import compressed
-from dicom_node.network.status import STORE_MEANING, STORE_STATUS
+from dicom_node.network.status import (
+    DUPLICATE_SOP_INSTANCE,
+    REFUSED_FOR_GOOD,
+    STORE_MEANING,
+    STORE_STATUS,
+    is_final,
+)
 from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
 from dicom_node.node.conformance import conformance_statement
 from dicom_node.node.conformance_web import RESOURCES
 from dicom_node.query.keys import ARCHIVE_KEYS
 from dicom_node.ups.errors import REASONS
 from sr_templates import codes
+from sr_templates.ct import codes as ct_codes
 from sr_templates.evidence_kind import EVIDENCE
 from sr_templates.measurement_report import build_measurement_report
 from sr_templates.secondary_capture import build_overlays
@@ -212,3 +221,21 @@ def test_no_table_is_broken_by_what_stands_in_it(statement: str) -> None:
         cells = len(re.findall(r"(?<!\\)\|", line)) - 1
         columns = columns or cells
         assert cells == columns, line
+
+
+def test_every_private_code_that_objects_may_have_is_stated(statement: str) -> None:
+    """Those in tables, and the engine's, as well as those with a name of their own."""
+    terminology = section(statement, "7")
+    tables = (codes.REFUSAL_REASONS, ct_codes.CAUTIONS, ct_codes.REFUSAL_REASONS)
+    named = {each.value for table in tables for each in table.values()}
+    engine = {each.value for each in (*labels.VIEWS.values(), *labels.IMAGE_KINDS.values())}
+    engine |= {measured_codes.UNDECIDED.value, measured_codes.HIGH_ATTENUATION_PERCENTAGE.value}
+    assert {each for each in named | engine if f"| `{each}` |" not in terminology} == set()
+
+
+def test_what_peers_answer_is_stated_as_it_is_taken(statement: str) -> None:
+    stated = section(statement, "3.3")
+    for status in REFUSED_FOR_GOOD:
+        assert is_final(status)
+        assert f"0x{status:04X}" in stated
+    assert f"| 0x{DUPLICATE_SOP_INSTANCE:04X} | Delivered" in stated

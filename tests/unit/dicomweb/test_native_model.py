@@ -1,0 +1,89 @@
+"""QIDO-RS and metadata as ``application/dicom+xml``; ``integration/web`` holds it against DCMTK."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from fastapi.testclient import TestClient
+
+from dicom_node.dicomweb.native_model import NAMESPACE, native_model
+from tests.unit.dicomweb.test_retrieving import Folder, address, client, folder, parts, radiograph
+from tests.unit.dicomweb.test_searching import client as searching
+from tests.unit.dicomweb.test_searching import index
+
+__all__ = ["client", "folder", "index", "searching"]
+
+XML = 'multipart/related; type="application/dicom+xml"'
+
+
+def values(part: bytes, tag: str) -> list[str | None]:
+    model = ET.fromstring(part)  # noqa: S314 - the node's own
+    names = {"d": NAMESPACE}
+    return [each.text for each in model.findall(f"d:DicomAttribute[@tag='{tag}']/d:Value", names)]
+
+
+@pytest.mark.parametrize("accept", [XML, "application/dicom+xml"])
+def test_each_match_is_a_part(searching: TestClient, accept: str) -> None:
+    answer = searching.get("/dicom-web/studies?limit=2", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith(XML)
+    assert "additional results" in answer.headers["Warning"]
+    found = parts(answer)
+    assert [kind for kind, _ in found] == ["application/dicom+xml"] * 2
+    assert [values(body, "0020000D") for _, body in found] == [["1.2.3"], ["1.2.2"]]
+    empty = searching.get("/dicom-web/studies?PatientID=nobody", headers={"Accept": accept})
+    assert (empty.status_code, empty.content) == (204, b"")
+
+
+def test_what_is_accepted_may_stand_in_the_query(searching: TestClient) -> None:
+    """PS3.18 Section 8.3.3.1, for clients that cannot set a header."""
+    answer = searching.get("/dicom-web/studies", params={"accept": XML})
+    assert answer.headers["Content-Type"].startswith(XML)
+    assert len(parts(answer)) == 3
+    answer = searching.get("/dicom-web/studies?accept=image/png", headers={"Accept": XML})
+    assert answer.status_code == 406
+
+
+def test_metadata_is_a_part_for_each_instance(folder: Folder, client: TestClient) -> None:
+    archived = folder.add(
+        radiograph(1, SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jörg")
+    )
+    answer = client.get(f"{address(archived)}/metadata", headers={"Accept": XML})
+    ((_, body),) = parts(answer)
+    assert values(body, "00080018") == [archived.sop_instance_uid]
+    assert values(body, "00080005") == ["ISO_IR 192"], "the document is UTF-8"
+    assert "Müller" in body.decode()
+    assert "/bulkdata/7FE00010" in body.decode()
+    as_json = client.get(f"{address(archived)}/metadata").json()
+    assert as_json[0]["00080005"]["Value"] == ["ISO_IR 192"]
+
+
+def test_a_value_that_json_or_xml_cannot_say_hides_no_other(
+    folder: Folder, client: TestClient
+) -> None:
+    dataset = radiograph(1, OtherPatientNames=["A^B", "", "C"], ImageComments="page\fbreak\x01")
+    dataset.add_new(0x00720074, "FD", [float("nan"), 2.5])
+    archived = folder.add(dataset)
+    for accept in (XML, "application/dicom+json"):
+        answer = client.get(f"{address(archived)}/metadata", headers={"Accept": accept})
+        assert answer.status_code == 200
+        assert archived.sop_instance_uid in answer.text
+    assert answer.json()[0]["00720074"]["Value"] == ["NaN", 2.5]
+    names = answer.json()[0]["00101001"]["Value"]
+    assert names == [{"Alphabetic": "A^B"}, None, {"Alphabetic": "C"}]
+    ((_, body),) = parts(client.get(f"{address(archived)}/metadata", headers={"Accept": XML}))
+    assert values(body, "00720074") == ["NaN", "2.5"]
+    assert values(body, "00204000") == ["page\ufffdbreak\ufffd"]
+
+
+def test_numbers_group_lengths_and_empty_values() -> None:
+    body = native_model(
+        {
+            "00080000": {"vr": "UL", "Value": [4]},
+            "00281050": {"vr": "DS", "Value": [1 / 3, 2.0, None]},
+            "00080090": {"vr": "PN"},
+            "00091001": {"vr": "LO", "Value": ["without its creator"]},
+        }
+    )
+    assert values(body, "00281050") == ["0.33333333333333", "2", None]
+    assert values(body, "00080000") == []
+    assert b'tag="00090001" vr="LO" privateCreator=""' in body
