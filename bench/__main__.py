@@ -26,6 +26,7 @@ from bench import (
     search,
     startup,
     stow,
+    throughput,
     viewing,
 )
 from bench.rows import Row, as_table, write
@@ -44,6 +45,7 @@ def parts(options: argparse.Namespace, folder: Path) -> Iterator[Part]:
     yield "isolation", lambda: isolation.measure(options.studies)
     yield "startup", lambda: startup.measure(options.rounds)
     yield "corridor", lambda: corridor.measure(folder, options.studies)
+    yield "throughput", lambda: throughput.measure(folder, rounds=options.rounds)
     yield "reception", lambda: reception.measure_all(rounds=options.rounds)
     yield "review_queue", lambda: review_queue.measure(options.items)
     yield "search", search.measure

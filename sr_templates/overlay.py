@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.prediction import Finding, ImagePrediction, ModelIdentity
+from ai_engine.preprocessing.area_averaging import averaged
 from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
 from sr_templates.drawn_boxes import with_boxes
@@ -170,9 +171,13 @@ def _body(
 def resized(pixels: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Give a display-ready image another shape, values kept between 0 and 1."""
     shrinks = shape[0] < pixels.shape[0] and shape[1] < pixels.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    resized = cv2.resize(pixels, (shape[1], shape[0]), interpolation=interpolation)
-    return np.clip(np.nan_to_num(resized), 0.0, 1.0).astype(np.float32)
+    rows, columns = shape
+    shown = (
+        averaged(pixels, rows=rows, columns=columns)
+        if shrinks
+        else cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    )
+    return np.clip(np.nan_to_num(shown), 0.0, 1.0).astype(np.float32)
 
 
 def side_by_side(unmarked: Pixels, marked: Pixels) -> Pixels:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.prediction import Region, Remark, RemarkKind
+from ai_engine.preprocessing.area_averaging import averaged
 from ai_engine.preprocessing.geometry import FloatImage, Mask
 
 GRID = 128
@@ -126,7 +127,7 @@ def asymmetry(both: Mask, pixels: FloatImage) -> Values:
         int(rows[0] / GRID * height) : int((rows[-1] + 1) / GRID * height),
         int(columns[0] / GRID * width) : int((columns[-1] + 1) / GRID * width),
     ]
-    reduced = cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
+    reduced = averaged(part, rows=SIDE, columns=SIDE).astype(np.float64)
     reduced = (reduced - reduced.mean()) / (reduced.std() + 1e-6)
     return np.asarray((reduced - reduced[:, ::-1])[:, : SIDE // 2])
 

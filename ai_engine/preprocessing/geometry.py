@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ai_engine.prediction import Region
+from ai_engine.preprocessing.area_averaging import averaged
 
 FloatImage = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -57,10 +57,7 @@ def content_region(pixels: FloatImage) -> Region:
         In pixels of the image. The whole image where no uniform border was found.
     """
     rows, columns = pixels.shape
-    small = np.asarray(
-        cv2.resize(pixels, (_PROFILE_SIZE, _PROFILE_SIZE), interpolation=cv2.INTER_AREA),
-        dtype=np.float32,
-    )
+    small = averaged(pixels, rows=_PROFILE_SIZE, columns=_PROFILE_SIZE)
     top, bottom = _trim(_spread(small, axis=1))
     left, right = _trim(_spread(small[top:bottom], axis=0))
     return Region(
@@ -158,7 +155,7 @@ def _resample(
     part = pixels[whole_pixels(shown, pixels.shape)]
     values = np.zeros((size, size), dtype=np.float32)
     height, width = values[place].shape
-    values[place] = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    values[place] = averaged(part, rows=height, columns=width)
     mask = np.zeros((size, size), dtype=np.bool_)
     mask[place] = True
     return values, mask

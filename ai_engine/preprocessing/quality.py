@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ai_engine.prediction import ImageQuality
+from ai_engine.preprocessing.area_averaging import averaged_to
 from ai_engine.preprocessing.geometry import FloatImage
 from ai_engine.preprocessing.radiograph import Radiograph
 
@@ -51,6 +52,4 @@ def exposed_part(radiograph: Radiograph) -> FloatImage:
         max(int(shown.top), 0) : max(round(shown.bottom), int(shown.top) + 1),
         max(int(shown.left), 0) : max(round(shown.right), int(shown.left) + 1),
     ]
-    factor = SIDE / max(part.shape)
-    reduced = cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return np.asarray(reduced, dtype=np.float32)
+    return averaged_to(part, SIDE)

@@ -1,0 +1,50 @@
+"""Averaging rows first gives what OpenCV's averaging over areas gives."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ai_engine.preprocessing.area_averaging import averaged, averaged_to
+
+# Of grey values from 0 to 1: what float32 makes of another order of adding up.
+ROUNDING = 2e-6
+
+
+def noise(rows: int, columns: int) -> np.ndarray:
+    return np.random.default_rng(rows).random((rows, columns), dtype=np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 900),
+    columns=st.integers(1, 700),
+    high=st.integers(1, 400),
+    wide=st.integers(1, 400),
+)
+def test_any_shape_is_averaged_as_by_opencv(rows: int, columns: int, high: int, wide: int) -> None:
+    pixels = noise(rows, columns)
+    simple = cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(
+        averaged(pixels, rows=high, columns=wide), simple.reshape(high, wide), atol=ROUNDING
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.integers(2, 900), columns=st.integers(2, 900), side=st.integers(8, 300))
+def test_a_longer_side_is_averaged_as_by_opencv(rows: int, columns: int, side: int) -> None:
+    pixels = noise(rows, columns)
+    factor = side / max(pixels.shape)
+    if min(pixels.shape) * factor < 1:
+        return
+    simple = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(averaged_to(pixels, side), simple, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("size", [64, 384])
+@pytest.mark.parametrize("shape", [(2500, 2048), (3056, 2544), (4280, 3520)])
+def test_radiographs_are_averaged_as_by_opencv(shape: tuple[int, int], size: int) -> None:
+    pixels = noise(*shape)[3:-5, 7:-2]  # a part of an image, as collimators leave it
+    simple = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(averaged(pixels, rows=size, columns=size), simple, atol=ROUNDING)
