@@ -9,6 +9,7 @@ from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks
 from ai_engine.ct.morphology import Mask, remove_thin
 from ai_engine.ct.pleural_layer import pleural_layer
 from ai_engine.ct.results import Caution, LungMeasurement, Side
+from ai_engine.ct.surface_edge import late_beginning
 from ai_engine.ct.surface_haze import surface_haze
 from ai_engine.ct.volume import CtVolume
 
@@ -44,6 +45,10 @@ LAYER = 0.9
 SURFACE_HAZE = 0.2
 """How much more of the lung right under its surface than of its depth may be hazy and not found."""
 
+LATE = 0.1
+"""mm by which a lung may begin later under its surface than the body ends at the skin; -0.1 and
+less are usual."""
+
 BASES = 45.0
 """mm that one lung's base lies above the other's at most."""
 
@@ -73,7 +78,8 @@ def find_cautions(
         Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
         Caution.ENDS_EARLY: _ends_early(lungs),
         Caution.RIND: _has_a_rind(volume, lungs),
-        Caution.SURFACE_HAZE: surface_haze(lungs, coarse) > SURFACE_HAZE,
+        Caution.SURFACE_HAZE: surface_haze(lungs, coarse) > SURFACE_HAZE
+        or late_beginning(volume, lungs, found) > LATE,
         Caution.SOLID_BORDER: _has_solid_lung(lungs, coarse),
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.BASE_UNSURE: lungs.cavity.is_unsure,

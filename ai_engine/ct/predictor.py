@@ -1,6 +1,7 @@
 """From a CT study's objects to a prediction: choice of the series, analysis, refusals."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom import Dataset
@@ -12,6 +13,7 @@ from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.refusal import CtRefusedError
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.ct.series import CtSeries, LeftOut, list_series, why_chosen, why_left_out
+from ai_engine.ct.unusual_series import series_remarks
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity
@@ -88,7 +90,9 @@ class CtPredictor:
             rest = (*series[:number], *series[number + 1 :])
             later = (_left_out(each, one) for each in series[number + 1 :])
             choice = why_chosen(one, rest)
-            return self._prediction(analysis, choice, refusals, (*others, *later))
+            remarks = tuple(series_remarks(self._card, one.headers[0], one.kernel))
+            found = self._prediction(analysis, choice, refusals, (*others, *later))
+            return replace(found, remarks=remarks)
         tried = {one.series_instance_uid for one in series[:MOST_TRIES]}
         untried = (one for one in series[MOST_TRIES:] if one.series_instance_uid not in tried)
         left_out = (*others, *(_untried(each) for each in untried))

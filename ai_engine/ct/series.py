@@ -160,15 +160,25 @@ def _series(uid: str, headers: Sequence[Dataset], stacks: int) -> CtSeries:
         headers=tuple(headers),
         count=len(slices) or len(headers),
         step=_step(slices),
-        kernel=kernel_of(_first(headers[0].get("ConvolutionKernel"))),
+        kernel=kernel_of(_kernel_named(headers[0])),
         is_axial=bool(slices) and all(is_axial(entry) for entry in slices),
         problem=problem,
         stacks=stacks,
     )
 
 
+def _kernel_named(header: Dataset) -> str:
+    """A kernel's name; multi-frame objects state it in functional groups (PS3.3 C.8.15.3.6)."""
+    levels = [header]
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in list(header.get(groups) or ())[:1]:
+            levels += list(group.get("CTReconstructionSequence") or ())[:1]
+            levels += list(group.get("UnassignedSharedConvertedAttributesSequence") or ())[:1]
+    return next((name for each in levels if (name := _first(each.get("ConvolutionKernel")))), "")
+
+
 def _first(value: object) -> str:
-    """The first of a kernel's names; multi-frame objects state it in functional groups."""
+    """The first of several names."""
     if value is None or isinstance(value, str):
         return value or ""
     values = list(value) if isinstance(value, Iterable) else [value]

@@ -19,9 +19,8 @@ def limits_age(card: ModelCard) -> bool:
     return card.youngest > 0 or card.oldest > 0
 
 
-def age_objection(card: ModelCard, radiograph: Radiograph) -> str:
-    """Why a patient's age is outside of a card's limits; empty where it is not, or not known."""
-    age = radiograph.patient.age
+def age_objection(card: ModelCard, age: float | None) -> str:
+    """Why an age in years is outside of a card's limits; empty where it is not, or not known."""
     if age is None:
         return ""
     if age < card.youngest:
@@ -31,10 +30,14 @@ def age_objection(card: ModelCard, radiograph: Radiograph) -> str:
 
 def age_remarks(card: ModelCard, radiograph: Radiograph) -> Iterator[Remark]:
     """Say that a patient's age is outside of what the model is for, or unknown."""
-    uid = radiograph.sop_instance_uid
-    if words := age_objection(card, radiograph):
+    yield from remarks_on_age(card, radiograph.patient.age, radiograph.sop_instance_uid)
+
+
+def remarks_on_age(card: ModelCard, age: float | None, uid: str) -> Iterator[Remark]:
+    """Say it of an age in years, None where it is not known, of the patient on an image."""
+    if words := age_objection(card, age):
         yield Remark(kind=RemarkKind.AGE_OUTSIDE, sop_instance_uid=uid, detail=words)
-    elif limits_age(card) and radiograph.patient.age is None:
+    elif limits_age(card) and age is None:
         detail = UNKNOWN.format(ages=_ages(card))
         yield Remark(kind=RemarkKind.AGE_UNKNOWN, sop_instance_uid=uid, detail=detail)
 
@@ -48,7 +51,7 @@ def refused_by_age(
     """
     passed, refused = list[Radiograph](), list[Refusal]()
     for each in radiographs:
-        words = age_objection(card, each) if card.refuses_other_ages else ""
+        words = age_objection(card, each.patient.age) if card.refuses_other_ages else ""
         if words:
             refused.append(
                 Refusal(

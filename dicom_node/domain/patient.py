@@ -16,10 +16,16 @@ from datetime import datetime
 from enum import StrEnum
 
 _DIGITS = 16
-# How umlauts are written where they cannot be: MUELLER is Müller, and nobody else.
 # UNKNOWN, ANONYMOUS and 0000 stand for many; what a hospital hands out has a number.
 _NUMBERED = re.compile(r"[1-9]")
+# How umlauts are written where they cannot be: MUELLER is Müller, and nobody else.
 _UMLAUTS = re.compile(r"(?<=[aou])e")
+# Letters that Unicode does not take apart into one of ASCII and a mark.
+_LETTERS = str.maketrans(
+    {"ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "þ": "th", "ħ": "h"}
+)
+# O'Brien is OBrien.
+_APOSTROPHES = re.compile(r"['’‘`´ʼʹ]")
 
 
 class PatientAttribute(StrEnum):
@@ -191,8 +197,8 @@ def _names_agree(one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...],
 
 def _words(name: str) -> tuple[str, ...]:
     """Split a component group into words, without case, accents and the ways to write umlauts."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    bare = "".join(each for each in plain if not unicodedata.combining(each))
+    plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", name.casefold()))
+    bare = "".join(each for each in plain if not unicodedata.combining(each)).translate(_LETTERS)
     return tuple(_UMLAUTS.sub("", each) for each in re.findall(r"\w+", bare))
 
 

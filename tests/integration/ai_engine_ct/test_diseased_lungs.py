@@ -70,6 +70,25 @@ def test_haze_under_the_surface_too_thin_to_be_measured_has_no_grade(
     assert {row.severity for row in analysis.measurements} == {None}
 
 
+@pytest.mark.parametrize(
+    ("filling", "share", "side"),
+    [
+        (Filling.DENSE_GLASS, 0.05, RIGHT),
+        (Filling.DENSE_GLASS, 0.03, LEFT),
+        (Filling.FAINT_GLASS, 0.05, LEFT),
+    ],
+)
+def test_a_thin_rind_of_haze_along_the_ribs_has_no_grade(
+    volume: CtVolume, lungs: LungMasks, filling: Filling, share: float, side: int
+) -> None:
+    """Five per cent of a lung are a rind of less than three millimetres, three of less than two."""
+    rind = Disease(place=Place.PERIPHERAL, filling=filling, share=share, lungs=(side,))
+    analysis = analyse_volume(insert(volume, lungs.labels, rind).volume)
+    assert Caution.SURFACE_HAZE in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
+    assert "healthy" not in conclusion(analysis)
+
+
 @pytest.mark.parametrize("side", BOTH)
 def test_thickened_pleura_too_thin_to_be_measured_has_no_grade(
     volume: CtVolume, lungs: LungMasks, side: int

@@ -49,6 +49,35 @@ def test_an_umlaut_that_is_written_out_is_the_same_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Sørensen^Bjørn", "SORENSEN^BJORN"),
+        ("Sørensen^Bjørn", "Soerensen^Bjoern"),
+        ("Łukasz^Żółć", "LUKASZ^ZOLC"),
+        ("Işık^Aydın", "ISIK^AYDIN"),
+        ("Æsir^Œdipe", "AESIR^OEDIPE"),
+        ("O'Brien^Mary", "OBrien^Mary"),
+        ("O’Brien^Mary", "O'BRIEN^MARY"),
+        ("Weiß^Ina", "WEISS^INA"),
+        ("Smith-Jones^Ann", "Smith Jones^Ann"),
+        ("Doe^Jane^^^", "Doe^Jane"),
+        ("ＤＯＥ^ＪＡＮＥ", "Doe^Jane"),
+    ],
+)
+def test_letters_that_ascii_lacks_and_apostrophes_make_no_other_patient(
+    one: str, other: str
+) -> None:
+    assert not contradictions(said(name=one), said(name=other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Łukasz^Jan", "Tukasz^Jan"), ("Иванов^Иван", "Ivanov^Ivan")]
+)
+def test_another_letter_or_script_in_one_group_waits_for_a_person(one: str, other: str) -> None:
+    assert contradictions(said(name=one), said(name=other)) == {PatientAttribute.NAME}
+
+
+@pytest.mark.parametrize(
     ("other", "attribute"),
     [
         (said(patient_id="4712"), PatientAttribute.ID),

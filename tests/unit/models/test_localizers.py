@@ -11,6 +11,8 @@ from ai_engine.prediction import RefusalReason
 from dicom_node.domain.instance import InstanceHeader
 from dicom_node.models.localizers import is_localizer, refuse_localizer
 
+_LOCALIZER = ("ORIGINAL", "PRIMARY", "LOCALIZER")
+
 
 @pytest.mark.parametrize(
     "header",
@@ -24,6 +26,9 @@ from dicom_node.models.localizers import is_localizer, refuse_localizer
         InstanceHeader(modality="CR", series_description="Localizador"),
         InstanceHeader(modality="DX", series_description="Топограмма"),
         InstanceHeader(modality="DX", series_description="Scano 2.0"),
+        InstanceHeader(modality="DX", image_type=_LOCALIZER, body_part_examined="CHEST"),
+        InstanceHeader(modality="OT", image_type=_LOCALIZER, body_part_examined="KNEE"),
+        InstanceHeader(modality="DX", series_description="Topogram", body_part_examined="KNEE"),
     ],
     ids=str,
 )
@@ -40,6 +45,10 @@ def test_a_topogram_scout_or_surview_is_refused_under_its_name(header: InstanceH
         InstanceHeader(modality="DX", series_description="Boy scouting camp: chest PA"),
         InstanceHeader(modality="DX", series_description="Pilot medical, chest PA"),
         InstanceHeader(modality="DX", protocol_name="AI pilot"),
+        InstanceHeader(modality="DX", image_type=_LOCALIZER, body_part_examined="HAND"),
+        InstanceHeader(modality="CR", image_type=_LOCALIZER, body_part_examined="Knie li"),
+        InstanceHeader(modality="CR", series_description="Scout film", body_part_examined="KUB"),
+        InstanceHeader(modality="MG", protocol_name="Localizer", body_part_examined="BREAST"),
         InstanceHeader(),
     ],
     ids=str,
