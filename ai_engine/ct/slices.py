@@ -91,13 +91,23 @@ def _slices(dataset: Dataset) -> Iterator[Slice]:
 
 
 def _require_slice(dataset: Dataset) -> None:
-    kinds = {str(kind).strip(" \0").upper() for kind in _many(dataset.get("ImageType"))}
+    kinds = {
+        str(kind).strip(" \0").upper()
+        for kind in (*_many(dataset.get("ImageType")), *_frame_types(dataset))
+    }
     if "LOCALIZER" in kinds:
         raise CtRefusedError(CtRefusalReason.LOCALIZER, "leave localizers out of the series")
     if kinds & PROJECTIONS:
         raise CtRefusedError(
             CtRefusalReason.PROJECTION, "send the slices that the projections were made from"
         )
+
+
+def _frame_types(dataset: Dataset) -> Iterator[object]:
+    """Yield what an enhanced object calls all of its frames (PS3.3 C.8.15.3.1)."""
+    for shared in dataset.get("SharedFunctionalGroupsSequence") or ():
+        for kind in shared.get("CTImageFrameTypeSequence") or ():
+            yield from _many(kind.get("FrameType"))
 
 
 def _groups(*levels: Dataset) -> tuple[Dataset, ...]:

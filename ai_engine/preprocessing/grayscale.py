@@ -37,6 +37,13 @@ MOST_LEVELS = 2**16
 
 UNFIT_WINDOW = "The window does not fit the pixels: the image was shown by its pixels."
 
+MOST_PADDING = 0.5
+"""Part of the grey levels from which a range of padding is a mistake: padding is at one end."""
+
+WIDE_PADDING = (
+    "Pixel Padding Range Limit makes padding of most of the grey levels: the range was passed over."
+)
+
 _SIXTEEN_BITS = 2  # bytes
 
 _STATISTICS_STEP = 3
@@ -87,8 +94,8 @@ def display(
     if highest - lowest > MOST_LEVELS:
         raise ImageRefusedError(RefusalReason.UNDECODABLE, "more than 16 bits per pixel")
     levels = np.arange(lowest, highest + 1)
-    padding = _padding_levels(dataset, levels, shift)
     counts = _histogram(stored, lowest, len(levels))
+    padding, padded = _padding_levels(dataset, levels, counts, shift)
     counts[padding] = 0
     _require_contrast(levels, counts)
     rescale = read_modality(dataset, lowest, highest)
@@ -100,7 +107,7 @@ def display(
     return Displayed(
         pixels=looked_up(table.astype(np.float32), stored, lowest),
         value_range=_quantiles(modality, counts, ROBUST_PERCENTILES),
-        corrections=(*rescale.corrections, *said),
+        corrections=(*padded, *rescale.corrections, *said),
     )
 
 
@@ -147,18 +154,26 @@ def window(
 
 
 def _padding_levels(
-    dataset: Dataset, levels: npt.NDArray[np.int_], shift: int
-) -> npt.NDArray[np.bool_]:
-    """Which levels are padding (PS3.3 C.7.5.1.1.2): in stored values, before any LUT."""
+    dataset: Dataset, levels: npt.NDArray[np.int_], counts: npt.NDArray[np.int_], shift: int
+) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
+    """Which levels are padding (PS3.3 C.7.5.1.1.2): in stored values, before any LUT.
+
+    A range that takes most of the levels that occur is a mistake, which is said.
+    """
+    none = np.zeros(levels.shape, dtype=np.bool_)
     try:
         first = integer(dataset, "PixelPaddingValue")
         last = integer(dataset, "PixelPaddingRangeLimit")
     except UnreadableValueError:
         first = last = None
     if first is None:
-        return np.zeros(levels.shape, dtype=np.bool_)
+        return none, ()
     ends = [_as_level(end, levels, shift) for end in (first, first if last is None else last)]
-    return np.asarray((levels >= min(ends)) & (levels <= max(ends)))
+    padding = (levels >= min(ends)) & (levels <= max(ends))
+    taken = np.count_nonzero(counts[padding])
+    if taken > 1 and taken > MOST_PADDING * np.count_nonzero(counts):
+        return none, (WIDE_PADDING,)
+    return np.asarray(padding), ()
 
 
 def _as_level(value: int, levels: npt.NDArray[np.int_], shift: int) -> int:

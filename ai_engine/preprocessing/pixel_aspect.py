@@ -44,7 +44,7 @@ def read_pixel_aspect(dataset: Dataset) -> PixelAspect:
             said += (f"{name} cannot be read, and was passed over.",)
             continue
         ratio = _ratio(found)
-        if ratio is None and len(found.values) == 2:
+        if ratio is None and len(found.values) > 1:
             said += (f"{name} cannot be read, and was passed over.",)
         if ratio is not None:
             if found.has_comma and not ratios:

@@ -18,6 +18,11 @@ _COLOURS = frozenset(
 _OF_SHAPE = MappingProxyType({"IDENTITY": "MONOCHROME2", "INVERSE": "MONOCHROME1"})
 """Presentation LUT Shape (2050,0020), which digital X-ray images state beside it."""
 
+SHAPE = (
+    "Presentation LUT Shape contradicts Photometric Interpretation, which was followed: dense "
+    "tissue may be shown dark."
+)
+
 
 def read_polarity(dataset: Dataset, image: ImagePixel) -> tuple[bool, tuple[str, ...]]:
     """Whether an image is MONOCHROME1, and what its header gets wrong of it.
@@ -28,6 +33,7 @@ def read_polarity(dataset: Dataset, image: ImagePixel) -> tuple[bool, tuple[str,
         Photometric Interpretation is unknown, or it is missing and so is Presentation LUT Shape.
     """
     photometric = image.photometric
+    meant = _OF_SHAPE.get(word(dataset, "PresentationLUTShape"))
     if photometric and photometric not in {"MONOCHROME1", "MONOCHROME2", *_COLOURS}:
         raise ImageRefusedError(
             RefusalReason.UNSUPPORTED_PHOTOMETRIC,
@@ -36,8 +42,10 @@ def read_polarity(dataset: Dataset, image: ImagePixel) -> tuple[bool, tuple[str,
     if photometric:
         stated = str(dataset.get("PhotometricInterpretation")).strip(" \0")
         said = f"Photometric Interpretation is not spelt as it should be: read as {photometric}."
-        return photometric == "MONOCHROME1", () if stated == photometric else (said,)
-    meant = _OF_SHAPE.get(word(dataset, "PresentationLUTShape"))
+        corrections = () if stated == photometric else (said,)
+        if meant is not None and photometric in _OF_SHAPE.values() and meant != photometric:
+            corrections += (SHAPE,)
+        return photometric == "MONOCHROME1", corrections
     if image.samples == 1 and meant is not None:
         said = f"Photometric Interpretation is missing: Presentation LUT Shape says it is {meant}."
         return meant == "MONOCHROME1", (said,)

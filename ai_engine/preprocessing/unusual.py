@@ -64,6 +64,15 @@ _MADE: Mapping[str, str] = MappingProxyType(
 )
 _SIDE = re.compile(r"\b(lld|rld|lldec|rldec|decub\w*|dekub\w*|dec|liegend seite)\b")
 _TILT = re.compile(r"\b(lordot\w*|axial|xtable|xtlat|x.table|cross.?table|swimmer\w*)\b")
+# In free text some of these are names of other things: only words that are nothing else.
+_SIDE_DESCRIBED = re.compile(r"\b(decub\w*|dekub\w*)\b(?! (ulc|ulk))")
+_TILT_DESCRIBED = re.compile(r"\b(lordot\w*|xtable|x.table|cross.?table)\b")
+_DESCRIBED_IN = ("SeriesDescription", "ProtocolName")
+# Views and positions by code, with what modifies them (PS3.3 C.8.11.5, CID 19 and 20, CID 4010).
+_CODED_IN = (
+    ("ViewCodeSequence", "ViewModifierCodeSequence"),
+    ("PatientOrientationCodeSequence", "PatientOrientationModifierCodeSequence"),
+)
 _USUAL = re.compile(r"L[HFAP]{0,2}\\F[LRAP]{0,2}")
 _DIRECTIONS = re.compile(r"[LRAPHF]{1,3}\\[LRAPHF]{1,3}")
 
@@ -82,15 +91,32 @@ def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
     if found:
         yield RemarkKind.UNLIKE_TRAINING, DERIVED.format(what=", ".join(found))
     view = _text(dataset, "ViewPosition").casefold().replace("_", " ")
-    if _SIDE.search(view):
+    described = " ".join(_text(dataset, each) for each in _DESCRIBED_IN).casefold()
+    described = " ".join([described.replace("_", " "), *_meanings(dataset)])
+    if _SIDE.search(view) or _SIDE_DESCRIBED.search(described):
         yield RemarkKind.UNLIKE_TRAINING, ON_A_SIDE
-    elif _TILT.search(view):
+    elif _TILT.search(view) or _TILT_DESCRIBED.search(described):
         yield RemarkKind.UNLIKE_TRAINING, TILTED
     shown = _text(dataset, "PatientOrientation").upper().replace(" ", "")
     if _is_frontal(view) and _DIRECTIONS.fullmatch(shown) and not _USUAL.fullmatch(shown):
         yield RemarkKind.TAGS_DISAGREE, TURNED
     if ages_differ(dataset):
         yield RemarkKind.HEADER_VALUES, AGES
+
+
+def _meanings(dataset: Dataset) -> Iterator[str]:
+    """Yield the meanings of the codes of view and position, and of their modifiers."""
+    for keyword, modifiers in _CODED_IN:
+        for item in _items(dataset, keyword):
+            for each in (item, *_items(item, modifiers)):
+                yield _text(each, "CodeMeaning").casefold()
+
+
+def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    try:
+        return list(dataset.get(keyword) or ())
+    except (TypeError, ValueError):
+        return []
 
 
 def _is_frontal(view: str) -> bool:

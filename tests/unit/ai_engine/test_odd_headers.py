@@ -59,6 +59,18 @@ def lut(descriptor: bytes, data: bytes, vr: str = "US", data_vr: str = "OW") -> 
     return change
 
 
+def voi(descriptor: bytes, vr: str = "US") -> Change:
+    """A VOI LUT that shows the plain values as they are."""
+
+    def change(dataset: Dataset) -> None:
+        item = Dataset()
+        put("LUTDescriptor", descriptor, vr)(item)
+        put("LUTData", np.rint(np.arange(4096) * 65535 / 4095).astype("<u2").tobytes(), "OW")(item)
+        dataset.VOILUTSequence = [item]
+
+    return change
+
+
 IDENTITY = np.arange(4096).astype("<u2").tobytes()
 SPREAD = (np.arange(4096) * 16 + 15).astype("<u2").tobytes()
 CENTRED = (np.arange(4096) - 2048).astype("<i2").tobytes()
@@ -253,7 +265,52 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         ),
         "MONOCHROME1",
     ),
+    "MONOCHROME2, shape INVERSE": (
+        put("PresentationLUTShape", "INVERSE "),
+        "contradicts Photometric Interpretation",
+    ),
+    "MONOCHROME1, shape IDENTITY": (
+        changes(
+            store(
+                4095 - PLAIN,
+                PhotometricInterpretation="MONOCHROME1",
+                PresentationLUTShape="IDENTITY",
+            ),
+            NO_WINDOW,
+        ),
+        "contradicts Photometric Interpretation",
+    ),
+    # VOI LUT (PS3.3 C.11.2.1.1)
+    "VOI LUT of signed values": (
+        changes(store(SIGNED, PixelRepresentation=1), voi(words(4096, -2048, 16, vr="SS"), "SS")),
+        "",
+    ),
+    "VOI LUT of signed values, descriptor US": (
+        changes(store(SIGNED, PixelRepresentation=1), voi(words(4096, 63488, 16))),
+        "first input of LUT Descriptor has the wrong sign",
+    ),
+    # Padding (PS3.3 C.7.5.1.1.2)
+    "padding of most grey levels": (
+        changes(put("PixelPaddingValue", words(0)), put("PixelPaddingRangeLimit", words(3500))),
+        "padding of most of the grey levels",
+    ),
+    "padding of all grey levels": (
+        changes(put("PixelPaddingValue", words(4095)), put("PixelPaddingRangeLimit", words(0))),
+        "padding of most of the grey levels",
+    ),
+    "Smallest and Largest Pixel Value signed": (
+        changes(
+            put("SmallestImagePixelValue", words(-5, vr="SS"), "SS"),
+            put("LargestImagePixelValue", words(-1, vr="SS"), "SS"),
+        ),
+        "",
+    ),
     # Decimal commas and other texts
+    "Pixel Spacing in three values": (
+        put("PixelSpacing", "0.1\\0.1\\1 "),
+        "Pixel Spacing cannot be read",
+    ),
+    "Pixel Aspect Ratio 0": (put("PixelAspectRatio", "0\\0 "), "Ratio cannot be read"),
     "Pixel Spacing 0,143": (put("PixelSpacing", "0,143\\0,143 "), "Pixel Spacing has a decimal"),
     "Pixel Spacing of words": (put("PixelSpacing", "n/a "), "Pixel Spacing cannot be read"),
     "Pixel Spacing with a comma between": (put("PixelSpacing", "0.143,0.143 "), "cannot be read"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.kinds.limits import age_remarks
@@ -63,6 +64,51 @@ def test_a_patient_on_a_side_is_told(text: str) -> None:
 @pytest.mark.parametrize("text", ["LORDOTIC", "AP LORDOTIC", "XTABLE", "AXIAL"])
 def test_a_tilted_beam_is_told(text: str) -> None:
     assert _said(put("ViewPosition", text)) == [(RemarkKind.UNLIKE_TRAINING, TILTED)]
+
+
+@pytest.mark.parametrize("keyword", ["SeriesDescription", "ProtocolName"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("CHEST_L_DECUBITUS", ON_A_SIDE),
+        ("Thorax Dekubitus li", ON_A_SIDE),
+        ("Apical lordotic", TILTED),
+        ("CHEST X-TABLE", TILTED),
+    ],
+)
+def test_a_description_that_names_position_or_tilt_is_told(
+    keyword: str, text: str, words: str
+) -> None:
+    assert _said(put(keyword, text)) == [(RemarkKind.UNLIKE_TRAINING, words)]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "modifiers", "meaning", "words"),
+    [
+        ("ViewCodeSequence", "ViewModifierCodeSequence", "Lordotic", TILTED),
+        (
+            "PatientOrientationCodeSequence",
+            "PatientOrientationModifierCodeSequence",
+            "Left lateral decubitus",
+            ON_A_SIDE,
+        ),
+    ],
+)
+def test_a_coded_position_or_tilt_is_told(
+    sequence: str, modifiers: str, meaning: str, words: str
+) -> None:
+    def change(dataset: Dataset) -> None:
+        code, modifier = Dataset(), Dataset()
+        code.CodeMeaning, modifier.CodeMeaning = "antero-posterior", meaning
+        setattr(code, modifiers, [modifier])
+        setattr(dataset, sequence, [code])
+
+    assert _said(change) == [(RemarkKind.UNLIKE_TRAINING, words)]
+
+
+@pytest.mark.parametrize("text", ["CHEST 1V PORT", "Chest 1 View Portable", "decubitus ulcer"])
+def test_words_of_a_plain_view_say_nothing(text: str) -> None:
+    assert _said(put("SeriesDescription", text)) == []
 
 
 @pytest.mark.parametrize("text", ["R\\F", "L\\H", "P\\F", "F\\L", "A\\FR"])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage
+from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.testing import ct_datasets, phantom
 from ai_engine.ct.volume import CtVolume, read_volume
 
@@ -55,6 +56,70 @@ def test_an_enhanced_object_gives_the_same_volume(original: CtVolume) -> None:
     assert np.array_equal(volume.hounsfield, original.hounsfield)
     assert volume.geometry.positions == original.geometry.positions
     assert [entry.frame_number for entry in volume.geometry.references] == list(range(24, 0, -1))
+
+
+@pytest.mark.parametrize("order", ["from the head", "mixed"])
+def test_a_legacy_converted_object_is_put_in_order_by_its_frames_positions(
+    original: CtVolume, order: str
+) -> None:
+    slices = ct_datasets(original)
+    mixed = slices[1::2] + slices[22::-2]
+    whole = _enhanced(slices[::-1] if order == "from the head" else mixed)
+    whole.SOPClassUID = LegacyConvertedEnhancedCTImageStorage
+    volume = read_volume([whole])
+    assert np.array_equal(volume.hounsfield, original.hounsfield)
+    assert volume.geometry.positions == original.geometry.positions
+
+
+def test_a_series_in_several_enhanced_objects_is_one_volume(original: CtVolume) -> None:
+    slices = ct_datasets(original)
+    parts = [_enhanced(slices[:10]), _enhanced(slices[10:])]
+    for number, part in enumerate(parts):
+        part.SOPInstanceUID = f"1.2.{number}"
+    volume = read_volume(parts)
+    assert np.array_equal(volume.hounsfield, original.hounsfield)
+    assert volume.sop_instance_uids == ("1.2.0",) * 10 + ("1.2.1",) * 14
+
+
+def test_frames_with_rescales_of_their_own_are_each_in_hounsfield_units(
+    original: CtVolume,
+) -> None:
+    whole = _enhanced(ct_datasets(original))
+    for number, frame in enumerate(whole.PerFrameFunctionalGroupsSequence):
+        values = Dataset()
+        values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 1, -1024 + number, "HU"
+        frame.PixelValueTransformationSequence = Sequence([values])
+    raised = np.arange(23, -1, -1)[:, None, None]
+    expected = np.clip(original.hounsfield + raised, -1024, 3071)
+    assert np.array_equal(read_volume([whole]).hounsfield, expected)
+
+
+def test_two_phases_in_one_enhanced_object_are_refused_by_name(original: CtVolume) -> None:
+    slices = ct_datasets(original)
+    with pytest.raises(CtRefusedError) as refused:
+        read_volume([_enhanced([each for each in slices for _ in range(2)])])
+    assert refused.value.reason is CtRefusalReason.DUPLICATED_SLICES
+
+
+def test_an_enhanced_object_whose_frames_say_localizer_is_one(original: CtVolume) -> None:
+    whole = _enhanced(ct_datasets(original))
+    kind = Dataset()
+    kind.FrameType = ["ORIGINAL", "PRIMARY", "LOCALIZER", "NONE"]
+    whole.SharedFunctionalGroupsSequence[0].CTImageFrameTypeSequence = Sequence([kind])
+    with pytest.raises(CtRefusedError) as refused:
+        read_volume([whole])
+    assert refused.value.reason is CtRefusalReason.LOCALIZER
+
+
+@pytest.mark.parametrize("rows_along", [(0.0, -1.0, 0.0), (0.0, 1.0, 0.0)])
+def test_pixels_that_are_not_square_are_measured_so(rows_along: tuple[float, float, float]) -> None:
+    volume = phantom(shape=(24, 32, 80), spacing=(6.0, 8.0, 4.5))
+    slices = ct_datasets(volume)
+    for entry in slices:
+        entry.ImageOrientationPatient = [1, 0, 0, *rows_along]
+    read = read_volume(slices)
+    assert read.geometry.spacing == (6.0, 8.0, 4.5)
+    assert read.geometry.rows_along == rows_along
 
 
 def test_places_are_patient_coordinates(original: CtVolume) -> None:
