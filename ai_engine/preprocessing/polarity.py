@@ -42,7 +42,7 @@ def read_polarity(dataset: Dataset, image: ImagePixel) -> tuple[bool, tuple[str,
     if photometric:
         stated = str(dataset.get("PhotometricInterpretation")).strip(" \0")
         said = f"Photometric Interpretation is not spelt as it should be: read as {photometric}."
-        corrections = () if stated == photometric else (said,)
+        corrections: tuple[str, ...] = () if stated == photometric else (said,)
         if meant is not None and photometric in _OF_SHAPE.values() and meant != photometric:
             corrections += (SHAPE,)
         return photometric == "MONOCHROME1", corrections
