@@ -143,6 +143,11 @@ class StudyDetail:
     study: StudyRecord
     jobs: tuple[JobDetail, ...]
 
+    @property
+    def has_results_here(self) -> bool:
+        """Whether results can be had from the node, held ones aside."""
+        return any(one.is_here for each in self.jobs for one in each.evidence)
+
 
 class Studies:
     """Lists studies, and has them analysed or their results sent once more."""
@@ -198,18 +203,24 @@ class Studies:
     def rerun(self, study_instance_uid: str, *, actor: str) -> None:
         """Have a study routed and analysed once more; a running node takes it up shortly.
 
-        Of one that was fetched as a prior the rest is fetched first, and its results go where those
-        of studies from the archive go.
+        Of one that was fetched as a prior, or whose images retention has removed, they are fetched
+        first.
 
         Raises
         ------
         NotFoundError
             When it is not in the index.
         ConflictError
-            When it was fetched as a prior, and no archive is named that has the rest.
+            When it was fetched as a prior or its images were removed, and no archive is named that
+            has them.
         """
         if self._index.reopen(study_instance_uid, with_priors=False) is None:
             record = self._index.study(study_instance_uid)
+            if not self._archive and not record.instance_count:
+                raise ConflictError(
+                    f"the images of study {study_instance_uid} were removed: set "
+                    "retrieval.archive so that they are fetched, or have it sent again."
+                )
             if not self._archive:
                 raise ConflictError(
                     f"study {study_instance_uid} was fetched as a prior, maybe in part: set "
@@ -241,10 +252,24 @@ class Studies:
             When it has no results that were sent.
         """
         detail = self.detail(study_instance_uid)
-        count = 0
+        count, has_removed = 0, False
         for each in detail.jobs:
+            made = [
+                one
+                for evidence_set in EvidenceSet
+                for one in self._results.evidence(each.job["job_id"], evidence_set)
+            ]
+            if made and all(one.is_removed for one in made):
+                has_removed = True
+                continue
             self._deliveries.resend(each.job["job_id"])
             count += len(each.deliveries)
+        if not count and has_removed:
+            raise ConflictError(
+                f"the results of study {study_instance_uid} were removed here by retention, and "
+                "cannot be sent again: have whoever has them send them on, or the study analysed "
+                "anew by a newer model."
+            )
         if not count:
             raise ConflictError(f"study {study_instance_uid} has no results to send.")
         self._note("study resend", study_instance_uid, count, actor)

@@ -95,7 +95,7 @@ class UploadedStudies:
             )
 
     def _outcome(self, detail: JobDetail) -> Outcome:
-        shown = [each for each in detail.evidence if not each.is_held]
+        shown = [each for each in detail.evidence if each.is_here]
         reports = (self._sentence(each) for each in shown if each.kind in _REPORTS)
         return Outcome(
             job_id=detail.job["job_id"],

@@ -90,9 +90,11 @@ def push(
     """Bring a study's results to an Orthanc, and have it say of the study that there are some."""
     run = invocation(context)
     repositories = run.repositories()
-    made = [each for each in repositories.hotbase.evidence_of_study(study) if not each.is_held]
+    made = [each for each in repositories.hotbase.evidence_of_study(study) if each.is_here]
     if not made:
-        raise NotFoundError(f"there are no results of study {study}: `dicom-node status {study}`.")
+        raise NotFoundError(
+            f"there are no results of study {study} here: `dicom-node status {study}` says why."
+        )
     paths = [repositories.objects.evidence_path(each.path) for each in made]
     if images:
         received = repositories.index.instances(study)

@@ -1,8 +1,10 @@
 """``dicom-node retention``: what may go from the disk."""
 
+import getpass
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,10 +12,9 @@ from rich.table import Table
 
 from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, write_json
-from dicom_node.domain.retention import SettledStudy
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
-from dicom_node.node.retention import Retention, retention_rule
+from dicom_node.node.retention import Removed, Retention, retention_rule
 from dicom_node.node.retention import orphans as orphaned_files
 
 _SHOWN = 20
@@ -32,10 +33,10 @@ def retention(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show whose images are to be removed by the settings of retention, or remove them.
+    """Show whose images and results are to be removed by the settings of retention, or do it.
 
-    Only studies with which nothing is left to be done: analysed or not routed, everything
-    delivered, nothing held back, no expert asked. Results and the Warehouse's copies stay.
+    Only of studies with which nothing is left to be done: analysed or not routed, everything
+    delivered, nothing held back, no expert asked. Reports and the Warehouse's copies stay.
     """
     invoked = invocation(context)
     repositories = invoked.repositories()
@@ -45,36 +46,51 @@ def retention(
     job = Retention(
         repositories.retention,
         data=repositories.settings.common_dir,
+        evidence=repositories.evidence,
         rule=retention_rule(repositories.settings),
         clock=utc_now,
+        record=invoked.record,
+        user=getpass.getuser(),
     )
     removed = job.run(dry=not run)
     console = invoked.console
+    found = tuple(_found(removed))
     if as_json:
-        found = [("age", each) for each in removed.by_age]
-        found += [("room", each) for each in removed.for_room]
-        write_json([{"why": why, "removed": run, **asdict(each)} for why, each in found])
+        write_json([{**each, "removed": run} for each in found])
         return
-    table = Table("Study", "Received last", "Images", "MB", "Why", box=None)
-    shown: list[tuple[SettledStudy, str]] = [
-        *((each, "age") for each in removed.by_age),
-        *((each, "room") for each in removed.for_room),
-    ]
-    for study, why in shown[:_SHOWN]:
+    table = Table("Study", "Received last", "Images", "Results", "MB", "Why", box=None)
+    for each in found[:_SHOWN]:
         table.add_row(
-            study.study_instance_uid,
-            f"{study.last_received_at:%Y-%m-%d}",
-            str(study.instances),
-            f"{study.size / 1e6:.1f}",
-            why,
+            each["study_instance_uid"],
+            f"{each['last_received_at']:%Y-%m-%d}",
+            str(each.get("instances", "")),
+            str(each.get("results", "")),
+            f"{each['size'] / 1e6:.1f}",
+            each["why"],
         )
-    if shown:
+    if found:
         console.print(table)
     verb = "Removed" if run else "To be removed"
+    studies = len({each["study_instance_uid"] for each in found})
     console.print(
-        f"{verb}: {removed.instances} images of {len(shown)} studies, {removed.size / 1e6:.1f} MB.",
+        f"{verb}: {removed.instances} images and {removed.results} results of {studies} studies, "
+        f"{removed.size / 1e6:.1f} MB.",
         highlight=False,
     )
+    if count := len(removed.only_here):
+        console.print(
+            f"The results of {count} studies stay, because their reports are nowhere else.",
+            highlight=False,
+        )
+
+
+def _found(removed: Removed) -> Iterator[dict[str, Any]]:
+    for why, images in (("age", removed.by_age), ("room", removed.for_room)):
+        for study in images:
+            yield {"why": why, **asdict(study)}
+    for why, made in (("age", removed.results_by_age), ("room", removed.results_for_room)):
+        for results in made:
+            yield {"why": why, **asdict(results)}
 
 
 def _show_orphans(

@@ -12,6 +12,7 @@ from dicom_node.cli.deliveries import show_outages, show_standings
 from dicom_node.cli.hosts import show_hosts
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.cli.priors import show_priors
+from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import Conflict
 from dicom_node.domain.performed_step import exposure_words
 from dicom_node.domain.retrieval import Purpose
@@ -142,10 +143,8 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
         show_remarks(console, repositories, job["job_id"])
         show_external(console, repositories, job["job_id"])
         for evidence in repositories.hotbase.evidence(job["job_id"]):
-            held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
-            path = repositories.objects.evidence_path(evidence.path)
             console.print(
-                f"  {evidence.kind.value}: {path}{held}",
+                f"  {evidence.kind.value}: {_where(repositories, evidence)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -163,6 +162,13 @@ def _show_study(console: Console, repositories: Repositories, study: StudyRecord
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def _where(repositories: Repositories, evidence: EvidenceObject) -> str:
+    if evidence.is_removed:
+        return "removed here by retention; it is where it was sent"
+    held = f" HELD: {'; '.join(evidence.problems)}" if evidence.is_held else ""
+    return f"{repositories.objects.evidence_path(evidence.path)}{held}"
 
 
 def _show_reports(console: Console, repositories: Repositories, study: str) -> None:

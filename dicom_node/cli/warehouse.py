@@ -115,7 +115,7 @@ def _noting(records: Iterable[WarehouseRecord], studies: set[str]) -> Iterator[W
 def _verdict_path(repositories: Repositories, record: WarehouseRecord) -> Path | None:
     """Where the object that verifies a record is, if it is the node's own."""
     for kept in repositories.hotbase.evidence(record.record_id, EvidenceSet.VERDICT):
-        if kept.sop_instance_uid == record.verdict_object_uid:
+        if kept.sop_instance_uid == record.verdict_object_uid and not kept.is_removed:
             return repositories.objects.evidence_path(kept.path)
     return None
 

@@ -302,10 +302,10 @@ class FineTuningSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """How long received images stay once nothing is left to be done with their study."""
+    """How long images and results stay once nothing is left to be done with their study."""
 
     schedule: _Schedule = "30 2 * * *"
-    """When images are removed: minute, hour, day, month, weekday (UTC); empty: only by hand."""
+    """When they are removed: minute, hour, day, month, weekday (UTC); empty: only by hand."""
     image_days: float = Field(default=0.0, ge=0)
     """Days after which images of a settled study are removed; 0 keeps them."""
     high_water: float = Field(default=0.0, ge=0, le=100)
@@ -313,7 +313,18 @@ class RetentionSettings(_Section):
     freed: float = Field(default=5.0, gt=0, le=100)
     """Per cent of the disk that are made free below the high water mark."""
     fewest_days: float = Field(default=2.0, ge=0)
-    """Days for which images stay however full the disk is."""
+    """Days for which images and results stay however full the disk is."""
+    result_days: float = Field(default=0.0, ge=0)
+    """Days after which delivered results but reports go, once the images have gone; 0: never."""
+
+    @model_validator(mode="after")
+    def _results_go_after_images(self) -> Self:
+        if self.result_days and not (self.image_days or self.high_water):
+            raise ValueError(
+                "retention.result_days: results go after the images of their study, and these "
+                "never do: set retention.image_days or retention.high_water as well"
+            )
+        return self
 
 
 class EvidenceSettings(_Section):

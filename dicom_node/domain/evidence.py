@@ -21,7 +21,8 @@ class EvidenceObject:
     """One result object in the archive.
 
     ``problems`` is what the gate found wrong with it; an object with problems is held: kept and
-    listed, never sent.
+    listed, never sent. ``path`` is empty where retention has removed the file: the object is where
+    it was sent, and not here.
     """
 
     sop_instance_uid: str
@@ -37,6 +38,16 @@ class EvidenceObject:
     def is_held(self) -> bool:
         """Whether the gate keeps this object back."""
         return bool(self.problems)
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether its file was removed here."""
+        return not self.path
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it can be sent and shown: not held, and not removed."""
+        return not self.is_held and not self.is_removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +78,8 @@ class Substitute:
 
     Its class is another where the destination does not take the object's. It is the same where the
     object refers to others that were replaced there. ``rendition`` names the language and layout in
-    which it stands there (`sr_templates.rendition`); empty where they are everybody's.
+    which it stands there (`sr_templates.rendition`); empty where they are everybody's. ``path`` is
+    empty where retention has removed the file.
     """
 
     destination: str

@@ -20,9 +20,14 @@ class ArchiveCatalogue:
         return [*map(self._received, received), *self.made(study_instance_uid)]
 
     def made(self, study_instance_uid: str) -> Sequence[ArchivedObject]:
-        """Return the evidence made of a study, without what is held back."""
+        """Return the evidence made of a study, without what is held back or was removed."""
         made = self._repositories.hotbase.evidence_of_study(study_instance_uid)
-        return [self._made(each, study_instance_uid) for each in made if not each.is_held]
+        return [self._made(each, study_instance_uid) for each in made if each.is_here]
+
+    def has_removed(self, study_instance_uid: str) -> bool:
+        """Whether retention has removed evidence that was made of a study."""
+        made = self._repositories.hotbase.evidence_of_study(study_instance_uid)
+        return any(each.is_removed for each in made)
 
     def find(self, sop_instance_uid: str) -> ArchivedObject | None:
         """Return one object, received or made; None when there is none."""
@@ -30,7 +35,7 @@ class ArchiveCatalogue:
         if received is not None:
             return self._received(received)
         found = self._repositories.hotbase.evidence_object(sop_instance_uid)
-        return self._made(*found) if found is not None and not found[0].is_held else None
+        return self._made(*found) if found is not None and found[0].is_here else None
 
     def _received(self, instance: ReceivedInstance) -> ArchivedObject:
         return ArchivedObject(

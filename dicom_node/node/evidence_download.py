@@ -28,8 +28,12 @@ def make_evidence_download(catalogue: ArchiveCatalogue, withheld: WithheldFrom) 
         The token needs the scope `images`. A reader who must read the study first gets nothing.
         """
         made = catalogue.made(uid)
-        if not made or (Permission.REVIEW in who.permissions and withheld(who.user, uid)):
-            raise NotFoundError(f"nothing of study {uid} can be downloaded.")
+        is_withheld = Permission.REVIEW in who.permissions and withheld(who.user, uid)
+        if not made or is_withheld:
+            why = ""
+            if not is_withheld and catalogue.has_removed(uid):
+                why = ": its results were removed here by retention, and are where they were sent"
+            raise NotFoundError(f"nothing of study {uid} can be downloaded{why}.")
         record(
             request,
             events.accessed(

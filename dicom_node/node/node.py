@@ -132,8 +132,10 @@ class Node:
         self._retention = Retention(
             self._repositories.retention,
             data=settings.common_dir,
+            evidence=self._repositories.evidence,
             rule=retention_rule(settings),
             clock=utc_now,
+            record=self._auditing.record,
         )
         self._tuning = FineTuningSchedule(
             config_dir,

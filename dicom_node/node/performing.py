@@ -10,11 +10,10 @@ from dicom_node.network.ups_scu import UpsScu
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.wanting import next_revision
 from dicom_node.persistence.ups.procedure_steps import HotbaseSteps
 from dicom_node.ups.performing import Performing, TaskPerformer
 from dicom_node.ups.presentation import Station
-
-_FIRST_REVISION = 1
 
 
 def performer_of(settings: NodeSettings, repositories: Repositories) -> TaskPerformer | None:
@@ -56,7 +55,7 @@ class _Analysing:
             return revision
         wanted = WantedStudy(study_instance_uid=study_instance_uid, archive=archive, sender=sender)
         self._repositories.wanted.want(wanted, at=utc_now())
-        return _FIRST_REVISION
+        return next_revision(self._repositories, study_instance_uid)
 
     def state(self, study_instance_uid: str, revision: int) -> tuple[StepState, str]:
         """Return how far an analysis is, and why it came to nothing."""

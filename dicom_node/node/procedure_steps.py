@@ -23,6 +23,7 @@ from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import tls_files
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.wanting import next_revision
 from dicom_node.persistence.ups.procedure_steps import HotbaseSteps
 from dicom_node.ups.codes import UPS_QUERY
 from dicom_node.ups.events import StepEvents
@@ -197,10 +198,6 @@ class Workstations:
         return entity.permitted if entity is not None else None
 
 
-# What the first analysis of a study is.
-_FIRST_REVISION = 1
-
-
 class _WebInbox:
     """What waits for those who listen over WebSockets."""
 
@@ -233,7 +230,7 @@ class _Analyses:
             study_instance_uid=study_instance_uid, archive=self._archive, sender=requester
         )
         self._repositories.wanted.want(wanted, at=utc_now())
-        return _FIRST_REVISION
+        return next_revision(self._repositories, study_instance_uid)
 
 
 def _scp_settings(settings: NodeSettings) -> WorklistScpSettings:

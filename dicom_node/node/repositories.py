@@ -102,7 +102,9 @@ class Repositories:
         self.traffic = TrafficStore(self.engine)
         self.subjects = SubjectStore(self.engine)
         self.substitutes = SubstituteStore(self.engine)
-        self.retention = RetentionStore(self.engine, folder=settings.archive_dir.name)
+        self.retention = RetentionStore(
+            self.engine, folder=settings.archive_dir.name, results=settings.evidence_dir.name
+        )
         self.calibrations = CalibrationStore(self.engine)
         self.observations = ObservationStore(self.engine)
         self.shadows = ShadowStore(self.engine)

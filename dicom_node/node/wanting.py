@@ -8,6 +8,13 @@ from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.wanted import StudyFetching
 
 
+def next_revision(repositories: Repositories, study_instance_uid: str) -> int:
+    """Return what the next analysis of a study is that has to be fetched for it."""
+    index = repositories.index
+    known = index.knows(study_instance_uid)
+    return index.study(study_instance_uid).revision + 1 if known else 1
+
+
 def study_fetching(
     settings: NodeSettings, repositories: Repositories, completion: Completion
 ) -> StudyFetching:

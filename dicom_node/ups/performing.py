@@ -206,7 +206,7 @@ class TaskPerformer:
             return
         revision = self._analysing.begin(study, archives, sender=taken.manager)
         if revision is None:
-            self._cancel(taken, "The study is not here, and no archive that is known has it")
+            self._cancel(taken, "Its images are not here, and no archive that is known has them")
             return
         self._manager.update(taken.uid, taken.transaction_uid, _progress("Analysis begun"))
         self._book.keep(

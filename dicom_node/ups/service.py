@@ -319,7 +319,7 @@ class ProcedureSteps:
         revision = self._analyses.ask(study, requester=requester)
         if revision is None:
             raise StepRefusedError(
-                UpsStatus.INVALID_ATTRIBUTE_VALUE, "the node does not have this study"
+                UpsStatus.INVALID_ATTRIBUTE_VALUE, "the node does not have the images of this study"
             )
         now = self._clock()
         step = ProcedureStep(

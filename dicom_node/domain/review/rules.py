@@ -190,6 +190,24 @@ def decided_externally(
     return _closed(_unclaimed(item), (reviewer.user_name,), now)
 
 
+def check_reported(*, has_images: bool, has_results: bool) -> None:
+    """See to it that a new verdict can become a report: it is made of images and results.
+
+    Raises
+    ------
+    NotReopenedError
+        When they are not here any more.
+    """
+    if not has_images:
+        raise NotReopenedError(
+            "the images were removed here: have the study sent again, and re-open this then."
+        )
+    if not has_results:
+        raise NotReopenedError(
+            "the overlays were removed here by retention: no new verdict could be reported."
+        )
+
+
 def reopened(
     item: ReviewItem,
     reviewer: Reviewer,

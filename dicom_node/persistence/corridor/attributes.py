@@ -18,7 +18,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
-from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, IS_HELD
+from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, IS_HELD, IS_REMOVED
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from dicom_node.query.columns import column_values
 from dicom_node.query.json_model import JsonEntity
@@ -67,20 +67,18 @@ class AttributeStore:
 
     def count(self) -> int:
         """Return how many rows are not described."""
+        queries = (
+            sa.select(sa.func.count()).select_from(INSTANCES).where(~INSTANCES.c.described),
+            sa.select(sa.func.count()).where(~EVIDENCE.c.described, ~IS_REMOVED),
+        )
         with self._read() as connection:
-            return sum(
-                connection.scalar(
-                    sa.select(sa.func.count()).select_from(table).where(~table.c.described)
-                )
-                or 0
-                for table in (INSTANCES, EVIDENCE)
-            )
+            return sum(connection.scalar(each) or 0 for each in queries)
 
     def undescribed_evidence(self, limit: int) -> tuple[Undescribed, ...]:
         """Return evidence that is not described."""
         query = (
             sa.select(EVIDENCE.c.sop_instance_uid, EVIDENCE.c.path, IS_HELD.label("held"))
-            .where(~EVIDENCE.c.described)
+            .where(~EVIDENCE.c.described, ~IS_REMOVED)
             .order_by(EVIDENCE.c.sop_instance_uid)
             .limit(limit)
         )

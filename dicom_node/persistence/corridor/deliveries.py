@@ -22,7 +22,7 @@ from dicom_node.domain.delivery import (
 )
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.corridor.tables import DELIVERIES, OUTAGES
+from dicom_node.persistence.corridor.tables import DELIVERIES, EVIDENCE, IS_REMOVED, OUTAGES
 from dicom_node.persistence.upsert import insert_or_ignore
 
 _ROW = DELIVERIES.c
@@ -256,13 +256,23 @@ class DeliveryStore:
             )
 
     def resend(self, job_id: str) -> None:
-        """Let everything of a job be sent once more, also what its destinations have."""
+        """Let everything of a job be sent once more, also what its destinations have.
+
+        What was removed here since it arrived there stays noted as theirs.
+        """
+        removed = sa.select(EVIDENCE.c.sop_instance_uid).where(
+            EVIDENCE.c.job_id == job_id, IS_REMOVED
+        )
+        deliveries = sa.select(_ROW.delivery_id, _ROW.stored).where(_ROW.job_id == job_id)
         with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(DELIVERIES)
-                .where(_ROW.job_id == job_id)
-                .values(**_ANEW, delivered_at=None, stored=[])
-            )
+            gone = set(connection.scalars(removed))
+            for delivery_id, stored in connection.execute(deliveries).all():
+                theirs = [uid for uid in stored if uid in gone]
+                connection.execute(
+                    sa.update(DELIVERIES)
+                    .where(_ROW.delivery_id == delivery_id)
+                    .values(**_ANEW, delivered_at=None, stored=theirs)
+                )
 
     def given_up(
         self,

@@ -38,6 +38,7 @@ from dicom_node.persistence.corridor.tables import (
     PREDICTIONS,
     REFUSALS,
     REMARKS,
+    REMOVED_STUDIES,
     STUDIES,
     SUBSTITUTES,
 )
@@ -70,7 +71,7 @@ OF_STUDIES = (
     INSTANCE_ATTRIBUTES, SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, PATIENT_DECISIONS, ATTEMPTS,
     ANNOUNCED_INSTANCES, PERFORMED_STEPS, PEER_MESSAGES, STEP_SUBSCRIPTIONS, TOLD_STEPS,
     IMAGING_ORDERS, TAKEN_STEPS, WANTED_STUDIES, PRIORS, PRIOR_SEARCHES, RETRIEVALS, AWAITED,
-    CARRIED, STUDIES,
+    CARRIED, REMOVED_STUDIES, STUDIES,
 )  # fmt: skip
 
 
@@ -92,11 +93,13 @@ class ErasureStore:
 
     def of_patient(self, patient_id: str) -> tuple[str, ...]:
         """Return the studies whose first image names this Patient ID (0010,0020)."""
-        query = sa.select(STUDY_ATTRIBUTES.c.study_instance_uid).where(
-            STUDY_ATTRIBUTES.c.patient_id == patient_id
+        queries = (
+            sa.select(table.c.study_instance_uid).where(table.c.patient_id == patient_id)
+            for table in (STUDY_ATTRIBUTES, REMOVED_STUDIES)
         )
         with self._read() as connection:
-            return tuple(connection.scalars(query.order_by(STUDY_ATTRIBUTES.c.study_instance_uid)))
+            found = {uid for query in queries for uid in connection.scalars(query)}
+        return tuple(sorted(found))
 
     def trace(self, study: str) -> Trace:
         """Return what is held of a study; ``busy`` while it is worked on or results are due."""

@@ -132,8 +132,13 @@ class Hotbase:
             ).rowcount
 
     def evidence_paths(self) -> Iterator[str]:
-        """Yield the paths of all result objects kept."""
-        query = sa.select(EVIDENCE.c.path).where(EVIDENCE.c.path != "")
+        """Yield the paths of all result objects kept, and of what was made to stand for some."""
+        query = sa.union(
+            *(
+                sa.select(table.c.path).where(table.c.path != "")
+                for table in (EVIDENCE, SUBSTITUTES)
+            )
+        )
         with self._read() as connection:
             yield from connection.scalars(query, execution_options={"yield_per": 1000})
 

@@ -215,7 +215,7 @@ class StudyIndex:
         """Let a study be analysed once more; return the revision it will be, None if unknown.
 
         Without ``with_priors`` one that was fetched as a prior is unknown too: of it the node has
-        no more than is compared.
+        no more than is compared. One of which the node has no images any more is unknown as well.
         """
         with self._engine.begin() as connection:
             query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid == study_instance_uid)
@@ -224,6 +224,12 @@ class StudyIndex:
                 return None
             state, revision = StudyState(row["state"]), int(row["revision"])
             if state is StudyState.PRIOR and not with_priors:
+                return None
+            images = INSTANCES.c.study_instance_uid == study_instance_uid
+            if (
+                connection.execute(sa.select(INSTANCES.c.path).where(images).limit(1)).first()
+                is None
+            ):
                 return None
             if state is StudyState.COMPLETE:  # being analysed: that is the analysis
                 return revision

@@ -177,6 +177,16 @@ REMOVALS = sa.Table(
     sa.Column("noted_at", UtcDateTime, nullable=False),
 )
 
+# Whose studies are of which queries find nothing any more: for erasure on request.
+REMOVED_STUDIES = sa.Table(
+    "removed_studies",
+    METADATA,
+    sa.Column(
+        "study_instance_uid", UID, sa.ForeignKey(STUDIES.c.study_instance_uid), primary_key=True
+    ),
+    sa.Column("patient_id", sa.Text, nullable=False, index=True),
+)
+
 JOBS = sa.Table(
     "jobs",
     METADATA,
@@ -261,6 +271,8 @@ EVIDENCE = sa.Table(
 
 # What the gate keeps back. Compared as text, which both databases can do with a list.
 IS_HELD = sa.cast(EVIDENCE.c.problems, sa.Text) != "[]"
+# What retention has removed the files of names none.
+IS_REMOVED = EVIDENCE.c.path == ""
 
 # Kinds of evidence that a job has none of.
 LEFT_OUT = sa.Table(

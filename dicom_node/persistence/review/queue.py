@@ -40,6 +40,7 @@ from dicom_node.domain.review.review import (
 from dicom_node.domain.review.rules import (
     check_holder_name,
     check_read_first,
+    check_reported,
     claimed,
     decided,
     decided_externally,
@@ -416,6 +417,8 @@ class HotbaseReviewQueue:
                 raise NotReopenedError(
                     f"Item {item_id}: the study has a later result, item {newer}: judge that one."
                 )
+            here = reopening.what_is_here(connection, item_id)
+            check_reported(has_images=here.images, has_results=here.results)
             taken = reopening.reopening_of(
                 item, by=reviewer.user_name, reason=why, at=now, readings=readings
             )

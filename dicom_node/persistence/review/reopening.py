@@ -1,11 +1,13 @@
 """Verdicts that were taken back, in the Hotbase: the items' history, and what follows of it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from dicom_node.domain.review.review import Reopening, ReviewItem, Verdict
+from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, IS_REMOVED, JOBS
 from dicom_node.persistence.review.rows import verdict_json, verdict_of
 from dicom_node.persistence.review.tables import (
     EXTERNAL_REPORTS,
@@ -78,6 +80,35 @@ def is_concluded(connection: sa.Connection, item_id: str) -> bool:
     """Whether an item's verdict has become objects and a Warehouse record."""
     query = sa.select(REVIEW_ITEMS.c.concluded_at).where(REVIEW_ITEMS.c.item_id == item_id)
     return connection.scalar(query) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """Whether all images and results of an item are here still."""
+
+    images: bool
+    results: bool
+
+
+def what_is_here(connection: sa.Connection, item_id: str) -> Here:
+    """Return what is here of what an item is about; of one that no job made, everything."""
+    job = connection.execute(
+        sa.select(JOBS.c.study_instance_uid, JOBS.c.sop_instance_uids).where(
+            JOBS.c.job_id == item_id
+        )
+    ).one_or_none()
+    if job is None:
+        return Here(images=True, results=True)
+    held = connection.scalars(
+        sa.select(INSTANCES.c.sop_instance_uid).where(
+            INSTANCES.c.study_instance_uid == job.study_instance_uid
+        )
+    )
+    removed = sa.select(EVIDENCE.c.path).where(EVIDENCE.c.job_id == item_id, IS_REMOVED).limit(1)
+    return Here(
+        images=set(job.sop_instance_uids).issubset(held),
+        results=connection.execute(removed).first() is None,
+    )
 
 
 def newer_item(connection: sa.Connection, item: ReviewItem) -> str | None:

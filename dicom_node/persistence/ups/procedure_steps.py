@@ -22,7 +22,14 @@ from dicom_node.domain.study import StudyState
 from dicom_node.domain.wanted_study import WantedState
 from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.subjects import subjects_of
-from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, JOBS, STUDIES
+from dicom_node.persistence.corridor.tables import (
+    EVIDENCE,
+    INSTANCES,
+    IS_HELD,
+    IS_REMOVED,
+    JOBS,
+    STUDIES,
+)
 from dicom_node.persistence.corridor.wanted_tables import WANTED_STUDIES
 from dicom_node.persistence.review.rows import item_of
 from dicom_node.persistence.review.tables import IS_OPEN, REVIEW_ITEMS
@@ -508,10 +515,11 @@ def _images(
 def _results(
     connection: sa.Connection, jobs: sa.ColumnElement[bool], evidence_set: EvidenceSet | None = None
 ) -> tuple[StepReference, ...]:
+    """Return results that can be had from the node, which says where it names them."""
     query = (
         sa.select(EVIDENCE, JOBS.c.study_instance_uid)
         .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
-        .where(jobs)
+        .where(jobs, ~IS_HELD, ~IS_REMOVED)
     )
     if evidence_set is not None:
         query = query.where(EVIDENCE.c.evidence_set == evidence_set.value)

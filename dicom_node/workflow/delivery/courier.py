@@ -34,6 +34,7 @@ _LONGEST_PROBE = timedelta(seconds=60)
 _AGEING = 60.0
 # How long to leave a destination to another node that serves it, in seconds.
 _ANOTHERS = 5.0
+_REMOVED = "removed here by retention, and not sent again"
 _ALL_HELD = (
     "nothing to send: every object for this destination is held back (dicom-node evidence held "
     "says why)"
@@ -166,7 +167,7 @@ class Courier:
         return tuple(
             each
             for each in self._wanted(delivery, entity)
-            if not each.is_held and each.sop_instance_uid not in delivery.stored
+            if each.is_here and each.sop_instance_uid not in delivery.stored
         )
 
     def _wanted(self, delivery: Delivery, entity: ApplicationEntity) -> list[EvidenceObject]:
@@ -187,6 +188,8 @@ class Courier:
         wanted = self._wanted(delivery, entity)
         if wanted and all(each.is_held for each in wanted):
             self._record(delivery, DeliveryState.FAILED, delivery.stored, _ALL_HELD)
+        elif gone := _gone(delivery, wanted):
+            self._record(delivery, DeliveryState.FAILED, delivery.stored, gone)
         else:
             self._record(delivery, _arrived(delivery.stored, entity), delivery.stored)
 
@@ -206,7 +209,8 @@ class Courier:
         )
         if not failed:
             self._worked()
-            self._record(delivery, _arrived(stored, entity), stored)
+            said = _gone(replace(delivery, stored=stored), self._wanted(delivery, entity))
+            self._record(delivery, _arrived(stored, entity), stored, said)
             self._tell(delivery, objects, sent, entity, "")
             return
         error = f"{entity.title} did not store {len(failed)} of {len(sent)} objects: " + "; ".join(
@@ -340,6 +344,16 @@ def undone_destinations(parts: CourierParts) -> frozenset[str]:
 def _is_wanted(evidence: EvidenceObject, destination: ApplicationEntity) -> bool:
     # Whoever got a result must hear that it was rejected.
     return evidence.kind in destination.evidence or not EVIDENCE[evidence.kind].is_administered
+
+
+def _gone(delivery: Delivery, wanted: Sequence[EvidenceObject]) -> str:
+    """Say what a destination has not got and never will, because it is not here any more."""
+    gone = [
+        each.kind.value
+        for each in wanted
+        if each.is_removed and each.sop_instance_uid not in delivery.stored
+    ]
+    return f"{', '.join(gone)}: {_REMOVED}" if gone else ""
 
 
 def _arrived(stored: Sequence[str], destination: ApplicationEntity) -> DeliveryState:

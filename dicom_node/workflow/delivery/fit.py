@@ -104,7 +104,7 @@ class Fitting:
             drawn={
                 each.sop_instance_uid: each.path
                 for each in known
-                if each.rendition and each.rendition == destination.rendition.key
+                if each.path and each.rendition and each.rendition == destination.rendition.key
             },
         )
         # Reports list selections of key images, and what else refers to reports comes after them.
@@ -173,7 +173,7 @@ class Fitting:
         """
         for uid in sorted(referenced_uids(dataset) - place.sent.keys()):
             found = self._results.evidence_object(uid)
-            if found is None or found[0].sop_class_uid not in FORM_OF or found[0].is_held:
+            if found is None or found[0].sop_class_uid not in FORM_OF or not found[0].is_here:
                 continue
             changes = _forms(found[0], place) or _is_other(place.rendition)
             if changes and not self._is_there(found[0], place):

@@ -219,7 +219,7 @@ def test_reports_of_other_workstations_are_told_with_what_came_of_them(
             sop_instance_uid="1.2.3.7",
             item_id=ITEM,
             study_instance_uid=DETAILS.item.study_instance_uid,
-            path="",
+            path="made.dcm",
             closed=False,
             message="the report is PRELIMINARY",
             seen_at=datetime.now(UTC),

@@ -15,6 +15,7 @@ from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.mending import make_studies
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.wanting import next_revision
 from dicom_node.persistence.corridor.retrievals import RetrievalStore
 from tests.peers.office import office_stores
 from tests.unit.builders import EPOCH, a_described_instance
@@ -62,3 +63,26 @@ def test_without_an_archive_a_prior_is_not_analysed_and_that_is_said(stores: Rep
     assert stores.index.study(PRIOR).state is StudyState.PRIOR
     with pytest.raises(NotFoundError):
         make_studies(stores).rerun("1.2.3.4", actor="otto")
+
+
+def test_a_study_whose_images_were_removed_is_fetched_before_it_is_analysed(
+    stores: Repositories,
+) -> None:
+    study = "1.5"
+    stores.index.record([a_described_instance("1.5.1.1", study=study, series="1.5.1")])
+    claimed = stores.index.claim(study, by="workflow", at=EPOCH)
+    assert claimed is not None
+    stores.index.finish(claimed, StudyState.NOT_ROUTED)
+    settled = stores.retention.settled(utc_now())
+    (found,) = (each for each in settled if each.study_instance_uid == study)
+    assert stores.retention.forget_images(found, at=EPOCH, why="images removed by age")
+
+    with pytest.raises(ConflictError, match="were removed"):
+        make_studies(stores).rerun(study, actor="otto")
+    assert stores.index.study(study).state is StudyState.NOT_ROUTED
+    studies(stores, "PACS").rerun(study, actor="otto")
+    wanted = stores.wanted.wanted(study)
+    assert wanted is not None
+    assert wanted.archive == "PACS"
+    assert next_revision(stores, study) == 2
+    assert next_revision(stores, "1.6") == 1

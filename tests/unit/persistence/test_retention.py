@@ -9,22 +9,28 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.audit.message import AuditMessage
+from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
-from dicom_node.domain.evidence import EvidenceObject
+from dicom_node.domain.evidence import EvidenceObject, Substitute
 from dicom_node.domain.job import JobState
 from dicom_node.domain.retention import RetentionRule
 from dicom_node.domain.study import StudyState
 from dicom_node.node.retention import Retention, orphans
+from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.corridor.commitment_requests import CommitmentRequestStore
+from dicom_node.persistence.corridor.deliveries import DeliveryStore
+from dicom_node.persistence.corridor.erasure import ErasureStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.retention import RetentionStore
+from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.corridor.tables import DELIVERIES, JOBS
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.workflow.testing.review_fakes import fake_details
 from sr_templates.evidence_kind import EvidenceKind
-from tests.unit.builders import EPOCH, an_instance
+from tests.unit.builders import EPOCH, a_described_instance, an_instance
 from tests.unit.persistence.test_hotbase import JOB
 
 LATER = EPOCH + timedelta(days=40)
@@ -42,15 +48,23 @@ REPORT = EvidenceObject(
 )
 
 
+OVERLAY = replace(REPORT, sop_instance_uid="9.4", kind=EvidenceKind.SC, path="overlay.dcm")
+RESULTS = replace(AGE, results_longest=timedelta(days=35))
+PATIENT = "4711"
+
+
 class House:
     """An archive with an index, whose studies are settled as they come."""
 
     def __init__(self, engine: sa.Engine, root: Path) -> None:
         self.engine = engine
         self.index, self.hotbase = StudyIndex(engine), Hotbase(engine)
-        self.store = RetentionStore(engine, folder="archive")
+        self.store = RetentionStore(engine, folder="archive", results="evidence")
         self.archive = StorageArchive(ArchiveSettings(root=root, durable=False, min_free_bytes=0))
         self.archive.open()
+        self.evidence = StorageArchive(
+            ArchiveSettings(root=root.parent / "evidence", durable=False, min_free_bytes=0)
+        )
         self.used = 0
 
     def receive(self, study: str, *, days: float = 0, images: int = 1) -> list[Path]:
@@ -102,13 +116,52 @@ class House:
         self.finish(study)
         return paths
 
-    def retention(self, rule: RetentionRule = AGE) -> Retention:
+    def draw(self, study: str, **delivered: bool) -> list[Path]:
+        """Settle a study that has an overlay too, and what a destination got in its place."""
+        self.settle(study)
+        job = study.ljust(32, "x")
+        report, overlay = f"{study}.9", f"{study}.10"
+        self.hotbase.keep_evidence(
+            [replace(OVERLAY, job_id=job, sop_instance_uid=overlay, path=f"{study}/overlay.dcm")]
+        )
+        SubstituteStore(self.engine).keep(
+            [
+                Substitute(
+                    destination="PACS",
+                    sop_instance_uid=overlay,
+                    job_id=job,
+                    sent_instance_uid=f"{study}.11",
+                    sent_class_uid="9.2",
+                    sent_series_uid="9.3",
+                    path=f"{study}/other.dcm",
+                    reason="",
+                    made_at=EPOCH,
+                )
+            ]
+        )
+        if delivered.get("delivered", True):
+            _update(self, DELIVERIES, stored=[report, overlay])
+        files = [self.evidence.path(f"{study}/{name}.dcm") for name in ("overlay", "other")]
+        for each in files:
+            each.parent.mkdir(parents=True, exist_ok=True)
+            each.write_bytes(b"result")
+        return files
+
+    def made(self, study: str) -> dict[EvidenceKind, EvidenceObject]:
+        return {each.kind: each for each in self.hotbase.evidence(study.ljust(32, "x"))}
+
+    def retention(
+        self, rule: RetentionRule = AGE, record: Record = unrecorded, user: str = "retention"
+    ) -> Retention:
         return Retention(
             self.store,
             data=self.archive.root.parent,
+            evidence=self.evidence,
             rule=rule,
             clock=lambda: LATER,
             disk=lambda _: (10_000, self.used),
+            record=record,
+            user=user,
         )
 
 
@@ -319,3 +372,100 @@ def test_results_that_no_row_names_are_found_once_they_are_old(house: House) -> 
 
     assert found == (("AINODE/20260101/lost.dcm", 6),)
     assert orphans(house.archive, [str(named)], before=EPOCH) == ()
+
+
+def test_results_go_after_their_images_and_reports_stay(house: House) -> None:
+    files = house.draw("1.1")
+    said: list[AuditMessage] = []
+
+    removed = house.retention(RESULTS, said.append, "otto").run()
+
+    assert [
+        (each.study_instance_uid, each.results, each.size) for each in removed.results_by_age
+    ] == [("1.1", 2, 12)]
+    assert not any(each.exists() for each in files)
+    made = house.made("1.1")
+    assert made[EvidenceKind.SC].is_removed
+    assert not made[EvidenceKind.SR].is_removed
+    assert list(house.hotbase.evidence_paths()) == ["report.dcm"]
+    assert AttributeStore(house.engine).count() == 1, "only the report is to be described"
+    assert house.index.study("1.1").reason == (
+        "images removed by age on 2026-02-10; results removed by age on 2026-02-10"
+    )
+    assert [each.participants[0].user_id for each in said] == ["otto", "otto"]
+    assert not house.retention(RESULTS).run().size
+
+
+def test_results_of_a_study_with_images_stay(house: House) -> None:
+    files = house.draw("1.1")
+    rule = replace(RESULTS, longest=None, high_water=0.9, low_water=0.8)
+
+    assert not house.retention(rule).run().results
+    assert all(each.exists() for each in files)
+
+
+def test_results_stay_whose_report_no_destination_has(house: House) -> None:
+    files = house.draw("1.1", delivered=False)
+
+    removed = house.retention(RESULTS).run()
+
+    assert (removed.results, removed.only_here) == (0, {"1.1"})
+    assert all(each.exists() for each in files)
+
+
+def test_results_go_for_room_where_images_are_not_enough(house: House) -> None:
+    files = house.draw("1.1")
+    rule = replace(
+        RESULTS,
+        longest=None,
+        results_longest=timedelta(days=3650),
+        high_water=0.8,
+        low_water=0.65,
+    )
+    house.used = 8_500
+
+    removed = house.retention(rule).run()
+    assert [each.study_instance_uid for each in removed.for_room] == ["1.1"]
+    assert not removed.results, "2,000 bytes were enough"
+
+    house.used = 8_500
+    assert house.retention(rule).run().results == 2
+    assert not any(each.exists() for each in files)
+
+
+def test_results_of_a_study_that_is_unsettled_again_stay(house: House) -> None:
+    files = house.draw("1.1")
+    house.retention().run()
+    (found,) = house.store.settled_results(LATER)
+    _pending_delivery(house)
+
+    assert not house.store.forget_results(found, at=LATER, why="results removed by age")
+    assert all(each.exists() for each in files)
+
+
+def test_what_is_sent_again_is_what_is_here_still(house: House) -> None:
+    house.draw("1.1")
+    house.retention(RESULTS).run()
+    deliveries = DeliveryStore(house.engine)
+
+    deliveries.resend("1.1".ljust(32, "x"))
+
+    (delivery,) = deliveries.of_job("1.1".ljust(32, "x"))
+    assert delivery.state is DeliveryState.PENDING
+    assert delivery.stored == ("1.1.10",), "the overlay is there, and here no more"
+
+
+def test_whose_a_study_is_stays_known_for_erasure_after_everything_has_gone(
+    house: House,
+) -> None:
+    image = a_described_instance("1.1.1.1", study="1.1", series="1.1.1", PatientID=PATIENT)
+    house.index.record([image])
+    house.finish("1.1", StudyState.NOT_ROUTED)
+    erasure = ErasureStore(house.engine)
+    assert erasure.of_patient(PATIENT) == ("1.1",)
+
+    assert house.retention().run().instances == 1
+
+    assert erasure.of_patient(PATIENT) == ("1.1",)
+    erasure.erase("1.1", (), actor="otto", why="asked", at=LATER)
+    assert erasure.of_patient(PATIENT) == ()

@@ -112,6 +112,25 @@ def office(engine: sa.Engine) -> Office:
     return Office(engine)
 
 
+def test_what_was_removed_here_is_not_sent_and_that_is_said(office: Office) -> None:
+    """A destination that is new gets what is here still of an old result."""
+    some, none = office.planned("a"), office.planned("b")
+    for name, kinds in (("a", [EvidenceKind.SC]), ("b", [EvidenceKind.SC, EvidenceKind.SR])):
+        office.hotbase.keep_evidence(
+            [
+                replace(each, path="")
+                for each in office.hotbase.evidence(name * 32)
+                if each.kind in kinds and not each.is_held
+            ]
+        )
+    office.courier.round()
+    assert office.sent() == ["a1"]
+    assert office.state(some) is DeliveryState.DELIVERED
+    assert "sc: removed here" in office.deliveries.get(some.delivery_id).last_error
+    assert office.state(none) is DeliveryState.FAILED
+    assert "sr, sc: removed here" in office.deliveries.get(none.delivery_id).last_error
+
+
 def test_what_the_gate_holds_is_not_sent(office: Office) -> None:
     delivery = office.planned()
     assert office.woken == ["PACS"]

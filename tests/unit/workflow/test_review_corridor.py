@@ -24,6 +24,7 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.warehouse import TruthSource, Verification, WarehouseRecord
+from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES
 from dicom_node.persistence.review.reopening import ReopeningStore
 from dicom_node.workflow.review.statements import statements_of
 from dicom_node.workflow.review.withdraw import Withdrawing
@@ -527,6 +528,19 @@ def test_what_is_not_decided_or_not_known_yet_is_not_taken_back(works: Works) ->
     decide(works, Verdict(item_id=item.item_id, reviewer=ADA, findings=(say(Judgement.CONFIRMED),)))
     with pytest.raises(NotReopenedError, match="in a moment"):
         works.review_queue.reopen(item.item_id, ADA, "wrong")
+
+
+def test_a_verdict_on_what_was_removed_since_is_not_taken_back(works: Works) -> None:
+    before = concluded(works, say(Judgement.CONFIRMED))
+    with works.engine.begin() as connection:
+        connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.kind == "sc").values(path=""))
+    with pytest.raises(NotReopenedError, match="overlays were removed"):
+        works.review_queue.reopen(before.record_id, ADA, "wrong")
+    with works.engine.begin() as connection:
+        connection.execute(sa.delete(INSTANCES))
+    with pytest.raises(NotReopenedError, match="have the study sent again"):
+        works.review_queue.reopen(before.record_id, ADA, "wrong")
+    assert works.review_queue.item(before.record_id).state is ReviewState.DECIDED
 
 
 def test_who_may_not_verify_takes_no_verified_verdict_back(works: Works) -> None:
