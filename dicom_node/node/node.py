@@ -3,7 +3,7 @@
 import getpass
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,11 +50,13 @@ from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.schedule import Schedule
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
+from dicom_node.node.sweeps import Sweeps
 from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.viewing import Viewing
 from dicom_node.node.wanting import study_fetching
 from dicom_node.node.website import Website
 from dicom_node.node.work import Sharing, Work
+from dicom_node.persistence.changes import Changes
 from dicom_node.web.application import Pages, make_application
 from dicom_node.workflow.analysis.ahead import Ahead, AheadParts
 from dicom_node.workflow.analysis.receive import Reception
@@ -257,6 +259,15 @@ class Node:
             settings.web,
         )
         self._clock = Schedule(leads=self._cluster.leads)
+        urls = dict.fromkeys((settings.hotbase_url, settings.workflow_url))
+        self._changes = tuple(Changes(each) for each in urls)
+        self._sweeps = Sweeps(
+            seconds=settings.workflow.sweep_interval,
+            news=(self._desk.lags, *(each.seen for each in self._changes)),
+            waits=self._is_anything_under_way,
+            resting=self._work.workflows.rest if self._work else _nothing,
+            leads=self._cluster.leads,
+        )
 
     @property
     def role(self) -> Role:
@@ -345,6 +356,7 @@ class Node:
         if self._fetching is not None:
             self._fetching.stop()
         self._clock.stop()
+        self._sweeps.stop()
         self._workflows.stop()
         self._dispatch.stop()
         self._workers.stop()
@@ -357,6 +369,8 @@ class Node:
         )
         self._auditing.stop()
         self._cluster.stop()
+        for each in self._changes:
+            each.close()
         self._repositories.close()
         self._listening.leave()
 
@@ -444,33 +458,38 @@ class Node:
         )
 
     def _schedule(self) -> None:
-        settings, clock = self._settings, self._clock
-        interval = settings.workflow.sweep_interval
-        clock.every(self._sweep, seconds=interval)
+        settings, clock, sweeps = self._settings, self._clock, self._sweeps
+        sweeps.add(self._sweep)
         clock.every(self._web.renew, seconds=60)
         if self._work:
             # At once, and whenever something is indexed without its attributes.
-            describing = self._repositories.describing.run
-            clock.every(describing, seconds=interval, for_all=True, first=utc_now())
-            clock.every(self._telling.sweep, seconds=interval, for_all=True)
-            clock.every(self._messages.sweep, seconds=interval, for_all=True)
-            clock.every(self._shadows.run, seconds=interval, for_all=True)
+            sweeps.add(self._repositories.describing.run, for_all=True, at_once=True)
+            sweeps.add(self._telling.sweep, for_all=True)
+            sweeps.add(self._messages.sweep, for_all=True)
+            sweeps.add(self._shadows.run, for_all=True)
             clock.every(self._services.look, seconds=_LOOK_AT_SERVICES, first=utc_now())
             clock.every(self._collect, seconds=3600, for_all=True)
             clock.every(self._tell, seconds=settings.notifications.interval, for_all=True)
             wanted = study_fetching(settings, self._repositories, self._corridor.completion)
-            clock.every(wanted.sweep, seconds=interval, for_all=True)
+            sweeps.add(wanted.sweep, for_all=True)
             if (performer := performer_of(settings, self._repositories)) is not None:
                 clock.every(performer.sweep, seconds=settings.performing.interval, for_all=True)
             if settings.retrieval.archive:
                 repairing = repairing_of(settings, self._repositories, self._corridor.completion)
-                clock.every(repairing.sweep, seconds=interval, for_all=True)
+                sweeps.add(repairing.sweep, for_all=True)
             clock.at(self._jobs.calibrate_all, settings.calibration.schedule)
             clock.at(self._jobs.watch_all, settings.drift.schedule)
             clock.at(self._tuning.run, settings.finetuning.schedule)
             clock.at(self._retention.run, settings.retention.schedule)
             clock.at(self._self_test.run, settings.self_test.schedule)
         clock.start()
+        sweeps.start()
+
+    def _is_anything_under_way(self) -> bool:
+        """Whether sweeps may find something that nobody tells of: time makes it due."""
+        if self._left or self._repositories.waiting.any():  # of hosts, the death is not told either
+            return True
+        return self._work is not None and self._work.is_under_way()
 
     def _sweep(self) -> None:
         for part in self._parts_of_sweep():
@@ -521,5 +540,5 @@ class Node:
         self._workflows.conclude_now(item_id)
 
 
-def _nothing(_studies: Collection[str]) -> None:
-    """Tell nobody that studies arrived."""
+def _nothing(_told: object) -> None:
+    """Take note of nothing."""

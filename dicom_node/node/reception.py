@@ -81,6 +81,10 @@ class ReceptionDesk:
             return instance
         return replace(instance, received_at=instance.received_at - timedelta(seconds=skew))
 
+    def lags(self) -> bool:
+        """Whether the archive may hold what the index does not."""
+        return self._lags
+
     def catch_up(self) -> None:
         """Index what the archive holds and the index does not, where there may be such objects."""
         if self._lags:

@@ -39,6 +39,7 @@ from dicom_node.persistence.corridor.standing import StandingStore
 from dicom_node.persistence.corridor.subjects import SubjectStore
 from dicom_node.persistence.corridor.substitutes import SubstituteStore
 from dicom_node.persistence.corridor.traffic import TrafficStore
+from dicom_node.persistence.corridor.waiting import WaitingRows
 from dicom_node.persistence.corridor.wanted import WantedStore
 from dicom_node.persistence.database import (
     WAREHOUSE_MIGRATIONS,
@@ -99,6 +100,7 @@ class Repositories:
         self.attempts = AttemptTable(self.engine)
         self.patient_decisions = PatientDecisionStore(self.engine)
         self.standing = StandingStore(self.engine)
+        self.waiting = WaitingRows(self.engine)
         self.traffic = TrafficStore(self.engine)
         self.subjects = SubjectStore(self.engine)
         self.substitutes = SubstituteStore(self.engine)

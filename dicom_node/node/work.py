@@ -67,6 +67,10 @@ class Work:
         """Take up what threads of this host have left."""
         self._orphans.sweep()
 
+    def is_under_way(self) -> bool:
+        """Whether any workflow runs, is queued or waits."""
+        return self._rows.any_unfinished()
+
     def salvage(self) -> None:
         """Repair the studies whose workflows are dead; for all hosts."""
         self._salvage.sweep()

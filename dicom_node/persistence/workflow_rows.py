@@ -81,6 +81,13 @@ class WorkflowRowStore:
             for row in rows
         )
 
+    def any_unfinished(self) -> bool:
+        """Whether any workflow runs, is queued or waits, of whatever version."""
+        columns = self._workflows.c
+        query = sa.select(columns.workflow_uuid).where(columns.status.in_(_UNFINISHED)).limit(1)
+        with self._engine.connect() as connection:
+            return connection.scalar(query) is not None
+
     def executors(self) -> frozenset[str]:
         """Return the executors that run something by their rows, dead or alive."""
         columns = self._workflows.c

@@ -210,6 +210,10 @@ class WorkflowEngine:
         DBOS.destroy(destroy_registry=True)
         self._rows.close()
 
+    def rest(self, is_resting: bool) -> None:
+        """Say whether nothing is under way, told by who hears of all commits (`Looks.rest`)."""
+        self._looks.rest(is_resting)
+
     def analyse_now(self, study_instance_uid: str) -> str:
         """Start analysing a study, or queue it while many are waiting already."""
         workflow_id = str(uuid.uuid4())

@@ -22,6 +22,8 @@ from dbos import DBOS
 # Seconds after which threads look without news; where hosts share a database, below the five for
 # which one of them may hold the lock of those who see to delays (test_looks names DBOS' constant).
 _NET, _SHARED_NET = 10.0, 3.0
+# While nothing is under way, and whatever changes in the database is told of.
+_RESTING_NET = 300.0
 # So long after news, looks are as frequent as DBOS has them: a queue may have been full or locked.
 _LIVELY = 3.0
 # Of one who has looked too early, by the clocks' grain, another look is asked for this much later.
@@ -138,6 +140,7 @@ class Looks:
         self._bell: Bell | None = None
         self._queues: tuple[News, ...] = ()
         self._delays: News | None = None
+        self._is_resting = False
 
     def make_rare(self, dbos: DBOS, bell: Bell | None) -> None:
         """Make the looks of a DBOS that has been launched rare.
@@ -172,6 +175,17 @@ class Looks:
         if self._bell is not None:
             self._bell.ring(seconds)
 
+    def rest(self, is_resting: bool) -> None:
+        """Say whether nothing is under way, and who says so hears of all that is committed.
+
+        Looks are rarer still then. The end of such a rest leads to one look: most probably another
+        process has filled a queue, or begun a delay.
+        """
+        was_resting, self._is_resting = self._is_resting, is_resting
+        if was_resting and not is_resting:
+            for each in (*self._queues, *([self._delays] if self._delays else [])):
+                each.tell_once()
+
     def stop(self, timeout: float) -> None:
         """Take nothing more from queues, and wait until what runs has ended, or for ``timeout``."""
         if self._bell is not None:
@@ -203,7 +217,7 @@ class Looks:
 
     def _net(self) -> float:
         if self._bell is None:
-            return _NET
+            return _RESTING_NET if self._is_resting else _NET
         return _SHARED_NET if self._bell.is_heard() else 0.0
 
     def _running(self) -> Sequence[str]:

@@ -94,7 +94,7 @@ class DeliveryStore:
 
     def destinations(self) -> tuple[str, ...]:
         """Return the destinations for which something waits, to be sent or to be proven."""
-        query = sa.select(_ROW.destination).where(_ROW.state.in_(_UNDONE)).distinct()
+        query = sa.select(_ROW.destination).where(_ROW.state.in_(UNDONE)).distinct()
         with self._read() as connection:
             return tuple(connection.scalars(query.order_by(_ROW.destination)))
 
@@ -219,7 +219,7 @@ class DeliveryStore:
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(DELIVERIES)
-                .where(_ROW.state.in_(_UNDONE), _ROW.destination == destination)
+                .where(_ROW.state.in_(UNDONE), _ROW.destination == destination)
                 .values(waited=_ROW.waited + seconds)
             )
             unproven = connection.execute(
@@ -351,7 +351,7 @@ _ANEW = {
     "proven": Proven.NOTHING,
     "disproofs": 0,
 }
-_UNDONE = (*WAITING, DeliveryState.SENT)
+UNDONE = (*WAITING, DeliveryState.SENT)
 
 
 def _of(destination: str) -> sa.ColumnElement[bool]:

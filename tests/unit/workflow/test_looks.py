@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from types import FunctionType
+from typing import cast
 
 import pytest
 from dbos import DBOS
@@ -16,7 +17,7 @@ from dbos._core import ActiveWorkflowById
 from dbos._sys_db import SystemDatabase
 from dbos._sys_db_postgres import BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS, PostgresSystemDatabase
 
-from dicom_node.workflow.looks import News
+from dicom_node.workflow.looks import Looks, News
 
 _LONG = 600.0  # seconds: nothing here ends because of it
 _PATIENCE = 60.0
@@ -143,6 +144,29 @@ def test_a_single_look_is_taken_by_every_thread(stopping: threading.Event) -> No
     lookers = [Looker(stopping, nothing) for _ in range(2)]
     news.tell_once()
     assert all(each.has_looked() for each in lookers)
+
+
+class Engine:
+    """What is used of a DBOS that has been launched: its threads wait on these."""
+
+    class Store:
+        _run_background_processes = True
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self.background_thread_stop_events = [threading.Event()]
+        self._background_jobs_stop_event = stopping
+        self._sys_db = Engine.Store()
+
+
+def test_the_end_of_a_rest_is_looked_at_once_by_all_threads(stopping: threading.Event) -> None:
+    looks, engine = Looks(), Engine(stopping)
+    looks.make_rare(cast("DBOS", engine), None)
+    (queue,) = engine.background_thread_stop_events
+    lookers = [Looker(queue, nothing), Looker(stopping, nothing)]
+    looks.rest(True)
+    looks.rest(False)
+    assert all(each.has_looked() for each in lookers)
+    queue.set()
 
 
 def test_a_look_that_is_not_waited_for_is_not_waited_for(stopping: threading.Event) -> None:
