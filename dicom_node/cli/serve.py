@@ -18,9 +18,10 @@ PROCESSES_NEED = (
     "dicom_node.archive",
     "dicom_node.node.access",
     "dicom_node.node.answering",
-    "dicom_node.node.analyst_tools",
 )
 """What receivers and workers import; tests compare it with what they name."""
+WORKERS_NEED = ("dicom_node.node.analyst_tools",)
+"""What workers import as well: later, so that callers are answered first."""
 
 
 def serve(
@@ -42,7 +43,7 @@ def serve(
     # Nothing that is imported is ever freed: looking for what may be costs a fifth of the start.
     gc.disable()
     # Started before anything else is imported: what processes need is imported beside the node.
-    start_parent(PROCESSES_NEED)
+    start_parent(PROCESSES_NEED, later=WORKERS_NEED)
     run = invocation(context)
     settings = run.settings()
     if role is not None:

@@ -167,6 +167,13 @@ class ReceiverPool:
             fields(ae=self._settings.ae_title, port=self.port, receivers=len(self.pids)),
         )
 
+    def wait_until_settled(self, timeout: float = 30.0) -> None:
+        """Return when all receivers accept associations, or it is known that one does not."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._all_ready() or bool(self._restarts) or self._stopping, timeout
+            )
+
     def stop(self, graceful_timeout: float = 10.0) -> None:
         """Stop accepting, let open associations end within the timeout, hand over all events."""
         with self._changed:

@@ -16,6 +16,7 @@ from dicom_node.archive import StorageArchive
 from dicom_node.configuration.files import load_ae_titles
 from dicom_node.configuration.private_folder import make_private
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.isolation.parent import import_the_rest
 from dicom_node.network.events import ReceptionEvent
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.receiver import ScpSettings
@@ -63,6 +64,7 @@ class Listening:
         except BaseException:
             self._place.leave()
             raise
+        self._preparing = threading.Thread(target=self._prepare_parent, name="parent", daemon=True)
         self._pools = [each for each in (self._secure, self._open) if each is not None]
 
     @property
@@ -91,13 +93,14 @@ class Listening:
             StorageArchive(archive_settings(self._settings)).open()
             for pool in self._pools:
                 pool.listen()
+            self._preparing.start()
         except BaseException:
             self.stop()
             self.leave()
             raise
 
     def wait_until_ready(self) -> None:
-        """Return when all receivers accept associations.
+        """Return when all receivers accept associations, and workers may be started.
 
         Raises
         ------
@@ -106,6 +109,7 @@ class Listening:
         """
         for pool in self._pools:
             pool.wait_until_ready()
+        self._preparing.join()
 
     def hand_over(self, sink: Sink) -> None:
         """Let ``sink`` have what was reported, and all that will be (`ReceiverPool`)."""
@@ -129,6 +133,12 @@ class Listening:
     def leave(self) -> None:
         """Leave the place to others."""
         self._place.leave()
+
+    def _prepare_parent(self) -> None:
+        """Let the parent of all processes import what workers need, once receivers are there."""
+        for pool in self._pools:
+            pool.wait_until_settled()
+        import_the_rest()
 
     def _take(self, events: Sequence[ReceptionEvent]) -> None:
         self._has_sink.wait()

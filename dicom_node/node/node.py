@@ -328,10 +328,11 @@ class Node:
             self._web.start()
             if self._role.shows:
                 self._workstations.start()
+            # Workers are forked from what has imported their modules after receivers were forked.
+            self._listening.wait_until_ready()
             self._workers.start()
             if self._work:
                 self._ahead.start()
-            self._listening.wait_until_ready()
             self._cluster.look_after(self._relief(), status=self._own_status)
         except BaseException:
             self.stop()

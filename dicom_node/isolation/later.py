@@ -1,0 +1,24 @@
+"""Imported by the parent of processes alone: makes it import more when it is told to.
+
+Multiprocessing's fork server imports its modules before it forks anything, and knows no way to
+import others afterwards. This is one of those modules, so that what it does, it does when it is
+imported: from then on a signal lets the parent import the rest, between two forks and in its only
+thread. Processes that were forked before need none of it.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from importlib import import_module
+from types import FrameType
+
+from dicom_node.isolation.parent import LATER, TOLD
+
+
+def _import_the_rest(_signal: int, _frame: FrameType | None) -> None:
+    for name in os.environ.get(LATER, "").split():
+        with suppress(ImportError):  # whoever needs it says so, as of what is imported first
+            import_module(name)
+
+
+signal.signal(TOLD, _import_the_rest)
