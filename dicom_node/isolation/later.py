@@ -6,6 +6,7 @@ imported: from then on a signal lets the parent import the rest, between two for
 thread. Processes that were forked before need none of it.
 """
 
+import gc
 import os
 import signal
 from contextlib import suppress
@@ -19,6 +20,10 @@ def _import_the_rest(_signal: int, _frame: FrameType | None) -> None:
     for name in os.environ.get(LATER, "").split():
         with suppress(ImportError):  # whoever needs it says so, as of what is imported first
             import_module(name)
+    gc.freeze()
 
 
+# What has been imported is not looked through for garbage: that would write into pages which the
+# parent shares with those that it has forked.
+gc.freeze()
 signal.signal(TOLD, _import_the_rest)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_node.errors import AwayError, NodeError
+from dicom_node.isolation.memory import Tidying
 
 _LOG = logging.getLogger(__name__)
 # A worker whose node is gone, and which is stuck in a library, ends itself so long after its time.
@@ -54,6 +55,7 @@ def begin(limits: Limits, prepare: Callable[[], None]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # as its parent has
     # Before there is a limit: a thread that cannot begin leaves whoever starts it waiting for ever.
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    _tidying()
     if limits.memory_bytes:
         _require_less_than(limits.memory_bytes)
         # The soft limit alone: a program that a worker begins has a limit of its own.
@@ -98,6 +100,7 @@ def perform(
         return Outcome(spent=f"panicked ({type(panic).__name__})")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        _tidying().worked()
 
 
 def named(method: Callable[..., Any]) -> str:
@@ -110,6 +113,12 @@ def named(method: Callable[..., Any]) -> str:
 def _desk(make: Callable[[], Any]) -> Any:
     """What this process works with, made when it is first needed."""
     return make()
+
+
+@functools.cache
+def _tidying() -> Tidying:
+    """What gives back the memory that this process has worked with."""
+    return Tidying()
 
 
 def _end_with_parent() -> None:

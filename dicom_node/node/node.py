@@ -17,6 +17,7 @@ from dicom_node.domain.health import Problem, status_of
 from dicom_node.domain.host import Host, Role
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.instruments import Instruments
+from dicom_node.isolation.memory import give_back_memory
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
 from dicom_node.network.events import ReceptionEvent
@@ -259,13 +260,14 @@ class Node:
             settings.web,
         )
         self._clock = Schedule(leads=self._cluster.leads)
+        self._is_resting = False
         urls = dict.fromkeys((settings.hotbase_url, settings.workflow_url))
         self._changes = tuple(Changes(each) for each in urls)
         self._sweeps = Sweeps(
             seconds=settings.workflow.sweep_interval,
             news=(self._desk.lags, *(each.seen for each in self._changes)),
             waits=self._is_anything_under_way,
-            resting=self._work.workflows.rest if self._work else _nothing,
+            resting=self._rest,
             leads=self._cluster.leads,
         )
 
@@ -485,6 +487,13 @@ class Node:
             clock.at(self._self_test.run, settings.self_test.schedule)
         clock.start()
         sweeps.start()
+
+    def _rest(self, is_resting: bool) -> None:
+        if self._work:
+            self._work.workflows.rest(is_resting)
+        if is_resting and not self._is_resting:
+            give_back_memory()
+        self._is_resting = is_resting
 
     def _is_anything_under_way(self) -> bool:
         """Whether sweeps may find something that nobody tells of: time makes it due."""

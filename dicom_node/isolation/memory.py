@@ -1,0 +1,49 @@
+"""Memory that a process has freed and its C library keeps: given back to the machine."""
+
+import ctypes
+import functools
+import threading
+from collections.abc import Callable
+
+# So long must there be nothing to do: whoever works on would only ask for the pages again.
+_QUIET = 2.0
+
+
+def give_back_memory() -> None:
+    """Give back the pages of the heap that nothing uses; elsewhere than on glibc do nothing.
+
+    Without this, a process keeps what its largest piece of work took: freed blocks between others
+    that are in use are not given back by themselves (malloc_trim(3)).
+    """
+    _trim()(0)
+
+
+class Tidying:
+    """Gives memory back when work has ended and nothing has followed for a while."""
+
+    def __init__(self, quiet: float = _QUIET) -> None:
+        """Begin, in a thread that sleeps while there is no work."""
+        self._quiet = quiet
+        self._has_worked = threading.Event()
+        threading.Thread(target=self._run, name="tidying", daemon=True).start()
+
+    def worked(self) -> None:
+        """Say that a piece of work has ended."""
+        self._has_worked.set()
+
+    def _run(self) -> None:
+        while self._has_worked.wait():
+            self._has_worked.clear()
+            while self._has_worked.wait(self._quiet):
+                self._has_worked.clear()
+            give_back_memory()
+
+
+@functools.cache
+def _trim() -> Callable[[int], int]:
+    trim: Callable[[int], int] = getattr(ctypes.CDLL(None), "malloc_trim", _nothing)
+    return trim
+
+
+def _nothing(_pad: int) -> int:
+    return 0
