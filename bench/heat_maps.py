@@ -18,7 +18,7 @@ import numpy as np
 from ai_engine.datasets.cxr import Split, read_cxr
 from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.kinds.loading import Loading, load_predictor
-from ai_engine.kinds.locating import located, widened
+from ai_engine.kinds.locating import LungPlaces, located, widened
 from ai_engine.kinds.registry import Part, part
 from ai_engine.kinds.shipped import CHEST_MODEL, LUNG_MODEL
 from ai_engine.library.registry import ModelRegistry, read_active_versions
@@ -78,7 +78,7 @@ def main() -> None:
             counts["positives"] += 1
             strongest = image.positive[0].heat_map
             counts["peak outside"] += bool(strongest and peak_is_outside(strongest, inside))
-            made = located(image, partial(np.asarray, lungs))
+            made = located(image, partial(LungPlaces, lungs))
             counts["with a remark"] += bool(made.remarks)
             for words, judged in (("before", image), ("after", made.image)):
                 found = list(regions_outside(judged, inside))

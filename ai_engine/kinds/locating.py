@@ -78,7 +78,22 @@ REMARKED: Mapping[RemarkKind, frozenset[Placement]] = MappingProxyType(
 _WHOLE = np.uint8(255)
 
 FloatArray = npt.NDArray[np.float32]
-Lungs = Callable[[], Mask | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LungPlaces:
+    """Both lungs, bool (rows, columns), on an image of ``of`` rows and columns, or of as many."""
+
+    mask: Mask
+    of: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns of the image."""
+        return self.of or self.mask.shape
+
+
+Lungs = Callable[[], LungPlaces | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +120,12 @@ class _Inside:
     columns: float
 
     @classmethod
-    def of(cls, lungs: Mask) -> "_Inside":
+    def of(cls, lungs: LungPlaces) -> "_Inside":
         """Both lungs, widened; at `WIDENED_SIDE` where the image is larger."""
         rows, columns = lungs.shape
         scale = min(WIDENED_SIDE / max(lungs.shape), 1.0)
         size = (max(round(columns * scale), 1), max(round(rows * scale), 1))
-        shares = cv2.resize(lungs.view(np.uint8) * _WHOLE, size, interpolation=cv2.INTER_AREA)
+        shares = cv2.resize(lungs.mask.view(np.uint8) * _WHOLE, size, interpolation=cv2.INTER_AREA)
         mask = widened(np.asarray(shares > _WHOLE // 2, dtype=np.bool_))
         return cls(mask=mask, rows=size[1] / rows, columns=size[0] / columns)
 
@@ -132,14 +147,14 @@ def located(image: ImagePrediction, lungs: Lungs) -> Located:
     image
         What a chest model says of one image.
     lungs
-        Both lungs as bool (rows, columns); None where they cannot be outlined. It is asked only
-        where a positive finding has a place.
+        Both lungs; None where they cannot be outlined. It is asked only where a positive finding
+        has a place.
     """
     asked = [each for each in image.positive if _has_place(each)]
     if not asked:
         return Located(image=image)
-    mask = lungs()
-    inside = _Inside.of(mask) if mask is not None and mask.any() else None
+    places = lungs()
+    inside = _Inside.of(places) if places is not None and places.mask.any() else None
     kept, placements = dict[str, Finding](), dict[str, Placement]()
     for each in asked:
         kept[each.label], placements[each.label] = _within(each, inside)

@@ -65,15 +65,16 @@ def layout_remarks(
     Parameters
     ----------
     image_left, image_right
-        The lungs by their place on the image, bool (rows, columns).
+        The lungs by their place on the image, bool: of its rows and columns, or of fewer.
     pixels
         The image as displayed, float32 (rows, columns).
     content
         The exposed part of it.
     """
-    rows = slice(max(int(content.top), 0), round(content.bottom))
-    columns = slice(max(int(content.left), 0), round(content.right))
-    left, right = (on_grid(each[rows, columns]) for each in (image_left, image_right))
+    left, right = (
+        on_grid(each[_part(content, pixels.shape, each.shape)])
+        for each in (image_left, image_right)
+    )
     reason = cut_off(left, right)
     if reason:
         yield Remark(
@@ -81,10 +82,21 @@ def layout_remarks(
             sop_instance_uid=sop_instance_uid,
             detail=CUT.format(reason=reason),
         )
-    elif heart_agreement(left | right, pixels[rows, columns]) < MIRRORED:
+    elif (
+        heart_agreement(left | right, pixels[_part(content, pixels.shape, pixels.shape)]) < MIRRORED
+    ):
         yield Remark(
             kind=RemarkKind.HEART_SIDE, sop_instance_uid=sop_instance_uid, detail=OTHER_SIDE
         )
+
+
+def _part(content: Region, of: tuple[int, ...], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """What a region of an image of one shape is on a grid of another over the same image."""
+    down, across = (on / side for on, side in zip(shape, of, strict=True))
+    return (
+        slice(max(int(content.top * down), 0), round(content.bottom * down)),
+        slice(max(int(content.left * across), 0), round(content.right * across)),
+    )
 
 
 def cut_off(left: Mask, right: Mask) -> str:

@@ -24,7 +24,7 @@ from ai_engine.kinds.kind import Reads
 from ai_engine.kinds.likeness import Likeness, likeness_remarks, read_likeness
 from ai_engine.kinds.limits import age_remarks, refused_by_age
 from ai_engine.kinds.loading import Loading
-from ai_engine.kinds.locating import located
+from ai_engine.kinds.locating import LungPlaces, located
 from ai_engine.kinds.lungs.segmenter import LungFields, LungSegmenter
 from ai_engine.kinds.predictor import RadiographPredictor
 from ai_engine.kinds.registry import Part, kind_of, part
@@ -40,7 +40,6 @@ from ai_engine.prediction import (
     Remark,
     Triage,
 )
-from ai_engine.preprocessing.geometry import Mask
 from ai_engine.preprocessing.radiograph import Radiograph, header_remarks
 from ai_engine.preprocessing.view_position import LATERAL_VIEWS
 from ai_engine.result import Result
@@ -56,7 +55,7 @@ from dicom_node.models.ct import CtModels
 from dicom_node.models.exposures import Exposures, exposures_of
 from dicom_node.models.loaded import LoadedModels
 from dicom_node.models.localizers import refuse_localizer, refuse_traces_of_ct
-from dicom_node.models.lungs import MOST_BESIDE, LungOutlines
+from dicom_node.models.lungs import MOST_BESIDE, LungOutlines, OutlinedLungs
 from dicom_node.models.programs import ProgramModels
 from dicom_node.models.seen import Seen, Sight
 from dicom_node.models.services import authorization_for
@@ -342,9 +341,9 @@ class ModelHost:
         """Keep the places of findings to the lungs, and say what lies outside of them."""
         by_uid = {each.sop_instance_uid: each for each in instances}
 
-        def lungs_on(uid: str) -> Mask | None:
-            fields = self.lungs(by_uid[uid])
-            return fields.both if fields else None
+        def lungs_on(uid: str) -> LungPlaces | None:
+            lungs = self._outlined(by_uid[uid])
+            return LungPlaces(lungs.coarse.both, of=lungs.outline.shape) if lungs else None
 
         found = [
             located(image, partial(lungs_on, image.sop_instance_uid)) for image in prediction.images
@@ -361,12 +360,12 @@ class ModelHost:
 
     def _layout(self, instance: ReceivedInstance) -> Iterator[Remark]:
         """Say where an analysed frontal chest shows no whole lungs, or the heart elsewhere."""
-        if (fields := self.lungs(instance)) is not None:
+        if (lungs := self._outlined(instance)) is not None:
             shown = self._radiograph(instance)
             yield from layout_remarks(
                 instance.sop_instance_uid,
-                fields.image_left,
-                fields.image_right,
+                lungs.coarse.image_left,
+                lungs.coarse.image_right,
                 shown.pixels,
                 shown.content,
             )
@@ -421,6 +420,10 @@ class ModelHost:
 
     def lungs(self, instance: ReceivedInstance) -> LungFields | None:
         """Outline the lungs on an analysed image; None, and a word in the log, where none can."""
+        lungs = self._outlined(instance)
+        return lungs.outline.fields() if lungs else None
+
+    def _outlined(self, instance: ReceivedInstance) -> OutlinedLungs | None:
         if _is_lateral(instance):
             return None
         try:

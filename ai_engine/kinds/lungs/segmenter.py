@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ai_engine.inference.backend import Backend
 from ai_engine.inference.views import model_view
 from ai_engine.library.card import ModelCard
-from ai_engine.prediction import ModelIdentity
+from ai_engine.prediction import ModelIdentity, Region
 from ai_engine.preprocessing.geometry import FloatImage, Mask
 from ai_engine.preprocessing.planes import map_on_source
 from ai_engine.preprocessing.radiograph import Radiograph
@@ -19,6 +19,10 @@ MASK_THRESHOLD = 0.5
 
 SMALLEST_LUNG = 0.01
 """Areas below this part of the image are specks."""
+
+COARSE_SIDE = 1024
+"""Pixels of the longer side that are enough to tell where something lies: four for one that the
+network saw."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -39,6 +43,47 @@ class LungFields:
         return self.image_left | self.image_right
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LungOutline:
+    """What a network says of the lungs on one image, before anybody asks on which grid.
+
+    ``probabilities`` are the network's, float32 (size, size), over ``region`` of an image of
+    ``shape`` (rows, columns); from ``threshold`` on a pixel belongs to a lung.
+    """
+
+    model: ModelIdentity
+    probabilities: FloatImage
+    region: Region
+    shape: tuple[int, int]
+    threshold: float
+
+    def fields(self) -> LungFields:
+        """Both lungs on the image's own grid, without holes and specks."""
+        return self._fields(self.shape)
+
+    def coarse(self) -> LungFields:
+        """The same on a grid of at most `COARSE_SIDE` pixels for the longer side.
+
+        The network saw fewer, so of a large image only the borders are coarser; images that are not
+        large have the same masks.
+        """
+        scale = min(COARSE_SIDE / max(self.shape), 1.0)
+        rows, columns = (max(round(side * scale), 1) for side in self.shape)
+        return self._fields((rows, columns))
+
+    def _fields(self, shape: tuple[int, int]) -> LungFields:
+        down, across = (on / of for on, of in zip(shape, self.shape, strict=True))
+        region = Region(
+            left=self.region.left * across,
+            top=self.region.top * down,
+            right=self.region.right * across,
+            bottom=self.region.bottom * down,
+        )
+        shown = map_on_source(self.probabilities, region, shape)
+        image_left, image_right = separate(shown >= self.threshold)
+        return LungFields(model=self.model, image_left=image_left, image_right=image_right)
+
+
 class LungSegmenter:
     """Outlines the lungs. Build it once; it is safe to call from many threads."""
 
@@ -53,17 +98,25 @@ class LungSegmenter:
 
     def probabilities(self, radiograph: Radiograph) -> FloatImage:
         """How probable each pixel shows a lung: float32 (rows, columns), 0 to 1."""
-        view = model_view(self._card, radiograph)
-        pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
-        shown, mirrored = self._backend.predict(pair).probabilities[..., 0]
-        mean = np.asarray((shown + mirrored[:, ::-1]) / 2, dtype=np.float32)
-        return map_on_source(mean, view.region, (radiograph.rows, radiograph.columns))
+        seen = self.outline(radiograph)
+        return map_on_source(seen.probabilities, seen.region, seen.shape)
 
     def segment(self, radiograph: Radiograph) -> LungFields:
         """Outline both lungs of a frontal radiograph, without holes and specks."""
-        threshold = self._card.labels[0].threshold
-        image_left, image_right = separate(self.probabilities(radiograph) >= threshold)
-        return LungFields(model=self._card.identity, image_left=image_left, image_right=image_right)
+        return self.outline(radiograph).fields()
+
+    def outline(self, radiograph: Radiograph) -> LungOutline:
+        """Look at a frontal radiograph; the masks are made when somebody asks for them."""
+        view = model_view(self._card, radiograph)
+        pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
+        shown, mirrored = self._backend.predict(pair).probabilities[..., 0]
+        return LungOutline(
+            model=self._card.identity,
+            probabilities=np.asarray((shown + mirrored[:, ::-1]) / 2, dtype=np.float32),
+            region=view.region,
+            shape=(radiograph.rows, radiograph.columns),
+            threshold=self._card.labels[0].threshold,
+        )
 
 
 def separate(lungs: Mask) -> tuple[Mask, Mask]:

@@ -10,7 +10,12 @@ import pytest
 from ai_engine.errors import DatasetError
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.kinds.lungs.dataset import read_lungs
-from ai_engine.kinds.lungs.segmenter import LungSegmenter, separate
+from ai_engine.kinds.lungs.segmenter import (
+    COARSE_SIDE,
+    LungOutline,
+    LungSegmenter,
+    separate,
+)
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import Label
 from ai_engine.measures.overlap import dice, intersection_over_union, mean_interval
@@ -89,6 +94,37 @@ def test_a_radiograph_is_outlined_on_its_own_grid() -> None:
     assert found.model == card.identity
     assert dice(found.image_left, rectangles(LEFT)) > 0.95
     assert dice(found.both, truth) > 0.95
+
+
+@pytest.mark.parametrize("shape", [(100, 120), (2500, 2048), (1301, 3999)])
+def test_the_coarse_outline_is_the_images_own_but_for_its_border(shape: tuple[int, int]) -> None:
+    rows, columns = shape
+    probabilities = np.zeros((256, 256), dtype=np.float32)
+    probabilities[60:200, 40:110] = probabilities[50:190, 140:215] = 1
+    side = max(shape)
+    outline = LungOutline(
+        model=chest_card(Path()).identity,
+        probabilities=cv2.GaussianBlur(probabilities, (0, 0), 3),
+        region=Region(
+            left=(columns - side) / 2,
+            top=(rows - side) / 2,
+            right=(columns + side) / 2,
+            bottom=(rows + side) / 2,
+        ),
+        shape=shape,
+        threshold=0.5,
+    )
+    fine, coarse = outline.fields(), outline.coarse()
+    assert max(coarse.both.shape) == min(max(shape), COARSE_SIDE)
+    for one, other in (
+        (fine.image_left, coarse.image_left),
+        (fine.image_right, coarse.image_right),
+    ):
+        assert one.any()
+        enlarged = cv2.resize(
+            other.view(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST
+        ).view(np.bool_)
+        assert dice(one, enlarged) > 0.995
 
 
 def test_overlap_measures_and_their_interval() -> None:

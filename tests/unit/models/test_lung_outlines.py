@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ai_engine.errors import AiEngineError
-from ai_engine.kinds.lungs.segmenter import LungFields, LungSegmenter
+from ai_engine.kinds.lungs.segmenter import LungOutline, LungSegmenter
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import Region
@@ -31,13 +31,18 @@ class Outliner:
         self.may_end = threading.Event()
         self.error: AiEngineError | None = None
 
-    def segment(self, radiograph: Radiograph) -> LungFields:
+    def outline(self, radiograph: Radiograph) -> LungOutline:
         self.asked += 1
         assert self.may_end.wait(30)
         if self.error is not None:
             raise self.error
-        mask = np.ones(radiograph.pixels.shape, dtype=np.bool_)
-        return LungFields(model=self.card.identity, image_left=mask, image_right=~mask)
+        return LungOutline(
+            model=self.card.identity,
+            probabilities=np.ones((8, 8), dtype=np.float32),
+            region=radiograph.content,
+            shape=(radiograph.rows, radiograph.columns),
+            threshold=0.5,
+        )
 
 
 @pytest.fixture
