@@ -137,15 +137,18 @@ class People:
         is_right: Callable[[str, str | None], bool],
         clock: Callable[[], datetime],
         keeps_the_last: bool = True,
+        passwords: bool = True,
     ) -> None:
         """Keep the parts; ``hashed`` makes of a password what is kept of it.
 
         ``is_right`` tells whether a password is the one of which that is kept.
 
         Without ``keeps_the_last`` the last administrator may go too: that is for the command line,
-        which nobody is locked out of.
+        which nobody is locked out of. Without ``passwords`` nobody gets one: people sign in
+        elsewhere, and who is added here has tokens alone.
         """
         self._keeps_the_last = keeps_the_last
+        self.passwords = passwords
         self._book = book
         self._tokens = tokens
         self._hashed = hashed
@@ -190,7 +193,9 @@ class People:
         InvalidFieldsError
             When the password will not do.
         """
-        self._book.add(user, self._hash(user.name, password), actor=actor, at=self._clock())
+        is_needed = self.passwords or password
+        hashed = self._hash(user.name, password) if is_needed else ""
+        self._book.add(user, hashed, actor=actor, at=self._clock())
 
     def change(self, user: User, *, actor: str, epoch: int | None = None) -> None:
         """Replace what is known about a person; their sessions end.
@@ -213,7 +218,7 @@ class People:
         Raises
         ------
         InvalidFieldsError
-            When it is too short, absurdly long, or holds the user's name.
+            When it is too short, absurdly long, or holds the user's name; or when nobody has one.
         """
         self._hash(name, password)
 
@@ -327,6 +332,9 @@ class People:
         return Bearer(token=token, owner=owner)
 
     def _hash(self, name: str, password: str) -> str:
+        if not self.passwords:
+            words = "nobody signs in with a password here: openid.only is set."
+            raise InvalidFieldsError(f"user {name}", {"password": words})
         if len(name) >= _TELLING and name in password.lower():
             words = "the password holds the user's name: choose another one."
             raise InvalidFieldsError(f"user {name}", {"password": words})

@@ -20,11 +20,9 @@ Name = Annotated[str, typer.Argument(help="What the person signs in as.")]
 Password = Annotated[
     str,
     typer.Option(
-        prompt=True,
-        confirmation_prompt=True,
-        hide_input=True,
         envvar="DICOM_NODE_NEW_PASSWORD",
-        help="At least 10 characters; asked for when it is not given. Better not on the line.",
+        help="At least 10 characters; asked for when it is not given. Better not on the line. "
+        "Nobody has one where openid.only is set.",
     ),
 ]
 Roles = Annotated[
@@ -42,7 +40,7 @@ def add(
     context: typer.Context,
     name: Name,
     role: Roles,
-    password: Password,
+    password: Password = "",
     title: Annotated[
         str, typer.Option(help="Name in verified reports, as Family^Given; the user name if empty.")
     ] = "",
@@ -53,6 +51,8 @@ def add(
     people = run.administration().people
     said = {"name": name, "title": title, "organization": organization, "roles": role}
     user = people.read(said)
+    if people.passwords:
+        password = password or _asked()
     people.add(user, password, actor=getpass.getuser())
     run.console.print(f"Added {user.name} ({', '.join(sorted(user.roles))}).")
 
@@ -92,10 +92,13 @@ def enable(context: typer.Context, name: Name) -> None:
 
 
 @commands.command("password")
-def password(context: typer.Context, name: Name, password: Password) -> None:
+def password(context: typer.Context, name: Name, password: Password = "") -> None:
     """Give a person another password; open sessions end at once."""
     run = invocation(context)
-    run.administration().people.set_password(name, password, actor=getpass.getuser())
+    people = run.administration().people
+    if people.passwords:
+        password = password or _asked()
+    people.set_password(name, password, actor=getpass.getuser())
     run.console.print(f"{name} has a new password.")
 
 
@@ -177,3 +180,8 @@ def revoke(
     run = invocation(context)
     gone = run.administration().people.revoke(token, actor=getpass.getuser())
     run.console.print(f"Took back {gone.name}, which acted for {gone.owner}.")
+
+
+def _asked() -> str:
+    asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return asked

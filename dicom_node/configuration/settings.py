@@ -133,6 +133,8 @@ class OpenIdSettings(_Section):
     """Values that give the role admin."""
     organization: str = Field(default="", max_length=64)
     """The organisation for which people of the provider make their verdicts."""
+    only: bool = False
+    """Whether people sign in at the provider alone: passwords of the node open nothing."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -141,6 +143,11 @@ class OpenIdSettings(_Section):
             raise ValueError("openid.issuer needs openid.client_id, and groups for a role")
         if self.issuer and "openid" not in self.scopes:
             raise ValueError("openid.scopes needs openid among them")
+        if self.only and not (self.issuer and self.admins):
+            raise ValueError(
+                "openid.only shuts everybody out without openid.issuer, and whoever administers "
+                "the node without openid.admins"
+            )
         return self
 
 

@@ -86,7 +86,9 @@ def make_administration(
         uploaded=UploadedStudies(studies, lambda report: _sentence(repositories, report)),
         deliveries=make_deliveries(repositories),
         ae_titles=ae_titles,
-        people=make_people(repositories.users, repositories.tokens),
+        people=make_people(
+            repositories.users, repositories.tokens, passwords=not settings.openid.only
+        ),
         changes=repositories.audit,
         routes=routes,
         models=make_model_versions(cards, settings.cache_dir, repositories.audit),

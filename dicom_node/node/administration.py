@@ -24,7 +24,10 @@ class Administration:
             settings, AeTitleStore(self._engine), AuditStore(self._engine)
         )
         self.people = make_people(
-            UserStore(self._engine), MachineTokenStore(self._engine), keeps_the_last=False
+            UserStore(self._engine),
+            MachineTokenStore(self._engine),
+            keeps_the_last=False,
+            passwords=not settings.openid.only,
         )
 
     def close(self) -> None:
@@ -56,7 +59,11 @@ def make_ae_titles(settings: NodeSettings, store: AeTitleStore, trail: AuditStor
 
 
 def make_people(
-    store: UserStore, tokens: MachineTokenStore, *, keeps_the_last: bool = True
+    store: UserStore,
+    tokens: MachineTokenStore,
+    *,
+    keeps_the_last: bool = True,
+    passwords: bool = True,
 ) -> People:
     """Return the administration of people and tokens over their tables."""
     return People(
@@ -66,6 +73,7 @@ def make_people(
         is_right=is_right,
         clock=utc_now,
         keeps_the_last=keeps_the_last,
+        passwords=passwords,
     )
 
 

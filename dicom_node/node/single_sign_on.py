@@ -40,6 +40,7 @@ def make_single_sign_on(settings: NodeSettings, repositories: Repositories) -> S
         rules=rules,
         admission=Admission(repositories.users, rules, clock=utc_now),
         address=settings.notifications.address,
+        only=openid.only,
     )
 
 

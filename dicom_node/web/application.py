@@ -152,6 +152,7 @@ def _add_pages(application: FastAPI, pages: Pages) -> None:
     application.state.sessions = pages.sessions
     application.state.people = pages.people
     application.state.clock = pages.clock
+    application.state.only_elsewhere = pages.single is not None and pages.single.only
     application.state.record = pages.record
     pages.frame.show(pages.sections)
     application.include_router(

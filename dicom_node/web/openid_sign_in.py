@@ -15,7 +15,7 @@ from dicom_node.web.frame import Frame
 from dicom_node.web.problems import status_of
 from dicom_node.web.records import address as address_of
 from dicom_node.web.records import now, record
-from dicom_node.web.sessions import begin
+from dicom_node.web.sessions import ELSEWHERE, begin
 from dicom_node.web.sign_in_page import SignInPage, local_path
 
 _LOG = logging.getLogger(__name__)
@@ -23,14 +23,13 @@ PATH = "/sign-in/openid"
 ANSWER = f"{PATH}/answer"
 LEAVE = "/sign-out/openid"
 _SIGN_IN = "/sign-in"
-_BEGUN = "openid"
 _SOMEBODY = "(unknown)"
 # Seconds that somebody has for the provider's own pages.
 _PATIENCE = 900
 
 
 class ProviderAwayError(NodeError):
-    """The provider cannot be asked now; passwords go on."""
+    """The provider cannot be asked now."""
 
     status = 503
 
@@ -73,7 +72,8 @@ class Provider(Protocol):
 class SingleSignOn:
     """The provider, what people call it, what its claims mean, and where browsers reach the node.
 
-    Without an ``address`` it is the one that the request was sent to.
+    Without an ``address`` it is the one that the request was sent to. ``only``: passwords of the
+    node open nothing.
     """
 
     provider: Provider
@@ -81,6 +81,7 @@ class SingleSignOn:
     rules: ClaimRules
     admission: Admission
     address: str = ""
+    only: bool = False
 
     def at(self, request: Request, path: str) -> str:
         """Return the address of one of the node's pages, as the provider knows it."""
@@ -98,7 +99,7 @@ def add_single_sign_on(
             url, begun = single.provider.begin(single.at(request, ANSWER))
         except (ProviderAwayError, RefusedByProviderError) as error:
             return _refused(request, page, error)
-        request.session[_BEGUN] = {
+        request.session[ELSEWHERE] = {
             "state": begun.state,
             "nonce": begun.nonce,
             "verifier": begun.verifier,
@@ -118,7 +119,7 @@ def add_single_sign_on(
         except (ProviderAwayError, RefusedByProviderError, NotAdmittedError) as error:
             return _refused(request, page, error)
         begin(request, user)
-        request.session["by"] = _BEGUN
+        request.session["by"] = ELSEWHERE
         where = address_of(request)
         record(request, events.authentication(user.name, at=now(request), address=where))
         _LOG.info("signed in user=%s address=%s by=openid", user.name, where)
@@ -135,12 +136,12 @@ def add_single_sign_on(
 
 def signed_in_there(request: Request) -> bool:
     """Whether the session was begun by way of the provider."""
-    return bool(request.session.get("by") == _BEGUN)
+    return bool(request.session.get("by") == ELSEWHERE)
 
 
 def _begun(request: Request) -> tuple[Begun, str]:
     """Return what this browser began, once, and the page that was asked for."""
-    kept = request.session.pop(_BEGUN, None)
+    kept = request.session.pop(ELSEWHERE, None)
     if not kept or not 0 <= now(request).timestamp() - kept["at"] <= _PATIENCE:
         raise RefusedByProviderError(
             "This sign-in took too long, or was begun elsewhere: sign in again."

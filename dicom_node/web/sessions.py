@@ -26,6 +26,8 @@ ABSOLUTE_SECONDS = 16 * 3600
 # How exactly the last thing done is noted: not every request writes a cookie.
 _NOTED_SECONDS = 60
 _SECRET_BYTES = 48
+ELSEWHERE = "openid"
+"""By what a session was begun of somebody who has signed in at the provider."""
 
 
 class NotSignedInError(NodeError):
@@ -155,7 +157,8 @@ def signed_in(request: Request) -> User:
     ------
     NotSignedInError
         When nobody is, nobody has done anything for `SESSION_SECONDS`, the session is older than
-        `ABSOLUTE_SECONDS`, or the user was disabled or given another password since.
+        `ABSOLUTE_SECONDS`, or the user was disabled or given another password since; or when it
+        was begun with a password and the provider alone lets people in.
     """
     sessions: Sessions = request.app.state.sessions
     accounts: Accounts = request.app.state.accounts
@@ -163,6 +166,8 @@ def signed_in(request: Request) -> User:
     user = accounts.find(name) if name else None
     if user is None or user.disabled or user.epoch != request.session.get("epoch"):
         raise NotSignedInError("sign in first.")
+    if request.app.state.only_elsewhere and request.session.get("by") != ELSEWHERE:
+        raise NotSignedInError("sign in again.")
     begun = sessions.begun_at(request.session.get("key", ""), user.name)
     if begun is None or _moment(request) - begun >= timedelta(seconds=ABSOLUTE_SECONDS):
         raise NotSignedInError("sign in again.")

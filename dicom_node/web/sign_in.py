@@ -41,7 +41,8 @@ def make_router(
 ) -> APIRouter:
     """Return the routes for signing in and out: by password, and at a provider if there is one."""
     router = APIRouter(dependencies=[Depends(check_csrf)])
-    page = SignInPage(frame, elsewhere=single.label if single else "")
+    only = single is not None and single.only
+    page = SignInPage(frame, elsewhere=single.label if single else "", only=only)
     attempts = SignInAttempts(clock)
 
     @router.get("/")
@@ -70,6 +71,10 @@ def make_router(
     ) -> Response:
         name = name.strip().lower()
         address = address_of(request)
+        if only:
+            _note(request, _known(accounts, name), refused="passwords open nothing here")
+            problem = "Passwords open nothing here: sign in at the provider."
+            return page.show(request, to=to, problem=problem, status=403)
         if wait := attempts.wait(name, address):
             _note(request, _known(accounts, name), refused="too many tries")
             minutes = -(-int(wait.total_seconds()) // 60)

@@ -6,11 +6,15 @@ from dicom_node.web.frame import Frame
 
 
 class SignInPage:
-    """Shows the page; ``elsewhere`` is what people call the provider that they may go to."""
+    """Shows the page; ``elsewhere`` is what people call the provider that they may go to.
 
-    def __init__(self, frame: Frame, *, elsewhere: str = "") -> None:
+    ``only``: they may go nowhere else, and have no passwords here.
+    """
+
+    def __init__(self, frame: Frame, *, elsewhere: str = "", only: bool = False) -> None:
         self._frame = frame
         self._elsewhere = elsewhere
+        self._only = only
 
     def show(
         self,
@@ -45,6 +49,7 @@ class SignInPage:
             closed=closed,
             left=left,
             elsewhere=self._elsewhere,
+            only=self._only,
         )
 
 

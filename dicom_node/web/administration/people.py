@@ -67,6 +67,7 @@ class _Pages:
             name=name,
             person=self.people.get(name) if name else None,
             roles=_ROLES,
+            passwords=self.people.passwords,
         )
 
     def token_form(

@@ -65,7 +65,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Pr
 
 
 @contextmanager
-def _site(folder: Path, issuer: str, port: int) -> Iterator[Site]:
+def _site(folder: Path, issuer: str, port: int, **changes: object) -> Iterator[Site]:
     secret = folder / "secret"
     secret.write_text(SECRET)
     secret.chmod(0o600)
@@ -76,6 +76,7 @@ def _site(folder: Path, issuer: str, port: int) -> Iterator[Site]:
         "label": "the hospital",
         "experts": ("radiologists",),
         "admins": ("informatics",),
+        **changes,
     }
     settings = NodeSettings.model_validate(
         {"data_dir": folder, "web": {"port": port}, "openid": openid}
@@ -120,6 +121,16 @@ def test_a_group_at_the_provider_is_a_role_here(site: Site, provider: Provider) 
     told = site.told[-1]
     assert told.outcome == Outcome.SUCCESS
     assert told.participants[0].user_id == "a.lovelace"
+
+
+def test_where_nobody_has_a_password_people_of_the_provider_come_in(
+    tmp_path: Path, provider: Provider, port: int
+) -> None:
+    provider.know({"1815": LOVELACE, "1906": {**LOVELACE, "groups": ["informatics"]}})
+    with _site(tmp_path, provider.issuer, port, only=True) as site, site.browser() as browser:
+        page = sign_in_there(browser, f"{PATH}?to=/people/new", "1906")
+        assert (page.status_code, page.url.path) == (200, "/people/new")
+        assert "Nobody has a password here" in page.text
 
 
 def test_the_request_binds_code_token_and_browser(site: Site, provider: Provider) -> None:

@@ -83,3 +83,18 @@ def test_a_password_is_not_replaced_by_itself() -> None:
     with pytest.raises(ConfigurationError, match="it is the one that is in use"):
         run("password", "ada", typed=typed)
     run("password", "ada", typed="a loud bright hall\n" * 2)
+
+
+def test_nobody_gets_a_password_where_the_provider_alone_lets_people_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    openid = {"ISSUER": "https://id.example", "CLIENT_ID": "node", "ADMINS": '["it"]', "ONLY": "1"}
+    for name, value in openid.items():
+        monkeypatch.setenv(f"DICOM_NODE_OPENID__{name}", value)
+    assert "Added robot" in run("add", "robot", "--role", "operator"), "for tokens"
+    with pytest.raises(ConfigurationError, match=r"openid\.only is set"):
+        run("password", "robot")
+    with pytest.raises(ConfigurationError, match=r"openid\.only is set"):
+        run("add", "ada", "--role", "admin", "--password", _SECRET)
+    monkeypatch.setenv("DICOM_NODE_OPENID__ONLY", "0")
+    run("add", "ada", "--role", "admin", "--password", _SECRET)

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
 from dicom_node.configuration.passwords import hashed, is_right
+from dicom_node.configuration.settings import OpenIdSettings
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
@@ -218,3 +219,46 @@ def test_failures_are_forgotten_after_a_while() -> None:
     assert attempts.wait("ada", "127.0.0.2") == timedelta()
     clock.now += timedelta(minutes=16)
     assert attempts.wait("ada", "127.0.0.1") == timedelta()
+
+
+def _only_elsewhere(repositories: Repositories) -> TestClient:
+    """The pages of the same node, once it lets nobody in by a password."""
+    openid = OpenIdSettings(
+        issuer="https://id.example",
+        client_id="node",
+        admins=("it",),
+        label="the hospital",
+        only=True,
+    )
+    settings = repositories.settings.model_copy(update={"openid": openid})
+    pages = make_pages(settings, repositories, FakeReviewQueue(), version="test")
+    application = make_application(
+        registry=CollectorRegistry(), problems=tuple, version="test", pages=pages
+    )
+    return TestClient(application, headers={"Accept": "text/html"})
+
+
+def test_where_the_provider_alone_lets_people_in_a_password_opens_nothing(
+    repositories: Repositories, client: TestClient
+) -> None:
+    add_people(repositories)
+    assert sign_in(client, "ada") == 303
+    closed = _only_elsewhere(repositories)
+    closed.cookies = client.cookies
+    assert closed.get("/worklist", follow_redirects=False).status_code == 303, "nor a session"
+    page = closed.get("/sign-in")
+    assert "Sign in with the hospital" in page.text
+    assert "password" not in re.findall(r'<input[^>]*name="([^"]+)"', page.text)
+    assert sign_in(closed, "ada") == 403
+
+
+@pytest.mark.parametrize(
+    "openid",
+    [
+        {"only": True},
+        {"only": True, "issuer": "https://id.example", "client_id": "n", "experts": ("x",)},
+    ],
+)
+def test_a_node_that_would_let_nobody_in_does_not_start(openid: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"openid\.only shuts everybody out"):
+        OpenIdSettings.model_validate(openid)
