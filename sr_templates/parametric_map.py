@@ -133,7 +133,7 @@ def _meaning(finding: Finding) -> Dataset:
     item.DoubleFloatRealWorldValueLastValueMapped = 1.0
     item.RealWorldValueSlope = 1.0
     item.RealWorldValueIntercept = 0.0
-    item.LUTExplanation = long_string(f"{finding.title}: 0 none, 1 strongest")
+    item.LUTExplanation = long_string(f"{finding.title}: none at 0, strongest at 1")
     item.LUTLabel = "ACTIVATION"
     item.MeasurementUnitsCodeSequence = [codes.code_item(codes.NO_UNITS)]
     item.QuantityDefinitionSequence = [quantity]

@@ -37,5 +37,8 @@ class Rendition:
 RENDERED = frozenset({EvidenceKind.SC, EvidenceKind.PDF, EvidenceKind.SOFT, EvidenceKind.BONE})
 """Kinds with words in their pixels or on their pages: they are drawn once more."""
 
+LABELLED = frozenset({EvidenceKind.SEG, EvidenceKind.PR, EvidenceKind.PM})
+"""Kinds with words beside what is drawn or measured: those are said again at delivery."""
+
 PLAIN = Rendition()
 """How results are made first, and for whoever wants nothing else."""

@@ -24,6 +24,7 @@ from sr_templates.repair import long_string, shortened
 from sr_templates.uids import derived_uid
 
 _MEANING = 64
+_LINE_END = "\r\n"
 # Attributes of one line, 64 characters at most, in which the node speaks.
 _LINES = (
     "SeriesDescription",
@@ -31,6 +32,27 @@ _LINES = (
     "ContentDescription",
     "SegmentLabel",
     "DerivationDescription",
+)
+# The same within sequences, and what a text of several lines says (PS3.3 C.8.20.4, C.10.5, C.10.7,
+# C.7.6.16.2.11). A tracking identifier is the report's own, said as it is said there.
+_LABELS = (*_LINES, "GraphicLayerDescription", "LUTExplanation", "TrackingID")
+_LABELLED_SEQUENCES = (
+    "SegmentSequence",
+    "GraphicLayerSequence",
+    "GraphicAnnotationSequence",
+    "TextObjectSequence",
+    "GraphicObjectSequence",
+    "SharedFunctionalGroupsSequence",
+    "RealWorldValueMappingSequence",
+    "QuantityDefinitionSequence",
+)
+_LABELLED_CODES = (
+    "SegmentedPropertyCategoryCodeSequence",
+    "SegmentedPropertyTypeCodeSequence",
+    "AnatomicRegionSequence",
+    "MeasurementUnitsCodeSequence",
+    "ConceptNameCodeSequence",
+    "ConceptCodeSequence",
 )
 # What sums up a reading, or says how a statement of it came about (with a remark behind a colon).
 _COMMENTS = frozenset({codes.COMMENT.value, codes.IMPRESSION.value})
@@ -80,6 +102,39 @@ def as_rendition(made: Dataset, rendition: Rendition) -> Dataset:
     declare(made, source_set)
     _name(made, rendition_uid(str(made.SOPInstanceUID), rendition))
     return made
+
+
+def labelled(made: Dataset, rendition: Rendition) -> Dataset:
+    """Say the labels of a segmentation, presentation state or map in a rendition's language.
+
+    Its contours, pixels and codes stay as they are, and so do its content label and graphic layer:
+    they are Code Strings (VR CS), which have no letters but capital Latin ones.
+
+    Parameters
+    ----------
+    made
+        The object as everybody gets it; it is changed.
+    """
+    source_set = CharacterSet.of(made)
+    _label(made, result_language(rendition.language.value))
+    declare(made, source_set)
+    _name(made, rendition_uid(str(made.SOPInstanceUID), rendition))
+    return made
+
+
+def _label(item: Dataset, language: Language) -> None:
+    for keyword in _LABELS:
+        if item.get(keyword):
+            item[keyword].value = long_string(language.said(str(item[keyword].value)))
+    for keyword in _PARAGRAPHS:
+        if item.get(keyword):
+            lines = str(item[keyword].value).split(_LINE_END)
+            item[keyword].value = _LINE_END.join(map(language.said, lines))
+    for keyword in _LABELLED_CODES:
+        _translate_codes(item.get(keyword) or [], language)
+    for keyword in _LABELLED_SEQUENCES:
+        for each in item.get(keyword) or []:
+            _label(each, language)
 
 
 def translated(report: Dataset, rendition: Rendition) -> Dataset:

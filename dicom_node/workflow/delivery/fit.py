@@ -26,8 +26,8 @@ from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
 from sr_templates.forms.form import FORM_OF, ReportForm
 from sr_templates.forms.references import SentAs, referenced_uids, sources_of
 from sr_templates.forms.report import in_form, led_elsewhere
-from sr_templates.rendition import PLAIN, RENDERED, Rendition
-from sr_templates.translation import translated
+from sr_templates.rendition import LABELLED, PLAIN, RENDERED, Rendition
+from sr_templates.translation import labelled, translated
 from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
@@ -40,13 +40,15 @@ class _Place:
     """One destination while objects are fitted to it.
 
     ``sent`` is what stands there for other objects, by their SOP Instance UIDs; ``drawn`` are the
-    paths of overlays and pages as they are wanted there.
+    paths of overlays and pages as they are wanted there, ``said`` those of what was put into its
+    language before.
     """
 
     destination: ApplicationEntity
     accepted: frozenset[str]
     sent: dict[str, SentAs]
     drawn: Mapping[str, str]
+    said: Mapping[str, str]
     made: list[Substitute] = field(default_factory=list)
 
     @property
@@ -106,11 +108,18 @@ class Fitting:
                 for each in known
                 if each.path and each.rendition and each.rendition == destination.rendition.key
             },
+            said={
+                each.sop_instance_uid: each.path
+                for each in known
+                if each.path and each.rendition and each.rendition == _language_key(destination)
+            },
         )
-        # Reports list selections of key images, and what else refers to reports comes after them.
+        # Reports refer to segments and list selections of key images; what else refers to reports
+        # comes after them.
         ordered = sorted(
             objects,
             key=lambda each: (
+                each.kind not in LABELLED,
                 each.kind is not EvidenceKind.KO,
                 each.sop_class_uid not in FORM_OF,
             ),
@@ -126,7 +135,8 @@ class Fitting:
     def _placed(self, each: EvidenceObject, place: _Place) -> str:
         """Return the path of an object, or of what goes in its place."""
         if EVIDENCE[each.kind].modality not in _REFERRING:
-            return self._drawn(each, place)
+            is_labelled = each.kind in LABELLED
+            return self._labelled(each, place) if is_labelled else self._drawn(each, place)
         forms = _forms(each, place)
         if not forms and not place.sent and not _is_other(place.rendition):
             return each.path
@@ -159,6 +169,18 @@ class Fitting:
             )
         return place.drawn.get(each.sop_instance_uid, each.path)
 
+    def _labelled(self, each: EvidenceObject, place: _Place) -> str:
+        """Return the path of an object whose labels are in the language that is wanted."""
+        if not _is_other(place.rendition):
+            return each.path
+        if each.sop_instance_uid in place.said:
+            return place.said[each.sop_instance_uid]
+        made = labelled(self._archive.whole_evidence(each.path), place.rendition)
+        if not self._passes(made, made):
+            return each.path
+        why = f"{place.title} wants it {place.rendition.words}"
+        return self._replaced(each, made, place, why)
+
     def _said(self, dataset: Dataset, place: _Place) -> Dataset:
         """Return a report in the language that is wanted; as it is where that would not pass."""
         if not _is_other(place.rendition):
@@ -173,7 +195,9 @@ class Fitting:
         """
         for uid in sorted(referenced_uids(dataset) - place.sent.keys()):
             found = self._results.evidence_object(uid)
-            if found is None or found[0].sop_class_uid not in FORM_OF or not found[0].is_here:
+            if found is None or not found[0].is_here:
+                continue
+            if found[0].sop_class_uid not in FORM_OF and found[0].kind not in LABELLED:
                 continue
             changes = _forms(found[0], place) or _is_other(place.rendition)
             if changes and not self._is_there(found[0], place):

@@ -57,7 +57,7 @@ def test_the_values_are_the_heat_maps_on_the_images_grid() -> None:
 def test_a_map_says_what_its_values_mean_and_where_they_come_from() -> None:
     (found,) = maps()
     meaning = found.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
-    assert meaning.LUTExplanation == "Pneumonia: 0 none, 1 strongest"
+    assert meaning.LUTExplanation == "Pneumonia: none at 0, strongest at 1"
     assert meaning.MeasurementUnitsCodeSequence[0].CodeValue == "1"
     derivation = found.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0]
     assert derivation.SourceImageSequence[0].ReferencedSOPInstanceUID == IMAGE

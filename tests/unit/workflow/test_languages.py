@@ -127,3 +127,39 @@ def test_no_english_is_left_in_a_report_but_names(works: Works) -> None:
         for words in _words(_delivered(works, "PACS")["SR"])
     )
     assert [words for words in texts if _LATIN.search(words) and words not in names] == []
+
+
+def test_segments_and_outlines_come_in_its_language_and_the_report_names_those(
+    works: Works,
+) -> None:
+    kinds = (EvidenceKind.SR, EvidenceKind.SEG, EvidenceKind.PR)
+    for title, language in (("PACS", LanguageCode.RUSSIAN), ("OTHER", LanguageCode.ENGLISH)):
+        entity = an_entity(title, roles=frozenset({Role.PACS}), evidence=kinds, language=language)
+        works.ae_titles.put(entity, actor="t", at=EPOCH)
+    works.receive("1.2.3.1", ImagerPixelSpacing=["0.2", "0.2"])
+    works.analyse()
+    russian, english = _delivered(works, "PACS"), _delivered(works, "OTHER")
+    assert russian.keys() == english.keys() == {"SR", "SEG", "PR"}
+    for modality in ("SEG", "PR"):
+        made, other = russian[modality], english[modality]
+        assert made.SOPInstanceUID != other.SOPInstanceUID
+        assert made.SeriesInstanceUID == other.SeriesInstanceUID
+        assert "не подтверждены" in made.ContentDescription
+        assert made.ContentLabel == other.ContentLabel
+    assert russian["SEG"].PixelData == english["SEG"].PixelData
+    of_segment, of_other = (
+        each["SEG"].SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue
+        for each in (russian, english)
+    )
+    assert of_segment == of_other
+    named = _named(russian["SR"])
+    assert {russian[each].SOPInstanceUID for each in ("SEG", "PR")} <= named
+    assert not {english[each].SOPInstanceUID for each in ("SEG", "PR")} & named
+
+
+def _named(report: Dataset) -> set[str]:
+    return {
+        str(element.value)
+        for element in report.iterall()
+        if element.keyword == "ReferencedSOPInstanceUID"
+    }
