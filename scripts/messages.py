@@ -230,7 +230,6 @@ PAGES = (
             "dicom_node/notices/channel*.py",
             "dicom_node/web/administration/events.py",
             "dicom_node/web/assets.py",
-            "dicom_node/web/devices/drawing.py",
             "dicom_node/web/https.py",
             "dicom_node/web/server.py",
             "dicom_node/web/request_limits.py",

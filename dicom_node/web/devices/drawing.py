@@ -1,7 +1,7 @@
-"""The figures of the device pages, drawn as SVG in the pages' colours."""
+"""The figures of the device pages, drawn as SVG in the pages' colours and their reader's words."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -12,15 +12,20 @@ from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.drift.agreement import Period
 
+# Says words of the node in the language of whoever looks.
+Say = Callable[[str], str]
+
 _SURFACE, _LINE, _TEXT, _WORDS = "#13181d", "#2b343d", "#dbe2e8", "#9aa7b3"
 _ACCENT, _WARM, _GOOD = "#6fb3e8", "#e3b45c", "#7cc7a0"
 _SIZE = (4.6, 3.9)
 _BINS = 8
+# Places of a legend, by the numbers that matplotlib gives them.
+_UPPER_LEFT, _LOWER_RIGHT, _LOWER_CENTER = 2, 4, 8
 _STEPS = 201
 _MOST_NAMED_WEEKS, _HALF_A_WEEK = 14, timedelta(days=4)
 
 
-def roc(cases: LabelCases, point: OperatingPoint, parent: OperatingPoint) -> bytes:
+def roc(cases: LabelCases, point: OperatingPoint, parent: OperatingPoint, say: Say) -> bytes:
     """ROC of some cases, with the thresholds of device and parent on it."""
     thresholds = np.concatenate([[np.inf], np.sort(np.unique(cases.scores))[::-1]])
     found = [_rates(cases, threshold) for threshold in thresholds]
@@ -29,18 +34,18 @@ def roc(cases: LabelCases, point: OperatingPoint, parent: OperatingPoint) -> byt
         axes.plot([each[1] for each in found], [each[0] for each in found], color=_ACCENT, lw=1.8)
         # The parent's is a ring, so that it is seen where both are the same.
         for used, colour, name, style in (
-            (parent, _WARM, "parent", {"ms": 12, "mfc": "none", "mew": 1.8}),
-            (point, _GOOD, "in use", {"ms": 7}),
+            (parent, _WARM, say("Parent"), {"ms": 12, "mfc": "none", "mew": 1.8}),
+            (point, _GOOD, say("In use"), {"ms": 7}),
         ):
             sensitivity, alarms = _rates(cases, used.score_threshold)
             axes.plot([alarms], [sensitivity], "o", color=colour, label=name, **style)
-        axes.set_xlabel("1 − specificity")
-        axes.set_ylabel("sensitivity")
-        axes.legend(frameon=False, labelcolor=_TEXT, loc="lower right")
+        axes.set_xlabel(say("False alarms (1 − specificity)"))
+        axes.set_ylabel(say("Sensitivity"))
+        axes.legend(frameon=False, labelcolor=_TEXT, loc=_LOWER_RIGHT)
     return result.getvalue()
 
 
-def reliability(cases: LabelCases, point: OperatingPoint) -> bytes:
+def reliability(cases: LabelCases, point: OperatingPoint, say: Say) -> bytes:
     """How often a finding is there, by its probability before and after the device's map.
 
     Bins hold equally many cases; a bin's bar is as long as chance may move it (one standard error).
@@ -49,8 +54,8 @@ def reliability(cases: LabelCases, point: OperatingPoint) -> bytes:
         axes.plot([0, 1], [0, 1], color=_LINE, lw=1)
         mapped = point.probability_map.apply(cases.scores)
         for values, colour, name in (
-            (cases.scores, _WARM, "the model's own"),
-            (mapped, _GOOD, "calibrated"),
+            (cases.scores, _WARM, say("The model's own")),
+            (mapped, _GOOD, say("Calibrated")),
         ):
             said, seen, error = zip(*_binned(values, cases), strict=True)
             axes.errorbar(
@@ -64,13 +69,13 @@ def reliability(cases: LabelCases, point: OperatingPoint) -> bytes:
                 capsize=2,
                 label=name,
             )
-        axes.set_xlabel("probability")
-        axes.set_ylabel("share with the finding")
-        axes.legend(frameon=False, labelcolor=_TEXT, loc="upper left")
+        axes.set_xlabel(say("Probability"))
+        axes.set_ylabel(say("Share with the finding"))
+        axes.legend(frameon=False, labelcolor=_TEXT, loc=_UPPER_LEFT)
     return result.getvalue()
 
 
-def thresholds(cases: LabelCases, point: OperatingPoint) -> bytes:
+def thresholds(cases: LabelCases, point: OperatingPoint, say: Say) -> bytes:
     """F1, sensitivity and specificity over the threshold, on the scale that reports show."""
     grid = np.linspace(0, 1, _STEPS)
     mapped = point.probability_map.apply(cases.scores)
@@ -78,19 +83,19 @@ def thresholds(cases: LabelCases, point: OperatingPoint) -> bytes:
     hits = (called & cases.truth).sum(axis=1)
     curves = {
         "F1": (2 * hits / np.maximum(called.sum(axis=1) + cases.positives, 1), _GOOD),
-        "sensitivity": (hits / cases.positives, _ACCENT),
-        "specificity": ((~called & ~cases.truth).sum(axis=1) / cases.negatives, _WARM),
+        say("Sensitivity"): (hits / cases.positives, _ACCENT),
+        say("Specificity"): ((~called & ~cases.truth).sum(axis=1) / cases.negatives, _WARM),
     }
     with _axes() as (axes, result):
         for name, (values, colour) in curves.items():
             axes.plot(grid, values, color=colour, lw=1.6, label=name)
         axes.axvline(point.threshold, color=_TEXT, lw=1, ls="--")
-        axes.set_xlabel("threshold (dashed: in use)")
-        axes.legend(frameon=False, labelcolor=_TEXT, loc="lower center", ncols=3, fontsize=8)
+        axes.set_xlabel(say("Threshold (dashed: in use)"))
+        axes.legend(frameon=False, labelcolor=_TEXT, loc=_LOWER_CENTER, ncols=3, fontsize=8)
     return result.getvalue()
 
 
-def acceptance(periods: Sequence[Period], floor: float) -> bytes:
+def acceptance(periods: Sequence[Period], floor: float, say: Say) -> bytes:
     """The share of accepted verdicts by week, with intervals, and the floor."""
     with _axes(size=(7.6, 2.9), both=False) as (axes, result):
         days = [period.start for period in periods]
@@ -102,7 +107,7 @@ def acceptance(periods: Sequence[Period], floor: float) -> bytes:
         )
         if floor:
             axes.axhline(floor, color=_WARM, lw=1, ls="--")
-        axes.set_ylabel("verdicts accepted")
+        axes.set_ylabel(say("Verdicts accepted"))
         if len(days) <= _MOST_NAMED_WEEKS:
             axes.set_xticks(days)
             axes.set_xlim(days[0] - _HALF_A_WEEK, days[-1] + _HALF_A_WEEK)

@@ -1,9 +1,9 @@
 """The routes of the calibration and drift pages; whoever may see devices."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from ai_engine.calibration.cases import LabelCases
 from ai_engine.calibration.device import EVERY_DEVICE
@@ -12,8 +12,10 @@ from ai_engine.library.earned import reported_labels
 from dicom_node.domain.calibration import CalibrationVersion, gone_back
 from dicom_node.errors import NotFoundError
 from dicom_node.web.devices import drawing
+from dicom_node.web.devices.drawing import Say
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.frame import Frame
+from dicom_node.web.languages import language_of
 from dicom_node.web.sessions import WatchingDevices
 from dicom_node.workflow.devices.calibrate import families, parent_points
 
@@ -22,7 +24,15 @@ DRIFT = "/drift"
 ALL_DEVICES = "all"
 """What URLs call all devices together."""
 
-_Draw = Callable[[DeviceDesk, ModelCard, str, LabelCases], bytes]
+_Draw = Callable[[DeviceDesk, ModelCard, str, LabelCases, Say], bytes]
+
+
+def _say(request: Request, user: WatchingDevices) -> Say:
+    """Return what says words of a figure in its reader's language."""
+    return language_of(request, user).message
+
+
+Saying = Annotated[Say, Depends(_say)]
 
 
 def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
@@ -58,17 +68,14 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
         )
 
     @router.get(CALIBRATION + "/{device}/{label}/{figure}.svg")
-    def figure(
-        user: WatchingDevices, device: str, label: str, figure: str, model: str = ""
-    ) -> Response:
-        del user
+    def figure(say: Saying, device: str, label: str, figure: str, model: str = "") -> Response:
         card, key = _card(desk, model), _key(desk, device)
         if figure not in _FIGURES or label not in {each.name for each in reported_labels(card)}:
             raise NotFoundError(f"there is no figure {figure} of label {label}.")
         (cases,) = desk.calibrating.cases(card, key, label=label).cases
         if not cases.positives or not cases.negatives:
             raise NotFoundError(f"label {label} has no cases of both kinds to draw.")
-        return _svg(_FIGURES[figure](desk, card, key, cases))
+        return _svg(_FIGURES[figure](desk, card, key, cases, say))
 
     return router
 
@@ -94,15 +101,14 @@ def make_drift(frame: Frame, desk: DeviceDesk) -> APIRouter:
         )
 
     @router.get(DRIFT + "/{device}/acceptance.svg")
-    def acceptance(user: WatchingDevices, device: str, model: str = "") -> Response:
-        del user
+    def acceptance(say: Saying, device: str, model: str = "") -> Response:
         card = _card(desk, model)
         if device not in desk.watched(card.name):
             raise NotFoundError(f"device {device} is not known.")
         weeks = desk.watch.weeks(device, card.identity)
         if not weeks:
             raise NotFoundError(f"device {device} has no verdicts of these weeks to draw.")
-        return _svg(drawing.acceptance(weeks, desk.floor))
+        return _svg(drawing.acceptance(weeks, desk.floor, say))
 
     return router
 
@@ -137,16 +143,16 @@ def _points(desk: DeviceDesk, card: ModelCard, key: str, label: str) -> tuple[An
     return (used.calibration.points if used else parents).get(label, parents[label]), parents[label]
 
 
-def _roc(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases) -> bytes:
-    return drawing.roc(cases, *_points(desk, card, key, cases.label))
+def _roc(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, say: Say) -> bytes:
+    return drawing.roc(cases, *_points(desk, card, key, cases.label), say)
 
 
-def _reliability(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases) -> bytes:
-    return drawing.reliability(cases, _points(desk, card, key, cases.label)[0])
+def _reliability(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, say: Say) -> bytes:
+    return drawing.reliability(cases, _points(desk, card, key, cases.label)[0], say)
 
 
-def _thresholds(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases) -> bytes:
-    return drawing.thresholds(cases, _points(desk, card, key, cases.label)[0])
+def _thresholds(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, say: Say) -> bytes:
+    return drawing.thresholds(cases, _points(desk, card, key, cases.label)[0], say)
 
 
 _FIGURES: Mapping[str, _Draw] = {

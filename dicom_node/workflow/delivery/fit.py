@@ -48,7 +48,7 @@ class _Place:
     accepted: frozenset[str]
     sent: dict[str, SentAs]
     drawn: Mapping[str, str]
-    said: Mapping[str, str]
+    said: Mapping[str, str] = field(default_factory=dict)
     made: list[Substitute] = field(default_factory=list)
 
     @property

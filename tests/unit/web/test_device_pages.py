@@ -152,6 +152,17 @@ def test_every_curve_is_drawn(client: TestClient, figure: str) -> None:
     assert answer.text.count("<path") > 20
 
 
+def test_curves_and_their_headings_are_in_the_readers_language(client: TestClient) -> None:
+    address = f"/calibration/{SHIFTED.device_id}/{LABEL}/thresholds.svg"
+    russian = {"Accept-Language": "ru"}
+    # Letters are drawn as paths, with what they say in a comment.
+    assert "<!-- Sensitivity -->" in client.get(address).text
+    assert "<!-- Чувствительность -->" in client.get(address, headers=russian).text
+    page = client.get("/calibration", params={"device": SHIFTED.device_id}, headers=russian).text
+    assert "Надёжность вероятностей" in page
+    assert ">Reliability<" not in page
+
+
 @pytest.mark.parametrize(
     "path",
     [
