@@ -114,6 +114,23 @@ def assigned(owner: type) -> set[str]:
     }
 
 
+@pytest.fixture(scope="module")
+def theirs() -> set[str]:
+    """The private names of the library's modules that classes of ours are built on."""
+    libraries: tuple[ModuleType, ...] = (
+        pynetdicom.acse,
+        pynetdicom.ae,
+        pynetdicom.association,
+        pynetdicom.dimse,
+        pynetdicom.dimse_messages,
+        pynetdicom.dul,
+        pynetdicom.fsm,
+        pynetdicom.service_class,
+        pynetdicom.transport,
+    )
+    return set().union(*(private_names(inspect.getsource(library)) for library in libraries))
+
+
 def test_every_private_name_that_is_used_is_named_here() -> None:
     own = {"_connect"}  # an attribute of ours
 
@@ -148,21 +165,9 @@ def test_the_dictionary_names_transfer_syntaxes() -> None:
     [path for path in sorted(_NETWORK.glob("*.py")) if path != _PRIVATE],
     ids=lambda path: path.stem,
 )
-def test_no_other_module_touches_a_private_name(path: Path) -> None:
+def test_no_other_module_touches_a_private_name(path: Path, theirs: set[str]) -> None:
     """Whatever a class of ours calls ``_name`` is its own: no ancestor in a library has it."""
     source = path.read_text()
-    libraries: list[ModuleType] = [
-        pynetdicom.acse,
-        pynetdicom.ae,
-        pynetdicom.association,
-        pynetdicom.dimse,
-        pynetdicom.dimse_messages,
-        pynetdicom.dul,
-        pynetdicom.fsm,
-        pynetdicom.service_class,
-        pynetdicom.transport,
-    ]
-    theirs = set().union(*(private_names(inspect.getsource(library)) for library in libraries))
     bases = {"Association", "Messages", "Socket", "Server", "Connection", "ServiceProvider"}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):

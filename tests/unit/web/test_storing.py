@@ -90,6 +90,14 @@ def corridor(tmp_path: Path) -> Iterator[Corridor]:
         yield Corridor(stores)
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corridor]:
+    """A corridor into which nothing comes: every test that uses it is refused."""
+    with office_stores(tmp_path_factory.mktemp("untouched")) as stores:
+        stores.received.open()
+        yield Corridor(stores)
+
+
 def part10(tmp_path: Path, number: int = 1, **attributes: Any) -> bytes:
     """A file of one object."""
     return write_part10(tmp_path / f"{number}.dcm", make_dataset(number, **attributes)).read_bytes()
@@ -161,11 +169,11 @@ def test_a_person_sends_with_the_token_of_the_session_and_not_without(
     assert posted(olga, related(data)).status_code == 403
 
 
-def test_who_may_see_images_may_not_send_any_by_that(corridor: Corridor, tmp_path: Path) -> None:
-    text = corridor.token(Permission.IMAGES)
-    reader = TestClient(corridor.application, headers={"Authorization": f"Bearer {text}"})
+def test_who_may_see_images_may_not_send_any_by_that(untouched: Corridor, tmp_path: Path) -> None:
+    text = untouched.token(Permission.IMAGES)
+    reader = TestClient(untouched.application, headers={"Authorization": f"Bearer {text}"})
     assert posted(reader, related(part10(tmp_path))).status_code == 403
-    stranger = TestClient(corridor.application, headers={"Authorization": "Bearer nonsense"})
+    stranger = TestClient(untouched.application, headers={"Authorization": "Bearer nonsense"})
     assert posted(stranger, related(part10(tmp_path))).status_code == 401
 
 
@@ -198,14 +206,14 @@ def test_the_words_of_what_was_refused_name_the_clients_file(
 
 
 def test_an_object_of_another_study_than_the_address_names_is_refused(
-    corridor: Corridor, tmp_path: Path
+    untouched: Corridor, tmp_path: Path
 ) -> None:
-    answer = posted(corridor.client(), related(part10(tmp_path)), path="/1.2.3.4")
+    answer = posted(untouched.client(), related(part10(tmp_path)), path="/1.2.3.4")
     assert answer.status_code == 409
     said = Dataset.from_json(answer.text)
     assert [each.FailureReason for each in said.FailedSOPSequence] == [0xA900]
     assert "ReferencedSOPSequence" not in said
-    assert list(corridor.stores.received.root.rglob("*.dcm")) == []
+    assert list(untouched.stores.received.root.rglob("*.dcm")) == []
 
 
 def test_an_object_larger_than_the_node_takes_is_refused_and_the_next_one_taken(
@@ -245,14 +253,14 @@ def test_an_object_larger_than_the_node_takes_is_refused_and_the_next_one_taken(
     ],
 )
 def test_a_body_that_is_no_objects_gets_a_clear_status(
-    corridor: Corridor, kind: str, body: bytes, status: int
+    untouched: Corridor, kind: str, body: bytes, status: int
 ) -> None:
-    answer = corridor.client().post(
+    answer = untouched.client().post(
         "/dicom-web/studies", content=body, headers={"Content-Type": kind.encode("utf-8")}
     )
     assert answer.status_code == status, answer.text
-    assert len(corridor.associations) == 0
-    assert list(corridor.stores.received.root.rglob("*.dcm")) == []
+    assert len(untouched.associations) == 0
+    assert list(untouched.stores.received.root.rglob("*.dcm")) == []
 
 
 def test_a_preamble_and_an_epilogue_are_no_parts(corridor: Corridor, tmp_path: Path) -> None:
@@ -294,12 +302,12 @@ def test_more_uploads_than_the_node_takes_are_asked_to_come_again(
 
 
 def test_a_representation_that_is_not_made_is_refused_before_the_body_is_read(
-    corridor: Corridor, tmp_path: Path
+    untouched: Corridor, tmp_path: Path
 ) -> None:
-    client = corridor.client()
+    client = untouched.client()
     client.headers["Accept"] = "application/dicom+xml"
     assert posted(client, related(part10(tmp_path))).status_code == 406
-    assert list(corridor.stores.received.root.rglob("*.dcm")) == []
+    assert list(untouched.stores.received.root.rglob("*.dcm")) == []
 
 
 def test_dicomweb_client_stores_and_reads_back(corridor: Corridor, tmp_path: Path) -> None:
