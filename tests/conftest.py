@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.persistence.database import make_engine
@@ -16,8 +17,11 @@ pytest_plugins = ["tests.peers.fixtures"]
 
 
 def pytest_configure() -> None:
-    """Set the DICOM libraries up as every process of the node does."""
+    """Set the DICOM libraries up as every process of the node does, and let examples take time."""
     set_up_dicom_libraries()
+    # How long an example takes says what else the machine does, not what the code is.
+    settings.register_profile("node", deadline=None)
+    settings.load_profile("node")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread, dcmwrite
@@ -10,6 +11,8 @@ from pydicom import Dataset, dcmread, dcmwrite
 from ai_engine.errors import ImageRefusedError
 from ai_engine.preprocessing.radiograph import read_radiograph
 from tests.unit.ai_engine.odd_images import chest, put, words
+
+pytestmark = pytest.mark.slow
 
 NUMBERS = (
     *("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "BitsAllocated", "BitsStored"),
@@ -58,7 +61,7 @@ def _read(dataset: Dataset) -> None:
 
 
 @given(changes())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_any_values_of_pixel_attributes(several: tuple[tuple[str, bytes, str], ...]) -> None:
     dataset = chest()
     for keyword, value, vr in several:
@@ -73,7 +76,7 @@ def test_any_values_of_pixel_attributes(several: tuple[tuple[str, bytes, str], .
     vrs,
     vrs,
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_any_lookup_table(
     sequence: str, descriptor: bytes, data: bytes, vr: str, data_vr: str
 ) -> None:
@@ -86,7 +89,7 @@ def test_any_lookup_table(
 
 
 @given(st.binary(min_size=1, max_size=4), st.floats(0, 1))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_any_damage_of_a_header_as_it_is_stored(damage: bytes, share: float) -> None:
     encoded = BytesIO()
     dcmwrite(encoded, chest(), enforce_file_format=True)

@@ -77,8 +77,9 @@ def test_other_objectives_are_refused(text: str) -> None:
         parse_objective(text)
 
 
+@pytest.mark.slow
 @given(any_cases(), st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_unweighted_figures_are_those_of_scikit_learn(cases: LabelCases, threshold: float) -> None:
     ones = np.ones((1, len(cases)))
     called = cases.scores >= threshold
@@ -98,6 +99,7 @@ def test_draws_take_all_images_of_a_patient_or_none() -> None:
     assert (by_patient[..., 0].sum(axis=1) == 20).all()
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_figure_and_narrow_with_more_cases() -> None:
     few, many = (figures(made_cases(count), 0.5) for count in (60, 3000))
     for found in (few, many):
@@ -129,6 +131,7 @@ def test_figures_of_one_class_are_refused() -> None:
         figures(cases, 0.5)
 
 
+@pytest.mark.slow
 def test_a_device_whose_scores_are_too_high_gets_a_higher_threshold() -> None:
     cases = made_cases(800, shift=-3)
     chosen = choose_threshold(cases, Objective(), former=0.5)
@@ -184,8 +187,9 @@ def test_a_threshold_that_fits_already_is_not_beaten() -> None:
     assert choose_threshold(cases, Objective(), former=best.value).gain <= 0.005
 
 
+@pytest.mark.slow
 @given(any_cases(), st.floats(0.05, 0.95))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_targets_are_reached_on_the_cases(cases: LabelCases, target: float) -> None:
     for aim in ("sensitivity", "specificity"):
         chosen = choose_threshold(cases, parse_objective(f"{aim}={target:.3f}"), former=0.5)
@@ -196,7 +200,7 @@ def test_targets_are_reached_on_the_cases(cases: LabelCases, target: float) -> N
 
 @pytest.mark.slow
 @given(any_cases())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_map_keeps_the_order_and_stays_within_0_and_1(cases: LabelCases) -> None:
     grid = np.linspace(0, 1, 200)
     for fit in FITS.values():
@@ -211,7 +215,7 @@ def test_every_map_keeps_the_order_and_stays_within_0_and_1(cases: LabelCases) -
 
 @pytest.mark.slow
 @given(any_cases())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_maps_are_read_back_as_they_were(cases: LabelCases) -> None:
     for fit in FITS.values():
         made = fit(cases.scores, cases.truth)
@@ -226,6 +230,7 @@ def test_platt_scaling_finds_the_odds_that_were_put_in() -> None:
     assert found.offset == pytest.approx(-1, abs=0.08)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slope", "shift", "expected"),
     [(1.0, 0.0, {Method.NONE, Method.TEMPERATURE}), (0.3, 0.0, {Method.TEMPERATURE}),
@@ -242,6 +247,7 @@ def test_the_map_is_chosen_by_what_is_wrong_with_the_probabilities(
     assert mapped.mean() <= losses[Method.NONE] + 1e-9
 
 
+@pytest.mark.slow
 def test_a_step_is_seen_only_by_isotonic_regression() -> None:
     rng = np.random.default_rng(2)
     scores = rng.random(4000)

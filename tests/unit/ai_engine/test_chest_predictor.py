@@ -224,6 +224,7 @@ def test_overruling_tags_needs_more_certainty_than_passing() -> None:
         guard.check(radiograph(), least=OVERRULING)
 
 
+@pytest.mark.slow
 def test_many_threads_get_their_own_answers() -> None:
     predictor = fake_predictor()
     with ThreadPoolExecutor(4) as pool:

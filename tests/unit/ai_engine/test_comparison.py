@@ -154,6 +154,7 @@ def test_where_no_difference_is_shown_the_possible_loss_is_named() -> None:
     assert f"a loss of up to {lost:.3f} AUC cannot be ruled out" in comparison(BETTER, OPEN).verdict
 
 
+@pytest.mark.slow
 def test_the_report_is_kept_for_people_and_programs(tmp_path: Path) -> None:
     made = comparison(BETTER, WORSE, NOTHING)
     write_report(made, tmp_path)

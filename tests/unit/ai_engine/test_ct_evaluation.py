@@ -22,6 +22,8 @@ from ai_engine.errors import DatasetError
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry
 
+pytestmark = pytest.mark.slow
+
 nibabel = pytest.importorskip("nibabel")
 
 SHAPE, SPACING = (30, 96, 128), (8.0, 2.6, 2.6)

@@ -14,6 +14,8 @@ from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.probability import LogisticMap, logit, sigmoid
 from ai_engine.prediction import ModelIdentity
 
+pytestmark = pytest.mark.slow
+
 MODEL = ModelIdentity(
     name="chest",
     version="1.0.0",

@@ -88,6 +88,7 @@ def test_decisions_fall_into_periods_that_stay_where_they_are() -> None:
     assert rates_over_time([]) == ()
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60))
 def test_kappa_is_scikit_learns_where_that_is_defined(pairs: list[tuple[bool, bool]]) -> None:
     first, second = ([pair[side] for pair in pairs] for side in (0, 1))

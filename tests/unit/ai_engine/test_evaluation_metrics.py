@@ -156,6 +156,7 @@ def test_groups_with_hardly_any_positives_are_left_out() -> None:
     assert measure_split(scored(8), [label], "test") == ()
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     split = scored()
     metrics = measure_split(split, [PNEUMONIA], "test", rounds=20)

@@ -13,7 +13,7 @@ def noise(rows: int, columns: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).random((rows, columns), dtype=np.float32)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.integers(256, 900),
     columns=st.integers(256, 900),

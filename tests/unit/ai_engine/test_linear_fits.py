@@ -10,6 +10,8 @@ from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.operating import balanced_threshold
 from ai_engine.measures.scored import ScoredSplit
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_source_and_either_answer_counts_alike() -> None:
     """Whatever their numbers."""

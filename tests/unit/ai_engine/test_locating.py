@@ -153,6 +153,7 @@ def test_widening_goes_about_a_centimetre_beyond_the_lungs() -> None:
     assert (grown[0], grown[-1]) == (200 - 14, 279 + 14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2500, 2048), (1111, 1999)])
 def test_on_large_images_findings_are_kept_to_the_lungs_as_on_small_ones(
     shape: tuple[int, int],

@@ -537,6 +537,7 @@ def test_what_has_no_one_meaning_is_refused_under_its_own_name(name: str) -> Non
     assert "SYNTHETIC" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_damaged_rle_is_refused_also_where_its_decoder_panics() -> None:
     causes = set()
     for seed in range(20):

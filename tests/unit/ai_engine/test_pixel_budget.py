@@ -17,6 +17,8 @@ from ai_engine.preprocessing.decoding import decode_pixels, require_decodable
 from ai_engine.preprocessing.frame_source import DEFLATED_FRAMES
 from tests.unit.ai_engine.odd_images import COLUMNS, ROWS, chest, pixels, rle, stream
 
+pytestmark = pytest.mark.slow
+
 ENOUGH_FOR_REFUSING = 1.0  # seconds
 
 

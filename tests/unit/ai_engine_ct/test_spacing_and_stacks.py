@@ -13,6 +13,8 @@ from ai_engine.ct.testing import ct_datasets, phantom
 from ai_engine.ct.volume import read_volume
 from ai_engine.library.registry import ModelRegistry
 
+pytestmark = pytest.mark.slow
+
 SIZE = {"shape": (60, 96, 128), "spacing": (4.0, 2.6, 2.6)}
 
 

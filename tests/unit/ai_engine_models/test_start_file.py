@@ -12,6 +12,8 @@ from ai_engine.library.weights_file import read_weights
 from ai_engine.training.recipe_file import load_recipe
 from tests.unit.ai_engine_models.test_weight_import import torch_tensors
 
+pytestmark = pytest.mark.slow
+
 
 def written(folder: Path, *, head: bool) -> Path:
     file = folder / "imagenet.safetensors"

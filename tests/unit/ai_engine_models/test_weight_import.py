@@ -135,6 +135,7 @@ def test_other_networks_are_refused_by_layer(change: Any, words: str) -> None:
     assert isinstance(wrong.value, AiEngineError)
 
 
+@pytest.mark.slow
 def test_an_import_writes_weights_and_a_draft_card(tmp_path: Path) -> None:
     file = tmp_path / "nih.safetensors"
     thresholds = np.full(18, 0.1, np.float32)

@@ -123,6 +123,7 @@ def test_lines_are_read_from_the_end(folder: Path) -> None:
     assert found == MESSAGES[::-1]
 
 
+@pytest.mark.slow
 def test_many_processes_write_one_chain(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     writers = [context.Process(target=_write, args=(tmp_path, name)) for name in "abcd"]

@@ -16,6 +16,8 @@ from bench.devices import DEVICES
 from tests.peers.data import data_root
 from tests.unit.validated import CARD, LABEL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def radiographs() -> list[Radiograph]:

@@ -12,6 +12,8 @@ from dicom_node.audit.chain import files_in
 from dicom_node.audit.errors import AuditError
 from dicom_node.cli.application import application
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[3] / "config"
 
 

@@ -101,6 +101,7 @@ def test_status_of_an_empty_node() -> None:
     assert "Nothing has been received yet" in dicom_node("status").output
 
 
+@pytest.mark.slow
 def test_content_that_conflicts_is_shown_with_what_to_do(tmp_path: Path) -> None:
     dicom_node("migrate")
     engine = make_engine(f"sqlite:///{tmp_path / 'data' / 'hotbase.sqlite'}")

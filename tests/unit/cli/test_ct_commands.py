@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from dicom_node.cli.application import application
 from tests.unit.sr_templates_ct.builders import a_study
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[3] / "config"
 
 

@@ -14,6 +14,8 @@ from tests.unit.builders import EPOCH, STUDY, an_instance
 from tests.unit.cli.test_device_commands import CONFIG, dicom_node
 from tests.unit.persistence.test_hotbase import JOB
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repositories]:

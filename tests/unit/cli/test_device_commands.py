@@ -21,6 +21,8 @@ from tests.schema import give_schemas
 from tests.unit.export.images import small_radiograph
 from tests.unit.validated import Validated, cases_of
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[3] / "config"
 DEVICE = Device(calling_ae="CR1", manufacturer="Acme", model_name="Shifted")
 

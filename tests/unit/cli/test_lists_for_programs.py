@@ -70,6 +70,7 @@ def test_values_are_those_of_the_domain(office: Path) -> None:
     assert [each["version"] for each in models if each["active"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "offered"), [("dicom-node noti", "notify"), ("dicom-node ae ", "probe")]
 )

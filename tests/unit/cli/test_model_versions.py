@@ -67,6 +67,7 @@ def test_a_card_is_shown_with_its_figures_in_one_table() -> None:
     assert str(card.folder) in said
 
 
+@pytest.mark.slow
 def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
     assert "promote frontal-chest-guard 1.1.0" in dicom_node("import", str(trained)).output
     trail = CliRunner().invoke(application, ["audit", "show", "--json"]).output

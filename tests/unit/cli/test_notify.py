@@ -9,6 +9,8 @@ from dicom_node.cli.application import application
 from dicom_node.notices.errors import NoticeError
 from tests.peers.notified import webhook
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[3] / "config"
 _TOKEN = "hush-hush-token"  # noqa: S105 - of a receiver that lives for one test
 

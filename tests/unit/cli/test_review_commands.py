@@ -22,6 +22,8 @@ from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.schema import give_schemas
 from tests.unit.builders import an_instance
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[3] / "config"
 DETAILS = fake_details(readers=1)
 ITEM = DETAILS.item.item_id

@@ -26,6 +26,8 @@ from tests.unit.builders import STUDY, an_instance
 from tests.unit.cli.test_device_commands import CONFIG, dicom_node
 from tests.unit.export.images import small_radiograph
 
+pytestmark = pytest.mark.slow
+
 SHADOW = "1.0.0"
 
 

@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 from dicom_node.cli.application import application
 from dicom_node.errors import ConfigurationError, ConflictError, NotFoundError
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[3] / "config"
 _SECRET = "a quiet dark room"  # noqa: S105 - opens nothing but this test
 

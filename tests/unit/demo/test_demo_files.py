@@ -11,6 +11,8 @@ from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.study_files import by_study, files_below
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 
+pytestmark = pytest.mark.slow
+
 TAKEN_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TINY = ChestOptions(rows=250, columns=200, with_lesion=False)
 

@@ -75,6 +75,7 @@ def _printed(report: Report) -> str:
     return captured.get()
 
 
+@pytest.mark.slow
 def test_findings_are_read_with_probability_threshold_and_verdict(tmp_path: Path) -> None:
     findings = (
         _finding("Pneumonia", "233604007", 0.875),

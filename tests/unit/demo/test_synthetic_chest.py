@@ -12,6 +12,8 @@ from dicom_node.demo.phantom.chest import Chest, ChestOptions, make_chest
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from tests.peers.process import program
 
+pytestmark = pytest.mark.slow
+
 UIDS = StudyUids(study="2.25.1", series="2.25.2", instance="2.25.3")
 TAKEN_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SMALL = ChestOptions(rows=625, columns=512)

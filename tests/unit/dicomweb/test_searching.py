@@ -171,6 +171,7 @@ def test_a_study_counts_what_it_holds_and_says_where_it_is(client: TestClient) -
     assert "00100020" not in series, "the path says which study it is"
 
 
+@pytest.mark.slow
 def test_a_search_across_studies_says_whose_each_series_is(client: TestClient) -> None:
     (series,) = results(client, "/series?Modality=DX")
     assert series["00100020"]["Value"] == ["P2"]

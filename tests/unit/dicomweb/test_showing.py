@@ -53,6 +53,7 @@ def picture(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
+@pytest.mark.slow
 def test_a_thumbnail_of_anything_is_a_small_picture_of_an_image(
     client: TestClient, image: ArchivedObject
 ) -> None:

@@ -252,6 +252,7 @@ def test_pseudonyms_that_anybody_could_compute_are_not_made(content: str, tmp_pa
         kept_pseudonyms(path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # real objects are not always valid
 def test_real_objects_lose_every_name_they_came_with() -> None:
     found = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.classifier.validated import ValidatedCase
@@ -13,6 +14,8 @@ from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import ModelCard, read_card, write_card
 from ai_engine.preprocessing.radiograph import Radiograph
 from dicom_node.finetuning.candidate import with_thresholds
+
+pytestmark = pytest.mark.slow
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

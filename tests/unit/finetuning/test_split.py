@@ -133,6 +133,7 @@ def test_only_the_devices_asked_for_are_learned_from_but_all_are_measured(house:
     assert len({each.case.device for each in made.held_out}) == 2
 
 
+@pytest.mark.slow
 def test_as_many_cases_of_other_devices_are_learned_again_as_are_new(house: House) -> None:
     file_cases(house.warehouse, house.folder, 40)
     file_cases(house.warehouse, house.folder, 120, first=100, device=OTHER_DEVICE)

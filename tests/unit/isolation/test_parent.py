@@ -19,6 +19,8 @@ from dicom_node.node.analyst import TOOLS
 from tests.peers.process import wait_until
 from tests.unit.isolation.desk import HostileDesk, MakeDesk, SlowStart
 
+pytestmark = pytest.mark.slow
+
 LONG = 120.0
 ROOT = Path(__file__).parents[3]
 # What a fork of the parent finds: how many threads there are in it, and how many are left behind.

@@ -240,6 +240,7 @@ def test_an_item_that_reaches_past_the_end_breaks_the_protocol() -> None:
         read_associate_request(associate_rq()[:40])
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_whatever_is_changed_the_library_understands_what_it_is_given(data: st.DataObject) -> None:
     pdu = bytearray(associate_rq())

@@ -11,6 +11,8 @@ from pynetdicom import _config
 
 from dicom_node.network.libraries import set_up_dicom_libraries
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[3]
 _THE_PLACE = Path("dicom_node/network/libraries.py")
 _SWITCHES = ("pydicom.config", "pynetdicom._config")

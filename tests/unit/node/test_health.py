@@ -23,6 +23,8 @@ from dicom_node.node.repositories import Repositories
 from tests.unit.builders import EPOCH, STUDY, an_instance
 from tests.unit.persistence.test_hotbase import JOB
 
+pytestmark = pytest.mark.slow
+
 
 class Usage(NamedTuple):
     """What a disk says of itself."""

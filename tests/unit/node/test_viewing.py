@@ -32,6 +32,7 @@ def viewing() -> Iterator[Viewing]:
     made.stop()
 
 
+@pytest.mark.slow
 def test_it_shows_what_the_plain_way_shows(viewing: Viewing, image: Path) -> None:
     assert viewing.native_frames(image, [1]) == PLAIN.native_frames(image, [1])
     assert viewing.explicit_little(image) == PLAIN.explicit_little(image)

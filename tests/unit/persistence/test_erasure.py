@@ -229,6 +229,7 @@ def test_a_study_that_is_worked_on_is_said_to_be(
     assert [each.busy for each in site.erasing.held(["1.1", "1.2"])] == [True, True]
 
 
+@pytest.mark.slow
 def test_an_erasure_that_broke_off_is_finished_by_asking_again(site: Site) -> None:
     (held,) = site.erasing.held(["1.1"])
     store = erasure.ErasureStore(site.repositories.engine)

@@ -21,6 +21,8 @@ from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.unit.builders import EPOCH, a_described_instance
 from tests.unit.persistence.test_retention import House
 
+pytestmark = pytest.mark.slow
+
 PRIOR_OF_IT = Prior(
     study_instance_uid="1.1",
     prior_study_uid="1.2",

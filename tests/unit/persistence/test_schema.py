@@ -24,6 +24,8 @@ from dicom_node.persistence.database import (
 from dicom_node.persistence.schema import HOTBASE
 from tests.unit.builders import EPOCH, an_instance
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_migrated_schema_is_the_one_in_the_code(engine: sa.Engine) -> None:
     with engine.connect() as connection:

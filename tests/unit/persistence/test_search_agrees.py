@@ -20,6 +20,8 @@ from dicom_node.query.ports import Window
 from dicom_node.query.reading import Query, Rules, make_key
 from tests.unit.builders import an_instance
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     "Müller^Jörg",
     "MULLER^JORG^^Dr",
@@ -169,9 +171,7 @@ def check(engine: sa.Engine, level: Level, query: Query) -> None:
 RULES = st.builds(
     Rules, combined=st.booleans(), empty=st.booleans(), every=st.booleans(), fuzzy=st.booleans()
 )
-MANY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @MANY

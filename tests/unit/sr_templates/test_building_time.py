@@ -5,6 +5,7 @@ import time
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEGLSLossless
 
@@ -21,6 +22,8 @@ from tests.unit.sr_templates.builders import (
     an_image,
     some_pixels,
 )
+
+pytestmark = pytest.mark.slow
 
 ROWS, COLUMNS = 2500, 2048
 BUDGET = 0.150

@@ -24,6 +24,8 @@ from tests.unit.sr_templates.test_forms import items
 from tests.unit.sr_templates.test_verified_report import texts_of
 from tests.unit.sr_templates_ct.builders import a_study
 
+pytestmark = pytest.mark.slow
+
 FOUND, ABSENT = a_finding(probability=0.81), a_negative()
 EARLIER = EarlierResult(
     report=EarlierReport(

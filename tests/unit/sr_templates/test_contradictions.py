@@ -26,6 +26,8 @@ from tests.unit.sr_templates.builders import (
 )
 from tests.unit.sr_templates_ct.builders import a_study
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Dataset], None]
 SECOND = f"{STUDY}.1.2"
 

@@ -26,6 +26,8 @@ from tests.unit.sr_templates.builders import (
     some_pixels,
 )
 
+pytestmark = pytest.mark.slow
+
 LATIN_AND_CYRILLIC = frozenset((*range(0x20, 0x250), *range(0x400, 0x460)))
 
 

@@ -18,6 +18,8 @@ from sr_templates.foreign_objects import MOST_SERIES, adopt
 from sr_templates.series_numbers import series_number
 from sr_templates.validation import problems
 
+pytestmark = pytest.mark.slow
+
 TAKEN = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 MODEL = ModelIdentity(
     name="finder",

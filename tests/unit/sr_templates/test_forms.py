@@ -34,6 +34,8 @@ from tests.unit.sr_templates.builders import (
 )
 from tests.unit.sr_templates_ct.builders import a_study
 
+pytestmark = pytest.mark.slow
+
 EARLIER = SentAs(
     sop_class_uid=COMPREHENSIVE.sop_class_uid,
     sop_instance_uid="2.25.77",

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guides" / "templates.md"
 # What somebody who has followed all steps would ask of the copy.

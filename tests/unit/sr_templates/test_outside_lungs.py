@@ -25,6 +25,8 @@ from tests.unit.sr_templates.builders import (
 )
 from tests.unit.sr_templates.test_presentation_state import states
 
+pytestmark = pytest.mark.slow
+
 DETAIL = "The strongest attention for pneumonia lies outside the lungs."
 
 

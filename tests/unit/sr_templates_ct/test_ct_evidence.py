@@ -20,6 +20,8 @@ from sr_templates.validation import problems
 from tests.unit.sr_templates.builders import a_context
 from tests.unit.sr_templates_ct.builders import Study, a_study, pixels_of
 
+pytestmark = pytest.mark.slow
+
 RED = (255, 45, 35)
 
 

@@ -30,6 +30,8 @@ from tests.peers.reading_room import add_people, settings_in
 from tests.schema import give_schemas
 from tests.unit.web.test_sign_in import sign_in
 
+pytestmark = pytest.mark.slow
+
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _VERSION = re.compile(r'name="version" value="([^"]+)"')
 _ENTRY = {"host": "10.0.0.7", "port": "104", "roles": "modality", "quiet_period": "2"}

@@ -18,6 +18,8 @@ from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_detai
 from tests.peers.office import FAILED, office_application, office_stores
 from tests.unit.web.test_administration import visitor
 
+pytestmark = pytest.mark.slow
+
 _ENTRY = {"title": "DX2", "host": "10.0.0.8", "port": 104, "roles": ["modality"]}
 
 

@@ -45,6 +45,7 @@ def _fetched(client: TestClient, address: str, encoding: str) -> tuple[bytes, in
     return bytes(unpack(raw)), len(raw)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
 def test_a_script_comes_compressed_and_whole(expert: TestClient, encoding: str) -> None:
     address = Assets(STATIC).url("ui/pages.js")

@@ -24,6 +24,8 @@ from tests.schema import give_schemas
 from tests.unit.audit.schema import breaches
 from tests.unit.web.test_sign_in import sign_in
 
+pytestmark = pytest.mark.slow
+
 STUDY, SERIES, IMAGE = "1.2.3.1", "1.2.3.1.1", "1.2.3.1.1.1"
 
 

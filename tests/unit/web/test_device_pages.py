@@ -29,6 +29,8 @@ from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
 from tests.unit.web.test_sign_in import sign_in
 
+pytestmark = pytest.mark.slow
+
 SHIFTED = Device(calling_ae="CR1", manufacturer="Acme", model_name="Shifted")
 RARE = Device(calling_ae="CR2", model_name="<b>Rare</b>")
 

@@ -13,6 +13,8 @@ from tests.peers.office import office_stores
 from tests.unit.web.test_administration import post, visitor
 from tests.unit.web.test_api import machine
 
+pytestmark = pytest.mark.slow
+
 _TOKEN = "hush-hush-token"  # noqa: S105 - of a receiver that lives for one test
 _PAGE = "/notifications"
 

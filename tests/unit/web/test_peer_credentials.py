@@ -14,6 +14,8 @@ from tests.peers.office import office_stores
 from tests.unit.web.test_administration import post, visitor
 from tests.unit.web.test_api import machine
 
+pytestmark = pytest.mark.slow
+
 _SECRET = "an-opening-word"  # noqa: S105 - of no server
 _TITLE = "WEBPACS"
 _ENTRY = "/ae-titles/entry?title=WEBPACS"

@@ -17,6 +17,8 @@ from tests.unit.validated import Validated
 from tests.unit.web.test_device_pages import device_desk
 from tests.unit.web.test_sign_in import sign_in
 
+pytestmark = pytest.mark.slow
+
 ANYBODY, SIGNED_IN = "anybody", "signed in"
 # By the beginning of the path, and "GET" or another method; the longest that fits decides.
 NEEDED: dict[tuple[str, str], str | Permission] = {

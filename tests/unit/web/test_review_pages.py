@@ -38,6 +38,8 @@ from tests.schema import give_schema
 from tests.unit.domain.test_ct_rules import CT
 from tests.unit.web.test_sign_in import sign_in
 
+pytestmark = pytest.mark.slow
+
 ITEM = fake_details(1).item.item_id
 NEWER = fake_details(2).item.item_id
 BERT = Reviewer(

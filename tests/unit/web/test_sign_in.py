@@ -23,6 +23,8 @@ from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_detai
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
 from tests.schema import give_schema
 
+pytestmark = pytest.mark.slow
+
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 

@@ -32,6 +32,8 @@ from tests.peers.office import office_application, office_stores, serving
 from tests.peers.process import wait_until
 from tests.unit.web.test_sign_in import sign_in
 
+pytestmark = pytest.mark.slow
+
 _BOUNDARY = "edge-of-a-part"
 _RELATED = f'multipart/related; type="application/dicom"; boundary={_BOUNDARY}'
 _MOST_OBJECT_BYTES = 3 * 2**20

@@ -19,6 +19,8 @@ from tests.peers.objects import make_dataset, write_part10
 from tests.peers.office import office_stores
 from tests.unit.web.test_storing import Corridor
 
+pytestmark = pytest.mark.slow
+
 _KIND = 'multipart/related; type="application/dicom+json"; boundary=edge'
 NAMED = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": "Müller^Jörg=山田^太郎"}
 Part = tuple[dict[str, str], bytes]

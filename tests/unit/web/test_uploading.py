@@ -15,6 +15,8 @@ from tests.peers.office import ANALYSED, FAILED, UNROUTED, WAITING, office_store
 from tests.unit.web.test_sign_in import sign_in
 from tests.unit.web.test_storing import Corridor
 
+pytestmark = pytest.mark.slow
+
 _SENTENCE = "AI result, not verified: opacity (probability 91 %)."
 
 

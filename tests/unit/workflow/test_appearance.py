@@ -22,6 +22,8 @@ from tests.unit.builders import STUDY, an_instance
 from tests.unit.workflow.test_pipeline import ROUTING_IDENTITY, Works
 from tests.unit.workflow.test_review_corridor import ADA
 
+pytestmark = pytest.mark.slow
+
 ROUTE = Route(
     name="chest",
     model="any",

@@ -20,6 +20,8 @@ from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
 from tests.unit.workflow.test_review_corridor import ADA
 
+pytestmark = pytest.mark.slow
+
 _BONES = replace(FAKE_MODEL, name="bones", version="2.0.0")
 
 

@@ -26,6 +26,8 @@ from tests.unit.builders import EPOCH
 from tests.unit.validated import CARD, LABEL, Validated, cases_of
 from tests.unit.workflow.test_drift import Ledger
 
+pytestmark = pytest.mark.slow
+
 SHIFTED = Device(calling_ae="CR1", model_name="Shifted")
 RARE = Device(calling_ae="CR2", model_name="Rare")
 

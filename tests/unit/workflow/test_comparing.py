@@ -17,6 +17,8 @@ from tests.unit.sr_templates.test_verified_report import texts_of
 from tests.unit.workflow.test_pipeline import Works
 from tests.unit.workflow.test_review_corridor import ADA, decide, only_item, say
 
+pytestmark = pytest.mark.slow
+
 EARLIER_IMAGE, IMAGE, LATER = "1.2.3.1", "1.2.3.2", "1.2.826.0.1.2"
 
 

@@ -24,6 +24,8 @@ from tests.unit.builders import EPOCH, an_entity, an_instance
 from tests.unit.persistence.test_hotbase import JOB
 from tests.unit.workflow.fitted import fitting, proving
 
+pytestmark = pytest.mark.slow
+
 LOST, REFUSED, NEVER = Outcome.LOST, Outcome.REFUSED, Outcome.NEVER
 DAY = 24 * 3600.0
 

@@ -21,6 +21,8 @@ from tests.unit.workflow.external_reports import answer, group, image, outline
 from tests.unit.workflow.test_pipeline import Works
 from tests.unit.workflow.test_review_corridor import ADA, IMAGE, only_item, send_report
 
+pytestmark = pytest.mark.slow
+
 REPORT = "1.2.3.7"
 
 

@@ -22,6 +22,8 @@ from sr_templates.validation import problems
 from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
 
+pytestmark = pytest.mark.slow
+
 OVERLAY = EVIDENCE[EvidenceKind.SC].modality
 MISSING = "Burned In Annotation (0028,0301) has no value (type 1)"
 

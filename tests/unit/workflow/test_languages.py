@@ -16,6 +16,8 @@ from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.fitted import fitting
 from tests.unit.workflow.test_pipeline import Works
 
+pytestmark = pytest.mark.slow
+
 _KINDS = (EvidenceKind.SR, EvidenceKind.SC, EvidenceKind.PDF, EvidenceKind.KO)
 _LATIN = re.compile(r"[A-Za-z]{4,}")
 

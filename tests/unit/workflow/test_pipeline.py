@@ -67,6 +67,8 @@ from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_entity, an_instance
 from tests.unit.workflow.fitted import fitting, proving
 
+pytestmark = pytest.mark.slow
+
 ROUTING_IDENTITY = routing_identity(version="0", manufacturer="m")
 CHEST = Route(name="chest", model="any", modalities=frozenset({"DX"}))
 

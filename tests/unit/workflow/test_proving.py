@@ -18,6 +18,8 @@ from dicom_node.persistence.corridor.commitments import CommitmentStore
 from tests.unit.builders import EPOCH, an_entity
 from tests.unit.workflow.test_courier import DAY, Office
 
+pytestmark = pytest.mark.slow
+
 SENT, RETRYING = DeliveryState.SENT, DeliveryState.RETRYING
 DELIVERED, FAILED = DeliveryState.DELIVERED, DeliveryState.FAILED
 PATIENCE = 3600.0

@@ -42,6 +42,8 @@ from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.sr_templates.test_verified_report import texts_of
 from tests.unit.workflow.test_pipeline import Works, _context, _encoded
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "1.2.3.1"
 ADA = Reviewer(
     user_name="ada", person_name="Expert^Ada", organisation="Clinic", role=ReviewerRole.VERIFIER

@@ -28,6 +28,8 @@ from dicom_node.workflow.ports import Fate, Life
 from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import Works
 
+pytestmark = pytest.mark.slow
+
 _BROKEN = sa.exc.ProgrammingError("SELECT 1", {}, Exception("no such table"))
 _QUICK = RetryPolicy(first_delay=timedelta(milliseconds=50))
 _PATIENCE = 60.0

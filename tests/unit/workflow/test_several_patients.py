@@ -15,6 +15,8 @@ from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import Works
 
+pytestmark = pytest.mark.slow
+
 JANE = {"PatientID": "4711", "PatientName": "Doe^Jane", "PatientBirthDate": "19600131"}
 RICHARD = {"PatientID": "4712", "PatientName": "Roe^Richard", "PatientBirthDate": "19700228"}
 

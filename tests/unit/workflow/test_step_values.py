@@ -252,6 +252,7 @@ class Unguarded:
         steps.run("second", self)
 
 
+@pytest.mark.slow
 def test_the_version_follows_the_order_of_the_steps_and_nothing_else_of_the_code() -> None:
     plain = contract_of(Plain)
     assert contract_of(Reworded) == plain

@@ -11,6 +11,8 @@ from dicom_node.workflow.testing.fakes import FakeModels
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import Works
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def works(engine: sa.Engine, tmp_path: Path) -> Works:

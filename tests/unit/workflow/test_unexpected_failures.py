@@ -27,6 +27,8 @@ from tests.peers.process import wait_until
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import CHEST, ROUTING_IDENTITY, Works
 
+pytestmark = pytest.mark.slow
+
 NAME = "Doe^Jane"
 OTHER = Route(name="other", model="any", modalities=frozenset({"CR"}))
 

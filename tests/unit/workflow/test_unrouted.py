@@ -21,6 +21,8 @@ from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import CHEST, ROUTING_IDENTITY, Works
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def works(engine: sa.Engine, tmp_path: Path) -> Works:
