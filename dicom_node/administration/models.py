@@ -59,6 +59,9 @@ class Library(Protocol):
     def promote(self, model: str, version: str, *, by: str, at: datetime) -> Promotion:
         """Make a version active."""
 
+    def promoted(self) -> frozenset[str]:
+        """Return the models of which a promotion can be taken back."""
+
     def rollback(self, model: str, *, by: str, at: datetime) -> Promotion:
         """Take the newest promotion of a model back."""
 
@@ -149,6 +152,10 @@ class ModelVersions:
         self._prepare(card)
         done = self._library.promote(model, version, by=actor, at=self._clock())
         return self._noted(done, {"anyway": anyway.strip()} if why_not else {})
+
+    def promoted(self) -> frozenset[str]:
+        """Return the models of which a promotion can be taken back."""
+        return self._library.promoted()
 
     def rollback(self, model: str, *, actor: str) -> Promotion:
         """Take the newest promotion of a model back.

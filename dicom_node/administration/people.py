@@ -343,10 +343,15 @@ class People:
         except ConfigurationError as error:
             raise InvalidFieldsError(f"user {name}", {"password": str(error)}) from error
 
+    def irremovable(self) -> frozenset[str]:
+        """Return who can neither be removed nor kept out: the last one who may administer."""
+        administrators = frozenset(each.name for each in self._book.all() if _administers(each))
+        is_last = self._keeps_the_last and len(administrators) == 1
+        return administrators if is_last else frozenset()
+
     def _keep_an_administrator(self, name: str, *, without: bool) -> None:
         """Refuse that the last one who may administer ceases to."""
-        administrators = {each.name for each in self._book.all() if _administers(each)}
-        if self._keeps_the_last and without and administrators == {name}:
+        if without and name in self.irremovable():
             raise ConflictError(
                 f"{name} is the last one with the role {UserRole.ADMIN}: give it to somebody "
                 "else first."

@@ -148,6 +148,14 @@ class StudyDetail:
         """Whether results can be had from the node, held ones aside."""
         return any(one.is_here for each in self.jobs for one in each.evidence)
 
+    @property
+    def has_results_to_send(self) -> bool:
+        """Whether something was sent that has not been removed here since."""
+        return any(
+            each.deliveries and not (each.evidence and all(one.is_removed for one in each.evidence))
+            for each in self.jobs
+        )
+
 
 class Studies:
     """Lists studies, and has them analysed or their results sent once more."""
@@ -199,6 +207,11 @@ class Studies:
             study=self._index.study(study_instance_uid),
             jobs=tuple(map(self._job, self._results.jobs(study_instance_uid))),
         )
+
+    def can_be_analysed(self, study: StudyRecord) -> bool:
+        """Whether a study's images are here, or an archive is named that they are fetched from."""
+        is_whole = study.instance_count > 0 and study.state is not StudyState.PRIOR
+        return is_whole or bool(self._archive)
 
     def rerun(self, study_instance_uid: str, *, actor: str) -> None:
         """Have a study routed and analysed once more; a running node takes it up shortly.

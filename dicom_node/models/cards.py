@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -180,6 +181,16 @@ class ModelCards:
                     weights_digest=card.weights_digest,
                 )
             )
+
+    def promoted(self) -> frozenset[str]:
+        """Return the models of which a promotion can be taken back."""
+        entries = self.journal.entries()
+        found = set()
+        for model in {each.model for each in entries}:
+            with suppress(PromotionError):
+                version_before(self._base, entries, model)
+                found.add(model)
+        return frozenset(found)
 
     def rollback(self, model: str, *, by: str, at: datetime) -> Promotion:
         """Take the newest promotion of a model back.

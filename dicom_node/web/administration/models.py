@@ -41,6 +41,7 @@ class _Pages:
             "models.html",
             models=models,
             active=self.models.active(),
+            promoted=self.models.promoted(),
             suspensions=self.suspensions.all(),
         )
 

@@ -49,6 +49,7 @@ class _Pages:
             user,
             "people.html",
             people=self.people.all(),
+            irremovable=self.people.irremovable(),
             tokens=self.people.tokens(),
             text=text,
             now=self._clock(),
@@ -66,6 +67,7 @@ class _Pages:
             state=state,
             name=name,
             person=self.people.get(name) if name else None,
+            irremovable=self.people.irremovable(),
             roles=_ROLES,
             passwords=self.people.passwords,
         )

@@ -71,6 +71,7 @@ def _add_looking(
             user,
             "studies.html",
             studies=found[:PAGE],
+            can_be_analysed=studies.can_be_analysed,
             shown=shown,
             counts=studies.counts(),
             following=place_of(found[PAGE - 1]) if len(found) > PAGE else "",
@@ -79,11 +80,13 @@ def _add_looking(
 
     @router.get(PATH + "/{uid}")
     def one(request: Request, user: Looking, uid: str) -> Response:
+        detail = studies.detail(uid)
         return frame.page(
             request,
             user,
             "study_detail.html",
-            detail=studies.detail(uid),
+            detail=detail,
+            can_be_analysed=studies.can_be_analysed(detail.study),
             # What kinds of objects were made tells whether something was found.
             is_withheld=user.may(Permission.REVIEW) and withheld(user, uid),
             now=administration.operations.clock(),

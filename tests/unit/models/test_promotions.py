@@ -48,10 +48,12 @@ def test_promotions_are_taken_back_one_by_one(folders: tuple[Path, Path]) -> Non
     cards = ModelCards(*folders)
     cards.promote(NAME, "1.1.0", by="kate", at=AT)
     cards.promote(NAME, "1.2.0", by="kate", at=AT)
+    assert cards.promoted() == {NAME}
     versions = [cards.rollback(NAME, by="tom", at=AT).after for _ in range(2)]
     assert versions == ["1.1.0", "1.0.0"]
     with pytest.raises(PromotionError, match="no promotion is left"):
         cards.rollback(NAME, by="tom", at=AT)
+    assert cards.promoted() == frozenset()
     cards.promote(NAME, "1.2.0", by="kate", at=AT)
     assert cards.rollback(NAME, by="tom", at=AT).after == "1.0.0"
 

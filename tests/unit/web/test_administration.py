@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from pydicom.data import get_testdata_file
 
@@ -16,6 +17,7 @@ from dicom_node.domain.application_entity import Compression, Proof
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
 from dicom_node.node.repositories import Repositories
+from dicom_node.persistence.corridor.tables import INSTANCES
 from dicom_node.web.administration.events import changes
 from tests.peers.office import (
     ANALYSED,
@@ -394,6 +396,26 @@ def test_models_show_their_cards_and_figures_and_what_is_active(onlooker: TestCl
     assert "Limits" in card
     assert "on images that it had not seen" in card
     assert onlooker.get("/models/card?name=none&version=1").status_code == 404
+
+
+def test_no_button_stands_where_it_could_only_fail(
+    client: TestClient, stores: Repositories
+) -> None:
+    assert "/models/rollback" not in client.get("/models").text, "nothing was ever promoted"
+    assert "the only administrator" not in client.get("/people").text
+    post(client, "/people", "/people/disable", name="ada", disabled="1")
+    people = client.get("/people").text
+    assert "the only administrator" in people
+    only = client.get("/people/person?name=otto").text
+    assert "/people/remove" not in only
+    assert "give somebody the role first" in only
+    assert "/people/remove" in client.get("/people/person?name=ada").text
+    again = f"/studies/{FAILED}/rerun"
+    assert again in client.get(f"/studies/{FAILED}").text
+    with stores.engine.begin() as connection:
+        connection.execute(sa.delete(INSTANCES).where(INSTANCES.c.study_instance_uid == FAILED))
+    assert again not in client.get(f"/studies/{FAILED}").text, "its images were removed"
+    assert again not in client.get("/studies").text
 
 
 def test_a_model_is_kept_from_a_device_and_let_look_again(
