@@ -497,7 +497,7 @@ class Node:
 
     def _is_anything_under_way(self) -> bool:
         """Whether sweeps may find something that nobody tells of: time makes it due."""
-        if self._left or self._repositories.waiting.any():  # of hosts, the death is not told either
+        if self._repositories.waiting.any():
             return True
         return self._work is not None and self._work.is_under_way()
 

@@ -216,9 +216,11 @@ class Looks:
             self._delays.tell_in(seconds)
 
     def _net(self) -> float:
-        if self._bell is None:
-            return _RESTING_NET if self._is_resting else _NET
-        return _SHARED_NET if self._bell.is_heard() else 0.0
+        if self._bell is not None and not self._bell.is_heard():
+            return 0.0
+        if self._is_resting:  # there is no delay, so that it does not matter who holds their lock
+            return _RESTING_NET
+        return _NET if self._bell is None else _SHARED_NET
 
     def _running(self) -> Sequence[str]:
         return self._dbos._active_workflows_set.activeList() if self._dbos else ()  # noqa: SLF001

@@ -14,6 +14,7 @@ from dicom_node.persistence.corridor.message_tables import PEER_MESSAGES
 from dicom_node.persistence.corridor.messages import MessageState
 from dicom_node.persistence.corridor.tables import AUDIT, DELIVERIES, STUDIES
 from dicom_node.persistence.corridor.wanted_tables import WANTED_STUDIES
+from dicom_node.persistence.host_tables import CARRIED
 from dicom_node.persistence.review.tables import IS_UNCONCLUDED, REVIEW_ITEMS
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
 
@@ -38,6 +39,8 @@ _WAITING: tuple[tuple[sa.FromClause, tuple[sa.ColumnElement[bool] | sa.TextClaus
     ),
     (REVIEW_ITEMS, (IS_UNCONCLUDED,)),
     (AUDIT, (~AUDIT.c.recorded,)),
+    # Of an association that its host has forgotten, while the database was away, nobody tells.
+    (CARRIED, (sa.true(),)),
 )
 
 

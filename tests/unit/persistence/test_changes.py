@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,13 @@ import sqlalchemy as sa
 
 from dicom_node.persistence.audit import AuditStore
 from dicom_node.persistence.changes import Changes
+from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.tables import AUDIT
 from dicom_node.persistence.database import make_engine
+from dicom_node.persistence.hosts import HostStore
+from tests.peers.process import wait_until
 from tests.schema import give_schema
+from tests.unit.builders import an_instance
 
 _WRITE = """
 import sqlite3, sys
@@ -26,7 +30,7 @@ with sqlite3.connect(sys.argv[1]) as connection:
 def changes(engine: sa.Engine) -> Iterator[Changes]:
     """What has changed since now."""
     made = Changes(engine.url.render_as_string(hide_password=False))
-    made.seen()
+    wait_until(lambda: not made.seen(), "what was before to be counted")
     yield made
     made.close()
 
@@ -40,12 +44,27 @@ def sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
     made.dispose()
 
 
-def test_a_commit_is_seen_once_it_is_one(engine: sa.Engine, changes: Changes) -> None:
-    with engine.connect() as connection:
-        connection.execute(sa.text("CREATE TABLE another (number INTEGER)"))
-        changes.seen()  # on PostgreSQL, that somebody has begun to write is news already
-        connection.commit()
-    assert changes.seen()
+def test_a_commit_is_seen(engine: sa.Engine, changes: Changes) -> None:
+    StudyIndex(engine).record([an_instance("1.1")])
+    wait_until(changes.seen, "the commit to be seen")
+
+
+@pytest.mark.peer
+def test_signs_of_life_are_no_news(migrated_postgres: Callable[[], str]) -> None:
+    url = migrated_postgres()
+    engine, changes = make_engine(url), Changes(url)
+    wait_until(lambda: not changes.seen(), "what was before to be counted")
+    HostStore(engine).hold("scheduler", "host", seconds=1)
+    query = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'leases'"
+
+    def is_counted() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.scalar(sa.text(query)))
+
+    wait_until(is_counted, "the lease to be counted")
+    assert not changes.seen()
+    changes.close()
+    engine.dispose()
 
 
 def test_nothing_is_seen_of_who_reads_or_would_have_written(

@@ -13,6 +13,7 @@ from dicom_node.persistence.corridor.message_tables import PEER_MESSAGES
 from dicom_node.persistence.corridor.tables import AUDIT, DELIVERIES, STUDIES, UtcDateTime
 from dicom_node.persistence.corridor.waiting import WaitingRows
 from dicom_node.persistence.corridor.wanted_tables import WANTED_STUDIES
+from dicom_node.persistence.host_tables import CARRIED
 from dicom_node.persistence.review.tables import REVIEW_ITEMS
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
 from tests.unit.builders import EPOCH, an_instance
@@ -40,6 +41,7 @@ KINDS: dict[str, tuple[sa.Table, dict[str, object], dict[str, object]]] = {
         {"state": "decided", "concluded_at": None},
         {"concluded_at": EPOCH},
     ),
+    "carried": (CARRIED, {}, {}),
     "administered": (AUDIT, {"recorded": False}, {"recorded": True}),
 }
 
@@ -84,7 +86,7 @@ def test_what_time_makes_due_waits_until_it_is_dealt_with(rest: sa.Engine, kind:
         connection.execute(sa.insert(table).values(**filled(table, waits)))
     assert rows.any()
     with rest.begin() as connection:
-        connection.execute(sa.update(table).values(**over))
+        connection.execute(sa.update(table).values(**over) if over else sa.delete(table))
     assert not rows.any()
 
 
