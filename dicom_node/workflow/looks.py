@@ -160,6 +160,8 @@ class Looks:
         )
         # Ends the threads that listen for messages between workflows and that pass them on.
         dbos._sys_db._run_background_processes = False  # noqa: SLF001
+        # Whoever listens on PostgreSQL asks its socket ten times a second until that is closed.
+        dbos._sys_db._cleanup_connections()  # noqa: SLF001
 
         if bell is not None:
             bell.listen(self._hear)

@@ -34,6 +34,7 @@ SOURCES: dict[FunctionType, str] = {
     SystemDatabase._notification_listener_polling: "13239c82c462a9c0",
     PostgresSystemDatabase._notification_listener: "b780614f932cf30b",
     PostgresSystemDatabase.run_notifier: "f29709e4a56e0acc",
+    PostgresSystemDatabase._cleanup_connections: "43a4091cefaae318",
 }
 
 
@@ -151,6 +152,9 @@ class Engine:
 
     class Store:
         _run_background_processes = True
+
+        def _cleanup_connections(self) -> None:
+            """Close nothing."""
 
     def __init__(self, stopping: threading.Event) -> None:
         self.background_thread_stop_events = [threading.Event()]
