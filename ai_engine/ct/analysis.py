@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 from pydicom import Dataset
 
 from ai_engine.ct.air import air_inside
@@ -14,9 +13,9 @@ from ai_engine.ct.grid import reduce_volume
 from ai_engine.ct.high_attenuation import HighAttenuation
 from ai_engine.ct.inhomogeneity import measure
 from ai_engine.ct.key_slices import largest_areas, select_key_slices
-from ai_engine.ct.lungs import LEFT, RIGHT, Labels, find_lungs
+from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks, find_lungs, find_lungs_on
 from ai_engine.ct.mask_source import MaskSource
-from ai_engine.ct.masks import pack_mask
+from ai_engine.ct.masks import pack_label
 from ai_engine.ct.placing import placed
 from ai_engine.ct.regions import LABELS, find_regions, measure_patterns
 from ai_engine.ct.results import Caution, CtAnalysis, Pattern
@@ -56,16 +55,21 @@ def analyse_volume(
         If there are no lungs in it.
     """
     grid = reduce_volume(volume)
-    slices = grid.slices_of(chest_levels(grid, air_inside(grid)), len(volume.hounsfield))
-    analysis = _analysed(volume.part(slices), source or HighAttenuation(), threads)
+    air = air_inside(grid)
+    slices = grid.slices_of(chest_levels(grid, air), len(volume.hounsfield))
+    chest = volume.part(slices)
+    if chest is volume:
+        lungs = find_lungs_on(grid, air, volume, threads=threads)
+    else:
+        lungs = find_lungs(chest, threads=threads)
+    analysis = _analysed(chest, lungs, source or HighAttenuation(), threads)
     return placed(analysis, volume.geometry, slices.start)
 
 
-def _analysed(volume: CtVolume, source: MaskSource, threads: int) -> CtAnalysis:
-    lungs = find_lungs(volume, threads=threads)
+def _analysed(volume: CtVolume, lungs: LungMasks, source: MaskSource, threads: int) -> CtAnalysis:
     mask = source.find(volume, lungs, threads=threads)
     regions = find_regions(volume.geometry, lungs, mask)
-    measurements = measure(volume, lungs, regions.labels > 0)
+    measurements = measure(volume, lungs, regions.labels)
     cautions = find_cautions(volume, lungs, mask, measurements)
     ranges = slice_ranges([_patterns(plane) for plane in regions.labels])
     return CtAnalysis(
@@ -80,10 +84,10 @@ def _analysed(volume: CtVolume, source: MaskSource, threads: int) -> CtAnalysis:
         patterns=measure_patterns(volume.geometry, lungs, regions),
         key_slices=select_key_slices(volume.geometry, lungs, regions),
         outlines=largest_areas(volume.geometry, lungs, regions),
-        right_lung=pack_mask(lungs.labels == RIGHT),
-        left_lung=pack_mask(lungs.labels == LEFT),
+        right_lung=pack_label(lungs.labels, RIGHT),
+        left_lung=pack_label(lungs.labels, LEFT),
         inhomogeneity=tuple(
-            (pattern, pack_mask(regions.labels == LABELS[pattern]))
+            (pattern, pack_label(regions.labels, LABELS[pattern]))
             for pattern in Pattern
             if any(finding.pattern is pattern for finding in regions.findings)
         ),
@@ -99,5 +103,6 @@ def _graded(measurements: Measurements, cautions: Sequence[Caution]) -> Measurem
 
 
 def _patterns(plane: Labels) -> frozenset[Pattern]:
-    present = np.bincount(plane.ravel(), minlength=len(LABELS) + 1) > 0
-    return frozenset(pattern for pattern, label in LABELS.items() if present[label])
+    if not plane.any():
+        return frozenset()
+    return frozenset(pattern for pattern, label in LABELS.items() if (plane == label).any())

@@ -98,9 +98,11 @@ def _bowel(grid: CoarseGrid, air: Mask) -> Mask:
     if not count:
         return core
     numbers = np.arange(1, count + 1)
-    sizes = np.bincount(labels.ravel())[1:]
-    middles = np.array([middle[0] for middle in ndimage.center_of_mass(core, labels, numbers)])
-    means = ndimage.mean(grid.hounsfield, labels, numbers)
+    inside = np.nonzero(labels)
+    own = labels[inside]
+    sizes = np.bincount(own)[1:]
+    middles = np.bincount(own, inside[0])[1:] / sizes
+    means = np.bincount(own, grid.hounsfield[inside])[1:] / sizes
     levels = np.flatnonzero(air.any(axis=(1, 2)))
     counts = np.bincount(grid.hounsfield[air].astype(np.int64) + 1024)
     usual = ndimage.gaussian_filter1d(counts.astype(np.float64), 12.0).argmax() - 1024

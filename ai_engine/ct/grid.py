@@ -4,6 +4,7 @@ Anatomy is found on voxels of about 2 mm, where a chest is two million voxels in
 noise is averaged away; only borders are then drawn at full resolution.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,12 +118,13 @@ def enlarge(plane: Mask, shape: tuple[int, int]) -> Mask:
 def reduce_mask(mask: Mask, grid: CoarseGrid) -> Mask:
     """Bring a mask of the volume to the grid: voxels of which it fills at least half."""
     rows, columns = grid.hounsfield.shape[1:]
-    filled = _average(mask.view(np.uint8) * np.uint8(200), (rows, columns), grid.slices_each)
+    planes = (plane * np.uint8(200) for plane in mask.view(np.uint8))
+    filled = _average(planes, (rows, columns), grid.slices_each)
     return np.asarray(filled >= 100)
 
 
 def _average(
-    planes: npt.NDArray[Any], shape: tuple[int, int], slices_each: int
+    planes: Iterable[npt.NDArray[Any]], shape: tuple[int, int], slices_each: int
 ) -> npt.NDArray[Any]:
     shrunk = [cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA) for plane in planes]
     if slices_each == 1:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.ct.high_attenuation import HIGH_ATTENUATION
-from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks
+from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks
 from ai_engine.ct.morphology import Mask
 from ai_engine.ct.results import LungMeasurement, Severity, Side
 from ai_engine.ct.volume import LIMITS as HOUNSFIELD_LIMITS
@@ -31,17 +31,20 @@ def severity(percentage: float) -> Severity:
 
 
 def measure(
-    volume: CtVolume, lungs: LungMasks, mask: Mask
+    volume: CtVolume, lungs: LungMasks, found: Mask | Labels
 ) -> tuple[LungMeasurement, LungMeasurement, LungMeasurement]:
-    """The right lung's, the left lung's and both lungs' figures (paper 5, equations 1 and 2)."""
+    """The right lung's, the left lung's and both lungs' figures (paper 5, equations 1 and 2).
+
+    Whatever is not 0 in ``found`` is inhomogeneous.
+    """
     densities = np.zeros((3, LAST - FIRST + 1), np.int64)
     dense = np.zeros(3, np.int64)
-    for plane, labels, found in zip(volume.hounsfield, lungs.labels, mask, strict=True):
-        for label in (RIGHT, LEFT):
+    for plane, labels, present in zip(volume.hounsfield, lungs.labels, found, strict=True):
+        for label in (RIGHT, LEFT) if labels.any() else ():
             inside = labels == label
             values = plane[inside].astype(np.intp) - FIRST
             densities[label] += np.bincount(values, minlength=densities.shape[1])
-            dense[label] += np.count_nonzero(found & inside)
+            dense[label] += np.count_nonzero(inside & (present != 0))
     voxel = volume.geometry.voxel_ml
     right, left, both = (
         _measurement(

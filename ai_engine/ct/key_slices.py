@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.ct.contours import outlines
+from ai_engine.ct.counting import by_slice
 from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks
 from ai_engine.ct.regions import LABELS, Regions
 from ai_engine.ct.results import Area, KeySlice, Pattern, Side
@@ -61,13 +62,18 @@ def _largest(
 
 def _areas(labels: Labels, count: int) -> tuple[Areas, ...]:
     """The areas of the labels 1 to ``count``, slice by slice."""
-    table = np.array([np.bincount(plane.ravel(), minlength=count + 1) for plane in labels])
-    return tuple(table[:, number] for number in range(1, count + 1))
+    return tuple(by_slice(labels, count))
 
 
 def _dense_areas(lungs: LungMasks, regions: Regions) -> tuple[Areas, ...]:
     """The areas of any inhomogeneity in the right and in the left lung, slice by slice."""
-    return _areas((regions.labels > 0) * lungs.labels, len(SIDES))
+    found = [
+        by_slice(
+            (regions.labels[index : index + 1] > 0) * lungs.labels[index : index + 1], len(SIDES)
+        )
+        for index in range(len(lungs.labels))
+    ]
+    return tuple(np.concatenate(found, axis=1))
 
 
 def _key_slice(

@@ -60,7 +60,17 @@ def find_lungs(volume: CtVolume, *, threads: int = 2) -> LungMasks:
         If there are no lungs in the volume.
     """
     grid = reduce_volume(volume)
-    air = air_inside(grid)
+    return find_lungs_on(grid, air_inside(grid), volume, threads=threads)
+
+
+def find_lungs_on(grid: CoarseGrid, air: Mask, volume: CtVolume, *, threads: int = 2) -> LungMasks:
+    """Find both lungs of a volume by its coarse grid and the ``air`` inside the body on it.
+
+    Raises
+    ------
+    CtRefusedError
+        If there are no lungs in the volume.
+    """
     airways = find_airways(grid, air)
     gas = find_gas(grid, air, airways)
     aerated = separate(grid, air & ~airways & ~gas.mask, left_is_high=volume.geometry.left_is_high)
@@ -126,8 +136,10 @@ def _refine(volume: CtVolume, outline: _Outline, threads: int) -> Labels:
 def _draw(plane: Hounsfield, outline: _Outline, at: int, brush: Labels) -> Labels:
     shape = (plane.shape[0], plane.shape[1])
     lung = np.asarray(cv2.blur(plane, (3, 3))) < LUNG_WALL
-    lung |= enlarge(outline.dense[at], shape)
-    lung &= ~enlarge(outline.excluded[at], shape)
+    if outline.dense[at].any():
+        lung |= enlarge(outline.dense[at], shape)
+    if outline.excluded[at].any():
+        lung &= ~enlarge(outline.excluded[at], shape)
     drawn = np.zeros(shape, np.uint8)
     for side in (RIGHT, LEFT):
         mine = outline.lungs[at] == side

@@ -4,6 +4,7 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ai_engine.ct.morphology import Mask
 
@@ -26,6 +27,16 @@ class PackedMask:
 
 def pack_mask(mask: Mask) -> PackedMask:
     """Pack a bool mask of three axes."""
-    slices, rows, columns = mask.shape
-    data = zlib.compress(np.packbits(mask).tobytes(), FASTEST)
-    return PackedMask(shape=(slices, rows, columns), data=data)
+    return pack_label(mask.view(np.uint8), 1)
+
+
+def pack_label(labels: npt.NDArray[np.uint8], number: int) -> PackedMask:
+    """Pack the mask of one label, uint8 of three axes, without making it of the whole volume."""
+    slices, rows, columns = labels.shape
+    if rows * columns % 8:  # a slice ends within a byte
+        bits = np.packbits(labels == number)
+    else:
+        bits = np.empty((slices, rows * columns // 8), np.uint8)
+        for index, plane in enumerate(labels):
+            bits[index] = np.packbits(plane == number)
+    return PackedMask(shape=(slices, rows, columns), data=zlib.compress(bits.tobytes(), FASTEST))

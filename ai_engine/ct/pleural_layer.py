@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from ai_engine.ct.air import LUNG_WALL
 from ai_engine.ct.lungs import LungMasks
@@ -77,9 +76,19 @@ def _distances(
     middle, half = float(columns.mean()), max(1.0, (columns[-1] - columns[0]) / 2)
     bones = (smooth > BONE).view(np.uint8)
     count, sections, each, centres = cv2.connectedComponentsWithStats(bones)
-    nearest = ndimage.minimum(away, sections, np.arange(count))
+    nearest = _nearest(away, np.asarray(sections, np.int32), count)
     for index in range(1, count):
         area = each[index, cv2.CC_STAT_AREA] * height * width
         is_lateral = abs(centres[index][0] - middle) / half > LATERAL
         if RIB[0] < area < RIB[1] and is_lateral and nearest[index] < NEAR:
             yield float(nearest[index])
+
+
+def _nearest(
+    away: npt.NDArray[np.float32], sections: npt.NDArray[np.int32], count: int
+) -> npt.NDArray[np.float32]:
+    """The least distance of each section's pixels; of 0, which is no section, infinity."""
+    nearest = np.full(count, np.inf, away.dtype)
+    pixels = np.flatnonzero(sections)
+    np.minimum.at(nearest, sections.ravel()[pixels], away.ravel()[pixels])
+    return nearest

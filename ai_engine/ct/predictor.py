@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydicom import Dataset
 
-from ai_engine.ct.analysis import analyse_ct
+from ai_engine.ct.analysis import analyse_volume
 from ai_engine.ct.high_attenuation import HighAttenuation
 from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
@@ -14,6 +14,7 @@ from ai_engine.ct.refusal import CtRefusedError
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.ct.series import CtSeries, LeftOut, list_series, why_chosen, why_left_out
 from ai_engine.ct.unusual_series import series_remarks
+from ai_engine.ct.volume import CtVolume, read_volume
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity
@@ -102,8 +103,13 @@ class CtPredictor:
     def _analyse(self, series: CtSeries, load: Load) -> CtAnalysis:
         if series.problem is not None:
             raise series.problem
+        volume = self._volume(series, load)
+        return analyse_volume(volume, source=self._source, threads=self._threads)
+
+    def _volume(self, series: CtSeries, load: Load) -> CtVolume:
+        """Read a series; what its objects hold besides is let go of before it is analysed."""
         datasets = [load(uid) for uid in series.sop_instance_uids]
-        return analyse_ct(datasets, source=self._source, threads=self._threads)
+        return read_volume(datasets, threads=self._threads)
 
     def _prediction(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ai_engine.ct.counting import pairs
 from ai_engine.ct.grid import CoarseGrid, reduce_mask
 from ai_engine.ct.inhomogeneity import is_small
 from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks
@@ -52,11 +53,7 @@ def measure_patterns(
     geometry: VolumeGeometry, lungs: LungMasks, regions: Regions
 ) -> tuple[PatternMeasurement, ...]:
     """How much of each lung and of both shows each pattern that was found."""
-    pairs = len(LABELS) + 1
-    counts = np.zeros((3, pairs), np.int64)
-    for plane, inside in zip(regions.labels, lungs.labels, strict=True):
-        numbers = inside.astype(np.intp) * pairs + plane
-        counts += np.bincount(numbers.ravel(), minlength=counts.size).reshape(counts.shape)
+    counts = pairs(lungs.labels, LEFT, regions.labels, len(LABELS))
     rows = {Side.RIGHT: counts[RIGHT], Side.LEFT: counts[LEFT]}
     rows[Side.BOTH] = rows[Side.RIGHT] + rows[Side.LEFT]
     return tuple(

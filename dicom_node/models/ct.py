@@ -22,6 +22,7 @@ from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.loaded import LoadedModels
+from dicom_node.models.memory import give_back
 
 _THREADS = 2
 
@@ -72,7 +73,10 @@ class CtModels:
             headers = [_read(path, pixels=False) for path in paths.values()]
         except CtRefusedError as error:
             raise ModelUnavailableError(str(error)) from error
-        return predictor.predict(headers, lambda uid: _read(paths[uid], pixels=True))
+        try:
+            return predictor.predict(headers, lambda uid: _read(paths[uid], pixels=True))
+        finally:
+            give_back()
 
     def display_pixels(
         self, instance: ReceivedInstance, frame_number: int | None
