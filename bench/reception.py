@@ -1,28 +1,34 @@
-"""Instances per second that the node receives, beside DCMTK's storescp in the same run.
+"""Objects per second that the node receives, beside Orthanc and DCMTK's storescp in the same run.
 
     .venv/bin/python -m bench.reception [--folder FOLDER] [--rounds N] [--receivers N]
         [--reactor waiting|pynetdicom]
 
-Sends CT slices, uncompressed (0.5 MB each) and as they are, with DCMTK's storescu on this
-machine: one process per association, each with objects of its own, without Nagle's delays on
-either side. The node makes every file durable before it answers and storescp does not, so the
-node is measured without fsync as well. Rounds alternate between the servers and the best of each
-counts, so that other work on the machine disturbs all of them alike.
+Sends CT slices of 0.5 MB and radiographs of 10 MB, uncompressed, over one association and over
+eight, with DCMTK's storescu on this machine: one process per association, each with objects of its
+own, without Nagle's delays on either side. The node and Orthanc make every file durable before they
+answer and storescp does not, so the node is measured without fsync as well. Servers take turns, and
+ratios are medians over the rounds, so that other work on the machine disturbs all of them alike;
+processor time is that of the server and all of its processes.
 """
 
 import argparse
 import functools
+import json
 import os
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.uid import generate_uid
+import psutil
+from pydicom import Dataset, dcmread
+from pydicom.uid import DigitalXRayImageStorageForPresentation, generate_uid
 from rich.console import Console
 
 from bench.rows import Row, as_table
@@ -34,18 +40,66 @@ from dicom_node.network.receivers import ReceiverPool
 from tests.peers.process import answers, free_port, running
 
 _CALLING, _CALLED, _PDU = "BENCH", "AINODE", "131072"
-_ASSOCIATIONS = (1, 4)
 _SLICES = Path(os.environ.get("DICOM_NODE_TEST_DATA", "../shared/data")) / "dicom/ct-nlst"
-_PROPOSE = {True: "-x=", False: "-xt"}  # uncompressed, or JPEG-LS lossless
+_ROWS, _COLUMNS = 2500, 2048
+_NODE = "node"
 
-Server = Callable[[Path], AbstractContextManager[int]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What is sent: which objects, over how many associations, how many over each."""
+
+    kind: str
+    associations: int
+    objects: int
+
+    @property
+    def words(self) -> str:
+        """Say it."""
+        return f"{self.kind}, {self.associations} associations of {self.objects}"
+
+
+_SLICE, _RADIOGRAPH = "CT slices of 0.5 MB", "radiographs of 10 MB"
+_LOADS = (
+    Load(kind=_SLICE, associations=1, objects=100),
+    Load(kind=_SLICE, associations=8, objects=40),
+    Load(kind=_RADIOGRAPH, associations=1, objects=12),
+    Load(kind=_RADIOGRAPH, associations=8, objects=3),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where a server listens, and its processes; those that they start count, too."""
+
+    port: int
+    pids: tuple[int, ...]
+
+    def processor_seconds(self) -> float:
+        """Return what its processes have taken, those that have ended included."""
+        seconds = 0.0
+        for pid in self.pids:
+            with suppress(psutil.Error):
+                seconds += sum(psutil.Process(pid).cpu_times()[:4])
+        return seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Objects a second, and milliseconds of processor for each."""
+
+    rate: float
+    milliseconds: float
+
+
+Server = Callable[[Path], AbstractContextManager[Listening]]
 
 
 @contextmanager
 def node(
     folder: Path, *, receivers: int, durable: bool, reactor: Reactor = Reactor.WAITING
-) -> Iterator[int]:
-    """Run the node's receivers; yield their port."""
+) -> Iterator[Listening]:
+    """Run the node's receivers."""
     settings = ArchiveSettings(root=folder, durable=durable)
     StorageArchive(settings).open()
     with ReceiverPool(
@@ -56,45 +110,75 @@ def node(
         access=functools.partial(StaticAccess, {_CALLING: frozenset(Operation)}),
         on_events=lambda _events: None,
     ) as pool:
-        yield pool.port
+        yield Listening(port=pool.port, pids=(os.getpid(), *pool.pids))
 
 
 @contextmanager
-def storescp(folder: Path) -> Iterator[int]:
-    """Run DCMTK's storescp, a process per association, with its largest PDU; yield its port."""
+def storescp(folder: Path) -> Iterator[Listening]:
+    """Run DCMTK's storescp, a process per association, with its largest PDU."""
     port = free_port()
     folder.mkdir(parents=True)
     command = ["storescp", "--fork", "+xa", "-pdu", _PDU, "-od", folder, str(port)]
-    with running(command, log=folder.parent / "storescp.log", ready=lambda: answers(port)):
-        yield port
+    log = folder.parent / "storescp.log"
+    with running(command, log=log, ready=lambda: answers(port)) as process:
+        yield Listening(port=port, pids=(process.pid,))
 
 
-def prepare(source: Path, folder: Path, copies: int, *, uncompressed: bool) -> list[Path]:
-    """Write copies of a folder of Part 10 files, each copy a study of its own."""
-    folders = [folder / str(number) for number in range(copies)]
+@contextmanager
+def orthanc(folder: Path) -> Iterator[Listening]:
+    """Run Orthanc as it comes, open to all: with its own index, durable, without plug-ins."""
+    port, http_port = free_port(), free_port()
+    folder.mkdir(parents=True)
+    configuration = folder / "orthanc.json"
+    settings = {
+        "StorageDirectory": str(folder / "storage"),
+        "DicomAet": _CALLED,
+        "DicomPort": port,
+        "HttpPort": http_port,
+        "RemoteAccessAllowed": False,
+        "DicomAlwaysAllowStore": True,
+    }
+    configuration.write_text(json.dumps(settings))
+    log = folder.parent / "orthanc.log"
+    with running(["Orthanc", configuration], log=log, ready=lambda: answers(port)) as process:
+        yield Listening(port=port, pids=(process.pid,))
+
+
+def prepare(source: Path, folder: Path, load: Load) -> list[Path]:
+    """Write a folder of objects for each association, each a study of its own."""
+    slices = sorted(source.iterdir())
+    folders = [folder / load.kind / str(number) for number in range(load.associations)]
     for target in folders:
-        target.mkdir(parents=True)
-    for number, path in enumerate(sorted(source.iterdir())):
-        dataset = dcmread(path)
-        if uncompressed:
+        if target.is_dir() and len(list(target.iterdir())) >= load.objects:
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        study, series = generate_uid(), generate_uid()
+        for number in range(load.objects):
+            dataset = dcmread(slices[number % len(slices)])
             dataset.decompress()
-        for target in folders:
-            dataset.StudyInstanceUID = generate_uid(entropy_srcs=[str(target)])
-            dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[str(target), "series"])
-            dataset.SOPInstanceUID = generate_uid(entropy_srcs=[str(target), str(number)])
+            if load.kind == _RADIOGRAPH:
+                _as_radiograph(dataset)
+            dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
+            dataset.SOPInstanceUID = generate_uid()
             dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
             dataset.save_as(target / f"{number:04}.dcm")
     return folders
 
 
-def send(port: int, folders: Sequence[Path], *, uncompressed: bool) -> float:
-    """Send each folder over an association of its own; return instances per second in all."""
-    count = sum(len(list(folder.iterdir())) for folder in folders)
-    options = [_PROPOSE[uncompressed], "-pdu", _PDU, "-aet", _CALLING, "-aec", _CALLED, "+sd"]
+def _as_radiograph(dataset: Dataset) -> None:
+    dataset.SOPClassUID, dataset.Modality = DigitalXRayImageStorageForPresentation, "DX"
+    dataset.Rows, dataset.Columns = _ROWS, _COLUMNS
+    dataset.PixelData = os.urandom(_ROWS * _COLUMNS * 2)
+
+
+def send(port: int, folders: Sequence[Path], objects: int) -> float:
+    """Send so many of each folder over an association of its own; return the seconds it took."""
+    options = ["-x=", "-pdu", _PDU, "-aet", _CALLING, "-aec", _CALLED, "127.0.0.1", str(port)]
     begun = time.perf_counter()
     senders = [
         subprocess.Popen(
-            ["storescu", *options, "127.0.0.1", str(port), str(folder)],
+            ["storescu", *options, *sorted(folder.iterdir())[:objects]],
             env={**os.environ, "TCP_NODELAY": "1"},
         )
         for folder in folders
@@ -103,16 +187,20 @@ def send(port: int, folders: Sequence[Path], *, uncompressed: bool) -> float:
     seconds = time.perf_counter() - begun
     if failures:
         sys.exit(f"{len(failures)} of {len(folders)} senders failed")
-    return count / seconds
+    return seconds
 
 
-def measure(server: Server, folders: Sequence[Path], *, uncompressed: bool) -> float:
+def measure(server: Server, folders: Sequence[Path], load: Load) -> Measured:
     """Measure one server once, on an empty folder."""
+    count = load.associations * load.objects
     with (
         tempfile.TemporaryDirectory(prefix="bench-reception-") as name,
-        server(Path(name) / "received") as port,
+        server(Path(name) / "received") as listening,
     ):
-        return send(port, folders, uncompressed=uncompressed)
+        before = listening.processor_seconds()
+        seconds = send(listening.port, folders, load.objects)
+        taken = listening.processor_seconds() - before
+    return Measured(rate=count / seconds, milliseconds=1000 * taken / count)
 
 
 def measure_all(
@@ -122,38 +210,44 @@ def measure_all(
     receivers: int = 2,
     reactor: Reactor = Reactor.WAITING,
 ) -> list[Row]:
-    """Return instances per second of every server, and the node's ratio to ``storescp``."""
+    """Return what each server does, and the node's ratios to the others."""
     source = source or _SLICES
     if not source.is_dir():
         return []
+    run_node = functools.partial(node, receivers=receivers, reactor=reactor)
     servers: dict[str, Server] = {
-        "node": functools.partial(node, receivers=receivers, durable=True, reactor=reactor),
-        "node without fsync": functools.partial(
-            node, receivers=receivers, durable=False, reactor=reactor
-        ),
+        _NODE: functools.partial(run_node, durable=True),
+        "node without fsync": functools.partial(run_node, durable=False),
         "storescp --fork": storescp,
     }
+    if shutil.which("Orthanc"):
+        servers["Orthanc"] = orthanc
     rows: list[Row] = []
-    for uncompressed, kind in ((True, "CT slices of 0.5 MB"), (False, "the same as JPEG-LS")):
-        with tempfile.TemporaryDirectory(prefix="bench-objects-") as name:
-            folders = prepare(source, Path(name), max(_ASSOCIATIONS), uncompressed=uncompressed)
-            for associations in _ASSOCIATIONS:
-                best = dict.fromkeys(servers, 0.0)
-                for _ in range(rounds):
-                    for server, run in servers.items():
-                        rate = measure(run, folders[:associations], uncompressed=uncompressed)
-                        best[server] = max(best[server], rate)
-                rows += _rows(best, f"{kind}, {associations} associations, best of {rounds}")
+    with tempfile.TemporaryDirectory(prefix="bench-objects-") as name:
+        for load in _LOADS:
+            folders = prepare(source, Path(name), load)
+            measured: dict[str, list[Measured]] = {server: [] for server in servers}
+            for turn in range(rounds):
+                order = list(servers) if turn % 2 == 0 else list(reversed(servers))
+                for server in order:
+                    measured[server].append(measure(servers[server], folders, load))
+            rows += _rows(measured, f"{load.words}, medians of {rounds}")
     return rows
 
 
-def _rows(best: dict[str, float], condition: str) -> list[Row]:
-    rows = [
-        Row(name=f"Receiving: {name}", value=rate, unit="instances/s", condition=condition)
-        for name, rate in best.items()
-    ]
-    ratio = best["node"] / best["storescp --fork"]
-    return [*rows, Row(name="Node to storescp", value=ratio, unit="×", condition=condition)]
+def _rows(measured: dict[str, list[Measured]], condition: str) -> list[Row]:
+    def row(name: str, values: Iterator[float], unit: str) -> Row:
+        return Row(name=name, value=statistics.median(values), unit=unit, condition=condition)
+
+    rows = []
+    for server, each in measured.items():
+        rows.append(row(f"Receiving: {server}", (one.rate for one in each), "objects/s"))
+        rows.append(row(f"Processor: {server}", (one.milliseconds for one in each), "ms/object"))
+    for server, each in measured.items():
+        if server != _NODE:
+            pairs = zip(measured[_NODE], each, strict=True)
+            rows.append(row(f"Node to {server}", (own.rate / one.rate for own, one in pairs), "×"))
+    return rows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -55,6 +55,11 @@ class Transfer(Protocol):
         """Who takes their fragments."""
         ...
 
+    @property
+    def within_a_message(self) -> bool:
+        """Whether the rest of an object is to come."""
+        ...
+
     def heard(self) -> None:
         """Take note that the peer has sent something."""
         ...
@@ -322,18 +327,26 @@ class WaitingSocket(PeerSocket):
         Takes P-DATA-TF as they come, and tells whether something else has come, for the library.
         """
         while self._has_come():
-            if not self._transfer.goes_on or not self._next_is_data():
+            if not self._transfer.goes_on:
                 return True
+            if not self._next_is_data():
+                return self.event_queue.empty()
             if not self._took_data() or not self._transfer.goes_on:
                 return False
         return False
 
     def _next_is_data(self) -> bool:
+        """Tell whether a P-DATA-TF has come; where the connection broke, that is an event."""
         self._begin_waiting()
         try:
-            return next_is_data(self._ahead)
-        except OSError:  # whoever reads on meets it again
+            if next_is_data(self._ahead):
+                return True
+        except OSError as error:
+            self._lost(error)
+            self._give_up(_CONNECTION_LOST)
             return False
+        self._transfer.fragments.lost()  # the end has come, and nothing more of an object will
+        return False
 
     def _took_data(self) -> bool:
         try:
@@ -362,6 +375,8 @@ class WaitingSocket(PeerSocket):
         if self._ahead:
             return True
         self._acknowledge(connection)
+        if self._transfer.within_a_message:
+            return True  # the rest of it is to come; who reads it waits
         if isinstance(connection, SSLSocket) and connection.pending():
             return True  # decrypted already: nothing more need come
         # Each turn of the reactor handles one event: do not wait while there are others.

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
 from dicom_node.network.command_set import (
@@ -25,7 +24,7 @@ from dicom_node.network.data_transfer import Fill, encode_data
 from dicom_node.network.errors import MalformedMessageError
 from dicom_node.network.object_buffer import BoundedBuffer, ObjectLimits
 from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
-from dicom_node.network.responses import encode_fault, encode_store_response
+from dicom_node.network.responses import Answer, encode_fault, encode_store_response
 from dicom_node.network.served import misplaced
 
 logger = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ class Messages(DIMSEServiceProvider):
         super().__init__(association)
         self._serving = serving
         self._limits = limits
-        self.msg_queue = MessageQueue(serving)
+        self.msg_queue = self._waiting = MessageQueue(serving)
         self._open_context = 0
         self._encoded_command = b""
         self._command: CommandSet | None = None
@@ -224,17 +223,20 @@ class Messages(DIMSEServiceProvider):
                 logger.warning("message.ignored: an answer to nothing that was asked")
         elif self._received is not None:
             received, self._received = self._received, None
-            request = StoreRequest(received)
-            request.MessageID = command.message_id
-            request.AffectedSOPClassUID = command.affected_class
-            request.AffectedSOPInstanceUID = command.affected_instance
-            self.msg_queue.put((self._open_context, request))
+            request = StoreRequest(command=command, received=received)
+            self._waiting.put((self._open_context, request))
+
+    def answer(self, request: StoreRequest, answer: Answer, context_id: int) -> None:
+        """Send the response that every object gets."""
+        self._send_command(encode_store_response(request.command, answer), context_id)
+
+    @property
+    def within_a_message(self) -> bool:
+        """Whether the rest of an object is to come."""
+        return self._received is not None
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
-        """Send a message; the response that every object gets, the short way."""
-        if isinstance(primitive, C_STORE) and primitive.MessageIDBeingRespondedTo is not None:
-            self._send_command(encode_store_response(primitive), context_id)
-            return
+        """Send any other message."""
         with self._speaking:
             super().send_msg(primitive, context_id)
 
@@ -264,7 +266,7 @@ class MessageQueue(queue.Queue[Any]):
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Have a message served, or let it wait; ``(None, None)`` only wakes the one who serves."""
         context_id, message = item
-        first = isinstance(message, C_STORE) and not self.unfinished_tasks
+        first = isinstance(message, StoreRequest) and not self.unfinished_tasks
         if message is None:
             self._wake_up(item)
         elif not (first and self._serving.store_at_once(message, context_id)):

@@ -18,13 +18,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import AssociationServer
 
 from dicom_node.domain.reception import AssociationEnd
@@ -38,7 +37,8 @@ from dicom_node.network.logs import fields
 from dicom_node.network.messages import IndicationQueue, Messages, RequestQueue
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import AcceptedAssociation
-from dicom_node.network.received_object import Pieces, ReceivedObject
+from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
+from dicom_node.network.responses import Answer
 from dicom_node.network.slots import Place
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,22 @@ _DATA_TRANSFER = "Sta6"  # PS3.8 Table 9-8
 _LONGEST_WAIT = 600.0
 # Serves a message; pynetdicom's primitives have no common type.
 Service = Callable[["ReceivingAssociation", Any, PresentationContext], None]
-Begin = Callable[["ReceivingAssociation", CommandSet, str, Pieces], ReceivedObject]
+
+
+class Storing(Protocol):
+    """Who takes objects; each comes with its transfer syntax."""
+
+    def begin(
+        self, association: "ReceivingAssociation", command: CommandSet, syntax: str, pieces: Pieces
+    ) -> ReceivedObject:
+        """Return what takes the object that a command set announces."""
+        ...
+
+    def store(
+        self, association: "ReceivingAssociation", request: StoreRequest, syntax: str
+    ) -> Answer:
+        """Store an object that has come, and return what is answered; raises nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +100,12 @@ class ReceivingAssociation(AcceptedAssociation):
         place: Place,
         on_end: Callable[[Association], None] | None,
         services: Services = _NO_SERVICES,
-        begin: Begin | None = None,
+        storing: Storing | None = None,
     ) -> None:
         """Serve an accepted connection that holds ``place``.
 
-        ``on_end`` is called when nothing more will happen, ``begin`` returns what takes the
-        object of a command set in a transfer syntax; without it nothing is kept of objects.
+        ``on_end`` is called when nothing more will happen; ``storing`` takes objects, for which
+        there must be one where contexts of storage are accepted.
         """
         super().__init__(server)
         self.place = place
@@ -98,7 +113,7 @@ class ReceivingAssociation(AcceptedAssociation):
         self._stopping = False
         self._awaited: dict[int, queue.SimpleQueue[CommandSet]] = {}
         self._services = services
-        self._begin = begin
+        self._storing_scp = storing
         self.over = threading.Event()
         self.dimse = Messages(self, self, limits=limits)
         self.connection = self._connect(connection, server)
@@ -185,9 +200,9 @@ class ReceivingAssociation(AcceptedAssociation):
     def incoming(self, command: CommandSet, context_id: int, pieces: Pieces) -> ReceivedObject:
         """Return what takes the data set of a C-STORE request."""
         context = self.context(context_id)
-        if context is None or self._begin is None:
+        if context is None or self._storing_scp is None:
             return ReceivedObject(pieces)
-        return self._begin(self, command, str(context.transfer_syntax[0]), pieces)
+        return self._storing_scp.begin(self, command, _syntax(context), pieces)
 
     def loop(self) -> None:
         """Serve until the association ends."""
@@ -195,14 +210,23 @@ class ReceivingAssociation(AcceptedAssociation):
         super().loop()
 
     def serve(self, message: Any, context_id: int) -> None:
-        """Serve a request; a C-STORE whatever its SOP Class, private and unknown ones too."""
+        """Serve a request; objects of private and unknown SOP Classes are stored, too."""
         context = self.context(context_id)
-        if isinstance(message, C_STORE) and context is not None:
-            StorageServiceClass(self).SCP(message, context)
+        if isinstance(message, StoreRequest):
+            self._store(message, context_id)
         elif context is not None and (service := self._service(message, context)):
             service(self, message, context)
         else:
             super().serve(message, context_id)
+
+    def _store(self, request: StoreRequest, context_id: int) -> None:
+        """Have an object stored whatever its SOP Class, and answer."""
+        context = self.context(context_id)
+        if context is None or self._storing_scp is None:
+            raise AssertionError("an object of a context that was not accepted")
+        answer = self._storing_scp.store(self, request, _syntax(context))
+        if self.is_established:
+            cast("Messages", self.dimse).answer(request, answer, context_id)
 
     def _service(self, message: Any, context: PresentationContext) -> Service | None:
         if isinstance(message, C_GET | C_MOVE):
@@ -265,6 +289,10 @@ class ReceivingAssociation(AcceptedAssociation):
         self.connection.hang_up()
 
 
+def _syntax(context: PresentationContext) -> str:
+    return str(context.transfer_syntax[0])
+
+
 class WaitingAssociation(ReceivingAssociation):
     """The acceptor's side of an association, driven by events."""
 
@@ -279,7 +307,7 @@ class WaitingAssociation(ReceivingAssociation):
         place: Place,
         on_end: Callable[[Association], None] | None,
         services: Services = _NO_SERVICES,
-        begin: Begin | None = None,
+        storing: Storing | None = None,
     ) -> None:
         """Serve an accepted connection that holds ``place``."""
         self._serving = self._storing = False
@@ -290,7 +318,7 @@ class WaitingAssociation(ReceivingAssociation):
             place=place,
             on_end=on_end,
             services=services,
-            begin=begin,
+            storing=storing,
         )
         self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
         self.dul.to_provider_queue = RequestQueue(self.connection.ring)
@@ -320,6 +348,11 @@ class WaitingAssociation(ReceivingAssociation):
     def fragments(self) -> Messages:
         """Who takes what comes."""
         return cast("Messages", self.dimse)
+
+    @property
+    def within_a_message(self) -> bool:
+        """Whether the rest of an object is to come, and nothing else to do."""
+        return self.fragments.within_a_message and self.goes_on
 
     def send_at_once(self, pdu: bytes) -> bool:
         """Send a P-DATA-TF from the thread that sends, in its turn."""

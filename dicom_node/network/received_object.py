@@ -5,7 +5,7 @@ object that fits into it is stored whole. A larger one is handed on piece by pie
 hashed and on its way to the disk while the rest of it is still to come.
 """
 
-from pynetdicom.dimse_primitives import C_STORE
+from dataclasses import dataclass
 
 from dicom_node.domain.reception import (
     Announcement,
@@ -15,6 +15,7 @@ from dicom_node.domain.reception import (
     ObjectTooLargeError,
     StoredObject,
 )
+from dicom_node.network.command_set import CommandSet
 
 PIECE_BYTES = 2**20
 """Bytes of an unfinished object that stay in memory: a CT slice, but no radiograph."""
@@ -139,10 +140,9 @@ class ReceivedObject:
             incoming.close()
 
 
-class StoreRequest(C_STORE):
-    """A C-STORE request whose data set is not the library's to hold."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequest:
+    """A C-STORE request and its data set; the library's own costs a fifth of a millisecond."""
 
-    def __init__(self, received: ReceivedObject) -> None:
-        """Ask for ``received`` to be stored."""
-        super().__init__()
-        self.received = received
+    command: CommandSet
+    received: ReceivedObject

@@ -213,7 +213,7 @@ def _server(
         handlers=[*scp.handlers(), *finding, *reporting],
         on_end=scp.on_end,
         services=Services(retrieve=retrieve, commitment=commitment),
-        begin=scp.begin,
+        storing=scp,
         tls=server_context(task.settings.tls) if task.settings.tls else None,
         reactor=task.settings.reactor,
     )

@@ -4,21 +4,29 @@ A receiver sends one per object; by way of pydicom it costs as much as hashing h
 """
 
 import struct
-
-from pynetdicom.dimse_primitives import C_STORE
+from dataclasses import dataclass
 
 from dicom_node.network.command_set import C_STORE_RQ, NO_DATA_SET, RESPONSE, CommandSet, Fault
+from dicom_node.network.status import COMMENT_LENGTH
 
 
-def encode_store_response(response: C_STORE) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an object is answered: the status, and in words why it is not stored."""
+
+    status: int
+    comment: str = ""
+
+
+def encode_store_response(request: CommandSet, answer: Answer) -> bytes:
     """Return the command set of a C-STORE response, in Implicit VR Little Endian."""
     return _encoded(
         C_STORE_RQ | RESPONSE,
-        message_id=response.MessageIDBeingRespondedTo or 0,
-        status=response.Status or 0,
-        comment=response.ErrorComment or "",
-        sop_class=str(response.AffectedSOPClassUID or ""),
-        sop_instance=str(response.AffectedSOPInstanceUID or ""),
+        message_id=request.message_id,
+        status=answer.status,
+        comment=answer.comment[:COMMENT_LENGTH],
+        sop_class=request.affected_class,
+        sop_instance=request.affected_instance,
     )
 
 

@@ -68,7 +68,7 @@ STORE_MEANING: Mapping[int, str] = MappingProxyType(
     }
 )
 
-_COMMENT_LENGTH = 64  # Error Comment (0000,0902) is LO
+COMMENT_LENGTH = 64  # Error Comment (0000,0902) is LO
 
 
 def store_status(error: NodeError) -> int:
@@ -104,5 +104,5 @@ def response(status: int, comment: str) -> Dataset:
     """Return the status elements of a DIMSE response (PS3.7 Section 9.3.1.2)."""
     elements = Dataset()
     elements.Status = status
-    elements.ErrorComment = comment[:_COMMENT_LENGTH]
+    elements.ErrorComment = comment[:COMMENT_LENGTH]
     return elements

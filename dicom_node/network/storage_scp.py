@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
-from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -42,11 +41,11 @@ from dicom_node.network.events import (
 from dicom_node.network.logs import fields
 from dicom_node.network.reactor import ReceivingAssociation
 from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
+from dicom_node.network.responses import Answer
 from dicom_node.network.status import (
     NOT_AUTHORIZED,
     PROCESSING_FAILURE,
     SUCCESS,
-    response,
     store_status,
 )
 
@@ -94,7 +93,6 @@ class StorageScp:
         return [
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ESTABLISHED, self._on_established),
-            (evt.EVT_C_STORE, self._on_c_store),
             (evt.EVT_RELEASED, self._on_ended),
             (evt.EVT_ABORTED, self._on_ended),
         ]
@@ -103,23 +101,28 @@ class StorageScp:
         self,
         association: ReceivingAssociation,
         command: CommandSet,
-        transfer_syntax_uid: str,
+        syntax: str,
         pieces: Pieces,
     ) -> ReceivedObject:
         """Return what takes the object that a C-STORE request announces."""
         open_ = self._open.get(association)
         if open_ is None or Operation.STORE not in open_.permitted:
             return ReceivedObject(pieces)
-        announced = Announcement(
+        return ReceivedObject(
+            pieces,
+            store=self._store,
+            announced=self._announced(open_, command, syntax),
+            max_bytes=self._max_object_bytes,
+        )
+
+    def _announced(self, open_: _Open, command: CommandSet, syntax: str) -> Announcement:
+        return Announcement(
             sop_class_uid=command.affected_class,
             sop_instance_uid=command.affected_instance,
-            transfer_syntax_uid=transfer_syntax_uid,
+            transfer_syntax_uid=syntax,
             calling_ae=open_.request.calling_ae,
             called_ae=open_.request.called_ae,
             received_at=self._now(),
-        )
-        return ReceivedObject(
-            pieces, store=self._store, announced=announced, max_bytes=self._max_object_bytes
         )
 
     def on_end(self, association: Association) -> None:
@@ -224,44 +227,38 @@ class StorageScp:
             )
         )
 
-    def _on_c_store(self, event: Event) -> int | Dataset:
+    def store(
+        self, association: ReceivingAssociation, request: StoreRequest, syntax: str
+    ) -> Answer:
         """Answer 0x0000 only when the object is durable and the main process has been told.
 
         Statuses: 0x0000; 0xA700, 0xA701 out of resources; 0xA900 not the announced instance;
         0xC001, 0xC002 cannot understand; 0x0110 processing failure (PS3.4 Annex B.2.3).
         """
-        open_ = self._open[event.assoc]
-        request = cast("StoreRequest", event.request)
-        announced = Announcement(
-            sop_class_uid=str(request.AffectedSOPClassUID),
-            sop_instance_uid=str(request.AffectedSOPInstanceUID),
-            transfer_syntax_uid=str(event.context.transfer_syntax),
-            calling_ae=open_.request.calling_ae,
-            called_ae=open_.request.called_ae,
-            received_at=self._now(),
-        )
-        received = request.received
         try:
-            return self._answer(open_, received, announced)
+            open_ = self._open[association]
+            announced = self._announced(open_, request.command, syntax)
+            return self._answer(open_, request.received, announced)
+        except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
+            _log_unexpected("instance.failed", error)
+            return Answer(PROCESSING_FAILURE, f"unexpected {type(error).__name__}")
         finally:
-            received.close()
+            request.received.close()
 
-    def _answer(
-        self, open_: _Open, received: ReceivedObject, announced: Announcement
-    ) -> int | Dataset:
+    def _answer(self, open_: _Open, received: ReceivedObject, announced: Announcement) -> Answer:
         if Operation.STORE not in open_.permitted:  # the context is for what C-GET sends
-            return response(NOT_AUTHORIZED, "this AE title may retrieve, not store")
+            return Answer(NOT_AUTHORIZED, "this AE title may retrieve, not store")
         try:
             self._take(open_, received, announced)
         except ReceptionStoppedError as error:  # it is durable, but nobody knows of it yet
-            return response(store_status(error), str(error))
+            return Answer(store_status(error), str(error))
         except NodeError as error:
             return self._refuse(open_, announced, received, store_status(error), str(error))
         except Exception as error:  # noqa: BLE001  # a peer is answered whatever went wrong
             _log_unexpected("instance.failed", error)
             reason = f"unexpected {type(error).__name__}"
             return self._refuse(open_, announced, received, PROCESSING_FAILURE, reason)
-        return SUCCESS
+        return Answer(SUCCESS)
 
     def _take(self, open_: _Open, received: ReceivedObject, announced: Announcement) -> None:
         """Store the object and tell the main process, or raise the error that says why not."""
@@ -281,7 +278,7 @@ class StorageScp:
         received: ReceivedObject,
         status: int,
         reason: str,
-    ) -> Dataset:
+    ) -> Answer:
         kept_as = received.refuse(announced, status=status, reason=reason)
         logger.warning(
             "instance.refused %s",
@@ -305,7 +302,7 @@ class StorageScp:
                 at=announced.received_at,
             )
         )
-        return response(status, reason)
+        return Answer(status, reason)
 
     def _tell(self, event: ReceptionEvent) -> None:
         """Tell the main process what it can do without when it is gone."""

@@ -18,7 +18,7 @@ from dicom_node.network.errors import ReceptionError
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import ConnectionHandler
-from dicom_node.network.reactor import ASSOCIATIONS, Begin, Reactor, Services
+from dicom_node.network.reactor import ASSOCIATIONS, Reactor, Services, Storing
 from dicom_node.network.slots import AssociationSlots, Place
 
 logger = logging.getLogger(__name__)
@@ -71,13 +71,13 @@ class ReceiverServer(ThreadedAssociationServer):
         handlers: list[tuple[Any, Callable[..., Any]]],
         on_end: Callable[[Association], None] | None = None,
         services: Services | None = None,
-        begin: Begin | None = None,
+        storing: Storing | None = None,
         tls: SSLContext | None = None,
         reactor: Reactor = Reactor.WAITING,
     ) -> None:
         """Accept from ``listener``, with pynetdicom event ``handlers`` on every association.
 
-        ``begin`` returns what takes an object (`ReceivingAssociation`).
+        ``storing`` takes the objects.
         """
         self._tls = tls
         self._listener = listener
@@ -88,7 +88,7 @@ class ReceiverServer(ThreadedAssociationServer):
         self.handlers = handlers
         self.on_end = on_end
         self.services = services or Services()
-        self.begin = begin
+        self.storing = storing
         self._bell, self._rope = socket.socketpair()
         self._is_over, self._has_ended = threading.Event(), threading.Event()
         super().__init__(ae, listener.getsockname(), ae.ae_title, [], request_handler=_Connection)
@@ -202,7 +202,7 @@ class _Connection(ConnectionHandler):
             place=place,
             on_end=server.on_end,
             services=server.services,
-            begin=server.begin,
+            storing=server.storing,
         )
         place.drop = association.drop
         del server.places[self.request]  # from here on the association gives it back

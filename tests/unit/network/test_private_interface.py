@@ -27,7 +27,6 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dul import DULServiceProvider
-from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import (
     AssociationServer,
     AssociationSocket,
@@ -78,7 +77,6 @@ SOURCES = {
     (DULServiceProvider, "run_reactor"): "780cd7ed323ef3bb",
     (DULServiceProvider, "_read_pdu_data"): "4679cb00a659ff5f",
     (DULServiceProvider, "_is_transport_event"): "6868c3eee650bc3f",
-    (StorageServiceClass, "SCP"): "e52a51b4066c9fc1",
 }
 
 

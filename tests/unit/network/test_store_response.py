@@ -4,7 +4,8 @@ import pytest
 from pynetdicom.dimse_messages import C_STORE_RSP
 from pynetdicom.dimse_primitives import C_STORE
 
-from dicom_node.network.responses import encode_store_response
+from dicom_node.network.command_set import read_command_set
+from dicom_node.network.responses import Answer, encode_store_response
 
 
 def by_pynetdicom(response: C_STORE) -> bytes:
@@ -27,4 +28,5 @@ def test_is_what_pynetdicom_encodes(status: int, comment: str | None, instance: 
     if comment is not None:
         response.ErrorComment = comment  # type: ignore[assignment]  # declared as None
 
-    assert encode_store_response(response) == by_pynetdicom(response)
+    request = read_command_set(by_pynetdicom(response))
+    assert encode_store_response(request, Answer(status, comment or "")) == by_pynetdicom(response)
