@@ -13,10 +13,15 @@ from ai_engine.library.card import ModelCard
 
 
 class Precision(StrEnum):
-    """Precision of the arithmetic. BF16 is for models whose deviation was measured."""
+    """Precision of the arithmetic.
+
+    AUTO is BF16 where the processor has it and the card states that it changes hardly anything, and
+    F32 everywhere else.
+    """
 
     F32 = "f32"
     BF16 = "bf16"
+    AUTO = "auto"
 
 
 class OpenVinoBackend:
@@ -32,13 +37,15 @@ class OpenVinoBackend:
         model
             The ``.xml`` file, its ``.bin`` beside it.
         precision
-            What the arithmetic is done in; processors without BF16 do it in float32.
+            What the arithmetic is done in; processors without BF16 do it in float32. AUTO is for
+            `load`, which knows a card; here it is float32.
         threads
             How many threads one inference uses; None leaves it to OpenVINO (all cores).
         """
+        self.precision = Precision.F32 if precision is Precision.AUTO else precision
         settings: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": precision.value,
+            "INFERENCE_PRECISION_HINT": self.precision.value,
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
@@ -59,6 +66,8 @@ class OpenVinoBackend:
         threads: int | None = None,
     ) -> "OpenVinoBackend":
         """Compile the model of a card, converting it into the cache first where needed."""
+        if precision is Precision.AUTO and _takes_bf16(card):
+            precision = Precision.BF16
         return cls(converted_model(card, cache), precision=precision, threads=threads)
 
     def predict(self, batch: FloatArray) -> Activation:
@@ -68,3 +77,10 @@ class OpenVinoBackend:
         results = self._local.request.infer([np.ascontiguousarray(batch, dtype=np.float32)])
         # Copies: the request's own tensors are overwritten by the thread's next inference.
         return Activation(probabilities=results[0].copy(), features=results[1].copy())
+
+
+def _takes_bf16(card: ModelCard) -> bool:
+    """Whether bf16 was measured to change hardly anything, and the processor computes in it."""
+    if card.bf16 is None or not card.bf16.is_harmless:
+        return False
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

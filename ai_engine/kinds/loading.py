@@ -10,7 +10,7 @@ from ai_engine.inference.choice import DEFAULT, BackendChoice, open_backend
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.input_channels import ChannelSource
 from ai_engine.inference.network import Network
-from ai_engine.inference.openvino_backend import OpenVinoBackend
+from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.kinds.channels import channel_card
 from ai_engine.kinds.guarding import Guard, Unguarded
@@ -49,16 +49,23 @@ class Loading:
     authorization: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def of(self, card: ModelCard) -> "Loading":
-        """Another model, loaded alike; helpers always run on OpenVINO in float32."""
-        return replace(self, card=card, choice=DEFAULT)
+        """Another model, loaded alike; helpers always run on OpenVINO, as `backend` says."""
+        return replace(self, card=card, choice=BackendChoice(precision=self._precision))
 
     def chosen_backend(self) -> Backend:
         """The model on the back end that was chosen."""
         return open_backend(self.card, self.choice, cache=self.cache, threads=self.threads)
 
     def backend(self) -> Backend:
-        """The model on OpenVINO, in float32."""
-        return OpenVinoBackend.load(self.card, cache=self.cache, threads=self.threads)
+        """The model on OpenVINO: in float32, or where that wasn't asked for, as its card allows."""
+        return OpenVinoBackend.load(
+            self.card, cache=self.cache, threads=self.threads, precision=self._precision
+        )
+
+    @property
+    def _precision(self) -> Precision:
+        """That of a model whose precision nobody chose by itself."""
+        return Precision.F32 if self.choice.precision is Precision.F32 else Precision.AUTO
 
     def network(self) -> Network:
         """The model as a network of several inputs or outputs, on OpenVINO."""

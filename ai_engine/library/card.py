@@ -8,12 +8,15 @@ import dataclasses
 import hashlib
 import json
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ai_engine.errors import ModelFolderError
+from ai_engine.library.half_precision import Bf16Change
 from ai_engine.library.kinds import known_kind
 from ai_engine.library.names import own_file, put_in_place, require_digest, require_name
 from ai_engine.library.program import Program, read_program
@@ -111,7 +114,7 @@ class ModelCard:
     (0018,0015) and View Position (0018,5101) that the model is for; empty where the card doesn't
     say. With ``exclusive`` exactly one of the labels holds. ``youngest`` and ``oldest`` are the
     ages in years that the model is for; 0 where the card limits none. Others are remarked upon, or
-    refused with ``refuses_other_ages``.
+    refused with ``refuses_other_ages``. ``bf16`` is what that arithmetic was measured to change.
 
     ``name``, ``version``, ``architecture``, ``weights_file`` and ``weights_digest`` become parts of
     paths: a card with one that isn't fit for it cannot exist (ValueError).
@@ -156,6 +159,7 @@ class ModelCard:
     tensors: Tensors | None = None
     service: Service | None = None
     program: Program | None = None
+    bf16: Bf16Change | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that are no part of a path."""
@@ -281,8 +285,15 @@ def render_card(card: ModelCard) -> str:
     return "\n".join(lines) + "\n"
 
 
-_TABLES = ("tensors", "service", "program")
-"""Fields that are tables of their own."""
+_TABLES: Mapping[str, Callable[[dict[str, Any]], Any]] = MappingProxyType(
+    {
+        "tensors": read_tensors,
+        "service": lambda row: Service(**row),
+        "program": read_program,
+        "bf16": lambda row: Bf16Change(**row),
+    }
+)
+"""Fields that are tables of their own, and what reads them."""
 
 
 def described_digest(card: ModelCard) -> str:
@@ -318,13 +329,7 @@ def _card(folder: Path, table: dict[str, Any]) -> ModelCard:
     metrics = tuple(Metric(**row) for row in table.pop("metrics", ()))
     channels = tuple(_channel(row) for row in table.pop("channels", ()))
     kind = known_kind(table.pop("kind"))
-    tables: dict[str, Any] = {}
-    if "tensors" in table:
-        tables["tensors"] = read_tensors(table.pop("tensors"))
-    if "service" in table:
-        tables["service"] = Service(**table.pop("service"))
-    if "program" in table:
-        tables["program"] = read_program(table.pop("program"))
+    tables = {name: read(table.pop(name)) for name, read in _TABLES.items() if name in table}
     if "service" in tables or "program" in tables:
         table.setdefault("weights_digest", "")
     plain: dict[str, Any] = {

@@ -220,8 +220,8 @@ class InferenceSettings(_Section):
     """File with what services that run models are told of who asks; empty: nothing."""
     service_patience: float = Field(default=86400.0, ge=0)
     """Seconds for which a study waits for a service that is away; then its job fails."""
-    precision: str = Field(default="f32", pattern="^(f32|bf16)$")
-    """Arithmetic of the CPU back end: f32, or bf16 (faster; differs slightly)."""
+    precision: str = Field(default="auto", pattern="^(auto|f32|bf16)$")
+    """Arithmetic of the CPU back end: f32, bf16 (faster), or auto: bf16 where a card allows it."""
 
 
 class WorkerSettings(_Section):

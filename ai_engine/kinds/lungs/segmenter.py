@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.inference.backend import Backend
-from ai_engine.inference.views import model_view
+from ai_engine.inference.views import model_batch, model_view
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity, Region
 from ai_engine.preprocessing.geometry import FloatImage, Mask
@@ -108,11 +108,12 @@ class LungSegmenter:
     def outline(self, radiograph: Radiograph) -> LungOutline:
         """Look at a frontal radiograph; the masks are made when somebody asks for them."""
         view = model_view(self._card, radiograph)
-        pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
-        shown, mirrored = self._backend.predict(pair).probabilities[..., 0]
+        batch = model_batch(self._card, view.values[..., np.newaxis])
+        found = self._backend.predict(batch).probabilities[..., 0]
+        found[1:] = found[1:, :, ::-1]  # the mirror image's, where the card wants both
         return LungOutline(
             model=self._card.identity,
-            probabilities=np.asarray((shown + mirrored[:, ::-1]) / 2, dtype=np.float32),
+            probabilities=found.mean(axis=0, dtype=np.float32),
             region=view.region,
             shape=(radiograph.rows, radiograph.columns),
             threshold=self._card.labels[0].threshold,

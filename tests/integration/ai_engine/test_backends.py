@@ -1,5 +1,6 @@
 """OpenVINO serves what TensorFlow trained, and a node never loads TensorFlow."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 
 from ai_engine.errors import BackendError, ModelFolderError
@@ -16,6 +18,7 @@ from ai_engine.inference.keras_process import run_on_openvino_keras
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL
 from ai_engine.library.card import ModelCard
+from ai_engine.library.half_precision import Bf16Change
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.prediction import Region
 
@@ -126,6 +129,22 @@ def test_half_precision_stays_near(chest: ModelCard, cache: Path, batch: np.ndar
     full = OpenVinoBackend.load(chest, cache=cache, threads=2).predict(batch)
     half = OpenVinoBackend.load(chest, cache=cache, threads=2, precision=Precision.BF16)
     np.testing.assert_allclose(half.predict(batch).probabilities, full.probabilities, atol=0.05)
+
+
+@pytest.mark.parametrize(("low", "takes"), [(-0.001, True), (-0.003, False)])
+def test_bf16_is_chosen_where_a_card_says_that_it_changes_hardly_anything(
+    guard: ModelCard, cache: Path, low: float, takes: bool
+) -> None:
+    change = Bf16Change(measure="dice", images=9, change=0.0, low=low, high=0.001)
+    says = dataclasses.replace(guard, bf16=change)
+    has = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    for asked, card, given in (
+        (Precision.AUTO, says, Precision.BF16 if takes and has else Precision.F32),
+        (Precision.AUTO, guard, Precision.F32),
+        (Precision.F32, says, Precision.F32),
+    ):
+        backend = OpenVinoBackend.load(card, cache=cache, threads=1, precision=asked)
+        assert backend.precision is given
 
 
 def test_answers_dont_change_under_a_threads_next_inference(guard: ModelCard, cache: Path) -> None:

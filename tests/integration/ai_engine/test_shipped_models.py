@@ -11,6 +11,8 @@ from pydicom.errors import InvalidDicomError
 from ai_engine.datasets.cxr import Split, read_cxr
 from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import ImageRefusedError
+from ai_engine.inference.choice import BackendChoice
+from ai_engine.inference.openvino_backend import Precision
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.guard.evaluation import MISTAKES
 from ai_engine.kinds.guarding import OVERRULING, passes
@@ -21,6 +23,7 @@ from ai_engine.kinds.lungs.loading import load_segmenter
 from ai_engine.kinds.lungs.segmenter import LungSegmenter
 from ai_engine.kinds.shipped import LUNG_MODEL
 from ai_engine.library.registry import ModelRegistry, read_active_versions, verify_weights
+from ai_engine.measures.overlap import dice
 from ai_engine.measures.shortcuts.cues import CUES
 from ai_engine.measures.shortcuts.measuring import ALL_CUES
 from ai_engine.measures.shortcuts.report import METRIC
@@ -127,6 +130,22 @@ def test_both_lungs_are_outlined_on_real_chests(
     columns = [np.flatnonzero(mask.any(axis=0)).mean() / shown.columns
                for mask in (fields.image_left, fields.image_right)]  # fmt: skip
     assert columns[0] < 0.5 < columns[1]
+
+
+def test_lungs_are_the_same_in_the_precision_that_their_card_allows(
+    test_radiographs: list[Radiograph], lung_segmenter: LungSegmenter, cache: Path
+) -> None:
+    card = lung_segmenter.card
+    assert card.bf16 is not None
+    assert card.bf16.is_harmless
+    choice = BackendChoice(precision=Precision.AUTO)
+    allowed = load_segmenter(Loading(card=card, cache=cache, threads=2, choice=choice))
+    agreement = [
+        dice(allowed.segment(shown).both, lung_segmenter.segment(shown).both)
+        for shown in test_radiographs[::12]
+    ]
+    assert min(agreement) > 0.98
+    assert np.mean(agreement) > 0.995
 
 
 def test_lungs_are_outlined_as_people_drew_them(

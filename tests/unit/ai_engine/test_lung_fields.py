@@ -79,7 +79,8 @@ class _HalfDark:
         )
 
 
-def test_a_radiograph_is_outlined_on_its_own_grid() -> None:
+@pytest.mark.parametrize("flip_averaging", [True, False])
+def test_a_radiograph_is_outlined_on_its_own_grid(flip_averaging: bool) -> None:
     truth = rectangles(LEFT, RIGHT)
     pixels = np.where(truth, 0.2, 0.8).astype(np.float32)
     content = Region(left=0, top=0, right=120, bottom=100)
@@ -87,6 +88,7 @@ def test_a_radiograph_is_outlined_on_its_own_grid() -> None:
         chest_card(Path()),
         kind="segmenter",
         input_size=128,
+        flip_averaging=flip_averaging,
         labels=(Label(name="Lungs", title="Lungs", threshold=0.5),),
     )
     segmenter = LungSegmenter(card, _HalfDark())

@@ -11,6 +11,7 @@ import pytest
 from ai_engine.errors import ModelFolderError, ModelNotFoundError
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import CARD_NAME, Metric, ModelCard, read_card, render_card, write_card
+from ai_engine.library.half_precision import Bf16Change
 from ai_engine.library.registry import ModelRegistry, read_active_versions, verify_weights
 from ai_engine.library.weights_file import assign_weights, digest, read_weights, write_weights
 from ai_engine.models.catalogue import build
@@ -36,6 +37,29 @@ def test_a_card_reads_back_as_written(tmp_path: Path) -> None:
     )
     write_card(card)
     assert read_card(tmp_path) == card
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "is_harmless"),
+    [(-0.0001, 0.0003, True), (-0.0093, 0.0043, False), (-0.001, 0.0021, False)],
+)
+def test_a_card_says_what_bf16_changes_and_whether_that_is_much(
+    tmp_path: Path, low: float, high: float, is_harmless: bool
+) -> None:
+    change = Bf16Change(measure="dice", images=75, change=0.0, low=low, high=high, data="x")
+    write_card(dataclasses.replace(chest_card(tmp_path), bf16=change))
+    read = read_card(tmp_path).bf16
+    assert read == change
+    assert read is not None
+    assert read.is_harmless is is_harmless
+
+
+def test_what_is_no_interval_of_a_change_is_refused(tmp_path: Path) -> None:
+    table = '[bf16]\nmeasure = "dice"\nimages = 75\nchange = 0.1\nlow = 0.0\nhigh = 0.01\n'
+    text = render_card(chest_card(tmp_path)).replace("[[labels]]", f"{table}\n[[labels]]", 1)
+    (tmp_path / CARD_NAME).write_text(text, encoding="utf-8")
+    with pytest.raises(ModelFolderError, match="change does not lie between low and high"):
+        read_card(tmp_path)
 
 
 @pytest.mark.parametrize(
