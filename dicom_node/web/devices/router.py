@@ -12,7 +12,7 @@ from ai_engine.library.earned import reported_labels
 from dicom_node.domain.calibration import CalibrationVersion, gone_back
 from dicom_node.errors import NotFoundError
 from dicom_node.web.devices import drawing
-from dicom_node.web.devices.drawing import Say
+from dicom_node.web.devices.drawing import DARK, LIGHT, Look
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.frame import Frame
 from dicom_node.web.languages import language_of
@@ -24,15 +24,16 @@ DRIFT = "/drift"
 ALL_DEVICES = "all"
 """What URLs call all devices together."""
 
-_Draw = Callable[[DeviceDesk, ModelCard, str, LabelCases, Say], bytes]
+_Draw = Callable[[DeviceDesk, ModelCard, str, LabelCases, Look], bytes]
 
 
-def _say(request: Request, user: WatchingDevices) -> Say:
-    """Return what says words of a figure in its reader's language."""
-    return language_of(request, user).message
+def _look(request: Request, user: WatchingDevices, light: bool = False) -> Look:
+    """Return in whose language and in which colours a figure is drawn."""
+    say = language_of(request, user).message
+    return Look(say=say, colours=LIGHT if light else DARK)
 
 
-Saying = Annotated[Say, Depends(_say)]
+Seen = Annotated[Look, Depends(_look)]
 
 
 def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
@@ -68,14 +69,14 @@ def make_calibration(frame: Frame, desk: DeviceDesk) -> APIRouter:
         )
 
     @router.get(CALIBRATION + "/{device}/{label}/{figure}.svg")
-    def figure(say: Saying, device: str, label: str, figure: str, model: str = "") -> Response:
+    def figure(look: Seen, device: str, label: str, figure: str, model: str = "") -> Response:
         card, key = _card(desk, model), _key(desk, device)
         if figure not in _FIGURES or label not in {each.name for each in reported_labels(card)}:
             raise NotFoundError(f"there is no figure {figure} of label {label}.")
         (cases,) = desk.calibrating.cases(card, key, label=label).cases
         if not cases.positives or not cases.negatives:
             raise NotFoundError(f"label {label} has no cases of both kinds to draw.")
-        return _svg(_FIGURES[figure](desk, card, key, cases, say))
+        return _svg(_FIGURES[figure](desk, card, key, cases, look))
 
     return router
 
@@ -101,14 +102,14 @@ def make_drift(frame: Frame, desk: DeviceDesk) -> APIRouter:
         )
 
     @router.get(DRIFT + "/{device}/acceptance.svg")
-    def acceptance(say: Saying, device: str, model: str = "") -> Response:
+    def acceptance(look: Seen, device: str, model: str = "") -> Response:
         card = _card(desk, model)
         if device not in desk.watched(card.name):
             raise NotFoundError(f"device {device} is not known.")
         weeks = desk.watch.weeks(device, card.identity)
         if not weeks:
             raise NotFoundError(f"device {device} has no verdicts of these weeks to draw.")
-        return _svg(drawing.acceptance(weeks, desk.floor, say))
+        return _svg(drawing.acceptance(weeks, desk.floor, look))
 
     return router
 
@@ -143,16 +144,20 @@ def _points(desk: DeviceDesk, card: ModelCard, key: str, label: str) -> tuple[An
     return (used.calibration.points if used else parents).get(label, parents[label]), parents[label]
 
 
-def _roc(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, say: Say) -> bytes:
-    return drawing.roc(cases, *_points(desk, card, key, cases.label), say)
+def _roc(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, look: Look) -> bytes:
+    return drawing.roc(cases, *_points(desk, card, key, cases.label), look)
 
 
-def _reliability(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, say: Say) -> bytes:
-    return drawing.reliability(cases, _points(desk, card, key, cases.label)[0], say)
+def _reliability(
+    desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, look: Look
+) -> bytes:
+    return drawing.reliability(cases, _points(desk, card, key, cases.label)[0], look)
 
 
-def _thresholds(desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, say: Say) -> bytes:
-    return drawing.thresholds(cases, _points(desk, card, key, cases.label)[0], say)
+def _thresholds(
+    desk: DeviceDesk, card: ModelCard, key: str, cases: LabelCases, look: Look
+) -> bytes:
+    return drawing.thresholds(cases, _points(desk, card, key, cases.label)[0], look)
 
 
 _FIGURES: Mapping[str, _Draw] = {

@@ -208,7 +208,7 @@ class DriftWatch:
             model_name=drift.model.name,
             at=drift.measured_at,
             actor=DRIFT_JOB,
-            reason=f"experts accepted {_in_words(found)}, the floor is {floor:.0%}",
+            reason=f"experts accepted {_in_words(found)}, the floor is {100 * floor:.0f} %",
         )
         self._observations.suspend(suspension)
         _LOG.error(
@@ -221,8 +221,8 @@ class DriftWatch:
 
 def _in_words(found: Rate) -> str:
     return (
-        f"{found.hits} of {found.among} verdicts, {found.value:.0%} "
-        f"(95 % interval {found.low:.0%} to {found.high:.0%})"
+        f"{found.hits} of {found.among} verdicts, {100 * found.value:.0f} % "
+        f"(95 % interval {100 * found.low:.0f} % to {100 * found.high:.0f} %)"
     )
 
 

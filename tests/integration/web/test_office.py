@@ -12,11 +12,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from ai_engine.calibration.objective import Objective
 from dicom_node.domain.study import StudyState
 from dicom_node.node.repositories import Repositories
 from tests.peers.chromium import chromium
 from tests.peers.office import ANALYSED, FAILED, office_application, office_stores, serving
 from tests.peers.reading_room import PASSWORD
+from tests.unit.validated import CARD, Validated, cases_of
+from tests.unit.web.test_device_pages import SHIFTED, device_desk
+from tests.unit.web.test_permissions import NoUploads
 
 pytestmark = pytest.mark.peer
 _PATIENCE = 60_000
@@ -43,6 +47,9 @@ PAGES = {
     "changes": "/changes",
     "audit": "/audit",
     "api": "/docs",
+    "calibration": f"/calibration?device={SHIFTED.device_id}",
+    "drift": "/drift",
+    "upload": "/upload",
 }
 
 
@@ -54,7 +61,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
 
 @pytest.fixture(scope="module")
 def address(stores: Repositories) -> Iterator[str]:
-    with serving(office_application(stores)) as made:
+    validated = Validated()
+    cases_of(SHIFTED, validated, 120, shift=-4, seed=1)
+    desk = device_desk(stores, validated)
+    desk.calibrating.calibrate(CARD.name, objective=Objective(), actor="otto")
+    with serving(office_application(stores, devices=desk, uploads=NoUploads())) as made:
         yield made
 
 
@@ -106,6 +117,23 @@ def test_every_page_is_accessible_by_day_and_night_and_fits_desk_and_phone(
         found = Axe().run(desk)
         assert found.violations_count == 0, found.generate_report()
     assert refused == []
+
+
+def test_the_page_to_sign_in_is_accessible_and_fits_a_phone(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    for scheme in ("dark", "light"):
+        page = browser.new_page(base_url=address, viewport=_PHONE, color_scheme=scheme)
+        page.goto("/")
+        page.get_by_label("Name").fill("otto")
+        page.get_by_label("Password").fill("not this one")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("Name or password is not right.")).to_be_visible()
+        _keep(page, f"sign-in-{scheme}", tmp_path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        page.close()
 
 
 def test_an_ae_title_is_added_and_what_is_wrong_is_said_beside_its_field(

@@ -118,7 +118,7 @@ def test_rejections_are_an_alert_and_below_the_floor_a_suspension() -> None:
     _, ledger = measured(validated, floor_acceptance=0.75)
     suspension = ledger.suspended[DEVICE.device_id]
     assert suspension.actor == DRIFT_JOB
-    assert "the floor is 75%" in suspension.reason
+    assert "the floor is 75 %" in suspension.reason
 
 
 def test_a_model_that_somebody_resumed_is_judged_by_what_it_said_since() -> None:
