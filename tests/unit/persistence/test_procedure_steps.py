@@ -24,6 +24,7 @@ from dicom_node.domain.review.review import (
 from dicom_node.domain.study import StudyState
 from dicom_node.domain.subject import Subject
 from dicom_node.persistence.corridor.attributes import keep_attributes
+from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.review.queue import HotbaseReviewQueue
 from dicom_node.persistence.ups import procedure_steps
@@ -40,6 +41,8 @@ from dicom_node.ups.service import ProcedureSteps
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.unit.builders import a_described_instance, an_instance
+from tests.unit.persistence.test_hotbase import JOB
+from tests.unit.persistence.test_retention import REPORT
 from tests.unit.ups.requests import KEY, a_performance, a_request
 
 LEASE = timedelta(minutes=15)
@@ -421,6 +424,22 @@ def test_an_analysis_follows_its_study(engine: sa.Engine, store: HotbaseSteps) -
     assert index.reopen(study) == 2
     inputs, _ = store.references(done)
     assert [each.sop_instance_uid for each in inputs] == [an_instance().sop_instance_uid]
+
+
+def test_steps_name_results_that_can_be_had_alone(engine: sa.Engine, store: HotbaseSteps) -> None:
+    """What is held back or was removed is given to nobody who asks the node for it."""
+    StudyIndex(engine).record([an_instance(study_instance_uid=JOB.study_instance_uid)])
+    hotbase = Hotbase(engine)
+    hotbase.add_job(JOB, at=datetime(2026, 1, 1, tzinfo=UTC))
+    hotbase.keep_evidence(
+        [
+            replace(REPORT, job_id=JOB.job_id),
+            replace(REPORT, sop_instance_uid="9.7", job_id=JOB.job_id, path=""),
+            replace(REPORT, sop_instance_uid="9.8", job_id=JOB.job_id, problems=("broken",)),
+        ]
+    )
+    found = store.results(JOB.study_instance_uid)
+    assert [each.sop_instance_uid for each in found] == [REPORT.sop_instance_uid]
 
 
 @pytest.mark.parametrize(
