@@ -402,6 +402,8 @@ def test_results_of_a_study_with_images_stay(house: House) -> None:
 
     assert not house.retention(rule).run().results
     assert all(each.exists() for each in files)
+    named = set(house.hotbase.evidence_paths())
+    assert named == {"report.dcm", "1.1/overlay.dcm", "1.1/other.dcm"}, "nothing is an orphan"
 
 
 def test_results_stay_whose_report_no_destination_has(house: House) -> None:
