@@ -12,12 +12,16 @@ taken later.
 """
 
 import heapq
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import psycopg
 from dbos import DBOS
+from dbos._sys_db_postgres import PostgresSystemDatabase
 
 # Seconds after which threads look without news; where hosts share a database, below the five for
 # which one of them may hold the lock of those who see to delays (test_looks names DBOS' constant).
@@ -160,9 +164,8 @@ class Looks:
         )
         # Ends the threads that listen for messages between workflows and that pass them on.
         dbos._sys_db._run_background_processes = False  # noqa: SLF001
-        # Whoever listens on PostgreSQL asks its socket ten times a second until that is closed.
-        dbos._sys_db._cleanup_connections()  # noqa: SLF001
-
+        if isinstance(dbos._sys_db, PostgresSystemDatabase):  # noqa: SLF001
+            _end_listening(dbos._sys_db)  # noqa: SLF001
         if bell is not None:
             bell.listen(self._hear)
 
@@ -226,3 +229,17 @@ class Looks:
 
     def _running(self) -> Sequence[str]:
         return self._dbos._active_workflows_set.activeList() if self._dbos else ()  # noqa: SLF001
+
+
+def _end_listening(store: PostgresSystemDatabase) -> None:
+    """End the wait for notifications of a thread that is to end: it looks ten times a second.
+
+    Closing its connection would not wake it, but leave it with a number that another connection
+    may have by then. What it reads is at its end instead, and it closes the connection itself.
+    """
+    with store._listener_thread_lock:  # noqa: SLF001  # until it is connected
+        held = store.notification_conn
+        connection: object = held.dbapi_connection if held else None
+        if isinstance(connection, psycopg.Connection):
+            with socket.socket(fileno=os.dup(connection.fileno())) as shared:
+                shared.shutdown(socket.SHUT_RDWR)

@@ -3,6 +3,7 @@
 import os
 import resource
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -117,6 +118,11 @@ def test_what_one_host_queues_another_begins_at_once(receiver: RemoteWorkflows, 
     wait_for(lambda: ward.studies == ["1.2.1"])
     receiver.analyse_when_quiet("1.2.2", 0.5)
     wait_for(lambda: ward.studies == ["1.2.1", "1.2.2"])
+
+
+def test_nobody_waits_for_messages_between_workflows(worker: WorkBell) -> None:
+    wait_for(worker.is_heard)
+    wait_for(lambda: not any("run_notif" in each.name for each in threading.enumerate()))
 
 
 def test_a_bell_is_heard_again_after_the_database_was_away(postgres: PostgreSql, url: str) -> None:

@@ -153,9 +153,6 @@ class Engine:
     class Store:
         _run_background_processes = True
 
-        def _cleanup_connections(self) -> None:
-            """Close nothing."""
-
     def __init__(self, stopping: threading.Event) -> None:
         self.background_thread_stop_events = [threading.Event()]
         self._background_jobs_stop_event = stopping
