@@ -36,6 +36,8 @@ _BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _OWN_KIND = frozenset({"DS", "IS", "PN", "UI"})
 _PIXELS = 0x7FE00000
 _LONGEST_SHORT = 0xFFFE
+# Sequences within each other: reports have 10 or so. What lies deeper stays as it came.
+_DEEPEST = 50
 
 
 def readable(data: Buffer, transfer_syntax_uid: str) -> bytes | None:
@@ -103,6 +105,7 @@ class _Rewriting:
     def __init__(self, dataset: EncodedDataset) -> None:
         self._dataset = dataset
         self._order = ">" if dataset.big_endian else "<"
+        self._depth = 0
         self.has_changed = False
         self.read: set[int] = set()
         self.emptied: set[int] = set()
@@ -154,6 +157,8 @@ class _Rewriting:
 
     def _sequence(self, element: Element, whole: Buffer, stated: str) -> Buffer:
         """Write a sequence anew, with delimiters for lengths, where something in it has changed."""
+        if self._depth == _DEEPEST:
+            return whole
         before, self.has_changed = self.has_changed, False
         items = [self._item(start, end) for start, end in self._items(element)]
         inner, self.has_changed = self.has_changed, before or self.has_changed
@@ -172,7 +177,9 @@ class _Rewriting:
             return
 
     def _item(self, start: int, end: int) -> bytes:
-        pieces = self.elements(start, end)
+        self._depth += 1
+        pieces = tuple(self.elements(start, end))
+        self._depth -= 1
         return b"".join((self._mark(ITEM, UNDEFINED_LENGTH), *pieces, self._mark(ITEM_END, 0)))
 
     def _written(self, element: Element, vr: str, value: Buffer | None = None) -> bytes:

@@ -62,7 +62,22 @@ def _read(path: Path, *, stop_before_pixels: bool) -> Dataset:
 
 
 def metadata(archived: ArchivedObject, *, root: str) -> JsonDataset:
-    """Return an object's attributes, large binary ones as ``BulkDataURI`` below ``root``."""
+    """Return an object's attributes, large binary ones as ``BulkDataURI`` below ``root``.
+
+    Raises
+    ------
+    UnknownResourceError
+        When the file is gone, is no DICOM object, or nests its sequences without end.
+    """
+    try:
+        return _described(archived, root)
+    except RecursionError as error:
+        raise UnknownResourceError(
+            "sequences of this object lie too deep in each other to be told as JSON"
+        ) from error
+
+
+def _described(archived: ArchivedObject, root: str) -> JsonDataset:
     dataset = header(archived.path)
     base = (
         f"{root}/studies/{archived.study_instance_uid}/series/{archived.series_instance_uid}"

@@ -15,7 +15,10 @@ from dicom_node.archive.header import read_header
 from dicom_node.archive.object_file import mended_elements, read_object
 from dicom_node.archive.part10 import encode_head, file_meta
 from dicom_node.archive.readable import mended, readable
+from dicom_node.dicomweb.data_sets import metadata
+from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.domain.mended import MendedElements
+from dicom_node.query.catalogue import ArchivedObject
 from tests.peers.objects import announcement, encoded
 from tests.unit.ai_engine.odd_images import chest
 
@@ -156,3 +159,34 @@ def test_a_value_that_the_attribute_cannot_have_is_known_to_count_as_empty() -> 
     source.add_new(0x00280106, "LO", "Q")  # an odd number of bytes, which no US has
     data = encoded(source).replace(b"\x28\x00\x06\x01LO\x02\x00Q ", b"\x28\x00\x06\x01??\x01\x00Q")
     assert mended(data, EXPLICIT) == MendedElements(emptied=(0x00280106,))
+
+
+def _nested(depth: int) -> bytes:
+    """A data set with sequences in each other; the innermost Rows has no VR."""
+    inner = struct.pack("<HH2sHH", 0x0028, 0x0010, b"??", 2, 512)
+    for _ in range(depth):
+        item = struct.pack("<HHL", 0xFFFE, 0xE000, len(inner)) + inner
+        inner = struct.pack("<HH2sHL", 0x0040, 0x0275, b"SQ", 0, len(item)) + item
+    data = encoded(chest())
+    place = data.index(struct.pack("<HH", 0x7FE0, 0x0010))
+    return data[:place] + inner + data[place:]
+
+
+@pytest.mark.parametrize(("depth", "read"), [(40, (0x00280010,)), (2000, ())])
+def test_sequences_within_each_other_are_followed_so_far_and_no_further(
+    tmp_path: Path, depth: int, read: tuple[int, ...]
+) -> None:
+    assert mended(_nested(depth), EXPLICIT).read == read
+    assert _read(_nested(depth), tmp_path).Rows == chest().Rows
+
+
+def test_what_lies_too_deep_to_be_told_as_json_is_said_to(tmp_path: Path) -> None:
+    _read(_nested(2000), tmp_path)
+    archived = ArchivedObject(
+        study_instance_uid="1.2",
+        series_instance_uid="1.2.3",
+        sop_instance_uid="1.2.3.4",
+        path=tmp_path / "a.dcm",
+    )
+    with pytest.raises(UnknownResourceError, match="too deep"):
+        metadata(archived, root="http://node")
