@@ -1,9 +1,10 @@
 """Where heat maps point on held-out radiographs, before and after they are kept to the lungs.
 
-    python -m bench.heat_maps --data ../shared/data/cxr
+    python -m bench.heat_maps --data ../shared/data/cxr --part test
 
-For every positive image of the test part: whether the strongest activation, and how many of the
-outlined regions, lie outside the lungs (outlined by the lung model and widened by `WIDENED`).
+For every positive image of a part: whether the strongest activation, and how many of the outlined
+regions, lie outside the lungs (outlined by the lung model and widened by `WIDENED`), and which part
+of the activation does. ``--version`` measures another installed version than the active one.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from ai_engine.kinds.shipped import CHEST_MODEL, LUNG_MODEL
 from ai_engine.library.registry import ModelRegistry, read_active_versions
 from ai_engine.prediction import HeatMap, ImagePrediction
 from ai_engine.preprocessing.geometry import Mask
+from ai_engine.preprocessing.planes import view_of_mask
 from sr_templates.polygons import filled
 from sr_templates.regions import outlines, smoothed
 
@@ -43,6 +45,13 @@ def peak_is_outside(shown: HeatMap, inside: Mask) -> bool:
     return not (is_on_image and inside[int(y), int(x)])
 
 
+def share_outside(shown: HeatMap, inside: Mask) -> float:
+    """The part of a map's activation that lies where no lung is."""
+    dense = smoothed(shown)
+    within = view_of_mask(inside, shown.region, len(dense))
+    return float(dense[~within].sum() / dense.sum())
+
+
 def regions_outside(image: ImagePrediction, inside: Mask) -> Iterator[bool]:
     """For each outlined region of the positive findings, whether it lies mostly outside."""
     rows, columns = inside.shape
@@ -59,16 +68,20 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--data", type=Path, required=True)
     asked.add_argument("--config", type=Path, default=Path("config"))
+    asked.add_argument("--part", choices=list(Split), default=Split.TEST.value)
+    asked.add_argument("--version", default="")
     chosen = asked.parse_args()
-    registry, versions = ModelRegistry(), read_active_versions(chosen.config / "models.toml")
+    registry, active = ModelRegistry(), read_active_versions(chosen.config / "models.toml")
+    versions = {**active, CHEST_MODEL: chosen.version or active[CHEST_MODEL]}
     predictor = load_predictor(registry, versions, CHEST_MODEL, cache=CACHE, threads=1)
     lung_card = registry.active(versions, LUNG_MODEL)
     loading = Loading(card=lung_card, registry=registry, cache=CACHE, threads=1)
     segmenter = part(lung_card, Part.OUTLINES)(loading)
     dataset = read_cxr(chosen.data)
     counts: Counter[str] = Counter()
+    shares: list[float] = []
     cv2.setNumThreads(1)
-    for item in dataset.part(Split.TEST):
+    for item in dataset.part(Split(chosen.part)):
         shown = as_radiograph(dataset, item)
         for image in predictor.predict([shown]).images:
             if not image.positive:
@@ -77,7 +90,9 @@ def main() -> None:
             inside = widened(lungs)
             counts["positives"] += 1
             strongest = image.positive[0].heat_map
-            counts["peak outside"] += bool(strongest and peak_is_outside(strongest, inside))
+            if strongest is not None:
+                counts["peak outside"] += peak_is_outside(strongest, inside)
+                shares.append(share_outside(strongest, inside))
             made = located(image, partial(LungPlaces, lungs))
             counts["with a remark"] += bool(made.remarks)
             for words, judged in (("before", image), ("after", made.image)):
@@ -91,6 +106,7 @@ def main() -> None:
                 )
     for words, count in counts.items():
         print(f"{words}: {count}")
+    print(f"mean share of the activation outside: {np.mean(shares):.3f}")
 
 
 if __name__ == "__main__":

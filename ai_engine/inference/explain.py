@@ -38,6 +38,33 @@ def class_activation(features: FloatArray, head: FloatArray) -> FloatArray:
     return np.maximum(np.moveaxis(maps, -1, 0), 0).astype(np.float32)
 
 
+def on_both_sides(maps: FloatArray, looks_right: float = 0.0) -> FloatArray:
+    """Join the maps of an image and of its mirror image, each where it looked.
+
+    Parameters
+    ----------
+    maps
+        Float32 (1 or 2, labels, h, w): the image's, and its mirror image's as that one was seen.
+    looks_right
+        By which part of a cell a cell looks further right than it lies. In the mirror image that is
+        to the left, so without moving them back the two would lie twice that far apart.
+
+    Returns
+    -------
+    ndarray
+        Float32 (labels, h, w), the mean of both.
+    """
+    moved = _moved_right(maps, looks_right)
+    moved[1:] = moved[1:, ..., ::-1].copy()
+    return np.asarray(moved.mean(axis=0), dtype=np.float32)
+
+
+def _moved_right(maps: FloatArray, part: float) -> FloatArray:
+    """Maps moved by a part of a cell; the first column goes on beyond the edge."""
+    beside = np.concatenate([maps[..., :1], maps[..., :-1]], axis=-1)
+    return np.asarray((1 - part) * maps + part * beside, dtype=np.float32)
+
+
 def gradient_activation(features: FloatArray, gradients: FloatArray) -> FloatArray:
     """Grad-CAM of one score from its gradients, for heads of any form.
 

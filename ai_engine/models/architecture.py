@@ -26,6 +26,10 @@ class Architecture:
     starts
         Other architectures whose weights its training may start from, each with the function
         ``(given, fresh) -> tensors by path`` that says which tensors mean the same.
+    looks_right
+        By which part of itself a cell of the last map looks further right than where it lies.
+        Convolutions of stride 2 that pad to the right and below alone (TensorFlow's "same") move
+        what is seen up to half a cell; training takes some of that back, so it is measured.
     """
 
     builder: str
@@ -33,3 +37,4 @@ class Architecture:
     channels: str = ""
     exclusive: bool = False
     starts: Mapping[str, str] = field(default_factory=dict)
+    looks_right: float = 0.0

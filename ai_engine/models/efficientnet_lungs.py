@@ -6,6 +6,9 @@ are, and the maps are averaged with that weight instead of evenly: borders, mark
 abdomen count little, and the heat map stays where the lungs are. The head is linear, so Grad-CAM
 has its closed form (`ai_engine.inference.explain`).
 
+`build_efficientnet_lite2_lungs` is EfficientNet-Lite2 as it is, its last map alone averaged that
+way, and what lies beyond the lungs counts a little: for classifiers that were trained without.
+
 Importing this module imports Keras, on whichever backend the process has chosen.
 """
 
@@ -21,6 +24,10 @@ FINE_STAGES = (3, 4)
 
 SMALLEST_SHARE = 1e-3
 """Of an image without lungs, something is averaged, too."""
+
+BEYOND = 0.1
+"""What a place beyond the lungs counts of one within: a lung that is white as a whole is seen as
+none."""
 
 
 def build_efficientnet_lungs(
@@ -48,9 +55,8 @@ def build_efficientnet_lungs(
     """
     image = keras.Input((size, size, 1), name="image")
     stages = stages_of_lite2(enter_layout(image), normalization)
-    fine = [layers.AveragePooling2D(2, name=f"stage{at}_mean")(stages[at]) for at in FINE_STAGES]
     axis = channel_axis()
-    places = layers.Concatenate(axis=axis, name="places")([*fine, stages[5]])
+    places = _places(stages)
     columns = layers.Concatenate(axis=axis, name="columns")(
         [places, features_of_lite2(stages[-1], normalization)]
     )
@@ -64,3 +70,38 @@ def build_efficientnet_lungs(
     logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
     probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
     return keras.Model(image, [probabilities, leave_layout(attended)], name="efficientnet_lungs")
+
+
+def build_efficientnet_lite2_lungs(
+    *,
+    labels: int,
+    size: int | None = 384,
+    normalization: NormalizationLayer = layers.BatchNormalization,
+) -> keras.Model:
+    """Build EfficientNet-Lite2 averaged where lungs are; parameters as above.
+
+    Returns
+    -------
+    keras.Model
+        Input float32 (n, size, size, 1). Outputs: probabilities float32 (n, labels), and the
+        weighted map (n, size / 32, size / 32, 1280), whose mean the head sees.
+    """
+    image = keras.Input((size, size, 1), name="image")
+    stages = stages_of_lite2(enter_layout(image), normalization)
+    features = features_of_lite2(stages[-1], normalization)
+    lungs = layers.Conv2D(1, 1, activation="sigmoid", name="lungs")(_places(stages))
+    counted = BEYOND + (1 - BEYOND) * lungs
+    share = ops.mean(counted, axis=(1, 2, 3), keepdims=True)
+    attended = layers.Multiply(name="attended")([features, counted / share])
+    pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(attended)
+    logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
+    probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
+    return keras.Model(
+        image, [probabilities, leave_layout(attended)], name="efficientnet_lite2_lungs"
+    )
+
+
+def _places(stages: list[keras.KerasTensor]) -> keras.KerasTensor:
+    """What says where lungs are: three stages side by side on the last one's grid."""
+    fine = [layers.AveragePooling2D(2, name=f"stage{at}_mean")(stages[at]) for at in FINE_STAGES]
+    return layers.Concatenate(axis=channel_axis(), name="places")([*fine, stages[5]])

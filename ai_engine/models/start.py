@@ -47,3 +47,17 @@ def with_encoder(given: Tensors, fresh: Tensors) -> dict[str, npt.NDArray[np.flo
         else tensor
         for path, tensor in fresh.items()
     }
+
+
+def with_lungs(given: Tensors, fresh: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+    """A classifier as a whole, head and all, below fresh weights that say where lungs are.
+
+    Raises
+    ------
+    ValueError
+        If anything of it is missing, or has another shape.
+    """
+    return {
+        path: tensor if path.startswith("lungs/") else fitting(given.get(path), tensor, path)
+        for path, tensor in fresh.items()
+    }

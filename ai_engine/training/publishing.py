@@ -44,6 +44,10 @@ SOURCES = {
         "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
         "EfficientNet, ICML 2019."
     ),
+    "efficientnet_lite2_lungs": (
+        "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
+        "EfficientNet, ICML 2019."
+    ),
     "efficientnet_lungs": (
         "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
         "EfficientNet, ICML 2019; maps side by side after B. Hariharan et al., Hypercolumns for "

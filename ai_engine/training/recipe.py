@@ -88,7 +88,8 @@ class Recipe:
     findings ``auxiliary_labels`` and the patient's sex, view and age (``attribute_weight``) are
     further targets that shape the features and are dropped afterwards; ``average_decay`` is of the
     running mean of the weights, which is what is kept; ``fixed_moments`` keeps the moments of batch
-    normalisation as the weights that a training starts from have them.
+    normalisation as the weights that a training starts from have them. A head that
+    learns to attend to the lungs is drawn by ``weight_decay`` to the one that it starts from.
 
     ``folds`` cross-validates masks after training on everything; ``doubtful`` are images whose
     masks don't lie on what they show: nothing is learned from them, and figures are given with

@@ -14,6 +14,9 @@ from ai_engine.training.tasks import (
     of_table,
 )
 
+TUNABLE = ("densenet121", "efficientnet_lite2", "efficientnet_lite2_lungs", "efficientnet_lungs")
+"""Networks that learn findings as a whole, and go on learning them."""
+
 _FINDINGS = TaskSpec(
     trainer="ai_engine.kinds.classifier.findings_training:FindingsTrainer",
     reads=EVERY | RADIOGRAPHS | VARIED | of_table("augmentation", "mixup") | STAGES
@@ -21,7 +24,7 @@ _FINDINGS = TaskSpec(
     | {"auxiliary_labels", "auxiliary_weight", "attribute_weight", "average_decay"}
     | {"gradient_norm", "dropout", "fixed_moments", "flip_averaging"},
     needs=("labels", "stages"),
-    architectures=("densenet121", "efficientnet_lite2", "efficientnet_lungs"),
+    architectures=TUNABLE,
     steps_by_hand=True,
     instead_of_start="dicom-node models finetune goes on with an active model",
 )  # fmt: skip
@@ -30,6 +33,13 @@ _PROBE = TaskSpec(
     reads=(EVERY | RADIOGRAPHS | {"flip_averaging", "imagenet"}) - {"batch_size"},
     needs=("labels", "input_size"),
     architectures=("efficientnet_lungs",),
+    lungs_taught=True,
+)
+_ATTEND = TaskSpec(
+    trainer="ai_engine.kinds.classifier.attending:AttendingTrainer",
+    reads=(EVERY | RADIOGRAPHS | {"flip_averaging", "start_from", "weight_decay"}) - {"batch_size"},
+    needs=("labels", "input_size", "start_from"),
+    architectures=("efficientnet_lite2_lungs",),
     lungs_taught=True,
 )
 _CLASS_PROBE = TaskSpec(
@@ -59,9 +69,10 @@ CLASSIFIER = ModelKind(
         "labels": LABELS,
         "classes": _CLASSES,
         "probe": _PROBE,
+        "attend": _ATTEND,
         "class-probe": _CLASS_PROBE,
     },
-    tunable=frozenset({"densenet121", "efficientnet_lite2", "efficientnet_lungs"}),
+    tunable=frozenset(TUNABLE),
     is_calibrated=True,
     is_exported=True,
 )

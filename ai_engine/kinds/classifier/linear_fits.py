@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
@@ -86,6 +88,37 @@ def lungs_fit(places: FloatArray, lungs: FloatArray) -> Fit:
         kernel=np.asarray(kernel[:, None], dtype=np.float32),
         bias=np.array([bias], dtype=np.float32),
         loss=float(log_loss(inside, model.predict_proba(shown)[:, 1])),
+    )
+
+
+def drawn_fit(
+    features: FloatArray, truth: Truth, *, start: tuple[FloatArray, float], strength: float
+) -> Fit:
+    """Fit on from a kernel (features,) and a bias, drawn to that kernel.
+
+    ``strength`` weighs the squared distance from it, in deviations of each feature, against the
+    mean log loss.
+    """
+    kernel, bias = start
+    spread = np.maximum(features.std(axis=0), SMALLEST_SPREAD).astype(np.float64)
+    signs = np.where(truth, 1.0, -1.0)
+
+    def scores(moved: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(features @ (kernel + moved[:-1] / spread) + bias + moved[-1])
+
+    def cost(moved: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        made = scores(moved)
+        slopes = (expit(made) - truth) / len(truth)
+        value = np.logaddexp(0, -signs * made).mean() + strength * (moved[:-1] ** 2).sum()
+        gradient = features.T @ slopes / spread + 2 * strength * moved[:-1]
+        return float(value), np.append(gradient, slopes.sum())
+
+    nothing = np.zeros(len(kernel) + 1)
+    moved = minimize(cost, nothing, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    return Fit(
+        kernel=np.asarray((kernel + moved[:-1] / spread)[:, None], dtype=np.float32),
+        bias=np.array([bias + moved[-1]], dtype=np.float32),
+        loss=float(np.logaddexp(0, -signs * scores(moved)).mean()),
     )
 
 

@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.inference.backend import Activation, Backend
-from ai_engine.inference.explain import class_activation, heat_map
+from ai_engine.inference.explain import class_activation, heat_map, on_both_sides
 from ai_engine.inference.input_channels import ChannelSource
 from ai_engine.inference.views import model_batch, model_image, model_view
 from ai_engine.kinds.deciding import Calibration, decided
 from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.predictor import Case, FindingPredictor, Judged, on_image
 from ai_engine.library.card import ModelCard
+from ai_engine.models.catalogue import looks_right
 from ai_engine.prediction import HeatMap
 from ai_engine.preprocessing.geometry import ModelView
 from ai_engine.preprocessing.radiograph import Radiograph
@@ -51,6 +52,7 @@ class ChestRadiographPredictor(FindingPredictor):
         super().__init__(card, guard=guard, channels=channels)
         self._backend = backend
         self._head = head
+        self._looks_right = looks_right(card.architecture)
 
     def probabilities(self, radiograph: Radiograph) -> FloatArray:
         """Probability of each label, float32 (labels,), past the guard: for evaluation."""
@@ -78,8 +80,8 @@ class ChestRadiographPredictor(FindingPredictor):
         image = model_image(self._card, radiograph, view, self._channels)
         outputs: Activation = self._backend.predict(model_batch(self._card, image))
         maps = [class_activation(features, self._head) for features in outputs.features]
-        maps[1:] = [mirrored[..., ::-1] for mirrored in maps[1:]]
-        return outputs.probabilities.mean(axis=0), np.mean(maps, axis=0, dtype=np.float32)
+        shown = on_both_sides(np.stack(maps), self._looks_right)
+        return outputs.probabilities.mean(axis=0), shown
 
     @staticmethod
     def _heat_maps(view: ModelView, activations: FloatArray) -> tuple[HeatMap, ...]:

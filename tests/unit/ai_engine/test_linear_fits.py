@@ -5,7 +5,7 @@ import pytest
 
 from ai_engine.datasets.cxr import CxrItem, Split, View
 from ai_engine.errors import DatasetError
-from ai_engine.kinds.classifier.linear_fits import balance, best_fit, lungs_fit
+from ai_engine.kinds.classifier.linear_fits import balance, best_fit, drawn_fit, lungs_fit
 from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.operating import balanced_threshold
 from ai_engine.measures.scored import ScoredSplit
@@ -52,6 +52,21 @@ def test_a_lung_model_that_finds_nothing_teaches_nothing() -> None:
     """A sentence, not a failure of the solver."""
     with pytest.raises(DatasetError, match="outlines no lungs"):
         lungs_fit(np.ones((4, 2), dtype=np.float32), np.zeros(4, dtype=np.float32))
+
+
+def test_a_head_stays_near_the_one_that_it_starts_from_as_far_as_it_is_drawn_to_it() -> None:
+    """Strongly drawn it moves its bias alone; hardly drawn it learns what tells."""
+    chance = np.random.default_rng(0)
+    truth = chance.random(400) < 0.5
+    features = chance.normal(size=(400, 3)).astype(np.float32)
+    features[:, 0] += 2 * truth
+    start = np.array([0, 1, 0], dtype=np.float32)
+    held = drawn_fit(features, truth, start=(start, 3.0), strength=1e3)
+    np.testing.assert_allclose(held.kernel[:, 0], start, atol=1e-2)
+    assert abs(float(held.bias[0])) < 1
+    free = drawn_fit(features, truth, start=(start, 3.0), strength=1e-3)
+    assert np.abs(free.kernel[:, 0]).argmax() == 0
+    assert free.loss < held.loss / 1.5
 
 
 def item(number: int, source: str, view: View, *, abnormal: bool) -> CxrItem:
