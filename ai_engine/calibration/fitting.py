@@ -30,8 +30,13 @@ def fit_none(_scores: Scores, _truth: Truth) -> ProbabilityMap:
 
 def fit_temperature(scores: Scores, truth: Truth) -> ProbabilityMap:
     """Temperature scaling: one factor on the log odds."""
+    return LogisticMap(slope=temperature_slope(scores, truth), method=Method.TEMPERATURE)
+
+
+def temperature_slope(scores: Scores, truth: Truth) -> float:
+    """The factor on the log odds, one over the temperature."""
     slope, _ = _fit_logistic(scores, truth.astype(np.float64), with_offset=False)
-    return LogisticMap(slope=slope, method=Method.TEMPERATURE)
+    return slope
 
 
 def fit_platt(scores: Scores, truth: Truth) -> ProbabilityMap:
