@@ -41,6 +41,8 @@ _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 """Start of frame SOF0 to SOF15 (ISO/IEC 10918-1 Table B.1), without DHT, JPG and DAC."""
 _JPEG_LS_FRAME = 0xF7
+_MOST_MARKERS = 10_000
+"""Markers and fill bytes before the frame: images have a few dozen, profiles some hundred."""
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 _J2K_START = b"\xff\x4f\xff\x51"
@@ -111,8 +113,8 @@ def _jpeg_2000(stream: bytes, start: int) -> CodeStream | None:
 def _jpeg(stream: bytes) -> CodeStream | None:
     """Walk the marker segments up to the start of frame."""
     place = 2
-    while place + 4 <= len(stream):
-        if stream[place] != 0xFF:
+    for _ in range(_MOST_MARKERS):
+        if place + 4 > len(stream) or stream[place] != 0xFF:
             return None
         marker = stream[place + 1]
         if marker == 0xFF:  # fill byte

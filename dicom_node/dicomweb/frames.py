@@ -25,6 +25,31 @@ def is_compressed(path: Path) -> bool:
     return bool(header(path).file_meta.TransferSyntaxUID.is_encapsulated)
 
 
+def frame_count(dataset: Dataset, path: Path) -> int:
+    """Return how many frames an object states that it has, and its file can hold.
+
+    Raises
+    ------
+    UnknownResourceError
+        When it states no number, or more than its file has bits.
+    """
+    count = _stated(dataset)
+    try:
+        bits = 8 * path.stat().st_size
+    except OSError as error:
+        raise UnknownResourceError("the archive's file cannot be read") from error
+    if count > bits:
+        raise UnknownResourceError(f"this object states {count} frames, and cannot hold them")
+    return count
+
+
+def _stated(dataset: Dataset) -> int:
+    try:
+        return int(dataset.get("NumberOfFrames", 1) or 1)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise UnknownResourceError("how many frames this object has cannot be read") from error
+
+
 def require_frames(dataset: Dataset, numbers: Sequence[int]) -> None:
     """Check that frames, counted from 1, exist.
 
@@ -35,7 +60,7 @@ def require_frames(dataset: Dataset, numbers: Sequence[int]) -> None:
     """
     if "Rows" not in dataset:
         raise UnknownResourceError("this object has no pixel data")
-    count = int(dataset.get("NumberOfFrames", 1) or 1)
+    count = _stated(dataset)
     if outside := [number for number in numbers if not 1 <= number <= count]:
         raise UnknownResourceError(f"frame {outside[0]} does not exist: the object has {count}")
 
@@ -54,7 +79,7 @@ def stored_frames(path: Path, numbers: Sequence[int]) -> list[bytes]:
         raise UnknownResourceError("this object has no pixel data")
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return [_native(dataset, number) for number in numbers]
-    count = int(dataset.get("NumberOfFrames", 1) or 1)
+    count = frame_count(dataset, path)
     try:
         frames = list(generate_frames(dataset.PixelData, number_of_frames=count))
         return [frames[number - 1] for number in numbers]
@@ -105,6 +130,8 @@ def _native(dataset: Dataset, number: int) -> bytes:
     subsampled = dataset.get("PhotometricInterpretation") == "YBR_FULL_422"
     stored_samples = 2 if subsampled else samples
     length = -(-int(dataset.Rows) * int(dataset.Columns) * stored_samples * bits // 8)
+    if not length:
+        raise UnknownResourceError("this object's frames have no pixels")
     frame = bytes(dataset.PixelData[(number - 1) * length : number * length])
     if len(frame) < length:
         raise UnknownResourceError(f"frame {number} is not in the stored pixel data: it breaks off")

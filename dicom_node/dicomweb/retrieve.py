@@ -9,7 +9,7 @@ from pydicom import Dataset
 from dicom_node.dicomweb.data_sets import PIXEL_DATA, header
 from dicom_node.dicomweb.decoding import Decoder
 from dicom_node.dicomweb.errors import NotAcceptableError, UnknownResourceError
-from dicom_node.dicomweb.frames import is_compressed, stored_frames, transfer_syntax
+from dicom_node.dicomweb.frames import frame_count, is_compressed, stored_frames, transfer_syntax
 from dicom_node.dicomweb.media_types import (
     ANY_TRANSFER_SYNTAX,
     DICOM,
@@ -86,7 +86,7 @@ def bulk_data(
         When there is no such value, or the client does not accept it.
     """
     if tag.upper() == PIXEL_DATA:
-        count = int(header(archived.path).get("NumberOfFrames", 1) or 1)
+        count = frame_count(header(archived.path), archived.path)
         return frames(archived, range(1, count + 1), wanted, decoder)
     value = _value(header(archived.path), tag)
     for each in wanted:

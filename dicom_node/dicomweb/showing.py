@@ -15,6 +15,7 @@ from dicom_node.dicomweb.errors import (
     TooManyError,
     UnknownResourceError,
 )
+from dicom_node.dicomweb.frames import frame_count
 from dicom_node.dicomweb.multipart import Part, multipart_related
 from dicom_node.dicomweb.rendered import Rendering
 from dicom_node.query.catalogue import ArchivedObject
@@ -116,6 +117,6 @@ def _frames(path: Path) -> int:
     if not dataset.get("Rows") or not dataset.get("Columns"):
         return 0
     try:
-        return max(1, int(dataset.get("NumberOfFrames") or 1))
-    except (TypeError, ValueError):
+        return max(1, frame_count(dataset, path))
+    except DicomWebError:
         return 1

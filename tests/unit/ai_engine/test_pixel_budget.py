@@ -12,7 +12,7 @@ from pydicom.uid import RLELossless
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason as Reason
-from ai_engine.preprocessing.code_stream import read_rle
+from ai_engine.preprocessing.code_stream import read_code_stream, read_rle
 from ai_engine.preprocessing.decoding import decode_pixels, require_decodable
 from ai_engine.preprocessing.frame_source import DEFLATED_FRAMES
 from tests.unit.ai_engine.odd_images import COLUMNS, ROWS, chest, pixels, rle, stream
@@ -70,3 +70,12 @@ def test_rle_in_its_longest_form_is_no_more_than_the_image() -> None:
     segment = b"\x00\x07" * 1000
     head = struct.pack("<16L", 1, 64, *(0,) * 14)
     assert read_rle(head + segment + bytes(512), 1000) is not None
+
+
+def test_a_code_stream_that_only_begins_is_not_followed_for_long() -> None:
+    """Each fill byte (ISO/IEC 10918-1 B.1.1.2) is a step; images have a handful."""
+    frame = b"\xff\xc0\x00\x0b\x08\x00\x10\x00\x20\x01\x01\x11\x00"
+    few = read_code_stream(b"\xff\xd8" + b"\xff" * 100 + frame)
+    assert few is not None
+    assert (few.rows, few.columns) == (16, 32)
+    assert read_code_stream(b"\xff\xd8" + b"\xff" * 100_000 + frame) is None

@@ -257,6 +257,22 @@ def test_what_cannot_be_answered_is_refused_with_the_status_of_the_standard(
     assert answer.json()["problem"]
 
 
+@pytest.mark.parametrize("frames", [10**9, 10**20])
+@pytest.mark.parametrize("rows", [64, 0])
+def test_frames_that_no_file_holds_are_not_looked_for(
+    folder: Folder, client: TestClient, frames: int, rows: int
+) -> None:
+    archived = folder.add(radiograph(NumberOfFrames="1", Rows=rows))
+    whole = archived.path.read_bytes()
+    head = b"\x28\x00\x08\x00IS"
+    place = whole.index(head)
+    number = str(frames).encode().ljust(22)
+    stated = head + bytes([len(number), 0]) + number
+    archived.path.write_bytes(whole[:place] + stated + whole[place + 10 :])
+    assert client.get(f"{address(archived)}/bulkdata/7FE00010").status_code == 404
+    assert client.get(f"{address(archived)}/rendered").status_code in (200, 404, 406)
+
+
 def test_damaged_and_missing_pixels_are_said_so(folder: Folder, client: TestClient) -> None:
     short = folder.add(radiograph(1, PixelData=bytes(100)))
     assert client.get(f"{address(short)}/frames/1").status_code == 404
