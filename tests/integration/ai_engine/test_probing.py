@@ -37,6 +37,17 @@ name = "tiny"
 input_size = 128
 labels = ["Abnormal"]
 """
+TUNING = """
+name = "tuned"
+task = "findings"
+architecture = "efficientnet_lite2_lungs"
+labels = ["Pneumonia", "Abnormal"]
+half_precision = false
+[[stages]]
+size = 64
+epochs = 1
+learning_rate = 1e-4
+"""
 SIDE = 96
 
 
@@ -147,6 +158,22 @@ def test_attending_needs_a_classifier_of_the_same_labels_to_start_from(
         models = RunModels(start=start, teacher=MiddleHalf(lung_card))
         with pytest.raises(RecipeError, match="needs start_from, a model with the recipe's labels"):
             AttendingTrainer(recipe, dataset, folder=tmp_path / "run", models=models)
+
+
+def test_fine_tuning_leaves_where_lungs_are_alone(tmp_path: Path) -> None:
+    """Labels don't say it: everything else goes on learning."""
+    from ai_engine.kinds.classifier.findings_batches import TrainingSet  # noqa: PLC0415
+    from ai_engine.kinds.classifier.tuning import TuningData, TuningTrainer  # noqa: PLC0415
+
+    recipe = parse_recipe(TUNING, where="tiny")
+    start = ModelRegistry().card("chest-radiograph", "2.1.0").weights_path
+    none = TrainingSet(samples=(), targets=np.zeros((0, 5), dtype=np.float32))
+    data = TuningData(train=none, valid=None, start=start)
+    network = TuningTrainer(recipe, data, folder=tmp_path).network
+    learned = {one.path for one in network.trainable_variables}
+    still = {one.path for one in network.non_trainable_variables}
+    assert {"lungs/kernel", "lungs/bias"} <= still
+    assert {"head/kernel", "features_conv/kernel", "stem_conv/kernel"} <= learned
 
 
 def test_the_shipped_recipe_is_read() -> None:
