@@ -76,6 +76,7 @@ def find_cautions(
         Caution.NOT_INFLATED: mean > INFLATED,
         Caution.DIFFUSE: usual_density(lungs) > USUAL or clearest > CLEAR,
         Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
+        Caution.CAVITY: bool(lungs.gas.cavities.any()),
         Caution.ENDS_EARLY: _ends_early(lungs),
         Caution.RIND: _has_a_rind(volume, lungs),
         Caution.SURFACE_HAZE: surface_haze(lungs, coarse) > SURFACE_HAZE

@@ -30,6 +30,11 @@ IN_LUNG = 0.15
 """Part of the surroundings of its lower half that is lung, from which gas lies in the chest: what
 is in the stomach lies on tissue."""
 
+CAVITY = (12.0, 20.0)
+IN_DEPTH = 0.4
+"""mm around gas within which its surroundings lie where it is in a cavity, whose wall is thicker
+than bowel's, and the part of their lower half that is lung then."""
+
 NECK = 3.1
 SMALLEST_ML = 0.5
 LOBE = 0.1
@@ -53,9 +58,13 @@ UPPER = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Gas:
-    """``mask`` is gas with its wall; ``in_chest_ml`` what of it may be pneumothorax or bulla."""
+    """``mask`` is gas with its wall; ``in_chest_ml`` what of it may be pneumothorax or bulla.
+
+    ``cavities`` is what of ``mask`` lies in the depth of a lung.
+    """
 
     mask: Mask
+    cavities: Mask
     in_chest_ml: float
 
 
@@ -64,7 +73,7 @@ def find_gas(grid: CoarseGrid, air: Mask, airways: Mask) -> Gas:
     smooth = ndimage.uniform_filter(grid.hounsfield.astype(np.float32), 3)
     pure = remove_thin(air & ~airways & (smooth < PURE), THIN, grid.spacing)
     labels, count = ndimage.label(pure)
-    found, in_chest = np.zeros_like(air), 0.0
+    found, cavities, in_chest = np.zeros_like(air), np.zeros_like(air), 0.0
     lung = air & (smooth > LUNG[0]) & (smooth < LUNG[1])
     levels = np.flatnonzero(lung.any(axis=(1, 2)))
     for number in range(1, count + 1):
@@ -77,6 +86,10 @@ def find_gas(grid: CoarseGrid, air: Mask, airways: Mask) -> Gas:
         shell = dilate(part, SHELL, grid.spacing) & ~wide
         shell[: round(middle)] = False
         found |= wide & air
+        if _is_in_depth(part, lung, round(middle), grid):
+            cavities |= wide & air
+            in_chest += millilitres
+            continue
         upper = len(levels) and middle < levels[0] + UPPER * (levels[-1] - levels[0])
         above = len(levels) and middle < levels[0]
         if not above and (upper or lung[shell].mean() >= IN_LUNG):
@@ -84,7 +97,15 @@ def find_gas(grid: CoarseGrid, air: Mask, airways: Mask) -> Gas:
     found |= _bowel(grid, air & ~airways & ~found)
     if grid.spacing[0] > THICK:
         found |= _beside_the_base(grid, air & ~airways & ~found)
-    return Gas(mask=found, in_chest_ml=in_chest)
+    return Gas(mask=found, cavities=cavities, in_chest_ml=in_chest)
+
+
+def _is_in_depth(part: Mask, lung: Mask, middle: int, grid: CoarseGrid) -> bool:
+    """Whether lung lies around the lower half of gas, beyond the wall that a cavity may have."""
+    near, far = (dilate(part, reach, grid.spacing) for reach in CAVITY)
+    around = far & ~near
+    around[:middle] = False
+    return bool(around.any() and lung[around].mean() >= IN_DEPTH)
 
 
 def _bowel(grid: CoarseGrid, air: Mask) -> Mask:

@@ -28,10 +28,17 @@ LEVELS = (-20.0, 95.0)
 """mm below the carina from which to which hila and lower pulmonary veins are."""
 
 
-def find_hilum(closed: ClosedLungs, aerated: Mask, airways: Mask, grid: CoarseGrid) -> Mask:
+WALL = 6.0
+"""mm around the gas of a cavity in which its wall begins."""
+
+
+def find_hilum(
+    closed: ClosedLungs, aerated: Mask, airways: Mask, cavities: Mask, grid: CoarseGrid
+) -> Mask:
     """The hilar and mediastinal structures inside the closed lungs.
 
-    ``aerated`` is both lungs before they were closed; all masks are bool of the grid's shape.
+    ``aerated`` is both lungs before they were closed; all masks are bool of the grid's shape. What
+    has gas of its own in it, one of the ``cavities``, is no vessel.
     """
     dense = (closed.right | closed.left) & ~aerated
     thick = remove_thin(dense, THICK, grid.spacing)
@@ -40,7 +47,9 @@ def find_hilum(closed: ClosedLungs, aerated: Mask, airways: Mask, grid: CoarseGr
     near = dilate(airways, NEAR, grid.spacing) | dilate(closed.mediastinum, TOUCHING, grid.spacing)
     touching = np.zeros_like(small)
     touching[labels[near & thick]] = True
-    taken = small & touching
+    hollow = np.zeros_like(small)
+    hollow[labels[dilate(cavities, WALL, grid.spacing)]] = True
+    taken = small & touching & ~hollow
     taken[0] = False
     found = np.asarray(taken[labels])
     if (carina := find_carina(grid, airways)) is not None:

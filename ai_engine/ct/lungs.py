@@ -79,7 +79,7 @@ def find_lungs_on(grid: CoarseGrid, air: Mask, volume: CtVolume, *, threads: int
         detail = f"less than {LEAST_LUNGS_ML:g} ml of lung found; send a chest CT"
         raise CtRefusedError(CtRefusalReason.NO_LUNGS, detail)
     closed = close_lungs(aerated, airways | gas.mask, grid)
-    hilum = find_hilum(closed, either, airways, grid)
+    hilum = find_hilum(closed, either, airways, gas.cavities, grid)
     lungs = closed.right & ~hilum, closed.left & ~hilum
     cavity = find_cavity(
         grid,

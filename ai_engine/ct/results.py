@@ -81,6 +81,10 @@ class Caution(StrEnum):
         "Gas without lung in it lies in the chest: pneumothorax or a large bulla; "
         "the lung's own volume is not known."
     )
+    CAVITY = (
+        "Gas without lung in it lies in the depth of a lung: a cavity or a bulla; what is thin of "
+        "its wall is not in the figures."
+    )
     ENDS_EARLY = (
         "A lung ends at a level or above the other one's base: its base may be airless or filled "
         "with fluid that was not found."

@@ -69,6 +69,7 @@ CAUTIONS = MappingProxyType(
         ),
         Caution.DIFFUSE: Code("C-DIFFUSE", PRIVATE_SCHEME, "Diffuse disease or little inspiration"),
         Caution.PNEUMOTHORAX: Code("C-GAS", PRIVATE_SCHEME, "Pneumothorax or large bulla"),
+        Caution.CAVITY: Code("C-CAVITY", PRIVATE_SCHEME, "Cavity or bulla in a lung"),
         Caution.ENDS_EARLY: Code("C-ENDS-EARLY", PRIVATE_SCHEME, "Base of a lung not seen"),
         Caution.SURFACE_HAZE: Code(
             "C-SURFACE", PRIVATE_SCHEME, "Lung hazy right under its surface"

@@ -108,6 +108,23 @@ def test_a_pneumothorax_has_no_grade(volume: CtVolume, lungs: LungMasks) -> None
     assert "healthy" not in conclusion(analysis)
 
 
+def test_a_cavity_beside_the_hilum_is_no_vessel_and_has_no_grade(
+    volume: CtVolume, lungs: LungMasks
+) -> None:
+    """A wall of 7 mm around gas, 5 cm wide: 1.8 per cent of the lung are wall."""
+    inside = np.argwhere(lungs.coarse_labels == RIGHT).mean(axis=0)
+    scale = np.array(lungs.grid.spacing) / np.array(volume.geometry.spacing)
+    down, row, column = (round(float(place)) for place in inside * scale)
+    solid, _ = insert_ball(volume, (down, row, column), 25.0, 30)
+    whole = dataclasses.replace(volume, hounsfield=solid)
+    _, hollow = insert_ball(whole, (down, row, column), 18.0, 30)
+    values = solid.copy()
+    values[hollow] = -990
+    analysis = analyse_volume(dataclasses.replace(volume, hounsfield=values))
+    assert Caution.CAVITY in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
+
+
 @pytest.mark.parametrize("hounsfield", [30, -480])
 @pytest.mark.parametrize(("radius", "share"), [(20.0, 1.4), (30.0, 4.7)])
 def test_a_ball_at_the_right_lung_s_centroid_is_found(
