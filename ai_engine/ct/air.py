@@ -22,11 +22,35 @@ IN_BODY = 0.8
 rim in the body. Between trunk, arm and table there is no lung."""
 
 
+PADDING = -1023
+"""Hounsfield units up to which a coarse voxel holds no air, but what fills the corners around the
+scanner's circle: in air there is noise."""
+
+LEAST_KNOWN = 0.5
+"""Part of the rim of a lung that is cut off by the image's sides that lies within the image."""
+
+
 def air_inside(grid: CoarseGrid) -> Mask:
-    """Air in the body: not around it, nor in the table."""
+    """Air in the body: not around it, nor in the table.
+
+    Lungs that the field of view cuts off are open to what is around it, and are air in the body.
+    """
     air = grid.hounsfield < LUNG_WALL
     around = _air_around(air)
-    return (air & ~around) | _open_airways(grid, around)
+    return (air & ~around) | _open_airways(grid, around) | _cut_lungs(grid, around)
+
+
+def padding(grid: CoarseGrid) -> Mask:
+    """What is around the scanner's circle, from the image's sides inwards."""
+    return _air_around(grid.hounsfield <= PADDING)
+
+
+def unseen(grid: CoarseGrid) -> Mask:
+    """What of the image lies at its sides or around the scanner's circle: beyond may be body."""
+    sides = padding(grid)
+    sides[:, [0, -1]] = True
+    sides[:, :, [0, -1]] = True
+    return sides
 
 
 def like_lung(grid: CoarseGrid, air: Mask) -> Mask:
@@ -44,16 +68,48 @@ def _open_airways(grid: CoarseGrid, around: Mask) -> Mask:
     if len(large):
         large = np.intersect1d(large, _large(labels * like_lung(grid, labels > 0), grid))
     if len(large):
-        bodies, _ = ndimage.label(tissue)
-        counts = np.bincount(bodies.ravel())
-        counts[0] = 0
-        body = bodies == counts.argmax()
+        body = _largest(tissue)
         for number in large:
             part = labels == number
             rim = dilate(part, max(grid.spacing), grid.spacing) & ~part
             if body[rim].mean() >= IN_BODY:
                 found |= part
     return found
+
+
+def _cut_lungs(grid: CoarseGrid, around: Mask) -> Mask:
+    """Lungs that reach the sides of the image or of the circle; what is known beside is body."""
+    smooth = ndimage.uniform_filter(grid.hounsfield.astype(np.float32), 3)
+    inside = around & (smooth > LUNG[0])
+    lungs = like_lung(grid, inside)
+    labels, _ = ndimage.label(inside)
+    found = np.zeros_like(around)
+    large = _large(labels * lungs, grid)
+    if not len(large):
+        return found
+    # Voxels on the circle are half blank.
+    blank = dilate(padding(grid), 1.5 * max(grid.spacing), grid.spacing)
+    tissue = _largest(grid.hounsfield >= LUNG_WALL)
+    for number in large:
+        part = labels == number
+        rim = dilate(part, max(grid.spacing), grid.spacing) & ~part
+        known = rim & ~blank
+        if (
+            np.count_nonzero(known) >= LEAST_KNOWN * np.count_nonzero(rim)
+            and tissue[known].mean() >= IN_BODY
+        ):
+            # Without the thin seam along the circle, half air and half tissue.
+            whole = dilate(part & lungs, max(grid.spacing), grid.spacing) & part
+            found |= whole & (grid.hounsfield > PADDING)
+    return found
+
+
+def _largest(mask: Mask) -> Mask:
+    """The largest of its parts."""
+    labels, _ = ndimage.label(mask)
+    counts = np.bincount(labels.ravel())
+    counts[0] = 0
+    return np.asarray(labels == counts.argmax())
 
 
 def _large(labels: npt.NDArray[np.int32], grid: CoarseGrid) -> npt.NDArray[np.intp]:

@@ -1,7 +1,9 @@
 """What a reader must know before using a series' figures."""
 
+import cv2
 import numpy as np
 
+from ai_engine.ct.air import padding
 from ai_engine.ct.grid import reduce_mask
 from ai_engine.ct.high_attenuation import ANY_RADIUS, usual_density
 from ai_engine.ct.inhomogeneity import is_small
@@ -144,6 +146,12 @@ def _has_solid_lung(lungs: LungMasks, found: Mask) -> bool:
     return bool(max(volumes) * grid.voxel_ml >= SOLID_ML)
 
 
+def _beside(mask: Mask) -> Mask:
+    """A mask with the voxels beside it in its slices, beyond those that it half fills."""
+    brush = np.ones((5, 5), np.uint8)
+    return np.stack([cv2.dilate(plane.view(np.uint8), brush) for plane in mask]) > 0
+
+
 def _is_cut_off(lungs: LungMasks) -> bool:
     inside = lungs.coarse_labels > 0
     _, height, width = lungs.grid.spacing
@@ -153,5 +161,6 @@ def _is_cut_off(lungs: LungMasks) -> bool:
         np.count_nonzero(inside[-1]) * height * width,
         np.count_nonzero(inside[:, [0, -1]]) * step * width,
         np.count_nonzero(inside[:, :, [0, -1]]) * step * height,
+        np.count_nonzero(inside & _beside(padding(lungs.grid))) * step * width / 2,
     )
     return bool(max(areas) >= CUT_AREA)

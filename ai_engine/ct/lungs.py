@@ -7,26 +7,31 @@ resolution. What may still be missing, `cautions` says.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
-from ai_engine.ct.air import LUNG_WALL, air_inside
+from ai_engine.ct.air import LUNG_WALL, air_inside, unseen
 from ai_engine.ct.airways import find_airways
 from ai_engine.ct.cavity import Cavity, find_cavity
 from ai_engine.ct.closing import close_lungs
 from ai_engine.ct.gas import Gas, find_gas
 from ai_engine.ct.grid import CoarseGrid, enlarge, reduce_volume
 from ai_engine.ct.hilum import find_hilum
-from ai_engine.ct.morphology import Mask
+from ai_engine.ct.morphology import Mask, dilate
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.separation import separate
 from ai_engine.ct.volume import CtVolume, Hounsfield
 
 LEAST_LUNGS_ML = 300.0
 """ml of both lungs below which there are no lungs to measure."""
+
+BESIDE = 12.0
+CUT_ML = 5.0
+"""mm from the sides of image or scanner's circle, and ml of lung in it from which they cut it."""
 
 RIGHT = 1
 LEFT = 2
@@ -88,6 +93,7 @@ def find_lungs_on(grid: CoarseGrid, air: Mask, volume: CtVolume, *, threads: int
         left_is_high=volume.geometry.left_is_high,
         back_is_high=volume.geometry.rows_along[1] > 0,
     )
+    cavity = _without_cut_off(cavity, lungs, grid)
     coarse = np.where(lungs[0] | cavity.right, RIGHT, 0).astype(np.uint8)
     coarse[lungs[1] | cavity.left] = LEFT
     excluded = (airways | hilum | gas.mask) & (coarse == 0)
@@ -97,6 +103,23 @@ def find_lungs_on(grid: CoarseGrid, air: Mask, volume: CtVolume, *, threads: int
     return LungMasks(
         labels=labels, grid=grid, coarse_labels=coarse, airways=airways, cavity=cavity, gas=gas
     )
+
+
+def _without_cut_off(cavity: Cavity, lungs: tuple[Mask, Mask], grid: CoarseGrid) -> Cavity:
+    """Without airless parts beside the image's sides, where these cut off the same aerated lung.
+
+    There are no ribs to look for lung within.
+    """
+    beside = dilate(unseen(grid), BESIDE, grid.spacing)
+    kept = []
+    for airless, lung in zip((cavity.right, cavity.left), lungs, strict=True):
+        cut = np.count_nonzero(lung & beside) * grid.voxel_ml >= CUT_ML
+        parts, count = ndimage.label(airless & bool(cut))
+        near = np.zeros(count + 1, bool)
+        near[parts[beside]] = True
+        near[0] = False
+        kept.append(airless & ~near[parts])
+    return replace(cavity, right=kept[0], left=kept[1])
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -125,6 +125,22 @@ def test_a_cavity_beside_the_hilum_is_no_vessel_and_has_no_grade(
     assert {row.severity for row in analysis.measurements} == {None}
 
 
+def test_lungs_that_the_scanner_s_circle_cuts_off_are_measured_and_have_no_grade(
+    volume: CtVolume, lungs: LungMasks
+) -> None:
+    """They were open to what is around the circle, and nothing of them was lung."""
+    rows, columns = np.indices(volume.hounsfield.shape[1:])
+    around = np.hypot(rows - 256, columns - 256) > 215
+    values = volume.hounsfield.copy()
+    values[:, around] = -1024
+    analysis = analyse_volume(dataclasses.replace(volume, hounsfield=values))
+    assert Caution.CUT_OFF in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
+    seen = np.count_nonzero(lungs.labels[:, ~around]) * volume.geometry.voxel_ml
+    assert analysis.measurements[2].volume_ml == pytest.approx(seen, rel=0.04)
+    assert analysis.measurements[2].percentage == pytest.approx(0.0, abs=1.0)
+
+
 @pytest.mark.parametrize("hounsfield", [30, -480])
 @pytest.mark.parametrize(("radius", "share"), [(20.0, 1.4), (30.0, 4.7)])
 def test_a_ball_at_the_right_lung_s_centroid_is_found(
