@@ -15,7 +15,7 @@ waited for with the same patience.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from dicom_node.domain.application_entity import DEFAULT_PATIENCE
 from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
@@ -86,10 +86,19 @@ class Completion:
         self._clock = clock
         self._starter: StudyStarter | None = None
         self._expected = expected or ExpectedHere()
+        self._to_check: frozenset[str] = frozenset()
 
     def start_with(self, starter: StudyStarter) -> None:
         """Say who starts analyses; until then nothing is started."""
         self._starter = starter
+
+    def will_check(self, study_instance_uids: Iterable[str]) -> None:
+        """Note the studies whose transfer has ended and that are about to be checked, all of them.
+
+        One association may bring hundreds, and they are checked one after the other: no sweep in
+        between may take the last of them for studies whose end nobody saw.
+        """
+        self._to_check = frozenset(study_instance_uids)
 
     def expect(self, study_instance_uid: str) -> None:
         """Start the analysis of a study when its sender's quiet period has passed.
@@ -126,6 +135,7 @@ class Completion:
             if study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
         ]
         waiting = self._expected.waiting([each.study_instance_uid for each in quiet])
+        waiting |= self._to_check
         overdue = [each for each in quiet if each.study_instance_uid not in waiting]
         for study in overdue:
             if self._broke_off_unseen(study):
@@ -141,6 +151,8 @@ class Completion:
         uid = study.study_instance_uid
         if study.revision or study.interruption is not None or self._is_carried(uid):
             return False
+        if uid in self._to_check:  # its transfer ended while this was asked
+            return True
         _LOG.warning("transfer interrupted study=%s how=%s", uid, AssociationEnd.NODE_STOPPED.value)
         self._index.interrupted(uid, AssociationEnd.NODE_STOPPED, sender=study.sender)
         return True

@@ -115,6 +115,13 @@ class Reception:
         for ended in ends:
             for study_instance_uid in self._associations.closed(ended.association_id):
                 self._unchecked.setdefault(study_instance_uid, []).append(ended)
+        self._completion.will_check(self._unchecked)
+        try:
+            self._check_all()
+        finally:  # what could not be checked is for the sweep, too
+            self._completion.will_check(())
+
+    def _check_all(self) -> None:
         for study_instance_uid in sorted(self._unchecked):
             for ended in self._unchecked.get(study_instance_uid, ()):
                 self._note_end(study_instance_uid, ended)

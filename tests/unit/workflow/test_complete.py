@@ -241,6 +241,37 @@ def test_a_new_study_whose_transfer_nobody_saw_end_was_interrupted(desk: Desk) -
     assert desk.starter.started == [STUDY]
 
 
+class SlowStarter(RecordingStarter):
+    """Starting each analysis takes a minute, and the sweep runs meanwhile."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self.interrupted = list[AssociationEnd | None]()
+
+    def analyse_when_quiet(self, study_instance_uid: str, seconds: float) -> str:
+        self._desk.clock.advance(60)
+        self._desk.completion.sweep()
+        self.interrupted += [each.interruption for each in self._desk.index.receiving()]
+        return super().analyse_when_quiet(study_instance_uid, seconds)
+
+
+def test_no_study_of_a_released_association_was_interrupted_however_long_starting_takes(
+    desk: Desk,
+) -> None:
+    starter = SlowStarter(desk)
+    desk.completion.start_with(starter)
+    desk.associations.opened("a1")
+    studies = [f"{STUDY}.{number}" for number in range(3)]
+    for study in studies:
+        uids = {"study_instance_uid": study, "series_instance_uid": f"{study}.1"}
+        instance = an_instance(f"{study}.1.1", received_at=desk.clock(), **uids)
+        desk.reception.received([("a1", instance)])
+    desk.reception.ended([released("a1")])
+    assert [study for study, _ in starter.awaited] == studies
+    assert set(starter.interrupted) == {None}
+
+
 def test_a_study_that_waits_in_a_backlog_was_not_interrupted(desk: Desk) -> None:
     """Its transfer was seen to end: that its turn comes late is no fault of the sender's."""
     desk.receive("a1", "1.1")
