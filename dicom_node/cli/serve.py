@@ -10,6 +10,7 @@ import typer
 
 from dicom_node.cli.context import invocation
 from dicom_node.domain.host import Role
+from dicom_node.isolation.memory import share_arenas
 from dicom_node.isolation.parent import start_parent
 from dicom_node.telemetry import configure_logging
 
@@ -42,6 +43,7 @@ def serve(
     """
     # Nothing that is imported is ever freed: looking for what may be costs a fifth of the start.
     gc.disable()
+    share_arenas()
     # Started before anything else is imported: what processes need is imported beside the node.
     start_parent(PROCESSES_NEED, later=WORKERS_NEED)
     run = invocation(context)
