@@ -148,8 +148,8 @@ class ReceiverPool:
         for thread in self._threads:
             thread.start()
 
-    def wait_until_ready(self, timeout: float = 30.0) -> None:
-        """Return when all receivers accept associations.
+    def wait_until_ready(self, timeout: float = 180.0) -> None:
+        """Return when all receivers accept associations; on a busy machine that takes a while.
 
         Raises
         ------
