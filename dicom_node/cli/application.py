@@ -97,7 +97,7 @@ COMMANDS = {
     ),
     "retention": Listed(
         target="dicom_node.cli.retention:retention",
-        summary="Show whose images are to be removed by the settings of retention, or remove them.",
+        summary="Show whose images and results are to be removed by retention, or remove them.",
     ),
     "echo": Listed(
         target="dicom_node.cli.network:echo",

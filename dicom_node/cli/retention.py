@@ -33,7 +33,7 @@ def retention(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show whose images and results are to be removed by the settings of retention, or do it.
+    """Show whose images and results are to be removed by retention, or remove them.
 
     Only of studies with which nothing is left to be done: analysed or not routed, everything
     delivered, nothing held back, no expert asked. Reports and the Warehouse's copies stay.
