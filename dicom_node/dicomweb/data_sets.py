@@ -21,6 +21,7 @@ _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _INLINE_BYTES = 1024
 _KEPT_HEADERS = 2048
 _FLOATING = frozenset({"DS", "FD", "FL"})
+_WRITTEN_NUMBERS = frozenset({"DS", "IS"})
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _CHARACTER_SET = "00080005"
 PIXEL_DATA = "7FE00010"
@@ -131,11 +132,23 @@ def _names(element: DataElement) -> dict[str, Any]:
     return {"vr": "PN", **({"Value": [each or None for each in values]} if values else {})}
 
 
+def _some_empty(element: DataElement, base: str) -> dict[str, Any] | None:
+    """Return numbers of which some are not there: null in their places (PS3.18 Section F.2.5)."""
+    said = [each for each in element.value if each != ""]
+    encoded = _encoded(DataElement(element.tag, element.VR, said), base)
+    if encoded is None:
+        return None
+    numbers = iter(encoded.get("Value", ()))
+    return {**encoded, "Value": [None if each == "" else next(numbers) for each in element.value]}
+
+
 def _encoded(element: DataElement, base: str) -> dict[str, Any] | None:
     if element.VR in _BINARY and element.value and len(element.value) > _INLINE_BYTES and base:
         return {"vr": element.VR, "BulkDataURI": f"{base}/{element.tag:08X}"}
     if element.VR == "PN":
         return _names(element)
+    if element.VR in _WRITTEN_NUMBERS and element.VM > 1 and "" in element.value:
+        return _some_empty(element, base)
     try:
         encoded: dict[str, Any] = element.to_json_dict(None, bulk_data_threshold=2**31)
     except (TypeError, ValueError, OverflowError, AttributeError, LookupError):

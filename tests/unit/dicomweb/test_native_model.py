@@ -75,6 +75,23 @@ def test_a_value_that_json_or_xml_cannot_say_hides_no_other(
     assert values(body, "00204000") == ["page\ufffdbreak\ufffd"]
 
 
+def test_numbers_of_which_some_are_empty_keep_their_places(
+    folder: Folder, client: TestClient
+) -> None:
+    """PS3.18 Section F.2.5 and DCMTK's dcm2xml have a null or an empty value for each of them."""
+    dataset = radiograph(1, ImagerPixelSpacing=["", "0.2"])
+    dataset.add_new(0x00720064, "IS", ["", "7", ""])
+    dataset.add_new(0x00720072, "DS", ["", ""])
+    archived = folder.add(dataset)
+    (found,) = client.get(f"{address(archived)}/metadata").json()
+    assert found["00181164"]["Value"] == [None, 0.2]
+    assert found["00720064"]["Value"] == [None, 7, None]
+    assert found["00720072"]["Value"] == [None, None]
+    ((_, body),) = parts(client.get(f"{address(archived)}/metadata", headers={"Accept": XML}))
+    assert values(body, "00181164") == [None, "0.2"]
+    assert values(body, "00720064") == [None, "7", None]
+
+
 def test_numbers_group_lengths_and_empty_values() -> None:
     body = native_model(
         {
