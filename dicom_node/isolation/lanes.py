@@ -43,6 +43,9 @@ class Lanes(Generic[Desk]):
         self._last: dict[Lane[Desk], str] = {}
         self._waiting = 0
         self._ahead: dict[Lane[Desk], str] = {}
+        # What one worker has died of, and what is worked on that is of this kind.
+        self._suspects: set[str] = set()
+        self._on_trial: dict[Lane[Desk], str] = {}
         self._down: set[Lane[Desk]] = set()
         self._ended: set[Lane[Desk]] = set()
         self._deaths = 0
@@ -100,7 +103,9 @@ class Lanes(Generic[Desk]):
         """Have a worker do a piece of work, and return what it returned.
 
         A worker that did the last work on ``subject`` is taken, if it is free: it has its images
-        still decoded. ``before`` is called once a worker is taken; what it raises comes back.
+        still decoded. Subjects that a worker has died of before are worked on one after another, so
+        that they never hold all workers. ``before`` is called once a worker is taken; what it
+        raises comes back.
 
         Raises
         ------
@@ -137,7 +142,7 @@ class Lanes(Generic[Desk]):
         """
         assert not kwargs  # noqa: S101 - there are none in `perform`
         with self._changed:
-            if self._closed or self._waiting or not self._has_idle():
+            if self._closed or self._waiting or not self._has_idle() or self._must_wait(subject):
                 return None
             lane = self._chosen(subject)
             self._ahead[lane] = subject
@@ -159,6 +164,7 @@ class Lanes(Generic[Desk]):
         except BaseException:
             self._died(lane, method, WorkerDiedError("answered with what cannot be read"))
             raise
+        self._acquit(lane)
         self._give_back(lane)
         return _value(outcome)
 
@@ -183,14 +189,27 @@ class Lanes(Generic[Desk]):
 
     def _has_idle_for(self, subject: str) -> bool:
         """Whether to go on: a worker that is at the same subject already is waited for."""
-        return self._has_idle() and (self._closed or subject not in self._ahead.values())
+        return self._has_idle() and (
+            self._closed or not (subject in self._ahead.values() or self._must_wait(subject))
+        )
+
+    def _must_wait(self, subject: str) -> bool:
+        """Whether another subject has the one worker that what is deadly may have."""
+        return len(self._all) > 1 and bool(self._on_trial) and subject in self._suspects
 
     def _chosen(self, subject: str) -> Lane[Desk]:
         known = (each for each in self._idle if self._last.get(each) == subject)
         lane = next(known, self._idle[0])
         self._idle.remove(lane)
         self._last[lane] = subject
+        if subject in self._suspects:
+            self._on_trial[lane] = subject
         return lane
+
+    def _acquit(self, lane: Lane[Desk]) -> None:
+        """Suspect nothing any more that a worker has done."""
+        with self._changed:
+            self._suspects.discard(self._on_trial.get(lane, ""))
 
     def _has_idle(self) -> bool:
         """Whether somebody can go on; a worker that has died of nothing is replaced here."""
@@ -204,6 +223,7 @@ class Lanes(Generic[Desk]):
     def _give_back(self, lane: Lane[Desk]) -> None:
         with self._changed:
             self._ahead.pop(lane, None)
+            self._on_trial.pop(lane, None)
             if not self._closed:
                 self._idle.append(lane)
                 self._changed.notify_all()
@@ -214,12 +234,20 @@ class Lanes(Generic[Desk]):
         lane.end()
         with self._changed:
             self._ahead.pop(lane, None)
+            self._suspect(lane)
             self._changed.notify_all()
             if self._closed:
                 raise SystemExit("the workers are stopped")
             self._deaths += 1
         _LOG.error("worker died method=%s reason=%r", named(method), str(death))
         self._replace(lane)
+
+    def _suspect(self, lane: Lane[Desk]) -> None:
+        """Suspect what a worker has died of; the second time it is not tried again."""
+        if tried := self._on_trial.pop(lane, ""):
+            self._suspects.discard(tried)
+        else:
+            self._suspects.add(self._last[lane])
 
     def _replace(self, lane: Lane[Desk]) -> None:
         with self._changed:

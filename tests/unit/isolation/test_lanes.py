@@ -199,6 +199,33 @@ def test_other_work_goes_on_beside_what_hangs(lanes: Lanes[HostileDesk], folder:
     assert not hangs.is_alive()
 
 
+def test_what_workers_have_died_of_never_holds_all_of_them(
+    lanes: Lanes[HostileDesk], folder: Path
+) -> None:
+    for subject in ("first", "second"):
+        with pytest.raises(WorkerDiedError):
+            lanes.run(subject, LONG, nothing, HostileDesk.crash_ahead)
+    again = [
+        threading.Thread(target=lanes.run, args=(subject, LONG, nothing, HostileDesk.wait_for, it))
+        for subject, it in (("first", "sentence"), ("second", "verdict"))
+    ]
+    again[0].start()
+    wait_until(lambda: times(folder, "waits for sentence") == 1, "the first to be tried again")
+    again[1].start()
+    assert [lanes.run("s", LONG, nothing, HostileDesk.twice, number) for number in range(5)] == [
+        0, 2, 4, 6, 8,
+    ]  # fmt: skip
+    assert lanes.spare("second", LONG, HostileDesk.twice, 1) is None
+    assert times(folder, "waits for verdict") == 0, "one after another"
+    for it in ("sentence", "verdict"):
+        (folder / it).touch()
+    for each in again:
+        each.join(LONG)
+        assert not each.is_alive()
+    assert times(folder, "waits for verdict") == 1
+    assert lanes.spare("second", LONG, HostileDesk.twice, 1) == 2, "acquitted"
+
+
 def test_a_worker_that_dies_while_idle_is_replaced_without_harm(
     lanes: Lanes[HostileDesk],
 ) -> None:
