@@ -6,6 +6,7 @@ may hold a name.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
@@ -67,6 +68,14 @@ _TILT = re.compile(r"\b(lordot\w*|axial|xtable|xtlat|x.table|cross.?table|swimme
 # In free text some of these are names of other things: only words that are nothing else.
 _SIDE_DESCRIBED = re.compile(r"\b(decub\w*|dekub\w*)\b(?! (ulc|ulk))")
 _TILT_DESCRIBED = re.compile(r"\b(lordot\w*|xtable|x.table|cross.?table)\b")
+# "Decubito supino" and "décubitus dorsal" are patients on their back, like most at the bedside; in
+# Spanish, Italian and Portuguese so is "decúbito" of which nothing more is said.
+_FLAT = r"(dorsal\w*|ventral\w*|supin\w*|pron[eoa]\w*)"
+_LYING = r"(decub\w*|dekub\w*|dec)"
+_NOT_ON_A_SIDE = re.compile(
+    rf"\b({_FLAT}\W+{_LYING}|{_LYING}\W+({_FLAT}|ap {_FLAT})|"
+    r"decubito(?!\W+(ap\W+|pa\W+)?(lat|izq|der|esq|dir|sin|des|dx|sx|left|right)))\b"
+)
 _DESCRIBED_IN = ("SeriesDescription", "ProtocolName")
 # Views and positions by code, with what modifies them (PS3.3 C.8.11.5, CID 19 and 20, CID 4010).
 _CODED_IN = (
@@ -90,10 +99,12 @@ def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
         found = ["for quality control"]
     if found:
         yield RemarkKind.UNLIKE_TRAINING, DERIVED.format(what=", ".join(found))
-    view = _text(dataset, "ViewPosition").casefold().replace("_", " ")
-    described = " ".join(_text(dataset, each) for each in _DESCRIBED_IN).casefold()
-    described = " ".join([described.replace("_", " "), *_meanings(dataset)])
-    if _SIDE.search(view) or _SIDE_DESCRIBED.search(described):
+    view = _plain(_text(dataset, "ViewPosition"))
+    described = _plain(" / ".join(_text(dataset, each) for each in _DESCRIBED_IN))
+    described = " / ".join([described, *map(_plain, _meanings(dataset))])
+    if _SIDE.search(_NOT_ON_A_SIDE.sub(" ", view)) or _SIDE_DESCRIBED.search(
+        _NOT_ON_A_SIDE.sub(" ", described)
+    ):
         yield RemarkKind.UNLIKE_TRAINING, ON_A_SIDE
     elif _TILT.search(view) or _TILT_DESCRIBED.search(described):
         yield RemarkKind.UNLIKE_TRAINING, TILTED
@@ -109,7 +120,13 @@ def _meanings(dataset: Dataset) -> Iterator[str]:
     for keyword, modifiers in _CODED_IN:
         for item in _items(dataset, keyword):
             for each in (item, *_items(item, modifiers)):
-                yield _text(each, "CodeMeaning").casefold()
+                yield _text(each, "CodeMeaning")
+
+
+def _plain(text: str) -> str:
+    """Text in small letters without accents, with spaces for underscores."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in apart if not unicodedata.combining(each)).replace("_", " ")
 
 
 def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
@@ -131,7 +148,15 @@ def _text(dataset: Dataset, keyword: str) -> str:
         return ""
     value = dataset.get_item(Tag(keyword)).value
     if isinstance(value, bytes):
-        return value.decode("latin-1").strip(" \0")
+        return _decoded(value).strip(" \0")
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         return str("" if value is None else value).strip(" \0")
     return "\\".join(str(each) for each in value)
+
+
+def _decoded(value: bytes) -> str:
+    """Words are looked for, which UTF-8 and Latin-1 cover; what is Latin-1 is hardly ever UTF-8."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

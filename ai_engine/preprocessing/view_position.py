@@ -49,7 +49,7 @@ _NAMES: Mapping[ViewPosition, str] = MappingProxyType(
 _WORDS: Mapping[str, ViewPosition] = MappingProxyType(
     {word: view for view, words in _NAMES.items() for word in words.split()}
 )
-_DECUBITUS = frozenset({"decubitus", "decub", "dec"})
+_DECUBITUS = frozenset({"decubitus", "decubito", "dekubitus", "decub", "dec"})
 _CODES: Mapping[str, ViewPosition] = MappingProxyType(
     {
         "399348003": ViewPosition.AP,

@@ -1,10 +1,11 @@
 """What only a header tells of an image (made of others, on a side, turned) stands in the result."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread, dcmwrite
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.kinds.limits import age_remarks
@@ -59,6 +60,50 @@ def test_an_image_that_is_no_plain_exposure_is_called_so(
 @pytest.mark.parametrize("text", ["LLD", "RLD", "LATERAL DECUBITUS", "AP_DECUB"])
 def test_a_patient_on_a_side_is_told(text: str) -> None:
     assert _said(put("ViewPosition", text)) == [(RemarkKind.UNLIKE_TRAINING, ON_A_SIDE)]
+
+
+@pytest.mark.parametrize("keyword", ["ViewPosition", "SeriesDescription", "ProtocolName"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DECUBITO SUPINO",
+        "TORAX_AP_DECUBITO",
+        "Tórax decúbito dorsal",
+        "Thorax en décubitus dorsal",
+        "Torace AP decubito supino",
+        "AP DORSAL DECUBITUS",
+        "supine decubitus",
+    ],
+)
+def test_a_patient_who_lies_on_the_back_is_not_told_to_lie_on_a_side(
+    keyword: str, text: str
+) -> None:
+    assert _said(put(keyword, text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tórax decúbito lateral izquierdo",
+        "Thorax décubitus latéral droit",
+        "torace decubito lat sin",
+        "Torax decubito der",
+        "decub chest",
+    ],
+)
+def test_a_side_is_told_in_other_languages(text: str) -> None:
+    assert _said(put("SeriesDescription", text)) == [(RemarkKind.UNLIKE_TRAINING, ON_A_SIDE)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_words_with_accents_are_read_as_they_are_stored(encoding: str) -> None:
+    stored = io.BytesIO()
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = {"utf-8": "ISO_IR 192", "latin-1": "ISO_IR 100"}[encoding]
+    dataset.SeriesDescription = "Thorax décubitus latéral"
+    dcmwrite(stored, dataset, implicit_vr=False, little_endian=True)
+    stored.seek(0)
+    assert list(unusual(dcmread(stored, force=True))) == [(RemarkKind.UNLIKE_TRAINING, ON_A_SIDE)]
 
 
 @pytest.mark.parametrize("text", ["LORDOTIC", "AP LORDOTIC", "XTABLE", "AXIAL"])
