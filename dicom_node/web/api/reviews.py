@@ -7,7 +7,9 @@ from pydantic import TypeAdapter
 
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import Reopening, ReviewItem, ReviewState, Verdict
+from dicom_node.domain.user import User
 from dicom_node.web.api.callers import MayReview
+from dicom_node.web.review.reading_first import hidden_of
 from dicom_node.web.review.reopening import taken_back
 from dicom_node.web.review.verdict_form import LONGEST_COMMENT
 
@@ -25,10 +27,10 @@ def make_router(review_queue: ReviewQueue) -> APIRouter:
     def read_review(who: MayReview, item_id: str) -> dict[str, Any]:
         """Read how an item stands; what was said of it, and what was taken back, once decided.
 
-        What the model says is in no answer: who must read first is not told.
+        What the model says is in no answer, and what others said of it in none to a reader who
+        must read the study first.
         """
-        del who
-        return _body(review_queue, review_queue.item(item_id))
+        return _body(review_queue, review_queue.item(item_id), who.user)
 
     @router.post(_ITEM + "/reopen")
     def reopen_review(
@@ -36,15 +38,16 @@ def make_router(review_queue: ReviewQueue) -> APIRouter:
     ) -> dict[str, Any]:
         """Take a verdict back: the item is held by who asks, and its next verdict replaces it."""
         item = taken_back(request, review_queue, item_id, reason, user=who.user, actor=who.actor)
-        return _body(review_queue, item)
+        return _body(review_queue, item, who.user)
 
     return router
 
 
-def _body(review_queue: ReviewQueue, item: ReviewItem) -> dict[str, Any]:
+def _body(review_queue: ReviewQueue, item: ReviewItem, user: User) -> dict[str, Any]:
+    is_told = item.item_id not in hidden_of(review_queue, [item], user)
     is_decided = item.state is ReviewState.DECIDED
-    readings = review_queue.readings(item.item_id) if is_decided else ()
-    history = review_queue.history(item.item_id) if item.reopened else ()
+    readings = review_queue.readings(item.item_id) if is_decided and is_told else ()
+    history = review_queue.history(item.item_id) if item.reopened and is_told else ()
     return {
         "item_id": item.item_id,
         "study_instance_uid": item.study_instance_uid,

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from pydicom.uid import Comprehensive3DSRStorage
 
 from dicom_node.domain.review.first_reading import FirstReading
-from dicom_node.domain.review.review import ReviewState
+from dicom_node.domain.review.review import ReviewState, Verdict
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.tables import REMARKS
 from dicom_node.web.review.people import reviewer
@@ -23,6 +23,7 @@ from tests.unit.web.test_uploading import a_report, an_overlay
 ITEM = fake_details(1).item.item_id
 _STUDY = f"/dicom-web/studies/{ANALYSED}"
 EARLIER = fake_details(2).item.item_id
+JUDGED = fake_details(3).item.item_id
 _REMARK = "Attention outside the lungs"
 # Wherever a result may be seen, with what it would be told by.
 PLACES = {
@@ -34,6 +35,7 @@ PLACES = {
     f"/api/v1/studies/{ANALYSED}/evidence": "1.2.8.1",
     "/worklist?shown=superseded": "Opacity",
     f"/worklist/items/{EARLIER}": "Model says",
+    f"/api/v1/reviews/{JUDGED}": '"rejected":true',
     f"/studies/{ANALYSED}?remarks": _REMARK,
     f"/api/v1/studies/{ANALYSED}?remarks": _REMARK,
     f"/dicom-web/studies?StudyInstanceUID={ANALYSED}": '"SR"',
@@ -80,6 +82,11 @@ def said(request: pytest.FixtureRequest, stores: Repositories) -> Iterator[dict[
     )
     review_queue.add(replace(earlier, item=superseded))
     review_queue.add(replace(details, item=item))
+    judged = replace(fake_details(3).item, study_instance_uid=ANALYSED)
+    review_queue.add(replace(fake_details(3), item=judged))
+    otto = reviewer(stores.users.get("otto"))
+    review_queue.claim(JUDGED, otto)
+    review_queue.decide(Verdict(item_id=JUDGED, reviewer=otto, rejected=True))
     stores.users.set_reads_first("ada", not by_rule)
     application = office_application(stores, uploads=NoUploads(), review_queue=review_queue)
     client = TestClient(application, headers={"Accept": "*/*"})
