@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from pynetdicom.association import Association
@@ -134,6 +135,11 @@ class Messages(DIMSEServiceProvider):
         received, self._received = self._received, None
         if received is not None:
             received.close()
+
+    def end(self) -> None:
+        """Let go of everything that nobody will serve any more."""
+        self.lost()
+        self._waiting.clear()
 
     def _destination(self, context_id: int, control: int) -> ReceivedObject | None:
         """Return where a fragment of an object goes; nothing where it is one of something else."""
@@ -270,8 +276,17 @@ class MessageQueue(queue.Queue[Any]):
         if message is None:
             self._wake_up(item)
         elif not (first and self._serving.store_at_once(message, context_id)):
-            while not (self._serving.is_over or self._enqueue(item)):
-                continue
+            while not self._enqueue(item):
+                if self._serving.is_over:
+                    _let_go(message)
+                    return
+
+    def clear(self) -> None:
+        """Let go of what waits."""
+        with suppress(queue.Empty):
+            while True:
+                _, message = self.get_nowait()
+                _let_go(message)
 
     def _enqueue(self, item: Any) -> bool:
         try:
@@ -286,6 +301,12 @@ class MessageQueue(queue.Queue[Any]):
             if not self._qsize():
                 self._put(nothing)
                 self.not_empty.notify()
+
+
+def _let_go(message: Any) -> None:
+    """Give the memory and the file of an object back; no other message has any."""
+    if isinstance(message, StoreRequest):
+        message.received.close()
 
 
 class RequestQueue(queue.Queue[Any]):

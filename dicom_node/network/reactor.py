@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 _DATA_TRANSFER = "Sta6"  # PS3.8 Table 9-8
 # For the answer to a sub-operation, where nobody says how long.
 _LONGEST_WAIT = 600.0
+# For the thread that reads to see that the connection is closed, or to have stored an object.
+_LAST_OBJECT_SECONDS = 60.0
 # Serves a message; pynetdicom's primitives have no common type.
 Service = Callable[["ReceivingAssociation", Any, PresentationContext], None]
 
@@ -159,6 +161,7 @@ class ReceivingAssociation(AcceptedAssociation):
         finally:
             self.dul.kill_dul()
             self._cleared()
+            self._let_go()
             self.over.set()
             self.place.leave()
             if self._on_end is not None:
@@ -287,6 +290,16 @@ class ReceivingAssociation(AcceptedAssociation):
     def _cleared(self) -> None:
         """Give back what the loop needed."""
         self.connection.hang_up()
+
+    def _let_go(self) -> None:
+        """Give back what unfinished objects hold, once nobody adds to them.
+
+        Otherwise it is held until the interpreter looks for cycles: on a quiet receiver, for hours.
+        """
+        if self.dul.is_alive():
+            self.dul.join(_LAST_OBJECT_SECONDS)
+        if not self.dul.is_alive():
+            cast("Messages", self.dimse).end()
 
 
 def _syntax(context: PresentationContext) -> str:

@@ -2,7 +2,7 @@
 
 import struct
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,12 +27,13 @@ from dicom_node.network.events import (
     InstanceReceived,
     ObjectRefused,
 )
+from dicom_node.network.reactor import Reactor
 from dicom_node.network.transport import listen
 from tests.peers import dcmtk, node
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import CR_IMAGE, encoded, make_dataset
 from tests.peers.process import answers, wait_until
-from tests.peers.raw_pdu import data_tf, fragment, raw_peer, store_rq
+from tests.peers.raw_pdu import ABORT, RELEASE, data_tf, fragment, raw_peer, store_rq
 from tests.peers.raw_scu import RawScu, associate, hang_up, is_closed_by_peer, raw_scu, tcp
 
 
@@ -200,6 +201,35 @@ def test_a_connection_lost_within_an_object_leaves_nothing_behind(reception: Rec
 
     assert closed.ended.end is AssociationEnd.CONNECTION_LOST
     assert [path for path in reception.archive.root.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("reactor", Reactor)
+@pytest.mark.parametrize("farewell", [ABORT, RELEASE, b""], ids=["abort", "release", "nothing"])
+def test_an_unfinished_object_holds_no_room_on_the_disk(
+    tmp_path: Path, reactor: Reactor, farewell: bytes
+) -> None:
+    """A large object that is being written has no name: nobody could remove it."""
+    with node.reception(tmp_path / "archive", reactor=reactor) as running:
+        (pid,) = running.pool.pids
+        with raw_peer(running.peer) as peer:
+            peer.open()
+            peer.send(data_tf(fragment(store_rq(b"1.2.3.4"), of_command=True)))
+            for _ in range(40):
+                peer.send(data_tf(fragment(bytes(65_000), of_command=False, last=False)))
+            wait_until(lambda: unplaced(pid), "the object to be written")
+            peer.send(farewell)
+
+        running.closed()
+        wait_until(lambda: not unplaced(pid), "what has come of it to be gone")
+
+
+def unplaced(pid: int) -> list[str]:
+    """Return the files without a name that a process writes."""
+    names = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            names.append(str(entry.readlink()))
+    return [name for name in names if ".incoming" in name]
 
 
 def test_requests_sent_without_waiting_for_responses_are_served_in_turn(
