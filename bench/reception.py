@@ -76,12 +76,27 @@ class Listening:
     pids: tuple[int, ...]
 
     def processor_seconds(self) -> float:
-        """Return what its processes have taken, those that have ended included."""
+        """Return what its processes have taken, and theirs, whether they have ended or not.
+
+        Of this process, itself alone: the senders are its children, too.
+        """
         seconds = 0.0
         for pid in self.pids:
             with suppress(psutil.Error):
-                seconds += sum(psutil.Process(pid).cpu_times()[:4])
+                process = psutil.Process(pid)
+                seconds += sum(process.cpu_times()[:2])
+                if pid != os.getpid():
+                    seconds += _seconds_of_children(process)
         return seconds
+
+
+def _seconds_of_children(process: psutil.Process) -> float:
+    """Return what those that were waited for have taken, and those that were not yet."""
+    seconds = float(sum(process.cpu_times()[2:4]))
+    for child in process.children(recursive=True):
+        with suppress(psutil.Error):  # it was waited for meanwhile
+            seconds += sum(child.cpu_times()[:4])
+    return seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
