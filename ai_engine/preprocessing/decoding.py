@@ -109,7 +109,9 @@ def _decoded(source: FrameSource, frame: int | None, *, raw: bool) -> npt.NDArra
     plugin = "pyjpegls" if syntax in JPEGLSTransferSyntaxes else ""
     if source.image.frames == 1:
         frame = 0
-    return pixel_array(source.dataset, index=frame, raw=raw, decoding_plugin=plugin)
+    values = pixel_array(source.dataset, index=frame, raw=raw, decoding_plugin=plugin)
+    # Words are looked at as signed and unsigned ones: of big endian they would be others.
+    return np.asarray(values, values.dtype.newbyteorder("="))
 
 
 def _placed(values: npt.NDArray[Any], source: FrameSource) -> Placed:

@@ -57,11 +57,13 @@ def test_the_grey_values_are_those_of_the_plain_image(
     np.testing.assert_allclose(read.pixels, read_radiograph(chest()).pixels, atol=tolerance)
 
 
-@pytest.mark.parametrize("encoder", ["JPEG lossless", "JPEG-LS", "RLE"])
-def test_signed_values_stay_signed(tmp_path: Path, encoder: str) -> None:
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("encoder", ["JPEG lossless", "JPEG-LS", "RLE", "big endian"])
+def test_signed_values_stay_signed(tmp_path: Path, encoder: str, bits: int) -> None:
     name, *options = ENCODERS[encoder]
     plain = chest()
-    store((pixels().astype(int) - 2048).astype(np.int16), PixelRepresentation=1)(plain)
+    signed = (pixels().astype(int) - 2048).astype(np.int16)
+    store(signed, PixelRepresentation=1, BitsStored=bits, HighBit=bits - 1)(plain)
     without("WindowCenter", "WindowWidth")(plain)
     dcmwrite(tmp_path / "plain.dcm", plain, enforce_file_format=True)
     written = tmp_path / "written.dcm"
