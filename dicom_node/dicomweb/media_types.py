@@ -1,7 +1,7 @@
 """Media types (PS3.18 Section 8.7): what a client accepts, and which of it is served."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 
 from starlette.requests import Request
@@ -43,17 +43,20 @@ class Accepted:
     """One media type of an Accept header.
 
     For ``multipart/related``, ``name`` is the type of the parts. ``transfer_syntax`` is empty where
-    the client names none.
+    the client names none. A wildcard takes nothing of what the client refuses by name.
     """
 
     name: str
     multipart: bool = False
     transfer_syntax: str = ""
     quality: float = field(default=1.0, compare=False)
+    refused: frozenset[str] = frozenset()
 
     def takes(self, name: str) -> bool:
         """Whether a part or payload of media type ``name`` is accepted."""
-        return self.name in (name, "*/*", name.partition("/")[0] + "/*")
+        if self.name == name:
+            return True
+        return self.name in ("*/*", name.partition("/")[0] + "/*") and name not in self.refused
 
 
 def asked(request: Request) -> str | None:
@@ -63,9 +66,15 @@ def asked(request: Request) -> str | None:
 
 
 def accepted(header: str | None) -> tuple[Accepted, ...]:
-    """Return what an Accept header takes, the best first; everything where there is none."""
+    """Return what an Accept header takes, the best first; everything where there is none.
+
+    What has the quality 0 is refused (RFC 9110 Section 12.4.2).
+    """
     found = [_accepted(part) for part in _split(header or "*/*")]
-    return tuple(sorted(found, key=lambda each: -each.quality))
+    taken = [each for each in found if each.quality > 0]
+    refused = frozenset(each.name for each in found if not each.quality > 0)
+    best_first = sorted(taken, key=lambda each: -each.quality)
+    return tuple(replace(each, refused=refused) for each in best_first)
 
 
 def require(header: str | None, *names: str) -> str:
@@ -78,7 +87,7 @@ def require(header: str | None, *names: str) -> str:
     """
     for wanted in accepted(header):
         for name in names:
-            if wanted.takes(name) and (wanted.quality > 0):
+            if wanted.takes(name):
                 return name
     raise NotAcceptableError(f"this resource is served as {' or '.join(names)}")
 

@@ -17,7 +17,9 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from dicom_node.dicomweb.errors import NotAcceptableError
 from dicom_node.dicomweb.json_bodies import read_json
+from dicom_node.dicomweb.media_types import DICOM_JSON, asked, require
 from dicom_node.domain.peer_message import Channel
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.query.errors import UnusableQueryError
@@ -29,8 +31,7 @@ from dicom_node.ups.subscriptions import Receiver
 
 _LOG = logging.getLogger(__name__)
 
-MEDIA_TYPE = "application/dicom+json"
-_ACCEPTED = frozenset({MEDIA_TYPE, "application/json", "application/*", "*/*"})
+MEDIA_TYPE = DICOM_JSON
 _LARGEST_PAYLOAD = 4 * 1024 * 1024
 # PS3.18 Tables 11.4.3-1 to 11.8.3-1; what is not named here is a conflict.
 _HTTP_STATUS: dict[UpsStatus, int] = {
@@ -380,9 +381,10 @@ def _dataset(parsed: Any) -> Dataset:
 
 
 def _check_accept(request: Request) -> None:
-    accepted = request.headers.get("Accept", MEDIA_TYPE).lower().split(",")
-    if not any(each.partition(";")[0].strip() in _ACCEPTED for each in accepted):
-        raise HTTPException(406, f"the worklist gives {MEDIA_TYPE}")
+    try:
+        require(asked(request), MEDIA_TYPE, "application/json")
+    except NotAcceptableError as error:
+        raise HTTPException(406, f"the worklist gives {MEDIA_TYPE}") from error
 
 
 def _named(request: Request, *names: str) -> str:

@@ -43,6 +43,25 @@ def test_what_is_accepted_may_stand_in_the_query(searching: TestClient) -> None:
     assert answer.status_code == 406
 
 
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        ("application/dicom+json;q=0, */*", XML),
+        ("*/*, application/dicom+json;q=0, application/json;q=0", XML),
+        ("application/dicom+json;q=0.2, application/dicom+xml;q=0.4", XML),
+        ("application/dicom+xml;q=0, application/*;q=0.1", "application/dicom+json"),
+        ("*/*;q=0, application/dicom+json;q=0.1", "application/dicom+json"),
+    ],
+)
+def test_what_is_refused_by_name_is_taken_by_no_wildcard(
+    searching: TestClient, accept: str, given: str
+) -> None:
+    """RFC 9110 Section 12.5.1: the most specific range counts."""
+    refused = "application/json;q=0"
+    answer = searching.get("/dicom-web/studies", headers={"Accept": f"{accept}, {refused}"})
+    assert answer.headers["Content-Type"].startswith(given)
+
+
 def test_metadata_is_a_part_for_each_instance(folder: Folder, client: TestClient) -> None:
     archived = folder.add(
         radiograph(1, SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jörg")
