@@ -51,7 +51,7 @@ from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.node.schedule import Schedule
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
-from dicom_node.node.sweeps import Sweeps
+from dicom_node.node.sweeps import Sweeps, one_after_another
 from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.viewing import Viewing
 from dicom_node.node.wanting import study_fetching
@@ -462,7 +462,7 @@ class Node:
 
     def _schedule(self) -> None:
         settings, clock, sweeps = self._settings, self._clock, self._sweeps
-        sweeps.add(self._sweep)
+        sweeps.add(one_after_another(self._parts_of_sweep))
         clock.every(self._web.renew, seconds=60)
         if self._work:
             # At once, and whenever something is indexed without its attributes.
@@ -500,13 +500,6 @@ class Node:
         if self._repositories.waiting.any():
             return True
         return self._work is not None and self._work.is_under_way()
-
-    def _sweep(self) -> None:
-        for part in self._parts_of_sweep():
-            try:
-                part()
-            except Exception:  # noqa: BLE001  # what is away for one part must not stop the others
-                _LOG.exception("a part of the sweep broke off; the next sweep does it again")
 
     def _parts_of_sweep(self) -> Iterator[Callable[[], object]]:
         yield self._desk.catch_up

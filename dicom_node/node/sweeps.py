@@ -17,6 +17,25 @@ _NET = 60.0
 _MOST = 16
 
 
+def one_after_another(parts: Callable[[], Iterable[Callable[[], object]]]) -> Callable[[], None]:
+    """Return one part of several that keep their order and none of which holds up the others.
+
+    What has failed it raises at its end, all together (ExceptionGroup).
+    """
+
+    def run() -> None:
+        errors = []
+        for part in parts():
+            try:
+                part()
+            except Exception as error:  # noqa: BLE001  # what is away for one is not for all
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("parts broke off", errors)
+
+    return run
+
+
 class Sweeps:
     """Runs parts again and again, between ``start`` and ``stop``; none twice at a time."""
 
@@ -47,6 +66,7 @@ class Sweeps:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="sweeps", daemon=True)
         self._led = False
+        self._is_something_left, self._ran_at = True, time.monotonic()
 
     def add(
         self, part: Callable[[], object], *, for_all: bool = False, at_once: bool = False
@@ -71,16 +91,19 @@ class Sweeps:
         self._pool.shutdown()
 
     def _work(self) -> None:
-        is_something_left, ran_at = True, time.monotonic()
-        self._round(self._at_once)
+        self._guarded(lambda: self._round(self._at_once))
         while not self._over.wait(self._seconds):
-            is_told = self._is_told()
-            is_due = is_told or is_something_left or time.monotonic() - ran_at >= self._net
-            if is_due:
-                ran_at = time.monotonic()
-                is_done = self._round(range(len(self._parts)))
-                is_something_left = not is_done or self._is_waiting()
-            self._resting(not (is_told or is_something_left))
+            if not self._guarded(self._look):
+                self._is_something_left = True
+
+    def _look(self) -> None:
+        is_told = self._is_told()
+        is_late = time.monotonic() - self._ran_at >= self._net
+        if is_told or is_late or self._is_something_left:
+            self._ran_at = time.monotonic()
+            is_done = self._round(range(len(self._parts)))
+            self._is_something_left = not is_done or self._is_waiting()
+        self._resting(not (is_told or self._is_something_left))
 
     def _is_told(self) -> bool:
         leads = self._leads()
@@ -112,6 +135,7 @@ class Sweeps:
         return [self._running.pop(number).result() for number in ended]
 
     def _guarded(self, part: Callable[[], object]) -> bool:
+        """Whether it was done; who sweeps lives on in any case."""
         try:
             part()
         except Exception:  # noqa: BLE001  # what is away for one must not stop the others

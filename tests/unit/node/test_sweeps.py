@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from dicom_node.node.sweeps import Sweeps
+from dicom_node.node.sweeps import Sweeps, one_after_another
 
 _PATIENCE = 60.0
 _LONG = 3600.0
@@ -124,6 +124,48 @@ def test_an_error_holds_no_other_up_and_is_tried_again(desk: Desk) -> None:
         desk.rest()
     assert tries >= 3
     assert part.runs >= 3
+
+
+def test_of_parts_in_one_sweep_that_fail_the_others_are_done_and_all_are_tried_again(
+    desk: Desk,
+) -> None:
+    first, last, tries = Part(), Part(), 0
+
+    def fail_twice() -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise RuntimeError("the Warehouse is away")
+
+    with desk.sweeping(one_after_another(lambda: (first, fail_twice, last))):
+        desk.rest()
+    assert first.runs == last.runs == tries >= 3
+
+
+def test_sweeps_outlive_whoever_tells_them_of_news(desk: Desk) -> None:
+    part, asked = Part(), 0
+
+    def news() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise RuntimeError("cannot be asked")
+        return False
+
+    sweeps = Sweeps(
+        seconds=0.01,
+        news=[news],
+        waits=lambda: False,
+        resting=desk.looks.put,
+        leads=lambda: True,
+        net=_LONG,
+    )
+    sweeps.add(part)
+    sweeps.start()
+    assert part.ran.get(timeout=_PATIENCE)
+    assert part.ran.get(timeout=_PATIENCE)  # what it might have been told
+    desk.rest()
+    sweeps.stop()
 
 
 def test_a_sweep_that_lasts_lets_others_run_and_is_not_run_twice_at_a_time(desk: Desk) -> None:
