@@ -170,6 +170,9 @@ class StudyStore(Protocol):
     def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
         """Return the studies of which more may arrive."""
 
+    def date_back(self, study_instance_uid: str, *, to: datetime) -> None:
+        """Take a moment for the last arrival that a clock had put later, which was ahead then."""
+
     def interrupted(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
         """Note that a transfer of a study broke off, and whose it was."""
 

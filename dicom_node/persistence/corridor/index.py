@@ -293,6 +293,18 @@ class StudyIndex:
         with self._read() as connection:
             return study_records(connection, STUDIES.c.state == StudyState.RECEIVING, limit=limit)
 
+    def date_back(self, study_instance_uid: str, *, to: datetime) -> None:
+        """Take a moment for the last arrival that a clock had put later, which was ahead then."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(STUDIES)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.last_received_at > to,
+                )
+                .values(last_received_at=to)
+            )
+
     def lacking(
         self,
         reason: str,

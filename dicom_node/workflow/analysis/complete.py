@@ -16,6 +16,7 @@ waited for with the same patience.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from dicom_node.domain.application_entity import DEFAULT_PATIENCE
 from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
@@ -34,6 +35,8 @@ from dicom_node.workflow.ports import (
 _LOG = logging.getLogger(__name__)
 # By so much of a quiet period, and by so many seconds at most, clocks may differ at its end.
 _SLACK, _MOST_SLACK = 0.25, 0.5
+# What arrived so much later than now arrived before the clock was put back.
+_AHEAD = timedelta(minutes=1)
 
 
 class ExpectedHere:
@@ -129,9 +132,11 @@ class Completion:
 
         Returns how many were started.
         """
+        receiving = self._index.receiving()
+        self._take_back(study for study in receiving if study.last_received_at > self._latest())
         quiet = [
             study
-            for study in self._index.receiving()
+            for study in receiving
             if study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
         ]
         waiting = self._expected.waiting([each.study_instance_uid for each in quiet])
@@ -145,6 +150,17 @@ class Completion:
                 workflow = self._starter.analyse_now(study.study_instance_uid)
                 self._expected.add(study.study_instance_uid, workflow)
         return len(overdue)
+
+    def _take_back(self, ahead: Iterable[StudyRecord]) -> None:
+        """Begin the quiet periods anew that a clock would have end days from now."""
+        for study in ahead:
+            _LOG.warning("clock put back study=%s: its quiet begins now", study.study_instance_uid)
+            self._index.date_back(study.study_instance_uid, to=self._clock())
+            if not self._is_carried(study.study_instance_uid):
+                self.expect(study.study_instance_uid)
+
+    def _latest(self) -> datetime:
+        return self._clock() + _AHEAD
 
     def _broke_off_unseen(self, study: StudyRecord) -> bool:
         """Note that nobody saw the transfer of a new study end: the node stopped in its midst."""

@@ -376,6 +376,26 @@ def test_clocks_that_differ_a_little_do_not_leave_a_study_to_the_next_sweep(
     assert (desk.completion.claim(STUDY, "w") is not None) is is_claimed
 
 
+def test_a_clock_that_is_put_back_four_days_strands_no_study(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    desk.clock.advance(-4 * 86400)
+    desk.completion.sweep()
+    assert desk.starter.awaited == [(STUDY, 2.0), (STUDY, 2.0)]
+    assert desk.completion.claim(STUDY, "w") is None
+    desk.clock.advance(2)
+    assert desk.completion.claim(STUDY, "w") is not None
+
+
+def test_a_clock_that_is_put_back_ends_no_transfer(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.clock.advance(-4 * 86400)
+    desk.completion.sweep()
+    assert desk.starter.awaited == []
+    desk.reception.ended([released("a1")])
+    assert desk.starter.awaited == [(STUDY, 2.0)]
+
+
 def test_a_study_whose_analysis_could_not_be_started_is_left_to_the_sweep(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
