@@ -18,7 +18,8 @@ from dicom_node.isolation.parent import LATER, TOLD
 
 def _import_the_rest(_signal: int, _frame: FrameType | None) -> None:
     for name in os.environ.get(LATER, "").split():
-        with suppress(ImportError):  # whoever needs it says so, as of what is imported first
+        # Whoever needs it says so. Whatever a library raises must not end the parent of all.
+        with suppress(Exception):
             import_module(name)
     gc.freeze()
 

@@ -1,5 +1,6 @@
 """What the parent of processes imports first, and what it imports when it is told to."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,8 @@ def said(folder: Path, *later: str) -> list[str]:
         check=True,
         capture_output=True,
         text=True,
+        # The parent looks where every process does, and not beside the program.
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])},
     )
     assert done.stderr == ""
     return done.stdout.splitlines()
@@ -48,6 +51,11 @@ def test_what_comes_later_is_there_in_who_is_forked_after_it(tmp_path: Path) -> 
 
 def test_a_module_that_is_not_installed_holds_none_up(tmp_path: Path) -> None:
     assert said(tmp_path, "no_such_module", "graphlib") == ["True False", "True True"]
+
+
+def test_a_module_that_breaks_off_does_not_end_the_parent(tmp_path: Path) -> None:
+    (tmp_path / "broken_library.py").write_text("raise OSError('libcudart.so: cannot be opened')")
+    assert said(tmp_path, "broken_library", "graphlib") == ["True False", "True True"]
 
 
 def test_a_parent_to_whom_nothing_was_left_lives_on(tmp_path: Path) -> None:
