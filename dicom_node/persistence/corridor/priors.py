@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +29,8 @@ _SEARCH, _PRIOR = PRIOR_SEARCHES.c, PRIORS.c
 # A study says of what it is by its first images; a CT has hundreds that say the same.
 _LOOKED_AT = 20
 _MOST_STUDIES = 200
+# A next try that lies further ahead was set by a clock that has been put back since.
+_LONGEST_WAIT = timedelta(hours=1)
 
 
 class PriorStore:
@@ -68,7 +70,11 @@ class PriorStore:
             sa.select(PRIOR_SEARCHES)
             .where(
                 _SEARCH.state == SearchState.WAITING,
-                sa.or_(_SEARCH.not_before.is_(None), _SEARCH.not_before <= now),
+                sa.or_(
+                    _SEARCH.not_before.is_(None),
+                    _SEARCH.not_before <= now,
+                    _SEARCH.not_before > now + _LONGEST_WAIT,
+                ),
             )
             .order_by(_SEARCH.asked_at.desc())
             .limit(1)

@@ -106,3 +106,11 @@ def test_an_erased_prior_is_nobody_s_any_more(house: House) -> None:
     erasing.erase("1.2", (), actor="ada", why="request", at=EPOCH)
     assert PriorStore(house.engine).of_study("1.1") == ()
     assert not house.index.knows("1.2")
+
+
+def test_a_clock_that_is_put_back_four_days_strands_no_search(house: House) -> None:
+    store = PriorStore(house.engine)
+    store.want(["1.1"], "PACS", at=EPOCH)
+    store.postpone("1.1", EPOCH + timedelta(minutes=10), reason="it is away")
+    assert store.due(EPOCH) is None
+    assert store.due(EPOCH - timedelta(days=4)) is not None
