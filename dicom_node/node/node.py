@@ -470,7 +470,7 @@ class Node:
             sweeps.add(self._telling.sweep, for_all=True)
             sweeps.add(self._messages.sweep, for_all=True)
             sweeps.add(self._shadows.run, for_all=True)
-            clock.every(self._services.look, seconds=_LOOK_AT_SERVICES, first=utc_now())
+            clock.every(self._services.look, seconds=_LOOK_AT_SERVICES, at_once=True)
             clock.every(self._collect, seconds=3600, for_all=True)
             clock.every(self._tell, seconds=settings.notifications.interval, for_all=True)
             wanted = study_fetching(settings, self._repositories, self._corridor.completion)
