@@ -1,6 +1,5 @@
 """What ``dicom-node models import`` does with a network in ONNX or OpenVINO's own form."""
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,12 @@ from ai_engine.importing.draft import Imported, Network, draft_card
 from ai_engine.importing.folder import install_model
 from ai_engine.importing.network_file import NetworkFile, NetworkOutput, read_network
 from ai_engine.importing.profiles import CHEXNET, PROFILES, XRAYVISION, card_labels, profile_named
+from ai_engine.importing.said_labels import said_labels
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.inference.packed_network import NETWORK_FILE, pack_network
 from ai_engine.kinds.preparation import prepare_model
 from ai_engine.library.card import DEFAULT_GUARD, ModelCard, write_card
 from ai_engine.library.tensors import Activation, Fit, Scaling, Shown, Tensors, read_tensors
-
-LABEL_KEYS = ("labels", "classes", "class_names", "names")
-"""Keys of an ONNX file's metadata under which its writers put the labels."""
 
 _OF_PROFILES: Mapping[str, tuple[Scaling, Fit]] = {
     CHEXNET.name: (Scaling.IMAGENET, Fit.STRETCH),
@@ -149,7 +146,7 @@ def _labels(
 ) -> tuple[str, ...]:
     """The labels that were given, those of the family, or those that the file says."""
     names = request.labels or (
-        PROFILES[request.family].labels if request.family else _said_labels(network)
+        PROFILES[request.family].labels if request.family else said_labels(network.header.metadata)
     )
     first = next(iter(chosen.values()))
     count = _count(first) if "boxes" not in chosen else len(names)
@@ -160,26 +157,6 @@ def _labels(
             "for each, in their order"
         )
     return names
-
-
-def _said_labels(network: NetworkFile) -> tuple[str, ...]:
-    """Labels in the file's metadata: a JSON list or object of numbers, or names with commas."""
-    for key in LABEL_KEYS:
-        if not (text := network.header.metadata.get(key, "")):
-            continue
-        try:
-            read = json.loads(text)
-        except ValueError:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-        if isinstance(read, dict):
-            read = [read[each] for each in sorted(read, key=_number)]
-        if isinstance(read, list):
-            return tuple(str(each) for each in read)
-    return ()
-
-
-def _number(text: str) -> tuple[int, str]:
-    return (int(text), "") if text.isdecimal() else (0, text)
 
 
 def _tensors(

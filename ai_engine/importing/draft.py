@@ -46,8 +46,9 @@ def draft_card(
     Raises
     ------
     WeightImportError
-        If name, version or guard can't be a folder's.
+        If name, version or guard can't be a folder's, or labels can't be told apart.
     """
+    _require_labels(source.file, [label.name for label in network.labels])
     file = f"SHA-256 of the imported file: {digest(source.file)}"
     try:
         return ModelCard(
@@ -75,3 +76,13 @@ def draft_card(
         )
     except ValueError as error:
         raise WeightImportError(f"{source.file}: {error}") from error
+
+
+def _require_labels(file: Path, names: list[str]) -> None:
+    """Results name what was found by its label: an empty one, or one of two, names nothing."""
+    wrong = sorted({each for each in names if names.count(each) > 1})
+    if wrong:
+        raise WeightImportError(f"{file}: two outputs have the label {wrong[0]!r}: rename one")
+    for number, name in enumerate(names, start=1):
+        if not name.strip() or not name.isprintable():
+            raise WeightImportError(f"{file}: output {number} has the label {name!r}: name it")

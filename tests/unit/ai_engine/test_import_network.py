@@ -13,6 +13,7 @@ from ai_engine.commands.import_network import NetworkRequest, import_network
 from ai_engine.errors import ModelFolderError, WeightImportError
 from ai_engine.importing import folder as folders
 from ai_engine.importing.onnx_header import read_onnx_header
+from ai_engine.importing.said_labels import said_labels
 from ai_engine.kinds.loading import Loading
 from ai_engine.kinds.registry import Part, part
 from ai_engine.library.card import ModelCard, read_card
@@ -198,6 +199,31 @@ def test_an_import_that_breaks_off_leaves_no_half_of_a_model(
     assert list((tmp_path / "models").iterdir()) == []
     monkeypatch.undo()
     assert brought_in(tmp_path, WHOLE).labels
+
+
+@pytest.mark.parametrize("labels", [("Mass", "Mass"), ("Mass", ""), ("Mass", " "), ("A", "B\0")])
+def test_labels_that_name_nothing_are_refused(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    with pytest.raises(WeightImportError, match="label"):
+        brought_in(tmp_path, WHOLE, labels=labels)
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ('["Normal", "Mass"]', ("Normal", "Mass")),
+        ('{"1": "Mass", "0": "Normal"}', ("Normal", "Mass")),
+        ('{"Mass": 1, "Normal": 0}', ("Normal", "Mass")),
+        ("{0: 'Normal', 1: 'Mass'}", ("Normal", "Mass")),
+        ("['Normal', 'Mass']", ("Normal", "Mass")),
+        ("Normal, Mass", ("Normal", "Mass")),
+        ('[["Normal"], ["Mass"]]', ()),
+        ("[" * 50_000, ("[" * 50_000,)),
+        ("7", ()),
+    ],
+)
+def test_labels_are_read_as_writers_put_them(text: str, labels: tuple[str, ...]) -> None:
+    assert said_labels({"names": text}) == labels
 
 
 def test_names_that_are_no_folder_are_refused(tmp_path: Path) -> None:
