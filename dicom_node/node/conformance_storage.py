@@ -75,6 +75,7 @@ def storage_scu(settings: NodeSettings) -> Iterator[str]:
             for sop_class in TYPE_1_BY_CLASS
         ],
     )
+    others = map(code, sorted(REFUSED_FOR_GOOD - {SOP_CLASS_NOT_SUPPORTED}))
     yield from title(4, "What statuses of C-STORE responses mean to the node")
     yield from table(
         ("Status", "Meaning"),
@@ -83,7 +84,7 @@ def storage_scu(settings: NodeSettings) -> Iterator[str]:
             ("0x0001, 0x0107, 0x0116, 0xBxxx", "Delivered; the warning is kept"),
             (code(DUPLICATE_SOP_INSTANCE), "Delivered: it was there before"),
             (code(SOP_CLASS_NOT_SUPPORTED), "Refused for good; a report goes in its next form"),
-            (", ".join(map(code, sorted(REFUSED_FOR_GOOD))) + ", 0xA9xx", "Refused for good"),
+            (f"{', '.join(others)}, 0xA9xx", "Refused for good"),
             ("Any other, or none", "Tried again"),
         ],
     )

@@ -36,6 +36,7 @@ from dicom_node.network.sender import compressed
 from dicom_node.network.status import (
     DUPLICATE_SOP_INSTANCE,
     REFUSED_FOR_GOOD,
+    SOP_CLASS_NOT_SUPPORTED,
     STORE_MEANING,
     STORE_STATUS,
     is_final,
@@ -237,5 +238,6 @@ def test_what_peers_answer_is_stated_as_it_is_taken(statement: str) -> None:
     stated = section(statement, "3.3")
     for status in REFUSED_FOR_GOOD:
         assert is_final(status)
-        assert f"0x{status:04X}" in stated
+        assert stated.count(f"0x{status:04X}") == 1 + (status == SOP_CLASS_NOT_SUPPORTED)
+    assert f"by status 0x{SOP_CLASS_NOT_SUPPORTED:04X}" in stated
     assert f"| 0x{DUPLICATE_SOP_INSTANCE:04X} | Delivered" in stated
