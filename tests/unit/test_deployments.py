@@ -46,6 +46,7 @@ def the_container(deployment: dict[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_manifests_keep_kubernetes_schemas() -> None:
     kinds = []
     for each in manifests():

@@ -66,6 +66,7 @@ def test_a_translation_has_the_values_of_its_message(language: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_catalogues_hold_what_code_and_pages_say(
     language: str, wanted: dict[Path, Catalog]

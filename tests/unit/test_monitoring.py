@@ -94,6 +94,7 @@ def test_alerts_ask_for_what_there_is(registry: CollectorRegistry, file: str) ->
     assert asked <= _exported(registry), asked - _exported(registry)
 
 
+@pytest.mark.slow
 def test_promtool_takes_the_rules_and_their_tests() -> None:
     beside = Path(sys.executable).with_name("promtool")
     promtool = str(beside) if beside.is_file() else shutil.which("promtool")

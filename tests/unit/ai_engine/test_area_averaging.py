@@ -16,6 +16,7 @@ def noise(rows: int, columns: int) -> np.ndarray:
     return np.random.default_rng(rows).random((rows, columns), dtype=np.float32)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     rows=st.integers(1, 900),
@@ -31,6 +32,7 @@ def test_any_shape_is_averaged_as_by_opencv(rows: int, columns: int, high: int, 
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(rows=st.integers(2, 900), columns=st.integers(2, 900), side=st.integers(8, 300))
 def test_a_longer_side_is_averaged_as_by_opencv(rows: int, columns: int, side: int) -> None:

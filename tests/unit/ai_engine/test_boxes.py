@@ -103,6 +103,7 @@ def test_a_finding_is_as_probable_as_its_best_box_and_keeps_those_above_the_thre
     assert prediction.images[0].quality is not None
 
 
+@pytest.mark.slow
 def test_a_devices_threshold_decides_which_boxes_count(tmp_path: Path) -> None:
     def decided(threshold: float) -> Prediction:
         points = {"Lung Opacity": OperatingPoint(score_threshold=threshold)}

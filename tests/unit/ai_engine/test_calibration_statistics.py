@@ -161,6 +161,7 @@ def test_the_odd_draw_does_not_move_a_threshold() -> None:
         assert 0.5 < chosen.value <= between
 
 
+@pytest.mark.slow
 def test_few_cases_go_a_smaller_part_of_the_way_from_the_parents_threshold_than_many() -> None:
     few, many = (
         choose_threshold(made_cases(count, shift=-3), Objective(), former=0.5)
@@ -172,6 +173,7 @@ def test_few_cases_go_a_smaller_part_of_the_way_from_the_parents_threshold_than_
     assert few.high - few.low > many.high - many.low
 
 
+@pytest.mark.slow
 def test_the_rarer_the_finding_is_said_to_be_the_higher_is_its_threshold() -> None:
     cases = made_cases(1500, seed=4)
     rare, even, frequent = (

@@ -190,6 +190,7 @@ def card(version: str) -> ModelCard:
     return chest_card(Path(), version=version)
 
 
+@pytest.mark.slow
 def test_models_are_measured_for_all_devices_and_for_each() -> None:
     cases = [
         ValidatedCase(

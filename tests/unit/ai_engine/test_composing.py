@@ -60,6 +60,7 @@ def plan(folder: Path, text: str = PLAN) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_every_image_has_its_class_source_and_part_and_no_patient_has_two(
     sources: Path, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_every_image_has_its_class_source_and_part_and_no_patient_has_two(
     assert dataset.image(by_label["Slice"][0]).shape == (512, 512)
 
 
+@pytest.mark.slow
 def test_the_same_images_get_the_same_parts(sources: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         compose(load_plan(plan(tmp_path)), sources, tmp_path / name)

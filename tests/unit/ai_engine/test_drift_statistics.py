@@ -69,6 +69,7 @@ def test_wilsons_interval_has_its_published_values() -> None:
     assert rate(0, 0) is None
 
 
+@pytest.mark.slow
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_a_rates_interval_holds_it(counted: tuple[int, int]) -> None:
     found = rate(*counted)

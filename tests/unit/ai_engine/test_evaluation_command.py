@@ -36,6 +36,7 @@ def images(folder: Path, names: list[str]) -> None:
         cv2.imwrite(str(folder / name), pixels)
 
 
+@pytest.mark.slow
 def test_classes_get_a_confusion_matrix_and_paper_2s_accuracy(tmp_path: Path) -> None:
     names = [f"{kind}/{number}.png" for kind in ("Hand", "Chest") for number in range(40)]
     images(tmp_path / "types", names)

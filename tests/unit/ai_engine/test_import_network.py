@@ -42,6 +42,7 @@ def sigmoid(number: float) -> float:
     return 1 / (1 + np.exp(-number))
 
 
+@pytest.mark.slow
 def test_a_classifier_with_its_labels_inside_needs_no_word(tmp_path: Path) -> None:
     data = onnx_files.classifier(metadata=onnx_files.labelled(*LABELS))
     card = brought_in(tmp_path, data)
@@ -57,6 +58,7 @@ def test_a_classifier_with_its_labels_inside_needs_no_word(tmp_path: Path) -> No
     assert found(card, tmp_path) == pytest.approx([sigmoid(mean), sigmoid(-mean)], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_maps_of_as_many_labels_go_with_the_probabilities(tmp_path: Path) -> None:
     data = onnx_files.classifier(labels=3, channels=3, maps=True)
     card = brought_in(tmp_path, data, labels=("Effusion", "Mass", "Hernia"), scaling="unit")
@@ -65,6 +67,7 @@ def test_maps_of_as_many_labels_go_with_the_probabilities(tmp_path: Path) -> Non
     assert not any("was taken" in each for each in card.limitations)
 
 
+@pytest.mark.slow
 def test_a_segmenter_finds_where_its_map_is(tmp_path: Path) -> None:
     card = brought_in(tmp_path, onnx_files.segmenter(), labels=("Lung Opacity",))
     assert card.tensors is not None
@@ -72,6 +75,7 @@ def test_a_segmenter_finds_where_its_map_is(tmp_path: Path) -> None:
     assert 0.6 < found(card, tmp_path)[0] <= sigmoid(1)
 
 
+@pytest.mark.slow
 def test_logits_get_the_sigmoid_that_the_file_lacks(tmp_path: Path) -> None:
     card = brought_in(tmp_path, onnx_files.classifier(last="Identity"), labels=LABELS)
     assert card.tensors is not None
@@ -81,6 +85,7 @@ def test_logits_get_the_sigmoid_that_the_file_lacks(tmp_path: Path) -> None:
     assert found(card, tmp_path)[0] == pytest.approx(sigmoid(mean), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_an_open_size_is_given_and_bytes_become_floats(tmp_path: Path) -> None:
     data = onnx_files.classifier(size="side", kind=onnx_files.UINT8)
     with pytest.raises(WeightImportError, match="leaves the image's size open; give one with --si"):
@@ -90,6 +95,7 @@ def test_an_open_size_is_given_and_bytes_become_floats(tmp_path: Path) -> None:
     assert len(found(card, tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_openvinos_own_form_is_read_as_well(tmp_path: Path) -> None:
     (tmp_path / "sent.onnx").write_bytes(onnx_files.classifier())
     read = openvino.Core().read_model((tmp_path / "sent.onnx").read_bytes())
@@ -103,6 +109,7 @@ def test_openvinos_own_form_is_read_as_well(tmp_path: Path) -> None:
     assert len(found(card, tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_torchxrayvisions_labels_and_scaling_come_with_its_name(tmp_path: Path) -> None:
     data = onnx_files.classifier(labels=18, size=224)
     card = brought_in(tmp_path, data, family="torchxrayvision")
@@ -187,6 +194,7 @@ def test_a_truncated_ir_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.slow
 def test_an_import_that_breaks_off_leaves_no_half_of_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

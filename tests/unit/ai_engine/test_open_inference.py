@@ -253,6 +253,7 @@ def test_a_service_that_is_away_is_left_alone_for_a_while(
     assert len(server.images()) == 1
 
 
+@pytest.mark.slow
 def test_no_more_images_are_there_at_once_than_the_card_allows(
     server: SayingServer, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ class _ByBrightness:
         return Activation(probabilities=rows, features=np.zeros((len(batch), 1, 1, 1), np.float32))
 
 
+@pytest.mark.slow
 def test_classes_are_counted_as_in_paper_2s_confusion_matrix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_classes_are_counted_as_in_paper_2s_confusion_matrix(
     assert "paper" not in said  # paper 2 prints no precision and recall
 
 
+@pytest.mark.slow
 def test_paper_1s_table_ii_stands_beside_precision_recall_and_f1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,6 +220,7 @@ def sources(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_paper_2s_confusion_matrix_is_made_from_its_six_sets(tmp_path: Path, sources: Path) -> None:
     training = _Training()
     asked, console = asked_for(sources, tmp_path / "out", training)

@@ -54,6 +54,7 @@ def told(tmp_path: Path, document: object):  # type: ignore[no-untyped-def]
     return predictor.predict([an_image(tmp_path)], {})
 
 
+@pytest.mark.slow
 def test_it_gets_copies_and_both_conventions_of_variables_and_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +114,7 @@ def _runs(pid: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.slow
 def test_limits_of_a_worker_are_not_those_of_a_program(tmp_path: Path) -> None:
     code = """
 import resource
@@ -150,6 +152,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
     assert "MemoryError" in (tmp_path / "keep" / LAST_WORDS).read_text()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_begun_or_says_nothing_fails_in_words(tmp_path: Path) -> None:
     absent = Program(command=("/absent/program",))
     with pytest.raises(BackendError, match="ended with status"), ran(absent, [], keep=tmp_path):
@@ -159,6 +162,7 @@ def test_what_cannot_be_begun_or_says_nothing_fails_in_words(tmp_path: Path) -> 
         a_predictor(tmp_path, silent).predict([an_image(tmp_path)], {})
 
 
+@pytest.mark.slow
 def test_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
     program = a_program(tmp_path, "os.symlink('/etc/passwd', Path(sys.argv[2], 'x.dcm'))")
     with (
@@ -205,6 +209,7 @@ def test_polygons_keep_their_shape(tmp_path: Path) -> None:
     assert values[-10, -10] == 0.0
 
 
+@pytest.mark.slow
 def test_what_is_not_listed_has_no_finding_and_what_it_refuses_is_refused(tmp_path: Path) -> None:
     prediction = told(tmp_path, {"images": [{"sop_instance_uid": IMAGE}]})
     assert [each.probability for each in prediction.images[0].findings] == [0.0]

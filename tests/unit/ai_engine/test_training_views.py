@@ -133,6 +133,7 @@ def test_batches_of_images_show_what_is_served(tmp_path: Path) -> None:
         assert min(difference(view, one) for one in plain) < CLOSE
 
 
+@pytest.mark.slow
 def test_batches_of_pairs_show_what_is_served(tmp_path: Path) -> None:
     dataset = a_dataset(tmp_path, IMAGES)
     frontal, lateral = dataset.items
@@ -144,6 +145,7 @@ def test_batches_of_pairs_show_what_is_served(tmp_path: Path) -> None:
         assert difference(inputs[name], plain[name]) < CLOSE
 
 
+@pytest.mark.slow
 def test_detectors_are_measured_on_what_is_served_and_learn_from_the_like(tmp_path: Path) -> None:
     dataset = a_dataset(tmp_path, IMAGES)
     box = Region(left=400, top=400, right=600, bottom=700)
@@ -175,6 +177,7 @@ def test_images_with_masks_show_what_is_served(frame: str, longer: int) -> None:
     assert np.abs(drawn - masks[0, ..., 0]).mean() < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 160, 512])
 @pytest.mark.parametrize("frame", ["collimated", "landscape"])
 def test_bones_and_radiographs_show_what_is_served_at_every_scale(frame: str, size: int) -> None:

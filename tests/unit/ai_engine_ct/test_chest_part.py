@@ -13,6 +13,7 @@ HEAD, NECK, TRUNK, APEX, BASE = 35, 30, 75, 4, 60
 AIR, LUNG, TISSUE = -1000, -850, 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("apices", "value"), [(0, LUNG), (25, TISSUE), (25, AIR)])
 def test_apices_are_chest_whatever_fills_them(apices: int, value: int) -> None:
     """Consolidated or collapsed ones, bullae, a pneumothorax: here a hundred millimetres high."""
@@ -31,6 +32,7 @@ def test_a_scan_of_the_chest_alone_is_looked_at_whole() -> None:
     assert chest_levels(chest, air_inside(chest)) == range(TRUNK)
 
 
+@pytest.mark.slow
 def test_air_between_trunk_arms_and_table_is_not_in_the_body() -> None:
     """The windpipe may be open to the air around; such a gap is, too, and would be gas in a chest.
 

@@ -30,6 +30,7 @@ def _require_same_volume(volume: CtVolume) -> None:
     assert np.array_equal(volume.hounsfield, ORIGINAL.hounsfield)
 
 
+@pytest.mark.slow
 def test_left_aligned_slices_are_shifted_and_the_report_can_say_so(slices: Slices) -> None:
     for entry in slices:
         entry.PixelData = (_values(entry) << 4).astype(np.uint16).tobytes()
@@ -41,6 +42,7 @@ def test_left_aligned_slices_are_shifted_and_the_report_can_say_so(slices: Slice
     assert analyse_ct(slices).corrections == volume.corrections
 
 
+@pytest.mark.slow
 def test_signed_slices_in_jpeg_2000_that_are_stated_unsigned_are_read_as_signed(
     slices: Slices,
 ) -> None:

@@ -71,6 +71,7 @@ def test_volumes_are_read_from_the_head_and_the_right(archives: list[Path]) -> N
     assert halves[0] > halves[1]
 
 
+@pytest.mark.slow
 def test_a_set_is_one_that_is_trained_on(tmp_path: Path, archives: list[Path]) -> None:
     counts = compose_lesions(archives, tmp_path / "set", parts=PARTS, copies=2)
     assert counts == {Split.TRAIN: 3, Split.VALID: 3, Split.TEST: 3}
@@ -102,6 +103,7 @@ def test_parts_that_cannot_be_are_told(
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.slow
 def test_a_table_of_parts_that_says_nothing_of_a_study_is_told(
     tmp_path: Path, archives: list[Path]
 ) -> None:

@@ -69,6 +69,7 @@ def write_patient(place: Path, of: CtVolume, mask: Dataset) -> None:
     mask.save_as(place / "study" / "seg" / "1-1.dcm", enforce_file_format=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_tumour_lies_where_its_frames_say(tmp_path: Path, mirrored: bool) -> None:
     of = volume(mirrored=mirrored)
@@ -88,6 +89,7 @@ def test_a_tumour_lies_where_its_frames_say(tmp_path: Path, mirrored: bool) -> N
     assert columns.min() > mask.shape[2] // 2  # the patient's left
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
     of = volume(mirrored=False)
     with pytest.raises(DatasetError, match="with a segmentation of its CT"):

@@ -156,6 +156,7 @@ def test_an_import_writes_weights_and_a_draft_card(tmp_path: Path) -> None:
     assert str(tmp_path) not in card.command
 
 
+@pytest.mark.slow
 def test_a_head_of_ones_own_needs_its_labels(tmp_path: Path) -> None:
     file = tmp_path / "own.safetensors"
     save_file(torch_tensors(2, 3), file)

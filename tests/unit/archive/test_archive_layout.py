@@ -27,6 +27,7 @@ def is_one_safe_name(name: str) -> bool:
     )
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(max_codepoint=0x7E), max_size=16))
 def test_a_device_folder_is_one_safe_name(ae_title: str) -> None:
     assert is_one_safe_name(layout.device_folder(ae_title))
@@ -43,11 +44,13 @@ def test_nasty_names_stay_in_their_place(nasty: str) -> None:
     assert is_one_safe_name(layout.uid_name(nasty))
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(max_codepoint=0x7E), max_size=16), unique=True))
 def test_different_devices_have_different_folders(titles: list[str]) -> None:
     assert len({layout.device_folder(title) for title in titles}) == len(titles)
 
 
+@pytest.mark.slow
 @given(st.lists(anything, unique=True))
 def test_different_uids_have_different_names(uids: list[str]) -> None:
     assert len({layout.uid_name(uid) for uid in uids}) == len(uids)

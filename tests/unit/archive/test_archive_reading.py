@@ -106,6 +106,7 @@ def test_says_what_is_not_there(archive: StorageArchive) -> None:
         read_instance(archive, "A/20260101/1/1/1.dcm")
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**50))
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_time_of_reception_is_kept_to_the_microsecond(

@@ -279,6 +279,7 @@ def test_skips_deep_nesting_without_recursion() -> None:
     assert found.header.body_part_examined == "CHEST"
 
 
+@pytest.mark.slow
 def test_inflates_only_as_much_as_a_header_needs() -> None:
     dataset = make_dataset()
     start = encoded(dataset)[: encoded(dataset).index(b"\xe0\x7f\x10\x00")]

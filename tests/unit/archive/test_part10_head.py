@@ -51,6 +51,7 @@ def test_pydicom_reads_what_was_written() -> None:
     assert read.file_meta.PrivateInformation == bytes.fromhex("ab" * 32)
 
 
+@pytest.mark.slow
 @given(metas, st.binary(max_size=64))
 @example(
     FileMeta(

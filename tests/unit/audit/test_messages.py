@@ -126,6 +126,7 @@ def test_a_change_says_what_it_was_before_and_after() -> None:
     assert said == {"action": "ae put", "after": '{"port": 104}', "before": '{"port": 105}'}
 
 
+@pytest.mark.slow
 @given(st.text(), st.text())
 def test_whatever_a_peer_calls_itself_the_message_keeps_the_schema(name: str, asked: str) -> None:
     peer = Peer(name=name, address=name)

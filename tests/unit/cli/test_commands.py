@@ -41,6 +41,7 @@ def test_the_help_teaches_where_to_start() -> None:
         assert command in said
 
 
+@pytest.mark.slow
 def test_ae_titles_are_added_listed_changed_and_removed() -> None:
     assert "everybody is refused" in dicom_node("ae", "list").output
     dicom_node(
@@ -89,6 +90,7 @@ def test_unknown_evidence_is_refused() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_route_is_explained_condition_by_condition() -> None:
     path = get_testdata_file("CT_small.dcm")
     said = dicom_node("route", "explain", str(path)).output
@@ -142,6 +144,7 @@ def test_the_conformance_statement_is_printed_or_written(tmp_path: Path) -> None
     assert path.read_text() == printed
 
 
+@pytest.mark.slow
 def test_migrating_reads_from_the_archive_what_an_earlier_version_did_not_keep(
     tmp_path: Path,
 ) -> None:
@@ -164,6 +167,7 @@ def test_migrating_reads_from_the_archive_what_an_earlier_version_did_not_keep(
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_an_ae_title_is_bound_to_networks_and_to_a_certificate(tmp_path: Path) -> None:
     added = [
         "ae",

@@ -68,11 +68,13 @@ def hold(repositories: Repositories) -> None:
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_held_in_an_empty_node() -> None:
     assert "Nothing is held back." in dicom_node("evidence", "held")
     assert "Held back" not in dicom_node("status")
 
 
+@pytest.mark.slow
 def test_what_is_held_is_listed_with_file_reason_and_next_step(repositories: Repositories) -> None:
     hold(repositories)
     said = dicom_node("evidence", "held")

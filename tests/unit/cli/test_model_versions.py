@@ -56,6 +56,7 @@ def trained(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_card_is_shown_with_its_figures_in_one_table() -> None:
     said = dicom_node("show", "chest-radiograph").output
     card = read_card(next((shipped_weights() / "chest-radiograph").glob("2.1.*")))
@@ -83,6 +84,7 @@ def test_a_model_is_imported_promoted_and_rolled_back(trained: Path) -> None:
     assert "rollback" in said
 
 
+@pytest.mark.slow
 def test_a_version_whose_own_report_shows_it_worse_is_promoted_only_with_a_reason(
     trained: Path, models: Path
 ) -> None:
@@ -174,6 +176,7 @@ def test_a_folder_is_installed_once_and_never_overwritten(trained: Path, models:
         dicom_node("import", str(trained))
 
 
+@pytest.mark.slow
 def test_bare_weights_become_a_model_with_a_card(tmp_path: Path, models: Path) -> None:
     file = tmp_path / "chexnet.safetensors"
     _write_torch_densenet(file)

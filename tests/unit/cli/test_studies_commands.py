@@ -56,6 +56,7 @@ def hold(repositories: Repositories, *patients: dict[str, str]) -> None:
     repositories.index.finish(study, StudyState.UNDECIDED, "its images name 2 different patients")
 
 
+@pytest.mark.slow
 def test_what_waits_is_listed_and_each_patient_shown_with_a_number(
     repositories: Repositories,
 ) -> None:
@@ -69,6 +70,7 @@ def test_what_waits_is_listed_and_each_patient_shown_with_a_number(
     assert "they differ in Patient ID (0010,0020)" in shown
 
 
+@pytest.mark.slow
 def test_a_decision_lets_the_study_be_analysed_and_is_shown(repositories: Repositories) -> None:
     hold(repositories, JANE, {"PatientID": "4712", "PatientName": "Roe^Richard"})
     said = dicom_node(

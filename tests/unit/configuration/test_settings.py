@@ -21,6 +21,7 @@ def test_the_shipped_configuration_is_valid_and_closed() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_environment_wins_over_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,6 +31,7 @@ def test_the_environment_wins_over_the_file(
     assert (network.ae_title, network.port) == ("FILE", 2104)
 
 
+@pytest.mark.slow
 def test_the_databases_lie_in_the_data_folder_or_where_the_url_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,10 +43,12 @@ def test_the_databases_lie_in_the_data_folder_or_where_the_url_says(
     assert load_settings(tmp_path).workflow_url == "postgresql://node@db/node"
 
 
+@pytest.mark.slow
 def test_settings_are_a_value_as_workers_need_them(tmp_path: Path) -> None:
     assert hash(load_settings(tmp_path)) == hash(load_settings(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -95,6 +95,7 @@ def test_findings_are_read_with_probability_threshold_and_verdict(tmp_path: Path
         assert words in printed
 
 
+@pytest.mark.slow
 def test_a_refusal_is_read_with_its_reason(tmp_path: Path) -> None:
     refusal = Refusal(
         sop_instance_uid="2.25.71", reason=RefusalReason.NOT_FRONTAL_CHEST, detail="a hand"

@@ -21,6 +21,7 @@ def values(part: bytes, tag: str) -> list[str | None]:
     return [each.text for each in model.findall(f"d:DicomAttribute[@tag='{tag}']/d:Value", names)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", [XML, "application/dicom+xml"])
 def test_each_match_is_a_part(searching: TestClient, accept: str) -> None:
     answer = searching.get("/dicom-web/studies?limit=2", headers={"Accept": accept})
@@ -34,6 +35,7 @@ def test_each_match_is_a_part(searching: TestClient, accept: str) -> None:
     assert (empty.status_code, empty.content) == (204, b"")
 
 
+@pytest.mark.slow
 def test_what_is_accepted_may_stand_in_the_query(searching: TestClient) -> None:
     """PS3.18 Section 8.3.3.1, for clients that cannot set a header."""
     answer = searching.get("/dicom-web/studies", params={"accept": XML})

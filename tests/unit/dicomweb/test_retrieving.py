@@ -273,6 +273,7 @@ def test_frames_that_no_file_holds_are_not_looked_for(
     assert client.get(f"{address(archived)}/rendered").status_code in (200, 404, 406)
 
 
+@pytest.mark.slow
 def test_damaged_and_missing_pixels_are_said_so(folder: Folder, client: TestClient) -> None:
     short = folder.add(radiograph(1, PixelData=bytes(100)))
     assert client.get(f"{address(short)}/frames/1").status_code == 404

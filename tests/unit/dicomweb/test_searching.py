@@ -69,6 +69,7 @@ def client(index: sa.Engine, tmp_path: Path) -> TestClient:
     return TestClient(application, raise_server_exceptions=False)
 
 
+@pytest.mark.slow
 def test_what_is_kept_back_makes_no_page_shorter_and_is_not_said_to_follow(
     client: TestClient, index: sa.Engine, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_studies_are_found_by_their_attributes(
     assert found(client, f"/studies{query}") == expected
 
 
+@pytest.mark.slow
 def test_a_range_of_dates_and_times_is_one_range_of_moments(client: TestClient) -> None:
     wanted = "?StudyDate=20260101-20260215&StudyTime=0900-1000"
     assert found(client, f"/studies{wanted}") == []
@@ -142,6 +144,7 @@ def test_a_range_of_dates_and_times_is_one_range_of_moments(client: TestClient) 
     assert found(client, "/studies?StudyDate=20260101-20260320&StudyTime=0900-0930") == ["1.2.2"]
 
 
+@pytest.mark.slow
 def test_series_and_instances_are_found_below_their_study(client: TestClient) -> None:
     assert found(client, "/studies/1.2.1/series", "0020000E") == ["1.2.1.1"]
     assert len(found(client, "/studies/1.2.1/instances", "00080018")) == 2
@@ -196,6 +199,7 @@ def test_more_results_than_the_limit_are_announced(client: TestClient) -> None:
     assert "Warning" not in client.get("/dicom-web/studies?limit=3").headers
 
 
+@pytest.mark.slow
 def test_names_are_found_by_words_and_their_sound_where_that_is_asked_for(
     client: TestClient,
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_study_comes_as_a_zip_file(client: TestClient, image: ArchivedObject) 
         assert archive.read(inside) == image.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_object_comes_by_the_uri_service(client: TestClient, image: ArchivedObject) -> None:
     asked = {
         "requestType": "WADO",

@@ -100,6 +100,7 @@ def test_nobody_without_a_token_gets_in(client: TestClient) -> None:
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.slow
 def test_a_token_of_an_ae_without_the_role_is_not_enough(client: TestClient) -> None:
     answer = client.get(WORKITEMS, headers={"Authorization": f"Bearer {'t' * 20}"})
     assert answer.status_code == 403

@@ -9,6 +9,7 @@ from dicom_node.errors import ConfigurationError
 from tests.unit.builders import an_entity
 
 
+@pytest.mark.slow
 @given(
     st.text(
         st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\\"),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from dicom_node.workflow.testing.fakes import FAKE_MODEL
 UIDS = st.lists(st.integers(1, 99_999).map("1.2.840.{}".format), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(UIDS)
 def test_the_order_of_arrival_does_not_make_another_job(uids: list[str]) -> None:
     assert job_identifier("1.2", FAKE_MODEL, uids) == job_identifier("1.2", FAKE_MODEL, uids[::-1])

@@ -101,6 +101,7 @@ def test_the_nih_form_is_what_training_reads(
     assert max(dataset.image(item).shape) == 1024
 
 
+@pytest.mark.slow
 def test_an_image_is_one_row_whoever_judged_it_and_however_often(
     records: list[WarehouseRecord], picture: Path, tmp_path: Path
 ) -> None:

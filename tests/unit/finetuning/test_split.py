@@ -70,6 +70,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_patients_are_on_one_side_across_devices(house: House) -> None:
     file_cases(house.warehouse, house.folder, 40)
     for number in range(40):
@@ -93,6 +94,7 @@ def test_patients_are_on_one_side_across_devices(house: House) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_frozen_set_stays_whatever_is_validated_later(house: House) -> None:
     file_cases(house.warehouse, house.folder, 40)
     before = house.split()
@@ -124,6 +126,7 @@ def test_a_device_without_enough_has_no_frozen_set_and_it_is_said(house: House) 
     )
 
 
+@pytest.mark.slow
 def test_only_the_devices_asked_for_are_learned_from_but_all_are_measured(house: House) -> None:
     file_cases(house.warehouse, house.folder, 40)
     file_cases(house.warehouse, house.folder, 40, first=100, device=OTHER_DEVICE)
@@ -147,6 +150,7 @@ def test_as_many_cases_of_other_devices_are_learned_again_as_are_new(house: Hous
     assert len((*few.training, *few.validation)) == 30
 
 
+@pytest.mark.slow
 def test_the_newest_cases_are_taken_where_there_are_too_many(house: House) -> None:
     file_cases(house.warehouse, house.folder, 80)
     every = house.split()
@@ -180,6 +184,7 @@ def _learned(made: Split) -> set[str]:
     return {each.case.name for each in (*made.training, *made.validation)}
 
 
+@pytest.mark.slow
 def test_the_study_of_a_held_out_patient_without_a_frozen_set_is_not_learned_from(
     house: House,
 ) -> None:

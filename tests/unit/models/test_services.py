@@ -37,6 +37,7 @@ def installed(settings: NodeSettings, server: SayingServer) -> ModelCard:
     return card
 
 
+@pytest.mark.slow
 def test_the_watch_remembers_who_is_away_until_it_answers(
     server: SayingServer, settings: NodeSettings, tmp_path: Path
 ) -> None:

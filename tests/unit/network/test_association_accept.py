@@ -86,6 +86,7 @@ def test_an_item_that_reaches_past_the_end_breaks_the_protocol() -> None:
             read_associate_accept(pdu)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_whatever_is_changed_the_library_understands_what_it_is_given(data: st.DataObject) -> None:
     pdu = bytearray(associate_ac(NAMED + result(1) + result(3, 3) + USER_INFORMATION))

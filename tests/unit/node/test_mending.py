@@ -65,6 +65,7 @@ def test_without_an_archive_a_prior_is_not_analysed_and_that_is_said(stores: Rep
         make_studies(stores).rerun("1.2.3.4", actor="otto")
 
 
+@pytest.mark.slow
 def test_a_study_whose_images_were_removed_is_fetched_before_it_is_analysed(
     stores: Repositories,
 ) -> None:

@@ -69,6 +69,7 @@ def _find(stores: Repositories, probability: float, threshold: float = 0.5) -> N
         connection.execute(sa.insert(FINDINGS).values(**row))
 
 
+@pytest.mark.slow
 def test_failed_studies_given_up_deliveries_and_suspensions_are_told_once(
     stores: Repositories, hook: Hook
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_finding_is_urgent_by_its_rule_and_at_its_threshold(
         assert ANALYSED in hook.posts[0]["message"]
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_is_told_and_nothing_is_said_to_be_well_meanwhile(
     stores: Repositories, hook: Hook
 ) -> None:

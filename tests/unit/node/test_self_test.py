@@ -113,6 +113,7 @@ def test_what_went_wrong_is_said_and_degrades_the_health(
     assert not stores.index.knows(intake.study), "nothing of it stays"
 
 
+@pytest.mark.slow
 def test_stages_have_their_times_and_only_one_test_runs(stores: Repositories) -> None:
     intake = Intake(stores, StudyState.NOT_ROUTED)
     intake.test = test = _test(stores, intake)

@@ -185,6 +185,7 @@ def test_no_table_of_the_warehouse_that_names_an_image_is_forgotten() -> None:
     assert naming == {*warehouse_erasure.OF_RECORDS, RECORDS, SUPERSEDED_RECORDS}
 
 
+@pytest.mark.slow
 def test_a_study_is_erased_whole_and_the_other_stays(site: Site) -> None:
     data = site.repositories.settings.data_dir
     (held,) = site.erasing.held(["1.1"])
@@ -203,6 +204,7 @@ def test_a_study_is_erased_whole_and_the_other_stays(site: Site) -> None:
     assert site.erasing.held(["1.1"]) == ()
 
 
+@pytest.mark.slow
 def test_who_erased_what_and_why_stays(site: Site) -> None:
     site.erasing.erase(site.erasing.held(["1.1"]), actor="ada", why="request", at=EPOCH)
 
@@ -212,6 +214,7 @@ def test_who_erased_what_and_why_stays(site: Site) -> None:
     assert row["detail"]["why"] == "request"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "state"),
     [
@@ -243,6 +246,7 @@ def test_an_erasure_that_broke_off_is_finished_by_asking_again(site: Site) -> No
     assert not any((site.repositories.settings.data_dir / path).exists() for path in held.files)
 
 
+@pytest.mark.slow
 def test_a_patient_s_studies_are_found_by_the_patient_id(site: Site) -> None:
     site.repositories.index.record([a_described_instance(PatientID="4711")])
 

@@ -149,6 +149,7 @@ NARROWED: list[tuple[dict[str, object], list[str]]] = [
 ]
 
 
+@pytest.mark.slow
 def test_queries_are_narrowed(store: HotbaseSteps) -> None:
     for wanted, found in NARROWED:
         assert uids(store, **wanted) == found, wanted
@@ -293,6 +294,7 @@ def kept_states(engine: sa.Engine) -> dict[str, str]:
         return {row.uid: row.state for row in connection.execute(query)}
 
 
+@pytest.mark.slow
 def test_what_was_requested_and_is_decided_on_the_page_is_written_down_as_over(
     engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, review_queue: HotbaseReviewQueue
 ) -> None:
@@ -334,6 +336,7 @@ def counted(engine: sa.Engine) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 def test_a_query_asks_no_more_statements_for_more_requests(
     engine: sa.Engine, store: HotbaseSteps, steps: ProcedureSteps, review_queue: HotbaseReviewQueue
 ) -> None:
@@ -486,6 +489,7 @@ def test_what_is_taken_back_is_another_step(
     ] * 2
 
 
+@pytest.mark.slow
 def test_of_those_who_take_a_verdict_back_at_once_one_does(
     store: HotbaseSteps, review_queue: HotbaseReviewQueue, clock: FakeClock
 ) -> None:

@@ -290,6 +290,7 @@ def test_a_study_that_changed_after_it_was_looked_at_keeps_its_images(house: Hou
     assert house.index.study("1.1").instance_count == 3
 
 
+@pytest.mark.slow
 def test_the_oldest_go_first_where_the_disk_fills_and_only_as_many_as_it_takes(
     house: House,
 ) -> None:
@@ -319,6 +320,7 @@ def test_however_full_the_disk_is_images_stay_for_some_days(
     assert "nothing more may go" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_dry_run_names_what_would_go_and_removes_nothing(house: House) -> None:
     paths = house.settle("1.1")
 
@@ -374,6 +376,7 @@ def test_results_that_no_row_names_are_found_once_they_are_old(house: House) -> 
     assert orphans(house.archive, [str(named)], before=EPOCH) == ()
 
 
+@pytest.mark.slow
 def test_results_go_after_their_images_and_reports_stay(house: House) -> None:
     files = house.draw("1.1")
     said: list[AuditMessage] = []
@@ -415,6 +418,7 @@ def test_results_stay_whose_report_no_destination_has(house: House) -> None:
     assert all(each.exists() for each in files)
 
 
+@pytest.mark.slow
 def test_results_go_for_room_where_images_are_not_enough(house: House) -> None:
     files = house.draw("1.1")
     rule = replace(

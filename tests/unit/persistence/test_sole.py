@@ -22,6 +22,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_data_folder_has_one_node_until_that_is_gone_however_it_went(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _HOLD, tmp_path], stdout=subprocess.PIPE, text=True

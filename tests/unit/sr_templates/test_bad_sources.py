@@ -90,6 +90,7 @@ def test_a_backslash_in_a_name_separates_no_values(kind: str) -> None:
         assert problems(made, [source]) == ()
 
 
+@pytest.mark.slow
 def test_markup_in_a_name_is_text_on_the_page_and_no_command_of_its_language() -> None:
     source = a_bad_source(PatientName="Doe) Tj /Evil ( <b>^Jane")
     (made,) = build_encapsulated_report(a_prediction(), source, some_pixels(), a_context())

@@ -80,6 +80,7 @@ def test_highdicom_reads_the_selection_and_resolves_it() -> None:
     assert again.resolve_reference(IMAGE) == (STUDY, f"{STUDY}.1", IMAGE)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_documents_each_in_its_series() -> None:
     one, other = (
         build_key_object_selection(a_prediction(), [a_source()], a_context())[0] for _ in range(2)
@@ -91,6 +92,7 @@ def test_the_same_inputs_give_the_same_documents_each_in_its_series() -> None:
     assert one.SeriesInstanceUID != rejection.SeriesInstanceUID
 
 
+@pytest.mark.slow
 def test_a_rejection_names_objects_reason_comment_and_person() -> None:
     rejected = results()
     document = build_rejection(
@@ -110,6 +112,7 @@ def test_a_rejection_names_objects_reason_comment_and_person() -> None:
     assert problems(document, rejected) == ()
 
 
+@pytest.mark.slow
 def test_rejections_for_other_reasons_are_other_objects() -> None:
     uids = {
         build_rejection(results(), a_model(), a_context(), **changes).SOPInstanceUID

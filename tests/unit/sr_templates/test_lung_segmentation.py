@@ -32,6 +32,7 @@ def read_again(dataset: Dataset) -> hd.seg.Segmentation:
     return hd.seg.segread(buffer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("orientation", "right_lung_left_edge"), [(None, 3), (["L", "F"], 3), (["R", "F"], -9)]
 )

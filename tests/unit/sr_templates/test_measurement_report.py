@@ -110,6 +110,7 @@ def test_the_same_prediction_gives_the_same_bytes() -> None:
     assert bytes_of(a_report()) == bytes_of(a_report())
 
 
+@pytest.mark.slow
 def test_every_report_passes_the_gate_and_survives_writing_and_reading() -> None:
     report = a_report()
     assert problems(report, [a_source()]) == ()
@@ -140,6 +141,7 @@ def test_a_probability_is_equivalent_to_the_standards_in_its_group() -> None:
     assert name.EquivalentCodeSequence[0].CodeMeaning == "Probability"
 
 
+@pytest.mark.slow
 def test_two_areas_of_one_finding_are_two_groups_with_names_of_their_own() -> None:
     finding = a_finding(heat_map=a_heat_map((0.3, 0.5), (0.7, 0.5)))
     report = a_report(a_prediction(an_image(finding)))
@@ -398,6 +400,7 @@ def test_times_are_in_the_studys_zone_where_it_states_one() -> None:
     assert (late.ContentDate, late.ContentTime) == ("20260304", "183000.000000")
 
 
+@pytest.mark.slow
 def test_frames_are_named_where_the_class_has_frames() -> None:
     source = a_source(SOPClassUID=EnhancedCTImageStorage, Modality="CT", NumberOfFrames=5)
     report = a_report(a_prediction(an_image(frame=3)), source)

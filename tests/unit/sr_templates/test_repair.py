@@ -70,6 +70,7 @@ def test_the_nodes_own_words_are_cut_between_words(text: str, limit: int, expect
     assert shortened(text, limit) == expected
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["AS", "CS", "DA", "DS", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"]),
     st.text().map(lambda text: text.replace("\\", " ")),

@@ -57,6 +57,7 @@ def report_groups(prediction: Prediction) -> list[Any]:
     return list(hd.sr.srread(buffer).content.get_planar_roi_measurement_groups())
 
 
+@pytest.mark.slow
 def test_each_segment_is_a_region_of_the_report_with_its_tracking_uid() -> None:
     effusion = a_finding(label="effusion", title="Pleural effusion", probability=0.95)
     prediction = a_prediction(an_image(a_finding(heat_map=TWO_AREAS), effusion, a_negative()))
@@ -68,6 +69,7 @@ def test_each_segment_is_a_region_of_the_report_with_its_tracking_uid() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_segments_pixels_are_those_inside_the_reports_polygon() -> None:
     prediction = a_prediction(an_image(a_finding(heat_map=TWO_AREAS)))
     (segmentation,) = segmentations(prediction)
@@ -129,6 +131,7 @@ def test_a_plane_that_is_stated_in_part_is_left_out(missing: str) -> None:
     assert problems(segmentation) == ()
 
 
+@pytest.mark.slow
 def test_each_frame_of_several_has_its_own_segmentation() -> None:
     prediction = a_prediction(an_image(frame=2), an_image(frame=4))
     source = a_source(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=5)

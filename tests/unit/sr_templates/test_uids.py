@@ -19,6 +19,7 @@ from tests.unit.sr_templates.builders import (
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(), max_size=5), st.lists(st.text(), max_size=5))
 def test_derived_uids_are_valid_and_tell_different_parts_apart(
     one: list[str], other: list[str]

@@ -54,6 +54,7 @@ def test_a_script_comes_compressed_and_whole(expert: TestClient, encoding: str) 
     assert sent < len(content) / 2
 
 
+@pytest.mark.slow
 def test_the_queue_page_is_small_and_loads_no_viewer(expert: TestClient) -> None:
     page = expert.get("/worklist").text
     total, seen = len(page.encode()), set()

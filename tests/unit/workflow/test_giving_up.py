@@ -25,6 +25,7 @@ def works(engine: sa.Engine, tmp_path: Path) -> Works:
     return made
 
 
+@pytest.mark.slow
 def test_the_pacs_is_told_why(works: Works) -> None:
     works.corridor.giving_up.give_up(STUDY, "w1", REASON)
     study = works.index.study(STUDY)
@@ -36,6 +37,7 @@ def test_the_pacs_is_told_why(works: Works) -> None:
     assert [each.destination for each in works.waiting()] == ["PACS"]
 
 
+@pytest.mark.slow
 def test_asked_twice_as_after_a_crash_it_is_told_once(works: Works) -> None:
     routed = works.corridor.routing.broken_off(claimed(works), REASON)
     works.corridor.reporting.report_unanswered(claimed(works), *routed.untold, routed.told)
@@ -44,6 +46,7 @@ def test_asked_twice_as_after_a_crash_it_is_told_once(works: Works) -> None:
     assert len(works.reports()) == len(works.waiting()) == 1
 
 
+@pytest.mark.slow
 def test_the_result_of_a_later_try_takes_the_place_of_what_was_told(works: Works) -> None:
     works.corridor.giving_up.give_up(STUDY, "w1", REASON)
     (told,) = works.reports()
@@ -82,6 +85,7 @@ def test_what_cannot_be_told_still_ends(works: Works) -> None:
     assert [each["route"] for each in works.hotbase.jobs(STUDY)] == [BROKE_OFF]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_waited_for(works: Works) -> None:
     class Full(Reporting):
         def report_unanswered(

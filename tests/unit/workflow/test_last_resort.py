@@ -34,6 +34,7 @@ class Refuses:
         raise NodeError(f"nothing can be made of {order.job.study_instance_uid}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [NodeError("two workers have died of it"), None])
 def test_the_report_is_filed_with_the_images_of_their_patient(
     engine: sa.Engine, tmp_path: Path, failure: NodeError | None

@@ -264,6 +264,7 @@ def test_the_version_follows_the_order_of_the_steps_and_nothing_else_of_the_code
     assert not plain.has_order_of(None)
 
 
+@pytest.mark.slow
 def test_the_version_follows_the_schemas_not_the_names_of_the_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
