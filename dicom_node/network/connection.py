@@ -55,11 +55,6 @@ class Transfer(Protocol):
         """Who takes their fragments."""
         ...
 
-    @property
-    def within_a_message(self) -> bool:
-        """Whether the rest of an object is to come."""
-        ...
-
     def heard(self) -> None:
         """Take note that the peer has sent something."""
         ...
@@ -375,8 +370,6 @@ class WaitingSocket(PeerSocket):
         if self._ahead:
             return True
         self._acknowledge(connection)
-        if self._transfer.within_a_message:
-            return True  # the rest of it is to come; who reads it waits
         if isinstance(connection, SSLSocket) and connection.pending():
             return True  # decrypted already: nothing more need come
         # Each turn of the reactor handles one event: do not wait while there are others.

@@ -236,11 +236,6 @@ class Messages(DIMSEServiceProvider):
         """Send the response that every object gets."""
         self._send_command(encode_store_response(request.command, answer), context_id)
 
-    @property
-    def within_a_message(self) -> bool:
-        """Whether the rest of an object is to come."""
-        return self._received is not None
-
     def send_msg(self, primitive: Any, context_id: int) -> None:
         """Send any other message."""
         with self._speaking:

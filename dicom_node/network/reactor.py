@@ -362,11 +362,6 @@ class WaitingAssociation(ReceivingAssociation):
         """Who takes what comes."""
         return cast("Messages", self.dimse)
 
-    @property
-    def within_a_message(self) -> bool:
-        """Whether the rest of an object is to come, and nothing else to do."""
-        return self.fragments.within_a_message and self.goes_on
-
     def send_at_once(self, pdu: bytes) -> bool:
         """Send a P-DATA-TF from the thread that sends, in its turn."""
         if threading.current_thread() is not self.dul or not self.goes_on:

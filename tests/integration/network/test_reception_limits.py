@@ -33,7 +33,7 @@ from tests.peers import dcmtk, node
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import CR_IMAGE, encoded, make_dataset
 from tests.peers.process import answers, wait_until
-from tests.peers.raw_pdu import ABORT, RELEASE, data_tf, fragment, raw_peer, store_rq
+from tests.peers.raw_pdu import ABORT, ABORTED, RELEASE, data_tf, fragment, raw_peer, store_rq
 from tests.peers.raw_scu import RawScu, associate, hang_up, is_closed_by_peer, raw_scu, tcp
 
 
@@ -278,6 +278,24 @@ def test_stopping_aborts_what_does_not_finish_in_time(tmp_path: Path) -> None:
     (closed,) = running.recorder.of(AssociationClosed)
     assert closed.ended.end is AssociationEnd.NODE_STOPPED
     assert association.is_aborted
+
+
+@pytest.mark.parametrize("reactor", Reactor)
+def test_stopping_aborts_a_sender_that_falls_silent_within_an_object(
+    tmp_path: Path, reactor: Reactor
+) -> None:
+    with (
+        node.reception(tmp_path / "archive", reactor=reactor) as running,
+        raw_peer(running.peer) as peer,
+    ):
+        peer.open()
+        peer.send(data_tf(fragment(store_rq(b"1.2.3.4"), of_command=True)))
+        peer.send(data_tf(fragment(bytes(10), of_command=False, last=False)))
+        running.recorder.wait_for(AssociationOpened)
+
+        running.pool.stop(graceful_timeout=0.2)
+
+        assert peer.answer()[0] == ABORTED
 
 
 def test_a_port_that_is_taken_is_said_to_be(tmp_path: Path) -> None:
