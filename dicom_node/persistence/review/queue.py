@@ -15,6 +15,7 @@ from threading import Lock
 import sqlalchemy as sa
 
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.review.ct import PATTERNS
 from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.domain.review.first_reading import FirstReading, JudgedLabel
 from dicom_node.domain.review.queue import (
@@ -146,7 +147,8 @@ class HotbaseReviewQueue:
         nothing.
         """
         row = item_row(item)
-        choices = {**row, "label": item.leading_label}
+        choices = [(name, row[name]) for name in _CHOICES]
+        choices += [(_LABEL, each) for each in _labels_to_choose(item, findings, ct is not None)]
         with self._engine.begin() as connection:
             insert_or_ignore(connection, REVIEW_ITEMS, [row])
             insert_or_ignore(
@@ -161,7 +163,7 @@ class HotbaseReviewQueue:
             insert_or_ignore(
                 connection,
                 REVIEW_CHOICES,
-                [{"field": name, "value": choices[name]} for name in _CHOICES if choices[name]],
+                [{"field": name, "value": value} for name, value in choices if value],
             )
             connection.execute(
                 sa.update(REVIEW_ITEMS)
@@ -213,7 +215,7 @@ class HotbaseReviewQueue:
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """Return the values that filters may take."""
-        found: dict[str, tuple[str, ...]] = dict.fromkeys(_CHOICES, ())
+        found: dict[str, tuple[str, ...]] = dict.fromkeys((*_CHOICES, _LABEL), ())
         query = sa.select(REVIEW_CHOICES).order_by(REVIEW_CHOICES.c.value)
         with self._read() as connection:
             for field, value in connection.execute(query):
@@ -583,7 +585,20 @@ def _holds(connection: sa.Connection, seen: ReviewItem) -> bool:
     return bool(connection.scalar(query) == seen.version)
 
 
-_CHOICES = ("device_id", "modality", "body_part", "route", "model_name", "label")
+_CHOICES = ("device_id", "modality", "body_part", "route", "model_name")
+_LABEL = "label"
+
+
+def _labels_to_choose(
+    item: ReviewItem, findings: Sequence[FindingUnderReview], is_ct: bool
+) -> frozenset[str]:
+    """Return the labels that an item adds to those which may be filtered by.
+
+    Of what must be read first these are all that the model looks for, which tells nothing.
+    """
+    if not item.reads_first:
+        return frozenset({item.leading_label})
+    return frozenset(PATTERNS) if is_ct else frozenset(each.label for each in findings)
 
 
 def _up_to(most: int, state: ReviewState) -> sa.Select[tuple[str, int]]:

@@ -110,7 +110,7 @@ class FakeReviewQueue:
             "body_part": {each.body_part for each in items},
             "route": {each.route for each in items},
             "model_name": {each.model.name for each in items},
-            "label": {each.leading_label for each in items},
+            "label": {label for each in self.details.values() for label in _to_choose(each)},
         }
         return {name: tuple(sorted(found - {""})) for name, found in values.items()}
 
@@ -376,6 +376,12 @@ def fake_details(
     return ReviewDetails(
         item=item, images=(image,), findings=findings, vocabulary=vocabulary_of(findings)
     )
+
+
+def _to_choose(details: ReviewDetails) -> set[str]:
+    if details.item.reads_first:
+        return {each.label for each in details.findings}
+    return {details.item.leading_label}
 
 
 def _finding(

@@ -411,3 +411,11 @@ def test_neither_order_nor_filter_tells_what_must_be_read_first(review_queue: Re
         found = [each.study_instance_uid for each in review_queue.items(sort=sort).items]
         assert found == ["1.2.3.1", "1.2.3.2", "1.2.3.3"], "as they came"
         assert review_queue.items(ItemFilter(label="opacity"), sort).items == ()
+
+
+def test_what_may_be_filtered_by_tells_not_what_must_be_read_first(
+    review_queue: ReviewQueue,
+) -> None:
+    details = fake_details(1)
+    put(review_queue, replace(details, item=replace(details.item, reads_first=True)))
+    assert review_queue.choices()["label"] == ("effusion", "opacity"), "all that is looked for"
