@@ -65,15 +65,18 @@ _MADE: Mapping[str, str] = MappingProxyType(
 )
 _SIDE = re.compile(r"\b(lld|rld|lldec|rldec|decub\w*|dekub\w*|dec|liegend seite)\b")
 _TILT = re.compile(r"\b(lordot\w*|axial|xtable|xtlat|x.table|cross.?table|swimmer\w*)\b")
-# In free text some of these are names of other things: only words that are nothing else.
-_SIDE_DESCRIBED = re.compile(r"\b(decub\w*|dekub\w*)\b(?! (ulc|ulk))")
+# In free text some of these are names of other things: only words that are hardly anything else.
+_SORE = r"(ulc|ulk|sacr|sakr|wound|sore|heel|prophyla|pressure|escar)"
+_SIDE_DESCRIBED = re.compile(r"\b(decub\w*|dekub\w*)\b")
 _TILT_DESCRIBED = re.compile(r"\b(lordot\w*|xtable|x.table|cross.?table)\b")
 # "Decubito supino" and "décubitus dorsal" are patients on their back, like most at the bedside; in
-# Spanish, Italian and Portuguese so is "decúbito" of which nothing more is said.
+# Spanish, Italian and Portuguese so is "decúbito" of which nothing more is said. The word is that
+# of a pressure sore, too.
 _FLAT = r"(dorsal\w*|ventral\w*|supin\w*|pron[eoa]\w*)"
 _LYING = r"(decub\w*|dekub\w*|dec)"
 _NOT_ON_A_SIDE = re.compile(
-    rf"\b({_FLAT}\W+{_LYING}|{_LYING}\W+({_FLAT}|ap {_FLAT})|"
+    rf"\b({_SORE}\w*(\W+d\w{{1,2}})?\W+{_LYING}|{_LYING}\W+{_SORE}\w*|de[ck]ub\w*{_SORE}\w*|"
+    rf"{_FLAT}\W+{_LYING}|{_LYING}\W+({_FLAT}|ap {_FLAT})|"
     r"decubito(?!\W+(ap\W+|pa\W+)?(lat|izq|der|esq|dir|sin|des|dx|sx|left|right)))\b"
 )
 _DESCRIBED_IN = ("SeriesDescription", "ProtocolName")

@@ -151,7 +151,18 @@ def test_a_coded_position_or_tilt_is_told(
     assert _said(change) == [(RemarkKind.UNLIKE_TRAINING, words)]
 
 
-@pytest.mark.parametrize("text", ["CHEST 1V PORT", "Chest 1 View Portable", "decubitus ulcer"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CHEST 1V PORT",
+        "Chest 1 View Portable",
+        "decubitus ulcer",
+        "sacral decubitus",
+        "Dekubitus sakral",
+        "Thorax Dekubitusprophylaxe",
+        "escarre de décubitus",
+    ],
+)
 def test_words_of_a_plain_view_say_nothing(text: str) -> None:
     assert _said(put("SeriesDescription", text)) == []
 
