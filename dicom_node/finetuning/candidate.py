@@ -84,6 +84,7 @@ def make_candidate(
         ),
         metrics=before_tuning(champion.metrics),
         figures_of="",
+        bf16=None,  # was measured of other weights
     )
     write_card(card)
     copy_likeness(champion.folder, folder)

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ai_engine.commands.finetune import Tuning
 from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.classifier.validated import ValidatedCase
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import ModelCard, read_card, write_card
+from ai_engine.library.half_precision import Bf16Change
 from ai_engine.preprocessing.radiograph import Radiograph
-from dicom_node.finetuning.candidate import with_thresholds
+from dicom_node.finetuning.candidate import make_candidate, with_thresholds
+from dicom_node.finetuning.plan import Plan
 
 pytestmark = pytest.mark.slow
 
@@ -82,3 +85,25 @@ def test_with_too_few_images_it_is_said_that_the_threshold_may_not_fit(tmp_path:
     threshold, note = thresholds(tmp_path, cases(6, truths=False))
     assert threshold == 0.5
     assert "may not fit" in note
+
+
+def test_what_bf16_changes_is_not_known_of_weights_that_were_learned_on(tmp_path: Path) -> None:
+    harmless = Bf16Change(measure="dice", images=9, change=0.0, low=-0.001, high=0.001)
+    champion = replace(chest_card(tmp_path, digest="0" * 64), bf16=harmless)
+    plan = Plan(
+        model=champion.name,
+        champion=champion.version,
+        champion_digest=champion.weights_digest,
+        version="9.0.0",
+        tuning=Tuning(),
+        training=(),
+        validation=(),
+        held_out=(),
+        notes=(),
+        made_at=AT,
+        made_by="test",
+    )
+    weights = {"head/kernel": np.zeros((1, 1), np.float32)}
+    made = make_candidate(champion, plan, weights, out=tmp_path, patients=0)
+    assert made.bf16 is None
+    assert read_card(made.folder).bf16 is None
