@@ -94,7 +94,7 @@ class Messages(DIMSEServiceProvider):
         self._fault: Fault | None = None
         self._pieces = Pieces()
         self._received: ReceivedObject | None = None
-        self._broken = False
+        self._broken = self._cut_off = False
         # The fragments of a message follow each other (PS3.8 Annex E.1), and results of storage
         # commitment are told by threads of their own.
         self._speaking = threading.Lock()
@@ -134,7 +134,13 @@ class Messages(DIMSEServiceProvider):
         """Let go of what has come of a message whose rest will not."""
         received, self._received = self._received, None
         if received is not None:
+            self._cut_off = True
             received.close()
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether an object began to come whose rest has not."""
+        return self._cut_off or self._received is not None
 
     def end(self) -> None:
         """Let go of everything that nobody will serve any more."""

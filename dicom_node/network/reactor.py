@@ -149,9 +149,10 @@ class ReceivingAssociation(AcceptedAssociation):
 
     @property
     def end(self) -> AssociationEnd:
-        """How the association ended, once it has."""
+        """How the association ended, once it has; a release within an object is no orderly one."""
         if self.is_released:
-            return AssociationEnd.RELEASED
+            cut_off = cast("Messages", self.dimse).cut_off
+            return AssociationEnd.PROTOCOL_ERROR if cut_off else AssociationEnd.RELEASED
         return self.connection.end or self._own_end()
 
     def run(self) -> None:

@@ -204,9 +204,17 @@ def test_a_connection_lost_within_an_object_leaves_nothing_behind(reception: Rec
 
 
 @pytest.mark.parametrize("reactor", Reactor)
-@pytest.mark.parametrize("farewell", [ABORT, RELEASE, b""], ids=["abort", "release", "nothing"])
-def test_an_unfinished_object_holds_no_room_on_the_disk(
-    tmp_path: Path, reactor: Reactor, farewell: bytes
+@pytest.mark.parametrize(
+    ("farewell", "end"),
+    [
+        (ABORT, AssociationEnd.ABORTED),
+        (RELEASE, AssociationEnd.PROTOCOL_ERROR),
+        (b"", AssociationEnd.CONNECTION_LOST),
+    ],
+    ids=["abort", "release", "nothing"],
+)
+def test_an_unfinished_object_holds_no_room_on_the_disk_and_is_no_orderly_end(
+    tmp_path: Path, reactor: Reactor, farewell: bytes, end: AssociationEnd
 ) -> None:
     """A large object that is being written has no name: nobody could remove it."""
     with node.reception(tmp_path / "archive", reactor=reactor) as running:
@@ -219,7 +227,8 @@ def test_an_unfinished_object_holds_no_room_on_the_disk(
             wait_until(lambda: unplaced(pid), "the object to be written")
             peer.send(farewell)
 
-        running.closed()
+        (closed,) = running.closed()
+        assert closed.ended.end is end
         wait_until(lambda: not unplaced(pid), "what has come of it to be gone")
 
 
