@@ -12,6 +12,7 @@ from typing import cast
 import psycopg
 import pytest
 import sqlalchemy as sa
+from dbos import DBOS
 
 from dicom_node.persistence.bells import WorkBell
 from dicom_node.persistence.database import make_engine
@@ -19,6 +20,7 @@ from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, Sharing, WorkflowEngine
+from dicom_node.workflow.looks import Bell, Looks
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import DurableSteps
 from dicom_node.workflow.remote import RemoteSettings, RemoteWorkflows
@@ -120,7 +122,34 @@ def test_what_one_host_queues_another_begins_at_once(receiver: RemoteWorkflows, 
     wait_for(lambda: ward.studies == ["1.2.1", "1.2.2"])
 
 
-def test_nobody_waits_for_messages_between_workflows(worker: WorkBell) -> None:
+@pytest.fixture
+def dbos_listens(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let DBOS wait for messages before its looks are made rare: usually it is not so far."""
+    make_rare = Looks.make_rare
+
+    def is_listening() -> bool:
+        activity = sa.table("pg_stat_activity", *map(sa.column, ("datname", "query", "state")))
+        rows = activity.c
+        engine = make_engine(url)
+        with engine.connect() as connection:
+            found = connection.scalars(
+                sa.select(rows.query).where(
+                    rows.datname == sa.func.current_database(),
+                    rows.query.like("LISTEN dbos_streams%"),
+                    rows.state == "idle",
+                )
+            ).all()
+        engine.dispose()
+        return bool(found)
+
+    def afterwards(looks: Looks, dbos: DBOS, bell: Bell | None) -> None:
+        wait_for(is_listening)
+        make_rare(looks, dbos, bell)
+
+    monkeypatch.setattr(Looks, "make_rare", afterwards)
+
+
+def test_nobody_waits_for_messages_between_workflows(dbos_listens: None, worker: WorkBell) -> None:
     wait_for(worker.is_heard)
     wait_for(lambda: not any("run_notif" in each.name for each in threading.enumerate()))
 
