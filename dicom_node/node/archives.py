@@ -9,7 +9,7 @@ from pydicom import Dataset
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects, SummarisedObjects
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.node.roles import executor_id_of
+from dicom_node.node.archive_settings import archive_settings, writer_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,9 @@ def archives_of(
     both = {
         "received": StorageArchive(archive_settings(settings)),
         "evidence": StorageArchive(
-            ArchiveSettings(root=settings.evidence_dir, min_free_bytes=0, writer=_writer(settings))
+            ArchiveSettings(
+                root=settings.evidence_dir, min_free_bytes=0, writer=writer_of(settings)
+            )
         ),
     }
     title = settings.network.ae_title
@@ -44,18 +46,3 @@ def archives_of(
         objects=DicomObjects(**both, ae_title=title, clock=clock, amended=amended),
         summaries=SummarisedObjects(**both, ae_title=title, clock=clock, amended=amended),
     )
-
-
-def archive_settings(settings: NodeSettings) -> ArchiveSettings:
-    """Return what the archive of received objects needs to know."""
-    return ArchiveSettings(
-        root=settings.archive_dir,
-        min_free_bytes=settings.network.min_free_bytes,
-        max_object_bytes=settings.network.max_object_bytes,
-        writer=_writer(settings),
-    )
-
-
-def _writer(settings: NodeSettings) -> str:
-    """Return the name of this host's part of the folder that hosts share."""
-    return executor_id_of(settings) if settings.shared_dir else ""

@@ -20,7 +20,7 @@ from dicom_node.errors import ConfigurationError
 from dicom_node.network.certificates import expires_at
 from dicom_node.network.tls import TlsFiles
 from dicom_node.node.clock import utc_now
-from dicom_node.node.peers import tls_files
+from dicom_node.node.part_settings import tls_files
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.standing import MOST, Still
 

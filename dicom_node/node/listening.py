@@ -24,10 +24,9 @@ from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.tls import server_context
 from dicom_node.node.access import database_access
 from dicom_node.node.answering import LateCommitments, LateQueries, LateReports
-from dicom_node.node.archives import archive_settings
+from dicom_node.node.archive_settings import archive_settings
 from dicom_node.node.clock import utc_now
-from dicom_node.node.part_settings import scp_settings
-from dicom_node.node.peers import tls_files
+from dicom_node.node.part_settings import scp_settings, tls_files
 from dicom_node.node.roles import role_of
 from dicom_node.node.sole import SolePlace
 from dicom_node.persistence.ae_titles import AeTitleStore

@@ -2,7 +2,6 @@
 
 import ssl
 from datetime import timedelta
-from pathlib import Path
 
 from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.configuration.settings import NodeSettings
@@ -13,33 +12,10 @@ from dicom_node.domain.peer_profile import PeerProfile
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.probe import probe
-from dicom_node.network.tls import TlsFiles, client_context
+from dicom_node.network.tls import client_context
 from dicom_node.node.clock import utc_now
+from dicom_node.node.part_settings import tls_files
 from dicom_node.workflow.patience import Patience
-
-
-def tls_files(settings: NodeSettings) -> TlsFiles | None:
-    """Return the files that TLS needs, or None where the node has no certificate.
-
-    Raises
-    ------
-    ConfigurationError
-        When some are named and others are not.
-    """
-    tls = settings.tls
-    named = [tls.certificate, tls.private_key, tls.trusted]
-    if not any(named):
-        return None
-    if not all(named):
-        raise ConfigurationError(
-            "TLS needs three files: set tls.certificate, tls.private_key and tls.trusted."
-        )
-    return TlsFiles(
-        certificate=Path(tls.certificate),
-        private_key=Path(tls.private_key),
-        trusted=Path(tls.trusted),
-        verify_clients=tls.verify_clients,
-    )
 
 
 def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination:

@@ -21,7 +21,7 @@ from dicom_node.node.access import database_access
 from dicom_node.node.administration import make_people
 from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.clock import utc_now
-from dicom_node.node.peers import tls_files
+from dicom_node.node.part_settings import tls_files
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.wanting import next_revision
 from dicom_node.persistence.ups.procedure_steps import HotbaseSteps

@@ -13,7 +13,7 @@ from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.network.associations import Destination
 from dicom_node.network.events import InstanceReceived, ReceptionEvent
 from dicom_node.network.storage_scu import echo, store
-from dicom_node.node.archives import archive_settings
+from dicom_node.node.archive_settings import archive_settings
 from dicom_node.node.clock import utc_now
 from dicom_node.node.listening import Listening
 from tests.peers.process import free_port, wait_until

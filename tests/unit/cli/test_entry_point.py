@@ -59,6 +59,8 @@ def test_what_a_command_does_not_need_it_does_not_wait_for(
     ("role", "spared"),
     [
         ("dicom_node.node.node", {"highdicom", "openvino", "fpdf", "alembic", "httpx"}),
+        # Until this is imported nobody is answered.
+        ("dicom_node.node.listening", {"starlette", "dbos", "highdicom", "alembic", "cv2"}),
         # With what travels to them: how they store, whom they let in, what they answer from.
         (
             "dicom_node.network.receiver,dicom_node.archive,dicom_node.node.access,"
@@ -67,7 +69,7 @@ def test_what_a_command_does_not_need_it_does_not_wait_for(
         ),
         ("dicom_node.node.analyst_tools", {"pynetdicom", "sqlalchemy", "dbos", "fastapi", "fpdf"}),
     ],
-    ids=["node", "receivers", "workers"],
+    ids=["node", "listening", "receivers", "workers"],
 )
 @pytest.mark.slow
 def test_each_process_imports_what_it_is_for(role: str, spared: set[str]) -> None:
