@@ -43,7 +43,8 @@ from dicom_node.network.slots import Place
 
 logger = logging.getLogger(__name__)
 
-_DATA_TRANSFER = "Sta6"  # PS3.8 Table 9-8
+# PS3.8 Tables 9-6 to 9-8: open; waiting for the connection to close, or closed
+_DATA_TRANSFER, _ENDED = "Sta6", frozenset({"Sta13", "Sta1"})
 # For the answer to a sub-operation, where nobody says how long.
 _LONGEST_WAIT = 600.0
 # For the thread that reads to see that the connection is closed, or to have stored an object.
@@ -120,7 +121,17 @@ class ReceivingAssociation(AcceptedAssociation):
         self.dimse = Messages(self, self, limits=limits)
         self.connection = self._connect(connection, server)
         self.set_socket(self.connection)
+        self.dul.to_provider_queue = self._requests = self._request_queue()
         self.bind(evt.EVT_RELEASED, self._released)
+        self.bind(evt.EVT_FSM_TRANSITION, self._moved)
+
+    def _request_queue(self) -> RequestQueue:
+        return RequestQueue()
+
+    def _moved(self, event: evt.Event) -> None:
+        """Ask for nothing more once the end is underway; on the thread that would be asked."""
+        if event.next_state in _ENDED:
+            self._requests.end()
 
     def _released(self, _event: evt.Event) -> None:
         self.place.end()
@@ -335,8 +346,10 @@ class WaitingAssociation(ReceivingAssociation):
             storing=storing,
         )
         self.dul.to_user_queue = IndicationQueue(self._wake_up, self.dul.is_alive)
-        self.dul.to_provider_queue = RequestQueue(self.connection.ring)
         self.spare_the_sleep()
+
+    def _request_queue(self) -> RequestQueue:
+        return RequestQueue(self.connection.ring)
 
     def _connect(self, connection: socket.socket, server: AssociationServer) -> WaitingSocket:
         return WaitingSocket(

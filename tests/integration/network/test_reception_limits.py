@@ -33,7 +33,16 @@ from tests.peers import dcmtk, node
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import CR_IMAGE, encoded, make_dataset
 from tests.peers.process import answers, wait_until
-from tests.peers.raw_pdu import ABORT, ABORTED, RELEASE, data_tf, fragment, raw_peer, store_rq
+from tests.peers.raw_pdu import (
+    ABORT,
+    ABORTED,
+    RELEASE,
+    data_tf,
+    echo_rq,
+    fragment,
+    raw_peer,
+    store_rq,
+)
 from tests.peers.raw_scu import RawScu, associate, hang_up, is_closed_by_peer, raw_scu, tcp
 
 
@@ -260,6 +269,24 @@ def test_requests_sent_without_waiting_for_responses_are_served_in_turn(
 
     events = reception.recorder.wait_for(InstanceReceived, len(datasets))
     assert [event.instance.header.instance_number for event in events] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("reactor", Reactor)
+def test_what_is_answered_after_the_end_is_dropped(
+    tmp_path: Path, reactor: Reactor, caplog: pytest.LogCaptureFixture
+) -> None:
+    echoes = [fragment(echo_rq(), of_command=True, number=3)] * 20
+    with node.reception(tmp_path / "archive", reactor=reactor) as running:
+        for _ in range(5):
+            with raw_peer(running.peer) as peer:
+                peer.open()
+                peer.send(data_tf(*echoes, fragment(b"no command", of_command=False)))
+                while peer.answer()[0] not in {0, ABORTED}:
+                    pass
+        running.closed(5)
+
+    assert "message.malformed" in caplog.text
+    assert "thread.failed" not in caplog.text
 
 
 def test_stopping_lets_an_open_association_finish(tmp_path: Path) -> None:
