@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from dicom_node.domain.host import Host, Role, Sign
 from dicom_node.persistence.host_tables import HOSTS, LEASES
-from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
+from dicom_node.persistence.upsert import insert_or_replace_one
 
 
 class HostStore:
@@ -23,19 +23,19 @@ class HostStore:
 
     def beat(self, sign: Sign) -> None:
         """Give a sign of life."""
+        row = {
+            "executor_id": sign.executor_id,
+            "role": sign.role.value,
+            "name": sign.name,
+            "version": sign.version,
+            "contract": sign.contract,
+            "skew": sign.skew,
+            "status": sign.status,
+            "beat": self._now,
+            "relieved": False,
+        }
         with self._engine.begin() as connection:
-            row = {
-                "executor_id": sign.executor_id,
-                "role": sign.role.value,
-                "name": sign.name,
-                "version": sign.version,
-                "contract": sign.contract,
-                "skew": sign.skew,
-                "status": sign.status,
-                "beat": connection.scalar(sa.select(self._now)),
-                "relieved": False,
-            }
-            insert_or_replace(connection, HOSTS, [row])
+            insert_or_replace_one(connection, HOSTS, row)
 
     def all(self) -> tuple[Host, ...]:
         """Return every host that is known, by name."""
@@ -83,19 +83,10 @@ class HostStore:
 
     def hold(self, name: str, executor_id: str, *, seconds: float) -> bool:
         """Take a lease, or hold it for longer; return whether it is this host's."""
+        free = sa.or_(LEASES.c.executor_id == executor_id, LEASES.c.until < self._now)
+        row = {"name": name, "executor_id": executor_id, "until": self._now + seconds}
         with self._engine.begin() as connection:
-            insert_or_ignore(
-                connection, LEASES, [{"name": name, "executor_id": executor_id, "until": 0.0}]
-            )
-            changed = connection.execute(
-                sa.update(LEASES)
-                .where(
-                    LEASES.c.name == name,
-                    sa.or_(LEASES.c.executor_id == executor_id, LEASES.c.until < self._now),
-                )
-                .values(executor_id=executor_id, until=self._now + seconds)
-            )
-        return changed.rowcount == 1
+            return insert_or_replace_one(connection, LEASES, row, where=free)
 
 
 def database_seconds(engine: sa.Engine) -> sa.ColumnElement[float]:

@@ -31,6 +31,27 @@ def insert_or_replace(
     )
 
 
+def insert_or_replace_one(
+    connection: sa.Connection,
+    table: sa.Table,
+    row: Mapping[str, Any],
+    *,
+    where: sa.ColumnElement[bool] | None = None,
+) -> bool:
+    """Insert a row whose values may be SQL, or give the one of its key the new ones ``where`` so.
+
+    Return whether the table has it now. It is one statement: one way to the database and back.
+    """
+    statement = _insert(connection, table).values(**row)
+    key = [column.name for column in table.primary_key]
+    values = {name: statement.excluded[name] for name in row if name not in key}
+    changed = connection.execute(
+        statement.on_conflict_do_update(index_elements=key, set_=values, where=where),
+        execution_options={"preserve_rowcount": True},
+    )
+    return changed.rowcount == 1
+
+
 def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
