@@ -163,6 +163,7 @@ def test_curves_and_their_headings_are_in_the_readers_language(client: TestClien
     page = client.get("/calibration", params={"device": SHIFTED.device_id}, headers=russian).text
     assert "Надёжность вероятностей" in page
     assert ">Reliability<" not in page
+    assert "<h2>Пневмония</h2>" in page
 
 
 @pytest.mark.parametrize(

@@ -471,6 +471,15 @@ def test_a_verdict_is_shown_and_taken_back_with_a_reason(desk: Desk) -> None:
     assert "the &lt;other&gt; side" in page, "the history stays"
 
 
+def test_no_verdict_is_taken_back_whose_images_were_removed(desk: Desk) -> None:
+    decided(desk)
+    desk.review_queue.details[ITEM] = replace(desk.review_queue.details[ITEM], images=())
+    page = desk.client.get(f"/worklist/items/{ITEM}").text
+    assert "The images were removed here: have the study sent again" in page
+    assert f"{ITEM}/reopen" not in page
+    assert 'data-no-image="they are not here any more"' in page
+
+
 def test_what_was_decided_once_is_not_read_first_again(desk: Desk) -> None:
     desk.client.post("/worklist/reads-first", data={"wanted": "1", "csrf_token": desk.token})
     desk.says(f"{ITEM}/claim")
