@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from ai_engine.ct.air import padding
+from ai_engine.ct.fine_lines import line_share
 from ai_engine.ct.grid import reduce_mask
 from ai_engine.ct.high_attenuation import ANY_RADIUS, usual_density
 from ai_engine.ct.inhomogeneity import is_small
@@ -51,6 +52,9 @@ LATE = 0.1
 """mm by which a lung may begin later under its surface than the body ends at the skin; -0.1 and
 less are usual."""
 
+LINES = 0.08
+"""Part of the haze found that is denser than haze: of plain haze, vessels are 0.005 and less."""
+
 BASES = 45.0
 """mm that one lung's base lies above the other's at most."""
 
@@ -83,6 +87,7 @@ def find_cautions(
         Caution.RIND: _has_a_rind(volume, lungs),
         Caution.SURFACE_HAZE: surface_haze(lungs, coarse) > SURFACE_HAZE
         or late_beginning(volume, lungs, found) > LATE,
+        Caution.FINE_LINES: line_share(volume, lungs, found) > LINES,
         Caution.SOLID_BORDER: _has_solid_lung(lungs, coarse),
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.BASE_UNSURE: lungs.cavity.is_unsure,

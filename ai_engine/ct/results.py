@@ -97,6 +97,10 @@ class Caution(StrEnum):
         "The lung is hazy right under its surface, in a layer too thin to be measured: "
         "the percentages may be too low."
     )
+    FINE_LINES = (
+        "Haze is run through by fine dense lines, thinner than what is measured: "
+        "the percentages may be some points too low."
+    )
     SOLID_BORDER = (
         "Solid lung was found. Where it touches heart, mediastinum or diaphragm it cannot be told "
         "from them with certainty: the percentages may be some points too low."

@@ -48,6 +48,7 @@ def test_the_stated_share_of_disease_is_the_true_one(
     assert "healthy" not in conclusion(analysis)
     is_solid = disease.filling in {Filling.SOLID, Filling.FLUID}
     assert (Caution.SOLID_BORDER in analysis.cautions) is is_solid
+    assert Caution.FINE_LINES not in analysis.cautions
 
 
 def test_haze_over_both_lungs_is_diffuse_and_has_no_grade(
@@ -87,6 +88,19 @@ def test_a_thin_rind_of_haze_along_the_ribs_has_no_grade(
     assert Caution.SURFACE_HAZE in analysis.doubts
     assert {row.severity for row in analysis.measurements} == {None}
     assert "healthy" not in conclusion(analysis)
+
+
+def test_haze_run_through_by_fine_lines_has_no_grade(volume: CtVolume, lungs: LungMasks) -> None:
+    """As in crazy paving: a net with meshes of a centimetre, whose lines are a millimetre wide."""
+    haze = Disease(place=Place.BASAL, filling=Filling.FAINT_GLASS, share=0.34)
+    hazy = insert(volume, lungs.labels, haze)
+    _, rows, columns = np.indices(hazy.mask.shape, sparse=True)
+    lines = hazy.mask & ((rows % 18 < 2) | (columns % 18 < 2))
+    values = hazy.volume.hounsfield.copy()
+    values[lines] = 0
+    analysis = analyse_volume(dataclasses.replace(hazy.volume, hounsfield=values))
+    assert Caution.FINE_LINES in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
 
 
 @pytest.mark.parametrize("side", BOTH)
