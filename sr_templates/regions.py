@@ -82,9 +82,9 @@ def outlines(
     Returns
     -------
     tuple[Outline, ...]
-        The area with the most activation, and up to two more that are not much weaker; empty
-        where nothing of the map lies on the image, or where it may be outlined
-        (``HeatMap.within``).
+        The area with the most activation, that with the map's peak, and others that are not much
+        weaker, three in all; empty where nothing of the map lies on the image, or where it may be
+        outlined (``HeatMap.within``).
     """
     dense = smoothed(heat_map)
     peak = float(dense.max(initial=0.0))
@@ -93,16 +93,18 @@ def outlines(
     # One cell of border keeps contours closed where an area touches the grid's edge.
     mask = np.pad(((dense >= level * peak) & _within(heat_map, dense)).astype(np.uint8), 1)
     _, labels = cv2.connectedComponents(mask, connectivity=8)
-    found = [
-        outline
+    found = {
+        number: outline
         for number in range(1, int(labels.max()) + 1)
         if (outline := _outline(labels == number, dense, heat_map, rows, columns)) is not None
-    ]
-    if not found:
-        return ()
-    found.sort(key=lambda outline: -outline.activation)
-    kept = [one for one in found if one.activation >= MINOR_SHARE * found[0].activation]
-    return tuple(kept[:MAX_REGIONS])
+    }
+    least = MINOR_SHARE * max((one.activation for one in found.values()), default=0.0)
+    # However small: a reader looks for an outline where the colour is strongest.
+    at_peak = int(labels[1:-1, 1:-1].flat[int(dense.argmax())])
+    kept = [number for number, one in found.items() if number == at_peak or one.activation >= least]
+    kept.sort(key=lambda number: (number != at_peak, -found[number].activation))
+    chosen = [found[number] for number in kept[:MAX_REGIONS]]
+    return tuple(sorted(chosen, key=lambda outline: -outline.activation))
 
 
 def smoothed(heat_map: HeatMap) -> npt.NDArray[np.float32]:

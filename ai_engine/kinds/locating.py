@@ -231,7 +231,10 @@ def _areas(dense: FloatArray, level: float) -> Iterator[Mask]:
     _, labels = cv2.connectedComponents((dense >= level).astype(np.uint8), connectivity=8)
     areas = [labels == number for number in range(1, int(labels.max()) + 1)]
     largest = max(float(dense[area].sum()) for area in areas)
-    yield from (area for area in areas if float(dense[area].sum()) >= MINOR * largest)
+    peak = int(dense.argmax())
+    yield from (
+        area for area in areas if area.flat[peak] or float(dense[area].sum()) >= MINOR * largest
+    )
 
 
 def _share(area: Mask, within: Mask, dense: FloatArray) -> float:

@@ -53,6 +53,25 @@ def test_two_areas_of_like_strength_give_two_outlines_the_stronger_first() -> No
     assert found[0].activation > found[1].activation
 
 
+def test_the_area_of_the_peak_is_outlined_however_small_it_is() -> None:
+    heat_map = a_heat_map((0.25, 0.5), rows=240, columns=240)
+    heat_map.values[:] *= 0.8
+    heat_map.values[2, 10] = 1.0
+    large, small = outlines(heat_map, rows=240, columns=240)
+    assert large.activation > small.activation
+    assert centre(small.points) == pytest.approx((210, 50), abs=3)
+
+
+def test_the_peak_is_outlined_beside_three_larger_areas() -> None:
+    heat_map = a_heat_map(rows=240, columns=240)
+    heat_map.values[:] = 0
+    heat_map.values[4:, [0, 1, 4, 5, 8, 9]] = 0.7
+    heat_map.values[1, 10] = 1.0
+    found = outlines(heat_map, rows=240, columns=240)
+    assert len(found) == 3
+    assert centre(found[-1].points) == pytest.approx((210, 30), abs=3)
+
+
 def test_a_minor_area_is_not_reported() -> None:
     heat_map = a_heat_map((0.25, 0.5))
     heat_map.values[2, 10] = 0.55
