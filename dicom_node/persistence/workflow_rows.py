@@ -65,7 +65,7 @@ class WorkflowRowStore:
             )
             .where(of_others)
         )
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             steps = self._steps_of(connection, sa.select(columns.workflow_uuid).where(of_others))
             rows = connection.execute(query).mappings().all()
         return tuple(
@@ -85,14 +85,14 @@ class WorkflowRowStore:
         """Whether any workflow runs, is queued or waits, of whatever version."""
         columns = self._workflows.c
         query = sa.select(columns.workflow_uuid).where(columns.status.in_(_UNFINISHED)).limit(1)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return connection.scalar(query) is not None
 
     def executors(self) -> frozenset[str]:
         """Return the executors that run something by their rows, dead or alive."""
         columns = self._workflows.c
         query = sa.select(columns.executor_id).where(columns.status == RUNNING).distinct()
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return frozenset(each for each in connection.scalars(query) if each)
 
     def release(self, executor_ids: Collection[str], version: str) -> tuple[str, ...]:
@@ -152,6 +152,9 @@ class WorkflowRowStore:
                 .where(columns.workflow_uuid.in_(foreign))
                 .values(inputs=None, output=None, error=None, serialization=serializer)
             ).rowcount
+
+    def _read(self) -> sa.Connection:
+        return self._engine.connect().execution_options(read_only=True)
 
     def _steps_of(
         self, connection: sa.Connection, workflows: sa.Select[tuple[str]]

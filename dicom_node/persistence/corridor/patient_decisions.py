@@ -20,7 +20,7 @@ class PatientDecisionStore:
         query = sa.select(PATIENT_DECISIONS).where(
             PATIENT_DECISIONS.c.study_instance_uid == study_instance_uid
         )
-        with self._engine.connect() as connection:
+        with self._engine.connect().execution_options(read_only=True) as connection:
             row = connection.execute(query).mappings().first()
         if row is None:
             return None
