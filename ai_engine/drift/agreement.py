@@ -63,10 +63,12 @@ def rates_over_time(decisions: Iterable[tuple[date, bool]], *, days: int = 7) ->
     return tuple(periods)
 
 
-def cohens_kappa(first: Sequence[bool] | Decisions, second: Sequence[bool] | Decisions) -> float:
+def cohens_kappa(
+    first: Sequence[bool] | Decisions, second: Sequence[bool] | Decisions
+) -> float | None:
     """Agreement of two readers beyond chance (Cohen, 1960): 1 is full, 0 is chance's.
 
-    Where both only ever say one and the same thing, chance explains it all: 0.
+    Where both only ever say one and the same thing, there is none: chance explains it all.
 
     Raises
     ------
@@ -79,4 +81,4 @@ def cohens_kappa(first: Sequence[bool] | Decisions, second: Sequence[bool] | Dec
     observed = float(np.mean(one == other))
     yes_one, yes_other = float(one.mean()), float(other.mean())
     chance = yes_one * yes_other + (1 - yes_one) * (1 - yes_other)
-    return 0.0 if chance >= 1 else (observed - chance) / (1 - chance)
+    return None if chance >= 1 else (observed - chance) / (1 - chance)

@@ -97,7 +97,7 @@ def _cells(each: ShadowAgreement, titles: dict[str, str]) -> tuple[str, ...]:
         each.label,
         str(each.images),
         _rate(each.agreement),
-        f"{each.kappa:.2f}",
+        "–" if each.kappa is None else f"{each.kappa:.2f}",
         f"{each.shift:+.3f}",
         str(each.champion_right.among if each.champion_right else 0),
         _rate(each.champion_right),

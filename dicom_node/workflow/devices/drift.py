@@ -43,7 +43,10 @@ class DriftRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelAgreement:
-    """How far experts agree with a model on one label; ``kappa`` is None without verdicts."""
+    """How far experts agree with a model on one label.
+
+    ``kappa`` is None where they and it only ever said one and the same thing.
+    """
 
     label: str
     acceptance: Rate | None

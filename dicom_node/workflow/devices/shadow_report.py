@@ -22,16 +22,16 @@ class ShadowAgreement:
     """One label on one device, or on all of them.
 
     ``agreement`` says how often shadow and champion call the same, ``kappa`` how much of that is
-    beyond chance; ``shift`` is the mean of the shadow's probability minus the champion's. The
-    last three are about the images that experts have decided since: how often each was right,
-    and the difference of the AUCs.
+    beyond chance, None where both only ever say one and the same thing; ``shift`` is the mean of
+    the shadow's probability minus the champion's. The last three are about the images that experts
+    have decided since: how often each was right, and the difference of the AUCs.
     """
 
     device_id: str
     label: str
     images: int
     agreement: Rate
-    kappa: float
+    kappa: float | None
     shift: float
     champion_right: Rate | None
     shadow_right: Rate | None

@@ -82,6 +82,12 @@ def _look(page: Page, path: str, name: str, folder: Path) -> int:
     page.wait_for_function(
         "() => [...document.querySelectorAll('.plot img')].every((each) => each.naturalWidth > 0)"
     )
+    for each in page.locator("figure.plot").all():
+        drawn = each.locator("img").bounding_box()
+        caption = each.locator("figcaption").bounding_box()
+        assert drawn is not None
+        assert caption is not None
+        assert caption["y"] >= drawn["y"] + drawn["height"], "what is drawn has all of the width"
     width = page.evaluate("document.documentElement.scrollWidth")
     folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", folder))
     folder.mkdir(parents=True, exist_ok=True)
