@@ -90,7 +90,11 @@ class _EitherWay:
 
 
 def repairing_of(
-    settings: NodeSettings, repositories: Repositories, completion: Completion
+    settings: NodeSettings,
+    repositories: Repositories,
+    completion: Completion,
+    *,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Repairing:
     """Return what repairs studies from the archive that the settings name."""
     wanted = settings.retrieval
@@ -113,6 +117,7 @@ def repairing_of(
         retrievals=repositories.retrievals,
         title=wanted.archive,
         clock=utc_now,
+        is_over=is_over,
     )
 
 

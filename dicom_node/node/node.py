@@ -473,12 +473,14 @@ class Node:
             clock.every(self._services.look, seconds=_LOOK_AT_SERVICES, at_once=True)
             clock.every(self._collect, seconds=3600, for_all=True)
             clock.every(self._tell, seconds=settings.notifications.interval, for_all=True)
-            wanted = study_fetching(settings, self._repositories, self._corridor.completion)
+            retrieving = (settings, self._repositories, self._corridor.completion)
+            is_over = self._stopping.is_set
+            wanted = study_fetching(*retrieving, is_over=is_over)
             sweeps.add(wanted.sweep, for_all=True)
             if (performer := performer_of(settings, self._repositories)) is not None:
                 clock.every(performer.sweep, seconds=settings.performing.interval, for_all=True)
             if settings.retrieval.archive:
-                repairing = repairing_of(settings, self._repositories, self._corridor.completion)
+                repairing = repairing_of(*retrieving, is_over=is_over)
                 sweeps.add(repairing.sweep, for_all=True)
             clock.at(self._jobs.calibrate_all, settings.calibration.schedule)
             clock.at(self._jobs.watch_all, settings.drift.schedule)

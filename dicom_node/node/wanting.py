@@ -1,5 +1,7 @@
 """Puts together what fetches studies that somebody wants analysed."""
 
+from collections.abc import Callable
+
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.node.fetching import archive_of
 from dicom_node.node.peers import patience
@@ -16,7 +18,11 @@ def next_revision(repositories: Repositories, study_instance_uid: str) -> int:
 
 
 def study_fetching(
-    settings: NodeSettings, repositories: Repositories, completion: Completion
+    settings: NodeSettings,
+    repositories: Repositories,
+    completion: Completion,
+    *,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> StudyFetching:
     """Return what fetches studies from the archives that have them."""
     return StudyFetching(
@@ -25,4 +31,5 @@ def study_fetching(
         archive=lambda title: archive_of(settings, repositories, title=title),
         completion=completion,
         patience=patience(settings),
+        is_over=is_over,
     )

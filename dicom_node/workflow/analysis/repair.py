@@ -46,11 +46,14 @@ class Repairing:
         retrievals: RetrievalLedger,
         title: str,
         clock: Clock,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         """Keep the parts; ``candidates`` are studies that may lack images, ``title`` the archive's.
 
-        ``retrievals`` are told what comes for which study.
+        ``retrievals`` are told what comes for which study. Between two studies ``is_over`` says
+        whether the rest is left to the next start.
         """
+        self._is_over = is_over
         self._retrievals = retrievals
         self._title = title
         self._clock = clock
@@ -70,7 +73,7 @@ class Repairing:
         for study in candidates:
             if self._asked.get(study.study_instance_uid) == study.instance_count:
                 continue
-            if failures == _ENOUGH:  # it is away: the others would only wait for it too
+            if self._is_over() or failures == _ENOUGH:  # away: others would only wait for it too
                 break
             try:
                 repaired = self.repair(study)

@@ -42,8 +42,13 @@ class StudyFetching:
         archive: Callable[[str], StudyArchive],
         completion: Completion,
         patience: Patience,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Take the parts; ``archive`` returns an archive by its AE title."""
+        """Take the parts; ``archive`` returns an archive by its AE title.
+
+        Between two studies ``is_over`` says whether the rest is left to the next start.
+        """
+        self._is_over = is_over
         self._book = book
         self._index = index
         self._archive = archive
@@ -53,6 +58,8 @@ class StudyFetching:
     def sweep(self) -> None:
         """Fetch all that is due, one study after the other."""
         for wanted in self._book.due(self._patience.clock()):
+            if self._is_over():
+                return
             uid = wanted.study_instance_uid
             try:
                 self._fetch(wanted)
