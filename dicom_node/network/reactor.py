@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 # PS3.8 Tables 9-6 to 9-8: open; waiting for the connection to close, or closed
 _DATA_TRANSFER, _ENDED = "Sta6", frozenset({"Sta13", "Sta1"})
+# PS3.8 Table 9-10: what is asked of the upper layer to accept, reject, send, release and abort
+_ASKED = frozenset({"Evt7", "Evt8", "Evt9", "Evt14", "Evt15"})
 # For the answer to a sub-operation, where nobody says how long.
 _LONGEST_WAIT = 600.0
 # For the thread that reads to see that the connection is closed, or to have stored an object.
@@ -130,8 +132,14 @@ class ReceivingAssociation(AcceptedAssociation):
 
     def _moved(self, event: evt.Event) -> None:
         """Ask for nothing more once the end is underway; on the thread that would be asked."""
-        if event.next_state in _ENDED:
-            self._requests.end()
+        if event.next_state not in _ENDED:
+            return
+        self._requests.end()
+        events = self.dul.event_queue
+        with events.mutex:
+            left = [each for each in events.queue if each not in _ASKED]
+            events.queue.clear()
+            events.queue.extend(left)
 
     def _released(self, _event: evt.Event) -> None:
         self.place.end()
