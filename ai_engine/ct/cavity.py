@@ -53,6 +53,7 @@ def find_cavity(
     grid: CoarseGrid,
     lungs: tuple[Mask, Mask],
     airways: Mask,
+    gas: Mask,
     *,
     left_is_high: bool,
     back_is_high: bool,
@@ -66,7 +67,9 @@ def find_cavity(
     lungs
         The right and the left lung with the vessels in them, as far as they are aerated.
     airways
-        Trachea and main bronchi.
+        Trachea and main bronchi: where these part is known by them alone.
+    gas
+        What is no lung and no airway either.
     left_is_high, back_is_high
         Whether columns grow to the patient's left, and rows to the back.
     """
@@ -77,17 +80,20 @@ def find_cavity(
     chest = reduce_grid(grid)
     chest = replace(chest, hounsfield=np.ascontiguousarray(chest.hounsfield[turned]))
     small = [np.ascontiguousarray(reduce_grid_mask(lung, grid)[turned]) for lung in lungs]
-    tubes = np.ascontiguousarray(reduce_grid_mask(airways, grid, 0.3)[turned])
+    tubes, hollow = (
+        np.ascontiguousarray(reduce_grid_mask(each, grid, 0.3)[turned])
+        for each in (airways, airways | gas)
+    )
     thorax = find_thorax(chest, (small[0], small[1]), tubes)
-    airless = find_airless(thorax, (small[0], small[1]), tubes)
+    airless = find_airless(thorax, (small[0], small[1]), hollow)
     seen = airless.parts
     sure = (True, True)
     if grid.spacing[0] > THICK and any((part > 0.5).any() for part in seen):
-        sure = _seen_again(seen, chest, (small[0], small[1]), tubes)
+        sure = _seen_again(seen, chest, (small[0], small[1]), tubes, hollow)
     found = [
         part if is_sure else np.zeros_like(part) for part, is_sure in zip(seen, sure, strict=True)
     ]
-    free = ~(lungs[0] | lungs[1] | airways)
+    free = ~(lungs[0] | lungs[1] | airways | gas)
     back = _Back(grid=grid, chest=chest, turned=turned, free=free)
     right, left = (back.bring(*each) for each in zip(found, small, lungs, strict=True))
     rinds = rib_distance(thorax, small[0], 0), rib_distance(thorax, small[1], 1)
@@ -102,7 +108,11 @@ def find_cavity(
 
 
 def _seen_again(
-    seen: tuple[Field, Field], chest: CoarseGrid, lungs: tuple[Mask, Mask], airways: Mask
+    seen: tuple[Field, Field],
+    chest: CoarseGrid,
+    lungs: tuple[Mask, Mask],
+    airways: Mask,
+    hollow: Mask,
 ) -> tuple[bool, bool]:
     """Whether each lung's airless part is there, too, half way between the slices.
 
@@ -116,8 +126,8 @@ def _seen_again(
         return np.asarray(both | (either & (middle.hounsfield < DENSE)))
 
     aerated = halfway(lungs[0]), halfway(lungs[1])
-    tubes = halfway(airways)
-    again = find_airless(find_thorax(middle, aerated, tubes), aerated, tubes).parts
+    thorax = find_thorax(middle, aerated, halfway(airways))
+    again = find_airless(thorax, aerated, halfway(hollow)).parts
     right, left = (
         np.count_nonzero(second > 0.5) >= LASTING * np.count_nonzero(first > 0.5)
         for first, second in zip(seen, again, strict=True)

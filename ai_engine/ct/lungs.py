@@ -89,7 +89,8 @@ def find_lungs_on(grid: CoarseGrid, air: Mask, volume: CtVolume, *, threads: int
     cavity = find_cavity(
         grid,
         lungs,
-        airways | gas.mask,
+        airways,
+        gas.mask,
         left_is_high=volume.geometry.left_is_high,
         back_is_high=volume.geometry.rows_along[1] > 0,
     )

@@ -90,6 +90,17 @@ def test_a_thin_rind_of_haze_along_the_ribs_has_no_grade(
     assert "healthy" not in conclusion(analysis)
 
 
+def test_no_tissue_beside_gas_at_both_apices_is_taken_for_airless_lung(
+    volume: CtVolume, lungs: LungMasks
+) -> None:
+    """Of bullae; they are wide apart as main bronchi are, and there is no carina between them."""
+    gas = Disease(place=Place.APICAL, filling=Filling.GAS, share=0.10, lungs=BOTH)
+    found = find_lungs(insert(volume, lungs.labels, gas).volume)
+    assert found.gas.in_chest_ml > 100
+    assert found.cavity.thorax.carina == lungs.cavity.thorax.carina
+    assert not (found.cavity.right | found.cavity.left).any()
+
+
 def test_haze_run_through_by_fine_lines_has_no_grade(volume: CtVolume, lungs: LungMasks) -> None:
     """As in crazy paving: a net with meshes of a centimetre, whose lines are a millimetre wide."""
     haze = Disease(place=Place.BASAL, filling=Filling.FAINT_GLASS, share=0.34)
