@@ -195,7 +195,9 @@ class UnplacedFile:
         OSError
             It cannot be read.
         """
-        return memoryview(mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ))
+        # Private, which file systems without shared mappings allow, too (FUSE with direct_io).
+        flags, access = mmap.MAP_PRIVATE, mmap.PROT_READ
+        return memoryview(mmap.mmap(self._descriptor, 0, flags=flags, prot=access))
 
     def place(self, path: Path, *, modified: datetime) -> None:
         """Give it its place, once it is whole; return when both are durable.

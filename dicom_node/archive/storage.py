@@ -291,12 +291,20 @@ class IncomingFile:
             self._file.place(path, modified=announced.received_at)
 
         self._archive.admit(0)
-        dataset, digest = self._file.view()[self._start :], self._hash.hexdigest()
+        try:
+            dataset = self._file.view()[self._start :]
+        except OSError as error:
+            raise as_not_stored(error) from error
+        digest = self._hash.hexdigest()
         return self._archive.file(dataset, announced, digest=digest, place=place)
 
     def refuse(self, announced: Announcement, *, status: int, reason: str) -> str | None:
         """Keep it with the reason, as ``StorageArchive.refuse`` does."""
-        dataset = self._file.view()[self._start :]
+        try:
+            dataset = self._file.view()[self._start :]
+        except OSError as error:
+            logger.warning("refused.unreadable error=%s", error.strerror)
+            return None
         return self._archive.refuse(dataset, announced, status=status, reason=reason)
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """An object that comes in pieces is stored as one that came whole, and leaves nothing otherwise."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from dicom_node.domain.reception import (
     ObjectTooLargeError,
     OutOfSpaceError,
     StoredObject,
+    WriteError,
 )
 from dicom_node.network.received_object import PIECE_BYTES, Pieces, ReceivedObject
 from tests.peers.objects import announcement, dataset_bytes, encoded, make_dataset
@@ -148,6 +150,22 @@ def test_nothing_is_left_of_one_whose_end_never_comes(
     taken.close()
 
     assert files(archive) == []
+
+
+def test_one_that_cannot_be_read_back_is_refused_for_that_reason(
+    archive: StorageArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    dataset = make_dataset(PixelData=bytes(3 * PIECE_BYTES))
+    taken = received(archive, dataset)
+    monkeypatch.setattr("dicom_node.archive.durable.mmap.mmap", no_memory)
+
+    with pytest.raises(WriteError, match="no memory"):
+        taken.store(announcement(dataset))
+    assert taken.refuse(announcement(dataset), status=0x0110, reason="no memory") is None
+    taken.close()
 
 
 def test_the_memory_of_one_is_the_next_ones() -> None:
