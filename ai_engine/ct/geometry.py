@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.slices import Slice
+from ai_engine.preprocessing.header_values import word
 
 MINIMUM_SLICES = 20
 """Paper 5, section 3: chest CT has 30 to 300 slices; below 20 it is a sample of the lungs."""
@@ -27,6 +28,9 @@ TILT_TOLERANCE = 2.0
 
 AXIAL_COSINE = 0.9
 """Least cosine between normal and body axis, and between columns and the patient's left."""
+
+ON_THE_SIDE = frozenset({"HFDR", "HFDL", "FFDR", "FFDL"})
+"""Patient Positions of decubitus."""
 
 ASTRAY = 2.0
 """mm that a slice may lie off the straight line from the first to the last."""
@@ -113,7 +117,13 @@ def is_axial(entry: Slice) -> bool:
 
 
 def is_decubitus(entry: Slice) -> bool:
-    """Whether a slice is axial, but of a patient on the side: its columns run front to back."""
+    """Whether a slice is axial, but of a patient on the side: its columns run front to back.
+
+    Or it is stated (PS3.3 C.7.3.1.1.2): where slices were turned upright, or their orientation is
+    not the patient's.
+    """
+    if word(entry.dataset, "PatientPosition") in ON_THE_SIDE:
+        return True
     return _is_across_the_body(entry) and abs(entry.columns_along[1]) >= AXIAL_COSINE
 
 

@@ -56,10 +56,14 @@ def test_gaps_are_named_by_place_and_size() -> None:
     assert caught.value.detail.startswith("about 3 after slice 40, about 1 after slice 67")
 
 
-def test_a_patient_on_the_side_is_named_as_decubitus() -> None:
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("ImageOrientationPatient", [0, 1, 0, -1, 0, 0]), ("PatientPosition", "HFDL")],
+)
+def test_a_patient_on_the_side_is_named_as_decubitus(keyword: str, value: object) -> None:
     slices = written_to(2, 4.0, 40)
     for entry in slices:
-        entry.ImageOrientationPatient = [0, 1, 0, -1, 0, 0]
+        setattr(entry, keyword, value)
     with pytest.raises(CtRefusedError) as caught:
         read_volume(slices)
     assert caught.value.reason is CtRefusalReason.DECUBITUS
