@@ -23,6 +23,7 @@ PARTED_BY = (
     "AcquisitionUID",
     "TemporalPositionIdentifier",
     "ConvolutionKernel",
+    "SliceThickness",
     "ImageType",
     "KVP",
     "ContrastBolusAgent",

@@ -105,6 +105,17 @@ def test_of_two_acquisitions_in_one_series_the_whole_one_is_measured() -> None:
     assert left.reason.startswith("another acquisition of the same series was analysed")
 
 
+def test_of_two_thicknesses_in_one_series_the_thinner_is_taken() -> None:
+    slices = ct_datasets(phantom(**SIZE))
+    thick = [copy.deepcopy(each) for each in slices[::2]]
+    for each in slices:
+        each.SliceThickness = 4
+    for number, each in enumerate(thick):
+        each.SOPInstanceUID, each.SliceThickness = f"1.2.3.2.{number}", 8
+    (chosen, other), _ = list_series([*thick, *slices])
+    assert (chosen.step, other.step, chosen.stacks) == (4.0, 8.0, 2)
+
+
 def test_a_slice_sent_twice_parts_nothing() -> None:
     slices = ct_datasets(phantom(**SIZE))
     again = copy.deepcopy(slices[7])
