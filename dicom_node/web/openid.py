@@ -193,6 +193,4 @@ class OpenIdProvider:
 
 def _away(error: Exception) -> ProviderAwayError:
     _LOG.warning("openid: provider away reason=%s", type(error).__name__)
-    return ProviderAwayError(
-        "The provider does not answer: try again later, or sign in with a password."
-    )
+    return ProviderAwayError("The provider does not answer: try again later.")

@@ -226,7 +226,7 @@ def test_failures_are_forgotten_after_a_while() -> None:
 def _only_elsewhere(repositories: Repositories) -> TestClient:
     """The pages of the same node, once it lets nobody in by a password."""
     openid = OpenIdSettings(
-        issuer="https://id.example",
+        issuer="http://127.0.0.1:9",  # nobody listens there
         client_id="node",
         admins=("it",),
         label="the hospital",
@@ -252,6 +252,9 @@ def test_where_the_provider_alone_lets_people_in_a_password_opens_nothing(
     assert "Sign in with the hospital" in page.text
     assert "password" not in re.findall(r'<input[^>]*name="([^"]+)"', page.text)
     assert sign_in(closed, "ada") == 403
+    away = closed.get("/sign-in/openid")
+    assert (away.status_code, "does not answer" in away.text) == (503, True)
+    assert "with a password" not in away.text
 
 
 @pytest.mark.parametrize(
