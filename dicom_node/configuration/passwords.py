@@ -34,11 +34,11 @@ def hashed(password: str) -> str:
 
 
 def is_right(password: str, password_hash: str | None) -> bool:
-    """Whether a password is the one of a hash; None, for nobody, takes as long and is never."""
+    """Whether a password is the one of a hash; no hash takes as long, and none is the one of it."""
     if len(password) > LONGEST:
         return False
     try:
         right = _HASHER.verify(password, password_hash or _NOBODY)
     except UnknownHashError:
         return False
-    return right and password_hash is not None
+    return right and bool(password_hash)

@@ -197,6 +197,13 @@ def test_a_password_is_kept_as_a_hash_that_only_it_fits(repositories: Repositori
     assert not is_right(PASSWORD, None)
 
 
+def test_no_password_is_right_for_somebody_who_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People of a provider, and owners of tokens alone, have an empty hash."""
+    monkeypatch.setattr("dicom_node.configuration.passwords._NOBODY", hashed(PASSWORD))
+    assert not is_right(PASSWORD, "")
+    assert not is_right("", "")
+
+
 def test_the_key_of_the_sessions_is_made_once_and_is_private(tmp_path: Path) -> None:
     path = tmp_path / "new" / "session.key"
     first = session_secret(path)
