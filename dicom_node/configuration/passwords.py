@@ -34,7 +34,7 @@ def hashed(password: str) -> str:
 
 
 def is_right(password: str, password_hash: str | None) -> bool:
-    """Whether a password is the one of a hash; no hash takes as long, and none is the one of it."""
+    """Whether a password is the one of a hash; where there is none it takes as long, and never is."""
     if len(password) > LONGEST:
         return False
     try:

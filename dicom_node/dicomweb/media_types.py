@@ -60,9 +60,14 @@ class Accepted:
 
 
 def asked(request: Request) -> str | None:
-    """Return what a client accepts: its query parameter before its header (PS3.18 8.3.3.1)."""
+    """Return what a client accepts: its query parameter before its header (PS3.18 8.3.3.1).
+
+    A plus sign that somebody wrote as it is arrives as a space, which no media type has.
+    """
     parameter = request.query_params.get(ACCEPT)
-    return parameter if parameter is not None else request.headers.get("Accept")
+    if parameter is None:
+        return request.headers.get("Accept")
+    return parameter.replace("/dicom ", "/dicom+")
 
 
 def accepted(header: str | None) -> tuple[Accepted, ...]:

@@ -41,6 +41,8 @@ def test_what_is_accepted_may_stand_in_the_query(searching: TestClient) -> None:
     answer = searching.get("/dicom-web/studies", params={"accept": XML})
     assert answer.headers["Content-Type"].startswith(XML)
     assert len(parts(answer)) == 3
+    as_typed = searching.get("/dicom-web/studies?accept=application/dicom+xml")
+    assert as_typed.headers["Content-Type"].startswith(XML)
     answer = searching.get("/dicom-web/studies?accept=image/png", headers={"Accept": XML})
     assert answer.status_code == 406
 
