@@ -34,7 +34,7 @@ def hashed(password: str) -> str:
 
 
 def is_right(password: str, password_hash: str | None) -> bool:
-    """Whether a password is the one of a hash; where there is none it takes as long, and never is."""
+    """Whether a password is the one of a hash; where there is none, never, and as slowly."""
     if len(password) > LONGEST:
         return False
     try:
