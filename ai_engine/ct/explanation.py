@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from ai_engine.ct.results import CtAnalysis, LungMeasurement, Pattern, SliceRange
+from ai_engine.ct.results import Caution, CtAnalysis, LungMeasurement, Pattern, SliceRange
 
 
 def slice_ranges(patterns: Sequence[frozenset[Pattern]]) -> tuple[SliceRange, ...]:
@@ -27,8 +27,8 @@ def explain(ranges: Sequence[SliceRange], total: int) -> tuple[str, ...]:
 def conclusion(analysis: CtAnalysis) -> str:
     """The whole result in a sentence or two.
 
-    "Healthy", the published name of the first grade, is said only where nothing at all was found
-    and nothing forbids a grade, and only in brackets.
+    "Healthy", the published name of the first grade, is said only where nothing at all was found,
+    nothing forbids a grade and the lungs are not dark, and only in brackets.
     """
     both = analysis.measurements[2]
     aerated = f"{both.aerated_ml:.0f} ml of aerated lung"
@@ -39,6 +39,8 @@ def conclusion(analysis: CtAnalysis) -> str:
         return words
     if analysis.findings:
         return _share(both)
+    if Caution.DARK in analysis.cautions:
+        return f"No inhomogeneity measured in {aerated} (grade 1). " + Caution.DARK.value
     return (
         f"No inhomogeneity measured in {aerated} (grade 1; its published name is: healthy lungs)."
     )

@@ -85,6 +85,10 @@ class Caution(StrEnum):
         "Gas without lung in it lies in the depth of a lung: a cavity or a bulla; what is thin of "
         "its wall is not in the figures."
     )
+    DARK = (
+        "More than a tenth of the lung lies below −950 HU, as in emphysema. Percentages and grade "
+        "are of dense areas alone and say nothing of it."
+    )
     ENDS_EARLY = (
         "A lung ends at a level or above the other one's base: its base may be airless or filled "
         "with fluid that was not found."
@@ -125,7 +129,7 @@ class Caution(StrEnum):
     @property
     def forbids_grade(self) -> bool:
         """Whether no grade can be given: what was measured may not be all there is."""
-        return self not in {Caution.CONTRAST, Caution.THICK, Caution.SOLID_BORDER}
+        return self not in {Caution.CONTRAST, Caution.THICK, Caution.DARK, Caution.SOLID_BORDER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,7 @@ CAUTIONS = MappingProxyType(
         Caution.SURFACE_HAZE: Code(
             "C-SURFACE", PRIVATE_SCHEME, "Lung hazy right under its surface"
         ),
+        Caution.DARK: Code("C-DARK", PRIVATE_SCHEME, "Lung darker than usual, as in emphysema"),
         Caution.FINE_LINES: Code("C-FINE-LINES", PRIVATE_SCHEME, "Fine dense lines in haze"),
         Caution.RIND: Code("C-RIND", PRIVATE_SCHEME, "Lung keeps away from the ribs"),
         Caution.SOLID_BORDER: Code(

@@ -15,7 +15,7 @@ from pydicom import Dataset
 
 from ai_engine.ct.analysis import analyse_ct, analyse_volume
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
-from ai_engine.ct.results import CtAnalysis, Pattern, Severity, Side
+from ai_engine.ct.results import Caution, CtAnalysis, Pattern, Severity, Side
 from ai_engine.ct.volume import CtVolume
 
 SECONDS = 10.0
@@ -36,7 +36,8 @@ def test_lungs_without_infiltrates_are_grade_1(analysis: CtAnalysis) -> None:
         # Healthy never-smokers: median 4.3 %, range 2.7 to 17.8 % (Easthausen et al., 2020).
         assert lung.high_attenuation_percentage == pytest.approx(4.3, abs=1.6)
         assert lung.mean_hounsfield == pytest.approx(-860, abs=60)
-    assert analysis.cautions == ()
+    # A third of this smoker's lungs lies below −950 HU.
+    assert analysis.cautions == (Caution.DARK,)
 
 
 def test_the_right_lung_is_on_the_patient_s_right(analysis: CtAnalysis) -> None:

@@ -36,6 +36,17 @@ def test_nothing_measured_is_said_of_so_much_aerated_lung(clear: CtAnalysis) -> 
     assert both.severity is Severity.GRADE_1
 
 
+def test_lungs_as_dark_as_in_emphysema_are_not_called_healthy() -> None:
+    dark = [
+        Ellipsoid(centre=(0, 0, side), radii=(60, 40, 35), hounsfield=-965) for side in (-75, 75)
+    ]
+    analysis = analyse_volume(phantom(*dark))
+    assert analysis.cautions == (Caution.DARK,)
+    assert analysis.measurements[2].severity is Severity.GRADE_1
+    assert "healthy" not in conclusion(analysis)
+    assert "as in emphysema" in conclusion(analysis)
+
+
 def test_lungs_that_are_hazy_all_over_have_no_grade(hazy: CtAnalysis) -> None:
     assert Caution.DIFFUSE in hazy.doubts
     assert {row.severity for row in hazy.measurements} == {None}
