@@ -55,8 +55,7 @@ less are usual."""
 DARK = -950
 DARK_SHARE = 0.1
 """Hounsfield units, averaged over about 2 mm, and part of the lungs below them from which they are
-called dark: 5 % of single voxels are said to be emphysema (Gevenois et al., AJRCCM 1996; COPDGene),
-of which half may be noise."""
+called dark. It is 0.01 to 0.11 in five scans of other people, and 0.31 in a smoker's."""
 
 LINES = 0.08
 """Part of the haze found that is denser than haze: of plain haze, vessels are 0.005 and less."""

@@ -65,11 +65,7 @@ def build_efficientnet_lungs(
     )(columns, training=False)
     lungs = layers.Conv2D(1, 1, activation="sigmoid", name="lungs")(places)
     share = ops.mean(lungs, axis=(1, 2, 3), keepdims=True) + SMALLEST_SHARE
-    attended = layers.Multiply(name="attended")([usual, lungs / share])
-    pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(attended)
-    logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
-    probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
-    return keras.Model(image, [probabilities, leave_layout(attended)], name="efficientnet_lungs")
+    return _attending(image, usual, lungs / share, labels=labels, name="efficientnet_lungs")
 
 
 def build_efficientnet_lite2_lungs(
@@ -92,12 +88,8 @@ def build_efficientnet_lite2_lungs(
     lungs = layers.Conv2D(1, 1, activation="sigmoid", name="lungs")(_places(stages))
     counted = BEYOND + (1 - BEYOND) * lungs
     share = ops.mean(counted, axis=(1, 2, 3), keepdims=True)
-    attended = layers.Multiply(name="attended")([features, counted / share])
-    pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(attended)
-    logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
-    probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
-    return keras.Model(
-        image, [probabilities, leave_layout(attended)], name="efficientnet_lite2_lungs"
+    return _attending(
+        image, features, counted / share, labels=labels, name="efficientnet_lite2_lungs"
     )
 
 
@@ -105,3 +97,19 @@ def _places(stages: list[keras.KerasTensor]) -> keras.KerasTensor:
     """What says where lungs are: three stages side by side on the last one's grid."""
     fine = [layers.AveragePooling2D(2, name=f"stage{at}_mean")(stages[at]) for at in FINE_STAGES]
     return layers.Concatenate(axis=channel_axis(), name="places")([*fine, stages[5]])
+
+
+def _attending(
+    image: keras.KerasTensor,
+    maps: keras.KerasTensor,
+    weights: keras.KerasTensor,
+    *,
+    labels: int,
+    name: str,
+) -> keras.Model:
+    """Average maps with weights whose mean is 1, and put a linear head on what that gives."""
+    attended = layers.Multiply(name="attended")([maps, weights])
+    pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(attended)
+    logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
+    probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
+    return keras.Model(image, [probabilities, leave_layout(attended)], name=name)

@@ -5,9 +5,9 @@ import mmap
 import os
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from uuid import uuid4
 
 from dicom_node.archive.elements import Buffer
@@ -62,7 +62,7 @@ class DurableFolder:
         OSError
             The file could not be written.
         """
-        with self.begin() as file:
+        with closing(self.begin()) as file:
             for part in parts:
                 file.write(part)
             file.place(path, modified=modified)
@@ -149,19 +149,6 @@ class UnplacedFile:
         self._name = name
         # Whoever forgets it lets go of it, too.
         self._closing = weakref.finalize(self, _let_go, descriptor, name)
-
-    def __enter__(self) -> "UnplacedFile":
-        """Return the file."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def write(self, part: Buffer) -> None:
         """Write bytes at its end.

@@ -177,12 +177,7 @@ class Retention:
             last = page[-1]
 
     def _remove(self, study: SettledStudy, why: str) -> bool:
-        now = self._clock()
-        said = f"{why} on {now:%Y-%m-%d}"
-        if not self._store.forget_images(study, at=now, why=said):
-            return False  # it has changed meanwhile
-        self._finish(study.study_instance_uid, said, at=now)
-        return True
+        return self._forget(self._store.forget_images, study, why)
 
     def _settled_results(self, before: datetime, removed: Removed) -> Iterator[SettledResults]:
         """Yield results that go: of studies without images, and of which reports are elsewhere."""
@@ -201,16 +196,19 @@ class Retention:
             last = page[-1]
 
     def _remove_results(self, results: SettledResults, why: str) -> bool:
+        return self._forget(self._store.forget_results, results, why)
+
+    def _forget(
+        self, forget: Callable[..., bool], study: SettledStudy | SettledResults, why: str
+    ) -> bool:
+        """Remove what ``forget`` forgets of a study; False where that has changed meanwhile."""
         now = self._clock()
         said = f"{why} on {now:%Y-%m-%d}"
-        if not self._store.forget_results(results, at=now, why=said):
-            return False  # it has changed meanwhile
-        self._finish(results.study_instance_uid, said, at=now)
-        return True
-
-    def _finish(self, study: str, said: str, *, at: datetime) -> None:
-        self._record(deletion(study, user=self._user, at=at, why=said))
+        if not forget(study, at=now, why=said):
+            return False
+        self._record(deletion(study.study_instance_uid, user=self._user, at=now, why=said))
         self.finish()
+        return True
 
     def _size(self, results: SettledResults) -> int:
         return sum(_size_of(self._evidence.path(each)) for each in results.paths)

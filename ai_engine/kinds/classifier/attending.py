@@ -12,10 +12,8 @@ Networks, ICML 2017). It changes neither ranking nor heat map.
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from ai_engine.calibration.fitting import temperature_slope
 from ai_engine.datasets.cxr import CxrDataset
@@ -51,12 +49,7 @@ class AttendingTrainer(LungsTaughtTrainer):
                 f"({', '.join(recipe.labels)}); name one"
             )
         self.network = build_network(recipe, models)
-        layers = [self.network.get_layer(name).output for name in ("places", "pooled")]
-        seen = keras.Model(self.network.input, layers)
-        self._see = tf.function(
-            lambda views: seen(views, training=False),
-            input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)],
-        )
+        self._see = self._seeing("places", "pooled")
 
     def step(self, *batch: Any) -> Any:
         """What the network sees of an image: its cells and their lungs, or its pooled maps."""

@@ -4,10 +4,11 @@ Importing this module loads TensorFlow.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -81,6 +82,16 @@ class LungsTaughtTrainer(PublishedTrainer):
             items = tuple(items[at] for at in sorted(chosen))
         for item in items:
             yield self._views(item), self._lungs(item) if stage == 0 else None
+
+    def _seeing(self, *names: str) -> Callable[[FloatArray], list[Any]]:
+        """What gives the outputs of layers for views (n, y, x, 1)."""
+        outputs = [self.network.get_layer(name).output for name in names]
+        seen = keras.Model(self.network.input, outputs)
+        see: Callable[[FloatArray], list[Any]] = tf.function(
+            lambda views: seen(views, training=False),
+            input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)],
+        )
+        return see
 
     def _fit_lungs(self, losses: list[Any]) -> Entry:
         """Fit the lungs' convolution to what `lung_cells` gave of each image."""

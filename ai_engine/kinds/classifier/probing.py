@@ -10,10 +10,8 @@ Every source and either answer counts alike for the labels.
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.kinds.classifier.linear_fits import Fit, balance, best_fit
@@ -39,12 +37,7 @@ class ProbeTrainer(LungsTaughtTrainer):
         self.network = build(recipe.architecture, labels=len(recipe.labels), size=recipe.input_size)
         if recipe.imagenet:
             start_from(self.network, imagenet_weights(recipe.architecture))
-        layers = [self.network.get_layer(name).output for name in ("places", "columns", "lungs")]
-        seen = keras.Model(self.network.input, layers)
-        self._see = tf.function(
-            lambda views: seen(views, training=False),
-            input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)],
-        )
+        self._see = self._seeing("places", "columns", "lungs")
 
     def step(self, *batch: Any) -> Any:
         """What the network sees of an image: its cells and their lungs, or its pooled maps."""
