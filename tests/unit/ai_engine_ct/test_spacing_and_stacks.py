@@ -1,6 +1,7 @@
 """Spacing from rounded positions, gaps by name, and what else lies in a series of slices."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 from pydicom import Dataset
@@ -122,3 +123,63 @@ def test_a_slice_sent_twice_parts_nothing() -> None:
     again.SOPInstanceUID = "1.2.3.99"
     (series, *more), _ = list_series([*slices, again])
     assert (more, series.stacks) == ([], 1)
+
+
+def numbered(slices: list[Dataset], second: list[Dataset], offset: float) -> list[Dataset]:
+    """Two acquisitions in one series, of which the second lies ``offset`` mm lower."""
+    for number, each in enumerate(slices):
+        each.InstanceNumber = number + 1
+    for number, each in enumerate(second):
+        each.SOPInstanceUID = f"1.2.3.2.{number}"
+        each.InstanceNumber = len(slices) + number + 1
+        x, y, z = each.ImagePositionPatient
+        each.ImagePositionPatient = [x, y, float(z) - offset]
+    return [*second, *slices]
+
+
+def acquisitions(slices: list[Dataset], second: list[Dataset]) -> None:
+    for part, number in ((slices, 3), (second, 4)):
+        for each in part:
+            each.AcquisitionNumber = number
+
+
+def times(slices: list[Dataset], second: list[Dataset]) -> None:
+    """Each slice its own, as of a spiral."""
+    for number, each in enumerate([*slices, *second]):
+        each.AcquisitionTime = f"1015{number // 10:02}.{number % 10}00000"
+
+
+def times_back(slices: list[Dataset], second: list[Dataset]) -> None:
+    """The second scan runs from feet to head."""
+    times(slices, second[::-1])
+
+
+def nothing(_slices: list[Dataset], _second: list[Dataset]) -> None:
+    """Only the instance numbers tell."""
+
+
+@pytest.mark.parametrize("offset", [0.0, 2.0], ids=["same places", "between each other"])
+@pytest.mark.parametrize("told_by", [acquisitions, times, times_back, nothing])
+def test_two_scans_of_one_region_in_one_series_are_parted(
+    told_by: Callable[[list[Dataset], list[Dataset]], None], offset: float
+) -> None:
+    """At half a step from each other, they would look like one thinner stack."""
+    slices = written_to(2, 4.0, 60)
+    second = copy.deepcopy(slices)
+    told_by(slices, second)
+    stacks, _ = list_series(numbered(slices, second, offset))
+    assert [(each.step, each.count, each.stacks) for each in stacks] == [(4.0, 60, 2)] * 2
+    of = {frozenset(each.sop_instance_uids) for each in stacks}
+    assert frozenset(str(each.SOPInstanceUID) for each in slices) in of
+
+
+@pytest.mark.parametrize("each", [1, 4, 30])
+def test_a_scan_in_steps_is_one_stack(each: int) -> None:
+    """Whether a scanner counts every slice, detector position or bed as an acquisition."""
+    slices = written_to(2, 4.0, 60)
+    for number, entry in enumerate(slices):
+        entry.AcquisitionNumber = number // each
+        entry.AcquisitionTime = f"1015{number // each:02}"
+        entry.InstanceNumber = 60 - number
+    (stack,), _ = list_series(slices)
+    assert (stack.step, stack.count, stack.stacks) == (4.0, 60, 1)
