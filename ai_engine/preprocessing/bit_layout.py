@@ -3,10 +3,12 @@
 The header's word counts where the pixels can be read by it. Where they cannot, the reading is
 sought in which neighbours fit on each other: one that is wrong jumps by half of the grey scale
 wherever the values cross a power of two. Where that leaves more than one, the image is refused.
+Where the header's reading is possible, but full of such jumps, and the other sign or the other
+order of bytes is clearly without, that one is taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,18 @@ Stored = npt.NDArray[np.integer[npt.NBitBase]]
 _CLEARLY = 4
 _AT_LEAST = 64
 """The right reading has this many times fewer jumps than any other, and this many fewer still."""
+
+_LOOKED_AT = 256
+"""Rows by which a reading is judged that the header allows: most images have no doubt in them."""
+
+_ONE_MARK = 0.9
+"""Where so much of the upper half of the scale is one value, that is a mark or a border."""
+_TOO_FEW = 0.02
+"""Part of the pixels in the upper half of the scale below which these are marks, and no tissue."""
+
+_WORD = 2  # bytes
+
+SWAPPED = "The bytes of each word are in the other order than they should be, and were read so."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +67,15 @@ class _Reading:
     is_signed: bool
     correction: str = ""
     shift: int = 0
+    is_swapped: bool = False
+
+    def is_other(self, layout: BitLayout) -> bool:
+        """Whether this is another reading than the one that the header states."""
+        return self.is_swapped or self.is_signed != bool(layout.is_signed)
 
     def of(self, words: Words) -> Placed:
         width = 8 * words.dtype.itemsize
+        words = words.byteswap() if self.is_swapped else words
         above = width - self.shift - self.bits
         kept = words << above if above else words
         if self.is_signed:
@@ -112,8 +132,10 @@ def _placed_low(words: Words, layout: BitLayout, used: int, correction: str) -> 
     stated = _Reading(bits=bits, is_signed=bool(layout.is_signed), correction=correction)
     above, sign = used >> bits, used >> (bits - 1) & 1
     is_plain = above == 0 and (not sign or layout.is_signed is False)
-    if is_plain and not layout.overlay_bits:  # most images: nothing has to be moved
-        return Placed(values=words, correction=correction)
+    if sign and (is_plain or (bits == width and layout.is_signed)):
+        stated = _undoubted(words, stated)
+    if is_plain and not layout.overlay_bits and not stated.is_other(layout):
+        return Placed(values=words, correction=correction)  # most images: nothing has to be moved
     if layout.is_signed is None and not is_plain and (above == 0 or bits == width):
         return _best(words, _signs(bits, "Pixel Representation and pixels disagree"), bits)
     if above == 0 and bits < width and layout.is_signed:
@@ -124,6 +146,40 @@ def _placed_low(words: Words, layout: BitLayout, used: int, correction: str) -> 
     if is_as_stated or (layout.is_signed and _is_sign_extended(words, bits)):
         return stated.of(words)
     return _best(words, _wider(words, stated, used), bits)
+
+
+def _undoubted(words: Words, stated: _Reading) -> _Reading:
+    """The header's reading, unless it is full of jumps and another is clearly without."""
+    some = words[:: max(words.shape[0] // _LOOKED_AT, 1)]
+    width = 8 * words.dtype.itemsize
+    if _jumps(stated.of(some).values, stated.bits) < _AT_LEAST:
+        return stated
+    said = "unsigned" if stated.is_signed else "signed"
+    correction = f"Pixel Representation states {_other(said)} values, but those of the pixels are "
+    signs = replace(stated, is_signed=not stated.is_signed, correction=f"{correction}{said}.")
+    others = [signs] if _is_tissue(some, stated.bits) else []
+    if words.dtype.itemsize == _WORD and stated.bits == width:
+        others.append(replace(stated, is_swapped=True, correction=SWAPPED))
+    return _smoothest_of(some, [stated, *others]) or stated
+
+
+def _other(sign: str) -> str:
+    return "signed" if sign == "unsigned" else "unsigned"
+
+
+def _is_tissue(words: Words, bits: int) -> bool:
+    """Whether the upper half of the scale holds more than a marker's or a border's white."""
+    upper = words[words >> (bits - 1) & 1 == 1]
+    if upper.size < _TOO_FEW * words.size:
+        return False
+    return int(np.unique(upper, return_counts=True)[1].max()) < _ONE_MARK * upper.size
+
+
+def _smoothest_of(words: Words, readings: Sequence[_Reading]) -> _Reading | None:
+    if len(readings) < 2:
+        return None
+    best = smoothest([each.of(words).values for each in readings], readings[0].bits)
+    return None if best is None else readings[best]
 
 
 def _signs(bits: int, what: str) -> list[_Reading]:
@@ -152,6 +208,8 @@ def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
     if not stated.is_signed and _is_sign_extended(words, bits):
         said = "Pixel Representation states unsigned values, but those of the pixels are signed."
         readings.append(_Reading(bits=bits, is_signed=True, correction=said))
+    if words.dtype.itemsize == _WORD and int(words.byteswap().max()) >> bits == 0:
+        readings.append(replace(stated, is_swapped=True, correction=SWAPPED))
     return readings
 
 

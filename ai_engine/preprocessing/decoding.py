@@ -18,6 +18,7 @@ from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.bit_layout import BitLayout, Placed, place_bits, smoothest
 from ai_engine.preprocessing.frame_source import FrameSource, frame_source
 from ai_engine.preprocessing.image_pixel import ImagePixel, read_image_pixel
+from ai_engine.preprocessing.row_length import require_rows_that_fit
 from ai_engine.preprocessing.whole_streams import require_whole
 
 # What pydicom and its decoders raise on pixel data that is damaged or unsupported.
@@ -78,6 +79,8 @@ def decode_pixels(
         source = _whole_source(dataset, image, frame)
         values = _decoded(source, frame, raw=raw)
         placed = _placed(values, source)
+    if source.stream is None or source.stream.rows is None:
+        require_rows_that_fit(placed.values)
     corrections = (*source.corrections, *((placed.correction,) if placed.correction else ()))
     return DecodedPixels(
         values=placed.values, image=source.image, corrections=corrections, shift=placed.shift

@@ -100,6 +100,7 @@ def display(
     _require_contrast(levels, counts)
     rescale = read_modality(dataset, lowest, highest)
     modality = rescale.apply(levels)
+    _require_difference(modality, counts)
     table, said = _display_table(dataset, modality, counts)
     if is_inverted:
         table = 1 - table
@@ -192,6 +193,16 @@ def _require_contrast(levels: npt.NDArray[np.int_], counts: npt.NDArray[np.int_]
         )
 
 
+def _require_difference(modality: FloatArray, counts: npt.NDArray[np.int_]) -> None:
+    """Levels that occur must not all become one by the modality LUT or the rescale."""
+    low, high = _quantiles(modality, counts, ROBUST_PERCENTILES)
+    if not high > low:
+        raise ImageRefusedError(
+            RefusalReason.INVALID_LUT,
+            "the modality LUT or rescale makes one value of every pixel; correct it at the sender",
+        )
+
+
 def _histogram(stored: npt.NDArray[np.generic], lowest: int, levels: int) -> npt.NDArray[np.int_]:
     sparse = stored[::_STATISTICS_STEP, ::_STATISTICS_STEP].astype(np.int64).ravel() - lowest
     return np.bincount(sparse, minlength=levels)
@@ -209,7 +220,7 @@ def _display_table(
         chosen, said = None, (*said, UNFIT_WINDOW)
     if chosen is None:
         low, high = _quantiles(modality, counts, ROBUST_PERCENTILES)
-        chosen = np.clip((modality - low) / max(high - low, 1e-9), 0, 1)
+        chosen = np.clip((modality - low) / (high - low), 0, 1)
     return chosen, said
 
 

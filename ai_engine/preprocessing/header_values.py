@@ -85,11 +85,19 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
 
 
 def word(dataset: Dataset, keyword: str) -> str:
-    """Read a coded string in upper case, without blanks around it; "" where it has none."""
+    """Read a coded string in upper case, without blanks around it; "" where it has none.
+
+    Of several values the backslash stands between.
+    """
     if keyword not in dataset:
         return ""
     value = dataset.get_item(keyword).value
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
+    if isinstance(value, bytes):
+        text = value.decode("latin-1")
+    elif isinstance(value, str) or not hasattr(value, "__iter__"):
+        text = str(value or "")
+    else:
+        text = "\\".join(map(str, value))
     return " ".join(text.replace("\0", " ").upper().split())
 
 

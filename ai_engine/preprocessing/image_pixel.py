@@ -1,5 +1,6 @@
 """What a header says of its pixels: the Image Pixel module (PS3.3 C.7.6.3)."""
 
+import re
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -16,6 +17,7 @@ MOST_BYTES = 2**30
 """What all that is decoded at once may take: 4096 frames of 512 x 512 in 8 bits."""
 
 _DEEPEST = 32
+_GREY = re.compile(r"MONO(?:CHROME?)?([12])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +115,11 @@ def _read(dataset: Dataset) -> ImagePixel:
 
 
 def _photometric(dataset: Dataset) -> str:
-    """'monochrome 2' and 'MONOCHROME_2' have one meaning."""
+    """'monochrome 2', 'MONO-2' and 'MONOCHROME2\\MONOCHROME2' have one meaning."""
     stated = word(dataset, "PhotometricInterpretation")
-    joined = stated.replace(" ", "").replace("_", "")
-    return joined if joined in {"MONOCHROME1", "MONOCHROME2"} else stated
+    values = {re.sub(r"[^A-Z0-9]", "", each) for each in stated.split("\\")}
+    grey = _GREY.fullmatch(values.pop()) if len(values) == 1 else None
+    return f"MONOCHROME{grey[1]}" if grey else stated
 
 
 def _require_size(image: ImagePixel) -> None:

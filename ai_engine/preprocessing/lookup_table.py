@@ -65,7 +65,9 @@ def read_lookup_table(item: Dataset, lowest: float, highest: float) -> LookupTab
         raise InvalidLutError("LUT Descriptor has a depth that no table has")
     words = _data(item, count)
     first = _first_input(stated, count, lowest, highest)
+    words, order = _ordered_as_meant(words)
     values, said = _signed_as_meant(words)
+    said = (*order, *said)
     if values.max() - values.min() >= 1 << bits:
         said += (f"LUT Data is deeper than the {bits} bits of LUT Descriptor.",)
         bits = _DEEPEST
@@ -112,6 +114,21 @@ def _first_input(stated: int, count: int, lowest: float, highest: float) -> int:
     other = stated - _WORD if stated >= _WORD // 2 else stated + _WORD
     swapped = stated < 0 or stated >= _WORD // 2
     return other if swapped and met(other) > met(stated) and met(stated) < 0 else stated
+
+
+def _ordered_as_meant(words: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Words as stored, or with their bytes in the other order where only then they rise or fall."""
+    other = (words % _WORD).astype(np.uint16).byteswap().astype(np.int64)
+    if not _is_monotone(words) and _is_monotone(other) and other[0] != other[-1]:
+        return other, ("LUT Data has its bytes in the other order, and was read so.",)
+    return words, ()
+
+
+def _is_monotone(words: npt.NDArray[np.int64]) -> bool:
+    """Whether values only rise or only fall, taken as signed or as unsigned."""
+    signed = (words + _WORD // 2) % _WORD - _WORD // 2
+    steps = (np.diff(words), np.diff(signed))
+    return any(bool((each >= 0).all() or (each <= 0).all()) for each in steps)
 
 
 def _signed_as_meant(words: npt.NDArray[np.int64]) -> tuple[FloatArray, tuple[str, ...]]:

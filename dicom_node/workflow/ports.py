@@ -176,6 +176,9 @@ class StudyStore(Protocol):
     def interrupted(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
         """Note that a transfer of a study broke off, and whose it was."""
 
+    def left_unseen(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
+        """Note that nobody saw how a transfer ended, unless somebody has claimed the study."""
+
     def resumed(self, study_instance_uid: str, *, sender: str) -> None:
         """Note that a sender whose transfer had broken off has come back and finished."""
 

@@ -10,6 +10,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 
+from dicom_node.domain.study import StudyRecord
 from sr_templates import codes
 from tests.acceptance.conftest import MODALITY, Hospital
 from tests.acceptance.odd_values import OddStudy, odd_studies, plain_study
@@ -22,6 +23,8 @@ _VERDICTS = {codes.POSITIVE.value: "positive", codes.NEGATIVE.value: "negative"}
 _LIES = {"R-FAILED": "analysis failed", "R-NOT-CHEST": "no frontal chest"}
 # How far a probability may be from the plain image's: of what 8 bits or a lossy code stream change.
 _TOLERANCE = 5.0
+# Seconds for each study, on a machine that does much else.
+_PATIENCE = 15
 
 
 # pydicom warns of values that are odd on purpose.
@@ -32,8 +35,12 @@ def test_every_odd_header_leaves_a_result_or_a_reason_and_no_wrong_statement(
     studies = [plain_study(), *odd_studies(COUNT)]
     _send(hospital, studies)
     for each in studies:
-        hospital.node.settled(_uid(each), seconds=300)
-    hospital.node.wait_for("all deliveries", hospital.node.has_delivered, seconds=120)
+        hospital.node.settled(_uid(each), seconds=_PATIENCE * len(studies))
+    hospital.node.wait_for(
+        "all deliveries", hospital.node.has_delivered, seconds=_PATIENCE * len(studies)
+    )
+    interrupted = [each.study_instance_uid for each in _records(hospital) if each.interruption]
+    assert interrupted == []
     reports: dict[str, list[Dataset]] = {}
     for report in _reports(hospital):
         reports.setdefault(str(report.StudyInstanceUID), []).append(report)
@@ -55,6 +62,14 @@ def _reports(hospital: Hospital) -> Iterator[Dataset]:
         for instance in series["Instances"]:
             data = hospital.pacs.request("GET", f"/instances/{instance}/file")
             yield dcmread(DicomBytesIO(data))
+
+
+def _records(hospital: Hospital) -> tuple[StudyRecord, ...]:
+    repositories = hospital.node.repositories()
+    try:
+        return repositories.index.recent(1000)
+    finally:
+        repositories.close()
 
 
 def _send(hospital: Hospital, studies: list[OddStudy]) -> None:

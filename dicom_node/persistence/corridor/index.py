@@ -125,6 +125,22 @@ class StudyIndex:
                 .values(interruption=end.value, interrupted_by=sender)
             )
 
+    def left_unseen(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
+        """Note that nobody saw how a transfer ended, unless somebody has claimed the study since.
+
+        Who claims a study may do so while this is being found out.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(STUDIES)
+                .where(
+                    STUDIES.c.study_instance_uid == study_instance_uid,
+                    STUDIES.c.state == StudyState.RECEIVING,
+                    STUDIES.c.revision == 0,
+                )
+                .values(interruption=end.value, interrupted_by=sender)
+            )
+
     def resumed(self, study_instance_uid: str, *, sender: str) -> None:
         """Note that a sender whose transfer had broken off has come back and finished."""
         with self._engine.begin() as connection:

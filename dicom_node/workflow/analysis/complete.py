@@ -169,17 +169,24 @@ class Completion:
             return False
         if uid in self._to_check:  # its transfer ended while this was asked
             return True
-        _LOG.warning("transfer interrupted study=%s how=%s", uid, AssociationEnd.NODE_STOPPED.value)
-        self._index.interrupted(uid, AssociationEnd.NODE_STOPPED, sender=study.sender)
+        self._index.left_unseen(uid, AssociationEnd.NODE_STOPPED, sender=study.sender)
+        if (now := self._index.study(uid)).state is StudyState.RECEIVING and now.interruption:
+            _LOG.warning("transfer interrupted study=%s how=%s", uid, now.interruption.value)
         return True
 
     def claim(self, study_instance_uid: str, workflow_id: str) -> StoredStudy | None:
-        """Freeze a study for one workflow; None when it is not, or no longer, its turn."""
-        self._expected.discard(study_instance_uid)
+        """Freeze a study for one workflow; None when it is not, or no longer, its turn.
+
+        Until it is frozen it stays expected: a sweep that finds a study quiet, and nobody who will
+        look at it, takes its transfer for one that broke off.
+        """
         study = self._index.study(study_instance_uid)
         if study.state is StudyState.RECEIVING and not self._is_complete(study):
+            self._expected.discard(study_instance_uid)
             return None
-        return self._index.claim(study_instance_uid, by=workflow_id, at=self._clock())
+        claimed = self._index.claim(study_instance_uid, by=workflow_id, at=self._clock())
+        self._expected.discard(study_instance_uid)
+        return claimed
 
     def finish(self, study: StoredStudy, routed: Routed) -> None:
         """Record how the analysis of a revision ended."""

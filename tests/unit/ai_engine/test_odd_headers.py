@@ -136,6 +136,34 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         changes(store(SIGNED & 0x0FFF, PixelRepresentation=1), NO_WINDOW),
         "",
     ),
+    "signed values, Bits Stored 16, stated unsigned": (
+        changes(store(SIGNED, BitsStored=16, HighBit=15), NO_WINDOW),
+        "those of the pixels are signed",
+    ),
+    "signed values of 12 bits without sign extension, stated unsigned": (
+        changes(store(SIGNED & 0x0FFF), NO_WINDOW),
+        "those of the pixels are signed",
+    ),
+    "unsigned values of 16 bits, stated signed": (
+        changes(store(PLAIN << 4, PixelRepresentation=1, BitsStored=16, HighBit=15), NO_WINDOW),
+        "those of the pixels are unsigned",
+    ),
+    "JPEG-LS of signed values, stated unsigned": (
+        changes(stream(jpeg_ls_stream(SIGNED.view(np.uint16) & 0x0FFF), SYNTAX["JLS"]), NO_WINDOW),
+        "those of the pixels are signed",
+    ),
+    "RLE of signed values, stated unsigned": (
+        changes(
+            store(SIGNED, BitsStored=16, HighBit=15), NO_WINDOW, lambda d: d.compress(RLELossless)
+        ),
+        "those of the pixels are signed",
+    ),
+    # Order of bytes
+    "words in the other order of bytes": (store(PLAIN.byteswap()), "other order"),
+    "16 bits in the other order of bytes": (
+        changes(store((PLAIN << 4).byteswap(), BitsStored=16, HighBit=15), NO_WINDOW),
+        "other order",
+    ),
     "Pixel Representation missing": (
         changes(without("PixelRepresentation"), NO_WINDOW),
         "read as unsigned",
@@ -244,10 +272,24 @@ CORRECTED: dict[str, tuple[Change, str]] = {
     ),
     "LUT of the depth 12": (lut(words(4096, 0, 12), IDENTITY), ""),
     "LUT deeper than it says": (lut(words(4096, 0, 8), IDENTITY), "deeper"),
+    "LUT with its bytes in the other order": (
+        lut(words(4096, 0, 16), np.frombuffer(IDENTITY, "<u2").byteswap().tobytes()),
+        "other order",
+    ),
     "LUT of unknown VR": (lut(words(4096, 0, 16), IDENTITY, "UN", "UN"), ""),
     # Photometric Interpretation
     "monochrome2": (put("PhotometricInterpretation", "monochrome2 "), "read as MONOCHROME2"),
     "MONOCHROME 2": (put("PhotometricInterpretation", "MONOCHROME 2"), "read as MONOCHROME2"),
+    "MONO-2": (put("PhotometricInterpretation", "MONO-2"), "read as MONOCHROME2"),
+    "MONOCHROM2": (put("PhotometricInterpretation", "MONOCHROM2"), "read as MONOCHROME2"),
+    "MONOCHROME2 twice": (
+        put("PhotometricInterpretation", "MONOCHROME2\\MONOCHROME2 "),
+        "read as MONOCHROME2",
+    ),
+    "slope of next to nothing": (
+        changes(put("RescaleSlope", "1E-300"), NO_WINDOW),
+        "",
+    ),
     "MONOCHROME2 and NUL": (put("PhotometricInterpretation", "MONOCHROME2\0"), ""),
     "blank before": (put("PhotometricInterpretation", " MONOCHROME2"), ""),
     "Photometric Interpretation missing": (
@@ -415,6 +457,26 @@ REFUSED: dict[str, tuple[Change, Reason]] = {
     "Columns 0": (put("Columns", words(0)), Reason.CONTRADICTORY),
     "Columns one too few": (put("Columns", words(COLUMNS - 1)), Reason.CONTRADICTORY),
     "Columns one too many": (put("Columns", words(COLUMNS + 1)), Reason.UNDECODABLE),
+    "Rows and Columns exchanged": (
+        changes(put("Rows", words(COLUMNS)), put("Columns", words(ROWS))),
+        Reason.CONTRADICTORY,
+    ),
+    "Rows and Columns exchanged, in RLE": (
+        changes(
+            lambda d: d.compress(RLELossless),
+            put("Rows", words(COLUMNS)),
+            put("Columns", words(ROWS)),
+        ),
+        Reason.CONTRADICTORY,
+    ),
+    "rows of twice the length": (
+        changes(put("Rows", words(2 * ROWS)), put("Columns", words(COLUMNS // 2))),
+        Reason.CONTRADICTORY,
+    ),
+    "LUT of one value": (
+        lut(words(4096, 0, 16), np.full(4096, 7, "<u2").tobytes()),
+        Reason.INVALID_LUT,
+    ),
     "twice the pixels": (store(np.concatenate([PLAIN, PLAIN])), Reason.CONTRADICTORY),
     "half the pixels": (store(PLAIN[: ROWS // 2]), Reason.UNDECODABLE),
     "no pixels at all": (put("PixelData", b"", "OW"), Reason.UNDECODABLE),
@@ -535,6 +597,14 @@ def test_what_has_no_one_meaning_is_refused_under_its_own_name(name: str) -> Non
     assert refused.value.reason is reason
     assert "Error" not in refused.value.detail
     assert "SYNTHETIC" not in str(refused.value)
+
+
+def test_a_white_marker_on_a_dark_image_is_no_sign() -> None:
+    dark = PLAIN >> 2
+    dark[:60, :200:2] = 4095
+    dataset = chest()
+    changes(store(dark), NO_WINDOW)(dataset)
+    assert read_radiograph(dataset).corrections == ()
 
 
 @pytest.mark.slow

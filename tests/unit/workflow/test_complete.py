@@ -1,6 +1,7 @@
 """When a study is complete."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from dicom_node.domain.performed_step import (
     PerformedStep,
 )
 from dicom_node.domain.reception import AssociationEnd, AssociationEnded
-from dicom_node.domain.study import StudyState
+from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.corridor.announcements import AnnouncementStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
@@ -282,6 +283,52 @@ def test_a_study_that_waits_in_a_backlog_was_not_interrupted(desk: Desk) -> None
     study = desk.completion.claim(STUDY, "w")
     assert study is not None
     assert study.interruption is None
+
+
+class SlowIndex(StudyIndex):
+    """A sweep runs each time that a study is about to be claimed, and after it was listed."""
+
+    sweep: Callable[[], int] = staticmethod(int)
+    claim_now: Callable[[], object] = staticmethod(int)
+
+    def claim(self, study_instance_uid: str, *, by: str, at: datetime) -> StoredStudy | None:
+        self.sweep()
+        return super().claim(study_instance_uid, by=by, at=at)
+
+    def receiving(self, limit: int = 1000) -> tuple[StudyRecord, ...]:
+        found = super().receiving(limit)
+        self.claim_now()
+        return found
+
+
+@pytest.fixture
+def slow_index(desk: Desk, engine: sa.Engine) -> SlowIndex:
+    index = SlowIndex(engine)
+    desk.completion._index = index
+    desk.receive("a1", "1.1")
+    desk.reception.ended([released("a1")])
+    desk.clock.advance(3600)
+    return index
+
+
+def test_a_study_that_is_swept_while_it_is_claimed_was_not_interrupted(
+    desk: Desk, slow_index: SlowIndex
+) -> None:
+    """A claim waits for the database, and the sweep does not."""
+    slow_index.sweep = desk.completion.sweep
+    study = desk.completion.claim(STUDY, "w")
+    assert study is not None
+    assert study.interruption is None
+
+
+def test_a_study_that_is_claimed_while_it_is_swept_was_not_interrupted(
+    desk: Desk, slow_index: SlowIndex
+) -> None:
+    claimed = list[StoredStudy | None]()
+    slow_index.claim_now = lambda: claimed.append(desk.completion.claim(STUDY, "w"))
+    desk.completion.sweep()
+    assert [each and each.revision for each in claimed] == [1]
+    assert desk.index.study(STUDY).interruption is None
 
 
 def a_step(*uids: str, state: PerformedState = PerformedState.IN_PROGRESS) -> PerformedStep:

@@ -1,0 +1,64 @@
+"""Whether the rows of an image are as long as its header says.
+
+Pixels that are not compressed, or by RLE, are one row after the other, and nothing but Columns says
+where one ends. With Rows and Columns exchanged every row begins elsewhere in the picture: what is
+seen then is no image that shows something else, but none.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine.errors import ImageRefusedError
+from ai_engine.prediction import RefusalReason
+
+_CLEARLY = 4.0
+"""So many times closer are rows that lie one above the other than rows that were cut wrongly."""
+
+_LOOKED_AT = 64
+"""Pairs of rows that are compared."""
+
+_GREY_IMAGE = 2
+
+
+def require_rows_that_fit(values: npt.NDArray[np.generic]) -> None:
+    """Refuse an image that is one only with Rows and Columns exchanged, halved or doubled.
+
+    Parameters
+    ----------
+    values
+        Stored values (rows, columns); of any other shape nothing is asked.
+
+    Raises
+    ------
+    ImageRefusedError
+        Rows fit on each other clearly better with another number of columns.
+    """
+    if values.ndim != _GREY_IMAGE or values.dtype.kind not in "iu":
+        return
+    as_stated = _apart(values)
+    if any(as_stated > _CLEARLY * _apart(other) > 0 for other in _others(values)):
+        raise ImageRefusedError(
+            RefusalReason.CONTRADICTORY,
+            "Rows and Columns are not those of the pixels, whose rows do not fit on each other; "
+            "send it again or correct it",
+        )
+
+
+def _others(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.generic]]:
+    rows, columns = values.shape
+    flat = values.reshape(-1)
+    if rows != columns:
+        yield flat.reshape(columns, rows)
+    if columns % 2 == 0:
+        yield flat.reshape(rows * 2, columns // 2)
+    if rows % 2 == 0:
+        yield flat.reshape(rows // 2, columns * 2)
+
+
+def _apart(values: npt.NDArray[np.generic]) -> float:
+    """How far neighbouring rows lie apart, on the average."""
+    places = np.unique(np.linspace(0, len(values) - 2, _LOOKED_AT).astype(np.int64))
+    pair = (values[places].astype(np.float64), values[places + 1].astype(np.float64))
+    return float(np.abs(pair[0] - pair[1]).mean())
