@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
 
-_CLEARLY = 4.0
+_CLEARLY = 2.5
 """So many times closer are rows that lie one above the other than rows that were cut wrongly."""
 
 _LOOKED_AT = 64
