@@ -116,7 +116,9 @@ def _first_input(stated: int, count: int, lowest: float, highest: float) -> int:
     return other if swapped and met(other) > met(stated) and met(stated) < 0 else stated
 
 
-def _ordered_as_meant(words: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+def _ordered_as_meant(
+    words: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     """Words as stored, or with their bytes in the other order where only then they rise or fall."""
     other = (words % _WORD).astype(np.uint16).byteswap().astype(np.int64)
     if not _is_monotone(words) and _is_monotone(other) and other[0] != other[-1]:
