@@ -172,7 +172,8 @@ def _is_tissue(words: Words, bits: int) -> bool:
     upper = words[words >> (bits - 1) & 1 == 1]
     if upper.size < _TOO_FEW * words.size:
         return False
-    return int(np.unique(upper, return_counts=True)[1].max()) < _ONE_MARK * upper.size
+    most = int(np.unique(upper, return_counts=True)[1].max())
+    return bool(most < _ONE_MARK * upper.size)
 
 
 def _smoothest_of(words: Words, readings: Sequence[_Reading]) -> _Reading | None:
