@@ -7,7 +7,7 @@ and OpenCV has only the columns of what is left to do: the same figures, in a th
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
+import scipy
 
 FloatImage = npt.NDArray[np.float32]
 
@@ -46,7 +46,7 @@ def _rows_averaged(pixels: FloatImage, rows: int, scale: float) -> FloatImage:
     return np.asarray(_shares(pixels.shape[0], rows, scale) @ pixels)
 
 
-def _shares(has: int, rows: int, scale: float) -> csr_array:
+def _shares(has: int, rows: int, scale: float) -> "scipy.sparse.csr_array":
     """Of which rows, and with which shares, each row of the result is made: (rows, has)."""
     begin = np.arange(rows) * scale
     end = np.minimum(begin + scale, has)
@@ -55,4 +55,6 @@ def _shares(has: int, rows: int, scale: float) -> csr_array:
     counts = (inside > LEAST_SHARE) & (index < has)
     shares = np.where(counts, inside, 0) / (end - begin)[:, None]
     starts = np.concatenate([[0], np.cumsum(counts.sum(axis=1))])
-    return csr_array((shares[counts].astype(np.float32), index[counts], starts), shape=(rows, has))
+    return scipy.sparse.csr_array(
+        (shares[counts].astype(np.float32), index[counts], starts), shape=(rows, has)
+    )

@@ -1,5 +1,6 @@
 """The tree of commands; what a command needs is imported when that command is asked for."""
 
+import gc
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,11 +29,14 @@ class Listed:
     reads_dicom
         Whether it meets DICOM objects or networks; one that seldom does answers sooner without
         their libraries, and sets them up where it needs them.
+    calls_peers
+        Whether it speaks DICOM over a network.
     """
 
     target: str
     summary: str
     reads_dicom: bool = True
+    calls_peers: bool = False
 
 
 COMMANDS = {
@@ -44,6 +48,7 @@ COMMANDS = {
     "serve": Listed(
         target="dicom_node.cli.serve:serve",
         summary="Run the node until it is told to stop (Ctrl-C or SIGTERM).",
+        calls_peers=True,
     ),
     "status": Listed(
         target="dicom_node.cli.status:status",
@@ -61,10 +66,12 @@ COMMANDS = {
     "doctor": Listed(
         target="dicom_node.cli.doctor:doctor",
         summary="Check configuration, disk, database, models and destinations; say what to do.",
+        calls_peers=True,
     ),
     "conformance": Listed(
         target="dicom_node.cli.conformance:conformance",
         summary="Write the DICOM Conformance Statement (PS3.2) of this node, in Markdown.",
+        calls_peers=True,
     ),
     "drift": Listed(
         target="dicom_node.cli.drift:drift",
@@ -102,14 +109,17 @@ COMMANDS = {
     "echo": Listed(
         target="dicom_node.cli.network:echo",
         summary="Send a C-ECHO: is the peer there, and does it know this AE title?",
+        calls_peers=True,
     ),
     "send": Listed(
         target="dicom_node.cli.network:send",
         summary="Send DICOM files over one association; without --to, to this node itself.",
+        calls_peers=True,
     ),
     "orthanc": Listed(
         target="dicom_node.cli.orthanc:commands",
         summary="Pull studies from an Orthanc, push results to it; over REST.",
+        calls_peers=True,
     ),
     "ae": Listed(
         target="dicom_node.cli.ae:commands",
@@ -239,7 +249,9 @@ def options(
     del version
     os.umask(_PRIVATE)
     called = COMMANDS.get(context.invoked_subcommand or "")
-    if called is None or called.reads_dicom:
-        set_up_dicom()
+    if called is not None and called.reads_dicom:
+        set_up_dicom(calls_peers=called.calls_peers)
+    gc.freeze()
+    gc.enable()  # `main` has stopped it while modules were imported
     resources = context.with_resource(ExitStack())
     context.obj = Invocation(config_dir=config, console=Console(), resources=resources)

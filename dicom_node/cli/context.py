@@ -93,8 +93,8 @@ def invocation(context: typer.Context) -> Invocation:
     return found
 
 
-def set_up_dicom() -> None:
+def set_up_dicom(*, calls_peers: bool = True) -> None:
     """Set up the DICOM libraries for this process (`dicom_node.network.libraries`)."""
     from dicom_node.network.libraries import set_up_dicom_libraries  # noqa: PLC0415 - see above
 
-    set_up_dicom_libraries()
+    set_up_dicom_libraries(calls_peers=calls_peers)

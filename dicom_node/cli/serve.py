@@ -21,7 +21,7 @@ PROCESSES_NEED = (
     "dicom_node.node.answering",
 )
 """What receivers and workers import; tests compare it with what they name."""
-WORKERS_NEED = ("dicom_node.node.analyst_tools",)
+WORKERS_NEED = ("dicom_node.node.analyst_tools", "scipy.sparse")
 """What workers import as well: later, so that callers are answered first."""
 
 

@@ -624,7 +624,12 @@ def load_settings(config_dir: Path) -> NodeSettings:
 @cache
 def _read_from(toml_file: Path) -> type[NodeSettings]:
     """The settings that a file fills; making such a class takes longer than reading the file."""
-    return type("LocatedSettings", (NodeSettings,), {"toml_file": toml_file})
+    # What settings mean has been read from the sources once already.
+    own = {
+        "toml_file": toml_file,
+        "model_config": SettingsConfigDict(use_attribute_docstrings=False),
+    }
+    return type("LocatedSettings", (NodeSettings,), own)
 
 
 def _explained(error: ValidationError, config_dir: Path) -> str:

@@ -1,7 +1,8 @@
 """Objects that come as metadata and bulk data (PS3.18 Sections 8.6 and 10.5.1) as Part 10 files.
 
-The metadata is the DICOM JSON Model (Annex F). Pixels are copied from the parts that carry them and
-never held twice; frames that are compressed come one a part, in their order.
+The metadata is the DICOM JSON Model (Annex F), or was read into it from XML. Pixels are copied from
+the parts that carry them and never held twice; frames that are compressed come one a part, in their
+order.
 """
 
 import struct

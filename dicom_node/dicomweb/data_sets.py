@@ -94,11 +94,11 @@ def _described(archived: ArchivedObject, root: str) -> JsonDataset:
         wide = int(dataset.get("BitsAllocated", 16) or 16) > 8
         vr = "OW" if wide and not dataset.file_meta.TransferSyntaxUID.is_compressed else "OB"
         found[PIXEL_DATA] = {"vr": vr, "BulkDataURI": f"{base}/{PIXEL_DATA}"}
-    _make_sayable(found)
+    make_sayable(found)
     return dict(sorted(found.items()))
 
 
-def _make_sayable(dataset: JsonDataset) -> None:
+def make_sayable(dataset: JsonDataset) -> None:
     """Name the character set that the answer is in, and say in words what JSON has no number for.
 
     The words are those of PS3.18 Section F.2.3, as its implementations have them.
@@ -109,7 +109,7 @@ def _make_sayable(dataset: JsonDataset) -> None:
         values = element.get("Value", ())
         if element.get("vr") == "SQ":
             for item in values:
-                _make_sayable(item)
+                make_sayable(item)
         elif element.get("vr") in _FLOATING and not all(map(_is_sayable, values)):
             element["Value"] = [each if _is_sayable(each) else _in_words(each) for each in values]
 

@@ -1,5 +1,7 @@
 """Bodies of metadata and bulk data (PS3.18 Section 10.5.1): the metadata first, values after it.
 
+In JSON the first part describes all objects, in XML each has a part of its own.
+
 An object is taken as soon as the last of its values has come, so that what waits stays small where
 a client sends the values of one object together, and is bounded where it does not.
 """
@@ -15,7 +17,8 @@ from dicom_node.dicomweb.assembling import (
 )
 from dicom_node.dicomweb.errors import BadRequestBodyError
 from dicom_node.dicomweb.json_bodies import read_json
-from dicom_node.dicomweb.media_types import OCTET_STREAM
+from dicom_node.dicomweb.media_types import DICOM_JSON, DICOM_XML, OCTET_STREAM
+from dicom_node.dicomweb.native_reading import read_native_model
 from dicom_node.dicomweb.parts import PartHeaders
 from dicom_node.dicomweb.uploads import (
     CANNOT_UNDERSTAND,
@@ -34,9 +37,11 @@ MOST_WAITING = 2**30
 class DescribedObjects:
     """Takes the parts of a body that describes its objects."""
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: Upload, kind: str = DICOM_JSON) -> None:
         self._upload = upload
-        self._metadata_has_come = False
+        self._kind = kind
+        self._described_bytes = 0
+        self._count = 0
         self._waiting: dict[int, Described] = {}
         self._bulk: dict[str, list[BulkPart]] = {}
         self._described_by: dict[str, set[int]] = {}
@@ -49,7 +54,7 @@ class DescribedObjects:
     def end(self, headers: PartHeaders, part: IncomingObject | None) -> Iterator[Kept | NotKept]:
         """Take a part that has come whole; yield what became of the objects that it completes."""
         assert part is not None  # noqa: S101 - what ``begin`` has given
-        if not self._metadata_has_come:
+        if not self._count or self._kind == headers.media_type == DICOM_XML:
             yield from self._described(headers, part)
             return
         if headers.location not in self._described_by:
@@ -86,22 +91,27 @@ class DescribedObjects:
 
     def _described(self, headers: PartHeaders, part: IncomingObject) -> Iterator[Kept | NotKept]:
         """Read the metadata; objects without bulk data are whole already."""
-        if headers.media_type not in ("application/dicom+json", "application/json"):
-            raise BadRequestBodyError("the first part is the metadata, application/dicom+json")
-        if part.size > LARGEST_METADATA or part.overflowed or part.is_lost:
+        is_xml = self._kind == DICOM_XML
+        if headers.media_type not in ((DICOM_XML,) if is_xml else (DICOM_JSON, "application/json")):
+            raise BadRequestBodyError(f"the first part is the metadata, {self._kind}")
+        self._described_bytes += part.size
+        if self._described_bytes > LARGEST_METADATA or part.overflowed or part.is_lost:
             raise BadRequestBodyError("the metadata is more than is taken")
         try:
-            objects = described(read_json(bytes(part.getbuffer())))
+            text = bytes(part.getbuffer())
+            objects = described(read_native_model(text) if is_xml else read_json(text))
         except (ValueError, RecursionError) as error:
-            raise BadRequestBodyError("the metadata is no JSON") from error
+            words = "no Native DICOM Model" if is_xml else "no JSON"
+            raise BadRequestBodyError(f"the metadata is {words}") from error
         finally:
             part.close()
-        self._metadata_has_come = True
-        for number, each in enumerate(objects):
+        new = range(self._count, self._count + len(objects))
+        self._count += len(objects)
+        for number, each in zip(new, objects, strict=True):
             self._waiting[number] = each
             for address in each.addresses:
                 self._described_by.setdefault(address, set()).add(number)
-        for number in [number for number, each in self._waiting.items() if not each.addresses]:
+        for number in [number for number in new if not self._waiting[number].addresses]:
             yield self._taken(number)
 
     def _is_whole(self, found: Described) -> bool:

@@ -4,7 +4,7 @@ IncomingBody
 ├── SinglePart               one object, ``application/dicom``
 └── RelatedParts             ``multipart/related`` (RFC 2387), whose parts go to
     ├── WholeObjects         each an object, ``application/dicom``
-    └── DescribedObjects     metadata first, ``application/dicom+json``, then bulk data
+    └── DescribedObjects     metadata first (``application/dicom+json`` or ``+xml``), then bulk data
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dicom_node.dicomweb.described import DescribedObjects
 from dicom_node.dicomweb.errors import BadRequestBodyError, UnsupportedMediaTypeError
-from dicom_node.dicomweb.media_types import DICOM, DICOM_JSON, MULTIPART
+from dicom_node.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, MULTIPART
 from dicom_node.dicomweb.parts import PartHeaders, RelatedParts
 from dicom_node.dicomweb.uploads import CANNOT_UNDERSTAND, IncomingObject, Kept, NotKept, Upload
 
@@ -65,12 +65,12 @@ def incoming_body(content_type: str | None, upload: Upload) -> IncomingBody:
         return SinglePart(upload)
     parameters = {key.lower(): str(value) for key, value in message.get_params(failobj=[])[1:]}
     kind = parameters.get("type", DICOM).lower()
-    if name != MULTIPART or kind not in (DICOM, DICOM_JSON):
+    if name != MULTIPART or kind not in (DICOM, DICOM_JSON, DICOM_XML):
         raise UnsupportedMediaTypeError(
-            f'objects are taken as {MULTIPART}; type="{DICOM}" or "{DICOM_JSON}"; boundary=…, '
-            f"or one as {DICOM}"
+            f'objects are taken as {MULTIPART}; type="{DICOM}", "{DICOM_JSON}" or '
+            f'"{DICOM_XML}"; boundary=…, or one as {DICOM}'
         )
-    taker = WholeObjects(upload) if kind == DICOM else DescribedObjects(upload)
+    taker = WholeObjects(upload) if kind == DICOM else DescribedObjects(upload, kind)
     return RelatedParts(taker, _boundary(parameters.get("boundary", "")))
 
 

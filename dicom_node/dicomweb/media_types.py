@@ -90,10 +90,21 @@ def require(header: str | None, *names: str) -> str:
     NotAcceptableError
         When it accepts none.
     """
+    return chosen(header, *names)[0]
+
+
+def chosen(header: str | None, *names: str) -> tuple[str, bool]:
+    """Return the first of ``names`` that the client accepts, and whether as parts of a body.
+
+    Raises
+    ------
+    NotAcceptableError
+        When it accepts none.
+    """
     for wanted in accepted(header):
         for name in names:
             if wanted.takes(name):
-                return name
+                return name, wanted.multipart
     raise NotAcceptableError(f"this resource is served as {' or '.join(names)}")
 
 

@@ -1,22 +1,19 @@
 """The routes of DICOMweb that read (PS3.18 Sections 10.4 and 10.6); see ``storing`` for more."""
 
 import functools
-import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from dicom_node.dicomweb import media_types
+from dicom_node.dicomweb import media_types, representing
 from dicom_node.dicomweb.capabilities import WADL, wadl
-from dicom_node.dicomweb.data_sets import JsonDataset, metadata
+from dicom_node.dicomweb.data_sets import metadata
 from dicom_node.dicomweb.decoding import Decoder, DecodesHere
 from dicom_node.dicomweb.errors import BadSearchError, UnknownResourceError
-from dicom_node.dicomweb.multipart import Part, multipart_related
-from dicom_node.dicomweb.native_model import native_model
 from dicom_node.dicomweb.packaged import ZIP, zipped
 from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
 from dicom_node.dicomweb.retrieve import bulk_data, frames, instances
@@ -128,7 +125,7 @@ def _add_retrieval(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
         accept: Accept = None,
     ) -> Response:
         found = _chosen(shown.to(request), study, series, instance)
-        return _described((metadata(each, root=root(request)) for each in found), accept)
+        return representing.many((metadata(each, root=root(request)) for each in found), accept)
 
     @router.get(_STUDY)
     @router.get(_SERIES)
@@ -247,7 +244,7 @@ def _searched(
         root=service,
         without=withheld(request, scope.study),
     )
-    response = _described(results.found, accept)
+    response = representing.many(results.found, accept)
     for each in results.warnings:
         response.headers.append("Warning", f'299 {service} "{each}"')
     return response
@@ -283,23 +280,3 @@ def _numbers(text: str) -> list[int]:
 def root(request: Request) -> str:
     """Return the address of the service as the client reaches it."""
     return str(request.base_url).rstrip("/") + PREFIX
-
-
-def _described(found: Iterable[JsonDataset], accept: str | None) -> Response:
-    """Return data sets as the client accepts them: one JSON document, or an XML part for each.
-
-    Raises
-    ------
-    NotAcceptableError
-        It accepts neither.
-    """
-    wanted = media_types.require(
-        accept, media_types.DICOM_JSON, "application/json", media_types.DICOM_XML
-    )
-    if wanted != media_types.DICOM_XML:
-        return JSONResponse(list(found), media_type=media_types.DICOM_JSON)
-    parts = (Part(content_type=wanted, body=native_model(each)) for each in found)
-    first = next(parts, None)
-    if first is None:
-        return Response(status_code=204)
-    return multipart_related(itertools.chain([first], parts), part_type=wanted)

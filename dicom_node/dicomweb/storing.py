@@ -1,7 +1,7 @@
 """Storing (STOW-RS, PS3.18 Section 10.5): objects in, what became of each out."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from dicom_node.dicomweb.errors import (
     UnsupportedMediaTypeError,
 )
 from dicom_node.dicomweb.incoming import IncomingBody, Outcome, incoming_body
+from dicom_node.dicomweb.native_model import native_model
 from dicom_node.dicomweb.router import PREFIX, root
 from dicom_node.dicomweb.uploads import Kept, NotKept, Sender, Upload, Uploads
 from dicom_node.domain.reception import AssociationEnd
@@ -50,13 +51,13 @@ def make_store_router(uploads: Uploads, sender: Callable[..., Sender]) -> APIRou
             media_types.DICOM_JSON,
             "application/json",
             UPLOAD_JSON,
+            media_types.DICOM_XML,
         )
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise UnsupportedMediaTypeError("bodies are taken without a Content-Encoding")
         upload = await run_in_threadpool(uploads.open, who, study)
         outcomes = await _received(request, upload)
-        body = _words(outcomes) if answer == UPLOAD_JSON else _response(outcomes, root(request))
-        return JSONResponse(body, status_code=_status(outcomes), media_type=_named(answer))
+        return _answer(outcomes, answer, root(request))
 
     return router
 
@@ -109,8 +110,15 @@ def _status(outcomes: Iterable[Outcome]) -> int:
     return HTTPStatus.ACCEPTED if Kept in kinds else HTTPStatus.CONFLICT
 
 
-def _named(answer: str) -> str:
-    return answer if answer == UPLOAD_JSON else media_types.DICOM_JSON
+def _answer(outcomes: Collection[Outcome], kind: str, service: str) -> Response:
+    """Say what became of the objects, as the client accepts it."""
+    status = _status(outcomes)
+    if kind == UPLOAD_JSON:
+        return JSONResponse(_words(outcomes), status_code=status, media_type=kind)
+    said = _response(outcomes, service)
+    if kind == media_types.DICOM_XML:
+        return Response(native_model(said), status_code=status, media_type=kind)
+    return JSONResponse(said, status_code=status, media_type=media_types.DICOM_JSON)
 
 
 def _response(outcomes: Iterable[Outcome], service: str) -> dict[str, Any]:

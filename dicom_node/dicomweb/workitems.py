@@ -1,7 +1,8 @@
 """UPS-RS: the worklist over HTTP (PS3.18 Section 11).
 
-A thin face over ``ups.service``, like the DIMSE one. Data sets travel in the DICOM JSON
-Model. The ``Warning`` header says what a status code alone cannot, in the Standard's words.
+A thin face over ``ups.service``, like the DIMSE one. Data sets travel in the DICOM JSON Model, or
+as XML in the Native DICOM Model. The ``Warning`` header says what a status code alone cannot, in
+the Standard's words.
 """
 
 import json
@@ -17,9 +18,12 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from dicom_node.dicomweb import representing
+from dicom_node.dicomweb.data_sets import JsonDataset, make_sayable
 from dicom_node.dicomweb.errors import NotAcceptableError
 from dicom_node.dicomweb.json_bodies import read_json
-from dicom_node.dicomweb.media_types import DICOM_JSON, asked, require
+from dicom_node.dicomweb.media_types import DICOM_JSON, DICOM_XML, asked, require
+from dicom_node.dicomweb.native_reading import read_native_model
 from dicom_node.domain.peer_message import Channel
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.query.errors import UnusableQueryError
@@ -225,7 +229,7 @@ class _Face:
             headers["Warning"] = ", ".join(_warning(request, each) for each in warnings)
         if not shown:
             return Response(status_code=204, headers=headers)
-        return _json([each.to_json_dict() for each in shown], headers=headers)
+        return representing.many([_said_in_full(each) for each in shown], asked(request), headers)
 
     def create(self, request: Request, dataset: Dataset, by: str) -> Response:
         """Create a work item (Section 11.4)."""
@@ -252,7 +256,8 @@ class _Face:
         _check_accept(request)
         with _refusals(request):
             dataset = self._steps.get(uid)
-        return _json([dataset.to_json_dict()], headers={"Cache-Control": "no-cache"})
+        headers = {"Cache-Control": "no-cache"}
+        return representing.one(_said_in_full(dataset), asked(request), headers)
 
     def update(self, request: Request, uid: str, dataset: Dataset, by: str) -> Response:
         """Update a work item (Section 11.6)."""
@@ -365,12 +370,13 @@ async def _payload(request: Request) -> Dataset:
             raise HTTPException(413, f"more than {_LARGEST_PAYLOAD} bytes")
     if not body:
         return Dataset()
-    if kind not in (MEDIA_TYPE, "application/json"):
-        raise HTTPException(415, f"send {MEDIA_TYPE}")
+    if kind not in (MEDIA_TYPE, "application/json", DICOM_XML):
+        raise HTTPException(415, f"send {MEDIA_TYPE} or {DICOM_XML}")
+    model = "Native DICOM Model" if kind == DICOM_XML else "DICOM JSON Model"
     try:
-        return _dataset(read_json(body))
+        return _dataset(read_native_model(body) if kind == DICOM_XML else read_json(body))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise HTTPException(400, "the payload is no data set in the DICOM JSON Model") from error
+        raise HTTPException(400, f"the payload is no data set in the {model}") from error
 
 
 def _dataset(parsed: Any) -> Dataset:
@@ -380,11 +386,17 @@ def _dataset(parsed: Any) -> Dataset:
     return Dataset.from_json(items[0])
 
 
+def _said_in_full(dataset: Dataset) -> JsonDataset:
+    encoded: JsonDataset = dataset.to_json_dict()
+    make_sayable(encoded)
+    return encoded
+
+
 def _check_accept(request: Request) -> None:
     try:
-        require(asked(request), MEDIA_TYPE, "application/json")
+        require(asked(request), MEDIA_TYPE, "application/json", DICOM_XML)
     except NotAcceptableError as error:
-        raise HTTPException(406, f"the worklist gives {MEDIA_TYPE}") from error
+        raise HTTPException(406, f"the worklist gives {MEDIA_TYPE} or {DICOM_XML}") from error
 
 
 def _named(request: Request, *names: str) -> str:
@@ -415,7 +427,3 @@ def _done(request: Request, code: int, uid: str, status: UpsStatus) -> Response:
     return Response(
         status_code=code, headers={"Content-Location": where, **_warnings(request, status)}
     )
-
-
-def _json(content: Any, *, headers: dict[str, str]) -> Response:
-    return Response(json.dumps(content), media_type=MEDIA_TYPE, headers=headers)

@@ -8,15 +8,16 @@ a test run) sets them once, before anything else; no other module touches them.
 import logging
 
 from pydicom import config as pydicom_config
-from pynetdicom import _config as pynetdicom_config
 
 # Above CRITICAL: nothing of theirs is logged. What they would say are tracebacks of what a peer
 # sent, and values, which name patients; the node says what happened in lines of its own.
 _SILENT = logging.CRITICAL + 1
 
 
-def set_up_dicom_libraries() -> None:
+def set_up_dicom_libraries(*, calls_peers: bool = True) -> None:
     """Set the switches of pydicom and pynetdicom that hold for this process; may be repeated.
+
+    Who calls no peer and listens to none need not wait for pynetdicom, and does without its.
 
     - Values are read as they stand, without a warning that would quote them: objects are judged
       where they are received and interpreted, not wherever an attribute is looked at.
@@ -24,7 +25,10 @@ def set_up_dicom_libraries() -> None:
     - Neither library writes to the log.
     """
     pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
-    pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
-    pynetdicom_config.LOG_HANDLER_LEVEL = "none"
+    if calls_peers:
+        from pynetdicom import _config as pynetdicom_config  # noqa: PLC0415 - see above
+
+        pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
+        pynetdicom_config.LOG_HANDLER_LEVEL = "none"
     for library in ("pydicom", "pynetdicom"):
         logging.getLogger(library).setLevel(_SILENT)

@@ -29,7 +29,8 @@ from dicom_node.query.keys import ARCHIVE_KEYS
 
 _FILES = f"{MULTIPART} of {DICOM}; {ZIP}"
 _PICTURES = f"{JPEG}; {PNG}"
-_STORED = f"{MULTIPART} of {DICOM}, or of {DICOM_JSON} and bulk data; {DICOM}"
+_WORK = f"{DICOM_JSON}; {DICOM_XML}"
+_STORED = f"{MULTIPART} of {DICOM}, or of {DICOM_JSON} or {DICOM_XML} and bulk data; {DICOM}"
 _DESCRIBED = f"{DICOM_JSON}; {MULTIPART} of {DICOM_XML}"
 _PARAMETERS = (
     "limit, offset, includefield, fuzzymatching, emptyvaluematching, multiplevaluematching"
@@ -80,12 +81,12 @@ RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
         ),
         ("POST", "/studies"): ("STOW-RS", _STORED, ""),
         ("POST", _STUDY): ("STOW-RS", _STORED, ""),
-        ("GET", "/workitems"): ("UPS-RS", DICOM_JSON, f"{_PARAMETERS}; keys of steps"),
-        ("POST", "/workitems"): ("UPS-RS", DICOM_JSON, "workitem"),
-        ("GET", "/workitems/{uid}"): ("UPS-RS", DICOM_JSON, ""),
-        ("POST", "/workitems/{uid}"): ("UPS-RS", DICOM_JSON, "transaction-uid"),
-        ("PUT", "/workitems/{uid}/state"): ("UPS-RS", DICOM_JSON, ""),
-        ("POST", "/workitems/{uid}/cancelrequest"): ("UPS-RS", DICOM_JSON, ""),
+        ("GET", "/workitems"): ("UPS-RS", _WORK, f"{_PARAMETERS}; keys of steps"),
+        ("POST", "/workitems"): ("UPS-RS", _WORK, "workitem"),
+        ("GET", "/workitems/{uid}"): ("UPS-RS", _WORK, ""),
+        ("POST", "/workitems/{uid}"): ("UPS-RS", _WORK, "transaction-uid"),
+        ("PUT", "/workitems/{uid}/state"): ("UPS-RS", _WORK, ""),
+        ("POST", "/workitems/{uid}/cancelrequest"): ("UPS-RS", _WORK, ""),
         ("POST", "/workitems/{uid}/subscribers/{title}"): ("UPS-RS", "", "deletionlock, filter"),
         ("DELETE", "/workitems/{uid}/subscribers/{title}"): ("UPS-RS", "", ""),
         ("POST", "/workitems/{uid}/subscribers/{title}/suspend"): ("UPS-RS", "", ""),
@@ -125,8 +126,9 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
     yield f"know {len(ARCHIVE_KEYS)} keys. What a client accepts of studies and what is in them may"
     yield "also stand in the parameter `accept`. JSON and XML (the Native DICOM Model: a part for"
     yield "each match or instance, and no content for none) are UTF-8, and name ISO_IR 192. Work"
-    yield "items are JSON only. Rendered are the first frame of an instance, the frames that are"
-    yield "named, and every frame of series and studies. Other parameters of rendering"
+    yield "items and answers to what was stored are either, too; in XML one alone is a document of"
+    yield "its own. Rendered are the first frame of an instance, the frames that are named, and"
+    yield "every frame of series and studies. Other parameters of rendering"
     yield "(annotation, iccprofile, presentation states, regions) are passed over, and"
     yield "`anonymize` is refused. Instances come in Explicit VR Little Endian, or as stored for"
     yield "`transfer-syntax=*`. Frames come as native pixels, or as stored in:"

@@ -205,7 +205,7 @@ def _lane_setup(
         warm=functools.partial(_load, models=models),
         prepare=setup.prepare,
         limits=Limits(memory_bytes=wanted.memory_bytes),
-        tools=(TOOLS,),
+        tools=(TOOLS, "scipy.sparse"),
     )
 
 

@@ -37,6 +37,7 @@ def test_the_command_loads_its_libraries_only_when_it_runs() -> None:
     [
         (("--help",), {"sqlalchemy", "pydantic_settings", "numpy", "pydicom"}),
         (("ae", "list"), {"numpy", "pydicom", "pynetdicom", "dbos"}),
+        (("status",), {"pynetdicom", "dbos", "openvino", "highdicom"}),
     ],
 )
 @pytest.mark.slow

@@ -4,8 +4,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from fastapi.testclient import TestClient
+from pydicom import Dataset
 
+from dicom_node.dicomweb.data_sets import make_sayable
 from dicom_node.dicomweb.native_model import NAMESPACE, native_model
+from dicom_node.dicomweb.native_reading import read_native_model
 from tests.unit.dicomweb.test_retrieving import Folder, address, client, folder, parts, radiograph
 from tests.unit.dicomweb.test_searching import client as searching
 from tests.unit.dicomweb.test_searching import index
@@ -127,3 +130,55 @@ def test_numbers_group_lengths_and_empty_values() -> None:
     assert values(body, "00281050") == ["0.33333333333333", "2", None]
     assert values(body, "00080000") == []
     assert b'tag="00090001" vr="LO" privateCreator=""' in body
+
+
+def test_what_is_written_is_read_back() -> None:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.PatientName = "Müller^Jörg^^^=山田^太郎"
+    dataset.PatientID = " 4711 "
+    dataset.ImageComments = "two\r\nlines"
+    dataset.ImagerPixelSpacing = [0.143, 0.2]
+    dataset.Rows = 3
+    dataset.FrameIncrementPointer = 0x00181063
+    dataset.ReferencedStudySequence = [Dataset(), Dataset()]
+    dataset.ReferencedStudySequence[1].ReferencedSOPInstanceUID = "1.2.3"
+    dataset.add_new(0x00720074, "FD", [float("inf"), 2.5])
+    dataset.add_new(0x00720064, "IS", ["-3", "7"])
+    dataset.add_new(0x00187FFF, "UN", b"\0\1\2")
+    dataset.StudyDescription = ""
+    dataset.private_block(0x0019, "ACME 1.0", create=True).add_new(0x02, "LO", "own")
+    encoded = dataset.to_json_dict()
+    make_sayable(encoded)
+    read = read_native_model(native_model(encoded))
+    assert native_model(read) == native_model(encoded)
+    found = Dataset.from_json(read)
+    assert found.PatientName == "Müller^Jörg=山田^太郎"
+    assert found.private_block(0x0019, "ACME 1.0")[0x02].value == "own"
+    assert found[0x00187FFF].value == b"\0\1\2"
+    assert found.ImageComments == "two\r\nlines"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "<a",
+        "<a/>",
+        "<NativeDicomModel><DicomAttribute/></NativeDicomModel>",
+        "<NativeDicomModel><Value/></NativeDicomModel>",
+        '<NativeDicomModel><DicomAttribute tag="0010001g" vr="LO"/></NativeDicomModel>',
+        '<NativeDicomModel><DicomAttribute tag="00100010" vr="ZZ"/></NativeDicomModel>',
+        '<NativeDicomModel><DicomAttribute tag="00280010" vr="US"><Value number="1">two</Value>'
+        "</DicomAttribute></NativeDicomModel>",
+        '<NativeDicomModel><DicomAttribute tag="00280010" vr="US"><Value number="1">1_0</Value>'
+        "</DicomAttribute></NativeDicomModel>",
+        '<NativeDicomModel><DicomAttribute tag="00280010" vr="US"><Value number="x">1</Value>'
+        "</DicomAttribute></NativeDicomModel>",
+        '<!DOCTYPE NativeDicomModel [<!ENTITY a "b">]><NativeDicomModel/>',
+        "<NativeDicomModel>" + "\0" + "</NativeDicomModel>",
+    ],
+)
+def test_what_is_no_native_model_is_refused(document: str) -> None:
+    with pytest.raises(ValueError):
+        read_native_model(document.encode())

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from pydicom.dataset import Dataset
 
 from dicom_node.dicomweb.callers import TokenCallers, read_tokens
+from dicom_node.dicomweb.native_model import native_model
 from dicom_node.dicomweb.workitems import WorkitemLimits, WorkitemRequest, workitems_router
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.subject import Subject
@@ -24,6 +25,7 @@ from tests.unit.ups.requests import KEY, a_request
 
 TOKENS = {"WS1": "first-token-of-the-test", "WS2": "second-token-of-the-test"}
 JSON = "application/dicom+json"
+XML = "application/dicom+xml"
 WORKITEMS = "/dicom-web/workitems"
 PERMITTED = {"WS1": frozenset({Operation.WORKLIST}), "WS2": frozenset({Operation.WORKLIST})}
 
@@ -113,6 +115,34 @@ def test_a_search_gives_dicom_json(client: TestClient) -> None:
     (item,) = answer.json()
     assert item["00080018"]["Value"] == ["2.25.2"]
     assert item["00741000"] == {"vr": "CS", "Value": ["SCHEDULED"]}
+
+
+def test_steps_are_had_and_made_in_xml(client: TestClient) -> None:
+    """PS3.18 Section 11: a part for each that a search finds, a document for one."""
+    headers = {"Accept": XML}
+    found = client.get(WORKITEMS, params={"PatientID": "P2"}, headers=headers)
+    assert found.headers["Content-Type"].startswith(f'multipart/related; type="{XML}"')
+    assert found.text.count("<NativeDicomModel") == 1
+    retrieved = client.get(f"{WORKITEMS}/2.25.2", headers=headers)
+    assert retrieved.headers["Content-Type"] == XML
+    assert "SCHEDULED" in retrieved.text
+    as_part = client.get(
+        f"{WORKITEMS}/2.25.2", headers={"Accept": f'multipart/related; type="{XML}"'}
+    )
+    assert as_part.headers["Content-Type"].startswith("multipart/related")
+    wanted = state("IN PROGRESS").to_json_dict()
+    answer = client.put(
+        f"{WORKITEMS}/2.25.2/state",
+        content=native_model(wanted),
+        headers={"Content-Type": XML},
+    )
+    assert answer.status_code == 200, answer.text
+    assert "IN PROGRESS" in client.get(f"{WORKITEMS}/2.25.2", headers=headers).text
+    broken = client.put(
+        f"{WORKITEMS}/2.25.2/state", content=b"<!DOCTYPE a><a/>", headers={"Content-Type": XML}
+    )
+    assert broken.status_code == 400
+    assert "Native DICOM Model" in broken.text
 
 
 def test_a_search_says_when_there_is_more(client: TestClient) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
+from dicom_node.dicomweb.native_model import native_model
+from dicom_node.dicomweb.native_reading import read_native_model
 from dicom_node.domain.user import Permission
 from tests.peers.objects import make_dataset, write_part10
 from tests.peers.office import office_stores
@@ -41,8 +43,12 @@ def client(corridor: Corridor) -> TestClient:
 
 def body(metadata: Any, *values: Part) -> bytes:
     described = ({"Content-Type": "application/dicom+json"}, json.dumps(metadata).encode())
+    return framed([described, *values])
+
+
+def framed(parts: Iterable[Part]) -> bytes:
     pieces = []
-    for headers, content in (described, *values):
+    for headers, content in parts:
         said = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         pieces.append(b"--edge\r\n" + said.encode() + b"\r\n" + content + b"\r\n")
     return b"".join(pieces) + b"--edge--\r\n"
@@ -81,6 +87,40 @@ def kept(corridor: Corridor, dataset: Dataset) -> Dataset:
         if each.sop_instance_uid == dataset.SOPInstanceUID
     )
     return dcmread(corridor.stores.received.path(instance))
+
+
+def test_xml_describes_each_object_in_a_part_and_answers_too(
+    corridor: Corridor, client: TestClient
+) -> None:
+    originals = [make_dataset(number, **NAMED) for number in (1, 2)]
+    xml = {"Content-Type": "application/dicom+xml"}
+    pieces: list[Part] = []
+    for number, each in enumerate(originals):
+        uri = f"http://here/{number}"
+        pieces.append((xml, native_model(described(each, uri))))
+        pieces.append(value(uri, each.PixelData))
+    answer = client.post(
+        "/dicom-web/studies",
+        content=framed(pieces),
+        headers={"Content-Type": _KIND.replace("json", "xml"), "Accept": "application/dicom+xml"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/dicom+xml"
+    said = Dataset.from_json(read_native_model(answer.content))
+    assert [each.ReferencedSOPInstanceUID for each in said.ReferencedSOPSequence] == [
+        each.SOPInstanceUID for each in originals
+    ]
+    for each in originals:
+        found = kept(corridor, each)
+        assert found.PatientName == each.PatientName
+        assert found.PixelData == each.PixelData
+    refused = client.post(
+        "/dicom-web/studies",
+        content=framed([(xml, b"<a/>")]),
+        headers={"Content-Type": _KIND.replace("json", "xml")},
+    )
+    assert refused.status_code == 400
+    assert "Native DICOM Model" in refused.text
 
 
 def test_what_the_node_gives_as_metadata_and_bulk_data_it_takes_back(
