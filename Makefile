@@ -46,9 +46,10 @@ bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 faults: KILLS ?= 100
 faults: STUDIES ?= 300
 faults: SEED ?= 20260101
-faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost; KILLS, STUDIES, SEED
+faults: MINUTES ?= 0
+faults: $(TESTING) ## Kill the node at random moments, many times, and count what is lost; KILLS, STUDIES, SEED, MINUTES
 	@DICOM_NODE_FAULT_KILLS=$(KILLS) DICOM_NODE_FAULT_STUDIES=$(STUDIES) DICOM_NODE_FAULT_SEED=$(SEED) \
-	  DICOM_NODE_FAULT_DATABASE=$(STUDIES) \
+	  DICOM_NODE_FAULT_DATABASE=$(STUDIES) DICOM_NODE_FAULT_MINUTES=$(MINUTES) \
 	  $(PY) -m pytest tests/acceptance/test_faults.py tests/acceptance/test_database_faults.py \
 	    -s -n 0 --timeout 14400
 
@@ -58,8 +59,9 @@ scale: $(TESTING) ## Cut off, kill and upgrade four hosts of network namespaces 
 
 fuzz: COUNT ?= 100000
 fuzz: SEED ?= 0
-fuzz: $(TESTING) ## Send objects that are spoiled by lot, and have each that is taken analysed; COUNT, SEED
-	@nice $(PY) -W ignore -m tests.fuzz --count $(COUNT) --seed $(SEED)
+fuzz: MINUTES ?= 0
+fuzz: $(TESTING) ## Send objects that are spoiled by lot, and have each that is taken analysed; COUNT, SEED, MINUTES
+	@nice $(PY) -W ignore -m tests.fuzz --count $(COUNT) --seed $(SEED) --minutes $(MINUTES)
 
 soak: STUDIES ?= 10000
 soak: $(TESTING) ## Send study after study, and print how memory, handles, threads, rows and latency grow; STUDIES

@@ -233,6 +233,8 @@ class WorkerSettings(_Section):
     """Seconds that one step of a study may take before its worker is ended."""
     deadline_per_object: float = Field(default=1.0, ge=0)
     """Further seconds for each object of the study."""
+    relief_after: float = Field(default=15.0, ge=0)
+    """Seconds at one step of all workers after which another helps whoever waits; 0: none does."""
     memory_bytes: int = Field(default=8 * 1024**3, ge=0)
     """Address space of each, in bytes; 0: no limit."""
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 from typing import Concatenate as With
@@ -28,17 +29,28 @@ class Lanes(Generic[Desk]):
     """``count`` workers, all alike; safe to use from several threads."""
 
     def __init__(
-        self, setup: LaneSetup[Desk], *, count: int, patience: float | None = None
+        self,
+        setup: LaneSetup[Desk],
+        *,
+        count: int,
+        patience: float | None = None,
+        relief: float | None = None,
     ) -> None:
         """Prepare ``count`` workers.
 
         ``patience`` are the seconds for which work waits for one of them, and for none that could
-        not be started; without, it waits for as long as it takes.
+        not be started; without, it waits for as long as it takes. ``relief`` are the seconds after
+        which one worker more is begun while others wait and all have been at one piece of work for
+        so long; it ends when nobody waits any more. Without, there is none.
         """
         self._tools = setup.tools
         self._patience = patience
         self._changed = threading.Condition()
         self._all = tuple(Lane(setup) for _ in range(count))
+        self._relief = None if relief is None else Lane(setup)
+        self._relief_seconds = relief or 0.0
+        # Since when each works, by the monotonic clock.
+        self._since: dict[Lane[Desk], float] = {}
         self._idle: list[Lane[Desk]] = []
         self._last: dict[Lane[Desk], str] = {}
         self._waiting = 0
@@ -60,6 +72,10 @@ class Lanes(Generic[Desk]):
                 target=self._keep, args=(lane,), name="worker-keeper", daemon=True
             )
             keeper.start()
+        if self._relief is not None:
+            threading.Thread(
+                target=self._stand_by, args=(self._relief,), name="relief-keeper", daemon=True
+            ).start()
 
     def stop(self) -> None:
         """End the workers; whoever still waits for one is not answered but ended as well."""
@@ -67,7 +83,7 @@ class Lanes(Generic[Desk]):
             self._closed = True
             idle, self._idle = self._idle, []
             self._changed.notify_all()
-        for lane in self._all:
+        for lane in self._every():
             if lane in idle:
                 lane.close()
             else:
@@ -85,11 +101,11 @@ class Lanes(Generic[Desk]):
 
     def warmed(self) -> tuple[Any, ...]:
         """Return what each worker said when it was ready for the last time."""
-        return tuple(lane.warmed for lane in self._all if lane.has_warmed)
+        return tuple(lane.warmed for lane in self._every() if lane.has_warmed)
 
     def pids(self) -> tuple[int, ...]:
         """Return the process ids of the workers."""
-        return tuple(lane.pid for lane in self._all if lane.pid is not None)
+        return tuple(lane.pid for lane in self._every() if lane.pid is not None)
 
     def run(
         self,
@@ -171,6 +187,8 @@ class Lanes(Generic[Desk]):
     def _take(self, subject: str) -> Lane[Desk]:
         with self._changed:
             self._waiting += 1
+            if self._relief is not None and not self._idle:
+                self._changed.notify_all()  # whoever stands by counts the seconds
             try:
                 self._changed.wait_for(
                     lambda: self._has_idle_for(subject) or self._is_in_vain(), self._patience
@@ -185,7 +203,7 @@ class Lanes(Generic[Desk]):
 
     def _is_in_vain(self) -> bool:
         """Whether nobody is to be waited for: the last try to start each of them has failed."""
-        return self._patience is not None and len(self._down) == len(self._all)
+        return self._patience is not None and self._down.issuperset(self._all)
 
     def _has_idle_for(self, subject: str) -> bool:
         """Whether to go on: a worker that is at the same subject already is waited for."""
@@ -202,6 +220,7 @@ class Lanes(Generic[Desk]):
         lane = next(known, self._idle[0])
         self._idle.remove(lane)
         self._last[lane] = subject
+        self._since[lane] = time.monotonic()
         if subject in self._suspects:
             self._on_trial[lane] = subject
         return lane
@@ -223,6 +242,7 @@ class Lanes(Generic[Desk]):
     def _give_back(self, lane: Lane[Desk]) -> None:
         with self._changed:
             self._ahead.pop(lane, None)
+            self._since.pop(lane, None)
             self._on_trial.pop(lane, None)
             if not self._closed:
                 self._idle.append(lane)
@@ -234,6 +254,7 @@ class Lanes(Generic[Desk]):
         lane.end()
         with self._changed:
             self._ahead.pop(lane, None)
+            self._since.pop(lane, None)
             self._suspect(lane)
             self._changed.notify_all()
             if self._closed:
@@ -263,6 +284,45 @@ class Lanes(Generic[Desk]):
                 if self._closed:
                     return
                 self._ended.discard(lane)
+
+    def _every(self) -> tuple[Lane[Desk], ...]:
+        return self._all if self._relief is None else (*self._all, self._relief)
+
+    def _stand_by(self, lane: Lane[Desk]) -> None:
+        """Begin the worker that helps out, and end it, whenever it is time, until they stop."""
+        while True:
+            with self._changed:
+                while not self._closed and (left := self._until_stalled()) > 0:
+                    self._changed.wait(left if self._waiting else None)
+                if self._closed:
+                    return
+            _LOG.warning(
+                "all workers have been at one piece of work for %.0f s: another is begun",
+                self._relief_seconds,
+            )
+            self._begin(lane)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._has_relieved(lane))
+                if self._closed:
+                    return
+                self._ended.discard(lane)
+                if lane in self._idle:
+                    self._idle.remove(lane)
+            lane.close()
+            _LOG.info("nobody waits for a worker any more: the additional one has ended")
+
+    def _until_stalled(self) -> float:
+        """Return the seconds until whoever waits needs help; more than 0 where nobody does."""
+        if not self._waiting or self._idle or not all(each in self._since for each in self._all):
+            return self._relief_seconds
+        begun = max(self._since[each] for each in self._all)
+        return begun + self._relief_seconds - time.monotonic()
+
+    def _has_relieved(self, lane: Lane[Desk]) -> bool:
+        """Whether the additional worker has died, or is free as another one is."""
+        if lane in self._ended:
+            return True
+        return not self._waiting and lane in self._idle and len(self._idle) > 1
 
     def _begin(self, lane: Lane[Desk]) -> None:
         pause = _FIRST_PAUSE

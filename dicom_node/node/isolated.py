@@ -41,7 +41,11 @@ class Workers:
         wanted = setup.settings.workers
         self._deadline = wanted.deadline + wanted.deadline_per_object
         self._lanes = (
-            Lanes(_lane_setup(setup, models, wanted), count=wanted.count)
+            Lanes(
+                _lane_setup(setup, models, wanted),
+                count=wanted.count,
+                relief=wanted.relief_after or None,
+            )
             if wanted.count and works
             else None
         )

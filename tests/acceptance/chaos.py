@@ -81,6 +81,10 @@ class Sender:
         """Whether every study was acknowledged."""
         return len(self.sent) == self.count
 
+    def finish(self) -> None:
+        """Send the study under way, and no further one."""
+        self.count = min(self.count, len(self.sent) + 1)
+
     def stop(self) -> None:
         """End between two attempts."""
         self.stopped.set()
@@ -89,6 +93,8 @@ class Sender:
 
     def _run(self) -> None:
         for number in range(self.first, self.first + self.count):
+            if self.is_done() or self.stopped.is_set():
+                return
             folder = self.folder / str(number)
             study = (
                 make_large_study(folder, number, self.images)

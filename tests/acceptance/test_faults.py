@@ -31,6 +31,8 @@ pytestmark = pytest.mark.peer
 _KILLS = int(os.environ.get("DICOM_NODE_FAULT_KILLS", "4"))
 _STUDIES = int(os.environ.get("DICOM_NODE_FAULT_STUDIES", "10"))
 _SEED = int(os.environ.get("DICOM_NODE_FAULT_SEED", "20260101"))
+# Nobody is killed after these, and no further study sent; 0: as long as it takes.
+_MINUTES = float(os.environ.get("DICOM_NODE_FAULT_MINUTES", "0"))
 # From before an association's end is noticed to after everything has been delivered.
 _LONGEST_PEACE = 4.0
 _SETTLING_SECONDS = 180.0 + 5.0 * _STUDIES
@@ -47,14 +49,26 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
         _lose_workflow(node)
         sender = Sender(node.peer, tmp_path / "modality", "CR1", _STUDIES)
         sender.start()
+        until = time.monotonic() + 60 * _MINUTES if _MINUTES else float("inf")
         try:
             for victim in _victims(chance):
+                if time.monotonic() > until:
+                    break
                 time.sleep(chance.uniform(0, _LONGEST_PEACE))
                 if chance.random() < 0.3:
                     pacs.toggle()
                 strike(node, victim, chance)
                 kills[victim] += 1
+                if kills.total() % 10 == 0:
+                    print(f"{kills.total()} kills, {len(sender.sent)} studies sent", flush=True)
             pacs.come()
+            if _MINUTES:
+                node.wait_for(
+                    "the time to be over, or all to be sent",
+                    lambda: time.monotonic() > until or sender.is_done(),
+                    seconds=60 * _MINUTES + 1,
+                )
+                sender.finish()
             node.wait_for("all to be sent", sender.is_done, seconds=_SETTLING_SECONDS)
         finally:
             sender.stop()

@@ -1,6 +1,7 @@
 """What is spoiled: small images of several kinds, each in several transfer syntaxes."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BytesIO
 
 import numpy as np
@@ -13,6 +14,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from ai_engine.preprocessing.radiograph import SMALLEST_SIDE
+from dicom_node.demo.phantom.chest import ChestOptions
+from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from tests.fuzz.spoiling import Element, elements_of
 from tests.peers.objects import CR_IMAGE, encoded, make_dataset
 
@@ -20,7 +24,9 @@ CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 SYNTAXES = (ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless)
 CLASSES = (CR_IMAGE, DigitalXRayImageStorageForPresentation, CT_IMAGE, SECONDARY_CAPTURE)
-_SIDE = 48
+# As small as a model of radiographs takes: smaller ones are refused before they are decoded.
+_SIDE = SMALLEST_SIDE
+_CHEST_ROWS, _CHEST_COLUMNS = 625, 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +43,20 @@ def seeds() -> tuple[Seed, ...]:
     return tuple(_seed(sop_class, syntax) for sop_class in CLASSES for syntax in SYNTAXES)
 
 
+def chests() -> tuple[Seed, ...]:
+    """Return a chest that real models look at, in each transfer syntax."""
+    dataset: Dataset = make_radiograph(
+        StudyUids.fresh(), datetime.now(UTC), ChestOptions(rows=_CHEST_ROWS, columns=_CHEST_COLUMNS)
+    ).dataset
+    return tuple(_encoded(dataset, syntax) for syntax in SYNTAXES)
+
+
 def _seed(sop_class: str, syntax: str) -> Seed:
+    return _encoded(_image(sop_class), syntax)
+
+
+def _encoded(dataset: Dataset, syntax: str) -> Seed:
     file = BytesIO()
-    dataset = _image(sop_class)
     dataset.ensure_file_meta()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.save_as(file, enforce_file_format=True)
@@ -48,7 +65,7 @@ def _seed(sop_class: str, syntax: str) -> Seed:
     if syntax != ExplicitVRLittleEndian:
         read.compress(syntax, generate_instance_uid=False)
     return Seed(
-        sop_class_uid=sop_class,
+        sop_class_uid=str(dataset.SOPClassUID),
         transfer_syntax_uid=str(syntax),
         elements=tuple(elements_of(encoded(read, syntax))),
     )

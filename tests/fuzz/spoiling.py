@@ -25,6 +25,8 @@ _NUMBERS = (0, 1, 2, 7, 8, 9, 12, 15, 16, 17, 32, 255, 256, 4095, 32767, 32768, 
 _DEEPEST = 60
 # Who the object is: nothing would be received twice under one name, and that is tried elsewhere.
 _KEPT = frozenset({b"\x08\0\x16\0", b"\x08\0\x18\0", b"\x20\0\x0d\0"})
+PATIENT = frozenset({b"\x10\0\x10\0", b"\x10\0\x20\0", b"\x10\0\x30\0", b"\x10\0\x40\0"})
+"""Name, ID, birth date and sex: where they differ within a study, none of it is analysed."""
 _PIXELS = b"\xe0\x7f\x10\0"
 
 
@@ -77,9 +79,13 @@ def _end_of(data: bytes, begin: int) -> int:
 
 
 class Spoiler:
-    """Spoils by the lots of one seed: the same seed spoils the same way."""
+    """Spoils by the lots of one seed: the same seed spoils the same way.
 
-    def __init__(self, seed: int) -> None:
+    ``kept`` are tags of elements that stay as they are.
+    """
+
+    def __init__(self, seed: int, kept: frozenset[bytes] = frozenset()) -> None:
+        self._kept = _KEPT | kept
         self._lot = random.Random(seed)  # noqa: S311 - nothing is kept secret by it
         self._ways: Sequence[Callable[[list[Element]], None]] = (
             *(self._value,) * 6,
@@ -100,7 +106,7 @@ class Spoiler:
         return data
 
     def _any(self, elements: Sequence[Element]) -> int:
-        open_to = [at for at, each in enumerate(elements) if each.tag not in _KEPT]
+        open_to = [at for at, each in enumerate(elements) if each.tag not in self._kept]
         return self._lot.choice(open_to)
 
     def _value(self, elements: list[Element]) -> None:

@@ -30,9 +30,11 @@ def test_whatever_is_wrong_is_refused_or_reported(
     engine: sa.Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
-    tally = fuzz(tmp_path / "node", engine, count=COUNT, first_seed=0)
+    tally = fuzz(tmp_path / "node", engine, batches=[range(COUNT)])
     assert tally.sent == COUNT
     assert tally.escapes == []
     assert tally.untold == []
     assert set(tally.statuses) <= {0x0000, 0xA900, 0xC001, 0xC002}
     assert tally.statuses[0x0000] > COUNT // 2
+    assert tally.decoded > COUNT // 8
+    assert {"sr", "sc", "pdf"} <= set(tally.evidence)

@@ -399,6 +399,29 @@ def test_who_is_not_served_in_time_is_told(tmp_path: Path) -> None:
         made.stop()
 
 
+def test_where_all_workers_hang_another_helps_for_as_long_as_somebody_waits(tmp_path: Path) -> None:
+    made = Lanes(setup_of(tmp_path), count=1, relief=0.2)
+    made.start()
+    try:
+        wait_until(lambda: bool(made.warmed()), "the worker to be ready", LONG)
+        hangs = threading.Thread(
+            target=lambda: made.run("s", LONG, nothing, HostileDesk.wait_for, "go"), daemon=True
+        )
+        hangs.start()
+        wait_until(lambda: times(tmp_path, "waits for go") == 1, "the worker to hang", LONG)
+        assert made.run("t", LONG, nothing, HostileDesk.twice, 1) == 2
+        assert len(made.pids()) == 2
+        (tmp_path / "go").touch()
+        hangs.join()
+        wait_until(lambda: len(made.pids()) == 1, "the other one to end", LONG)
+        assert made.run("s", LONG, nothing, HostileDesk.twice, 2) == 4
+        assert made.deaths() == 0
+    finally:
+        (tmp_path / "go").touch()
+        made.stop()
+    assert made.pids() == ()
+
+
 def test_nobody_is_waited_for_without_a_worker() -> None:
     with pytest.raises(WorkerDiedError, match="is not running"):
         Lane(setup_of(Path())).run(HostileDesk.pid, (), 1.0)
