@@ -1,11 +1,12 @@
 """Make files and folders survive a power cut: write, fsync, link, fsync of the folder."""
 
 import errno
+import fcntl
 import mmap
 import os
 import weakref
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -16,8 +17,14 @@ _REMEMBERED_FOLDERS = 8192
 # Linux: a file without a name, of which nothing is left when its process ends; 0 elsewhere.
 _WITHOUT_NAME: int = getattr(os, "O_TMPFILE", 0)
 _DESCRIPTORS = Path("/proc/self/fd")  # through which such a file gets its name
-# What file systems say that know no such files (network file systems among them).
-_NEEDS_A_NAME = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
+# What file systems say that know no such files (network file systems and containers' among them).
+_NEEDS_A_NAME = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM})
+# What those say that know no hard links (exFAT, some network shares).
+_KNOWS_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EMLINK}
+)
+_PIECE = 1 << 20
+_LOCK = ".placing"
 # Whole microseconds: a float of seconds loses one now and then.
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -94,8 +101,45 @@ class DurableFolder:
             except OSError as error:
                 if error.errno not in _NEEDS_A_NAME:
                     raise
+        return self.open_named()
+
+    def open_named(self) -> tuple[int, Path]:
+        """Return the descriptor and the name of a new file among what is incoming.
+
+        Raises
+        ------
+        OSError
+            No file can be made.
+        """
         path = self._incoming / f"{uuid4().hex}.part"
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), path
+
+    def move(self, source: Path, path: Path) -> None:
+        """Rename a file where the file system knows no hard links; nothing is replaced by it.
+
+        A rename replaces what has the name. So nobody renames but who holds a lock that all
+        processes share, and looks whether the name is free.
+
+        Raises
+        ------
+        FileExistsError
+            There is a file of this name.
+        OSError
+            It could not be renamed.
+        """
+        with self._alone():
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+            source.rename(path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        descriptor = os.open(self._root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def link(self, source: Callable[[Path], None], path: Path) -> None:
         """Have ``source`` give a file its name, and return when the name is durable.
@@ -207,6 +251,29 @@ class UnplacedFile:
         self._closing()
 
     def _link(self, path: Path) -> None:
+        try:
+            self._give_link(path)
+        except OSError as error:
+            if error.errno not in _KNOWS_NO_LINKS:
+                raise
+            self._folder.move(self._name or self._named(), path)
+
+    def _named(self) -> Path:
+        """Write the same bytes to a file that has a name, and go on with that."""
+        descriptor, name = self._folder.open_named()
+        closing_ = weakref.finalize(self, _let_go, descriptor, name)
+        at = 0
+        while sent := os.sendfile(descriptor, self._descriptor, at, _PIECE):
+            at += sent
+        before = os.fstat(self._descriptor)
+        os.utime(descriptor, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if self._folder.durable:
+            os.fsync(descriptor)
+        self._closing()
+        self._descriptor, self._name, self._closing = descriptor, name, closing_
+        return name
+
+    def _give_link(self, path: Path) -> None:
         if self._name is not None:
             path.hardlink_to(self._name)
             return

@@ -16,10 +16,23 @@ def is_intact(path: Path, digest: str = "") -> bool:
     Without one, it is that of the file's own File Meta Information.
     """
     try:
-        with path.open("rb") as file:
-            meta, offset = decode_head(file.read(_HEAD_BYTES))
-            file.seek(offset)
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, UnreadableDatasetError):
+        return holds(path, digest)
+    except OSError:
         return False
-    return found == (digest or meta.digest)
+
+
+def holds(path: Path, digest: str = "") -> bool:
+    """Tell the same, piece by piece: an object may be larger than the memory that is free.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            meta, offset = decode_head(file.read(_HEAD_BYTES))
+        except UnreadableDatasetError:  # damaged since
+            return False
+        file.seek(offset)
+        return hashlib.file_digest(file, "sha256").hexdigest() == (digest or meta.digest)

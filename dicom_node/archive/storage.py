@@ -13,6 +13,7 @@ from dicom_node.archive import layout
 from dicom_node.archive.durable import DurableFolder, UnplacedFile, modified_at
 from dicom_node.archive.elements import Buffer
 from dicom_node.archive.header import Identified, read_header
+from dicom_node.archive.keeping import holds
 from dicom_node.archive.part10 import FileMeta, decode_head, encode_head, file_meta
 from dicom_node.archive.patient import patient_marks
 from dicom_node.archive.refused import RefusedObjects
@@ -23,7 +24,6 @@ from dicom_node.domain.reception import (
     ObjectTooLargeError,
     OutOfSpaceError,
     StoredObject,
-    UnreadableDatasetError,
     WriteError,
 )
 
@@ -236,7 +236,7 @@ class StorageArchive:
                     logger.debug("store.race digest=%s", meta.digest[:12])
                 else:
                     return path, False
-            if _holds(target, meta.digest):
+            if holds(target, meta.digest):  # what is damaged since stays beside it
                 self._files.confirm(target)
                 return path, True
         raise WriteError("a damaged file has the name that this object would get")
@@ -333,15 +333,6 @@ def as_instance(
         patient=patient_marks(found.study_instance_uid, found.attributes.study),
         attributes=found.attributes,
     )
-
-
-def _holds(path: Path, digest: str) -> bool:
-    data = path.read_bytes()
-    try:
-        _, offset = decode_head(data)
-    except UnreadableDatasetError:  # damaged since: keep what came now beside it
-        return False
-    return hashlib.sha256(memoryview(data)[offset:]).hexdigest() == digest
 
 
 def as_not_stored(error: OSError) -> OutOfSpaceError | WriteError:

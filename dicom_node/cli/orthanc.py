@@ -3,7 +3,7 @@
 import getpass
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,7 @@ from dicom_node.archive.part10 import decode_head
 from dicom_node.audit.events import act
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.configuration.peer_credentials import Credentials
+from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.errors import ConfigurationError, NodeError, NotFoundError
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import store
@@ -90,14 +91,18 @@ def push(
     """Bring a study's results to an Orthanc, and have it say of the study that there are some."""
     run = invocation(context)
     repositories = run.repositories()
-    made = [each for each in repositories.hotbase.evidence_of_study(study) if each.is_here]
+    known = repositories.hotbase.evidence_of_study(study)
+    made = [each for each in known if each.is_here]
     if not made:
         raise NotFoundError(
             f"there are no results of study {study} here: `dicom-node status {study}` says why."
         )
+    left_out = [f"{kinds} (removed here since)"] if (kinds := _removed_kinds(known)) else []
     paths = [repositories.objects.evidence_path(each.path) for each in made]
     if images:
         received = repositories.index.instances(study)
+        if not received:
+            left_out.append("the images (none is here)")
         paths = [*(repositories.objects.source_path(each.path) for each in received), *paths]
     run.record(
         act(
@@ -115,6 +120,13 @@ def push(
         for each in marked:
             remote.mark(each, words)
     run.console.print(f"{len(paths)} objects are there; the study says {words!r}.")
+    if left_out:
+        run.console.print(f"Not sent: {'; '.join(left_out)}.")
+
+
+def _removed_kinds(known: Sequence[EvidenceObject]) -> str:
+    """Name the kinds of evidence of which something was removed here."""
+    return ", ".join(sorted({each.kind.value for each in known if each.is_removed}))
 
 
 class _Handing:

@@ -291,11 +291,8 @@ class Lanes(Generic[Desk]):
     def _stand_by(self, lane: Lane[Desk]) -> None:
         """Begin the worker that helps out, and end it, whenever it is time, until they stop."""
         while True:
-            with self._changed:
-                while not self._closed and (left := self._until_stalled()) > 0:
-                    self._changed.wait(left if self._waiting else None)
-                if self._closed:
-                    return
+            if not self._is_wanted():
+                return
             _LOG.warning(
                 "all workers have been at one piece of work for %.0f s: another is begun",
                 self._relief_seconds,
@@ -310,6 +307,13 @@ class Lanes(Generic[Desk]):
                     self._idle.remove(lane)
             lane.close()
             _LOG.info("nobody waits for a worker any more: the additional one has ended")
+
+    def _is_wanted(self) -> bool:
+        """Wait until whoever waits needs help; False where the workers were stopped before."""
+        with self._changed:
+            while not self._closed and (left := self._until_stalled()) > 0:
+                self._changed.wait(left if self._waiting else None)
+            return not self._closed
 
     def _until_stalled(self) -> float:
         """Return the seconds until whoever waits needs help; more than 0 where nobody does."""

@@ -138,6 +138,9 @@ def make_pages(
                 ("Drift", "/drift", drift),
             )
         ]
+    if settings.openid.only:
+        # Whoever has one would be signed in again as soon as passwords count again.
+        repositories.sessions.end_of_passwords()
     return Pages(
         frame=frame,
         accounts=repositories.users,

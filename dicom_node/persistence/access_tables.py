@@ -24,6 +24,8 @@ SESSIONS = sa.Table(
     sa.Column("digest", sa.String(64), primary_key=True),
     sa.Column("user_name", sa.String(64), nullable=False, index=True),
     sa.Column("begun_at", UtcDateTime, nullable=False, index=True),
+    # Begun by whoever has signed in at an OpenID Provider, not by a password.
+    sa.Column("is_elsewhere", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 # Who people are at an OpenID Provider; those who have a password here alone have no row.

@@ -118,8 +118,7 @@ def add_single_sign_on(
             user = single.admission.admit(claims)
         except (ProviderAwayError, RefusedByProviderError, NotAdmittedError) as error:
             return _refused(request, page, error)
-        begin(request, user)
-        request.session["by"] = ELSEWHERE
+        begin(request, user, is_elsewhere=True)
         where = address_of(request)
         record(request, events.authentication(user.name, at=now(request), address=where))
         _LOG.info("signed in user=%s address=%s by=openid", user.name, where)

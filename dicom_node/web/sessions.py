@@ -61,8 +61,13 @@ class Accounts(Protocol):
 class Sessions(Protocol):
     """Who is signed in: what signing out ends, whatever copies of a cookie there are."""
 
-    def begin(self, user_name: str, *, at: datetime, oldest: datetime) -> str:
-        """Begin a session and forget those begun before ``oldest``; return its key."""
+    def begin(
+        self, user_name: str, *, at: datetime, oldest: datetime, is_elsewhere: bool = False
+    ) -> str:
+        """Begin a session and forget those begun before ``oldest``; return its key.
+
+        ``is_elsewhere`` says that the user has signed in at a provider, not with a password.
+        """
 
     def begun_at(self, key: str, user_name: str) -> datetime | None:
         """Return when a user's session began; None where it has ended."""
@@ -88,8 +93,8 @@ def session_secret(path: Path) -> str:
     return key
 
 
-def begin(request: Request, user: User) -> None:
-    """Start the session of somebody who has shown the right password."""
+def begin(request: Request, user: User, *, is_elsewhere: bool = False) -> None:
+    """Start the session of somebody who has shown the right password, or whom a provider knows."""
     sessions: Sessions = request.app.state.sessions
     now = _moment(request)
     oldest = now - timedelta(seconds=ABSOLUTE_SECONDS)
@@ -99,9 +104,10 @@ def begin(request: Request, user: User) -> None:
         {
             CHOSEN: chosen,
             "user": user.name,
-            "key": sessions.begin(user.name, at=now, oldest=oldest),
+            "key": sessions.begin(user.name, at=now, oldest=oldest, is_elsewhere=is_elsewhere),
             "epoch": user.epoch,
             "seen": _now(request),
+            **({"by": ELSEWHERE} if is_elsewhere else {}),
         }
     )
     csrf_token(request)

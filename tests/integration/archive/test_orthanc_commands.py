@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,8 +162,9 @@ def test_results_are_pushed_and_the_study_says_so(
         job_id=job.job_id,
         path=stores.objects.keep(report),
     )
-    stores.hotbase.keep_evidence([evidence])
-    run("push", MODALITY, study)
+    overlay = replace(evidence, sop_instance_uid=f"{uid}.1", kind=EvidenceKind.SC, path="")
+    stores.hotbase.keep_evidence([evidence, overlay])
+    assert "Not sent: sc (removed here since)" in run("push", MODALITY, study)
     assert uid in plain_orthanc.instances()
     with OrthancArchive(plain_orthanc.url, USER, PASSWORD) as remote:
         (found,) = remote.find({"StudyInstanceUID": study})

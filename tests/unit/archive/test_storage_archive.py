@@ -13,8 +13,9 @@ from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
-from dicom_node.archive.durable import DurableFolder
+from dicom_node.archive.durable import DurableFolder, modified_at
 from dicom_node.archive.errors import NotInArchiveError
+from dicom_node.archive.keeping import is_intact
 from dicom_node.domain.reception import (
     IdentifierMismatchError,
     IdentifierMissingError,
@@ -115,6 +116,46 @@ def test_two_receivers_with_one_uid_at_once_lose_nothing(archive: StorageArchive
     assert len(files(archive)) == 4
     assert sum(not each.duplicate for each in stored) == 4
     assert sum(not each.instance.conflict and not each.duplicate for each in stored) == 1
+
+
+@pytest.fixture(params=["O_TMPFILE", "a name"])
+def without_links(
+    request: pytest.FixtureRequest, archive: StorageArchive, monkeypatch: pytest.MonkeyPatch
+) -> StorageArchive:
+    """An archive on a file system that gives no second names, nor nameless files perhaps."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refused)
+    if request.param == "a name":
+        opened = os.open
+
+        def named_only(path: str, flags: int, *rest: int, **more: int) -> int:
+            if flags & os.O_TMPFILE == os.O_TMPFILE:
+                refused()
+            return opened(path, flags, *rest, **more)
+
+        monkeypatch.setattr(os, "open", named_only)
+    return archive
+
+
+def test_a_file_system_without_hard_links_keeps_objects_and_replaces_none(
+    without_links: StorageArchive,
+) -> None:
+    announced = announcement(make_dataset())
+    versions = [encoded(make_dataset()), encoded(make_dataset(BodyPartExamined="HIP"))]
+    with ThreadPoolExecutor(8) as pool:
+        stored = list(
+            pool.map(lambda at: without_links.store(versions[at % 2], announced), range(16))
+        )
+    assert sum(not each.duplicate for each in stored) == 2
+    assert sorted(each.instance.conflict for each in stored if not each.duplicate) == [False, True]
+    for each in stored:
+        path = without_links.path(each.instance)
+        assert is_intact(path, each.instance.digest)
+        assert modified_at(path) == announced.received_at
+    assert list(without_links.root.glob(".incoming/*")) == []
 
 
 def test_a_damaged_file_does_not_pass_for_a_duplicate(archive: StorageArchive) -> None:

@@ -255,6 +255,7 @@ def test_where_the_provider_alone_lets_people_in_a_password_opens_nothing(
     closed = _only_elsewhere(repositories)
     closed.cookies = client.cookies
     assert closed.get("/worklist", follow_redirects=False).status_code == 303, "nor a session"
+    assert client.get("/worklist", follow_redirects=False).status_code == 303, "nor ever again"
     page = closed.get("/sign-in")
     assert "Sign in with the hospital" in page.text
     assert "password" not in re.findall(r'<input[^>]*name="([^"]+)"', page.text)
