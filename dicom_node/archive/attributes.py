@@ -10,9 +10,10 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from pydicom.charset import convert_encodings, decode_bytes, python_encoding
+from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VM
 
+from dicom_node.archive.character_sets import encoding_of, stated_terms
 from dicom_node.archive.elements import Element, EncodedDataset
 from dicom_node.domain.instance import QueryAttributes
 from dicom_node.domain.reception import UnreadableDatasetError
@@ -137,7 +138,7 @@ def _decoded(raw: bytes, vr: str, character_set: bytes) -> str:
 
 def _with_character_set(raw: bytes, vr: str, encodings: tuple[str, ...]) -> str:
     if len(encodings) == 1 and b"\x1b" not in raw:
-        return raw.decode(encodings[0], "replace")
+        return raw.decode(encoding_of(raw, encodings[0]), "replace")
     return decode_bytes(raw, encodings, _PN_DELIMITERS if vr == "PN" else _DELIMITERS)
 
 
@@ -154,8 +155,7 @@ def _items(dataset: EncodedDataset, sequence: Element, character_set: bytes) -> 
 
 @lru_cache(maxsize=64)
 def _encodings(character_set: bytes) -> tuple[str, ...]:
-    terms = [term.strip(" \0") for term in character_set.decode("ascii", "replace").split("\\")]
-    known = [term for term in terms if term in python_encoding]
+    known = stated_terms(character_set)
     # Without a character set, what is not ASCII is most often Latin-1.
     return tuple(convert_encodings(known)) if any(known) else ("iso8859",)
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydicom.charset import python_encoding
 
 from dicom_node.archive.attributes import query_attributes
+from dicom_node.archive.character_sets import encoding_of, stated_terms
 from dicom_node.archive.elements import Buffer, Element, EncodedDataset
 from dicom_node.domain.header_words import is_human, is_unsaid
 from dicom_node.domain.instance import CodedValue, InstanceHeader, QueryAttributes
@@ -169,14 +170,13 @@ def _codec(character_set: bytes) -> str:
 
     The last one is the extension, and Python's ISO 2022 codecs follow its escapes by themselves.
     """
-    terms = [term.strip(" \0") for term in character_set.decode("ascii", "replace").split("\\")]
-    codecs = [python_encoding[term] for term in terms if term in python_encoding]
-    return codecs[-1] if codecs else "latin-1"
+    terms = stated_terms(character_set)
+    return python_encoding[terms[-1]] if terms else "latin-1"
 
 
 def _text(value: bytes, codec: str) -> str | None:
     plain = value if codec.startswith("iso2022") else _ESCAPE.sub(b"", value)
-    return plain.decode(codec, "replace").strip(" \0") or None
+    return plain.decode(encoding_of(plain, codec), "replace").strip(" \0") or None
 
 
 def _integer(value: bytes) -> int | None:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,14 @@ _UMLAUTS = re.compile(r"(?<=[aou])e")
 _LETTERS = str.maketrans(
     {"ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "þ": "th", "ħ": "h"}
 )
+# Bytes of another character set read as Latin 1: signs and controls, or letters with marks alone.
+_MISREAD = re.compile("[\x80-\xbf\xd7\xf7\ufffd]|[\xc0-\xff]{4}")
+# Scripts of which no word has letters of two.
+_ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK"})
+# A year, or a year and a month, perhaps with zeros for the rest: of a date that is not known.
+_PART_OF_DATE = re.compile(r"(\d{4}|\d{6})(00){0,2}|0*|\d{4}0{4}")
+_DAY_FIRST = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})")
+_MONTH_FIRST = re.compile(r"(\d{2})/(\d{2})/(\d{4})")
 # O'Brien is OBrien.
 _APOSTROPHES = re.compile(r"['’‘`´ʼʹ]")
 
@@ -41,7 +49,8 @@ class PatientAttribute(StrEnum):
 class PatientMarks:
     """Digests of what an instance says of its patient; empty where it says nothing.
 
-    ``name`` holds, for each component group that is written, the digests of its words.
+    ``name`` holds, for letters and for each script that has none, the digests of its words, and
+    apart from these of their first letters.
     """
 
     patient_id: str = ""
@@ -107,14 +116,14 @@ def marks(
     def digested(text: str) -> str:
         return _digest(study_instance_uid, text) if text else ""
 
-    groups = (f"{group}={word}" for group in sorted(name) for word in _words(name[group]))
     words: dict[str, set[str]] = {}
-    for each in groups:
-        words.setdefault(each.partition("=")[0], set()).add(digested(each))
+    for group in sorted(name):
+        for kind, word in _said(name[group]):
+            words.setdefault(kind, set()).add(digested(f"{kind}={word}"))
     return PatientMarks(
         patient_id=digested(patient_id.strip().casefold()),
         issuer=digested(issuer.strip().casefold()),
-        birth_date=digested(re.sub(r"\D", "", birth)),
+        birth_date=digested(_day(birth)),
         name=tuple((digested(group), *sorted(words[group])) for group in sorted(words)),
     )
 
@@ -169,8 +178,9 @@ def is_same_patient(patient_id: str, one: PatientMarks, other: PatientMarks) -> 
     """
     if not patient_id.strip() or contradictions(one, other):
         return False
-    is_stated = all((one.name, other.name, one.birth_date, other.birth_date))
-    return is_stated or _NUMBERED.search(patient_id) is not None
+    is_named = bool({each[0] for each in one.name} & {each[0] for each in other.name})
+    is_stated = is_named and one.birth_date and other.birth_date
+    return bool(is_stated) or _NUMBERED.search(patient_id) is not None
 
 
 def contradictions_within(said: Iterable[PatientMarks]) -> frozenset[PatientAttribute]:
@@ -189,10 +199,46 @@ def _both_and_other(one: str, other: str) -> bool:
 
 
 def _names_agree(one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]) -> bool:
-    """Whether each component group that both write has, in one of the two, all of the other."""
+    """Whether what both write in letters, or in one script, has in one of them all of the other."""
     mine, others = ({group[0]: frozenset(group[1:]) for group in each} for each in (one, other))
     shared = mine.keys() & others.keys()
     return all(mine[each] <= others[each] or others[each] <= mine[each] for each in shared)
+
+
+def _day(birth: str) -> str:
+    """The digits of a birth date, as DICOM orders them; none of one that is not known in full."""
+    text = birth.strip()
+    if found := _DAY_FIRST.fullmatch(text):
+        text = "".join(found.group(3, 2, 1))
+    elif found := _MONTH_FIRST.fullmatch(text):
+        text = "".join(found.group(3, 1, 2))
+    digits = re.sub(r"\D", "", text)
+    return "" if _PART_OF_DATE.fullmatch(digits) else digits
+
+
+def _said(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the words of a component group, each with what it may be compared with.
+
+    A name in ideographs is no other than in letters, whichever group either is in; nor is one in
+    whose place bytes of a wrong character set stand, but among such. An initial stands for the word
+    that it begins, so first letters are compared by themselves.
+    """
+    words = _words(name)
+    alphabets = [frozenset(map(_script, word)) & _ALPHABETS for word in words]
+    if _MISREAD.search(unicodedata.normalize("NFC", name)) or any(
+        len(each) > 1 for each in alphabets
+    ):
+        yield "misread", name.strip("^ ")
+        return
+    for word, of_word in zip(words, alphabets, strict=True):
+        kind = "letters" if of_word else _script(word[0])
+        if len(word) > 1 or not of_word:
+            yield kind, word
+        yield f"{kind} initial", word[0]
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]
 
 
 def _words(name: str) -> tuple[str, ...]:

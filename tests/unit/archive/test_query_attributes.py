@@ -1,6 +1,7 @@
 """What queries may ask of an object, read from its bytes as they came over the wire."""
 
 import json
+import struct
 from typing import Any
 
 import pytest
@@ -66,6 +67,36 @@ def test_a_name_is_read_in_its_three_groups_and_its_character_sets() -> None:
     assert values(dataset, "00100010") == [
         {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("character_set", "raw"),
+    [
+        ("ISO_IR 100", "Müller^Jörg".encode()),
+        ("", "Müller^Jörg".encode()),
+        ("iso_ir 192", "Müller^Jörg".encode()),
+        ("ISO_IR192", "Müller^Jörg".encode()),
+        ("utf-8", "Müller^Jörg".encode()),
+        ("", "Müller^Jörg".encode("latin-1")),
+    ],
+)
+def test_a_name_is_read_alike_where_its_character_set_is_named_wrongly(
+    character_set: str, raw: bytes
+) -> None:
+    written = (
+        (0x0008, 0x0005, b"CS", character_set.encode()),
+        (0x0008, 0x0016, b"UI", b"1.2"),
+        (0x0008, 0x0018, b"UI", b"1.2.3"),
+        (0x0010, 0x0010, b"PN", raw),
+        (0x0020, 0x000D, b"UI", b"1.2.4"),
+        (0x0020, 0x000E, b"UI", b"1.2.5"),
+    )
+    data = b"".join(
+        struct.pack("<HH2sH", group, number, vr, len(value)) + value
+        for group, number, vr, value in written
+    )
+    found = json.loads(read_header(data, ExplicitVRLittleEndian).attributes.study)
+    assert found["00100010"]["Value"] == [{"Alphabetic": "Müller^Jörg"}]
 
 
 def with_bytes(keyword: str, value: bytes) -> Dataset:

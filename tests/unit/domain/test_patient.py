@@ -37,6 +37,17 @@ def said(study: str = STUDY, **changes: Any) -> PatientMarks:
         said(name=""),
         said(name={"Alphabetic": "Doe^Jane", "Ideographic": "山田^太郎"}),
         said(name={"Ideographic": "山田^太郎"}),
+        said(name="山田^太郎"),
+        said(name="Doe^J."),
+        said(name={"Alphabetic": "Doe^Jane", "Ideographic": "Дое^Джейн"}),
+        said(name="ÄãºÃ^±±¾©"),  # GBK, read as Latin 1
+        said(name="\ufffd\ufffd^Jane"),
+        said(birth="31.01.1960"),
+        said(birth="01/31/1960"),
+        said(birth="1960"),
+        said(birth="196001"),
+        said(birth="19600000"),
+        said(birth="00000000"),
     ],
 )
 def test_another_spelling_or_a_missing_value_makes_no_other_patient(other: PatientMarks) -> None:
@@ -71,7 +82,14 @@ def test_letters_that_ascii_lacks_and_apostrophes_make_no_other_patient(
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Łukasz^Jan", "Tukasz^Jan"), ("Иванов^Иван", "Ivanov^Ivan")]
+    ("one", "other"),
+    [
+        ("Łukasz^Jan", "Tukasz^Jan"),
+        ("Иванов^Иван", "Ivanov^Ivan"),
+        ("Doe^Jane", "Doe^K."),
+        ("Doe^J", "Doe^K"),
+        ("ÄãºÃ^±±¾©", "ÄãºÃ^ÉÏº£"),
+    ],
 )
 def test_another_letter_or_script_in_one_group_waits_for_a_person(one: str, other: str) -> None:
     assert contradictions(said(name=one), said(name=other)) == {PatientAttribute.NAME}
