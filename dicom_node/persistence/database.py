@@ -22,7 +22,7 @@ def make_engine(url: str) -> sa.Engine:
     """Return an engine for ``url``; an SQLite file's folder is made when it is missing.
 
     SQLite runs with a write-ahead log, so that readers never wait, and with full synchronisation,
-    so that what is committed survives a power cut.
+    so that what is committed survives a power cut (but see `repeatable`).
 
     Raises
     ------
@@ -36,6 +36,19 @@ def make_engine(url: str) -> sa.Engine:
     return engine
 
 
+def repeatable(engine: sa.Engine) -> sa.Engine:
+    """Return the same engine for what is done again from elsewhere should a power cut undo it.
+
+    Its commits to SQLite are not waited for until they are on the disk; the next one of anybody
+    that is takes them along. Whatever else stops the node undoes none. What is left after a power
+    cut is what there was at one moment: never a later commit without those before it. PostgreSQL
+    makes all of them durable.
+    """
+    return engine.execution_options(**{_REPEATABLE: True})
+
+
+_REPEATABLE = "dicom_node_repeatable"
+_FULL, _NORMAL = "FULL", "NORMAL"
 # Twenty people at once keep more connections busy than SQLAlchemy's five; one that is beyond those
 # kept is opened anew for each request, which takes longer than what it is for.
 _POOL: Mapping[str, Any] = {"pool_size": 12, "max_overflow": 8}
@@ -152,7 +165,14 @@ def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
 def _tune_workflow_store(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = "IMMEDIATE"
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    # A power cut may undo the last notes of what was done, and that is done again then: steps give
+    # the same when they are repeated, and salvage begins anew what no note is left of.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     if sqlite3.sqlite_version_info < (3, 42):
@@ -169,5 +189,15 @@ def _unixepoch(modifier: str) -> float:
 def _begin_immediate(connection: sa.Connection) -> None:
     # A transaction that reads first and writes later would otherwise fail with "database is
     # locked" at its first write whenever another process wrote in between.
-    read_only = connection.get_execution_options().get("read_only", False)
+    options = connection.get_execution_options()
+    read_only = options.get("read_only", False)
+    if not read_only:
+        _synchronise(connection, _NORMAL if options.get(_REPEATABLE, False) else _FULL)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _synchronise(connection: sa.Connection, way: str) -> None:
+    """Have the next commit wait for the disk (FULL), or not; it holds for as long as it is open."""
+    if connection.info.get(_REPEATABLE, _FULL) != way:
+        connection.exec_driver_sql(f"PRAGMA synchronous={way}")
+        connection.info[_REPEATABLE] = way

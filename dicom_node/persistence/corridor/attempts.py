@@ -6,14 +6,18 @@ import sqlalchemy as sa
 
 from dicom_node.isolation.attempts import Attempts
 from dicom_node.persistence.corridor.tables import ATTEMPTS
+from dicom_node.persistence.database import repeatable
 from dicom_node.persistence.upsert import insert_or_ignore
 
 
 class AttemptTable:
-    """Keeps attempts in the database; a row is there while work is under way, or was cut off."""
+    """Keeps attempts in the database; a row is there while work is under way, or was cut off.
+
+    After a power cut, which the work has not caused, one attempt may be counted less.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine = repeatable(engine)
 
     def begin(self, subject: str, study_instance_uid: str) -> Attempts:
         """Count one more attempt unless they are spent; return what there was before."""

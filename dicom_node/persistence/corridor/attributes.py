@@ -19,6 +19,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
     STUDY_ATTRIBUTES,
 )
 from dicom_node.persistence.corridor.tables import EVIDENCE, INSTANCES, IS_HELD, IS_REMOVED
+from dicom_node.persistence.database import repeatable
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from dicom_node.query.columns import column_values
 from dicom_node.query.json_model import JsonEntity
@@ -64,6 +65,7 @@ class AttributeStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._repeatable = repeatable(engine)
 
     def count(self) -> int:
         """Return how many rows are not described."""
@@ -114,7 +116,7 @@ class AttributeStore:
         ]
         evidence = [found for row, found in read if row.is_evidence and found is not None]
         lost = [row.sop_instance_uid for row, found in read if row.is_evidence and found is None]
-        with self._engine.begin() as connection:
+        with self._repeatable.begin() as connection:
             keep_attributes(connection, received)
             keep_attributes(connection, evidence, anew=True)
             _forget(connection, lost)

@@ -26,6 +26,7 @@ from dicom_node.persistence.corridor.tables import (
     REMARKS,
     STUDIES,
 )
+from dicom_node.persistence.database import repeatable
 from dicom_node.persistence.upsert import insert_or_ignore
 
 # More parameters than this in one statement are too many for some SQLite builds.
@@ -39,6 +40,7 @@ class StudyIndex:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._repeatable = repeatable(engine)
 
     def record(
         self, instances: Sequence[ReceivedInstance], *, sender: str | None = None
@@ -54,12 +56,15 @@ class StudyIndex:
 
         What the node fetches as a prior is one, and is not received.
 
+        A power cut may undo the last of it: the archive, whose objects are durable, is read for
+        what is missing here at the next start.
+
         Returns
         -------
         frozenset of str
             The studies that have new instances and therefore are being received (again).
         """
-        with self._engine.begin() as connection:
+        with self._repeatable.begin() as connection:
             known = _digests(connection, [each.sop_instance_uid for each in instances])
             fresh: dict[str, ReceivedInstance] = {}
             conflicts: list[ReceivedInstance] = []

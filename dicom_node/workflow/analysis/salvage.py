@@ -5,7 +5,7 @@ row could not say so: a step met an error that nobody foresaw, the database was 
 workflows was lost, or a version of the node began it whose workflows this one does not run. A sweep
 asks the workflow store, in one query, what became of the workflows that studies name, and repairs
 the rows of dead ones: a study has failed, and says so, or is analysed anew where another version
-left it.
+left it or the store knows nothing of it, as after a power cut.
 
 Nothing is done twice at a time: what is alive is left alone, what another version might run is
 cancelled first, and every repair holds only for a row that is still as it was when it was read.
@@ -18,6 +18,7 @@ from dicom_node.workflow.analysis.giving_up import GivingUp
 from dicom_node.workflow.ports import Fate, Life, StudyStore, Workflows
 
 _LOG = logging.getLogger(__name__)
+_UNKNOWN = "the workflow store does not know the analysis that was begun: it is begun anew"
 _LEFT = "begun by another version of the node, which does not go on with it"
 
 
@@ -47,10 +48,15 @@ class Salvage:
         if left:
             self._workflows.cancel(left)
         for study, workflow in claims.items():
-            self._repair(study, workflow, fates.get(workflow, Fate(life=Life.ENDED)))
+            self._repair(study, workflow, fates.get(workflow))
 
-    def _repair(self, study: str, workflow: str, fate: Fate) -> None:
-        if fate.life is Life.LEFT:
+    def _repair(self, study: str, workflow: str, fate: Fate | None) -> None:
+        if fate is None:
+            # It had begun before the study was claimed: the store has lost it.
+            _LOG.warning("study released study=%s reason=%r", study, _UNKNOWN)
+            self._completion.release(study, workflow)
+            self._completion.expect(study)
+        elif fate.life is Life.LEFT:
             _LOG.warning("study released study=%s reason=%r", study, _LEFT)
             self._completion.release(study, workflow)
         elif fate.life is Life.ENDED:
