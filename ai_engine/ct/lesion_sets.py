@@ -69,6 +69,35 @@ def compose_lesions(
         If ``out`` is not empty, a volume can't be read or has no lungs, a patient is named that
         there is no volume of, or a part is left empty.
     """
+    given = part_of_each(sources, out, parts)
+    for folder in ("studies/CT-0", "studies/CT-1", "masks"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    rows: list[tuple[str, Split, str]] = []
+    for at, (path, patient) in enumerate(given):
+        chest = read_chest(path)
+        for copy in range(copies + 1):
+            name = f"study_{len(rows) + 1:04}"
+            _write_copy(
+                chest, out, name, np.random.default_rng((seed, at, copy)), ill=copy < copies
+            )
+            rows.append((name, parts.get(patient, Split.TRAIN), patient))
+    with (out / SPLIT).open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(("study", "part", "patient"))
+        table.writerows(rows)
+    return {part: sum(row[1] is part for row in rows) for part in Split}
+
+
+def part_of_each(
+    sources: Sequence[Path], out: Path, parts: Mapping[str, Split]
+) -> tuple[tuple[Path, str], ...]:
+    """The volumes of a set that is to be made, each with its patient.
+
+    Raises
+    ------
+    DatasetError
+        If ``out`` is not empty, a patient is named that there is no volume of, or a part is empty.
+    """
     names = {path: path.name.split(".")[0] for path in sources}
     if strange := sorted(set(parts) - set(names.values())):
         raise DatasetError(f"there is no volume of {strange[0]} among {', '.join(names.values())}")
@@ -79,26 +108,11 @@ def compose_lesions(
         )
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out}: is not empty; give a new folder")
-    for folder in ("studies/CT-0", "studies/CT-1", "masks"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    rows: list[tuple[str, Split, str]] = []
-    for at, (path, patient) in enumerate(names.items()):
-        chest = read_chest(path)
-        for copy in range(copies + 1):
-            name = f"study_{len(rows) + 1:04}"
-            _write_copy(
-                chest, out, name, np.random.default_rng((seed, at, copy)), ill=copy < copies
-            )
-            rows.append((name, given[patient], patient))
-    with (out / SPLIT).open("w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream)
-        table.writerow(("study", "part", "patient"))
-        table.writerows(rows)
-    return {part: sum(row[1] is part for row in rows) for part in Split}
+    return tuple(names.items())
 
 
-def read_chest(path: Path) -> ChestVolume:
-    """Read a volume and its lungs, cut to the slices that have some.
+def read_chest(path: Path, *, margin: int = MARGIN) -> ChestVolume:
+    """Read a volume and its lungs, cut to the slices that have some and ``margin`` beyond.
 
     Raises
     ------
@@ -112,7 +126,7 @@ def read_chest(path: Path) -> ChestVolume:
     slices = np.flatnonzero(chest.lungs.any(axis=(1, 2)))
     if not len(slices):
         raise DatasetError(f"{path}: no lungs are found in it; leave it out")
-    kept = slice(max(int(slices[0]) - MARGIN, 0), int(slices[-1]) + MARGIN + 1)
+    kept = slice(max(int(slices[0]) - margin, 0), int(slices[-1]) + margin + 1)
     return _reduced(chest, kept)
 
 
@@ -127,13 +141,13 @@ def _of_archive(path: Path) -> ChestVolume:
             f"{path}: no archive of a volume with hu, lungs, zooms and affine ({error})"
         ) from error
     return ChestVolume(
-        hounsfield=_from_head(values, turns).astype(np.int16),
-        lungs=_from_head(lungs, turns) > 0,
+        hounsfield=from_head(values, turns).astype(np.int16),
+        lungs=from_head(lungs, turns) > 0,
         spacing=(along, down, across),
     )
 
 
-def _from_head(values: npt.NDArray[Any], turns: Sequence[int]) -> npt.NDArray[Any]:
+def from_head(values: npt.NDArray[Any], turns: Sequence[int]) -> npt.NDArray[Any]:
     """An array (x, y, z) as (slices from head, rows to the back, columns to the left).
 
     ``turns`` are 1 where an axis grows to the right, to the front and to the head (NIfTI).

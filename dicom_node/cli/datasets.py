@@ -73,6 +73,37 @@ def lesions(
     run.console.print(f"Drawn into {out}: {said} studies.", highlight=False)
 
 
+@commands.command("bones")
+def bones(
+    context: typer.Context,
+    volume: Annotated[
+        list[Path],
+        typer.Argument(help="Chest CTs: NIfTI, NumPy archives, or folders of a DICOM series."),
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the data set.", file_okay=False)],
+    valid: Annotated[list[str], typer.Option(help="Patients to validate on, by file name.")],
+    test: Annotated[list[str], typer.Option(help="Patients to test on, by file name.")],
+    pairs: Annotated[int, typer.Option(min=10, help="Pairs to train on.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of what is random.")] = 1,
+) -> None:
+    """Project chest CTs with and without the bones of the chest wall, to train bone suppression.
+
+    Thin slices without contrast medium show ribs best; archives may hold what is bone.
+    """
+    # NumPy, OpenCV and NIfTI: only this command pays for them.
+    from ai_engine.ct.bone_sets import compose_bones  # noqa: PLC0415
+    from ai_engine.datasets.cxr import Split  # noqa: PLC0415 - the same
+
+    run = invocation(context)
+    parts = dict.fromkeys(valid, Split.VALID) | dict.fromkeys(test, Split.TEST)
+    try:
+        counts = compose_bones(volume, out, parts=parts, pairs=pairs, seed=seed)
+    except AiEngineError as error:
+        raise ModelUnavailableError(str(error)) from error
+    said = ", ".join(f"{count} {part.value}" for part, count in counts.items())
+    run.console.print(f"Projected into {out}: {said} pairs.", highlight=False)
+
+
 @commands.command("nsclc")
 def nsclc(
     context: typer.Context,

@@ -10,6 +10,7 @@ from ai_engine.kinds.bones.dataset import BonePair
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.geometry import FloatImage, content_region, fitted
 from ai_engine.training.augmentation import random_affine
+from ai_engine.training.image_batches import epoch_order
 from ai_engine.training.recipe import Recipe
 from ai_engine.training.shown_content import cut, reduced, reduction, warped
 
@@ -46,6 +47,20 @@ def bone_batches(
     for start in range(0, len(order) - count + 1, count):
         moved = [_moved(pairs[index], recipe, size, rng) for index in order[start : start + count]]
         yield _signed(moved)
+
+
+def patch_batches(
+    pairs: Sequence[LoadedPair], recipe: Recipe, side: int, epoch: int
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """One epoch's batches of patches of views: float32 (n, side, side, 1) each, moved alike."""
+    rng = np.random.default_rng((recipe.seed, epoch, 2))
+    for chosen in epoch_order(len(pairs), recipe, epoch):
+        patches = []
+        for index in chosen:
+            views = _moved(pairs[index], recipe, recipe.input_size, rng)
+            top, left = rng.integers(0, recipe.input_size - side + 1, 2)
+            patches.append([view[top : top + side, left : left + side] for view in views])
+        yield _signed([(radiograph, bones) for radiograph, bones in patches])
 
 
 def plain_pairs(pairs: Sequence[LoadedPair], size: int) -> tuple[FloatArray, FloatArray]:

@@ -4,11 +4,15 @@ radiographs/    grayscale images, or DICOM
 bones/          for each, what it shows of bone, of the same name and size; or
 suppressed/     for each, the same without its bones: what is missing are the bones
 
-What stands before a name's first underscore is the patient, who is in one part of the split only.
+split.csv       patient, part; may be absent
+
+What stands before a name's first underscore is the patient, who is in one part of the split only:
+the one that ``split.csv`` names, by a hash without it.
 """
 
+import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -25,6 +29,7 @@ from ai_engine.preprocessing.radiograph import read_radiograph
 RADIOGRAPHS = "radiographs"
 BONES = "bones"
 SUPPRESSED = "suppressed"
+SPLIT = "split.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,7 @@ class BonePair:
     radiograph: Path
     counterpart: Path
     is_suppressed: bool
+    part: Split | None = None
 
     @property
     def patient(self) -> str:
@@ -43,7 +49,7 @@ class BonePair:
     @property
     def split(self) -> Split:
         """Which part of the data it belongs to."""
-        return split_of(self.patient, TRAIN_VALID)
+        return self.part or split_of(self.patient, TRAIN_VALID)
 
     def read(self) -> tuple[FloatImage, FloatImage]:
         """The radiograph and its bones, float32 (rows, columns) from 0 to 1.
@@ -68,7 +74,8 @@ def read_bone_pairs(folder: Path) -> tuple[BonePair, ...]:
     Raises
     ------
     DatasetError
-        If there are no radiographs, one has no counterpart, or a part of the split is empty.
+        If there are no radiographs, one has no counterpart, a part of the split is empty, or
+        ``split.csv`` leaves a patient out.
     """
     images = sorted(path for path in (folder / RADIOGRAPHS).glob("*") if path.is_file())
     if not images:
@@ -89,14 +96,33 @@ def _pairs(folder: Path, images: list[Path]) -> Iterator[BonePair]:
     is_suppressed = not (folder / BONES).is_dir()
     place = folder / (SUPPRESSED if is_suppressed else BONES)
     others = {path.stem: path for path in sorted(place.glob("*"))}
+    parts = _stated_parts(folder / SPLIT)
     for image in images:
         if image.stem not in others:
             raise DatasetError(
                 f"{place / image.name}: missing; add the counterpart or take the radiograph out"
             )
-        yield BonePair(
+        pair = BonePair(
             radiograph=image, counterpart=others[image.stem], is_suppressed=is_suppressed
         )
+        if parts and pair.patient not in parts:
+            raise DatasetError(
+                f"{folder / SPLIT}: says nothing of {pair.patient}; add that patient"
+            )
+        yield replace(pair, part=parts.get(pair.patient))
+
+
+def _stated_parts(path: Path) -> dict[str, Split]:
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    try:
+        return {row["patient"]: Split(row["part"]) for row in rows}
+    except (KeyError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: {error}; give columns patient and part, of {', '.join(Split)}"
+        ) from error
 
 
 def _grey(path: Path) -> FloatImage:

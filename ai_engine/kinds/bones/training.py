@@ -33,7 +33,86 @@ LIMITATIONS = (
 )
 
 
-class BoneTrainer(PublishedTrainer):
+class BonePairTrainer(PublishedTrainer):
+    """What is alike in all networks that learn bones from pairs."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Sequence[BonePair],
+        *,
+        folder: Path,
+        models: RunModels = NO_MODELS,
+    ) -> None:
+        """Read the pairs.
+
+        Raises
+        ------
+        DatasetError
+            If a pair can't be read.
+        """
+        super().__init__(recipe, data, folder=folder, models=models)
+        self._train, self._valid = (
+            load_pairs([pair for pair in data if pair.split is split])
+            for split in (Split.TRAIN, Split.VALID)
+        )
+
+    @staticmethod
+    def read(folder: Path, layout: str) -> Sequence[BonePair]:
+        """Read pairs of radiographs and bones."""
+        del layout
+        return read_bone_pairs(folder)
+
+    @property
+    def measured_on(self) -> Split:
+        """The part that the card's figures are of: the test part, where there is one."""
+        tested = any(pair.split is Split.TEST for pair in self.data)
+        return Split.TEST if tested else Split.VALID
+
+    def serve(self) -> None:
+        """Put the chosen weights into the network that is served, if it is another."""
+
+    def finish(self) -> None:
+        """Draw the bones of the measured part: float32 (pairs, size, size) from 0 to 1."""
+        super().finish()
+        self.serve()
+        chosen = [pair for pair in self.data if pair.split is self.measured_on]
+        pairs = self._valid if self.measured_on is Split.VALID else load_pairs(chosen)
+        radiographs, bones = plain_pairs(pairs, self.recipe.input_size)
+        shown = (radiographs, bones, drawn(self.network, radiographs))
+        self.radiographs, self.bones, self.made_bones = (_positive(one) for one in shown)
+
+    def drawn(self, out: Path) -> Sequence[Path]:
+        """Some radiographs with their bones and those that were drawn."""
+        path = out / "samples.png"
+        _draw_samples(self.radiographs, self.bones, self.made_bones, path)
+        return (path,)
+
+    def described(self) -> dict[str, Any]:
+        """What may be believed of drawn bones."""
+        counts = ", ".join(
+            f"{sum(pair.split is split for pair in self.data)} {split.value}"
+            for split in Split
+            if any(pair.split is split for pair in self.data)
+        )
+        return {
+            "title": "Bone subtraction",
+            "flip_averaging": True,
+            "limitations": LIMITATIONS,
+            "refuses": FRONTAL_ONLY,
+            "data": f"pairs of radiographs and bones, split by patient: {counts}",
+        }
+
+    def judged(self, draft: ModelCard) -> tuple[tuple[Label, ...], tuple[Metric, ...]]:
+        """How far drawn bones are from real ones."""
+        del draft
+        name = self.recipe.labels[0]
+        label = Label(name=name, title=name, threshold=DEFAULT_THRESHOLD)
+        errors = list(self.made_bones - self.bones)
+        return (label,), tuple(bone_metrics(errors, self.bones, self.measured_on))
+
+
+class BoneTrainer(BonePairTrainer):
     """Trains the coarsest scale, then each finer one together with those below it."""
 
     keeps_best = False
@@ -56,18 +135,8 @@ class BoneTrainer(PublishedTrainer):
         super().__init__(recipe, data, folder=folder, models=models)
         # Steps made by hand, without loss scaling: half precision would lose small gradients.
         keras.mixed_precision.set_global_policy("float32")
-        self._train, self._valid = (
-            load_pairs([pair for pair in data if pair.split is split])
-            for split in (Split.TRAIN, Split.VALID)
-        )
         self._scales = scales_of(recipe.architecture, recipe.input_size)
         self._gan = self._built(0)
-
-    @staticmethod
-    def read(folder: Path, layout: str) -> Sequence[BonePair]:
-        """Read pairs of radiographs and bones."""
-        del layout
-        return read_bone_pairs(folder)
 
     @property
     def stages(self) -> tuple[int, ...]:
@@ -122,40 +191,6 @@ class BoneTrainer(PublishedTrainer):
     def variables(self) -> Mapping[str, list[Any]]:
         """Those of all networks and optimisers."""
         return {"gan": self._gan.variables}
-
-    def finish(self) -> None:
-        """Draw the bones of the validation part: float32 (valid, size, size) from 0 to 1."""
-        radiographs, bones = plain_pairs(self._valid, self.recipe.input_size)
-        shown = (radiographs, bones, drawn(self.network, radiographs))
-        self.radiographs, self.bones, self.made_bones = (_positive(one) for one in shown)
-
-    def drawn(self, out: Path) -> Sequence[Path]:
-        """Some radiographs with their bones and those that were drawn."""
-        path = out / "samples.png"
-        _draw_samples(self.radiographs, self.bones, self.made_bones, path)
-        return (path,)
-
-    def described(self) -> dict[str, Any]:
-        """What may be believed of drawn bones."""
-        counts = ", ".join(
-            f"{sum(pair.split is split for pair in self.data)} {split.value}"
-            for split in (Split.TRAIN, Split.VALID)
-        )
-        return {
-            "title": "Bone subtraction",
-            "flip_averaging": True,
-            "limitations": LIMITATIONS,
-            "refuses": FRONTAL_ONLY,
-            "data": f"pairs of radiographs and bones, split by patient: {counts}",
-        }
-
-    def judged(self, draft: ModelCard) -> tuple[tuple[Label, ...], tuple[Metric, ...]]:
-        """How far drawn bones are from real ones."""
-        del draft
-        name = self.recipe.labels[0]
-        label = Label(name=name, title=name, threshold=DEFAULT_THRESHOLD)
-        errors = list(self.made_bones - self.bones)
-        return (label,), tuple(bone_metrics(errors, Split.VALID))
 
 
 def drawn(generator: Any, radiographs: FloatArray) -> FloatArray:
