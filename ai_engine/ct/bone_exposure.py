@@ -53,7 +53,7 @@ def varied(soft: Projection, bones: Sequence[Projection], rng: np.random.Generat
     rng
         Decides all that is random.
     """
-    chosen = bones[rng.integers(len(bones))]
+    chosen = bones[int(rng.integers(len(bones)))]
     added = chosen.bones if chosen is soft else _fitting(chosen, soft, rng)
     tissue = _bent(soft.soft, rng, rng.uniform(0, 5))
     added = _bent(added, rng, rng.uniform(0, 5))
@@ -114,8 +114,8 @@ def _details(rng: np.random.Generator) -> FloatImage:
         for _ in range(rng.integers(1, LARGEST_LINES + 1)):
             made += _line(rng)
     if rng.random() < 0.7:
-        grain = rng.normal(0, 1, made.shape).astype(np.float32)
-        grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.8, 2.5))
+        noise = rng.normal(0, 1, made.shape).astype(np.float32)
+        grain = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.8, 2.5))
         made += grain / grain.std() * np.float32(rng.uniform(0, 0.12))
     return made
 

@@ -148,6 +148,8 @@ def _dense(values: npt.NDArray[np.float32], chest: ChestVolume) -> Mask:
 
 def _cage(bones: Mask, chest: ChestVolume) -> Mask:
     """Bone and its rim, without the spine and without what lies between the lungs."""
+    if not bones.any():
+        return bones
     near = dilate(bones, RIM, chest.spacing)
     return near & ~_spine(bones, chest) & ~_between(chest)
 

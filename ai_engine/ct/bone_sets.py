@@ -80,7 +80,7 @@ def compose_bones(
         part = parts.get(patient, Split.TRAIN)
         views = [
             chest.project(rng)
-            for _ in range(VIEWS if part is Split.TRAIN else max(pairs // TESTED, 1))
+            for _ in range(min(VIEWS, pairs) if part is Split.TRAIN else max(pairs // TESTED, 1))
         ]
         if part is Split.TRAIN:
             trained[patient] = (views, chest.spacing[0] <= FINE)
@@ -132,12 +132,12 @@ def _mixed(
     """A pair of the training part, and whose lungs and bones it shows."""
     names = list(trained)
     fine = [name for name in names if trained[name][1]] or names
-    name = names[rng.integers(len(names))]
+    name = names[int(rng.integers(len(names)))]
     views = trained[name][0]
-    soft = views[rng.integers(len(views))]
+    soft = views[int(rng.integers(len(views)))]
     if name in fine and rng.random() < OWN:
         return name, varied(soft, [soft], rng)
-    other = fine[rng.integers(len(fine))]
+    other = fine[int(rng.integers(len(fine)))]
     return (name if other == name else f"{name}+{other}"), varied(soft, trained[other][0], rng)
 
 

@@ -109,7 +109,7 @@ class BonePairTrainer(PublishedTrainer):
         name = self.recipe.labels[0]
         label = Label(name=name, title=name, threshold=DEFAULT_THRESHOLD)
         errors = list(self.made_bones - self.bones)
-        return (label,), tuple(bone_metrics(errors, self.bones, self.measured_on))
+        return (label,), tuple(bone_metrics(errors, list(self.bones), self.measured_on))
 
 
 class BoneTrainer(BonePairTrainer):

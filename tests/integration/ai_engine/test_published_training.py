@@ -301,3 +301,28 @@ def test_bones_are_learned_in_full_precision_whatever_the_session_computes_in(
     assert [entry["size"] for entry in history] == [32, 64]
     assert np.isfinite(trainer.made_bones).all()
     assert keras.mixed_precision.dtype_policy().name == before
+
+
+def test_bones_of_the_test_part_are_measured_after_learning_from_patches(tmp_path: Path) -> None:
+    from ai_engine.kinds.bones.pair_training import BoneUnetTrainer  # noqa: PLC0415 - TensorFlow
+
+    folder = write_pairs(tmp_path / "pairs", patients=6)
+    parts = ["train"] * 4 + ["valid", "test"]
+    rows = [f"p{patient:02d},{part}" for patient, part in enumerate(parts)]
+    (folder / "split.csv").write_text("\n".join(["patient,part", *rows]))
+    recipe = dataclasses.replace(
+        load_recipe("bones-projected"),
+        input_size=64,
+        epochs=2,
+        batch_size=2,
+        steps_per_epoch=8,
+    )
+    with tensorflow_session(seed=1, precision="float32"):
+        trainer = BoneUnetTrainer(recipe, read_bone_pairs(folder), folder=tmp_path)
+        history = trainer.run(resume=False, progress=lambda _: None)
+    assert history[1]["valid_loss"] < history[0]["valid_loss"]
+    assert trainer.measured_on is Split.TEST
+    assert trainer.made_bones.shape == (1, 64, 64)
+    # Ribs are where they are drawn: what is left of them is less than what there was.
+    left = np.abs(trainer.made_bones - trainer.bones).mean()
+    assert left < np.abs(trainer.bones).mean()

@@ -13,6 +13,7 @@ import numpy as np
 import openvino
 
 from ai_engine.kinds.bones import network as bone_gan
+from ai_engine.kinds.bones import unet as bone_unet
 from ai_engine.kinds.dual_view import network as dual_branch
 from ai_engine.kinds.with_header import head as opacity_head
 from ai_engine.models import alexnet, efficientnet, end_to_end, resnet, unet_vgg16, xception
@@ -28,6 +29,7 @@ def defaults() -> dict[str, Any]:
         "dual_branch": dual_branch.build_dual_branch(frontal_channels=3),
         "unet_vgg16": unet_vgg16.build_unet_vgg16(),
         "bone_generator": bone_gan.build_generator(),
+        "bone_unet": bone_unet.build_bone_unet(),
         "xception": xception.build_xception(),
         "opacity_head": opacity_head.build_opacity_head(),
     }
@@ -39,6 +41,7 @@ def small() -> dict[str, Any]:
         "efficientnetb4": efficientnet.build_efficientnet_b4(labels=3, size=32),
         "dual_branch": dual_branch.build_dual_branch(size=64),
         "bone_generator": bone_gan.build_generator(scales=(16, 32), channels=4),
+        "bone_unet": bone_unet.build_bone_unet(size=32),
     }
 
 

@@ -39,6 +39,7 @@ def test_outputs_have_the_papers_sizes(built: dict[str, Any]) -> None:
         ],
         "unet_vgg16": [[None, 256, 256, 1], [None, 8, 8, 512]],
         "bone_generator": [[None, side, side, 1] for side in (64, 128, 256, 512)],
+        "bone_unet": [[None, 256, 256, 1]],
         "xception": [[None, 3], [None, 10, 10, 2048]],
         "opacity_head": [[None, 1]],
     }  # fmt: skip
@@ -49,6 +50,7 @@ def test_exported_networks_take_batches_of_any_size(built: dict[str, Any]) -> No
         "efficientnetb4": [[2, 3], [2, 1, 1, 1792]],
         "dual_branch": [[2, 13], [2, 4, 4, 1024], [2, 4, 4, 1024], [2, 13], [2, 13]],
         "bone_generator": [[2, 16, 16, 1], [2, 32, 32, 1]],
+        "bone_unet": [[2, 32, 32, 1]],
     }
 
 

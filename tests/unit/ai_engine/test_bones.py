@@ -118,3 +118,17 @@ def test_batches_hold_bones_in_the_place_of_their_radiograph(tmp_path: Path) -> 
 def test_scales_double_from_the_coarsest() -> None:
     assert scales_of("bone_generator", 512) == (64, 128, 256, 512)
     assert scales_of("bone_generator_small", 64) == (32, 64)
+
+
+def test_a_table_says_which_patient_is_in_which_part(tmp_path: Path) -> None:
+    folder = write_pairs(tmp_path, patients=3)
+    table = folder / "split.csv"
+    table.write_text("patient,part\np00,train\np01,valid\np02,test\n")
+    pairs = read_bone_pairs(folder)
+    assert [pair.split for pair in pairs] == [Split.TRAIN, Split.VALID, Split.TEST]
+    table.write_text("patient,part\np00,train\np01,valid\n")
+    with pytest.raises(DatasetError, match="says nothing of p02; add that patient"):
+        read_bone_pairs(folder)
+    table.write_text("patient,part\np00,train\np01,valid\np02,later\n")
+    with pytest.raises(DatasetError, match="give columns patient and part"):
+        read_bone_pairs(folder)
