@@ -36,7 +36,7 @@ PAGES = {
     "start": "/overview/start",
     "deliveries": "/deliveries",
     "models": "/models",
-    "model": "/models/card?name=chest-radiograph&version=1.0.0",
+    "model": "/models/card?name=chest-radiograph&version=2.0.0",
     "routes": "/routes",
     "route": "/routes/entry?name=chest-radiograph",
     "route-explain": f"/routes/explain?study={ANALYSED}",
