@@ -13,7 +13,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui package images clean fuzz soak
+.PHONY: help demo tour serve test test-long test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui package images clean fuzz soak
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -30,15 +30,18 @@ tour: $(SERVING) ## Leave the whole product running with synthetic studies, for 
 serve: $(SERVING) ## Run the node with the settings in config/
 	@$(VENV)/bin/dicom-node serve
 
-test: $(TESTING) ## Lint, check types and layers, and run every test this machine can run
+test: $(TESTING) ## Lint, check types and layers, and run every test but the longest
 	@echo '── ruff'         && $(PY) -m ruff check $(PRESENT)
 	@echo '── format'       && $(PY) -m ruff format --check $(PRESENT)
 	@echo '── mypy'         && $(PY) -m mypy
 	@echo '── import-linter' && $(VENV)/bin/lint-imports --no-logo
-	@echo '── pytest'       && $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@echo '── pytest'       && $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long" $(PYTEST)
+
+test-long: $(TESTING) ## The tests that `make test` leaves out: trainings, and more of what it shows
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)
 
 test-unit: $(TESTING) ## Only the tests without peers, processes and networks
-	@$(PY) -m pytest tests/unit -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow and not peer' $(PYTEST)
+	@$(PY) -m pytest tests/unit -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow and not long and not peer' $(PYTEST)
 
 bench: $(TESTING) ## Print the benchmark table and write bench/results.json
 	@$(PY) -m bench

@@ -18,6 +18,7 @@ pytest_plugins = ["tests.peers.fixtures"]
 
 def pytest_configure() -> None:
     """Set the DICOM libraries up as every process of the node does, and let examples take time."""
+    gc.disable()  # until all is collected: what is imported and collected is no garbage
     set_up_dicom_libraries()
     # How long an example takes says what else the machine does, not what the code is.
     settings.register_profile("node", deadline=None)
@@ -51,3 +52,4 @@ def pytest_collection_finish() -> None:
     """Keep what has been imported and collected out of every later search for garbage."""
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -1,6 +1,7 @@
 """Studies with one odd header value each leave a result or a reason in the PACS, and none lies.
 
-``DICOM_NODE_ODD_HEADERS=200`` sends all two hundred; without it, one in five.
+``DICOM_NODE_ODD_HEADERS=200`` sends all two hundred; without it, one in five is sent by
+``make test-long``, and one in twenty by ``make test``.
 """
 
 import os
@@ -18,6 +19,7 @@ from tests.peers.objects import encoded
 from tests.peers.raw_scu import raw_scu
 
 COUNT = int(os.environ.get("DICOM_NODE_ODD_HEADERS", "40"))
+FEW = 10
 _VERDICTS = {codes.POSITIVE.value: "positive", codes.NEGATIVE.value: "negative"}
 # Reasons that say that something broke, or that the image is another one than it is.
 _LIES = {"R-FAILED": "analysis failed", "R-NOT-CHEST": "no frontal chest"}
@@ -29,10 +31,11 @@ _PATIENCE = 15
 
 # pydicom warns of values that are odd on purpose.
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("count", [FEW, pytest.param(COUNT, marks=pytest.mark.long)])
 def test_every_odd_header_leaves_a_result_or_a_reason_and_no_wrong_statement(
-    hospital: Hospital,
+    count: int, hospital: Hospital
 ) -> None:
-    studies = [plain_study(), *odd_studies(COUNT)]
+    studies = [plain_study(), *odd_studies(count)]
     _send(hospital, studies)
     for each in studies:
         hospital.node.settled(_uid(each), seconds=_PATIENCE * len(studies))

@@ -237,6 +237,7 @@ def test_others_are_analysed_while_one_hangs(hospital: Ward) -> None:
     assert "Analysis failed" in words_of(hospital.report(stuck))
 
 
+@pytest.mark.long
 def test_a_restart_in_the_midst_gives_no_third_attempt(tmp_path: Path) -> None:
     with ward(tmp_path) as made:
         study = made.send(asking_for("hang"))

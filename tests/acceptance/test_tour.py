@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.acceptance.running import CONFIG
 from tests.peers.process import program
@@ -79,6 +80,7 @@ def _runs(pid: int) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_the_tour_shows_every_kind_of_study_and_leaves_nothing(tmp_path: Path) -> None:
     program("Orthanc", "orthanc")
     with _tour(tmp_path / "cache") as (process, made):

@@ -26,6 +26,7 @@ def test_the_architectures_of_table_i_can_all_be_built() -> None:
     assert set(TABLE_I) <= set(architectures())
 
 
+@pytest.mark.long
 def test_trained_and_untrained_networks_stand_side_by_side(
     random_models: tuple[ModelRegistry, dict[str, str]], cache: Path, tmp_path: Path
 ) -> None:

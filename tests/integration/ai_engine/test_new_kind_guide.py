@@ -117,6 +117,7 @@ def test_a_new_kind_is_at_most_eight_files_in_one_folder_and_one_line(
     assert len({Path(path).parent for path in files}) == 1
 
 
+@pytest.mark.long
 def test_who_follows_the_guide_has_a_kind_that_is_measured_routed_served_and_trained(
     steps: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:

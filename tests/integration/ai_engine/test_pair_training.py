@@ -114,6 +114,7 @@ def test_a_data_set_that_knows_no_studies_is_refused(test_data: Path, tmp_path: 
         train(recipe=str(path), data=test_data / "cxr", out=tmp_path / "run")
 
 
+@pytest.mark.long
 def test_the_dual_branch_is_trained_and_published(
     chexpert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

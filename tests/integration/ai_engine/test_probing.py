@@ -82,6 +82,7 @@ def put(folder: Path, count: int, seed: int) -> None:
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.long
 def test_a_probe_is_fitted_published_and_served_as_it_was_measured(
     tmp_path: Path, lung_card: ModelCard
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_probe_is_fitted_published_and_served_as_it_was_measured(
     assert float(served[0]) == pytest.approx(float(measured), abs=2e-3)
 
 
+@pytest.mark.long
 def test_a_classifier_learns_to_attend_to_the_lungs(
     tmp_path: Path, lung_card: ModelCard, trained: ModelCard
 ) -> None:

@@ -17,14 +17,15 @@ from ai_engine.library.registry import ModelRegistry
 from ai_engine.library.weights_file import model_tensors, read_weights
 from ai_engine.training.recipe_file import load_recipe
 from dicom_node.errors import NodeError
+from tests.integration.ai_engine.eagerly import eagerly
 from tests.integration.ai_engine.shallow import shallow_densenets
 from tests.unit.cli.test_device_commands import dicom_node
 
 pytest.importorskip("keras")
-tensorflow = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
-from ai_engine.kinds.start_weights import start_network  # noqa: E402
-from ai_engine.models.catalogue import build  # noqa: E402 - Keras, where it is installed
+from ai_engine.kinds.start_weights import start_network
+from ai_engine.models.catalogue import build  # Keras, where it is installed
 
 # A rate this small leaves kernels as they were when training started.
 UNMOVED = (
@@ -72,12 +73,9 @@ def triage(chexpert: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setenv("COLUMNS", "300")
         recipe = folder / "triage.toml"
         recipe.write_text(TRIAGE + 'labels = ["No Finding"]\n')
-        tensorflow.config.run_functions_eagerly(True)  # tracing takes longer than the one step
-        try:
+        with eagerly():
             card = train(recipe=str(recipe), data=chexpert, out=folder / "triage")
             yield install_model(card.folder, folder / "data" / "models")
-        finally:
-            tensorflow.config.run_functions_eagerly(False)
 
 
 def train_dual(folder: Path, data: Path, text: str, *options: str) -> ModelCard:

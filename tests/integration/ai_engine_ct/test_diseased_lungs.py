@@ -30,6 +30,8 @@ WITHIN_AIM = [
     Disease(place=Place.BASAL, filling=Filling.DENSE_GLASS, share=0.30),
     Disease(place=Place.PATCHES, filling=Filling.FAINT_GLASS, share=0.20, lungs=BOTH),
 ]
+SHORT = (WITHIN_AIM[0], WITHIN_AIM[-1])
+"""One that hides a border, and one that hides none."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,13 @@ def lungs(volume: CtVolume) -> LungMasks:
     return find_lungs(volume)
 
 
-@pytest.mark.parametrize("disease", WITHIN_AIM, ids=[each.title for each in WITHIN_AIM])
+@pytest.mark.parametrize(
+    "disease",
+    [
+        pytest.param(each, id=each.title, marks=() if each in SHORT else pytest.mark.long)
+        for each in WITHIN_AIM
+    ],
+)
 def test_the_stated_share_of_disease_is_the_true_one(
     volume: CtVolume, lungs: LungMasks, disease: Disease
 ) -> None:
@@ -74,8 +82,8 @@ def test_haze_under_the_surface_too_thin_to_be_measured_has_no_grade(
 @pytest.mark.parametrize(
     ("filling", "share", "side"),
     [
-        (Filling.DENSE_GLASS, 0.05, RIGHT),
-        (Filling.DENSE_GLASS, 0.03, LEFT),
+        pytest.param(Filling.DENSE_GLASS, 0.05, RIGHT, marks=pytest.mark.long),
+        pytest.param(Filling.DENSE_GLASS, 0.03, LEFT, marks=pytest.mark.long),
         (Filling.FAINT_GLASS, 0.05, LEFT),
     ],
 )
@@ -166,8 +174,10 @@ def test_lungs_that_the_scanner_s_circle_cuts_off_are_measured_and_have_no_grade
     assert analysis.measurements[2].percentage == pytest.approx(0.0, abs=1.0)
 
 
-@pytest.mark.parametrize("hounsfield", [30, -480])
-@pytest.mark.parametrize(("radius", "share"), [(20.0, 1.4), (30.0, 4.7)])
+@pytest.mark.parametrize("hounsfield", [30, pytest.param(-480, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("radius", "share"), [(20.0, 1.4), pytest.param(30.0, 4.7, marks=pytest.mark.long)]
+)
 def test_a_ball_at_the_right_lung_s_centroid_is_found(
     volume: CtVolume, lungs: LungMasks, radius: float, share: float, hounsfield: int
 ) -> None:
@@ -191,7 +201,14 @@ def test_the_tumour_at_the_left_apex_is_found(analysis: CtAnalysis) -> None:
 
 
 @pytest.mark.parametrize(
-    ("thickness", "offset"), [(3.0, 0.0), (3.0, 1.0), (5.0, 0.0), (5.0, 2.5), (6.0, 0.0)]
+    ("thickness", "offset"),
+    [
+        pytest.param(3.0, 0.0, marks=pytest.mark.long),
+        (3.0, 1.0),
+        pytest.param(5.0, 0.0, marks=pytest.mark.long),
+        (5.0, 2.5),
+        pytest.param(6.0, 0.0, marks=pytest.mark.long),
+    ],
 )
 def test_thick_averages_show_nothing_that_thin_slices_do_not(
     volume: CtVolume, analysis: CtAnalysis, thickness: float, offset: float

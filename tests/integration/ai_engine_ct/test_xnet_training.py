@@ -20,6 +20,7 @@ from ai_engine.library.card import read_card, write_card
 from ai_engine.library.registry import verify_weights
 from ai_engine.training.checkpoint import load_checkpoint
 from ai_engine.training.recipe_file import load_recipe
+from tests.integration.ai_engine.eagerly import eagerly
 
 nibabel = pytest.importorskip("nibabel")
 pytest.importorskip("tensorflow")
@@ -123,13 +124,14 @@ def _cut_power_in_the_second_epoch() -> Callable[[dict[str, Any]], None]:
     return progress
 
 
+@pytest.mark.long
 def test_it_is_stopped_resumed_published_and_served(mosmed: Path, tmp_path: Path) -> None:
     from ai_engine.ct.slice_training import SliceTrainer  # noqa: PLC0415 - loads TensorFlow
 
     path, out = tmp_path / "tiny.toml", tmp_path / "run"
     path.write_text(TINY)
     studies, recipe = read_mosmed(mosmed), load_recipe(str(path))
-    with pytest.raises(_PowerCutError):
+    with eagerly(), pytest.raises(_PowerCutError):
         SliceTrainer(recipe, studies, folder=out).run(
             resume=True, progress=_cut_power_in_the_second_epoch()
         )

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 SCRIPT = Path(__file__).with_name("openvino_builds.py")
 ROOT = Path(__file__).parents[3]
 

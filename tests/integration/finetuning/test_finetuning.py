@@ -111,6 +111,7 @@ def order(champion: ModelCard, **changes: object) -> Order:
     return Order(**{**known, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_a_candidate_is_trained_compared_installed_promoted_and_taken_back(
     shop: Workshop, champion: ModelCard, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from tests.integration.sr_templates.validators import dciodvfy_errors
 from tests.unit.ai_engine.bone_layout import write_pairs
 
 pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be trained")
+pytestmark = pytest.mark.long
 
 RECIPE = """
 name = "tiny-bones"

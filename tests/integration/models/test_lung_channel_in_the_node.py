@@ -32,14 +32,13 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.host import ModelHost
 from sr_templates.evidence_kind import EvidenceKind
+from tests.integration.ai_engine.eagerly import eagerly
 from tests.integration.models.conftest import CONVERTED, Started
 from tests.integration.sr_templates.validators import dciodvfy_errors
 from tests.peers.data import dicom_folder
 from tests.unit.builders import an_instance
 
-tensorflow = pytest.importorskip(
-    "tensorflow", reason="TensorFlow is absent: nothing can be trained"
-)
+pytest.importorskip("tensorflow", reason="TensorFlow is absent: nothing can be trained")
 
 CONFIG = Path(__file__).parents[3] / "config"
 RECIPE = """
@@ -84,13 +83,10 @@ def card(run: Path) -> ModelCard:
         versions=read_active_versions(CONFIG / "models.toml"),
         cache=CONVERTED,
     )
-    tensorflow.config.run_functions_eagerly(True)  # tracing takes longer than the one step
-    try:
+    with eagerly():
         return train(
             recipe=str(run / "tiny.toml"), data=run / "data", out=run / "out", installed=installed
         )
-    finally:
-        tensorflow.config.run_functions_eagerly(False)
 
 
 def test_the_card_says_which_lungs_it_was_trained_with(card: ModelCard, run: Path) -> None:

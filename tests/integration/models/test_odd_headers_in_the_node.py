@@ -17,6 +17,7 @@ from tests.unit.ai_engine.odd_images import chest
 from tests.unit.ai_engine.test_odd_headers import CORRECTED, REFUSED
 
 BOXES, SCORES = ((24, 40, 56, 92),), (0.91,)
+SHORT = {"left-aligned 12 in 16", "LUT, descriptor and data SS", "MONOCHROME 2"}
 NATIVE = [
     "left-aligned 12 in 16",
     "High Bit 0",
@@ -53,7 +54,10 @@ def _codes(report: Dataset) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in NATIVE],
+)
 def test_a_corrected_header_leads_to_a_result_that_says_so(started: Started, name: str) -> None:
     change, said = CORRECTED[name]
     trial = started(lambda folder: write_box_model(folder, BOXES, SCORES))
@@ -76,13 +80,18 @@ def test_a_corrected_header_leads_to_a_result_that_says_so(started: Started, nam
     "name",
     [
         "Rescale Slope 0",
-        "Rescale Slope of words",
-        "left- or right-aligned",
         "Columns one too few",
-        "Photometric Interpretation and shape missing",
-        "LUT without data",
-        "Number of Frames of words",
-        "Bits Allocated of words",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in (
+                "Rescale Slope of words",
+                "left- or right-aligned",
+                "Photometric Interpretation and shape missing",
+                "LUT without data",
+                "Number of Frames of words",
+                "Bits Allocated of words",
+            )
+        ),
     ],
 )
 def test_a_header_without_one_meaning_leads_to_its_reason(started: Started, name: str) -> None:

@@ -150,6 +150,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             parts.repositories.close()
 
 
+@pytest.mark.long
 def test_each_study_is_analysed_once_whatever_becomes_of_hosts_and_database(site: Site) -> None:
     with working(site, 0) as first, working(site, 1):
         held = site.folder / "w0" / HELD

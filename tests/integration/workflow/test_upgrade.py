@@ -223,11 +223,11 @@ def require_no_pickle(store: Store) -> None:
     ("store", "kind", "goes_on"),
     [
         ("sqlite", "fewer fields", True),
-        ("sqlite", "other names", False),
-        ("sqlite", "other order", False),
+        pytest.param("sqlite", "other names", False, marks=pytest.mark.long),
+        pytest.param("sqlite", "other order", False, marks=pytest.mark.long),
         ("sqlite", "pickles", False),
         pytest.param("postgresql", "fewer fields", True, marks=pytest.mark.peer),
-        pytest.param("postgresql", "pickles", False, marks=pytest.mark.peer),
+        pytest.param("postgresql", "pickles", False, marks=[pytest.mark.peer, pytest.mark.long]),
     ],
     indirect=["store"],
 )
