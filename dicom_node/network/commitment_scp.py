@@ -39,7 +39,7 @@ from dicom_node.network.commitment_data import (
 )
 from dicom_node.network.errors import UnusableCommitmentError
 from dicom_node.network.logs import fields
-from dicom_node.network.reactor import ReceivingAssociation
+from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.sources import CommitmentSource, OnceMade, SourceOfCommitments
 from dicom_node.network.status import (
     INVALID_ARGUMENT,

@@ -1,4 +1,8 @@
-"""A data set while it is received: in memory up to a size, then on disk, then not at all."""
+"""What comes in pieces and is read as a whole: in memory up to a size, then on disk, then not.
+
+That are data sets of messages other than C-STORE, and files that a browser uploads; objects that
+are stored are written while they come (``received_object``).
+"""
 
 import mmap
 import tempfile
@@ -7,7 +11,7 @@ from io import BytesIO
 from typing import IO, Any
 
 IN_MEMORY = 16 * 2**20
-"""Bytes of an unfinished object that stay in memory: a radiograph, but no series of frames."""
+"""Bytes that stay in memory: any query, and an uploaded radiograph, but no series of frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,8 @@ from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.network.logs import ForwardingHandler, fields
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.query_scp import QueryScp
-from dicom_node.network.reactor import Reactor, ReceivingAssociation, Service, Services
+from dicom_node.network.reactor import Reactor
+from dicom_node.network.receiving_association import ReceivingAssociation, Service, Services
 from dicom_node.network.report_scp import ReportScp
 from dicom_node.network.retrieve_scp import RetrieveScp
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits

@@ -20,7 +20,7 @@ from dicom_node.network.errors import AssociationError, ReceptionStoppedError
 from dicom_node.network.events import Emit, InstancesRetrieved
 from dicom_node.network.logs import fields
 from dicom_node.network.query_classes import GET_MODELS, MOVE_MODELS
-from dicom_node.network.reactor import ReceivingAssociation
+from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.sources import SourceOfQueries
 from dicom_node.network.status import (
     CANCELED,

@@ -39,8 +39,8 @@ from dicom_node.network.events import (
     ReceptionEvent,
 )
 from dicom_node.network.logs import fields
-from dicom_node.network.reactor import ReceivingAssociation
 from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
+from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.responses import Answer
 from dicom_node.network.status import (
     NOT_AUTHORIZED,

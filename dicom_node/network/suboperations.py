@@ -18,7 +18,7 @@ from pynetdicom.dsutils import encode, split_dataset
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.network.associations import Destination, ScuTimeouts, open_association
-from dicom_node.network.reactor import ReceivingAssociation
+from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.status import is_success, is_warning
 from dicom_node.network.storage_scu import proposed_syntaxes
 

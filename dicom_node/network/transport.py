@@ -18,7 +18,8 @@ from dicom_node.network.errors import ReceptionError
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import ConnectionHandler
-from dicom_node.network.reactor import ASSOCIATIONS, Reactor, Services, Storing
+from dicom_node.network.reactor import ASSOCIATIONS, Reactor
+from dicom_node.network.receiving_association import Services, Storing
 from dicom_node.network.slots import AssociationSlots, Place
 
 logger = logging.getLogger(__name__)

@@ -42,7 +42,8 @@ from dicom_node.network.events import (
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.query_scp import identifier_of, tell_query
-from dicom_node.network.reactor import Reactor, ReceivingAssociation
+from dicom_node.network.reactor import Reactor
+from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
 from dicom_node.network.status import response
 from dicom_node.network.tls import TlsFiles, server_context

@@ -5,7 +5,6 @@ beyond ``_DIRECT`` waits in a queue, as do studies that wait for their quiet per
 no workflows: their rows are their queue (``delivery``).
 """
 
-import functools
 import logging
 import math
 import threading
@@ -14,7 +13,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, Debouncer, SetWorkflowID, WorkflowStatus
@@ -23,20 +22,17 @@ from dbos import error as dbos_error
 from dicom_node.domain.self_test import StageTime
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
+from dicom_node.workflow.durable_steps import DurableSteps, cause_of
 from dicom_node.workflow.looks import Bell, Looks
 from dicom_node.workflow.names import ANALYSE, APPLICATION, CONCLUDE, STUDIES, VERDICTS, stage_times
 from dicom_node.workflow.outages import Outages
 from dicom_node.workflow.pipeline import Corridor
-from dicom_node.workflow.ports import Fate, Life, StepFailedError
+from dicom_node.workflow.ports import Fate, Life
 from dicom_node.workflow.step_values import StepValues, refuse_pickles
 from dicom_node.workflow.take_up import WorkflowRows, sort_out
 from dicom_node.workflow.written_values import UnreadableValueError
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _LOG = logging.getLogger(__name__)
-_STEP_TRIES = 3
 _UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 # Nothing but an upgrade cancels: what was cancelled is to be begun anew.
 _LEFT = "CANCELLED"
@@ -76,52 +72,6 @@ class Sharing:
     connect: Mapping[str, Any]
     bell: Bell
     poll: float = 0.5
-
-
-class _Steps:
-    """The steps of the workflow that runs in this thread."""
-
-    def __init__(self, engine: "WorkflowEngine") -> None:
-        self._engine = engine
-
-    @property
-    def workflow_id(self) -> str:
-        return DBOS.workflow_id or ""
-
-    def run(self, name: str, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return DBOS.run_step(
-                {
-                    "name": name,
-                    "retries_allowed": True,
-                    "max_attempts": _STEP_TRIES,
-                    "should_retry": functools.partial(_may_pass, name, self.workflow_id),
-                },
-                self._engine.outages.waited_out(name, self._engine.measured(name, step)),
-                *args,
-                **kwargs,
-            )
-        except dbos_error.DBOSMaxStepRetriesExceeded as exceeded:
-            cause = exceeded.errors[-1]
-            raise StepFailedError.of(name, cause) from cause
-
-    def conclude(self, item_id: str) -> None:
-        self._engine.conclude_now(item_id)
-
-
-def _may_pass(step: str, workflow_id: str, error: BaseException) -> bool:
-    """Whether trying a step again may help: what the node itself refuses stays refused."""
-    if isinstance(error, NodeError):
-        return False
-    _LOG.error("step failed step=%r workflow=%s", step, workflow_id, exc_info=error)
-    return True
-
-
-def _cause(failure: Exception) -> Exception:
-    """What made a step fail for the last time, where it was tried several times."""
-    if isinstance(failure, StepFailedError) and isinstance(failure.__cause__, Exception):
-        return failure.__cause__
-    return failure
 
 
 def _words(error: object) -> str:
@@ -250,15 +200,6 @@ class WorkflowEngine:
         """Start making a verdict known; asking again with the same ``attempt`` changes nothing."""
         with SetWorkflowID(f"review-{item_id}-{attempt}"):
             DBOS.start_workflow(self._conclude, item_id)
-
-    def measured(self, name: str, step: Callable[P, R]) -> Callable[P, R]:
-        """Return a step whose time is measured when it is done; a recorded one takes none."""
-
-        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self._stage(name):
-                return step(*args, **kwargs)
-
-        return timed
 
     def fates(self, workflow_ids: Sequence[str]) -> Mapping[str, Fate]:
         """Return what became of these workflows; one that was never begun is left out."""
@@ -398,7 +339,7 @@ class WorkflowEngine:
 
         def conclude_review(item_id: str) -> None:
             with self._in_this_thread():
-                self._corridor.conclude(item_id, _Steps(self))
+                self._corridor.conclude(item_id, self._steps())
 
         self._conclude = DBOS.workflow(name=CONCLUDE)(conclude_review)
         self._analyse = DBOS.workflow(name=ANALYSE)(analyse_study)
@@ -418,8 +359,11 @@ class WorkflowEngine:
             if came_from_queue:
                 self._looks.tell()
 
+    def _steps(self) -> DurableSteps:
+        return DurableSteps(outages=self.outages, stage=self._stage, concluding=self.conclude_now)
+
     def _guarded_analysis(self, study_instance_uid: str) -> None:
-        steps = _Steps(self)
+        steps = self._steps()
         try:
             self._corridor.analyse(study_instance_uid, steps)
         except (dbos_error.DBOSUnexpectedStepError, UnreadableValueError) as foreign:
@@ -430,7 +374,7 @@ class WorkflowEngine:
         except Exception as failure:
             # The outermost boundary of a workflow: whatever went wrong, the study must not look
             # as if it were still being worked on. The error itself goes on to the workflow store.
-            cause = _cause(failure)
+            cause = cause_of(failure)
             _LOG.error("analysis failed study=%s", study_instance_uid, exc_info=cause)
             steps.run(
                 "abandon",
