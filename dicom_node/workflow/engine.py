@@ -22,12 +22,12 @@ from dbos import error as dbos_error
 from dicom_node.domain.self_test import StageTime
 from dicom_node.errors import NodeError
 from dicom_node.workflow.contract import StepContract
-from dicom_node.workflow.durable_steps import DurableSteps, cause_of
 from dicom_node.workflow.looks import Bell, Looks
 from dicom_node.workflow.names import ANALYSE, APPLICATION, CONCLUDE, STUDIES, VERDICTS, stage_times
 from dicom_node.workflow.outages import Outages
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import Fate, Life
+from dicom_node.workflow.recorded_steps import RecordedSteps, cause_of
 from dicom_node.workflow.step_values import StepValues, refuse_pickles
 from dicom_node.workflow.take_up import WorkflowRows, sort_out
 from dicom_node.workflow.written_values import UnreadableValueError
@@ -359,8 +359,8 @@ class WorkflowEngine:
             if came_from_queue:
                 self._looks.tell()
 
-    def _steps(self) -> DurableSteps:
-        return DurableSteps(outages=self.outages, stage=self._stage, concluding=self.conclude_now)
+    def _steps(self) -> RecordedSteps:
+        return RecordedSteps(outages=self.outages, stage=self._stage, concluding=self.conclude_now)
 
     def _guarded_analysis(self, study_instance_uid: str) -> None:
         steps = self._steps()

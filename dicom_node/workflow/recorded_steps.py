@@ -22,7 +22,7 @@ _STEP_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DurableSteps:
+class RecordedSteps:
     """The steps of the workflow that runs in this thread.
 
     ``stage`` measures a step that is done, by its name; ``concluding`` starts the workflow that
