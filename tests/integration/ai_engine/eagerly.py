@@ -3,6 +3,7 @@
 Whatever a trainer does is traced in one test at least; the others need not pay for it again.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,9 @@ def eagerly() -> Iterator[None]:
 
     tf.config.run_functions_eagerly(True)
     try:
-        yield
+        with warnings.catch_warnings():
+            # tf.data's own functions stay traced, and it says so.
+            warnings.filterwarnings("ignore", message="Even though the `tf.config")
+            yield
     finally:
         tf.config.run_functions_eagerly(False)

@@ -16,7 +16,6 @@ from ai_engine.library.card import read_card
 from ai_engine.library.registry import ModelRegistry, verify_weights
 from ai_engine.library.weights_file import read_weights
 from ai_engine.training.recipe_file import parse_recipe
-from tests.integration.ai_engine.eagerly import eagerly
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -126,8 +125,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
                 raise Stop
 
         trainer = FindingsTrainer(recipe, dataset, folder=place)
-        with eagerly():  # test_finetuning has this trainer traced
-            history = trainer.run(resume=True, progress=progress)
+        history = trainer.run(resume=True, progress=progress)
         assert [entry["size"] for entry in history] == [32, 32, 64]
         return trainer.tensors()
 

@@ -20,7 +20,6 @@ from ai_engine.library.card import read_card, write_card
 from ai_engine.library.registry import verify_weights
 from ai_engine.training.checkpoint import load_checkpoint
 from ai_engine.training.recipe_file import load_recipe
-from tests.integration.ai_engine.eagerly import eagerly
 
 nibabel = pytest.importorskip("nibabel")
 pytest.importorskip("tensorflow")
@@ -131,7 +130,7 @@ def test_it_is_stopped_resumed_published_and_served(mosmed: Path, tmp_path: Path
     path, out = tmp_path / "tiny.toml", tmp_path / "run"
     path.write_text(TINY)
     studies, recipe = read_mosmed(mosmed), load_recipe(str(path))
-    with eagerly(), pytest.raises(_PowerCutError):
+    with pytest.raises(_PowerCutError):
         SliceTrainer(recipe, studies, folder=out).run(
             resume=True, progress=_cut_power_in_the_second_epoch()
         )
