@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter
 
 from dicom_node.administration.entries import read_entry
-from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.errors import InvalidFieldsError
 
 AE_TITLE_ENTRY: TypeAdapter[ApplicationEntity] = TypeAdapter(ApplicationEntity)
@@ -69,8 +69,15 @@ class OwnAddress:
         """Whether an address is that of the node's own pages."""
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        here = ("localhost", "127.0.0.1", "::1", socket.gethostname().lower())
-        return port == self.web_port and (parts.hostname or "") in here
+        return port == self.web_port and _is_here(parts.hostname or "")
+
+    def is_called_by(self, host: str, port: int) -> bool:
+        """Whether an association to an address would come to the node itself."""
+        return port in (self.port, self.tls_port) and _is_here(host.lower())
+
+
+def _is_here(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1", socket.gethostname().lower())
 
 
 class AeTitles:
@@ -199,6 +206,14 @@ class AeTitles:
             self._trail.note("ae credential", title, {}, actor=actor, at=self._clock())
         return was_there
 
+    def unknown_destinations(self, entity: ApplicationEntity) -> tuple[str, ...]:
+        """Return where results of an entry are to go that nobody administers, as by a typing error.
+
+        They may be added later, so that this is no reason to refuse the entry.
+        """
+        known = {each.title for each in self._book.all()}
+        return tuple(each for each in entity.destinations if each not in known)
+
     def echo(self, title: str) -> float:
         """Send a C-ECHO; return after how many seconds the answer came.
 
@@ -221,6 +236,8 @@ class AeTitles:
             )
         if entity.url and self.own.is_reached_by(entity.url):
             wrong["url"] = "this is the node itself: results would come back for analysis."
+        if Role.PACS in entity.roles and self.own.is_called_by(entity.host, entity.port):
+            wrong["port"] = "this is the node itself: results would come back for analysis."
         if wrong:
             raise InvalidFieldsError(f"AE {entity.title}", wrong)
 

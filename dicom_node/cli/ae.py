@@ -4,12 +4,14 @@ import binascii
 import getpass
 import ssl
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from dicom_node.cli.context import invocation, set_up_dicom
@@ -167,6 +169,7 @@ def add(
     )
     ae_titles.add(entity, actor=getpass.getuser())
     run.console.print(f"Added {entity.title}.")
+    _say_unknown(run.console, ae_titles.unknown_destinations(entity))
 
 
 @commands.command("set")
@@ -217,6 +220,16 @@ def change(
     )
     ae_titles.change(entity, version=version_of(present), actor=getpass.getuser())
     run.console.print(f"Changed {entity.title}.")
+    _say_unknown(run.console, ae_titles.unknown_destinations(entity))
+
+
+def _say_unknown(console: Console, titles: Sequence[str]) -> None:
+    if titles:
+        console.print(
+            f"[yellow]Nothing is sent to {', '.join(titles)} before it is added:[/] "
+            f"dicom-node ae add {titles[0]} --host … --port … --role pacs",
+            highlight=False,
+        )
 
 
 @commands.command("remove")

@@ -2,7 +2,7 @@
 
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -57,7 +57,10 @@ def doctor(
     )
     failed = [name for name, check in checks if not _report(run.console, name, check)]
     _report_conflicts(run)
-    for entity in run.repositories().ae_titles.all():
+    entities = run.repositories().ae_titles.all()
+    if not _report(run.console, "who gets results", lambda: _check_destinations(entities)):
+        failed.append("who gets results")
+    for entity in entities:
         if "pacs" in entity.roles:
             name = f"destination {entity.title}"
             if not _report(run.console, name, functools.partial(_echo_entity, run, entity)):
@@ -68,6 +71,17 @@ def doctor(
             failed.append(name)
     if failed:
         raise NotHealthyError(f"{len(failed)} checks failed: {', '.join(failed)}")
+
+
+def _check_destinations(entities: Sequence[ApplicationEntity]) -> str:
+    known = {each.title for each in entities}
+    for entity in entities:
+        if unknown := [each for each in entity.destinations if each not in known]:
+            raise NotHealthyError(
+                f"{entity.title} names {', '.join(unknown)}, which nobody administers: "
+                f"`dicom-node ae add {unknown[0]} …`, or `dicom-node ae set {entity.title} …`"
+            )
+    return "every destination is administered"
 
 
 def migrate_schema(context: typer.Context) -> None:

@@ -250,7 +250,7 @@ def _outcome(item: ReviewItem) -> str:
 
 def _items(items: Sequence[ReviewItem]) -> Table:
     table = Table(box=None)
-    table.add_column("Item", overflow="fold")  # whole, so that it can be copied
+    table.add_column("Item", no_wrap=True)  # whole and in one line, so that it can be copied
     for heading in ("State", "Priority", "Not normal", "Leading finding", "Uncertainty", "Device"):
         table.add_column(heading)
     table.add_column("Received")

@@ -4,6 +4,8 @@ A peer may fall silent at any time, in the middle of a PDU too. Whoever opened t
 waits for it so long as ``ScuTimeouts`` says and no longer, also while releasing or aborting it.
 """
 
+import logging
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu import A_ASSOCIATE_RJ
-from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.pdu_primitives import P_DATA, SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation
 
@@ -31,6 +33,18 @@ from dicom_node.network.private import RequestingEntity
 
 # An A-ABORT needs no answer: so much longer than for an answer is waited for an end.
 _GRACE_SECONDS = 2.0
+_LOG = logging.getLogger(__name__)
+# What the libraries raise of bytes that are no command set.
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +80,18 @@ class _Answers(DIMSEServiceProvider):
     def get_msg(self, block: bool = False) -> Any:
         """Return the next message to whoever waits for it."""
         return super().get_msg(block=block) if block or self.serves else (None, None)
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take a P-DATA-TF; one that is no message ends the association.
+
+        The library's exception would end its thread alone, and whoever waits would wait on.
+        """
+        try:
+            super().receive_primitive(primitive)
+        except _UNREADABLE as error:
+            _LOG.warning("answer is no message of DICOM error=%s", type(error).__name__)
+            self.message = None
+            self.msg_queue.put((None, None))  # whoever waits aborts, as where no answer comes
 
 
 @contextmanager

@@ -208,6 +208,13 @@ def silent_acceptor(last_words: bytes = b"") -> Iterator[int]:
 
 
 @contextmanager
+def nonsense_acceptor(fragment: bytes) -> Iterator[int]:
+    """Accept one association and answer the first message by bytes that are no command set."""
+    with _acceptor(lambda listener: _answer_nonsense(listener, fragment)) as port:
+        yield port
+
+
+@contextmanager
 def _acceptor(accept: Callable[[socket.socket], None]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=accept, args=(listener,))
@@ -228,6 +235,16 @@ def _accepted(listener: socket.socket) -> RawPeer:
     body = associate_rq(items=items + item(0x50, IMPLEMENTATION + unknown))
     peer.send(b"\x02" + body[1:])
     return peer
+
+
+def _answer_nonsense(listener: socket.socket, fragment: bytes) -> None:
+    peer = _accepted(listener)
+    with peer.connection:
+        peer.answer()
+        value = struct.pack(">LBB", len(fragment) + 2, 1, 0x03) + fragment
+        peer.send(struct.pack(">BxL", DATA, len(value)) + value)
+        while peer.answer()[0]:  # an A-ABORT, and then the end
+            pass
 
 
 def _fall_silent(listener: socket.socket, last_words: bytes) -> None:

@@ -32,7 +32,7 @@ from tests.peers.dcmtk import Peer
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import dataset_bytes, make_dataset, write_part10
 from tests.peers.process import free_port
-from tests.peers.raw_pdu import lax_acceptor
+from tests.peers.raw_pdu import command, lax_acceptor, nonsense_acceptor, short
 from tests.peers.scp import answering_scp
 
 # A busy machine may take its time; what waits in vain has limits of its own.
@@ -320,6 +320,29 @@ def test_a_peer_that_says_no_maximum_length_and_more_than_anybody_knows_is_sent_
         (outcome,) = store([path], peer)
 
     assert outcome.stored
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        pytest.param(b"\xde\xad\xbe\xef" * 20, id="noise"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(command({0x0900: short(0)}), id="no command field"),
+        pytest.param(command({0x0100: short(0x7777), 0x0800: short(0x0101)}), id="no such command"),
+        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="another protocol"),
+    ],
+)
+def test_a_peer_that_answers_nonsense_is_left_at_once(
+    fragment: bytes, objects: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waits for an answer that cannot come, and no exception of a library is the answer."""
+    begun = time.monotonic()
+    with nonsense_acceptor(fragment) as port:
+        peer = Destination(ae_title="NONSENSE", host="127.0.0.1", port=port)
+        (outcome, *_) = store(objects[:1], peer, timeouts=PATIENT)
+    assert not outcome.stored
+    assert time.monotonic() - begun < PATIENT.dimse
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_many_files_go_over_one_line_and_other_kinds_need_another(

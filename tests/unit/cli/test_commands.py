@@ -10,7 +10,13 @@ from typer.testing import CliRunner, Result
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.cli.application import application
-from dicom_node.errors import ConfigurationError, ConflictError, NodeError, NotFoundError
+from dicom_node.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidFieldsError,
+    NodeError,
+    NotFoundError,
+)
 from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine
@@ -55,6 +61,23 @@ def test_ae_titles_are_added_listed_changed_and_removed() -> None:
     assert "0 s" in listed
     dicom_node("ae", "remove", "CR1")
     assert "everybody is refused" in dicom_node("ae", "list").output
+
+
+@pytest.mark.slow
+def test_a_destination_that_nobody_administers_is_named() -> None:
+    """A typing error would else be found when the first result does not arrive."""
+    titled = ("--host", "10.0.0.1", "--port", "104", "--role")
+    said = dicom_node("ae", "add", "CR1", *titled, "modality", "--destination", "PASC").output
+    assert "Nothing is sent to PASC before it is added" in said
+    looked = CliRunner().invoke(application, ["--config", str(CONFIG), "doctor"]).output
+    assert "who gets results: CR1 names PASC, which nobody administers" in looked
+    dicom_node("ae", "add", "PACS", *titled, "pacs")
+    assert "Nothing is sent" not in dicom_node("ae", "set", "CR1", "--destination", "PACS").output
+
+
+def test_no_pacs_is_the_node_itself() -> None:
+    with pytest.raises(InvalidFieldsError, match="this is the node itself"):
+        dicom_node("ae", "add", "PACS", "--host", "localhost", "--port", "11112", "--role", "pacs")
 
 
 def test_an_ae_title_is_not_added_twice() -> None:
