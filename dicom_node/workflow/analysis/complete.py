@@ -134,10 +134,12 @@ class Completion:
         """
         receiving = self._index.receiving()
         self._take_back(study for study in receiving if study.last_received_at > self._latest())
+        # What is quiet for too short a time anyway costs no query: in a burst that is every one.
         quiet = [
             study
             for study in receiving
-            if study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
+            if study.is_quiet(self._clock(), self._patience)
+            and study.is_quiet(self._clock(), self._quiet_period(study) + self._patience)
         ]
         waiting = self._expected.waiting([each.study_instance_uid for each in quiet])
         waiting |= self._to_check

@@ -127,6 +127,22 @@ def test_an_association_that_is_kept_open_is_not_waited_for_for_ever(desk: Desk)
     assert desk.completion.claim(STUDY, "w") is not None
 
 
+def test_a_sweep_asks_nothing_about_what_has_only_come(desk: Desk, engine: sa.Engine) -> None:
+    desk.receive("a1", "1.1")
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    assert desk.completion.sweep() == 0
+    fresh = len(asked)
+    desk.clock.advance(31.9)
+    assert desk.completion.sweep() == 0
+    sa.event.remove(engine, "before_cursor_execute", note)
+    assert len(asked) - fresh > fresh  # now its sender and what was announced of it count
+
+
 def test_an_unknown_sender_has_no_quiet_period(engine: sa.Engine) -> None:
     desk = Desk(engine, quiet_period=5)
     instance = an_instance("1.1", calling_ae="REMOVED", received_at=EPOCH)
