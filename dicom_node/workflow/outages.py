@@ -26,7 +26,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds
 
 
 class StoppedWaitingError(BaseException):
-    """The node stops while a step waits for the end of an outage: its workflow stays unfinished.
+    """The node stops before a step is done: its workflow stays unfinished, and goes on next time.
 
     No ``Exception``: nobody may take it for the step's own failure and record that.
     """
@@ -71,6 +71,11 @@ class Outages:
     def start(self) -> None:
         """Have steps wait from now on."""
         self._stopping.clear()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the node stops: no step is begun any more, and none waits."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Have nothing wait any longer."""

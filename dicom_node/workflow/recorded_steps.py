@@ -11,7 +11,7 @@ from dbos import DBOS
 from dbos import error as dbos_error
 
 from dicom_node.errors import NodeError
-from dicom_node.workflow.outages import Outages
+from dicom_node.workflow.outages import Outages, StoppedWaitingError
 from dicom_node.workflow.ports import StepFailedError
 
 P = ParamSpec("P")
@@ -47,7 +47,11 @@ class RecordedSteps:
             When it has failed as often as it is tried.
         NodeError
             What the node itself refuses, at once.
+        StoppedWaitingError
+            The node stops.
         """
+        if self.outages.is_stopping:
+            raise StoppedWaitingError(name)
         try:
             return DBOS.run_step(
                 {
@@ -63,6 +67,10 @@ class RecordedSteps:
         except dbos_error.DBOSMaxStepRetriesExceeded as exceeded:
             cause = exceeded.errors[-1]
             raise StepFailedError.of(name, cause) from cause
+        except dbos_error.DBOSException as error:
+            if self.outages.is_stopping:  # nobody keeps what steps do any more
+                raise StoppedWaitingError(name) from error
+            raise
 
     def conclude(self, item_id: str) -> None:
         """Start making a verdict known."""

@@ -13,6 +13,7 @@ from dicom_node.persistence.workflow_rows import WorkflowRowStore
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.contract import contract_of
 from dicom_node.workflow.engine import EngineSettings, WorkflowEngine
+from dicom_node.workflow.outages import StoppedWaitingError
 from dicom_node.workflow.pipeline import Corridor
 from dicom_node.workflow.ports import DurableSteps
 from tests.unit.workflow.test_salvage import wait_for
@@ -63,9 +64,41 @@ def workflows(tmp_path: Path, ward: Ward) -> Iterator[WorkflowEngine]:
     made.stop(1)
 
 
+class Working(Ward):
+    """A ward whose studies have a step to do behind the door; ``said`` is why they did not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[BaseException] = []
+
+    def analyse(self, study_instance_uid: str, steps: DurableSteps) -> None:
+        """Wait for the door, and do the step."""
+        super().analyse(study_instance_uid, steps)
+        try:
+            steps.run("infer", str.strip, "")
+        except BaseException as error:
+            self.said.append(error)
+            raise
+
+
 def queued() -> int:
     """How many studies have waited in the queue so far, or still do."""
     return len(DBOS.list_workflows(queue_name="studies", load_input=False))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ward", [Working()])
+def test_whoever_waits_when_the_node_stops_has_not_failed(
+    workflows: WorkflowEngine, ward: Working, caplog: pytest.LogCaptureFixture
+) -> None:
+    for study in ("1.1", "1.2"):
+        workflows.analyse_now(study)
+    wait_for(lambda: len(ward.entered) == 2)
+    workflows.stop(0)
+    ward.door.set()
+    wait_for(lambda: len(ward.said) == 2)
+    assert {type(each) for each in ward.said} == {StoppedWaitingError}
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 @pytest.mark.slow
