@@ -4,6 +4,7 @@
 its receivers, models and steps. Nothing here counts what grows with the archive.
 """
 
+import os
 import shutil
 import ssl
 from collections.abc import Callable, Iterator
@@ -30,9 +31,14 @@ _OUTAGE_SECONDS = 10.0
 _LEAST_FREE = 16 * 1024**2
 
 
-def standing_problems(settings: NodeSettings, repositories: Repositories) -> Iterator[Problem]:
-    """Yield what is wrong with disk, certificate, database, studies and deliveries."""
-    yield from disk_problems(settings)
+def standing_problems(
+    settings: NodeSettings, repositories: Repositories, *, has_begun: bool = False
+) -> Iterator[Problem]:
+    """Yield what is wrong with disk, certificate, database, studies and deliveries.
+
+    ``has_begun`` says that a node runs and has made its folders.
+    """
+    yield from disk_problems(settings, has_begun=has_begun)
     yield from certificate_problems(settings)
     try:
         repositories.index.ping()
@@ -48,14 +54,42 @@ def standing_problems(settings: NodeSettings, repositories: Repositories) -> Ite
         )
 
 
-def disk_problems(settings: NodeSettings) -> Iterator[Problem]:
-    """Say where there is too little room to take studies, or soon will be.
+def disk_problems(settings: NodeSettings, *, has_begun: bool = False) -> Iterator[Problem]:
+    """Say which folder is gone, and where there is too little room for studies, or soon will be.
 
     Databases and audit trail may lie on another disk than what was received, and be full alone.
     """
-    folders = (settings.common_dir, settings.data_dir)
-    for folder in {each.stat().st_dev: each for each in reversed(folders)}.values():
+    by_disk: dict[int, Path] = {}
+    for folder in dict.fromkeys((settings.data_dir, settings.common_dir)):
+        try:
+            by_disk[folder.stat().st_dev] = folder
+        except OSError as error:
+            yield _lost(folder, words=f"{folder} cannot be reached ({error.strerror})")
+    for folder in by_disk.values():
         yield from _disk_problems(folder, max(settings.network.min_free_bytes, _LEAST_FREE))
+    yield from _archive_problems(settings, has_begun=has_begun)
+
+
+def _archive_problems(settings: NodeSettings, *, has_begun: bool) -> Iterator[Problem]:
+    """Say where what is received and made cannot be kept: a share is not mounted, say."""
+    folders = (settings.archive_dir, settings.evidence_dir)
+    if not has_begun and not any(each.is_dir() for each in folders):
+        return  # they are made at the first start
+    for folder in folders:
+        if not folder.is_dir():
+            yield _lost(folder, words=f"{folder} is not there: studies are refused")
+        elif not os.access(folder, os.W_OK):
+            yield _lost(folder, words=f"{folder} cannot be written: studies are refused")
+
+
+def _lost(folder: Path, *, words: str) -> Problem:
+    return Problem(
+        kind="disk",
+        about=str(folder),
+        severity=Severity.FAILING,
+        words=words,
+        advice="mount it, or put back what was moved away: all goes on by itself then",
+    )
 
 
 def _disk_problems(folder: Path, least: int) -> Iterator[Problem]:

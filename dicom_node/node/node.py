@@ -382,7 +382,7 @@ class Node:
         return (
             *self._own_problems(),
             *self._self_test.problems(),
-            *standing_problems(self._settings, self._repositories),
+            *standing_problems(self._settings, self._repositories, has_begun=True),
             *self._other_hosts(),
             *self._auditing.problems(),
         )

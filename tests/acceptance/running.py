@@ -64,7 +64,7 @@ class RunningNode:
         )
 
     def run(
-        self, *arguments: str | Path, timeout: float = 60, said: str | None = None
+        self, *arguments: str | Path, timeout: float = 300, said: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run ``dicom-node`` with this node's settings."""
         return subprocess.run(
@@ -84,7 +84,7 @@ class RunningNode:
         )
         assert done.returncode == 0, done.stderr
 
-    def start(self, seconds: float = 90) -> None:
+    def start(self, seconds: float = 300) -> None:
         """Start ``dicom-node serve`` and wait until it receives."""
         before = self._starts()
         self.launch()

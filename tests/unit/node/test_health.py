@@ -58,6 +58,20 @@ def test_a_disk_without_room_is_a_problem_before_it_is_full(
     assert [each.severity.value for each in disk_problems(settings)] == severities
 
 
+def test_an_archive_that_is_gone_is_a_failing_node(settings: NodeSettings) -> None:
+    assert list(disk_problems(settings)) == [], "nothing has been made yet"
+    kinds = [each.about for each in disk_problems(settings, has_begun=True)]
+    assert kinds == [str(settings.archive_dir), str(settings.evidence_dir)]
+    settings.archive_dir.mkdir()
+    (gone,) = disk_problems(settings)
+    assert gone.severity.value == "failing"
+    assert str(settings.evidence_dir) in gone.words
+    settings.evidence_dir.mkdir()
+    assert list(disk_problems(settings, has_begun=True)) == []
+    elsewhere = settings.model_copy(update={"shared_dir": str(settings.data_dir / "unmounted")})
+    assert [each.about for each in disk_problems(elsewhere)] == [elsewhere.shared_dir]
+
+
 def test_failed_stuck_and_given_up_degrade_the_health_and_say_what_to_do(
     settings: NodeSettings, repositories: Repositories
 ) -> None:
