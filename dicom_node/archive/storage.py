@@ -20,6 +20,7 @@ from dicom_node.archive.refused import RefusedObjects
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import (
     Announcement,
+    ArchiveAwayError,
     IdentifierMismatchError,
     ObjectTooLargeError,
     OutOfSpaceError,
@@ -31,6 +32,13 @@ logger = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# What is said by a disk that is read-only or fails, and by a share whose server is away.
+_AWAY = frozenset(
+    {
+        *(errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN),
+        *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +225,7 @@ class StorageArchive:
         try:
             status = os.statvfs(self.root)
         except OSError as error:
-            raise WriteError(f"the archive cannot be reached: {error.strerror}") from error
+            raise ArchiveAwayError(f"the archive cannot be reached: {error.strerror}") from error
         if status.f_bavail * status.f_frsize - size < self.settings.min_free_bytes:
             raise OutOfSpaceError(f"less than {self.settings.min_free_bytes} bytes would be free")
 
@@ -339,4 +347,6 @@ def as_not_stored(error: OSError) -> OutOfSpaceError | WriteError:
     """Return what an error of the operating system means for an object."""
     if error.errno in _FULL:
         return OutOfSpaceError("the disk is full")
+    if error.errno in _AWAY:
+        return ArchiveAwayError(f"the archive cannot be written: {error.strerror}")
     return WriteError(f"the object could not be made durable: {error.strerror}")

@@ -7,6 +7,9 @@
     ├── ObjectTooLargeError         larger than the node takes
     ├── OutOfSpaceError             the disk is, or would be, too full
     └── WriteError                  the operating system could not make the object durable
+        └── ArchiveAwayError        the archive cannot be reached or written at present
+
+Too little room and an archive that is away are waited for by whoever can: both are ``AwayError``.
 
 Messages name attributes and sizes, never values: they go into logs and DIMSE error comments.
 """
@@ -19,7 +22,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 
 # Who the node says it is, in associations (PS3.7 Annex D.3.3.2) and in files (PS3.10 Section 7.1).
 # UUID-derived (PS3.5 Annex B.2) and fixed for all time.
@@ -47,12 +50,16 @@ class ObjectTooLargeError(NotStoredError):
     """The object is larger than the node takes."""
 
 
-class OutOfSpaceError(NotStoredError):
+class OutOfSpaceError(NotStoredError, AwayError):
     """The disk is too full to take an object."""
 
 
 class WriteError(NotStoredError):
     """The object could not be made durable."""
+
+
+class ArchiveAwayError(WriteError, AwayError):
+    """The archive cannot be reached or written: a share is not mounted, a disk is read-only."""
 
 
 class AssociationEnd(Enum):

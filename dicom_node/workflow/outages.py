@@ -15,7 +15,6 @@ from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from dicom_node.domain.reception import OutOfSpaceError
 from dicom_node.errors import AwayError
 
 P = ParamSpec("P")
@@ -37,7 +36,7 @@ def is_outage(error: BaseException) -> bool:
 
     That is what the drivers call operational: no connection, a server that shuts down, no room.
     """
-    if isinstance(error, AwayError | OutOfSpaceError):
+    if isinstance(error, AwayError):
         return True
     if isinstance(error, sa.exc.InterfaceError | sa.exc.OperationalError):
         return True
@@ -123,8 +122,7 @@ class Outages:
         with self._lock:
             if thread in self._waiting:
                 return
-            is_own = isinstance(error, AwayError | OutOfSpaceError)
-            words = str(error) if is_own else type(error).__name__
+            words = str(error) if isinstance(error, AwayError) else type(error).__name__
             self._waiting[thread] = (self._monotonic(), words)
         _LOG.warning("waiting for the end of an outage step=%r reason=%r", name, words)
 

@@ -7,9 +7,8 @@ too; then the row says it all the same, and the log has the trace.
 import logging
 from dataclasses import dataclass
 
-from dicom_node.domain.reception import OutOfSpaceError
 from dicom_node.domain.study import StoredStudy
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.complete import Completion
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
@@ -40,7 +39,7 @@ class GivingUp:
             return
         try:
             self._tell(study, reason)
-        except OutOfSpaceError:  # waited for: whoever asked asks again
+        except AwayError:  # waited for: whoever asked asks again
             raise
         except NodeError as error:
             _LOG.error("not said in the PACS study=%s reason=%r", study_instance_uid, str(error))

@@ -11,9 +11,8 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.patient import contradictions_within
-from dicom_node.domain.reception import OutOfSpaceError
 from dicom_node.domain.study import StoredStudy
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.evidence_order import (
     EvidenceMaker,
     EvidenceOrder,
@@ -98,7 +97,7 @@ class Reporting:
         earlier = {each.sop_instance_uid: each for each in self._results.evidence(job.job_id)}
         try:
             made = self._maker.make(self._order(analysis, tuple(earlier.values())))
-        except OutOfSpaceError:  # waited for, and no fault of the job
+        except AwayError:  # waited for, and no fault of the job
             raise
         except NodeError as error:
             _LOG.error("job not reported job=%s reason=%r", job.job_id, str(error))
@@ -145,7 +144,7 @@ class Reporting:
         )
         try:
             made = self._failure_made(order)
-        except OutOfSpaceError:  # waited for, and no fault of the job
+        except AwayError:  # waited for, and no fault of the job
             raise
         except NodeError as error:
             _LOG.error("failure not reported job=%s reason=%r", job.job_id, str(error))
@@ -222,7 +221,7 @@ class Reporting:
     def _failure_made(self, order: EvidenceOrder) -> MadeEvidence:
         try:
             made = self._maker.make(order)
-        except OutOfSpaceError:  # waited for, and no fault of the job
+        except AwayError:  # waited for, and no fault of the job
             raise
         except NodeError as error:
             _LOG.warning("made by the index job=%s reason=%r", order.job.job_id, str(error))

@@ -17,6 +17,7 @@ from dicom_node.archive.durable import DurableFolder, modified_at
 from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.keeping import is_intact
 from dicom_node.domain.reception import (
+    ArchiveAwayError,
     IdentifierMismatchError,
     IdentifierMissingError,
     ObjectTooLargeError,
@@ -237,6 +238,29 @@ def test_says_so_when_the_folder_cannot_be_written(archive: StorageArchive) -> N
 
     with pytest.raises(WriteError):
         archive.store(encoded(dataset), announcement(dataset))
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE])
+def test_an_archive_that_is_gone_or_fails_comes_back(
+    archive: StorageArchive, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    dataset = make_dataset()
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DurableFolder, "place", fails)
+        patch.setattr(DurableFolder, "begin", fails)
+        with pytest.raises(ArchiveAwayError):
+            archive.store(encoded(dataset), announcement(dataset))
+        with pytest.raises(ArchiveAwayError):
+            archive.begin(announcement(dataset))
+    away = archive.root.rename(archive.root.with_name("away"))
+    with pytest.raises(ArchiveAwayError, match="cannot be reached"):
+        archive.store(encoded(dataset), announcement(dataset))
+    away.rename(archive.root)
+    assert not archive.store(encoded(dataset), announcement(dataset)).duplicate
 
 
 def test_a_full_disk_found_while_writing_is_out_of_space(

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicom_node.domain.reception import OutOfSpaceError
 from dicom_node.errors import AwayError, NodeError
 
 
@@ -58,6 +59,10 @@ class HostileDesk:
     def wait(self) -> None:
         """Lack what is away."""
         raise AwayError("service chest at http://triton:8000: cannot be reached")
+
+    def fill(self) -> None:
+        """Find no room on the disk."""
+        raise OutOfSpaceError("the disk is full")
 
     def fail(self) -> None:
         """Raise what nobody expects."""

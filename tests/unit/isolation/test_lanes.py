@@ -133,6 +133,8 @@ def test_a_worker_that_dies_of_what_was_looked_at_ahead_counts_as_an_attempt(
 def test_what_is_away_is_told_from_what_is_refused(lanes: Lanes[HostileDesk]) -> None:
     with pytest.raises(AwayError, match="cannot be reached"):
         lanes.run("s", LONG, nothing, HostileDesk.wait)
+    with pytest.raises(AwayError, match="the disk is full"):
+        lanes.run("s", LONG, nothing, HostileDesk.fill)
     assert lanes.run("s", LONG, nothing, HostileDesk.twice, 4) == 8
 
 

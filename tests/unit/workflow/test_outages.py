@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 import sqlalchemy as sa
 
-from dicom_node.domain.reception import OutOfSpaceError, WriteError
+from dicom_node.domain.reception import ArchiveAwayError, OutOfSpaceError, WriteError
 from dicom_node.errors import AwayError, ConflictError
 from dicom_node.workflow.outages import Outages, StoppedWaitingError, is_outage
 
@@ -24,6 +24,7 @@ FULL = sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full
         sa.exc.InterfaceError("SELECT 1", {}, Exception("connection is closed")),
         sa.exc.TimeoutError("QueuePool limit reached"),
         OutOfSpaceError("the disk is full"),
+        ArchiveAwayError("the archive cannot be reached: No such file or directory"),
         AwayError("service chest at http://triton:8000: cannot be reached"),
     ],
 )
@@ -37,7 +38,7 @@ def test_what_comes_back_is_an_outage(error: Exception) -> None:
         sa.exc.IntegrityError("INSERT", {}, Exception("unique")),
         sa.exc.ProgrammingError("SELECT x", {}, Exception("no such column")),
         ConflictError("done"),
-        WriteError("the archive cannot be reached"),
+        WriteError("a damaged file has the name that this object would get"),
         ZeroDivisionError(),
     ],
 )
