@@ -19,6 +19,9 @@ BOX_FORMAT = "xyxy"
 PYRAMID_LEVELS = (3, 7)
 """Finest and coarsest level: strides of 8 to 128 pixels, anchors of 32 to 512 pixels."""
 
+ENCODER_BLOCKS = (3, 4, 6, 3)
+"""Residual blocks of each stage: those of ResNet-50."""
+
 HEAD_DEVIATION = 0.01
 PRIOR = 0.01
 """How probable an opacity is in any anchor before anything is learned."""
@@ -50,7 +53,7 @@ def build_opacity_detector(*, size: int = DETECTOR_SIZE, labels: int = 1) -> Any
         input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
         stackwise_num_filters=[64, 128, 256, 512],
-        stackwise_num_blocks=[3, 4, 6, 3],
+        stackwise_num_blocks=list(ENCODER_BLOCKS),
         stackwise_num_strides=[1, 2, 2, 2],
         block_type="bottleneck_block",
         image_shape=(size, size, 3),

@@ -16,6 +16,7 @@ from ai_engine.library.card import read_card
 from ai_engine.library.registry import ModelRegistry, verify_weights
 from ai_engine.library.weights_file import read_weights
 from ai_engine.training.recipe_file import parse_recipe
+from tests.integration.ai_engine.eagerly import eagerly
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -125,7 +126,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
                 raise Stop
 
         trainer = FindingsTrainer(recipe, dataset, folder=place)
-        history = trainer.run(resume=True, progress=progress)
+        with eagerly():  # test_finetuning has this trainer traced
+            history = trainer.run(resume=True, progress=progress)
         assert [entry["size"] for entry in history] == [32, 32, 64]
         return trainer.tensors()
 

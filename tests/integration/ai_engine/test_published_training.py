@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ai_engine.training.recipe import Recipe
 from ai_engine.training.recipe_file import load_recipe, parse_recipe
 from ai_engine.training.tensorflow_session import tensorflow_session
 from ai_engine.training.trainer import Trainer
+from tests.integration.ai_engine.eagerly import eagerly
 from tests.unit.ai_engine.bone_layout import write_pairs
 
 keras = pytest.importorskip("keras")
@@ -127,11 +129,16 @@ def test_a_data_set_without_the_recipes_labels_is_refused(classes: Path, tmp_pat
         train(recipe="paper3-triage", data=classes, out=tmp_path / "run")
 
 
-@pytest.mark.parametrize("architecture", ["unet_vgg16_quarter", "unet_lite2"])
-def test_masks_are_learned_and_served(architecture: str, lungs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "traced"), [("unet_vgg16_quarter", True), ("unet_lite2", False)]
+)
+def test_masks_are_learned_and_served(
+    architecture: str, traced: bool, lungs: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     text = MASKS.replace("unet_vgg16_quarter", architecture)
-    card = train(recipe=recipe_file(tmp_path, text), data=lungs, out=out)
+    with nullcontext() if traced else eagerly():
+        card = train(recipe=recipe_file(tmp_path, text), data=lungs, out=out)
     assert card.kind == "segmenter"
     assert (out / "history.json").is_file()
     backend = OpenVinoBackend.load(card, cache=tmp_path / "cache", threads=1)

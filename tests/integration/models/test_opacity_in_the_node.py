@@ -17,6 +17,7 @@ from ai_engine.kinds.with_header.evaluation import evaluate_with_header
 from ai_engine.kinds.with_header.loading import load_classifier
 from ai_engine.library.card import ModelCard
 from sr_templates.evidence_kind import EvidenceKind
+from tests.integration.ai_engine.eagerly import eagerly
 from tests.integration.models.conftest import CONVERTED, Started
 from tests.integration.sr_templates.validators import dciodvfy_errors
 from tests.unit.ai_engine.boxed_layout import write_sample
@@ -50,7 +51,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def card(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     folder = tmp_path_factory.mktemp("run")
     (folder / "tiny.toml").write_text(RECIPE)
-    return train(recipe=str(folder / "tiny.toml"), data=sample, out=folder / "out")
+    with eagerly():
+        return train(recipe=str(folder / "tiny.toml"), data=sample, out=folder / "out")
 
 
 def test_both_stages_end_in_one_model_that_is_served_as_it_was_trained(
