@@ -55,6 +55,14 @@ class BoneUnetTrainer(BonePairTrainer):
         made = drawn(self.network, radiographs)
         return {"valid_loss": float(np.mean(distance(bones, made)))}
 
+    def made(self) -> str:
+        """How the weights were made, in one line."""
+        recipe = self.recipe
+        return (
+            f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}: {len(self.history)} "
+            f"epochs at {recipe.input_size} px, patches of {self._side}"
+        )
+
     def serve(self) -> None:
         """Put the patches' weights where whole images are drawn."""
         self.network.set_weights(self.model.get_weights())

@@ -13,6 +13,7 @@ from ai_engine.commands.train import train
 from ai_engine.errors import DatasetError
 from ai_engine.importing.folder import install_model
 from ai_engine.library.card import ModelCard
+from ai_engine.library.registry import ModelRegistry
 from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import CONVERTED, Started
 from tests.integration.sr_templates.validators import dciodvfy_errors
@@ -110,3 +111,17 @@ def test_what_the_guard_refuses_is_reported(
     assert dciodvfy_errors(made[EvidenceKind.SR][0]) == []
     (refusal,) = trial.works.hotbase.refusals(job)
     assert refusal["reason"] == "not a frontal chest radiograph"
+
+
+def test_the_shipped_model_takes_away_bands_as_wide_as_ribs(
+    started: Started, chest: Dataset
+) -> None:
+    trial = started(lambda _: ModelRegistry().card("bone-suppression", "1.0.0"))
+    trial.wanting(EvidenceKind.SR, EvidenceKind.SOFT, EvidenceKind.BONE)
+    trial.send(chest)
+    made = trial.evidence(trial.analyse())
+    assert set(made) == {EvidenceKind.SOFT, EvidenceKind.BONE}
+    bone = pydicom.dcmread(made[EvidenceKind.BONE][0]).pixel_array
+    assert bone.max() > 100
+    for paths in made.values():
+        assert dciodvfy_errors(paths[0]) == []
