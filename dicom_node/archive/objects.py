@@ -50,8 +50,17 @@ class DicomObjects:
         self._clock = clock
 
     def source_path(self, path: str) -> Path:
-        """Return where a received object lies."""
-        return self._received.path(path)
+        """Return where a received object lies.
+
+        Raises
+        ------
+        ArchiveAwayError
+            It is not there, and neither is the archive: its share is not mounted, say.
+        """
+        found = self._received.path(path)
+        if not found.exists():
+            self._received.require_here()
+        return found
 
     def evidence_path(self, path: str) -> Path:
         """Return where a result object lies."""

@@ -210,6 +210,17 @@ class StorageArchive:
         """
         return layout.below(self.root, stored if isinstance(stored, str) else stored.path)
 
+    def require_here(self) -> None:
+        """Say whether the archive is where it was opened, or an empty folder stands there, or none.
+
+        Raises
+        ------
+        ArchiveAwayError
+            Its own folders are not there.
+        """
+        if not (self.root / layout.INCOMING).is_dir():
+            raise ArchiveAwayError(f"the archive cannot be reached: {self.root} is not mounted")
+
     def admit(self, size: int) -> None:
         """Say whether there is room for so many bytes.
 

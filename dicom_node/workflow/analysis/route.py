@@ -20,7 +20,7 @@ from dicom_node.domain.route import (
     told_refusal_of,
 )
 from dicom_node.domain.study import StoredStudy
-from dicom_node.errors import NodeError
+from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job, without_own
 from dicom_node.workflow.analysis.unrouted import broken_off_job, kept_out_job, unrouted_job
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
@@ -249,6 +249,8 @@ class Routing:
     def _look(self, instance: ReceivedInstance) -> AppearanceCheck:
         try:
             return self._models.look(instance)
+        except AwayError:  # waited for: who cannot look routes nothing
+            raise
         except NodeError as error:
             _LOG.error("pixels not asked sop=%s reason=%r", instance.sop_instance_uid, str(error))
             return AppearanceCheck(words="they could not be looked at")

@@ -15,7 +15,7 @@ from dicom_node.archive import ArchiveSettings, StorageArchive, iter_objects, re
 from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.reception import UnreadableDatasetError
+from dicom_node.domain.reception import ArchiveAwayError, UnreadableDatasetError
 from dicom_node.models.appearance import read_image
 from tests.peers.data import dicom_files
 from tests.peers.objects import RECEIVED_AT, announcement, encoded, make_dataset
@@ -135,3 +135,23 @@ def test_the_header_of_a_deflated_object_that_breaks_off_is_read(archive: Storag
     assert "PixelData" not in header
     with pytest.raises(ImageRefusedError, match="damaged"):
         read_image(objects.source_path(stored.path))
+
+
+def test_an_object_that_is_gone_with_the_whole_archive_is_waited_for(
+    archive: StorageArchive,
+) -> None:
+    dataset = make_dataset(1)
+    stored = archive.store(encoded(dataset), announcement(dataset)).instance
+    objects = DicomObjects(
+        received=archive, evidence=archive, ae_title="AINODE", clock=lambda: RECEIVED_AT
+    )
+    away = archive.root.rename(archive.root.with_name("away"))
+    archive.root.mkdir()  # as a mount point is without its share
+    with pytest.raises(ArchiveAwayError, match="not mounted"):
+        objects.source(stored.path)
+    archive.root.rmdir()
+    away.rename(archive.root)
+    assert objects.source(stored.path).SOPInstanceUID == dataset.SOPInstanceUID
+    objects.source_path(stored.path).unlink()
+    with pytest.raises(FileNotFoundError):
+        objects.source(stored.path)
