@@ -129,6 +129,7 @@ RESULTS = (
             "ai_engine/preprocessing/pixel_aspect.py",
             "ai_engine/preprocessing/polarity.py",
             "ai_engine/preprocessing/radiograph.py",
+            "ai_engine/preprocessing/row_length.py",
         ),
         options={"words": "no"},
     ),

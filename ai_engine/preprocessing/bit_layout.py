@@ -33,6 +33,8 @@ _TOO_FEW = 0.02
 
 _WORD = 2  # bytes
 
+STATED_SIGNED = "Pixel Representation states signed values, but those of the pixels are unsigned."
+STATED_UNSIGNED = "Pixel Representation states unsigned values, but those of the pixels are signed."
 SWAPPED = "The bytes of each word are in the other order than they should be, and were read so."
 
 
@@ -139,8 +141,7 @@ def _placed_low(words: Words, layout: BitLayout, used: int, correction: str) -> 
     if layout.is_signed is None and not is_plain and (above == 0 or bits == width):
         return _best(words, _signs(bits, "Pixel Representation and pixels disagree"), bits)
     if above == 0 and bits < width and layout.is_signed:
-        other = "Pixel Representation states signed values, but those of the pixels are unsigned."
-        unsigned = _Reading(bits=bits, is_signed=False, correction=other)
+        unsigned = _Reading(bits=bits, is_signed=False, correction=STATED_SIGNED)
         return _best(words, [stated, unsigned], bits, otherwise=stated)
     is_as_stated = is_plain or bits == width or layout.overlay_bits != 0
     if is_as_stated or (layout.is_signed and _is_sign_extended(words, bits)):
@@ -154,17 +155,12 @@ def _undoubted(words: Words, stated: _Reading) -> _Reading:
     width = 8 * words.dtype.itemsize
     if _jumps(stated.of(some).values, stated.bits) < _AT_LEAST:
         return stated
-    said = "unsigned" if stated.is_signed else "signed"
-    correction = f"Pixel Representation states {_other(said)} values, but those of the pixels are "
-    signs = replace(stated, is_signed=not stated.is_signed, correction=f"{correction}{said}.")
+    correction = STATED_SIGNED if stated.is_signed else STATED_UNSIGNED
+    signs = replace(stated, is_signed=not stated.is_signed, correction=correction)
     others = [signs] if _is_tissue(some, stated.bits) else []
     if words.dtype.itemsize == _WORD and stated.bits == width:
         others.append(replace(stated, is_swapped=True, correction=SWAPPED))
     return _smoothest_of(some, [stated, *others]) or stated
-
-
-def _other(sign: str) -> str:
-    return "signed" if sign == "unsigned" else "unsigned"
 
 
 def _is_tissue(words: Words, bits: int) -> bool:
@@ -207,8 +203,7 @@ def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
         said = f"Bits Stored is {bits}, but the values take {used.bit_length()} bits."
         readings.append(_Reading(bits=width, is_signed=stated.is_signed, correction=said))
     if not stated.is_signed and _is_sign_extended(words, bits):
-        said = "Pixel Representation states unsigned values, but those of the pixels are signed."
-        readings.append(_Reading(bits=bits, is_signed=True, correction=said))
+        readings.append(_Reading(bits=bits, is_signed=True, correction=STATED_UNSIGNED))
     if words.dtype.itemsize == _WORD and int(words.byteswap().max()) >> bits == 0:
         readings.append(replace(stated, is_swapped=True, correction=SWAPPED))
     return readings

@@ -97,6 +97,12 @@ def ages_differ(dataset: Dataset) -> bool:
     return abs(stated - reckoned) > APART
 
 
+def is_unborn(dataset: Dataset) -> bool:
+    """Whether the birth date lies after the study's date."""
+    reckoned = _reckoned_years(dataset)
+    return reckoned is not None and reckoned < 0
+
+
 def _years(dataset: Dataset) -> float | None:
     if ages_differ(dataset):
         return None

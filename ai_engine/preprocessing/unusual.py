@@ -14,7 +14,7 @@ from pydicom import Dataset
 from pydicom.tag import Tag
 
 from ai_engine.prediction import RemarkKind
-from ai_engine.preprocessing.patient_context import ages_differ
+from ai_engine.preprocessing.patient_context import ages_differ, is_unborn
 from ai_engine.preprocessing.view_position import FRONTAL_VIEWS, view_named
 
 DERIVED = (
@@ -33,6 +33,11 @@ TURNED = (
     "Patient Orientation in the header is not that of the usual display (to the patient's left, to "
     "the feet). The pixels were read as they are, and sides in this result follow the usual "
     "display."
+)
+UNBORN = "The birth date lies after the study's date, and was not used."
+AN_ANIMAL = (
+    "A description in the header names an animal. The model was made for people, and what it says "
+    "of animals was not measured."
 )
 AGES = "Patient's Age and the birth date contradict each other; neither was used."
 
@@ -79,6 +84,11 @@ _NOT_ON_A_SIDE = re.compile(
     rf"{_FLAT}\W+{_LYING}|{_LYING}\W+({_FLAT}|ap {_FLAT})|"
     r"decubito(?!\W+(ap\W+|pa\W+)?(lat|izq|der|esq|dir|sin|des|dx|sx|left|right)))\b"
 )
+# A canine is a tooth, too, and cats and mice are scans and devices.
+_ANIMALS = re.compile(
+    r"\b(canine(?! (tooth|teeth))|feline|equine|bovine|veterinar\w*|veterinair\w*|tierarzt\w*|"
+    r"dogs?(?! bites?)|hund|katze|собак\w*|кошк\w*)\b"
+)
 _DESCRIBED_IN = ("SeriesDescription", "ProtocolName")
 # Views and positions by code, with what modifies them (PS3.3 C.8.11.5, CID 19 and 20, CID 4010).
 _CODED_IN = (
@@ -116,6 +126,10 @@ def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
         yield RemarkKind.TAGS_DISAGREE, TURNED
     if ages_differ(dataset):
         yield RemarkKind.HEADER_VALUES, AGES
+    if is_unborn(dataset):
+        yield RemarkKind.HEADER_VALUES, UNBORN
+    if _ANIMALS.search(f"{described} / {_plain(_text(dataset, 'StudyDescription'))}"):
+        yield RemarkKind.UNLIKE_TRAINING, AN_ANIMAL
 
 
 def _meanings(dataset: Dataset) -> Iterator[str]:

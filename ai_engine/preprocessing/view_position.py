@@ -92,15 +92,20 @@ def is_one_of(view: ViewPosition, wanted: Iterable[ViewPosition]) -> bool:
     )
 
 
+def _letters(text: str) -> list[str]:
+    """The words of a text in small letters without accents."""
+    apart = unicodedata.normalize("NFKD", text[:64].casefold())
+    plain = "".join(each for each in apart if not unicodedata.combining(each))
+    return re.findall(r"[^\W\d_]+", plain)
+
+
 def view_named(text: str | None) -> ViewPosition | None:
     """Return the view that free text names, or None where it names none, or several.
 
     ``AP SUPINE`` is AP. ``LLD`` and ``LATERAL DECUBITUS`` are how a patient lies, and not how the
     beam goes.
     """
-    apart = unicodedata.normalize("NFKD", (text or "")[:64].casefold())
-    plain = "".join(each for each in apart if not unicodedata.combining(each))
-    words = re.findall(r"[^\W\d_]+", plain)
+    words = _letters(text or "")
     if _DECUBITUS & set(words):
         words = [each for each in words if _WORDS.get(each) not in LATERAL_VIEWS]
     found = {_WORDS[each] for each in [*words, "".join(words)] if each in _WORDS}
@@ -111,6 +116,16 @@ def view_named(text: str | None) -> ViewPosition | None:
     if found & {ViewPosition.LEFT_LATERAL, ViewPosition.RIGHT_LATERAL}:
         found -= {ViewPosition.LATERAL}
     return found.pop() if len(found) == 1 else None
+
+
+def is_lateral_described(text: str | None) -> bool:
+    """Whether a description names a lateral view in a whole word, and no other view.
+
+    LL and RL are lobes and sides in free text; how a patient lies is no view.
+    """
+    words = set(_letters(text or ""))
+    spelt = words & set(_NAMES[ViewPosition.LATERAL].split())
+    return bool(spelt) and not words & _DECUBITUS and view_named(text) in LATERAL_VIEWS
 
 
 def view_coded(value: str) -> ViewPosition | None:

@@ -4,7 +4,9 @@ import re
 
 from ai_engine.preprocessing.body_region import BodyRegion, regions_coded, regions_named
 from ai_engine.preprocessing.view_position import (
+    FRONTAL_VIEWS,
     ViewPosition,
+    is_lateral_described,
     is_one_of,
     view_coded,
     view_named,
@@ -82,6 +84,19 @@ def contradiction_of(header: InstanceHeader) -> str:
     said, code = view_named(header.view_position), view_coded(view.value) if view else None
     if said and code and not is_one_of(said, {code}):
         return f"The header contradicts itself: view position {said}, view code {code}."
+    return _lateral_described(header)
+
+
+def _lateral_described(header: InstanceHeader) -> str:
+    """Say where a description names a lateral view alone, and the header a frontal one."""
+    if view_of(header) not in FRONTAL_VIEWS:
+        return ""
+    for what, text in (
+        ("the protocol", header.protocol_name),
+        ("the series description", header.series_description),
+    ):
+        if is_lateral_described(text):
+            return f"The header contradicts itself: {what} names a lateral view."
     return ""
 
 

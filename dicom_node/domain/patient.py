@@ -234,7 +234,7 @@ def _said(name: str) -> Iterator[tuple[str, str]]:
         kind = "letters" if of_word else _script(word[0])
         if len(word) > 1 or not of_word:
             yield kind, word
-        yield f"{kind} initial", word[0]
+        yield "initial/" + kind, word[0]
 
 
 def _script(letter: str) -> str:

@@ -16,7 +16,15 @@ from ai_engine.preprocessing.ct_traces import has_traces_of_ct
 from ai_engine.preprocessing.patient_context import read_patient_context
 from ai_engine.preprocessing.pixel_aspect import read_pixel_aspect
 from ai_engine.preprocessing.radiograph import header_remarks, read_radiograph
-from ai_engine.preprocessing.unusual import AGES, ON_A_SIDE, TILTED, TURNED, unusual
+from ai_engine.preprocessing.unusual import (
+    AGES,
+    AN_ANIMAL,
+    ON_A_SIDE,
+    TILTED,
+    TURNED,
+    UNBORN,
+    unusual,
+)
 from tests.unit.ai_engine.odd_images import Change, changes, chest, put
 
 
@@ -175,6 +183,27 @@ def test_an_orientation_that_is_not_the_usual_one_is_told(text: str) -> None:
 @pytest.mark.parametrize("text", ["L\\F", "LH\\F", "l\\f", "L\\FR", "LEFT", "", "L"])
 def test_the_usual_orientation_and_words_that_are_none_say_nothing(text: str) -> None:
     assert _said(put("PatientOrientation", text)) == []
+
+
+@pytest.mark.parametrize("keyword", ["SeriesDescription", "ProtocolName", "StudyDescription"])
+@pytest.mark.parametrize("text", ["Canine thorax", "Feline chest VD", "Thorax Hund"])
+def test_a_description_of_an_animal_is_told(keyword: str, text: str) -> None:
+    assert _said(put(keyword, text)) == [(RemarkKind.UNLIKE_TRAINING, AN_ANIMAL)]
+
+
+@pytest.mark.parametrize("text", ["Canine tooth", "CAT scan", "after dog bite"])
+def test_words_that_animals_share_say_nothing(text: str) -> None:
+    assert _said(put("SeriesDescription", text)) == []
+
+
+def test_a_birth_date_after_the_study_is_told_and_not_used() -> None:
+    change = changes(
+        put("PatientAge", "062Y"), put("PatientBirthDate", "20300101"), put("StudyDate", "20260101")
+    )
+    dataset = chest()
+    change(dataset)
+    assert list(unusual(dataset)) == [(RemarkKind.HEADER_VALUES, UNBORN)]
+    assert read_patient_context(dataset).age == 62
 
 
 def test_ages_that_contradict_each_other_are_none_and_told() -> None:

@@ -90,6 +90,25 @@ def test_position_view_line_and_history_do_not_contradict_the_body_part(text: st
     assert contradiction_of(header) == ""
 
 
+@pytest.mark.parametrize(
+    "text", ["Thorax lateral", "Chest LAT", "Thorax seitlich", "Грудь боковая"]
+)
+def test_a_description_of_a_lateral_view_contradicts_a_frontal_one(text: str) -> None:
+    header = an_instance(view_position="PA", series_description=text).header
+    said = "The header contradicts itself: the series description names a lateral view."
+    assert contradiction_of(header) == said
+    assert contradiction_of(an_instance(view_position="LL", series_description=text).header) == ""
+    assert contradiction_of(an_instance(view_position="", series_description=text).header) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["Chest PA/LAT", "Thorax pa", "Lateral decubitus left", "LL infiltrate", "Late phase"]
+)
+def test_a_description_of_both_views_or_of_a_position_contradicts_no_view(text: str) -> None:
+    header = an_instance(view_position="PA", series_description=text).header
+    assert contradiction_of(header) == ""
+
+
 def test_coronal_is_not_the_heart() -> None:
     head = an_instance(body_part_examined="HEAD", series_description="COR 3mm")
     assert contradiction_of(head.header) == ""
