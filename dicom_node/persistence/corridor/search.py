@@ -127,7 +127,7 @@ class ObjectSearch:
         """Read rows until enough of them match, which only the matcher can tell."""
         last = window.offset + window.limit + 1
         with (
-            self._read() as connection,
+            self._in_order(level) as connection,
             connection.execute(statement, execution_options={"yield_per": _FETCHED}) as rows,
         ):
             read = lru_cache(_KEPT_TEXTS)(json.loads)  # a study's is that of each of its rows
@@ -149,6 +149,18 @@ class ObjectSearch:
         if self._engine.dialect.name == "sqlite" and level in (Level.SERIES, Level.INSTANCE):
             return _studies_first(level, keys, narrowed)
         return [each for each in narrowed if each is not None]
+
+    def _in_order(self, level: Level) -> sa.Connection:
+        """Return a connection that looks rows up one after another, in the order of an index.
+
+        PostgreSQL thinks that a series is rarely one of its own study, so that it expects few rows
+        and goes through all series for each instance: a minute for 100,000, not seconds.
+        """
+        connection = self._read()
+        if connection.dialect.name == "postgresql" and level in (Level.SERIES, Level.INSTANCE):
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            connection.exec_driver_sql("SET LOCAL enable_sort = off")
+        return connection
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
