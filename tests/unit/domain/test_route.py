@@ -66,6 +66,8 @@ def test_a_human_is_no_animal(species: str) -> None:
 @pytest.mark.parametrize("field", ["protocol_name", "series_description"])
 def test_a_protocol_of_another_body_part_contradicts_the_body_part(field: str) -> None:
     said = contradiction_of(an_instance(body_part_examined="CHEST", **{field: "Hand pa"}).header)
+    alone = an_instance(body_part_examined=None, **{field: "Hand pa"})
+    assert contradiction_of(alone.header) == "", "there is nothing that it contradicts"
     assert "names HAND, body part or region code CHEST." in said
     plain = an_instance(body_part_examined="CHEST", **{field: "Thorax/Abdomen pa"})
     assert contradiction_of(plain.header) == ""
