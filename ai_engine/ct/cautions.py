@@ -2,16 +2,20 @@
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from ai_engine.ct.air import padding
+from ai_engine.ct.apices import begins_at_level
 from ai_engine.ct.fine_lines import line_share
+from ai_engine.ct.gas import THICK
 from ai_engine.ct.grid import reduce_mask
-from ai_engine.ct.high_attenuation import ANY_RADIUS, usual_density
+from ai_engine.ct.high_attenuation import usual_density
 from ai_engine.ct.inhomogeneity import is_small
 from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks
-from ai_engine.ct.morphology import Mask, remove_thin
+from ai_engine.ct.morphology import Mask
 from ai_engine.ct.pleural_layer import pleural_layer
 from ai_engine.ct.results import Caution, LungMeasurement, Side
+from ai_engine.ct.solid_lung import solid_lung
 from ai_engine.ct.surface_edge import late_beginning
 from ai_engine.ct.surface_haze import surface_haze
 from ai_engine.ct.volume import CtVolume
@@ -42,8 +46,11 @@ RIND_ML = 50.0
 """mm between ribs and aerated lung above which something lies between (on a grid of 4 mm, 8 to 9
 are usual), and ml of airless lung from which it was found."""
 
-LAYER = 0.9
-"""mm by which the lung may keep away from the ribs at full resolution; 0 to 0.3 are usual."""
+LAYER = 0.5
+UNLIKE = (0.5, 0.4)
+"""mm by which the lung may keep away from the ribs at full resolution, and mm or pixels, where they
+are more, by which it may keep farther than the other lung: 0 and less, and 0.0 to 0.3 pixels, are
+usual in six chests with pixels of 0.5 to 3 mm."""
 
 SURFACE_HAZE = 0.2
 """How much more of the lung right under its surface than of its depth may be hazy and not found."""
@@ -53,9 +60,12 @@ LATE = 0.1
 less are usual."""
 
 DARK = -950
-DARK_SHARE = 0.1
-"""Hounsfield units, averaged over about 2 mm, and part of the lungs below them from which they are
-called dark. It is 0.01 to 0.11 in five scans of other people, and 0.31 in a smoker's."""
+DARK_SHARE = 0.05
+DARK_MEDIAN = 3
+"""Hounsfield units of a median over so many voxels of the coarse grid each way, and part of the
+lungs below them from which they are called dark. It is 0.00 to 0.02 in five scans of other people,
+and 0.26 in a smoker's. Without the median noise alone makes it 0.11: half of its swings are dark.
+Of thick slices each has its own median."""
 
 LINES = 0.08
 """Part of the haze found that is denser than haze: of plain haze, vessels are 0.005 and less."""
@@ -66,9 +76,13 @@ BASES = 45.0
 BASE_ML = 5.0
 """ml of airless lung from which the base of a lung that ends at a level was found."""
 
-SOLID = -250
 SOLID_ML = 5.0
-"""Hounsfield units and ml from which solid lung was found, and more of it may lie at the heart."""
+"""ml from which solid lung was found, and more of it may lie at the heart."""
+
+PLACES = 3
+SCATTERED_SHARE = 0.01
+"""Places and share of one lung from which solid lung is scattered: of patches all over a lung those
+at heart, mediastinum and diaphragm, up to half of them, are not found."""
 
 Measurements = tuple[LungMeasurement, LungMeasurement, LungMeasurement]
 
@@ -79,6 +93,9 @@ def find_cautions(
     """The cautions that apply, in the order of `Caution`; ``found`` is the inhomogeneity."""
     both = measurements[2]
     coarse = reduce_mask(found, lungs.grid)
+    solid = solid_lung(lungs, coarse)
+    airless = np.count_nonzero(lungs.cavity.right | lungs.cavity.left)
+    airless_ml = float(airless) * lungs.grid.voxel_ml
     mean, clearest = both.mean_hounsfield or 0.0, both.percentile_15 or 0.0
     applies = {
         Caution.CUT_OFF: _is_cut_off(lungs),
@@ -90,11 +107,14 @@ def find_cautions(
         Caution.CAVITY: bool(lungs.gas.cavities.any()),
         Caution.DARK: _is_dark(lungs),
         Caution.ENDS_EARLY: _ends_early(lungs),
+        Caution.BEGINS_LATE: begins_at_level(lungs),
+        Caution.BOTH_BASES: all(lungs.cavity.ends),
         Caution.RIND: _has_a_rind(volume, lungs),
         Caution.SURFACE_HAZE: surface_haze(lungs, coarse) > SURFACE_HAZE
         or late_beginning(volume, lungs, found) > LATE,
         Caution.FINE_LINES: line_share(volume, lungs, found) > LINES,
-        Caution.SOLID_BORDER: _has_solid_lung(lungs, coarse),
+        Caution.SOLID_BORDER: airless_ml >= SOLID_ML or solid.total_ml >= SOLID_ML,
+        Caution.SCATTERED: solid.places >= PLACES and solid.share >= SCATTERED_SHARE,
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.BASE_UNSURE: lungs.cavity.is_unsure,
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
@@ -113,16 +133,22 @@ def _has_a_rind(volume: CtVolume, lungs: LungMasks) -> bool:
         rind > RIND and millilitres < RIND_ML
         for rind, millilitres in zip(cavity.rinds, found, strict=True)
     )
-    return is_wide or any(
-        millilitres < RIND_ML and pleural_layer(volume, lungs, side) > LAYER
+    layers = [
+        pleural_layer(volume, lungs, side) if millilitres < RIND_ML else np.nan
         for side, millilitres in zip((RIGHT, LEFT), found, strict=True)
-    )
+    ]
+    unlike = max(UNLIKE[0], UNLIKE[1] * volume.geometry.spacing[1])
+    is_unlike = abs(layers[0] - layers[1]) > unlike
+    return is_wide or is_unlike or any(layer > LAYER for layer in layers)
 
 
 def _is_dark(lungs: LungMasks) -> bool:
     """Whether much of the lungs holds hardly any tissue."""
-    within = lungs.grid.hounsfield[lungs.coarse_labels > 0]
-    return bool(within.size) and float(np.mean(within < DARK)) > DARK_SHARE
+    grid, inside = lungs.grid, lungs.coarse_labels > 0
+    middle = np.stack([cv2.medianBlur(plane, DARK_MEDIAN) for plane in grid.hounsfield])
+    if grid.spacing[0] <= THICK:
+        middle = ndimage.median_filter(middle, size=(DARK_MEDIAN, 1, 1))
+    return bool(inside.any()) and float(np.mean(middle[inside] < DARK)) > DARK_SHARE
 
 
 def _ends_early(lungs: LungMasks) -> bool:
@@ -150,17 +176,6 @@ def _ribs_are_empty(lungs: LungMasks) -> bool:
     found = np.count_nonzero(lungs.coarse_labels[chest.start * each : chest.stop * each])
     room = inside * thorax.grid.voxel_ml
     return bool(room > 0 and found * lungs.grid.voxel_ml < FILLED * room)
-
-
-def _has_solid_lung(lungs: LungMasks, found: Mask) -> bool:
-    """Whether airless or solid lung was found: that at heart and diaphragm looks like these.
-
-    ``found`` is on the coarse grid. Vessels within haze are thinner.
-    """
-    grid, cavity = lungs.grid, lungs.cavity
-    solid = remove_thin(found & (grid.hounsfield > SOLID), ANY_RADIUS, grid.spacing)
-    volumes = (np.count_nonzero(each) for each in (cavity.right | cavity.left, solid))
-    return bool(max(volumes) * grid.voxel_ml >= SOLID_ML)
 
 
 def _beside(mask: Mask) -> Mask:

@@ -47,7 +47,7 @@ LEVELS = (1 / 8, 5 / 8)
 def pleural_layer(volume: CtVolume, lungs: LungMasks, side: int) -> float:
     """Return mm by which the right (1) or left (2) lung usually keeps away from the ribs.
 
-    About 0 in healthy chests; 0 where there are too few ribs to say.
+    0 and less in healthy chests; not a number where there are too few ribs to say.
     """
     levels = np.flatnonzero((lungs.labels == side).any(axis=(1, 2)))
     first, last = (round(len(levels) * part) for part in LEVELS)
@@ -58,8 +58,8 @@ def pleural_layer(volume: CtVolume, lungs: LungMasks, side: int) -> float:
         for distance in _distances(volume.hounsfield[level], lungs.labels[level], side, volume)
     ]
     if len(found) < FEWEST:
-        return 0.0
-    return max(0.0, float(np.median(found)) - EDGE * volume.geometry.spacing[1])
+        return np.nan
+    return float(np.median(found)) - EDGE * volume.geometry.spacing[1]
 
 
 def _distances(

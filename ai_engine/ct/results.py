@@ -93,6 +93,14 @@ class Caution(StrEnum):
         "A lung ends at a level or above the other one's base: its base may be airless or filled "
         "with fluid that was not found."
     )
+    BEGINS_LATE = (
+        "A lung begins at a level, as no apex does: its apex may be airless or filled with fluid "
+        "that was not found."
+    )
+    BOTH_BASES = (
+        "Both lungs end at a level: how deep airless lung or fluid reaches is seen on neither "
+        "side, and the percentages may be some points too low."
+    )
     RIND = (
         "A lung keeps farther from the ribs than usual: thickened pleura, fluid, or an airless "
         "rind that was not found."
@@ -108,6 +116,10 @@ class Caution(StrEnum):
     SOLID_BORDER = (
         "Solid lung was found. Where it touches heart, mediastinum or diaphragm it cannot be told "
         "from them with certainty: the percentages may be some points too low."
+    )
+    SCATTERED = (
+        "Solid lung was found in several places. More of them may touch heart, mediastinum or "
+        "diaphragm, from which they cannot be told: the percentages may be too low."
     )
     RIBS_EMPTY = (
         "The lungs found fill little of the space inside the ribs: parts without air may be "

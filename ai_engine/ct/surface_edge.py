@@ -32,6 +32,10 @@ DEEP = slice(7, 12)
 FALLEN = 0.8
 """Part of the way from `LUNG_WALL` to the lung's own density at whose depth the lung begins."""
 
+DARKEST = -900.0
+"""Hounsfield units of the darkest lung whose surface is waited for: a core darker than that, as in
+emphysema, says nothing of what lies over it."""
+
 FEWEST = 200
 """Pixels of one depth below which nothing is said of it."""
 
@@ -89,7 +93,7 @@ def _beginnings(volume: CtVolume, labels: Labels, side: int, found: Mask) -> lis
             part = np.zeros_like(seen)
             part[top:bottom] = seen[top:bottom]
             _gather(bands[band], np.asarray(lung), part, smooth)
-    return [_beginning(each) for each in bands]
+    return [_beginning(each, DARKEST) for each in bands]
 
 
 def _skin(volume: CtVolume, labels: Labels, levels: npt.NDArray[np.intp]) -> float:
@@ -115,18 +119,18 @@ def _skin(volume: CtVolume, labels: Labels, levels: npt.NDArray[np.intp]) -> flo
 def _gather(depths: Depths, inside: Mask, seen: Mask, smooth: Hounsfield) -> None:
     """Add the densities of what is seen of a region to those of its depths, each a pixel thick."""
     away = cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, 5)[seen]
-    values, pixels = smooth[seen], np.rint(away).astype(int)
+    values, pixels = smooth[seen], np.rint(np.minimum(away, DEPTH + 1)).astype(int)
     for depth in range(DEPTH):
         depths[depth].append(values[pixels == depth + 1])
 
 
-def _beginning(depths: Depths) -> float:
+def _beginning(depths: Depths, darkest: float = -np.inf) -> float:
     """Pixels below a surface at which density has fallen far enough; not a number where unknown."""
     values = [np.concatenate(each) if each else np.empty(0) for each in depths]
     if min(len(each) for each in values[: DEEP.stop]) < FEWEST:
         return np.nan
     usual = [float(np.median(each)) for each in values[: DEEP.stop]]
-    deep = float(np.median(usual[DEEP]))
+    deep = max(float(np.median(usual[DEEP])), darkest)
     limit = LUNG_WALL + FALLEN * (deep - LUNG_WALL)
     fallen = [LUNG_WALL, *usual]
     at = next((index for index, value in enumerate(fallen) if value <= limit), None)

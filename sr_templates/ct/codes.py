@@ -71,6 +71,10 @@ CAUTIONS = MappingProxyType(
         Caution.PNEUMOTHORAX: Code("C-GAS", PRIVATE_SCHEME, "Pneumothorax or large bulla"),
         Caution.CAVITY: Code("C-CAVITY", PRIVATE_SCHEME, "Cavity or bulla in a lung"),
         Caution.ENDS_EARLY: Code("C-ENDS-EARLY", PRIVATE_SCHEME, "Base of a lung not seen"),
+        Caution.BEGINS_LATE: Code("C-APEX", PRIVATE_SCHEME, "Apex of a lung not seen"),
+        Caution.BOTH_BASES: Code(
+            "C-BOTH-BASES", PRIVATE_SCHEME, "Depth of both airless bases not seen"
+        ),
         Caution.SURFACE_HAZE: Code(
             "C-SURFACE", PRIVATE_SCHEME, "Lung hazy right under its surface"
         ),
@@ -80,6 +84,7 @@ CAUTIONS = MappingProxyType(
         Caution.SOLID_BORDER: Code(
             "C-SOLID-BORDER", PRIVATE_SCHEME, "Solid lung at heart or diaphragm uncertain"
         ),
+        Caution.SCATTERED: Code("C-SCATTERED", PRIVATE_SCHEME, "Solid lung in several places"),
         Caution.RIBS_EMPTY: Code("C-RIBS-EMPTY", PRIVATE_SCHEME, "Lungs small for the thorax"),
         Caution.BASE_UNSURE: Code(
             "C-BASE-UNSURE", PRIVATE_SCHEME, "Airless lung or diaphragm, thick slices"

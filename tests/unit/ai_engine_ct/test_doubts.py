@@ -1,11 +1,14 @@
 """Where no grade may be given, and what is said instead."""
 
+import numpy as np
 import pytest
 
 from ai_engine.ct.analysis import analyse_volume
 from ai_engine.ct.explanation import conclusion
+from ai_engine.ct.lungs import find_lungs
 from ai_engine.ct.results import Caution, CtAnalysis, Severity
-from ai_engine.ct.testing import BODY, LEFT_LUNG, TRACHEA, Ellipsoid, phantom
+from ai_engine.ct.surface_edge import late_beginning
+from ai_engine.ct.testing import BODY, LEFT_LUNG, TISSUE, TRACHEA, Ellipsoid, phantom
 from sr_templates.ct.codes import CAUTIONS
 
 pytestmark = pytest.mark.slow
@@ -45,6 +48,37 @@ def test_lungs_as_dark_as_in_emphysema_are_not_called_healthy() -> None:
     assert analysis.measurements[2].severity is Severity.GRADE_1
     assert "healthy" not in conclusion(analysis)
     assert "as in emphysema" in conclusion(analysis)
+
+
+def test_a_surface_over_a_dark_core_is_not_hazy() -> None:
+    dark = [
+        Ellipsoid(centre=(0, 0, side), radii=(100, 68, 48), hounsfield=-990) for side in (-75, 75)
+    ]
+    volume = phantom(*dark, shape=(60, 360, 500), spacing=(4.2, 0.7, 0.7))
+    assert late_beginning(volume, find_lungs(volume), np.zeros(volume.hounsfield.shape, bool)) < 0.1
+
+
+def test_noise_makes_no_lung_dark() -> None:
+    """A tenth of its voxels lies below -950 HU by noise alone."""
+    analysis = analyse_volume(phantom(noise=80.0))
+    assert analysis.cautions == ()
+
+
+@pytest.mark.parametrize("side", [-75, 75])
+def test_a_lung_that_begins_at_a_level_has_no_grade(side: int) -> None:
+    """A fiftieth of it, at the apex, is as dense as what lies around it."""
+    cap = Ellipsoid(centre=(-135, 0, side), radii=(45, 200, 60), hounsfield=TISSUE)
+    analysis = analyse_volume(phantom(cap))
+    assert Caution.BEGINS_LATE in analysis.doubts
+    assert "Cannot grade" in conclusion(analysis)
+
+
+def test_scattered_solid_lung_has_no_grade() -> None:
+    """Each of the balls is measured; none is known to be missing."""
+    places = [(-40, 10, 80), (10, -25, 80), (40, 20, 75), (10, 20, -80)]
+    balls = [Ellipsoid(centre=each, radii=(16, 16, 16), hounsfield=40) for each in places]
+    assert Caution.SCATTERED not in analyse_volume(phantom(*balls[:2])).doubts
+    assert Caution.SCATTERED in analyse_volume(phantom(*balls)).doubts
 
 
 def test_lungs_that_are_hazy_all_over_have_no_grade(hazy: CtAnalysis) -> None:
