@@ -42,7 +42,7 @@ def solid_lung(lungs: LungMasks, found: Mask) -> SolidLung:
     millilitres = np.bincount(labels.ravel())[1:] * grid.voxel_ml
     least = max(PLACE_ML, PLACE_SHARE * float(millilitres.max(initial=0.0)))
     own = [lungs.coarse_labels == side for side in (RIGHT, LEFT)]
-    shares = (np.count_nonzero(lung & solid) / max(1, np.count_nonzero(lung)) for lung in own)
+    shares = (float(solid[lung].mean()) if lung.any() else 0.0 for lung in own)
     return SolidLung(
         total_ml=float(millilitres.sum()),
         places=int(np.count_nonzero(millilitres >= least)),
