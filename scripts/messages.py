@@ -125,6 +125,7 @@ RESULTS = (
             "ai_engine/preprocessing/frame_source.py",
             "ai_engine/preprocessing/grayscale.py",
             "ai_engine/preprocessing/image_pixel.py",
+            "ai_engine/preprocessing/lookup_table.py",
             "ai_engine/preprocessing/modality.py",
             "ai_engine/preprocessing/pixel_aspect.py",
             "ai_engine/preprocessing/polarity.py",

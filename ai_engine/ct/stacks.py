@@ -24,15 +24,20 @@ PARTED_BY = (
     "AcquisitionNumber",
     "AcquisitionUID",
     "TemporalPositionIdentifier",
+    "NominalPercentageOfCardiacPhase",
+    "NominalCardiacTriggerDelayTime",
+    "TriggerTime",
     "ConvolutionKernel",
     "SliceThickness",
     "ImageType",
     "KVP",
     "ContrastBolusAgent",
+    "ImageComments",
     "AcquisitionDateTime",
     "AcquisitionTime",
 )
-"""What tells acquisitions and reconstructions in one series apart, tried in this order."""
+"""What tells acquisitions and reconstructions in one series apart, tried in this order. Comments
+name phases and energies where nothing else does."""
 
 ORDERED_BY = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime", "InstanceNumber")
 """What slices that have each their own value were made in the order of: a scan begins anew where
@@ -73,8 +78,9 @@ def part_series(headers: Sequence[Dataset]) -> tuple[Headers, ...]:
 def _by_acquisition(headers: Headers) -> tuple[Headers, ...]:
     is_mixed = _is_mixed(headers)
     for parts in _partings(headers):
-        whole = [part for part in parts if len(part) >= MINIMUM_SLICES and not _is_mixed(part)]
-        if whole and (is_mixed or _are_of_one_region(whole)):
+        if is_mixed and any(len(each) >= MINIMUM_SLICES and not _is_mixed(each) for each in parts):
+            return tuple(parts)
+        if not is_mixed and _are_of_one_region([each for each in parts if not _refusal(each)]):
             return tuple(parts)
     return (headers,)
 
@@ -149,11 +155,16 @@ def _value(keyword: str, header: Dataset) -> Key:
 
 
 def _is_mixed(headers: Sequence[Dataset]) -> bool:
+    return _refusal(headers) in MIXED
+
+
+def _refusal(headers: Sequence[Dataset]) -> CtRefusalReason | None:
+    """Why slices are no stack; None where they are one."""
     try:
         stack_slices(read_slices(headers))
     except CtRefusedError as error:
-        return error.reason in MIXED
-    return False
+        return error.reason
+    return None
 
 
 def _geometry(entry: Slice) -> Key:

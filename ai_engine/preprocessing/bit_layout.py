@@ -31,6 +31,9 @@ _ONE_MARK = 0.9
 _TOO_FEW = 0.02
 """Part of the pixels in the upper half of the scale below which these are marks, and no tissue."""
 
+_GRADUAL = 64
+"""A step of less than this part of the grey scale is one within tissue, and no edge."""
+
 _WORD = 2  # bytes
 
 STATED_SIGNED = "Pixel Representation states signed values, but those of the pixels are unsigned."
@@ -160,7 +163,25 @@ def _undoubted(words: Words, stated: _Reading) -> _Reading:
     others = [signs] if _is_tissue(some, stated.bits) else []
     if words.dtype.itemsize == _WORD and stated.bits == width:
         others.append(replace(stated, is_swapped=True, correction=SWAPPED))
-    return _smoothest_of(some, [stated, *others]) or stated
+    gradual = [each for each in others if _mends_steps(some, stated, each)]
+    return _smoothest_of(some, [stated, *gradual]) or stated
+
+
+def _mends_steps(words: Words, stated: _Reading, other: _Reading) -> bool:
+    """Whether jumps become steps within tissue by another reading.
+
+    Edges to black and white, as of marks and dead pixels, may become smaller by a reading that is
+    wrong: none beside the lowest and the highest word counts.
+    """
+    is_end = (words == 0) | (
+        words == np.iinfo(words.dtype).max >> (8 * words.itemsize - stated.bits)
+    )
+    beside = is_end[:, :-1] | is_end[:, 1:]
+    before, after = (
+        np.abs(np.diff(each.of(words).values.astype(np.int64), axis=1)) for each in (stated, other)
+    )
+    mended = (before >= 1 << (stated.bits - 1)) & (after < (1 << stated.bits) // _GRADUAL)
+    return int(np.count_nonzero(mended & ~beside)) >= _AT_LEAST
 
 
 def _is_tissue(words: Words, bits: int) -> bool:

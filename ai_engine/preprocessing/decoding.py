@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.bit_layout import BitLayout, Placed, place_bits, smoothest
 from ai_engine.preprocessing.frame_source import FrameSource, frame_source
+from ai_engine.preprocessing.header_values import UnreadableValueError, integer
 from ai_engine.preprocessing.image_pixel import ImagePixel, read_image_pixel
 from ai_engine.preprocessing.row_length import require_rows_that_fit
 from ai_engine.preprocessing.whole_streams import require_whole
@@ -78,7 +79,7 @@ def decode_pixels(
     with refusing_damage():
         source = _whole_source(dataset, image, frame)
         values = _decoded(source, frame, raw=raw)
-        placed = _placed(values, source)
+        placed = _placed_beside_padding(values, source, dataset)
     if source.stream is None or source.stream.rows is None:
         require_rows_that_fit(placed.values)
     corrections = (*source.corrections, *((placed.correction,) if placed.correction else ()))
@@ -115,6 +116,31 @@ def _decoded(source: FrameSource, frame: int | None, *, raw: bool) -> npt.NDArra
     values = pixel_array(source.dataset, index=frame, raw=raw, decoding_plugin=plugin)
     # Words are looked at as signed and unsigned ones: of big endian they would be others.
     return np.asarray(values, values.dtype.newbyteorder("="))
+
+
+def _placed_beside_padding(
+    values: npt.NDArray[Any], source: FrameSource, dataset: Dataset
+) -> Placed:
+    """Take the pixels out of the words; padding of more bits than Bits Stored stays as declared.
+
+    It is no pixel, so it says nothing of where the pixels' bits are.
+    """
+    stored, words = source.image.bits_stored, 8 * values.dtype.itemsize
+    try:
+        padding = integer(dataset, "PixelPaddingValue")
+    except UnreadableValueError:
+        padding = None
+    if padding is None or values.dtype.kind != "u" or not stored or not 1 <= stored < words:
+        return _placed(values, source)
+    word = padding % (1 << words)
+    is_padding = values == word
+    if word >> stored == 0 or is_padding.all() or not is_padding.any():
+        return _placed(values, source)
+    placed = _placed(np.where(is_padding, values[~is_padding].min(), values), source)
+    if placed.shift:
+        return _placed(values, source)
+    kept = np.where(is_padding, values.view(placed.values.dtype), placed.values)
+    return replace(placed, values=kept)
 
 
 def _placed(values: npt.NDArray[Any], source: FrameSource) -> Placed:

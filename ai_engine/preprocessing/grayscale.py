@@ -40,6 +40,11 @@ UNFIT_WINDOW = "The window does not fit the pixels: the image was shown by its p
 MOST_PADDING = 0.5
 """Part of the grey levels from which a range of padding is a mistake: padding is at one end."""
 
+LONE_END = (
+    "The lowest or highest value of the pixels lies far from all others, as of padding that is not "
+    "declared, or of marks: the image was shown by the others."
+)
+
 WIDE_PADDING = (
     "Pixel Padding Range Limit makes padding of most of the grey levels: the range was passed over."
 )
@@ -107,7 +112,7 @@ def display(
     table[padding] = 0
     return Displayed(
         pixels=looked_up(table.astype(np.float32), stored, lowest),
-        value_range=_quantiles(modality, counts, ROBUST_PERCENTILES),
+        value_range=_quantiles(modality, _without_lone_ends(modality, counts), ROBUST_PERCENTILES),
         corrections=(*padded, *rescale.corrections, *said),
     )
 
@@ -219,9 +224,27 @@ def _display_table(
     if chosen is not None and _is_absurd(chosen, counts):
         chosen, said = None, (*said, UNFIT_WINDOW)
     if chosen is None:
-        low, high = _quantiles(modality, counts, ROBUST_PERCENTILES)
+        others = _without_lone_ends(modality, counts)
+        said += (LONE_END,) if others is not counts else ()
+        low, high = _quantiles(modality, others, ROBUST_PERCENTILES)
         chosen = np.clip((modality - low) / (high - low), 0, 1)
     return chosen, said
+
+
+def _without_lone_ends(modality: FloatArray, counts: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
+    """Leave out an end of the scale that alone would take more than half of what is shown."""
+    occurring = np.flatnonzero(counts)
+    for end in (occurring[0], occurring[-1]):
+        if counts[end] * 100 < ROBUST_PERCENTILES[0] * counts.sum():
+            continue
+        others = counts.copy()
+        others[end] = 0
+        if np.count_nonzero(others) < LEAST_LEVELS:
+            continue
+        low, high = _quantiles(modality, others, ROBUST_PERCENTILES)
+        if max(low - modality[end], modality[end] - high) > high - low > 0:
+            counts = others
+    return counts
 
 
 def _voi_lut(dataset: Dataset, modality: FloatArray) -> tuple[FloatArray | None, tuple[str, ...]]:

@@ -18,6 +18,9 @@ FloatArray = npt.NDArray[np.float64]
 _WORD = 1 << 16
 _DEEPEST = 16
 
+READ_UNSIGNED = "LUT Data was read as unsigned, unlike stored."
+READ_SIGNED = "LUT Data was read as signed, unlike stored."
+
 
 class InvalidLutError(Exception):
     """A table that cannot be applied; the message says what is wrong with it."""
@@ -140,8 +143,7 @@ def _signed_as_meant(words: npt.NDArray[np.int64]) -> tuple[FloatArray, tuple[st
     was_signed = bool(words.min() < 0)
     other = words % _WORD if was_signed else (words + _WORD // 2) % _WORD - _WORD // 2
     if _largest_step(other) < _largest_step(words) // 4:
-        kind = "unsigned" if was_signed else "signed"
-        return other.astype(np.float64), (f"LUT Data was read as {kind}, unlike stored.",)
+        return other.astype(np.float64), (READ_UNSIGNED if was_signed else READ_SIGNED,)
     return words.astype(np.float64), ()
 
 

@@ -59,6 +59,8 @@ def _others(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.generic]
 
 def _apart(values: npt.NDArray[np.generic]) -> float:
     """How far neighbouring rows lie apart, on the average."""
-    places = np.unique(np.linspace(0, len(values) - 2, _LOOKED_AT).astype(np.int64))
+    # As many even places as odd ones: of rows that were halved every second pair is of one row.
+    even = np.linspace(0, max(len(values) - 3, 0), _LOOKED_AT // 2).astype(np.int64) // 2 * 2
+    places = np.unique([even, np.minimum(even + 1, len(values) - 2)])
     pair = (values[places].astype(np.float64), values[places + 1].astype(np.float64))
     return float(np.abs(pair[0] - pair[1]).mean())

@@ -16,6 +16,7 @@ from pydicom.uid import UID, HTJ2KLossless, JPEG2000Lossless, RLELossless
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason as Reason
+from ai_engine.preprocessing.decoding import decode_pixels
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from tests.unit.ai_engine.odd_images import (
     COLUMNS,
@@ -604,7 +605,62 @@ def test_a_white_marker_on_a_dark_image_is_no_sign() -> None:
     dark[:60, :200:2] = 4095
     dataset = chest()
     changes(store(dark), NO_WINDOW)(dataset)
-    assert read_radiograph(dataset).corrections == ()
+    assert decode_pixels(dataset).corrections == ()
+
+
+def test_edges_to_black_and_white_are_no_sign() -> None:
+    """Grids, burned-in marks and dead pixels jump to the ends of the scale and back."""
+    deep = PLAIN << 4
+    grid = deep.copy()
+    grid[::8] = grid[:, ::8] = 65535
+    dead = np.where(np.arange(deep.size).reshape(deep.shape) % 19 == 0, 65535, deep)
+    dead[np.arange(deep.size).reshape(deep.shape) % 23 == 0] = 0
+    blocks = np.arange(ROWS)[:, None] // 32 + np.arange(COLUMNS) // 32
+    squares = np.where(blocks % 2, 60000 + (PLAIN & 2047), PLAIN & 2047)
+    for stored in (grid, dead, squares):
+        dataset = chest()
+        changes(store(stored.astype(np.uint16), BitsStored=16, HighBit=15), NO_WINDOW)(dataset)
+        assert decode_pixels(dataset).corrections == ()
+
+
+def test_bars_across_an_image_do_not_say_that_its_rows_are_shorter() -> None:
+    bars = np.repeat(np.arange(ROWS)[:, None] // 4 % 2 * 3000, COLUMNS, axis=1)
+    dataset = chest()
+    store(bars.astype(np.uint16))(dataset)
+    np.testing.assert_array_equal(decode_pixels(dataset).values, bars)
+
+
+@pytest.mark.parametrize(
+    ("padding", "vr", "sign", "offset"), [(65535, "US", 0, 0), (-32768, "SS", 1, 2048)]
+)
+def test_padding_beyond_bits_stored_is_padding(
+    padding: int, vr: str, sign: int, offset: int
+) -> None:
+    stored = PLAIN.astype(np.int32) - offset
+    stored[:, :120] = padding
+    dataset = chest()
+    changes(
+        store((stored % 65536).astype(np.uint16), PixelRepresentation=sign),
+        put("PixelPaddingValue", words(padding, vr=vr), vr=vr),
+        NO_WINDOW,
+    )(dataset)
+    read = read_radiograph(dataset)
+    assert read.corrections == ()
+    assert not read.pixels[:, :120].any()
+    assert 0.4 < read.pixels[:, 130:].mean() < 0.7
+
+
+@pytest.mark.parametrize("padding", [65535, 40000])
+def test_padding_that_is_not_declared_does_not_darken_the_image_without_a_word(
+    padding: int,
+) -> None:
+    stored = PLAIN.copy()
+    stored[:, :120] = padding
+    dataset = chest()
+    changes(store(stored, BitsStored=16, HighBit=15), NO_WINDOW)(dataset)
+    read = read_radiograph(dataset)
+    assert "as of padding that is not declared" in " ".join(read.corrections)
+    assert 0.4 < read.pixels[:, 130:].mean() < 0.7
 
 
 @pytest.mark.slow

@@ -183,3 +183,23 @@ def test_a_scan_in_steps_is_one_stack(each: int) -> None:
         entry.InstanceNumber = 60 - number
     (stack,), _ = list_series(slices)
     assert (stack.step, stack.count, stack.stacks) == (4.0, 60, 1)
+
+
+def test_acquisitions_by_turns_in_one_stack_that_are_none_alone_stay_together() -> None:
+    slices = written_to(2, 4.0, 60)
+    for number, entry in enumerate(slices):
+        entry.AcquisitionNumber = number // 2 % 2
+    (stack,), _ = list_series(slices)
+    assert (stack.step, stack.count, stack.stacks) == (4.0, 60, 1)
+
+
+@pytest.mark.parametrize("keyword", ["TriggerTime", "ImageComments"])
+def test_phases_of_one_breath_or_beat_are_parted(keyword: str) -> None:
+    phases = []
+    for percent in (0, 25, 50):
+        for number, entry in enumerate(written_to(2, 4.0, 30)):
+            entry.SOPInstanceUID = f"1.2.3.{percent}.{number}"
+            setattr(entry, keyword, str(percent))
+            phases.append(entry)
+    stacks, _ = list_series(phases)
+    assert [(each.step, each.count, each.stacks) for each in stacks] == [(4.0, 30, 3)] * 3
