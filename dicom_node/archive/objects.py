@@ -1,5 +1,6 @@
 """What was received and what was made of it, read and written as data sets."""
 
+import json
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from dicom_node.archive.readable import readable
 from dicom_node.archive.reading import read_instance
 from dicom_node.archive.storage import StorageArchive
 from dicom_node.domain.mended import MendedElements
+from dicom_node.query.json_model import from_json
 
 
 class _Clock(Protocol):
@@ -89,7 +91,7 @@ class DicomObjects:
         dataset = Dataset()
         if (known := found.attributes) is not None:
             for level in (known.study, known.series, known.instance):
-                dataset.update(Dataset.from_json(level))
+                dataset.update(from_json(json.loads(level)))
         dataset.SpecificCharacterSet = "ISO_IR 192"
         dataset.SOPClassUID = found.sop_class_uid
         dataset.SOPInstanceUID = found.sop_instance_uid

@@ -20,6 +20,7 @@ from dicom_node.dicomweb.errors import BadRequestBodyError
 from dicom_node.dicomweb.media_types import EXPLICIT_LITTLE, FRAME_MEDIA_TYPES, OCTET_STREAM
 from dicom_node.dicomweb.uploads import IncomingObject
 from dicom_node.errors import NodeError
+from dicom_node.query.json_model import from_json
 
 _SOP_CLASS, _SOP_INSTANCE = "00080016", "00080018"
 # What answers say about an object, and File Meta Information, are no part of it.
@@ -144,7 +145,7 @@ def _encoded(found: Described, bulk: Mapping[str, Sequence[BulkPart]]) -> tuple[
         return _value(vr, bulk.get(address, ()))
 
     try:
-        dataset = Dataset.from_json(own, value)
+        dataset = from_json(own, value)
         dataset.SpecificCharacterSet = "ISO_IR 192"  # JSON is UTF-8
         behind = Dataset()
         for tag in [each for each in dataset.keys() if each > _PIXEL_TAG]:  # noqa: SIM118

@@ -14,6 +14,7 @@ from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from dicom_node.archive.object_file import read_object
 from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.query.catalogue import ArchivedObject
+from dicom_node.query.json_model import element_in_json
 
 _LOG = logging.getLogger(__name__)
 _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
@@ -21,8 +22,6 @@ _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _INLINE_BYTES = 1024
 _KEPT_HEADERS = 2048
 _FLOATING = frozenset({"DS", "FD", "FL"})
-_WRITTEN_NUMBERS = frozenset({"DS", "IS"})
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _CHARACTER_SET = "00080005"
 PIXEL_DATA = "7FE00010"
 AVAILABLE_TRANSFER_SYNTAX = "00083002"
@@ -122,37 +121,18 @@ def _in_words(value: float) -> str:
     return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
-def _names(element: DataElement) -> dict[str, Any]:
-    """Return person names by their component groups; null for one that is empty among others."""
-    names = element.value if element.VM > 1 else [element.value] if element.value else []
-    values = [
-        {group: part for group, part in zip(_GROUPS, str(name).split("="), strict=False) if part}
-        for name in names
-    ]
-    return {"vr": "PN", **({"Value": [each or None for each in values]} if values else {})}
-
-
-def _some_empty(element: DataElement, base: str) -> dict[str, Any] | None:
-    """Return numbers of which some are not there: null in their places (PS3.18 Section F.2.5)."""
-    said = [each for each in element.value if each != ""]
-    encoded = _encoded(DataElement(element.tag, element.VR, said), base)
-    if encoded is None:
-        return None
-    numbers = iter(encoded.get("Value", ()))
-    return {**encoded, "Value": [None if each == "" else next(numbers) for each in element.value]}
-
-
 def _encoded(element: DataElement, base: str) -> dict[str, Any] | None:
     if element.VR in _BINARY and element.value and len(element.value) > _INLINE_BYTES and base:
         return {"vr": element.VR, "BulkDataURI": f"{base}/{element.tag:08X}"}
-    if element.VR == "PN":
-        return _names(element)
-    if element.VR in _WRITTEN_NUMBERS and element.VM > 1 and "" in element.value:
-        return _some_empty(element, base)
     try:
-        encoded: dict[str, Any] = element.to_json_dict(None, bulk_data_threshold=2**31)
+        return element_in_json(element, _item)
     except (TypeError, ValueError, OverflowError, AttributeError, LookupError):
         # One value that breaks its own representation must not hide the other attributes.
         _LOG.warning("attribute left out of metadata tag=%s vr=%s", element.tag, element.VR)
         return None
-    return encoded
+
+
+def _item(item: Dataset) -> JsonDataset:
+    """Return an item of a sequence without those of its attributes that cannot be said."""
+    encoded = ((f"{each.tag:08X}", _encoded(each, "")) for each in item)
+    return {tag: each for tag, each in encoded if each is not None}

@@ -27,6 +27,7 @@ from dicom_node.dicomweb.native_reading import read_native_model
 from dicom_node.domain.peer_message import Channel
 from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.json_model import from_json, in_json
 from dicom_node.query.keys import STEP_KEYS, Level, returned
 from dicom_node.query.parameters import Reading, read_search
 from dicom_node.ups.errors import REASONS, StepRefusedError
@@ -383,11 +384,11 @@ def _dataset(parsed: Any) -> Dataset:
     items = parsed if isinstance(parsed, list) else [parsed]
     if len(items) != 1 or not isinstance(items[0], dict):
         raise HTTPException(400, "the payload is not one data set")
-    return Dataset.from_json(items[0])
+    return from_json(items[0])
 
 
 def _said_in_full(dataset: Dataset) -> JsonDataset:
-    encoded: JsonDataset = dataset.to_json_dict()
+    encoded: JsonDataset = in_json(dataset)
     make_sayable(encoded)
     return encoded
 

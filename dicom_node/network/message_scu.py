@@ -17,6 +17,7 @@ from dicom_node.domain.peer_message import MessageKind, PeerMessage
 from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.errors import AssociationAbortedError, AssociationError
 from dicom_node.network.performed_data import AVAILABILITY
+from dicom_node.query.json_model import from_json
 from dicom_node.query.reading import UNREADABLE
 from dicom_node.ups.codes import UPS_EVENT, UPS_PUSH
 
@@ -66,7 +67,7 @@ def _refusal(
 ) -> str:
     """Send one message; return why it was refused, empty where it was taken."""
     try:
-        dataset = Dataset.from_json(dict(message.attributes))
+        dataset = from_json(message.attributes)
         status = _sent(association, message, dataset, number).get("Status")
     except UNREADABLE:  # somebody's own words, repeated: no other message waits for them
         return "it holds values that cannot be written as DICOM"

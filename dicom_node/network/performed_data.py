@@ -1,7 +1,6 @@
 """Performed steps and availability as data sets (PS3.4 Tables F.7.2-1 and R.3.2-1)."""
 
 import re
-import struct
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from io import BytesIO
@@ -26,6 +25,8 @@ from dicom_node.network.status import (
     PROCESSING_FAILURE,
     RESOURCE_LIMITATION,
 )
+from dicom_node.query.json_model import from_json, in_json
+from dicom_node.query.reading import UNREADABLE
 
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"
 AVAILABILITY = "1.2.840.10008.5.1.4.33"
@@ -38,17 +39,6 @@ MOST_INSTANCES = 50_000
 _AT_HAND = frozenset({"ONLINE", "NEARLINE"})
 _OF_STEP = ("ReferencedImageSequence", "ReferencedNonImageCompositeSOPInstanceSequence")
 _UID = re.compile(r"[0-9.]{1,64}")
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 # Attributes that N-SET may not change (PS3.4 Table F.7.2-1): what a step is was said at its start.
 SETTLED_AT_CREATION = (
     "ScheduledStepAttributesSequence",
@@ -79,7 +69,7 @@ def decoded(encoded: BytesIO | None, syntax: UID) -> Dataset:
     try:
         found = decode(encoded, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
         found.decode()  # values are read when they are asked for: ask now
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UnusableReportError(PROCESSING_FAILURE, "the data set is unreadable") from error
     return found
 
@@ -115,7 +105,7 @@ def changed_step(step: PerformedStep, changes: Dataset) -> PerformedStep:
     UnusableReportError
         The state is none.
     """
-    attributes = Dataset.from_json(dict(step.attributes))
+    attributes = from_json(step.attributes)
     attributes.update(
         {each.tag: each for each in changes if each.keyword not in SETTLED_AT_CREATION}
     )
@@ -157,7 +147,7 @@ def _step(
         instances=_bounded(_performed(said, studies))
         if "PerformedSeriesSequence" in said
         else None,
-        attributes=_without_instances(attributes).to_json_dict(),
+        attributes=in_json(_without_instances(attributes)),
     )
 
 

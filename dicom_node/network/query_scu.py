@@ -18,6 +18,7 @@ from dicom_node.domain.peer_words import peer_words
 from dicom_node.network.associations import end
 from dicom_node.network.errors import AnswerError, AssociationError
 from dicom_node.network.status import SUCCESS
+from dicom_node.query.json_model import in_json
 from dicom_node.query.reading import UNREADABLE
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -134,7 +135,7 @@ def _entity(association: Association, answer: Dataset | None) -> Attributes:
     try:
         if answer is None:
             raise ValueError("no data set")
-        return cast("Attributes", json.loads(answer.to_json()))
+        return cast("Attributes", json.loads(json.dumps(in_json(answer))))
     except UNREADABLE as error:
         end(association, association.abort)
         raise AnswerError("the archive answered a query with what cannot be read") from error

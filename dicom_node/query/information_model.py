@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from dicom_node.query.errors import UnusableQueryError
-from dicom_node.query.json_model import JsonAttributes
+from dicom_node.query.json_model import JsonAttributes, from_json
 from dicom_node.query.keys import Level, archive_keys, tag_of
 from dicom_node.query.matching import texts
 from dicom_node.query.reading import UNREADABLE, Query, read_identifier
@@ -125,7 +125,7 @@ def read_retrieve(identifier: Dataset, model: InformationModel) -> RetrieveReque
 def find_answer(entity: JsonAttributes, request: FindRequest, *, ae_title: str) -> Dataset:
     """Return the identifier of a response: what was asked for, and where it is retrieved from."""
     names = [f"{tag:08X}" for tag in _tags(request)]
-    known = Dataset.from_json({name: entity[name] for name in names if name in entity})
+    known = from_json({name: entity[name] for name in names if name in entity})
     wanted = [tag for tag in request.query.asked.keys() if tag not in _ABOUT]  # noqa: SIM118
     answer = selected(known, _part(request.query.asked, wanted))
     own = tag_of(UNIQUE_KEY[request.level])

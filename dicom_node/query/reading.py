@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.tag import BaseTag
 
 from dicom_node.query.errors import UnusableQueryError
@@ -54,6 +55,7 @@ _COMBINED = tuple(
 )
 UNREADABLE = (
     AttributeError,
+    BytesLengthException,
     EOFError,
     LookupError,
     NotImplementedError,

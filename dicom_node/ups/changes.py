@@ -6,13 +6,14 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dicom_node.domain.procedure_step import ProcedureStep
+from dicom_node.query.json_model import from_json
 from dicom_node.ups.codes import UPS_PUSH
 from dicom_node.ups.presentation import moment
 
 
 def attributes_of(step: ProcedureStep) -> Dataset:
     """Return what requesters and performers have set."""
-    return Dataset.from_json(dict(step.attributes or {}))
+    return from_json(step.attributes or {})
 
 
 def merged(step: ProcedureStep, changes: Dataset) -> Dataset:

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from dicom_node.domain.peer_message import MessageKind, PeerMessage
 from dicom_node.domain.procedure_step import ProcedureStep, StepState, UpsStatus
 from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.json_model import from_json, in_json
 from dicom_node.query.matching import DatasetEntity, matches
 from dicom_node.query.reading import read_identifier
 from dicom_node.ups.errors import StepRefusedError
@@ -96,7 +97,7 @@ class StepEvents:
                 scope=uid,
                 study_instance_uid=self._study(uid),
                 deletion_lock=deletion_lock,
-                keys=keys.to_json_dict() if uid == FILTERED else None,
+                keys=in_json(keys) if uid == FILTERED else None,
             )
             begins = self._book.is_empty()
             self._book.put(wanted)
@@ -251,7 +252,7 @@ class StepEvents:
                     kind=MessageKind.STEP_EVENT,
                     sop_instance_uid=uid,
                     event_type=int(event_type),
-                    attributes=dataset.to_json_dict(),
+                    attributes=in_json(dataset),
                     study_instance_uid=study,
                     made_at=now,
                 )
@@ -297,5 +298,5 @@ def _covers(subscription: Subscription, step: ProcedureStep, shown: Dataset) -> 
         return subscription.scope == step.uid
     if subscription.keys is None:
         return True
-    conditions = read_identifier(Dataset.from_json(dict(subscription.keys))).conditions
+    conditions = read_identifier(from_json(subscription.keys)).conditions
     return matches(DatasetEntity(shown), conditions)

@@ -16,6 +16,7 @@ from dicom_node.domain.procedure_step import (
 )
 from dicom_node.domain.review.review import Priority, ReviewItem
 from dicom_node.domain.subject import Subject
+from dicom_node.query.json_model import from_json
 from dicom_node.ups.codes import DETECTION, INTERPRETATION, UPS_PUSH, code_sequence
 from sr_templates.repair import repaired
 
@@ -59,7 +60,7 @@ def ups_dataset(
     dataset.ProcedureStepProgressInformationSequence = Sequence()
     if step.state is StepState.CANCELED:
         dataset.ProcedureStepProgressInformationSequence = Sequence([_cancellation(step)])
-    for element in Dataset.from_json(dict(step.attributes or {})):
+    for element in from_json(step.attributes or {}):
         dataset[element.tag] = element
     dataset.ProcedureStepState = str(step.state)
     return dataset

@@ -9,6 +9,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
 from dicom_node.domain.procedure_step import StepState, UpsStatus
+from dicom_node.query.json_model import in_json
 from dicom_node.query.matching import texts
 from dicom_node.query.moments import is_moment
 from dicom_node.query.reading import UNREADABLE
@@ -67,6 +68,7 @@ REQUIRED_OF_PERFORMANCE = (
     "PerformedWorkitemCodeSequence",
     "PerformedProcedureStepEndDateTime",
 )
+_UNWRITABLE = "a value cannot be written as DICOM"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +154,14 @@ def _unmet(keyword: str) -> None:
 def _check_values(dataset: Dataset) -> None:
     _check_priority(dataset)
     kept = Dataset()
-    for element in dataset:
-        if element.keyword in SETTABLE:
-            _check_form(element)
-            _check_moments(element)
-            kept.add(element)
+    try:
+        for element in dataset:
+            if element.keyword in SETTABLE:
+                _check_form(element)
+                _check_moments(element)
+                kept.add(element)
+    except UNREADABLE as error:
+        raise StepRefusedError(UpsStatus.INVALID_ATTRIBUTE_VALUE, _UNWRITABLE) from error
     _check_writable(kept)
 
 
@@ -180,10 +185,9 @@ def _check_writable(kept: Dataset) -> None:
     buffer.is_little_endian, buffer.is_implicit_VR = True, False
     try:
         write_dataset(buffer, written)
+        in_json(kept)
     except UNREADABLE as error:
-        raise StepRefusedError(
-            UpsStatus.INVALID_ATTRIBUTE_VALUE, "a value cannot be written as DICOM"
-        ) from error
+        raise StepRefusedError(UpsStatus.INVALID_ATTRIBUTE_VALUE, _UNWRITABLE) from error
 
 
 def _check_moments(element: DataElement) -> None:

@@ -34,6 +34,7 @@ from dicom_node.domain.review.queue import (
 from dicom_node.domain.review.review import Reviewer, ReviewerRole, ReviewState
 from dicom_node.domain.subject import Subject
 from dicom_node.errors import ConflictError
+from dicom_node.query.json_model import in_json
 from dicom_node.query.matching import DatasetEntity, matches
 from dicom_node.query.reading import Query
 from dicom_node.query.selection import listed, selected
@@ -167,7 +168,7 @@ class ProcedureSteps:
         check_update(dataset)
         accepted = settable(dataset)
         attributes = merged(step, accepted.attributes)
-        if not self._store.update(step, attributes.to_json_dict(), at=self._clock()):
+        if not self._store.update(step, in_json(attributes), at=self._clock()):
             raise StepRefusedError(
                 UpsStatus.PROCESSING_FAILURE, "the step changed meanwhile: read it and try again"
             )
@@ -311,7 +312,7 @@ class ProcedureSteps:
             uid=uid,
             round=taken.round + 1,
             requester=requester,
-            attributes=replacing(taken, attributes).to_json_dict(),
+            attributes=in_json(replacing(taken, attributes)),
         )
         self._end(taken, StepState.CANCELED, "Replaced by a request", successor)
 
@@ -332,7 +333,7 @@ class ProcedureSteps:
             modified_at=now,
             requester=requester,
             asked_revision=revision,
-            attributes=attributes.to_json_dict(),
+            attributes=in_json(attributes),
         )
         if not self._store.add(step):
             raise StepRefusedError(UpsStatus.DUPLICATE_SOP_INSTANCE)
@@ -382,7 +383,7 @@ class ProcedureSteps:
         attributes = attributes_of(step)
         if state is StepState.CANCELED:
             add_cancellation(attributes, self._clock(), reason)
-        ending = Ending(state=state, attributes=attributes.to_json_dict(), successor=successor)
+        ending = Ending(state=state, attributes=in_json(attributes), successor=successor)
         if not self._store.end(step, ending, at=self._clock()):
             raise StepRefusedError(
                 UpsStatus.PROCESSING_FAILURE, "the step changed meanwhile: read it and try again"
@@ -400,7 +401,7 @@ class ProcedureSteps:
             performer="",
             locked_at=None,
             requester="",
-            attributes=replacing(step, Dataset()).to_json_dict(),
+            attributes=in_json(replacing(step, Dataset())),
         )
 
     def _has_verdict(self, step: ProcedureStep) -> bool:

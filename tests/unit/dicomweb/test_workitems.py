@@ -255,6 +255,30 @@ def test_payloads_that_are_no_data_set_are_refused(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("tag", "vr", "values"),
+    [
+        ("00181242", "IS", [1, None, 3]),
+        ("00280030", "DS", [None, 0.5]),
+        ("00101001", "PN", [None, {"Alphabetic": "A"}]),
+    ],
+)
+def test_empty_values_among_others_break_nobodys_answer(
+    client: TestClient, tag: str, vr: str, values: list[Any]
+) -> None:
+    asked = a_request("1.2.3.1").to_json_dict()
+    asked["00741210"] = {"vr": "SQ", "Value": [{tag: {"vr": vr, "Value": values}}]}
+    made = client.post(
+        f"{WORKITEMS}?workitem=2.25.78",
+        content=json.dumps([asked]),
+        headers={"Content-Type": JSON},
+    )
+    assert made.status_code == 201, made.text
+    (shown,) = client.get(f"{WORKITEMS}/2.25.78").json()
+    assert shown["00741210"]["Value"] == [{tag: {"vr": vr, "Value": values}}]
+    assert client.get(f"{WORKITEMS}/2.25.78", headers={"Accept": XML}).status_code == 200
+
+
 def test_event_reports_are_said_not_to_be_there(client: TestClient) -> None:
     assert client.post(f"{WORKITEMS}/2.25.1/subscribers/WS1").status_code == 501
 
