@@ -95,9 +95,16 @@ SHOWN = (
         model="chest-radiograph",
         name="auc",
         label="Abnormal",
-        words="abnormal or not, images of the collection that was learned from (see the guide: "
-        "elsewhere far lower)",
+        group="from nih-621",
+        words="abnormal or not, where exposure gives nothing away (AUC)",
         paper="0.792, no finding on all of NIH (paper 1)",
+    ),
+    Shown(
+        model="chest-radiograph",
+        name="auc",
+        label="Abnormal",
+        group="from cxr",
+        words="abnormal or not, where twenty grey values alone reach 0.893 (AUC)",
     ),
     Shown(
         model="lung-segmentation",

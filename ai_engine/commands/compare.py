@@ -161,7 +161,7 @@ def _row(card: ModelCard, cache: Path, threads: int | None, *, model: str) -> Co
         converted_model(card, cache),
         size=card.input_size,
         threads=threads,
-        channels=1 + len(card.channels),
+        channels=card.planes,
     )
     return Comparison(
         model=model,

@@ -77,6 +77,7 @@ def tuning_recipe(card: ModelCard, tuning: Tuning) -> Recipe:
         input_size=card.input_size,
         center_crop=card.center_crop,
         equalized=card.equalized,
+        ranks_beside=card.ranks_beside,
         fixed_moments=True,
         half_precision=False,
         attribute_weight=0.0,
@@ -162,7 +163,7 @@ def finetune(
         data = TuningData(
             train=learned,
             valid=measured if measured is not None and _has_both(measured) else None,
-            start=card.weights_path,
+            start=card,
             head_only=head_only,
         )
         trainer = TuningTrainer(recipe, data, folder=folder)

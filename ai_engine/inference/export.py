@@ -24,7 +24,7 @@ def export(folder: Path, target: Path) -> None:
         card.architecture,
         labels=len(card.labels),
         size=card.input_size,
-        channels=1 + len(card.channels),
+        channels=card.planes,
     )
     assign_weights(model, model_weights(card), source=card.weights_path)
     model.export(str(target), format="openvino", verbose=False)

@@ -16,6 +16,7 @@ from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import ChannelKind, InputChannel, ModelCard
 from ai_engine.prediction import Remark, RemarkKind
 from ai_engine.preprocessing.geometry import FloatImage, Mask, standardize
+from ai_engine.preprocessing.harmonization import ranked
 from ai_engine.preprocessing.radiograph import Radiograph
 
 FloatArray = npt.NDArray[np.float32]
@@ -39,8 +40,14 @@ class ChannelSource(Protocol):
         ...
 
 
-def stacked(values: FloatImage, mask: Mask, planes: Mapping[ChannelKind, FloatImage]) -> FloatArray:
-    """A network's input: the radiograph, then its other channels in the planes' order.
+def stacked(
+    values: FloatImage,
+    mask: Mask,
+    planes: Mapping[ChannelKind, FloatImage],
+    *,
+    ranks: bool = False,
+) -> FloatArray:
+    """A network's input: the radiograph, its ranks, then its other channels in the planes' order.
 
     Parameters
     ----------
@@ -50,13 +57,17 @@ def stacked(values: FloatImage, mask: Mask, planes: Mapping[ChannelKind, FloatIm
         Its pixels that come from the image.
     planes
         What the sources made, on the view's grid: float32 (size, size), 0 to 1.
+    ranks
+        Whether the ranks of the view's own values follow it.
 
     Returns
     -------
     ndarray
-        Float32 (size, size, 1 + planes).
+        Float32 (size, size, 1 + ranks + planes).
     """
     layers = [values]
+    if ranks:
+        layers.append(standardize(ranked(values, mask), mask))
     for kind, plane in planes.items():
         if kind is ChannelKind.LUNGS:
             layers.append(values * plane)

@@ -12,7 +12,7 @@ import numpy as np
 from ai_engine.errors import ModelFolderError
 from ai_engine.inference.backend import Activation, Backend, FloatArray
 from ai_engine.library.card import ModelCard
-from ai_engine.library.trunks import HEAD, TRUNKS
+from ai_engine.library.trunks import HEAD, is_head_on_trunk
 from ai_engine.library.weights_file import read_weights
 
 
@@ -80,4 +80,4 @@ def share_trunk(cards: Sequence[ModelCard]) -> bool:
         (one.architecture, one.input_size, one.equalized, one.center_crop, one.flip_averaging)
         for one in cards
     }
-    return len(seen) == 1 and all(one.architecture in TRUNKS for one in cards)
+    return len(seen) == 1 and all(is_head_on_trunk(one.architecture) for one in cards)

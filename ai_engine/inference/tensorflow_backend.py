@@ -34,7 +34,7 @@ class TensorFlowBackend:
             card.architecture,
             labels=len(card.labels),
             size=card.input_size,
-            channels=1 + len(card.channels),
+            channels=card.planes,
         )
         assign_weights(model, model_weights(card), source=card.weights_path)
         return cls(model)

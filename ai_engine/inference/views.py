@@ -26,9 +26,9 @@ def model_view(card: ModelCard, radiograph: Radiograph) -> ModelView:
 def model_image(
     card: ModelCard, radiograph: Radiograph, view: ModelView, sources: Sequence[ChannelSource] = ()
 ) -> FloatArray:
-    """All channels of a view: float32 (size, size, 1 and one for each source)."""
+    """All channels of a view: float32 (size, size, 1, one of ranks, and one for each source)."""
     shown = {source.kind: _shown(card, radiograph, source) for source in sources}
-    return stacked(view.values, view.mask, shown)
+    return stacked(view.values, view.mask, shown, ranks=card.ranks_beside)
 
 
 def model_batch(card: ModelCard, image: FloatArray) -> FloatArray:

@@ -71,7 +71,8 @@ def models_of(
     )
     if taught:
         return RunModels(start=start, teacher=loaded[-1])
-    return RunModels(start=start, channels=loaded)
+    beside = installed.named(recipe.beside) if recipe.beside else None
+    return RunModels(start=start, beside=beside, channels=loaded)
 
 
 def _start_of(recipe: Recipe, installed: InstalledModels) -> ModelCard | None:

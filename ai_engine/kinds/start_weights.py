@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ai_engine.errors import RecipeError
 from ai_engine.library.card import ModelCard
-from ai_engine.library.weights_file import assign_weights, model_tensors, read_weights
+from ai_engine.library.trunks import model_weights
+from ai_engine.library.weights_file import assign_weights, model_tensors
 from ai_engine.models.architecture import DENSENETS
 from ai_engine.models.catalogue import architectures, build
 from ai_engine.models.start import HEADS, Tensors, fitting
@@ -36,7 +37,7 @@ def build_network(recipe: Recipe, models: RunModels, **options: Any) -> Any:
         recipe.architecture,
         labels=len(recipe.labels),
         size=recipe.input_size,
-        channels=1 + len(recipe.channels),
+        channels=recipe.planes,
         **options,
     )
     if recipe.imagenet:
@@ -59,7 +60,7 @@ def start_network(network: Any, recipe: Recipe, card: ModelCard) -> None:
         If the weights can't be read.
     """
     _require_channels(recipe, card)
-    given, fresh = read_weights(card.weights_path), model_tensors(network)
+    given, fresh = model_weights(card), model_tensors(network)
     try:
         started = _started(recipe, card, given, fresh)
     except ValueError as error:

@@ -101,9 +101,9 @@ class ModelCard:
     else takes and gives. A model that runs elsewhere (``service``, ``program``) has none here: its
     ``weights_digest`` is of what the card says of it (`described_digest`). ``center_crop`` is the
     part of the exposed area's sides that the model is shown; with ``equalized`` it sees ranks in
-    place of grey values (`ai_engine.preprocessing.harmonization`); ``layout`` is that of the data
-    set that it was trained on, where its tables don't tell; ``channels`` follow the radiograph in
-    this order.
+    place of grey values (`ai_engine.preprocessing.harmonization`), with ``ranks_beside`` in a
+    second channel; ``layout`` is that of the data set that it was trained on, where its tables
+    don't tell; ``channels`` follow the radiograph in this order.
     ``figures_of`` is the digest of the weights that the metrics were measured on: a card whose
     weights are others is damaged; empty where nobody noted it.
     ``kind`` is one of `ai_engine.library.kinds`.
@@ -143,6 +143,7 @@ class ModelCard:
     figures_of: str = ""
     center_crop: float = 1.0
     equalized: bool = False
+    ranks_beside: bool = False
     layout: str = ""
     guard: str = DEFAULT_GUARD
     sees: str = ""
@@ -170,6 +171,11 @@ class ModelCard:
             require_name(self.weights_file, "weights_file")
         if self.weights_file.lower() == CARD_NAME:
             raise ValueError("weights_file is the card itself")
+
+    @property
+    def planes(self) -> int:
+        """How many channels its network's input has."""
+        return 1 + self.ranks_beside + len(self.channels)
 
     @property
     def weights_path(self) -> Path:

@@ -40,6 +40,12 @@ SHARED: Mapping[str, Architecture] = MappingProxyType(
             looks_right=LITE2_LOOKS_RIGHT,
         ),
         "efficientnet_lungs": _shared("efficientnet_lungs", "build_efficientnet_lungs"),
+        "efficientnet_two_looks": _shared(
+            "efficientnet_lungs",
+            "build_efficientnet_two_looks",
+            channels="channels",
+            looks_right=LITE2_LOOKS_RIGHT,
+        ),
         "efficientnetb4": _shared("efficientnet", "build_efficientnet_b4", channels_last=True),
         "resnet50": _shared("resnet", "build_resnet50", channels_last=True),
         "unet_lite2": _shared(

@@ -92,29 +92,32 @@ def build_efficientnet_lite2_classes(*, labels: int, size: int | None = 224) -> 
 
 
 def stages_of_lite2(
-    image: keras.KerasTensor, normalization: NormalizationLayer
+    image: keras.KerasTensor, normalization: NormalizationLayer, *, prefix: str = ""
 ) -> list[keras.KerasTensor]:
-    """The maps after each of the seven stages of EfficientNet-Lite2, in the layout inside."""
+    """The maps after each of the seven stages of EfficientNet-Lite2, in the layout inside.
+
+    ``prefix`` begins the layers' names, where a network has several of them.
+    """
     x = layers.Conv2D(
-        STEM_CHANNELS, 3, strides=2, padding="same", use_bias=False, name="stem_conv"
+        STEM_CHANNELS, 3, strides=2, padding="same", use_bias=False, name=f"{prefix}stem_conv"
     )(image)
-    x = _normalize(x, "stem", normalization)
+    x = _normalize(x, f"{prefix}stem", normalization)
     maps, index = [], 0
     for stage in scaled_stages(width=1.1, depth=1.2):
         for repeat in range(stage.repeats):
             stride = stage.stride if repeat == 0 else 1
-            x = _block(x, stage, stride, f"block{index}", normalization)
+            x = _block(x, stage, stride, f"{prefix}block{index}", normalization)
             index += 1
         maps.append(x)
     return maps
 
 
 def features_of_lite2(
-    last: keras.KerasTensor, normalization: NormalizationLayer
+    last: keras.KerasTensor, normalization: NormalizationLayer, *, prefix: str = ""
 ) -> keras.KerasTensor:
     """The last convolution over the last stage's map: 1280 channels, in the layout inside."""
-    x = layers.Conv2D(FEATURE_CHANNELS, 1, use_bias=False, name="features_conv")(last)
-    return _normalize(x, "features", normalization)
+    x = layers.Conv2D(FEATURE_CHANNELS, 1, use_bias=False, name=f"{prefix}features_conv")(last)
+    return _normalize(x, f"{prefix}features", normalization)
 
 
 def scaled_stages(*, width: float, depth: float) -> tuple[Stage, ...]:

@@ -8,6 +8,8 @@ has its closed form (`ai_engine.inference.explain`).
 
 `build_efficientnet_lite2_lungs` is EfficientNet-Lite2 as it is, its last map alone averaged that
 way, and what lies beyond the lungs counts a little: for classifiers that were trained without.
+`build_efficientnet_two_looks` has both on one head: one looks at grey values, the other at their
+ranks, which tell nothing of exposure.
 
 Importing this module imports Keras, on whichever backend the process has chosen.
 """
@@ -24,6 +26,9 @@ FINE_STAGES = (3, 4)
 
 SMALLEST_SHARE = 1e-3
 """Of an image without lungs, something is averaged, too."""
+
+RANKS = "ranks_"
+"""How the names of the layers begin that see ranks, where a network has two looks."""
 
 BEYOND = 0.1
 """What a place beyond the lungs counts of one within: a lung that is white as a whole is seen as
@@ -54,18 +59,8 @@ def build_efficientnet_lungs(
         weighted maps (n, size / 32, size / 32, 1696), whose mean the head sees.
     """
     image = keras.Input((size, size, 1), name="image")
-    stages = stages_of_lite2(enter_layout(image), normalization)
-    axis = channel_axis()
-    places = _places(stages)
-    columns = layers.Concatenate(axis=axis, name="columns")(
-        [places, features_of_lite2(stages[-1], normalization)]
-    )
-    usual = layers.BatchNormalization(
-        axis=axis, center=False, scale=False, epsilon=1e-3, name="columns_bn"
-    )(columns, training=False)
-    lungs = layers.Conv2D(1, 1, activation="sigmoid", name="lungs")(places)
-    share = ops.mean(lungs, axis=(1, 2, 3), keepdims=True) + SMALLEST_SHARE
-    return _attending(image, usual, lungs / share, labels=labels, name="efficientnet_lungs")
+    attended = _columns_look(enter_layout(image), normalization)
+    return _judging(image, attended, labels=labels, name="efficientnet_lungs")
 
 
 def build_efficientnet_lite2_lungs(
@@ -83,32 +78,83 @@ def build_efficientnet_lite2_lungs(
         weighted map (n, size / 32, size / 32, 1280), whose mean the head sees.
     """
     image = keras.Input((size, size, 1), name="image")
-    stages = stages_of_lite2(enter_layout(image), normalization)
+    attended = _lite2_look(enter_layout(image), normalization)
+    return _judging(image, attended, labels=labels, name="efficientnet_lite2_lungs")
+
+
+def build_efficientnet_two_looks(
+    *,
+    labels: int,
+    size: int | None = 384,
+    normalization: NormalizationLayer = layers.BatchNormalization,
+    channels: int = 2,
+) -> keras.Model:
+    """Build both networks side by side, with one head; parameters as above.
+
+    Layers of the look at ranks have names that begin with `RANKS`.
+
+    Returns
+    -------
+    keras.Model
+        Input float32 (n, size, size, 2): grey values, and their ranks. Outputs: probabilities
+        float32 (n, labels), and the weighted maps of both looks (n, size / 32, size / 32, 2976),
+        whose mean the head sees.
+
+    Raises
+    ------
+    ValueError
+        If there are other channels than these two.
+    """
+    if channels != 2:
+        raise ValueError(f"it looks at grey values and their ranks, not at {channels} channels")
+    image = keras.Input((size, size, 2), name="image")
+    values, ranks = ops.split(enter_layout(image), 2, axis=channel_axis())
+    attended = layers.Concatenate(axis=channel_axis(), name="looks")(
+        [_lite2_look(values, normalization), _columns_look(ranks, normalization, prefix=RANKS)]
+    )
+    return _judging(image, attended, labels=labels, name="efficientnet_two_looks")
+
+
+def _columns_look(
+    image: keras.KerasTensor, normalization: NormalizationLayer, *, prefix: str = ""
+) -> keras.KerasTensor:
+    """Four stages' maps side by side, in deviations from what is usual, by how much is lung."""
+    stages = stages_of_lite2(image, normalization, prefix=prefix)
+    axis = channel_axis()
+    places = _places(stages, prefix)
+    columns = layers.Concatenate(axis=axis, name=f"{prefix}columns")(
+        [places, features_of_lite2(stages[-1], normalization, prefix=prefix)]
+    )
+    usual = layers.BatchNormalization(
+        axis=axis, center=False, scale=False, epsilon=1e-3, name=f"{prefix}columns_bn"
+    )(columns, training=False)
+    lungs = layers.Conv2D(1, 1, activation="sigmoid", name=f"{prefix}lungs")(places)
+    share = ops.mean(lungs, axis=(1, 2, 3), keepdims=True) + SMALLEST_SHARE
+    return layers.Multiply(name=f"{prefix}attended")([usual, lungs / share])
+
+
+def _lite2_look(image: keras.KerasTensor, normalization: NormalizationLayer) -> keras.KerasTensor:
+    """The last map by how much is lung; what lies beyond counts a little."""
+    stages = stages_of_lite2(image, normalization)
     features = features_of_lite2(stages[-1], normalization)
     lungs = layers.Conv2D(1, 1, activation="sigmoid", name="lungs")(_places(stages))
     counted = BEYOND + (1 - BEYOND) * lungs
     share = ops.mean(counted, axis=(1, 2, 3), keepdims=True)
-    return _attending(
-        image, features, counted / share, labels=labels, name="efficientnet_lite2_lungs"
-    )
+    return layers.Multiply(name="attended")([features, counted / share])
 
 
-def _places(stages: list[keras.KerasTensor]) -> keras.KerasTensor:
+def _places(stages: list[keras.KerasTensor], prefix: str = "") -> keras.KerasTensor:
     """What says where lungs are: three stages side by side on the last one's grid."""
-    fine = [layers.AveragePooling2D(2, name=f"stage{at}_mean")(stages[at]) for at in FINE_STAGES]
-    return layers.Concatenate(axis=channel_axis(), name="places")([*fine, stages[5]])
+    fine = [
+        layers.AveragePooling2D(2, name=f"{prefix}stage{at}_mean")(stages[at]) for at in FINE_STAGES
+    ]
+    return layers.Concatenate(axis=channel_axis(), name=f"{prefix}places")([*fine, stages[5]])
 
 
-def _attending(
-    image: keras.KerasTensor,
-    maps: keras.KerasTensor,
-    weights: keras.KerasTensor,
-    *,
-    labels: int,
-    name: str,
+def _judging(
+    image: keras.KerasTensor, attended: keras.KerasTensor, *, labels: int, name: str
 ) -> keras.Model:
-    """Average maps with weights whose mean is 1, and put a linear head on what that gives."""
-    attended = layers.Multiply(name="attended")([maps, weights])
+    """Put a linear head on the mean of maps that are weighted by their places."""
     pooled = layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(attended)
     logits = layers.Dense(labels, name="head", dtype="float32")(pooled)
     probabilities = layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)

@@ -7,9 +7,10 @@ histogram equalisation, Pizer et al., Comput. Vis. Graph. Image Process. 39, 198
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from ai_engine.prediction import Region
-from ai_engine.preprocessing.geometry import FloatImage, whole_pixels
+from ai_engine.preprocessing.geometry import FloatImage, Mask, whole_pixels
 
 LEVELS = 256
 
@@ -29,7 +30,29 @@ def equalized(pixels: FloatImage, content: Region) -> FloatImage:
     ndarray
         Float32 (rows, columns), 0 to 1: the part of the exposed pixels that are darker.
     """
-    inside = pixels[whole_pixels(content, pixels.shape)]
+    return _by_rank(pixels, pixels[whole_pixels(content, pixels.shape)])
+
+
+def ranked(values: FloatImage, mask: Mask) -> FloatImage:
+    """The same of a view on a model's grid, where it costs little.
+
+    Parameters
+    ----------
+    values
+        Float32 (size, size), in any unit.
+    mask
+        The pixels that come from the image; at least one does.
+
+    Returns
+    -------
+    ndarray
+        Float32 (size, size), 0 to 1.
+    """
+    return _by_rank(values, values[mask])
+
+
+def _by_rank(pixels: FloatImage, inside: npt.NDArray[np.float32]) -> FloatImage:
+    """Each pixel's rank among those inside."""
     ranks = np.linspace(0, 1, LEVELS + 1)
     values = np.quantile(inside, ranks)
     # Equal values get one rank, the middle of theirs: a saturated area stays one grey.

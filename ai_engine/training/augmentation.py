@@ -55,11 +55,17 @@ def augmented_view(
 
 
 def augmented_image(
-    sample: Sample, *, size: int, settings: Augmentation, rng: np.random.Generator
+    sample: Sample,
+    *,
+    size: int,
+    settings: Augmentation,
+    rng: np.random.Generator,
+    ranks: bool = False,
 ) -> FloatImage:
     """A varied view with its further channels: float32 (size, size, channels).
 
-    They are moved with the radiograph; its grey values alone are varied.
+    They are moved with the radiograph; its grey values alone are varied. ``ranks`` are those of the
+    varied view.
     """
     matrix = random_affine(sample.content, size, settings, rng)
     values, mask = _varied(sample, matrix, settings, rng, size)
@@ -67,7 +73,7 @@ def augmented_image(
         kind: as_values(warped(plane, sample.content, matrix, size)[0])
         for kind, plane in sample.planes.items()
     }
-    return stacked(values, mask, moved)
+    return stacked(values, mask, moved, ranks=ranks)
 
 
 def _varied(

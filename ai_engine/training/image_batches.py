@@ -91,6 +91,7 @@ def image_batches(
                 size=recipe.input_size,
                 settings=recipe.augmentation,
                 rng=rng,
+                ranks=recipe.ranks_beside,
             )
             for index in chosen
         ]
@@ -105,12 +106,17 @@ def plain_input(
 ) -> FloatArray:
     """The network's input that serving would build: float32 (size, size, channels)."""
     sample = sample_of(dataset, item, recipe, planes)
-    view = plain_view(sample, recipe.input_size)
+    return plain_channels(sample, recipe.input_size, ranks=recipe.ranks_beside)
+
+
+def plain_channels(sample: Sample, size: int, *, ranks: bool = False) -> FloatArray:
+    """All channels of a whole image as serving would build them: float32 (size, size, channels)."""
+    view = plain_view(sample, size)
     shown = {
-        kind: fitted(as_values(plane), size=recipe.input_size, content=sample.content).values
+        kind: fitted(as_values(plane), size=size, content=sample.content).values
         for kind, plane in sample.planes.items()
     }
-    return stacked(view.values, view.mask, shown)
+    return stacked(view.values, view.mask, shown, ranks=ranks)
 
 
 def plain_view(sample: Sample, size: int) -> ModelView:

@@ -15,7 +15,7 @@ from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.inference.input_channels import described
 from ai_engine.library.card import Label, Metric, ModelCard, write_card
 from ai_engine.library.names import made_model_folder
-from ai_engine.library.trunks import TRUNKS
+from ai_engine.library.trunks import TRUNKS, own_tensors
 from ai_engine.library.weights_file import WEIGHTS_FILE, model_tensors, write_weights
 from ai_engine.training.curves import draw_curves
 from ai_engine.training.recipe import Recipe
@@ -52,6 +52,12 @@ SOURCES = {
         "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
         "EfficientNet, ICML 2019; maps side by side after B. Hariharan et al., Hypercolumns for "
         "Object Segmentation and Fine-grained Localization, CVPR 2015."
+    ),
+    "efficientnet_two_looks": (
+        "Architecture: R. Liu, EfficientNet-Lite, TensorFlow 2020, after M. Tan and Q. V. Le, "
+        "EfficientNet, ICML 2019, twice: grey values, and their ranks with maps side by side after "
+        "B. Hariharan et al., Hypercolumns for Object Segmentation and Fine-grained Localization, "
+        "CVPR 2015."
     ),
     "unet_lite2": (
         "Architecture: U-Net after Avramescu et al., Assisting Radiologists in X-Ray Diagnostics, "
@@ -112,8 +118,8 @@ class PublishedTrainer(Trainer):
         return WEIGHTS_FILE, write_weights(folder / WEIGHTS_FILE, self.tensors())
 
     def tensors(self) -> dict[str, Any]:
-        """The weights by variable path."""
-        return model_tensors(self.network)
+        """The weights by variable path, without those of a trunk that others share."""
+        return own_tensors(self.recipe.architecture, model_tensors(self.network))
 
     def made(self) -> str:
         """How the weights were made, in one line: the recipe, and where training started."""
@@ -157,6 +163,7 @@ def publish(trainer: PublishedTrainer, *, out: Path, version: str, command: str)
         input_size=recipe.input_size,
         center_crop=recipe.center_crop,
         equalized=recipe.equalized,
+        ranks_beside=recipe.ranks_beside,
         weights_file=weights_file,
         weights_digest=digest,
         research_only=True,
@@ -187,11 +194,14 @@ def split_by_patient(dataset: CxrDataset) -> str:
 
 
 def _attribution(trainer: PublishedTrainer, words: str) -> str:
-    recipe, start = trainer.recipe, trainer.models.start
+    recipe, models = trainer.recipe, trainer.models
     found = [f"Recipe: paper {recipe.paper}."] if recipe.paper else []
     found += [words] if words else []
     found += [SOURCES[recipe.architecture]] if recipe.architecture in SOURCES else []
     found += [IMAGENET_SOURCE] if recipe.imagenet or recipe.architecture in TRUNKS else []
-    if start is not None:
-        found += [f"Initial weights: {start.identity.key}. {start.attribution}"]
+    found += [
+        f"Initial weights: {one.identity.key}. {one.attribution}"
+        for one in (models.start, models.beside)
+        if one is not None
+    ]
     return " ".join(found)

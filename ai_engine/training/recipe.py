@@ -71,18 +71,18 @@ class Recipe:
     """One way of training a model. Which tasks there are and what each reads, its kind says.
 
     ``model`` is the trained model's name where several recipes lead to one, else it's the recipe's;
-    ``kind`` is what its card says that it is for, ``paper`` what the recipe reproduces.
-    ``labels`` are the network's outputs in order. ``steps_per_epoch`` of 0 goes through the
-    training part once. With ``schedule`` ``plateau`` the rate is multiplied by ``factor`` after
-    ``patience`` epochs in which the validation loss did not fall (ReduceLROnPlateau), with
-    ``steps`` every ``patience`` epochs; ``stop_after`` such epochs end the run, 0 never.
-    ``half_precision`` computes in bfloat16 on a CPU, which depthwise convolutions are slower in;
-    on a GPU it is always float16, but for findings and guards, which are computed alike
-    everywhere. ``imagenet`` starts from published weights, ``start_from`` from those of an
-    installed model, name or name/version. ``layout`` is the data set's where its tables don't
-    tell; ``channels`` are what the network is given beside the radiograph, made by installed
+    ``kind`` is what its card says that it is for, ``paper`` what the recipe reproduces. ``labels``
+    are the network's outputs in order. ``steps_per_epoch`` of 0 goes through the training part
+    once. With ``schedule`` ``plateau`` the rate is multiplied by ``factor`` after ``patience``
+    epochs in which the validation loss did not fall (ReduceLROnPlateau), with ``steps`` every
+    ``patience`` epochs; ``stop_after`` such epochs end the run, 0 never. ``half_precision``
+    computes in bfloat16 on a CPU, which depthwise convolutions are slower in; on a GPU it is always
+    float16, but for findings and guards, which are computed alike everywhere. ``imagenet`` starts
+    from published weights, ``start_from`` from those of an installed model, name or name/version;
+    ``beside`` is another one that it is joined with. ``layout`` is the data set's where its tables
+    don't tell; ``channels`` are what the network is given beside the radiograph, made by installed
     models; ``center_crop`` is the part of each side of the exposed area that is shown,
-    ``equalized`` shows ranks in place of grey values.
+    ``equalized`` shows ranks in place of grey values, ``ranks_beside`` as a second channel.
 
     Findings and guards are learned in ``stages`` instead of ``epochs`` at ``input_size``. For
     findings ``auxiliary_labels`` and the patient's sex, view and age (``attribute_weight``) are
@@ -127,10 +127,12 @@ class Recipe:
     half_precision: bool = True
     imagenet: bool = False
     start_from: str = ""
+    beside: str = ""
     layout: str = AUTO
     channels: tuple[ChannelKind, ...] = ()
     center_crop: float = 1.0
     equalized: bool = False
+    ranks_beside: bool = False
     auxiliary_labels: tuple[str, ...] = ()
     auxiliary_weight: float = 0.15
     attribute_weight: float = 0.1
@@ -154,6 +156,11 @@ class Recipe:
     def model_name(self) -> str:
         """What the trained model is called."""
         return self.model or self.name
+
+    @property
+    def planes(self) -> int:
+        """How many channels the network's input has."""
+        return 1 + self.ranks_beside + len(self.channels)
 
     @property
     def spec(self) -> TaskSpec:

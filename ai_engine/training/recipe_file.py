@@ -104,6 +104,10 @@ def require_possible(recipe: Recipe, spec: TaskSpec) -> None:
         raise ValueError(f"a network of task {task!r} takes no channels")
     if len(set(recipe.channels)) < len(recipe.channels):
         raise ValueError("one of the channels is named twice")
+    if recipe.equalized and recipe.ranks_beside:
+        raise ValueError(
+            "equalized and ranks_beside exclude each other: ranks would be there twice"
+        )
     _require_startable(recipe, spec)
     known = spec.architectures or tuple(sorted(architectures()))
     if architecture not in known:

@@ -89,7 +89,7 @@ SCHEDULED = LENGTH | {
 CHOSEN = SCHEDULED | {"stop_after"}
 """Of networks whose validation loss steers the schedule and chooses the epoch."""
 
-RADIOGRAPHS = frozenset({"labels", "layout", "center_crop", "equalized"})
+RADIOGRAPHS = frozenset({"labels", "layout", "center_crop", "equalized", "ranks_beside"})
 STARTED = frozenset({"start_from", "imagenet"})
 MOVED = of_table("augmentation", "flip", "rotation", "zoom", "aspect", "shift")
 GREY = of_table("augmentation", "gamma", "contrast", "blur", "noise")

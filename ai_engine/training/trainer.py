@@ -39,17 +39,19 @@ Arrays = list[npt.NDArray[Any]]
 class RunModels:
     """The models of one run: the one that it starts from, and those that make its channels.
 
-    ``teacher`` outlines lungs for a network that learns to find them by itself.
+    ``beside`` is joined with the first; ``teacher`` outlines lungs for a network that learns to
+    find them by itself.
     """
 
     start: ModelCard | None = None
+    beside: ModelCard | None = None
     channels: tuple[ChannelSource, ...] = ()
     teacher: ChannelSource | None = None
 
     @property
     def fingerprint(self) -> str:
         """Their digests: a run that was stopped goes on only with the same ones."""
-        cards = [self.start] if self.start else []
+        cards = [one for one in (self.start, self.beside) if one]
         cards += [source.card for source in self.channels]
         cards += [self.teacher.card] if self.teacher else []
         return " ".join(card.weights_digest for card in cards)

@@ -230,7 +230,7 @@ class WorkerSettings(_Section):
     count: int = Field(default=2, ge=0, le=64)
     """How many there are, each with the models loaded; 0: the node does it itself, unprotected."""
     deadline: float = Field(default=60.0, gt=0)
-    """Seconds that one step of a study may take before its worker is ended."""
+    """Seconds that one step of a study may take, without what a busy machine keeps from it."""
     deadline_per_object: float = Field(default=1.0, ge=0)
     """Further seconds for each object of the study."""
     relief_after: float = Field(default=15.0, ge=0)

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from dicom_node.isolation.errors import WorkerDiedError
 from dicom_node.isolation.parent import ParentContext, signals_left_to_the_node
+from dicom_node.isolation.starved import Deadline
 from dicom_node.isolation.worker import Limits, Outcome, begin, perform
 
 Desk = TypeVar("Desk")
@@ -151,9 +152,10 @@ class Lane(Generic[Desk]):
         self.end()
 
     def _result(self, work: "Future[Any]", seconds: float) -> Any:
-        """Wait by the monotonic clock: a clock that is set ends no work."""
+        """Wait by the monotonic clock: neither a set clock nor a busy machine ends work."""
+        deadline = Deadline(self.pid, seconds)
         try:
-            return work.result(timeout=seconds)
+            return _awaited(work, deadline)
         except TimeoutError:
             self.end()
             raise WorkerDiedError(f"took longer than {seconds:.0f} seconds") from None
@@ -165,6 +167,13 @@ class Lane(Generic[Desk]):
                 words = _fate(process.exitcode if process is not None else None)
             self.end()
             raise WorkerDiedError(words) from None
+
+
+def _awaited(work: "Future[Any]", deadline: Deadline) -> Any:
+    while left := deadline.left():
+        with suppress(TimeoutError):
+            return work.result(timeout=left)
+    raise TimeoutError
 
 
 def _discard(process: BaseProcess | None, executor: ProcessPoolExecutor) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from dicom_node.errors import AwayError, NodeError
 from dicom_node.isolation.memory import Tidying
+from dicom_node.isolation.starved import longest
 
 _LOG = logging.getLogger(__name__)
 # A worker whose node is gone, and which is stuck in a library, ends itself so long after its time.
@@ -84,7 +85,8 @@ def perform(
     This is the only place where every error is caught, a panic of a decoder in Rust among them: it
     is no Exception.
     """
-    signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE)  # SIGALRM ends the process
+    # SIGALRM ends the process.
+    signal.setitimer(signal.ITIMER_REAL, longest(seconds) + _GRACE)
     try:
         return Outcome(value=method(_desk(make_desk), *args))
     except AwayError as outage:

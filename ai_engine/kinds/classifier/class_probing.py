@@ -22,8 +22,7 @@ from ai_engine.kinds.classifier.classes import Called, called_images, class_metr
 from ai_engine.kinds.guarding import OVERRULING
 from ai_engine.library.card import UNGUARDED, Label, Metric, ModelCard, write_card
 from ai_engine.library.labels import NO_CLASS, reported_label
-from ai_engine.library.trunks import own_tensors, trunk_tensors
-from ai_engine.library.weights_file import model_tensors
+from ai_engine.library.trunks import trunk_tensors
 from ai_engine.models.catalogue import build
 from ai_engine.training.image_batches import label_targets, plain_view, sample_of, usable_items
 from ai_engine.training.pretrained import start_from
@@ -132,10 +131,6 @@ class ClassProbeTrainer(PublishedTrainer):
         head.kernel.assign(fit.kernel)
         head.bias.assign(fit.bias)
         return {"loss": fit.loss}
-
-    def tensors(self) -> dict[str, Any]:
-        """The head alone: the trunk is the architecture's."""
-        return own_tensors(self.recipe.architecture, model_tensors(self.network))
 
     def variables(self) -> dict[str, list[Any]]:
         """The network's weights: nothing else goes from one pass to the next."""

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from ai_engine.datasets.cxr import CxrDataset, CxrItem, View
 from ai_engine.training.ahead import made_ahead
-from ai_engine.training.augmentation import Sample, augmented_view
-from ai_engine.training.image_batches import plain_view, sample_of
+from ai_engine.training.augmentation import Sample, augmented_image
+from ai_engine.training.image_batches import plain_channels, sample_of
 from ai_engine.training.recipe import Recipe
 
 FloatArray = npt.NDArray[np.float32]
 Batch = tuple[FloatArray, FloatArray, FloatArray]
-"""Views (n, size, size, 1), targets (n, targets), and how much each target counts (n, targets)."""
+"""Views (n, size, size, channels), targets and how much each of them counts (n, targets)."""
 
 AGE_CENTER = 47.0
 AGE_SPREAD = 17.0
@@ -67,9 +67,9 @@ def load_training_set(dataset: CxrDataset, items: Sequence[CxrItem], recipe: Rec
     return TrainingSet(samples=samples, targets=targets, weights=weights)
 
 
-def plain_views(data: TrainingSet, size: int) -> FloatArray:
-    """The views that serving would build: float32 (n, size, size, 1)."""
-    return np.stack([plain_view(sample, size).values for sample in data.samples])[..., np.newaxis]
+def plain_views(data: TrainingSet, size: int, *, ranks: bool = False) -> FloatArray:
+    """The views that serving would build: float32 (n, size, size, channels)."""
+    return np.stack([plain_channels(sample, size, ranks=ranks) for sample in data.samples])
 
 
 def epoch_batches(
@@ -92,12 +92,16 @@ def _batches(
         chosen = order[start : start + recipe.batch_size]
         views = np.stack(
             [
-                augmented_view(
-                    data.samples[index], size=size, settings=recipe.augmentation, rng=rng
+                augmented_image(
+                    data.samples[index],
+                    size=size,
+                    settings=recipe.augmentation,
+                    rng=rng,
+                    ranks=recipe.ranks_beside,
                 )
                 for index in chosen
             ]
-        )[..., np.newaxis]
+        )
         targets = _smooth(data.targets[chosen], recipe.label_smoothing)
         yield _mix((views, targets, weights[chosen]), recipe, rng)
 

@@ -31,6 +31,7 @@ from ai_engine.kinds.classifier.network import (
 from ai_engine.kinds.classifier.scoring import score_split
 from ai_engine.library.card import Label, Metric, ModelCard
 from ai_engine.library.labels import reported_label
+from ai_engine.library.trunks import own_tensors
 from ai_engine.measures.metrics import best_f1_threshold
 from ai_engine.measures.report import measure_split
 from ai_engine.measures.scored import ScoredSplit
@@ -105,7 +106,8 @@ class FindingsTrainer(PublishedTrainer):
         self._views: FloatArray | None = None
         if self.valid is not None:
             valid = self.valid.decided(0)
-            self._views, self._truth = plain_views(valid, settings.size), valid.targets[:, 0]
+            self._views = plain_views(valid, settings.size, ranks=self.recipe.ranks_beside)
+            self._truth = valid.targets[:, 0]
 
     def batches(self, stage: int, epoch: int) -> Iterator[tuple[Any, Any, Any]]:
         """Varied views, targets, and how much each of them counts."""
@@ -157,11 +159,12 @@ class FindingsTrainer(PublishedTrainer):
 
     def tensors(self) -> dict[str, FloatArray]:
         """The averaged weights of what is served, by variable path."""
-        return {
+        averaged = {
             variable.path: np.asarray(average.numpy(), dtype=np.float32)
             for variable, average in zip(self._states, self._average, strict=True)
             if not variable.path.startswith("auxiliary/")
         }
+        return own_tensors(self.recipe.architecture, averaged)
 
     def made(self) -> str:
         """The recipe with its stages."""

@@ -14,7 +14,13 @@ from ai_engine.training.tasks import (
     of_table,
 )
 
-TUNABLE = ("densenet121", "efficientnet_lite2", "efficientnet_lite2_lungs", "efficientnet_lungs")
+TUNABLE = (
+    "densenet121",
+    "efficientnet_lite2",
+    "efficientnet_lite2_lungs",
+    "efficientnet_lungs",
+    "efficientnet_two_looks",
+)
 """Networks that learn findings as a whole, and go on learning them."""
 
 _FINDINGS = TaskSpec(
@@ -41,6 +47,12 @@ _ATTEND = TaskSpec(
     needs=("labels", "input_size", "start_from"),
     architectures=("efficientnet_lite2_lungs",),
     lungs_taught=True,
+)
+_JOIN = TaskSpec(
+    trainer="ai_engine.kinds.classifier.joining:JoiningTrainer",
+    reads=(EVERY | RADIOGRAPHS | {"flip_averaging", "start_from", "beside"}) - {"batch_size"},
+    needs=("labels", "input_size", "start_from", "beside"),
+    architectures=("efficientnet_two_looks",),
 )
 _CLASS_PROBE = TaskSpec(
     trainer="ai_engine.kinds.classifier.class_probing:ClassProbeTrainer",
@@ -70,6 +82,7 @@ CLASSIFIER = ModelKind(
         "classes": _CLASSES,
         "probe": _PROBE,
         "attend": _ATTEND,
+        "join": _JOIN,
         "class-probe": _CLASS_PROBE,
     },
     tunable=frozenset(TUNABLE),

@@ -25,7 +25,7 @@ from ai_engine.measures.operating import balanced_threshold
 from ai_engine.measures.report import measure_split
 from ai_engine.preprocessing.geometry import fitted
 from ai_engine.training.channel_planes import ChannelPlanes, as_values
-from ai_engine.training.image_batches import label_targets, plain_view, sample_of
+from ai_engine.training.image_batches import label_targets, plain_channels, sample_of
 from ai_engine.training.publishing import DEFAULT_THRESHOLD, PublishedTrainer, split_by_patient
 from ai_engine.training.recipe import Recipe
 from ai_engine.training.trainer import NO_MODELS, Entry, RunModels
@@ -84,12 +84,12 @@ class LungsTaughtTrainer(PublishedTrainer):
             yield self._views(item), self._lungs(item) if stage == 0 else None
 
     def _seeing(self, *names: str) -> Callable[[FloatArray], list[Any]]:
-        """What gives the outputs of layers for views (n, y, x, 1)."""
+        """What gives the outputs of layers for views (n, y, x, channels)."""
         outputs = [self.network.get_layer(name).output for name in names]
         seen = keras.Model(self.network.input, outputs)
         see: Callable[[FloatArray], list[Any]] = tf.function(
             lambda views: seen(views, training=False),
-            input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)],
+            input_signature=[tf.TensorSpec((None, None, None, self.recipe.planes), tf.float32)],
         )
         return see
 
@@ -105,13 +105,14 @@ class LungsTaughtTrainer(PublishedTrainer):
         del epoch
         if stage == 0 or not self.valid:
             return {}
+        scores = [
+            self.network.predict_on_batch(self._views(item))[0][:, 0].mean() for item in self.valid
+        ]
+        return self._auc_by_source(np.array(scores))
+
+    def _auc_by_source(self, scores: FloatArray) -> Entry:
+        """AUC of the first label, by what each item of the validation part scores (items,)."""
         truth = label_targets(self.valid, self.recipe.labels)[:, 0]
-        scores = np.array(
-            [
-                self.network.predict_on_batch(self._views(item))[0][:, 0].mean()
-                for item in self.valid
-            ]
-        )
         sources = np.array([item.device for item in self.valid])
         return {
             f"valid_auc {source}".strip(): float(roc_auc_score(truth[rows], scores[rows]))
@@ -147,10 +148,10 @@ class LungsTaughtTrainer(PublishedTrainer):
         return labels, measure_split(scored, labels, Split.VALID.value)
 
     def _views(self, item: CxrItem) -> FloatArray:
-        """An item and its mirror image as they are served, (2, size, size, 1)."""
+        """An item and its mirror image as they are served, (2, size, size, channels)."""
         sample = sample_of(self.data, item, self.recipe)
-        view = plain_view(sample, self.recipe.input_size).values
-        return np.stack([view, view[:, ::-1]])[..., None]
+        view = plain_channels(sample, self.recipe.input_size, ranks=self.recipe.ranks_beside)
+        return np.stack([view, view[:, ::-1]])
 
     def _lungs(self, item: CxrItem) -> FloatArray:
         """The lungs on both views as they were taught, (2, size, size), 0 to 1."""

@@ -56,6 +56,7 @@ def build_training_network(recipe: Recipe, start: StartWeights | None = None) ->
         recipe.architecture,
         labels=len(recipe.labels),
         size=None,
+        channels=recipe.planes,
         normalization=FixedBatchNormalization if fixed else FusedBatchNormalization,
     )
     if start is not None:

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from ai_engine.calibration.probability import logit
 from ai_engine.datasets.layouts import read_dataset
+from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import RecipeError
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.kinds.classifier.scorer import Scorer
@@ -17,6 +19,7 @@ from ai_engine.library.labels import reported_label
 from ai_engine.library.registry import ModelRegistry
 from ai_engine.library.weights_file import (
     WEIGHTS_FILE,
+    assign_weights,
     model_tensors,
     read_weights,
     write_weights,
@@ -48,6 +51,7 @@ size = 64
 epochs = 1
 learning_rate = 1e-4
 """
+JOINING = 'extends = "chest-two-looks"\nname = "tiny"\ninput_size = 128'
 SIDE = 96
 
 
@@ -162,20 +166,86 @@ def test_attending_needs_a_classifier_of_the_same_labels_to_start_from(
             AttendingTrainer(recipe, dataset, folder=tmp_path / "run", models=models)
 
 
-def test_fine_tuning_leaves_where_lungs_are_alone(tmp_path: Path) -> None:
-    """Labels don't say it: everything else goes on learning."""
+def test_two_classifiers_are_joined_and_both_count_alike(tmp_path: Path) -> None:
+    """Each log odds by its deviation, times one factor; the trunk of ImageNet is not written."""
+    from ai_engine.kinds.classifier.joining import JoiningTrainer  # noqa: PLC0415 - TensorFlow
+    from ai_engine.training.publishing import publish  # noqa: PLC0415 - the same
+
+    put(tmp_path / "data", 120, seed=1)
+    dataset, recipe = read_dataset(tmp_path / "data"), parse_recipe(JOINING, where="tiny")
+    values, ranks = (ModelRegistry().card("chest-radiograph", one) for one in ("2.1.0", "3.0.0"))
+    run = tmp_path / "run"
+    trainer = JoiningTrainer(
+        recipe, dataset, folder=run, models=RunModels(start=values, beside=ranks)
+    )
+    trainer.run(resume=True, progress=lambda _: None)
+    card = publish(trainer, out=run, version="0.1.0", command="")
+    assert (card.ranks_beside, card.equalized, card.planes) == (True, False, 2)
+    assert {values.identity.key, ranks.identity.key} <= set(card.recipe.split())
+    written = set(read_weights(card.weights_path))
+    assert {"stem_conv/kernel", "ranks_lungs/kernel", "head/kernel"} <= written
+    assert "ranks_stem_conv/kernel" not in written
+
+    views = np.concatenate([trainer._views(item)[:1] for item in trainer.valid])
+    said = [log_odds(each, views[..., at : at + 1]) for at, each in enumerate((values, ranks))]
+    mean = sum(one / one.std() for one in said) / 2
+    made = logit(trainer.network.predict_on_batch(views)[0][:, 0].astype(np.float64))
+    factor = float(made @ mean / (mean @ mean))
+    assert factor > 0
+    np.testing.assert_allclose(made, factor * mean, atol=1e-3)
+
+    scorer = Scorer(card, OpenVinoBackend.load(card, cache=tmp_path / "cache"))
+    served = scorer.probabilities(as_radiograph(dataset, trainer.valid[0]))
+    assert float(logit(served.astype(np.float64))[0]) == pytest.approx(made[0], abs=0.02)
+
+
+def log_odds(card: ModelCard, views: FloatImage) -> FloatImage:
+    """What a model says of views (n, y, x, 1): the log odds of being abnormal."""
+    from ai_engine.models.catalogue import build  # noqa: PLC0415 - Keras
+
+    network = build(card.architecture, labels=len(card.labels), size=None)
+    assign_weights(network, read_weights(card.weights_path), source=card.weights_path)
+    at = [label.name for label in card.labels].index("Abnormal")
+    return logit(network.predict_on_batch(views)[0][:, at].astype(np.float64))
+
+
+def test_models_of_other_sides_are_not_joined(tmp_path: Path) -> None:
+    """Two that see the same would only be louder."""
+    from ai_engine.kinds.classifier.joining import JoiningTrainer  # noqa: PLC0415 - TensorFlow
+
+    put(tmp_path / "data", 4, seed=1)
+    dataset, recipe = read_dataset(tmp_path / "data"), parse_recipe(JOINING, where="tiny")
+    one = ModelRegistry().card("chest-radiograph", "2.1.0")
+    for models, words in (
+        (RunModels(start=one), "name both"),
+        (RunModels(start=one, beside=one), "name such models"),
+    ):
+        with pytest.raises(RecipeError, match=words):
+            JoiningTrainer(recipe, dataset, folder=tmp_path / "run", models=models)
+
+
+@pytest.mark.parametrize("version", ["2.1.0", "4.0.0"])
+def test_fine_tuning_leaves_where_lungs_are_alone(tmp_path: Path, version: str) -> None:
+    """Labels don't say it: everything else goes on learning, but for a look at ranks."""
     from ai_engine.kinds.classifier.findings_batches import TrainingSet  # noqa: PLC0415
     from ai_engine.kinds.classifier.tuning import TuningData, TuningTrainer  # noqa: PLC0415
 
-    recipe = parse_recipe(TUNING, where="tiny")
-    start = ModelRegistry().card("chest-radiograph", "2.1.0").weights_path
-    none = TrainingSet(samples=(), targets=np.zeros((0, 5), dtype=np.float32))
+    start = ModelRegistry().card("chest-radiograph", version)
+    labels = tuple(label.name for label in start.labels)
+    recipe = replace(
+        parse_recipe(TUNING, where="tiny"),
+        architecture=start.architecture,
+        ranks_beside=start.ranks_beside,
+        labels=labels,
+    )
+    none = TrainingSet(samples=(), targets=np.zeros((0, len(labels) + 3), np.float32))
     data = TuningData(train=none, valid=None, start=start)
     network = TuningTrainer(recipe, data, folder=tmp_path).network
     learned = {one.path for one in network.trainable_variables}
     still = {one.path for one in network.non_trainable_variables}
     assert {"lungs/kernel", "lungs/bias"} <= still
     assert {"head/kernel", "features_conv/kernel", "stem_conv/kernel"} <= learned
+    assert not any(path.startswith("ranks_") for path in learned)
 
 
 def test_the_shipped_recipe_is_read() -> None:

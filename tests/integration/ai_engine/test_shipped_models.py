@@ -91,6 +91,8 @@ def test_active_models_are_complete() -> None:
         own = [metric for metric in card.metrics if metric.name != METRIC]
         if card.kind == "segmenter":
             assert {metric.split for metric in own} == {"cross-validation"}
+        elif card.kind == "bone-subtraction":
+            assert {metric.split for metric in own} == {"test"}
         elif card.has_weights:
             assert {metric.split for metric in own} == {"valid", "test"}
         if card.kind == "classifier":
@@ -257,4 +259,5 @@ def test_normal_and_abnormal_chests_are_told_apart(
     for item in items:
         probability = shipped_predictor.probabilities(as_radiograph(dataset, item))[0]
         found["Pneumonia" in item.labels].append(float(probability))
-    assert np.median(found[True]) > np.median(found[False]) + 0.2
+    above = np.array(found[True])[:, None] > np.array(found[False])
+    assert above.mean() > 0.8

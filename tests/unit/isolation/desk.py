@@ -87,6 +87,14 @@ class HostileDesk:
         self._note("hang")
         time.sleep(3600)
 
+    def labour(self, seconds: float, core: int) -> float:
+        """Take so much of one processor, and say how long that took."""
+        os.sched_setaffinity(0, {core})
+        begun, until = time.monotonic(), time.process_time() + seconds
+        while time.process_time() < until:
+            pass
+        return time.monotonic() - begun
+
     def devour(self) -> int:
         """Take more memory than there may be."""
         self._note("devour")

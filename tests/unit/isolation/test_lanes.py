@@ -3,6 +3,8 @@
 import functools
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import _ExecutorManagerThread
@@ -30,6 +32,8 @@ from tests.peers.process import wait_until
 from tests.unit.isolation.desk import HostileDesk, MakeDesk
 
 LONG = 120.0
+DEADLINE = 1.0
+HOG = "import os; os.sched_setaffinity(0, {{{core}}}); print(flush=True)\nwhile True: pass"
 
 
 def setup_of(folder: Path) -> LaneSetup[HostileDesk]:
@@ -199,6 +203,30 @@ def test_other_work_goes_on_beside_what_hangs(lanes: Lanes[HostileDesk], folder:
     (folder / "released").touch()
     hangs.join(LONG)
     assert not hangs.is_alive()
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not tell")
+def test_work_that_a_busy_machine_keeps_from_the_processor_is_not_blamed(tmp_path: Path) -> None:
+    """Its deadline is of its own time: what others take of the processor does not count."""
+    core = min(os.sched_getaffinity(0))
+    hogs = [
+        subprocess.Popen([sys.executable, "-c", HOG.format(core=core)], stdout=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    made = Lanes(setup_of(tmp_path), count=1)
+    try:
+        for hog in hogs:
+            assert hog.stdout is not None
+            hog.stdout.readline()  # it is at work
+        made.start()
+        wait_until(lambda: made.pids() != (), "the worker")
+        took = made.run("busy", DEADLINE, nothing, HostileDesk.labour, DEADLINE / 3, core)
+    finally:
+        made.stop()
+        for hog in hogs:
+            hog.kill()
+            hog.communicate()
+    assert took > DEADLINE
 
 
 def test_what_workers_have_died_of_never_holds_all_of_them(
