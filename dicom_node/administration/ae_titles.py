@@ -1,5 +1,6 @@
 """AE titles: who may call the node, and who gets its results."""
 
+import ipaddress
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dicom_node.administration.entries import read_entry
 from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.errors import InvalidFieldsError
 
+_IPV4, _ANY_PORT = 4, 9
 AE_TITLE_ENTRY: TypeAdapter[ApplicationEntity] = TypeAdapter(ApplicationEntity)
 _LONGEST = {"host": 255, "description": 255}
 
@@ -77,7 +79,28 @@ class OwnAddress:
 
 
 def _is_here(host: str) -> bool:
-    return host in ("localhost", "127.0.0.1", "::1", socket.gethostname().lower())
+    """Whether a host is this one: by its name, or by any of its addresses."""
+    host = host.strip("[]").rstrip(".")
+    if host in ("localhost", socket.gethostname().lower()):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:  # a name: nobody waits for a name server here
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_unspecified or _is_own(address)
+
+
+def _is_own(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether a network interface has an address: nothing else is reached from itself."""
+    family = socket.AF_INET if address.version == _IPV4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as unsent:  # connecting it sends nothing
+            unsent.connect((str(address), _ANY_PORT))
+            return ipaddress.ip_address(unsent.getsockname()[0]) == address
+    except OSError:  # no way leads there
+        return False
 
 
 class AeTitles:

@@ -22,6 +22,7 @@ from dicom_node.archive.readable import readable
 from dicom_node.archive.reading import read_instance
 from dicom_node.archive.storage import StorageArchive
 from dicom_node.domain.mended import MendedElements
+from dicom_node.domain.reception import ArchiveAwayError
 from dicom_node.query.json_model import from_json
 
 
@@ -57,10 +58,15 @@ class DicomObjects:
         Raises
         ------
         ArchiveAwayError
-            It is not there, and neither is the archive: its share is not mounted, say.
+            It cannot be looked for, or is not there, and neither is the archive: its share is not
+            mounted, say.
         """
         found = self._received.path(path)
-        if not found.exists():
+        try:
+            is_there = found.exists()
+        except OSError as error:  # a share whose server is away, say
+            raise ArchiveAwayError(f"the archive cannot be reached: {error.strerror}") from error
+        if not is_there:
             self._received.require_here()
         return found
 

@@ -17,6 +17,7 @@ from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import UnreadableDatasetError
 
 logger = logging.getLogger(__name__)
+_DAY_FOLDER = 2  # of a file's parents: series, study, day, device
 
 
 def read_instance(
@@ -58,16 +59,21 @@ def read_instance(
 def iter_objects(
     archive: StorageArchive, since: date | None = None, *, verify: bool = False
 ) -> Iterator[ReceivedInstance]:
-    """Yield every stored object, by device, day, study and series, from ``since`` on.
+    """Yield every stored object, by day, device, study and series, from ``since`` on.
 
+    What an index has read of it when it is cut off is then older than all that it has not read.
     A file that cannot be read is skipped with a log line: one broken file must not hide the rest.
     """
-    for path in sorted(_files(archive.root, since)):
+    for path in sorted(_files(archive.root, since), key=_by_day):
         relative = path.relative_to(archive.root).as_posix()
         try:
             yield read_instance(archive, relative, verify=verify)
         except (ArchiveError, UnreadableDatasetError) as error:
             logger.warning("archive.unreadable path=%s reason=%s", relative, error)
+
+
+def _by_day(path: Path) -> tuple[str, Path]:
+    return path.parents[_DAY_FOLDER].name, path
 
 
 def _files(root: Path, since: date | None) -> Iterator[Path]:

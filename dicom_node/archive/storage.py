@@ -218,7 +218,11 @@ class StorageArchive:
         ArchiveAwayError
             Its own folders are not there.
         """
-        if not (self.root / layout.INCOMING).is_dir():
+        try:
+            is_here = (self.root / layout.INCOMING).is_dir()
+        except OSError as error:
+            raise ArchiveAwayError(f"the archive cannot be reached: {error.strerror}") from error
+        if not is_here:
             raise ArchiveAwayError(f"the archive cannot be reached: {self.root} is not mounted")
 
     def admit(self, size: int) -> None:

@@ -3,6 +3,7 @@
 What is read is the DICOM JSON Model (PS3.18 Annex F), which says the same in other words.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,7 +20,7 @@ _NUMBERS: Mapping[str, Callable[[str], int | float]] = {
     **dict.fromkeys(("FD", "FL"), float),
 }
 _VRS = frozenset(each.value for each in VR) - {"OB or OW", "US or SS", "US or OW", "US or SS or OW"}
-_TAG_DIGITS = 8
+_TAG = re.compile("[0-9A-F]{8}")
 # The first and the last block of private elements (PS3.5 Section 7.8.1).
 _FIRST_BLOCK, _BLOCKS = 0x10, 0xF0
 
@@ -46,7 +47,7 @@ def read_native_model(document: bytes | bytearray) -> JsonDataset:
     parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314 - entities are refused above
     try:
         root = ET.fromstring(bytes(document), parser=parser)  # noqa: S314 - the same
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError) as error:  # the latter of an encoding that nobody knows
         raise ValueError(f"no XML: {error}") from error
     if _local(root) != "NativeDicomModel":
         raise ValueError("no Native DICOM Model")
@@ -60,13 +61,14 @@ def _attributes(parent: ET.Element) -> JsonDataset:
         if _local(attribute) != "DicomAttribute":
             raise ValueError(f"{_local(attribute)} where attributes are")
         tag, vr = attribute.get("tag", "").upper(), attribute.get("vr", "")
-        if len(tag) != _TAG_DIGITS or not tag.isascii() or vr not in _VRS:
+        if not _TAG.fullmatch(tag) or vr not in _VRS:
             raise ValueError("an attribute without a tag or VR")
-        number = int(tag, 16)
         if creator := attribute.get("privateCreator"):
+            if not int(tag[:4], 16) % 2:
+                raise ValueError("a private creator of an element of the Standard")
             block = blocks.setdefault((tag[:4], creator), _FIRST_BLOCK + len(blocks) % _BLOCKS)
             found[f"{tag[:4]}00{block:02X}"] = {"vr": "LO", "Value": [creator]}
-            tag = f"{tag[:4]}{block:02X}{number & 0xFF:02X}"
+            tag = f"{tag[:4]}{block:02X}{tag[-2:]}"
         found[tag] = {"vr": vr, **_content(attribute, vr)}
     return found
 

@@ -25,11 +25,16 @@ _LETTERS = str.maketrans(
     {"ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "þ": "th", "ħ": "h"}
 )
 # Bytes of another character set read as Latin 1: signs and controls, or letters with marks alone.
-_MISREAD = re.compile("[\x80-\xbf\xd7\xf7\ufffd]|[\xc0-\xff]{4}")
+# D´Arc, Gal·la, Mª, soft hyphens and spaces that do not break are read rightly, as a rule.
+_MISREAD = re.compile(
+    "[\x80-\x9f\xa1-\xa9\xab\xac\xae-\xb3\xb5\xb6\xb8\xb9\xbb-\xbf\xd7\xf7\ufffd]"
+    "|[\xc0-\xff]{4}|[\xc0-\xff][\xaa\xad\xb4\xb7\xba]|\xc3\xa0"
+)
 # Scripts of which no word has letters of two.
 _ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK"})
 # A year, or a year and a month, perhaps with zeros for the rest: of a date that is not known.
 _PART_OF_DATE = re.compile(r"(\d{4}|\d{6})(00){0,2}|0*|\d{4}0{4}")
+_YEAR = re.compile(r"(1[89]|20)\d{2}")
 _DAY_FIRST = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})")
 _MONTH_FIRST = re.compile(r"(\d{2})/(\d{2})/(\d{4})")
 # O'Brien is OBrien.
@@ -50,19 +55,21 @@ class PatientMarks:
     """Digests of what an instance says of its patient; empty where it says nothing.
 
     ``name`` holds, for letters and for each script that has none, the digests of its words, and
-    apart from these of their first letters.
+    apart from these of their first letters. ``birth_date`` is of a day that is known in full,
+    ``birth_year`` of the year of any date.
     """
 
     patient_id: str = ""
     issuer: str = ""
     birth_date: str = ""
+    birth_year: str = ""
     name: tuple[tuple[str, ...], ...] = ()
 
     @property
     def key(self) -> str:
         """One digest of all of it."""
         words = "/".join("+".join(group) for group in self.name)
-        return _digest(self.patient_id, self.issuer, self.birth_date, words)
+        return _digest(self.patient_id, self.issuer, self.birth_date or self.birth_year, words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +123,7 @@ def marks(
     def digested(text: str) -> str:
         return _digest(study_instance_uid, text) if text else ""
 
+    digits = _digits(birth)
     words: dict[str, set[str]] = {}
     for group in sorted(name):
         for kind, word in _said(name[group]):
@@ -123,7 +131,8 @@ def marks(
     return PatientMarks(
         patient_id=digested(patient_id.strip().casefold()),
         issuer=digested(issuer.strip().casefold()),
-        birth_date=digested(_day(birth)),
+        birth_date=digested("" if _PART_OF_DATE.fullmatch(digits) else digits),
+        birth_year=digested(found.group() if (found := _YEAR.match(digits)) else ""),
         name=tuple((digested(group), *sorted(words[group])) for group in sorted(words)),
     )
 
@@ -164,7 +173,8 @@ def contradictions(one: PatientMarks, other: PatientMarks) -> frozenset[PatientA
     differ = {
         PatientAttribute.ID: one.patient_id != other.patient_id,
         PatientAttribute.ISSUER: _both_and_other(one.issuer, other.issuer),
-        PatientAttribute.BIRTH_DATE: _both_and_other(one.birth_date, other.birth_date),
+        PatientAttribute.BIRTH_DATE: _both_and_other(one.birth_date, other.birth_date)
+        or _both_and_other(one.birth_year, other.birth_year),
         PatientAttribute.NAME: not _names_agree(one.name, other.name),
     }
     return frozenset(attribute for attribute, differs in differ.items() if differs)
@@ -174,13 +184,15 @@ def is_same_patient(patient_id: str, one: PatientMarks, other: PatientMarks) -> 
     """Whether two studies, one of them with this Patient ID, are surely of one patient.
 
     Their IDs are the same, and nothing contradicts. An ID that is given to whoever is not known
-    (UNKNOWN, 0000) says that only where both state the same name and birth date as well.
+    (UNKNOWN, 0000) says that only where both state the same name and birth date as well, in full:
+    a name that agrees may be a brother's.
     """
     if not patient_id.strip() or contradictions(one, other):
         return False
-    is_named = bool({each[0] for each in one.name} & {each[0] for each in other.name})
-    is_stated = is_named and one.birth_date and other.birth_date
-    return bool(is_stated) or _NUMBERED.search(patient_id) is not None
+    is_stated = bool(one.name and one.birth_date) and one.name == other.name
+    return (is_stated and one.birth_date == other.birth_date) or (
+        _NUMBERED.search(patient_id) is not None
+    )
 
 
 def contradictions_within(said: Iterable[PatientMarks]) -> frozenset[PatientAttribute]:
@@ -205,33 +217,34 @@ def _names_agree(one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...],
     return all(mine[each] <= others[each] or others[each] <= mine[each] for each in shared)
 
 
-def _day(birth: str) -> str:
-    """The digits of a birth date, as DICOM orders them; none of one that is not known in full."""
+def _digits(birth: str) -> str:
+    """The digits of a birth date, as DICOM orders them."""
     text = birth.strip()
     if found := _DAY_FIRST.fullmatch(text):
         text = "".join(found.group(3, 2, 1))
     elif found := _MONTH_FIRST.fullmatch(text):
         text = "".join(found.group(3, 1, 2))
-    digits = re.sub(r"\D", "", text)
-    return "" if _PART_OF_DATE.fullmatch(digits) else digits
+    return re.sub(r"\D", "", text)
 
 
 def _said(name: str) -> Iterator[tuple[str, str]]:
     """Yield the words of a component group, each with what it may be compared with.
 
     A name in ideographs is no other than in letters, whichever group either is in; nor is one in
-    whose place bytes of a wrong character set stand, but among such. An initial stands for the word
-    that it begins, so first letters are compared by themselves.
+    whose place bytes of a wrong character set stand, but among such. A number in a name's place is
+    a word as those in letters are. An initial stands for the word that it begins, so first letters
+    are compared by themselves.
     """
     words = _words(name)
     alphabets = [frozenset(map(_script, word)) & _ALPHABETS for word in words]
     if _MISREAD.search(unicodedata.normalize("NFC", name)) or any(
         len(each) > 1 for each in alphabets
     ):
-        yield "misread", name.strip("^ ")
+        if words:  # what was replaced altogether says nothing
+            yield "misread", name.strip("^ ")
         return
     for word, of_word in zip(words, alphabets, strict=True):
-        kind = "letters" if of_word else _script(word[0])
+        kind = "letters" if of_word or word.isascii() else _script(word[0])
         if len(word) > 1 or not of_word:
             yield kind, word
         yield "initial/" + kind, word[0]

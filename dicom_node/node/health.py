@@ -29,6 +29,7 @@ _EXPIRES_SOON = timedelta(days=30)
 _OUTAGE_SECONDS = 10.0
 # Bytes under which nothing goes on, whatever the settings say.
 _LEAST_FREE = 16 * 1024**2
+_NOT_THERE = "is not there"
 
 
 def standing_problems(
@@ -72,14 +73,23 @@ def disk_problems(settings: NodeSettings, *, has_begun: bool = False) -> Iterato
 
 def _archive_problems(settings: NodeSettings, *, has_begun: bool) -> Iterator[Problem]:
     """Say where what is received and made cannot be kept: a share is not mounted, say."""
-    folders = (settings.archive_dir, settings.evidence_dir)
-    if not has_begun and not any(each.is_dir() for each in folders):
+    wrong = {
+        folder: _wrong_with(folder) for folder in (settings.archive_dir, settings.evidence_dir)
+    }
+    if not has_begun and all(words == _NOT_THERE for words in wrong.values()):
         return  # they are made at the first start
-    for folder in folders:
+    for folder, words in wrong.items():
+        if words:
+            yield _lost(folder, words=f"{folder} {words}: studies are refused")
+
+
+def _wrong_with(folder: Path) -> str:
+    try:
         if not folder.is_dir():
-            yield _lost(folder, words=f"{folder} is not there: studies are refused")
-        elif not os.access(folder, os.W_OK):
-            yield _lost(folder, words=f"{folder} cannot be written: studies are refused")
+            return _NOT_THERE
+    except OSError as error:  # a share whose server is away
+        return f"cannot be reached ({error.strerror})"
+    return "" if os.access(folder, os.W_OK) else "cannot be written"
 
 
 def _lost(folder: Path, *, words: str) -> Problem:

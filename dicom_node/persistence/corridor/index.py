@@ -57,14 +57,15 @@ class StudyIndex:
         What the node fetches as a prior is one, and is not received.
 
         A power cut may undo the last of it: the archive, whose objects are durable, is read for
-        what is missing here at the next start.
+        what is missing here at the next start. That a prior was sent again is not to be seen there.
 
         Returns
         -------
         frozenset of str
             The studies that have new instances and therefore are being received (again).
         """
-        with self._repeatable.begin() as connection:
+        engine = self._engine if self._are_of_priors(instances) else self._repeatable
+        with engine.begin() as connection:
             known = _digests(connection, [each.sop_instance_uid for each in instances])
             fresh: dict[str, ReceivedInstance] = {}
             conflicts: list[ReceivedInstance] = []
@@ -416,6 +417,14 @@ class StudyIndex:
             connection.execute(sa.delete(INSTANCES))
             connection.execute(sa.delete(CONFLICTS))
             clear_attributes(connection)
+
+    def _are_of_priors(self, instances: Iterable[ReceivedInstance]) -> bool:
+        query = sa.select(STUDIES.c.study_instance_uid).where(
+            STUDIES.c.study_instance_uid.in_({each.study_instance_uid for each in instances}),
+            STUDIES.c.state == StudyState.PRIOR,
+        )
+        with self._read() as connection:
+            return connection.scalar(query.limit(1)) is not None
 
     def _end(
         self,

@@ -1,6 +1,8 @@
 """The archive can be read back: the index can be rebuilt from nothing but the files."""
 
+import errno
 import logging
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,6 +60,16 @@ def test_reads_back_real_objects(archive: StorageArchive) -> None:
     read_back = {each.path: each for each in iter_objects(archive)}
     same = read_back == {each.path: each for each in stored}
     assert same  # without a diff: these are real headers
+
+
+def test_reads_the_oldest_first_whatever_device_it_came_from(archive: StorageArchive) -> None:
+    """An index that is cut off while it is read in goes on a day before its newest object."""
+    days = [timedelta(days=each) for each in range(3)]
+    newest = store(archive, 1, calling_ae="CT 1", received_at=RECEIVED_AT + days[2])
+    oldest = store(archive, 2, calling_ae="PACS", received_at=RECEIVED_AT)
+    middle = store(archive, 3, calling_ae="CT 1", received_at=RECEIVED_AT + days[1])
+
+    assert list(iter_objects(archive)) == [oldest, middle, newest]
 
 
 def test_begins_at_a_day(archive: StorageArchive) -> None:
@@ -155,3 +167,21 @@ def test_an_object_that_is_gone_with_the_whole_archive_is_waited_for(
     objects.source_path(stored.path).unlink()
     with pytest.raises(FileNotFoundError):
         objects.source(stored.path)
+
+
+def test_an_archive_whose_share_answers_with_errors_is_waited_for(
+    archive: StorageArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network share without its server says neither yes nor no; no file system here does so."""
+    objects = DicomObjects(
+        received=archive, evidence=archive, ae_title="AINODE", clock=lambda: RECEIVED_AT
+    )
+
+    def stale(_path: Path, **_how: bool) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Path, "stat", stale)
+    with pytest.raises(ArchiveAwayError, match="Stale"):
+        objects.source_path("2026/1.dcm")
+    with pytest.raises(ArchiveAwayError, match="Stale"):
+        archive.require_here()

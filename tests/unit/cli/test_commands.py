@@ -75,9 +75,17 @@ def test_a_destination_that_nobody_administers_is_named() -> None:
     assert "Nothing is sent" not in dicom_node("ae", "set", "CR1", "--destination", "PACS").output
 
 
-def test_no_pacs_is_the_node_itself() -> None:
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "localhost.", "127.0.0.2", "0.0.0.0", "::ffff:127.0.0.1"],  # noqa: S104 - refused
+)
+def test_no_pacs_is_the_node_itself(host: str) -> None:
     with pytest.raises(InvalidFieldsError, match="this is the node itself"):
-        dicom_node("ae", "add", "PACS", "--host", "localhost", "--port", "11112", "--role", "pacs")
+        dicom_node("ae", "add", "PACS", "--host", host, "--port", "11112", "--role", "pacs")
+
+
+def test_a_pacs_elsewhere_may_listen_at_the_same_port() -> None:
+    dicom_node("ae", "add", "PACS", "--host", "192.0.2.1", "--port", "11112", "--role", "pacs")
 
 
 def test_an_ae_title_is_not_added_twice() -> None:

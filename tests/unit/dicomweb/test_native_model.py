@@ -176,6 +176,16 @@ def test_what_is_written_is_read_back() -> None:
         '<NativeDicomModel><DicomAttribute tag="00280010" vr="US"><Value number="x">1</Value>'
         "</DicomAttribute></NativeDicomModel>",
         '<!DOCTYPE NativeDicomModel [<!ENTITY a "b">]><NativeDicomModel/>',
+        '<?xml version="1.0" encoding="nonsense"?><NativeDicomModel/>',
+        *(
+            f'<NativeDicomModel><DicomAttribute tag="{tag}" vr="LO" {more}/></NativeDicomModel>'
+            for tag, more in (
+                ("0_100020", ""),
+                ("0x001000", ""),
+                ("+0010020", ""),
+                ("00101010", 'privateCreator="of an even group"'),
+            )
+        ),
         "<NativeDicomModel>" + "\0" + "</NativeDicomModel>",
     ],
 )

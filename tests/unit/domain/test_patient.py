@@ -8,6 +8,7 @@ from dicom_node.domain.patient import (
     PatientAttribute,
     PatientMarks,
     contradictions,
+    is_same_patient,
     marks,
     patients_of,
 )
@@ -89,6 +90,12 @@ def test_letters_that_ascii_lacks_and_apostrophes_make_no_other_patient(
         ("Doe^Jane", "Doe^K."),
         ("Doe^J", "Doe^K"),
         ("ÄãºÃ^±±¾©", "ÄãºÃ^ÉÏº£"),
+        # What Latin 1 has between letters is nobody's wrong character set.
+        ("D´Arc^Jane", "Smith^John"),
+        ("Gal·la^Jane", "Smith^John"),
+        ("Doe\xa0^Jane", "Smith^John"),
+        # Nor does a number in a name's place stand for anybody.
+        ("4711", "Smith^John"),
     ],
 )
 def test_another_letter_or_script_in_one_group_waits_for_a_person(one: str, other: str) -> None:
@@ -104,6 +111,8 @@ def test_another_letter_or_script_in_one_group_waits_for_a_person(one: str, othe
         (said(name="Roe^Richard"), PatientAttribute.NAME),
         (said(name="Doe^John"), PatientAttribute.NAME),
         (said(birth="19600130"), PatientAttribute.BIRTH_DATE),
+        (said(birth="1961"), PatientAttribute.BIRTH_DATE),
+        (said(birth="19610000"), PatientAttribute.BIRTH_DATE),
     ],
 )
 def test_another_id_name_or_birth_date_is_another_patient(
@@ -115,6 +124,31 @@ def test_another_id_name_or_birth_date_is_another_patient(
 def test_the_same_id_of_another_issuer_is_another_patient() -> None:
     differ = contradictions(said(issuer="HOSPITAL A"), said(issuer="HOSPITAL B"))
     assert differ == {PatientAttribute.ISSUER}
+
+
+def test_years_alone_are_compared_and_told_apart() -> None:
+    one, other = said(birth="1960"), said(birth="1961")
+    assert contradictions(one, other) == {PatientAttribute.BIRTH_DATE}
+    assert one.key != other.key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("D^J", "Doe^Jane"),
+        ("Doe", "Doe^Jane"),
+        ("Doe^J", "Doe^Jane"),
+        ("\ufffd\ufffd^\ufffd", "\ufffd\ufffd^\ufffd"),
+    ],
+)
+def test_whoever_has_no_id_of_their_own_is_the_same_by_the_whole_name_alone(
+    one: str, other: str
+) -> None:
+    """A brother born on the same day may be abbreviated, or be as unreadable, as one is oneself."""
+    first, second = (said(patient_id="UNKNOWN", name=name) for name in (one, other))
+    assert not is_same_patient("UNKNOWN", first, second)
+    full = said(patient_id="UNKNOWN", name="Doe^Jane")
+    assert is_same_patient("UNKNOWN", full, said(patient_id="UNKNOWN", name="DOE^JANE"))
 
 
 def test_the_patient_of_most_instances_comes_first() -> None:

@@ -114,3 +114,24 @@ def test_a_clock_that_is_put_back_four_days_strands_no_search(house: House) -> N
     store.postpone("1.1", EPOCH + timedelta(minutes=10), reason="it is away")
     assert store.due(EPOCH) is None
     assert store.due(EPOCH - timedelta(days=4)) is not None
+
+
+def test_that_a_prior_is_sent_again_survives_a_power_cut(house: House) -> None:
+    """The archive has its objects since it was fetched: nothing there says that more was wanted."""
+    if house.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL makes every commit durable")
+    waited: list[int] = []
+
+    def committing(connection: sa.Connection) -> None:
+        waited.append(int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one()))
+
+    sa.event.listen(house.engine, "commit", committing)
+    again = a_described_instance("1.2.1.1", study="1.2", series="1.2.1", PatientID="P1")
+    later = again.received_at + timedelta(days=3)
+    house.index.record([replace(again, calling_ae="CT1", received_at=later)])
+    assert house.index.study("1.2").state is StudyState.RECEIVING
+    full, normal = 2, 1
+    assert full in waited
+    waited.clear()
+    house.index.record([replace(again, calling_ae="CT1", received_at=later)])
+    assert full not in waited and normal in waited
