@@ -58,7 +58,9 @@ class ModelRegistry:
             place = model_folder(folder, name, version)
             if place.is_dir():
                 return self._card(place, name, version)
-        known = ", ".join(f"{card.name}/{card.version}" for card in self.cards()) or "none"
+        keys = [f"{card.name}/{card.version}" for card in self.cards()]
+        own = [key for key in keys if key.startswith(f"{name}/")]
+        known = ", ".join(own or keys) or "none"
         raise ModelNotFoundError(f"model {name}/{version} is not installed; installed are {known}")
 
     def _card(self, place: Path, name: str, version: str) -> ModelCard:
@@ -81,7 +83,13 @@ class ModelRegistry:
                 f"no version of model {name!r} is active; active models are {known}: "
                 "promote an installed version, or add it to models.toml"
             )
-        return self.card(name, versions[name])
+        try:
+            return self.card(name, versions[name])
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(
+                f"{error}: promote an installed version, or install the one that models.toml or "
+                "a promotion names"
+            ) from error
 
 
 def shipped_weights() -> Path:

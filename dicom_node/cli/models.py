@@ -66,6 +66,9 @@ def show_all(context: typer.Context, as_json: AsJson = False) -> None:
             identity.weights_digest[:12],
             identity.title,
         )
+    installed = {(card.name, card.version) for card in cards.registry.cards()}
+    for name, version in sorted(cards.versions.items() - installed):
+        table.add_row("✗", name, version, "", "not installed: promote another version")
     run.console.print(table)
 
 

@@ -118,6 +118,8 @@ def test_unknown_models_are_answered_with_the_known_ones(tmp_path: Path) -> None
         registry.card("chest-radiograph", "9.9.9")
     with pytest.raises(ModelNotFoundError, match="add it to"):
         registry.active({}, "chest-radiograph")
+    with pytest.raises(ModelNotFoundError, match=r"9\.9\.9 is not installed.*promote an installed"):
+        registry.active({"chest-radiograph": "9.9.9"}, "chest-radiograph")
 
 
 def test_a_card_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What the command line says of CT studies and of the model that measures them."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,23 @@ def test_the_card_says_that_nothing_was_trained() -> None:
     assert "It is not the trained XNet" in said
     assert "weights_file" not in said
     assert "ct-high-attenuation" in dicom_node("models", "list")
+    assert "not installed" not in dicom_node("models", "list")
+
+
+def test_an_active_version_that_is_no_longer_installed_is_listed(tmp_path: Path) -> None:
+    """A version may go with an upgrade that a promotion, or models.toml, still names."""
+    config = tmp_path / "config"
+    shutil.copytree(CONFIG, config)
+    said = (config / "models.toml").read_text("utf-8")
+    (config / "models.toml").write_text(
+        re.sub(r"(?m)^chest-radiograph = .*$", 'chest-radiograph = "0.9.0"', said), "utf-8"
+    )
+    listed = CliRunner().invoke(application, ["--config", str(config), "models", "list"])
+    assert re.search(r"✗\s+chest-radiograph\s+0\.9\.0.*promote another", listed.output)
+    shown = CliRunner().invoke(
+        application, ["--config", str(config), "models", "show", "chest-radiograph"]
+    )
+    assert "promote an installed version" in str(shown.exception)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The administrator's pages: what there is, what is refused beside its field, what is mended."""
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from dicom_node.administration.overview import Overview, Pulse
 from dicom_node.domain.application_entity import Compression, Proof
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyState
+from dicom_node.models.promotions import JOURNAL_NAME
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.tables import INSTANCES
 from dicom_node.web.administration.events import changes
@@ -396,6 +398,21 @@ def test_models_show_their_cards_and_figures_and_what_is_active(onlooker: TestCl
     assert "Limits" in card
     assert "on images that it had not seen" in card
     assert onlooker.get("/models/card?name=none&version=1").status_code == 404
+
+
+def test_an_active_version_that_is_no_longer_installed_is_named(
+    client: TestClient, stores: Repositories
+) -> None:
+    path = stores.settings.models_dir / JOURNAL_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    said = {"at": "2026-01-01T00:00:00+00:00", "by": "otto", "change": "promote"}
+    gone = {"model": "chest-radiograph", "before": "", "after": "0.9.0", "weights_digest": ""}
+    path.write_text(json.dumps(said | gone) + "\n", encoding="utf-8")
+    page = client.get("/models").text
+    assert page.count("Version 0.9.0 is active, but not installed") == 1
+    assert client.get("/overview").status_code == 200
+    assert client.get("/routes").status_code == 200
+    assert client.get(f"/studies/{ANALYSED}").status_code == 200
 
 
 def test_no_button_stands_where_it_could_only_fail(
