@@ -86,8 +86,8 @@ class Caution(StrEnum):
         "its wall is not in the figures."
     )
     DARK = (
-        "More than a tenth of the lung lies below −950 HU, as in emphysema. Percentages and grade "
-        "are of dense areas alone and say nothing of it."
+        "More than a twentieth of the lung lies below −950 HU, as in emphysema. Percentages and "
+        "grade are of dense areas alone and say nothing of it."
     )
     ENDS_EARLY = (
         "A lung ends at a level or above the other one's base: its base may be airless or filled "

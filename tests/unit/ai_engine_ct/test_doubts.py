@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ai_engine.ct.analysis import analyse_volume
+from ai_engine.ct.cautions import DARK_SHARE
 from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.lungs import find_lungs
 from ai_engine.ct.results import Caution, CtAnalysis, Severity
@@ -108,3 +109,8 @@ def test_every_caution_has_a_code_of_its_own() -> None:
 
 def test_no_grade_is_called_healthy() -> None:
     assert not any("healthy" in grade.value for grade in Severity)
+
+
+def test_what_is_said_of_dark_lungs_is_their_limit() -> None:
+    assert "More than a twentieth of the lung" in Caution.DARK
+    assert DARK_SHARE == 1 / 20
