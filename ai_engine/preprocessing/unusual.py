@@ -84,10 +84,13 @@ _NOT_ON_A_SIDE = re.compile(
     rf"{_FLAT}\W+{_LYING}|{_LYING}\W+({_FLAT}|ap {_FLAT})|"
     r"decubito(?!\W+(ap\W+|pa\W+)?(lat|izq|der|esq|dir|sin|des|dx|sx|left|right)))\b"
 )
-# A canine is a tooth, too, and cats and mice are scans and devices.
+# A canine is a tooth, too, a bovine arch or valve is a person's, and cats and mice are scans and
+# devices.
 _ANIMALS = re.compile(
-    r"\b(canine(?! (tooth|teeth))|feline|equine|bovine|veterinar\w*|veterinair\w*|tierarzt\w*|"
-    r"dogs?(?! bites?)|hund|katze|собак\w*|кошк\w*)\b"
+    r"\b(canine(?! (tooth|teeth|fossa))|feline|equine|"
+    r"bovine(?! (aort|arch|avr|bio|graft|mvr|patch|pericard|prosth|tavi|valve))|"
+    r"veterinar\w*|veterinair\w*|tierarzt\w*|"
+    r"(?<!scottie )dogs?(?! bites?)|hund|katze|собак\w*|кошк\w*)\b"
 )
 _DESCRIBED_IN = ("SeriesDescription", "ProtocolName")
 # Views and positions by code, with what modifies them (PS3.3 C.8.11.5, CID 19 and 20, CID 4010).

@@ -191,7 +191,9 @@ def test_a_description_of_an_animal_is_told(keyword: str, text: str) -> None:
     assert _said(put(keyword, text)) == [(RemarkKind.UNLIKE_TRAINING, AN_ANIMAL)]
 
 
-@pytest.mark.parametrize("text", ["Canine tooth", "CAT scan", "after dog bite"])
+@pytest.mark.parametrize(
+    "text", ["Canine tooth", "CAT scan", "after dog bite", "Bovine aortic valve", "bovine arch"]
+)
 def test_words_that_animals_share_say_nothing(text: str) -> None:
     assert _said(put("SeriesDescription", text)) == []
 
