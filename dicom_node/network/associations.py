@@ -17,7 +17,7 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.events import Event, EventHandlerType
-from pynetdicom.pdu import A_ASSOCIATE_RJ
+from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
 from pynetdicom.pdu_primitives import P_DATA, SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation
@@ -34,6 +34,10 @@ from dicom_node.network.private import RequestingEntity
 # An A-ABORT needs no answer: so much longer than for an answer is waited for an end.
 _GRACE_SECONDS = 2.0
 _LOG = logging.getLogger(__name__)
+# PS3.8 Table 9-26: who aborts, and why.
+_SERVICE_PROVIDER = 2
+_ABORTERS = (0, _SERVICE_PROVIDER)
+_WHY_ABORTED = (0, 1, 2, 4, 5, 6)
 # What the libraries raise of bytes that are no command set.
 _UNREADABLE = (
     ArithmeticError,
@@ -73,13 +77,34 @@ class _Answers(DIMSEServiceProvider):
     pynetdicom's reactor looks for requests now and then. It is to pause while an answer is awaited,
     but on a busy machine it may look once more, and drop the answer as no request. Nobody sends
     requests to a storage SCU, so the reactor finds nothing here, but while it ``serves``.
+
+    Nor does the library ask what an answer answers: of a peer that says something twice, every
+    later object would have the status of the one before, and one that was refused be stored.
     """
 
     serves = False
+    _asked: tuple[type, int] | None = None
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message, and remember what was asked."""
+        if primitive.MessageIDBeingRespondedTo is None:
+            self._asked = type(primitive), primitive.MessageID
+        super().send_msg(primitive, context_id)
 
     def get_msg(self, block: bool = False) -> Any:
-        """Return the next message to whoever waits for it."""
-        return super().get_msg(block=block) if block or self.serves else (None, None)
+        """Return the next message to whoever waits for it; what answers nothing is no message."""
+        if not (block or self.serves):
+            return None, None
+        context_id, message = super().get_msg(block=block)
+        if not block or message is None or self._is_awaited(message):
+            return context_id, message
+        _LOG.warning("answer to another message than was asked kind=%s", type(message).__name__)
+        return None, None
+
+    def _is_awaited(self, message: Any) -> bool:
+        """Whether a message is a request, or the answer to the last one (PS3.7 Section 9.3)."""
+        answered = message.MessageIDBeingRespondedTo
+        return answered is None or (type(message), answered) == self._asked
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take a P-DATA-TF; one that is no message ends the association.
@@ -137,11 +162,13 @@ def open_association(
     ae.dimse_timeout = timeouts.dimse
     ae.network_timeout = timeouts.network
     connected: list[Event] = []
-    rejections: list[A_ASSOCIATE_RJ] = []
+    rejections: list[str] = []
 
     def note(event: Event) -> None:
         if isinstance(event.pdu, A_ASSOCIATE_RJ):
-            rejections.append(event.pdu)
+            rejections.append(_reason(event.pdu))
+        if isinstance(event.pdu, A_ASSOCIATE_RJ | A_ABORT_RQ):
+            _make_known(event.pdu)
 
     try:
         association = ae.associate(
@@ -198,7 +225,7 @@ def _peer(destination: Destination) -> str:
 def _check(
     association: Association,
     destination: Destination,
-    rejections: Sequence[A_ASSOCIATE_RJ],
+    rejections: Sequence[str],
     *,
     connected: bool,
 ) -> None:
@@ -213,7 +240,29 @@ def _check(
     if not connected:
         raise ConnectionFailedError(f"{peer} cannot be reached")
     if rejections:
-        raise AssociationRejectedError(
-            f"{peer} rejected the association: {rejections[0].reason_str}"
-        )
+        raise AssociationRejectedError(f"{peer} rejected the association: {rejections[0]}")
     raise AssociationAbortedError(f"{peer} aborted the association, or did not answer in time")
+
+
+def _reason(rejection: A_ASSOCIATE_RJ) -> str:
+    """Say why (PS3.8 Table 9-21), also where that is nothing of the Standard's."""
+    try:
+        return str(rejection.reason_str)
+    except ValueError:
+        return f"source {rejection.source}, reason {rejection.reason_diagnostic}"
+
+
+def _make_known(pdu: A_ASSOCIATE_RJ | A_ABORT_RQ) -> None:
+    """Have an end for no reason of the Standard be one without a reason.
+
+    The library's thread would end on it otherwise, and leave the connection open.
+    """
+    if isinstance(pdu, A_ABORT_RQ):
+        pdu.source = pdu.source if pdu.source in _ABORTERS else _SERVICE_PROVIDER
+        if pdu.reason_diagnostic not in _WHY_ABORTED:
+            pdu.reason_diagnostic = 0
+        return
+    try:
+        pdu.to_primitive()
+    except ValueError:
+        pdu.result = pdu.source = pdu.reason_diagnostic = 1

@@ -215,6 +215,13 @@ def nonsense_acceptor(fragment: bytes) -> Iterator[int]:
 
 
 @contextmanager
+def rejecting_acceptor(source: int, reason: int) -> Iterator[int]:
+    """Reject one association, for a reason that need not be one (PS3.8 Table 9-21)."""
+    with _acceptor(lambda listener: _reject(listener, source, reason)) as port:
+        yield port
+
+
+@contextmanager
 def _acceptor(accept: Callable[[socket.socket], None]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=accept, args=(listener,))
@@ -235,6 +242,17 @@ def _accepted(listener: socket.socket) -> RawPeer:
     body = associate_rq(items=items + item(0x50, IMPLEMENTATION + unknown))
     peer.send(b"\x02" + body[1:])
     return peer
+
+
+def _reject(listener: socket.socket, source: int, reason: int) -> None:
+    connection, _ = listener.accept()
+    connection.settimeout(30.0)
+    peer = RawPeer(connection)
+    with peer.connection:
+        peer.answer()
+        peer.send(struct.pack(">BBLBBBB", 3, 0, 4, 0, 1, source, reason))
+        while peer.answer()[0]:
+            pass
 
 
 def _answer_nonsense(listener: socket.socket, fragment: bytes) -> None:

@@ -32,7 +32,7 @@ from tests.peers.dcmtk import Peer
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import dataset_bytes, make_dataset, write_part10
 from tests.peers.process import free_port
-from tests.peers.raw_pdu import command, lax_acceptor, nonsense_acceptor, short
+from tests.peers.raw_pdu import command, lax_acceptor, nonsense_acceptor, rejecting_acceptor, short
 from tests.peers.scp import answering_scp
 
 # A busy machine may take its time; what waits in vain has limits of its own.
@@ -322,6 +322,12 @@ def test_a_peer_that_says_no_maximum_length_and_more_than_anybody_knows_is_sent_
     assert outcome.stored
 
 
+def success(field: int, *, to: int) -> bytes:
+    """Return a response without a data set, and with Status 0000."""
+    said = {0x0100: field, 0x0120: to, 0x0800: 0x0101, 0x0900: 0}
+    return command({number: short(value) for number, value in said.items()})
+
+
 @pytest.mark.parametrize(
     "fragment",
     [
@@ -330,6 +336,8 @@ def test_a_peer_that_says_no_maximum_length_and_more_than_anybody_knows_is_sent_
         pytest.param(command({0x0900: short(0)}), id="no command field"),
         pytest.param(command({0x0100: short(0x7777), 0x0800: short(0x0101)}), id="no such command"),
         pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="another protocol"),
+        pytest.param(success(0x8001, to=777), id="success of another message"),
+        pytest.param(success(0x8020, to=1), id="success of another service"),
     ],
 )
 def test_a_peer_that_answers_nonsense_is_left_at_once(
@@ -343,6 +351,15 @@ def test_a_peer_that_answers_nonsense_is_left_at_once(
     assert not outcome.stored
     assert time.monotonic() - begun < PATIENT.dimse
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_peer_that_rejects_for_no_reason_of_the_standard_has_rejected(
+    objects: list[Path],
+) -> None:
+    with rejecting_acceptor(source=9, reason=99) as port:
+        peer = Destination(ae_title="ODD", host="127.0.0.1", port=port)
+        with pytest.raises(AssociationRejectedError, match="source 9, reason 99"):
+            store(objects[:1], peer, timeouts=PATIENT)
 
 
 def test_many_files_go_over_one_line_and_other_kinds_need_another(
