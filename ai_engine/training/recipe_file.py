@@ -104,6 +104,8 @@ def require_possible(recipe: Recipe, spec: TaskSpec) -> None:
         raise ValueError(f"a network of task {task!r} takes no channels")
     if len(set(recipe.channels)) < len(recipe.channels):
         raise ValueError("one of the channels is named twice")
+    if recipe.ranks_beside and "ranks_beside" not in spec.reads:
+        raise ValueError(f"a network of task {task!r} sees no ranks beside grey values")
     if recipe.equalized and recipe.ranks_beside:
         raise ValueError(
             "equalized and ranks_beside exclude each other: ranks would be there twice"

@@ -89,7 +89,9 @@ SCHEDULED = LENGTH | {
 CHOSEN = SCHEDULED | {"stop_after"}
 """Of networks whose validation loss steers the schedule and chooses the epoch."""
 
-RADIOGRAPHS = frozenset({"labels", "layout", "center_crop", "equalized", "ranks_beside"})
+RADIOGRAPHS = frozenset({"labels", "layout", "center_crop", "equalized"})
+RANKS = frozenset({"ranks_beside"})
+"""Of tasks whose batches, and whose kinds' predictors, have ranks as a second channel."""
 STARTED = frozenset({"start_from", "imagenet"})
 MOVED = of_table("augmentation", "flip", "rotation", "zoom", "aspect", "shift")
 GREY = of_table("augmentation", "gamma", "contrast", "blur", "noise")
@@ -103,7 +105,7 @@ ONE_STAGE = ("labels", "input_size", "batch_size", "epochs", "learning_rate")
 
 LABELS = TaskSpec(
     trainer="ai_engine.kinds.image_training:ImageTrainer",
-    reads=IMAGES | STARTED | {"channels"},
+    reads=IMAGES | STARTED | RANKS | {"channels"},
     needs=ONE_STAGE,
     frontal_only=True,
 )

@@ -7,6 +7,7 @@ from ai_engine.training.tasks import (
     LABELS,
     ONE_STAGE,
     RADIOGRAPHS,
+    RANKS,
     STAGES,
     STARTED,
     VARIED,
@@ -25,7 +26,7 @@ TUNABLE = (
 
 _FINDINGS = TaskSpec(
     trainer="ai_engine.kinds.classifier.findings_training:FindingsTrainer",
-    reads=EVERY | RADIOGRAPHS | VARIED | of_table("augmentation", "mixup") | STAGES
+    reads=EVERY | RADIOGRAPHS | RANKS | VARIED | of_table("augmentation", "mixup") | STAGES
     | {"stages.validate_every", "half_precision", "imagenet", "label_smoothing"}
     | {"auxiliary_labels", "auxiliary_weight", "attribute_weight", "average_decay"}
     | {"gradient_norm", "dropout", "fixed_moments", "flip_averaging"},
@@ -50,7 +51,8 @@ _ATTEND = TaskSpec(
 )
 _JOIN = TaskSpec(
     trainer="ai_engine.kinds.classifier.joining:JoiningTrainer",
-    reads=(EVERY | RADIOGRAPHS | {"flip_averaging", "start_from", "beside"}) - {"batch_size"},
+    reads=(EVERY | RADIOGRAPHS | RANKS | {"flip_averaging", "start_from", "beside"})
+    - {"batch_size"},
     needs=("labels", "input_size", "start_from", "beside"),
     architectures=("efficientnet_two_looks",),
 )

@@ -165,6 +165,8 @@ def test_an_unknown_recipe_is_answered_with_all_there_are() -> None:
 def test_tasks_that_know_no_channels_or_starts_say_so() -> None:
     for change, words in (
         ('channels = ["lungs"]', "'classes' takes no channels"),
+        ("ranks_beside = true", "'classes' (sees no ranks|does not read 'ranks_beside')"),
+        ('task = "boxes"\nranks_beside = true', "'boxes' (sees no ranks|does not read 'ranks_)"),
         ('task = "boxes"\nstart_from = "paper3-triage"', "'boxes' starts from no other model"),
     ):
         with pytest.raises(RecipeError, match=words):
