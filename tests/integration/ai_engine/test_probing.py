@@ -166,6 +166,7 @@ def test_attending_needs_a_classifier_of_the_same_labels_to_start_from(
             AttendingTrainer(recipe, dataset, folder=tmp_path / "run", models=models)
 
 
+@pytest.mark.long
 def test_two_classifiers_are_joined_and_both_count_alike(tmp_path: Path) -> None:
     """Each log odds by its deviation, times one factor; the trunk of ImageNet is not written."""
     from ai_engine.kinds.classifier.joining import JoiningTrainer  # noqa: PLC0415 - TensorFlow
