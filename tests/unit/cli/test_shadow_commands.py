@@ -28,7 +28,7 @@ from tests.unit.export.images import small_radiograph
 
 pytestmark = pytest.mark.slow
 
-SHADOW = "1.0.0"
+SHADOW = "3.0.0"
 
 
 class Sure:
@@ -52,6 +52,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCards:
 def repositories(cards: ModelCards) -> Iterator[Repositories]:
     made = Repositories(load_settings(CONFIG))
     give_schemas(made)
+    made.received.open()
     yield made
     made.close()
 

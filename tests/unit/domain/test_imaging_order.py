@@ -111,6 +111,8 @@ def test_where_one_of_two_orders_has_no_accession_number_either_may_be_it() -> N
 
 def test_an_order_of_whoever_is_not_known_is_not_that_of_somebody_else_who_is_not() -> None:
     unknown = replace(SUBJECT, patient_id="UNKNOWN", patient_name="", patient_birth_date="")
+    known = replace(SUBJECT, patient_id="UNKNOWN")
     item = replace(ITEM, patient_id="UNKNOWN")
     assert _found(item, subject=unknown) is None
-    assert _found(item, subject=replace(SUBJECT, patient_id="UNKNOWN")) is not None
+    assert _found(item, subject=known) is None, "Jane Ann may be somebody else"
+    assert _found(replace(item, patient_name="Doe^Jane"), subject=known) is not None

@@ -19,10 +19,10 @@ AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """A configuration in which 1.0.0 is active, and a folder with the versions 1.1.0 and 1.2.0."""
+    """A configuration in which 2.0.0 is active, and a folder with the versions 1.1.0 and 1.2.0."""
     config, models = tmp_path / "config", tmp_path / "models"
     config.mkdir()
-    (config / "models.toml").write_text(f'[active]\n{NAME} = "1.0.0"\n')
+    (config / "models.toml").write_text(f'[active]\n{NAME} = "2.0.0"\n')
     for version in ("1.1.0", "1.2.0"):
         add_version(models, version)
     return config, models
@@ -39,7 +39,7 @@ def add_version(models: Path, version: str) -> Path:
 
 def test_a_promotion_is_seen_by_whoever_asked_before(folders: tuple[Path, Path]) -> None:
     running, command = ModelCards(*folders), ModelCards(*folders)
-    assert running.versions[NAME] == "1.0.0"
+    assert running.versions[NAME] == "2.0.0"
     command.promote(NAME, "1.1.0", by="kate", at=AT)
     assert running.identity(NAME).version == "1.1.0"
 
@@ -50,19 +50,19 @@ def test_promotions_are_taken_back_one_by_one(folders: tuple[Path, Path]) -> Non
     cards.promote(NAME, "1.2.0", by="kate", at=AT)
     assert cards.promoted() == {NAME}
     versions = [cards.rollback(NAME, by="tom", at=AT).after for _ in range(2)]
-    assert versions == ["1.1.0", "1.0.0"]
+    assert versions == ["1.1.0", "2.0.0"]
     with pytest.raises(PromotionError, match="no promotion is left"):
         cards.rollback(NAME, by="tom", at=AT)
     assert cards.promoted() == frozenset()
     cards.promote(NAME, "1.2.0", by="kate", at=AT)
-    assert cards.rollback(NAME, by="tom", at=AT).after == "1.0.0"
+    assert cards.rollback(NAME, by="tom", at=AT).after == "2.0.0"
 
 
 def test_the_journal_says_who_changed_what_when(folders: tuple[Path, Path]) -> None:
     made = ModelCards(*folders).promote(NAME, "1.1.0", by="kate", at=AT)
     (read,) = ModelCards(*folders).journal.entries()
     assert read == made
-    assert (read.by, read.at, read.before, read.after) == ("kate", AT, "1.0.0", "1.1.0")
+    assert (read.by, read.at, read.before, read.after) == ("kate", AT, "2.0.0", "1.1.0")
     assert len(read.weights_digest) == 64
 
 
@@ -71,7 +71,7 @@ def test_a_version_that_cannot_be_served_is_not_promoted(folders: tuple[Path, Pa
     with pytest.raises(ModelUnavailableError, match="not installed"):
         cards.promote(NAME, "9.9.9", by="kate", at=AT)
     with pytest.raises(PromotionError, match="active already"):
-        cards.promote(NAME, "1.0.0", by="kate", at=AT)
+        cards.promote(NAME, "2.0.0", by="kate", at=AT)
     (folders[1] / NAME / "1.1.0" / "weights.safetensors").write_bytes(b"damaged")
     with pytest.raises(ModelUnavailableError, match="SHA-256"):
         cards.promote(NAME, "1.1.0", by="kate", at=AT)

@@ -56,6 +56,7 @@ PLACES = {
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
     with office_stores(tmp_path_factory.mktemp("office")) as made:
+        made.received.open()
         made.evidence.open()
         job = made.hotbase.jobs(ANALYSED)[0]["job_id"]
         made.hotbase.keep_evidence([a_report(made, job), replace(an_overlay(job), problems=("x",))])

@@ -19,8 +19,7 @@ from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.domain.study import StoredStudy, StudyState
 from dicom_node.persistence.database import make_workflow_engine
 from dicom_node.persistence.workflow_rows import WorkflowRowStore
-from dicom_node.workflow import engine as engine_module
-from dicom_node.workflow import looks
+from dicom_node.workflow import looks, recorded_steps
 from dicom_node.workflow.analysis.route import Routing
 from dicom_node.workflow.analysis.salvage import Salvage
 from dicom_node.workflow.contract import contract_of
@@ -98,7 +97,7 @@ class Node:
 
 @pytest.fixture
 def node(engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    monkeypatch.setattr(engine_module, "_STEP_TRIES", 1)
+    monkeypatch.setattr(recorded_steps, "_STEP_TRIES", 1)
     made = Node(Works(engine, tmp_path), f"sqlite:///{tmp_path / 'workflows.sqlite'}")
     made.works.receive("1.2.3.1")
     yield made
