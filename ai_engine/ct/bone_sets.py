@@ -74,10 +74,9 @@ def compose_bones(
     counts = dict.fromkeys(Split, 0)
     rows: dict[str, Split] = {}
     trained: dict[str, tuple[list[Projection], bool]] = {}
-    for at, (path, patient) in enumerate(given):
+    for at, (path, patient, part) in enumerate(given):
         rng = np.random.default_rng((seed, at))
         chest = _read(path, patient)
-        part = parts.get(patient, Split.TRAIN)
         views = [
             chest.project(rng)
             for _ in range(min(VIEWS, pairs) if part is Split.TRAIN else max(pairs // TESTED, 1))

@@ -73,14 +73,14 @@ def compose_lesions(
     for folder in ("studies/CT-0", "studies/CT-1", "masks"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, Split, str]] = []
-    for at, (path, patient) in enumerate(given):
+    for at, (path, patient, part) in enumerate(given):
         chest = read_chest(path)
         for copy in range(copies + 1):
             name = f"study_{len(rows) + 1:04}"
             _write_copy(
                 chest, out, name, np.random.default_rng((seed, at, copy)), ill=copy < copies
             )
-            rows.append((name, parts.get(patient, Split.TRAIN), patient))
+            rows.append((name, part, patient))
     with (out / SPLIT).open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(("study", "part", "patient"))
@@ -90,8 +90,8 @@ def compose_lesions(
 
 def part_of_each(
     sources: Sequence[Path], out: Path, parts: Mapping[str, Split]
-) -> tuple[tuple[Path, str], ...]:
-    """The volumes of a set that is to be made, each with its patient.
+) -> tuple[tuple[Path, str, Split], ...]:
+    """The volumes of a set that is to be made, each with its patient and that one's part.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def part_of_each(
         )
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out}: is not empty; give a new folder")
-    return tuple(names.items())
+    return tuple((path, name, given[name]) for path, name in names.items())
 
 
 def read_chest(path: Path, *, margin: int = MARGIN) -> ChestVolume:

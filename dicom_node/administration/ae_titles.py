@@ -234,8 +234,7 @@ class AeTitles:
 
         They may be added later, so that this is no reason to refuse the entry.
         """
-        known = {each.title for each in self._book.all()}
-        return tuple(each for each in entity.destinations if each not in known)
+        return entity.unknown_destinations({each.title for each in self._book.all()})
 
     def echo(self, title: str) -> float:
         """Send a C-ECHO; return after how many seconds the answer came.

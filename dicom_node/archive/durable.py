@@ -261,7 +261,7 @@ class UnplacedFile:
     def _named(self) -> Path:
         """Write the same bytes to a file that has a name, and go on with that."""
         descriptor, name = self._folder.open_named()
-        closing_ = weakref.finalize(self, _let_go, descriptor, name)
+        letting_go = weakref.finalize(self, _let_go, descriptor, name)
         at = 0
         while sent := os.sendfile(descriptor, self._descriptor, at, _PIECE):
             at += sent
@@ -270,7 +270,7 @@ class UnplacedFile:
         if self._folder.durable:
             os.fsync(descriptor)
         self._closing()
-        self._descriptor, self._name, self._closing = descriptor, name, closing_
+        self._descriptor, self._name, self._closing = descriptor, name, letting_go
         return name
 
     def _give_link(self, path: Path) -> None:

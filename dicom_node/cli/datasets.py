@@ -1,13 +1,15 @@
 """``dicom-node datasets``: data sets put together from others."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from ai_engine.errors import AiEngineError
-from dicom_node.cli.context import invocation
+from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
 
 commands = typer.Typer(help="Put data sets together to train on.", no_args_is_help=True)
@@ -63,14 +65,9 @@ def lesions(
     from ai_engine.ct.lesion_sets import compose_lesions  # noqa: PLC0415
     from ai_engine.datasets.cxr import Split  # noqa: PLC0415 - the same
 
-    run = invocation(context)
     parts = dict.fromkeys(valid, Split.VALID) | dict.fromkeys(test, Split.TEST)
-    try:
-        counts = compose_lesions(volume, out, parts=parts, copies=copies, seed=seed)
-    except AiEngineError as error:
-        raise ModelUnavailableError(str(error)) from error
-    said = ", ".join(f"{count} {part.value}" for part, count in counts.items())
-    run.console.print(f"Drawn into {out}: {said} studies.", highlight=False)
+    compose = partial(compose_lesions, volume, out, parts=parts, copies=copies, seed=seed)
+    _say_made(invocation(context), compose, f"Drawn into {out}", "studies")
 
 
 @commands.command("bones")
@@ -94,14 +91,21 @@ def bones(
     from ai_engine.ct.bone_sets import compose_bones  # noqa: PLC0415
     from ai_engine.datasets.cxr import Split  # noqa: PLC0415 - the same
 
-    run = invocation(context)
     parts = dict.fromkeys(valid, Split.VALID) | dict.fromkeys(test, Split.TEST)
+    compose = partial(compose_bones, volume, out, parts=parts, pairs=pairs, seed=seed)
+    _say_made(invocation(context), compose, f"Projected into {out}", "pairs")
+
+
+def _say_made(
+    run: Invocation, compose: Callable[[], Mapping[Any, int]], done: str, what: str
+) -> None:
+    """Make a set of volumes, and say how much of what each part has."""
     try:
-        counts = compose_bones(volume, out, parts=parts, pairs=pairs, seed=seed)
+        counts = compose()
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
-    said = ", ".join(f"{count} {part.value}" for part, count in counts.items())
-    run.console.print(f"Projected into {out}: {said} pairs.", highlight=False)
+    said = ", ".join(f"{count} {part}" for part, count in counts.items())
+    run.console.print(f"{done}: {said} {what}.", highlight=False)
 
 
 @commands.command("nsclc")

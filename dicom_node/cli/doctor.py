@@ -76,7 +76,7 @@ def doctor(
 def _check_destinations(entities: Sequence[ApplicationEntity]) -> str:
     known = {each.title for each in entities}
     for entity in entities:
-        if unknown := [each for each in entity.destinations if each not in known]:
+        if unknown := entity.unknown_destinations(known):
             raise NotHealthyError(
                 f"{entity.title} names {', '.join(unknown)}, which nobody administers: "
                 f"`dicom-node ae add {unknown[0]} …`, or `dicom-node ae set {entity.title} …`"

@@ -13,11 +13,11 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.valuerep import format_number_as_ds
 
 from dicom_node.dicomweb.data_sets import JsonDataset
+from dicom_node.query.json_model import GROUPS
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
+COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 # XML 1.0 has no way to write these, not even by their numbers.
 _NOT_OF_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WHOLE = 1e15
@@ -71,10 +71,10 @@ def _add_value(attribute: ET.Element, vr: str, number: int, value: Any) -> None:
 
 
 def _add_name(name: ET.Element, groups: Mapping[str, str]) -> None:
-    for each in _GROUPS:
+    for each in GROUPS:
         if groups.get(each):
             group = ET.SubElement(name, each)
-            for component, text in zip(_COMPONENTS, groups[each].split("^"), strict=False):
+            for component, text in zip(COMPONENTS, groups[each].split("^"), strict=False):
                 if text:
                     ET.SubElement(group, component).text = _written(text)
 

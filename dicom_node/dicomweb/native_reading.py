@@ -11,10 +11,9 @@ from xml.etree import ElementTree as ET
 from pydicom.valuerep import VR
 
 from dicom_node.dicomweb.data_sets import JsonDataset
-from dicom_node.dicomweb.native_model import NAMESPACE
+from dicom_node.dicomweb.native_model import COMPONENTS, NAMESPACE
+from dicom_node.query.json_model import GROUPS
 
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 _NUMBERS: Mapping[str, Callable[[str], int | float]] = {
     **dict.fromkeys(("IS", "SL", "SS", "SV", "UL", "US", "UV"), int),
     **dict.fromkeys(("FD", "FL"), float),
@@ -93,7 +92,7 @@ def _value(element: ET.Element, vr: str) -> Any:
         return _attributes(element)
     if vr == "PN":
         groups = {_local(group): _name(group) for group in element}
-        return {each: groups[each] for each in _GROUPS if groups.get(each)}
+        return {each: groups[each] for each in GROUPS if groups.get(each)}
     text = element.text or ""
     if not text.strip() and vr in _NUMBERS:
         return None
@@ -106,7 +105,7 @@ def _value(element: ET.Element, vr: str) -> Any:
 
 def _name(group: ET.Element) -> str:
     parts = {_local(each): each.text or "" for each in group}
-    return "^".join(parts.get(each, "") for each in _COMPONENTS).rstrip("^")
+    return "^".join(parts.get(each, "") for each in COMPONENTS).rstrip("^")
 
 
 def _local(element: ET.Element) -> str:

@@ -1,7 +1,7 @@
 """Application entities: who may call the node, and who gets its results (PS3.8, PS3.15)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -164,6 +164,10 @@ class ApplicationEntity:
         wrong = {name: words for name, words in self._problems() if words}
         if wrong:
             raise InvalidFieldsError(f"AE {self.title}", wrong)
+
+    def unknown_destinations(self, known: Container[str]) -> tuple[str, ...]:
+        """Return where its results are to go that is not ``known``, as by a typing error."""
+        return tuple(each for each in self.destinations if each not in known)
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         """Say of each field why it cannot be used; nothing of one that can."""

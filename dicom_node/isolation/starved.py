@@ -5,6 +5,7 @@ and take it for deadly.
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 _NANOSECOND = 1e-9
@@ -29,23 +30,25 @@ class Deadline:
 
     def left(self) -> float:
         """Seconds for which to wait before asking again; 0 where the time is over."""
-        kept = min(kept_waiting(self._pid) - self._kept_before, _MOST * self._seconds)
-        left = self._seconds + max(kept, 0.0) - (time.monotonic() - self._begun)
+        before, now = self._kept_before, kept_waiting(self._pid)
+        # Of the thread that fared worst since: what others waited for earlier work is over.
+        kept = max((waited - before.get(thread, 0.0) for thread, waited in now.items()), default=0)
+        left = self._seconds + min(kept, _MOST * self._seconds) - (time.monotonic() - self._begun)
         return max(left, _LEAST_SECONDS) if left > 0 else 0.0
 
 
-def kept_waiting(pid: int | None) -> float:
-    """Seconds that the thread of a process which fared worst has waited for a processor.
+def kept_waiting(pid: int | None) -> Mapping[str, float]:
+    """Seconds that each thread of a process has waited for a processor, by its number.
 
-    The second figure of ``/proc/PID/task/*/schedstat`` (Linux, "sched-stats");
-    0 where the kernel does not tell, and of a process that has ended.
+    The second figure of ``/proc/PID/task/*/schedstat`` (Linux, "sched-stats"); nothing where the
+    kernel does not tell, and of a process that has ended.
     """
-    waited = 0
+    waited: dict[str, float] = {}
     if pid is None:
-        return 0.0
+        return waited
     for told in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         try:
-            waited = max(waited, int(told.read_text().split()[1]))
+            waited[told.parent.name] = int(told.read_text().split()[1]) * _NANOSECOND
         except OSError:  # a thread that has ended since
             continue
-    return waited * _NANOSECOND
+    return waited

@@ -5,7 +5,6 @@ waits for it so long as ``ScuTimeouts`` says and no longer, also while releasing
 """
 
 import logging
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from dicom_node.network.errors import (
     ConnectionFailedError,
 )
 from dicom_node.network.private import RequestingEntity
+from dicom_node.query.reading import UNREADABLE
 
 # An A-ABORT needs no answer: so much longer than for an answer is waited for an end.
 _GRACE_SECONDS = 2.0
@@ -39,16 +39,7 @@ _SERVICE_PROVIDER = 2
 _ABORTERS = (0, _SERVICE_PROVIDER)
 _WHY_ABORTED = (0, 1, 2, 4, 5, 6)
 # What the libraries raise of bytes that are no command set.
-_UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
+_UNREADABLE = (ArithmeticError, *UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from pydicom.tag import BaseTag
 from dicom_node.query.matching import Entity
 
 JsonAttributes = dict[str, dict[str, Any]]
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+"""Component groups of a person's name, in their order (PS3.18 Section F.2.2)."""
 _WRITTEN_NUMBERS = frozenset({"DS", "IS"})
 _EMPTY = (None, "")
 
@@ -42,7 +43,7 @@ class JsonEntity:
 
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "=".join(value.get(group, "") for group in _GROUPS).rstrip("=")
+        return "=".join(value.get(group, "") for group in GROUPS).rstrip("=")
     return str(value)
 
 
@@ -118,7 +119,7 @@ def _names(element: DataElement) -> dict[str, Any]:
     """Return person names by their component groups."""
     names = element.value if element.VM > 1 else [element.value] if element.value else []
     values = [
-        {group: part for group, part in zip(_GROUPS, str(name).split("="), strict=False) if part}
+        {group: part for group, part in zip(GROUPS, str(name).split("="), strict=False) if part}
         for name in names
     ]
     return {"vr": "PN", **({"Value": [each or None for each in values]} if values else {})}
