@@ -161,9 +161,10 @@ class Lane(Generic[Desk]):
             raise WorkerDiedError(f"took longer than {seconds:.0f} seconds") from None
         except BrokenProcessPool:
             with self._changing:
-                process = self._process
-                if process is not None:
-                    process.join(_END_SECONDS)
+                process, executor = self._process, self._executor
+                if executor is not None:
+                    # Its own thread asks how the process ended, and of two that do one is told 255.
+                    executor.shutdown(wait=True)
                 words = _fate(process.exitcode if process is not None else None)
             self.end()
             raise WorkerDiedError(words) from None
