@@ -68,8 +68,10 @@ fuzz: $(TESTING) ## Send objects that are spoiled by lot, and have each that is 
 
 soak: STUDIES ?= 10000
 soak: CHEST_OF ?= 20
-soak: $(TESTING) ## Send study after study, and print how memory, handles, threads, rows and latency grow; STUDIES, CHEST_OF
+soak: MINUTES ?= 0
+soak: $(TESTING) ## Send study after study, and print how memory, handles, threads, rows and latency grow; STUDIES, CHEST_OF, MINUTES
 	@DICOM_NODE_SOAK_STUDIES=$(STUDIES) DICOM_NODE_SOAK_BATCHES=20 DICOM_NODE_SOAK_CHEST_OF=$(CHEST_OF) \
+	  DICOM_NODE_SOAK_MINUTES=$(MINUTES) \
 	  $(PY) -m pytest tests/acceptance/test_soak.py -s -n 0 --timeout 36000
 
 cases: $(TESTING) ## Run the tests of inputs that went wrong once, and print expected and seen; CASES="C I4" takes some

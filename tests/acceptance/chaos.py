@@ -272,41 +272,58 @@ class Receiving(Protocol):
         """Return its objects."""
 
 
-def assert_stored(repositories: Repositories, sent: list[SentStudy]) -> None:
-    """Every acknowledged object is in the archive once, as it was sent."""
+def assert_stored(repositories: Repositories, sent: list[SentStudy]) -> int:
+    """Every acknowledged object is in the archive once, as it was sent; return how many there are.
+
+    All that is not is named at once: one loss is no figure.
+    """
+    lost: list[str] = []
     for study in sent:
         instances = repositories.index.instances(study.study_instance_uid)
         kept = {
             each.sop_instance_uid: pixel_digest(dcmread(repositories.received.path(each)))
             for each in instances
         }
-        assert len(instances) == len(kept)
-        assert kept == study.digests
+        if len(instances) != len(kept) or kept != study.digests:
+            lost.append(f"{study.study_instance_uid}: {len(study.digests)} sent, {len(instances)}")
+    assert not lost, lost
+    return sum(len(each.digests) for each in sent)
 
 
-def assert_results(repositories: Repositories, pacs: "Receiving", sent: list[SentStudy]) -> None:
-    """Of every study the PACS has each result once: what the Hotbase names, and nothing else."""
+def assert_results(
+    repositories: Repositories, pacs: "Receiving", sent: list[SentStudy]
+) -> Counter[str]:
+    """Of every study the PACS has each result once: what the Hotbase names, and nothing else.
+
+    Returns how many results of each kind are there. All that are missing or there too often are
+    named at once, by study and kind.
+    """
+    received: dict[str, set[str]] = {}
+    for each in pacs.objects():
+        received.setdefault(str(each.StudyInstanceUID), set()).add(str(each.SOPInstanceUID))
+    there: Counter[str] = Counter()
+    missing: list[str] = []
+    doubled: list[str] = []
     for study in sent:
+        uid = study.study_instance_uid
         made = [
-            each
-            for each in repositories.hotbase.evidence_of_study(study.study_instance_uid)
-            if not each.is_held
+            each for each in repositories.hotbase.evidence_of_study(uid) if not each.is_held
         ]
-        assert _once_each(made, images=len(study.digests)), study
-        wanted = {each.sop_instance_uid for each in made if each.kind in _SENT}
-        found = {
-            str(each.SOPInstanceUID)
-            for each in pacs.objects()
-            if each.StudyInstanceUID == study.study_instance_uid
-        }
-        assert found == wanted, study
+        found = received.get(uid, set())
+        wanted = {each.sop_instance_uid: each.kind for each in made if each.kind in _SENT}
+        there.update(kind.value for name, kind in wanted.items() if name in found)
+        missing += [f"{uid}: {kind.value}" for name, kind in wanted.items() if name not in found]
+        if not any(each.kind is EvidenceKind.SR for each in made):
+            missing.append(f"{uid}: no report was made")
+        doubled += [f"{uid}: {name} is of no result" for name in found - wanted.keys()]
+        doubled += [f"{uid}: {each}" for each in _more_than_once(made, images=len(study.digests))]
+    assert (missing, doubled) == ([], [])
+    return there
 
 
-def _once_each(made: list[EvidenceObject], *, images: int) -> bool:
-    """Whether each analysis has one report, and nothing else more often than there are images."""
+def _more_than_once(made: list[EvidenceObject], *, images: int) -> Iterator[str]:
+    """Yield what an analysis has more often than one report, and one of a kind for each image."""
     counts = Counter((each.job_id, each.kind) for each in made)
-    jobs = {each.job_id for each in made}
-    return bool(jobs) and all(
-        count == 1 if kind is EvidenceKind.SR else count <= images
-        for (_, kind), count in counts.items()
-    )
+    for (job, kind), count in counts.items():
+        if count > (1 if kind is EvidenceKind.SR else images):
+            yield f"{count} {kind.value} of job {job}"

@@ -13,7 +13,7 @@ import pytest
 from dicom_node.domain.study import StudyState
 from tests.acceptance.chaos import Sender, assert_results, assert_stored, flapping
 from tests.acceptance.running import running_node
-from tests.acceptance.test_faults import settled
+from tests.acceptance.test_faults import settled, told
 from tests.peers.postgresql import Failure, postgresql
 
 _STUDIES = int(os.environ.get("DICOM_NODE_FAULT_DATABASE", "0"))
@@ -53,11 +53,11 @@ def test_nothing_is_lost_and_nothing_wants_a_restart(tmp_path: Path) -> None:
             sender.stop()
         repositories = node.repositories()
         states = settled(node, repositories, sender.sent)
-        assert_stored(repositories, sender.sent)
-        assert_results(repositories, pacs, sender.sent)
+        objects = assert_stored(repositories, sender.sent)
+        results = assert_results(repositories, pacs, sender.sent)
         repositories.close()
         assert node.process is before
-    print(f"{sender.attempts} attempts for {len(sender.sent)} studies: {states}")
+    told(sender, states, objects=objects, results=results)
     assert states == Counter(
         StudyState.ANALYSED if each.is_chest else StudyState.NOT_ROUTED for each in sender.sent
     )

@@ -74,11 +74,12 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
             sender.stop()
         repositories = node.repositories()
         states = settled(node, repositories, sender.sent, others=1)
-        assert_stored(repositories, sender.sent)
-        assert_results(repositories, pacs, sender.sent)
+        objects = assert_stored(repositories, sender.sent)
+        results = assert_results(repositories, pacs, sender.sent)
         lost = repositories.index.study(STUDY)
         repositories.close()
-    print(f"{dict(kills)}; {sender.attempts} attempts for {len(sender.sent)} studies: {states}")
+    told(sender, states, objects=objects, results=results)
+    print(f"killed: {({each.value: count for each, count in kills.items()})}", flush=True)
     assert lost.state is StudyState.FAILED
     assert "cannot be read" in lost.reason  # begun anew: nobody has sent its image
     expected = Counter(
@@ -101,6 +102,18 @@ def _lose_workflow(node: RunningNode) -> None:
     repositories.index.record([an_instance()])
     assert repositories.index.claim(STUDY, by="no such workflow", at=EPOCH) is not None
     repositories.close()
+
+
+def told(
+    sender: Sender, states: Counter[StudyState], *, objects: int, results: Counter[str]
+) -> None:
+    """Print what came and what became of it, once nothing was found lost or doubled."""
+    print(
+        f"{sender.attempts} attempts for {len(sender.sent)} studies of {objects} objects, "
+        f"{({each.value: count for each, count in states.items()})}; in the PACS once each: "
+        f"{dict(results)}; lost, missing or doubled: none",
+        flush=True,
+    )
 
 
 def settled(
