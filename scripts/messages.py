@@ -219,6 +219,7 @@ PAGES = (
             "dicom_node/domain/study.py",
             "dicom_node/domain/review/*.py",
             "dicom_node/node/health.py",
+            "dicom_node/node/disks.py",
             "dicom_node/node/pages.py",
             "dicom_node/notices/*.py",
             "dicom_node/web/*.py",

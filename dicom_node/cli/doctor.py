@@ -19,7 +19,8 @@ from dicom_node.models.services import require_answering
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.node.administering import make_routes
-from dicom_node.node.health import disk_problems, standing_problems
+from dicom_node.node.disks import disk_problems
+from dicom_node.node.health import standing_problems
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.node.single_sign_on import make_provider
 from dicom_node.persistence.database import (

@@ -4,8 +4,6 @@
 its receivers, models and steps. Nothing here counts what grows with the archive.
 """
 
-import os
-import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,15 +19,13 @@ from dicom_node.errors import ConfigurationError
 from dicom_node.network.certificates import expires_at
 from dicom_node.network.tls import TlsFiles
 from dicom_node.node.clock import utc_now
+from dicom_node.node.disks import disk_problems
 from dicom_node.node.part_settings import tls_files
 from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.standing import MOST, Still
 
 _EXPIRES_SOON = timedelta(days=30)
 _OUTAGE_SECONDS = 10.0
-# Bytes under which nothing goes on, whatever the settings say.
-_LEAST_FREE = 16 * 1024**2
-_NOT_THERE = "is not there"
 
 
 def standing_problems(
@@ -53,68 +49,6 @@ def standing_problems(
             words=f"the database cannot be read ({type(error).__name__})",
             advice="start it, or correct database.url: what was received waits for it",
         )
-
-
-def disk_problems(settings: NodeSettings, *, has_begun: bool = False) -> Iterator[Problem]:
-    """Say which folder is gone, and where there is too little room for studies, or soon will be.
-
-    Databases and audit trail may lie on another disk than what was received, and be full alone.
-    """
-    by_disk: dict[int, Path] = {}
-    for folder in dict.fromkeys((settings.data_dir, settings.common_dir)):
-        try:
-            by_disk[folder.stat().st_dev] = folder
-        except OSError as error:
-            yield _lost(folder, words=f"{folder} cannot be reached ({error.strerror})")
-    for folder in by_disk.values():
-        yield from _disk_problems(folder, max(settings.network.min_free_bytes, _LEAST_FREE))
-    yield from _archive_problems(settings, has_begun=has_begun)
-
-
-def _archive_problems(settings: NodeSettings, *, has_begun: bool) -> Iterator[Problem]:
-    """Say where what is received and made cannot be kept: a share is not mounted, say."""
-    wrong = {
-        folder: _wrong_with(folder) for folder in (settings.archive_dir, settings.evidence_dir)
-    }
-    if not has_begun and all(words == _NOT_THERE for words in wrong.values()):
-        return  # they are made at the first start
-    for folder, words in wrong.items():
-        if words:
-            yield _lost(folder, words=f"{folder} {words}: studies are refused")
-
-
-def _wrong_with(folder: Path) -> str:
-    try:
-        if not folder.is_dir():
-            return _NOT_THERE
-    except OSError as error:  # a share whose server is away
-        return f"cannot be reached ({error.strerror})"
-    return "" if os.access(folder, os.W_OK) else "cannot be written"
-
-
-def _lost(folder: Path, *, words: str) -> Problem:
-    return Problem(
-        kind="disk",
-        about=str(folder),
-        severity=Severity.FAILING,
-        words=words,
-        advice="mount it, or put back what was moved away: all goes on by itself then",
-    )
-
-
-def _disk_problems(folder: Path, least: int) -> Iterator[Problem]:
-    free = shutil.disk_usage(folder).free
-    if free >= 2 * least:
-        return
-    refuses = free < least
-    yield Problem(
-        kind="disk",
-        about=str(folder),
-        severity=Severity.FAILING if refuses else Severity.DEGRADED,
-        words=f"{free / 1e9:.1f} GB free in {folder}"
-        + (": studies are refused" if refuses else ", little more than network.min_free_bytes"),
-        advice="make room (dicom-node retention), or lower network.min_free_bytes",
-    )
 
 
 def certificate_problems(settings: NodeSettings) -> Iterator[Problem]:

@@ -306,9 +306,7 @@ def assert_results(
     doubled: list[str] = []
     for study in sent:
         uid = study.study_instance_uid
-        made = [
-            each for each in repositories.hotbase.evidence_of_study(uid) if not each.is_held
-        ]
+        made = [each for each in repositories.hotbase.evidence_of_study(uid) if not each.is_held]
         found = received.get(uid, set())
         wanted = {each.sop_instance_uid: each.kind for each in made if each.kind in _SENT}
         there.update(kind.value for name, kind in wanted.items() if name in found)

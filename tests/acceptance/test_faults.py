@@ -79,7 +79,7 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
         lost = repositories.index.study(STUDY)
         repositories.close()
     told(sender, states, objects=objects, results=results)
-    print(f"killed: {({each.value: count for each, count in kills.items()})}", flush=True)
+    print(f"killed: { ({each.value: count for each, count in kills.items()}) }", flush=True)
     assert lost.state is StudyState.FAILED
     assert "cannot be read" in lost.reason  # begun anew: nobody has sent its image
     expected = Counter(
@@ -110,7 +110,7 @@ def told(
     """Print what came and what became of it, once nothing was found lost or doubled."""
     print(
         f"{sender.attempts} attempts for {len(sender.sent)} studies of {objects} objects, "
-        f"{({each.value: count for each, count in states.items()})}; in the PACS once each: "
+        f"{ ({each.value: count for each, count in states.items()}) }; in the PACS once each: "
         f"{dict(results)}; lost, missing or doubled: none",
         flush=True,
     )

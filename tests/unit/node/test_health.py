@@ -1,10 +1,13 @@
 """Health tells the truth, and what to do."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,9 +16,10 @@ from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.health import Severity, status_of
 from dicom_node.domain.study import StudyState
+from dicom_node.node import disks
+from dicom_node.node.disks import disk_problems
 from dicom_node.node.health import (
     RunningParts,
-    disk_problems,
     running_problems,
     standing_problems,
 )
@@ -70,6 +74,63 @@ def test_an_archive_that_is_gone_is_a_failing_node(settings: NodeSettings) -> No
     assert list(disk_problems(settings, has_begun=True)) == []
     elsewhere = settings.model_copy(update={"shared_dir": str(settings.data_dir / "unmounted")})
     assert [each.about for each in disk_problems(elsewhere)] == [elsewhere.shared_dir]
+
+
+@pytest.mark.parametrize(
+    ("name", "severities"),
+    [("archive", ["failing"]), ("evidence", ["degraded"]), ("databases", ["degraded"])],
+)
+def test_each_disk_is_looked_at_wherever_a_share_is_mounted(
+    settings: NodeSettings, monkeypatch: pytest.MonkeyPatch, name: str, severities: list[str]
+) -> None:
+    """Archive, results and databases may lie on disks of their own: none stands for another."""
+    short = settings.data_dir / name
+    for folder in (settings.archive_dir, settings.evidence_dir, settings.data_dir / "databases"):
+        folder.mkdir()
+    database = settings.database.model_copy(
+        update={"url": f"sqlite:///{settings.data_dir / 'databases' / 'hotbase.sqlite'}"}
+    )
+    apart = settings.model_copy(update={"database": database})
+    stat = Path.stat
+
+    def devices(path: Path, *, follow_symlinks: bool = True) -> Any:
+        found = stat(path, follow_symlinks=follow_symlinks)
+        return SimpleNamespace(st_dev=-1, st_mode=found.st_mode) if path == short else found
+
+    monkeypatch.setattr(Path, "stat", devices)
+    monkeypatch.setattr(
+        shutil,
+        "disk_usage",
+        lambda folder: Usage(1 << 40, 0, 1 << 29 if folder == short else 1 << 40),
+    )
+    found = list(disk_problems(apart, has_begun=True))
+    assert [(each.about, each.severity.value) for each in found] == [
+        (str(short), severity) for severity in severities
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "consequence"),
+    [("archive", "studies are refused"), ("evidence", "waits"), ("", "waits")],
+)
+def test_a_folder_that_takes_no_file_is_a_failing_node(
+    settings: NodeSettings, monkeypatch: pytest.MonkeyPatch, name: str, consequence: str
+) -> None:
+    """A file system that has stopped after an error still says that it may be written."""
+    for folder in (settings.archive_dir, settings.evidence_dir):
+        folder.mkdir()
+    stopped = settings.data_dir / name
+
+    def open_in(dir: Path, **_options: object) -> Any:  # noqa: A002 - as the library calls it
+        if dir == stopped:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return BytesIO()
+
+    monkeypatch.setattr(disks, "TemporaryFile", open_in)
+    (found,) = disk_problems(settings, has_begun=True)
+    assert (found.about, found.severity) == (str(stopped), Severity.FAILING)
+    assert f"{stopped} cannot be written (Read-only file system): " in found.words
+    assert found.words.endswith(consequence)
 
 
 def test_failed_stuck_and_given_up_degrade_the_health_and_say_what_to_do(
