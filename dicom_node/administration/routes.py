@@ -9,13 +9,8 @@ from pydantic import TypeAdapter
 
 from dicom_node.administration.entries import read_entry
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.route import (
-    Route,
-    RouteSet,
-    Verdict,
-    doubtful_instances,
-    matching_routes,
-)
+from dicom_node.domain.route import Route, RouteSet, Verdict
+from dicom_node.domain.route_matching import doubtful_instances, matching_routes
 from dicom_node.domain.study import StudyRecord
 from dicom_node.domain.version import version_of
 from dicom_node.errors import ConflictError, InvalidFieldsError, NodeError, StaleEntryError

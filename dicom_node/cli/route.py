@@ -19,7 +19,8 @@ from dicom_node.administration.routes import Routes
 from dicom_node.archive.external import read_external
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.listing import AsJson, write_json
-from dicom_node.domain.route import RouteSet, matching_routes
+from dicom_node.domain.route import RouteSet
+from dicom_node.domain.route_matching import matching_routes
 from dicom_node.models.appearance import FileGuard
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.routable import require_servable

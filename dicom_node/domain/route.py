@@ -4,7 +4,7 @@ A route is a set of conditions; every one that is given must hold. Patterns are 
 matched without regard to case, and nothing a user writes is ever evaluated as code.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -135,6 +135,11 @@ class Route:
             return self.pixels_decide and any(verdict.is_untagged for verdict in verdicts)
         return bool(self.doubts(instance))
 
+    def wants(self, body_part: str) -> bool:
+        """Whether the route is for a body part that pixels show, by the same words as for tags."""
+        wanted = frozenset[BodyRegion]().union(*map(regions_named, self.body_parts))
+        return body_part in self.body_parts or bool(wanted & regions_named(body_part))
+
     def doubts(self, instance: ReceivedInstance) -> tuple[Verdict, ...]:
         """Return the conditions that keep ``instance`` out, if pixels may overrule all of them."""
         failed = tuple(verdict for verdict in self.verdicts(instance) if not verdict.holds)
@@ -175,126 +180,16 @@ class RouteSet:
         raise NotFoundError(f"route {name} does not exist: `dicom-node route list` shows all.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteMatch:
-    """A route with the instances of a study that it wants; some only because of their pixels."""
-
-    route: Route
-    sop_instance_uids: tuple[str, ...]
-    doubts: tuple[TagDoubt, ...] = ()
-
-
-Looks = Mapping[str, AppearanceCheck]
-"""What the pixels of images show, by SOP Instance UID, of those that were looked at."""
-
-
-def doubtful_instances(
-    routes: Iterable[Route], instances: Iterable[ReceivedInstance]
-) -> tuple[ReceivedInstance, ...]:
-    """Return the instances whose pixels a route wants to be asked, each once."""
-    present = tuple(routes)
-    return tuple(each for each in instances if any(route.asks_pixels(each) for route in present))
-
-
-def matching_routes(
-    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks | None = None
-) -> tuple[RouteMatch, ...]:
-    """Return the routes that want at least one of ``instances``, in the order of ``routes``."""
-    present = tuple(instances)
-    matches = (_match(route, present, looks or {}) for route in routes)
-    return tuple(match for match in matches if match.sop_instance_uids)
-
-
-def kept_out_by_pixels(
-    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks
-) -> tuple[ReceivedInstance, ...]:
-    """Return the instances that no route wants for what they show, and one by their tags alone."""
-    present, every = tuple(routes), tuple(instances)
-    matches = matching_routes(present, every, looks)
-    taken = frozenset(uid for match in matches for uid in match.sop_instance_uids)
-    return tuple(
-        each
-        for each in every
-        if each.sop_instance_uid not in taken and any(route.matches(each) for route in present)
-    )
-
-
-def _match(route: Route, instances: tuple[ReceivedInstance, ...], looks: Looks) -> RouteMatch:
-    plain = [
-        each.sop_instance_uid
-        for each in instances
-        if route.matches(each, looks.get(each.sop_instance_uid))
-    ]
-    doubts = tuple(
-        TagDoubt(
-            sop_instance_uid=each.sop_instance_uid,
-            tags=", ".join(verdict.reason for verdict in failed),
-            pixels=look.words,
-        )
-        for each in instances
-        if each.sop_instance_uid not in plain
-        and (failed := route.doubts(each))
-        and (look := looks.get(each.sop_instance_uid))
-        and look.body_part
-        and _wants(route, look.body_part)
-    )
-    wanted = sorted((*plain, *(doubt.sop_instance_uid for doubt in doubts)))
-    return RouteMatch(route=route, sop_instance_uids=tuple(wanted), doubts=doubts)
-
-
-def refusal_of(
-    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks | None = None
-) -> str:
-    """Say why no route wants any of ``instances``: per route, the conditions that failed."""
-    return _refusal(routes, instances, looks or {}, lambda verdict: verdict.reason)
-
-
-def told_refusal_of(
-    routes: Iterable[Route], instances: Iterable[ReceivedInstance], looks: Looks | None = None
-) -> str:
-    """Say the same for a result object: in the routes' own words, without values of a header."""
-    return _refusal(routes, instances, looks or {}, lambda verdict: verdict.told or verdict.reason)
-
-
-def _refusal(
-    routes: Iterable[Route],
-    instances: Iterable[ReceivedInstance],
-    looks: Looks,
-    words_of: Callable[[Verdict], str],
-) -> str:
-    present = tuple(instances)
-    reasons = []
-    for route in routes:
-        failed = {
-            words_of(verdict)
-            for instance in present
-            for verdict in route.verdicts(instance, looks.get(instance.sop_instance_uid))
-            if not verdict.holds
-        }
-        reasons.append(f"{route.name}: {', '.join(sorted(failed))}")
-    if typed := sorted({look.words for look in looks.values() if look.is_typed}):
-        reasons.insert(0, f"{', '.join(typed)}; no model for it")
-    elif seen := sorted({look.words for look in looks.values()}):
-        reasons.append(f"the pixels were asked too: {', '.join(seen)}")
-    return "; ".join(reasons) or "no routes are configured"
-
-
 def is_radiograph(instance: ReceivedInstance) -> bool:
     """Whether the SOP class says that an image is a projection radiograph."""
     return instance.sop_class_uid in _RADIOGRAPHS
-
-
-def _wants(route: Route, body_part: str) -> bool:
-    """Whether a route is for a body part that pixels show, by the same words as for tags."""
-    wanted = frozenset[BodyRegion]().union(*map(regions_named, route.body_parts))
-    return body_part in route.body_parts or bool(wanted & regions_named(body_part))
 
 
 def _shown(route: Route, unnamed: Verdict, look: AppearanceCheck) -> Verdict:
     """What pixels say of a body part in place of a header that names none."""
     return replace(
         unnamed,
-        holds=bool(look.body_part) and _wants(route, look.body_part),
+        holds=bool(look.body_part) and route.wants(look.body_part),
         reason=f"no body part in the header, and the pixels show: {look.words}",
         told="",
     )

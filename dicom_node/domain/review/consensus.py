@@ -12,7 +12,7 @@ from dicom_node.domain.review.review import (
     Reviewer,
     Verdict,
 )
-from dicom_node.domain.review.rules import sides_of, subject_of
+from dicom_node.domain.review.verdicts import sides_of, subject_of
 
 _SIDES = {
     Laterality.RIGHT: "right",

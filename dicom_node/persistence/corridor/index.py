@@ -1,22 +1,19 @@
 """The index of studies and instances."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.performed_step import PerformedState
 from dicom_node.domain.reception import AssociationEnd
-from dicom_node.domain.retrieval import Purpose
 from dicom_node.domain.study import STUDY_TRANSITIONS, StoredStudy, StudyRecord, StudyState
-from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.corridor.announcement_tables import PERFORMED_STEPS
-from dicom_node.persistence.corridor.attributes import clear_attributes, keep_attributes
-from dicom_node.persistence.corridor.conflicts import keep_conflicts, warn_of
-from dicom_node.persistence.corridor.retrievals import purposes_of
+from dicom_node.errors import ConflictError
+from dicom_node.persistence.corridor.arrivals import keep_arrivals
+from dicom_node.persistence.corridor.attributes import clear_attributes
+from dicom_node.persistence.corridor.conflicts import warn_of
+from dicom_node.persistence.corridor.study_rows import interruption_of, study_records, study_row
 from dicom_node.persistence.corridor.tables import (
     ATTEMPTS,
     CONFLICTS,
@@ -27,7 +24,6 @@ from dicom_node.persistence.corridor.tables import (
     STUDIES,
 )
 from dicom_node.persistence.database import repeatable
-from dicom_node.persistence.upsert import insert_or_ignore
 
 # More parameters than this in one statement are too many for some SQLite builds.
 _CHUNK = 500
@@ -66,28 +62,7 @@ class StudyIndex:
         """
         engine = self._engine if self._are_of_priors(instances) else self._repeatable
         with engine.begin() as connection:
-            known = _digests(connection, [each.sop_instance_uid for each in instances])
-            fresh: dict[str, ReceivedInstance] = {}
-            conflicts: list[ReceivedInstance] = []
-            for instance in instances:
-                uid = instance.sop_instance_uid
-                present = known.get(uid) or (fresh[uid].digest if uid in fresh else None)
-                if present is None:
-                    fresh[uid] = instance
-                elif present != instance.digest:
-                    conflicts.append(instance)
-            fetched = purposes_of(connection, instances)
-            priors = {uid for uid, purpose in fetched.items() if purpose is Purpose.PRIOR}
-            sent = [each for uid, each in fresh.items() if uid not in priors]
-            sent += _sent_again(connection, instances, fresh, priors)
-            repairs = {uid for uid, purpose in fetched.items() if purpose is Purpose.REPAIR}
-            _keep_priors(connection, [each for uid, each in fresh.items() if uid in priors])
-            _open_studies(connection, sent, sender, repairs)
-            insert_or_ignore(
-                connection, INSTANCES, [_instance_row(each) for each in fresh.values()]
-            )
-            keep_attributes(connection, fresh.values())
-            noted = keep_conflicts(connection, conflicts)
+            sent, noted = keep_arrivals(connection, instances, sender)
         warn_of(noted)
         return frozenset(each.study_instance_uid for each in sent)
 
@@ -98,7 +73,7 @@ class StudyIndex:
         with the same ``by`` gives the same answer, so the step may be repeated after a crash.
         """
         with self._engine.begin() as connection:
-            row = _study_row(connection, study_instance_uid)
+            row = study_row(connection, study_instance_uid)
             state = StudyState(row["state"])
             revision = row["revision"]
             if state is StudyState.RECEIVING:
@@ -116,7 +91,7 @@ class StudyIndex:
                 sender=row["sender"],
                 completed_at=at,
                 sop_instance_uids=_uids(connection, study_instance_uid),
-                interruption=_interruption(row),
+                interruption=interruption_of(row),
             )
 
     def interrupted(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
@@ -273,7 +248,7 @@ class StudyIndex:
             When the study is not in the index.
         """
         with self._read() as connection:
-            _study_row(connection, study_instance_uid)
+            study_row(connection, study_instance_uid)
             return study_records(
                 connection, STUDIES.c.study_instance_uid == study_instance_uid, limit=1
             )[0]
@@ -458,138 +433,6 @@ def _forget_attempts(connection: sa.Connection, condition: sa.ColumnElement[bool
     connection.execute(sa.delete(ATTEMPTS).where(condition))
 
 
-def _digests(connection: sa.Connection, uids: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for start in range(0, len(uids), _CHUNK):
-        query = sa.select(INSTANCES.c.sop_instance_uid, INSTANCES.c.digest).where(
-            INSTANCES.c.sop_instance_uid.in_(uids[start : start + _CHUNK])
-        )
-        found.update((uid, digest) for uid, digest in connection.execute(query))
-    return found
-
-
-def _open_studies(
-    connection: sa.Connection,
-    instances: Iterable[ReceivedInstance],
-    sender: str | None,
-    repairs: Set[str],
-) -> None:
-    """Let studies be received; one whose images were all fetched keeps its own sender."""
-    for uid, arrived in _by_study(instances).items():
-        row = _new_row(uid, arrived, StudyState.RECEIVING)
-        changed = {"state": row["state"], "last_received_at": row["last_received_at"]}
-        if sender is not None or not all(each.sop_instance_uid in repairs for each in arrived):
-            row["sender"] = changed["sender"] = row["sender"] if sender is None else sender
-        insert_or_ignore(connection, STUDIES, [row])
-        connection.execute(
-            sa.update(STUDIES).where(STUDIES.c.study_instance_uid == uid).values(**changed)
-        )
-
-
-def _keep_priors(connection: sa.Connection, instances: Iterable[ReceivedInstance]) -> None:
-    """Note studies of which images were fetched; one that was sent before stays what it is."""
-    for uid, arrived in _by_study(instances).items():
-        row = _new_row(uid, arrived, StudyState.PRIOR)
-        insert_or_ignore(connection, STUDIES, [row])
-        connection.execute(
-            sa.update(STUDIES)
-            .where(STUDIES.c.study_instance_uid == uid, STUDIES.c.state == StudyState.PRIOR)
-            .values(last_received_at=row["last_received_at"])
-        )
-
-
-def _sent_again(
-    connection: sa.Connection,
-    instances: Iterable[ReceivedInstance],
-    fresh: Mapping[str, ReceivedInstance],
-    fetched: Set[str],
-) -> list[ReceivedInstance]:
-    """Return what somebody sends now of studies that were fetched as priors before."""
-    known = [
-        each
-        for each in instances
-        if each.sop_instance_uid not in fresh and each.sop_instance_uid not in fetched
-    ]
-    query = sa.select(STUDIES.c.study_instance_uid).where(
-        STUDIES.c.state == StudyState.PRIOR,
-        STUDIES.c.study_instance_uid.in_({each.study_instance_uid for each in known}),
-    )
-    priors = set(connection.scalars(query)) if known else set()
-    return [each for each in known if each.study_instance_uid in priors]
-
-
-def _by_study(instances: Iterable[ReceivedInstance]) -> dict[str, list[ReceivedInstance]]:
-    by_study: dict[str, list[ReceivedInstance]] = {}
-    for instance in instances:
-        by_study.setdefault(instance.study_instance_uid, []).append(instance)
-    return by_study
-
-
-def _new_row(uid: str, arrived: Sequence[ReceivedInstance], state: StudyState) -> dict[str, Any]:
-    return {
-        "study_instance_uid": uid,
-        "state": state,
-        "sender": arrived[-1].calling_ae,
-        "revision": 0,
-        "claimed_by": "",
-        "first_received_at": min(each.received_at for each in arrived),
-        "last_received_at": max(each.received_at for each in arrived),
-        "reason": "",
-    }
-
-
-def _study_row(connection: sa.Connection, study_instance_uid: str) -> sa.RowMapping:
-    query = sa.select(STUDIES).where(STUDIES.c.study_instance_uid == study_instance_uid)
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        raise NotFoundError(f"study {study_instance_uid} is not in the index")
-    return row
-
-
-def _interruption(row: sa.RowMapping) -> AssociationEnd | None:
-    return AssociationEnd(row["interruption"]) if row["interruption"] else None
-
-
-def study_records(
-    connection: sa.Connection,
-    condition: sa.ColumnElement[bool],
-    *,
-    limit: int,
-    newest_first: bool = False,
-) -> tuple[StudyRecord, ...]:
-    """Return the index rows of studies, those first that are quiet for longest (or shortest)."""
-    count = (
-        sa.select(sa.func.count())
-        .where(INSTANCES.c.study_instance_uid == STUDIES.c.study_instance_uid)
-        .scalar_subquery()
-        .label("instance_count")
-    )
-    step = PERFORMED_STEPS.c
-    under_way = sa.exists().where(
-        step.study_instance_uid == STUDIES.c.study_instance_uid,
-        step.state == PerformedState.IN_PROGRESS,
-    )
-    place = (STUDIES.c.last_received_at, STUDIES.c.study_instance_uid)
-    order = [each.desc() for each in place] if newest_first else place
-    query = sa.select(STUDIES, count, under_way.label("under_way"))
-    query = query.where(condition).order_by(*order).limit(limit)
-    return tuple(
-        StudyRecord(
-            study_instance_uid=row["study_instance_uid"],
-            state=StudyState(row["state"]),
-            sender=row["sender"],
-            revision=row["revision"],
-            instance_count=row["instance_count"],
-            first_received_at=row["first_received_at"],
-            last_received_at=row["last_received_at"],
-            reason=row["reason"],
-            interruption=_interruption(row),
-            is_under_way=bool(row["under_way"]),
-        )
-        for row in connection.execute(query).mappings()
-    )
-
-
 def _instances(connection: sa.Connection, study: str) -> tuple[ReceivedInstance, ...]:
     query = (
         sa.select(INSTANCES)
@@ -608,16 +451,3 @@ def _uids(connection: sa.Connection, study: str) -> tuple[str, ...]:
         .order_by(INSTANCES.c.sop_instance_uid)
     )
     return tuple(connection.scalars(query))
-
-
-def _instance_row(instance: ReceivedInstance) -> dict[str, Any]:
-    return {
-        "sop_instance_uid": instance.sop_instance_uid,
-        "study_instance_uid": instance.study_instance_uid,
-        "series_instance_uid": instance.series_instance_uid,
-        "path": instance.path,
-        "digest": instance.digest,
-        "received_at": instance.received_at,
-        "received": _JSON.dump_python(instance, mode="json", exclude={"attributes"}),
-        "described": instance.attributes is not None,
-    }

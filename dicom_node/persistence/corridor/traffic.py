@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.domain.traffic import DestinationTraffic, SenderTraffic
-from dicom_node.persistence.corridor.index import study_records
+from dicom_node.persistence.corridor.study_rows import study_records
 from dicom_node.persistence.corridor.tables import DELIVERIES, INSTANCES, STUDIES, UtcDateTime
 
 _WAITING = (DeliveryState.PENDING, DeliveryState.RETRYING)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from dicom_node.domain.review import ct as ct_rules
 from dicom_node.domain.review.first_reading import FirstReading, JudgedLabel
 from dicom_node.domain.review.review import CtUnderReview, FindingUnderReview, ReviewState, Verdict
-from dicom_node.domain.review.rules import as_judged, truths_of
+from dicom_node.domain.review.verdicts import as_judged, truths_of
 from dicom_node.persistence.review.rows import ct_of, finding_of, verdict_of
 from dicom_node.persistence.review.tables import (
     FIRST_READINGS,

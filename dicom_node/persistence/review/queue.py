@@ -1,6 +1,6 @@
 """The worklist on the Hotbase: who holds what, and what was decided.
 
-What may happen to an item is in ``domain.review_rules``. A change is written only where the row
+What may happen to an item is in ``domain.review.rules``. A change is written only where the row
 still is what the rule has seen (its version), so that of any number of experts who claim or
 decide at once exactly one succeeds, and the others learn why not.
 """
@@ -15,7 +15,6 @@ from threading import Lock
 import sqlalchemy as sa
 
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.review.ct import PATTERNS
 from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.domain.review.first_reading import FirstReading, JudgedLabel
 from dicom_node.domain.review.queue import (
@@ -59,29 +58,17 @@ from dicom_node.persistence.corridor.result_rows import (
     refusals_of,
     remarks_of,
 )
-from dicom_node.persistence.review import first_readings, reopening
+from dicom_node.persistence.review import first_readings, item_rows, putting_up, reopening
 from dicom_node.persistence.review.external_reports import external_reports
 from dicom_node.persistence.review.queue_query import end_of, item_queries
 from dicom_node.persistence.review.rows import (
-    ct_json,
-    ct_of,
-    finding_of,
-    finding_row,
     item_of,
-    item_row,
-    state_values,
-    verdict_json,
-    verdict_of,
 )
 from dicom_node.persistence.review.tables import (
     EXTERNAL_REPORTS,
-    IS_OPEN,
     IS_UNCONCLUDED,
-    REVIEW_CHOICES,
     REVIEW_CT,
-    REVIEW_FINDINGS,
     REVIEW_ITEMS,
-    REVIEW_READINGS,
 )
 from dicom_node.persistence.upsert import insert_or_ignore
 
@@ -146,43 +133,8 @@ class HotbaseReviewQueue:
         ``ct`` are a CT's figures and the outlines on its slices. Adding an item again changes
         nothing.
         """
-        row = item_row(item)
-        choices = [(name, row[name]) for name in _CHOICES]
-        choices += [(_LABEL, each) for each in _labels_to_choose(item, findings, ct is not None)]
         with self._engine.begin() as connection:
-            insert_or_ignore(connection, REVIEW_ITEMS, [row])
-            insert_or_ignore(
-                connection,
-                REVIEW_FINDINGS,
-                [finding_row(item.item_id, at, each) for at, each in enumerate(findings)],
-            )
-            if ct is not None:
-                figures, contours = ct
-                row = {"item_id": item.item_id, "figures": ct_json(figures), "contours": contours}
-                insert_or_ignore(connection, REVIEW_CT, [row])
-            insert_or_ignore(
-                connection,
-                REVIEW_CHOICES,
-                [{"field": name, "value": value} for name, value in choices if value],
-            )
-            connection.execute(
-                sa.update(REVIEW_ITEMS)
-                .where(
-                    _ITEMS.study_instance_uid == item.study_instance_uid,
-                    _ITEMS.model_name == item.model.name,
-                    _ITEMS.item_id != item.item_id,
-                    _ITEMS.created_at <= item.created_at,
-                    IS_OPEN,
-                )
-                .values(
-                    state=ReviewState.SUPERSEDED.value,
-                    is_open=False,
-                    holder="",
-                    claimed_until=None,
-                    superseded_by=item.item_id,
-                    version=_ITEMS.version + 1,
-                )
-            )
+            putting_up.put(connection, item, findings, ct)
 
     def items(
         self,
@@ -215,17 +167,13 @@ class HotbaseReviewQueue:
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """Return the values that filters may take."""
-        found: dict[str, tuple[str, ...]] = dict.fromkeys((*_CHOICES, _LABEL), ())
-        query = sa.select(REVIEW_CHOICES).order_by(REVIEW_CHOICES.c.value)
         with self._read() as connection:
-            for field, value in connection.execute(query):
-                found[field] = (*found.get(field, ()), value)
-        return found
+            return putting_up.choices(connection)
 
     def item(self, item_id: str) -> ReviewItem:
         """Return one item."""
         with self._read() as connection:
-            return _item(connection, item_id)
+            return item_rows.item(connection, item_id)
 
     def of_study(self, study_instance_uid: str) -> tuple[ReviewItem, ...]:
         """Return a study's items, newest first."""
@@ -240,12 +188,12 @@ class HotbaseReviewQueue:
     def findings(self, item_id: str) -> tuple[FindingUnderReview, ...]:
         """Return what the model said, in its order."""
         with self._read() as connection:
-            return _findings(connection, item_id)
+            return item_rows.findings(connection, item_id)
 
     def ct(self, item_id: str) -> CtUnderReview | None:
         """Return a CT's figures; None for what is none."""
         with self._read() as connection:
-            return _ct(connection, item_id)
+            return item_rows.ct(connection, item_id)
 
     def contours(self, item_id: str) -> bytes:
         """Return the outlines on a CT's slices, as gzipped JSON."""
@@ -259,21 +207,21 @@ class HotbaseReviewQueue:
     def readings(self, item_id: str) -> tuple[Verdict, ...]:
         """Return every verdict on an item, oldest first."""
         with self._read() as connection:
-            return _readings(connection, item_id)
+            return item_rows.readings(connection, item_id)
 
     def open(self, item_id: str, reviewer: Reviewer) -> ReviewDetails:
         """Return everything about an item that this reviewer may see."""
         with self._read() as connection:
-            item = _item(connection, item_id)
+            item = item_rows.item(connection, item_id)
             findings = self._said(connection, item)
-            ct = _ct(connection, item_id) if not findings else None
+            ct = item_rows.ct(connection, item_id) if not findings else None
             remarks = remarks_of(connection, item_id)
             refusals = refusals_of(connection, item_id)
             made = made_of(connection, item.study_instance_uid)
             external = external_reports(connection, EXTERNAL_REPORTS.c.item_id == item_id)
             adjudicates = item.disputed and item.holder == reviewer.user_name
             shown = item.state is ReviewState.DECIDED or adjudicates
-            readings = _readings(connection, item_id) if shown else ()
+            readings = item_rows.readings(connection, item_id) if shown else ()
             history = reopening.history_of(connection, item_id) if item.reopened else ()
             if history and not readings:
                 readings = history[-1].readings
@@ -295,16 +243,16 @@ class HotbaseReviewQueue:
     def to_judge(self, item_id: str) -> ReviewDetails:
         """Return what a verdict on an item is about, without what is only shown beside it."""
         with self._read() as connection:
-            item = _item(connection, item_id)
+            item = item_rows.item(connection, item_id)
             findings = self._said(connection, item)
-            ct = _ct(connection, item_id) if not findings else None
+            ct = item_rows.ct(connection, item_id) if not findings else None
         return ReviewDetails(item=item, images=(), findings=findings, vocabulary=(), ct=ct)
 
     def say_first(self, first: FirstReading) -> None:
         """Keep what somebody who holds the item sees before being shown the result."""
         now = self._clock()
         with self._engine.begin() as connection:
-            item = _item(connection, first.item_id)
+            item = item_rows.item(connection, first.item_id)
             check_holder_name(item, first.reader, now)
             first_readings.keep(connection, replace(first, given_at=now))
 
@@ -336,7 +284,7 @@ class HotbaseReviewQueue:
         """Hold an item for this reviewer."""
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
-            read = _readings(connection, item_id) if item.readings else ()
+            read = item_rows.readings(connection, item_id) if item.readings else ()
             readers = [each.reviewer.user_name for each in read]
             return claimed(item, reviewer, readers=readers, now=self._clock(), lease=self._lease)
 
@@ -362,7 +310,7 @@ class HotbaseReviewQueue:
         after: str = "",
     ) -> ReviewItem | None:
         """Return the first item that this reviewer could claim, or already holds."""
-        free = _free(reviewer, self._clock(), after)
+        free = item_rows.free(reviewer, self._clock(), after)
         with self._read() as connection:
             for query in item_queries(wanted, sort, Page(size=1)):
                 row = connection.execute(query.where(free)).mappings().first()
@@ -389,14 +337,14 @@ class HotbaseReviewQueue:
         claim is passed over.
         """
         now = self._clock()
-        free = _free(reviewer, now)
+        free = item_rows.free(reviewer, now)
         for query in item_queries(wanted, sort, Page(size=1)):
             first = query.where(free).limit(1).with_for_update(skip_locked=True)
             row = connection.execute(first).mappings().first()
             if row is not None:
                 found = item_of(row)
                 item = claimed(found, reviewer, readers=(), now=now, lease=self._lease)
-                _write(connection, found, item)
+                item_rows.write(connection, found, item)
                 return item
         return None
 
@@ -405,7 +353,7 @@ class HotbaseReviewQueue:
         now, why = self._clock(), one_line(reason)
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
-            readings = _readings(connection, item_id)
+            readings = item_rows.readings(connection, item_id)
             changed = reopened(
                 item,
                 reviewer,
@@ -425,7 +373,7 @@ class HotbaseReviewQueue:
                 item, by=reviewer.user_name, reason=why, at=now, readings=readings
             )
             # Of two who take it back at once, one waits here, tries again, and learns that it is.
-            if _holds(connection, item):
+            if item_rows.holds(connection, item):
                 reopening.take_back(connection, taken, item)
             return changed
 
@@ -465,8 +413,8 @@ class HotbaseReviewQueue:
                 item,
                 given,
                 findings=findings,
-                ct=_ct(connection, item.item_id) if not findings else None,
-                earlier=_readings(connection, item.item_id) if item.readings else (),
+                ct=item_rows.ct(connection, item.item_id) if not findings else None,
+                earlier=item_rows.readings(connection, item.item_id) if item.readings else (),
                 now=now,
             )
 
@@ -481,7 +429,9 @@ class HotbaseReviewQueue:
         given = replace(verdict, decided_at=now)
 
         def rule(connection: sa.Connection, item: ReviewItem) -> ReviewItem:
-            readers = [each.reviewer.user_name for each in _readings(connection, item.item_id)]
+            readers = [
+                each.reviewer.user_name for each in item_rows.readings(connection, item.item_id)
+            ]
             changed = decided_externally(item, verdict.reviewer, readers=readers, now=now)
             insert_or_ignore(connection, EXTERNAL_REPORTS, [asdict(report)])
             return changed
@@ -523,13 +473,13 @@ class HotbaseReviewQueue:
         """Let a rule change an item, record a reading and do what follows in one transaction."""
         for _ in range(_TRIES):
             with self._turn, self._engine.begin() as connection:
-                item = _item(connection, item_id)
+                item = item_rows.item(connection, item_id)
                 changed = rule(connection, item)
                 if changed == item and reading is None:
                     return item, None
-                if _write(connection, item, changed):
+                if item_rows.write(connection, item, changed):
                     if reading is not None:
-                        connection.execute(_reading_of(reading))
+                        item_rows.keep_reading(connection, reading)
                     return changed, then(connection)
                 connection.rollback()  # what the rule itself has written
         raise ConflictError(f"Item {item_id} is being changed by many at once: try again.")
@@ -544,7 +494,7 @@ class HotbaseReviewQueue:
             if key in self._known:
                 self._known.move_to_end(key)
                 return self._known[key]
-        found = _findings(connection, item.item_id)
+        found = item_rows.findings(connection, item.item_id)
         with self._lock:
             self._known[key] = found
             if len(self._known) > _MOST_KNOWN:
@@ -555,99 +505,11 @@ class HotbaseReviewQueue:
         return self._engine.connect().execution_options(read_only=True)
 
 
-def _free(reviewer: Reviewer, now: datetime, after: str = "") -> sa.ColumnElement[bool]:
-    """Select what a reviewer could claim, or already holds."""
-    name = reviewer.user_name
-    read = sa.exists().where(
-        REVIEW_READINGS.c.item_id == _ITEMS.item_id, REVIEW_READINGS.c.reader == name
-    )
-    return sa.and_(
-        IS_OPEN,
-        sa.or_(_ITEMS.holder.in_(("", name)), _ITEMS.claimed_until <= now),
-        _ITEMS.item_id != after,
-        ~read,
-    )
-
-
-def _write(connection: sa.Connection, before: ReviewItem, after: ReviewItem) -> bool:
-    """Write a changed item where the row still is what was seen; tell whether it was."""
-    done = connection.execute(
-        sa.update(REVIEW_ITEMS)
-        .where(_ITEMS.item_id == before.item_id, _ITEMS.version == before.version)
-        .values(state_values(after))
-    )
-    return done.rowcount == 1
-
-
-def _holds(connection: sa.Connection, seen: ReviewItem) -> bool:
-    """Hold an item's row until the transaction ends; tell whether it still is what was seen."""
-    query = sa.select(_ITEMS.version).where(_ITEMS.item_id == seen.item_id).with_for_update()
-    return bool(connection.scalar(query) == seen.version)
-
-
-_CHOICES = ("device_id", "modality", "body_part", "route", "model_name")
-_LABEL = "label"
-
-
-def _labels_to_choose(
-    item: ReviewItem, findings: Sequence[FindingUnderReview], is_ct: bool
-) -> frozenset[str]:
-    """Return the labels that an item adds to those which may be filtered by.
-
-    Of what must be read first these are all that the model looks for, which tells nothing.
-    """
-    if not item.reads_first:
-        return frozenset({item.leading_label})
-    return frozenset(PATTERNS) if is_ct else frozenset(each.label for each in findings)
-
-
 def _up_to(most: int, state: ReviewState) -> sa.Select[tuple[str, int]]:
     """Count the items of one state, and stop at ``most``."""
     some = sa.select(_ITEMS.item_id).where(_ITEMS.state == state.value).limit(most).subquery()
     counted = sa.select(sa.func.count()).select_from(some).scalar_subquery()
     return sa.select(sa.literal(state.value), counted)
-
-
-def _item(connection: sa.Connection, item_id: str) -> ReviewItem:
-    query = sa.select(REVIEW_ITEMS).where(_ITEMS.item_id == item_id)
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        raise NotFoundError(
-            f"Review item {item_id} does not exist: `dicom-node review list` shows those that do."
-        )
-    return item_of(row)
-
-
-def _findings(connection: sa.Connection, item_id: str) -> tuple[FindingUnderReview, ...]:
-    query = (
-        sa.select(REVIEW_FINDINGS)
-        .where(REVIEW_FINDINGS.c.item_id == item_id)
-        .order_by(REVIEW_FINDINGS.c.position)
-    )
-    return tuple(finding_of(row) for row in connection.execute(query).mappings())
-
-
-def _ct(connection: sa.Connection, item_id: str) -> CtUnderReview | None:
-    stored = connection.scalar(sa.select(REVIEW_CT.c.figures).where(REVIEW_CT.c.item_id == item_id))
-    return None if stored is None else ct_of(stored)
-
-
-def _readings(connection: sa.Connection, item_id: str) -> tuple[Verdict, ...]:
-    query = (
-        sa.select(REVIEW_READINGS.c.verdict)
-        .where(REVIEW_READINGS.c.item_id == item_id)
-        .order_by(REVIEW_READINGS.c.given_at)
-    )
-    return tuple(verdict_of(stored) for stored in connection.scalars(query))
-
-
-def _reading_of(verdict: Verdict) -> sa.Insert:
-    return sa.insert(REVIEW_READINGS).values(
-        item_id=verdict.item_id,
-        reader=verdict.reviewer.user_name,
-        given_at=verdict.decided_at,
-        verdict=verdict_json(verdict),
-    )
 
 
 def _image(instance: ReceivedInstance) -> ReviewImage:

@@ -18,23 +18,18 @@ from dicom_node.domain.procedure_step import (
 )
 from dicom_node.domain.review.queue import ItemFilter, Page, ReviewQueue, Sort
 from dicom_node.domain.review.review import OPEN_STATES, ReviewItem, ReviewState
-from dicom_node.domain.study import StudyState
-from dicom_node.domain.wanted_study import WantedState
 from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.subjects import subjects_of
 from dicom_node.persistence.corridor.tables import (
-    EVIDENCE,
     INSTANCES,
-    IS_HELD,
-    IS_REMOVED,
     JOBS,
     STUDIES,
 )
 from dicom_node.persistence.corridor.wanted_tables import WANTED_STUDIES
 from dicom_node.persistence.review.rows import item_of
 from dicom_node.persistence.review.tables import IS_OPEN, REVIEW_ITEMS
+from dicom_node.persistence.ups.references import image_references, result_references
 from dicom_node.persistence.ups.rows import (
-    analysis_state,
     first_uid,
     item_id_of,
     shown_state,
@@ -42,6 +37,7 @@ from dicom_node.persistence.ups.rows import (
     step_of_row,
     step_row,
 )
+from dicom_node.persistence.ups.settling import NOT_OVER, coming_of, settle, state_of_analysis
 from dicom_node.persistence.ups.tables import PROCEDURE_STEPS
 from dicom_node.query.sql import condition
 from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery, StepStanding
@@ -55,8 +51,6 @@ _MOST_ENDED = 10_000
 _FEW_STUDIES = 2000
 _CHUNK = 500
 _FINAL = tuple(state.value for state in StepState if state.is_final)
-# Worded by the states there are, so that the index of states finds them.
-_NOT_OVER = PROCEDURE_STEPS.c.state.in_([each.value for each in StepState if not each.is_final])
 _ITEM_STATES: Mapping[StepState, frozenset[ReviewState]] = {
     # An expired claim counts as none, and only the clock knows which have expired.
     StepState.SCHEDULED: OPEN_STATES,
@@ -99,7 +93,7 @@ class HotbaseSteps:
             return
         studies = self._studies(wanted)
         states = wanted.states or frozenset(StepState)
-        yield from self._rows(_NOT_OVER, studies)
+        yield from self._rows(NOT_OVER, studies)
         items = frozenset[ReviewState]().union(*(_ITEM_STATES[state] for state in states))
         for group in (items & OPEN_STATES, items - OPEN_STATES):
             if group and studies is None:
@@ -136,23 +130,25 @@ class HotbaseSteps:
         with self._read() as connection:
             if step.item is None:
                 images = INSTANCES.c.study_instance_uid == step.study_instance_uid
-                return _images(connection, images), _results(connection, _study_jobs(step))
+                return image_references(connection, images), result_references(
+                    connection, _study_jobs(step)
+                )
             job = JOBS.c.job_id == step.item.item_id
             uids = connection.scalar(sa.select(JOBS.c.sop_instance_uids).where(job)) or []
             inputs: list[StepReference] = []
             for start in range(0, len(uids), _CHUNK):
                 some = INSTANCES.c.sop_instance_uid.in_(uids[start : start + _CHUNK])
-                inputs += _images(connection, some)
-            inputs += _results(connection, job, EvidenceSet.RESULT)
-            return tuple(inputs), _results(connection, job, EvidenceSet.VERDICT)
+                inputs += image_references(connection, some)
+            inputs += result_references(connection, job, EvidenceSet.RESULT)
+            return tuple(inputs), result_references(connection, job, EvidenceSet.VERDICT)
 
     def analysis(self, study_instance_uid: str, asked_revision: int) -> StepState:
         """Return how far the analysis of a study is, as one that was asked for."""
         row = {"state": StepState.IN_PROGRESS, "asked_revision": asked_revision}
         with self._read() as connection:
             study = _study_rows(connection, {study_instance_uid}).get(study_instance_uid)
-            is_coming = bool(_coming(connection, {study_instance_uid}))
-        return _analysis(row, study, is_coming=is_coming)
+            is_coming = bool(coming_of(connection, {study_instance_uid}))
+        return state_of_analysis(row, study, is_coming=is_coming)
 
     def reason(self, study_instance_uid: str) -> str:
         """Return why nothing came of a study."""
@@ -164,7 +160,7 @@ class HotbaseSteps:
         """Return the results of a study's analyses."""
         jobs = JOBS.c.study_instance_uid == study_instance_uid
         with self._read() as connection:
-            return _results(connection, jobs, EvidenceSet.RESULT)
+            return result_references(connection, jobs, EvidenceSet.RESULT)
 
     def add(self, step: ProcedureStep) -> bool:
         """Keep a new step that stands for no review item."""
@@ -215,7 +211,7 @@ class HotbaseSteps:
 
     def standing(self) -> Mapping[str, StepStanding]:
         """Return how all steps stand that are not over, or have just been, by their UIDs."""
-        stored = {step.uid: _standing(step) for step in self._rows(_NOT_OVER, None)}
+        stored = {step.uid: _standing(step) for step in self._rows(NOT_OVER, None)}
         now = self._clock()
         touched = sa.exists().where(_STEPS.item_id == _ITEMS.item_id)
         query = sa.select(
@@ -231,12 +227,7 @@ class HotbaseSteps:
         Their rows say so from then on, and no query need read them to find out.
         """
         with self._engine.begin() as connection:
-            return sum(
-                connection.execute(
-                    sa.update(PROCEDURE_STEPS).where(_NOT_OVER, ended).values(state=state.value)
-                ).rowcount
-                for state, ended in _ENDED
-            )
+            return settle(connection)
 
     def _replace(
         self,
@@ -337,13 +328,13 @@ class HotbaseSteps:
         items = _items(connection, {row["item_id"] for row in rows if row["item_id"]})
         analyses = [row for row in rows if row["kind"] == StepKind.ANALYSIS.value]
         studies = _study_rows(connection, {row["study_instance_uid"] for row in analyses})
-        coming = _coming(connection, {row["study_instance_uid"] for row in analyses})
+        coming = coming_of(connection, {row["study_instance_uid"] for row in analyses})
         steps = []
         for row in rows:
             study, item = row["study_instance_uid"], items.get(row["item_id"])
             is_analysis = row["kind"] == StepKind.ANALYSIS.value
             if is_analysis:
-                state = _analysis(row, studies.get(study), is_coming=study in coming)
+                state = state_of_analysis(row, studies.get(study), is_coming=study in coming)
             else:
                 state = shown_state(row, item, now)
             steps.append(step_of_row(row, item, subjects[study], state))
@@ -407,131 +398,12 @@ def _study_rows(connection: sa.Connection, uids: set[str]) -> dict[str, Mapping[
     return {row["study_instance_uid"]: dict(row) for row in connection.execute(query).mappings()}
 
 
-def _coming(connection: sa.Connection, uids: set[str]) -> set[str]:
-    """Return which of the studies are being fetched from an archive."""
-    if not uids:
-        return set()
-    query = sa.select(_WANTED.study_instance_uid).where(
-        _WANTED.study_instance_uid.in_(uids), _WANTED.state == WantedState.WAITING.value
-    )
-    return set(connection.scalars(query))
-
-
 def _touched(connection: sa.Connection, item_ids: list[str]) -> set[str]:
     """Return which of the items have a row that stands for them."""
     query = sa.select(_STEPS.item_id).where(
         _STEPS.item_id.in_(item_ids), _STEPS.is_current.is_(sa.true())
     )
     return set(connection.scalars(query))
-
-
-def _analysis(
-    row: Mapping[str, Any], study: Mapping[str, Any] | None, *, is_coming: bool
-) -> StepState:
-    """Return how far an analysis is; ``is_coming`` of a study that is being fetched first."""
-    own = StepState(row["state"])
-    if own.is_final:
-        return own
-    if is_coming:  # some of it may be here, and be looked at before the rest has come
-        return StepState.IN_PROGRESS
-    if study is None or study["state"] == StudyState.PRIOR:
-        return StepState.CANCELED
-    return analysis_state(row["asked_revision"], study["revision"], StudyState(study["state"]))
-
-
-def _follows_item(state: ReviewState) -> sa.ColumnElement[bool]:
-    """Select steps that nobody has locked, of items in a state."""
-    in_state = sa.exists().where(_ITEMS.item_id == _STEPS.item_id, _ITEMS.state == state.value)
-    return sa.and_(_STEPS.transaction_uid == "", in_state)
-
-
-def _follows_study(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """Select requests for an analysis, by how their studies stand."""
-    same = STUDIES.c.study_instance_uid == _STEPS.study_instance_uid
-    is_coming = sa.exists().where(
-        _WANTED.study_instance_uid == _STEPS.study_instance_uid,
-        _WANTED.state == WantedState.WAITING.value,
-    )
-    return sa.and_(
-        _STEPS.kind == StepKind.ANALYSIS.value, sa.exists().where(same, *conditions), ~is_coming
-    )
-
-
-# The final states of steps that follow something else: ``shown_state`` and ``analysis_state``.
-_IS_ASKED_REVISION = STUDIES.c.revision == _STEPS.asked_revision
-_ENDED: tuple[tuple[StepState, sa.ColumnElement[bool]], ...] = (
-    (StepState.COMPLETED, _follows_item(ReviewState.DECIDED)),
-    (StepState.CANCELED, _follows_item(ReviewState.SUPERSEDED)),
-    (
-        StepState.CANCELED,
-        sa.and_(
-            _STEPS.kind == StepKind.ANALYSIS.value,
-            sa.exists().where(
-                _WANTED.study_instance_uid == _STEPS.study_instance_uid,
-                _WANTED.state == WantedState.FAILED.value,
-            ),
-            ~sa.exists().where(
-                STUDIES.c.study_instance_uid == _STEPS.study_instance_uid,
-                STUDIES.c.state != StudyState.PRIOR.value,
-            ),
-        ),
-    ),
-    (StepState.COMPLETED, _follows_study(STUDIES.c.revision > _STEPS.asked_revision)),
-    (
-        StepState.COMPLETED,
-        _follows_study(_IS_ASKED_REVISION, STUDIES.c.state == StudyState.ANALYSED.value),
-    ),
-    (
-        StepState.CANCELED,
-        _follows_study(
-            _IS_ASKED_REVISION,
-            STUDIES.c.state.in_(
-                [
-                    StudyState.NOT_ROUTED.value,
-                    StudyState.UNDECIDED.value,
-                    StudyState.FAILED.value,
-                ]
-            ),
-        ),
-    ),
-)
-
-
-def _images(
-    connection: sa.Connection, condition: sa.ColumnElement[bool]
-) -> tuple[StepReference, ...]:
-    query = sa.select(INSTANCES.c.received).where(condition)
-    return tuple(
-        StepReference(
-            study_instance_uid=received["study_instance_uid"],
-            series_instance_uid=received["series_instance_uid"],
-            sop_class_uid=received["sop_class_uid"],
-            sop_instance_uid=received["sop_instance_uid"],
-        )
-        for received in connection.scalars(query)
-    )
-
-
-def _results(
-    connection: sa.Connection, jobs: sa.ColumnElement[bool], evidence_set: EvidenceSet | None = None
-) -> tuple[StepReference, ...]:
-    """Return results that can be had from the node, which says where it names them."""
-    query = (
-        sa.select(EVIDENCE, JOBS.c.study_instance_uid)
-        .join(JOBS, JOBS.c.job_id == EVIDENCE.c.job_id)
-        .where(jobs, ~IS_HELD, ~IS_REMOVED)
-    )
-    if evidence_set is not None:
-        query = query.where(EVIDENCE.c.evidence_set == evidence_set.value)
-    return tuple(
-        StepReference(
-            study_instance_uid=row["study_instance_uid"],
-            series_instance_uid=row["series_instance_uid"],
-            sop_class_uid=row["sop_class_uid"],
-            sop_instance_uid=row["sop_instance_uid"],
-        )
-        for row in connection.execute(query).mappings()
-    )
 
 
 def _study_jobs(step: ProcedureStep) -> sa.ColumnElement[bool]:

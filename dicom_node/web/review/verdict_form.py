@@ -20,7 +20,7 @@ from dicom_node.domain.review.review import (
     Reviewer,
     Verdict,
 )
-from dicom_node.domain.review.rules import as_judged
+from dicom_node.domain.review.verdicts import as_judged
 from dicom_node.domain.review.words import one_line
 from dicom_node.web.review.ct_form import ct_verdict
 

@@ -8,10 +8,9 @@ from ai_engine.prediction import ModelIdentity, Triage
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState, job_identifier
 from dicom_node.domain.patient import PatientDecision
-from dicom_node.domain.route import (
-    AppearanceCheck,
+from dicom_node.domain.route import AppearanceCheck, Route
+from dicom_node.domain.route_matching import (
     Looks,
-    Route,
     RouteMatch,
     doubtful_instances,
     kept_out_by_pixels,

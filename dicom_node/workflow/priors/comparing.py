@@ -18,7 +18,7 @@ from dicom_node.domain.job import Job
 from dicom_node.domain.prior import FoundStudy, PriorRule, candidates
 from dicom_node.domain.review.ct import lungs_said
 from dicom_node.domain.review.review import ReviewState
-from dicom_node.domain.review.rules import truths_of
+from dicom_node.domain.review.verdicts import truths_of
 from dicom_node.workflow.review.conclude import Decision, decision_of
 from dicom_node.workflow.review.ports import ExternalReportSource, ReviewStore
 from dicom_node.workflow.review.statements import statements_of

@@ -17,7 +17,7 @@ from dicom_node.domain.review.review import (
     ReviewItem,
     Verdict,
 )
-from dicom_node.domain.review.rules import as_judged
+from dicom_node.domain.review.verdicts import as_judged
 from dicom_node.errors import NodeError, NotFoundError
 from dicom_node.workflow.ports import ObjectArchive, ResultStore
 from dicom_node.workflow.review.ct_statements import ct_statements_of

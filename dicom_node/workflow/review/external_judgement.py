@@ -11,7 +11,7 @@ from dicom_node.domain.review.review import (
     Judgement,
     ReviewItem,
 )
-from dicom_node.domain.review.rules import Place, place_of
+from dicom_node.domain.review.verdicts import Place, place_of
 from dicom_node.errors import NotFoundError
 from sr_templates.report_reading import Coded, ReportedFinding, same_concept
 

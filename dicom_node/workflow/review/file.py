@@ -14,7 +14,7 @@ from dicom_node.domain.review.review import (
     Judgement,
     ReviewItem,
 )
-from dicom_node.domain.review.rules import Truth, place_of, truths_of
+from dicom_node.domain.review.verdicts import Truth, place_of, truths_of
 from dicom_node.domain.review.vocabulary import vocabulary_of
 from dicom_node.domain.warehouse import (
     SOURCE_WEIGHTS,

@@ -11,8 +11,8 @@ from dicom_node.domain.review.review import (
     Judgement,
     Verdict,
 )
-from dicom_node.domain.review.rules import Place, place_of, truths_of
 from dicom_node.domain.review.terms import term_of
+from dicom_node.domain.review.verdicts import Place, place_of, truths_of
 from dicom_node.domain.review.vocabulary import vocabulary_of
 from sr_templates.expert_reading import Statement
 

@@ -13,17 +13,17 @@ from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job
 from dicom_node.domain.review.ct import uncertainty_of as uncertainty_of_ct
+from dicom_node.domain.review.ranking import (
+    abnormality_of,
+    leading_label_of,
+    priority_of,
+    uncertainty_of,
+)
 from dicom_node.domain.review.review import (
     CtUnderReview,
     FindingUnderReview,
     Priority,
     ReviewItem,
-)
-from dicom_node.domain.review.rules import (
-    abnormality_of,
-    leading_label_of,
-    priority_of,
-    uncertainty_of,
 )
 from dicom_node.domain.route import Route
 from dicom_node.workflow.analysis.infer import Analysis, job_instances

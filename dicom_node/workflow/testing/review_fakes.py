@@ -17,6 +17,7 @@ from dicom_node.domain.review.queue import (
     Page,
     Sort,
 )
+from dicom_node.domain.review.ranking import leading_label_of, priority_of, uncertainty_of
 from dicom_node.domain.review.review import (
     FindingUnderReview,
     Reopening,
@@ -33,11 +34,8 @@ from dicom_node.domain.review.rules import (
     claimed,
     decided,
     extended,
-    leading_label_of,
-    priority_of,
     released,
     reopened,
-    uncertainty_of,
 )
 from dicom_node.domain.review.vocabulary import vocabulary_of
 from dicom_node.domain.warehouse import (

@@ -14,13 +14,8 @@ from dicom_node.archive.external import read_external
 from dicom_node.configuration.files import load_routes
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
-from dicom_node.domain.route import (
-    AppearanceCheck,
-    Route,
-    doubtful_instances,
-    matching_routes,
-    told_refusal_of,
-)
+from dicom_node.domain.route import AppearanceCheck, Route
+from dicom_node.domain.route_matching import doubtful_instances, matching_routes, told_refusal_of
 from dicom_node.models.appearance import look_at, read_image
 
 CHEST = Route(

@@ -30,7 +30,8 @@ from dicom_node.domain.review.review import (
     UnanalysedImage,
     Verdict,
 )
-from dicom_node.domain.review.rules import superseded, truths_of
+from dicom_node.domain.review.rules import superseded
+from dicom_node.domain.review.verdicts import truths_of
 from dicom_node.web.frame import STATIC
 from dicom_node.workflow.review.statements import statements_of
 from sr_templates.evidence_kind import EvidenceKind

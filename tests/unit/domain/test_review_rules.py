@@ -15,6 +15,7 @@ from dicom_node.domain.review.queue import (
     SupersededError,
     UnusableVerdictError,
 )
+from dicom_node.domain.review.ranking import abnormality_of, priority_of, uncertainty_of
 from dicom_node.domain.review.review import (
     REVIEW_TRANSITIONS,
     FindingVerdict,
@@ -28,19 +29,14 @@ from dicom_node.domain.review.review import (
     Verdict,
 )
 from dicom_node.domain.review.rules import (
-    abnormality_of,
-    agree,
-    check_verdict,
     claimed,
     decided,
     decided_externally,
     extended,
-    priority_of,
     released,
     superseded,
-    truths_of,
-    uncertainty_of,
 )
+from dicom_node.domain.review.verdicts import agree, check_verdict, truths_of
 from dicom_node.workflow.testing.fakes import FAKE_MODEL
 from dicom_node.workflow.testing.review_fakes import fake_details
 

@@ -6,14 +6,8 @@ import pytest
 
 from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import CodedValue
-from dicom_node.domain.route import (
-    AppearanceCheck,
-    Route,
-    TagDoubt,
-    doubtful_instances,
-    matching_routes,
-    refusal_of,
-)
+from dicom_node.domain.route import AppearanceCheck, Route, TagDoubt
+from dicom_node.domain.route_matching import doubtful_instances, matching_routes, refusal_of
 from tests.unit.builders import an_instance
 
 CHEST = Route(

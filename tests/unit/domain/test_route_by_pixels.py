@@ -4,13 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dicom_node.domain.route import (
-    AppearanceCheck,
-    Route,
-    doubtful_instances,
-    matching_routes,
-    told_refusal_of,
-)
+from dicom_node.domain.route import AppearanceCheck, Route
+from dicom_node.domain.route_matching import doubtful_instances, matching_routes, told_refusal_of
 from tests.unit.builders import an_instance
 
 CHEST = Route(

@@ -8,7 +8,7 @@ import pytest
 from ai_engine.prediction import Region
 from dicom_node.domain.review.queue import UnusableVerdictError
 from dicom_node.domain.review.review import Judgement, Laterality, Reviewer, ReviewerRole
-from dicom_node.domain.review.rules import check_verdict, truths_of
+from dicom_node.domain.review.verdicts import check_verdict, truths_of
 from dicom_node.web.review.verdict_form import verdict
 from dicom_node.workflow.testing.review_fakes import fake_details
 

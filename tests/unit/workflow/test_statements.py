@@ -4,7 +4,7 @@ import pytest
 
 from ai_engine.prediction import Region
 from dicom_node.domain.review.review import FindingVerdict, Judgement, Laterality, Verdict
-from dicom_node.domain.review.rules import check_verdict
+from dicom_node.domain.review.verdicts import check_verdict
 from dicom_node.workflow.review.statements import statements_of
 from dicom_node.workflow.testing.review_fakes import fake_details
 from sr_templates.expert_reading import Statement
