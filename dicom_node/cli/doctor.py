@@ -21,7 +21,7 @@ from dicom_node.network.storage_scu import echo as send_echo
 from dicom_node.node.administering import make_routes
 from dicom_node.node.disks import disk_problems
 from dicom_node.node.health import standing_problems
-from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, looking_timeouts
 from dicom_node.node.single_sign_on import make_provider
 from dicom_node.persistence.database import (
     MIGRATIONS,
@@ -197,7 +197,9 @@ def _echo_entity(run: Invocation, entity: ApplicationEntity) -> str:
 
 def _echo(run: Invocation, peer: Destination) -> str:
     settings = run.settings()
-    seconds = send_echo(peer, calling_ae=settings.network.ae_title, timeouts=scu_timeouts(settings))
+    seconds = send_echo(
+        peer, calling_ae=settings.network.ae_title, timeouts=looking_timeouts(settings)
+    )
     return f"answered in {seconds * 1000:.0f} ms"
 
 

@@ -12,7 +12,7 @@ from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import StoreOutcome, store
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.node.peers import address_of, scu_timeouts
+from dicom_node.node.peers import address_of, looking_timeouts, scu_timeouts
 
 To = Annotated[
     str,
@@ -37,7 +37,7 @@ def echo(context: typer.Context, to: To = "", calling: CallingTitle = "") -> Non
     seconds = send_echo(
         peer,
         calling_ae=calling or settings.network.ae_title,
-        timeouts=scu_timeouts(settings),
+        timeouts=looking_timeouts(settings),
     )
     run.console.print(f"{peer.ae_title} answered in {seconds * 1000:.0f} ms.")
 

@@ -4,42 +4,36 @@ A peer may fall silent at any time, in the middle of a PDU too. Whoever opened t
 waits for it so long as ``ScuTimeouts`` says and no longer, also while releasing or aborting it.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ssl import SSLContext
 from threading import Timer
-from typing import Any, cast
+from typing import cast
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
-from pynetdicom.pdu_primitives import P_DATA, SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.transport import AddressInformation
 
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.network.connection import ClosingSocket, RequestingSocket
+from dicom_node.network.connection import ClosingSocket
 from dicom_node.network.errors import (
     AssociationAbortedError,
     AssociationRejectedError,
     ConnectionFailedError,
 )
 from dicom_node.network.private import RequestingEntity
-from dicom_node.query.reading import UNREADABLE
+from dicom_node.network.requesting import Answers, connect
 
 # An A-ABORT needs no answer: so much longer than for an answer is waited for an end.
 _GRACE_SECONDS = 2.0
-_LOG = logging.getLogger(__name__)
 # PS3.8 Table 9-26: who aborts, and why.
 _SERVICE_PROVIDER = 2
 _ABORTERS = (0, _SERVICE_PROVIDER)
 _WHY_ABORTED = (0, 1, 2, 4, 5, 6)
-# What the libraries raise of bytes that are no command set.
-_UNREADABLE = (ArithmeticError, *UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,69 +56,15 @@ class ScuTimeouts:
     network: float = 60.0
 
 
-class _Answers(DIMSEServiceProvider):
-    """Messages of a requestor, for the one who waits for them alone.
-
-    pynetdicom's reactor looks for requests now and then. It is to pause while an answer is awaited,
-    but on a busy machine it may look once more, and drop the answer as no request. Nobody sends
-    requests to a storage SCU, so the reactor finds nothing here, but while it ``serves``.
-
-    Nor does the library ask what an answer answers: of a peer that says something twice, every
-    later object would have the status of the one before, and one that was refused be stored.
-    """
-
-    serves = False
-    _asked: tuple[type, int] | None = None
-
-    def send_msg(self, primitive: Any, context_id: int) -> None:
-        """Send a message, and remember what was asked."""
-        if primitive.MessageIDBeingRespondedTo is None:
-            self._asked = type(primitive), primitive.MessageID
-        super().send_msg(primitive, context_id)
-
-    def get_msg(self, block: bool = False) -> Any:
-        """Return the next message to whoever waits for it; what answers nothing is no message."""
-        if not (block or self.serves):
-            return None, None
-        context_id, message = super().get_msg(block=block)
-        if not block or message is None or self._is_awaited(message):
-            return context_id, message
-        _LOG.warning("answer to another message than was asked kind=%s", type(message).__name__)
-        return None, None
-
-    def _is_awaited(self, message: Any) -> bool:
-        """Whether a message is a request, or the answer to the last one (PS3.7 Section 9.3)."""
-        answered = message.MessageIDBeingRespondedTo
-        return answered is None or (type(message), answered) == self._asked
-
-    def receive_primitive(self, primitive: P_DATA) -> None:
-        """Take a P-DATA-TF; one that is no message ends the association.
-
-        The library's exception would end its thread alone, and whoever waits would wait on.
-        """
-        try:
-            super().receive_primitive(primitive)
-        except _UNREADABLE as error:
-            _LOG.warning("answer is no message of DICOM error=%s", type(error).__name__)
-            self.message = None
-            self.msg_queue.put((None, None))  # whoever waits aborts, as where no answer comes
-
-
 @contextmanager
 def serving(association: Association) -> Iterator[None]:
     """Serve, for a ``with`` block, what the peer asks over an association that the node opened."""
-    dimse = cast("_Answers", association.dimse)
+    dimse = cast("Answers", association.dimse)
     dimse.serves = True
     try:
         yield
     finally:
         dimse.serves = False
-
-
-def _connect(association: Association, address: AddressInformation) -> ClosingSocket:
-    """Return a connection that sends at once, and is closed."""
-    association.dimse = _Answers(association)
-    return RequestingSocket(association, address).no_delay()
 
 
 @contextmanager
@@ -145,7 +85,7 @@ def open_association(
     Yields an association without accepted contexts where the peer accepted none: pynetdicom has
     aborted it already, and the caller says so of each object.
     """
-    ae = RequestingEntity(calling_ae, _connect)
+    ae = RequestingEntity(calling_ae, connect)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.connection_timeout = timeouts.connection
@@ -232,6 +172,9 @@ def _check(
         raise ConnectionFailedError(f"{peer} cannot be reached")
     if rejections:
         raise AssociationRejectedError(f"{peer} rejected the association: {rejections[0]}")
+    connection = association.dul.socket
+    if isinstance(connection, ClosingSocket) and connection.fault is not None:
+        raise AssociationAbortedError(f"{peer} answers what is no DICOM: is it the right port?")
     raise AssociationAbortedError(f"{peer} aborted the association, or did not answer in time")
 
 

@@ -7,16 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from enum import IntEnum
 from hashlib import sha256
 from ssl import SSLSocket
 from typing import Protocol
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.transport import T_CONNECT, AddressInformation
 
 from dicom_node.domain.reception import AssociationEnd
-from dicom_node.network.association_accept import read_associate_accept
 from dicom_node.network.association_request import AssociateRequest, read_associate_request
 from dicom_node.network.data_transfer import Fragments, ReadAhead, next_is_data, take_data
 from dicom_node.network.errors import MalformedPduError
@@ -27,19 +26,29 @@ logger = logging.getLogger(__name__)
 
 # The ARTIM and idle timers are looked at this often.
 TICK_SECONDS = 0.25
-_LONGEST_PATIENCE_SECONDS = 3600.0
+LONGEST_PATIENCE_SECONDS = 3600.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 # An A-ASSOCIATE-RQ with 128 contexts of 60 transfer syntaxes is about 400 KB; the maximum PDU
 # length that was negotiated binds P-DATA-TF only (PS3.8 Annex D.1).
-_LARGEST_OTHER_PDU = 1024 * 1024
-_READ_BYTES = 64 * 1024
+LARGEST_OTHER_PDU = 1024 * 1024
 # PS3.8 Section 9.3: type, a reserved byte and a length before what makes each PDU up.
-_HEAD_BYTES, _TYPES = 6, range(0x01, 0x08)
-_ASSOCIATE_RQ, _ASSOCIATE_AC, _ASSOCIATE_RJ, _RELEASE_RP, _ABORT = 0x01, 0x02, 0x03, 0x06, 0x07
+HEAD_BYTES, TYPES = 6, range(0x01, 0x08)
+_ASSOCIATE_RQ, _ASSOCIATE_RJ, _RELEASE_RP, ABORT = 0x01, 0x03, 0x06, 0x07
 # Read by the library as a PDU that it does not know, which it answers by an A-ABORT (Evt19).
-_NO_PDU = bytes(_HEAD_BYTES)
+NO_PDU = bytes(HEAD_BYTES)
+# PS3.8 Table 9-26: who aborts, and that the library says no reason for it
+_BY_PROVIDER, _NO_REASON = 0x02, 0x00
+# What has come by the time of an A-ABORT and is read away.
+_MOST_READ_AWAY = 1024 * 1024
 # PS3.8 Table 9-10: transport connection closed indication, and unrecognized or invalid PDU
 _CONNECTION_LOST, _INVALID_PDU = "Evt17", "Evt19"
+
+
+class Fault(IntEnum):
+    """Why the provider of an association aborts it (PS3.8 Table 9-26)."""
+
+    UNRECOGNIZED_PDU = 1
+    INVALID_PARAMETER = 6
 
 
 class Transfer(Protocol):
@@ -65,7 +74,39 @@ class ClosingSocket(Connection):
 
     It sends at once, too. A message is two writes, and Nagle's algorithm holds the second one back
     until the peer's delayed acknowledgement of the first: 40 ms per object.
+
+    ``fault`` is what the peer did wrong, if anything was noticed.
     """
+
+    fault: Fault | None = None
+    _deaf = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read that is still listened to."""
+        return not self._deaf and super().ready
+
+    def stating_why(self, abort: bytes) -> bytes:
+        """Return an A-ABORT with its reason, which the library knows none of (PS3.8 9.3.8)."""
+        source, reason = abort[-2:]
+        if self.fault is None or (source, reason) != (_BY_PROVIDER, _NO_REASON):
+            return abort
+        return abort[:-1] + bytes((self.fault,))
+
+    def hear_no_more(self) -> None:
+        """Have the library close the connection, once an A-ABORT is sent.
+
+        It would take what is left of a broken PDU for others, and wait for their ends. What has
+        come is read away: closing over it may cost the peer the A-ABORT.
+        """
+        self._deaf = True
+        if self.socket is None:
+            return
+        with suppress(OSError):  # nothing more has come, or it is closed
+            self.socket.settimeout(0)
+            read = 0
+            while read < _MOST_READ_AWAY and (part := self.socket.recv(64 * 1024)):
+                read += len(part)
 
     def no_delay(self) -> "ClosingSocket":
         """Send small packets at once."""
@@ -90,64 +131,6 @@ class ClosingSocket(Connection):
         with suppress(OSError):  # not connected any more, or never
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
-
-
-class RequestingSocket(ClosingSocket):
-    """A connection to a peer whose A-ASSOCIATE-AC is read as the Standard says.
-
-    Whoever reads from it, or sends over it, waits for the peer no longer than the network timeout.
-    """
-
-    def __init__(self, association: Association, address: AddressInformation) -> None:
-        """Connect to nobody yet."""
-        super().__init__(association, address=address)
-        self._patience = association.network_timeout or _LONGEST_PATIENCE_SECONDS
-        self._answered = False
-        self._unread = bytearray()
-
-    def connect(self, primitive: T_CONNECT) -> None:
-        """Connect, and from then on wait for the peer with patience, not without limit."""
-        super().connect(primitive)
-        if self.socket is not None:
-            self.socket.settimeout(self._patience)
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Read so many bytes, fewer only where the peer has closed the connection."""
-        if self._unread:
-            body, self._unread = self._unread, bytearray()
-            return body
-        data = self._read(nr_bytes)
-        first, self._answered = not self._answered, True
-        accepted = first and len(data) == _HEAD_BYTES and data[0] == _ASSOCIATE_AC
-        return self._associate_accept(data) if accepted else data
-
-    def _associate_accept(self, head: bytearray) -> bytearray:
-        """Return the head of the acceptance as the library is to read it, and keep the rest."""
-        length = int.from_bytes(head[2:], "big")
-        if length > _LARGEST_OTHER_PDU:
-            return bytearray(_NO_PDU)
-        self._unread = self._read(length)
-        if len(self._unread) < length:
-            return head
-        try:
-            pdu = read_associate_accept(bytes(head + self._unread))
-        except MalformedPduError:
-            self._unread = bytearray()
-            return bytearray(_NO_PDU)
-        self._unread = bytearray(pdu[_HEAD_BYTES:])
-        return bytearray(pdu[:_HEAD_BYTES])
-
-    def _read(self, nr_bytes: int) -> bytearray:
-        data = bytearray()
-        deadline = time.monotonic() + self._patience
-        while len(data) < nr_bytes and self.socket is not None:
-            if time.monotonic() > deadline:
-                raise TimeoutError("a PDU came too slowly")
-            part = self.socket.recv(min(nr_bytes - len(data), _READ_BYTES))
-            if not part:
-                break
-            data += part
-        return data
 
 
 class PeerSocket(ClosingSocket):
@@ -176,15 +159,15 @@ class PeerSocket(ClosingSocket):
         self._on_last_word = on_last_word
         self.request: AssociateRequest | None = None
         self.end: AssociationEnd | None = None
-        self._patience = ae.acse_timeout or _LONGEST_PATIENCE_SECONDS
-        self._largest_pdu = max(ae.maximum_pdu_size, _LARGEST_OTHER_PDU)
+        self._patience = ae.acse_timeout or LONGEST_PATIENCE_SECONDS
+        self._largest_pdu = max(ae.maximum_pdu_size, LARGEST_OTHER_PDU)
         self._deadline = 0.0
         self._within_pdu = False
         self._unread = bytearray()
 
     def set_timeout(self, seconds: float | None) -> None:
         """Wait so long for the rest of a PDU, once the association is open."""
-        self._patience = seconds or _LONGEST_PATIENCE_SECONDS
+        self._patience = seconds or LONGEST_PATIENCE_SECONDS
         if self.socket is not None:
             with suppress(OSError):  # closed meanwhile, which whoever reads from it will see
                 self.socket.settimeout(seconds)
@@ -204,11 +187,13 @@ class PeerSocket(ClosingSocket):
                 return self._read(nr_bytes)
             body, self._unread = self._unread, bytearray()
             return body
-        head = self._read(_HEAD_BYTES)
-        if len(head) < _HEAD_BYTES:
+        head = self._read(HEAD_BYTES)
+        if len(head) < HEAD_BYTES:
             return head
-        self._within_pdu = head[0] in _TYPES
-        if head[0] == _ABORT:
+        self._within_pdu = head[0] in TYPES
+        if not self._within_pdu:
+            self.fault = Fault.UNRECOGNIZED_PDU
+        if head[0] == ABORT:
             self._ended(AssociationEnd.ABORTED)
         if head[0] == _ASSOCIATE_RQ and self.request is None:
             return self._associate_request(head)
@@ -216,8 +201,10 @@ class PeerSocket(ClosingSocket):
 
     def send(self, bytestream: bytes) -> None:
         """Send, or have the association end where that cannot be."""
-        if bytestream[0] == _ABORT:
+        is_abort = bytestream[0] == ABORT
+        if is_abort:
             self._ended(self._own_end())
+            bytestream = self.stating_why(bytestream)
         if bytestream[0] in {_ASSOCIATE_RJ, _RELEASE_RP}:
             self._on_last_word()
         try:
@@ -226,6 +213,8 @@ class PeerSocket(ClosingSocket):
         except OSError as error:
             self._lost(error)
             self.event_queue.put(_CONNECTION_LOST)
+        if is_abort:
+            self.hear_no_more()
 
     def _associate_request(self, head: bytearray) -> bytearray:
         """Return the head of the request as the library is to read it, and keep the rest of it."""
@@ -237,11 +226,12 @@ class PeerSocket(ClosingSocket):
             self.request = read_associate_request(bytes(head + self._unread))
         except MalformedPduError as error:
             self._within_pdu = False
+            self.fault = Fault.INVALID_PARAMETER
             self._ended(AssociationEnd.PROTOCOL_ERROR)
             logger.warning("association.malformed %s", self._about(error))
-            return bytearray(_NO_PDU)
-        self._unread = bytearray(self.request.pdu[_HEAD_BYTES:])
-        return bytearray(self.request.pdu[:_HEAD_BYTES])
+            return bytearray(NO_PDU)
+        self._unread = bytearray(self.request.pdu[HEAD_BYTES:])
+        return bytearray(self.request.pdu[:HEAD_BYTES])
 
     def _read(self, nr_bytes: int) -> bytearray:
         self._admit(nr_bytes)
@@ -321,7 +311,7 @@ class WaitingSocket(PeerSocket):
 
         Takes P-DATA-TF as they come, and tells whether something else has come, for the library.
         """
-        while self._has_come():
+        while not self._deaf and self._has_come():
             if not self._transfer.goes_on:
                 return True
             if not self._next_is_data():
@@ -347,6 +337,7 @@ class WaitingSocket(PeerSocket):
         try:
             take_data(self._ahead, self._transfer.fragments, admit=self._admit)
         except MalformedPduError as error:
+            self.fault = Fault.INVALID_PARAMETER
             self._ended(AssociationEnd.PROTOCOL_ERROR)
             logger.warning("association.malformed %s", self._about(error))
             self._give_up(_INVALID_PDU)

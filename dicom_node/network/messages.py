@@ -310,34 +310,6 @@ def _let_go(message: Any) -> None:
         message.received.close()
 
 
-class RequestQueue(queue.Queue[Any]):
-    """What we ask of the upper layer, until the association has ended.
-
-    An answer to one that has gone is no event of the library's state machine, which would raise.
-    """
-
-    def __init__(self, wake_up: Callable[[], None] = lambda: None) -> None:
-        """Call ``wake_up`` for each request."""
-        super().__init__()
-        self._wake_up = wake_up
-        self._ended = False
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put, and wake the thread that waits for the peer's data."""
-        super().put(item, block, timeout)
-        self._wake_up()
-
-    def end(self) -> None:
-        """Drop what has been asked for, and what will be."""
-        with self.mutex:
-            self._ended = True
-            self.queue.clear()
-
-    def _put(self, item: Any) -> None:
-        if not self._ended:
-            super()._put(item)
-
-
 class IndicationQueue(queue.Queue[Any]):
     """What the upper layer says of the association; wakes the thread that waits for messages."""
 

@@ -1,18 +1,16 @@
 """What a peer takes and offers, found out by associations that transfer nothing."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import build_context
-from pynetdicom.association import Association
 
 from dicom_node.domain.application_entity import Compression
 from dicom_node.domain.peer_profile import PeerProfile, PeerService
 from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.sender import compressed
-from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes
+from dicom_node.network.storage_scu import VERIFICATION, proposed_syntaxes, round_trip
 from sr_templates.evidence_kind import EVIDENCE
 
 SERVICES: Mapping[str, PeerService] = MappingProxyType(
@@ -46,7 +44,7 @@ def probe(destination: Destination, *, calling_ae: str, timeouts: ScuTimeouts) -
     with open_association(destination, services, calling_ae, timeouts) as association:
         acceptor = association.acceptor
         offered = {str(context.abstract_syntax) for context in association.accepted_contexts}
-        echo = _echo(association) if VERIFICATION in offered else None
+        echo = round_trip(association) if VERIFICATION in offered else None
         implementation = str(acceptor.implementation_class_uid or "")
         version = str(acceptor.implementation_version_name or "")
         largest_pdu = int(acceptor.maximum_length or 0)
@@ -58,12 +56,6 @@ def probe(destination: Destination, *, calling_ae: str, timeouts: ScuTimeouts) -
         storage=_storage(destination, calling_ae, timeouts),
         echo_seconds=echo,
     )
-
-
-def _echo(association: Association) -> float | None:
-    begun = time.perf_counter()
-    response = association.send_c_echo()
-    return time.perf_counter() - begun if response.get("Status") == 0 else None
 
 
 def _storage(

@@ -21,7 +21,8 @@ from pynetdicom.association import Association
 from pynetdicom.transport import AssociationServer
 
 from dicom_node.network.connection import TICK_SECONDS, WaitingSocket
-from dicom_node.network.messages import IndicationQueue, Messages, RequestQueue
+from dicom_node.network.endings import RequestQueue
+from dicom_node.network.messages import IndicationQueue, Messages
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.receiving_association import (
     NO_SERVICES,

@@ -25,10 +25,11 @@ from dicom_node.network.access import Refusal
 from dicom_node.network.association_request import AssociateRequest
 from dicom_node.network.command_set import CommandSet
 from dicom_node.network.commitment_data import PUSH_MODEL
-from dicom_node.network.connection import TICK_SECONDS, PeerSocket
+from dicom_node.network.connection import TICK_SECONDS, Fault, PeerSocket
+from dicom_node.network.endings import RequestQueue, ask_no_more
 from dicom_node.network.errors import MalformedMessageError
 from dicom_node.network.logs import fields
-from dicom_node.network.messages import Messages, RequestQueue
+from dicom_node.network.messages import Messages
 from dicom_node.network.object_buffer import ObjectLimits
 from dicom_node.network.private import AcceptedAssociation
 from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
@@ -37,10 +38,6 @@ from dicom_node.network.slots import Place
 
 logger = logging.getLogger(__name__)
 
-# PS3.8 Tables 9-6 to 9-8: waiting for the connection to close, or closed
-_ENDED = frozenset({"Sta13", "Sta1"})
-# PS3.8 Table 9-10: what is asked of the upper layer to accept, reject, send, release and abort
-_ASKED = frozenset({"Evt7", "Evt8", "Evt9", "Evt14", "Evt15"})
 # For the answer to a sub-operation, where nobody says how long.
 _LONGEST_WAIT = 600.0
 # For the thread that reads to see that the connection is closed, or to have stored an object.
@@ -116,15 +113,7 @@ class ReceivingAssociation(AcceptedAssociation):
         return RequestQueue()
 
     def _moved(self, event: evt.Event) -> None:
-        """Ask for nothing more once the end is underway; on the thread that would be asked."""
-        if event.next_state not in _ENDED:
-            return
-        self._requests.end()
-        events = self.dul.event_queue
-        with events.mutex:
-            left = [each for each in events.queue if each not in _ASKED]
-            events.queue.clear()
-            events.queue.extend(left)
+        ask_no_more(event, self._requests)
 
     def _released(self, _event: evt.Event) -> None:
         self.place.end()
@@ -194,6 +183,7 @@ class ReceivingAssociation(AcceptedAssociation):
 
     def violated(self, error: MalformedMessageError) -> None:
         """Take note that the peer broke the protocol."""
+        self.connection.fault = Fault.INVALID_PARAMETER
         peer = self.requestor.address
         logger.warning("message.malformed %s", fields(peer=peer, reason=error))
 

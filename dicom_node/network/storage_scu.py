@@ -214,11 +214,20 @@ def echo(
     ) as association:
         if not association.is_established:
             raise VerificationNotOfferedError(f"{destination.ae_title} does not offer verification")
-        begun = time.perf_counter()
-        response = association.send_c_echo()
-        if response.get("Status") != 0:
+        seconds = round_trip(association)
+        if seconds is None:
             raise AssociationAbortedError(f"{destination.ae_title} did not answer C-ECHO")
-        return time.perf_counter() - begun
+        return seconds
+
+
+def round_trip(association: Association) -> float | None:
+    """Return the seconds from a C-ECHO to its answer, None where there was no good one."""
+    begun = time.perf_counter()
+    try:
+        response = association.send_c_echo()
+    except RuntimeError:  # the association has ended meanwhile
+        return None
+    return time.perf_counter() - begun if response.get("Status") == 0 else None
 
 
 def _describe(path: Path, compress: Compressed) -> _Object | StoreOutcome:

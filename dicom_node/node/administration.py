@@ -80,12 +80,12 @@ def make_people(
 def _echo(settings: NodeSettings, entity: ApplicationEntity) -> float:
     # Only whoever calls a peer waits for the DICOM libraries.
     from dicom_node.network.storage_scu import echo  # noqa: PLC0415
-    from dicom_node.node.peers import address_of, scu_timeouts, web_profile_of  # noqa: PLC0415
+    from dicom_node.node.peers import address_of, looking_timeouts, web_profile_of  # noqa: PLC0415
 
     if entity.url:
         return web_profile_of(settings, entity).seconds
     return echo(
         address_of(settings, entity),
         calling_ae=settings.network.ae_title,
-        timeouts=scu_timeouts(settings),
+        timeouts=looking_timeouts(settings),
     )

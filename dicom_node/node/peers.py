@@ -17,6 +17,9 @@ from dicom_node.node.clock import utc_now
 from dicom_node.node.part_settings import tls_files
 from dicom_node.workflow.patience import Patience
 
+# For the association, and for each answer, of a peer that is asked whether and what it is.
+_LOOK_SECONDS = 10.0
+
 
 def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination:
     """Return how an administered AE title is called.
@@ -109,7 +112,17 @@ def profile_of(settings: NodeSettings, entity: ApplicationEntity) -> PeerProfile
     return probe(
         address_of(settings, entity),
         calling_ae=settings.network.ae_title,
-        timeouts=scu_timeouts(settings),
+        timeouts=looking_timeouts(settings),
+    )
+
+
+def looking_timeouts(settings: NodeSettings) -> ScuTimeouts:
+    """Return how long to wait for a peer that somebody looks at, who waits as well."""
+    return ScuTimeouts(
+        connection=min(settings.network.connect_timeout, _LOOK_SECONDS),
+        acse=_LOOK_SECONDS,
+        dimse=min(settings.network.response_timeout, _LOOK_SECONDS),
+        network=min(settings.network.response_timeout, _LOOK_SECONDS),
     )
 
 

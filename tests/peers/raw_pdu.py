@@ -215,6 +215,18 @@ def nonsense_acceptor(fragment: bytes) -> Iterator[int]:
 
 
 @contextmanager
+def broken_acceptor(pdu: bytes, *, accepts: bool) -> Iterator[tuple[int, list[bytes]]]:
+    """Say what is no PDU, or no expected one, to an A-ASSOCIATE-RQ, or to the first message.
+
+    Yields the port, and what was heard afterwards until the end: type, source and reason. The
+    connection stays open until the other side closes it.
+    """
+    heard: list[bytes] = []
+    with _acceptor(lambda listener: _answer_broken(listener, pdu, heard, accepts=accepts)) as port:
+        yield port, heard
+
+
+@contextmanager
 def rejecting_acceptor(source: int, reason: int) -> Iterator[int]:
     """Reject one association, for a reason that need not be one (PS3.8 Table 9-21)."""
     with _acceptor(lambda listener: _reject(listener, source, reason)) as port:
@@ -263,6 +275,24 @@ def _answer_nonsense(listener: socket.socket, fragment: bytes) -> None:
         peer.send(struct.pack(">BxL", DATA, len(value)) + value)
         while peer.answer()[0]:  # an A-ABORT, and then the end
             pass
+
+
+def _answer_broken(
+    listener: socket.socket, pdu: bytes, heard: list[bytes], *, accepts: bool
+) -> None:
+    if accepts:
+        peer = _accepted(listener)
+    else:
+        connection, _ = listener.accept()
+        connection.settimeout(30.0)
+        peer = RawPeer(connection)
+    with peer.connection:
+        peer.answer()
+        peer.send(pdu)
+        while (said := peer.answer())[0]:
+            kind, body = said
+            if kind != DATA:  # the rest of the message, which was underway
+                heard.append(bytes((kind,)) + body[2:4])
 
 
 def _fall_silent(listener: socket.socket, last_words: bytes) -> None:

@@ -375,6 +375,28 @@ def test_what_is_no_message_ends_in_an_abort_that_is_called_so(
     assert closed.ended.calling_ae == MODALITY
 
 
+@pytest.mark.parametrize(
+    ("pdu", "reason"),
+    [
+        (b"\xde\xad\xbe\xef" * 64, 1),
+        (b"GET / HTTP/1.1\r\nHost: node\r\n\r\n", 1),
+        (data_tf(fragment(b"no command set", of_command=True)), 6),
+    ],
+)
+def test_what_is_no_pdu_ends_the_association_at_once_with_the_reason(
+    receiving: Reception, pdu: bytes, reason: int
+) -> None:
+    """PS3.8 Table 9-26: the provider aborts. Nobody waits for the rest of what makes no sense."""
+    begun = time.monotonic()
+    with raw_peer(receiving.peer) as peer:
+        peer.open()
+        peer.send(pdu)
+        kind, body = peer.answer()
+        assert (kind, body[2:4]) == (ABORTED, bytes((2, reason)))
+        assert peer.answer()[0] == 0
+    assert time.monotonic() - begun < 10
+
+
 def test_an_answer_to_nothing_is_passed_over(receiving: Reception) -> None:
     with raw_peer(receiving.peer) as peer:
         peer.open()

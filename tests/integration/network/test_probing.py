@@ -1,5 +1,7 @@
 """A probe of real peers says what they take, and changes an entry on request alone."""
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,17 @@ from pydicom.uid import JPEGLSLossless, SecondaryCaptureImageStorage
 from typer.testing import CliRunner
 
 from dicom_node.cli.application import application
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.domain.peer_profile import PeerService
 from dicom_node.network.associations import Destination, ScuTimeouts
-from dicom_node.network.errors import AssociationRejectedError, ConnectionFailedError
+from dicom_node.network.errors import (
+    AssociationAbortedError,
+    AssociationRejectedError,
+    ConnectionFailedError,
+)
 from dicom_node.network.probe import probe
+from dicom_node.node import peers
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.forms.form import COMPREHENSIVE_3D, ENHANCED
 from tests.peers import dcmtk
@@ -53,6 +62,23 @@ def test_a_strict_archive_is_known_for_what_it_takes(tmp_path: Path) -> None:
     assert len(profile.storage[OVERLAY]) == 2
     assert profile.services == frozenset()
     assert profile.echo_seconds is None
+
+
+def test_a_silent_peer_is_looked_at_no_longer_than_somebody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(peers, "_LOOK_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        entity = ApplicationEntity(
+            title="SILENT",
+            host="127.0.0.1",
+            port=silent.getsockname()[1],
+            roles=frozenset({Role.PACS}),
+        )
+        begun = time.monotonic()
+        with pytest.raises(AssociationAbortedError, match="did not answer in time"):
+            peers.profile_of(NodeSettings(), entity)
+    assert time.monotonic() - begun < 20
 
 
 def test_an_entry_is_changed_only_when_that_is_asked_for(

@@ -1,6 +1,7 @@
 """What is sent arrives byte by byte, and every failure is told apart."""
 
 import socket
+import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,17 @@ from tests.peers.dcmtk import Peer
 from tests.peers.node import MODALITY, Reception
 from tests.peers.objects import dataset_bytes, make_dataset, write_part10
 from tests.peers.process import free_port
-from tests.peers.raw_pdu import command, lax_acceptor, nonsense_acceptor, rejecting_acceptor, short
+from tests.peers.raw_pdu import (
+    ABORTED,
+    DATA,
+    RELEASE,
+    broken_acceptor,
+    command,
+    lax_acceptor,
+    nonsense_acceptor,
+    rejecting_acceptor,
+    short,
+)
 from tests.peers.scp import answering_scp
 
 # A busy machine may take its time; what waits in vain has limits of its own.
@@ -351,6 +362,57 @@ def test_a_peer_that_answers_nonsense_is_left_at_once(
     assert not outcome.stored
     assert time.monotonic() - begun < PATIENT.dimse
     assert "Traceback" not in capfd.readouterr().err
+
+
+HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+# PS3.8 Table 9-26: who aborts (2: the provider), and why
+UNRECOGNIZED, INVALID, UNSAID = (
+    bytes((ABORTED, 2, 1)),
+    bytes((ABORTED, 2, 6)),
+    bytes((ABORTED, 2, 0)),
+)
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+@pytest.mark.parametrize(
+    ("pdu", "reason"),
+    [
+        pytest.param(b"\xde\xad\xbe\xef" * 64, UNRECOGNIZED, id="noise"),
+        pytest.param(HTTP, UNRECOGNIZED, id="another protocol"),
+        pytest.param(struct.pack(">BBL", 0x55, 0, 4) + b"half", UNRECOGNIZED, id="no such type"),
+        pytest.param(struct.pack(">BBL", DATA, 0, 0xFFFFFFF0), INVALID, id="4 GiB of data"),
+        pytest.param(struct.pack(">BBL", 3, 0, 0xFFFFFFF0), INVALID, id="a rejection of 4 GiB"),
+        pytest.param(struct.pack(">BBLL", 6, 0, 4, 0), UNSAID, id="an answer to no release"),
+    ],
+)
+def test_a_peer_that_sends_no_pdu_is_left_at_once_and_told_why(
+    pdu: bytes, reason: bytes, accepts: bool, objects: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the rest of what is broken is waited for, nor an answer, nor the peer's closing."""
+    begun = time.monotonic()
+    with broken_acceptor(pdu, accepts=accepts) as (port, heard):
+        peer = Destination(ae_title="BROKEN", host="127.0.0.1", port=port)
+        if accepts:
+            (outcome, *_) = store(objects[:1], peer, timeouts=PATIENT)
+            assert outcome.kind is OutcomeKind.NOT_SENT
+        else:
+            with pytest.raises(AssociationAbortedError, match=r"aborted|no DICOM") as left:
+                store(objects[:1], peer, timeouts=PATIENT)
+            assert ("no DICOM" in str(left.value)) is (reason != UNSAID)
+    assert time.monotonic() - begun < PATIENT.connection
+    assert heard == [reason]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_peer_that_asks_for_release_instead_of_answering_is_not_waited_for(
+    objects: list[Path],
+) -> None:
+    begun = time.monotonic()
+    with broken_acceptor(RELEASE, accepts=True) as (port, _):
+        peer = Destination(ae_title="TIRED", host="127.0.0.1", port=port)
+        (outcome, *_) = store(objects[:1], peer, timeouts=PATIENT)
+    assert outcome.kind is OutcomeKind.NOT_SENT
+    assert time.monotonic() - begun < PATIENT.connection
 
 
 def test_a_peer_that_rejects_for_no_reason_of_the_standard_has_rejected(
