@@ -183,7 +183,11 @@ class RetrieveScp:
             return returned(paths, association, message_id=message_id, priority=priority)
         source = self._source()
         title = str(message.MoveDestination or "").strip()
-        destination = source.destination(title) if title != self._ae_title else None
+        if title == self._ae_title:
+            raise RetrievalRefusedError(
+                DESTINATION_UNKNOWN, "the move destination is this node, which has the objects"
+            )
+        destination = source.destination(title)
         if destination is None:
             raise RetrievalRefusedError(
                 DESTINATION_UNKNOWN, "the move destination is not administered"

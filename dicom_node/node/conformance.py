@@ -26,6 +26,7 @@ from dicom_node.network.query_scu import (
 )
 from dicom_node.network.retrieve_scu import RETRIEVAL_SOP_CLASSES
 from dicom_node.network.served import REFUSALS
+from dicom_node.network.slots import SlotLimits
 from dicom_node.network.status import (
     CANCELED,
     DESTINATION_UNKNOWN,
@@ -161,7 +162,7 @@ def _implementation_model(settings: NodeSettings) -> Iterator[str]:
             ("Implementation Class UID", IMPLEMENTATION_CLASS_UID),
             ("Implementation Version Name", IMPLEMENTATION_VERSION_NAME),
             ("Largest PDU received", f"{settings.network.max_pdu} bytes"),
-            ("Associations held at once", str(settings.network.max_associations)),
+            ("Associations held at once", _associations(settings)),
             (
                 "Associations opened at once",
                 "to each peer one for each service of which the node is the user: delivery, "
@@ -187,6 +188,19 @@ def _implementation_model(settings: NodeSettings) -> Iterator[str]:
             (role.value, *("Yes" if each in permitted else "No" for each in Operation))
             for role, permitted in OPERATIONS_OF_ROLE.items()
         ],
+    )
+
+
+def _associations(settings: NodeSettings) -> str:
+    network = settings.network
+    limits = SlotLimits.of(
+        network.max_associations,
+        of_entity=network.max_associations_per_entity,
+        of_address=network.max_associations_per_address,
+    )
+    return (
+        f"{limits.associations}: {limits.of_entity} of one AE title at one address, "
+        f"{limits.of_address} from one address"
     )
 
 

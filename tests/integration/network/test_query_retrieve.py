@@ -357,17 +357,21 @@ def test_getscu_gets_the_bytes_that_were_received(
 
 
 @pytest.mark.parametrize(
-    ("to", "statuses"),
-    [("STRANGER", [0xA801]), ("AINODE", [0xA801]), (NOWHERE, [0xA702])],
+    ("to", "statuses", "words"),
+    [
+        ("STRANGER", [0xA801], "not administered"),
+        ("AINODE", [0xA801], "is this node"),
+        (NOWHERE, [0xA702], "cannot be reached"),
+    ],
 )
 def test_a_move_to_where_nothing_can_go_gets_its_status(
-    hospital: Hospital, to: str, statuses: list[int]
+    hospital: Hospital, to: str, statuses: list[int], words: str
 ) -> None:
     identifier = a_query("STUDY", StudyInstanceUID=f"{ROOT}.1")
     move = StudyRootQueryRetrieveInformationModelMove
     answered = asked(hospital, move, identifier, to=to)
     assert answered.statuses == statuses
-    assert answered.last.ErrorComment
+    assert words in answered.last.ErrorComment
     assert answered.last.NumberOfFailedSuboperations == 2 * PER_SERIES
 
 

@@ -241,3 +241,9 @@ def test_what_peers_answer_is_stated_as_it_is_taken(statement: str) -> None:
         assert stated.count(f"0x{status:04X}") == 1 + (status == SOP_CLASS_NOT_SUPPORTED)
     assert f"by status 0x{SOP_CLASS_NOT_SUPPORTED:04X}" in stated
     assert f"| 0x{DUPLICATE_SOP_INSTANCE:04X} | Delivered" in stated
+
+
+def test_what_one_peer_may_hold_of_the_associations_is_said(statement: str) -> None:
+    """By default it is half of them, and three quarters for all that come from one address."""
+    row = "32: 16 of one AE title at one address, 24 from one address"
+    assert f"| Associations held at once | {row} |" in statement
