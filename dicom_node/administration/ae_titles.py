@@ -256,12 +256,26 @@ class AeTitles:
             wrong["destinations"] = (
                 f"{self.own.ae_title} is this node: results would come back for analysis."
             )
+        elif here := self._destinations_here(entity):
+            wrong["destinations"] = (
+                f"{', '.join(here)} is at this node's own address: results would come back to it."
+            )
         if entity.url and self.own.is_reached_by(entity.url):
             wrong["url"] = "this is the node itself: results would come back for analysis."
         if Role.PACS in entity.roles and self.own.is_called_by(entity.host, entity.port):
             wrong["port"] = "this is the node itself: results would come back for analysis."
         if wrong:
             raise InvalidFieldsError(f"AE {entity.title}", wrong)
+
+    def _destinations_here(self, entity: ApplicationEntity) -> list[str]:
+        """Return those destinations of an entry at whose address the node itself answers."""
+        others = (each for each in self._book.all() if each.title != entity.title)
+        here = {
+            each.title
+            for each in (entity, *others)
+            if not each.url and self.own.is_called_by(each.host, each.port)
+        }
+        return [title for title in entity.destinations if title in here]
 
 
 def _origin(url: str) -> tuple[str, str]:

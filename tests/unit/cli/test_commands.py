@@ -84,6 +84,15 @@ def test_no_pacs_is_the_node_itself(host: str) -> None:
         dicom_node("ae", "add", "PACS", "--host", host, "--port", "11112", "--role", "pacs")
 
 
+@pytest.mark.parametrize("destination", ["CR1", "CR2"])
+def test_results_go_to_nobody_at_the_nodes_own_address(destination: str) -> None:
+    """Whatever such an entry is called, and whatever its role is."""
+    here = ("--host", "localhost", "--port", "11112", "--role", "modality")
+    dicom_node("ae", "add", "CR2", *here)
+    with pytest.raises(InvalidFieldsError, match=f"{destination} is at this node's own address"):
+        dicom_node("ae", "add", "CR1", *here, "--destination", destination)
+
+
 def test_a_pacs_elsewhere_may_listen_at_the_same_port() -> None:
     dicom_node("ae", "add", "PACS", "--host", "192.0.2.1", "--port", "11112", "--role", "pacs")
 
