@@ -60,3 +60,23 @@ def migrated_postgres(postgres: postgresql.PostgreSql) -> Callable[[], str]:
     migrate(engine)
     engine.dispose()
     return lambda: postgres.database(f"test_{uuid.uuid4().hex}", template)
+
+
+@pytest.fixture(scope="session")
+def unused_postgres() -> list[str]:
+    """URLs of databases that tests have given back: use ``empty_postgres``."""
+    return []
+
+
+@pytest.fixture
+def empty_postgres(
+    migrated_postgres: Callable[[], str], unused_postgres: list[str]
+) -> Iterator[str]:
+    """A database with the Hotbase's schema and no rows: do not change its schema.
+
+    Emptying one takes a tenth of the processor time of making one, and a hundredth of the files.
+    """
+    url = unused_postgres.pop() if unused_postgres else migrated_postgres()
+    yield url
+    postgresql.empty(url)
+    unused_postgres.append(url)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -20,6 +21,23 @@ from tests.peers.process import free_port, running, wait_until
 
 _BIN = Path("/usr/lib/postgresql")
 _USER = "node"
+_END_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+# Migrations fill one table. To truncate one that is empty takes as long as one that is full.
+_EMPTY = """
+DO $$ DECLARE name text; is_filled boolean; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables
+      WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO is_filled;
+    IF is_filled THEN EXECUTE format('TRUNCATE %I CASCADE', name); END IF;
+  END LOOP;
+  FOR name IN SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL LOOP
+    EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+  END LOOP;
+END $$
+"""
 
 
 class Failure(Enum):
@@ -101,6 +119,16 @@ class PostgreSql:
 
     def _url(self, name: str) -> str:
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
+
+
+def empty(url: str) -> None:
+    """Take every row out of a migrated database, and let its sequences begin again.
+
+    Whoever is still connected is sent away: a lock of theirs would be waited for.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_END_OTHERS)
+        connection.execute(_EMPTY)
 
 
 class Life:

@@ -1,6 +1,6 @@
 """Every test of the stores runs on both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
         made = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
         give_schema(made)
     else:
-        database: Callable[[], str] = request.getfixturevalue("migrated_postgres")
-        made = make_engine(database())
+        made = make_engine(request.getfixturevalue("empty_postgres"))
     yield made
     made.dispose()
