@@ -119,6 +119,23 @@ def test_every_page_is_accessible_by_day_and_night_and_fits_desk_and_phone(
     assert refused == []
 
 
+@pytest.mark.parametrize("language", ["ru", "kk", "ro", "be"])
+def test_every_page_fits_a_phone_in_every_language(
+    browser: Browser, address: str, language: str
+) -> None:
+    """Words of some languages are twice as long as ours, and buttons keep theirs on a line."""
+    page = window(browser, address)
+    page.set_viewport_size(_PHONE)
+    page.set_extra_http_headers({"Accept-Language": language})
+    wide = {}
+    for name, path in PAGES.items():
+        page.goto(path, wait_until="load")
+        assert page.locator("html").get_attribute("lang") == language
+        wide[name] = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert {name: width for name, width in wide.items() if width > _PHONE["width"]} == {}
+
+
 def test_the_page_to_sign_in_is_accessible_and_fits_a_phone(
     browser: Browser, address: str, tmp_path: Path
 ) -> None:

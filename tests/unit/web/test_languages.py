@@ -1,6 +1,8 @@
 """Pages in the language of whoever reads them."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from dicom_node.web.formatting import age, day, filters
 from dicom_node.web.languages import page_language, preferred
 from sr_templates.language.language import LanguageCode
 
+TEMPLATES = Path(formatting.__file__).parent / "templates"
 RUSSIAN = page_language(LanguageCode.RUSSIAN)
 
 
@@ -60,3 +63,18 @@ def test_scripts_get_each_form_of_a_sentence_that_counts(
     assert set(said) == forms
     assert all("{count}" in each for each in said.values())
     assert len(set(said.values())) == (len(forms) if "many" not in forms else 3)
+
+
+# Names of tools and keys, which scripts know by them.
+_NO_WORDS = frozenset({"data-tool", "data-key"})
+_ATTRIBUTE = re.compile(r'\b(data-[a-z-]+|placeholder|title|aria-label|alt)="([A-Z][a-z][^"{]*)"')
+
+
+def test_words_in_attributes_are_translated_as_those_between_tags_are() -> None:
+    plain = {
+        (template.name, attribute, words)
+        for template in TEMPLATES.glob("*.html")
+        for attribute, words in _ATTRIBUTE.findall(template.read_text(encoding="utf-8"))
+        if attribute not in _NO_WORDS
+    }
+    assert plain == set()
