@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -157,6 +159,14 @@ class RunningNode:
         states = {state for _, state in repositories.deliveries.counts()}
         repositories.close()
         return states == {DeliveryState.DELIVERED}
+
+    def is_ready(self) -> bool:
+        """Tell whether it takes studies and a worker has its models."""
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.web_port}/health/ready", timeout=60)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == HTTPStatus.OK
 
     def owes(self, destination: str) -> bool:
         """Tell whether something waits for a destination."""
