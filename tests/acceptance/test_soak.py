@@ -43,6 +43,7 @@ _TOGETHER = 10  # studies over one association
 _ALONE = 3  # studies of a batch that come by themselves, for the latency
 _SIDE = 64
 _HANDLES, _THREADS = 8.0, 4.0
+_MEMORY = 1.15  # of what it was half-way: caches fill, and pages that were shared are written to
 _FEWEST_POINTS = 5  # a slope of fewer is none
 _OVER = frozenset({StudyState.ANALYSED, StudyState.NOT_ROUTED})
 _Figures = npt.NDArray[np.float64]
@@ -180,6 +181,7 @@ def test_it_takes_no_more_of_anything_study_after_study(tmp_path: Path) -> None:
         workflows.dispose()
     _print(samples)
     first, last = samples[len(samples) // 2 - 1], samples[-1]
+    assert last.main + last.others <= _MEMORY * (first.main + first.others)
     assert last.handles <= first.handles + _HANDLES
     assert last.threads <= first.threads + _THREADS
 
