@@ -45,10 +45,10 @@ def test_what_was_found_ahead_is_what_is_asked_for_later_and_is_given_once(
     # As it came, before it was a row of the index.
     host.look_ahead(model, dataclasses.replace(instance, received_at=trial.works.clock()))
 
-    looked = host._predict_radiographs
+    looked = host._radiographs.predict
     asked = []
     monkeypatch.setattr(
-        host, "_predict_radiographs", lambda *each: (asked.append(each), looked(*each))[1]
+        host._radiographs, "predict", lambda *each: (asked.append(each), looked(*each))[1]
     )
     other = Calibration(name="another device")
     assert said(host.predict(model, (instance,), {instance.sop_instance_uid: other}))

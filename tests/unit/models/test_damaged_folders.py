@@ -32,4 +32,4 @@ def test_a_damaged_reference_of_training_images_is_named(tmp_path: Path, content
     (tmp_path / LIKENESS_FILE).write_bytes(content)
     card = replace(chest_card(tmp_path), folder=tmp_path)
     with pytest.raises(ModelUnavailableError, match=LIKENESS_FILE):
-        host._unlike(card, [], Prediction(model=card.identity, images=(), refusals=()))
+        host._radiographs._unlike(card, [], Prediction(model=card.identity, images=(), refusals=()))
