@@ -89,6 +89,7 @@ def archives(folder: Path, volume: ChestVolume) -> list[Path]:
 PARTS = {"third": Split.VALID, "fourth": Split.TEST}
 
 
+@pytest.mark.slow
 def test_patients_of_other_parts_keep_their_own_bones(tmp_path: Path) -> None:
     sources = archives(tmp_path, chest())
     counts = compose_bones(sources, tmp_path / "set", parts=PARTS, pairs=10)
@@ -104,6 +105,7 @@ def test_patients_of_other_parts_keep_their_own_bones(tmp_path: Path) -> None:
     assert bones.max() > 0.01
 
 
+@pytest.mark.slow
 def test_the_same_seed_projects_the_same(tmp_path: Path) -> None:
     sources = archives(tmp_path, chest())
     for name in ("one", "two"):

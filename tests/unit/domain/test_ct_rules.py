@@ -147,3 +147,12 @@ def test_uncertain_is_what_lies_near_a_bound_or_has_no_grade() -> None:
     assert uncertainty_of(replace(CT, doubts=("Contrast",))) == 1.0
     near = replace(CT, lungs=(lung("right lung", 24.9), lung("left lung", 0.2)))
     assert uncertainty_of(near) > uncertainty_of(CT) > 0
+
+
+def test_who_agrees_with_everything_confirms_each_pattern_and_each_lung_with_a_share() -> None:
+    unmeasured = replace(CT, lungs=(CT.lungs[0], replace(CT.lungs[1], percentage=None, grade=None)))
+    verdict = confirmed(unmeasured)
+    assert [each.side for each in verdict.lungs] == ["right lung"]
+    assert [each.pattern for each in verdict.patterns] == ["consolidation"]
+    judged = {each.judgement for each in (*verdict.lungs, *verdict.patterns)}
+    assert judged == {Judgement.CONFIRMED}

@@ -173,3 +173,14 @@ def test_the_marks_tell_of_no_two_studies_that_their_patient_is_the_same() -> No
         other.birth_date,
         other.key,
     }
+
+
+def test_names_of_one_ideograph_each_are_told_apart() -> None:
+    assert not contradictions(said(name="王^伟"), said(name="王^伟"))
+    assert contradictions(said(name="王^伟"), said(name="王^芳")) == {PatientAttribute.NAME}
+
+
+@pytest.mark.parametrize("birth", ["1960", "196001", "19600000", "19600100", "00000000", ""])
+def test_a_part_of_a_date_is_no_birth_date(birth: str) -> None:
+    assert said(birth=birth).birth_date == ""
+    assert bool(said(birth=birth).birth_year) is birth.startswith("1960")

@@ -105,6 +105,23 @@ def test_a_description_of_both_views_or_of_a_position_contradicts_no_view(text: 
     assert contradiction_of(header) == ""
 
 
+@pytest.mark.parametrize(
+    ("position", "code", "said"),
+    [
+        ("PA", "399173006", "view position PA, view code LL"),
+        ("RL", "272479007", "view position RL, view code PA"),
+        ("PA", "272479007", ""),
+        ("PA", "399033003", ""),  # frontal
+        ("", "399173006", ""),
+        ("PA", "nothing known", ""),
+    ],
+)
+def test_a_view_code_contradicts_another_view_position(position: str, code: str, said: str) -> None:
+    view = CodedValue(value=code, scheme="SCT", meaning="")
+    found = contradiction_of(an_instance(view_position=position, view=view).header)
+    assert found == (f"The header contradicts itself: {said}." if said else "")
+
+
 def test_coronal_is_not_the_heart() -> None:
     head = an_instance(body_part_examined="HEAD", series_description="COR 3mm")
     assert contradiction_of(head.header) == ""

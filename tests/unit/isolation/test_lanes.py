@@ -205,6 +205,7 @@ def test_other_work_goes_on_beside_what_hangs(lanes: Lanes[HostileDesk], folder:
     assert not hangs.is_alive()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not tell")
 def test_work_that_a_busy_machine_keeps_from_the_processor_is_not_blamed(tmp_path: Path) -> None:
     """Its deadline is of its own time: what others take of the processor does not count."""

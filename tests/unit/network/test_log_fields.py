@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dicom_node.network.logs import ForwardingHandler, fields, replay
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_a_value_stays_on_its_line_and_within_its_field(value: str) -> None:
     line = fields(calling_ae=value, reason="x")

@@ -11,7 +11,7 @@ from pydicom.tag import Tag
 from dicom_node.query.errors import UnusableQueryError
 from dicom_node.query.matching import DatasetEntity, Key, matches
 from dicom_node.query.moments import interval, is_moment
-from dicom_node.query.reading import read_identifier
+from dicom_node.query.reading import MOST_KEYS, Rules, read_identifier
 
 
 def dataset(**values: object) -> Dataset:
@@ -186,3 +186,43 @@ def test_what_cannot_be_matched_is_refused_before_anything_is_sent() -> None:
     for nonsense in ("2026-01-01", "20261301", "yesterday"):
         with pytest.raises(UnusableQueryError):
             interval(nonsense)
+
+
+def test_a_sequence_whose_item_asks_for_nothing_matches_what_has_none() -> None:
+    asks_nothing = Sequence([dataset(Modality="", ScheduledStationAETitle="*")])
+    assert agrees(Dataset(), ScheduledProcedureStepSequence=asks_nothing)
+
+
+def test_as_many_keys_as_are_allowed_are_read_and_not_one_more() -> None:
+    def asked(count: int) -> Dataset:
+        """Ask by one key, and by others within one sequence."""
+        item = Dataset()
+        for number in range(count - 2):
+            item.add_new((0x0009, 0x1001 + number), "LO", "A")
+        return dataset(PatientID="A", ScheduledProcedureStepSequence=Sequence([item]))
+
+    (_, within) = read_identifier(asked(MOST_KEYS)).keys
+    assert len(within.keys) == MOST_KEYS - 2
+    with pytest.raises(UnusableQueryError, match=f"more than {MOST_KEYS} keys"):
+        read_identifier(asked(MOST_KEYS + 1))
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "found"),
+    [
+        ("20260102", "0400", False),
+        ("20260102", "1000", True),
+        ("20260103", "0400", True),
+        ("20260104", "0600", True),
+        ("20260104", "1200", False),
+        ("20260103", "", False),
+        ("", "1200", False),
+    ],
+)
+def test_ranges_of_date_and_time_are_one_range_where_that_was_negotiated(
+    date: str, time: str, *, found: bool
+) -> None:
+    """PS3.4 Section C.2.2.2.5: from 10 o'clock on the 2nd to 6 o'clock on the 4th."""
+    asked = dataset(StudyDate="20260102-20260104", StudyTime="1000-0600")
+    have = DatasetEntity(dataset(StudyDate=date, StudyTime=time))
+    assert matches(have, read_identifier(asked, Rules(combined=True)).conditions) is found

@@ -97,6 +97,7 @@ def test_what_a_person_wrote_and_what_nobody_knows_stays() -> None:
 REMARKS = ("Measured by hand: 2.5 cm", "No finding", "Device: pacemaker", "2.5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", OTHERS)
 @pytest.mark.parametrize("remark", REMARKS)
 def test_a_verified_report_is_said_but_for_what_its_reader_typed(

@@ -103,6 +103,7 @@ def said(request: pytest.FixtureRequest, stores: Repositories) -> Iterator[dict[
     stores.users.set_reads_first("ada", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PLACES)
 def test_nothing_tells_what_the_model_found(said: dict[str, list[str]], path: str) -> None:
     before, after = said[path]
