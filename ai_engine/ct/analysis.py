@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from pydicom import Dataset
 
 from ai_engine.ct.air import air_inside
+from ai_engine.ct.body_axes import require_upright
 from ai_engine.ct.cautions import Measurements, find_cautions
 from ai_engine.ct.chest_part import chest_levels
+from ai_engine.ct.continuity import require_continuous, with_body
 from ai_engine.ct.explanation import explain, slice_ranges
 from ai_engine.ct.grid import reduce_volume
 from ai_engine.ct.high_attenuation import HighAttenuation
+from ai_engine.ct.hounsfield_scale import require_hounsfield
 from ai_engine.ct.inhomogeneity import measure
 from ai_engine.ct.key_slices import largest_areas, select_key_slices
 from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks, find_lungs, find_lungs_on
@@ -52,18 +56,30 @@ def analyse_volume(
     Raises
     ------
     CtRefusedError
-        If there are no lungs in it.
+        If there are no lungs in it, or it is no body whose slices go on from each other as stated.
     """
-    grid = reduce_volume(volume)
+    body = with_body(volume)
+    seen = volume.part(body)
+    grid = reduce_volume(seen)
+    require_hounsfield(grid)
     air = air_inside(grid)
-    slices = grid.slices_of(chest_levels(grid, air), len(volume.hounsfield))
-    chest = volume.part(slices)
-    if chest is volume:
-        lungs = find_lungs_on(grid, air, volume, threads=threads)
+    slices = grid.slices_of(chest_levels(grid, air), len(seen.hounsfield))
+    chest = seen.part(slices)
+    if chest is seen:
+        lungs = find_lungs_on(grid, air, seen, threads=threads)
     else:
         lungs = find_lungs(chest, threads=threads)
+    first, levels = body.start + slices.start, _levels(lungs, len(chest.hounsfield))
+    require_continuous(chest.part(levels), first + levels.start)
+    require_upright(lungs)
     analysis = _analysed(chest, lungs, source or HighAttenuation(), threads)
-    return placed(analysis, volume.geometry, slices.start)
+    return placed(analysis, volume.geometry, first)
+
+
+def _levels(lungs: LungMasks, count: int) -> range:
+    """The slices, of ``count``, from the lungs' first to their last."""
+    levels = np.flatnonzero((lungs.coarse_labels > 0).any(axis=(1, 2)))
+    return lungs.grid.slices_of(range(int(levels[0]), int(levels[-1]) + 1), count)
 
 
 def _analysed(volume: CtVolume, lungs: LungMasks, source: MaskSource, threads: int) -> CtAnalysis:

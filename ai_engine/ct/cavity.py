@@ -34,7 +34,8 @@ LASTING = 0.5
 class Cavity:
     """The airless parts of the right and the left lung on the coarse grid, and the chest's walls.
 
-    ``thorax`` is on its own grid, turned so that columns grow to the left and rows to the back.
+    ``thorax`` is on its own grid, turned so that columns grow to the left and rows to the back;
+    ``lungs`` are the right and the left one on that grid, airless parts included.
     ``rinds`` are mm between the ribs and the aerated right and left lung, the usual distance;
     ``ends`` say whether these end at a level, as no diaphragm does.
     ``is_unsure`` where something dense was seen in one sampling of thick slices and not in the
@@ -44,6 +45,7 @@ class Cavity:
     right: Mask
     left: Mask
     thorax: Thorax
+    lungs: tuple[Mask, Mask]
     rinds: tuple[float, float]
     ends: tuple[bool, bool]
     is_unsure: bool
@@ -101,6 +103,7 @@ def find_cavity(
         right=right,
         left=left & ~right,
         thorax=thorax,
+        lungs=(small[0] | (found[0] > INSIDE), small[1] | (found[1] > INSIDE)),
         rinds=rinds,
         ends=airless.ends,
         is_unsure=not all(sure),

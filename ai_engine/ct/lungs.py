@@ -81,7 +81,10 @@ def find_lungs_on(grid: CoarseGrid, air: Mask, volume: CtVolume, *, threads: int
     aerated = separate(grid, air & ~airways & ~gas.mask, left_is_high=volume.geometry.left_is_high)
     either = aerated[0] | aerated[1]
     if np.count_nonzero(either) * grid.voxel_ml < LEAST_LUNGS_ML:
-        detail = f"less than {LEAST_LUNGS_ML:g} ml of lung found; send a chest CT"
+        detail = (
+            f"less than {LEAST_LUNGS_ML:g} ml of aerated lung found: these are no slices of a "
+            "chest, or the lungs hold hardly any air"
+        )
         raise CtRefusedError(CtRefusalReason.NO_LUNGS, detail)
     closed = close_lungs(aerated, airways | gas.mask, grid)
     hilum = find_hilum(closed, either, airways, gas.cavities, grid)

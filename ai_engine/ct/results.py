@@ -68,7 +68,19 @@ class Caution(StrEnum):
 
     CUT_OFF = "The lungs are not wholly inside the scan; volumes are of the imaged part."
     CONTRAST = "A contrast agent is stated; it raises attenuation and thus the percentages."
+    CONTRAST_SEEN = (
+        "Heart or great vessels are as dense as with a contrast agent, though none is stated; it "
+        "raises attenuation and thus the percentages."
+    )
+    HEART_RIGHT = (
+        "The heart lies on the right: mirrored images, the heart's own place, or disease that has "
+        "moved it; right and left lung may be the wrong way round."
+    )
     THICK = "Slices are more than 3 mm apart; small lesions may be missed."
+    NOISY = (
+        "Noise is high, as of a very low dose or a sharp kernel: what is found may be noise, and "
+        "what is faint may be lost in it."
+    )
     NOT_INFLATED = (
         "Mean lung attenuation is high: little inspiration or widespread disease; "
         "the percentages may be too high."
@@ -141,7 +153,13 @@ class Caution(StrEnum):
     @property
     def forbids_grade(self) -> bool:
         """Whether no grade can be given: what was measured may not be all there is."""
-        return self not in {Caution.CONTRAST, Caution.THICK, Caution.DARK, Caution.SOLID_BORDER}
+        return self not in {
+            Caution.CONTRAST,
+            Caution.CONTRAST_SEEN,
+            Caution.THICK,
+            Caution.DARK,
+            Caution.SOLID_BORDER,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,12 @@ CAUTIONS = MappingProxyType(
     {
         Caution.CUT_OFF: Code("C-CUT-OFF", PRIVATE_SCHEME, "Lungs cut off by the scan"),
         Caution.CONTRAST: Code("C-CONTRAST", PRIVATE_SCHEME, "Contrast agent"),
+        Caution.CONTRAST_SEEN: Code(
+            "C-CONTRAST-SEEN", PRIVATE_SCHEME, "Contrast agent seen, none stated"
+        ),
+        Caution.HEART_RIGHT: Code("C-HEART-RIGHT", PRIVATE_SCHEME, "Heart on the right"),
         Caution.THICK: Code("C-THICK", PRIVATE_SCHEME, "Thick slices"),
+        Caution.NOISY: Code("C-NOISE", PRIVATE_SCHEME, "Much noise"),
         Caution.NOT_INFLATED: Code(
             "C-NOT-INFLATED", PRIVATE_SCHEME, "Little inspiration or widespread disease"
         ),

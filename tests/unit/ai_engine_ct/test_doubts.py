@@ -1,5 +1,7 @@
 """Where no grade may be given, and what is said instead."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from ai_engine.ct.analysis import analyse_volume
 from ai_engine.ct.cautions import DARK_SHARE
 from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.lungs import find_lungs
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.results import Caution, CtAnalysis, Severity
 from ai_engine.ct.surface_edge import late_beginning
 from ai_engine.ct.testing import BODY, LEFT_LUNG, TISSUE, TRACHEA, Ellipsoid, phantom
@@ -62,7 +65,35 @@ def test_a_surface_over_a_dark_core_is_not_hazy() -> None:
 def test_noise_makes_no_lung_dark() -> None:
     """A tenth of its voxels lies below -950 HU by noise alone."""
     analysis = analyse_volume(phantom(noise=80.0))
-    assert analysis.cautions == ()
+    assert analysis.cautions == (Caution.NOISY,)
+    assert {row.severity for row in analysis.measurements} == {None}
+
+
+@pytest.mark.parametrize(("hounsfield", "is_seen"), [(60, False), (200, True)])
+def test_contrast_agent_that_no_header_states_is_seen(hounsfield: int, is_seen: bool) -> None:
+    heart = Ellipsoid(centre=(20, -30, 0), radii=(45, 35, 25), hounsfield=hounsfield)
+    analysis = analyse_volume(phantom(heart))
+    assert (Caution.CONTRAST_SEEN in analysis.cautions) is is_seen
+    assert analysis.measurements[2].severity is Severity.GRADE_1
+
+
+def test_values_beside_the_hounsfield_scale_are_refused() -> None:
+    """As with another rescale intercept: lung would be haze."""
+    volume = phantom()
+    moved = dataclasses.replace(volume, hounsfield=volume.hounsfield + np.int16(150))
+    with pytest.raises(CtRefusedError) as caught:
+        analyse_volume(moved)
+    assert caught.value.reason is CtRefusalReason.NO_HOUNSFIELD_UNITS
+
+
+def test_lungs_are_cut_off_where_slices_without_an_image_begin() -> None:
+    values = phantom().hounsfield.copy()
+    values[:35] = -1024
+    analysis = analyse_volume(dataclasses.replace(phantom(), hounsfield=values))
+    assert Caution.CUT_OFF in analysis.doubts
+    assert analysis.geometry.shape[0] == len(values)
+    assert not (analysis.right_lung.unpack() | analysis.left_lung.unpack())[:35].any()
+    assert "Slices 36 to 100 of 100" in analysis.corrections[-1]
 
 
 @pytest.mark.parametrize("side", [-75, 75])

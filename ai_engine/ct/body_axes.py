@@ -1,0 +1,102 @@
+"""Whether the body lies in the images as the header says: head up, spine behind, heart on the left.
+
+Image Position and Image Orientation (PS3.3 C.7.6.2.1.1) decide which lung is the right one, where
+its base is looked for and where the heart is. Where pixels were turned and not the header, or the
+header and not the pixels, every figure would be of the wrong place.
+"""
+
+import numpy as np
+
+from ai_engine.ct.closing import between
+from ai_engine.ct.lungs import LungMasks
+from ai_engine.ct.morphology import Mask, remove_thin
+from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.thorax import BONE, SPINE, TISSUE
+
+VERTEBRA = 6.0
+NEARLY_ALL = 0.9
+"""mm of radius from which bone at the midline is as thick as vertebrae, and part of the slices
+above and below the heart that a spine lies in: no heart and no vessel does."""
+
+BEGINS = 0.3
+ENDS = 0.9
+"""Parts of the lungs' height from their top between which the windpipe neither begins in a chest
+that stands upright nor ends in one that does not."""
+
+ABOVE_HEART = 15.0
+LOWEST = 0.8
+"""mm above the carina, and part of the lungs' height, above and below which no heart full of
+contrast agent looks like a spine in front."""
+
+HEART = (40.0, 80.0)
+"""mm below the carina between which the heart is looked at."""
+
+TO_THE_RIGHT = 0.55
+"""Part of heart and mediastinum there that lies right of the spine, from which the heart is on the
+right: 0.30 to 0.42 in six chests, so that their mirror images have 0.58 and more."""
+
+
+def require_upright(lungs: LungMasks) -> None:
+    """Refuse a chest that stands on its head or has its spine in front.
+
+    Raises
+    ------
+    CtRefusedError
+        If it does.
+    """
+    if _stands_on_its_head(lungs):
+        detail = "the windpipe lies at the lungs' lower end; head and feet are stated in reverse"
+        raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
+    if _has_its_spine_in_front(lungs):
+        detail = "the spine lies in front of the lungs; front and back are stated in reverse"
+        raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
+
+
+def has_heart_on_the_right(lungs: LungMasks) -> bool:
+    """Whether what lies between the lungs at the heart's height lies right of the spine."""
+    thorax = lungs.cavity.thorax
+    if thorax.carina is None:
+        return False
+    begin, end = (thorax.carina + thorax.levels(reach) for reach in HEART)
+    right, left = (side[begin:end] for side in lungs.cavity.lungs)
+    if not (right.any() and left.any()):
+        return False
+    heart = between(right, left) & (thorax.grid.hounsfield[begin:end] > TISSUE)
+    heart &= in_front(right | left)
+    is_right = np.broadcast_to(thorax.away[begin:end] < 0, heart.shape)
+    total = np.count_nonzero(heart)
+    return bool(total > 0 and np.count_nonzero(heart & is_right) > TO_THE_RIGHT * total)
+
+
+def _stands_on_its_head(lungs: LungMasks) -> bool:
+    tubes = np.flatnonzero(lungs.airways.any(axis=(1, 2)))
+    levels = np.flatnonzero((lungs.coarse_labels > 0).any(axis=(1, 2)))
+    if not len(tubes):
+        return False
+    first, last = (np.quantile(levels[[0, -1]], part) for part in (BEGINS, ENDS))
+    return bool(tubes[0] > first and tubes[-1] >= last)
+
+
+def _has_its_spine_in_front(lungs: LungMasks) -> bool:
+    """Whether bone as thick as vertebrae lies in front alone, above the heart and below it."""
+    thorax = lungs.cavity.thorax
+    either = lungs.cavity.lungs[0] | lungs.cavity.lungs[1]
+    levels = np.flatnonzero(either.any(axis=(1, 2)))
+    if thorax.carina is None or thorax.carina - thorax.levels(ABOVE_HEART) <= levels[0]:
+        return False
+    thick = remove_thin(thorax.grid.hounsfield > BONE, VERTEBRA, thorax.grid.spacing)
+    spine = thick & (np.abs(thorax.away) <= SPINE)
+    low = int(levels[0] + LOWEST * (levels[-1] - levels[0]))
+    upper = slice(int(levels[0]), thorax.carina - thorax.levels(ABOVE_HEART))
+    lower = slice(low, int(levels[-1]) + 1)
+    front = in_front(either)
+    before, behind = (np.count_nonzero(spine & place, axis=(1, 2)) > 0 for place in (front, ~front))
+    is_before = all(np.mean(before[part]) >= NEARLY_ALL for part in (upper, lower))
+    return bool(is_before and np.mean(behind[upper]) <= 1 - NEARLY_ALL)
+
+
+def in_front(lungs: Mask) -> Mask:
+    """The rows in front of the lungs' middle: (1, rows, 1)."""
+    rows = np.arange(lungs.shape[1])
+    middle = np.average(rows, weights=lungs.sum(axis=(0, 2)))
+    return np.asarray(rows < middle)[None, :, None]
