@@ -185,7 +185,8 @@ def test_a_late_image_leads_to_a_successor_that_names_its_predecessor(
     assert second.SeriesInstanceUID == first.SeriesInstanceUID
 
 
-def test_an_ae_title_is_effective_in_a_running_node(node: RunningNode) -> None:
+def test_an_ae_title_is_effective_in_a_running_node(shared_hospital: Hospital) -> None:
+    node = shared_hospital.node
     refused = echoscu(node.peer, calling="NEWCOMER")
     assert refused.returncode != 0
     assert "Calling AE Title Not Recognized" in refused.stdout + refused.stderr

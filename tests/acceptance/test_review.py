@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 
+from dicom_node.domain.review.queue import ItemFilter
 from dicom_node.domain.review.review import ReviewState
 from dicom_node.domain.warehouse import Verification
 from sr_templates.report_reading import predecessors_of
@@ -19,27 +20,33 @@ pytestmark = pytest.mark.peer
 _PASSWORD = "correct horse battery"  # noqa: S105 - of a test's own user
 
 
-def _decided(hospital: Hospital, *options: str) -> tuple[str, Dataset]:
+def _decided(hospital: Hospital, folder: Path, *options: str, by: str) -> tuple[str, Dataset]:
     """Send a study, decide its item by the command line; return the item and the AI's report."""
     node = hospital.node
-    done = dcmsend(node.peer, [_chest()], calling=MODALITY)
+    path = hospital.fresh(_chest(), folder)
+    done = dcmsend(node.peer, [path], calling=MODALITY)
     assert done.returncode == 0, done.stderr
     (report,), _ = hospital.wait_for_reports()
     repositories = node.repositories()
-    (item,) = node.wait_for("an item to wait", lambda: repositories.review_queue().items().items)
+    wanted = ItemFilter(study_instance_uid=report.StudyInstanceUID)
+    (item,) = node.wait_for(
+        "an item to wait", lambda: repositories.review_queue().items(wanted).items
+    )
     repositories.close()
     node.environment["DICOM_NODE_NEW_PASSWORD"] = _PASSWORD
-    added = node.run("users", "add", "ada", "--role", "expert", "--title", "Expert^Ada")
+    title = f"Expert^{by.title()}"
+    added = node.run("users", "add", by, "--role", "expert", "--title", title)
     assert added.returncode == 0, added.stderr
-    decided = node.run("review", "decide", item.item_id, "--as", "ada", *options)
+    decided = node.run("review", "decide", item.item_id, "--as", by, *options)
     assert "Decided." in decided.stdout, decided.stderr
     return item.item_id, report
 
 
 def test_a_confirmed_study_is_verified_in_the_pacs_and_filed_under_its_device(
-    hospital: Hospital, tmp_path: Path
+    shared_hospital: Hospital, tmp_path: Path
 ) -> None:
-    item_id, ai_report = _decided(hospital, "--confirm", "--comment", "Agreed")
+    hospital = shared_hospital
+    item_id, ai_report = _decided(hospital, tmp_path, "--confirm", "--comment", "Agreed", by="ada")
     reports, _ = hospital.wait_for_reports(2)
     (verified,) = [each for each in reports if each.VerificationFlag == "VERIFIED"]
     assert predecessors_of(verified) == (ai_report.SOPInstanceUID,)
@@ -62,8 +69,12 @@ def test_a_confirmed_study_is_verified_in_the_pacs_and_filed_under_its_device(
     repositories.close()
 
 
-def test_a_rejected_result_is_rejected_in_the_pacs(hospital: Hospital, tmp_path: Path) -> None:
-    item_id, ai_report = _decided(hospital, "--reject-result", "--comment", "Wrong patient")
+def test_a_rejected_result_is_rejected_in_the_pacs(
+    shared_hospital: Hospital, tmp_path: Path
+) -> None:
+    hospital = shared_hospital
+    why = ("--reject-result", "--comment", "Wrong patient")
+    item_id, ai_report = _decided(hospital, tmp_path, *why, by="bert")
 
     def arrived() -> list[Dataset]:
         return [each for each in hospital.objects() if each.Modality == "KO"]
