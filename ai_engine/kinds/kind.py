@@ -92,3 +92,8 @@ class ModelKind:
     tunable: frozenset[str] = frozenset()
     is_calibrated: bool = False
     is_exported: bool = False
+
+    @property
+    def sees_ranks(self) -> bool:
+        """Whether its models are given ranks as a second channel where their card says so."""
+        return any("ranks_beside" in spec.reads for spec in self.training.values())

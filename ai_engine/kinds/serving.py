@@ -21,10 +21,16 @@ def require_reportable(card: ModelCard, registry: ModelRegistry) -> None:
         If a model that makes one of its channels isn't installed.
     ModelFolderError
         If a label has no code although the kind reports findings, the card lacks what its kind
-        needs, a figure that a label would be earned by cannot be, or a channel's model has other
-        weights.
+        needs, a figure that a label would be earned by cannot be, a channel's model has other
+        weights, or the card names ranks that its kind would not show it.
     """
-    if kind_of(card).has_findings:
+    kind = kind_of(card)
+    if card.ranks_beside and not kind.sees_ranks:
+        raise ModelFolderError(
+            f"{card.folder}: ranks_beside is set, and models of kind {card.kind!r} are given no "
+            "ranks as a second channel; take it out of the card"
+        )
+    if kind.has_findings:
         require_codes(card)
         require_sound_figures(card)
     require_channels(card, registry)

@@ -44,16 +44,24 @@ def show_all(context: typer.Context, as_json: AsJson = False) -> None:
     """List every model and version; the active ones are marked."""
     run = invocation(context)
     cards = run.model_cards()
+    installed = {(card.name, card.version) for card in cards.registry.cards()}
+    missing = sorted(cards.versions.items() - installed)
     if as_json:
-        write_json(
+        found = [
             {
                 **plain(card.identity),
                 "kind": card.kind,
                 "active": cards.versions.get(card.name) == card.version,
+                "installed": True,
                 "research_only": card.research_only,
             }
             for card in cards.registry.cards()
-        )
+        ]
+        lost = [
+            {"name": name, "version": version, "active": True, "installed": False}
+            for name, version in missing
+        ]
+        write_json([*found, *lost])
         return
     table = Table("", "Model", "Version", "Weights", "What it is", box=None)
     for card in cards.registry.cards():
@@ -66,8 +74,7 @@ def show_all(context: typer.Context, as_json: AsJson = False) -> None:
             identity.weights_digest[:12],
             identity.title,
         )
-    installed = {(card.name, card.version) for card in cards.registry.cards()}
-    for name, version in sorted(cards.versions.items() - installed):
+    for name, version in missing:
         table.add_row("✗", name, version, "", "not installed: promote another version")
     run.console.print(table)
 

@@ -105,6 +105,24 @@ def test_findings_without_codes_are_refused_before_the_first_study() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        *(("classifier", True), ("triage", True)),
+        *(("network", False), ("service", False), ("detector", False)),
+    ],
+)
+def test_ranks_that_a_kind_would_not_show_are_refused(kind: str, shown: bool) -> None:
+    """A card that asks for them is not served without them."""
+    card = dataclasses.replace(ModelRegistry().card(CHEST_MODEL, "4.0.0"), kind=kind)
+    assert card.ranks_beside
+    if shown:
+        require_reportable(card, ModelRegistry())
+    else:
+        with pytest.raises(ModelFolderError, match=f"models of kind '{kind}' are given no ranks"):
+            require_reportable(card, ModelRegistry())
+
+
+@pytest.mark.parametrize(
     "recipe", ["paper1-rsna", "paper4-xception", "paper2-type", "paper2-xray-or-not"]
 )
 def test_the_papers_classes_have_codes_and_still_exclude_each_other(recipe: str) -> None:

@@ -60,6 +60,11 @@ def test_an_active_version_that_is_no_longer_installed_is_listed(tmp_path: Path)
     )
     listed = CliRunner().invoke(application, ["--config", str(config), "models", "list"])
     assert re.search(r"✗\s+chest-radiograph\s+0\.9\.0.*promote another", listed.output)
+    as_json = CliRunner().invoke(application, ["--config", str(config), "models", "list", "--json"])
+    rows = json.loads(as_json.output)
+    assert [row for row in rows if not row["installed"]] == [
+        {"name": "chest-radiograph", "version": "0.9.0", "active": True, "installed": False}
+    ]
     shown = CliRunner().invoke(
         application, ["--config", str(config), "models", "show", "chest-radiograph"]
     )
