@@ -4,9 +4,11 @@
     masks/study_0255_mask.nii.gz                                    (50 of the CT-1 studies)
 
     split.csv                                                       (ours, may be absent)
+    lungs/study_0255_lungs.nii.gz                                   (ours, may be absent)
 
 ``split.csv`` (study, part) says which studies are trained, validated and tested on where several
-are of one patient, as in sets that are drawn up here.
+are of one patient, as in sets that are drawn up here; its column ``source`` parts figures. Lungs
+are there for a baseline that needs them: what is dense within.
 
 The folder is the grade: CT-0 no pneumonia, CT-1 to CT-4 up to 25, 50, 75 and 100 % of the lungs.
 Source: Morozov, Andreychenko et al., arXiv 2005.06465. Reading NIfTI needs nibabel, which the
@@ -19,6 +21,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +36,7 @@ GRADES = 5
 STUDY = re.compile(r"(study_\d+)\.nii(\.gz)?")
 SPLIT = "split.csv"
 MASK = re.compile(r"(study_\d+)_mask\.nii(\.gz)?")
+LUNGS = re.compile(r"(study_\d+)_lungs\.nii(\.gz)?")
 
 SHARES = (0.8, 0.1)
 """Parts of the studies to train on and to validate with; the rest is tested on (section 5.5)."""
@@ -45,7 +49,9 @@ FEWEST = 3
 class MosMedStudy:
     """One study: ``grade`` is 0 to 4, ``mask_path`` None where no lesions were drawn.
 
-    ``part`` is the part that ``split.csv`` puts it into; None without that file.
+    ``part`` is the part that ``split.csv`` puts it into, None without that file; ``source`` is
+    where its masks come from, empty where all are of one kind. ``lungs_path`` is None where no
+    lungs lie beside it.
     """
 
     name: str
@@ -53,6 +59,8 @@ class MosMedStudy:
     path: Path
     mask_path: Path | None
     part: Split | None = None
+    source: str = ""
+    lungs_path: Path | None = None
 
 
 def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
@@ -67,11 +75,8 @@ def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
         raise DatasetError(
             f"{folder}: no folder 'studies' with CT-0 to CT-4; name the unpacked set"
         )
-    masks = {
-        found.group(1): path
-        for path in sorted((folder / "masks").glob("*"))
-        if (found := MASK.fullmatch(path.name))
-    }
+    masks = _by_study(folder / "masks", MASK)
+    lungs = _by_study(folder / "lungs", LUNGS)
     parts = _stated_parts(folder / SPLIT)
     studies: dict[str, MosMedStudy] = {}
     for grade in range(GRADES):
@@ -87,7 +92,8 @@ def read_mosmed(folder: Path) -> tuple[MosMedStudy, ...]:
                 grade=grade,
                 path=path,
                 mask_path=masks.get(name),
-                part=parts.get(name),
+                lungs_path=lungs.get(name),
+                **parts.get(name, {}),
             )
     if not studies:
         raise DatasetError(f"{folder}/studies: no study_NNNN.nii.gz in CT-0 to CT-4")
@@ -129,12 +135,23 @@ def split_studies(studies: Sequence[MosMedStudy]) -> dict[Split, tuple[MosMedStu
     }
 
 
-def _stated_parts(path: Path) -> dict[str, Split]:
+def _by_study(folder: Path, named: re.Pattern[str]) -> dict[str, Path]:
+    return {
+        found.group(1): path
+        for path in sorted(folder.glob("*"))
+        if (found := named.fullmatch(path.name))
+    }
+
+
+def _stated_parts(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            return {row["study"]: Split(row["part"]) for row in csv.DictReader(lines)}
+            return {
+                row["study"]: {"part": Split(row["part"]), "source": row.get("source") or ""}
+                for row in csv.DictReader(lines)
+            }
     except (KeyError, ValueError) as error:
         raise DatasetError(
             f"{path}: needs the columns study and part (train, valid or test): {error}"
@@ -176,6 +193,17 @@ def load_mask(study: MosMedStudy) -> Mask | None:
         If the file isn't a NIfTI volume.
     """
     return None if study.mask_path is None else _load(study.mask_path)[0] > 0.5
+
+
+def load_lungs(study: MosMedStudy) -> Mask | None:
+    """The lungs that lie beside a study, bool like the volume; None without.
+
+    Raises
+    ------
+    DatasetError
+        If the file isn't a NIfTI volume.
+    """
+    return None if study.lungs_path is None else _load(study.lungs_path)[0] > 0.5
 
 
 def _load(path: Path) -> tuple[npt.NDArray[np.float32], tuple[float, float, float]]:

@@ -23,7 +23,7 @@ SEGMENTER = ModelKind(
             reads=EVERY
             | CHOSEN
             | of_table("augmentation", "rotation", "zoom", "shift")
-            | {"labels", "steps_per_epoch"},
+            | {"labels", "steps_per_epoch", "patch"},
             needs=ONE_STAGE,
             architectures=("xnet", "xnet_quarter"),
         )

@@ -20,6 +20,7 @@ from pydicom.errors import InvalidDicomError
 from ai_engine.ct.dataset import SPLIT, MosMedStudy, load_volume
 from ai_engine.ct.lungs import find_lungs
 from ai_engine.ct.morphology import Mask
+from ai_engine.ct.outlined_slices import OutlinedSlice, read_outlined, varied
 from ai_engine.ct.refusal import CtRefusedError
 from ai_engine.ct.synthetic import Spacing, with_lesions, without_lesions
 from ai_engine.ct.volume import CtVolume, read_volume
@@ -31,6 +32,16 @@ SIDE = 256
 
 MARGIN = 3
 """Slices that are kept above and below the lungs."""
+
+DRAWN, OUTLINED = "drawn lesions", "outlined lesions"
+"""Where masks come from: lesions that were put into a scan, or real ones."""
+
+SLICE_SPACING = (8.0, 1.0, 1.0)
+"""mm that single slices are written with: nobody states theirs, and nothing is read from it."""
+
+
+Row = tuple[str, Split, str, str]
+"""Study, part, patient and source, as ``split.csv`` holds them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -49,6 +60,8 @@ def compose_lesions(
     parts: Mapping[str, Split],
     copies: int,
     seed: int = 1,
+    slices: Path | None = None,
+    slice_copies: int = 12,
 ) -> Mapping[Split, int]:
     """Write ``copies`` of each volume with lesions, and one without; count those of each part.
 
@@ -62,6 +75,10 @@ def compose_lesions(
         The part of each patient; of those that are not named, the training part.
     seed
         Of what is drawn: the same gives the same set.
+    slices
+        Folder of single slices on which real lesions were outlined (`.outlined_slices`).
+    slice_copies
+        Varied copies of each such slice to train on; the others are taken as they are.
 
     Raises
     ------
@@ -70,9 +87,8 @@ def compose_lesions(
         there is no volume of, or a part is left empty.
     """
     given = part_of_each(sources, out, parts)
-    for folder in ("studies/CT-0", "studies/CT-1", "masks"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    rows: list[tuple[str, Split, str]] = []
+    _make_folders(out)
+    rows: list[Row] = []
     for at, (path, patient, part) in enumerate(given):
         chest = read_chest(path)
         for copy in range(copies + 1):
@@ -80,12 +96,44 @@ def compose_lesions(
             _write_copy(
                 chest, out, name, np.random.default_rng((seed, at, copy)), ill=copy < copies
             )
-            rows.append((name, part, patient))
+            rows.append((name, part, patient, DRAWN))
+    if slices is not None:
+        rows += add_slices(slices, out, after=len(rows), copies=slice_copies, seed=seed)
     with (out / SPLIT).open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
-        table.writerow(("study", "part", "patient"))
+        table.writerow(("study", "part", "patient", "source"))
         table.writerows(rows)
     return {part: sum(row[1] is part for row in rows) for part in Split}
+
+
+def add_slices(slices: Path, out: Path, *, after: int, copies: int, seed: int) -> list[Row]:
+    """Write single slices with outlined lesions as studies; their rows of ``split.csv``.
+
+    Parameters
+    ----------
+    after
+        How many studies the set holds already.
+    copies
+        Varied copies of each slice to train on; the others are taken as they are.
+
+    Raises
+    ------
+    DatasetError
+        If a slice can't be used.
+    """
+    _make_folders(out)
+    rows = []
+    for at, one in enumerate(read_outlined(slices), start=after + 1):
+        name = f"study_{at:04}"
+        many = copies if one.part is Split.TRAIN else 0
+        _write_slices(one, out, name, np.random.default_rng((seed, at)), many)
+        rows.append((name, one.part, one.name, OUTLINED))
+    return rows
+
+
+def _make_folders(out: Path) -> None:
+    for folder in ("studies/CT-0", "studies/CT-1", "masks", "lungs"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
 
 
 def part_of_each(
@@ -221,8 +269,30 @@ def _write_copy(
     else:
         made = without_lesions(chest.hounsfield, chest.lungs, rng)
         mask = np.zeros(chest.lungs.shape, bool)
-    write_volume(made, chest.spacing, out / "studies" / f"CT-{int(ill)}" / f"{name}.nii.gz")
-    write_volume(mask.astype(np.uint8), chest.spacing, out / "masks" / f"{name}_mask.nii.gz")
+    study = ChestVolume(hounsfield=made, lungs=chest.lungs, spacing=chest.spacing)
+    _write_study(out, name, study, mask, grade=int(ill))
+
+
+def _write_slices(
+    found: OutlinedSlice, out: Path, name: str, rng: np.random.Generator, copies: int
+) -> None:
+    """Write a slice, and varied copies of it, as one study."""
+    planes = [found, *(varied(found, rng) for _ in range(copies))]
+    hounsfield, mask, lungs = (
+        np.stack([getattr(plane, kind) for plane in planes])
+        for kind in ("hounsfield", "lesions", "lungs")
+    )
+    study = ChestVolume(hounsfield=hounsfield, lungs=lungs, spacing=SLICE_SPACING)
+    _write_study(out, name, study, mask, grade=1)
+
+
+def _write_study(out: Path, name: str, chest: ChestVolume, mask: Mask, *, grade: int) -> None:
+    for values, place in (
+        (chest.hounsfield, f"studies/CT-{grade}/{name}.nii.gz"),
+        (mask.astype(np.uint8), f"masks/{name}_mask.nii.gz"),
+        (chest.lungs.astype(np.uint8), f"lungs/{name}_lungs.nii.gz"),
+    ):
+        write_volume(values, chest.spacing, out / place)
 
 
 def write_volume(values: npt.NDArray[Any], spacing: Spacing, path: Path) -> None:

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.ct.dataset import MosMedStudy, load_mask, load_volume
+from ai_engine.ct.dataset import MosMedStudy, load_lungs, load_mask, load_volume
+from ai_engine.ct.morphology import Mask
 from ai_engine.ct.xnet_source import network_input
 from ai_engine.errors import DatasetError
 from ai_engine.training.image_batches import epoch_order
@@ -21,12 +22,15 @@ Plane = npt.NDArray[np.generic]
 class MaskedSlices:
     """All slices of one study on the network's grid.
 
-    ``images`` are float16 (slices, size, size), 0 to 1; ``masks`` uint8 of the same shape, 0 or 1.
+    ``images`` are float16 (slices, size, size), 0 to 1; ``masks`` and ``lungs`` uint8 of the same
+    shape, 0 or 1, ``lungs`` None where none lie beside the study.
     """
 
     study: str
     images: npt.NDArray[np.float16]
     masks: npt.NDArray[np.uint8]
+    lungs: npt.NDArray[np.uint8] | None = None
+    source: str = ""
 
 
 def load_slices(study: MosMedStudy, size: int) -> MaskedSlices:
@@ -37,20 +41,28 @@ def load_slices(study: MosMedStudy, size: int) -> MaskedSlices:
     DatasetError
         If a file can't be read, or the mask is not of the study's size.
     """
-    volume, mask = load_volume(study), load_mask(study)
-    if mask is None or mask.shape != volume.hounsfield.shape:
+    volume, mask, lungs = load_volume(study), load_mask(study), load_lungs(study)
+    shape = volume.hounsfield.shape
+    if mask is None or mask.shape != shape:
         raise DatasetError(f"{study.mask_path}: not the size of its study; fetch both again")
+    if lungs is not None and lungs.shape != shape:
+        raise DatasetError(f"{study.lungs_path}: not the size of its study; make the set again")
     images = [network_input(plane, size)[..., 0] for plane in volume.hounsfield]
-    shape = (size, size)
-    masks = [
-        cv2.resize(plane.astype(np.float32), shape, interpolation=cv2.INTER_AREA) >= 0.5
-        for plane in mask
-    ]
     return MaskedSlices(
         study=study.name,
         images=np.stack(images).astype(np.float16),
-        masks=np.stack(masks).astype(np.uint8),
+        masks=_on_grid(mask, size),
+        lungs=None if lungs is None else _on_grid(lungs, size),
+        source=study.source,
     )
+
+
+def _on_grid(mask: Mask, size: int) -> npt.NDArray[np.uint8]:
+    planes = [
+        cv2.resize(plane.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA) >= 0.5
+        for plane in mask
+    ]
+    return np.stack(planes).astype(np.uint8)
 
 
 def slice_batches(
@@ -64,8 +76,19 @@ def slice_batches(
             varied_pair(study.images[index], study.masks[index], recipe.augmentation, rng)
             for study, index in (places[place] for place in chosen)
         ]
+        if recipe.patch:
+            pairs = [patch_of(*pair, recipe.patch, rng) for pair in pairs]
         images, masks = (np.stack(one)[..., np.newaxis] for one in zip(*pairs, strict=True))
         yield images, masks
+
+
+def patch_of(
+    image: FloatArray, mask: FloatArray, side: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """The same square part of a slice and of its mask."""
+    top, left = (int(rng.integers(0, length - side + 1)) for length in image.shape)
+    part = np.s_[top : top + side, left : left + side]
+    return image[part], mask[part]
 
 
 def varied_pair(

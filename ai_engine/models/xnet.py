@@ -35,6 +35,13 @@ SIZE = 160
 FILTERS = (64, 128, 256, 512)
 """Channels at each level, from full resolution down to an eighth."""
 
+MOMENTUM = 0.9
+"""Keras' 0.99 follows too slowly for trainings of a few hundred steps: what is validated would not
+be what was learned."""
+
+HEAD_NORM = "head_bn"
+"""The normalisation of both classes' scores, above which there is the soft-max alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedTraining:
@@ -96,7 +103,9 @@ def build_xnet(
     x = _up_and_join(x, half, filters[1], "13")
     x = _block(layers.UpSampling2D(2, name="up14")(x), filters[0], "conv14")
     x = layers.Conv2D(labels + 1, 1, name="head")(x)
-    x = layers.BatchNormalization(channel_axis(), name="head_bn", dtype="float32")(x)
+    x = layers.BatchNormalization(
+        channel_axis(), momentum=MOMENTUM, name=HEAD_NORM, dtype="float32"
+    )(x)
     classes = layers.Softmax(channel_axis(), name="classes", dtype="float32")(x)
     return keras.Model(image, leave_layout(classes)[..., 1:], name="xnet")
 
@@ -112,7 +121,7 @@ def build_quarter_xnet(*, labels: int = 1, size: int = SIZE, dropout: float = 0.
 
 def _block(x: Any, filters: int, name: str) -> Any:
     x = layers.Conv2D(filters, 3, padding="same", name=name)(x)
-    x = layers.BatchNormalization(channel_axis(), name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(channel_axis(), momentum=MOMENTUM, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -91,6 +91,7 @@ class Recipe:
     normalisation as the weights that a training starts from have them. A head that
     learns to attend to the lungs is drawn by ``weight_decay`` to the one that it starts from.
 
+    ``patch`` is the side of the parts of CT slices that are learned from, 0 the whole slices.
     ``folds`` cross-validates masks after training on everything; ``doubtful`` are images whose
     masks don't lie on what they show: nothing is learned from them, and figures are given with
     and without them. ``elastic`` is how far masks and images are bent, as a part of the side,
@@ -142,6 +143,7 @@ class Recipe:
     dropout: float = 0.0
     fixed_moments: bool = False
     flip_averaging: bool = True
+    patch: int = 0
     folds: int = 0
     doubtful: tuple[str, ...] = ()
     elastic: float = 0.0

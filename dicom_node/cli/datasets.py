@@ -56,17 +56,24 @@ def lesions(
     test: Annotated[list[str], typer.Option(help="Patients to test on, by file name.")],
     copies: Annotated[int, typer.Option(min=1, help="Of each volume, with other lesions.")] = 10,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 1,
+    slices: Annotated[
+        Path | None,
+        typer.Option(help="Folder of slices with outlined lesions: images, masks, split.csv."),
+    ] = None,
 ) -> None:
     """Draw lesions into chest CTs, in MosMedData's layout, to train XNet without drawn masks.
 
-    Ground glass, consolidation and nodules, with the haze and noise that tempt a threshold.
+    Ground glass, consolidation and nodules, with the haze and noise that tempt a threshold. Single
+    slices on which real lesions were outlined go into the set as well.
     """
     # NumPy, OpenCV and NIfTI: only this command pays for them.
     from ai_engine.ct.lesion_sets import compose_lesions  # noqa: PLC0415
     from ai_engine.datasets.cxr import Split  # noqa: PLC0415 - the same
 
     parts = dict.fromkeys(valid, Split.VALID) | dict.fromkeys(test, Split.TEST)
-    compose = partial(compose_lesions, volume, out, parts=parts, copies=copies, seed=seed)
+    compose = partial(
+        compose_lesions, volume, out, parts=parts, copies=copies, seed=seed, slices=slices
+    )
     _say_made(invocation(context), compose, f"Drawn into {out}", "studies")
 
 
@@ -94,6 +101,26 @@ def bones(
     parts = dict.fromkeys(valid, Split.VALID) | dict.fromkeys(test, Split.TEST)
     compose = partial(compose_bones, volume, out, parts=parts, pairs=pairs, seed=seed)
     _say_made(invocation(context), compose, f"Projected into {out}", "pairs")
+
+
+@commands.command("opacities")
+def opacities(
+    context: typer.Context,
+    masks: Annotated[
+        Path, typer.Argument(help="Radiographs with masks of opacities and lungs: images, masks.")
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the data set.", file_okay=False)],
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="A set with boxes of opacities, or of healthy images."),
+    ] = None,
+) -> None:
+    """Put boxes of opacities together, from radiologists' masks and from sets that have boxes."""
+    # NumPy, OpenCV and SciPy: only this command pays for them.
+    from ai_engine.datasets.opacity_boxes import compose_opacities  # noqa: PLC0415
+
+    compose = partial(compose_opacities, masks, others or (), out)
+    _say_made(invocation(context), compose, f"Put together in {out}", "boxes")
 
 
 def _say_made(

@@ -74,6 +74,14 @@ def varied(
     return view, moved_boxes(boxed.boxes, matrix, size)
 
 
+def moved_region(region: Region, content: Region, size: int) -> Region:
+    """A region of an image on the view of its exposed part that is served."""
+    matrix = random_affine(content, size, STILL, np.random.default_rng(0))
+    corners = np.array([(region.left, region.top), (region.right, region.bottom)]) - 0.5
+    (left, top), (right, bottom) = corners @ matrix[:, :2].T + matrix[:, 2] + 0.5
+    return Region(left=float(left), top=float(top), right=float(right), bottom=float(bottom))
+
+
 def moved_boxes(boxes: Sequence[Region], matrix: npt.NDArray[np.float64], size: int) -> FloatArray:
     """The upright boxes around boxes that were moved by a matrix of pixel centres, cut at edges."""
     kept = []

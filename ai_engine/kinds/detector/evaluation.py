@@ -78,15 +78,17 @@ def evaluate_boxes(
 
 
 def box_metrics(
-    images: Sequence[BoxedImage], label: str, threshold: float, *, split: str
+    images: Sequence[BoxedImage], label: str, threshold: float, *, split: str, group: str = "all"
 ) -> tuple[Metric, ...]:
-    """All measures with their intervals; none without a true box."""
+    """All measures of a group with their intervals; none without a true box."""
     if not any(image.truth for image in images):
         return ()
     found = []
     for name, measure in measures(threshold).items():
         interval = bootstrap(measure, images)
-        found.append(interval.as_metric(name, label=label, split=split, images=len(images)))
+        found.append(
+            interval.as_metric(name, label=label, split=split, images=len(images), group=group)
+        )
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ai_engine.kinds.boxes import overlap
 from ai_engine.measures.metrics import Interval
+from ai_engine.measures.overlap import mean_interval
 from ai_engine.prediction import FoundBox, Region
 
 HIT = 0.5
@@ -24,11 +25,15 @@ BOOTSTRAP_ROUNDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxedImage:
-    """One image: the boxes that were found, most probable first, and those that are there."""
+    """One image: the boxes that were found, most probable first, and those that are there.
+
+    ``source`` is the data set that it comes from, where there are several.
+    """
 
     patient: str
     found: tuple[FoundBox, ...]
     truth: tuple[Region, ...]
+    source: str = ""
 
 
 Images = Sequence[BoxedImage]
@@ -101,18 +106,49 @@ def best_box_threshold(images: Images) -> float:
 
 def bootstrap(measure: Measure, images: Images, *, seed: int = 0) -> Interval:
     """A measure with its 95 % percentile interval over patients drawn with replacement."""
+    return _drawn_again(lambda rows: measure([images[row] for row in rows]), images, seed=seed)
+
+
+def precision_gain(own: Images, other: Images, *, seed: int = 0) -> Interval | None:
+    """How much higher the average precision of ``own`` boxes is than that of ``other`` ones.
+
+    Both are of the same images, which are drawn together; None without a true box.
+    """
+    if not any(image.truth for image in own):
+        return None
+
+    def gain(rows: Sequence[int]) -> float:
+        return average_precision([own[row] for row in rows]) - average_precision(
+            [other[row] for row in rows]
+        )
+
+    return _drawn_again(gain, own, seed=seed)
+
+
+def clear_share(images: Images, threshold: float) -> Interval | None:
+    """The share of images without opacity on which none is boxed; None where all have some."""
+    clear = [image for image in images if not image.truth]
+    if not clear:
+        return None
+    right = [all(box.probability < threshold for box in image.found) for image in clear]
+    return mean_interval(right)
+
+
+def _drawn_again(
+    measure: Callable[[Sequence[int]], float], images: Images, *, seed: int
+) -> Interval:
+    """A measure of some rows, over patients drawn with replacement who have a true box."""
     rng = np.random.default_rng(seed)
-    by_patient: dict[str, list[BoxedImage]] = {}
-    for image in images:
-        by_patient.setdefault(image.patient, []).append(image)
+    by_patient: dict[str, list[int]] = {}
+    for row, image in enumerate(images):
+        by_patient.setdefault(image.patient, []).append(row)
     groups = list(by_patient.values())
     values = []
     for _ in range(BOOTSTRAP_ROUNDS):
-        rows = rng.integers(len(groups), size=len(groups))
-        drawn = [image for row in rows for image in groups[row]]
-        if any(image.truth for image in drawn):
+        drawn = [row for at in rng.integers(len(groups), size=len(groups)) for row in groups[at]]
+        if any(images[row].truth for row in drawn):
             values.append(measure(drawn))
-    value = measure(images)
+    value = measure(range(len(images)))
     low, high = np.percentile(values or [value], (2.5, 97.5))
     return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
 

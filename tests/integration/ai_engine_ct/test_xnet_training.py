@@ -13,7 +13,7 @@ from ai_engine.commands.evaluate import evaluate
 from ai_engine.commands.train import train
 from ai_engine.ct.dataset import read_mosmed, split_studies
 from ai_engine.ct.predictor import load_segmenter
-from ai_engine.ct.slice_batches import load_slices, varied_pair
+from ai_engine.ct.slice_batches import load_slices, patch_of, varied_pair
 from ai_engine.datasets.cxr import Split
 from ai_engine.errors import DatasetError
 from ai_engine.library.card import read_card, write_card
@@ -105,6 +105,31 @@ def test_slice_and_mask_move_alike_and_crops_never_shrink(mosmed: Path) -> None:
         assert set(np.unique(mask)) <= {0.0, 1.0}
         assert np.median(image[mask > 0]) == pytest.approx(0.5, abs=0.02)  # -300 of -1000 to 400
         assert mask.sum() >= 0.9 * study.masks[0].sum()
+
+
+def test_a_part_of_a_slice_is_the_same_part_of_its_mask() -> None:
+    image = np.random.default_rng(2).random((12, 12), dtype=np.float32)
+    parts = {
+        part.tobytes()
+        for at in range(30)
+        for part, mask in [patch_of(image, image * 2, 8, np.random.default_rng(at))]
+        if part.shape == (8, 8) and np.array_equal(mask, part * 2)
+    }
+    assert len(parts) > 5
+
+
+def test_a_fresh_network_expects_few_inhomogeneous_pixels() -> None:
+    from ai_engine.ct.slice_training import expect_few  # noqa: PLC0415 - loads TensorFlow
+    from ai_engine.models.catalogue import build  # noqa: PLC0415 - the same
+
+    network = build("xnet_quarter", labels=1, size=32)
+    slices = np.random.default_rng(3).random((4, 32, 32, 1), dtype=np.float32)
+    # As it learns: with the moments of the batch.
+    before = float(np.mean(network(slices, training=True)))
+    expect_few(network)
+    after = float(np.mean(network(slices, training=True)))
+    assert before == pytest.approx(0.5, abs=0.1)
+    assert after < 0.2
 
 
 class _PowerCutError(Exception):

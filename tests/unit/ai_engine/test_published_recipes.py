@@ -186,7 +186,9 @@ def test_a_variation_lies_in_a_file_of_its_own(tmp_path: Path) -> None:
     recipe = load_recipe(str(own))
     assert (recipe.name, recipe.input_size) == ("own", 512)
     assert (recipe.augmentation.flip, recipe.augmentation.rotation) == (0, 10)
-    with pytest.raises(RecipeError, match=r"use one of bones.*, lung-segmentation, paper1"):
+    with pytest.raises(
+        RecipeError, match=r"use one of bones.*, lung-segmentation, opacity-boxes, paper1"
+    ):
         load_recipe("paper9")
 
 
