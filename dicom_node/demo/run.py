@@ -16,7 +16,7 @@ from dicom_node.demo.outcomes import Outcomes, StudyOutcome
 from dicom_node.demo.pacs import DemoPacs
 from dicom_node.demo.report_reading import read_report
 from dicom_node.demo.study_files import by_study, files_below
-from dicom_node.demo.synthetic import StudyUids, make_radiograph
+from dicom_node.demo.synthetic import SAMPLE, StudyUids, make_radiograph
 from dicom_node.domain.study import StudyState
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import store
@@ -76,7 +76,7 @@ def _draw_sample(options: DemoOptions) -> Path:
     folder = options.results / results.WORK / "sent"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "synthetic-chest.dcm"
-    made = make_radiograph(StudyUids.fresh(), datetime.now(UTC))
+    made = make_radiograph(StudyUids.fresh(), datetime.now(UTC), SAMPLE)
     made.dataset.save_as(path, enforce_file_format=True)
     return path
 

@@ -17,7 +17,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from dicom_node.demo.phantom.chest import BITS, Chest, ChestOptions, Lesion, make_chest
+from dicom_node.demo.phantom.chest import BITS, WIDESPREAD, Chest, ChestOptions, Lesion, make_chest
 
 PATIENT_ID = "SYNTHETIC-0001"
 
@@ -42,6 +42,10 @@ class SyntheticRadiograph:
 
     dataset: Dataset
     lesions: tuple[Lesion, ...]
+
+
+# Of those that the default model finds abnormal.
+SAMPLE = ChestOptions(seed=3, consolidations=WIDESPREAD)
 
 
 def make_radiograph(

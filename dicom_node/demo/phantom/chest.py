@@ -1,5 +1,6 @@
 """A whole chest radiograph, from geometry to pixel values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -37,8 +38,14 @@ CONSOLIDATIONS = (
     Consolidation(centre=(-7.2, 23.0), axes=(5.5, 5.8)),
     Consolidation(centre=(6.4, 21.5), axes=(4.2, 3.9)),
 )
-"""Patches in both lungs, as bronchopneumonia leaves them. They were chosen so that the default
-model finds the sample abnormal: it shows a result's way through the node, not the model's merit."""
+"""Patches in both lungs, as bronchopneumonia leaves them."""
+
+WIDESPREAD = tuple(
+    Consolidation(centre=(x, y), axes=(3.8, 3.8))
+    for x, y in ((-8, 13), (-6, 19), (-9, 25), (7, 13), (8, 20), (6, 26), (-5, 28))
+)
+"""More of them. They were chosen so that the default model finds the samples of the demonstration
+and the tour abnormal, which shows a result's way through the node and not the model's merit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,7 @@ class ChestOptions:
     rows: int = 2500
     columns: int = 2048
     with_lesion: bool = True
+    consolidations: tuple[Consolidation, ...] = CONSOLIDATIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +94,7 @@ def make_chest(options: ChestOptions) -> Chest:
     values = presented(detected, spacing) * (2**BITS - 1)
     pixels = values.round().astype(np.uint16)
     _mark(pixels)
-    patches = CONSOLIDATIONS if options.with_lesion else ()
+    patches = options.consolidations if options.with_lesion else ()
     lesions = tuple(_lesion(patch, grid, shift, options) for patch in patches)
     return Chest(pixels=pixels, spacing=10 * spacing, lesions=lesions)
 
@@ -101,17 +109,19 @@ def _lengths(grid: Grid, options: ChestOptions, rng: np.random.Generator) -> tup
     """Return the lengths of soft tissue (or as much of it as absorbs the same) and of bone."""
     aerated = lungs(grid)
     filled = vessels(grid, aerated, rng) + parenchyma(grid, aerated, rng)
-    opacity = _opacity(grid, aerated, rng)
+    opacity = _opacity(grid, aerated, options.consolidations, rng)
     if options.with_lesion:
         filled += opacity
     tissue = body(grid) - air(grid) - (1 - LUNG_DENSITY) * (aerated - filled)
     return np.asarray(tissue, dtype=np.float32), bones(grid)
 
 
-def _opacity(grid: Grid, aerated: Plane, rng: np.random.Generator) -> Plane:
+def _opacity(
+    grid: Grid, aerated: Plane, patches: Sequence[Consolidation], rng: np.random.Generator
+) -> Plane:
     """Return the length of consolidated lung: clusters of filled lobules without sharp edges."""
     plane = np.zeros_like(aerated)
-    for patch in CONSOLIDATIONS:
+    for patch in patches:
         (x, y), (half_width, half_height) = patch.centre, patch.axes
         add_ball(grid, plane, patch.centre, (0.94 * half_width, 0.94 * half_height), 6.0)
         for _ in range(40):

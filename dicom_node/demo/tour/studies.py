@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from ai_engine.ct.testing import TISSUE, Ellipsoid, ct_datasets, phantom
-from dicom_node.demo.phantom.chest import ChestOptions
+from dicom_node.demo.phantom.chest import WIDESPREAD, ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 
 ROWS, COLUMNS = 1250, 1024
@@ -70,9 +70,9 @@ def _hand(dataset: Dataset) -> None:
 
 
 _PLAN = (
-    _Radiograph(title="abnormal, a year ago", patient=1, seed=1, found=True, days_ago=371),
-    _Radiograph(title="abnormal", patient=1, seed=21, found=True),
-    _Radiograph(title="abnormal", patient=2, seed=5, found=True),
+    _Radiograph(title="abnormal, a year ago", patient=1, seed=9, found=True, days_ago=371),
+    _Radiograph(title="abnormal", patient=1, seed=15, found=True),
+    _Radiograph(title="abnormal", patient=2, seed=3, found=True),
     _Radiograph(title="without consolidation", patient=3, seed=3, found=False),
     _Radiograph(title="without consolidation", patient=4, seed=8, found=False),
     _Radiograph(title="on its side: refused", patient=5, seed=4, found=False, change=_turned),
@@ -93,7 +93,13 @@ def make_studies(folder: Path, now: datetime) -> Iterator[TourStudy]:
 
 def _drawn(planned: _Radiograph, number: int, now: datetime) -> Dataset:
     at = now - timedelta(days=planned.days_ago, minutes=9 * (len(_PLAN) - number))
-    options = ChestOptions(seed=planned.seed, rows=ROWS, columns=COLUMNS, with_lesion=planned.found)
+    options = ChestOptions(
+        seed=planned.seed,
+        rows=ROWS,
+        columns=COLUMNS,
+        with_lesion=planned.found,
+        consolidations=WIDESPREAD,
+    )
     dataset = make_radiograph(StudyUids.fresh(), at, options).dataset
     _name(dataset, planned.patient)
     dataset.AccessionNumber = f"TOUR{number:04d}"

@@ -1,7 +1,9 @@
 """The shipped models on real images: what must be analysed is, and nothing else is."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,8 @@ from ai_engine.measures.shortcuts.report import METRIC
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
+from dicom_node.demo.synthetic import SAMPLE, StudyUids, make_radiograph
+from dicom_node.demo.tour.studies import make_studies
 
 ROOT = Path(__file__).parents[3]
 CUE_NAMES = {*CUES, ALL_CUES}
@@ -248,6 +252,20 @@ def test_the_active_model_looks_at_the_lungs(
                 kept[item.file] = bool(finding.heat_map.within.any())
     assert len(kept) >= 5
     assert all(kept.values())
+
+
+def test_the_samples_of_demonstration_and_tour_that_show_something_are_called_abnormal(
+    tmp_path: Path, shipped_predictor: ChestRadiographPredictor
+) -> None:
+    """Whoever looks at the node for the first time sees a finding, and where it is."""
+    now = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    shown = [each for each in islice(make_studies(tmp_path, now), 3) if "abnormal" in each.title]
+    samples = [make_radiograph(StudyUids.fresh(), now, SAMPLE).dataset]
+    samples += [dcmread(path) for study in shown for path in study.files]
+    assert len(samples) == 4
+    threshold = shipped_predictor.card.labels[0].threshold
+    for sample in samples:
+        assert shipped_predictor.probabilities(read_radiograph(sample))[0] > threshold
 
 
 def test_normal_and_abnormal_chests_are_told_apart(
