@@ -2,13 +2,16 @@
 
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from dicom_node.node.repositories import Repositories
+from dicom_node.persistence import upgrading
 from dicom_node.persistence.database import (
     MIGRATIONS,
     WAREHOUSE_MIGRATIONS,
@@ -45,6 +48,14 @@ def copy_schema(engine: sa.Engine, migrations: Path) -> None:
         taken = connection.connection.driver_connection
         assert isinstance(taken, sqlite3.Connection)
         template.backup(taken)
+
+
+@contextmanager
+def schemas_copied() -> Iterator[None]:
+    """Let whatever brings a database of this process up to date do it by `copy_schema`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(upgrading, "upgrade", copy_schema)
+        yield
 
 
 @cache

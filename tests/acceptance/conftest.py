@@ -12,10 +12,18 @@ from pydicom.uid import generate_uid
 
 from tests.acceptance.running import RunningNode, running_node
 from tests.peers.orthanc import Orthanc, orthanc
+from tests.schema import schemas_copied
 
 MODALITY = "CR1"
 _SR = "1.2.840.10008.5.1.4.1.1.88.34"
 _SC = "1.2.840.10008.5.1.4.1.1.7"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _soon() -> Iterator[None]:
+    """Copy the schema where a test administers a node first; another migrates as it starts."""
+    with schemas_copied():
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.fuzz.running import fuzz
 from tests.fuzz.seeds import seeds
 from tests.fuzz.spoiling import Spoiler, elements_of
 
-COUNT = 64
+FEW, COUNT = 32, 64
 
 
 def test_a_sound_object_survives_being_taken_apart() -> None:
@@ -26,15 +26,16 @@ def test_the_same_lot_spoils_the_same_way() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # pydicom's, of what is spoiled
+@pytest.mark.parametrize("count", [FEW, pytest.param(COUNT, marks=pytest.mark.long)])
 def test_whatever_is_wrong_is_refused_or_reported(
-    engine: sa.Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    engine: sa.Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int
 ) -> None:
     caplog.set_level(logging.CRITICAL)
-    tally = fuzz(tmp_path / "node", engine, batches=[range(COUNT)])
-    assert tally.sent == COUNT
+    tally = fuzz(tmp_path / "node", engine, batches=[range(count)])
+    assert tally.sent == count
     assert tally.escapes == []
     assert tally.untold == []
     assert set(tally.statuses) <= {0x0000, 0xA900, 0xC001, 0xC002}
-    assert tally.statuses[0x0000] > COUNT // 2
-    assert tally.decoded > COUNT // 8
+    assert tally.statuses[0x0000] > count // 2
+    assert tally.decoded > count // 8
     assert {"sr", "sc", "pdf"} <= set(tally.evidence)
