@@ -226,3 +226,23 @@ def test_ranges_of_date_and_time_are_one_range_where_that_was_negotiated(
     asked = dataset(StudyDate="20260102-20260104", StudyTime="1000-0600")
     have = DatasetEntity(dataset(StudyDate=date, StudyTime=time))
     assert matches(have, read_identifier(asked, Rules(combined=True)).conditions) is found
+
+
+@pytest.mark.parametrize(
+    ("stored", "time", "found"),
+    [
+        ("+0000", "233000", True),
+        ("+0100", "233000", False),  # half past ten at night where the range begins at eleven
+        ("-0100", "223000", True),
+        ("+0100", "003000", False),
+    ],
+)
+def test_a_range_of_date_and_time_holds_across_time_zones(
+    stored: str, time: str, *, found: bool
+) -> None:
+    asked = dataset(
+        StudyDate="20260102-20260103", StudyTime="230000-010000", TimezoneOffsetFromUTC="+0000"
+    )
+    have = dataset(StudyDate="20260102", StudyTime=time, TimezoneOffsetFromUTC=stored)
+    query = read_identifier(asked, Rules(combined=True))
+    assert matches(DatasetEntity(have), query.conditions) is found
