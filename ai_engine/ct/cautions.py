@@ -83,6 +83,10 @@ BASES = 45.0
 BASE_ML = 5.0
 """ml of airless lung from which the base of a lung that ends at a level was found."""
 
+TALL = (0.75, 1.9)
+"""Height of both lungs over the root of width times depth: 1.08 to 1.33 in six chests, up to 1.8
+where one lung is missing; half of it, or twice as much, where a distance is stated so."""
+
 SOLID_ML = 5.0
 """ml from which solid lung was found, and more of it may lie at the heart."""
 
@@ -125,6 +129,7 @@ def find_cautions(
         Caution.FINE_LINES: line_share(volume, lungs, found) > LINES,
         Caution.SOLID_BORDER: airless_ml >= SOLID_ML or solid.total_ml >= SOLID_ML,
         Caution.SCATTERED: solid.places >= PLACES and solid.share >= SCATTERED_SHARE,
+        Caution.SHAPE: not _is_cut_off(lungs) and not TALL[0] < _tallness(lungs) < TALL[1],
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.BASE_UNSURE: lungs.cavity.is_unsure,
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
@@ -192,6 +197,16 @@ def _beside(mask: Mask) -> Mask:
     """A mask with the voxels beside it in its slices, beyond those that it half fills."""
     brush = np.ones((5, 5), np.uint8)
     return np.stack([cv2.dilate(plane.view(np.uint8), brush) for plane in mask]) > 0
+
+
+def _tallness(lungs: LungMasks) -> float:
+    """Height of both lungs beside their width and depth."""
+    inside = lungs.coarse_labels > 0
+    height, depth, width = (
+        float(np.ptp(np.flatnonzero(inside.any(axis=others))) + 1) * step
+        for others, step in zip(((1, 2), (0, 2), (0, 1)), lungs.grid.spacing, strict=True)
+    )
+    return height / float(np.sqrt(width * depth))
 
 
 def _is_cut_off(lungs: LungMasks) -> bool:

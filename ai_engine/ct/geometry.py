@@ -41,6 +41,13 @@ UNEVEN = 0.1
 """Direction cosines agree within SAME; a step above GAP median steps is a hole, and one that
 differs by UNEVEN of the mean is uneven; both beyond what rounding explains."""
 
+MOST_GAPS = 0.1
+"""Part of the steps above which wider ones are no holes, but another distance."""
+
+FIELD = (60.0, 1100.0)
+"""mm that rows and columns are long, from a newborn's to the widest field of view; others are in
+another unit, or wrong."""
+
 MOST_NAMED = 3
 """Gaps that a refusal names one by one."""
 
@@ -92,6 +99,10 @@ def _require_alike(slices: Sequence[Slice]) -> None:
             raise CtRefusedError(CtRefusalReason.MIXED_GEOMETRY, detail)
     if min(first.spacing) <= 0 or min(first.shape) < 2:
         raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, "pixel spacing or size is not positive")
+    sides = [count * step for count, step in zip(first.shape, first.spacing, strict=True)]
+    if min(sides) < FIELD[0] or max(sides) > FIELD[1]:
+        detail = "by the pixel spacing the images are too small or too large for a body"
+        raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, detail)
 
 
 def _axial_normal(entry: Slice) -> Floats:
@@ -145,11 +156,14 @@ def _even_step(steps: Floats, rounding: float) -> float:
         detail = "the same part was reconstructed or sent twice; send each slice once"
         raise CtRefusedError(CtRefusalReason.DUPLICATED_SLICES, detail)
     gaps = np.flatnonzero(steps > GAP * middle + rounding)
-    if len(gaps):
+    if len(gaps) and len(gaps) <= max(MOST_NAMED, MOST_GAPS * len(steps)):
         raise CtRefusedError(CtRefusalReason.MISSING_SLICES, _gaps_in_words(gaps, steps, middle))
     step = float(steps.mean())
     if np.abs(steps - step).max() > UNEVEN * step + rounding:
-        raise CtRefusedError(CtRefusalReason.UNEVEN_SPACING, "send one reconstruction at a time")
+        detail = (
+            "distances between slices differ; send the whole series, one reconstruction at a time"
+        )
+        raise CtRefusedError(CtRefusalReason.UNEVEN_SPACING, detail)
     if step > MAXIMUM_SPACING:
         detail = f"lungs are measured on slices at most {MAXIMUM_SPACING:g} mm apart"
         raise CtRefusedError(CtRefusalReason.TOO_THICK, detail)

@@ -133,6 +133,10 @@ class Caution(StrEnum):
         "Solid lung was found in several places. More of them may touch heart, mediastinum or "
         "diaphragm, from which they cannot be told: the percentages may be too low."
     )
+    SHAPE = (
+        "The lungs found are too flat or too tall for their width: distances between slices or "
+        "pixels may be stated wrongly, or parts of the lungs are missing."
+    )
     RIBS_EMPTY = (
         "The lungs found fill little of the space inside the ribs: parts without air may be "
         "missing from them."

@@ -171,7 +171,9 @@ def _rescale(places: Sequence[Dataset]) -> tuple[float, float]:
         raise CtRefusedError(CtRefusalReason.NO_HOUNSFIELD_UNITS, detail) from None
     if slope == 0.0:
         detail = "the rescale slope is 0, so that every voxel would have one value"
-    if slope == 0.0 or unit.strip().upper() not in {"HU", "HU_MOD", ""}:
+    elif slope < 0.0:
+        detail = "the rescale slope is negative, so that air would be denser than bone"
+    if slope <= 0.0 or unit.strip().upper() not in {"HU", "HU_MOD", ""}:
         raise CtRefusedError(CtRefusalReason.NO_HOUNSFIELD_UNITS, detail)
     return slope, intercept
 

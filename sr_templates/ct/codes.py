@@ -90,6 +90,7 @@ CAUTIONS = MappingProxyType(
             "C-SOLID-BORDER", PRIVATE_SCHEME, "Solid lung at heart or diaphragm uncertain"
         ),
         Caution.SCATTERED: Code("C-SCATTERED", PRIVATE_SCHEME, "Solid lung in several places"),
+        Caution.SHAPE: Code("C-SHAPE", PRIVATE_SCHEME, "Lungs too flat or too tall"),
         Caution.RIBS_EMPTY: Code("C-RIBS-EMPTY", PRIVATE_SCHEME, "Lungs small for the thorax"),
         Caution.BASE_UNSURE: Code(
             "C-BASE-UNSURE", PRIVATE_SCHEME, "Airless lung or diaphragm, thick slices"

@@ -77,6 +77,17 @@ def test_contrast_agent_that_no_header_states_is_seen(hounsfield: int, is_seen: 
     assert analysis.measurements[2].severity is Severity.GRADE_1
 
 
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_distances_that_make_no_lungs_have_no_grade(factor: float) -> None:
+    """Slices that are stated half or twice as far apart: half or twice the volume."""
+    volume = phantom()
+    step, height, width = volume.geometry.spacing
+    geometry = dataclasses.replace(volume.geometry, spacing=(step * factor, height, width))
+    analysis = analyse_volume(dataclasses.replace(volume, geometry=geometry))
+    assert Caution.SHAPE in analysis.doubts
+    assert {row.severity for row in analysis.measurements} == {None}
+
+
 def test_values_beside_the_hounsfield_scale_are_refused() -> None:
     """As with another rescale intercept: lung would be haze."""
     volume = phantom()

@@ -67,6 +67,30 @@ def _sagging(slices: Slices) -> None:
     slices[9].ImagePositionPatient[2] += 1.5
 
 
+def _two_distances(slices: Slices) -> None:
+    """The lower half twice as far apart: nothing is missing."""
+    for index, entry in enumerate(slices[20:], start=1):
+        entry.ImagePositionPatient[2] = -4.0 * 19 - 8.0 * index
+    for index, entry in enumerate(slices[:20]):
+        entry.ImagePositionPatient[2] = -4.0 * index
+
+
+def _negative_slope(slices: Slices) -> None:
+    for entry in slices:
+        entry.RescaleSlope = -1
+
+
+def _pixels_of_8_cm(slices: Slices) -> None:
+    for entry in slices:
+        entry.PixelSpacing = [80, 80]
+
+
+def _pixels_of_8_tenths(slices: Slices) -> None:
+    """In centimetres, or of another image: the whole chest would be 4 cm wide."""
+    for entry in slices:
+        entry.PixelSpacing = [0.8, 0.8]
+
+
 def _far_apart(slices: Slices) -> None:
     for index, entry in enumerate(slices):
         entry.ImagePositionPatient[2] = -12.0 * index
@@ -136,6 +160,10 @@ CHANGES = {
     _mix_size: CtRefusalReason.MIXED_GEOMETRY,
     _coronal: CtRefusalReason.NOT_AXIAL,
     _sagging: CtRefusalReason.UNEVEN_SPACING,
+    _two_distances: CtRefusalReason.UNEVEN_SPACING,
+    _negative_slope: CtRefusalReason.NO_HOUNSFIELD_UNITS,
+    _pixels_of_8_cm: CtRefusalReason.NO_GEOMETRY,
+    _pixels_of_8_tenths: CtRefusalReason.NO_GEOMETRY,
     _far_apart: CtRefusalReason.TOO_THICK,
     _wander: CtRefusalReason.MIXED_GEOMETRY,
     _localizer: CtRefusalReason.LOCALIZER,
@@ -184,6 +212,7 @@ def test_a_volume_of_more_voxels_than_are_measured_is_refused_before_it_is_made(
 ) -> None:
     for entry in slices:
         entry.Rows = entry.Columns = 8000
+        entry.PixelSpacing = [0.05, 0.05]
     with pytest.raises(CtRefusedError, match="2560000000 voxels, at most 536870912") as refused:
         read_volume(slices)
     assert refused.value.reason is CtRefusalReason.UNDECODABLE
