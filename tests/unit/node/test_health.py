@@ -24,6 +24,7 @@ from dicom_node.node.health import (
     standing_problems,
 )
 from dicom_node.node.repositories import Repositories
+from tests.schema import give_schemas
 from tests.unit.builders import EPOCH, STUDY, an_instance
 from tests.unit.persistence.test_hotbase import JOB
 
@@ -46,7 +47,7 @@ def settings(tmp_path: Path) -> NodeSettings:
 @pytest.fixture
 def repositories(settings: NodeSettings) -> Iterator[Repositories]:
     made = Repositories(settings)
-    made.migrate()
+    give_schemas(made)
     yield made
     made.close()
 

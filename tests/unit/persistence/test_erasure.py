@@ -37,6 +37,7 @@ from dicom_node.persistence.warehouse.tables import (
 )
 from dicom_node.ups.ports import StepStanding
 from dicom_node.ups.subscriptions import Receiver, Subscription
+from tests.schema import give_schemas
 from tests.unit.builders import EPOCH, a_described_instance
 from tests.unit.persistence.test_retention import House
 
@@ -72,7 +73,7 @@ def site(engine: sa.Engine, tmp_path: Path) -> Iterator[Site]:
     repositories = Repositories(
         NodeSettings.model_validate({"data_dir": data, "database": {"url": url}})
     )
-    repositories.migrate()
+    give_schemas(repositories)
     house = House(engine, data / "archive")
     for study in ("1.1", "1.2"):
         house.settle(study)
