@@ -39,13 +39,13 @@ class Halves:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> CxrDataset:
-    """Eight patients, every second one with a bright square."""
+    """Eight patients, half of them with a bright square."""
     folder = tmp_path_factory.mktemp("few")
     (folder / "images").mkdir()
     items, boxes = [], []
     for at in range(8):
         pixels = np.random.default_rng(at).integers(30, 90, (SIDE, SIDE), dtype=np.uint8)
-        name, ill = f"{at}.png", at % 2 == 0
+        name, ill = f"{at}.png", at < 4
         if ill:
             pixels[16:48, 8:40] = 220
             boxes.append(CxrBox(file=name, label="Lung Opacity", region=BOX))
@@ -79,7 +79,7 @@ def trained(dataset: CxrDataset, tmp_path_factory: pytest.TempPathFactory) -> Mo
         load_recipe("opacity-boxes"),
         input_size=SIDE,
         batch_size=4,
-        epochs=40,
+        epochs=30,
         learning_rate=0.01,
         folds=2,
     )
@@ -108,7 +108,7 @@ def test_what_was_trained_is_served_with_the_same_boxes(
     trained: ModelCard, dataset: CxrDataset, tmp_path: Path
 ) -> None:
     finder = load_finder(Loading(card=trained, cache=tmp_path))
-    for item in dataset.items[:4]:
+    for item in dataset.items[2:6]:
         boxes = finder.boxes(as_radiograph(dataset, item))["Lung Opacity"]
         best = boxes[0].probability if boxes else 0.0
         assert (best >= trained.labels[0].threshold) == ("Lung Opacity" in item.labels)
