@@ -5,6 +5,7 @@ reading of is brought into that form; the rest is left out. Nothing is guessed: 
 be years or months, so it is left out, and "62y" becomes "062Y".
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -56,6 +57,8 @@ def _decimal(text: str) -> str | None:
     if match is None:
         return None
     number = text.replace(",", ".")
+    if not math.isfinite(float(number)):  # 1e999 is well written, and no number that can be kept
+        return None
     return number if len(number) <= 16 else f"{float(number):.10g}"[:16]
 
 
