@@ -1,7 +1,8 @@
 """Notifications of work items over a WebSocket that the receiver opens (PS3.18 Section 11.13).
 
 Each event is one text message in the DICOM JSON Model, its DIMSE elements (group 0000) among the
-others. What was not sent while nobody listened is sent first.
+others. What was not sent while nobody listened is sent first. Who listens anew is told nothing
+until it is written down what the connection before was told: it would be told twice.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from dicom_node.domain.peer_message import PeerMessage
 from dicom_node.ups.codes import UPS_EVENT
 
 _LOOK_AGAIN = 5.0  # seconds
+# For what a connection that is over is still sending, to a receiver that may take nothing any more.
+_LAST_WORDS = 5.0  # seconds
 _TAKEN_OVER = 4000  # of those that applications choose (RFC 6455, section 7.4.2)
 
 
@@ -38,11 +41,20 @@ class Inbox(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """One open WebSocket, as other threads wake it."""
+    """One open WebSocket, as other threads wake it; ``former`` is the one that it takes over."""
 
     loop: asyncio.AbstractEventLoop
+    former: "_Place | None" = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
     is_over: bool = False
+
+    async def has_place(self) -> None:
+        """Return when the former one tells nothing more, and what it told is written down."""
+        former, self.former = self.former, None
+        if former is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(former.left.wait(), _LAST_WORDS)
 
     def wake(self) -> None:
         with suppress(RuntimeError):  # its loop has ended
@@ -68,10 +80,10 @@ class Notifier:
         """Listen for a ``with`` block; whoever listened before is told that it is over."""
         place = _Place(asyncio.get_running_loop())
         with self._lock:
-            former, self._places[title] = self._places.get(title), place
-        if former is not None:
-            former.is_over = True
-            former.wake()
+            place.former, self._places[title] = self._places.get(title), place
+        if place.former is not None:
+            place.former.is_over = True
+            place.former.wake()
         try:
             yield place
         finally:
@@ -112,10 +124,12 @@ def notifications_router(
         with notifier.listening(title) as place:
             gone = asyncio.ensure_future(_gone(socket))
             try:
+                await place.has_place()
                 await _tell(socket, title, place, inbox, gone)
             except WebSocketDisconnect:
                 return
             finally:
+                place.left.set()
                 gone.cancel()
             if place.is_over and not gone.done():
                 await socket.close(_TAKEN_OVER, "another connection listens as this AE title")

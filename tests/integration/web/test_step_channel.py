@@ -1,9 +1,11 @@
 """Notifications of work items over the WebSocket of a receiver (PS3.18 Sections 11.10 to 11.13)."""
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,33 @@ def test_events_come_over_the_socket_and_what_happened_before_it_opened_first(wa
         assert event(socket) == ("2.25.2", 1, "COMPLETED")
     with ward.listening() as again, pytest.raises(TimeoutError):
         again.recv(timeout=0.2)  # nothing is told twice
+
+
+def test_who_connects_anew_waits_for_what_the_connection_before_was_told(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy database writes down late what was sent, and the receiver has gone and come back."""
+    assert ward.ask("POST", "workitems/2.25.1/subscribers/WS1").status_code == 201
+    may_write = threading.Event()
+    messages = ward.repositories.messages
+    taken = messages.taken
+
+    def late(numbers: Sequence[int], *, at: datetime) -> None:
+        assert may_write.wait(WAIT)
+        taken(numbers, at=at)
+
+    monkeypatch.setattr(messages, "taken", late)
+    with ward.listening() as socket:
+        assert event(socket) == ("2.25.1", 1, "SCHEDULED")
+    with ward.listening() as again:
+        with pytest.raises(TimeoutError):
+            again.recv(timeout=0.5)
+        may_write.set()
+        with pytest.raises(TimeoutError):
+            again.recv(timeout=0.5)
+        decide(ward.repositories.review_queue(), 1)
+        ward.workstations.sweep()
+        assert event(again) == ("2.25.1", 1, "COMPLETED")
 
 
 def test_a_filter_is_taken_from_the_request_and_subscriptions_end(ward: Ward) -> None:
