@@ -262,20 +262,30 @@ class AeTitles:
             )
         if entity.url and self.own.is_reached_by(entity.url):
             wrong["url"] = "this is the node itself: results would come back for analysis."
-        if Role.PACS in entity.roles and self.own.is_called_by(entity.host, entity.port):
+        if self._gets_results(entity) and self.own.is_called_by(entity.host, entity.port):
             wrong["port"] = "this is the node itself: results would come back for analysis."
         if wrong:
             raise InvalidFieldsError(f"AE {entity.title}", wrong)
 
+    def is_node(self, title: str) -> bool:
+        """Whether what is sent to a title would come back to the node."""
+        known = {each.title: each for each in self._book.all()}
+        return title == self.own.ae_title or (title in known and self._is_here(known[title]))
+
     def _destinations_here(self, entity: ApplicationEntity) -> list[str]:
         """Return those destinations of an entry at whose address the node itself answers."""
         others = (each for each in self._book.all() if each.title != entity.title)
-        here = {
-            each.title
-            for each in (entity, *others)
-            if not each.url and self.own.is_called_by(each.host, each.port)
-        }
+        here = {each.title for each in (entity, *others) if self._is_here(each)}
         return [title for title in entity.destinations if title in here]
+
+    def _is_here(self, entity: ApplicationEntity) -> bool:
+        return not entity.url and self.own.is_called_by(entity.host, entity.port)
+
+    def _gets_results(self, entity: ApplicationEntity) -> bool:
+        """Whether results go to an entry by its role, or because another one names it."""
+        others = (each for each in self._book.all() if each.title != entity.title)
+        named = any(entity.title in each.destinations for each in others)
+        return Role.PACS in entity.roles or (named and not entity.url)
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -78,18 +78,21 @@ class Routes:
         of_file: tuple[Route, ...],
         require_servable: Callable[[Route], None],
         is_peer: Callable[[str], bool],
+        is_node: Callable[[str], bool],
         received: Received,
         clock: Callable[[], datetime],
     ) -> None:
         """Keep the parts.
 
         ``of_file`` are the routes of config/routes.toml; ``require_servable`` raises where a
-        route's model cannot be used for it; ``is_peer`` says whether an AE title is administered.
+        route's model cannot be used for it; ``is_peer`` says whether an AE title is administered,
+        ``is_node`` whether what is sent to it would come back to the node.
         """
         self._book = book
         self._of_file = of_file
         self._require_servable = require_servable
         self._is_peer = is_peer
+        self._is_node = is_node
         self._received = received
         self._clock = clock
 
@@ -117,13 +120,17 @@ class Routes:
         Raises
         ------
         InvalidFieldsError
-            When its model cannot be used for it, or a destination is not administered.
+            When its model cannot be used for it, or a destination is not administered or the node.
         """
         wrong = {}
         if not 1 <= len(route.name.strip()) <= _LONGEST_NAME:
             wrong["name"] = f"give a name of at most {_LONGEST_NAME} characters."
         if unknown := [title for title in route.destinations if not self._is_peer(title)]:
             wrong["destinations"] = f"{', '.join(unknown)} is not administered: add it first."
+        elif here := [title for title in route.destinations if self._is_node(title)]:
+            wrong["destinations"] = (
+                f"{', '.join(here)} is at this node's own address: results would come back to it."
+            )
         try:
             self._require_servable(route)
         except NodeError as error:

@@ -44,11 +44,13 @@ def make_routes(repositories: Repositories, config_dir: Path, cards: ModelCards)
     ConfigurationError
         When config/routes.toml cannot be used.
     """
+    ae_titles = make_ae_titles(repositories.settings, repositories.ae_titles, repositories.audit)
     return Routes(
         repositories.routes,
         of_file=load_routes(config_dir),
         require_servable=lambda route: _servable(cards, route),
         is_peer=lambda title: repositories.ae_titles.find(title) is not None,
+        is_node=ae_titles.is_node,
         received=repositories.index,
         clock=utc_now,
     )

@@ -93,6 +93,20 @@ def test_results_go_to_nobody_at_the_nodes_own_address(destination: str) -> None
         dicom_node("ae", "add", "CR1", *here, "--destination", destination)
 
 
+def test_who_gets_results_does_not_move_to_the_nodes_own_address() -> None:
+    """A destination may be named before it is administered, and its address be changed later."""
+    here = ("--host", "localhost", "--port", "11112")
+    elsewhere = ("--host", "192.0.2.1", "--port", "104", "--role", "modality")
+    dicom_node("ae", "add", "CR1", *elsewhere, "--destination", "CR2")
+    with pytest.raises(InvalidFieldsError, match="this is the node itself"):
+        dicom_node("ae", "add", "CR2", *here, "--role", "modality")
+    dicom_node("ae", "add", "CR2", *elsewhere)
+    with pytest.raises(InvalidFieldsError, match="this is the node itself"):
+        dicom_node("ae", "set", "CR2", *here)
+    dicom_node("ae", "set", "CR1", "--destination", "PACS")
+    dicom_node("ae", "set", "CR2", *here)
+
+
 def test_a_pacs_elsewhere_may_listen_at_the_same_port() -> None:
     dicom_node("ae", "add", "PACS", "--host", "192.0.2.1", "--port", "11112", "--role", "pacs")
 

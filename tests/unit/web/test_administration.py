@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -32,6 +33,7 @@ from tests.peers.office import (
 )
 from tests.peers.reading_room import add_people, settings_in
 from tests.schema import give_schemas
+from tests.unit.builders import EPOCH, an_entity
 from tests.unit.web.test_sign_in import sign_in
 
 pytestmark = pytest.mark.slow
@@ -332,6 +334,17 @@ def test_a_route_that_could_not_work_is_refused_beside_its_field(
     assert words.lower() in marked[1].lower()
     assert 'value="typed, with care"' in said.text
     assert office_administration(kept).routes.current().is_of_file
+
+
+def test_no_route_sends_the_node_its_own_results(client: TestClient, stores: Repositories) -> None:
+    here = an_entity("HERE", port=11112, destinations=())
+    stores.ae_titles.put(here, actor="t", at=EPOCH)
+    form = {**_ROUTE, "name": "hands", "destinations": "HERE"}
+    said = post(client, "/routes/new", "/routes/new", **form)
+    assert said.status_code == 422
+    assert "HERE is at this node&#39;s own address" in said.text
+    stores.ae_titles.put(replace(here, port=104), actor="t", at=EPOCH)
+    assert "Route hands is added" in post(client, "/routes/new", "/routes/new", **form).text
 
 
 def test_of_two_people_who_change_a_route_the_second_is_told(
