@@ -154,8 +154,8 @@ def _check_routes(run: Invocation) -> str:
 def _check_disk(run: Invocation) -> str:
     settings = run.settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    for problem in disk_problems(settings):
-        raise NotHealthyError(str(problem))
+    if found := tuple(disk_problems(settings)):
+        raise NotHealthyError("\n  ".join(map(str, found)))
     free = shutil.disk_usage(settings.data_dir).free
     return f"{free / 1e9:.1f} GB free in {settings.data_dir}"
 

@@ -6,7 +6,7 @@ stopped after an error says nothing of it until then.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -35,18 +35,30 @@ class _Kept:
         return self.consequence == _REFUSED
 
 
-def disk_problems(settings: NodeSettings, *, has_begun: bool = False) -> Iterator[Problem]:
+def disk_problems(
+    settings: NodeSettings,
+    *,
+    has_begun: bool = False,
+    looking_at: Callable[[Path], None] = lambda folder: None,
+) -> Iterator[Problem]:
     """Say which folder is gone or cannot be written, and where there is, or soon will be, no room.
 
-    ``has_begun`` says that a node runs and has made its folders.
+    ``has_begun`` says that a node runs and has made its folders; ``looking_at`` is told of each
+    folder before it is touched, which may last.
     """
     for folder in dict.fromkeys((settings.data_dir, settings.common_dir)):
+        looking_at(folder)
         try:
             folder.stat()
         except OSError as error:
-            yield _lost(folder, words=f"{folder} cannot be reached ({error.strerror})")
-    yield from _room_problems(settings)
-    yield from _keeping_problems(settings, has_begun=has_begun)
+            yield unreachable(folder, str(error.strerror))
+    yield from _room_problems(settings, looking_at)
+    yield from _keeping_problems(settings, looking_at, has_begun=has_begun)
+
+
+def unreachable(folder: Path, strerror: str) -> Problem:
+    """Return the problem of a folder that does not answer, for a reason of the system's."""
+    return _lost(folder, words=f"{folder} cannot be reached ({strerror})")
 
 
 def _kept(settings: NodeSettings) -> Iterator[_Kept]:
@@ -60,17 +72,20 @@ def _kept(settings: NodeSettings) -> Iterator[_Kept]:
             yield _Kept(folder=Path(parsed.database).parent, consequence=_WAITING)
 
 
-def _room_problems(settings: NodeSettings) -> Iterator[Problem]:
+def _room_problems(settings: NodeSettings, looking_at: Callable[[Path], None]) -> Iterator[Problem]:
     """Look at each disk once."""
     least = max(settings.network.min_free_bytes, _LEAST_FREE)
     seen: set[int] = set()
     for each in _kept(settings):
         # The archive's folder is made at the first start, on its parent's disk.
-        folder = next(filter(_is_here, (each.folder, each.folder.parent)), None)
-        if folder is None or (device := folder.stat().st_dev) in seen:
+        for folder in (each.folder, each.folder.parent):
+            looking_at(folder)
+            if (disk := _disk_of(folder)) is not None:
+                break
+        if disk is None or disk[0] in seen:
             continue
-        seen.add(device)
-        free = shutil.disk_usage(folder).free
+        number, free = disk
+        seen.add(number)
         if free >= 2 * least:
             continue
         is_over = free < (least if each.refuses else _LEAST_FREE)
@@ -84,25 +99,34 @@ def _room_problems(settings: NodeSettings) -> Iterator[Problem]:
         )
 
 
-def _is_here(folder: Path) -> bool:
+def _disk_of(folder: Path) -> tuple[int, int] | None:
+    """Return the number of a folder's disk and its free bytes; None where it can't be had."""
     try:
-        folder.stat()
+        return folder.stat().st_dev, shutil.disk_usage(folder).free
     except OSError:  # said elsewhere
-        return False
-    return True
+        return None
 
 
-def _keeping_problems(settings: NodeSettings, *, has_begun: bool) -> Iterator[Problem]:
+def _keeping_problems(
+    settings: NodeSettings, looking_at: Callable[[Path], None], *, has_begun: bool
+) -> Iterator[Problem]:
     """Say where what is received and made cannot be kept: a share is not mounted, say."""
-    wrong = {each.folder: (_wrong_with(each.folder), each) for each in _kept(settings)}
-    missing = {folder for folder, (words, _) in wrong.items() if words == _not_there(folder)}
+    # Of several things in one folder the first says what comes of it: it refuses, if any does.
+    kept: dict[Path, _Kept] = {}
+    for each in _kept(settings):
+        kept.setdefault(each.folder, each)
+    wrong: dict[Path, str] = {}
+    for folder in kept:
+        looking_at(folder)
+        wrong[folder] = _wrong_with(folder)
+    missing = {folder for folder, words in wrong.items() if words == _not_there(folder)}
     if not has_begun and {settings.archive_dir, settings.evidence_dir} <= missing:
         left_out = missing  # they are made at the first start
     else:
         left_out = missing & {settings.data_dir, settings.common_dir}  # said already
-    for folder, (words, each) in wrong.items():
+    for folder, words in wrong.items():
         if words and folder not in left_out:
-            yield _lost(folder, words=f"{words}: {each.consequence}")
+            yield _lost(folder, words=f"{words}: {kept[folder].consequence}")
 
 
 def _wrong_with(folder: Path) -> str:

@@ -5,7 +5,7 @@ its receivers, models and steps. Nothing here counts what grows with the archive
 """
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,13 +29,16 @@ _OUTAGE_SECONDS = 10.0
 
 
 def standing_problems(
-    settings: NodeSettings, repositories: Repositories, *, has_begun: bool = False
+    settings: NodeSettings,
+    repositories: Repositories,
+    *,
+    disks: Callable[[], Iterable[Problem]] | None = None,
 ) -> Iterator[Problem]:
     """Yield what is wrong with disk, certificate, database, studies and deliveries.
 
-    ``has_begun`` says that a node runs and has made its folders.
+    ``disks`` says what a running node sees of its disks.
     """
-    yield from disk_problems(settings, has_begun=has_begun)
+    yield from disk_problems(settings) if disks is None else disks()
     yield from certificate_problems(settings)
     try:
         repositories.index.ping()

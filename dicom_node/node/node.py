@@ -30,6 +30,7 @@ from dicom_node.node.committing import commitment_telling
 from dicom_node.node.corridor import Surroundings, make_corridor
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
+from dicom_node.node.disk_watch import DiskWatch
 from dicom_node.node.engine_settings import contract, remote_settings
 from dicom_node.node.fetching import fetching_of, repairing_of
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
@@ -99,6 +100,7 @@ class Node:
     def _build(self, settings: NodeSettings, config_dir: Path) -> None:
         self._repositories = Repositories(settings)
         self._repositories.prepare(config_dir)
+        self._disks = DiskWatch(settings)
         self._auditing = Auditing(settings, self._repositories.audit)
         self._records = AssociationRecords(self._auditing.record)
         self._cluster = Cluster(
@@ -382,7 +384,7 @@ class Node:
         return (
             *self._own_problems(),
             *self._self_test.problems(),
-            *standing_problems(self._settings, self._repositories, has_begun=True),
+            *standing_problems(self._settings, self._repositories, disks=self._disks.problems),
             *self._other_hosts(),
             *self._auditing.problems(),
         )

@@ -1,7 +1,9 @@
 """The command line, as far as no running node is needed."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -73,6 +75,18 @@ def test_a_destination_that_nobody_administers_is_named() -> None:
     assert "who gets results: CR1 names PASC, which nobody administers" in looked
     dicom_node("ae", "add", "PACS", *titled, "pacs")
     assert "Nothing is sent" not in dicom_node("ae", "set", "CR1", "--destination", "PACS").output
+
+
+@pytest.mark.slow
+def test_the_doctor_names_every_disk_at_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first may be the least: what has little room still takes what is sent."""
+    (tmp_path / "data" / "archive").mkdir(parents=True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 24))
+    looked = CliRunner().invoke(application, ["--config", str(CONFIG), "doctor"]).output
+    assert "0.0 GB free" in looked
+    assert "evidence is not there" in looked
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
@@ -17,6 +18,7 @@ from dicom_node.domain.delivery import DeliveryState
 from dicom_node.domain.health import Severity, status_of
 from dicom_node.domain.study import StudyState
 from dicom_node.node import disks
+from dicom_node.node.disk_watch import DiskWatch
 from dicom_node.node.disks import disk_problems
 from dicom_node.node.health import (
     RunningParts,
@@ -24,6 +26,7 @@ from dicom_node.node.health import (
     standing_problems,
 )
 from dicom_node.node.repositories import Repositories
+from tests.peers.process import wait_until
 from tests.schema import give_schemas
 from tests.unit.builders import EPOCH, STUDY, an_instance
 from tests.unit.persistence.test_hotbase import JOB
@@ -132,6 +135,77 @@ def test_a_folder_that_takes_no_file_is_a_failing_node(
     assert (found.about, found.severity) == (str(stopped), Severity.FAILING)
     assert f"{stopped} cannot be written (Read-only file system): " in found.words
     assert found.words.endswith(consequence)
+
+
+def test_a_share_that_does_not_answer_is_not_waited_for_by_all_who_ask(
+    settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them would hold one of the threads that serve pages, until there are none."""
+    for folder in (settings.archive_dir, settings.evidence_dir):
+        folder.mkdir()
+    answers = threading.Event()
+    asked: list[Path] = []
+
+    def open_in(dir: Path, **_options: object) -> Any:  # noqa: A002 - as the library calls it
+        asked.append(dir)
+        assert dir != settings.evidence_dir or answers.wait(30)
+        return BytesIO()
+
+    monkeypatch.setattr(disks, "TemporaryFile", open_in)
+    watch = DiskWatch(settings, patience=0.2)
+    for _ in range(3):
+        (found,) = watch.problems()
+        assert found.severity is Severity.FAILING
+        assert found.words == f"{settings.evidence_dir} cannot be reached (Connection timed out)"
+    assert asked.count(settings.evidence_dir) == 1
+    answers.set()
+    wait_until(lambda: watch.problems() == (), "the share to answer")
+    assert watch.problems() == ()
+    assert asked.count(settings.evidence_dir) > 1, "it is looked at anew"
+
+
+def test_what_looks_at_disks_says_what_it_finds(settings: NodeSettings) -> None:
+    watch = DiskWatch(settings, patience=30)
+    found = watch.problems()
+    assert [each.about for each in found] == [str(settings.archive_dir), str(settings.evidence_dir)]
+    assert found == tuple(disk_problems(settings, has_begun=True))
+    settings.archive_dir.mkdir()
+    assert [each.about for each in watch.problems()] == [str(settings.evidence_dir)]
+
+
+def test_one_folder_is_written_once_and_says_the_worst_that_comes_of_it(
+    settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Databases may lie beside the images: what then comes of it is that studies are refused."""
+    for folder in (settings.archive_dir, settings.evidence_dir):
+        folder.mkdir()
+    url = f"sqlite:///{settings.archive_dir / 'hotbase.sqlite'}"
+    database = settings.database.model_copy(update={"url": url})
+    asked: list[Path] = []
+
+    def open_in(dir: Path, **_options: object) -> Any:  # noqa: A002 - as the library calls it
+        asked.append(dir)
+        if dir == settings.archive_dir:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return BytesIO()
+
+    monkeypatch.setattr(disks, "TemporaryFile", open_in)
+    (found,) = disk_problems(settings.model_copy(update={"database": database}))
+    assert found.words.endswith("studies are refused")
+    assert sorted(asked) == sorted(set(asked))
+
+
+def test_a_disk_that_does_not_say_how_full_it_is_leaves_the_rest_to_be_said(
+    settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.archive_dir.mkdir()
+
+    def usage(folder: Path) -> Usage:
+        raise OSError(errno.EIO, "Input/output error", str(folder))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    (found,) = disk_problems(settings)
+    assert found.about == str(settings.evidence_dir)
 
 
 def test_failed_stuck_and_given_up_degrade_the_health_and_say_what_to_do(
