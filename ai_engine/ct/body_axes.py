@@ -23,6 +23,12 @@ ENDS = 0.9
 """Parts of the lungs' height from their top between which the windpipe neither begins in a chest
 that stands upright nor ends in one that does not."""
 
+CUT_OFF = 0.25
+CENTRAL = 35.0
+"""Part of the largest section of the lungs that they have in the first slice where they are cut off
+there, and with them the windpipe; and mm from the lungs' middle that a windpipe lies within: gas of
+stomach and colon, the longest tube where the windpipe is not seen, lies 44 mm away and more."""
+
 ABOVE_HEART = 15.0
 LOWEST = 0.8
 """mm above the carina, and part of the lungs' height, above and below which no heart full of
@@ -70,11 +76,16 @@ def has_heart_on_the_right(lungs: LungMasks) -> bool:
 
 def _stands_on_its_head(lungs: LungMasks) -> bool:
     tubes = np.flatnonzero(lungs.airways.any(axis=(1, 2)))
-    levels = np.flatnonzero((lungs.coarse_labels > 0).any(axis=(1, 2)))
-    if not len(tubes):
+    inside = lungs.coarse_labels > 0
+    sections = np.count_nonzero(inside, axis=(1, 2))
+    levels = np.flatnonzero(sections)
+    if not len(tubes) or sections[0] > CUT_OFF * sections.max():
         return False
     first, last = (np.quantile(levels[[0, -1]], part) for part in (BEGINS, ENDS))
-    return bool(tubes[0] > first and tubes[-1] >= last)
+    columns = np.flatnonzero(inside.any(axis=(0, 1)))
+    lowest = np.flatnonzero(lungs.airways[tubes[-1]].any(axis=0))
+    aside = abs(lowest.mean() - columns[[0, -1]].mean()) * lungs.grid.spacing[2]
+    return bool(tubes[0] > first and tubes[-1] >= last and aside < CENTRAL)
 
 
 def _has_its_spine_in_front(lungs: LungMasks) -> bool:

@@ -6,12 +6,14 @@ from slice to slice by little, and the more the farther slices lie apart, whatev
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.ct.morphology import fill_planes
+from ai_engine.ct.geometry import MINIMUM_SLICES
+from ai_engine.ct.morphology import Mask, fill_planes
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.volume import CtVolume, Hounsfield
 
@@ -43,7 +45,19 @@ What differs by less than `LEAST` is noise."""
 MOST_NAMED = 3
 
 Floats = npt.NDArray[np.float64]
-Planes = list[npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Outlined:
+    """A slice on pixels of `STEP`: its bones, what is tissue, and the body with what it encloses.
+
+    Arms that touch the trunk, and a table's shell, enclose air in one slice and none in the next:
+    so body counts as different only where one of both slices has tissue.
+    """
+
+    bones: npt.NDArray[np.float32]
+    tissue: Mask
+    body: Mask
 
 
 def with_body(volume: CtVolume) -> range:
@@ -52,7 +66,7 @@ def with_body(volume: CtVolume) -> range:
     Raises
     ------
     CtRefusedError
-        If one between them holds none.
+        If one between them holds none, or too few are left.
     """
     sections = np.array([_section(plane, volume) for plane in volume.hounsfield])
     usual = float(np.median(sections[sections > 0])) if sections.any() else 0.0
@@ -64,6 +78,9 @@ def with_body(volume: CtVolume) -> range:
         blank = np.setdiff1d(np.array(body), filled)
         detail = f"no image in {_named(blank)}, counted from the head; send the whole series"
         raise CtRefusedError(CtRefusalReason.MISSING_SLICES, detail)
+    if len(body) < min(MINIMUM_SLICES, len(sections)):
+        detail = f"{len(body)} slices hold an image, at least {MINIMUM_SLICES} are needed"
+        raise CtRefusedError(CtRefusalReason.TOO_FEW_SLICES, detail)
     return body
 
 
@@ -124,21 +141,27 @@ def _shrunk(plane: Hounsfield, volume: CtVolume) -> npt.NDArray[np.float32]:
     return np.asarray(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
 
-def _outlined(plane: Hounsfield, volume: CtVolume) -> npt.NDArray[np.float32]:
-    """Bones and the body's outline alone."""
+def _outlined(plane: Hounsfield, volume: CtVolume) -> Outlined:
+    """What of a slice is compared."""
     shrunk = _shrunk(plane, volume)
-    body = fill_planes((shrunk > TISSUE)[None])[0]
-    return np.asarray(np.clip(shrunk, *BONES) + np.float32(SKIN) * body, np.float32)
+    tissue = shrunk > TISSUE
+    return Outlined(bones=np.clip(shrunk, *BONES), tissue=tissue, body=fill_planes(tissue[None])[0])
 
 
-def _steps(planes: Planes, apart: int) -> Floats:
+def _steps(planes: Sequence[Outlined], apart: int) -> Floats:
     """How much slices differ that lie so many apart: the mean over their pixels."""
     return np.array(
         [
-            float(np.mean(np.abs(one - other)))
+            _difference(one, other)
             for one, other in zip(planes[:-apart], planes[apart:], strict=True)
         ]
     )
+
+
+def _difference(one: Outlined, other: Outlined) -> float:
+    bones = np.mean(np.abs(one.bones - other.bones))
+    skin = np.mean((one.body != other.body) & (one.tissue | other.tissue))
+    return float(bones + SKIN * skin)
 
 
 def _usual(steps: Floats) -> Floats:

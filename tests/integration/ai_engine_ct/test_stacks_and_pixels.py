@@ -125,6 +125,12 @@ def test_a_chest_that_is_turned_against_its_header_is_refused(
     assert caught.value.reason is CtRefusalReason.CONTRADICTORY
 
 
+def test_the_lower_part_of_a_chest_stands_upright(chest: CtVolume) -> None:
+    """As of a CT of the heart or the belly: no windpipe is in it, but gas of stomach and colon."""
+    analysis = analyse_volume(chest.part(range(70, len(chest.hounsfield))))
+    assert Caution.CUT_OFF in analysis.doubts
+
+
 def test_a_mirrored_chest_or_a_heart_on_the_right_has_no_grade(chest: CtVolume) -> None:
     analysis = analyse_volume(_changed(chest, chest.hounsfield[:, :, ::-1]))
     assert Caution.HEART_RIGHT in analysis.doubts

@@ -12,7 +12,7 @@ from ai_engine.ct.lungs import find_lungs
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.results import Caution, CtAnalysis, Severity
 from ai_engine.ct.surface_edge import late_beginning
-from ai_engine.ct.testing import BODY, LEFT_LUNG, TISSUE, TRACHEA, Ellipsoid, phantom
+from ai_engine.ct.testing import BODY, CHEST, LEFT_LUNG, TISSUE, TRACHEA, Ellipsoid, phantom
 from sr_templates.ct.codes import CAUTIONS
 
 pytestmark = pytest.mark.slow
@@ -105,6 +105,40 @@ def test_lungs_are_cut_off_where_slices_without_an_image_begin() -> None:
     assert analysis.geometry.shape[0] == len(values)
     assert not (analysis.right_lung.unpack() | analysis.left_lung.unpack())[:35].any()
     assert "Slices 36 to 100 of 100" in analysis.corrections[-1]
+
+
+def test_too_few_slices_with_an_image_are_refused() -> None:
+    """They are as many as are too few where the others were not sent."""
+    values = phantom().hounsfield.copy()
+    values[:25] = values[40:] = -1024
+    with pytest.raises(CtRefusedError, match="15 slices hold an image") as caught:
+        analyse_volume(dataclasses.replace(phantom(), hounsfield=values))
+    assert caught.value.reason is CtRefusalReason.TOO_FEW_SLICES
+
+
+def test_a_table_whose_shell_is_closed_in_some_slices_alone_is_no_leap() -> None:
+    """Likewise arms that touch the trunk in some slices enclose air there."""
+    volume = phantom()
+    values = np.pad(volume.hounsfield, [(0, 0), (0, 60), (0, 0)], constant_values=-1000)
+    values[:, [136, 137, 156, 157], 8:168] = 0
+    values[:, 136:158, [8, 9, 166, 167]] = 0
+    values[50:, 136:138, 80:88] = -1000
+    analysis = analyse_volume(
+        dataclasses.replace(
+            volume,
+            hounsfield=values,
+            geometry=dataclasses.replace(volume.geometry, shape=values.shape),
+        )
+    )
+    assert analysis.measurements[2].severity is Severity.GRADE_1
+
+
+@pytest.mark.parametrize("place", [-60, 60])
+def test_gas_of_the_colon_is_no_windpipe(place: int) -> None:
+    """Where the windpipe isn't seen it is the longest tube, and the chest stands upright."""
+    colon = Ellipsoid(centre=(120, -86, place), radii=(75, 7, 7), hounsfield=-1000)
+    analysis = analyse_volume(phantom(colon, chest=CHEST[:-1]))
+    assert analysis.measurements[2].volume_ml > 4000
 
 
 @pytest.mark.parametrize("side", [-75, 75])
