@@ -12,7 +12,7 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.events import Event
-from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.pdu_primitives import A_RELEASE, P_DATA
 from pynetdicom.transport import T_CONNECT, AddressInformation
 
 from dicom_node.network.association_accept import read_associate_accept
@@ -26,14 +26,18 @@ from dicom_node.network.connection import (
     ClosingSocket,
     Fault,
 )
-from dicom_node.network.endings import RequestQueue, ask_no_more
+from dicom_node.network.endings import (
+    RELEASE_ANSWERED,
+    RELEASE_ASKED_FOR,
+    RequestQueue,
+    answer_release,
+    ask_no_more,
+)
 from dicom_node.network.errors import MalformedPduError
 from dicom_node.query.reading import UNREADABLE
 
 _LOG = logging.getLogger(__name__)
 
-# PS3.8 Table 9-9: the peer asks for release
-_RELEASE_ASKED_FOR = "Sta8"
 _ASSOCIATE_AC = 0x02
 _READ_BYTES = 64 * 1024
 # What the libraries raise of bytes that are no command set.
@@ -47,11 +51,23 @@ def connect(association: Association, address: AddressInformation) -> ClosingSoc
     association.dul.to_provider_queue = requests
 
     def moved(event: Event) -> None:
-        if ask_no_more(event, requests) or event.next_state == _RELEASE_ASKED_FOR:
-            association.dimse.msg_queue.put((None, None))  # there will be no answer
+        if event.next_state == RELEASE_ASKED_FOR:
+            answer_release(event, requests)
+        elif not ask_no_more(event, requests):
+            return
+        elif event.fsm_event == RELEASE_ANSWERED:
+            association.dul.to_user_queue.put(_released())  # whoever waits for it has asked as well
+        association.dimse.msg_queue.put((None, None))  # there will be no answer
 
     association.bind(evt.EVT_FSM_TRANSITION, moved)
     return RequestingSocket(association, address).no_delay()
+
+
+def _released() -> A_RELEASE:
+    """Return what tells that an association is released."""
+    answer = A_RELEASE()
+    answer.result = "affirmative"
+    return answer
 
 
 class RequestingSocket(ClosingSocket):

@@ -227,6 +227,18 @@ def broken_acceptor(pdu: bytes, *, accepts: bool) -> Iterator[tuple[int, list[by
 
 
 @contextmanager
+def releasing_acceptor() -> Iterator[tuple[int, threading.Event, list[int]]]:
+    """Accept one association, and ask for its release.
+
+    Yields the port, what has the release asked for, and the types of PDUs that are heard from then
+    on until the other side closes the connection.
+    """
+    is_time, heard = threading.Event(), list[int]()
+    with _acceptor(lambda listener: _ask_for_release(listener, is_time, heard)) as port:
+        yield port, is_time, heard
+
+
+@contextmanager
 def rejecting_acceptor(source: int, reason: int) -> Iterator[int]:
     """Reject one association, for a reason that need not be one (PS3.8 Table 9-21)."""
     with _acceptor(lambda listener: _reject(listener, source, reason)) as port:
@@ -293,6 +305,15 @@ def _answer_broken(
             kind, body = said
             if kind != DATA:  # the rest of the message, which was underway
                 heard.append(bytes((kind,)) + body[2:4])
+
+
+def _ask_for_release(listener: socket.socket, is_time: threading.Event, heard: list[int]) -> None:
+    peer = _accepted(listener)
+    with peer.connection:
+        assert is_time.wait(30.0)
+        peer.send(RELEASE)
+        while kind := peer.answer()[0]:
+            heard.append(kind)
 
 
 def _fall_silent(listener: socket.socket, last_words: bytes) -> None:

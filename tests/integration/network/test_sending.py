@@ -12,14 +12,15 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EncapsulatedPDFStorage,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     generate_uid,
 )
-from pynetdicom import AllStoragePresentationContexts
+from pynetdicom import AllStoragePresentationContexts, build_context
 from pynetdicom.association import Association
 
 from dicom_node.domain.peer_words import peer_words
-from dicom_node.network.associations import Destination, ScuTimeouts
+from dicom_node.network.associations import Destination, ScuTimeouts, open_association
 from dicom_node.network.errors import (
     AssociationAbortedError,
     AssociationError,
@@ -31,17 +32,19 @@ from tests.peers import dcmtk
 from tests.peers.data import dicom_files
 from tests.peers.dcmtk import Peer
 from tests.peers.node import MODALITY, Reception
-from tests.peers.objects import dataset_bytes, make_dataset, write_part10
-from tests.peers.process import free_port
+from tests.peers.objects import CR_IMAGE, dataset_bytes, make_dataset, write_part10
+from tests.peers.process import free_port, wait_until
 from tests.peers.raw_pdu import (
     ABORTED,
     DATA,
     RELEASE,
+    RELEASED,
     broken_acceptor,
     command,
     lax_acceptor,
     nonsense_acceptor,
     rejecting_acceptor,
+    releasing_acceptor,
     short,
 )
 from tests.peers.scp import answering_scp
@@ -413,6 +416,27 @@ def test_a_peer_that_asks_for_release_instead_of_answering_is_not_waited_for(
         (outcome, *_) = store(objects[:1], peer, timeouts=PATIENT)
     assert outcome.kind is OutcomeKind.NOT_SENT
     assert time.monotonic() - begun < PATIENT.connection
+
+
+def test_a_release_that_the_peer_asked_for_first_is_answered_and_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A PACS may end what has been idle at the moment at which the node ends it.
+
+    The library's own thread answers such a release, unless it pauses for the node's just then.
+    """
+    begun = time.monotonic()
+    with releasing_acceptor() as (port, is_time, heard):
+        peer = Destination(ae_title="TIRED", host="127.0.0.1", port=port)
+        contexts = [build_context(CR_IMAGE, ExplicitVRLittleEndian)]
+        with open_association(peer, contexts, "AINODE", PATIENT) as association:
+            monkeypatch.setattr(association.acse, "is_release_requested", lambda: False)
+            is_time.set()
+            machine = association.dul.state_machine
+            wait_until(lambda: machine.current_state == "Sta8", "the peer to ask for release")
+        assert association.is_released
+    assert heard == [RELEASED]
+    assert time.monotonic() - begun < PATIENT.acse
 
 
 def test_a_peer_that_rejects_for_no_reason_of_the_standard_has_rejected(
