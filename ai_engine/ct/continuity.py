@@ -42,6 +42,11 @@ LEAST = 1.0
 they lead on: 1.1 and more in the same chests, 0.6 and less where two slices have changed places.
 What differs by less than `LEAST` is noise."""
 
+METAL = 2500
+METAL_AREA = 30.0
+"""Hounsfield units that no bone and no contrast agent has, and mm² of them from which streaks of
+metal may change a slice more than its place does: nothing is said of the steps to and from it."""
+
 MOST_NAMED = 3
 
 Floats = npt.NDArray[np.float64]
@@ -52,12 +57,14 @@ class Outlined:
     """A slice on pixels of `STEP`: its bones, what is tissue, and the body with what it encloses.
 
     Arms that touch the trunk, and a table's shell, enclose air in one slice and none in the next:
-    so body counts as different only where one of both slices has tissue.
+    so body counts as different only where one of both slices has tissue. ``has_metal`` says
+    whether streaks may lie in the slice.
     """
 
     bones: npt.NDArray[np.float32]
     tissue: Mask
     body: Mask
+    has_metal: bool
 
 
 def with_body(volume: CtVolume) -> range:
@@ -106,13 +113,16 @@ def require_continuous(volume: CtVolume, first: int = 0) -> None:
         raise CtRefusedError(CtRefusalReason.DUPLICATED_SLICES, detail)
     outlines = [_outlined(plane, volume) for plane in planes]
     steps, pairs = _steps(outlines, 1), _steps(outlines, 2)
+    metal = np.array([each.has_metal for each in outlines], np.bool_)
+    streaked = metal[:-1] | metal[1:]
     larger = np.maximum(steps[:-1], steps[1:])
-    back = np.flatnonzero((pairs < BACK * larger) & (pairs < larger - LEAST))
+    goes_back = (pairs < BACK * larger) & (pairs < larger - LEAST)
+    back = np.flatnonzero(goes_back & ~(streaked[:-1] | streaked[1:]))
     if len(back):
         named = _named(back + 1, first)
         detail = f"out of order at {named}, counted from the head; send the series anew"
         raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
-    jumps = np.flatnonzero(steps > JUMP * (_usual(steps) + FLOOR))
+    jumps = np.flatnonzero((steps > JUMP * (_usual(steps) + FLOOR)) & ~streaked)
     if len(jumps):
         named = _named(jumps, first)
         detail = (
@@ -145,7 +155,13 @@ def _outlined(plane: Hounsfield, volume: CtVolume) -> Outlined:
     """What of a slice is compared."""
     shrunk = _shrunk(plane, volume)
     tissue = shrunk > TISSUE
-    return Outlined(bones=np.clip(shrunk, *BONES), tissue=tissue, body=fill_planes(tissue[None])[0])
+    _, height, width = volume.geometry.spacing
+    return Outlined(
+        bones=np.clip(shrunk, *BONES),
+        tissue=tissue,
+        body=fill_planes(tissue[None])[0],
+        has_metal=bool(np.count_nonzero(plane > METAL) * height * width >= METAL_AREA),
+    )
 
 
 def _steps(planes: Sequence[Outlined], apart: int) -> Floats:

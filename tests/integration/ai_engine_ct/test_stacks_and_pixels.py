@@ -1,7 +1,7 @@
 """Slices whose pixels are not where their header says: refused by name, never measured."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +103,18 @@ def test_a_body_goes_on_where_lungs_end_at_a_level(chest: CtVolume) -> None:
     lungs = find_lungs(chest).labels
     basal = Disease(place=Place.BASAL, filling=Filling.SOLID, share=0.4, lungs=(RIGHT, LEFT))
     require_continuous(insert(chest, lungs, basal).volume)
+
+
+@pytest.mark.parametrize(("every", "levels"), [(1, range(60, 66)), (4, [20]), (4, [20, 22])])
+def test_streaks_of_metal_are_no_leap(chest: CtVolume, every: int, levels: Sequence[int]) -> None:
+    """Screws in a vertebra: bright and dark rays around them in some slices alone."""
+    values = chest.hounsfield[::every].copy()
+    rows, columns = np.indices(values.shape[1:]) - np.array([150, 128])[:, None, None]
+    rays = np.sign(np.sin(9 * np.arctan2(rows, columns))) * np.exp(-np.hypot(rows, columns) / 80)
+    for level in levels:
+        values[level] = np.clip(values[level] + 500 * rays, -1024, 3071)
+        values[level, 140:160, [118, 119, 120, 136, 137, 138]] = 3071
+    require_continuous(_changed(chest, values))
 
 
 @pytest.mark.parametrize("value", [-1024, 0])
