@@ -15,6 +15,7 @@ from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.errors import InvalidFieldsError
 
 _IPV4, _ANY_PORT = 4, 9
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AE_TITLE_ENTRY: TypeAdapter[ApplicationEntity] = TypeAdapter(ApplicationEntity)
 _LONGEST = {"host": 255, "description": 255}
 
@@ -60,10 +61,14 @@ class Trail(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAddress:
-    """What other systems enter to reach the node; ``tls_port`` where it receives by TLS."""
+    """What other systems enter to reach the node; ``tls_port`` where it receives by TLS.
+
+    ``host`` is what it listens on: one address of the machine, or all of them.
+    """
 
     ae_title: str
     port: int
+    host: str = "0.0.0.0"  # noqa: S104 - what is listened on, as in the settings
     tls_port: int | None = None
     web_port: int | None = None
 
@@ -75,24 +80,39 @@ class OwnAddress:
 
     def is_called_by(self, host: str, port: int) -> bool:
         """Whether an association to an address would come to the node itself."""
-        return port in (self.port, self.tls_port) and _is_here(host.lower())
+        at_port = port in (self.port, self.tls_port)
+        return at_port and _is_here(host.lower()) and self._listens_at(host)
+
+    def _listens_at(self, host: str) -> bool:
+        """Whether the node, and no other one of this machine, listens at one of its addresses."""
+        own, other = _address(self.host), _address(host)
+        if own is None or other is None:  # a name: of which address is not asked
+            return True
+        return own == other or own.is_unspecified or other.is_unspecified
 
 
 def _is_here(host: str) -> bool:
     """Whether a host is this one: by its name, or by any of its addresses."""
-    host = host.strip("[]").rstrip(".")
-    if host in ("localhost", socket.gethostname().lower()):
+    if host.rstrip(".") in ("localhost", socket.gethostname().lower()):
         return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:  # a name: nobody waits for a name server here
+    address = _address(host)
+    if address is None:  # a name: nobody waits for a name server here
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
     return address.is_loopback or address.is_unspecified or _is_own(address)
 
 
-def _is_own(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _address(host: str) -> _Address | None:
+    """Return the address that a host is entered by; None where that is a name."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]").rstrip("."))
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
+
+
+def _is_own(address: _Address) -> bool:
     """Whether a network interface has an address: nothing else is reached from itself."""
     family = socket.AF_INET if address.version == _IPV4 else socket.AF_INET6
     try:

@@ -48,6 +48,7 @@ def make_ae_titles(settings: NodeSettings, store: AeTitleStore, trail: AuditStor
         own=OwnAddress(
             ae_title=settings.network.ae_title,
             port=settings.network.port,
+            host=settings.network.host,
             tls_port=settings.tls.port if settings.tls.certificate else None,
             web_port=settings.web.port,
         ),

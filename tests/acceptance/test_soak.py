@@ -180,6 +180,7 @@ def test_it_takes_no_more_of_anything_study_after_study(tmp_path: Path) -> None:
         repositories.close()
         workflows.dispose()
     _print(samples)
+    assert len(samples) > 1, "one batch is compared with none: give it more minutes"
     first, last = samples[len(samples) // 2 - 1], samples[-1]
     assert last.main + last.others <= _MEMORY * (first.main + first.others)
     assert last.handles <= first.handles + _HANDLES

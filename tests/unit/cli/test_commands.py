@@ -121,6 +121,19 @@ def test_who_gets_results_does_not_move_to_the_nodes_own_address() -> None:
     dicom_node("ae", "set", "CR2", *here)
 
 
+def test_another_system_of_the_machine_may_listen_at_the_same_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the node listens at one address of several."""
+    monkeypatch.setenv("DICOM_NODE_NETWORK__HOST", "127.0.0.1")
+    other = ("--port", "11112", "--role", "pacs")
+    dicom_node("ae", "add", "PACS", "--host", "127.0.0.2", *other)
+    dicom_node("ae", "add", "CR1", "--host", "127.0.0.3", *other, "--destination", "PACS")
+    for host in ("127.0.0.1", "localhost", "::ffff:127.0.0.1", "0.0.0.0"):  # noqa: S104 - refused
+        with pytest.raises(InvalidFieldsError, match="this is the node itself"):
+            dicom_node("ae", "set", "PACS", "--host", host)
+
+
 def test_a_pacs_elsewhere_may_listen_at_the_same_port() -> None:
     dicom_node("ae", "add", "PACS", "--host", "192.0.2.1", "--port", "11112", "--role", "pacs")
 
