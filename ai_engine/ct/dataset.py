@@ -7,7 +7,8 @@
     lungs/study_0255_lungs.nii.gz                                   (ours, may be absent)
 
 ``split.csv`` (study, part) says which studies are trained, validated and tested on where several
-are of one patient, as in sets that are drawn up here; its column ``source`` parts figures. Lungs
+are of one patient, as in sets that are drawn up here; its column ``source`` parts figures, and its
+column ``patient`` says which studies resemble each other. Lungs
 are there for a baseline that needs them: what is dense within.
 
 The folder is the grade: CT-0 no pneumonia, CT-1 to CT-4 up to 25, 50, 75 and 100 % of the lungs.
@@ -50,8 +51,8 @@ class MosMedStudy:
     """One study: ``grade`` is 0 to 4, ``mask_path`` None where no lesions were drawn.
 
     ``part`` is the part that ``split.csv`` puts it into, None without that file; ``source`` is
-    where its masks come from, empty where all are of one kind. ``lungs_path`` is None where no
-    lungs lie beside it.
+    where its masks come from, empty where all are of one kind; ``patient`` is empty where each
+    study is of another one. ``lungs_path`` is None where no lungs lie beside it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class MosMedStudy:
     mask_path: Path | None
     part: Split | None = None
     source: str = ""
+    patient: str = ""
     lungs_path: Path | None = None
 
 
@@ -148,14 +150,27 @@ def _stated_parts(path: Path) -> dict[str, dict[str, Any]]:
         return {}
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            return {
-                row["study"]: {"part": Split(row["part"]), "source": row.get("source") or ""}
+            found = {
+                row["study"]: {
+                    "part": Split(row["part"]),
+                    "source": row.get("source") or "",
+                    "patient": row.get("patient") or "",
+                }
                 for row in csv.DictReader(lines)
             }
     except (KeyError, ValueError) as error:
         raise DatasetError(
             f"{path}: needs the columns study and part (train, valid or test): {error}"
         ) from error
+    homes: dict[str, Split] = {}
+    for study, stated in found.items():
+        patient, part = stated["patient"], Split(stated["part"])
+        if patient and homes.setdefault(patient, part) is not part:
+            raise DatasetError(
+                f"{path}: {study} is of the {part.value} part, and others of patient {patient} are "
+                f"of the {homes[patient].value} part; keep them in one"
+            )
+    return found
 
 
 def load_volume(study: MosMedStudy) -> CtVolume:

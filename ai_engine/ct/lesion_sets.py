@@ -6,7 +6,7 @@ is said by whoever puts the set together: there are too few to leave it to a has
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,7 @@ def compose_lesions(
         there is no volume of, or a part is left empty.
     """
     given = part_of_each(sources, out, parts)
+    outlined = () if slices is None else tuple(read_outlined(slices))
     _make_folders(out)
     rows: list[Row] = []
     for at, (path, patient, part) in enumerate(given):
@@ -97,8 +98,7 @@ def compose_lesions(
                 chest, out, name, np.random.default_rng((seed, at, copy)), ill=copy < copies
             )
             rows.append((name, part, patient, DRAWN))
-    if slices is not None:
-        rows += add_slices(slices, out, after=len(rows), copies=slice_copies, seed=seed)
+    rows += add_slices(outlined, out, after=len(rows), copies=slice_copies, seed=seed)
     with (out / SPLIT).open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(("study", "part", "patient", "source"))
@@ -106,7 +106,9 @@ def compose_lesions(
     return {part: sum(row[1] is part for row in rows) for part in Split}
 
 
-def add_slices(slices: Path, out: Path, *, after: int, copies: int, seed: int) -> list[Row]:
+def add_slices(
+    slices: Iterable[OutlinedSlice], out: Path, *, after: int, copies: int, seed: int
+) -> list[Row]:
     """Write single slices with outlined lesions as studies; their rows of ``split.csv``.
 
     Parameters
@@ -115,19 +117,14 @@ def add_slices(slices: Path, out: Path, *, after: int, copies: int, seed: int) -
         How many studies the set holds already.
     copies
         Varied copies of each slice to train on; the others are taken as they are.
-
-    Raises
-    ------
-    DatasetError
-        If a slice can't be used.
     """
     _make_folders(out)
     rows = []
-    for at, one in enumerate(read_outlined(slices), start=after + 1):
+    for at, one in enumerate(slices, start=after + 1):
         name = f"study_{at:04}"
         many = copies if one.part is Split.TRAIN else 0
         _write_slices(one, out, name, np.random.default_rng((seed, at)), many)
-        rows.append((name, one.part, one.name, OUTLINED))
+        rows.append((name, one.part, f"{OUTLINED}/{one.patient}", OUTLINED))
     return rows
 
 

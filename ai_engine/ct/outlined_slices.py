@@ -5,12 +5,14 @@ Two densities that every chest has say what the grey values were: aerated lung a
 
     images/NAME.jpg or .png
     masks/NAME.png           lesions are white
-    split.csv                image, part (train, valid or test)
+    split.csv                image, part (train, valid or test); patient, where it is known
 
-No patients are named in them, so whoever writes ``split.csv`` keeps slices of one patient together.
+Often no patients are named in them, so whoever writes ``split.csv`` keeps slices of one patient
+together. Where the table has no patients, each slice counts as one.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,7 @@ class OutlinedSlice:
 
     name: str
     part: Split
+    patient: str
     hounsfield: npt.NDArray[np.int16]
     lesions: Mask
     lungs: Mask
@@ -66,7 +69,7 @@ def read_outlined(folder: Path) -> Iterator[OutlinedSlice]:
     DatasetError
         If the folder isn't laid out like this, or a picture shows no lungs.
     """
-    for name, part in _parts(folder / "split.csv"):
+    for name, part, patient in _parts(folder / "split.csv"):
         picture = _picture(next(iter(sorted((folder / "images").glob(f"{name}.*"))), None), name)
         drawn = _picture(folder / "masks" / f"{name}.png", name)
         if picture.shape != drawn.shape:
@@ -78,6 +81,7 @@ def read_outlined(folder: Path) -> Iterator[OutlinedSlice]:
         yield OutlinedSlice(
             name=name,
             part=part,
+            patient=patient,
             hounsfield=squared(values, wall=SOFT_TISSUE, outside=AIR).astype(np.int16),
             lesions=squared(drawn > 127) > 0,
             lungs=squared(lungs_of(values)) > 0,
@@ -158,6 +162,7 @@ def varied(found: OutlinedSlice, rng: np.random.Generator) -> OutlinedSlice:
     return OutlinedSlice(
         name=found.name,
         part=found.part,
+        patient=found.patient,
         hounsfield=np.rint(values[:, ::step]).astype(np.int16),
         lesions=found.lesions[:, ::step],
         lungs=found.lungs[:, ::step],
@@ -187,11 +192,26 @@ def _picture(path: Path | None, name: str) -> npt.NDArray[np.uint8]:
     return np.asarray(found, np.uint8)
 
 
-def _parts(path: Path) -> Sequence[tuple[str, Split]]:
+def _parts(path: Path) -> Sequence[tuple[str, Split, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            return [(row["image"], Split(row["part"])) for row in csv.DictReader(lines)]
-    except (OSError, KeyError, ValueError) as error:
+            rows = [
+                (row["image"], Split(row["part"]), row.get("patient") or row["image"])
+                for row in csv.DictReader(lines)
+            ]
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}); write it") from error
+    except (KeyError, ValueError) as error:
         raise DatasetError(
             f"{path}: needs the columns image and part (train, valid or test): {error}"
         ) from error
+    if not rows:
+        raise DatasetError(f"{path}: names no slices; write a line for each")
+    homes: dict[str, Split] = {}
+    for name, count in Counter(name for name, _, _ in rows).items():
+        if count > 1:
+            raise DatasetError(f"{path}: {name} is named {count} times; a slice is of one part")
+    for _, part, patient in rows:
+        if homes.setdefault(patient, part) is not part:
+            raise DatasetError(f"{path}: slices of {patient} are in two parts; keep them in one")
+    return rows

@@ -31,6 +31,7 @@ class MaskedSlices:
     masks: npt.NDArray[np.uint8]
     lungs: npt.NDArray[np.uint8] | None = None
     source: str = ""
+    patient: str = ""
 
 
 def load_slices(study: MosMedStudy, size: int) -> MaskedSlices:
@@ -54,6 +55,7 @@ def load_slices(study: MosMedStudy, size: int) -> MaskedSlices:
         masks=_on_grid(mask, size),
         lungs=None if lungs is None else _on_grid(lungs, size),
         source=study.source,
+        patient=study.patient,
     )
 
 

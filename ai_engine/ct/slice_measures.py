@@ -23,6 +23,9 @@ DENSE = "dense within the lungs"
 ABOVE = "above dense within the lungs"
 """Groups: what is dense alone, and what the network has more on the same studies."""
 
+ONE_PATIENT = "of one patient"
+"""What a group is called beside whose studies all are: its interval says nothing of others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BesideDense:
@@ -38,11 +41,12 @@ class BesideDense:
 class MeasuredStudy:
     """How the masks of one unseen study agree with those that were drawn, over all its slices.
 
-    ``beside`` is None where no lungs lie beside the study.
+    ``beside`` is None where no lungs lie beside the study, or its source has no level of density.
     """
 
     study: str
     source: str
+    patient: str
     slices: int
     has_lesions: bool
     dice: float
@@ -67,18 +71,15 @@ def measured(
 ) -> MeasuredStudy:
     """Measure what a network made of a study, cut to the lungs where they are known, as served."""
     truth, beside = study.masks.astype(np.bool_), None
-    if study.lungs is not None and study.source in levels:
+    if study.lungs is not None:
         lungs = study.lungs.astype(np.bool_)
-        made, dense = made & lungs, _dense(study, lungs, levels[study.source])
-        area = max(int(lungs.sum()), 1)
-        beside = BesideDense(
-            false_share=int((made & ~truth).sum()) / area,
-            dense_false_share=int((dense & ~truth).sum()) / area,
-            dense_dice=dice(dense, truth),
-        )
+        made = made & lungs
+        if study.source in levels:
+            beside = _beside_dense(study, made, lungs, levels[study.source])
     return MeasuredStudy(
         study=study.study,
         source=study.source,
+        patient=study.patient or study.study,
         slices=len(truth),
         has_lesions=bool(truth.any()),
         dice=dice(made, truth),
@@ -87,10 +88,22 @@ def measured(
     )
 
 
+def _beside_dense(
+    study: MaskedSlices, made: npt.NDArray[np.bool_], lungs: npt.NDArray[np.bool_], level: float
+) -> BesideDense:
+    truth, dense = study.masks.astype(np.bool_), _dense(study, lungs, level)
+    area = max(int(lungs.sum()), 1)
+    return BesideDense(
+        false_share=int((made & ~truth).sum()) / area,
+        dense_false_share=int((dense & ~truth).sum()) / area,
+        dense_dice=dice(dense, truth),
+    )
+
+
 def study_metrics(
     studies: Sequence[MeasuredStudy], *, label: str, split: str
 ) -> tuple[Metric, ...]:
-    """Means over studies with their intervals: of all, and of each source beside dense lung.
+    """Means over studies, with intervals over patients: of all, of each source beside dense lung.
 
     Studies without lesions have no Dice; of them counts the part of the lungs that is called one.
     """
@@ -133,10 +146,17 @@ def _beside(
 def _mean(
     name: str, values: Sequence[float], studies: Sequence[MeasuredStudy], of: tuple[str, str, str]
 ) -> Metric:
+    """Over patients drawn again; where there is but one, which is said, over its studies."""
     label, split, group = of
     slices = sum(one.slices for one in studies)
-    return mean_interval(values).as_metric(
-        name, label=label, split=split, group=group, images=slices
+    patients = [one.patient for one in studies]
+    is_one = len(set(patients)) == 1
+    return mean_interval(values, patients=None if is_one else patients).as_metric(
+        *(name,),
+        label=label,
+        split=split,
+        group=f"{group}, {ONE_PATIENT}" if is_one else group,
+        images=slices,
     )
 
 

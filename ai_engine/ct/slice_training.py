@@ -103,9 +103,11 @@ class SliceTrainer(PublishedTrainer):
         return ()
 
     def described(self) -> dict[str, Any]:
-        """The studies of each part."""
+        """Whose masks they are, and the studies of each part."""
         counts = ", ".join(f"{len(part)} {split.value}" for split, part in self._parts.items())
-        return {"data": f"MosMedData, split by study: {counts} studies with masks"}
+        sources = sorted({study.source for part in self._parts.values() for study in part} - {""})
+        of, by = (" and ".join(sources), "patient") if sources else ("MosMedData", "study")
+        return {"data": f"{of}, split by {by}: {counts} studies with masks"}
 
     def judged(self, draft: ModelCard) -> tuple[tuple[Label, ...], tuple[Metric, ...]]:
         """Mean Dice and intersection over union of the test part's studies, with intervals."""

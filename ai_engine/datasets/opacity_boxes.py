@@ -1,19 +1,20 @@
 """A data set of opacities with boxes, from masks of opacities and from sets that have boxes.
 
 Radiologists outlined opacities on some sets; a box is what encloses what was outlined in one lung,
-as the RSNA challenge's boxes do. Sets that have boxes of their own give these, and their images
-without any finding. All of it comes to one folder in the layout of `ai_engine.datasets.cxr`;
-``device`` names the source.
+as the RSNA challenge's boxes do. Sets that have boxes of their own give these, and their images on
+which there is certainly no opacity. All of it comes to one folder in the layout of
+`ai_engine.datasets.cxr`; ``device`` names the source.
 
     images/NAME.jpg          of the set with masks
     masks/NAME_opacity.png   what was outlined is white; may be missing where nothing was
-    masks/NAME_lungs.png     both lungs
+    masks/NAME_lungs.png     both lungs; as large as the image, like what was outlined
 
 No patients are named there: images whose names stand beside each other may show one, and
 `STRETCH` of them count as one patient.
 """
 
 import csv
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,12 +29,11 @@ from scipy import ndimage
 from ai_engine.datasets.cxr import (
     BOX_COLUMNS,
     NO_FINDING,
-    CxrDataset,
     CxrItem,
     Split,
-    read_cxr,
+    View,
 )
-from ai_engine.datasets.unsplit import is_unsplit, read_unsplit
+from ai_engine.datasets.layouts import read_dataset
 from ai_engine.errors import DatasetError
 from ai_engine.prediction import Region
 
@@ -42,6 +42,9 @@ Mask = npt.NDArray[np.bool_]
 OPACITY = "Lung Opacity"
 OPACITIES = frozenset({OPACITY, "Pneumonia", "Infiltration", "Consolidation"})
 """Labels whose boxes are of opacities: RSNA's one, and those of NIH that look like it."""
+
+CLEAR = frozenset({"Normal", "No Lung Opacity / Not Normal", NO_FINDING})
+"""Labels of images on which there is certainly no opacity."""
 
 STRETCH = 4
 """Images of a set without patients that count as one patient's, in the order of their names."""
@@ -73,11 +76,12 @@ def compose_opacities(masks: Path, sets: Sequence[Path], out: Path) -> dict[str,
     Raises
     ------
     DatasetError
-        If ``out`` is not empty, or a set can't be read.
+        If ``out`` is not empty, a set can't be read, or one image would be there twice.
     """
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out}: is not empty; give a new folder")
     found = [*_outlined(masks), *(one for folder in sets for one in _boxed(folder))]
+    _require_each_once(found)
     (out / "images").mkdir(parents=True, exist_ok=True)
     rows, boxes = [], []
     for one in found:
@@ -102,6 +106,27 @@ def compose_opacities(masks: Path, sets: Sequence[Path], out: Path) -> dict[str,
         source: sum(len(one.boxes) for one in found if one.source == source)
         for source in dict.fromkeys(one.source for one in found)
     }
+
+
+def _require_each_once(found: Sequence[Boxed]) -> None:
+    """Refuse two images of one name, and an image that two sets have: it would be two patients."""
+    names: dict[str, Path] = {}
+    seen: dict[bytes, Boxed] = {}
+    for one in found:
+        file = f"{one.source}-{one.path.name}"
+        if file in names:
+            raise DatasetError(
+                f"{one.path} and {names[file]}: both would be {file}; give each set a folder of "
+                "another name, and name it once"
+            )
+        names[file] = one.path
+        with one.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").digest()
+        first = seen.setdefault(digest, one)
+        if first.source != one.source:
+            raise DatasetError(
+                f"{one.path} and {first.path} are one image; take it out of one of the sets"
+            )
 
 
 def boxes_of_mask(opacity: Mask, lungs: Mask) -> tuple[Region, ...]:
@@ -146,38 +171,53 @@ def _sides(lungs: Mask) -> tuple[Mask, ...]:
 
 
 def _outlined(folder: Path) -> Iterator[Boxed]:
+    source = folder.resolve().name
     paths = sorted(path for path in (folder / "images").glob("*") if path.is_file())
     if not paths:
         raise DatasetError(f"{folder}/images: no images; name the folder of a set with masks")
     for at, path in enumerate(paths):
-        lungs = _mask(folder / "masks" / f"{path.stem}_lungs.png")
+        shape = _grey(path).shape
+        lungs = _mask(folder / "masks" / f"{path.stem}_lungs.png", shape)
+        if not lungs.any():
+            raise DatasetError(f"{path}: its mask has no lungs; correct it, or take the image out")
         drawn = folder / "masks" / f"{path.stem}_opacity.png"
-        opacity = _mask(drawn) if drawn.exists() else np.zeros(lungs.shape, bool)
-        if opacity.shape != lungs.shape:
-            raise DatasetError(f"{drawn}: not the size of {path.stem}_lungs.png")
+        opacity = _mask(drawn, shape) if drawn.exists() else np.zeros(shape, bool)
         boxes = boxes_of_mask(opacity, lungs)
         if opacity.any() and not boxes:
             continue  # an opacity too small for a box: neither one nor none
         yield Boxed(
-            source=folder.name, path=path, patient=str(at // STRETCH), fields={}, boxes=boxes
+            source=source,
+            path=path,
+            patient=str(at // STRETCH),
+            fields={},
+            boxes=boxes,
         )
 
 
 def _boxed(folder: Path) -> Iterator[Boxed]:
-    dataset: CxrDataset = read_unsplit(folder) if is_unsplit(folder) else read_cxr(folder)
+    source, dataset = folder.resolve().name, read_dataset(folder)
     boxes: dict[str, list[Region]] = {}
     for box in dataset.boxes:
         if box.label in OPACITIES:
             boxes.setdefault(box.file, []).append(box.region)
-    for item in dataset.items:
-        if item.file in boxes or NO_FINDING in item.labels:
-            yield Boxed(
-                source=folder.name,
-                path=dataset.folder / dataset.image_root / item.file,
-                patient=item.patient_id,
-                fields=_fields(item),
-                boxes=tuple(boxes.get(item.file, ())),
-            )
+    kept = [
+        item
+        for item in dataset.items
+        if item.view is not View.LATERAL and (item.file in boxes or item.labels & CLEAR)
+    ]
+    if not kept:
+        raise DatasetError(
+            f"{folder}: no image has a box of {', '.join(sorted(OPACITIES))}, and none is without "
+            "any finding; leave this set out"
+        )
+    for item in kept:
+        yield Boxed(
+            source=source,
+            path=dataset.folder / dataset.image_root / item.file,
+            patient=item.patient_id,
+            fields=_fields(item),
+            boxes=tuple(boxes.get(item.file, ())),
+        )
 
 
 def _fields(item: CxrItem) -> dict[str, Any]:
@@ -189,11 +229,18 @@ def _corner_and_sides(region: Region) -> tuple[float, float, float, float]:
     return (region.left, region.top, region.right - region.left, region.bottom - region.top)
 
 
-def _mask(path: Path) -> Mask:
+def _mask(path: Path, shape: tuple[int, ...]) -> Mask:
+    found = _grey(path)
+    if found.shape != shape:
+        raise DatasetError(f"{path}: not the size of its image; a box would be in another place")
+    return np.asarray(found > 127)
+
+
+def _grey(path: Path) -> npt.NDArray[np.uint8]:
     found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if found is None:
-        raise DatasetError(f"{path}: no mask that can be read; restore it, or take its image out")
-    return np.asarray(found > 127)
+        raise DatasetError(f"{path}: cannot be read; restore it, or take its image out of the set")
+    return np.asarray(found, np.uint8)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:

@@ -136,8 +136,11 @@ def bootstrap(
     return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
-def wilson(hits: int, count: int) -> Interval:
-    """A share with its 95 % interval (Wilson, 1927), which holds near 0 and 1 too."""
+def wilson(hits: float, count: int) -> Interval:
+    """A share with its 95 % interval (Wilson, 1927), which holds near 0 and 1 too.
+
+    ``hits`` may be a fraction where several images of each of ``count`` patients were judged.
+    """
     z = 1.96
     share = hits / count
     center = (share + z**2 / (2 * count)) / (1 + z**2 / count)

@@ -23,11 +23,21 @@ def intersection_over_union(made: Mask, truth: Mask) -> float:
 
 
 def mean_interval(
-    values: Sequence[float], *, rounds: int = BOOTSTRAP_ROUNDS, seed: int = 0
+    values: Sequence[float],
+    *,
+    patients: Sequence[str] | None = None,
+    rounds: int = BOOTSTRAP_ROUNDS,
+    seed: int = 0,
 ) -> Interval:
-    """The mean over images, with its 95 % percentile interval over images drawn again."""
+    """The mean over images, with its 95 % percentile interval over images drawn again.
+
+    ``patients`` are those of the images, where several may be of one: then patients are drawn, with
+    all that they have, since images of one resemble each other.
+    """
     found = np.asarray(values, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    means = found[rng.integers(len(found), size=(rounds, len(found)))].mean(axis=1)
+    of = np.arange(len(found)) if patients is None else np.unique(patients, return_inverse=True)[1]
+    sums, counts = np.bincount(of, weights=found), np.bincount(of)
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(rounds, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, (2.5, 97.5))
     return Interval(value=float(found.mean()), low=float(low), high=float(high))

@@ -119,6 +119,10 @@ def require_possible(recipe: Recipe, spec: TaskSpec) -> None:
         )
     if recipe.schedule is Schedule.PLATEAU and "stop_after" not in spec.reads:
         raise ValueError(f"schedule 'plateau' has nothing to go by: {task!r} validates no epoch")
+    if recipe.folds < 0 or recipe.folds == 1 or (not recipe.folds and "folds" in spec.needs):
+        raise ValueError(f"folds is {recipe.folds}: cross-validation has two folds or more")
+    if not 0 <= recipe.patch <= recipe.input_size:
+        raise ValueError(f"patch is {recipe.patch}, and slices have {recipe.input_size} pixels")
     if spec.one_stage and [one.size for one in recipe.stages] != [recipe.input_size]:
         raise ValueError("a guard has exactly one of the [[stages]], its size the input_size")
 

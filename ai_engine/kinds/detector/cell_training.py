@@ -20,7 +20,7 @@ from ai_engine.datasets.cxr import CxrDataset
 from ai_engine.datasets.radiographs import as_radiograph
 from ai_engine.errors import DatasetError, RecipeError
 from ai_engine.kinds.detector.batches import moved_region, varied
-from ai_engine.kinds.detector.cell_network import COLUMNS, NORMALIZED, SAID, build_opacity_cells
+from ai_engine.kinds.detector.cell_network import COLUMNS, NORMALIZED, SAID
 from ai_engine.kinds.detector.cells import FloatArray, cell_targets, found_boxes, region_of
 from ai_engine.kinds.detector.dataset import BoxedItem, every_boxed_item
 from ai_engine.kinds.detector.evaluation import box_metrics
@@ -28,6 +28,7 @@ from ai_engine.kinds.detector.lung_boxes import lung_regions, usual_boxes
 from ai_engine.kinds.detector.metrics import (
     BoxedImage,
     best_box_threshold,
+    clear_images,
     clear_share,
     precision_gain,
 )
@@ -36,6 +37,7 @@ from ai_engine.library.card import Label, Metric, ModelCard
 from ai_engine.library.labels import reported_label
 from ai_engine.library.trunks import trunk_tensors
 from ai_engine.library.weights_file import model_tensors
+from ai_engine.models.catalogue import build
 from ai_engine.prediction import Region
 from ai_engine.training.keras_optimizer import compile_model
 from ai_engine.training.publishing import (
@@ -250,9 +252,9 @@ class CellTrainer(PublishedTrainer):
                 usual, name, 0.0, split=CROSS_VALIDATION, group=f"{group}, {USUAL}"
             )
             gain, clear = precision_gain(own, usual), clear_share(own, threshold)
-            for measure, interval, where in (
-                ("average_precision_50", gain, f"{group}, above {USUAL}"),
-                ("clear_without_box", clear, group),
+            for measure, interval, where, images in (
+                ("average_precision_50", gain, f"{group}, above {USUAL}", own),
+                ("clear_without_box", clear, group, clear_images(own)),
             ):
                 if interval is not None:
                     metrics.append(
@@ -260,7 +262,7 @@ class CellTrainer(PublishedTrainer):
                             *(measure,),
                             label=name,
                             split=CROSS_VALIDATION,
-                            images=len(own),
+                            images=len(images),
                             group=where,
                         )
                     )
@@ -275,8 +277,14 @@ class CellTrainer(PublishedTrainer):
 
 
 def built(recipe: Recipe) -> Any:
-    """The network with ImageNet's trunk and a fresh head."""
-    network = build_opacity_cells(labels=len(recipe.labels), size=recipe.input_size)
+    """The network with ImageNet's trunk and a fresh head.
+
+    Raises
+    ------
+    ModelFolderError
+        If the input's size is none that it can have.
+    """
+    network = build(recipe.architecture, labels=len(recipe.labels), size=recipe.input_size)
     trunk = trunk_tensors(TRUNK)
     for variable in network.variables:
         if variable.path in trunk:
@@ -285,7 +293,11 @@ def built(recipe: Recipe) -> Any:
 
 
 def cell_loss(truth: Any, said: Any) -> Any:
-    """Whether a box is around (as CenterNet weighs it), and how well its edges agree (IoU)."""
+    """Whether a box is around, and how well its edges agree (IoU).
+
+    The first is weighed as quality focal loss is (X. Li et al., Generalized Focal Loss, 2020): by
+    the square of how far what is said is from what is to be said.
+    """
     around, learned, true = truth[..., 0], truth[..., 1], truth[..., 2:]
     sure, made = ops.sigmoid(said[..., 0]), said[..., 1:]
     sure = ops.clip(sure, 1e-5, 1 - 1e-5)

@@ -3,13 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ai_engine.datasets.cxr import NO_FINDING, CxrDataset, CxrItem, Split
-from ai_engine.datasets.opacity_boxes import OPACITIES
+from ai_engine.datasets.cxr import CxrDataset, CxrItem, Split
+from ai_engine.datasets.opacity_boxes import CLEAR, OPACITIES
 from ai_engine.errors import DatasetError
 from ai_engine.prediction import Region
-
-CLEAR = frozenset({"Normal", "No Lung Opacity / Not Normal", NO_FINDING})
-"""Labels of images on which there is certainly no opacity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.kinds.boxes import overlap
-from ai_engine.measures.metrics import Interval
-from ai_engine.measures.overlap import mean_interval
+from ai_engine.measures.metrics import Interval, wilson
 from ai_engine.prediction import FoundBox, Region
 
 HIT = 0.5
@@ -54,15 +53,15 @@ def hits(image: BoxedImage, lowest: float) -> npt.NDArray[np.bool_]:
 
 
 def average_precision(images: Images, lowest: float = HIT) -> float:
-    """Area under precision over recall, precision made monotonous (Everingham et al., 2010)."""
+    """Area under precision over recall, precision made monotonous (Everingham et al., 2010).
+
+    Boxes of one score come at once: in which order images are named says nothing.
+    """
     total = sum(len(image.truth) for image in images)
-    scores = np.array([box.probability for image in images for box in image.found])
-    if not total or not scores.size:
+    if not total or not any(image.found for image in images):
         return 0.0
-    right = np.concatenate([hits(image, lowest) for image in images])
-    right = right[np.argsort(-scores, kind="stable")]
-    found = np.cumsum(right)
-    precision = found / np.arange(1, len(found) + 1)
+    _, found, called = _at_each_score(images, lowest)
+    precision = found / called
     monotonous = np.maximum.accumulate(precision[::-1])[::-1]
     recall = np.concatenate([[0.0], found / total])
     return float(np.sum(np.diff(recall) * monotonous))
@@ -91,17 +90,22 @@ def best_box_threshold(images: Images) -> float:
         If there is no true box, or none was hit.
     """
     total = sum(len(image.truth) for image in images)
-    scores = np.array([box.probability for image in images for box in image.found])
-    right = np.concatenate([hits(image, HIT) for image in images]) if images else np.array([])
-    if not total or not right.any():
+    scores, found, called = _at_each_score(images, HIT)
+    if not found.any():
         raise ValueError("a threshold needs at least one box that was found")
+    best = int(np.argmax(2 * found / (called + total)))
+    return float(np.mean(scores[best : best + 2]))
+
+
+def _at_each_score(
+    images: Images, lowest: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Each score that a box has, the highest first: hits and boxes that have it or more."""
+    scores = np.array([box.probability for image in images for box in image.found], np.float64)
+    right = np.concatenate([hits(image, lowest) for image in images] or [np.zeros(0, np.bool_)])
     order = np.argsort(-scores, kind="stable")
-    found = np.cumsum(right[order])
-    f1 = 2 * found / (np.arange(1, len(found) + 1) + total)
-    best = int(np.argmax(f1))
-    chosen = float(scores[order[best]])
-    below = float(scores[order[best + 1]]) if best + 1 < len(order) else chosen
-    return (chosen + below) / 2
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))
+    return scores[order][last], np.cumsum(right[order])[last], last + 1
 
 
 def bootstrap(measure: Measure, images: Images, *, seed: int = 0) -> Interval:
@@ -126,12 +130,21 @@ def precision_gain(own: Images, other: Images, *, seed: int = 0) -> Interval | N
 
 
 def clear_share(images: Images, threshold: float) -> Interval | None:
-    """The share of images without opacity on which none is boxed; None where all have some."""
-    clear = [image for image in images if not image.truth]
+    """The share of images without opacity on which none is boxed; None where all have some.
+
+    Its interval is as wide as for one image of each patient: those of one resemble each other.
+    """
+    clear = clear_images(images)
     if not clear:
         return None
     right = [all(box.probability < threshold for box in image.found) for image in clear]
-    return mean_interval(right)
+    patients = len({image.patient for image in clear})
+    return wilson(float(np.mean(right)) * patients, patients)
+
+
+def clear_images(images: Images) -> Images:
+    """Those without opacity."""
+    return tuple(image for image in images if not image.truth)
 
 
 def _drawn_again(

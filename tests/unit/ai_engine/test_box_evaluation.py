@@ -8,9 +8,12 @@ from ai_engine.kinds.detector.metrics import (
     average_precision,
     best_box_threshold,
     bootstrap,
+    clear_share,
     hits,
     measures,
+    precision_gain,
 )
+from ai_engine.measures.metrics import wilson
 from ai_engine.prediction import FoundBox, Region
 
 
@@ -46,6 +49,44 @@ def test_average_precision_is_the_area_under_the_monotonous_curve() -> None:
     assert average_precision(IMAGES) == pytest.approx((1 + 2 / 3) / 3)
     assert average_precision(IMAGES, 0.7) == pytest.approx(1 / 3)
     assert average_precision((image((0, 0.9)),)) == 0
+
+
+def test_boxes_of_one_score_come_at_once_in_whichever_order_images_are_named() -> None:
+    """A rule that gives all its boxes one score ranks none above another."""
+    alike = (
+        image((0, 0.5), truth=(0,), patient="a"),
+        image((0, 0.5), truth=(0,), patient="b"),
+        image((0, 0.5), patient="c"),
+        image((0, 0.5), patient="d"),
+    )
+    for order in (alike, alike[::-1]):
+        assert average_precision(order) == pytest.approx(0.5)
+        assert best_box_threshold(order) == 0.5
+
+
+def test_a_gain_over_what_ranks_nothing_lies_within_its_interval() -> None:
+    """Drawn again, images come in another order: no figure may hang on it."""
+    usual = [image((0, 0.5), truth=(0,) if at < 20 else (), patient=str(at)) for at in range(40)]
+    interval = bootstrap(average_precision, usual)
+    assert interval.value == pytest.approx(0.5)
+    assert interval.low < 0.45
+    assert interval.high > 0.55
+    nothing = precision_gain(usual, usual)
+    assert nothing is not None
+    assert (nothing.low, nothing.value, nothing.high) == (0, 0, 0)
+
+
+def test_the_share_of_clear_images_counts_patients_and_is_never_certain() -> None:
+    right = [image(patient=str(at)) for at in range(10)]
+    interval = clear_share(right, 0.5)
+    assert interval is not None
+    assert interval.value == 1
+    assert interval.low == pytest.approx(wilson(10, 10).low)
+    # Ten images of one patient say as much as one.
+    same = clear_share([image(patient="a") for _ in range(10)], 0.5)
+    assert same is not None
+    assert same.low == pytest.approx(wilson(1, 1).low)
+    assert clear_share([image(truth=(0,))], 0.5) is None
 
 
 def test_decisions_are_made_at_the_threshold() -> None:

@@ -1,5 +1,6 @@
 """Boxes of opacities from masks, beside those of sets that have boxes of their own."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from ai_engine.datasets.opacity_boxes import OPACITY, boxes_of_mask, compose_opa
 from ai_engine.errors import DatasetError
 from ai_engine.kinds.detector.dataset import boxed_items
 from ai_engine.prediction import Region
+from tests.unit.ai_engine.boxed_layout import write_sample
 
 SIDE = 100
 
@@ -103,9 +105,62 @@ def test_what_cannot_be_is_told(tmp_path: Path, masks: Path) -> None:
         compose_opacities(masks, [], masks)
     with pytest.raises(DatasetError, match="no images"):
         compose_opacities(tmp_path / "nothing", [], tmp_path / "set")
-    cv2.imwrite(str(masks / "masks" / "c0_opacity.png"), np.zeros((5, 5), np.uint8))
-    with pytest.raises(DatasetError, match="not the size of c0_lungs"):
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels", "words"),
+    [
+        ("masks/c0_opacity.png", np.zeros((5, 5), np.uint8), "not the size of its image"),
+        ("masks/c0_lungs.png", np.full((5, 5), 255, np.uint8), "not the size of its image"),
+        # Both masks are of one size: the boxes would lie elsewhere on the image.
+        ("images/c0.png", np.zeros((50, 50), np.uint8), "not the size of its image"),
+        ("masks/c0_lungs.png", np.zeros((SIDE, SIDE), np.uint8), "has no lungs"),
+    ],
+)
+def test_masks_that_do_not_lie_on_their_image_are_told(
+    tmp_path: Path, masks: Path, name: str, pixels: np.ndarray, words: str
+) -> None:
+    cv2.imwrite(str(masks / name), pixels)
+    with pytest.raises(DatasetError, match=words):
         compose_opacities(masks, [], tmp_path / "set")
-    (masks / "masks" / "c0_lungs.png").unlink()
-    with pytest.raises(DatasetError, match="no mask that can be read"):
+
+
+@pytest.mark.parametrize("name", ["images/c0.png", "masks/c0_lungs.png"])
+def test_files_that_break_off_are_told(tmp_path: Path, masks: Path, name: str) -> None:
+    whole = (masks / name).read_bytes()
+    (masks / name).write_bytes(whole[:20])
+    with pytest.raises(DatasetError, match=r"c0.*cannot be read"):
         compose_opacities(masks, [], tmp_path / "set")
+
+
+def test_no_image_goes_into_a_set_twice(tmp_path: Path, masks: Path, boxed: Path) -> None:
+    """As two patients it would be learned from and measured on."""
+    with pytest.raises(DatasetError, match=r"both would be boxed-ill\.png"):
+        compose_opacities(masks, [boxed, boxed], tmp_path / "set")
+    again = tmp_path / "again"
+    shutil.copytree(boxed, again)
+    # Within one set, images may be alike.
+    with pytest.raises(DatasetError, match=r"again/images/ill\.png and .*boxed.* are one image"):
+        compose_opacities(masks, [boxed, again], tmp_path / "set")
+
+
+def test_a_set_of_the_challenge_is_read_as_it_is_distributed(tmp_path: Path, masks: Path) -> None:
+    """With the images of both its classes without opacity."""
+    rsna = write_sample(tmp_path / "rsna", patients=6)
+    assert compose_opacities(masks, [rsna], tmp_path / "set") == {"outlined": 1, "rsna": 2}
+    made = read_cxr(tmp_path / "set")
+    own = [one for one in boxed_items(made, Split.TRAIN) if one.item.device == "rsna"]
+    assert [len(one.boxes) for one in own] == [0, 1, 0, 0, 1, 0]
+    assert made.image(own[0].item).shape == (256, 256)
+
+
+def test_a_set_that_has_nothing_to_give_is_told(tmp_path: Path, masks: Path, boxed: Path) -> None:
+    table = boxed / "labels.csv"
+    table.write_text(table.read_text().replace("2,,M,AP", "2,,M,lateral"))
+    counts = compose_opacities(masks, [boxed], tmp_path / "set")
+    assert counts["boxed"] == 1
+    # Laterals are no images that this is learned from.
+    assert not (tmp_path / "set" / "images" / "boxed-well.png").exists()
+    (boxed / "boxes.csv").unlink()
+    with pytest.raises(DatasetError, match="boxed: no image has a box of Consolidation"):
+        compose_opacities(masks, [boxed], tmp_path / "other")

@@ -155,6 +155,23 @@ def test_a_wrong_setting_is_named(change: str, words: str) -> None:
         parse_recipe(text + change, where="x.toml")
 
 
+@pytest.mark.parametrize(
+    ("recipe", "change", "words"),
+    [
+        # Cross-validation in one fold learns from nothing.
+        ("paper3-lungs", "folds = 1", "folds is 1: cross-validation"),
+        ("opacity-boxes", "folds = 1", "folds is 1: cross-validation"),
+        ("opacity-boxes", "folds = 0", "folds is 0: cross-validation"),
+        ("opacity-boxes", "folds = -2", "folds is -2: cross-validation"),
+        ("xnet-lesions", "patch = 200", "patch is 200, and slices have 160 pixels"),
+        ("xnet-lesions", "patch = -8", "patch is -8"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named(recipe: str, change: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        parse_recipe(f'extends = "{recipe}"\n{change}\n', where="x.toml")
+
+
 def test_an_unknown_recipe_is_answered_with_all_there_are() -> None:
     with pytest.raises(
         RecipeError, match=r"chest-densenet121, .*paper1-fluorography, .*paper5-xnet"

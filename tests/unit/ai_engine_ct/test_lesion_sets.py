@@ -103,6 +103,24 @@ def test_parts_that_cannot_be_are_told(
     assert not (tmp_path / "set").exists()
 
 
+def test_slices_that_cannot_be_used_are_told_before_anything_is_drawn(
+    tmp_path: Path, archives: list[Path]
+) -> None:
+    with pytest.raises(DatasetError, match=r"split\.csv: cannot be read"):
+        compose_lesions(archives, tmp_path / "set", parts=PARTS, copies=1, slices=tmp_path)
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.slow
+def test_a_patient_in_two_parts_of_a_set_is_told(tmp_path: Path, archives: list[Path]) -> None:
+    compose_lesions(archives, tmp_path / "set", parts=PARTS, copies=1)
+    assert {one.patient for one in read_mosmed(tmp_path / "set")} == {"first", "second", "third"}
+    table = tmp_path / "set" / "split.csv"
+    table.write_text(table.read_text().replace("valid,second", "valid,third"))
+    with pytest.raises(DatasetError, match="study_0005 is of the test part, and others of patient"):
+        read_mosmed(tmp_path / "set")
+
+
 @pytest.mark.slow
 def test_a_table_of_parts_that_says_nothing_of_a_study_is_told(
     tmp_path: Path, archives: list[Path]

@@ -95,10 +95,10 @@ def test_a_slice_becomes_a_study_with_copies_to_train_on_alone(
     folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "set"
-    rows = add_slices(folder, out, after=0, copies=3, seed=1)
+    rows = add_slices(read_outlined(folder), out, after=0, copies=3, seed=1)
     assert rows == [
-        ("study_0001", Split.TRAIN, "a", OUTLINED),
-        ("study_0002", Split.TEST, "b", OUTLINED),
+        ("study_0001", Split.TRAIN, f"{OUTLINED}/a", OUTLINED),
+        ("study_0002", Split.TEST, f"{OUTLINED}/b", OUTLINED),
     ]
     studies = read_mosmed(out)
     assert [len(load_volume(study).hounsfield) for study in studies] == [4, 1]
@@ -125,3 +125,31 @@ def test_masks_of_another_size_and_strange_tables_are_told(folder: Path) -> None
     (folder / "split.csv").write_text("image,part\nc,train\n")
     with pytest.raises(DatasetError, match="c: no picture that can be read"):
         list(read_outlined(folder))
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("", "names no slices"),
+        ("image,part\n", "names no slices"),
+        ("image,part\na,train\nb,valid\na,test\n", "a is named 2 times"),
+        ("image,part,patient\na,train,9\nb,test,9\n", "slices of 9 are in two parts"),
+    ],
+)
+def test_what_is_trained_on_is_not_tested_on(folder: Path, table: str, words: str) -> None:
+    (folder / "split.csv").write_text(table)
+    with pytest.raises(DatasetError, match=words):
+        list(read_outlined(folder))
+
+
+def test_slices_without_a_table_are_told(folder: Path) -> None:
+    (folder / "split.csv").unlink()
+    with pytest.raises(DatasetError, match=r"split.csv: cannot be read \(No such file"):
+        list(read_outlined(folder))
+
+
+def test_patients_of_slices_are_kept_where_they_are_known(folder: Path) -> None:
+    (folder / "split.csv").write_text("image,part,patient\na,train,9\nb,train,9\n")
+    assert [one.patient for one in read_outlined(folder)] == ["9", "9"]
+    (folder / "split.csv").write_text("image,part\na,train\nb,test\n")
+    assert [one.patient for one in read_outlined(folder)] == ["a", "b"]

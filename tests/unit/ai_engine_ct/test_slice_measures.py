@@ -9,7 +9,9 @@ from ai_engine.ct.slice_batches import MaskedSlices
 from ai_engine.ct.slice_measures import (
     ABOVE,
     DENSE,
+    ONE_PATIENT,
     BesideDense,
+    MeasuredStudy,
     dense_levels,
     measured,
     study_metrics,
@@ -46,6 +48,9 @@ def test_what_lies_beyond_the_lungs_is_not_served_and_does_not_count() -> None:
     one = study("a")
     made = np.ones(one.masks.shape, bool)
     assert measured(one, made, {"outlined": 0.3}).dice == pytest.approx(2 * 16 / (16 + 144))
+    # Where no density can be compared with, too.
+    assert measured(one, made, {}).dice == pytest.approx(2 * 16 / (16 + 144))
+    assert measured(one, made, {}).beside is None
     assert measured(replace(one, lungs=None), made, {"outlined": 0.3}).dice == pytest.approx(
         2 * 16 / (16 + 256)
     )
@@ -60,11 +65,13 @@ def test_sources_are_measured_apart_and_studies_without_lesions_have_no_dice() -
     ]
     found = {(one.name, one.group): one for one in study_metrics(studies, label="x", split="test")}
     assert found["dice", "all"].value == 0.5
-    assert found["dice", "outlined"].value == 1.0
-    assert found["dice", "drawn"].value == 0.0
-    assert found["dice", "drawn"].images == 1
-    assert found["dice", f"drawn, {DENSE}"].value == pytest.approx(2 * 16 / 36, abs=1e-4)
-    assert found["dice", f"outlined, {ABOVE}"].value == pytest.approx(1 - 2 * 16 / 36, abs=1e-4)
+    one = f", {ONE_PATIENT}"
+    assert found["dice", f"outlined{one}"].value == 1.0
+    assert found["dice", f"drawn{one}"].value == 0.0
+    assert found["dice", f"drawn{one}"].images == 1
+    assert found["dice", f"drawn, {DENSE}{one}"].value == pytest.approx(2 * 16 / 36, abs=1e-4)
+    gain = found["dice", f"outlined, {ABOVE}{one}"].value
+    assert gain == pytest.approx(1 - 2 * 16 / 36, abs=1e-4)
     # Nothing was drawn into the third, and 16 pixels were called a lesion in it.
     assert found["false_share", "drawn"].value == pytest.approx(16 / 144 / 2, abs=1e-4)
 
@@ -74,6 +81,23 @@ def test_a_set_without_lungs_has_the_usual_figures_alone() -> None:
     assert dense_levels([plain]) == {}
     metrics = study_metrics([measured(plain, plain.masks > 0, {})], label="x", split="test")
     assert [(one.name, one.group, one.value) for one in metrics] == [
-        ("dice", "all", 1.0),
-        ("iou", "all", 1.0),
+        ("dice", f"all, {ONE_PATIENT}", 1.0),
+        ("iou", f"all, {ONE_PATIENT}", 1.0),
     ]
+
+
+def test_copies_of_one_patient_make_no_interval_narrower() -> None:
+    """Ten drawn copies of each of two volumes are two patients, and not twenty."""
+
+    def studies(copies: int) -> list[MeasuredStudy]:
+        return [
+            measured(
+                replace(study(f"{patient}-{copy}"), patient=patient), study("a").masks == truth, {}
+            )
+            for patient, truth in (("a", 1), ("b", 9))
+            for copy in range(copies)
+        ]
+
+    one, ten = (study_metrics(studies(many), label="x", split="test")[0] for many in (1, 10))
+    assert (one.group, one.value) == ("all", 0.5)
+    assert (ten.value, ten.low, ten.high) == (one.value, one.low, one.high)
