@@ -26,6 +26,25 @@ pytestmark = pytest.mark.peer
 _PATIENCE = 60_000
 _DESK = {"width": 1440, "height": 900}
 _PHONE = {"width": 390, "height": 844}
+# Words of usual length in rows that go on in the next line: a column without room has one letter a
+# line, and is no wider than its page. Addresses and UIDs may be broken.
+_BROKEN_WORDS = """() => {
+  const found = []
+  for (const cell of document.querySelectorAll('.rows td')) {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT)
+    while (texts.nextNode()) {
+      for (const word of texts.currentNode.data.matchAll(/[^\\s-]{2,14}(?!\\S)/g)) {
+        if (word.index && /\\S/.test(texts.currentNode.data[word.index - 1])) continue
+        const range = document.createRange()
+        range.setStart(texts.currentNode, word.index)
+        range.setEnd(texts.currentNode, word.index + word[0].length)
+        const lines = new Set([...range.getClientRects()].map((each) => Math.round(each.top)))
+        if (lines.size > 1) found.push(word[0])
+      }
+    }
+  }
+  return found
+}"""
 PAGES = {
     "overview": "/overview",
     "studies": "/studies",
@@ -127,13 +146,15 @@ def test_every_page_fits_a_phone_in_every_language(
     page = window(browser, address)
     page.set_viewport_size(_PHONE)
     page.set_extra_http_headers({"Accept-Language": language})
-    wide = {}
+    wide, broken = {}, {}
     for name, path in PAGES.items():
         page.goto(path, wait_until="load")
         assert page.locator("html").get_attribute("lang") == language
         wide[name] = page.evaluate("document.documentElement.scrollWidth")
+        broken[name] = page.evaluate(_BROKEN_WORDS)
     page.close()
     assert {name: width for name, width in wide.items() if width > _PHONE["width"]} == {}
+    assert {name: words for name, words in broken.items() if words} == {}
 
 
 def test_the_page_to_sign_in_is_accessible_and_fits_a_phone(
