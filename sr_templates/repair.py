@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # C0 and C1: neither is a character of text
 _DOTS = "..."
+_DECIMAL_LENGTH = 16
 _MAX_LENGTH = MappingProxyType({"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "UC": 2**31})
 
 
@@ -59,7 +60,9 @@ def _decimal(text: str) -> str | None:
     number = text.replace(",", ".")
     if not math.isfinite(float(number)):  # 1e999 is well written, and no number that can be kept
         return None
-    return number if len(number) <= 16 else f"{float(number):.10g}"[:16]
+    # Ten digits, or nine where the exponent takes the room of one: none may be cut off its end.
+    written = (number, f"{float(number):.10g}", f"{float(number):.9g}")
+    return next(text for text in written if len(text) <= _DECIMAL_LENGTH)
 
 
 def _integer(text: str) -> str | None:

@@ -32,6 +32,8 @@ from sr_templates.repair import is_uid, long_string, repaired, shortened
         ("TM", "noon", None),
         ("DS", "70,5", "70.5"),
         ("DS", "70.123456789012345678", "70.12345679"),
+        ("DS", "-1.23456789123e100", "-1.23456789e+100"),
+        ("DS", "-1.23456789123E-300", "-1.23456789e-300"),
         ("DS", "heavy", None),
         ("DS", "1E999", None),
         ("DS", "-9e99999", None),
