@@ -16,6 +16,7 @@ from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError, undecodable_sl
 from ai_engine.ct.slices import Slice, SliceReference, Vector, read_slices
 from ai_engine.errors import ImageRefusedError
 from ai_engine.preprocessing.decoding import DecodedPixels, decode_pixels
+from ai_engine.preprocessing.header_values import UnreadableValueError, integer
 
 AIR = -1024
 LIMITS = (AIR, 3071)
@@ -175,4 +176,22 @@ def _hounsfield(entry: Slice, stored: npt.NDArray[Any]) -> Hounsfield:
         values = stored.astype(np.int32) + int(entry.intercept)
     else:
         values = np.rint(stored * entry.slope + entry.intercept)
+    if (beyond := values > LIMITS[1]).any():
+        values[beyond & _is_padding(entry.dataset, stored)] = AIR
     return np.clip(values, *LIMITS).astype(np.int16)
+
+
+def _is_padding(dataset: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where there is no pixel but Pixel Padding Value (PS3.3 C.7.5.1.1.2), whatever its sign.
+
+    Asked only of what is beyond the scale: there it would be metal around the scanner's circle.
+    Within the scale a value that is stated wrongly would take pixels of the body away.
+    """
+    try:
+        padding = integer(dataset, "PixelPaddingValue")
+    except UnreadableValueError:
+        padding = None
+    if padding is None or stored.dtype.kind not in "iu":
+        return np.zeros(stored.shape, np.bool_)
+    bits = 8 * stored.dtype.itemsize
+    return np.asarray(stored.view(f"u{stored.dtype.itemsize}") == padding % (1 << bits))

@@ -51,6 +51,21 @@ def test_padding_outside_the_scanner_is_clipped_to_air(original: CtVolume) -> No
     assert read_volume(slices).hounsfield.min() == -1024
 
 
+@pytest.mark.parametrize(("vr", "stated"), [("US", 63536), ("SS", -2000)])
+def test_padding_beyond_the_scale_is_no_metal(original: CtVolume, vr: str, stated: int) -> None:
+    """Of -2000 in words that are read without a sign."""
+    slices = ct_datasets(original)
+    for entry in slices:
+        words = np.frombuffer(entry.PixelData, np.uint16).reshape(32, 44).copy()
+        words[0], words[1, 0] = 63536, 60000
+        entry.PixelData = words.tobytes()
+        entry.add_new("PixelPaddingValue", vr, stated)
+    values = read_volume(slices).hounsfield
+    assert (values[:, 0] == -1024).all()
+    assert (values[:, 1, 0] == 3071).all()
+    assert np.array_equal(values[:, 2:], original.hounsfield[:, 2:])
+
+
 def test_an_enhanced_object_gives_the_same_volume(original: CtVolume) -> None:
     volume = read_volume([_enhanced(ct_datasets(original))])
     assert np.array_equal(volume.hounsfield, original.hounsfield)
