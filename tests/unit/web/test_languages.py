@@ -70,6 +70,21 @@ _NO_WORDS = frozenset({"data-tool", "data-key"})
 _ATTRIBUTE = re.compile(r'\b(data-[a-z-]+|placeholder|title|aria-label|alt)="([A-Z][a-z][^"{]*)"')
 
 
+_SAID_BY_SCRIPTS = re.compile(r"""(?:new Option\(|textContent = )['"]([A-Z][^'"]*)""")
+
+
+def test_what_scripts_put_on_pages_comes_from_pages() -> None:
+    """Templates give scripts their words, in the reader's language."""
+    scripts = sorted((TEMPLATES.parent / "ui" / "src").glob("*.js"))
+    assert len(scripts) > 2
+    plain = {
+        (script.name, words)
+        for script in scripts
+        for words in _SAID_BY_SCRIPTS.findall(script.read_text(encoding="utf-8"))
+    }
+    assert plain == set()
+
+
 def test_words_in_attributes_are_translated_as_those_between_tags_are() -> None:
     plain = {
         (template.name, attribute, words)

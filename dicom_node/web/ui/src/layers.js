@@ -32,7 +32,7 @@ export class Layers {
     })));
     const withMap = findings.filter((each) => each.layer);
     this.choice.replaceChildren(
-      new Option('None', ''),
+      new Option(this.choice.dataset.none, ''),
       ...withMap.map((each) => new Option(each.title, String(each.number))),
     );
     this.choice.disabled = this.opacity.disabled = withMap.length === 0;
