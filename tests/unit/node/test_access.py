@@ -1,7 +1,6 @@
 """The policy of the receivers: AE titles of the database, from where their entries say."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -13,20 +12,16 @@ from dicom_node.node import access
 from dicom_node.node.access import Hosts, database_access
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.database import make_engine
-from tests.schema import give_schema
 from tests.unit.builders import EPOCH, an_entity
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> sa.Engine:
-    engine = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
-    give_schema(engine)
-    return engine
-
-
-@pytest.fixture
-def policy(stored: sa.Engine) -> AccessPolicy:
-    return database_access(stored.url.render_as_string(hide_password=False), "AINODE")
+def policy(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessPolicy]:
+    # A receiver's own connection ends with its process.
+    own = make_engine(engine.url.render_as_string(hide_password=False))
+    monkeypatch.setattr(access, "make_engine", lambda _url: own)
+    yield database_access("", "AINODE")
+    own.dispose()
 
 
 def asks(title: str, address: str = "127.0.0.1", certificate: str = "") -> AssociationRequest:
@@ -36,9 +31,9 @@ def asks(title: str, address: str = "127.0.0.1", certificate: str = "") -> Assoc
 
 
 def test_a_new_entry_counts_from_its_own_host_alone(
-    stored: sa.Engine, policy: AccessPolicy
+    engine: sa.Engine, policy: AccessPolicy
 ) -> None:
-    store = AeTitleStore(stored)
+    store = AeTitleStore(engine)
     store.put(an_entity("CR1", host="localhost"), actor="t", at=EPOCH)
     assert Operation.STORE in (policy(asks("CR1")) or ())
     with pytest.raises(CallerRefusedError, match=r"CR1 calls from 10\.0\.0\.9, and may call from"):
@@ -50,9 +45,9 @@ def test_a_new_entry_counts_from_its_own_host_alone(
 
 
 def test_entries_from_before_the_migration_go_on_calling_from_anywhere(
-    stored: sa.Engine, policy: AccessPolicy
+    engine: sa.Engine, policy: AccessPolicy
 ) -> None:
-    with stored.begin() as connection:
+    with engine.begin() as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO ae_titles (title, host, port, roles, destinations, quiet_period, "

@@ -1,5 +1,6 @@
 """What queries ask for is read from the files of rows that an earlier version indexed."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +25,13 @@ COUNT = 450
 
 
 @pytest.fixture
-def repositories(tmp_path: Path) -> Repositories:
+def repositories(tmp_path: Path) -> Iterator[Repositories]:
     made = Repositories(NodeSettings(data_dir=tmp_path))
     give_schemas(made)
     made.received.open()
     made.evidence.open()
-    return made
+    yield made
+    made.close()
 
 
 def stored(repositories: Repositories, number: int, **keywords: object) -> ReceivedInstance:

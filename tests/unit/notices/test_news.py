@@ -15,9 +15,7 @@ from dicom_node.notices.errors import NoticeError
 from dicom_node.notices.message import Message, message_of
 from dicom_node.notices.sending import without_secrets
 from dicom_node.notices.teller import FINDINGS_KEPT, Style, Teller
-from dicom_node.persistence.database import make_engine
 from dicom_node.persistence.told import ToldStore
-from tests.schema import give_schema
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DISK = Matter(
@@ -75,9 +73,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    engine: sa.Engine = make_engine(f"sqlite:///{tmp_path / 'hotbase.sqlite'}")
-    give_schema(engine)
+def desk(engine: sa.Engine) -> Desk:
     return Desk(told=ToldStore(engine))
 
 
