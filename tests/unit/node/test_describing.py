@@ -116,7 +116,7 @@ def test_what_the_node_makes_is_found_and_what_the_gate_holds_is_not(
                 "INSERT INTO jobs VALUES (:job, :study, 1, 'r', 'm', '1', 'w', '[]', 'done', "
                 ":now, NULL, '')"
             ),
-            {"job": "1" * 32, "study": source.study_instance_uid, "now": utc_now()},
+            {"job": "1" * 32, "study": source.study_instance_uid, "now": utc_now().isoformat(" ")},
         )
     dataset = make_dataset(2, Modality="SR", SeriesInstanceUID="1.2.9", PatientID="P1")
     repositories.hotbase.keep_evidence([evidence(repositories, dataset)])
