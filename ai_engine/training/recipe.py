@@ -92,9 +92,9 @@ class Recipe:
     learns to attend to the lungs is drawn by ``weight_decay`` to the one that it starts from.
 
     ``patch`` is the side of the parts of CT slices that are learned from, 0 the whole slices.
-    ``folds`` cross-validates masks after training on everything; ``doubtful`` are images whose
-    masks don't lie on what they show: nothing is learned from them, and figures are given with
-    and without them. ``elastic`` is how far masks and images are bent, as a part of the side,
+    ``folds`` cross-validates masks or boxes after training on everything; ``doubtful`` are images
+    whose masks don't lie on what they show: nothing is learned from them, and figures are given
+    with and without them. ``elastic`` is how far masks and images are bent, as a part of the side,
     ``air`` how often something beside the lungs becomes as dark as air. ``head_epochs`` and
     ``head_learning_rate`` are of the second stage, which joins classes with the header. A bone
     GAN trains ``epochs`` at each of its scales, its generator at ``learning_rate``, its

@@ -132,6 +132,30 @@ def test_a_fresh_network_expects_few_inhomogeneous_pixels() -> None:
     assert after < 0.2
 
 
+@pytest.mark.slow
+def test_what_parts_of_slices_teach_is_served_on_whole_ones(mosmed: Path, tmp_path: Path) -> None:
+    from ai_engine.ct.slice_training import SliceTrainer  # noqa: PLC0415 - loads TensorFlow
+
+    path = tmp_path / "parts.toml"
+    tiny = TINY.replace('"xnet"', '"xnet_quarter"').replace("epochs = 2", "epochs = 1\npatch = 16")
+    path.write_text(tiny)
+    studies = [
+        dataclasses.replace(each, source="drawn lesions", patient=each.name)
+        for each in read_mosmed(mosmed)
+    ]
+    trainer = SliceTrainer(load_recipe(str(path)), studies, folder=tmp_path / "run")
+    before = trainer.network.get_weights()
+    trainer.run(resume=False, progress=lambda _: None)
+    trainer.finish()
+    assert trainer.network.input_shape == (None, 32, 32, 1)
+    learned = trainer.model.get_weights()
+    for served, taught in zip(trainer.network.get_weights(), learned, strict=True):
+        np.testing.assert_array_equal(served, taught)
+    assert any(not np.array_equal(*pair) for pair in zip(before, learned, strict=True))
+    # Whose masks they are: these are not MosMedData's.
+    assert trainer.described()["data"].startswith("drawn lesions, split by patient: ")
+
+
 class _PowerCutError(Exception):
     """What stops a run in the middle of its second epoch."""
 
