@@ -57,8 +57,10 @@ def show_all(context: typer.Context, as_json: AsJson = False) -> None:
             }
             for card in cards.registry.cards()
         ]
+        # Nothing else is known of them, and every row has the same fields.
+        unknown = dict.fromkeys(field for row in found for field in row)
         lost = [
-            {"name": name, "version": version, "active": True, "installed": False}
+            unknown | {"name": name, "version": version, "active": True, "installed": False}
             for name, version in missing
         ]
         write_json([*found, *lost])
