@@ -29,6 +29,17 @@ _LOCK = ".placing"
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether nothing lies in a folder, as where a disk or share is yet to be mounted.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    return next(folder.iterdir(), None) is None
+
+
 class DurableFolder:
     """Places whole files below one root, each visible only when it is complete.
 
@@ -54,6 +65,7 @@ class DurableFolder:
         try:
             return UnplacedFile(self, *self._open())
         except FileNotFoundError:  # somebody has cleaned up: make the folder again
+            self._require_disk()
             self._incoming.mkdir(parents=True, exist_ok=True)
             return UnplacedFile(self, *self._open())
 
@@ -161,6 +173,17 @@ class DurableFolder:
             self._ensure(path.parent)
             source(path)
         self._sync(path.parent)
+
+    def _require_disk(self) -> None:
+        """Refuse an empty root: its disk was unmounted, and what is written would be hidden by it.
+
+        Raises
+        ------
+        OSError
+            The root holds nothing, or cannot be read.
+        """
+        if self._root.exists() and is_empty(self._root):
+            raise OSError(errno.ENODEV, "it is empty: is its disk mounted?", str(self._root))
 
     def _ensure(self, folder: Path) -> None:
         """Create a folder and make its name, and its parents' names, durable once."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from dicom_node.archive import layout
-from dicom_node.archive.durable import DurableFolder, UnplacedFile, modified_at
+from dicom_node.archive.durable import DurableFolder, UnplacedFile, is_empty, modified_at
 from dicom_node.archive.elements import Buffer
 from dicom_node.archive.header import Identified, read_header
 from dicom_node.archive.keeping import holds
@@ -224,6 +224,25 @@ class StorageArchive:
             raise ArchiveAwayError(f"the archive cannot be reached: {error.strerror}") from error
         if not is_here:
             raise ArchiveAwayError(f"the archive cannot be reached: {self.root} is not mounted")
+
+    def require_content(self) -> None:
+        """Say whether anything lies where objects were stored: for a start, before ``open``.
+
+        Raises
+        ------
+        ArchiveAwayError
+            The root is empty or missing. Opened now, it would take objects that the disk hides
+            once it is mounted.
+        """
+        try:
+            is_here = self.root.exists() and not is_empty(self.root)
+        except OSError as error:
+            raise ArchiveAwayError(f"the archive cannot be reached: {error.strerror}") from error
+        if not is_here:
+            raise ArchiveAwayError(
+                f"{self.root} is empty, and objects were stored in it: mount its disk, or where "
+                f"they are gone for good, make the folder {self.root / layout.INCOMING}"
+            )
 
     def admit(self, size: int) -> None:
         """Say whether there is room for so many bytes.

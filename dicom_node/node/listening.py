@@ -30,6 +30,7 @@ from dicom_node.node.part_settings import scp_settings, tls_files
 from dicom_node.node.roles import role_of
 from dicom_node.node.sole import SolePlace
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine, migrate
 
 _LOG = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Listening:
         self._has_started = True
         try:
             prepare(self._settings, self._config_dir)
-            StorageArchive(archive_settings(self._settings)).open()
+            open_archive(self._settings)
             for pool in self._pools:
                 pool.listen()
             self._preparing.start()
@@ -166,6 +167,25 @@ class Listening:
             reports=LateReports(values=settings.model_dump()),
             on_events=self._take,
         )
+
+
+def open_archive(settings: NodeSettings) -> None:
+    """Make the archive's folders; not where its disk is missing, which has objects by the index.
+
+    Raises
+    ------
+    NodeError
+        The folders cannot be made, or were made before and are not there.
+    """
+    archive = StorageArchive(archive_settings(settings))
+    engine = make_engine(settings.hotbase_url)
+    try:
+        holds_objects = StudyIndex(engine).newest() is not None
+    finally:
+        engine.dispose()
+    if holds_objects:
+        archive.require_content()
+    archive.open()
 
 
 def prepare(settings: NodeSettings, config_dir: Path) -> None:

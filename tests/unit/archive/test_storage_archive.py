@@ -374,3 +374,31 @@ def test_stores_a_part_10_file_under_its_own_head(archive: StorageArchive, tmp_p
 def test_a_path_outside_the_archive_is_not_in_it(archive: StorageArchive, path: str) -> None:
     with pytest.raises(NotInArchiveError):
         archive.path(path)
+
+
+def test_nothing_is_stored_below_the_mount_point_of_a_disk_that_was_unmounted(
+    archive: StorageArchive,
+) -> None:
+    dataset, following = make_dataset(1), make_dataset(2)
+    archive.store(encoded(dataset), announcement(dataset))
+    away = archive.root.rename(archive.root.with_name("away"))
+    archive.root.mkdir()  # as a mount point is without its disk
+    with pytest.raises(ArchiveAwayError, match="is its disk mounted"):
+        archive.store(encoded(following), announcement(following))
+    with pytest.raises(ArchiveAwayError, match="is its disk mounted"):
+        archive.begin(announcement(following))
+    assert list(archive.root.iterdir()) == []
+
+    archive.root.rmdir()
+    away.rename(archive.root)
+    archive.store(encoded(following), announcement(following))
+    assert len(files(archive)) == 2
+
+
+def test_the_folder_of_what_comes_in_is_made_again_where_it_alone_is_gone(
+    archive: StorageArchive,
+) -> None:
+    dataset = make_dataset(1)
+    shutil.rmtree(archive.root / ".incoming")
+    archive.store(encoded(dataset), announcement(dataset))
+    assert len(files(archive)) == 1
