@@ -73,7 +73,7 @@ def test_what_ends_a_service_does_not_end_the_parent_before_the_node(
     parent.send_signal(number)
     victim = lanes.run("s", LONG, nothing, HostileDesk.pid)
     os.kill(victim, signal.SIGKILL)  # its successor comes of the same parent
-    wait_until(lambda: not psutil.pid_exists(victim), "the worker to end")
+    wait_until(lambda: lanes.down() == 1, "the worker to be known as lost")
     assert parent_of(lanes).pid == parent.pid
 
 
