@@ -31,7 +31,7 @@ from tests.peers.scp import answering_scp
 from tests.unit.builders import EPOCH
 from tests.unit.sr_templates_ct.builders import STUDY as CT_STUDY
 from tests.unit.sr_templates_ct.builders import a_study
-from tests.unit.workflow.test_ct_corridor import receive, works
+from tests.unit.workflow.test_ct_corridor import receive, seen, works
 from tests.unit.workflow.test_pipeline import Works
 
 STUDY, SERIES = "1.2.826.0.1.3680043.3.500", "1.2.826.0.1.3680043.3.500.1"
@@ -40,7 +40,7 @@ SLICES, HELD = 12, 5
 TIMEOUTS = ScuTimeouts(connection=5.0, acse=30.0, dimse=30.0, network=30.0)
 
 
-__all__ = ["works"]  # a fixture
+__all__ = ["seen", "works"]  # fixtures
 
 
 @dataclass(slots=True)
