@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
@@ -168,6 +168,8 @@ class Lane(Generic[Desk]):
                 words = _fate(process.exitcode if process is not None else None)
             self.end()
             raise WorkerDiedError(words) from None
+        except CancelledError:  # stopped before the process took it
+            raise WorkerDiedError("was stopped") from None
 
 
 def _awaited(work: "Future[Any]", deadline: Deadline) -> Any:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -126,6 +127,22 @@ def test_a_worker_that_is_still_starting_is_stopped_at_once(tmp_path: Path) -> N
     assert not lane.is_alive()
     with pytest.raises(WorkerDiedError, match="was stopped"):
         lane.begin()
+
+
+def test_work_that_is_cancelled_before_it_has_begun_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = MakeDesk(tmp_path)
+    lane = Lane(
+        LaneSetup(make_desk=make, warm=HostileDesk.warm, prepare=make.prepare, limits=Limits())
+    )
+    lane.begin()
+    cancelled: Future[None] = Future()
+    cancelled.cancel()
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", lambda *_args: cancelled)
+    with pytest.raises(WorkerDiedError, match="was stopped"):
+        lane.run(HostileDesk.pid, (), LONG)
+    lane.stop()
 
 
 @pytest.mark.slow
