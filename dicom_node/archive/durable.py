@@ -35,7 +35,7 @@ def is_empty(folder: Path) -> bool:
     Raises
     ------
     OSError
-        It cannot be read.
+        It is not there, or cannot be read.
     """
     return next(folder.iterdir(), None) is None
 
@@ -180,9 +180,9 @@ class DurableFolder:
         Raises
         ------
         OSError
-            The root holds nothing, or cannot be read.
+            The root holds nothing, is not there, or cannot be read.
         """
-        if self._root.exists() and is_empty(self._root):
+        if is_empty(self._root):
             raise OSError(errno.ENODEV, "it is empty: is its disk mounted?", str(self._root))
 
     def _ensure(self, folder: Path) -> None:

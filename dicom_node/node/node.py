@@ -311,7 +311,7 @@ class Node:
         NodeError
             When something cannot start; what had started is stopped again.
         """
-        self._repositories.evidence.open()
+        self._repositories.open_evidence()
         # Before anything is indexed: it is the newest row that says how far back to look.
         missed = self._repositories.stored_since_last_index()
         self._listening.start()

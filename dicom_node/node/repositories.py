@@ -158,6 +158,18 @@ class Repositories:
         names = frozenset(wanted)
         return tuple(each for each in self.index.instances(study) if each.sop_instance_uid in names)
 
+    def open_evidence(self) -> None:
+        """Make the folders of results; not where their disk is missing, which has some by Hotbase.
+
+        Raises
+        ------
+        NodeError
+            The folders cannot be made, or were made before and are not there.
+        """
+        if self.hotbase.has_evidence():
+            self.evidence.require_content()
+        self.evidence.open()
+
     def close(self) -> None:
         """Close the databases."""
         self.engine.dispose()

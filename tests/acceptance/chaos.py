@@ -22,6 +22,7 @@ from typing import Protocol
 
 import numpy as np
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
@@ -30,7 +31,9 @@ from dicom_node.node.repositories import Repositories
 from sr_templates.evidence_kind import EvidenceKind
 from tests.acceptance.running import RunningNode
 from tests.peers.dcmtk import Peer, StoreScp, dcmsend, storescp
+from tests.peers.objects import encoded, make_dataset
 from tests.peers.process import free_port
+from tests.peers.raw_scu import raw_scu
 
 # Small enough to be quick, large enough to be analysed.
 _ROWS, _COLUMNS = 625, 512
@@ -263,6 +266,16 @@ def descendants(pid: int) -> list[int]:
         found += new
         new = [child for each in new for child in parents.get(each, [])]
     return found
+
+
+def status_of_another(node: RunningNode, *, patience: float = 600.0) -> int:
+    """Send one image more to a node as CR1, and return the status that answers it."""
+    image = make_dataset()
+    with raw_scu(node.peer, "CR1", patience=patience) as scu:
+        status, _ = scu.store(
+            encoded(image), sop_instance=image.SOPInstanceUID, syntax=ExplicitVRLittleEndian
+        )
+    return status
 
 
 class Receiving(Protocol):

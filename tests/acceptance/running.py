@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -167,6 +167,12 @@ class RunningNode:
         except httpx.TransportError:
             return False
         return answer.status_code == HTTPStatus.OK
+
+    def health(self) -> dict[str, Any]:
+        """Return what it says of itself, well or not."""
+        address = f"http://127.0.0.1:{self.web_port}/health"
+        found: dict[str, Any] = httpx.get(address, timeout=60).json()
+        return found
 
     def owes(self, destination: str) -> bool:
         """Tell whether something waits for a destination."""

@@ -2,13 +2,11 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from tests.acceptance.chaos import Sender, assert_results, assert_stored, flapping
-from tests.acceptance.running import RunningNode, running_node
+from tests.acceptance.running import running_node
 from tests.acceptance.test_faults import settled
 from tests.peers.small_disk import SmallDisk, small_disk
 
@@ -39,7 +37,7 @@ def test_what_is_acknowledged_meanwhile_is_kept_and_analysed_once_there_is_room(
         sender.start()
         try:
             node.wait_for("all to be acknowledged", sender.is_done, seconds=_PATIENCE)
-            said = _health(node)
+            said = node.health()
             assert said["status"] == "failing"
             (room,) = [each for each in said["problems"] if "free in" in each]
             assert f"free in {data}: what was received waits" in room
@@ -55,15 +53,10 @@ def test_what_is_acknowledged_meanwhile_is_kept_and_analysed_once_there_is_room(
         assert_stored(repositories, sender.sent)
         assert_results(repositories, pacs, sender.sent)
         repositories.close()
-        node.wait_for("health", lambda: _health(node)["status"] == "ok", seconds=_PATIENCE)
+        node.wait_for("health", lambda: node.health()["status"] == "ok", seconds=_PATIENCE)
         assert node.process is before
 
 
 def _disk_of_its_own(folder: Path) -> AbstractContextManager[SmallDisk]:
     folder.mkdir()
     return small_disk(folder, mebibytes=192)
-
-
-def _health(node: RunningNode) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{node.web_port}/health", timeout=60).json()
-    return found

@@ -1,17 +1,18 @@
 """A disk that is full to the last byte: refused, waited for, and healed once there is room."""
 
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.domain.study import StudyState
-from tests.acceptance.chaos import Sender, assert_results, assert_stored, flapping
-from tests.acceptance.running import RunningNode, running_node
-from tests.peers.objects import encoded, make_dataset
-from tests.peers.raw_scu import raw_scu
+from tests.acceptance.chaos import (
+    Sender,
+    assert_results,
+    assert_stored,
+    flapping,
+    status_of_another,
+)
+from tests.acceptance.running import running_node
 from tests.peers.small_disk import small_disk
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
@@ -38,9 +39,9 @@ def test_nothing_is_lost_and_all_heals_by_itself(tmp_path: Path) -> None:
         try:
             node.wait_for("a study to be acknowledged", lambda: sender.sent, seconds=_PATIENCE)
             disk.fill()
-            status = _answer(node)
+            status = status_of_another(node)
             assert status & 0xFF00 == 0xA700, hex(status)
-            said = _health(node)
+            said = node.health()
             assert said["status"] == "failing"
             assert any("free in" in each for each in said["problems"]), said
             doctor = node.run("doctor", timeout=_PATIENCE)
@@ -64,23 +65,7 @@ def test_nothing_is_lost_and_all_heals_by_itself(tmp_path: Path) -> None:
         assert_stored(repositories, sender.sent)
         assert_results(repositories, pacs, sender.sent)
         repositories.close()
-        node.wait_for("health", lambda: _health(node)["status"] == "ok", seconds=_PATIENCE)
+        node.wait_for("health", lambda: node.health()["status"] == "ok", seconds=_PATIENCE)
         assert node.process is before and node.process is not None
         assert node.process.poll() is None
         assert "as they were written" in node.run("audit", "verify", timeout=_PATIENCE).stdout
-
-
-def _answer(node: RunningNode) -> int:
-    """Send one more image, and return the status that answers it."""
-    image = make_dataset()
-    with raw_scu(node.peer, "CR1", patience=_PATIENCE) as scu:
-        status, _ = scu.store(
-            encoded(image), sop_instance=image.SOPInstanceUID, syntax=ExplicitVRLittleEndian
-        )
-    return status
-
-
-def _health(node: RunningNode) -> dict[str, Any]:
-    answer = httpx.get(f"http://127.0.0.1:{node.web_port}/health", timeout=60)
-    found: dict[str, Any] = answer.json()
-    return found

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian
 
-from tests.acceptance.chaos import Flapping, Sender, assert_results, assert_stored, flapping
+from tests.acceptance.chaos import (
+    Flapping,
+    Sender,
+    assert_results,
+    assert_stored,
+    flapping,
+    status_of_another,
+)
 from tests.acceptance.running import RunningNode, running_node
 from tests.acceptance.test_faults import settled
 from tests.peers.breaking_disk import BreakingDisk, breaking_disk
-from tests.peers.objects import encoded, make_dataset
-from tests.peers.raw_scu import raw_scu
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 _STUDIES = 4
@@ -68,9 +70,9 @@ class _Hospital:
             "a study to be acknowledged", lambda: self.sender.sent, seconds=_PATIENCE
         )
         disk.fail()
-        status = _answer(self.node)
+        status = status_of_another(self.node)
         assert status & 0xFF00 == 0xA700, hex(status)
-        said = _health(self.node)
+        said = self.node.health()
         assert said["status"] == "failing"
         assert any("archive cannot be written" in each for each in said["problems"]), said
         doctor = self.node.run("doctor", timeout=_PATIENCE)
@@ -86,7 +88,7 @@ class _Hospital:
         assert_stored(repositories, sent)
         assert_results(repositories, self.pacs, sent)
         repositories.close()
-        node.wait_for("health", lambda: _health(node)["status"] == "ok", seconds=_PATIENCE)
+        node.wait_for("health", lambda: node.health()["status"] == "ok", seconds=_PATIENCE)
 
 
 @contextmanager
@@ -104,18 +106,3 @@ def _hospital(folder: Path) -> Iterator[_Hospital]:
             yield _Hospital(node=node, pacs=pacs, sender=sender)
         finally:
             sender.stop()
-
-
-def _answer(node: RunningNode) -> int:
-    """Send one more image, and return the status that answers it."""
-    image = make_dataset()
-    with raw_scu(node.peer, "CR1", patience=_PATIENCE) as scu:
-        status, _ = scu.store(
-            encoded(image), sop_instance=image.SOPInstanceUID, syntax=ExplicitVRLittleEndian
-        )
-    return status
-
-
-def _health(node: RunningNode) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{node.web_port}/health", timeout=60).json()
-    return found

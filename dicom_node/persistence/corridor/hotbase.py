@@ -131,6 +131,12 @@ class Hotbase:
                 sa.delete(PREDICTIONS).where(PREDICTIONS.c.kept_at < before)
             ).rowcount
 
+    def has_evidence(self) -> bool:
+        """Whether a result object is kept."""
+        query = sa.select(EVIDENCE.c.path).where(EVIDENCE.c.path != "").limit(1)
+        with self._read() as connection:
+            return connection.scalar(query) is not None
+
     def evidence_paths(self) -> Iterator[str]:
         """Yield the paths of all result objects kept, and of what was made to stand for some."""
         query = sa.union(
