@@ -211,7 +211,7 @@ class InferenceSettings(_Section):
     """Running models."""
 
     threads: int = Field(default=0, ge=0)
-    """CPU threads for one inference; 0 leaves it to the back end."""
+    """CPU threads for one inference; 0: each worker has its share of the processors."""
     backend: str = Field(default="openvino", pattern="^(openvino|tensorflow|tensorflow-serving)$")
     """What runs classifiers: openvino, tensorflow (the extra `train`) or tensorflow-serving."""
     serving_url: str = Field(default="http://127.0.0.1:8501", pattern="^https?://")

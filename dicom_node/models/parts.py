@@ -1,6 +1,7 @@
 """Models and what helps them, loaded with the node's settings."""
 
 import logging
+import os
 from typing import Any
 
 from ai_engine.errors import AiEngineError
@@ -60,6 +61,18 @@ class ModelParts:
                 precision=Precision(inference.precision),
                 serving_url=inference.serving_url,
             ),
-            threads=inference.threads or None,
+            threads=inference.threads or threads_of_worker(self._settings.workers.count),
             authorization=authorization_for(card, inference.credentials_file),
         )
+
+
+def threads_of_worker(workers: int) -> int | None:
+    """Return a worker's share of the processors, in threads; None for all, where there is no other.
+
+    Workers that each took all of them would wait for one another: threads of one inference spin
+    while they do, for 60 ms of processor a radiograph with two workers on two cores.
+    """
+    if workers < 1:
+        return None
+    processors = len(os.sched_getaffinity(0))
+    return max(processors // workers, 1)
