@@ -1,6 +1,5 @@
 """Serving on CPUs with OpenVINO."""
 
-import threading
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import openvino
 
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.inference.conversion import converted_model
+from ai_engine.inference.openvino_branches import BesideOneAnother, branches_of
+from ai_engine.inference.openvino_compiled import Compiled, cpu_settings
 from ai_engine.library.card import ModelCard
 
 
@@ -25,7 +26,7 @@ class Precision(StrEnum):
 
 
 class OpenVinoBackend:
-    """A compiled model; every calling thread gets an inference request of its own."""
+    """A compiled model. Safe to call from several threads."""
 
     def __init__(
         self, model: Path, *, precision: Precision = Precision.F32, threads: int | None = None
@@ -43,14 +44,15 @@ class OpenVinoBackend:
             How many threads one inference uses; None leaves it to OpenVINO (all cores).
         """
         self.precision = Precision.F32 if precision is Precision.AUTO else precision
-        settings: dict[str, object] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": self.precision.value,
-        }
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        self._compiled = openvino.Core().compile_model(str(model), "CPU", settings)
-        self._local = threading.local()
+        settings = cpu_settings(self.precision.value, threads)
+        # Beside one another only where threads are counted: else one inference has all cores.
+        is_plain = threads is None or self.precision is not Precision.F32
+        apart = None if is_plain else branches_of(openvino.Core().read_model(str(model)))
+        self._network = (
+            Compiled(openvino.Core().read_model(str(model)), settings)
+            if apart is None
+            else BesideOneAnother(apart, settings)
+        )
         # The first look at a tensor's data sets up state of OpenVINO's binding. Two threads that do
         # it at once wait for each other for ever, one with the binding's lock and one with
         # Python's: so it is done here, before studies are analysed side by side.
@@ -72,11 +74,10 @@ class OpenVinoBackend:
 
     def predict(self, batch: FloatArray) -> Activation:
         """Run a batch: float32 (n, rows, columns, 1)."""
-        if not hasattr(self._local, "request"):
-            self._local.request = self._compiled.create_infer_request()
-        results = self._local.request.infer([np.ascontiguousarray(batch, dtype=np.float32)])
-        # Copies: the request's own tensors are overwritten by the thread's next inference.
-        return Activation(probabilities=results[0].copy(), features=results[1].copy())
+        probabilities, features, *_ = self._network.infer(
+            np.ascontiguousarray(batch, dtype=np.float32)
+        )
+        return Activation(probabilities=probabilities, features=features)
 
 
 def _takes_bf16(card: ModelCard) -> bool:

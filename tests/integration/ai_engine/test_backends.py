@@ -16,11 +16,14 @@ from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.explain import class_activation, gradient_activation, head_kernel, heat_map
 from ai_engine.inference.keras_process import run_on_openvino_keras
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
+from ai_engine.inference.openvino_branches import branches_of
 from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL
 from ai_engine.library.card import ModelCard
 from ai_engine.library.half_precision import Bf16Change
-from ai_engine.library.registry import ModelRegistry
+from ai_engine.library.registry import ModelRegistry, read_active_versions
 from ai_engine.prediction import Region
+
+CONFIG = Path(__file__).parents[3] / "config"
 
 Models = tuple[ModelRegistry, dict[str, str]]
 
@@ -31,7 +34,7 @@ from pathlib import Path
 from ai_engine.kinds.loading import load_predictor
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.radiograph import Radiograph
-from ai_engine.library.registry import ModelRegistry
+from ai_engine.library.registry import ModelRegistry, read_active_versions
 folder, cache, versions = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 registry = ModelRegistry(folder)
 predictor = load_predictor(registry, versions, "chest-radiograph", cache=cache, threads=1)
@@ -194,3 +197,18 @@ def test_a_failing_keras_process_says_why() -> None:
         run_on_openvino_keras("ai_engine.inference.export", "/nowhere", "/nowhere/model.xml")
     with pytest.raises(BackendError, match=r"ai_engine\.inference\.export failed: IndexError"):
         run_on_openvino_keras("ai_engine.inference.export")
+
+
+def test_the_shipped_looks_say_beside_one_another_what_they_say_together(cache: Path) -> None:
+    """A worker's inference is compared with that of the whole network, in every place."""
+    card = ModelRegistry().active(read_active_versions(CONFIG / "models.toml"), CHEST_MODEL)
+    values = np.random.default_rng(3).standard_normal((1, 384, 384, 2)).astype(np.float32)
+    apart = OpenVinoBackend.load(card, cache=cache, threads=1).predict(values)
+    whole = OpenVinoBackend.load(card, cache=cache).predict(values)
+    np.testing.assert_allclose(apart.probabilities, whole.probabilities, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(apart.features, whole.features, rtol=1e-4, atol=1e-5)
+    assert is_said_beside_one_another(converted_model(card, cache))
+
+
+def is_said_beside_one_another(model: Path) -> bool:
+    return branches_of(openvino.Core().read_model(str(model))) is not None
