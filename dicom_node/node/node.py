@@ -3,21 +3,17 @@
 import getpass
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from dicom_node import __version__
 from dicom_node.audit.events import application
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.domain.health import Problem, status_of
-from dicom_node.domain.host import Host, Role
+from dicom_node.domain.host import Role
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.instruments import Instruments
-from dicom_node.isolation.memory import give_back_memory
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
 from dicom_node.network.events import ReceptionEvent
@@ -26,36 +22,30 @@ from dicom_node.node.analyst import AnalystSetup
 from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.auditing import Auditing
 from dicom_node.node.clock import utc_now
-from dicom_node.node.committing import commitment_telling
 from dicom_node.node.corridor import Surroundings, make_corridor
 from dicom_node.node.couriers import courier_parts
 from dicom_node.node.device_jobs import DeviceJobs
-from dicom_node.node.disk_watch import DiskWatch
 from dicom_node.node.engine_settings import contract, remote_settings
-from dicom_node.node.fetching import fetching_of, repairing_of
+from dicom_node.node.fetching import fetching_of
 from dicom_node.node.finetuning_schedule import FineTuningSchedule
-from dicom_node.node.health import RunningParts, running_problems, standing_problems
+from dicom_node.node.health import RunningParts
 from dicom_node.node.hosts import Cluster
 from dicom_node.node.isolated import Isolated, Workers
 from dicom_node.node.listening import Listening
 from dicom_node.node.measuring import Observed, fill_registry, measured_events
-from dicom_node.node.messages import Messages
 from dicom_node.node.noticing import make_teller
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
-from dicom_node.node.performing import performer_of
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.node.relief import LeftAssociations
 from dicom_node.node.repositories import Repositories
-from dicom_node.node.retention import Retention, retention_rule
-from dicom_node.node.schedule import Schedule
+from dicom_node.node.self_report import SelfReport
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows
-from dicom_node.node.sweeps import Sweeps, one_after_another
+from dicom_node.node.upkeep import Upkeep, UpkeepParts
 from dicom_node.node.uploads import NodeUploads
 from dicom_node.node.viewing import Viewing
-from dicom_node.node.wanting import study_fetching
 from dicom_node.node.website import Website
 from dicom_node.node.work import Sharing, Work
 from dicom_node.persistence.changes import Changes
@@ -66,11 +56,6 @@ from dicom_node.workflow.delivery.dispatch import Dispatch
 from dicom_node.workflow.remote import RemoteWorkflows
 
 _LOG = logging.getLogger(__name__)
-# A verdict that is this old and known nowhere was given outside this process, or left by a crash.
-_UNTOLD_AFTER = timedelta(seconds=2)
-_LOOK_AT_SERVICES = 30  # seconds
-# What a model said as a whole is needed until its evidence is made; later it would be made again.
-_KEEP_PREDICTIONS = timedelta(hours=1)
 
 
 class Node:
@@ -98,9 +83,30 @@ class Node:
             raise
 
     def _build(self, settings: NodeSettings, config_dir: Path) -> None:
+        """Build the parts in the order in which each needs the one before."""
+        self._stopping = threading.Event()
+        self._build_place(settings, config_dir)
+        cards = ModelCards(config_dir, settings.models_dir)
+        self._routes = make_routes(self._repositories, config_dir, cards)
+        self._build_models(settings, config_dir, cards)
+        self._build_corridor(settings)
+        self._build_reception(settings)
+        self._build_desks(settings)
+        self._report = self._make_report()
+        self._teller = make_teller(
+            self._repositories,
+            problems=self._report.problems,
+            drifts=lambda: self._jobs.measured,
+        )
+        self._web = self._make_website(cards)
+        urls = dict.fromkeys((settings.hotbase_url, settings.workflow_url))
+        self._changes = tuple(Changes(each) for each in urls)
+        self._upkeep = self._make_upkeep()
+
+    def _build_place(self, settings: NodeSettings, config_dir: Path) -> None:
+        """Where the node keeps what it knows, and which of several hosts it is."""
         self._repositories = Repositories(settings)
         self._repositories.prepare(config_dir)
-        self._disks = DiskWatch(settings)
         self._auditing = Auditing(settings, self._repositories.audit)
         self._records = AssociationRecords(self._auditing.record)
         self._cluster = Cluster(
@@ -110,8 +116,9 @@ class Node:
         self._sharing = Sharing(self._cluster, self._repositories, alive=self._alive)
         self._associations = self._sharing.associations
         self._review_queue = self._repositories.review_queue(on_decided=self._conclude)
-        cards = ModelCards(config_dir, settings.models_dir)
-        self._routes = make_routes(self._repositories, config_dir, cards)
+
+    def _build_models(self, settings: NodeSettings, config_dir: Path, cards: ModelCards) -> None:
+        """Who analyses, and what looks after the models."""
         self._workers = Workers(
             AnalystSetup.of(settings, config_dir),
             tuple(sorted({route.model for route in self._routes.current().routes})),
@@ -134,19 +141,14 @@ class Node:
             config_dir,
             lambda: (route.model for route in self._routes.current().routes),
         )
-        self._retention = Retention(
-            self._repositories.retention,
-            data=settings.common_dir,
-            evidence=self._repositories.evidence,
-            rule=retention_rule(settings),
-            clock=utc_now,
-            record=self._auditing.record,
-        )
         self._tuning = FineTuningSchedule(
             config_dir,
             models=lambda: [card.name for card in self._jobs.models()],
             min_new_cases=settings.finetuning.min_new_cases,
         )
+
+    def _build_corridor(self, settings: NodeSettings) -> None:
+        """The way of a study, and what runs it and carries its results away."""
         self._fetching = fetching_of(settings, self._repositories, leads=self._cluster.leads)
         self._corridor = make_corridor(
             settings,
@@ -195,8 +197,9 @@ class Node:
             )
         )
         self._corridor.planning.wake_with(self._dispatch.wake)
-        self._telling = commitment_telling(settings, self._repositories)
-        self._messages = Messages(settings, self._repositories)
+
+    def _build_reception(self, settings: NodeSettings) -> None:
+        """What takes in what has arrived."""
         self._ahead = Ahead(
             AheadParts(
                 routes=lambda: self._routes.current().routes,
@@ -216,6 +219,9 @@ class Node:
             stored=self._repositories.stored_since_last_index,
             skew=self._cluster.skew,
         )
+
+    def _build_desks(self, settings: NodeSettings) -> None:
+        """What people and other systems work at."""
         self._workstations = Workstations(
             settings, self._repositories, record=self._auditing.record
         )
@@ -228,49 +234,11 @@ class Node:
             most=settings.web.max_uploads,
             clock=utc_now,
         )
-        self._stopping = threading.Event()
         self._self_test = SelfTest(
             self._repositories,
             uploads=self._uploads,
             stages=self._workflows.stages,
             clock=utc_now,
-        )
-        self._teller = make_teller(
-            self._repositories, problems=self.problems, drifts=lambda: self._jobs.measured
-        )
-        self._web = Website(
-            make_application(
-                registry=fill_registry(
-                    self._registry,
-                    self._repositories,
-                    Observed(
-                        workers=self._workers,
-                        reviews=self._review_queue.counts,
-                        open_associations=self._associations.__len__,
-                        problems=self.problems,
-                        drifts=lambda: self._jobs.measured,
-                    ),
-                ),
-                observe=self._instruments.answered,
-                problems=self.problems,
-                has_started=self._workers.have_started,
-                version=__version__,
-                hosts=self._hosts,
-                pages=self._make_pages(cards) if self._role.shows else None,
-                machines=self._workstations.routers if self._role.shows else (),
-            ),
-            settings.web,
-        )
-        self._clock = Schedule(leads=self._cluster.leads)
-        self._is_resting = False
-        urls = dict.fromkeys((settings.hotbase_url, settings.workflow_url))
-        self._changes = tuple(Changes(each) for each in urls)
-        self._sweeps = Sweeps(
-            seconds=settings.workflow.sweep_interval,
-            news=(self._desk.lags, *(each.seen for each in self._changes)),
-            waits=self._is_anything_under_way,
-            resting=self._rest,
-            leads=self._cluster.leads,
         )
 
     @property
@@ -328,7 +296,7 @@ class Node:
             self._take_up(missed)
             if self._work and self._fetching is not None:
                 self._fetching.start()
-            self._schedule()
+            self._upkeep.start()
             self._web.start()
             if self._role.shows:
                 self._workstations.start()
@@ -337,7 +305,7 @@ class Node:
             self._workers.start()
             if self._work:
                 self._ahead.start()
-            self._cluster.look_after(self._relief(), status=self._own_status)
+            self._cluster.look_after(self._relief(), status=self._report.status)
         except BaseException:
             self.stop()
             raise
@@ -360,8 +328,7 @@ class Node:
         self._repositories.describing.stop()
         if self._fetching is not None:
             self._fetching.stop()
-        self._clock.stop()
-        self._sweeps.stop()
+        self._upkeep.stop()
         self._workflows.stop()
         self._dispatch.stop()
         self._workers.stop()
@@ -378,42 +345,6 @@ class Node:
             each.close()
         self._repositories.close()
         self._listening.leave()
-
-    def problems(self) -> tuple[Problem, ...]:
-        """Say what is wrong with the node, and what to do."""
-        return (
-            *self._own_problems(),
-            *self._self_test.problems(),
-            *standing_problems(self._settings, self._repositories, disks=self._disks.problems),
-            *self._other_hosts(),
-            *self._auditing.problems(),
-        )
-
-    def _own_problems(self) -> tuple[Problem, ...]:
-        parts = RunningParts(
-            receivers_ready=self._listening.ready,
-            place_held=self._listening.is_place_held,
-            unloaded_models=self._workers.unloaded,
-            services_away=self._services.away,
-            workers_down=self._workers.down,
-            lasting_outage=self._workflows.outages.lasting,
-        )
-        return tuple(running_problems(parts))
-
-    def _own_status(self) -> str:
-        return status_of(self._own_problems())
-
-    def _other_hosts(self) -> tuple[Problem, ...]:
-        try:
-            return self._cluster.problems()
-        except sa.exc.SQLAlchemyError:  # said of the database already
-            return ()
-
-    def _hosts(self) -> tuple[Host, ...]:
-        try:
-            return self._cluster.hosts()
-        except sa.exc.SQLAlchemyError:
-            return ()
 
     def _alive(self, workflows: list[str]) -> frozenset[str]:
         return self._work.workflows.alive(workflows) if self._work else frozenset()
@@ -440,6 +371,43 @@ class Node:
         self._desk.handle(told)
         self._records.handle(told)
 
+    def _make_report(self) -> SelfReport:
+        running = RunningParts(
+            receivers_ready=self._listening.ready,
+            place_held=self._listening.is_place_held,
+            unloaded_models=self._workers.unloaded,
+            services_away=self._services.away,
+            workers_down=self._workers.down,
+            lasting_outage=self._workflows.outages.lasting,
+        )
+        return SelfReport(
+            self._settings,
+            self._repositories,
+            running=running,
+            cluster=self._cluster,
+            others=(self._self_test.problems, self._auditing.problems),
+        )
+
+    def _make_website(self, cards: ModelCards) -> Website:
+        observed = Observed(
+            workers=self._workers,
+            reviews=self._review_queue.counts,
+            open_associations=self._associations.__len__,
+            problems=self._report.problems,
+            drifts=lambda: self._jobs.measured,
+        )
+        application = make_application(
+            registry=fill_registry(self._registry, self._repositories, observed),
+            observe=self._instruments.answered,
+            problems=self._report.problems,
+            has_started=self._workers.have_started,
+            version=__version__,
+            hosts=self._report.hosts,
+            pages=self._make_pages(cards) if self._role.shows else None,
+            machines=self._workstations.routers if self._role.shows else (),
+        )
+        return Website(application, self._settings.web)
+
     def _make_pages(self, cards: ModelCards) -> Pages:
         return make_pages(
             self._settings,
@@ -451,7 +419,7 @@ class Node:
                 self._repositories,
                 routes=self._routes,
                 cards=cards,
-                problems=self.problems,
+                problems=self._report.problems,
                 teller=self._teller,
                 self_test=self._self_test,
                 is_over=self._stopping.is_set,
@@ -462,86 +430,32 @@ class Node:
             audit=self._auditing.trail,
         )
 
-    def _schedule(self) -> None:
-        settings, clock, sweeps = self._settings, self._clock, self._sweeps
-        sweeps.add(one_after_another(self._parts_of_sweep))
-        clock.every(self._web.renew, seconds=60)
-        if self._work:
-            # At once, and whenever something is indexed without its attributes.
-            sweeps.add(self._repositories.describing.run, for_all=True, at_once=True)
-            sweeps.add(self._telling.sweep, for_all=True)
-            sweeps.add(self._messages.sweep, for_all=True)
-            sweeps.add(self._shadows.run, for_all=True)
-            clock.every(self._services.look, seconds=_LOOK_AT_SERVICES, at_once=True)
-            clock.every(self._collect, seconds=3600, for_all=True)
-            clock.every(self._tell, seconds=settings.notifications.interval, for_all=True)
-            retrieving = (settings, self._repositories, self._corridor.completion)
-            is_over = self._stopping.is_set
-            wanted = study_fetching(*retrieving, is_over=is_over)
-            sweeps.add(wanted.sweep, for_all=True)
-            if (performer := performer_of(settings, self._repositories)) is not None:
-                clock.every(performer.sweep, seconds=settings.performing.interval, for_all=True)
-            if settings.retrieval.archive:
-                repairing = repairing_of(*retrieving, is_over=is_over)
-                sweeps.add(repairing.sweep, for_all=True)
-            clock.at(self._jobs.calibrate_all, settings.calibration.schedule)
-            clock.at(self._jobs.watch_all, settings.drift.schedule)
-            clock.at(self._tuning.run, settings.finetuning.schedule)
-            clock.at(self._retention.run, settings.retention.schedule)
-            clock.at(self._self_test.run, settings.self_test.schedule)
-        clock.start()
-        sweeps.start()
-
-    def _rest(self, is_resting: bool) -> None:
-        if self._work:
-            self._work.workflows.rest(is_resting)
-        if is_resting and not self._is_resting:
-            give_back_memory()
-        self._is_resting = is_resting
-
-    def _is_anything_under_way(self) -> bool:
-        """Whether sweeps may find something that nobody tells of: time makes it due."""
-        if self._repositories.waiting.any():
-            return True
-        return self._work is not None and self._work.is_under_way()
-
-    def _parts_of_sweep(self) -> Iterator[Callable[[], object]]:
-        yield self._desk.catch_up
-        if self._left:
-            yield self._left.settle
-        if self._work:
-            yield self._work.sweep
-            if self._cluster.leads():
-                yield self._work.salvage
-            yield self._dispatch.sweep
-            if self._cluster.leads():
-                yield self._corridor.completion.sweep
-        if self._role.shows:
-            yield self._workstations.sweep
-        if self._work and self._cluster.leads():
-            yield self._conclude_decided
-            yield self._repositories.withdraw_reopened
-            yield self._auditing.take_changes
+    def _make_upkeep(self) -> Upkeep:
+        parts = UpkeepParts(
+            cluster=self._cluster,
+            work=self._work,
+            left=self._left,
+            workflows=self._workflows,
+            completion=self._corridor.completion,
+            desk=self._desk,
+            dispatch=self._dispatch,
+            review_queue=self._review_queue,
+            workstations=self._workstations,
+            auditing=self._auditing,
+            jobs=self._jobs,
+            shadows=self._shadows,
+            services=self._services,
+            tuning=self._tuning,
+            self_test=self._self_test,
+            tell=self._tell,
+            renew_website=self._web.renew,
+            news=tuple(each.seen for each in self._changes),
+            is_over=self._stopping.is_set,
+        )
+        return Upkeep(self._settings, self._repositories, parts)
 
     def _tell(self) -> None:
         self._instruments.told(self._teller.look())
-
-    def _conclude_decided(self) -> None:
-        # Also what the command line has decided. A new attempt each minute, should one fail.
-        minute = int(utc_now().timestamp() // 60)
-        for item_id in self._review_queue.unconcluded(utc_now() - _UNTOLD_AFTER):
-            self._workflows.conclude_now(item_id, attempt=minute)
-
-    def _collect(self) -> None:
-        if self._work:
-            self._work.workflows.collect()
-        self._repositories.hotbase.forget_predictions(utc_now() - _KEEP_PREDICTIONS)
-        kept = timedelta(seconds=self._settings.workflow.keep_workflows)
-        self._repositories.commitment_requests.collect(utc_now() - kept)
-        self._repositories.commitments.collect(utc_now() - kept)
-        self._repositories.announcements.collect(utc_now() - kept)
-        self._repositories.messages.collect(utc_now() - kept)
-        self._repositories.taken.collect(utc_now() - kept)
 
     def _conclude(self, item_id: str) -> None:
         self._workflows.conclude_now(item_id)
