@@ -99,8 +99,9 @@ format: $(TESTING) ## Format the code and mend what can be mended
 	@$(PY) -m ruff check --fix --exit-zero --quiet $(PRESENT)
 	@$(PY) -m ruff format $(PRESENT)
 
-figures: $(TESTING) ## Write what the default models reach, from their cards, into docs/figures.md
+figures: $(TESTING) ## Write what the default models reach, from their cards, into docs/figures.md, and draw it
 	@$(PY) scripts/figures.py
+	@$(PY) scripts/model_pictures.py
 
 architecture: $(TESTING) ## Draw the rooms of the code from its imports, into docs/architecture.md
 	@$(PY) scripts/architecture.py
