@@ -7,6 +7,8 @@ SERVING := $(VENV)/.serving
 TESTING := $(VENV)/.testing
 TOOLS   := build/tools
 SUPPLY  := cyclonedx-bom==7.5.0 pip-audit==2.10.1
+# Processes of pytest: tests with peers wait half of their time, so that more of them than cores pay.
+WORKERS := 4
 
 CODE := dicom_node ai_engine sr_templates tests bench scripts
 # An installed folder that does not exist yet is no reason for a tool to fail.
@@ -35,7 +37,7 @@ test: $(TESTING) ## Lint, check types and layers, and run every test but the lon
 	@echo '── format'       && $(PY) -m ruff format --check $(PRESENT)
 	@echo '── mypy'         && $(PY) -m mypy
 	@echo '── import-linter' && $(VENV)/bin/lint-imports --no-logo
-	@echo '── pytest'       && $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long" $(PYTEST)
+	@echo '── pytest'       && $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long" $(PYTEST)
 
 test-long: $(TESTING) ## The tests that `make test` leaves out: trainings, and more of what it shows
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)

@@ -3,6 +3,7 @@
 import dataclasses
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -189,12 +190,18 @@ def _built(table: Table, spec: TaskSpec) -> Recipe:
         raise ValueError("needs at least one [[stages]] table")
     wrong = [f"setting {name!r} is missing" for name in spec.needs if name not in table]
     try:
-        made = TypeAdapter(Recipe).validate_python(table)
+        made = _types().validate_python(table)
     except ValidationError as error:
         wrong += [_in_words(each) for each in error.errors()]
     if wrong:
         raise ValueError("; ".join(wrong))
     return made
+
+
+@cache
+def _types() -> TypeAdapter[Recipe]:
+    """What checks the types of a recipe: it takes longer to make than a recipe to check."""
+    return TypeAdapter(Recipe)
 
 
 def _in_words(error: Any) -> str:

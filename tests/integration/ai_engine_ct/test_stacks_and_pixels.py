@@ -14,24 +14,15 @@ from ai_engine.ct.lungs import LEFT, RIGHT, find_lungs
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.results import Caution
 from ai_engine.ct.volume import CtVolume
+from tests.integration.ai_engine_ct.thinning import thinned
 
 Order = npt.NDArray[np.intp]
 
 
-def _coarse(volume: CtVolume) -> CtVolume:
-    """With every second row and column: what is looked at here is larger."""
-    geometry = volume.geometry
-    step, height, width = geometry.spacing
-    values = np.ascontiguousarray(volume.hounsfield[:, ::2, ::2])
-    thinned = dataclasses.replace(
-        geometry, shape=values.shape, spacing=(step, 2 * height, 2 * width)
-    )
-    return dataclasses.replace(volume, hounsfield=values, geometry=thinned)
-
-
 @pytest.fixture(scope="module")
 def chest(volume: CtVolume) -> CtVolume:
-    return _coarse(volume)
+    """With every second row and column: what is looked at here is larger."""
+    return thinned(volume)
 
 
 def _changed(volume: CtVolume, values: npt.NDArray[np.int16]) -> CtVolume:

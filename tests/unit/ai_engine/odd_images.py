@@ -94,11 +94,11 @@ def store(values: Array, **attributes: object) -> Change:
     return change
 
 
-def stream(data: bytes, syntax: UID, **attributes: object) -> Change:
-    """Put one frame's code stream in."""
+def stream(data: bytes | Callable[[], bytes], syntax: UID, **attributes: object) -> Change:
+    """Put one frame's code stream in; one that a function makes is made when it is wanted."""
 
     def change(dataset: Dataset) -> None:
-        dataset.PixelData = encapsulate([data])
+        dataset.PixelData = encapsulate([data if isinstance(data, bytes) else data()])
         dataset["PixelData"].VR = "OB"
         dataset["PixelData"].is_undefined_length = True
         dataset.file_meta.TransferSyntaxUID = syntax

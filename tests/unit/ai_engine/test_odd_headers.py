@@ -100,11 +100,11 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         "shifted right by 4",
     ),
     "left-aligned in JPEG-LS of 16 bits": (
-        stream(jpeg_ls_stream(PLAIN << 4), SYNTAX["JLS"], HighBit=15),
+        stream(lambda: jpeg_ls_stream(PLAIN << 4), SYNTAX["JLS"], HighBit=15),
         "shifted right by 4",
     ),
     "left-aligned in JPEG 2000 of 16 bits": (
-        stream(jpeg_2000(PLAIN << 4, 16), SYNTAX["J2K"], HighBit=15),
+        stream(lambda: jpeg_2000(PLAIN << 4, 16), SYNTAX["J2K"], HighBit=15),
         "shifted right by 4",
     ),
     # Bits Allocated and Bits Stored
@@ -150,7 +150,10 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         "those of the pixels are unsigned",
     ),
     "JPEG-LS of signed values, stated unsigned": (
-        changes(stream(jpeg_ls_stream(SIGNED.view(np.uint16) & 0x0FFF), SYNTAX["JLS"]), NO_WINDOW),
+        changes(
+            stream(lambda: jpeg_ls_stream(SIGNED.view(np.uint16) & 0x0FFF), SYNTAX["JLS"]),
+            NO_WINDOW,
+        ),
         "those of the pixels are signed",
     ),
     "RLE of signed values, stated unsigned": (
@@ -175,17 +178,19 @@ CORRECTED: dict[str, tuple[Change, str]] = {
     ),
     # Sign and precision of the code stream
     "JPEG 2000 signed, stated unsigned": (
-        changes(stream(jpeg_2000(SIGNED, 12), SYNTAX["J2K"]), NO_WINDOW),
+        changes(stream(lambda: jpeg_2000(SIGNED, 12), SYNTAX["J2K"]), NO_WINDOW),
         "read as signed",
     ),
     "JPEG 2000 of 16 bits signed, stated unsigned": (
-        changes(stream(jpeg_2000(SIGNED, 16), SYNTAX["J2K"]), NO_WINDOW),
+        changes(stream(lambda: jpeg_2000(SIGNED, 16), SYNTAX["J2K"]), NO_WINDOW),
         "read as signed",
     ),
     "unsigned values wrapped into signed JPEG 2000": (
         changes(
             stream(
-                jpeg_2000(np.where(PLAIN > 2047, PLAIN.astype(int) - 4096, PLAIN).astype("i2"), 12),
+                lambda: jpeg_2000(
+                    np.where(PLAIN > 2047, PLAIN.astype(int) - 4096, PLAIN).astype("i2"), 12
+                ),
                 SYNTAX["J2K"],
             ),
             NO_WINDOW,
@@ -193,13 +198,15 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         "read as unsigned",
     ),
     "JPEG 2000 unsigned, stated signed": (
-        changes(stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], PixelRepresentation=1), NO_WINDOW),
+        changes(
+            stream(lambda: jpeg_2000(PLAIN, 12), SYNTAX["J2K"], PixelRepresentation=1), NO_WINDOW
+        ),
         "read as unsigned",
     ),
     "signed values wrapped into unsigned JPEG 2000": (
         changes(
             stream(
-                jpeg_2000((SIGNED & 0x0FFF).astype(np.uint16), 12),
+                lambda: jpeg_2000((SIGNED & 0x0FFF).astype(np.uint16), 12),
                 SYNTAX["J2K"],
                 PixelRepresentation=1,
             ),
@@ -208,13 +215,13 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         "read as signed",
     ),
     "HTJ2K transfer syntax, signed code stream": (
-        changes(stream(jpeg_2000(SIGNED, 12), HTJ2KLossless), NO_WINDOW),
+        changes(stream(lambda: jpeg_2000(SIGNED, 12), HTJ2KLossless), NO_WINDOW),
         "read as signed",
     ),
     "JPEG-LS of signed values, stated signed": (
         changes(
             stream(
-                jpeg_ls_stream(SIGNED.view(np.uint16) & 0x0FFF),
+                lambda: jpeg_ls_stream(SIGNED.view(np.uint16) & 0x0FFF),
                 SYNTAX["JLS"],
                 PixelRepresentation=1,
             ),
@@ -223,21 +230,26 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         "",
     ),
     "JPEG-LS of unsigned values, stated signed": (
-        changes(stream(jpeg_ls_stream(PLAIN), SYNTAX["JLS"], PixelRepresentation=1), NO_WINDOW),
+        changes(
+            stream(lambda: jpeg_ls_stream(PLAIN), SYNTAX["JLS"], PixelRepresentation=1), NO_WINDOW
+        ),
         "those of the pixels are unsigned",
     ),
     "JPEG 2000 of 12 bits, Bits Stored 16": (
-        stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], BitsStored=16, HighBit=15),
+        stream(lambda: jpeg_2000(PLAIN, 12), SYNTAX["J2K"], BitsStored=16, HighBit=15),
         "",
     ),
-    "JPEG 2000 of 16 bits, Bits Stored 12": (stream(jpeg_2000(PLAIN, 16), SYNTAX["J2K"]), ""),
+    "JPEG 2000 of 16 bits, Bits Stored 12": (
+        stream(lambda: jpeg_2000(PLAIN, 16), SYNTAX["J2K"]),
+        "",
+    ),
     "JPEG 2000 of 12 bits, Bits Allocated 8": (
-        stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], **BYTES),
+        stream(lambda: jpeg_2000(PLAIN, 12), SYNTAX["J2K"], **BYTES),
         "12 bits per sample",
     ),
-    "JPEG 2000, High Bit 15": (stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"], HighBit=15), ""),
+    "JPEG 2000, High Bit 15": (stream(lambda: jpeg_2000(PLAIN, 12), SYNTAX["J2K"], HighBit=15), ""),
     "RLE of two bytes, Bits Allocated 8": (
-        stream(rle(), RLELossless, BitsAllocated=8),
+        stream(rle, RLELossless, BitsAllocated=8),
         "RLE has 16 bits",
     ),
     # Rescale (PS3.3 C.11.1)
@@ -376,7 +388,7 @@ CORRECTED: dict[str, tuple[Change, str]] = {
     # Transfer syntaxes without a code
     "Encapsulated Uncompressed": (stream(PLAIN.tobytes(), ENCAPSULATED), ""),
     "Deflated Image Frame": (
-        stream(zlib.compress(PLAIN.tobytes(), wbits=-15), DEFLATED_FRAME),
+        stream(lambda: zlib.compress(PLAIN.tobytes(), wbits=-15), DEFLATED_FRAME),
         "",
     ),
     "a few bytes behind the pixels": (
@@ -501,23 +513,23 @@ REFUSED: dict[str, tuple[Change, Reason]] = {
     "LUT descriptor of two": (lut(words(4096, 0), IDENTITY), Reason.INVALID_LUT),
     "LUT of the depth 0": (lut(words(4096, 0, 0), IDENTITY), Reason.INVALID_LUT),
     "JPEG of another size": (
-        changes(store(EIGHT, **BYTES), stream(_other_size(jpeg(EIGHT)), SYNTAX["JPEG"])),
+        changes(store(EIGHT, **BYTES), stream(lambda: _other_size(jpeg(EIGHT)), SYNTAX["JPEG"])),
         Reason.CONTRADICTORY,
     ),
     "JPEG 2000 of another size": (
-        stream(jpeg_2000(PLAIN[:500], 12), SYNTAX["J2K"]),
+        stream(lambda: jpeg_2000(PLAIN[:500], 12), SYNTAX["J2K"]),
         Reason.CONTRADICTORY,
     ),
     "JPEG-LS of another size": (
-        stream(jpeg_ls_stream(PLAIN[:, :400]), SYNTAX["JLS"]),
+        stream(lambda: jpeg_ls_stream(PLAIN[:, :400]), SYNTAX["JLS"]),
         Reason.CONTRADICTORY,
     ),
     "JPEG 2000 in colour, stated grey": (
-        stream(jpeg_2000(np.repeat(EIGHT[..., None], 3, 2), 8), SYNTAX["J2K"], **BYTES),
+        stream(lambda: jpeg_2000(np.repeat(EIGHT[..., None], 3, 2), 8), SYNTAX["J2K"], **BYTES),
         Reason.CONTRADICTORY,
     ),
     "JPEG 2000 under the JPEG-LS transfer syntax": (
-        stream(jpeg_2000(PLAIN, 12), SYNTAX["JLS"]),
+        stream(lambda: jpeg_2000(PLAIN, 12), SYNTAX["JLS"]),
         Reason.CONTRADICTORY,
     ),
     "native pixels under the JPEG 2000 transfer syntax": (
@@ -530,14 +542,14 @@ REFUSED: dict[str, tuple[Change, Reason]] = {
     ),
     "compressed pixels under a native transfer syntax": (
         changes(
-            stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"]),
+            stream(lambda: jpeg_2000(PLAIN, 12), SYNTAX["J2K"]),
             lambda d: setattr(d.file_meta, "TransferSyntaxUID", UID("1.2.840.10008.1.2.1")),
         ),
         Reason.CONTRADICTORY,
     ),
     "two frames stated as one": (
         changes(
-            stream(jpeg_2000(PLAIN, 12), SYNTAX["J2K"]),
+            stream(lambda: jpeg_2000(PLAIN, 12), SYNTAX["J2K"]),
             lambda d: setattr(d, "PixelData", encapsulate([jpeg_2000(PLAIN, 12)] * 2)),
         ),
         Reason.CONTRADICTORY,
@@ -560,17 +572,15 @@ REFUSED: dict[str, tuple[Change, Reason]] = {
         Reason.UNDECODABLE,
     ),
     "RLE, 40000 x 40000": (
-        changes(
-            stream(rle(), RLELossless), put("Rows", words(40000)), put("Columns", words(40000))
-        ),
+        changes(stream(rle, RLELossless), put("Rows", words(40000)), put("Columns", words(40000))),
         Reason.TOO_LARGE,
     ),
     "RLE that cannot hold its image": (
-        stream(rle()[:64] + bytes(1000), RLELossless),
+        stream(lambda: rle()[:64] + bytes(1000), RLELossless),
         Reason.UNDECODABLE,
     ),
     "RLE with a segment too many": (
-        stream(b"\x03" + rle()[1:], RLELossless),
+        stream(lambda: b"\x03" + rle()[1:], RLELossless),
         Reason.UNDECODABLE,
     ),
     "Encapsulated Uncompressed, cut": (
@@ -582,7 +592,7 @@ REFUSED: dict[str, tuple[Change, Reason]] = {
         Reason.UNDECODABLE,
     ),
     "Deflated Image Frame of 200 MB": (
-        stream(zlib.compress(bytes(200_000_000), wbits=-15), DEFLATED_FRAME),
+        stream(lambda: zlib.compress(bytes(200_000_000), wbits=-15), DEFLATED_FRAME),
         Reason.CONTRADICTORY,
     ),
 }
