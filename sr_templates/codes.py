@@ -22,6 +22,8 @@ PRIVATE_SCHEME_NAME = "AI integration node result codes"
 
 # --- Document, observer and procedure (TID 1500, 1001 to 1004)
 IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
+# For a report without a measurement, of which none of CID 7021 (extensible) speaks.
+RADIOLOGY_OBSERVATION = Code("18782-3", "LN", "Radiology Study observation")
 PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
 OBSERVER_TYPE = Code("121005", "DCM", "Observer Type")
 DEVICE = Code("121007", "DCM", "Device")

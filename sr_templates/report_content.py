@@ -41,9 +41,7 @@ def report_content(
     measurements, evaluations
         Rows 6 and 12.
     """
-    root = ContainerContentItem(
-        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
-    )
+    root = report_root(measurements)
     content = ContentSequence()
     content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
     content.extend(observation_context(model))
@@ -54,6 +52,18 @@ def report_content(
     content.append(evaluations)
     root.ContentSequence = content
     return root
+
+
+def report_root(measurements: ContainerContentItem) -> ContainerContentItem:
+    """Row 1, still without content: the title says whether there is anything measured to look at.
+
+    Of an Imaging Measurement Report OHIF 3.12 shows the images with its groups drawn on them, and
+    nothing at all where there is no group; any other title it shows in words. CID 7021 may be
+    extended, and has no title for a report without a measurement.
+    """
+    measured = any(each.name == codes.MEASUREMENT_GROUP for each in measurements.ContentSequence)
+    title = codes.IMAGING_MEASUREMENT_REPORT if measured else codes.RADIOLOGY_OBSERVATION
+    return ContainerContentItem(name=CodedConcept.from_code(title), template_id="1500")
 
 
 def imaging_measurements(groups: Iterable[Iterable[Any]]) -> ContainerContentItem:

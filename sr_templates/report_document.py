@@ -86,6 +86,18 @@ def complete_document(
     # The root content item is the object itself (PS3.3 C.17.3).
     for element in root:
         report[element.tag] = element
+    _part(report)
+
+
+def _part(container: Dataset) -> None:
+    """Say that the items of each container stand for themselves (PS3.3 C.17.3.2, SEPARATE).
+
+    What is CONTINUOUS, viewers run together as one text, without the names of its items.
+    """
+    if container.ValueType == "CONTAINER":
+        container.ContinuityOfContent = "SEPARATE"
+    for item in container.get("ContentSequence") or ():
+        _part(item)
 
 
 def _continue_series(report: Dataset, predecessors: Sequence[Dataset]) -> None:

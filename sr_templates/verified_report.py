@@ -38,6 +38,7 @@ from sr_templates.expert_reading import ExpertReading, Statement
 from sr_templates.image_library import image_library
 from sr_templates.percent import percentage
 from sr_templates.planar_roi import image_region
+from sr_templates.report_content import report_root
 from sr_templates.report_document import (
     complete_document,
     procedures_reported,
@@ -117,16 +118,15 @@ def _root(
     reading: ExpertReading,
 ) -> ContainerContentItem:
     """TID 1500, row by row."""
-    root = ContainerContentItem(
-        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
-    )
+    measurements = _imaging_measurements(predecessor, sources, reading)
+    root = report_root(measurements)
     content = ContentSequence()
     content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
     content.extend(person_context(reading.speaker))
     content.extend(procedures_reported(attributes))
     content.append(impression_item(_summary(reading)))
     content.append(image_library(list(sources.values())))
-    content.append(_imaging_measurements(predecessor, sources, reading))
+    content.append(measurements)
     content.append(_qualitative_evaluations(sources, reading))
     root.ContentSequence = content
     return root

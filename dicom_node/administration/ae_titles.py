@@ -1,6 +1,7 @@
 """AE titles: who may call the node, and who gets its results."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _IPV4, _ANY_PORT = 4, 9
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AE_TITLE_ENTRY: TypeAdapter[ApplicationEntity] = TypeAdapter(ApplicationEntity)
 _LONGEST = {"host": 255, "description": 255}
+# Labels of at most 63 characters (RFC 1035 2.3.4), of any alphabet; a name may end with a dot.
+_HOST_NAME = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 
 
 class AeTitleBook(Protocol):
@@ -272,6 +275,12 @@ class AeTitles:
             for name, longest in _LONGEST.items()
             if len(getattr(entity, name)) > longest
         }
+        host = entity.host.strip()
+        if host and "host" not in wrong and not (_HOST_NAME.fullmatch(host) or _address(host)):
+            wrong["host"] = (
+                "this is no host name and no IP address: write pacs.example.org, 10.0.0.5 or "
+                "fd00::5."
+            )
         if self.own.ae_title in entity.destinations:
             wrong["destinations"] = (
                 f"{self.own.ae_title} is this node: results would come back for analysis."

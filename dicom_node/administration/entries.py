@@ -23,6 +23,9 @@ _WORDS = {
     "unexpected_keyword_argument": "there is no such field.",
 }
 
+_UNPRINTED = "there is a character in this that cannot be seen: write it anew."
+_LINES = "\t\n\r"
+
 
 def read_entry(adapter: TypeAdapter[T], values: Mapping[str, Any], subject: str) -> T:
     """Return the entry that ``values`` describe.
@@ -32,6 +35,8 @@ def read_entry(adapter: TypeAdapter[T], values: Mapping[str, Any], subject: str)
     InvalidFieldsError
         When fields cannot be used; it says of each why.
     """
+    if wrong := {name: _UNPRINTED for name, value in values.items() if _has_controls(value)}:
+        raise InvalidFieldsError(subject, wrong)
     try:
         return adapter.validate_python(values, extra="forbid")
     except ValidationError as error:
@@ -54,6 +59,17 @@ def field_words(errors: Sequence[ErrorDetails]) -> dict[str, str]:
         name = next((part for part in each["loc"] if isinstance(part, str)), "")
         found.setdefault(name, _words(each))
     return found
+
+
+def _has_controls(value: Any) -> bool:
+    """Whether a text, or one of a list of texts, has control characters but for ends of lines."""
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+    return any(
+        (each < " " or "\x7f" <= each <= "\x9f") and each not in _LINES
+        for text in texts
+        if isinstance(text, str)
+        for each in text
+    )
 
 
 def _words(error: ErrorDetails) -> str:

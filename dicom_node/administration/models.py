@@ -203,10 +203,12 @@ class Suspensions:
             When no device is named, or no reason given.
         """
         wrong = {}
-        if not device_id.strip():
+        if not device_id.strip() or not device_id.isprintable():
             wrong["device"] = "name a device."
         if not 1 <= len(reason.strip()) <= _LONGEST_REASON:
             wrong["reason"] = f"give a reason of at most {_LONGEST_REASON} characters."
+        elif not reason.isprintable():
+            wrong["reason"] = "there is a character in this that cannot be seen: write it anew."
         if wrong:
             raise InvalidFieldsError(f"the suspension of {model}", wrong)
         self._book.suspend(

@@ -125,6 +125,8 @@ class Routes:
         wrong = {}
         if not 1 <= len(route.name.strip()) <= _LONGEST_NAME:
             wrong["name"] = f"give a name of at most {_LONGEST_NAME} characters."
+        elif not route.name.isprintable():
+            wrong["name"] = "there is a character in this that cannot be seen: write it anew."
         if unknown := [title for title in route.destinations if not self._is_peer(title)]:
             wrong["destinations"] = f"{', '.join(unknown)} is not administered: add it first."
         elif here := [title for title in route.destinations if self._is_node(title)]:

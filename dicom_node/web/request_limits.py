@@ -1,8 +1,13 @@
-"""How large a request's body may be, and how long it may take to come."""
+"""What a request may be: how large, how long on its way, and text without the character NUL.
+
+No name, reason or UID has a NUL, databases keep none in text (PostgreSQL fails on it), and C
+libraries end words there. So it is refused before anything reads it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
@@ -16,6 +21,11 @@ MAX_SECONDS = 30.0
 
 _SILENT_SECONDS = 60.0
 _SLOWEST = 4 * 2**10  # bytes a second
+
+# How the kinds of bodies that hold text write NUL.
+_NUL = MappingProxyType(
+    {b"application/x-www-form-urlencoded": b"%00", b"application/json": b"\\u0000"}
+)
 
 
 class _RefusedError(HTTPException):
@@ -52,7 +62,7 @@ class _Limits:
 
 
 class RequestLimits:
-    """Answers 413 to what is too large and 408 to what is too slow (RFC 9110 Section 15.5)."""
+    """Answers 413 to what is too large, 408 to what is too slow, 400 to NUL (RFC 9110, 15.5)."""
 
     def __init__(
         self,
@@ -81,7 +91,8 @@ class RequestLimits:
         try:
             limits = self._limits(scope)
             _require_length(scope, limits)
-            await self._app(scope, _limited(receive, limits), noting)
+            _require_text(scope)
+            await self._app(scope, _limited(_textual(receive, scope), limits), noting)
         except _RefusedError as refused:
             if has_begun:
                 raise
@@ -102,6 +113,31 @@ def _require_length(scope: Scope, limits: _Limits) -> None:
     stated = dict(scope["headers"]).get(b"content-length", b"")
     if stated.isdigit() and (len(stated) > 18 or int(stated) > limits.max_bytes):
         raise _too_large(limits)
+
+
+def _require_text(scope: Scope) -> None:
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise _has_nul()
+
+
+def _textual(receive: Receive, scope: Scope) -> Receive:
+    """Let no NUL through in a body of text, however it is cut up on its way."""
+    kind = dict(scope["headers"]).get(b"content-type", b"").partition(b";")[0].strip().lower()
+    nul = _NUL.get(kind)
+    if nul is None:
+        return receive
+    tail = b""
+
+    async def textual() -> Message:
+        nonlocal tail
+        message = await receive()
+        seen = tail + message.get("body", b"")
+        if nul in seen or b"\0" in seen:
+            raise _has_nul()
+        tail = seen[1 - len(nul) :]
+        return message
+
+    return textual
 
 
 def _limited(receive: Receive, limits: _Limits) -> Callable[[], Awaitable[Message]]:
@@ -131,3 +167,7 @@ def _limited(receive: Receive, limits: _Limits) -> Callable[[], Awaitable[Messag
 
 def _too_large(limits: _Limits) -> _RefusedError:
     return _RefusedError(413, f"a request has at most {limits.max_bytes} bytes")
+
+
+def _has_nul() -> _RefusedError:
+    return _RefusedError(400, "a request has no character NUL")

@@ -38,6 +38,7 @@ from sr_templates.expert_reading import (
     PatternStatement,
 )
 from sr_templates.image_library import image_library
+from sr_templates.report_content import report_root
 from sr_templates.report_document import (
     complete_document,
     procedures_reported,
@@ -118,16 +119,15 @@ def _root(
 ) -> ContainerContentItem:
     """TID 1500, row by row."""
     groups = tuple(_groups(predecessor, statements))
-    root = ContainerContentItem(
-        name=CodedConcept.from_code(codes.IMAGING_MEASUREMENT_REPORT), template_id="1500"
-    )
+    measurements = _measurements(groups)
+    root = report_root(measurements)
     content = ContentSequence()
     content.extend(LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH_US)))
     content.extend(person_context(reading.speaker))
     content.extend(procedures_reported(attributes))
     content.append(impression_item(_summary(reading, statements)))
     content.append(image_library(list(sources)))
-    content.append(_measurements(groups))
+    content.append(measurements)
     content.append(_evaluations(predecessor, reading, statements))
     root.ContentSequence = content
     return root

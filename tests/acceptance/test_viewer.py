@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext, Page
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from ai_engine.prediction import Prediction
+from ai_engine.prediction import Prediction, Refusal, RefusalReason
 from dicom_node.demo.phantom.chest import BITS, ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.network.associations import Destination
@@ -40,6 +40,7 @@ from tests.unit.sr_templates.builders import (
     a_context,
     a_finding,
     a_heat_map,
+    a_model,
     a_negative,
     a_prediction,
     a_source,
@@ -50,6 +51,7 @@ pytestmark = pytest.mark.peer
 
 ROWS, COLUMNS = 1000, 820
 CT_STUDY = f"{STUDY}.77"
+HEALTHY_STUDY = f"{STUDY}.78"
 _SHOWN = """() => window.cornerstone?.getEnabledElements().some(
     (each) => each.viewport.getImageData?.() && each.viewport.viewportStatus === 'rendered')"""
 # OHIF replaces its viewport while it starts and for some series: one of them, alone for a second.
@@ -64,8 +66,8 @@ _SETTLED = """() => {
 Picture = npt.NDArray[np.uint8]
 
 
-def _radiograph() -> Dataset:
-    uids = StudyUids(study=STUDY, series=f"{STUDY}.1", instance=IMAGE)
+def _radiograph(study: str = STUDY, image: str = IMAGE) -> Dataset:
+    uids = StudyUids(study=study, series=f"{study}.1", instance=image)
     taken_at = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
     return make_radiograph(uids, taken_at, ChestOptions(rows=ROWS, columns=COLUMNS)).dataset
 
@@ -109,6 +111,20 @@ def _slice(number: int) -> Dataset:
     source.file_meta = FileMetaDataset()
     source.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return source
+
+
+def _of_a_healthy_chest() -> Iterator[Dataset]:
+    """One image of a study is analysed without a finding, and another model refuses it."""
+    chest = _radiograph(HEALTHY_STUDY, f"{HEALTHY_STUDY}.1.1")
+    uid = str(chest.SOPInstanceUID)
+    nothing = a_prediction(an_image(a_negative(), uid=uid))
+    refusal = Refusal(sop_instance_uid=uid, reason=RefusalReason.TOO_SMALL, detail="64 by 64")
+    refused = Prediction(model=a_model(name="refusing"), images=(), refusals=(refusal,))
+    yield chest
+    for number, prediction in enumerate((nothing, refused), start=1):
+        report = build_measurement_report(prediction, [chest], a_context())
+        report.SeriesDescription = f"AI report {number}"
+        yield report
 
 
 def _store(pacs: Orthanc, objects: list[Dataset], folder: Path) -> None:
@@ -168,7 +184,7 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
             *slices,
             *build_segmentation(in_ct, slices[1], context),
         ]
-        _store(pacs, objects, folder / "objects")
+        _store(pacs, [*objects, *_of_a_healthy_chest()], folder / "objects")
         session = browser.new_context(viewport={"width": 1280, "height": 860})
         # The tour for newcomers would lie over the images.
         session.add_init_script("localStorage.setItem('shownTours', '[\"basicViewerTour\"]')")
@@ -249,6 +265,26 @@ def test_the_reports_region_is_drawn_at_the_right_pixels_with_the_findings_name(
     near = cv2.dilate((green > 60).astype(np.uint8), np.ones((9, 9), np.uint8))
     along = np.rint(expected).astype(int)
     assert near[along[:, 1], along[:, 0]].mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        ("AI report 1", "no finding above threshold"),
+        ("AI report 2", "No result: 1 image not analysed"),
+    ],
+)
+def test_a_report_without_a_region_is_shown_in_words(
+    viewer: Viewer, series: str, words: str
+) -> None:
+    with viewer.study(HEALTHY_STUDY) as page:
+        _open_series(page, series)
+        impression = page.get_by_text("Impression:").locator("..")
+        impression.wait_for()
+        page.screenshot(path=viewer.folder / f"{series}.png")
+        assert words in (impression.text_content() or "")
+        # Each statement stands on a line of its own, behind its name.
+        assert page.get_by_text("Language of Content Item and Descendants:").is_visible()
 
 
 def test_a_segmentation_in_a_plane_is_drawn_at_the_right_pixels(viewer: Viewer) -> None:

@@ -45,6 +45,19 @@ class _Pages:
             suspensions=self.suspensions.all(),
         )
 
+    def known(self, name: str, version: str) -> ModelCard:
+        """Return the card of a version that somebody names.
+
+        Raises
+        ------
+        NotFoundError
+            When it is not installed, or damaged.
+        """
+        try:
+            return self.models.card(name, version)
+        except NodeError as error:
+            raise NotFoundError(str(error)) from error
+
     def card(
         self,
         request: Request,
@@ -76,11 +89,7 @@ def _add_looking(router: APIRouter, pages: _Pages) -> None:
 
     @router.get(PATH + "/card")
     def card(request: Request, user: Looking, name: str, version: str) -> Response:
-        try:
-            shown = pages.models.card(name, version)
-        except NodeError as error:
-            raise NotFoundError(str(error)) from error
-        return pages.card(request, user, shown)
+        return pages.card(request, user, pages.known(name, version))
 
 
 def _add_changing(router: APIRouter, pages: _Pages) -> None:
@@ -109,12 +118,12 @@ def _add_changing(router: APIRouter, pages: _Pages) -> None:
     @router.post(PATH + "/suspend")
     def suspend(request: Request, user: Promoting, form: Posted) -> Response:
         said = {name: str(form.get(name, "")) for name in ("name", "version", "device", "reason")}
+        shown = pages.known(said["name"], said["version"])
         try:
             suspensions.suspend(
                 said["name"], said["device"], reason=said["reason"], actor=user.name
             )
         except InvalidFieldsError as error:
-            shown = models.card(said["name"], said["version"])
             state = FormState(values=said, wrong=error.fields)
             return pages.card(request, user, shown, state, status=422)
         tell(request, f"{said['name']} looks at no more images of {said['device']}.")

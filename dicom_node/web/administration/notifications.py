@@ -22,6 +22,15 @@ _WEIGHTS = (
 _UNKNOWN = frozenset({"url"})
 
 
+def _weights(name: str, texts: list[str]) -> frozenset[Weight]:
+    known = frozenset(each.value for each in Weight)
+    if not known.issuperset(texts):
+        raise InvalidFieldsError(
+            f"channel {name}", {"weights": "choose at least one kind of notice."}
+        )
+    return frozenset(map(Weight, texts))
+
+
 def make_router(frame: Frame, administration: Administration) -> APIRouter:
     """Return the routes of the page, and of what its buttons do."""
     notifications = administration.notifications
@@ -51,7 +60,7 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
         said = typed(form, lists=("weights",))
         kept = {name: value for name, value in said.items() if name not in _UNKNOWN}
         try:
-            weights = frozenset(Weight(each) for each in said["weights"])
+            weights = _weights(said.get("name", ""), said["weights"])
             shown = notifications.add(
                 said.get("name", ""), said.get("url", ""), weights, actor=user.name
             )

@@ -28,7 +28,6 @@ def code(item: Dataset) -> str:
 
 def measurements(report: Dataset) -> Iterator[dict[str, Any]]:
     """Do as OHIF's ``_getMeasurements`` does with one SR instance."""
-    assert code(report) == "126000"
     imaging = next(item for item in report.ContentSequence if code(item) == "126010")
     for group in imaging.ContentSequence:
         if code(group) != "125007":
@@ -65,7 +64,9 @@ def report_of(prediction: Prediction) -> Dataset:
 
 
 def test_a_label_says_which_finding_it_is_how_probable_and_where() -> None:
-    (found,) = measurements(report_of(a_prediction()))
+    report = report_of(a_prediction())
+    assert code(report) == "126000"
+    (found,) = measurements(report)
     assert found["labels"] == [
         "Probability of pneumonia: 87.30 %",
         "Threshold Value: 50.00 %",
@@ -99,9 +100,13 @@ def test_each_group_has_one_region_and_its_tracking_uid_first() -> None:
     ],
     ids=["negative", "not localised", "refused"],
 )
-def test_a_report_without_regions_opens_and_lists_its_images(prediction: Prediction) -> None:
+def test_a_report_without_regions_opens_as_words_and_lists_its_images(
+    prediction: Prediction,
+) -> None:
     report = report_of(prediction)
     assert list(measurements(report)) == []
+    # Of this title OHIF shows the regions alone, here a black page; of any other, the words.
+    assert code(report) != "126000"
     library = next(item for item in report.ContentSequence if code(item) == "111028")
     group = next(item for item in library.ContentSequence if code(item) == "126200")
     assert [
@@ -109,3 +114,19 @@ def test_a_report_without_regions_opens_and_lists_its_images(prediction: Predict
         for item in group.ContentSequence
         if "ReferencedSOPSequence" in item
     ] == [IMAGE]
+
+
+def containers(item: Dataset) -> Iterator[Dataset]:
+    if item.ValueType == "CONTAINER":
+        yield item
+    for each in item.get("ContentSequence", ()):
+        yield from containers(each)
+
+
+@pytest.mark.parametrize(
+    "prediction", [a_prediction(), a_prediction(an_image(a_negative()))], ids=["found", "negative"]
+)
+def test_each_statement_of_a_report_is_shown_with_its_name(prediction: Prediction) -> None:
+    # What is CONTINUOUS, viewers write as one text without the names.
+    continuity = {each.ContinuityOfContent for each in containers(report_of(prediction))}
+    assert continuity == {"SEPARATE"}

@@ -157,6 +157,11 @@ def test_an_ae_title_is_added_changed_and_removed(client: TestClient, stores: Re
         ("title", "SEVENTEEN_LETTERS", "is not an AE title"),
         ("title", "CR1", "administered already"),
         ("host", "", "Give a host name"),
+        ("host", "h" * 65, "no host name"),
+        ("host", "<b>pacs</b>", "no host name"),
+        ("host", "10.0.0.5:104", "no host name"),
+        ("host", "pacs\a", "cannot be seen"),
+        ("description", "\x1b[31mred", "cannot be seen"),
         ("port", "0", "not in 1 to 65535"),
         ("port", "²", "Write a whole number"),
         ("port", "1" * 5000, "too long"),
@@ -179,8 +184,18 @@ def test_what_cannot_be_used_is_said_beside_its_field_and_nothing_typed_is_lost(
     marked = re.search(rf'id="{field}-wrong"[^>]*>([^<]*)<', said.text)
     assert marked, "the message stands beside the field"
     assert words in marked[1].replace("&#39;", "'")
-    assert 'value="Typed with care"' in said.text
+    assert field == "description" or 'value="Typed with care"' in said.text
     assert kept.ae_titles.all() == before
+
+
+@pytest.mark.parametrize(
+    "host", ["pacs.example.org.", "röntgen", "2001:db8::1", "fe80::1", "PACS_1"]
+)
+def test_every_way_to_name_a_host_is_taken(
+    client: TestClient, stores: Repositories, host: str
+) -> None:
+    post(client, "/ae-titles/new", "/ae-titles/new", title="CR9", **{**_ENTRY, "host": host})
+    assert stores.ae_titles.get("CR9").host == host
 
 
 def test_of_two_people_who_edit_the_same_entry_the_second_is_told_who_was_first(
@@ -317,6 +332,8 @@ def test_a_route_is_added_changed_removed_and_the_file_counts_again(
         ("name", "", "give a name"),
         ("name", "x" * 65, "at most 64"),
         ("name", "chest-ct", "already"),
+        ("name", "\u202erouter", "cannot be seen"),
+        ("name", "chest\a", "cannot be seen"),
         ("model", "no-such-model", "no-such-model"),
         ("destinations", "NOBODY", "not administered"),
         ("readers", "3", "use 1 or 2"),
@@ -456,6 +473,10 @@ def test_a_model_is_kept_from_a_device_and_let_look_again(
     said = post(client, card, "/models/suspend", **form)
     assert (said.status_code, 'id="reason-wrong"' in said.text) == (422, True)
     assert 'value="cr1-0000"' in said.text
+    unseen = post(client, card, "/models/suspend", **{**form, "reason": "half\aof it"})
+    assert (unseen.status_code, 'id="reason-wrong"' in unseen.text) == (422, True)
+    gone = post(client, card, "/models/suspend", **{**form, "version": "9.9.9", "reason": "Why"})
+    assert gone.status_code == 404
     post(client, card, "/models/suspend", **{**form, "reason": "Half of it is rejected"})
     assert [each.actor for each in stores.observations.suspensions()] == ["otto"]
     assert "Half of it is rejected" in client.get("/overview").text

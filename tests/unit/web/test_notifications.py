@@ -65,7 +65,12 @@ def test_a_test_that_fails_says_why(client: TestClient, hook: Hook) -> None:
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"name": ""}, "name"), ({"url": "nonsense://secret"}, "url"), ({"weights": []}, "weights")],
+    [
+        ({"name": ""}, "name"),
+        ({"url": "nonsense://secret"}, "url"),
+        ({"weights": []}, "weights"),
+        ({"weights": ["loud"]}, "weights"),
+    ],
 )
 def test_what_cannot_be_used_is_said_beside_its_field(
     client: TestClient, change: dict[str, object], field: str

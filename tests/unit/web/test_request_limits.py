@@ -67,3 +67,31 @@ def test_one_that_states_nothing_is_refused_when_it_is_too_much(port: int) -> No
 def test_one_that_does_not_come_is_not_waited_for(port: int) -> None:
     got = answer(port, head("Content-Length: 10"), b"only")
     assert got.startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        ("application/x-www-form-urlencoded", (b"name=a%00b",)),
+        ("application/x-www-form-urlencoded; charset=utf-8", (b"name=a%0", b"0b")),
+        ("application/json", (b'{"name": "a\\u00', b'00"}')),
+        ("application/json", (b'"a\0b"',)),
+    ],
+)
+def test_a_text_with_nul_is_refused_before_a_database_fails_on_it(
+    port: int, kind: str, parts: tuple[bytes, ...]
+) -> None:
+    length = sum(map(len, parts))
+    got = answer(port, head(f"Content-Type: {kind}", f"Content-Length: {length}"), *parts)
+    assert got.startswith(b"HTTP/1.1 400")
+
+
+def test_other_bytes_may_have_nul(port: int) -> None:
+    kind = "Content-Type: application/octet-stream"
+    assert answer(port, head(kind, "Content-Length: 3"), b"a\0b").startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("where", ["/echo%00", "/echo?name=%00"])
+def test_an_address_with_nul_is_refused(port: int, where: str) -> None:
+    request = head("Content-Length: 0").replace(b"/echo", where.encode(), 1)
+    assert answer(port, request).startswith(b"HTTP/1.1 400")
