@@ -56,8 +56,8 @@ def figures(radiograph: Radiograph, quality: ImageQuality | None = None) -> Valu
 
     ``quality`` are the image's own device figures where they have been measured already.
     """
-    quality = quality or image_quality(radiograph)
-    grey = np.percentile(exposed_part(radiograph), PERCENTILES)
+    quality = quality or radiograph.once(image_quality)
+    grey = np.percentile(radiograph.once(exposed_part), PERCENTILES)
     noise = math.log(quality.noise + SMALLEST_SPREAD)
     sharpness = math.log(quality.sharpness + SMALLEST_SPREAD)
     return np.array([quality.exposure, quality.contrast, noise, sharpness, *grey])

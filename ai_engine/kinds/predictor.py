@@ -232,7 +232,7 @@ def on_image(radiograph: Radiograph, findings: Iterable[Finding]) -> ImagePredic
     return ImagePrediction(
         sop_instance_uid=radiograph.sop_instance_uid,
         findings=tuple(findings),
-        quality=image_quality(radiograph),
+        quality=radiograph.once(image_quality),
     )
 
 

@@ -29,7 +29,7 @@ def image_quality(radiograph: Radiograph) -> ImageQuality:
         percentile, ``noise`` the robust standard deviation of what a 3 x 3 median removes, and
         ``sharpness`` the mean gradient over the contrast, in one per pixel. Grey values are 0 to 1.
     """
-    image = exposed_part(radiograph)
+    image = radiograph.once(exposed_part)
     low, high = np.percentile(image, (5, 95))
     contrast = float(high - low)
     residual = image - np.asarray(cv2.medianBlur(image, 3))

@@ -1,7 +1,8 @@
 """A radiograph as pixels, whatever way its DICOM object stores them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,13 @@ from ai_engine.preprocessing.decoding import DECODING_ERRORS, DecodedPixels, dec
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.grayscale import display
 from ai_engine.preprocessing.image_pixel import ImagePixel, read_image_pixel
+from ai_engine.preprocessing.measured import Measured
 from ai_engine.preprocessing.patient_context import PatientContext, read_patient_context
 from ai_engine.preprocessing.pixel_aspect import read_pixel_aspect
 from ai_engine.preprocessing.polarity import read_polarity
 from ai_engine.preprocessing.unusual import unusual
+
+T = TypeVar("T")
 
 SMALLEST_SIDE = 256
 """Rows and columns below this hold too little for a model that was made for 384."""
@@ -49,6 +53,11 @@ class Radiograph:
     corrections: tuple[str, ...] = ()
     unusual: tuple[tuple[RemarkKind, str], ...] = ()
     has_traces_of_ct: bool = False
+    _measured: Measured = field(default_factory=Measured, init=False, repr=False)
+
+    def once(self, measure: "Callable[[Radiograph], T]") -> T:
+        """Return what a measure says of the image; it is taken once, whoever asks for it."""
+        return self._measured.take(lambda: measure(self), measure)
 
     @property
     def rows(self) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from ai_engine.kinds.shipped import LUNG_MODEL
 from ai_engine.kinds.wholeness import layout_remarks
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, Remark
+from ai_engine.preprocessing.quality import image_quality
 from ai_engine.preprocessing.radiograph import Radiograph, header_remarks
 from ai_engine.preprocessing.view_position import LATERAL_VIEWS
 from ai_engine.result import Result
@@ -46,6 +48,7 @@ class RadiographModels:
         self._predictors: LoadedModels[Versions, RadiographPredictor[Result]] = LoadedModels()
         self._likeness: LoadedModels[ModelIdentity, Likeness | None] = LoadedModels()
         self._lungs = LungOutlines(self._lung_segmenter)
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="quality")
 
     def load(self, model: ModelIdentity) -> None:
         """Load a model, so that nothing waits for it later.
@@ -86,6 +89,8 @@ class RadiographModels:
             except ImageRefusedError as error:
                 refusals.append(error.as_refusal(instance.sop_instance_uid))
         images, too_young = refused_by_age(predictor.card, images)
+        for image in images[:MOST_BESIDE]:
+            self._beside.submit(image.once, image_quality)
         if predictor.card.is_for_chests:
             self._begin_lungs(images, instances)
         try:

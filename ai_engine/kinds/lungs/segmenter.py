@@ -162,7 +162,7 @@ def _center(area: Mask) -> float:
 
 def _columns(area: Mask) -> npt.NDArray[np.intp]:
     """The columns in which an area has a pixel."""
-    return np.flatnonzero(cv2.reduce(area.view(np.uint8), 0, cv2.REDUCE_MAX))
+    return np.flatnonzero(area.any(axis=0))
 
 
 def _spans_middle(area: Mask) -> bool:
