@@ -29,11 +29,12 @@ from dicom_node.backup.manifest import (
 from dicom_node.configuration.settings import NodeSettings
 
 _DATA, _CONFIG, _DATABASES = "data", "config", "databases"
+_INCOMING = ".incoming"  # by this the archives' roots are known to be there, empty or not
 # What can be made again, what is half written, and the databases' own files.
 TRAVEL = ".travel"
 _LEFT_OUT = (
     "cache",
-    ".incoming",
+    _INCOMING,
     TRAVEL,
     "node.lock",
     "executor-id",
@@ -183,6 +184,9 @@ def restore(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     for each in files_below(folder / _DATA):
         _each(bring(folder / _DATA / each, data / each), advance)
+    for root in (settings.archive_dir, settings.evidence_dir):
+        # Retention may have removed all images that rows named when they were read.
+        (root / _INCOMING).mkdir(parents=True, exist_ok=True)
     for name, url in urls.items():
         databases.load(files[name], url)
     for each in files_below(folder / _CONFIG):

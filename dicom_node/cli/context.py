@@ -30,10 +30,13 @@ class Invocation:
     resources: ExitStack
 
     def settings(self) -> "NodeSettings":
-        """Read the settings."""
+        """Read the settings, and see that the disk is there that they want."""
+        from dicom_node.configuration.mounts import require_mounted  # noqa: PLC0415 - see above
         from dicom_node.configuration.settings import load_settings  # noqa: PLC0415 - see above
 
-        return load_settings(self.config_dir)
+        settings = load_settings(self.config_dir)
+        require_mounted(settings)
+        return settings
 
     def model_cards(self) -> "ModelCards":
         """Read which models there are."""

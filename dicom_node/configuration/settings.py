@@ -502,6 +502,8 @@ class NodeSettings(BaseSettings):
 
     data_dir: Path = Path("data")
     """Folder of the archive, the databases and caches."""
+    data_mount: str = ""
+    """Mount point of the data folder's disk, without which nothing begins; empty: not looked at."""
     shared_dir: str = ""
     """Folder that several hosts share, of archive, results and models; empty: `data_dir`."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

@@ -183,7 +183,7 @@ class RetrieveScp:
             return returned(paths, association, message_id=message_id, priority=priority)
         source = self._source()
         title = str(message.MoveDestination or "").strip()
-        if title == self._ae_title:
+        if title == self._ae_title or source.is_node(title):
             raise RetrievalRefusedError(
                 DESTINATION_UNKNOWN, "the move destination is this node, which has the objects"
             )

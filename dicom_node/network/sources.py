@@ -20,11 +20,13 @@ class QuerySource:
     """The archive, and where C-MOVE may send to.
 
     ``destination`` returns how an AE title is called, or None for one that nobody administers;
-    ``max_results`` is how many matches one query is given.
+    ``is_node`` tells whether what is sent to one would come back; ``max_results`` is how many
+    matches one query is given.
     """
 
     holdings: Holdings
     destination: Callable[[str], Destination | None]
+    is_node: Callable[[str], bool]
     timeouts: ScuTimeouts
     max_results: int
 

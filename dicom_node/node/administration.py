@@ -1,12 +1,13 @@
 """What administering needs of the databases: AE titles and people, and no archive."""
 
-from dicom_node.administration.ae_titles import AeTitles, OwnAddress
+from dicom_node.administration.ae_titles import AeTitles
 from dicom_node.administration.people import People
 from dicom_node.configuration.passwords import hashed, is_right
 from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.node.clock import utc_now
+from dicom_node.node.own_address import own_address
 from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.audit import AuditStore
 from dicom_node.persistence.database import make_engine, migrate, schema_revision
@@ -45,13 +46,7 @@ def make_ae_titles(settings: NodeSettings, store: AeTitleStore, trail: AuditStor
     """Return the administration of AE titles over their table."""
     return AeTitles(
         store,
-        own=OwnAddress(
-            ae_title=settings.network.ae_title,
-            port=settings.network.port,
-            host=settings.network.host,
-            tls_port=settings.tls.port if settings.tls.certificate else None,
-            web_port=settings.web.port,
-        ),
+        own=own_address(settings),
         call=lambda entity: _echo(settings, entity),
         clock=utc_now,
         secrets=Credentials(settings.common_dir),

@@ -6,6 +6,7 @@ from dicom_node.configuration.settings import NodeSettings
 from dicom_node.network.associations import Destination
 from dicom_node.network.sources import QuerySource
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
+from dicom_node.node.own_address import own_address
 from dicom_node.node.peers import address_of, scu_timeouts
 from dicom_node.node.repositories import Repositories
 from dicom_node.query.holdings import Holdings
@@ -18,15 +19,20 @@ def query_source(values: dict[str, Any]) -> QuerySource:
     as they travel to another process.
     """
     settings = NodeSettings.model_validate(values)
-    repositories = Repositories(settings)
+    repositories, own = Repositories(settings), own_address(settings)
 
     def destination(title: str) -> Destination | None:
         entity = repositories.ae_titles.find(title)
         return address_of(settings, entity) if entity is not None and not entity.url else None
 
+    def is_node(title: str) -> bool:
+        entity = repositories.ae_titles.find(title)
+        return entity is not None and own.is_called_by(entity.host, entity.port)
+
     return QuerySource(
         holdings=Holdings(repositories.search, ArchiveCatalogue(repositories)),
         destination=destination,
+        is_node=is_node,
         timeouts=scu_timeouts(settings),
         max_results=settings.network.max_query_results,
     )

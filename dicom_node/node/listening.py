@@ -26,6 +26,7 @@ from dicom_node.node.access import database_access
 from dicom_node.node.answering import LateCommitments, LateQueries, LateReports
 from dicom_node.node.archive_settings import archive_settings
 from dicom_node.node.clock import utc_now
+from dicom_node.node.one_archive import require_one_archive
 from dicom_node.node.part_settings import scp_settings, tls_files
 from dicom_node.node.roles import role_of
 from dicom_node.node.sole import SolePlace
@@ -83,7 +84,8 @@ class Listening:
         Raises
         ------
         NodeError
-            When the archive or the port cannot be used; the place is left.
+            When the archive or the port cannot be used, or others use the database with another
+            archive; the place is left.
         """
         if self._has_started:
             return
@@ -91,6 +93,7 @@ class Listening:
         try:
             prepare(self._settings, self._config_dir)
             open_archive(self._settings)
+            require_one_archive(self._settings)
             for pool in self._pools:
                 pool.listen()
             self._preparing.start()

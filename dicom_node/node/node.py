@@ -13,6 +13,7 @@ from dicom_node.audit.events import application
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.host import Role
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.errors import ConflictError
 from dicom_node.instruments import Instruments
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
@@ -34,6 +35,7 @@ from dicom_node.node.isolated import Isolated, Workers
 from dicom_node.node.listening import Listening
 from dicom_node.node.measuring import Observed, fill_registry, measured_events
 from dicom_node.node.noticing import make_teller
+from dicom_node.node.one_archive import require_one_archive
 from dicom_node.node.pages import make_pages
 from dicom_node.node.part_settings import scp_settings
 from dicom_node.node.procedure_steps import Workstations
@@ -288,6 +290,7 @@ class Node:
             application(started=True, by=getpass.getuser(), at=utc_now(), version=__version__)
         )
         self._cluster.start()
+        self._require_one_archive()
         (self._work or self._workflows).start()
         try:
             if self._work:
@@ -315,6 +318,16 @@ class Node:
             self.port,
             self.web_port,
         )
+
+    def _require_one_archive(self) -> None:
+        """Look again, now that the others see this host, too: both may have just started."""
+        try:
+            require_one_archive(self._settings)
+        except ConflictError:
+            self._cluster.stop()
+            self._listening.stop()
+            self._listening.leave()
+            raise
 
     def stop(self) -> None:
         """Stop taking associations, let the running ones and their studies end, then stop."""

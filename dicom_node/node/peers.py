@@ -14,6 +14,7 @@ from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.probe import probe
 from dicom_node.network.tls import client_context
 from dicom_node.node.clock import utc_now
+from dicom_node.node.own_address import own_address
 from dicom_node.node.part_settings import tls_files
 from dicom_node.workflow.patience import Patience
 
@@ -28,7 +29,8 @@ def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination
     ------
     ConfigurationError
         When it is called by TLS, and the node has no usable certificate; or when it is the node
-        itself, or another one of the same title: results would come back for analysis.
+        itself, by its title or its address, or another one of the same title: what is sent would
+        come back for analysis.
     """
     if entity.title == settings.network.ae_title:
         raise ConfigurationError(
@@ -37,6 +39,11 @@ def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination
         )
     if entity.url:
         raise ConfigurationError(f"AE {entity.title} is reached by DICOMweb alone: {entity.url}")
+    if own_address(settings).is_called_by(entity.host, entity.port):
+        raise ConfigurationError(
+            f"AE {entity.title} is at this node's own address ({entity.host} port {entity.port}), "
+            "to which nothing is sent: give the entry the other system's host and port."
+        )
     files = tls_files(settings) if entity.tls else None
     if entity.tls and files is None:
         raise ConfigurationError(

@@ -267,7 +267,7 @@ def _combined_matches(entity: Entity, key: CombinedKey) -> bool:
 
 
 def _moved(day: str, time: int, stored: str, wanted: str) -> tuple[str, int] | None:
-    """Return a day and time of one time zone in another."""
+    """Return a day and time of one time zone in another; None where that has no such day."""
     seconds, fraction = divmod(time, 1_000_000)
     clock = f"{seconds // 3600:02d}{seconds // 60 % 60:02d}{seconds % 60:02d}.{fraction:06d}"
     have = _moment(f"{day}{clock}", stored)
@@ -275,5 +275,8 @@ def _moved(day: str, time: int, stored: str, wanted: str) -> tuple[str, int] | N
     if have is None or epoch is None:
         return None
     since = have - epoch
-    moved = date(1970, 1, 1) + timedelta(days=since.days)
+    try:
+        moved = date(1970, 1, 1) + timedelta(days=since.days)
+    except OverflowError:  # before the first day, or after the last one
+        return None
     return moved.isoformat().replace("-", ""), since.seconds * 1_000_000 + since.microseconds

@@ -18,6 +18,9 @@ from dicom_node.query.moments import dates, times
 Condition = sa.ColumnElement[bool]
 _LARGEST = 2**63 - 1
 _DAY = timedelta(days=1)
+_HOUR = 3_600_000_000  # microseconds, as times are counted
+# Values that JSON holds as integers.
+_WHOLE_NUMBERS = frozenset({"IS", "SL", "SS", "UL", "US"})
 # Values that are kept in JSON as they are written, and are compared character by character.
 _VERBATIM = frozenset({"AE", "AS", "CS", "LO", "LT", "SH", "ST", "UC", "UI", "UR", "UT"})
 _UNESCAPED = re.compile(r"[ !#-)+->@-\[\]-~]+")  # printable ASCII but for " \ * and ?
@@ -62,6 +65,8 @@ def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition:
         first = _first_value(text, f"{key.tag:08X}", dialect)
         return sa.or_(first.is_(None), first == "")
     named = _stands_in(text, f'"{key.tag:08X}"', dialect)
+    if key.vr in {"DA", "TM"} | _WHOLE_NUMBERS:
+        return sa.and_(named, _first_says(key, text, dialect))
     pieces = [_longest_piece(value) for value in key.values if key.vr in _VERBATIM]
     if not pieces or not all(pieces):
         return named
@@ -71,11 +76,14 @@ def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition:
 
 def combined_condition(key: CombinedKey, column: sa.ColumnElement[Any]) -> Condition:
     """Return what a combined date and time says of the day alone; a zone may move it by one."""
-    wanted = dates(key.date.values[0])
-    first, last = wanted.first, wanted.last
-    if key.date.offset:
-        first, last = _shifted(first, -_DAY), _shifted(last, _DAY)
-    return _between(column, first, last)
+    return _between(column, *_days(key))
+
+
+def combined_mention(key: CombinedKey, text: sa.ColumnElement[Any], dialect: str) -> Condition:
+    """Return what a combined date and time without a column says of the JSON text, as above."""
+    first = _first_value(text, f"{key.date.tag:08X}", dialect)
+    said = sa.and_(_is_day(first, dialect), _between(first, *_days(key)))
+    return sa.or_(said, _says_otherwise(key.date, text, first, dialect))
 
 
 def text_condition(column: sa.ColumnElement[Any], value: str, dialect: str) -> Condition:
@@ -142,10 +150,68 @@ def _alike(value: str, words: sa.ColumnElement[Any], dialect: str) -> Condition:
     return sa.and_(*each) if each else sa.false()
 
 
-def _first_value(text: sa.ColumnElement[Any], tag: str, dialect: str) -> sa.ColumnElement[Any]:
+def _first_says(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition:
+    """Return what a number, date or time says of the first value in the JSON text.
+
+    Values that are written otherwise than most, and lists of them, are left to the matcher.
+    """
+    first = _first_value(text, f"{key.tag:08X}", dialect)
+    parts = [_means(value, key.vr, first, dialect) for value in key.values]
+    said = sa.and_(*parts) if key.every else sa.or_(*parts)
+    return sa.or_(said, _says_otherwise(key, text, first, dialect))
+
+
+def _means(value: str, vr: str, first: sa.ColumnElement[Any], dialect: str) -> Condition:
+    if vr == "DA":
+        wanted = dates(value)
+        return _between(first, wanted.first, wanted.last)
+    if vr == "TM":
+        window = times(value)
+        begun, ended = window.start // _HOUR, (window.end - 1) // _HOUR
+        return sa.func.substr(first, 1, 2).between(f"{begun:02d}", f"{ended:02d}")
     if dialect == "sqlite":
-        return sa.func.json_extract(text, f'$."{tag}".Value[0]')
-    return sa.func.json_extract_path_text(sa.cast(text, sa.JSON), tag, "Value", "0")
+        return _number(value, first)
+    whole = number(value)
+    is_whole = whole is not None and whole == whole.to_integral_value() and abs(whole) <= _LARGEST
+    return first == str(int(whole)) if whole is not None and is_whole else sa.false()
+
+
+def _says_otherwise(
+    key: Key, text: sa.ColumnElement[Any], first: sa.ColumnElement[Any], dialect: str
+) -> Condition:
+    """Whether there is a second value, or the first is not written as most are."""
+    if key.vr == "DA":
+        is_plain = _is_day(first, dialect)
+    elif key.vr == "TM":
+        is_plain = _matches(first, "[0-9][0-9]*", "^[0-9][0-9]", dialect)
+    elif dialect == "sqlite":
+        is_plain = sa.func.typeof(first) == "integer"
+    else:
+        is_plain = first.regexp_match("^(0|-?[1-9][0-9]*)$")
+    second = _nth_value(text, f"{key.tag:08X}", 1, dialect)
+    return sa.or_(~is_plain, second.is_not(None))
+
+
+def _is_day(first: sa.ColumnElement[Any], dialect: str) -> Condition:
+    return _matches(first, "[0-9]" * 8, "^[0-9]{8}$", dialect)
+
+
+def _matches(first: sa.ColumnElement[Any], glob: str, regex: str, dialect: str) -> Condition:
+    if dialect == "sqlite":
+        return first.op("GLOB", is_comparison=True)(glob)
+    return first.regexp_match(regex)
+
+
+def _first_value(text: sa.ColumnElement[Any], tag: str, dialect: str) -> sa.ColumnElement[Any]:
+    return _nth_value(text, tag, 0, dialect)
+
+
+def _nth_value(
+    text: sa.ColumnElement[Any], tag: str, number: int, dialect: str
+) -> sa.ColumnElement[Any]:
+    if dialect == "sqlite":
+        return sa.func.json_extract(text, f'$."{tag}".Value[{number}]')
+    return sa.func.json_extract_path_text(sa.cast(text, sa.JSON), tag, "Value", str(number))
 
 
 def _stands_in(text: sa.ColumnElement[Any], piece: str, dialect: str) -> Condition:
@@ -165,6 +231,14 @@ def _between(column: sa.ColumnElement[Any], first: str, last: str) -> Condition:
         return column == first
     lowest = first or "0"  # what is empty is no date, and before every one
     return sa.and_(column >= lowest, column <= last) if last else column >= lowest
+
+
+def _days(key: CombinedKey) -> tuple[str, str]:
+    """Return the first and the last day of a combined date and time, in any time zone."""
+    wanted = dates(key.date.values[0])
+    if key.date.offset:
+        return _shifted(wanted.first, -_DAY), _shifted(wanted.last, _DAY)
+    return wanted.first, wanted.last
 
 
 def _shifted(day: str, by: timedelta) -> str:

@@ -1,5 +1,6 @@
 """An SCP that answers every C-STORE with a status of the test's choice."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,12 @@ class AnsweringScp:
     peer: Peer
     statuses: list[Dataset]
     associations: int = 0
+    pause: float = 0.0
     received: list[bytes] = field(default_factory=list)
 
     def store(self, event: Event) -> Dataset:
         """Take an object and answer with the next status; the last one stays."""
+        time.sleep(self.pause)
         self.received.append(event.encoded_dataset(include_meta=False))
         return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
@@ -39,8 +42,12 @@ def answering_scp(
     syntaxes: Sequence[str] = (ExplicitVRLittleEndian,),
     calling: Sequence[str] = (),
     ae_title: str = "ANSWERS",
+    pause: float = 0.0,
 ) -> Iterator[AnsweringScp]:
-    """Run an SCP that accepts some transfer syntaxes, and only some calling AE titles if given."""
+    """Run an SCP that accepts some transfer syntaxes, and only some calling AE titles if given.
+
+    It takes ``pause`` seconds for each object.
+    """
     ae = AE(ae_title=ae_title)
     ae.require_calling_aet = list(calling)
     # Only senders give up: a busy machine must not look like a peer that does.
@@ -54,7 +61,7 @@ def answering_scp(
         if comment:
             answer.ErrorComment = comment
         answers.append(answer)
-    scp = AnsweringScp(peer=Peer(ae_title=ae_title, port=0), statuses=answers)
+    scp = AnsweringScp(peer=Peer(ae_title=ae_title, port=0), statuses=answers, pause=pause)
     server = ae.start_server(
         ("127.0.0.1", 0),
         block=False,

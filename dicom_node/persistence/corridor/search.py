@@ -25,6 +25,7 @@ from dicom_node.query.sql import (
     Columns,
     Condition,
     combined_condition,
+    combined_mention,
     condition,
     is_exact,
     mentioned,
@@ -175,7 +176,7 @@ def _narrowed(
         described = _described(key.date, level)
         _described(key.time, level)
         if not described.column:
-            return None, False
+            return combined_mention(key, _TEXTS[described.level], dialect), False
         return combined_condition(key, _columns(level)[described.column]), False
     described = _described(key, level)
     if described.path in _IN_STUDY:

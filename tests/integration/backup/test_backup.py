@@ -15,8 +15,11 @@ from dicom_node.backup.errors import BackupError
 from dicom_node.backup.manifest import read_manifest
 from dicom_node.configuration.private_folder import make_private
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.node.listening import open_archive
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.database import make_engine
 from tests.peers.postgresql import PostgreSql
+from tests.unit.builders import an_instance
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -60,6 +63,22 @@ def bring_back(folder: Path, to: NodeSettings) -> None:
     restore(folder, to, to.data_dir.parent / "config", advance=lambda: None)
 
 
+def test_a_node_starts_whose_images_went_while_it_was_backed_up(tmp_path: Path) -> None:
+    """Rows are read first: retention may have removed the only files that they name since."""
+    first, second = settings(tmp_path / "first"), settings(tmp_path / "second")
+    make_engine(first.workflow_url).connect().close()  # the file is made
+    repositories = Repositories(first)
+    repositories.migrate()
+    open_archive(first)
+    repositories.index.record([an_instance("1.1")])
+    repositories.close()
+
+    take(first, tmp_path / "backup")
+    bring_back(tmp_path / "backup", second)
+
+    open_archive(second)
+
+
 def test_what_was_backed_up_comes_back(tmp_path: Path) -> None:
     first, second = settings(tmp_path / "first"), settings(tmp_path / "second")
     make_node(first)
@@ -76,6 +95,7 @@ def test_what_was_backed_up_comes_back(tmp_path: Path) -> None:
     assert (second.data_dir / "archive/CR1/1.dcm").read_bytes() == b"archive/CR1/1.dcm"
     assert words(second.hotbase_url) == words(second.warehouse_url) == ["here"]
     assert not (second.data_dir / "cache").exists()
+    assert not list((second.archive_dir / ".incoming").iterdir())
     assert (tmp_path / "second" / "config" / "node.toml").exists()
 
 

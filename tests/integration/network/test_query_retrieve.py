@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     ComputedRadiographyImageStorage,
@@ -53,7 +53,8 @@ pytestmark = pytest.mark.peer
 
 CONFIG = Path(__file__).parents[3] / "config"
 ROOT = "1.2.826.0.1.3680043.3"
-READER, MODALITY, BOTH, NOWHERE = "READER", "MODALITY", "BOTH", "NOWHERE"
+READER, MODALITY, BOTH = "READER", "MODALITY", "BOTH"
+NOWHERE, ALIAS = "NOWHERE", "ALIAS"
 STUDIES = 3
 PER_SERIES = 4
 
@@ -122,6 +123,8 @@ def running_hospital(folder: Path, **scp: object) -> Iterator[Hospital]:
             repositories.index.record([stored.instance])
         nobody = an_entity(NOWHERE, port=free_port())
         repositories.ae_titles.put(nobody, actor="t", at=EPOCH)
+        itself = an_entity(ALIAS, host="localhost", port=settings.network.port)
+        repositories.ae_titles.put(itself, actor="t", at=EPOCH)
         yield Hospital(peer=reception.peer, repositories=repositories, folder=folder)
     repositories.close()
 
@@ -361,6 +364,7 @@ def test_getscu_gets_the_bytes_that_were_received(
     [
         ("STRANGER", [0xA801], "not administered"),
         ("AINODE", [0xA801], "is this node"),
+        (ALIAS, [0xA801], "is this node"),
         (NOWHERE, [0xA702], "cannot be reached"),
     ],
 )
@@ -373,6 +377,44 @@ def test_a_move_to_where_nothing_can_go_gets_its_status(
     assert answered.statuses == statuses
     assert words in answered.last.ErrorComment
     assert answered.last.NumberOfFailedSuboperations == 2 * PER_SERIES
+
+
+def test_a_receiver_that_takes_them_in_no_syntax_fails_them_all(hospital: Hospital) -> None:
+    with answering_scp(syntaxes=[JPEGBaseline8Bit], ae_title="JPEGS") as scp:
+        entity = an_entity("JPEGS", port=scp.peer.port)
+        hospital.repositories.ae_titles.put(entity, actor="t", at=EPOCH)
+        identifier = a_query("STUDY", StudyInstanceUID=f"{ROOT}.1")
+        move = StudyRootQueryRetrieveInformationModelMove
+        answered = asked(hospital, move, identifier, to="JPEGS")
+    assert answered.statuses[-1] == 0xA702
+    assert answered.last.NumberOfFailedSuboperations == 2 * PER_SERIES
+    (failed,) = answered.identifiers
+    assert len(failed.FailedSOPInstanceUIDList) == 2 * PER_SERIES
+
+
+def test_a_move_can_be_canceled(hospital: Hospital) -> None:
+    move, message_id = StudyRootQueryRetrieveInformationModelMove, 7
+    with answering_scp(ae_title="SLOW", pause=0.3) as scp:
+        entity = an_entity("SLOW", port=scp.peer.port)
+        hospital.repositories.ae_titles.put(entity, actor="t", at=EPOCH)
+        association = AE(ae_title=READER).associate(
+            hospital.peer.host,
+            hospital.peer.port,
+            [build_context(move)],
+            ae_title=hospital.peer.ae_title,
+        )
+        identifier = a_query("STUDY", StudyInstanceUID=f"{ROOT}.1")
+        last = None
+        for status, _ in association.send_c_move(identifier, "SLOW", move, msg_id=message_id):
+            if last is None:
+                association.send_c_cancel(message_id, query_model=move)
+            last = status
+        association.release()
+    assert last is not None
+    assert last.Status == 0xFE00
+    done, left = last.NumberOfCompletedSuboperations, last.NumberOfRemainingSuboperations
+    assert done + left == 2 * PER_SERIES
+    assert 1 <= done < 2 * PER_SERIES
 
 
 def test_a_move_without_keys_is_refused(hospital: Hospital) -> None:

@@ -230,6 +230,75 @@ def test_every_value_against_every_key(engine: sa.Engine, name: str) -> None:
             check(engine, Level.STUDY, as_query({name: [wanted]}, rules, ""))
 
 
+# Values of instances that no column holds, as archives hold them: odd ones and lists, too.
+UNCOLUMNED: dict[str, list[list[Any]]] = {
+    "AcquisitionNumber": [[0], [7], [77], [-3], ["7 "], ["007"], [2.5], [7, 8], [8, 7], [None, 7]],
+    "Rows": [[512], [51], [5120], [2**31 - 1], []],
+    "AcquisitionDate": [[each] for each in DATES] + [["20260101", "20260201"], [None, "20260101"]],
+    "AcquisitionTime": [[each] for each in TIMES] + [["08", "23"], [" 0830"], ["240000"]],
+}
+UNCOLUMNED_ASKED: dict[str, list[str]] = {
+    "AcquisitionNumber": ["7", "007", "7.0", "2.5", "-3", "99999999999999999999", "8", '""'],
+    "Rows": ["512", "51", "5.12e2", '""'],
+    "AcquisitionDate": ASKED["StudyDate"],
+    "AcquisitionTime": ASKED["StudyTime"],
+}
+
+
+@pytest.mark.parametrize("name", UNCOLUMNED)
+def test_what_no_column_holds_is_found_by_the_text_of_its_values(
+    engine: sa.Engine, name: str
+) -> None:
+    fill_instances(engine, [{name: values} for values in UNCOLUMNED[name]])
+    for wanted in UNCOLUMNED_ASKED[name]:
+        for rules in (Rules(), Rules(empty=True)):
+            check(engine, Level.INSTANCE, as_query({name: [wanted]}, rules, ""))
+    check(
+        engine, Level.INSTANCE, as_query({name: UNCOLUMNED_ASKED[name][:2]}, Rules(every=True), "")
+    )
+
+
+@pytest.mark.parametrize("offset", ["", "+0100", "-1000"])
+def test_days_and_times_that_no_column_holds_are_one_range_of_moments(
+    engine: sa.Engine, offset: str
+) -> None:
+    days, times = UNCOLUMNED["AcquisitionDate"], UNCOLUMNED["AcquisitionTime"]
+    fill_instances(
+        engine,
+        [{"AcquisitionDate": day, "AcquisitionTime": time} for day in days for time in times],
+    )
+    for day, time in (("20260101-20260131", "0830-2330"), ("20260131-", "23-"), ("-1999", "-08")):
+        asked = {"AcquisitionDate": [day], "AcquisitionTime": [time]}
+        check(engine, Level.INSTANCE, as_query(asked, Rules(combined=True), offset))
+
+
+def fill_instances(engine: sa.Engine, attributes: list[dict[str, list[Any]]]) -> None:
+    """Index an instance with each of these attributes, all of one study and zone."""
+    index = StudyIndex(engine)
+    index.clear()
+    index.record(
+        [
+            an_instance(
+                f"1.2.1.1.{number}",
+                study_instance_uid="1.2.1",
+                series_instance_uid="1.2.1.1",
+                path=f"{number}.dcm",
+                attributes=QueryAttributes(
+                    study=as_json(TimezoneOffsetFromUTC="-0500"),
+                    series=as_json(Modality="CT"),
+                    instance=json.dumps(
+                        {
+                            f"{tag_of(name):08X}": {"vr": vr_of(tag_of(name)), "Value": values}
+                            for name, values in each.items()
+                        }
+                    ),
+                ),
+            )
+            for number, each in enumerate(attributes, start=1)
+        ]
+    )
+
+
 def test_what_no_column_holds_is_refused_and_never_ignored(engine: sa.Engine) -> None:
     known = archive_keys(Level.STUDY)
     key = make_key(tag_of("Modality"), "CS", ["CT"])

@@ -70,3 +70,10 @@ def test_one_patient_is_found_among_a_hundred_thousand_instances(engine: sa.Engi
         times.append(time.perf_counter() - begun)
         assert len(found.found) == 100
     assert statistics.median(times) < LIMIT
+    # Neither is every instance read for a number that none of them has.
+    query, times = read_search([("Columns", "77")], Reading(most=100)).query, []
+    for _ in range(3):
+        begun = time.process_time()
+        assert not search.find(Level.INSTANCE, query, Window(limit=100)).found
+        times.append(time.process_time() - begun)
+    assert min(times) < LIMIT
