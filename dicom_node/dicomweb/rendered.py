@@ -1,6 +1,7 @@
 """Rendered images (PS3.18 Section 8.7.4 and 10.4.1.1.4): ready for any image element."""
 
 import io
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,14 +24,24 @@ from dicom_node.dicomweb.frames import decoded
 
 JPEG, PNG = "image/jpeg", "image/png"
 _LARGEST_SIDE = 8192
+# VOI LUT Functions (PS3.3 Section C.11.2.1.3), as PS3.18 Section 8.3.5.1.4 writes them.
+_LINEAR, _LINEAR_EXACT, _SIGMOID = "linear", "linear-exact", "sigmoid"
+_NARROWEST = 1e-6
+_Region = tuple[int, int, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """What a client asks of a rendered image; the image's own window and size by default."""
+    """What a client asks of a rendered image; the image's own window and size by default.
+
+    ``function`` is the VOI LUT Function of the window; ``region`` is the part of the image that is
+    shown, in pixels: left, top, width and height, the last two None for all of what is left.
+    """
 
     window: tuple[float, float] | None = None
+    function: str = _LINEAR
     viewport: tuple[int, int] | None = None
+    region: _Region | None = None
     quality: int = 90
 
     @classmethod
@@ -43,9 +54,12 @@ class Rendering:
             When one cannot be understood; the message says what is expected.
         """
         window, viewport = query.get("window", ""), query.get("viewport", "")
+        center, width, function = _window(window) if window else (0.0, 0.0, _LINEAR)
         return cls(
-            window=_window(window) if window else None,
+            window=(center, width) if window else None,
+            function=function,
             viewport=_viewport(viewport) if viewport else None,
+            region=_region(viewport),
             quality=_quality(query.get("quality", "90")),
         )
 
@@ -60,6 +74,8 @@ def render(path: Path, number: int, media_type: str, rendering: Rendering) -> by
     """
     dataset = whole(path)
     image = Image.fromarray(_displayed(dataset, decoded(dataset, number), rendering))
+    if rendering.region:
+        image = _part(image, rendering.region)
     if rendering.viewport:
         image.thumbnail(rendering.viewport)
     encoded = io.BytesIO()
@@ -80,7 +96,7 @@ def _displayed(
         return np.asarray(stored >> scale, dtype=np.uint8)
     try:
         if rendering.window:
-            grey = _windowed(dataset, stored, rendering.window)
+            grey = _windowed(dataset, stored, rendering.window, rendering.function)
         else:
             grey = display(dataset, stored, is_inverted=_is_inverted(dataset)).pixels
     except ImageRefusedError:  # nothing to see, and that is what is shown
@@ -89,14 +105,18 @@ def _displayed(
 
 
 def _windowed(
-    dataset: Dataset, stored: npt.NDArray[Any], window: tuple[float, float]
+    dataset: Dataset, stored: npt.NDArray[Any], window: tuple[float, float], function: str
 ) -> npt.NDArray[np.float32]:
     center, width = window
     modality = read_modality(dataset, int(stored.min()), int(stored.max()))
     values = modality.apply(stored).astype(np.float32)
-    # The linear VOI function (PS3.3 C.11.2.1.2.1), which leaves black and white half a step out.
-    ramp = (values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5
-    grey = np.clip(ramp, 0.0, 1.0)
+    if function == _SIGMOID:
+        grey = 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -80.0, 80.0)))
+    elif function == _LINEAR_EXACT:
+        grey = np.clip((values - center) / width + 0.5, 0.0, 1.0)
+    else:  # this one leaves black and white half a step out (PS3.3 C.11.2.1.2.1)
+        ramp = (values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5
+        grey = np.clip(ramp, 0.0, 1.0)
     return np.asarray(1 - grey if _is_inverted(dataset) else grey, dtype=np.float32)
 
 
@@ -104,15 +124,18 @@ def _is_inverted(dataset: Dataset) -> bool:
     return word(dataset, "PhotometricInterpretation") == "MONOCHROME1"
 
 
-def _window(text: str) -> tuple[float, float]:
-    parts = text.split(",")
+def _window(text: str) -> tuple[float, float, str]:
+    numbers, function = text.split(",")[:2], ",".join(text.split(",")[2:]).lower() or _LINEAR
+    if function not in (_LINEAR, _LINEAR_EXACT, _SIGMOID):
+        raise BadSearchError(f"the window's function is {_LINEAR}, {_LINEAR_EXACT} or {_SIGMOID}")
     try:
-        center, width = float(parts[0]), float(parts[1])
-    except (ValueError, IndexError):
+        center, width = (float(each) for each in numbers)
+    except ValueError:
         center, width = 0.0, 0.0
-    if width < 1:
+    is_finite = math.isfinite(center) and math.isfinite(width)
+    if not is_finite or width < (1 if function == _LINEAR else _NARROWEST):
         raise BadSearchError("window is CENTER,WIDTH with a width of at least 1")
-    return center, width
+    return center, width, function
 
 
 def _viewport(text: str) -> tuple[int, int]:
@@ -124,6 +147,29 @@ def _viewport(text: str) -> tuple[int, int]:
     if not all(1 <= side <= _LARGEST_SIDE for side in size):
         raise BadSearchError(f"viewport is WIDTH,HEIGHT, each 1 to {_LARGEST_SIDE}")
     return size
+
+
+def _region(text: str) -> _Region | None:
+    """Read what a viewport says of the part that is shown; what it leaves out, is all."""
+    parts = text.split(",")[2:]
+    if not any(parts):
+        return None
+    if len(parts) > 4 or not all(re.fullmatch("[0-9]{0,9}", each) for each in parts):
+        raise BadSearchError("a viewport's region is LEFT,TOP,WIDTH,HEIGHT in pixels of the image")
+    left, top, width, height = (int(each) if each else None for each in [*parts, "", "", ""][:4])
+    return left or 0, top or 0, width, height
+
+
+def _part(image: Image.Image, region: _Region) -> Image.Image:
+    left, top, width, height = region
+    right = image.width if width is None else left + width
+    bottom = image.height if height is None else top + height
+    if not (left < right <= image.width and top < bottom <= image.height):
+        raise BadSearchError(
+            f"the region does not lie within the image, which has {image.width} columns and "
+            f"{image.height} rows"
+        )
+    return image.crop((left, top, right, bottom))
 
 
 def _quality(text: str) -> int:

@@ -27,7 +27,7 @@ _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 def instances(
     found: Sequence[ArchivedObject], wanted: Iterable[Accepted], decoder: Decoder
 ) -> Response:
-    """Return objects as DICOM files, in the transfer syntax that the client accepts.
+    """Return objects as DICOM files, in the first accepted transfer syntax that all can have.
 
     Without a transfer syntax in the Accept header that is Explicit VR Little Endian, as PS3.18
     Section 8.7.3.5.2 has it; ``*`` gives the objects as they are stored.
@@ -37,14 +37,18 @@ def instances(
     NotAcceptableError
         When the client accepts nothing that can be served.
     """
+    problem = f'instances are served as multipart/related; type="{DICOM}"'
     for each in wanted:
         if not each.takes(DICOM):
+            continue
+        if other := _kept_from(found, each.transfer_syntax):
+            problem = f"this object is served in {EXPLICIT_LITTLE} or {other}"
             continue
         single = not each.multipart and each.name == DICOM and len(found) == 1
         if single:
             return Response(_file(found[0], each.transfer_syntax, decoder), media_type=DICOM)
         return multipart_related(_files(found, each.transfer_syntax, decoder), part_type=DICOM)
-    raise NotAcceptableError(f'instances are served as multipart/related; type="{DICOM}"')
+    raise NotAcceptableError(problem)
 
 
 def frames(
@@ -118,12 +122,21 @@ def _files(found: Iterable[ArchivedObject], wanted: str, decoder: Decoder) -> It
         yield Part(content_type=content_type, body=body)
 
 
+def _kept_from(found: Iterable[ArchivedObject], wanted: str) -> str:
+    """Return the transfer syntax of the first object that cannot be had in another; empty: all can.
+
+    That is known before the answer begins, which nothing could take back.
+    """
+    if wanted in ("", EXPLICIT_LITTLE, ANY_TRANSFER_SYNTAX):
+        return ""
+    stored = (transfer_syntax(each.path) for each in found)
+    return next((each for each in stored if each != wanted), "")
+
+
 def _file(archived: ArchivedObject, wanted: str, decoder: Decoder) -> bytes:
     stored = transfer_syntax(archived.path)
     if wanted in (ANY_TRANSFER_SYNTAX, stored) or (not wanted and stored == EXPLICIT_LITTLE):
         return archived.path.read_bytes()
-    if wanted not in ("", EXPLICIT_LITTLE):
-        raise NotAcceptableError(f"this object is served in {EXPLICIT_LITTLE} or {stored}")
     return decoder.explicit_little(archived.path)
 
 

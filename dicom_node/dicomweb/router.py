@@ -139,7 +139,7 @@ def _add_retrieval(router: APIRouter, shown: _Shown, decoder: Decoder) -> None:
     ) -> Response:
         found = _chosen(shown.to(request), study, series, instance)
         wanted = media_types.accepted(accept)
-        if wanted[0].name == ZIP:
+        if wanted and wanted[0].name == ZIP:
             return zipped(found, instance or series or study)
         return instances(found, wanted, decoder)
 

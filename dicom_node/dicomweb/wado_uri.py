@@ -11,6 +11,9 @@ from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
 from dicom_node.dicomweb.retrieve import instances
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
 
+# Parameters that would change what is seen (PS3.18 Section 9.5).
+_NOT_DRAWN = ("region", "presentationUID", "presentationSeriesUID")
+
 
 def wado_uri(catalogue: Catalogue, query: Mapping[str, str], decoder: Decoder) -> Response:
     """Return the object that a query names: rendered, or as a DICOM file.
@@ -24,6 +27,8 @@ def wado_uri(catalogue: Catalogue, query: Mapping[str, str], decoder: Decoder) -
         raise BadSearchError("requestType is WADO")
     if query.get("anonymize"):  # who asks for no names must not be given them without a word
         raise BadSearchError("objects are not de-identified here: leave anonymize out")
+    if left := [name for name in _NOT_DRAWN if query.get(name)]:
+        raise BadSearchError(f"{', '.join(left)}: not served here, and nothing is left out unsaid")
     found = _object(catalogue, query)
     wanted = [part.split(";")[0].strip() for part in query.get("contentType", JPEG).split(",")]
     if wanted[0] == DICOM:

@@ -232,6 +232,57 @@ def test_a_rendered_image_takes_the_window_that_is_asked_for(
     assert np.asarray(Image.open(io.BytesIO(answer.content)))[0, 0] == 255
 
 
+def test_a_window_may_name_its_function(folder: Folder, client: TestClient) -> None:
+    archived = folder.add(radiograph())  # 0, 1, 2 and so on
+    values = np.arange(64 * 48, dtype=np.float32).reshape(64, 48)
+    exact, sigmoid = (values - 100) / 50 + 0.5, 1 / (1 + np.exp(-4 * (values - 100) / 50))
+    for function, wanted in (("linear-exact", exact), ("SIGMOID", sigmoid)):
+        asked = f"{address(archived)}/rendered?window=100,50,{function}"
+        answer = client.get(asked, headers={"Accept": "image/png"})
+        shown = np.asarray(Image.open(io.BytesIO(answer.content)), dtype=np.float32)
+        np.testing.assert_allclose(shown, np.clip(wanted, 0, 1) * 255, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("region", "part"),
+    [
+        ("", np.s_[:, :]),
+        (",,,", np.s_[:, :]),
+        ("8,16,20,30", np.s_[16:46, 8:28]),
+        ("8,16", np.s_[16:, 8:]),
+        (",16,,30", np.s_[16:46, :]),
+    ],
+)
+def test_of_a_viewport_with_a_region_that_part_is_shown(
+    folder: Folder, client: TestClient, region: str, part: tuple[slice, slice]
+) -> None:
+    archived = folder.add(radiograph())
+    asked = f"{address(archived)}/rendered?window=1536,3072&viewport=64,64"
+    png = {"Accept": "image/png"}
+    whole = np.asarray(Image.open(io.BytesIO(client.get(asked, headers=png).content)))
+    answer = client.get(f"{asked},{region}" if region else asked, headers=png)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(answer.content)), whole[part])
+
+
+def test_of_several_transfer_syntaxes_the_first_that_all_objects_can_have_is_taken(
+    folder: Folder, client: TestClient
+) -> None:
+    compressed = folder.add(radiograph(), JPEG2000Lossless)
+    listed = (JPEGLSLossless, JPEG2000Lossless)
+    accept = ", ".join(
+        f'multipart/related; type="application/dicom"; transfer-syntax={each}' for each in listed
+    )
+    answer = client.get(address(compressed), headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert f"transfer-syntax={JPEG2000Lossless}".encode() in answer.content
+
+    folder.add(radiograph(2, StudyInstanceUID=compressed.study_instance_uid), JPEGLSLossless)
+    study = f"/dicom-web/studies/{compressed.study_instance_uid}"
+    assert client.get(study, headers={"Accept": accept}).status_code == 406
+    either = f'{accept}, multipart/related; type="application/dicom"; transfer-syntax=*'
+    assert client.get(study, headers={"Accept": either}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "accept", "status"),
     [
@@ -239,6 +290,13 @@ def test_a_rendered_image_takes_the_window_that_is_asked_for(
         ("/frames/one", "*/*", 400),
         ("/frames/1", "video/mp4", 406),
         ("/rendered?window=1", "*/*", 400),
+        ("/rendered?window=nan,5", "*/*", 400),
+        ("/rendered?window=1e400,5", "*/*", 400),
+        ("/rendered?window=100,0,sigmoid", "*/*", 400),
+        ("/rendered?window=100,5,gamma", "*/*", 400),
+        ("/rendered?viewport=10,10,0,0,49,10", "*/*", 400),
+        ("/rendered?viewport=10,10,-1,0", "*/*", 400),
+        ("/rendered?viewport=10,10,1,1,1,1,1", "*/*", 400),
         ("/rendered?viewport=0,5", "*/*", 400),
         ("/rendered?quality=101", "*/*", 400),
         ("/rendered", "text/plain", 406),
@@ -246,6 +304,8 @@ def test_a_rendered_image_takes_the_window_that_is_asked_for(
         ("/bulkdata/00100010", "*/*", 404),
         ("/bulkdata/nonsense", "*/*", 404),
         ("", "text/html", 406),
+        ("", "application/dicom;q=0, */*;q=0", 406),
+        ("", 'multipart/related; type="application/dicom"; transfer-syntax=1.2.3', 406),
     ],
 )
 def test_what_cannot_be_answered_is_refused_with_the_status_of_the_standard(
