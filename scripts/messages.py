@@ -97,6 +97,7 @@ RESULTS = (
             "ai_engine/ct/results.py",
             "ai_engine/ct/series.py",
             "ai_engine/ct/slices.py",
+            "ai_engine/ct/stated_distances.py",
             "ai_engine/ct/unusual_series.py",
             "ai_engine/ct/volume.py",
             "ai_engine/kinds/likeness.py",

@@ -36,13 +36,13 @@ def air_inside(grid: CoarseGrid) -> Mask:
     Lungs that the field of view cuts off are open to what is around it, and are air in the body.
     """
     air = grid.hounsfield < LUNG_WALL
-    around = _air_around(air)
+    around = air_around(air)
     return (air & ~around) | _open_airways(grid, around) | _cut_lungs(grid, around)
 
 
 def padding(grid: CoarseGrid) -> Mask:
     """What is around the scanner's circle, from the image's sides inwards."""
-    return _air_around(grid.hounsfield <= PADDING)
+    return air_around(grid.hounsfield <= PADDING)
 
 
 def unseen(grid: CoarseGrid) -> Mask:
@@ -119,7 +119,7 @@ def _large(labels: npt.NDArray[np.int32], grid: CoarseGrid) -> npt.NDArray[np.in
     return np.flatnonzero(sizes * grid.voxel_ml >= LEAST_OPEN_ML)
 
 
-def _air_around(air: Mask) -> Mask:
+def air_around(air: Mask) -> Mask:
     """Air that reaches the sides of the volume."""
     labels, _ = ndimage.label(air)
     edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])

@@ -7,14 +7,14 @@ import numpy as np
 from pydicom import Dataset
 
 from ai_engine.ct.air import air_inside
-from ai_engine.ct.body_axes import require_upright
+from ai_engine.ct.body_axes import require_possible_volume, require_upright
 from ai_engine.ct.cautions import Measurements, find_cautions
 from ai_engine.ct.chest_part import chest_levels
 from ai_engine.ct.continuity import require_continuous, with_body
 from ai_engine.ct.explanation import explain, slice_ranges
 from ai_engine.ct.grid import reduce_volume
 from ai_engine.ct.high_attenuation import HighAttenuation
-from ai_engine.ct.hounsfield_scale import require_hounsfield
+from ai_engine.ct.hounsfield_scale import require_air, require_hounsfield, require_one_scale
 from ai_engine.ct.inhomogeneity import measure
 from ai_engine.ct.key_slices import largest_areas, select_key_slices
 from ai_engine.ct.lungs import LEFT, RIGHT, Labels, LungMasks, find_lungs, find_lungs_on
@@ -61,6 +61,8 @@ def analyse_volume(
     body = with_body(volume)
     seen = volume.part(body)
     grid = reduce_volume(seen)
+    require_air(grid)
+    require_one_scale(seen, body.start)
     require_hounsfield(grid)
     air = air_inside(grid)
     slices = grid.slices_of(chest_levels(grid, air), len(seen.hounsfield))
@@ -69,6 +71,7 @@ def analyse_volume(
         lungs = find_lungs_on(grid, air, seen, threads=threads)
     else:
         lungs = find_lungs(chest, threads=threads)
+    require_possible_volume(lungs)
     first, levels = body.start + slices.start, _levels(lungs, len(chest.hounsfield))
     require_continuous(chest.part(levels), first + levels.start)
     require_upright(lungs)

@@ -6,6 +6,7 @@ header and not the pixels, every figure would be of the wrong place.
 """
 
 import numpy as np
+from scipy import ndimage
 
 from ai_engine.ct.closing import between
 from ai_engine.ct.lungs import LungMasks
@@ -37,19 +38,52 @@ contrast agent looks like a spine in front."""
 HEART = (40.0, 80.0)
 """mm below the carina between which the heart is looked at."""
 
+MOST_LITRES = 12.0
+"""The largest lungs hold some 10 litres."""
+
+UPPER = 0.6
+BOTH = 0.3
+FEWEST_LEVELS = 5
+"""Part of the lungs' height, from their top, in which each lung is one section; part of the larger
+section that the smaller one has where both are seen; and levels of that kind below which nothing is
+said of where they lie to each other."""
+
 TO_THE_RIGHT = 0.55
 """Part of heart and mediastinum there that lies right of the spine, from which the heart is on the
 right: 0.30 to 0.42 in six chests, so that their mirror images have 0.58 and more."""
 
 
+def require_possible_volume(lungs: LungMasks) -> None:
+    """Refuse more lung than anybody has: what is around the body was taken for it.
+
+    Raises
+    ------
+    CtRefusedError
+        If there is.
+    """
+    litres = np.count_nonzero(lungs.coarse_labels) * lungs.grid.voxel_ml / 1000.0
+    if litres > MOST_LITRES:
+        detail = (
+            f"{litres:.0f} litres of lung found, which nobody has: distances or densities are "
+            "stated wrongly"
+        )
+        raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
+
+
 def require_upright(lungs: LungMasks) -> None:
-    """Refuse a chest that stands on its head or has its spine in front.
+    """Refuse a chest that lies on its side, stands on its head or has its spine in front.
 
     Raises
     ------
     CtRefusedError
         If it does.
     """
+    if _lies_on_its_side(lungs):
+        detail = (
+            "one lung lies in front of the other: the slices are turned by a quarter, or the "
+            "patient lies on the side and the header says otherwise"
+        )
+        raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
     if _stands_on_its_head(lungs):
         detail = "the windpipe lies at the lungs' lower end; head and feet are stated in reverse"
         raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
@@ -72,6 +106,32 @@ def has_heart_on_the_right(lungs: LungMasks) -> bool:
     is_right = np.broadcast_to(thorax.away[begin:end] < 0, heart.shape)
     total = np.count_nonzero(heart)
     return bool(total > 0 and np.count_nonzero(heart & is_right) > TO_THE_RIGHT * total)
+
+
+def _lies_on_its_side(lungs: LungMasks) -> bool:
+    """Whether the lungs' sections, where there are two, lie in front of each other, not beside."""
+    inside = lungs.coarse_labels > 0
+    levels = np.flatnonzero(inside.any(axis=(1, 2)))
+    upper = levels[: max(1, round(UPPER * len(levels)))]
+    _, height, width = lungs.grid.spacing
+    apart = [
+        abs(down * height) > abs(across * width)
+        for down, across in filter(None, (_between_two(inside[level]) for level in upper))
+    ]
+    return len(apart) >= FEWEST_LEVELS and float(np.mean(apart)) > 0.5
+
+
+def _between_two(section: Mask) -> tuple[float, float] | None:
+    """Rows and columns from the one to the other of two sections; None where there are not two."""
+    parts, count = ndimage.label(section)
+    if count < 2:
+        return None
+    sizes = np.bincount(parts.ravel())[1:]
+    second, largest = np.argsort(sizes)[-2:] + 1
+    if sizes[second - 1] < BOTH * sizes[largest - 1]:
+        return None
+    (one, left), (other, right) = ndimage.center_of_mass(section, parts, [largest, second])
+    return float(other - one), float(right - left)
 
 
 def _stands_on_its_head(lungs: LungMasks) -> bool:

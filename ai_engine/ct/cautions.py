@@ -87,6 +87,10 @@ TALL = (0.75, 1.9)
 """Height of both lungs over the root of width times depth: 1.08 to 1.33 in six chests, up to 1.8
 where one lung is missing; half of it, or twice as much, where a distance is stated so."""
 
+BROAD = (0.9, 2.2)
+"""Width of both lungs over their depth, where neither is small: 1.23 to 1.39 in six chests; pixels
+that are stated half or twice as wide as they are make half or twice of it."""
+
 SOLID_ML = 5.0
 """ml from which solid lung was found, and more of it may lie at the heart."""
 
@@ -129,7 +133,7 @@ def find_cautions(
         Caution.FINE_LINES: line_share(volume, lungs, found) > LINES,
         Caution.SOLID_BORDER: airless_ml >= SOLID_ML or solid.total_ml >= SOLID_ML,
         Caution.SCATTERED: solid.places >= PLACES and solid.share >= SCATTERED_SHARE,
-        Caution.SHAPE: not _is_cut_off(lungs) and not TALL[0] < _tallness(lungs) < TALL[1],
+        Caution.SHAPE: _is_misshapen(lungs),
         Caution.RIBS_EMPTY: _ribs_are_empty(lungs),
         Caution.BASE_UNSURE: lungs.cavity.is_unsure,
         Caution.RIGHT_SMALL: is_small(Side.RIGHT, lungs),
@@ -199,14 +203,19 @@ def _beside(mask: Mask) -> Mask:
     return np.stack([cv2.dilate(plane.view(np.uint8), brush) for plane in mask]) > 0
 
 
-def _tallness(lungs: LungMasks) -> float:
-    """Height of both lungs beside their width and depth."""
+def _is_misshapen(lungs: LungMasks) -> bool:
+    """Whether the lungs are too tall or flat, or too broad or deep, for any chest."""
+    if _is_cut_off(lungs):
+        return False
     inside = lungs.coarse_labels > 0
     height, depth, width = (
         float(np.ptp(np.flatnonzero(inside.any(axis=others))) + 1) * step
         for others, step in zip(((1, 2), (0, 2), (0, 1)), lungs.grid.spacing, strict=True)
     )
-    return height / float(np.sqrt(width * depth))
+    if not TALL[0] < height / float(np.sqrt(width * depth)) < TALL[1]:
+        return True
+    one_is_small = any(is_small(side, lungs) for side in (Side.RIGHT, Side.LEFT))
+    return not one_is_small and not BROAD[0] < width / depth < BROAD[1]
 
 
 def _is_cut_off(lungs: LungMasks) -> bool:

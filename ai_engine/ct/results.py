@@ -134,8 +134,8 @@ class Caution(StrEnum):
         "diaphragm, from which they cannot be told: the percentages may be too low."
     )
     SHAPE = (
-        "The lungs found are too flat or too tall for their width: distances between slices or "
-        "pixels may be stated wrongly, or parts of the lungs are missing."
+        "The lungs found are too flat or too tall, or too broad or too deep: distances between "
+        "slices or pixels may be stated wrongly, or parts of the lungs are missing."
     )
     RIBS_EMPTY = (
         "The lungs found fill little of the space inside the ribs: parts without air may be "

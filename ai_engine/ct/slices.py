@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
-from ai_engine.preprocessing.header_values import numbers
+from ai_engine.preprocessing.header_values import UnreadableValueError, integer, numbers
 
 Vector = tuple[float, float, float]
 
@@ -85,9 +85,24 @@ def _slices(dataset: Dataset) -> Iterator[Slice]:
     if frames is None:
         yield _read(dataset, (dataset,), None)
         return
+    _require_groups(dataset, len(frames))
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or ())
     for number, frame in enumerate(frames, start=1):
         yield _read(dataset, _groups(frame, *shared), number)
+
+
+def _require_groups(dataset: Dataset, described: int) -> None:
+    """Each frame has an item of its own, in the order of the frames (PS3.3 C.7.6.16)."""
+    try:
+        frames = integer(dataset, "NumberOfFrames")
+    except UnreadableValueError:
+        frames = None
+    if frames != described:
+        detail = (
+            f"{described} frames are described, and the object states another number of them; "
+            "send it anew"
+        )
+        raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
 
 
 def _require_slice(dataset: Dataset) -> None:

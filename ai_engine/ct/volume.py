@@ -14,6 +14,7 @@ from pydicom import Dataset
 from ai_engine.ct.geometry import Stack, stack_slices
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError, undecodable_slice
 from ai_engine.ct.slices import Slice, SliceReference, Vector, read_slices
+from ai_engine.ct.stated_distances import contradicting_distances
 from ai_engine.errors import ImageRefusedError
 from ai_engine.preprocessing.decoding import DecodedPixels, decode_pixels
 from ai_engine.preprocessing.header_values import UnreadableValueError, integer
@@ -123,7 +124,10 @@ def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
     )
     contrast = any(entry.contrast for entry in stack.slices)
     return CtVolume(
-        hounsfield=hounsfield, geometry=geometry, contrast=contrast, corrections=corrections
+        hounsfield=hounsfield,
+        geometry=geometry,
+        contrast=contrast,
+        corrections=(*corrections, *contradicting_distances(stack)),
     )
 
 

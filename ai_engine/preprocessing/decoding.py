@@ -22,6 +22,9 @@ from ai_engine.preprocessing.image_pixel import ImagePixel, read_image_pixel
 from ai_engine.preprocessing.row_length import require_rows_that_fit
 from ai_engine.preprocessing.whole_streams import require_whole
 
+FLOATING = ("FloatPixelData", "DoubleFloatPixelData")
+"""Where parametric maps hold their values (PS3.3 C.7.6.24, C.7.6.25)."""
+
 # What pydicom and its decoders raise on pixel data that is damaged or unsupported.
 DECODING_ERRORS = (
     ArithmeticError,
@@ -52,6 +55,23 @@ class DecodedPixels:
     shift: int = 0
 
 
+def require_pixels(dataset: Dataset) -> None:
+    """Refuse an object without pixels, or with pixels that no radiograph and no CT slice has.
+
+    Raises
+    ------
+    ImageRefusedError
+        It is one.
+    """
+    if any(keyword in dataset for keyword in FLOATING):
+        raise ImageRefusedError(
+            RefusalReason.UNDECODABLE,
+            "the pixels are floating-point numbers; send the image in whole numbers",
+        )
+    if "PixelData" not in dataset:
+        raise ImageRefusedError(RefusalReason.NO_PIXELS, "the object has no Pixel Data")
+
+
 def decode_pixels(
     dataset: Dataset, *, frame: int | None = None, raw: bool = False
 ) -> DecodedPixels:
@@ -73,8 +93,7 @@ def decode_pixels(
         are too many, or contradict the header in a way that has no one meaning. The message holds
         no header values but sizes and depths.
     """
-    if "PixelData" not in dataset:
-        raise ImageRefusedError(RefusalReason.NO_PIXELS, "the object has no Pixel Data")
+    require_pixels(dataset)
     image = read_image_pixel(dataset)
     with refusing_damage():
         source = _whole_source(dataset, image, frame)

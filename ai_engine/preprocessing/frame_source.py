@@ -130,6 +130,9 @@ def _native(dataset: Dataset, image: ImagePixel, data: bytes, syntax: UID) -> Fr
     bits, corrections = _word_size(image, len(data))
     expected = -(-image.samples_in_frame * image.frames * bits // 8)
     spare = len(data) - expected
+    if spare > 1 and len(set(data[expected:])) > 1:
+        # Pixels may begin later, and what is behind them be some of them.
+        raise _contradiction("Pixel Data is longer than Rows, Columns and frames say")
     if spare > 1:
         corrections += (f"{spare} bytes behind the pixels were left out.",)
     found = replace(image, bits_allocated=bits)

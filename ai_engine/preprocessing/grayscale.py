@@ -29,6 +29,9 @@ LEAST_CONTRAST = 0.15
 LARGEST_CLIPPING = 0.6
 """So is one that shows more of the pixels than this as plain black or white."""
 
+SHADE = 1 / 512
+"""Half a step of a display of 8 bits: what is nearer to black or white is shown as such."""
+
 LEAST_LEVELS = 8
 """A detector's noise alone spans a few levels; an exposure spans hundreds."""
 
@@ -39,6 +42,20 @@ UNFIT_WINDOW = "The window does not fit the pixels: the image was shown by its p
 
 MOST_PADDING = 0.5
 """Part of the grey levels from which a range of padding is a mistake: padding is at one end."""
+
+BESIDE_PADDING = 0.02
+"""Part of the other pixels on both sides of a padding value from which it is a grey level of the
+image: padding is at an end of what occurs."""
+
+NEAR = 8
+STANDS_OUT = 20
+"""Levels on both sides that a padding value is held against, and how many times as frequent as
+they it is where it is padding all the same."""
+
+AMID = (
+    "Pixel Padding Value lies amid the values of the pixels: it was passed over, and the pixels of "
+    "that value were shown."
+)
 
 LONE_END = (
     "The lowest or highest value of the pixels lies far from all others, as of padding that is not "
@@ -179,7 +196,21 @@ def _padding_levels(
     taken = np.count_nonzero(counts[padding])
     if taken > 1 and taken > MOST_PADDING * np.count_nonzero(counts):
         return none, (WIDE_PADDING,)
+    if last is None and _is_amid(levels, counts, ends[0]):
+        return none, (AMID,)
     return np.asarray(padding), ()
+
+
+def _is_amid(levels: npt.NDArray[np.int_], counts: npt.NDArray[np.int_], padding: int) -> bool:
+    """Whether a padding value is a grey level like those beside it, with many pixels around."""
+    place = padding - int(levels[0])
+    if not 0 <= place < len(levels) or not counts[place]:
+        return False
+    below, above = counts[:place].sum(), counts[place + 1 :].sum()
+    beside = counts[max(0, place - NEAR) : place + NEAR + 1]
+    others, places = int(beside.sum() - counts[place]), len(beside) - 1
+    stands_out = int(counts[place]) * places > STANDS_OUT * others
+    return bool(not stands_out and min(below, above) > BESIDE_PADDING * (below + above))
 
 
 def _as_level(value: int, levels: npt.NDArray[np.int_], shift: int) -> int:
@@ -284,7 +315,7 @@ def _first_window(
 
 def _is_absurd(shown: FloatArray, counts: npt.NDArray[np.int_]) -> bool:
     low, high = _quantiles(shown, counts, (1, 99))
-    clipped = counts[(shown <= 0) | (shown >= 1)].sum() / counts.sum()
+    clipped = counts[(shown < SHADE) | (shown > 1 - SHADE)].sum() / counts.sum()
     return bool(high - low < LEAST_CONTRAST or clipped > LARGEST_CLIPPING)
 
 

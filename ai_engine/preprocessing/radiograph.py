@@ -12,7 +12,12 @@ from pydicom.pixels.processing import apply_color_lut
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason, Region, Remark, RemarkKind
 from ai_engine.preprocessing.ct_traces import has_traces_of_ct
-from ai_engine.preprocessing.decoding import DECODING_ERRORS, DecodedPixels, decode_pixels
+from ai_engine.preprocessing.decoding import (
+    DECODING_ERRORS,
+    DecodedPixels,
+    decode_pixels,
+    require_pixels,
+)
 from ai_engine.preprocessing.geometry import content_region
 from ai_engine.preprocessing.grayscale import display
 from ai_engine.preprocessing.image_pixel import ImagePixel, read_image_pixel
@@ -85,7 +90,7 @@ def read_radiograph(dataset: Dataset) -> Radiograph:
         no contrast, can't be decoded, or header and pixels contradict each other in a way that has
         more than one meaning. The message holds no header values but sizes and depths.
     """
-    _require_single_image(dataset)
+    require_pixels(dataset)
     image = read_image_pixel(dataset)
     _require_resolution(image)
     is_inverted, said = read_polarity(dataset, image)
@@ -126,11 +131,6 @@ def header_remarks(radiographs: Iterable[Radiograph]) -> tuple[Remark, ...]:
         )
         if detail
     )
-
-
-def _require_single_image(dataset: Dataset) -> None:
-    if "PixelData" not in dataset:
-        raise ImageRefusedError(RefusalReason.NO_PIXELS, "the object has no Pixel Data")
 
 
 def _require_resolution(image: ImagePixel) -> None:

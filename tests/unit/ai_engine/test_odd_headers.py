@@ -375,6 +375,10 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         "decimal commas",
     ),
     "VOI LUT Function in lower case": (put("VOILUTFunction", "linear"), ""),
+    "padding of a grey level of the image": (
+        put("PixelPaddingValue", words(int(np.median(PLAIN)))),
+        "amid the values of the pixels",
+    ),
     "Pixel Padding Value of words": (put("PixelPaddingValue", "none", "CS"), ""),
     "Number of Frames 1 with blanks": (put("NumberOfFrames", " 1  "), ""),
     "Number of Frames empty": (put("NumberOfFrames", ""), ""),
@@ -492,6 +496,17 @@ REFUSED: dict[str, tuple[Change, Reason]] = {
     ),
     "twice the pixels": (store(np.concatenate([PLAIN, PLAIN])), Reason.CONTRADICTORY),
     "half the pixels": (store(PLAIN[: ROWS // 2]), Reason.UNDECODABLE),
+    "a header of its own before the pixels": (
+        lambda d: setattr(d, "PixelData", bytes(512) + d.PixelData),
+        Reason.CONTRADICTORY,
+    ),
+    "pixels in floating-point numbers": (
+        changes(
+            without("PixelData"),
+            lambda d: setattr(d, "FloatPixelData", PLAIN.astype("<f4").tobytes()),
+        ),
+        Reason.UNDECODABLE,
+    ),
     "no pixels at all": (put("PixelData", b"", "OW"), Reason.UNDECODABLE),
     "grey with three samples": (put("SamplesPerPixel", words(3)), Reason.CONTRADICTORY),
     "two samples": (
@@ -658,6 +673,33 @@ def test_padding_beyond_bits_stored_is_padding(
     assert read.corrections == ()
     assert not read.pixels[:, :120].any()
     assert 0.4 < read.pixels[:, 130:].mean() < 0.7
+
+
+def test_padding_amid_the_values_of_the_pixels_is_padding_where_it_stands_out() -> None:
+    stored = PLAIN.astype(np.int32) - 2048
+    stored[:, :120] = 0
+    dataset = chest()
+    changes(
+        store((stored % 65536).astype(np.uint16), PixelRepresentation=1),
+        put("PixelPaddingValue", words(0, vr="SS"), vr="SS"),
+        NO_WINDOW,
+    )(dataset)
+    read = read_radiograph(dataset)
+    assert read.corrections == ()
+    assert not read.pixels[:, :120].any()
+
+
+@pytest.mark.parametrize("center", ["6000", "-6000"])
+def test_a_sigmoid_that_shows_nothing_but_black_or_white_is_passed_over(center: str) -> None:
+    """Such a window never reaches black or white themselves."""
+    dataset = chest()
+    changes(
+        put("VOILUTFunction", "SIGMOID "),
+        put("WindowCenter", center),
+        put("WindowWidth", "4096"),
+    )(dataset)
+    read = read_radiograph(dataset)
+    assert "The window does not fit" in " ".join(read.corrections)
 
 
 @pytest.mark.parametrize("padding", [65535, 40000])
