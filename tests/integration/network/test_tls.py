@@ -7,7 +7,10 @@ import socket
 import ssl
 import struct
 import subprocess
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -134,6 +137,92 @@ def test_who_is_not_trusted_or_speaks_plainly_gets_nowhere(
     known = [str(each) for each in secured(identities, "modality")]
     assert dcmtk.echoscu(peer, calling="CR1", options=known).returncode == 0
     assert dcmtk.echoscu(peer, calling="NOBODY", options=known).returncode
+
+
+@dataclass(frozen=True)
+class Issued:
+    """An authority's certificate, and two of a peer that it issued: a good and an expired one."""
+
+    authority: Path
+    good: Identity
+    expired: Identity
+
+
+@pytest.fixture(scope="session")
+def issued(identities: dict[str, Identity], tmp_path_factory: pytest.TempPathFactory) -> Issued:
+    """The modality's key and the stranger, who is an authority now, make two certificates."""
+    folder = tmp_path_factory.mktemp("issued")
+    authority, key = identities["stranger"], identities["modality"].private_key
+
+    def openssl(*arguments: str | Path) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)
+
+    request = folder / "request.pem"
+    openssl("req", "-new", "-key", key, "-subj", "/CN=issued", "-out", request)
+    for name, days in (("good", "2"), ("expired", "-1")):
+        openssl("x509", "-req", "-in", request, "-CA", authority.certificate,
+                "-CAkey", authority.private_key, "-CAcreateserial", "-days", days,
+                "-out", folder / f"{name}.pem")  # fmt: skip
+    good, expired = (Identity(folder / f"{name}.pem", key) for name in ("good", "expired"))
+    return Issued(authority.certificate, good, expired)
+
+
+def shaken(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
+    """Have a client call a server; return the version spoken, or empty where they do not agree."""
+    ends = socket.socketpair()
+    for end in ends:
+        end.settimeout(30)
+
+    def call() -> None:
+        with suppress(OSError), client.wrap_socket(ends[1]) as spoken:
+            spoken.send(b"x")
+
+    with ThreadPoolExecutor(1) as calling:
+        calling.submit(call)
+        try:
+            with server.wrap_socket(ends[0], server_side=True) as spoken:
+                spoken.recv(1)
+                return spoken.version() or ""
+        except OSError:
+            ends[0].close()
+            return ""
+
+
+@pytest.mark.parametrize("trusts", ["the authority", "the certificate"])
+def test_an_issued_certificate_is_trusted_by_its_authority_or_by_itself(
+    identities: dict[str, Identity], issued: Issued, trusts: str
+) -> None:
+    own = identities["node"]
+    trusted = issued.authority if trusts == "the authority" else issued.good.certificate
+    node_files = TlsFiles(certificate=own.certificate, private_key=own.private_key, trusted=trusted)
+
+    def peer(identity: Identity) -> TlsFiles:
+        return TlsFiles(
+            certificate=identity.certificate,
+            private_key=identity.private_key,
+            trusted=own.certificate,
+        )
+
+    server, client = server_context(node_files), client_context(node_files)
+    assert shaken(server, client_context(peer(issued.good))) == "TLSv1.3"
+    assert shaken(server_context(peer(issued.good)), client) == "TLSv1.3"
+    assert not shaken(server, client_context(peer(issued.expired)))
+    assert not shaken(server_context(peer(issued.expired)), client)
+    assert not shaken(server, client_context(peer(identities["modality"])))
+
+
+def test_nothing_older_than_tls_1_2_is_spoken(identities: dict[str, Identity]) -> None:
+    server = server_context(files(identities, "node", trusts="modality"))
+    client = client_context(files(identities, "modality", trusts="node"))
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert shaken(server, client) == "TLSv1.2"
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    assert not shaken(server, old)
 
 
 def test_connections_that_are_reset_at_once_hold_no_place(

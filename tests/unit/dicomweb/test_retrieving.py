@@ -261,7 +261,8 @@ def test_of_a_viewport_with_a_region_that_part_is_shown(
     png = {"Accept": "image/png"}
     whole = np.asarray(Image.open(io.BytesIO(client.get(asked, headers=png).content)))
     answer = client.get(f"{asked},{region}" if region else asked, headers=png)
-    np.testing.assert_array_equal(Image.open(io.BytesIO(answer.content)), whole[part])
+    shown = np.asarray(Image.open(io.BytesIO(answer.content)))
+    np.testing.assert_array_equal(shown, whole[part])
 
 
 def test_of_several_transfer_syntaxes_the_first_that_all_objects_can_have_is_taken(
