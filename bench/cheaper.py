@@ -21,7 +21,7 @@ from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.datasets.radiographs import as_radiograph, frontal_items
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
-from ai_engine.inference.views import model_view
+from ai_engine.inference.views import model_image, model_view
 from ai_engine.kinds.lungs.dataset import read_lungs
 from ai_engine.kinds.lungs.segmenter import LungOutline
 from ai_engine.kinds.shipped import CHEST_MODEL, LUNG_MODEL
@@ -34,6 +34,7 @@ from ai_engine.preprocessing.radiograph import Radiograph
 
 _CONFIG = Path(__file__).parents[1] / "config"
 Values = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float32]
 WAYS = tuple(product((Precision.F32, Precision.BF16), ("both images", "one image")))
 """The first is what the others are compared with."""
 
@@ -48,6 +49,12 @@ def _model(name: str) -> tuple[ModelCard, Mapping[Precision, OpenVinoBackend]]:
     return card, backends
 
 
+def both_images(card: ModelCard, shown: Radiograph) -> FloatArray:
+    """What the model sees of an image and of its mirror image: float32 (2, size, size, channels)."""
+    image = model_image(card, shown, model_view(card, shown))
+    return np.stack([image, image[:, ::-1]])
+
+
 def lungs(folder: Path, step: int) -> None:
     """Print the change of Dice."""
     card, backends = _model(LUNG_MODEL)
@@ -57,7 +64,7 @@ def lungs(folder: Path, step: int) -> None:
         pixels = image.astype(np.float32) / np.float32(255)
         shown = Radiograph(sop_instance_uid="1", pixels=pixels, content=content_region(pixels))
         view = model_view(card, shown)
-        pair = np.stack([view.values, view.values[:, ::-1]])[..., np.newaxis]
+        pair = both_images(card, shown)
         row = []
         for precision, seen in WAYS:
             plain, mirrored = backends[precision].predict(pair).probabilities[..., 0]
@@ -87,11 +94,9 @@ def chests(folder: Path) -> None:
     items = [*frontal_items(dataset, Split.TEST), *frontal_items(dataset, Split.VALID)]
     rows = []
     for item in items:
-        view = model_view(card, as_radiograph(dataset, item)).values[..., np.newaxis]
-        said = {
-            each: backends[each].predict(np.stack([view, view[:, ::-1]])).probabilities[:, label]
-            for each in backends
-        }
+        shown = as_radiograph(dataset, item)
+        pair = both_images(card, shown)
+        said = {each: backends[each].predict(pair).probabilities[:, label] for each in backends}
         rows.append(
             [
                 said[precision].mean() if seen == "both images" else said[precision][0]
