@@ -24,6 +24,7 @@ from pydicom.errors import InvalidDicomError
 
 from ai_engine.datasets.tables import Row, read_box, read_table
 from ai_engine.errors import DatasetError, ImageRefusedError
+from ai_engine.importing.profiles import XRAYVISION_LABELS
 from ai_engine.prediction import Region
 from ai_engine.preprocessing.radiograph import read_radiograph
 
@@ -51,6 +52,9 @@ SPELLINGS = {"Infiltrate": "Infiltration"}
 NO_FINDING = "No_Finding"
 ABNORMAL = "Abnormal"
 """Label of every item without `NO_FINDING`, where the table has that column."""
+
+FINDINGS = frozenset({*XRAYVISION_LABELS, ABNORMAL})
+"""Labels that no image without finding has."""
 
 FIELDS = ("file", "patient_id", "age", "sex", "view", "split")
 OPTIONAL_FIELDS = ("device",)
@@ -129,7 +133,8 @@ def read_cxr(folder: Path, part_of: Callable[[str], Split] | None = None) -> Cxr
     Raises
     ------
     DatasetError
-        If a table or an image is missing, a value is unknown, or a patient is in two splits.
+        If a table or an image is missing, a value is unknown, labels contradict each other, or a
+        patient is in two splits.
     """
     table = folder / "labels.csv"
     needed = [name for name in FIELDS if name != "split" or part_of is None]
@@ -149,6 +154,7 @@ def _item(row: Row, labels: Iterable[str], where: str) -> CxrItem:
     for label in labels:
         if row[label] not in {"0", "1", ""}:
             raise DatasetError(f"{where}: label {label!r} must be 0 or 1, or empty if unknown")
+    require_one_answer(frozenset(label for label in labels if row[label] == "1"), where)
     try:
         return CxrItem(
             file=row["file"],
@@ -163,6 +169,14 @@ def _item(row: Row, labels: Iterable[str], where: str) -> CxrItem:
         )
     except ValueError as error:
         raise DatasetError(f"{where}: {error}; correct this line") from error
+
+
+def require_one_answer(labels: frozenset[str], where: str) -> None:
+    """Raise DatasetError where an image is said to have no finding, and one all the same."""
+    if NO_FINDING in labels and (found := labels & FINDINGS):
+        raise DatasetError(
+            f"{where}: {NO_FINDING} and {min(found)!r} contradict each other; correct this line"
+        )
 
 
 def _present(row: Row, labels: Iterable[str]) -> frozenset[str]:

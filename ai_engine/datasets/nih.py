@@ -18,6 +18,7 @@ from ai_engine.datasets.cxr import (
     CxrItem,
     Split,
     View,
+    require_one_answer,
     require_separate_patients,
 )
 from ai_engine.datasets.splits import TRAIN_VALID, split_of
@@ -102,6 +103,7 @@ def _item(  # noqa: PLR0917 - a row, and what all rows share
     labels = frozenset(label.replace(" ", "_") for label in row["Finding Labels"].split("|"))
     if strangers := labels - frozenset(LABELS):
         raise DatasetError(f"{where}: label {min(strangers)!r} is unknown; correct the table")
+    require_one_answer(labels, where)
     try:
         return CxrItem(
             file=places[file],

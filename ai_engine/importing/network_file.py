@@ -18,7 +18,7 @@ from ai_engine.library.tensors import Layout
 
 SUFFIXES = (".onnx", ".xml")
 LARGEST_FILE = 2 * 1024**3
-_OPERATORS = re.compile(r"(?:operations|operators)[^:]*:\s*([\w.,: \n-]+)", re.IGNORECASE)
+_OPERATORS = re.compile(r"(?:operations|operators)[^:\n]*:[ \t]*([^\n]+)", re.IGNORECASE)
 _EXTERNAL = re.compile(r"external", re.IGNORECASE)
 
 

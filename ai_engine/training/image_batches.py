@@ -42,7 +42,8 @@ def usable_items(
     Raises
     ------
     DatasetError
-        If the data set lacks one of the recipe's labels, or no item is left.
+        If the data set lacks one of the recipe's labels, an item has two classes that exclude each
+        other, or none is left.
     """
     for label in recipe.labels:
         if label not in dataset.labels:
@@ -51,6 +52,12 @@ def usable_items(
                 f"{recipe.name} learns; its labels are {', '.join(dataset.labels)}"
             )
     known = frozenset(recipe.labels)
+    for item in items if recipe.exclusive else ():
+        if len(held := sorted(item.labels & known)) > 1:
+            raise DatasetError(
+                f"{dataset.folder}: {item.file} is {held[0]!r} and {held[1]!r}, of which recipe "
+                f"{recipe.name} learns that one holds; correct its line in the table"
+            )
     kept = tuple(
         item
         for item in items

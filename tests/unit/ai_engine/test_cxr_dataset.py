@@ -8,6 +8,8 @@ import pytest
 
 from ai_engine.datasets.cxr import Split, View, read_cxr
 from ai_engine.errors import DatasetError
+from ai_engine.training.image_batches import usable_items
+from ai_engine.training.recipe_file import load_recipe
 
 HEADER = "file,patient_id,age,sex,view,split,Pneumonia,No_Finding"
 ROWS = ("a.jpg,1,60,M,AP,train,1,0", "b.jpg,2,40,F,PA,valid,0,1", "c.jpg,3,30,F,PA,test,0,1")
@@ -28,6 +30,21 @@ def test_items_carry_labels_view_and_split(tmp_path: Path) -> None:
     assert (item.view, item.labels, item.age) == (View.AP, {"Pneumonia", "Abnormal"}, 60)
     assert [item.labels for item in dataset.part(Split.TEST)] == [{"No_Finding"}]
     assert dataset.image(item).shape == (8, 8)
+
+
+@pytest.mark.parametrize("label", ["Pneumonia", "Abnormal"])
+def test_an_image_without_finding_that_has_one_is_refused(tmp_path: Path, label: str) -> None:
+    rows = ("a.jpg,1,60,M,AP,train,1,1", *ROWS[1:])
+    header = HEADER.replace("Pneumonia", label)
+    with pytest.raises(DatasetError, match=rf"line 2: No_Finding and '{label}' contradict"):
+        read_cxr(folder(tmp_path, rows=rows, header=header))
+
+
+def test_a_label_that_is_no_finding_goes_with_none(tmp_path: Path) -> None:
+    rows = ("a.jpg,1,60,M,AP,train,1,1", *ROWS[1:])
+    header = HEADER.replace("Pneumonia", "Support Devices")
+    (item,) = read_cxr(folder(tmp_path, rows=rows, header=header)).part(Split.TRAIN)
+    assert item.labels == {"Support Devices", "No_Finding"}
 
 
 def test_what_nobody_decided_on_is_neither_there_nor_not(tmp_path: Path) -> None:
@@ -120,3 +137,12 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     dataset = read_cxr(place)
     with pytest.raises(DatasetError, match=r"a\.jpg: not an image"):
         dataset.image(dataset.items[0])
+
+
+def test_an_image_of_two_classes_of_which_one_holds_is_not_learned_from(tmp_path: Path) -> None:
+    header = HEADER.replace("Pneumonia,No_Finding", "X-ray,not X-ray,CT or MR slice")
+    rows = ("a.jpg,1,,,unknown,train,1,1,0", "b.jpg,2,,,unknown,valid,1,0,0")
+    dataset = read_cxr(folder(tmp_path, rows=rows, header=header))
+    with pytest.raises(DatasetError, match="a.jpg is 'X-ray' and 'not X-ray', of which"):
+        usable_items(dataset, dataset.part(Split.TRAIN), load_recipe("xray-or-not"))
+    assert len(usable_items(dataset, dataset.part(Split.VALID), load_recipe("xray-or-not"))) == 1

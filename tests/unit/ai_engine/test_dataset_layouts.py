@@ -74,6 +74,13 @@ def nih(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_nih_no_finding_beside_a_finding_is_refused(nih: Path) -> None:
+    table = nih / "Data_Entry_2017.csv"
+    table.write_text(table.read_text().replace("No Finding", "No Finding|Effusion"))
+    with pytest.raises(DatasetError, match="line 3: No_Finding and 'Effusion' contradict"):
+        read_dataset(nih)
+
+
 @pytest.fixture
 def rsna(tmp_path: Path) -> Path:
     (tmp_path / "stage_2_train_labels.csv").write_text(
