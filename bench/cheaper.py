@@ -50,7 +50,7 @@ def _model(name: str) -> tuple[ModelCard, Mapping[Precision, OpenVinoBackend]]:
 
 
 def both_images(card: ModelCard, shown: Radiograph) -> FloatArray:
-    """What the model sees of an image and of its mirror image: float32 (2, size, size, channels)."""
+    """What the model sees of an image and its mirror image: float32 (2, size, size, channels)."""
     image = model_image(card, shown, model_view(card, shown))
     return np.stack([image, image[:, ::-1]])
 

@@ -14,11 +14,19 @@ I). A plan is a TOML file: the classes, and for each source its folder and how i
     patient = "patient_id"              # without it every image counts as a patient of its own
     at_most = 300                       # images, at even steps through the table
     only = "train"                      # of one part alone, whatever the patient
+    copies = 1                          # of each training image as many more, varied by lot
 
     [[sources]]
     folder = "ct"
     label = "CT or MR slice"
     volumes = "*.npz"                   # slices of volumes (`ai_engine.datasets.slices`)
+    by_lot = 80                         # of each volume as many more, in any plane and window
+
+    [[sources]]
+    folder = "pages"                    # drawn, not found: `ai_engine.datasets.pages`
+    label = "not X-ray"
+    pages = 200
+    only = "train"
 
     [[sources]]
     folder = "MURA-v1.1"
@@ -39,8 +47,9 @@ import hashlib
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,9 +59,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from ai_engine.datasets.cxr import FIELDS, OPTIONAL_FIELDS, Split, View, image_path
 from ai_engine.datasets.layouts import READERS
-from ai_engine.datasets.slices import pictures, read_volume
+from ai_engine.datasets.pages import page
+from ai_engine.datasets.slices import drawn_pictures, pictures, read_volume
 from ai_engine.datasets.splits import Shares, place_of
 from ai_engine.datasets.tables import Row, read_table
+from ai_engine.datasets.varied import varied
 from ai_engine.errors import DatasetError
 
 TABLE = "labels.csv"
@@ -76,6 +87,9 @@ class Source:
     images: str = ""
     at_most: int = 0
     only: Split | None = None
+    copies: int = 0
+    by_lot: int = 0
+    pages: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +122,7 @@ class _Image:
     label: str
     source: str
     only: Split | None
+    copies: int = 0
 
 
 def plan_names() -> tuple[str, ...]:
@@ -157,6 +172,12 @@ def compose(plan: Plan, sources: Path, out: Path) -> Composed:
     (out / "images").mkdir(parents=True, exist_ok=True)
     images = [one for source in plan.sources for one in _images(source, sources, out / "images")]
     parts = _parts(images, plan)
+    images += [
+        copy
+        for one in images
+        if parts[one.patient] is Split.TRAIN
+        for copy in _varied_copies(one, out / "images")
+    ]
     counts: dict[tuple[str, Split], int] = {}
     with (out / TABLE).open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
@@ -206,6 +227,9 @@ def _require_sound(source: Source, plan: Plan, where: str) -> None:
 
 def _images(source: Source, sources: Path, images: Path) -> Iterator[_Image]:
     """Put a source's images in place."""
+    if source.pages:
+        yield from _drawn_pages(source, images)
+        return
     folder = sources / source.folder
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; the plan asks for it")
@@ -232,7 +256,42 @@ def _images(source: Source, sources: Path, images: Path) -> Iterator[_Image]:
             label=label,
             source=source.folder,
             only=source.only,
+            copies=source.copies,
         )
+
+
+def _varied_copies(one: _Image, images: Path) -> Iterator[_Image]:
+    """Copies of an image that are varied by lot, the same ones each time."""
+    if not one.copies:
+        return
+    picture = cv2.imread(str(images / one.file), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise DatasetError(f"{images / one.file}: not an image that OpenCV can read; restore it")
+    lot = _lot(one.file)
+    for number in range(one.copies):
+        file = f"{Path(one.file).stem}-varied-{number}.png"
+        cv2.imwrite(str(images / file), varied(np.asarray(picture, dtype=np.uint8), lot))
+        yield replace(one, file=file, copies=0)
+
+
+def _drawn_pages(source: Source, images: Path) -> Iterator[_Image]:
+    lot = _lot(source.folder)
+    for number in range(source.pages):
+        file = f"{source.folder}-{number:03}.png"
+        cv2.imwrite(str(images / file), page(lot))
+        yield _Image(
+            file=file,
+            patient=f"{source.folder}/{file}",
+            view=View.UNKNOWN,
+            label=source.label,
+            source=source.folder,
+            only=source.only,
+        )
+
+
+def _lot(name: str) -> np.random.Generator:
+    """Draws that follow from a name alone."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
 
 
 def _of_layout(source: Source, folder: Path) -> Iterator[tuple[Path, str, View, str]]:
@@ -270,7 +329,13 @@ def _copied(
         raise DatasetError(f"{path}: named by the set's tables but missing; restore it")
     shutil.copyfile(path, images / file)
     return _Image(
-        file=file, patient=patient, view=view, label=label, source=source.folder, only=source.only
+        file=file,
+        patient=patient,
+        view=view,
+        label=label,
+        source=source.folder,
+        only=source.only,
+        copies=source.copies,
     )
 
 
@@ -280,7 +345,10 @@ def _of_volumes(source: Source, folder: Path, images: Path) -> Iterator[_Image]:
         raise DatasetError(f"{folder}: no volume {source.volumes}; the plan asks for some")
     for path in found:
         name = f"{source.folder}-{path.name.split('.')[0]}"
-        for number, picture in enumerate(pictures(read_volume(path))):
+        volume = read_volume(path)
+        lot = _lot(name)
+        by_lot = (varied(each, lot) for each in drawn_pictures(volume, source.by_lot, lot))
+        for number, picture in enumerate(chain(pictures(volume), by_lot)):
             file = f"{name}-{number:03}.png"
             cv2.imwrite(str(images / file), picture)
             yield _Image(

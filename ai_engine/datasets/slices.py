@@ -28,6 +28,9 @@ AXIAL = 24
 REFORMATTED = 8
 """Pictures of a volume: along its third axis, and along each of the others."""
 
+THICKEST = 10.0
+"""Millimetres that a picture by lot is averaged over, at most."""
+
 _LARGEST_HU = 500
 """CT has bone above this; magnitudes of MR are scaled by themselves."""
 
@@ -80,15 +83,47 @@ def pictures(volume: Volume) -> Iterator[npt.NDArray[np.uint8]]:
             number += 1
 
 
+def drawn_pictures(
+    volume: Volume, count: int, rng: np.random.Generator
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Slices by lot: any plane, place and window; some are averaged over a few slices."""
+    brightest = 0.0 if volume.is_ct or not count else _brightest(volume)
+    for _ in range(count):
+        axis = int(rng.choice([2, 2, 0, 1]))
+        sides = [side for other, side in enumerate(volume.spacing) if other != axis]
+        length = volume.values.shape[axis]
+        first, last = (0.03, 0.97) if axis == 2 else (0.2, 0.8)
+        at = round(rng.uniform(first, last) * (length - 1))
+        thick = round(rng.uniform(0, THICKEST) / volume.spacing[axis]) if rng.random() < 0.2 else 0
+        slab = np.take(volume.values, range(at, min(at + thick + 1, length)), axis=axis)
+        plane = slab.mean(axis=axis)
+        if axis != 2:
+            plane, sides = np.rot90(plane), sides[::-1]
+        yield _picture(_windowed(plane, brightest, rng), sides)
+
+
+def _windowed(plane: FloatArray, brightest: float, rng: np.random.Generator) -> FloatArray:
+    """Grey values 0 to 1 in a window near one of `WINDOWS`, or for MR of any brightness."""
+    if brightest:
+        shown = np.clip(plane / (brightest * rng.uniform(0.6, 1.3)), 0, 1)
+        return np.asarray(shown, dtype=np.float32)
+    centre, width = WINDOWS[rng.integers(len(WINDOWS))]
+    centre, width = centre + width * rng.uniform(-0.2, 0.2), width * np.exp(rng.uniform(-0.5, 0.5))
+    return np.asarray(np.clip((plane - centre) / width + 0.5, 0, 1), dtype=np.float32)
+
+
 def _shown(volume: Volume, plane: FloatArray, number: int) -> FloatArray:
     """Grey values 0 to 1: of CT one window after the other, of MR by the volume's brightest."""
     if volume.is_ct:
         centre, width = WINDOWS[number % len(WINDOWS)]
         return np.asarray(np.clip((plane - centre) / width + 0.5, 0, 1), dtype=np.float32)
-    values = volume.values
-    brightest = float(np.percentile(values[values > values.mean()], 99))
-    shown = np.clip(plane / (brightest * (0.8 + 0.1 * (number % 5))), 0, 1)
+    shown = np.clip(plane / (_brightest(volume) * (0.8 + 0.1 * (number % 5))), 0, 1)
     return np.asarray(shown, dtype=np.float32)
+
+
+def _brightest(volume: Volume) -> float:
+    values = volume.values
+    return float(np.percentile(values[values > values.mean()], 99))
 
 
 def _picture(shown: FloatArray, sides: list[float]) -> npt.NDArray[np.uint8]:

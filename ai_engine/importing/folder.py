@@ -10,6 +10,7 @@ from pathlib import Path
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import CARD_NAME, ModelCard, read_card, write_card
 from ai_engine.library.names import (
+    UNFINISHED,
     copy_likeness,
     made_model_folder,
     model_folder,
@@ -25,8 +26,14 @@ def install_model(source: Path, models: Path) -> ModelCard:
     Raises
     ------
     ModelFolderError
-        If its card or weights can't be used, or the version is installed already with others.
+        If its card or weights can't be used, it is still being made, or the version is installed
+        already with others.
     """
+    if source.name.endswith(UNFINISHED):
+        raise ModelFolderError(
+            f"{source}: its training was stopped before thresholds and figures were there; give "
+            "the same command again, which goes on where it was"
+        )
     card = read_card(source)
     verify_weights(card)
     place = model_folder(models, card.name, card.version)

@@ -93,6 +93,31 @@ def made_model_folder(root: Path, name: str, version: str) -> Path:
     return place
 
 
+UNFINISHED = ".unfinished"
+"""How the name of a folder ends in which a model is still being made."""
+
+
+@contextmanager
+def making_model_folder(root: Path, name: str, version: str) -> Iterator[Path]:
+    """Give a folder to make a model in; it takes the version's place when all of it is there.
+
+    Whatever ends the process before leaves a folder whose name ends in `UNFINISHED`, and what was
+    in the version's place.
+
+    Raises
+    ------
+    ModelFolderError
+        As `made_model_folder`.
+    """
+    place = made_model_folder(root, name, version)
+    making = place.with_name(place.name + UNFINISHED)
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    yield making
+    shutil.rmtree(place)
+    making.rename(place)
+
+
 LIKENESS_FILE = "likeness.toml"
 """What a model's training images look like, beside its card, where somebody has measured it."""
 

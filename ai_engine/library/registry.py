@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ai_engine.errors import ModelFolderError, ModelNotFoundError
 from ai_engine.library.card import CARD_NAME, ModelCard, read_card
-from ai_engine.library.names import model_folder, own_file
+from ai_engine.library.names import UNFINISHED, model_folder, own_file
 from ai_engine.library.weights_file import digest
 
 
@@ -40,6 +40,8 @@ class ModelRegistry:
         found = {}
         for folder in self._folders:
             for path in sorted(folder.glob(f"*/*/{CARD_NAME}")):
+                if path.parent.name.endswith(UNFINISHED):
+                    continue
                 card = self._card(path.parent, path.parent.parent.name, path.parent.name)
                 found[card.name, card.version] = card
         return tuple(found[key] for key in sorted(found))

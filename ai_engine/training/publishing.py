@@ -14,7 +14,7 @@ from ai_engine.datasets.cxr import CxrDataset, Split
 from ai_engine.datasets.layouts import AUTO, read_dataset
 from ai_engine.inference.input_channels import described
 from ai_engine.library.card import Label, Metric, ModelCard, write_card
-from ai_engine.library.names import made_model_folder
+from ai_engine.library.names import making_model_folder, model_folder
 from ai_engine.library.trunks import TRUNKS, own_tensors
 from ai_engine.library.weights_file import WEIGHTS_FILE, model_tensors, write_weights
 from ai_engine.training.curves import draw_curves
@@ -138,7 +138,16 @@ def publish(trainer: PublishedTrainer, *, out: Path, version: str, command: str)
     """Write ``<out>/<model>/<version>/``, and history, curves and further pictures beside it."""
     (out / "history.json").write_text(json.dumps(trainer.history, indent=2) + "\n", "utf-8")
     draw_curves(trainer.history, out / "curves.png")
-    folder = made_model_folder(out, trainer.recipe.model_name, version)
+    place = model_folder(out, trainer.recipe.model_name, version)
+    with making_model_folder(out, trainer.recipe.model_name, version) as folder:
+        card = _made(trainer, out=out, folder=folder, version=version, command=command)
+    return replace(card, folder=place)
+
+
+def _made(
+    trainer: PublishedTrainer, *, out: Path, folder: Path, version: str, command: str
+) -> ModelCard:
+    """The model in a folder: weights, pictures, and a card with thresholds and figures."""
     weights_file, digest = trainer.write_weights(folder)
     for path in (out / "curves.png", *trainer.drawn(out)):
         shutil.copyfile(path, folder / path.name)

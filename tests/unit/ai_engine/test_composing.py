@@ -122,3 +122,30 @@ def test_the_shipped_plans_are_read(name: str) -> None:
     made = load_plan(name)
     assert sum(made.shares) == pytest.approx(1)
     assert len(set(made.labels)) == len(made.labels)
+
+
+def test_training_images_get_varied_copies_drawn_slices_and_pages(
+    sources: Path, tmp_path: Path
+) -> None:
+    """And no other part does: it is measured on images as they are."""
+    text = PLAN.replace("at_most = 10", "at_most = 10\ncopies = 2")
+    text = text.replace('only = "train"', 'only = "train"\nby_lot = 5')
+    text += '\n[[sources]]\nfolder = "pages"\nlabel = "Hand"\npages = 7\nonly = "train"\n'
+    compose(load_plan(plan(tmp_path, text)), sources, tmp_path / "one")
+    compose(load_plan(plan(tmp_path, text)), sources, tmp_path / "two")
+
+    dataset = read_dataset(tmp_path / "one")
+    chests = [item for item in dataset.items if "Chest" in item.labels]
+    whole = [item for item in chests if "-varied-" not in item.file]
+    copies = [item for item in chests if "-varied-" in item.file]
+    learned = {item.patient_id for item in whole if item.split is Split.TRAIN}
+    assert len(whole) == 10
+    assert sorted(item.patient_id for item in copies) == sorted([*learned, *learned])
+    assert {item.split for item in copies} == {Split.TRAIN}
+    assert sum("Slice" in item.labels for item in dataset.items) == 40 + 5
+    pages = [item for item in dataset.items if item.device == "pages"]
+    assert (len(pages), {item.split for item in pages}) == (7, {Split.TRAIN})
+    assert len({dataset.image(item).tobytes() for item in pages}) == 7
+    for item in dataset.items:
+        other = (tmp_path / "two" / "images" / item.file).read_bytes()
+        assert (tmp_path / "one" / "images" / item.file).read_bytes() == other
