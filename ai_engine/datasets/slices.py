@@ -107,8 +107,9 @@ def _windowed(plane: FloatArray, brightest: float, rng: np.random.Generator) -> 
     if brightest:
         shown = np.clip(plane / (brightest * rng.uniform(0.6, 1.3)), 0, 1)
         return np.asarray(shown, dtype=np.float32)
-    centre, width = WINDOWS[rng.integers(len(WINDOWS))]
-    centre, width = centre + width * rng.uniform(-0.2, 0.2), width * np.exp(rng.uniform(-0.5, 0.5))
+    usual, wide = WINDOWS[rng.integers(len(WINDOWS))]
+    centre = usual + wide * rng.uniform(-0.2, 0.2)
+    width = wide * np.exp(rng.uniform(-0.5, 0.5))
     return np.asarray(np.clip((plane - centre) / width + 0.5, 0, 1), dtype=np.float32)
 
 
