@@ -15,7 +15,7 @@ CODE := dicom_node ai_engine sr_templates tests bench scripts
 PRESENT = $(wildcard $(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour serve test test-long test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui package images clean fuzz soak
+.PHONY: help demo tour serve test types tests test-long test-unit mutants bench figures docs pictures faults scale cases interop golden messages lint format architecture venv lock sbom vulnerabilities ui package images clean fuzz soak
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -35,8 +35,14 @@ serve: $(SERVING) ## Run the node with the settings in config/
 test: $(TESTING) ## Lint, check types and layers, and run every test but the longest
 	@echo '── ruff'         && $(PY) -m ruff check $(PRESENT)
 	@echo '── format'       && $(PY) -m ruff format --check $(PRESENT)
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+# Beside each other: types take a core for as long as the longest test.
+types: $(TESTING)
 	@echo '── mypy'         && $(PY) -m mypy
 	@echo '── import-linter' && $(VENV)/bin/lint-imports --no-logo
+
+tests: $(TESTING)
 	@echo '── pytest'       && $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long" $(PYTEST)
 
 test-long: $(TESTING) ## The tests that `make test` leaves out: trainings, and more of what it shows

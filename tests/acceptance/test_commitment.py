@@ -17,18 +17,18 @@ def test_results_are_committed_to_and_images_are(shared_hospital: Hospital, tmp_
     node, pacs = shared_hospital.node, shared_hospital.pacs
     path = shared_hospital.fresh(dicom_folder("received") / CHEST, tmp_path)
     source = dcmread(path, stop_before_pixels=True)
-    done = node.run("ae", "set", "ORTHANC", "--proof", "commitment")
+    done = node.ask("ae", "set", "ORTHANC", "--proof", "commitment")
     assert done.returncode == 0, done.stderr
     try:
         assert dcmsend(node.peer, [path], calling=MODALITY).returncode == 0
         shared_hospital.wait_for_reports()
         committed = node.wait_for(
             "the PACS to commit",
-            lambda: "to ORTHANC: committed" in node.run("status", source.StudyInstanceUID).stdout,
+            lambda: "to ORTHANC: committed" in node.ask("status", source.StudyInstanceUID).stdout,
         )
         assert committed
     finally:
-        node.run("ae", "set", "ORTHANC", "--proof", "none")
+        node.ask("ae", "set", "ORTHANC", "--proof", "none")
     asked = pacs.post(
         "/modalities/ainode/storage-commitment",
         {"DicomInstances": [[source.SOPClassUID, source.SOPInstanceUID]]},

@@ -89,7 +89,7 @@ def test_a_radiograph_comes_back_as_a_report_and_an_overlay(
 
 def _trail(hospital: Hospital, study: str) -> list[tuple[str, str]]:
     """Return what the audit trail says of a study, in order: the events, and who was there too."""
-    shown = hospital.node.run("audit", "show", "--json", "--study", study)
+    shown = hospital.node.ask("audit", "show", "--json", "--study", study)
     assert shown.returncode == 0, shown.stderr
     records = [json.loads(line) for line in reversed(shown.stdout.splitlines())]
     return [
@@ -101,29 +101,35 @@ def _trail(hospital: Hospital, study: str) -> list[tuple[str, str]]:
 
 
 def test_a_destination_gets_the_kinds_of_evidence_that_it_is_administered_to_get(
-    hospital: Hospital, tmp_path: Path
+    shared_hospital: Hospital, tmp_path: Path
 ) -> None:
+    hospital = shared_hospital
+    path = hospital.fresh(_chest(), tmp_path)
     assert (
-        hospital.node.run("ae", "set", "ORTHANC", "--evidence", "sr,seg,pr,pdf,ko").returncode == 0
+        hospital.node.ask("ae", "set", "ORTHANC", "--evidence", "sr,seg,pr,pdf,ko").returncode == 0
     )
-    _send(hospital, _chest())
-    study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
-    assert hospital.node.settled(study).state is StudyState.ANALYSED
-    hospital.wait_for_reports()
+    try:
+        _send(hospital, path)
+        study = dcmread(path, stop_before_pixels=True).StudyInstanceUID
+        assert hospital.node.settled(study).state is StudyState.ANALYSED
+        hospital.wait_for_reports()
+    finally:
+        assert hospital.node.ask("ae", "set", "ORTHANC", "--evidence", "sr,sc").returncode == 0
     positive = any(
         finding["probability"] >= finding["threshold"]
         for job in hospital.node.repositories().hotbase.jobs(study)
         for finding in hospital.node.repositories().hotbase.findings(job["job_id"])
     )
-    modalities = {made.Modality for made in hospital.objects()}
+    made = hospital.objects()
+    modalities = {each.Modality for each in made}
     assert "OT" not in modalities
     # Presentation state and key images exist only where something was found; the lungs always are.
     always = {"SR", "DOC", "SEG"}
     assert modalities == (always | {"PR", "KO"} if positive else always)
-    outlined = [made for made in hospital.objects() if made.get("ContentLabel") == "AI_LUNGS"]
-    assert [len(made.SegmentSequence) for made in outlined] == [2]
-    for made in hospital.objects():
-        assert _errors_of_dciodvfy(made, tmp_path) == []
+    outlined = [each for each in made if each.get("ContentLabel") == "AI_LUNGS"]
+    assert [len(each.SegmentSequence) for each in outlined] == [2]
+    for each in made:
+        assert _errors_of_dciodvfy(each, tmp_path) == []
 
 
 def test_orthanc_forwards_a_stable_study_and_gets_the_results_without_a_loop(
@@ -192,47 +198,45 @@ def test_an_ae_title_is_effective_in_a_running_node(shared_hospital: Hospital) -
     assert "Calling AE Title Not Recognized" in refused.stdout + refused.stderr
     node.add_ae("NEWCOMER", 104, "modality")
     assert echoscu(node.peer, calling="NEWCOMER").returncode == 0
-    assert node.run("ae", "remove", "NEWCOMER").returncode == 0
+    assert node.ask("ae", "remove", "NEWCOMER").returncode == 0
     assert echoscu(node.peer, calling="NEWCOMER").returncode != 0
 
 
 def test_a_destination_that_is_away_gets_its_results_when_it_is_back(
-    node: RunningNode, tmp_path: Path
+    shared_hospital: Hospital, tmp_path: Path
 ) -> None:
+    node = shared_hospital.node
     port = free_port()
-    node.add_ae("PACS", port, "pacs")
-    node.add_ae(MODALITY, 104, "modality", "--destination", "PACS", "--quiet-period", "0")
-    assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
-    deliveries = node.repositories().deliveries
-
-    def states() -> set[DeliveryState]:
-        return {state for _, state in deliveries.counts()}
-
-    node.wait_for("a failed try", lambda: states() == {DeliveryState.RETRYING})
-    with storescp(tmp_path / "pacs", ae_title="PACS", port=port) as pacs:
-        node.wait_for("the delivery", lambda: states() == {DeliveryState.DELIVERED})
+    node.add_ae("AWAY", port, "pacs")
+    node.add_ae("CR2", 104, "modality", "--destination", "AWAY", "--quiet-period", "0")
+    path = shared_hospital.fresh(_chest(), tmp_path)
+    assert dcmsend(node.peer, [path], calling="CR2").returncode == 0
+    node.wait_for("a failed try", lambda: _states(node, "AWAY") == {DeliveryState.RETRYING})
+    with storescp(tmp_path / "pacs", ae_title="AWAY", port=port) as pacs:
+        node.wait_for("the delivery", lambda: _states(node, "AWAY") == {DeliveryState.DELIVERED})
         assert len(pacs.files()) >= 2
 
 
-def test_one_dead_destination_does_not_hold_up_another(node: RunningNode, tmp_path: Path) -> None:
+def _states(node: RunningNode, destination: str) -> set[DeliveryState]:
+    repositories = node.repositories()
+    counts = repositories.deliveries.counts()
+    repositories.close()
+    return {state for title, state in counts if title == destination}
+
+
+def test_one_dead_destination_does_not_hold_up_another(
+    shared_hospital: Hospital, tmp_path: Path
+) -> None:
+    node = shared_hospital.node
     node.add_ae("DEAD", free_port(), "pacs")
+    path = shared_hospital.fresh(_chest(), tmp_path)
     with storescp(tmp_path / "pacs", ae_title="ALIVE") as pacs:
         node.add_ae("ALIVE", pacs.peer.port, "pacs")
-        node.add_ae(
-            MODALITY,
-            104,
-            "modality",
-            "--destination",
-            "DEAD",
-            "--destination",
-            "ALIVE",
-            "--quiet-period",
-            "0",
-        )
-        assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
+        both = ("--destination", "DEAD", "--destination", "ALIVE")
+        node.add_ae("CR3", 104, "modality", *both, "--quiet-period", "0")
+        assert dcmsend(node.peer, [path], calling="CR3").returncode == 0
         node.wait_for("results at the living", lambda: len(pacs.files()) >= 2)
-    counts = node.repositories().deliveries.counts()
-    assert ("DEAD", DeliveryState.DELIVERED) not in counts
+    assert DeliveryState.DELIVERED not in _states(node, "DEAD")
 
 
 def test_a_node_that_is_killed_finishes_its_work_at_the_next_start(hospital: Hospital) -> None:
@@ -276,15 +280,15 @@ def test_the_whole_corridor_and_the_warehouse_run_on_postgresql(
             "an item to wait", lambda: repositories.review_queue().items().items
         )
         repositories.close()
-        node.run("users", "add", "ada", "--role", "expert", "--title", "Expert^Ada")
-        decided = node.run("review", "decide", item.item_id, "--as", "ada", "--confirm")
+        node.ask("users", "add", "ada", "--role", "expert", "--title", "Expert^Ada")
+        decided = node.ask("review", "decide", item.item_id, "--as", "ada", "--confirm")
         assert "Decided." in decided.stdout, decided.stderr
         node.wait_for("the verified report in the PACS", lambda: len(pacs.files()) >= 3)
         counted = node.wait_for(
             "the record to be counted",
             lambda: [
                 line
-                for line in node.run("warehouse", "counts").stdout.splitlines()
+                for line in node.ask("warehouse", "counts").stdout.splitlines()
                 if item.device.device_id in line
             ],
         )
@@ -292,17 +296,19 @@ def test_the_whole_corridor_and_the_warehouse_run_on_postgresql(
         assert list((tmp_path / "node" / "data").glob("*.sqlite")) == []
 
 
-def test_the_index_is_rebuilt_from_the_files(hospital: Hospital) -> None:
-    _send(hospital, _chest())
+def test_the_index_is_rebuilt_from_the_files(node: RunningNode) -> None:
+    node.add_ae(MODALITY, 104, "modality", "--quiet-period", "0")
+    assert dcmsend(node.peer, [_chest()], calling=MODALITY).returncode == 0
     study = dcmread(_chest(), stop_before_pixels=True).StudyInstanceUID
-    hospital.node.settled(study)
-    hospital.node.stop()
-    before = hospital.node.repositories().index.instances(study)
+    node.settled(study)
+    node.stop()
+    before = node.repositories().index.instances(study)
+    assert before
     for name in ("hotbase.sqlite", "hotbase.sqlite-wal", "hotbase.sqlite-shm"):
-        (hospital.node.folder / "data" / name).unlink(missing_ok=True)
-    done = hospital.node.run("doctor", "--rebuild-index")
+        (node.folder / "data" / name).unlink(missing_ok=True)
+    done = node.run("doctor", "--rebuild-index")
     assert done.returncode == 0, done.stderr
-    assert hospital.node.repositories().index.instances(study) == before
+    assert node.repositories().index.instances(study) == before
 
 
 def test_what_is_not_a_chest_radiograph_is_stored_and_not_analysed(
@@ -372,7 +378,7 @@ def test_pixels_decide_where_tags_are_wrong_and_the_disagreement_is_told(
     for path in (hidden, bare, claimed):
         study = dcmread(path, stop_before_pixels=True).StudyInstanceUID
         assert shared_hospital.node.settled(study).state is StudyState.ANALYSED
-        said[path] = shared_hospital.node.run("status", study).stdout
+        said[path] = shared_hospital.node.ask("status", study).stdout
     for path in (hidden, bare):
         assert "Abnormal" in said[path]
         assert "Pneumonia" not in said[path]

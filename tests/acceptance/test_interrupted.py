@@ -37,7 +37,7 @@ def _send_one_and_abort(hospital: Hospital, path: Path) -> Dataset:
 def test_half_a_study_is_reported_as_half_and_the_retry_replaces_it(
     hospital: Hospital, tmp_path: Path
 ) -> None:
-    hospital.node.run("ae", "set", MODALITY, "--patience", "8")
+    hospital.node.ask("ae", "set", MODALITY, "--patience", "8")
     first, second = _two_images(dicom_folder("received") / CHEST, tmp_path)
     study = str(_send_one_and_abort(hospital, first).StudyInstanceUID)
 
@@ -55,7 +55,7 @@ def test_half_a_study_is_reported_as_half_and_the_retry_replaces_it(
     (half,), _ = hospital.wait_for_reports()
     assert "Transfer interrupted: the sender aborted it" in half.to_json()
     # The table folds its columns: words of one sentence stand below each other.
-    assert "interrupted" in hospital.node.run("status").stdout
+    assert "interrupted" in hospital.node.ask("status").stdout
     assert dcmsend(hospital.node.peer, [first, second], calling=MODALITY).returncode == 0
     hospital.node.settled(study, revision=2)
     reports, _ = hospital.wait_for_reports(2)
@@ -63,7 +63,7 @@ def test_half_a_study_is_reported_as_half_and_the_retry_replaces_it(
     assert "Transfer interrupted" not in whole.to_json()
     replaced = whole.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
     assert replaced.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == half.SOPInstanceUID
-    assert "interrupted" not in hospital.node.run("status").stdout
+    assert "interrupted" not in hospital.node.ask("status").stdout
 
 
 def test_a_retry_within_the_patience_leaves_no_trace(

@@ -44,7 +44,7 @@ def test_a_study_waits_for_its_step_and_its_result_is_told_of(
             assert node.settled(study).state is StudyState.ANALYSED
             told = node.wait_for("the RIS to be told", lambda: _of(ear, study))
         finally:
-            node.run("ae", "remove", "RIS")
+            node.ask("ae", "remove", "RIS")
     items = [
         item
         for each in told.dataset.ReferencedSeriesSequence
@@ -54,7 +54,7 @@ def test_a_study_waits_for_its_step_and_its_result_is_told_of(
     stored = {made.SOPInstanceUID for made in (*reports, *overlays)}
     assert {item.ReferencedSOPInstanceUID for item in items} == stored
     assert {item.RetrieveAETitle for item in items} == {"ORTHANC"}
-    shown = node.run("status", study).stdout
+    shown = node.ask("status", study).stdout
     assert f"Performed step {step} by {MODALITY}: completed, exposures 1" in shown
 
 

@@ -43,7 +43,7 @@ def test_a_step_for_a_study_that_only_the_pacs_has_ends_with_its_results_there(
             )
         node.wait_for("all that goes to the PACS", lambda: not node.owes("ORTHANC"))
         held = set(pacs.instances())
-        told = node.run("status", study).stdout
+        told = node.ask("status", study).stdout
     assert manager.state(WANTED) == "COMPLETED"
     step = manager.steps[WANTED]
     (performed,) = step.UnifiedProcedureStepPerformedProcedureSequence

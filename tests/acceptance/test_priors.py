@@ -83,8 +83,8 @@ def test_priors_of_a_patient_come_while_the_study_is_analysed(
     for _, uid in earlier:
         assert repositories.index.study(uid).state is StudyState.PRIOR
         assert repositories.hotbase.jobs(uid) == ()
-    told = node.run("status", study).stdout
+    told = node.ask("status", study).stdout
     assert "Priors: 2 earlier studies of its kind" in told
-    listed = json.loads(node.run("priors", study, "--json").stdout)
+    listed = json.loads(node.ask("priors", study, "--json").stdout)
     assert [each["study_date"] for each in listed] == ["20250105", "20240105"]
     repositories.close()

@@ -44,7 +44,7 @@ def _waiting(hospital: Hospital, count: int) -> tuple[ReviewItem, ...]:
 
 def _signed_in(browser: Browser, hospital: Hospital) -> Page:
     hospital.node.environment["DICOM_NODE_NEW_PASSWORD"] = _PASSWORD
-    added = hospital.node.run(
+    added = hospital.node.ask(
         "users", "add", "ada", "--role", "expert", "--title", "Expert^Ada", "--organization", "Test"
     )
     assert added.returncode == 0, added.stderr
@@ -106,6 +106,6 @@ def test_two_keys_verify_one_result_and_the_next_one_is_rejected(
     # Only the device whose result was confirmed has validated labels to count.
     hospital.node.wait_for(
         "the record to be counted",
-        lambda: first.device.device_id in hospital.node.run("warehouse", "counts").stdout,
+        lambda: first.device.device_id in hospital.node.ask("warehouse", "counts").stdout,
     )
-    assert second.device.device_id not in hospital.node.run("warehouse", "counts").stdout
+    assert second.device.device_id not in hospital.node.ask("warehouse", "counts").stdout

@@ -35,9 +35,9 @@ def _decided(hospital: Hospital, folder: Path, *options: str, by: str) -> tuple[
     repositories.close()
     node.environment["DICOM_NODE_NEW_PASSWORD"] = _PASSWORD
     title = f"Expert^{by.title()}"
-    added = node.run("users", "add", by, "--role", "expert", "--title", title)
+    added = node.ask("users", "add", by, "--role", "expert", "--title", title)
     assert added.returncode == 0, added.stderr
-    decided = node.run("review", "decide", item.item_id, "--as", by, *options)
+    decided = node.ask("review", "decide", item.item_id, "--as", by, *options)
     assert "Decided." in decided.stdout, decided.stderr
     return item.item_id, report
 
@@ -65,7 +65,7 @@ def test_a_confirmed_study_is_verified_in_the_pacs_and_filed_under_its_device(
     assert filed.parent.parent.name == record.device.device_id
     assert dcmread(filed, stop_before_pixels=True).SOPInstanceUID == image.sop_instance_uid
     assert {each.sop_instance_uid for each in record.truths} == {image.sop_instance_uid}
-    assert record.device.device_id in hospital.node.run("warehouse", "counts").stdout
+    assert record.device.device_id in hospital.node.ask("warehouse", "counts").stdout
     repositories.close()
 
 

@@ -49,7 +49,7 @@ def test_a_promoted_triage_model_is_asked_first_and_its_word_is_shown(
     assert dcmsend(node.peer, [source], calling=MODALITY).returncode == 0
     study = str(dcmread(source, stop_before_pixels=True).StudyInstanceUID)
     assert node.settled(study).state is StudyState.ANALYSED
-    said = node.run("status", study).stdout
+    said = node.ask("status", study).stdout
     assert "triage: " in said
     assert "Triage by paper3-triage/1.0.0" in said
     log = node.log.read_text()
@@ -58,4 +58,4 @@ def test_a_promoted_triage_model_is_asked_first_and_its_word_is_shown(
     assert log.index(loaded) < log.index("job inferred")
     (item,) = node.repositories().review_queue().items().items
     assert item.abnormality is not None
-    assert percent(item.abnormality) in node.run("review", "list").stdout
+    assert percent(item.abnormality) in node.ask("review", "list").stdout

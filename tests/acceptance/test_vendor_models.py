@@ -88,7 +88,7 @@ def test_a_program_runs_in_a_worker_and_its_failure_costs_its_study_alone(
     assert node.run("models", "promote", "chest-radiograph", "9.1.0").returncode == 0
     assert dcmsend(node.peer, [source], calling=MODALITY).returncode == 0
     assert node.settled(study, seconds=90).state is StudyState.FAILED
-    said = node.run("status", study).stdout
+    said = node.ask("status", study).stdout
     assert "the program ended with status 1" in " ".join(said.split())
     digest = described_digest(card)
     words = node.folder / "data" / "cache" / f"program-{digest[:32]}" / "last-words.txt"

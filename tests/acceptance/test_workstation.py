@@ -217,7 +217,7 @@ def test_a_report_that_a_workstation_stores_decides_what_it_has_claimed(
     shown = node.wait_for(
         "the node to say what it cannot use",
         lambda: (
-            (said := node.run("review", "show", item.item_id).stdout)
+            (said := node.ask("review", "show", item.item_id).stdout)
             and "does not know" in said
             and said
         ),
@@ -237,12 +237,12 @@ def test_a_report_that_a_workstation_stores_decides_what_it_has_claimed(
     assert workstation.change(uid, "CANCELED") == 0xC300
     node.wait_for(
         "the record to be counted",
-        lambda: item.device.device_id in node.run("warehouse", "counts").stdout,
+        lambda: item.device.device_id in node.ask("warehouse", "counts").stdout,
     )
     record = repositories.warehouse.record(item.item_id)
     assert record.verification is Verification.EXTERNAL
     assert record.verdict_object_uid == report.SOPInstanceUID
     assert {each.source for each in record.truths} == {TruthSource.EXTERNAL}
     assert [each.person_name for each in record.reviewers] == ["Expert^External"]
-    assert "closed the item" in node.run("review", "show", item.item_id).stdout
+    assert "closed the item" in node.ask("review", "show", item.item_id).stdout
     repositories.close()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.process import wait_until
+
 
 @dataclass(slots=True)
 class BreakingDisk:
@@ -28,9 +30,12 @@ class BreakingDisk:
         Nobody may use it meanwhile.
         """
         subprocess.run(["umount", self.folder], check=True)
-        checked = subprocess.run(["e2fsck", "-fy", self.device], check=False, capture_output=True)
-        assert checked.returncode <= _MENDED, checked.stdout
+        # Whoever began meanwhile in mounts of his own, as containers do, holds the device a while.
+        wait_until(self._is_mended, f"{self.device} to be free and mended")
         subprocess.run(["mount", *_OPTIONS, self.device, self.folder], check=True)
+
+    def _is_mended(self) -> bool:
+        return _said("e2fsck", "-fy", self.device).returncode <= _MENDED
 
 
 _OPTIONS = ("-t", "ext4", "-o", "errors=remount-ro")

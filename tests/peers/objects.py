@@ -65,12 +65,17 @@ def announcement(dataset: Dataset, **changes: Any) -> Announcement:
 
 def write_part10(path: Path, dataset: Dataset) -> Path:
     """Write a data set as a Part 10 file in Explicit VR Little Endian."""
+    path.write_bytes(encoded_part10(dataset))
+    return path
+
+
+def encoded_part10(dataset: Dataset) -> bytes:
+    """Return a data set as a Part 10 file in Explicit VR Little Endian."""
     dataset.ensure_file_meta()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
-    path.write_bytes(buffer.getvalue())
-    return path
+    return buffer.getvalue()
 
 
 def dataset_bytes(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -133,6 +134,11 @@ def orthanc(
     }
     command = [executable, program_folder / configuration]
     with running(
-        command, log=server.log, ready=lambda: ready(server), environment=settings, folder=folder
+        command,
+        log=server.log,
+        ready=lambda: ready(server),
+        environment=settings,
+        folder=folder,
+        stop=signal.SIGKILL,  # it takes seconds to end in order, and what it holds ends with it
     ):
         yield server

@@ -65,6 +65,12 @@ def wait_until(condition: Callable[[], bool], what: str, timeout: float = _START
         time.sleep(0.02)
 
 
+def is_busy() -> bool:
+    """Tell whether more runs here than there are cores: how long something takes says nothing."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(workers, os.getloadavg()[0]) > (os.cpu_count() or 1)
+
+
 @contextmanager
 def running(
     command: Sequence[object],
