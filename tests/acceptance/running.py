@@ -131,7 +131,7 @@ class RunningNode:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(timeout=60)
 
-    def wait_for(self, what: str, probe: Callable[[], R], *, seconds: float = 60) -> R:
+    def wait_for(self, what: str, probe: Callable[[], R], *, seconds: float = 120) -> R:
         """Return the first true answer of ``probe``, or fail with the end of the node's log."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -144,7 +144,7 @@ class RunningNode:
         pytest.fail(f"waited in vain for {what}; the node said:\n{tail}")
 
     def settled(
-        self, study_instance_uid: str, *, revision: int = 1, seconds: float = 60
+        self, study_instance_uid: str, *, revision: int = 1, seconds: float = 120
     ) -> StudyRecord:
         """Wait until a study's analysis has ended, and return how."""
         repositories = self.repositories()
