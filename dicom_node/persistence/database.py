@@ -52,6 +52,13 @@ _FULL, _NORMAL = "FULL", "NORMAL"
 # Twenty people at once keep more connections busy than SQLAlchemy's five; one that is beyond those
 # kept is opened anew for each request, which takes longer than what it is for.
 _POOL: Mapping[str, Any] = {"pool_size": 12, "max_overflow": 8}
+# Each connection keeps pages of its own, 2 MiB of them unless told otherwise: dozens fill theirs
+# while a database grows, with pages that the system keeps once for all of them anyway.
+_PAGES_KIB = 256
+_SQLITE = (
+    *("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=30000"),
+    f"cache_size=-{_PAGES_KIB}",
+)
 
 
 def _engine(url: str) -> sa.Engine:
@@ -157,7 +164,7 @@ def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
     # Transactions are begun by _begin_immediate, not by the driver (SQLAlchemy's SQLite notes).
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in (*_SQLITE, "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -167,12 +174,7 @@ def _tune_workflow_store(connection: DBAPIConnection, _entry: ConnectionPoolEntr
     cursor = connection.cursor()
     # A power cut may undo the last notes of what was done, and that is done again then: steps give
     # the same when they are repeated, and salvage begins anew what no note is left of.
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "busy_timeout=30000",
-    ):
+    for pragma in (*_SQLITE, "synchronous=NORMAL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     if sqlite3.sqlite_version_info < (3, 42):
