@@ -50,8 +50,9 @@ def repeatable(engine: sa.Engine) -> sa.Engine:
 _REPEATABLE = "dicom_node_repeatable"
 _FULL, _NORMAL = "FULL", "NORMAL"
 # Twenty people at once keep more connections busy than SQLAlchemy's five; one that is beyond those
-# kept is opened anew for each request, which takes longer than what it is for.
-_POOL: Mapping[str, Any] = {"pool_size": 12, "max_overflow": 8}
+# kept is opened anew for each request, which takes longer than what it is for. The one given back
+# last is taken next: it knows the statements, and those that only a rush needs stay small.
+_POOL: Mapping[str, Any] = {"pool_size": 12, "max_overflow": 8, "pool_use_lifo": True}
 # Each connection keeps pages of its own, 2 MiB of them unless told otherwise: dozens fill theirs
 # while a database grows, with pages that the system keeps once for all of them anyway.
 _PAGES_KIB = 256

@@ -1,4 +1,4 @@
-"""What SQLite keeps in memory of databases that grow: the same for each connection, and little."""
+"""What connections to SQLite keep in memory: little of a database, and only those in use much."""
 
 import _sqlite3
 import ctypes
@@ -46,3 +46,21 @@ def test_connections_do_not_keep_a_grown_database_each(
         grown = used() - before
     engine.dispose()
     assert grown < _CONNECTIONS * 0.5 * _MIB, f"{grown / _MIB:.1f} MiB"
+
+
+@pytest.mark.parametrize("make", [make_engine, make_workflow_engine])
+def test_the_connection_that_was_given_back_last_is_taken_next(
+    tmp_path: Path, make: Callable[[str], sa.Engine | None]
+) -> None:
+    """Each keeps the statements that it has met: taken in turns, all of a dozen would keep all."""
+    engine = make(f"sqlite:///{tmp_path}/few.sqlite")
+    assert engine is not None
+    with ExitStack() as stack:  # a rush opens several
+        for _ in range(6):
+            stack.enter_context(engine.connect())
+    taken = set()
+    for _ in range(12):
+        with engine.connect() as connection:
+            taken.add(id(connection.connection.dbapi_connection))
+    engine.dispose()
+    assert len(taken) == 1
