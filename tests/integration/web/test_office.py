@@ -25,6 +25,7 @@ from tests.unit.web.test_permissions import NoUploads
 pytestmark = pytest.mark.peer
 _PATIENCE = 60_000
 _DESK = {"width": 1440, "height": 900}
+_TABLET = {"width": 768, "height": 1024}
 _PHONE = {"width": 390, "height": 844}
 # Words of usual length in rows that go on in the next line: a column without room has one letter a
 # line, and is no wider than its page. Addresses and UIDs may be broken.
@@ -45,6 +46,15 @@ _BROKEN_WORDS = """() => {
   }
   return found
 }"""
+# What is pressed is 24 pixels high and wide at least; links within a sentence may be less.
+_TOO_SMALL = """() => [...document.querySelectorAll(
+    'a, button, select, input:not([type=checkbox])')]
+  .filter((each) => {
+    const { width, height } = each.getBoundingClientRect()
+    const isInline = each.tagName === 'A' && getComputedStyle(each).display === 'inline'
+    return width && height && !isInline && Math.min(width, height) < 24
+  })
+  .map((each) => each.outerHTML.slice(0, 80))"""
 PAGES = {
     "overview": "/overview",
     "studies": "/studies",
@@ -121,18 +131,19 @@ def _keep(page: Page, name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_is_accessible_by_day_and_night_and_fits_desk_and_phone(
+def test_every_page_is_accessible_by_day_and_night_and_fits_desk_tablet_and_phone(
     desk: Page, name: str, tmp_path: Path
 ) -> None:
     refused: list[str] = []
     desk.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
-    for scheme, size in (("dark", _DESK), ("light", _DESK), ("light", _PHONE)):
+    for scheme, size in (("dark", _TABLET), ("light", _DESK), ("light", _PHONE)):
         desk.emulate_media(color_scheme=scheme)
         desk.set_viewport_size(size)
         desk.goto(PAGES[name], wait_until="load")
         _keep(desk, f"{name}-{scheme}-{size['width']}", tmp_path)
         width = desk.evaluate("document.documentElement.scrollWidth")
         assert width <= size["width"], "nothing scrolls sideways"
+        assert desk.evaluate(_TOO_SMALL) == [], "a finger finds it (WCAG 2.2, 2.5.8)"
         found = Axe().run(desk)
         assert found.violations_count == 0, found.generate_report()
     assert refused == []
