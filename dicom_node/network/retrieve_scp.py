@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -113,9 +112,8 @@ class RetrieveScp:
         try:
             found = self._found(message, context)
             studies.update(each.study_instance_uid for each in found)
-            paths = [each.path for each in found]
-            progress.remaining = len(paths)
-            answers.follow(self._operations(paths, message, association), progress)
+            progress.remaining = len(found)
+            answers.follow(self._operations(found, message, association), progress)
         except RetrievalRefusedError as error:
             answers.end(progress, error.status, str(error))
         except UnusableQueryError as error:
@@ -175,12 +173,15 @@ class RetrieveScp:
         return found
 
     def _operations(
-        self, paths: Sequence[Path], message: Request, association: ReceivingAssociation
+        self,
+        objects: Sequence[ArchivedObject],
+        message: Request,
+        association: ReceivingAssociation,
     ) -> Iterator[Suboperation]:
         message_id = int(message.MessageID or 0)
         if not isinstance(message, C_MOVE):
             priority = int(message.Priority or 0)
-            return returned(paths, association, message_id=message_id, priority=priority)
+            return returned(objects, association, message_id=message_id, priority=priority)
         source = self._source()
         title = str(message.MoveDestination or "").strip()
         if title == self._ae_title or source.is_node(title):
@@ -193,7 +194,7 @@ class RetrieveScp:
                 DESTINATION_UNKNOWN, "the move destination is not administered"
             )
         return moved(
-            paths,
+            objects,
             destination,
             calling_ae=self._ae_title,
             timeouts=source.timeouts,

@@ -21,6 +21,7 @@ from dicom_node.network.associations import Destination, ScuTimeouts, open_assoc
 from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.status import is_success, is_warning
 from dicom_node.network.storage_scu import proposed_syntaxes
+from dicom_node.query.catalogue import ArchivedObject
 
 _MOST_CONTEXTS = 128
 _UNREADABLE = (
@@ -128,7 +129,7 @@ def encoded(dataset: Dataset, syntax: UID) -> bytes:
 
 
 def moved(
-    paths: Sequence[Path],
+    objects: Sequence[ArchivedObject],
     destination: Destination,
     *,
     calling_ae: str,
@@ -143,10 +144,10 @@ def moved(
         The destination cannot be reached, or does not let the node in.
     """
     files = []
-    for path in paths:
-        each = ArchivedFile.read(path)
+    for archived in objects:
+        each = ArchivedFile.read(archived.path)
         if each is None:
-            yield Suboperation(sop_instance_uid="", status=None)
+            yield Suboperation(sop_instance_uid=archived.sop_instance_uid, status=None)
         else:
             files.append(each)
     for batch in _batches(files):
@@ -197,14 +198,18 @@ def _batches(files: Iterable[ArchivedFile]) -> Iterator[list[ArchivedFile]]:
 
 
 def returned(
-    paths: Sequence[Path], association: ReceivingAssociation, *, message_id: int, priority: int
+    objects: Sequence[ArchivedObject],
+    association: ReceivingAssociation,
+    *,
+    message_id: int,
+    priority: int,
 ) -> Iterator[Suboperation]:
     """Send objects back over the association that asked for them, and yield what became of each."""
     sending = _by_pair(context for context in association.accepted_contexts if context.as_scu)
-    for number, path in enumerate(paths, start=1):
-        each = ArchivedFile.read(path)
+    for number, archived in enumerate(objects, start=1):
+        each = ArchivedFile.read(archived.path)
         if each is None:
-            yield Suboperation(sop_instance_uid="", status=None)
+            yield Suboperation(sop_instance_uid=archived.sop_instance_uid, status=None)
             continue
         usable = next((pair for pair in each.proposals() if pair in sending), None)
         if usable is None:

@@ -392,6 +392,39 @@ def test_a_receiver_that_takes_them_in_no_syntax_fails_them_all(hospital: Hospit
     assert len(failed.FailedSOPInstanceUIDList) == 2 * PER_SERIES
 
 
+@pytest.mark.parametrize("way", ["C-MOVE", "C-GET"])
+def test_what_cannot_be_read_is_named_among_what_failed(tmp_path: Path, way: str) -> None:
+    with running_hospital(tmp_path) as hospital, answering_scp(ae_title="PACS") as scp:
+        entity = an_entity("PACS", port=scp.peer.port)
+        hospital.repositories.ae_titles.put(entity, actor="t", at=EPOCH)
+        gone, *others = hospital.repositories.index.instances(f"{ROOT}.1")
+        hospital.repositories.received.path(gone).unlink()
+        association = AE(ae_title=READER).associate(
+            hospital.peer.host,
+            hospital.peer.port,
+            [
+                build_context(StudyRootQueryRetrieveInformationModelMove),
+                build_context(StudyRootQueryRetrieveInformationModelGet),
+                build_context(ComputedRadiographyImageStorage),
+            ],
+            ae_title=hospital.peer.ae_title,
+            ext_neg=[build_role(ComputedRadiographyImageStorage, scp_role=True)],
+            evt_handlers=[(evt.EVT_C_STORE, lambda _event: 0x0000)],
+        )
+        identifier = a_query("STUDY", StudyInstanceUID=f"{ROOT}.1")
+        answers = (
+            association.send_c_move(identifier, "PACS", StudyRootQueryRetrieveInformationModelMove)
+            if way == "C-MOVE"
+            else association.send_c_get(identifier, StudyRootQueryRetrieveInformationModelGet)
+        )
+        *_, (last, failed) = answers
+        association.release()
+    assert last.Status == 0xB000
+    assert last.NumberOfCompletedSuboperations == len(others)
+    assert failed is not None
+    assert failed.FailedSOPInstanceUIDList == gone.sop_instance_uid
+
+
 def test_a_move_can_be_canceled(hospital: Hospital) -> None:
     move, message_id = StudyRootQueryRetrieveInformationModelMove, 7
     with answering_scp(ae_title="SLOW", pause=0.3) as scp:
