@@ -7,7 +7,7 @@ SERVING := $(VENV)/.serving
 TESTING := $(VENV)/.testing
 TOOLS   := build/tools
 SUPPLY  := cyclonedx-bom==7.5.0 pip-audit==2.10.1
-# Processes of pytest: tests with peers wait half of their time, so that more of them than cores pay.
+# Processes of pytest, also on two cores: while tests wait for peers, others work.
 WORKERS := 4
 
 CODE := dicom_node ai_engine sr_templates tests bench scripts
