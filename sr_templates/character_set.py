@@ -26,6 +26,11 @@ _ALONE = ("ISO_IR 192", "GB18030", "GBK")
 _C1 = re.compile(b"[\x80-\x9f]")
 _C1_TEXT = re.compile("[\x80-\x9f]")
 _ESCAPE = b"\x1b"
+# What Chinese, Japanese and Korean is in UTF-8, and two-byte sets are by chance once in thousands.
+_THREE_BYTES = re.compile(b"[\xe0-\xef][\x80-\xbf]{2}")
+_WORD = re.compile(b"[A-Za-z\x80-\xff]+")
+# In names and descriptions of Latin letters, those with accents are the fewer ones.
+_LONG_WORD, _MOSTLY = 4, 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +39,14 @@ class CharacterSet:
 
     ``terms`` is empty for the default repertoire. ``is_stated`` is false where the source names no
     character set or one that does not exist: its bytes are then read as Latin 1, as most PACS do.
-    ``is_corrected`` says that the source's own bytes are not in the set that it states.
+    ``is_corrected`` says that the source's own bytes are not in the set that it states;
+    ``is_doubted`` that nothing says which set they are in: they are read as stated, or as Latin 1.
     """
 
     terms: tuple[str, ...]
     is_stated: bool
     is_corrected: bool = False
+    is_doubted: bool = False
 
     @classmethod
     def of(cls, source: Dataset) -> "CharacterSet":
@@ -77,6 +84,9 @@ class CharacterSet:
         )
 
 
+_IN_UNICODE = CharacterSet(terms=UNICODE, is_stated=True, is_corrected=True)
+
+
 def readable_character_sets() -> tuple[str, ...]:
     """Return the Defined Terms of Specific Character Set that are understood in sources."""
     return tuple(sorted(term for term in python_encoding if term.startswith("ISO")))
@@ -105,24 +115,58 @@ def declare(dataset: Dataset, source_set: CharacterSet) -> None:
 
 def _as_written(stated: CharacterSet, texts: tuple[bytes, ...]) -> CharacterSet:
     """Correct a character set by the source's own texts, as far as they have only one reading."""
-    unicode = CharacterSet(terms=UNICODE, is_stated=True, is_corrected=True)
-    if len(stated.terms) > 1 and set(stated.terms) & set(_ALONE):
-        one_of_them = sorted({*stated.terms} & {*_ALONE}, key=_ALONE.index)
-        readable = (term for term in one_of_them if _all_decode(texts, python_encoding[term]))
-        return CharacterSet(
-            terms=(next(readable, one_of_them[0]),), is_stated=True, is_corrected=True
-        )
-    if not texts or any(term in _ALONE for term in stated.terms):
+    if set(stated.terms) & set(_ALONE):
+        return _standing_alone(stated, texts)
+    if not texts:
         return stated
     if any(_ESCAPE in text for text in texts):
-        return stated
+        return replace(stated, is_doubted=not _are_escapes_readable(stated, texts))
     outside = any(_C1.search(text) for text in texts)
     is_latin = not stated.is_stated or stated.terms == LATIN_1
     # Pairs of letters of another set may by chance look like UTF-8; bytes of no letter do not.
     if (is_latin or outside) and _all_decode(texts, "utf-8"):
-        return unicode
+        return _IN_UNICODE
     is_single_byte = len(stated.terms) < 2 and stated.terms != ("ISO_IR 13",)
-    return replace(stated, is_corrected=True) if outside and is_single_byte else stated
+    is_foreign = is_latin and any(map(_is_unlike_latin, texts))
+    return replace(
+        stated,
+        is_corrected=outside and is_single_byte,
+        is_doubted=not stated.is_stated or is_foreign,
+    )
+
+
+def _standing_alone(stated: CharacterSet, texts: tuple[bytes, ...]) -> CharacterSet:
+    """One of the sets that have no code extensions: of several the one that texts are in."""
+    named = sorted({*stated.terms} & {*_ALONE}, key=_ALONE.index)
+    if len(stated.terms) > 1:
+        readable = (term for term in named if _all_decode(texts, python_encoding[term]))
+        terms = (next(readable, named[0]),)
+        return CharacterSet(terms=terms, is_stated=True, is_corrected=True)
+    is_unicode = stated.terms != UNICODE and any(map(_THREE_BYTES.search, texts))
+    if is_unicode and _all_decode(texts, "utf-8"):
+        return _IN_UNICODE
+    return replace(stated, is_doubted=not _all_decode(texts, python_encoding[named[0]]))
+
+
+def _are_escapes_readable(stated: CharacterSet, texts: Iterable[bytes]) -> bool:
+    """Whether code extensions are stated, and all that texts switch to is what they have."""
+    encodings = [python_encoding[term] for term in stated.terms]
+    if len(encodings) < 2:
+        return False
+    try:
+        read = [decode_bytes(text, encodings, _TEXT_DELIMITERS) for text in texts if text]
+    except (LookupError, UnicodeError):
+        return False
+    return not any("\ufffd" in text or "\x1b" in text for text in read)
+
+
+def _is_unlike_latin(text: bytes) -> bool:
+    """Whether a word has more letters of the upper half than any that is written in Latin 1."""
+    words = _WORD.findall(text)
+    return any(
+        len(word) >= _LONG_WORD and sum(byte > 0x7F for byte in word) > _MOSTLY * len(word)
+        for word in words
+    )
 
 
 def _all_decode(texts: Iterable[bytes], encoding: str) -> bool:
@@ -135,12 +179,13 @@ def _all_decode(texts: Iterable[bytes], encoding: str) -> bool:
 
 
 def _texts_beyond_ascii(source: Dataset) -> Iterator[bytes]:
-    """Yield the text elements that hold more than ASCII, undecoded; sequences are left alone."""
+    """Yield the texts that are more than ASCII, or switch to more, undecoded; none of sequences."""
     for tag in source.keys():  # noqa: SIM118 - a Dataset iterates over decoded elements
         element: object = source.get_item(tag)
         if not isinstance(element, RawDataElement) or not isinstance(element.value, bytes):
             continue
-        if not element.value.isascii() and _is_text(element):
+        is_plain = element.value.isascii() and _ESCAPE not in element.value
+        if not is_plain and _is_text(element):
             yield element.value
 
 

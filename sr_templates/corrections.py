@@ -58,6 +58,11 @@ def corrections(source: Dataset) -> Iterator[str]:
             "The images state another character set than their text is written in: it was read by "
             "its bytes, and names may be spelt wrongly."
         )
+    if attributes.character_set.is_doubted:
+        yield (
+            "The images do not say in which character set their text is written, or not rightly: "
+            "names may be spelt wrongly."
+        )
 
 
 def representations(read: Iterable[int], emptied: Iterable[int]) -> Iterator[str]:

@@ -6,7 +6,9 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from sr_templates.corrections import corrections
 from sr_templates.measurement_report import build_measurement_report
+from tests.unit.ai_engine.odd_images import put
 from tests.unit.sr_templates.builders import a_context, a_model, a_prediction, raw_source
 
 JAPANESE = "Yamada^Tarou=山田^太郎=やまだ^たろう"
@@ -76,3 +78,69 @@ def test_text_of_the_model_that_the_study_cannot_write_takes_the_report_to_unico
     assert report.SpecificCharacterSet == "ISO_IR 192"
     assert str(report.PatientName) == "Люкceмбypг"
     assert "Röntgen" in report.SeriesDescription
+
+
+DOUBT = "The images do not say in which character set their text is written"
+
+
+# pydicom warns of what it cannot decode.
+@pytest.mark.filterwarnings("ignore:Failed to decode byte string:UserWarning")
+@pytest.mark.parametrize(
+    ("terms", "written"),
+    [
+        (None, "张伟^明".encode("gbk")),
+        (None, "山田^太郎".encode("shift_jis")),
+        (None, "김^철수".encode("euc-kr")),
+        (None, "Müller^Jörg".encode("latin-1")),
+        ("ISO_IR 999", "Müller^Jörg".encode("latin-1")),
+        ("ISO_IR 100", "Иванов^Пётр".encode("koi8-r")),
+        ("ISO_IR 100", "Иванов^Пётр".encode("cp1251")),
+        ("ISO_IR 100", "张伟明^张伟明".encode("gbk")),
+        ("ISO_IR 100", b"Yamada^Tarou=\x1b$B;3ED\x1b(B"),
+        ("\\ISO 2022 IR 87", b"Yamada^Tarou=\x1b$B;3E"),
+        ("ISO_IR 192", "Müller^Jörg".encode("latin-1")),
+        ("GB18030", b"Zhang=\xd5\xff\xff"),
+    ],
+)
+def test_a_name_in_an_unknown_character_set_is_said_to_be_doubtful(
+    terms: str | None, written: bytes
+) -> None:
+    source = raw_source("latin-1", PatientName="")
+    put("PatientName", written)(source)
+    if terms is not None:
+        put("SpecificCharacterSet", terms)(source)
+    assert DOUBT in " ".join(corrections(source))
+    report_of(source)
+
+
+@pytest.mark.parametrize(
+    ("terms", "written"),
+    [
+        ("ISO_IR 100", "Müller^Jörg".encode("latin-1")),
+        ("ISO_IR 100", "Øæe^Åse".encode("latin-1")),
+        ("ISO_IR 101", "Łukasz^Żółć".encode("iso8859-2")),
+        ("ISO_IR 144", "Иванов^Пётр".encode("iso8859-5")),
+        ("GB18030", "联通^张伟".encode("gb18030")),
+        ("\\ISO 2022 IR 87", "Yamada^Tarou=山田^太郎".encode("iso2022_jp")),
+        ("ISO_IR 192", "张伟^Müller".encode()),
+        (None, b"Doe^Jane"),
+    ],
+)
+def test_a_name_in_the_character_set_that_is_stated_is_not_doubted(
+    terms: str | None, written: bytes
+) -> None:
+    source = raw_source("latin-1", PatientName="")
+    put("PatientName", written)(source)
+    if terms is not None:
+        put("SpecificCharacterSet", terms)(source)
+    assert "character set" not in " ".join(corrections(source))
+
+
+def test_a_chinese_name_in_utf_8_that_is_stated_as_gb18030_keeps_its_letters() -> None:
+    source = raw_source("latin-1", PatientName="")
+    put("PatientName", "Zhang=张伟^明".encode())(source)
+    put("SpecificCharacterSet", "GB18030")(source)
+    report = report_of(source)
+    assert str(report.PatientName) == "Zhang=张伟^明"
+    assert report.SpecificCharacterSet == "ISO_IR 192"
+    assert "another character set" in " ".join(corrections(source))
