@@ -48,11 +48,8 @@ class OpenVinoBackend:
         # Beside one another only where threads are counted: else one inference has all cores.
         is_plain = threads is None or self.precision is not Precision.F32
         apart = None if is_plain else branches_of(openvino.Core().read_model(str(model)))
-        self._network = (
-            Compiled(openvino.Core().read_model(str(model)), settings)
-            if apart is None
-            else BesideOneAnother(apart, settings)
-        )
+        whole = Compiled(openvino.Core().read_model(str(model)), settings)
+        self._network = whole if apart is None else BesideOneAnother(whole, apart, settings)
         # The first look at a tensor's data sets up state of OpenVINO's binding. Two threads that do
         # it at once wait for each other for ever, one with the binding's lock and one with
         # Python's: so it is done here, before studies are analysed side by side.

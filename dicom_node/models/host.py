@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ai_engine.ct.display import shown_range
 from ai_engine.errors import ImageRefusedError
+from ai_engine.inference.haste import in_haste
 from ai_engine.kinds.deciding import Calibration
 from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.kind import Reads
@@ -187,7 +188,9 @@ class ModelHost:
         card = self._cards.card(model)
         if kind_of(card).reads is Reads.RADIOGRAPHS:
             sight = self._sight(model, card, (instance,), calibrations)
-            self._seen.keep(sight, self._radiographs.predict(model, (instance,), calibrations))
+            with in_haste():  # nobody else waits for a worker
+                found = self._radiographs.predict(model, (instance,), calibrations)
+            self._seen.keep(sight, found)
 
     def _sight(
         self,

@@ -14,6 +14,7 @@ import pytest
 from ai_engine.errors import BackendError, ModelFolderError
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.explain import class_activation, gradient_activation, head_kernel, heat_map
+from ai_engine.inference.haste import in_haste
 from ai_engine.inference.keras_process import run_on_openvino_keras
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.inference.openvino_branches import branches_of
@@ -203,7 +204,8 @@ def test_the_shipped_looks_say_beside_one_another_what_they_say_together(cache: 
     """A worker's inference is compared with that of the whole network, in every place."""
     card = ModelRegistry().active(read_active_versions(CONFIG / "models.toml"), CHEST_MODEL)
     values = np.random.default_rng(3).standard_normal((1, 384, 384, 2)).astype(np.float32)
-    apart = OpenVinoBackend.load(card, cache=cache, threads=1).predict(values)
+    with in_haste():
+        apart = OpenVinoBackend.load(card, cache=cache, threads=1).predict(values)
     whole = OpenVinoBackend.load(card, cache=cache).predict(values)
     np.testing.assert_allclose(apart.probabilities, whole.probabilities, rtol=0, atol=1e-6)
     np.testing.assert_allclose(apart.features, whole.features, rtol=1e-4, atol=1e-5)
