@@ -60,7 +60,7 @@ class BesideOneAnother:
     """Compiled looks that run at the same time in haste; the whole network otherwise.
 
     Safe to call from several threads. In a burst the parts cost a tenth more than the whole, which
-    is therefore kept beside them: 40 MB for the chest model.
+    is therefore kept beside them, with its weights once more.
     """
 
     def __init__(self, whole: Compiled, branches: Branches, settings: Settings) -> None:

@@ -70,7 +70,7 @@ def threads_of_worker(workers: int) -> int | None:
     """Return a worker's share of the processors, in threads; None for all, where there is no other.
 
     Workers that each took all of them would wait for one another: threads of one inference spin
-    while they do, for 60 ms of processor a radiograph with two workers on two cores.
+    while they do, for 30 ms of processor a radiograph with two workers on two cores.
     """
     if workers < 1:
         return None
