@@ -22,6 +22,7 @@ from ai_engine.kinds.classifier.classes import Called, called_images, class_metr
 from ai_engine.kinds.guarding import OVERRULING
 from ai_engine.library.card import UNGUARDED, Label, Metric, ModelCard, write_card
 from ai_engine.library.labels import NO_CLASS, reported_label
+from ai_engine.library.names import UNFINISHED
 from ai_engine.library.trunks import trunk_tensors
 from ai_engine.models.catalogue import build
 from ai_engine.training.image_batches import label_targets, plain_view, sample_of, usable_items
@@ -36,8 +37,8 @@ RIGHT = 0.99
 """The part of the answers on validation images that has to be right: the threshold is the lowest
 with which it is, not below `OVERRULING`, for an answer may keep an image from its model."""
 
-TRUNK_FOLDER = "trunk"
-"""Folder of a run where the network that its features come from is kept."""
+TRUNK_FOLDER = f"trunk{UNFINISHED}"
+"""Folder of a run where the network that its features come from is kept: its head is none yet."""
 
 _BATCH = 16
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from ai_engine.datasets.layouts import read_dataset
+from ai_engine.errors import ModelFolderError
+from ai_engine.importing.folder import install_model
 from ai_engine.inference.openvino_backend import OpenVinoBackend
 from ai_engine.inference.shared_trunk import HeadBackend, RememberingBackend, share_trunk
 from ai_engine.inference.views import model_view
@@ -64,6 +66,12 @@ def test_a_head_is_fitted_published_evaluated_and_served(tmp_path: Path) -> None
     card = publish(trainer, out=tmp_path / "run", version="0.1.0", command="")
     assert card.exclusive
     assert card.weights_path.stat().st_size < 20_000  # the trunk is not in it
+    cards = sorted((tmp_path / "run").rglob("card.toml"))
+    assert len(cards) == 2
+    for each in cards:  # one is of the trunk, whose head nobody has fitted
+        if each.parent != card.folder:
+            with pytest.raises(ModelFolderError, match="training was stopped"):
+                install_model(each.parent, tmp_path / "models")
 
     backend = OpenVinoBackend.load(card, cache=tmp_path / "cache")
     loading = Loading(card=card, cache=tmp_path / "cache")
