@@ -94,6 +94,7 @@ def candidate_of(
         weights_file=WEIGHTS_FILE,
         weights_digest=digest,
         metrics=(),
+        figures_of="",
     )
     write_card(tuned)
     return tuned
