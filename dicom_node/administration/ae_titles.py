@@ -19,8 +19,9 @@ _IPV4, _ANY_PORT = 4, 9
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AE_TITLE_ENTRY: TypeAdapter[ApplicationEntity] = TypeAdapter(ApplicationEntity)
 _LONGEST = {"host": 255, "description": 255}
-# Labels of at most 63 characters (RFC 1035 2.3.4), of any alphabet; a name may end with a dot.
-_HOST_NAME = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
+# As a name is looked up: labels of at most 63 characters (RFC 1035 2.3.4); it may end with a dot.
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+_LOCAL = "localhost"
 
 
 class AeTitleBook(Protocol):
@@ -89,6 +90,8 @@ class OwnAddress:
     def _listens_at(self, host: str) -> bool:
         """Whether the node, and no other one of this machine, listens at one of its addresses."""
         own, other = _address(self.host), _address(host)
+        if own is not None and host.lower().rstrip(".") == _LOCAL:
+            return own.is_loopback or own.is_unspecified
         if own is None or other is None:  # a name: of which address is not asked
             return True
         return own == other or own.is_unspecified or other.is_unspecified
@@ -96,7 +99,7 @@ class OwnAddress:
 
 def _is_here(host: str) -> bool:
     """Whether a host is this one: by its name, or by any of its addresses."""
-    if host.rstrip(".") in ("localhost", socket.gethostname().lower()):
+    if host.rstrip(".") in (_LOCAL, socket.gethostname().lower()):
         return True
     address = _address(host)
     if address is None:  # a name: nobody waits for a name server here
@@ -113,6 +116,15 @@ def _address(host: str) -> _Address | None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
     return address
+
+
+def _is_host_name(text: str) -> bool:
+    """Whether a text can be looked up as a name: of any alphabet, as it is encoded for that."""
+    try:
+        encoded = text.encode("idna").decode("ascii")
+    except UnicodeError:  # an empty label, or one that is too long when it is encoded
+        return False
+    return _HOST_NAME.fullmatch(encoded) is not None
 
 
 def _is_own(address: _Address) -> bool:
@@ -276,7 +288,7 @@ class AeTitles:
             if len(getattr(entity, name)) > longest
         }
         host = entity.host.strip()
-        if host and "host" not in wrong and not (_HOST_NAME.fullmatch(host) or _address(host)):
+        if host and "host" not in wrong and not (_is_host_name(host) or _address(host)):
             wrong["host"] = (
                 "this is no host name and no IP address: write pacs.example.org, 10.0.0.5 or "
                 "fd00::5."

@@ -1,5 +1,6 @@
 """Reads administered entries from what people and programs have written, field by field."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -23,8 +24,13 @@ _WORDS = {
     "unexpected_keyword_argument": "there is no such field.",
 }
 
-_UNPRINTED = "there is a character in this that cannot be seen: write it anew."
+UNSEEN = "there is a character in this that cannot be seen: write it anew."
 _LINES = "\t\n\r"
+# Control characters, and halves of pairs (surrogates), which no database takes.
+_CONTROLS = frozenset({"Cc", "Cs"})
+# What turns the order of others around (UAX #9), and what has no width and joins nothing.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_EMPTY = frozenset("\u200b\u2060\ufeff")
 
 
 def read_entry(adapter: TypeAdapter[T], values: Mapping[str, Any], subject: str) -> T:
@@ -35,7 +41,7 @@ def read_entry(adapter: TypeAdapter[T], values: Mapping[str, Any], subject: str)
     InvalidFieldsError
         When fields cannot be used; it says of each why.
     """
-    if wrong := {name: _UNPRINTED for name, value in values.items() if _has_controls(value)}:
+    if wrong := {name: UNSEEN for name, value in values.items() if _is_unseen(value)}:
         raise InvalidFieldsError(subject, wrong)
     try:
         return adapter.validate_python(values, extra="forbid")
@@ -61,15 +67,24 @@ def field_words(errors: Sequence[ErrorDetails]) -> dict[str, str]:
     return found
 
 
-def _has_controls(value: Any) -> bool:
-    """Whether a text, or one of a list of texts, has control characters but for ends of lines."""
-    texts = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+def has_unseen(text: str, *, lines: bool = True) -> bool:
+    """Whether a text has characters that nobody sees, or that hide how it is written.
+
+    Joiners of letters and of pictures, wide spaces and unbreakable ones are none: many write them.
+    ``lines``: it may have several.
+    """
+    allowed = _LINES if lines else ""
     return any(
-        (each < " " or "\x7f" <= each <= "\x9f") and each not in _LINES
-        for text in texts
-        if isinstance(text, str)
+        each in _TURNING
+        or each in _EMPTY
+        or (unicodedata.category(each) in _CONTROLS and each not in allowed)
         for each in text
     )
+
+
+def _is_unseen(value: Any) -> bool:
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+    return any(has_unseen(text) for text in texts if isinstance(text, str))
 
 
 def _words(error: ErrorDetails) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ai_engine.library.card import ModelCard
+from dicom_node.administration.entries import UNSEEN, has_unseen
 from dicom_node.administration.studies import Trail
 from dicom_node.domain.observation import Suspension
 from dicom_node.errors import ConflictError, InvalidFieldsError
@@ -203,12 +204,12 @@ class Suspensions:
             When no device is named, or no reason given.
         """
         wrong = {}
-        if not device_id.strip() or not device_id.isprintable():
+        if not device_id.strip() or has_unseen(device_id, lines=False):
             wrong["device"] = "name a device."
         if not 1 <= len(reason.strip()) <= _LONGEST_REASON:
             wrong["reason"] = f"give a reason of at most {_LONGEST_REASON} characters."
-        elif not reason.isprintable():
-            wrong["reason"] = "there is a character in this that cannot be seen: write it anew."
+        elif has_unseen(reason):
+            wrong["reason"] = UNSEEN
         if wrong:
             raise InvalidFieldsError(f"the suspension of {model}", wrong)
         self._book.suspend(

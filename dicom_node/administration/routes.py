@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from dicom_node.administration.entries import read_entry
+from dicom_node.administration.entries import UNSEEN, has_unseen, read_entry
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import Route, RouteSet, Verdict
 from dicom_node.domain.route_matching import doubtful_instances, matching_routes
@@ -125,8 +125,8 @@ class Routes:
         wrong = {}
         if not 1 <= len(route.name.strip()) <= _LONGEST_NAME:
             wrong["name"] = f"give a name of at most {_LONGEST_NAME} characters."
-        elif not route.name.isprintable():
-            wrong["name"] = "there is a character in this that cannot be seen: write it anew."
+        elif has_unseen(route.name, lines=False):
+            wrong["name"] = UNSEEN
         if unknown := [title for title in route.destinations if not self._is_peer(title)]:
             wrong["destinations"] = f"{', '.join(unknown)} is not administered: add it first."
         elif here := [title for title in route.destinations if self._is_node(title)]:

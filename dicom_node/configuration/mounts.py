@@ -14,7 +14,8 @@ def require_mounted(settings: NodeSettings) -> None:
     ConfigurationError
         None is.
     """
-    if settings.data_mount and not os.path.ismount(settings.data_mount):
+    # What a link names may be a mount point, and a link itself never is.
+    if settings.data_mount and not os.path.ismount(os.path.realpath(settings.data_mount)):
         raise ConfigurationError(
             f"no disk is mounted at {settings.data_mount} (data_mount): mount it, or the node "
             "would begin as a new one in the empty folder below."

@@ -13,7 +13,6 @@ from dicom_node.audit.events import application
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.host import Role
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.errors import ConflictError
 from dicom_node.instruments import Instruments
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
@@ -285,12 +284,11 @@ class Node:
         # Before anything is indexed: it is the newest row that says how far back to look.
         missed = self._repositories.stored_since_last_index()
         self._listening.start()
+        self._join_others()
         self._auditing.start()
         self._auditing.record(
             application(started=True, by=getpass.getuser(), at=utc_now(), version=__version__)
         )
-        self._cluster.start()
-        self._require_one_archive()
         (self._work or self._workflows).start()
         try:
             if self._work:
@@ -319,13 +317,15 @@ class Node:
             self.web_port,
         )
 
-    def _require_one_archive(self) -> None:
-        """Look again, now that the others see this host, too: both may have just started."""
+    def _join_others(self) -> None:
+        """Give signs of life, and look again whether all have one archive: both may just start."""
         try:
+            self._cluster.start()
             require_one_archive(self._settings)
-        except ConflictError:
+        except BaseException:
             self._cluster.stop()
             self._listening.stop()
+            self._repositories.close()
             self._listening.leave()
             raise
 

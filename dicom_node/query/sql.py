@@ -17,7 +17,8 @@ from dicom_node.query.moments import dates, times
 
 Condition = sa.ColumnElement[bool]
 _LARGEST = 2**63 - 1
-_DAY = timedelta(days=1)
+# Between the zones of -1459 and +1459, the farthest that are written, lie less than two days.
+_ZONES_APART = timedelta(days=2)
 _HOUR = 3_600_000_000  # microseconds, as times are counted
 # Values that JSON holds as integers.
 _WHOLE_NUMBERS = frozenset({"IS", "SL", "SS", "UL", "US"})
@@ -75,7 +76,7 @@ def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition:
 
 
 def combined_condition(key: CombinedKey, column: sa.ColumnElement[Any]) -> Condition:
-    """Return what a combined date and time says of the day alone; a zone may move it by one."""
+    """Return what a combined date and time says of the day alone; zones may move it."""
     return _between(column, *_days(key))
 
 
@@ -172,7 +173,7 @@ def _means(value: str, vr: str, first: sa.ColumnElement[Any], dialect: str) -> C
     if dialect == "sqlite":
         return _number(value, first)
     whole = number(value)
-    is_whole = whole is not None and whole == whole.to_integral_value() and abs(whole) <= _LARGEST
+    is_whole = whole is not None and whole == whole.to_integral_value()
     return first == str(int(whole)) if whole is not None and is_whole else sa.false()
 
 
@@ -188,8 +189,7 @@ def _says_otherwise(
         is_plain = sa.func.typeof(first) == "integer"
     else:
         is_plain = first.regexp_match("^(0|-?[1-9][0-9]*)$")
-    second = _nth_value(text, f"{key.tag:08X}", 1, dialect)
-    return sa.or_(~is_plain, second.is_not(None))
+    return sa.or_(~is_plain, _has_second(text, f"{key.tag:08X}", dialect))
 
 
 def _is_day(first: sa.ColumnElement[Any], dialect: str) -> Condition:
@@ -203,15 +203,17 @@ def _matches(first: sa.ColumnElement[Any], glob: str, regex: str, dialect: str) 
 
 
 def _first_value(text: sa.ColumnElement[Any], tag: str, dialect: str) -> sa.ColumnElement[Any]:
-    return _nth_value(text, tag, 0, dialect)
-
-
-def _nth_value(
-    text: sa.ColumnElement[Any], tag: str, number: int, dialect: str
-) -> sa.ColumnElement[Any]:
     if dialect == "sqlite":
-        return sa.func.json_extract(text, f'$."{tag}".Value[{number}]')
-    return sa.func.json_extract_path_text(sa.cast(text, sa.JSON), tag, "Value", str(number))
+        return sa.func.json_extract(text, f'$."{tag}".Value[0]')
+    return sa.func.json_extract_path_text(sa.cast(text, sa.JSON), tag, "Value", "0")
+
+
+def _has_second(text: sa.ColumnElement[Any], tag: str, dialect: str) -> Condition:
+    """Whether there is a second value, be it null: more may follow it."""
+    if dialect == "sqlite":
+        return sa.func.json_type(text, f'$."{tag}".Value[1]').is_not(None)
+    second = sa.func.json_extract_path(sa.cast(text, sa.JSON), tag, "Value", "1", type_=sa.Text)
+    return second.is_not(None)
 
 
 def _stands_in(text: sa.ColumnElement[Any], piece: str, dialect: str) -> Condition:
@@ -237,7 +239,7 @@ def _days(key: CombinedKey) -> tuple[str, str]:
     """Return the first and the last day of a combined date and time, in any time zone."""
     wanted = dates(key.date.values[0])
     if key.date.offset:
-        return _shifted(wanted.first, -_DAY), _shifted(wanted.last, _DAY)
+        return _shifted(wanted.first, -_ZONES_APART), _shifted(wanted.last, _ZONES_APART)
     return wanted.first, wanted.last
 
 

@@ -132,6 +132,8 @@ def test_another_system_of_the_machine_may_listen_at_the_same_port(
     for host in ("127.0.0.1", "localhost", "::ffff:127.0.0.1", "0.0.0.0"):  # noqa: S104 - refused
         with pytest.raises(InvalidFieldsError, match="this is the node itself"):
             dicom_node("ae", "set", "PACS", "--host", host)
+    monkeypatch.setenv("DICOM_NODE_NETWORK__HOST", "192.0.2.7")
+    dicom_node("ae", "set", "PACS", "--host", "localhost")
 
 
 def test_a_pacs_elsewhere_may_listen_at_the_same_port() -> None:

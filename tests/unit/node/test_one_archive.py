@@ -1,16 +1,21 @@
 """Hosts of one database use one archive, or do not start."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from dicom_node.archive import StorageArchive
-from dicom_node.configuration.settings import NodeSettings
+from dicom_node.audit.chain import files_in
+from dicom_node.configuration.settings import NetworkSettings, NodeSettings
 from dicom_node.domain.host import Role, Sign
 from dicom_node.errors import ConflictError
 from dicom_node.node.archive_settings import archive_settings
+from dicom_node.node.listening import Listening
+from dicom_node.node.node import Node
 from dicom_node.node.one_archive import require_one_archive
 from dicom_node.node.repositories import Repositories
+from tests.peers.process import free_port
 
 pytestmark = pytest.mark.peer
 
@@ -66,6 +71,30 @@ def test_a_host_with_another_archive_is_refused_while_others_work(
     repositories.hosts.leave("a")
     repositories.close()
     require_one_archive(apart)
+
+
+def test_a_node_that_finds_others_elsewhere_as_it_joins_them_leaves_nothing_behind(
+    tmp_path: Path, empty_postgres: str
+) -> None:
+    """Both began at once: neither saw the other when it opened its archive."""
+    settings = a_host(tmp_path / "b", empty_postgres).model_copy(
+        update={"network": NetworkSettings(host="127.0.0.1", port=free_port(), receivers=1)}
+    )
+    config = tmp_path / "config"
+    config.mkdir()
+    listening = Listening(settings, config)
+    listening.start()
+    node = Node(settings, config, listening)
+    first = a_host(tmp_path / "a", empty_postgres, shared=tmp_path / "shared")
+    is_at_work(first)
+    with pytest.raises(ConflictError, match="give all hosts the same folder"):
+        node.start()
+    repositories = Repositories(first)
+    assert [each.sign.executor_id for each in repositories.hosts.all()] == ["a"]
+    repositories.close()
+    assert files_in(settings.audit_dir) == [], "no start is recorded that was none"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", settings.network.port))
 
 
 def test_a_node_by_itself_has_nobody_to_agree_with(tmp_path: Path) -> None:

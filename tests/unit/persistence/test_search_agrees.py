@@ -232,7 +232,21 @@ def test_every_value_against_every_key(engine: sa.Engine, name: str) -> None:
 
 # Values of instances that no column holds, as archives hold them: odd ones and lists, too.
 UNCOLUMNED: dict[str, list[list[Any]]] = {
-    "AcquisitionNumber": [[0], [7], [77], [-3], ["7 "], ["007"], [2.5], [7, 8], [8, 7], [None, 7]],
+    "AcquisitionNumber": [
+        [0],
+        [7],
+        [77],
+        [-3],
+        ["7 "],
+        ["007"],
+        [2.5],
+        [7, 8],
+        [8, 7],
+        [None, 7],
+        [None, None, 7],
+        [7, None, 8],
+        [99999999999999999999],
+    ],
     "Rows": [[512], [51], [5120], [2**31 - 1], []],
     "AcquisitionDate": [[each] for each in DATES] + [["20260101", "20260201"], [None, "20260101"]],
     "AcquisitionTime": [[each] for each in TIMES] + [["08", "23"], [" 0830"], ["240000"]],
@@ -258,21 +272,57 @@ def test_what_no_column_holds_is_found_by_the_text_of_its_values(
     )
 
 
-@pytest.mark.parametrize("offset", ["", "+0100", "-1000"])
+@pytest.mark.parametrize(
+    ("stored", "offset"),
+    [("-0500", ""), ("-0500", "+0100"), ("-0500", "-1000"), ("-1200", "+1400"), ("+1400", "-1200")],
+)
 def test_days_and_times_that_no_column_holds_are_one_range_of_moments(
-    engine: sa.Engine, offset: str
+    engine: sa.Engine, stored: str, offset: str
 ) -> None:
-    days, times = UNCOLUMNED["AcquisitionDate"], UNCOLUMNED["AcquisitionTime"]
+    days = [*UNCOLUMNED["AcquisitionDate"], ["20251230"], ["20260202"]]
     fill_instances(
         engine,
-        [{"AcquisitionDate": day, "AcquisitionTime": time} for day in days for time in times],
+        [
+            {"AcquisitionDate": day, "AcquisitionTime": time}
+            for day in days
+            for time in UNCOLUMNED["AcquisitionTime"]
+        ],
+        zone=stored,
     )
-    for day, time in (("20260101-20260131", "0830-2330"), ("20260131-", "23-"), ("-1999", "-08")):
+    for day, time in (
+        ("20260101-20260131", "00-2359"),
+        ("20260101-20260131", "0830-2330"),
+        ("20260131-", "23-"),
+        ("-19991231", "-08"),
+    ):
         asked = {"AcquisitionDate": [day], "AcquisitionTime": [time]}
         check(engine, Level.INSTANCE, as_query(asked, Rules(combined=True), offset))
 
 
-def fill_instances(engine: sa.Engine, attributes: list[dict[str, list[Any]]]) -> None:
+@pytest.mark.parametrize(("stored", "offset"), [("-1200", "+1400"), ("+1400", "-1200")])
+def test_zones_may_lie_more_than_a_day_apart(engine: sa.Engine, stored: str, offset: str) -> None:
+    of_none = dict.fromkeys(["PatientName", "PatientID", "AccessionNumber"], "")
+    fill(
+        engine,
+        [
+            {
+                **of_none,
+                "StudyDate": day,
+                "StudyTime": time,
+                "TimezoneOffsetFromUTC": stored,
+                "series": [("CT", 1)],
+            }
+            for day in ("20251230", "20251231", "20260101", "20260102", "20260103")
+            for time in ("0030", "12", "2330")
+        ],
+    )
+    asked = {"StudyDate": ["20260101-20260101"], "StudyTime": ["00-2359"]}
+    check(engine, Level.STUDY, as_query(asked, Rules(combined=True), offset))
+
+
+def fill_instances(
+    engine: sa.Engine, attributes: list[dict[str, list[Any]]], *, zone: str = "-0500"
+) -> None:
     """Index an instance with each of these attributes, all of one study and zone."""
     index = StudyIndex(engine)
     index.clear()
@@ -284,7 +334,7 @@ def fill_instances(engine: sa.Engine, attributes: list[dict[str, list[Any]]]) ->
                 series_instance_uid="1.2.1.1",
                 path=f"{number}.dcm",
                 attributes=QueryAttributes(
-                    study=as_json(TimezoneOffsetFromUTC="-0500"),
+                    study=as_json(TimezoneOffsetFromUTC=zone),
                     series=as_json(Modality="CT"),
                     instance=json.dumps(
                         {

@@ -158,6 +158,7 @@ def test_an_ae_title_is_added_changed_and_removed(client: TestClient, stores: Re
         ("title", "CR1", "administered already"),
         ("host", "", "Give a host name"),
         ("host", "h" * 65, "no host name"),
+        ("host", "é" * 60, "no host name"),
         ("host", "<b>pacs</b>", "no host name"),
         ("host", "10.0.0.5:104", "no host name"),
         ("host", "pacs\a", "cannot be seen"),
@@ -189,7 +190,11 @@ def test_what_cannot_be_used_is_said_beside_its_field_and_nothing_typed_is_lost(
 
 
 @pytest.mark.parametrize(
-    "host", ["pacs.example.org.", "röntgen", "2001:db8::1", "fe80::1", "PACS_1"]
+    "host",
+    [
+        *("pacs.example.org.", "röntgen", "ro\u0308ntgen", "हिन्दी.example", "PACS-1.KLINIK"),
+        *("2001:db8::1", "fe80::1", "fe80::1%eth0", "PACS_1"),
+    ],
 )
 def test_every_way_to_name_a_host_is_taken(
     client: TestClient, stores: Repositories, host: str
